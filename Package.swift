@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+// Targets and their import directions follow the flow of a connection: a receiver takes it, Intake
+// decides and records, Ledger and Staging keep it. Imports run one way; `.ci/imports` checks them.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdHTTP2 = Target.Dependency.product(name: "HummingbirdHTTP2", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let certificateReloading = Target.Dependency.product(name: "NIOCertificateReloading", package: "swift-nio-extras")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "dropgate",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "dropgate", targets: ["dropgate"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
+        .target(name: "CShims"),
+        .target(name: "Admission", dependencies: [crypto], swiftSettings: strict),
+        .target(name: "Ledger", dependencies: ["Admission", crypto, grdb], swiftSettings: strict),
+        .target(name: "Staging", dependencies: ["Admission", "CShims", crypto], swiftSettings: strict),
+        .target(
+            name: "Intake", dependencies: ["Admission", "Ledger", "Staging", crypto, logging, lifecycle],
+            swiftSettings: strict),
+        .target(
+            name: "WebhookReceiver",
+            dependencies: [
+                "Admission", "Intake", hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTLS, nio,
+                nioPosix, nioSSL, nioTLS, nioHTTP1, certificateReloading, httpTypes, crypto, logging, lifecycle,
+            ], swiftSettings: strict),
+        .target(name: "SFTPWire", swiftSettings: strict),
+        .target(
+            name: "SFTPReceiver",
+            dependencies: [
+                "Admission", "Intake", "Staging", "SFTPWire", "CShims", crypto, nio, nioPosix, subprocess,
+                logging, lifecycle,
+            ], swiftSettings: strict),
+        .target(
+            name: "Console",
+            dependencies: ["Intake", hummingbird, nio, nioPosix, httpTypes, crypto, logging, lifecycle],
+            swiftSettings: strict),
+        .target(name: "Settings", dependencies: ["Admission", yams, crypto], swiftSettings: strict),
+        .target(
+            name: "Commands",
+            dependencies: [
+                "Admission", "Ledger", "Staging", "Intake", "WebhookReceiver", "SFTPReceiver", "Console",
+                "Settings", "CShims", argumentParser, crypto, x509, asn1, logging, lifecycle, subprocess, yams,
+            ], swiftSettings: strict),
+        .executableTarget(name: "dropgate", dependencies: ["Commands"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,68 @@
+// The words of a decision, in one place: the same in code, ledger, YAML, command line and documentation.
+// This file names things; it decides nothing.
+
+/// The way in that a source used or wants to use.
+package enum Channel: String, Sendable, Hashable, CaseIterable, Codable {
+    case webhook, sftp, console
+}
+
+/// What was decided on an attempt.
+package enum Verdict: String, Sendable, Hashable, CaseIterable, Codable {
+    case accepted, rejected
+    /// Let in although it would have been rejected: only entries in observe mode matched.
+    case observed
+}
+
+/// Why it was decided so. The only list of reasons; the ledger stores the raw value.
+package enum Reason: String, Sendable, Hashable, CaseIterable, Codable {
+    // Source and address.
+    case listed
+    case notListed = "not_listed"
+    case entryExpired = "entry_expired"
+    case wrongChannel = "wrong_channel"
+    case addressUndeterminable = "address_undeterminable"
+    case badProxyHeader = "bad_proxy_header"
+    // Connection.
+    case connectionLimit = "connection_limit"
+    case rateLimited = "rate_limited"
+    case tlsFailed = "tls_failed"
+    case handshakeFailed = "handshake_failed"
+    case timeout
+    // Credentials.
+    case authFailed = "auth_failed"
+    case unknownAccount = "unknown_account"
+    case accountDisabled = "account_disabled"
+    case badSecret = "bad_secret"
+    case badSignature = "bad_signature"
+    // Request and transfer.
+    case badPath = "bad_path"
+    case badMethod = "bad_method"
+    case tooLarge = "too_large"
+    case malformed
+    case incomplete
+    case forbiddenOperation = "forbidden_operation"
+    case duplicate
+    // The gate itself.
+    case stagingFull = "staging_full"
+    case ledgerFailed = "ledger_failed"
+    case started, stopped, changed, read, exported
+}
+
+/// How a listener learns the source of a connection. Set per listener, never guessed.
+package enum AddressMode: String, Sendable, Hashable, CaseIterable, Codable {
+    case direct
+    case proxyProtocol = "proxy-protocol"
+    case xForwardedFor = "x-forwarded-for"
+    case forwarded
+}
+
+/// An address and a port, as a socket or a PROXY header names them. A header gives no port.
+package struct Endpoint: Sendable, Hashable {
+    package var ip: IPAddress
+    package var port: UInt16?
+
+    package init(ip: IPAddress, port: UInt16? = nil) {
+        self.ip = ip
+        self.port = port
+    }
+}
