@@ -2,3 +2,12 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+
+/// renameat2(2) with RENAME_NOREPLACE: 0, or -1 with errno (EEXIST when the target is there).
+int dropgate_rename_noreplace(int from_directory, const char *from, int to_directory, const char *to);
+
+/// syncfs(2) on the filesystem of an open descriptor: 0, or -1 with errno.
+int dropgate_syncfs(int descriptor);
+
+/// openat(2) without its variadic mode.
+int dropgate_openat(int directory, const char *name, int flags, unsigned int mode);

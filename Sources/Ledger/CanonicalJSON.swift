@@ -1,0 +1,112 @@
+// The canonical bytes of JSON in the ledger: members sorted by the UTF-8 bytes of their names, no spaces,
+// shortest escapes (RFC 8785 section 3.2.2.2). What is hashed is exactly what is stored. No I/O here.
+
+/// Writes canonical JSON into one growing buffer. Members of an object must be written in sorted order;
+/// `value` sorts by itself, hand-written callers do it in their source.
+package struct CanonicalJSON {
+    package private(set) var bytes: [UInt8]
+    private var needsComma = false
+
+    package init(capacity: Int = 512) {
+        bytes = []
+        bytes.reserveCapacity(capacity)
+    }
+
+    package static func encode(_ value: JSONValue) -> [UInt8] {
+        var writer = CanonicalJSON()
+        writer.value(value)
+        return writer.bytes
+    }
+
+    package mutating func openObject() { open(0x7B) }
+    package mutating func closeObject() { close(0x7D) }
+    package mutating func openArray() { open(0x5B) }
+    package mutating func closeArray() { close(0x5D) }
+
+    package mutating func key(_ name: StaticString) {
+        separate()
+        bytes.append(0x22)
+        bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        bytes.append(0x22)
+        bytes.append(0x3A)
+        needsComma = false
+    }
+
+    package mutating func string(_ text: String) {
+        separate()
+        quoted(text)
+    }
+
+    package mutating func int(_ number: some FixedWidthInteger) {
+        separate()
+        bytes.append(contentsOf: String(number).utf8)
+    }
+
+    package mutating func value(_ value: JSONValue) {
+        switch value {
+        case .string(let text): string(text)
+        case .int(let number): int(number)
+        case .bool(let flag):
+            separate()
+            bytes.append(contentsOf: (flag ? "true" : "false").utf8)
+        case .array(let values):
+            openArray()
+            for element in values { self.value(element) }
+            closeArray()
+        case .object(let members):
+            openObject()
+            for (name, member) in members.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+                separate()
+                quoted(name)
+                bytes.append(0x3A)
+                needsComma = false
+                self.value(member)
+            }
+            closeObject()
+        }
+    }
+
+    private mutating func open(_ bracket: UInt8) {
+        separate()
+        bytes.append(bracket)
+        needsComma = false
+    }
+
+    private mutating func close(_ bracket: UInt8) {
+        bytes.append(bracket)
+        needsComma = true
+    }
+
+    private mutating func separate() {
+        if needsComma { bytes.append(0x2C) }
+        needsComma = true
+    }
+
+    private mutating func quoted(_ text: String) {
+        bytes.append(0x22)
+        var text = text
+        text.withUTF8 { utf8 in
+            if utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) {
+                bytes.append(contentsOf: utf8)
+            } else {
+                for byte in utf8 { escaped(byte) }
+            }
+        }
+        bytes.append(0x22)
+    }
+
+    private mutating func escaped(_ byte: UInt8) {
+        switch byte {
+        case 0x22, 0x5C: bytes.append(0x5C); bytes.append(byte)
+        case 0x08: bytes.append(contentsOf: [0x5C, 0x62])
+        case 0x09: bytes.append(contentsOf: [0x5C, 0x74])
+        case 0x0A: bytes.append(contentsOf: [0x5C, 0x6E])
+        case 0x0C: bytes.append(contentsOf: [0x5C, 0x66])
+        case 0x0D: bytes.append(contentsOf: [0x5C, 0x72])
+        case 0..<0x20:
+            let hex: [UInt8] = Array("0123456789abcdef".utf8)
+            bytes.append(contentsOf: [0x5C, 0x75, 0x30, 0x30, hex[Int(byte >> 4)], hex[Int(byte & 15)]])
+        default: bytes.append(byte)
+        }
+    }
+}

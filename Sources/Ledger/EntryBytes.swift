@@ -1,0 +1,104 @@
+// One entry as canonical bytes and its RFC 6962 leaf hash. Pure.
+package import Admission
+import Crypto
+
+/// The canonical bytes of one entry and its leaf hash.
+package struct EntryBytes: Sendable, Hashable {
+    package let json: [UInt8]
+    /// SHA-256(0x00 || json), RFC 6962 section 2.1.
+    package let leaf: [UInt8]
+
+    package init(_ attempt: Attempt, seq: Int64, time: Instant, node: String) {
+        json = Self.encode(attempt, seq: seq, time: time, node: node)
+        leaf = Self.leafHash(json)
+    }
+
+    package static func leafHash(_ json: [UInt8]) -> [UInt8] {
+        var hash = SHA256()
+        hash.update(data: [0])
+        hash.update(data: json)
+        return Array(hash.finalize())
+    }
+
+    /// Members in sorted order: the order of the source is the order of the bytes.
+    private static func encode(_ attempt: Attempt, seq: Int64, time: Instant, node: String) -> [UInt8] {
+        var json = CanonicalJSON(capacity: 768)
+        json.openObject()
+        if let account = attempt.account { json.member("account", account) }
+        if let mode = attempt.addressMode { json.member("address_mode", mode.rawValue) }
+        if let channel = attempt.channel { json.member("channel", channel.rawValue) }
+        json.key("count")
+        json.int(attempt.count)
+        if let credential = attempt.credential { json.member("credential", credential) }
+        if !attempt.detail.isEmpty {
+            json.key("detail")
+            json.value(.object(attempt.detail))
+        }
+        if let drop = attempt.drop { json.drop(drop) }
+        if !attempt.entries.isEmpty {
+            json.key("entries")
+            json.openArray()
+            for entry in attempt.entries { json.string(entry) }
+            json.closeArray()
+        }
+        if let first = attempt.first { json.member("first", first.description) }
+        json.member("kind", attempt.kind.rawValue)
+        if let last = attempt.last { json.member("last", last.description) }
+        json.member("node", node)
+        if let peer = attempt.peer, peer != attempt.source { json.endpoint("peer", peer) }
+        if let policy = attempt.policy { json.member("policy", policy) }
+        json.member("reason", attempt.reason.rawValue)
+        if let request = attempt.request { json.request(request) }
+        json.key("seq")
+        json.int(seq)
+        if let source = attempt.source { json.endpoint("source", source) }
+        json.member("time", time.description)
+        json.member("verdict", attempt.verdict.rawValue)
+        json.closeObject()
+        return json.bytes
+    }
+}
+
+extension CanonicalJSON {
+    fileprivate mutating func member(_ name: StaticString, _ text: String) {
+        key(name)
+        string(text)
+    }
+
+    fileprivate mutating func endpoint(_ name: StaticString, _ endpoint: Endpoint) {
+        key(name)
+        openObject()
+        member("ip", endpoint.ip.description)
+        if let port = endpoint.port {
+            key("port")
+            int(port)
+        }
+        closeObject()
+    }
+
+    fileprivate mutating func drop(_ drop: DropFacts) {
+        key("drop")
+        openObject()
+        key("bytes")
+        int(drop.bytes)
+        if let id = drop.eventID { member("event_id", id) }
+        if let type = drop.eventType { member("event_type", type) }
+        member("id", drop.id)
+        member("name", drop.name)
+        if let digest = drop.sha256 { member("sha256", digest) }
+        closeObject()
+    }
+
+    fileprivate mutating func request(_ request: RequestFacts) {
+        key("request")
+        openObject()
+        if let id = request.id { member("id", id) }
+        if let method = request.method { member("method", method) }
+        if let path = request.path { member("path", path) }
+        if let status = request.status {
+            key("status")
+            int(status)
+        }
+        closeObject()
+    }
+}

@@ -1,0 +1,22 @@
+// A lock on a file that lasts as long as the process: one writer a ledger.
+import Glibc
+
+/// An exclusive advisory lock (flock(2)), released when the value is freed or the process ends.
+final class FileLock: Sendable {
+    private let descriptor: Int32
+
+    /// Throws `LedgerError(.locked)` when another process holds it.
+    init(path: String) throws {
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else {
+            throw LedgerError(.unwritable, "cannot open \(path): \(String(cString: strerror(errno)))")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw LedgerError(
+                .locked, "another process writes this ledger (\(path) is locked): is the gate already running?")
+        }
+    }
+
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,42 @@
+// What can be asked of the ledger, as a value.
+package import Admission
+
+/// A question to the ledger. Empty sets and nil mean "any".
+package struct LedgerQuery: Sendable {
+    package enum Order: Sendable { case oldestFirst, newestFirst }
+
+    package var since: Instant?
+    /// Exclusive.
+    package var until: Instant?
+    package var sources: [CIDRBlock] = []
+    package var kinds: Set<EntryKind> = []
+    package var channels: Set<Channel> = []
+    package var verdicts: Set<Verdict> = []
+    package var reasons: Set<Reason> = []
+    package var accounts: Set<String> = []
+    /// Only entries above (oldest first) or below (newest first) this seq: the last one of the page before.
+    package var after: Int64?
+    package var limit: Int = 100
+    package var order = Order.oldestFirst
+
+    package init() {}
+}
+
+/// One entry as it is stored.
+package struct StoredEntry: Sendable {
+    package var seq: Int64
+    package var time: Instant
+    /// The exact canonical bytes.
+    package var json: [UInt8]
+    package var leaf: [UInt8]
+
+    package init(seq: Int64, time: Instant, json: [UInt8], leaf: [UInt8]) {
+        self.seq = seq
+        self.time = time
+        self.json = json
+        self.leaf = leaf
+    }
+
+    /// The entry's members, for display. Throws when the bytes are not what this program writes.
+    package func value() throws -> JSONValue { try JSONValue(parsing: json) }
+}

@@ -1,0 +1,156 @@
+// What a ledger must be able to do, whatever keeps it: the seam for another database (design section 10).
+// Every implementation passes the conformance suite in Tests/LedgerTests. The store knows nothing of waiting
+// callers; `LedgerWriter` groups their operations.
+package import Admission
+
+/// Registers something accepted in the same transaction as its entry.
+package struct DropRegistration: Sendable {
+    package enum Content: Sendable {
+        /// A webhook's body, kept in the store until it lies in `ready/`.
+        case body([UInt8])
+        /// An uploaded file that waits at this path, relative to the staging directory.
+        case incoming(String)
+    }
+
+    package var id: String
+    package var content: Content
+    /// SHA-256 of what makes a repeat of this drop (32 bytes).
+    package var repeatKey: [UInt8]
+    /// SHA-256 of the event's identity without its body; nil when it has none.
+    package var eventKey: [UInt8]?
+    /// What a repeat becomes: an entry without a drop (webhooks), or a drop that is marked (files).
+    package var keepsRepeats: Bool
+    /// The path under `ready/`, given the time that the entry gets.
+    package var readyPath: @Sendable (Instant) -> String
+
+    package init(
+        id: String, content: Content, repeatKey: [UInt8], eventKey: [UInt8]?, keepsRepeats: Bool,
+        readyPath: @escaping @Sendable (Instant) -> String
+    ) {
+        self.id = id
+        self.content = content
+        self.repeatKey = repeatKey
+        self.eventKey = eventKey
+        self.keepsRepeats = keepsRepeats
+        self.readyPath = readyPath
+    }
+}
+
+package enum LedgerOperation: Sendable {
+    /// Adds an entry, and the drop that it accepts if there is one.
+    case append(Attempt, drop: DropRegistration?)
+    /// These drops now lie under `ready/` at these paths; their bodies may go.
+    case released([(id: String, readyPath: String)], at: Instant)
+    /// The consumer is done with this drop. Outcome: `.changed(false)` when there is no such released drop.
+    case acknowledge(id: String, at: Instant)
+    /// The drop will never be released by itself (its file is gone from `incoming/` or was altered).
+    case lost(id: String)
+    /// The receipt of this drop was removed by retention.
+    case forgotten(id: String)
+}
+
+package enum LedgerOutcome: Sendable {
+    case appended(AppendedEntry)
+    case changed(Bool)
+}
+
+/// What became of an append.
+package struct AppendedEntry: Sendable {
+    package var seq: Int64
+    package var time: Instant
+    /// Set when the append brought a drop and the drop is new (or a kept repeat).
+    package var drop: DropRecord?
+    /// The earlier drop with the same repeat key.
+    package var repeats: String?
+    /// An earlier drop with the same event identity and another body.
+    package var sameEvent: String?
+
+    package init(
+        seq: Int64, time: Instant, drop: DropRecord? = nil, repeats: String? = nil, sameEvent: String? = nil
+    ) {
+        self.seq = seq
+        self.time = time
+        self.drop = drop
+        self.repeats = repeats
+        self.sameEvent = sameEvent
+    }
+}
+
+/// Where a drop is on its way. Raw values are stored.
+package enum DropState: Int, Sendable, CaseIterable {
+    /// Committed to the ledger, not yet under `ready/`.
+    case pending = 0
+    case released = 1
+    case acknowledged = 2
+    /// Could not be released; see the log and the ledger.
+    case lost = 3
+    /// Long done: its receipt was removed by retention.
+    case forgotten = 4
+}
+
+/// A drop as the store knows it.
+package struct DropRecord: Sendable, Hashable {
+    package var id: String
+    package var seq: Int64
+    package var state: DropState
+    /// Relative to the staging directory; nil for webhooks.
+    package var incoming: String?
+    /// Relative to `ready/`.
+    package var readyPath: String
+    package var received: Instant
+    package var released: Instant?
+    package var acknowledged: Instant?
+
+    package init(
+        id: String, seq: Int64, state: DropState, incoming: String?, readyPath: String, received: Instant,
+        released: Instant? = nil, acknowledged: Instant? = nil
+    ) {
+        self.id = id
+        self.seq = seq
+        self.state = state
+        self.incoming = incoming
+        self.readyPath = readyPath
+        self.received = received
+        self.released = released
+        self.acknowledged = acknowledged
+    }
+}
+
+/// A drop that was committed and not yet released: what recovery works from.
+package struct PendingDrop: Sendable {
+    package var record: DropRecord
+    /// The entry's canonical bytes.
+    package var entry: [UInt8]
+    package var body: [UInt8]?
+
+    package init(record: DropRecord, entry: [UInt8], body: [UInt8]?) {
+        self.record = record
+        self.entry = entry
+        self.body = body
+    }
+}
+
+/// A ledger's keeper. Calls block; one caller at a time (the writer's queue).
+package protocol LedgerStore: AnyObject, Sendable {
+    /// Carries out all operations in one durable transaction: all of them or, when it throws, none.
+    func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome]
+
+    /// Drops that are committed and not released, oldest first, with a seq above `after`.
+    func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop]
+
+    /// Drops in this state whose last change lies before `instant`, oldest first.
+    func drops(in state: DropState, changedBefore instant: Instant, limit: Int) throws -> [DropRecord]
+}
+
+/// The ledger could not be opened, read or written.
+package struct LedgerError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Sendable { case locked, unreadable, unwritable, newer }
+
+    package let code: Code
+    package let description: String
+
+    package init(_ code: Code, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+}

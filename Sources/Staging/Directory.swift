@@ -1,0 +1,166 @@
+// An open directory of staging. Every name is one component, every open refuses links: what starts under the
+// staging root stays under it.
+package import CShims
+import Glibc
+
+/// A directory held open; names are resolved against it, never against a path. Closes itself.
+package final class Directory: Sendable {
+    package let descriptor: Int32
+    /// For messages only.
+    package let path: String
+
+    private init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit { close(descriptor) }
+
+    /// Opens the directory at `path`, which may be anywhere; made 0700 when absent and `create` is set.
+    package convenience init(path: String, create: Bool = false) throws(StagingError) {
+        if create, mkdir(path, 0o700) != 0, errno != EEXIST {
+            throw StagingError(errno: errno, "cannot make the directory \(path)")
+        }
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw StagingError(errno: errno, "cannot open the directory \(path)") }
+        self.init(descriptor: descriptor, path: path)
+    }
+
+    /// One component that a name may be: not empty, not `.` or `..`, no `/`, no NUL, at most 255 bytes.
+    package static func isComponent(_ name: String) -> Bool {
+        let bytes = name.utf8
+        return !bytes.isEmpty && bytes.count <= 255 && name != "." && name != ".."
+            && !bytes.contains { $0 == 0x2F || $0 == 0 }
+    }
+
+    private func check(_ name: String) throws(StagingError) {
+        guard Self.isComponent(name) else { throw StagingError(.badPath, "not a file name: \(name.debugDescription)") }
+    }
+
+    /// Opens a directory inside this one; made 0700 when absent and `create` is set. Links are refused.
+    package func subdirectory(_ name: String, create: Bool = false) throws(StagingError) -> Directory {
+        try check(name)
+        if create, mkdirat(descriptor, name, 0o700) != 0, errno != EEXIST {
+            throw StagingError(errno: errno, "cannot make the directory \(path)/\(name)")
+        }
+        let opened = dropgate_openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
+        guard opened >= 0 else { throw StagingError(errno: errno, "cannot open the directory \(path)/\(name)") }
+        return Directory(descriptor: opened, path: "\(path)/\(name)")
+    }
+
+    /// Opens a directory below this one, component by component.
+    package func subdirectory(_ components: [String], create: Bool = false) throws(StagingError) -> Directory {
+        var directory = self
+        for component in components { directory = try directory.subdirectory(component, create: create) }
+        return directory
+    }
+
+    /// Opens a file for reading; nothing but a regular file opens.
+    package func openFile(_ name: String) throws(StagingError) -> OpenFile {
+        try check(name)
+        let opened = dropgate_openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0)
+        guard opened >= 0 else { throw StagingError(errno: errno, "cannot open \(path)/\(name)") }
+        let file = OpenFile(descriptor: opened, path: "\(path)/\(name)")
+        guard try file.status().isRegular else { throw StagingError(.badPath, "\(file.path) is not a regular file") }
+        return file
+    }
+
+    /// Makes a new file, 0600. Throws `.exists` when the name is taken.
+    package func createFile(_ name: String) throws(StagingError) -> OpenFile {
+        try check(name)
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let opened = dropgate_openat(descriptor, name, flags, 0o600)
+        guard opened >= 0 else { throw StagingError(errno: errno, "cannot make \(path)/\(name)") }
+        return OpenFile(descriptor: opened, path: "\(path)/\(name)")
+    }
+
+    /// The status of a name without following links, or nil when it is absent.
+    package func status(_ name: String) throws(StagingError) -> FileStatus? {
+        try check(name)
+        var status = stat()
+        if fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { return FileStatus(status) }
+        if errno == ENOENT { return nil }
+        throw StagingError(errno: errno, "cannot look at \(path)/\(name)")
+    }
+
+    /// Moves a name of this directory to another one. Throws `.exists` rather than replace anything.
+    package func move(_ name: String, to directory: Directory, as newName: String) throws(StagingError) {
+        try check(name)
+        try check(newName)
+        guard dropgate_rename_noreplace(descriptor, name, directory.descriptor, newName) == 0 else {
+            throw StagingError(errno: errno, "cannot move \(path)/\(name) to \(directory.path)/\(newName)")
+        }
+    }
+
+    /// Moves a name of this directory to another one, replacing what is there.
+    package func replace(_ name: String, to directory: Directory, as newName: String) throws(StagingError) {
+        try check(name)
+        try check(newName)
+        guard renameat(descriptor, name, directory.descriptor, newName) == 0 else {
+            throw StagingError(errno: errno, "cannot move \(path)/\(name) to \(directory.path)/\(newName)")
+        }
+    }
+
+    /// Removes a file; a name that is absent is no error. Returns whether it was there.
+    @discardableResult
+    package func remove(_ name: String) throws(StagingError) -> Bool {
+        try remove(name, flags: 0)
+    }
+
+    /// Removes an empty directory; a name that is absent is no error. Returns whether it was there.
+    @discardableResult
+    package func removeDirectory(_ name: String) throws(StagingError) -> Bool {
+        try remove(name, flags: AT_REMOVEDIR)
+    }
+
+    private func remove(_ name: String, flags: Int32) throws(StagingError) -> Bool {
+        try check(name)
+        if unlinkat(descriptor, name, flags) == 0 { return true }
+        if errno == ENOENT { return false }
+        throw StagingError(errno: errno, "cannot remove \(path)/\(name)")
+    }
+
+    /// The names in this directory, sorted by their bytes.
+    package func names() throws(StagingError) -> [String] {
+        let copy = dropgate_openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        guard copy >= 0, let stream = fdopendir(copy) else {
+            throw StagingError(errno: errno, "cannot list \(path)")
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// Makes the names of this directory durable.
+    package func sync() throws(StagingError) {
+        guard fsync(descriptor) == 0 else { throw StagingError(errno: errno, "cannot fsync \(path)") }
+    }
+
+    /// Makes everything on this directory's filesystem durable: one call in place of one fsync a file.
+    package func syncFilesystem() throws(StagingError) {
+        guard dropgate_syncfs(descriptor) == 0 else { throw StagingError(errno: errno, "cannot sync \(path)") }
+    }
+
+    /// Free space as a process without privileges may use it.
+    package func space() throws(StagingError) -> FreeSpace {
+        var status = statvfs()
+        guard fstatvfs(descriptor, &status) == 0 else {
+            throw StagingError(errno: errno, "cannot ask for the free space of \(path)")
+        }
+        return FreeSpace(
+            bytes: Int64(clamping: UInt64(status.f_bavail) &* UInt64(status.f_frsize)),
+            // A filesystem without inode limits (btrfs) reports no inodes at all.
+            inodes: status.f_files == 0 ? .max : Int64(clamping: status.f_favail))
+    }
+}
+
+package struct FreeSpace: Sendable, Hashable {
+    package var bytes: Int64
+    package var inodes: Int64
+}

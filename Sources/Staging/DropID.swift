@@ -1,0 +1,30 @@
+// Drop identifiers: 26 characters of lower-case Crockford base32, 48 bits of milliseconds and 80 random bits,
+// so that they sort by time and never collide (the layout of a ULID).
+
+package enum DropID {
+    private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+
+    /// A new identifier. `milliseconds` since the epoch.
+    package static func make(milliseconds: Int64, using generator: inout some RandomNumberGenerator) -> String {
+        var value =
+            UInt128(UInt64(max(0, milliseconds)) & 0xFFFF_FFFF_FFFF) << 80
+            | UInt128(generator.next() as UInt64 & 0xFFFF) << 64 | UInt128(generator.next() as UInt64)
+        return String(unsafeUninitializedCapacity: 26) { buffer in
+            for index in stride(from: 25, through: 0, by: -1) {
+                buffer[index] = alphabet[Int(value & 31)]
+                value >>= 5
+            }
+            return 26
+        }
+    }
+
+    package static func make(milliseconds: Int64) -> String {
+        var generator = SystemRandomNumberGenerator()
+        return make(milliseconds: milliseconds, using: &generator)
+    }
+
+    /// Whether a text could have come from `make`.
+    package static func isValid(_ text: String) -> Bool {
+        text.utf8.count == 26 && text.utf8.allSatisfy(alphabet.contains)
+    }
+}
