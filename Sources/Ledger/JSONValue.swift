@@ -52,6 +52,8 @@ extension JSONValue {
 /// A text that is no JSON value of this kind (fractions and null included).
 package struct JSONValueError: Error, CustomStringConvertible, Sendable {
     package let description: String
+
+    package init(description: String) { self.description = description }
 }
 
 extension JSONValue: Decodable {

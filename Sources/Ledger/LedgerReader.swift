@@ -1,5 +1,5 @@
 // Reads the ledger beside its writer: queries, drops, counts. It never writes.
-package import Admission
+import Admission
 import Foundation
 import GRDB
 

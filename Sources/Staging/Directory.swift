@@ -1,6 +1,6 @@
 // An open directory of staging. Every name is one component, every open refuses links: what starts under the
 // staging root stays under it.
-package import CShims
+import CShims
 import Glibc
 
 /// A directory held open; names are resolved against it, never against a path. Closes itself.
@@ -145,6 +145,16 @@ package final class Directory: Sendable {
     /// Makes everything on this directory's filesystem durable: one call in place of one fsync a file.
     package func syncFilesystem() throws(StagingError) {
         guard dropgate_syncfs(descriptor) == 0 else { throw StagingError(errno: errno, "cannot sync \(path)") }
+    }
+
+    /// Whether a rename between the two directories is possible.
+    func isOnFilesystem(of other: Directory) throws(StagingError) -> Bool {
+        var mine = stat()
+        var theirs = stat()
+        guard fstat(descriptor, &mine) == 0, fstat(other.descriptor, &theirs) == 0 else {
+            throw StagingError(errno: errno, "cannot look at \(path)")
+        }
+        return mine.st_dev == theirs.st_dev
     }
 
     /// Free space as a process without privileges may use it.

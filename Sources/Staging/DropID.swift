@@ -6,9 +6,10 @@ package enum DropID {
 
     /// A new identifier. `milliseconds` since the epoch.
     package static func make(milliseconds: Int64, using generator: inout some RandomNumberGenerator) -> String {
-        var value =
-            UInt128(UInt64(max(0, milliseconds)) & 0xFFFF_FFFF_FFFF) << 80
-            | UInt128(generator.next() as UInt64 & 0xFFFF) << 64 | UInt128(generator.next() as UInt64)
+        let time = UInt128(UInt64(max(0, milliseconds)) & 0xFFFF_FFFF_FFFF)
+        let high: UInt64 = generator.next()
+        let low: UInt64 = generator.next()
+        var value = time << 80 | UInt128(high & 0xFFFF) << 64 | UInt128(low)
         return String(unsafeUninitializedCapacity: 26) { buffer in
             for index in stride(from: 25, through: 0, by: -1) {
                 buffer[index] = alphabet[Int(value & 31)]

@@ -1,5 +1,5 @@
 // An open regular file of staging and what stat(2) says of a name.
-package import Glibc
+import Glibc
 
 /// What `fstatat` says of a name.
 package struct FileStatus: Sendable, Hashable {

@@ -1,5 +1,5 @@
 // What can go wrong in staging, as a value.
-package import Glibc
+import Glibc
 
 /// A file operation in staging that failed: what, where, and the system's reason.
 package struct StagingError: Error, Sendable, CustomStringConvertible {

@@ -1,0 +1,257 @@
+// The only way from a receiver to the ledger and to staging: admit a source, record an attempt, accept a drop.
+// Receivers decide nothing by themselves and write nothing by themselves.
+package import Admission
+import Dispatch
+package import Ledger
+package import Logging
+package import Staging
+import Synchronization
+
+/// The gate's inside. One instance a process; it owns the ledger's writer and the staging directory.
+package final class Intake: Sendable {
+    /// How webhooks lie in `ready/`: one file an event, or one NDJSON file a batch.
+    package enum Layout: Sendable { case file, ndjson }
+
+    package struct Configuration: Sendable {
+        package var node: String
+        package var ledgerPath: String
+        package var stagingPath: String
+        /// Free bytes and inodes below which nothing is accepted.
+        package var reserveBytes: Int64 = 1 << 30
+        package var reserveInodes: Int64 = 1000
+        package var layout = Layout.file
+        package var retention = Retention()
+
+        package init(node: String, ledgerPath: String, stagingPath: String) {
+            self.node = node
+            self.ledgerPath = ledgerPath
+            self.stagingPath = stagingPath
+        }
+    }
+
+    package let health = Health()
+    package let staging: StagingArea
+    let store: any LedgerStore
+    let writer: LedgerWriter
+    let stager: Stager
+    let logger: Logger
+    let clock: @Sendable () -> Instant
+    let configuration: Configuration
+    private let space: SpaceGuard
+    private let currentPolicy: Mutex<Policy>
+    private let flood = Mutex(FloodCoalescer())
+    private let isClosed = Atomic(false)
+    private let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
+    private let uploadQueue = DispatchQueue(label: "intake.uploads", qos: .userInitiated)
+
+    /// Opens ledger and staging and completes what a crash left of uploads. Webhooks that are not yet staged
+    /// follow in the background. Throws `LedgerError` or `StagingError`.
+    package static func open(
+        _ configuration: Configuration, policy: Policy, logger: Logger,
+        clock: @escaping @Sendable () -> Instant = { Instant.now() }
+    ) throws -> Intake {
+        let store = try SQLiteLedgerStore(path: configuration.ledgerPath, node: configuration.node)
+        return try Intake(configuration, store: store, policy: policy, logger: logger, clock: clock)
+    }
+
+    /// With a store of the caller's.
+    package init(
+        _ configuration: Configuration, store: any LedgerStore, policy: Policy, logger: Logger,
+        clock: @escaping @Sendable () -> Instant
+    ) throws {
+        self.configuration = configuration
+        self.store = store
+        self.logger = logger
+        self.clock = clock
+        staging = try StagingArea(path: configuration.stagingPath)
+        writer = LedgerWriter(store: store, clock: clock)
+        let ledgerFolder = configuration.ledgerPath.split(separator: "/", omittingEmptySubsequences: false)
+            .dropLast().joined(separator: "/")
+        space = SpaceGuard(
+            directories: [staging.root, try Directory(path: ledgerFolder.isEmpty ? "/" : ledgerFolder)],
+            reserveBytes: configuration.reserveBytes, reserveInodes: configuration.reserveInodes)
+        currentPolicy = Mutex(policy)
+        stager = Stager(
+            staging: staging, store: store, writer: writer, health: health, layout: configuration.layout,
+            clock: clock, logger: logger)
+        try recover()
+        flushEverySecond()
+        stager.start()
+    }
+
+    /// The policy in force.
+    package var policy: Policy { currentPolicy.withLock { $0 } }
+
+    /// Puts another policy in force. Recording the change is the caller's (`PolicyReloader`).
+    package func use(_ policy: Policy) { currentPolicy.withLock { $0 = policy } }
+
+    /// The moment, by the gate's one clock.
+    package var now: Instant { clock() }
+
+    /// Decides on a source by the policy in force, now.
+    package func admit(_ resolution: Resolution, channel: Channel) -> Decision {
+        Decision.decide(resolution, channel: channel, policy: policy, at: clock())
+    }
+
+    /// Writes an attempt to the ledger and returns its seq once it is durable. Throws `LedgerError`.
+    @discardableResult
+    package func record(_ attempt: Attempt) async throws -> Int64 {
+        do {
+            let entry = try await writer.append(attempt)
+            ledgerWorks()
+            return entry.seq
+        } catch {
+            ledgerFails(error)
+            throw error
+        }
+    }
+
+    /// Writes an attempt to the ledger without waiting. Rejections that come in floods are counted into one
+    /// entry; what cannot be written now is counted and written later.
+    package func note(_ attempt: Attempt) {
+        guard attempt.verdict == .rejected else { return write(attempt) }
+        let passes = space.level == .enough && !health.problems.keys.contains("ledger")
+        let written = flood.withLock { $0.take(attempt, at: clock(), passes: passes) }
+        if let written { write(written) }
+    }
+
+    private func write(_ attempt: Attempt) {
+        let time = clock()
+        writer.submit(.append(attempt, drop: nil)) { result in
+            switch result {
+            case .success: self.ledgerWorks()
+            case .failure(let error):
+                self.ledgerFails(error)
+                self.flood.withLock { _ = $0.take(attempt, at: time, passes: false) }
+            }
+        }
+    }
+
+    private func flushEverySecond() {
+        floodQueue.asyncAfter(deadline: .now() + 1) { [weak self] in
+            guard let self, !isClosed.load(ordering: .acquiring) else { return }
+            flushFlood()
+            flushEverySecond()
+        }
+    }
+
+    private func flushFlood(all: Bool = false) {
+        for attempt in flood.withLock({ $0.flush(at: clock(), all: all) }) { write(attempt) }
+    }
+
+    /// Whether anything can be accepted now: nil, or why not. Cheap enough for every request.
+    package func checkSpace() -> IntakeError? {
+        if case .exhausted(let message) = space.level {
+            health.set(problem: "space", message: message)
+            return IntakeError(.stagingFull, message, retryAfter: 60)
+        }
+        if health.problems["space"] != nil { health.clear(problem: "space") }
+        return nil
+    }
+
+    /// Accepts a webhook: returns once entry and body are durable. Staging follows by itself.
+    /// `attempt` says everything but the drop.
+    package func receive(_ event: WebhookEvent, attempt: Attempt) async throws(IntakeError) -> DropOutcome {
+        if let error = checkSpace() { throw error }
+        let registration = WebhookRegistration(event, at: clock())
+        var attempt = attempt
+        attempt.drop = registration.facts
+        attempt.detail["envelope"] = .string(event.envelope)
+        if event.envelope == "unrecognised", let type = event.contentType {
+            attempt.detail["content_type"] = .string(type)
+        }
+        let entry = try await append(attempt, registration.drop)
+        guard let record = entry.drop else {
+            return DropOutcome(id: entry.repeats ?? registration.drop.id, status: .duplicate, name: "", seq: entry.seq)
+        }
+        stager.offer(
+            Stager.Event(
+                release: WebhookRelease(
+                    readyPath: record.readyPath, body: event.body, receipt: Receipt(attempt, entry, drop: record))))
+        return DropOutcome(id: record.id, status: .stored, name: record.readyPath, seq: entry.seq)
+    }
+
+    /// Accepts a whole upload: entry committed, then released. The client may be told OK when it returns: what
+    /// a crash leaves undone is completed at the next start. When it throws, the partial is untouched.
+    package func commit(_ upload: FinishedUpload, attempt: Attempt) async throws(IntakeError) -> DropOutcome {
+        if let error = checkSpace() { throw error }
+        let readyPath = try promise(upload)
+        let registration = UploadRegistration(upload, readyPath: readyPath)
+        var attempt = attempt
+        attempt.drop = registration.facts
+        attempt.detail.merge(registration.detail) { _, new in new }
+        let entry: AppendedEntry
+        do {
+            entry = try await append(attempt, registration.drop)
+        } catch {
+            staging.withdraw(readyPath)
+            throw error
+        }
+        guard let record = entry.drop else {
+            staging.withdraw(readyPath)
+            throw IntakeError(.badPath, "drop \(upload.dropID) was committed before")
+        }
+        let receipt = Receipt(attempt, entry, drop: record)
+        await withCheckedContinuation { continuation in
+            uploadQueue.async {
+                self.release(record, receipt: receipt)
+                continuation.resume()
+            }
+        }
+        return DropOutcome(
+            id: record.id, status: entry.repeats == nil ? .stored : .duplicate,
+            name: String(record.readyPath.dropFirst("sftp/\(upload.account)/".utf8.count)), seq: entry.seq)
+    }
+
+    /// The consumer is done with a drop. Returns false when there is no such released drop.
+    package func acknowledge(_ id: String) async throws -> Bool {
+        guard case .changed(let changed) = try await writer.commit(.acknowledge(id: id, at: clock())) else {
+            return false
+        }
+        return changed
+    }
+
+    /// Returns when everything committed so far lies in `ready/`.
+    package func waitUntilStaged() async { await stager.waitUntilIdle() }
+
+    /// Writes what is still counted and returns when it is durable. Nothing may be accepted afterwards.
+    package func close() async {
+        isClosed.store(true, ordering: .releasing)
+        flushFlood(all: true)
+        // The writer works in order: when this one is done, all before it are.
+        _ = try? await writer.commit(.released([], at: clock()))
+        await stager.waitUntilIdle()
+        stager.stop()
+    }
+
+    private func append(_ attempt: Attempt, _ drop: DropRegistration) async throws(IntakeError) -> AppendedEntry {
+        do {
+            let entry = try await writer.append(attempt, drop: drop)
+            ledgerWorks()
+            return entry
+        } catch {
+            ledgerFails(error)
+            throw IntakeError(.ledgerFailed, "the ledger cannot be written, nothing was stored", retryAfter: 30)
+        }
+    }
+
+    private func promise(_ upload: FinishedUpload) throws(IntakeError) -> String {
+        do {
+            return try staging.promise(account: upload.account, name: upload.path)
+        } catch {
+            throw IntakeError(.badPath, "no place for \(upload.path): \(error)")
+        }
+    }
+
+    private func ledgerFails(_ error: any Error) {
+        if health.set(problem: "ledger", message: "\(error)") {
+            logger.error("nothing is accepted: \(error)")
+        }
+    }
+
+    private func ledgerWorks() {
+        if health.problems["ledger"] != nil, health.clear(problem: "ledger") {
+            logger.notice("the ledger can be written again")
+        }
+    }
+}

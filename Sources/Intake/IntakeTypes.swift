@@ -1,0 +1,88 @@
+// What receivers give to Intake and get back.
+package import Admission
+
+/// A webhook event whose source was admitted and whose checks passed.
+package struct WebhookEvent: Sendable {
+    /// The request's path with secret parts masked; part of what makes a repeat.
+    package var path: String
+    /// Exactly as received.
+    package var body: [UInt8]
+    package var eventID: String?
+    package var eventType: String?
+    /// `v1`, `v2` or `unrecognised`.
+    package var envelope: String
+    package var contentType: String?
+
+    package init(
+        path: String, body: [UInt8], eventID: String?, eventType: String?, envelope: String, contentType: String?
+    ) {
+        self.path = path
+        self.body = body
+        self.eventID = eventID
+        self.eventType = eventType
+        self.envelope = envelope
+        self.contentType = contentType
+    }
+}
+
+/// An upload that is whole, hashed and fsynced in `incoming/`.
+package struct FinishedUpload: Sendable {
+    package var dropID: String
+    package var account: String
+    /// The file's name inside `incoming/sftp/<account>/parts/`.
+    package var partial: String
+    /// As sent, normalised and relative: `dir/name.xml`.
+    package var path: String
+    package var bytes: Int64
+    /// Lower-case hex.
+    package var sha256: String
+    /// The client's modification time, seconds since the epoch.
+    package var modified: Int64?
+
+    package init(
+        dropID: String, account: String, partial: String, path: String, bytes: Int64, sha256: String,
+        modified: Int64?
+    ) {
+        self.dropID = dropID
+        self.account = account
+        self.partial = partial
+        self.path = path
+        self.bytes = bytes
+        self.sha256 = sha256
+        self.modified = modified
+    }
+}
+
+/// What became of something accepted.
+package struct DropOutcome: Sendable, Hashable {
+    package enum Status: String, Sendable { case stored, duplicate }
+
+    /// The drop's id; of a webhook's repeat, that of the drop it repeats.
+    package var id: String
+    package var status: Status
+    /// Relative to `ready/`.
+    package var name: String
+    package var seq: Int64
+
+    package init(id: String, status: Status, name: String, seq: Int64) {
+        self.id = id
+        self.status = status
+        self.name = name
+        self.seq = seq
+    }
+}
+
+/// Why Intake does not accept: nothing was stored.
+package struct IntakeError: Error, Sendable, CustomStringConvertible {
+    /// `.stagingFull`, `.ledgerFailed` or `.badPath`.
+    package let code: Reason
+    package let description: String
+    /// Seconds after which to try again; nil when trying again is of no use.
+    package let retryAfter: Int?
+
+    package init(_ code: Reason, _ description: String, retryAfter: Int? = nil) {
+        self.code = code
+        self.description = description
+        self.retryAfter = retryAfter
+    }
+}

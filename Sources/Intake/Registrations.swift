@@ -1,0 +1,44 @@
+// How events and uploads are registered in the ledger: their ids, repeat keys, names and facts. Pure.
+import Admission
+import Crypto
+import Ledger
+import Staging
+
+struct WebhookRegistration {
+    let drop: DropRegistration
+    let facts: DropFacts
+
+    init(_ event: WebhookEvent, at now: Instant) {
+        let id = DropID.make(milliseconds: now.microseconds / 1000)
+        let digest = DropKeys.hex(SHA256.hash(data: event.body))
+        let identity = ["webhook", event.path, event.eventType ?? "", event.eventID ?? ""]
+        let name = WebhookName(event, dropID: id)
+        drop = DropRegistration(
+            id: id, content: .body(event.body), repeatKey: DropKeys.digest(identity + [digest]),
+            eventKey: event.eventID == nil ? nil : DropKeys.digest(identity), keepsRepeats: false,
+            readyPath: { name.path(at: $0) })
+        facts = DropFacts(
+            id: id, name: "", bytes: Int64(event.body.count), sha256: digest, eventID: event.eventID,
+            eventType: event.eventType)
+    }
+}
+
+struct UploadRegistration {
+    let drop: DropRegistration
+    let facts: DropFacts
+    let detail: [String: JSONValue]
+
+    /// `readyPath`: promised by staging.
+    init(_ upload: FinishedUpload, readyPath: String) {
+        drop = DropRegistration(
+            id: upload.dropID, content: .incoming("incoming/sftp/\(upload.account)/parts/\(upload.partial)"),
+            repeatKey: DropKeys.digest(["sftp", upload.account, upload.path, upload.sha256]), eventKey: nil,
+            keepsRepeats: true, readyPath: { _ in readyPath })
+        facts = DropFacts(id: upload.dropID, name: readyPath, bytes: upload.bytes, sha256: upload.sha256)
+        var detail: [String: JSONValue] = ["name_as_sent": .string(upload.path)]
+        if let modified = upload.modified, abs(modified) < 1 << 40 {
+            detail["modified"] = .string(Instant(microseconds: modified * 1_000_000).description)
+        }
+        self.detail = detail
+    }
+}

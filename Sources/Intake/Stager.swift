@@ -1,0 +1,208 @@
+// Projects the ledger into staging: writes committed webhooks into `ready/`, makes released uploads durable,
+// and then marks both in the ledger. Off every answer's path, on a queue of its own.
+import Admission
+import Dispatch
+import Ledger
+import Logging
+import Staging
+import Synchronization
+
+/// The one that completes drops. What it cannot hold in memory it reads back from the ledger's store.
+final class Stager: Sendable {
+    static let largestBatch = 256
+    static let mostQueuedBytes = 64 << 20
+
+    /// A committed webhook that is not yet in `ready/`.
+    struct Event: Sendable {
+        var release: WebhookRelease
+        var size: Int { release.body.count + 1024 }
+    }
+
+    private struct State {
+        var events: [Event] = []
+        var eventBytes = 0
+        /// Uploads that were renamed into `ready/` and wait for their durability mark.
+        var uploads: [(id: String, readyPath: String)] = []
+        /// Some pending webhooks are only in the store.
+        var hasBacklog = true
+        var droppedSinceLoad = false
+        var isRunning = false
+        var isStopped = false
+        var whenIdle: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let staging: StagingArea
+    private let store: any LedgerStore
+    private let writer: LedgerWriter
+    private let health: Health
+    private let layout: Intake.Layout
+    private let clock: @Sendable () -> Instant
+    private let logger: Logger
+    private let queue = DispatchQueue(label: "stager", qos: .utility)
+    private let state = Mutex(State())
+
+    init(
+        staging: StagingArea, store: any LedgerStore, writer: LedgerWriter, health: Health,
+        layout: Intake.Layout, clock: @escaping @Sendable () -> Instant, logger: Logger
+    ) {
+        self.staging = staging
+        self.store = store
+        self.writer = writer
+        self.health = health
+        self.layout = layout
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Begins with whatever the store holds as pending.
+    func start() { run { _ in } }
+
+    func offer(_ event: Event) {
+        run { state in
+            if state.hasBacklog || state.eventBytes + event.size > Self.mostQueuedBytes {
+                // Its body is in the store and will be read from there, in order.
+                state.hasBacklog = true
+                state.droppedSinceLoad = true
+            } else {
+                state.events.append(event)
+                state.eventBytes += event.size
+            }
+        }
+    }
+
+    func finish(upload id: String, readyPath: String) {
+        run { $0.uploads.append((id, readyPath)) }
+    }
+
+    /// Returns when nothing is left to stage, or the stager was stopped.
+    func waitUntilIdle() async {
+        await withCheckedContinuation { continuation in
+            let isStopped = state.withLock { $0.isStopped }
+            if isStopped { continuation.resume() } else { run { $0.whenIdle.append(continuation) } }
+        }
+    }
+
+    /// Ends after the batch in hand. What is left is completed at the next start.
+    func stop() {
+        let waiting = state.withLock { state in
+            state.isStopped = true
+            defer { state.whenIdle = [] }
+            return state.whenIdle
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    private func run(_ change: (inout State) -> Void) {
+        let mustStart = state.withLock { state in
+            change(&state)
+            guard !state.isStopped, !state.isRunning else { return false }
+            state.isRunning = true
+            return true
+        }
+        if mustStart { queue.async { self.work() } }
+    }
+
+    /// Stages until nothing is left; after a failure it waits a second and goes on.
+    private func work() {
+        do {
+            while try step() {}
+            if health.clear(problem: "staging") { logger.notice("staging works again") }
+        } catch {
+            if health.set(problem: "staging", message: "\(error)") {
+                logger.error("staging failed, what was accepted stays in the ledger and is tried again: \(error)")
+            }
+            // Whatever was in hand is read back from the store.
+            state.withLock { state in
+                state.hasBacklog = true
+                state.events = []
+                state.eventBytes = 0
+            }
+            queue.asyncAfter(deadline: .now() + 1) { self.work() }
+        }
+    }
+
+    /// One batch. Returns false when there is nothing left to do (and the stager is marked as not running).
+    private func step() throws -> Bool {
+        let work = state.withLock { state -> (events: [Event], uploads: [(id: String, readyPath: String)])? in
+            if state.isStopped { state.isRunning = false; return nil }
+            let count = min(state.events.count, Self.largestBatch)
+            let events = Array(state.events[..<count])
+            state.events.removeFirst(count)
+            state.eventBytes -= events.reduce(0) { $0 + $1.size }
+            if events.isEmpty, state.hasBacklog { state.droppedSinceLoad = false }
+            return (events, state.uploads)
+        }
+        guard var work else { return false }
+        let mustLoad = work.events.isEmpty && state.withLock { $0.hasBacklog }
+        if mustLoad { work.events = try loadBacklog() }
+        if work.events.isEmpty, work.uploads.isEmpty {
+            return becomeIdle(loaded: mustLoad)
+        }
+        try complete(work.events, work.uploads)
+        return true
+    }
+
+    private func becomeIdle(loaded: Bool) -> Bool {
+        let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
+            if loaded, !state.droppedSinceLoad { state.hasBacklog = false }
+            guard state.events.isEmpty, state.uploads.isEmpty, !state.hasBacklog else { return nil }
+            state.isRunning = false
+            defer { state.whenIdle = [] }
+            return state.whenIdle
+        }
+        guard let waiting else { return true }
+        for continuation in waiting { continuation.resume() }
+        return false
+    }
+
+    private func complete(_ events: [Event], _ uploads: [(id: String, readyPath: String)]) throws {
+        let now = clock()
+        let releases = events.map(\.release)
+        var done =
+            switch layout {
+            case .file: try staging.release(releases, now: now.description)
+            case .ndjson: try staging.releaseTogether(releases, now: now.description)
+            }
+        if !uploads.isEmpty {
+            try staging.sync()
+            done += uploads
+        }
+        try mark(done, at: now)
+        state.withLock { $0.uploads.removeFirst(uploads.count) }
+    }
+
+    private func mark(_ done: [(id: String, readyPath: String)], at now: Instant) throws {
+        let finished = DispatchSemaphore(value: 0)
+        let failure = Mutex<(any Error)?>(nil)
+        writer.submit(.released(done, at: now)) { result in
+            if case .failure(let error) = result { failure.withLock { $0 = error } }
+            finished.signal()
+        }
+        finished.wait()
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    /// Pending webhooks from the store. Those whose receipt exists were released before a crash: only marked.
+    private func loadBacklog() throws -> [Event] {
+        var events: [Event] = []
+        var after: Int64 = -1
+        while events.isEmpty {
+            let pending = try store.pendingDrops(after: after, limit: Self.largestBatch)
+            guard let last = pending.last else { return [] }
+            after = last.record.seq
+            for drop in pending {
+                guard let body = drop.body else { continue }
+                let receipt = try Receipt(entry: drop.entry, drop: drop.record)
+                if let written = try staging.receipt(drop.record.id) {
+                    try mark([(drop.record.id, String(written.file.dropFirst("ready/".utf8.count)))], at: clock())
+                } else {
+                    events.append(
+                        Event(
+                            release: WebhookRelease(
+                                readyPath: drop.record.readyPath, body: body, receipt: receipt)))
+                }
+            }
+        }
+        return events
+    }
+}

@@ -1,0 +1,36 @@
+// One line of an NDJSON batch: the receipt and the exact bytes of the event.
+import Foundation
+
+/// `{"receipt":{…},"body":"…"}`, or `body_base64` for bytes that are not UTF-8. The body's bytes are kept
+/// exactly, so the receipt's digest can be checked.
+package struct BatchLine: Codable, Sendable {
+    package var receipt: Receipt
+    private var body: String?
+    private var bodyBase64: String?
+
+    enum CodingKeys: String, CodingKey {
+        case receipt, body
+        case bodyBase64 = "body_base64"
+    }
+
+    package init(receipt: Receipt, body: [UInt8]) {
+        self.receipt = receipt
+        self.body = String(validating: body, as: UTF8.self)
+        if self.body == nil { bodyBase64 = Data(body).base64EncodedString() }
+    }
+
+    package init(parsing line: some Collection<UInt8>) throws {
+        self = try JSONDecoder().decode(BatchLine.self, from: Data(line))
+    }
+
+    package var bytes: [UInt8]? {
+        if let body { return Array(body.utf8) }
+        return bodyBase64.flatMap { Data(base64Encoded: $0) }.map { [UInt8]($0) }
+    }
+
+    package func encoded() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return [UInt8](try encoder.encode(self)) + [0x0A]
+    }
+}

@@ -1,0 +1,63 @@
+// The receipt of a drop: the JSON file a consumer reads beside the data. Values only.
+import Foundation
+
+/// Describes one drop. Times are RFC 3339 in UTC; `file` is relative to the staging directory.
+package struct Receipt: Codable, Sendable, Hashable {
+    package var drop: String
+    /// The number of the ledger entry that accepted (or gave up) the drop.
+    package var seq: Int64?
+    package var channel: String
+    package var source: String?
+    package var account: String?
+    package var credential: String?
+    /// The name as the sender gave it (files), or the event's file name.
+    package var name: String
+    package var file: String
+    /// The line in `file`, counted from 1, where one file holds many events.
+    package var line: Int?
+    package var bytes: Int64
+    package var sha256: String?
+    /// The client's modification time, as it said.
+    package var modified: String?
+    package var eventID: String?
+    package var eventType: String?
+    /// `v1`, `v2` or `unrecognised`.
+    package var envelope: String?
+    /// An earlier drop with the same name and bytes.
+    package var duplicateOf: String?
+    /// An earlier drop with the same event id and another body.
+    package var sameEventAs: String?
+    /// Why the drop was not released; only in quarantine.
+    package var reason: String?
+    package var received: String
+    package var released: String?
+
+    package init(drop: String, channel: String, name: String, file: String, bytes: Int64, received: String) {
+        self.drop = drop
+        self.channel = channel
+        self.name = name
+        self.file = file
+        self.bytes = bytes
+        self.received = received
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case drop, seq, channel, source, account, credential, name, file, line, bytes, sha256, modified, envelope
+        case reason, received, released
+        case eventID = "event_id"
+        case eventType = "event_type"
+        case duplicateOf = "duplicate_of"
+        case sameEventAs = "same_event_as"
+    }
+
+    /// The receipt's file: JSON with sorted keys and a newline.
+    package func encoded() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return [UInt8](try encoder.encode(self)) + [0x0A]
+    }
+
+    package init(parsing bytes: [UInt8]) throws {
+        self = try JSONDecoder().decode(Receipt.self, from: Data(bytes))
+    }
+}

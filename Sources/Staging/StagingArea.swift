@@ -1,0 +1,90 @@
+// The staging directory: its layout, and the handles that everything else in this target works with.
+import Synchronization
+
+/// An opened staging directory (design section 6). Making one creates what is missing, directories 0700.
+package final class StagingArea: Sendable {
+    package let path: String
+    package let root: Directory
+    package let ready: Directory
+    package let receipts: Directory
+    package let quarantine: Directory
+    /// Partial uploads, one directory an account.
+    package let uploads: Directory
+    /// Webhook batches on their way to `ready/`.
+    let batches: Directory
+    /// Paths under `ready/` that are promised to a drop whose entry is not yet committed.
+    let promised = Mutex<Set<String>>([])
+
+    /// Throws `StagingError` when a directory cannot be made, or lies on another filesystem than the rest.
+    package init(path: String) throws(StagingError) {
+        self.path = path
+        root = try Directory(path: path, create: true)
+        ready = try root.subdirectory("ready", create: true)
+        receipts = try root.subdirectory("receipts", create: true)
+        quarantine = try root.subdirectory("quarantine", create: true)
+        let incoming = try root.subdirectory("incoming", create: true)
+        uploads = try incoming.subdirectory("sftp", create: true)
+        batches = try incoming.subdirectory("webhook", create: true)
+        for directory in [ready, receipts, quarantine, uploads, batches] {
+            guard try directory.isOnFilesystem(of: root) else {
+                throw StagingError(
+                    .failed,
+                    "\(directory.path) is on another filesystem than \(path): release is a rename, mount the whole staging directory instead"
+                )
+            }
+        }
+    }
+
+    /// Where an account's partial uploads lie; made when absent.
+    package func uploads(of account: String) throws(StagingError) -> Directory {
+        try uploads.subdirectory(account, create: true)
+    }
+
+    /// The receipt of a drop, or nil when there is none.
+    package func receipt(_ drop: String) throws -> Receipt? {
+        let name = drop + ".json"
+        guard DropID.isValid(drop), try receipts.status(name) != nil else { return nil }
+        return try Receipt(parsing: receipts.openFile(name).contents(limit: 1 << 20))
+    }
+
+    /// The directory and name of a path such as `sftp/acme/a/b.xml` under `ready/`.
+    func location(_ readyPath: String, create: Bool) throws(StagingError) -> (directory: Directory, name: String) {
+        var components = readyPath.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard let name = components.popLast(), Directory.isComponent(name) else {
+            throw StagingError(.badPath, "not a path under ready/: \(readyPath.debugDescription)")
+        }
+        return (try ready.subdirectory(components, create: create), name)
+    }
+
+    /// Opens a released file for reading (verification only).
+    package func openReleased(_ readyPath: String) throws(StagingError) -> OpenFile {
+        let place = try location(readyPath, create: false)
+        return try place.directory.openFile(place.name)
+    }
+
+    /// Whether a file lies under this path of `ready/`.
+    package func isOccupied(_ readyPath: String) throws(StagingError) -> Bool {
+        do {
+            let place = try location(readyPath, create: false)
+            return try place.directory.status(place.name) != nil
+        } catch where error.code == .notFound {
+            return false
+        }
+    }
+
+    /// Removes a released file and returns whether it was there.
+    @discardableResult
+    package func removeReleased(_ readyPath: String) throws(StagingError) -> Bool {
+        do {
+            let place = try location(readyPath, create: false)
+            return try place.directory.remove(place.name)
+        } catch where error.code == .notFound {
+            return false
+        }
+    }
+
+    /// Removes a receipt; absent is no error.
+    package func removeReceipt(_ drop: String) throws(StagingError) {
+        try receipts.remove(drop + ".json")
+    }
+}

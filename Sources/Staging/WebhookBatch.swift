@@ -1,0 +1,130 @@
+// Releases webhook events to `ready/webhook`, many at a time, so that every event appears exactly once even
+// when the process or the machine dies at any point:
+//
+//   1. a directory `incoming/webhook/<batch>` gets every data file and receipt; syncfs
+//   2. it is renamed to `<batch>.whole` (the point of no return) and the rename made durable
+//   3. receipts, then data files, are moved out; fsync of the directories that changed
+//
+// After a crash a directory without `.whole` is thrown away (the events are still in the ledger's store), one
+// with it is finished. A receipt is visible before its data file, so a consumer always finds it, and a pending
+// drop that has a receipt is known to be released even if its file was consumed already.
+
+
+/// An event to release.
+package struct WebhookRelease: Sendable {
+    /// Relative to `ready/`: `webhook/<day>/<name>`.
+    package var readyPath: String
+    package var body: [UInt8]
+    /// `file`, `line` and `released` are set here.
+    package var receipt: Receipt
+
+    package init(readyPath: String, body: [UInt8], receipt: Receipt) {
+        self.readyPath = readyPath
+        self.body = body
+        self.receipt = receipt
+    }
+}
+
+extension StagingArea {
+    private static let whole = ".whole"
+
+    /// Releases events, one file an event. Returns each drop and where its data lies under `ready/`. Durable
+    /// when it returns.
+    package func release(_ events: [WebhookRelease], now: String) throws -> [(id: String, readyPath: String)] {
+        guard let first = events.first else { return [] }
+        let batch = try emptyBatch(first.receipt.drop)
+        for event in events {
+            var receipt = event.receipt
+            receipt.file = "ready/" + event.readyPath
+            receipt.released = now
+            try batch.createFile(Self.dataName(event.readyPath)).write(event.body)
+            try batch.createFile(receipt.drop + ".json").write(receipt.encoded())
+        }
+        try finish(batch, named: first.receipt.drop)
+        return events.map { ($0.receipt.drop, $0.readyPath) }
+    }
+
+    /// Releases events as one NDJSON file, a line an event (`BatchLine`), its name that of the first event.
+    package func releaseTogether(
+        _ events: [WebhookRelease], now: String
+    ) throws -> [(id: String, readyPath: String)] {
+        guard let first = events.first else { return [] }
+        let stem = first.readyPath.split(separator: "/").last.map { $0.prefix { $0 != "-" } } ?? ""
+        let day = first.readyPath.split(separator: "/").dropLast().joined(separator: "/")
+        let readyPath = "\(day)/\(stem)-\(events.count)-events-\(first.receipt.drop.suffix(6)).ndjson"
+        let batch = try emptyBatch(first.receipt.drop)
+        var lines: [UInt8] = []
+        for (index, event) in events.enumerated() {
+            var receipt = event.receipt
+            receipt.file = "ready/" + readyPath
+            receipt.line = index + 1
+            receipt.released = now
+            lines += try BatchLine(receipt: receipt, body: event.body).encoded()
+            try batch.createFile(receipt.drop + ".json").write(receipt.encoded())
+        }
+        try batch.createFile(Self.dataName(readyPath)).write(lines)
+        try finish(batch, named: first.receipt.drop)
+        return events.map { ($0.receipt.drop, readyPath) }
+    }
+
+    /// Finishes or throws away what a crash left. Call before anything else is released.
+    package func recoverBatches() throws {
+        for name in try batches.names() {
+            let batch = try batches.subdirectory(name)
+            if name.hasSuffix(Self.whole) {
+                try moveOut(batch)
+            } else {
+                for file in try batch.names() { try batch.remove(file) }
+            }
+            try batches.removeDirectory(name)
+        }
+        try batches.sync()
+    }
+
+    /// The directory of a new batch; what a failed attempt left in it is removed.
+    private func emptyBatch(_ name: String) throws(StagingError) -> Directory {
+        let batch = try batches.subdirectory(name, create: true)
+        for file in try batch.names() { try batch.remove(file) }
+        return batch
+    }
+
+    private func finish(_ batch: Directory, named name: String) throws {
+        try batch.syncFilesystem()
+        try batches.move(name, to: batches, as: name + Self.whole)
+        try batches.sync()
+        try moveOut(batch)
+        try batches.removeDirectory(name + Self.whole)
+    }
+
+    /// Moves receipts, then data files, to where consumers look. Can be repeated from any point.
+    private func moveOut(_ batch: Directory) throws {
+        let names = try batch.names()
+        for name in names where !name.hasPrefix(Self.dataPrefix) {
+            try batch.replace(name, to: receipts, as: name)
+        }
+        try receipts.sync()
+        var changed: [String: Directory] = [:]
+        for name in names where name.hasPrefix(Self.dataPrefix) {
+            let readyPath = Self.readyPath(dataName: name)
+            let day = readyPath.split(separator: "/").dropLast().joined(separator: "/")
+            let directory =
+                try changed[day] ?? ready.subdirectory(day.split(separator: "/").map(String.init), create: true)
+            changed[day] = directory
+            try batch.replace(name, to: directory, as: String(readyPath.dropFirst(day.utf8.count + 1)))
+        }
+        for directory in changed.values { try directory.sync() }
+        if !changed.isEmpty { try ready.subdirectory("webhook").sync() }
+    }
+
+    // A data file in a batch carries its path under `ready/` in its name, `/` written as `:`. Webhook paths
+    // are made by Intake from a day, a time, a type and an id, and hold no `:`.
+    private static let dataPrefix = "data:"
+
+    private static func dataName(_ readyPath: String) -> String {
+        dataPrefix + readyPath.split(separator: "/").joined(separator: ":")
+    }
+
+    private static func readyPath(dataName: String) -> String {
+        dataName.dropFirst(dataPrefix.utf8.count).split(separator: ":").joined(separator: "/")
+    }
+}
