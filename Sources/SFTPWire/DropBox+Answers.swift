@@ -1,0 +1,162 @@
+// What the store's answers mean for the client that waits and for the session's state.
+
+/// Why the store was asked.
+enum Purpose: Equatable {
+    case write
+    case leaveSequence(Frame, Int)
+    /// A write beyond the limit: its upload has been discarded.
+    case refused(UInt32, String)
+    case status(UInt32)
+    case attributes(UInt32, VirtualPath)
+    case exists(UInt32, VirtualPath)
+    case list(UInt32, VirtualPath)
+    case open(UInt32, OpenOrder, appends: Bool, reopened: Bool)
+    case close(UInt32, Int)
+    case closeFailing(UInt32, Int, String)
+    case resize(UInt32, Int, Int64)
+    case rename(UInt32, RenameOrder)
+    case renameReleased(UInt32, VirtualPath, VirtualPath, replace: Bool)
+    case removeOpen(UInt32, Int)
+}
+
+extension DropBox {
+    /// The answer to the request that `next` gave out. Without one it does nothing.
+    package mutating func answer(_ answer: StoreAnswer) {
+        guard let purpose = pending?.purpose else { return }
+        pending = nil
+        var failure: StoreFailure?
+        if case .failed(let reason) = answer {
+            failure = reason
+            switch reason.code {
+            case .full: closing = .soon
+            case .gone: refuseAll(reason.message)
+            case .absent, .exists, .denied, .other: break
+            }
+        }
+        switch purpose {
+        case .write: written(failure)
+        case .leaveSequence(let frame, let slot): leftSequence(frame, slot, failure)
+        case .refused(let id, let text): reply.status(id, .failure, text)
+        case .status(let id): status(id, failure)
+        case .attributes(let id, let path): found(id, path, answer, failure) { $0.attributes(id, $1) }
+        case .exists(let id, let path): found(id, path, answer, failure) { reply, _ in reply.ok(id) }
+        case .list(let id, let path): listed(id, path, answer, failure)
+        case .open(let id, let order, let appends, let reopened):
+            opened(id, order, answer, failure, appends: appends, reopened: reopened)
+        case .close(let id, let slot): closed(id, slot, answer, failure)
+        case .closeFailing(let id, let slot, let text):
+            handles.remove(slot)
+            reply.status(id, .failure, text)
+        case .resize(let id, let slot, let size): resized(id, slot, size, failure)
+        case .rename(let id, let order): renamed(id, order, answer, failure)
+        case .renameReleased(let id, let from, let to, let replace):
+            renamedReleased(id, from, to, replace: replace, answer, failure)
+        case .removeOpen(let id, let slot):
+            handles.withUpload(slot) { $0.condition = .removed }
+            status(id, failure)
+        }
+    }
+
+    private mutating func status(_ id: UInt32, _ failure: StoreFailure?) {
+        if let failure {
+            reply.status(id, failure.status, failure.message)
+        } else {
+            reply.ok(id)
+        }
+    }
+
+    private mutating func found(
+        _ id: UInt32, _ path: VirtualPath, _ answer: StoreAnswer, _ failure: StoreFailure?,
+        _ reply: (inout ReplyWriter, Node) -> Void
+    ) {
+        switch answer {
+        case .node(let node?): reply(&self.reply, node)
+        default: status(id, failure ?? StoreFailure(.absent, "\(path): no such file or directory"))
+        }
+    }
+
+    private mutating func listed(
+        _ id: UInt32, _ path: VirtualPath, _ answer: StoreAnswer, _ failure: StoreFailure?
+    ) {
+        guard case .listing(let stored, let now) = answer else {
+            return status(id, failure ?? StoreFailure(.other, "\(path): cannot be listed"))
+        }
+        var nodes: [[UInt8]: Node] = [:]
+        for entry in stored + released.entries(of: path) { nodes[entry.name] = entry.node }
+        for (_, upload) in handles.uploads where upload.path.parent == path && upload.isStored {
+            nodes[Array(upload.path.name)] = upload.node
+        }
+        let directory = Node(kind: .directory, size: 0, modified: now)
+        var entries = [".", ".."].map { DirectoryEntry(name: Array($0.utf8), node: directory) }
+        entries += nodes.map { DirectoryEntry(name: $0.key, node: $0.value) }
+            .sorted { $0.name.lexicographicallyPrecedes($1.name) }
+        let listing = Listing(entries: entries, directory: directory, now: now)
+        reply.handle(id, handles.insert(.listing(listing)))
+    }
+
+    private mutating func opened(
+        _ id: UInt32, _ order: OpenOrder, _ answer: StoreAnswer, _ failure: StoreFailure?,
+        appends: Bool, reopened: Bool
+    ) {
+        guard case .opened(let opened) = answer else {
+            return status(id, failure ?? StoreFailure(.other, "\(order.path): cannot be opened"))
+        }
+        let upload = Upload(
+            path: order.path, extents: Extents(prefix: opened.size), size: opened.size, appends: appends,
+            reopened: reopened, modified: order.modified ?? opened.modified, opened: opened.now)
+        reply.handle(id, handles.insert(.upload(upload)))
+    }
+
+    private mutating func closed(_ id: UInt32, _ slot: Int, _ answer: StoreAnswer, _ failure: StoreFailure?) {
+        if case .released(let upload) = answer, let path = handles.upload(slot)?.path {
+            released.insert(path, Node(kind: .file, size: upload.size, modified: upload.modified))
+        }
+        if case .kept = answer, let path = handles.upload(slot)?.path {
+            released.remove(path)
+        }
+        handles.remove(slot)
+        status(id, failure)
+    }
+
+    private mutating func resized(_ id: UInt32, _ slot: Int, _ size: Int64, _ failure: StoreFailure?) {
+        if failure == nil {
+            handles.withUpload(slot) { upload in
+                // A longer length leaves a hole until something is written there.
+                if size > upload.size { upload.sequential = false }
+                upload.extents.truncate(to: size)
+                upload.size = size
+            }
+        }
+        status(id, failure)
+    }
+
+    private mutating func renamed(
+        _ id: UInt32, _ order: RenameOrder, _ answer: StoreAnswer, _ failure: StoreFailure?
+    ) {
+        if failure == nil {
+            released.remove(order.to)
+            if let slot = order.slot {
+                handles.withUpload(slot) { $0.path = order.to }
+            } else if case .released(let upload) = answer {
+                released.insert(order.to, Node(kind: .file, size: upload.size, modified: upload.modified))
+            } else {
+                released.renameInside(order.from, to: order.to)
+            }
+        }
+        status(id, failure)
+    }
+
+    private mutating func renamedReleased(
+        _ id: UInt32, _ from: VirtualPath, _ to: VirtualPath, replace: Bool, _ answer: StoreAnswer,
+        _ failure: StoreFailure?
+    ) {
+        switch answer {
+        case .node(nil): break
+        case .node(let node?) where replace && node.kind == .file: break
+        default:
+            return status(id, failure ?? StoreFailure(.exists, "\(to): exists already"))
+        }
+        released.rename(from, to: to)
+        reply.ok(id)
+    }
+}

@@ -1,0 +1,229 @@
+// Every request but WRITE: what is answered from the session's own view, what goes to the store, and what
+// a drop box refuses. Paths are resolved here, once.
+
+extension DropBox {
+    mutating func handle(_ id: UInt32, _ request: Request) {
+        switch request {
+        case .open(let path, let flags, let attributes): open(id, path, flags, attributes)
+        case .close(let handle): close(id, handle)
+        case .write: break
+        case .stat(let path): stat(id, "STAT", path)
+        case .lstat(let path): stat(id, "LSTAT", path)
+        case .fstat(let handle): fstat(id, handle)
+        case .setstat(let path, let attributes): setstat(id, path, attributes)
+        case .fsetstat(let handle, let attributes): fsetstat(id, handle, attributes)
+        case .opendir(let path): opendir(id, path)
+        case .readdir(let handle): readdir(id, handle)
+        case .remove(let path): remove(id, path)
+        case .mkdir(let path): mkdir(id, path)
+        case .rmdir(let path): rmdir(id, path)
+        case .realpath(let path):
+            if let path = resolve(id, "REALPATH", path) { reply.path(id, path) }
+        case .rename(let from, let to): rename(id, "RENAME", from, to, replace: false)
+        case .posixRename(let from, let to): rename(id, Extension.posixRename, from, to, replace: true)
+        case .fsync(let handle): fsync(id, handle)
+        case .limits: reply.limits(id)
+        case .read: forbid(id, "READ", [], noReading)
+        case .readlink(let path): forbid(id, "READLINK", path, noLinks)
+        case .symlink(let first, _): forbid(id, "SYMLINK", first, noLinks)
+        case .hardlink(_, let to): forbid(id, Extension.hardlink, to, noLinks)
+        case .unsupported(let name): reply.status(id, .unsupported, "this drop box has no \(name)")
+        }
+    }
+
+    var noReading: String { "this is a drop box: files can be sent to it, not read back" }
+    private var noLinks: String { "this is a drop box: it has no links" }
+
+    // MARK: Helpers
+
+    mutating func ask(_ request: StoreRequest, _ purpose: Purpose) {
+        pending = Pending(request: request, purpose: purpose)
+    }
+
+    mutating func report(
+        _ reason: RefusedRequest.Reason, _ operation: String, _ path: [UInt8], _ message: String
+    ) {
+        reports.append(
+            RefusedRequest(reason: reason, operation: operation, path: printable(path), message: message))
+    }
+
+    mutating func forbid(_ id: UInt32, _ operation: String, _ path: [UInt8], _ message: String) {
+        reply.status(id, .permissionDenied, message)
+        report(.forbiddenOperation, operation, path, message)
+    }
+
+    mutating func resolve(_ id: UInt32, _ operation: String, _ sent: [UInt8]) -> VirtualPath? {
+        do throws(BadPath) {
+            return try VirtualPath(sent: sent)
+        } catch {
+            reply.status(id, .failure, error.description)
+            report(.badPath, operation, sent, error.description)
+            return nil
+        }
+    }
+
+    /// A handle of an upload or a directory; answers the request itself when there is none.
+    private mutating func slot(_ id: UInt32, _ operation: String, _ handle: HandleID?) -> Int? {
+        guard let slot = handles.slot(of: handle) else {
+            reply.status(id, .failure, "\(operation): there is no such open handle")
+            return nil
+        }
+        return slot
+    }
+
+    // MARK: Looking
+
+    private mutating func stat(_ id: UInt32, _ operation: String, _ sent: [UInt8]) {
+        guard let path = resolve(id, operation, sent) else { return }
+        if let node = known(path) {
+            reply.attributes(id, node)
+        } else {
+            ask(.stat(path), .attributes(id, path))
+        }
+    }
+
+    /// What this session itself has under a path.
+    func known(_ path: VirtualPath) -> Node? {
+        if let slot = handles.openUpload(at: path) { return handles.upload(slot)?.node }
+        return released[path]
+    }
+
+    private mutating func fstat(_ id: UInt32, _ handle: HandleID?) {
+        guard let slot = slot(id, "FSTAT", handle) else { return }
+        if let upload = handles.upload(slot) {
+            reply.attributes(id, upload.node)
+        } else if let node = handles.withListing(slot, { $0.directory }) {
+            reply.attributes(id, node)
+        }
+    }
+
+    private mutating func opendir(_ id: UInt32, _ sent: [UInt8]) {
+        guard let path = resolve(id, "OPENDIR", sent) else { return }
+        guard !handles.isFull else { return tooManyHandles(id) }
+        guard known(path) == nil else {
+            reply.status(id, .failure, "\(path): not a directory")
+            return
+        }
+        ask(.list(path), .list(id, path))
+    }
+
+    mutating func tooManyHandles(_ id: UInt32) {
+        reply.status(
+            id, .failure, "\(WireLimit.openHandles) files and directories are open; close some first")
+    }
+
+    private mutating func readdir(_ id: UInt32, _ handle: HandleID?) {
+        guard let slot = slot(id, "READDIR", handle) else { return }
+        let account = settings.account
+        let sent = handles.withListing(slot) { listing -> Bool in
+            guard listing.position < listing.entries.count else { return false }
+            listing.position += reply.names(
+                id, listing.entries[listing.position...], account: account, now: listing.now)
+            return true
+        }
+        switch sent {
+        case nil: reply.status(id, .failure, "READDIR: the handle is not a directory's")
+        case false?: reply.status(id, .endOfFile, "end of the directory")
+        case true?: break
+        }
+    }
+
+    // MARK: Directories
+
+    private mutating func mkdir(_ id: UInt32, _ sent: [UInt8]) {
+        guard let path = resolve(id, "MKDIR", sent) else { return }
+        guard !path.isRoot, known(path) == nil else {
+            reply.status(id, .failure, "\(path): exists already")
+            return
+        }
+        ask(.makeDirectory(path), .status(id))
+    }
+
+    private mutating func rmdir(_ id: UInt32, _ sent: [UInt8]) {
+        guard let path = resolve(id, "RMDIR", sent) else { return }
+        if path.isRoot {
+            forbid(id, "RMDIR", sent, "the root cannot be removed")
+        } else if released.hasNames(inside: path)
+            || handles.uploads.contains(where: { $0.upload.path.isInside(path) })
+        {
+            reply.status(id, .failure, "\(path): the directory is not empty")
+        } else if known(path) != nil {
+            reply.status(id, .failure, "\(path): not a directory")
+        } else {
+            ask(.removeDirectory(path), .status(id))
+        }
+    }
+
+    // MARK: Attributes
+
+    private mutating func setstat(_ id: UInt32, _ sent: [UInt8], _ attributes: SentAttributes) {
+        guard let path = resolve(id, "SETSTAT", sent) else { return }
+        if let slot = handles.openUpload(at: path) {
+            setAttributes(id, slot, attributes)
+        } else if let node = released[path] {
+            if let size = attributes.size, Int64(clamping: size) != node.size {
+                forbid(
+                    id, "SETSTAT", sent,
+                    "\(path): it has been released; its size cannot change, send it again")
+                return
+            }
+            if let modified = attributes.modified { released.setModified(path, Int64(modified)) }
+            reply.ok(id)
+        } else if let size = acceptedSize(id, "SETSTAT", path, attributes) {
+            ask(
+                .setAttributes(path, size: size, modified: attributes.modified.map(Int64.init)),
+                .status(id))
+        }
+    }
+
+    private mutating func fsetstat(_ id: UInt32, _ handle: HandleID?, _ attributes: SentAttributes) {
+        guard let slot = slot(id, "FSETSTAT", handle) else { return }
+        if handles.upload(slot) != nil {
+            setAttributes(id, slot, attributes)
+        } else {
+            reply.ok(id)
+        }
+    }
+
+    /// Size is honoured, the modification time is noted for the receipt, everything else is accepted only.
+    private mutating func setAttributes(_ id: UInt32, _ slot: Int, _ attributes: SentAttributes) {
+        guard let upload = handles.upload(slot) else { return }
+        guard let size = acceptedSize(id, "FSETSTAT", upload.path, attributes) else { return }
+        if case .refused(let text) = upload.condition {
+            reply.status(id, .failure, text)
+            return
+        }
+        handles.withUpload(slot) { upload in
+            upload.modified = attributes.modified.map(Int64.init) ?? upload.modified
+            upload.touched = upload.touched || size != nil
+        }
+        if let size, size != upload.size, upload.isStored {
+            ask(.resize(slot, size), .resize(id, slot, size))
+        } else {
+            reply.ok(id)
+        }
+    }
+
+    /// The size to set, if any; nil when the request has been refused because of it.
+    private mutating func acceptedSize(
+        _ id: UInt32, _ operation: String, _ path: VirtualPath, _ attributes: SentAttributes
+    ) -> Int64?? {
+        guard let sent = attributes.size else { return .some(nil) }
+        guard let size = Int64(exactly: sent), size <= settings.maxFile ?? .max else {
+            let text = tooLarge(path)
+            reply.status(id, .failure, text)
+            report(.tooLarge, operation, path.bytes, text)
+            return nil
+        }
+        return .some(size)
+    }
+
+    private mutating func fsync(_ id: UInt32, _ handle: HandleID?) {
+        guard let slot = slot(id, "fsync", handle) else { return }
+        guard let upload = handles.upload(slot), upload.isStored else {
+            reply.status(id, .failure, "fsync: the handle is not an upload's")
+            return
+        }
+        ask(.sync(slot), .status(id))
+    }
+}

@@ -1,0 +1,121 @@
+// WRITE: joined with its neighbours in the input as long as they follow one another, checked against the
+// size limit, and noted as out of order before the first one that is.
+
+extension DropBox {
+    /// Turns the gathered writes into a request.
+    /// - Returns: false when there are none.
+    mutating func flush() -> Bool {
+        guard !pieces.isEmpty else { return false }
+        pending = Pending(
+            request: .write(gatherSlot, offset: gather.lowerBound, count: gather.count), purpose: .write)
+        return true
+    }
+
+    /// Leaves the packet where it is when something else must be done before it; it comes again then.
+    mutating func takeWrite(_ frame: Frame, _ write: WriteRequest) {
+        if let refusal {
+            if !flush() { fail(frame, refusal) }
+            return
+        }
+        guard let slot = handles.slot(of: write.handle), let upload = handles.upload(slot) else {
+            fail(frame, "WRITE: there is no such open file")
+            return
+        }
+        let gathering = !pieces.isEmpty
+        let joins = gathering && gatherSlot == slot && pieces.count < WireLimit.gather
+        let size = joins ? gather.upperBound : upload.size
+        let offset = upload.appends ? size : Int64(clamping: write.offset)
+        let (end, overflow) = offset.addingReportingOverflow(Int64(write.data.count))
+        let tooLarge = overflow || end > settings.maxFile ?? .max
+        if gathering, !joins || offset != gather.upperBound || tooLarge {
+            _ = flush()
+            return
+        }
+        switch upload.condition {
+        case .good: break
+        case .broken(let text), .refused(let text):
+            fail(frame, text)
+            return
+        case .removed:
+            fail(frame, "\(upload.path): it was removed while it was open")
+            return
+        }
+        if tooLarge {
+            refuseTooLarge(frame, slot, upload)
+            return
+        }
+        if !gathering, !accepts(offset, frame, slot, upload) { return }
+        consumed = frame.end
+        waiting.append(frame.id)
+        if gathering {
+            gather = gather.lowerBound..<end
+        } else {
+            gatherSlot = slot
+            gather = offset..<end
+        }
+        pieces.append(write.data)
+    }
+
+    /// The order of writes: false when the packet has to wait or has been answered.
+    private mutating func accepts(_ offset: Int64, _ frame: Frame, _ slot: Int, _ upload: Upload) -> Bool {
+        if upload.sequential, offset != upload.size {
+            pending = Pending(request: .leaveSequence(slot), purpose: .leaveSequence(frame, slot))
+            return false
+        }
+        if upload.extents.ranges.count >= WireLimit.extents {
+            let text = "\(upload.path): it arrives in too many separate pieces; send it in order"
+            handles.withUpload(slot) { $0.condition = .broken(text) }
+            fail(frame, text)
+            return false
+        }
+        return true
+    }
+
+    private mutating func refuseTooLarge(_ frame: Frame, _ slot: Int, _ upload: Upload) {
+        let text = tooLarge(upload.path)
+        report(.tooLarge, "WRITE", upload.path.bytes, text)
+        handles.withUpload(slot) { $0.condition = .refused(text) }
+        consumed = frame.end
+        closing = max(closing, .whenIdle)
+        pending = Pending(request: .discard(slot), purpose: .refused(frame.id, text))
+    }
+
+    func tooLarge(_ path: VirtualPath) -> String {
+        "\(path): larger than the \(settings.maxFile ?? .max) bytes that this gate takes; ask its owner for more (sftp.max_file)"
+    }
+
+    private mutating func fail(_ frame: Frame, _ text: String) {
+        consumed = frame.end
+        closing = max(closing, .whenIdle)
+        reply.status(frame.id, .failure, text)
+    }
+
+    /// The gathered writes are on disk, or they are not.
+    mutating func written(_ failure: StoreFailure?) {
+        let range = gather
+        if let failure {
+            closing = max(closing, .whenIdle)
+            handles.withUpload(gatherSlot) { $0.condition = .broken(failure.message) }
+            for id in waiting { reply.status(id, failure.status, failure.message) }
+        } else {
+            handles.withUpload(gatherSlot) { upload in
+                upload.extents.insert(range)
+                // A write of nothing does not lengthen a file.
+                if !range.isEmpty { upload.size = max(upload.size, range.upperBound) }
+                upload.touched = true
+            }
+            for id in waiting { reply.ok(id) }
+        }
+        pieces.removeAll(keepingCapacity: true)
+        waiting.removeAll(keepingCapacity: true)
+    }
+
+    mutating func leftSequence(_ frame: Frame, _ slot: Int, _ failure: StoreFailure?) {
+        if let failure {
+            handles.withUpload(slot) { $0.condition = .broken(failure.message) }
+            fail(frame, failure.message)
+        } else {
+            handles.withUpload(slot) { $0.sequential = false }
+        }
+    }
+}

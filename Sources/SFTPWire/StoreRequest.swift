@@ -1,0 +1,190 @@
+// What the drop box asks of whoever holds the files, and what it may be told. Each request is answered
+// before the next one comes. Types only.
+
+/// An open upload, by the slot of its handle. Free again after `finish`, `keep` or `discard` was answered.
+package typealias UploadSlot = Int
+
+package struct OpenOrder: Equatable, Sendable {
+    package var slot: UploadSlot
+    package var path: VirtualPath
+    /// Fail with `.exists` when an unreleased upload stands under the path.
+    package var exclusive: Bool
+    /// Fail with `.absent` when no unreleased upload stands under the path.
+    package var mustExist: Bool
+    /// Start from nothing even if an unreleased upload stands there; that one stays until this one is whole.
+    package var fresh: Bool
+    /// The size that the client announced. A resumed upload is cut to it if it is longer.
+    package var announced: Int64?
+    /// The client's modification time, if it came with OPEN.
+    package var modified: Int64?
+}
+
+package struct FinishOrder: Equatable, Sendable {
+    package var slot: UploadSlot
+    package var path: VirtualPath
+    package var size: Int64
+    package var modified: Int64?
+    /// False for a provisional name: the upload is whole, and waits for its final name.
+    package var release: Bool
+}
+
+package struct KeepOrder: Equatable, Sendable {
+    package var slot: UploadSlot
+    package var path: VirtualPath
+    package var extents: Extents
+    package var modified: Int64?
+    /// Why the upload is not whole, for the ledger.
+    package var message: String
+}
+
+package struct RenameOrder: Equatable, Sendable {
+    package var from: VirtualPath
+    package var to: VirtualPath
+    /// The upload that is open under `from`, if it is one of this session.
+    package var slot: UploadSlot?
+    /// True: an unreleased upload under `to` gives way. False: it makes the request fail with `.exists`.
+    package var replace: Bool
+    /// True: a whole upload is released under `to`.
+    package var release: Bool
+}
+
+package enum StoreRequest: Equatable, Sendable {
+    /// Answered by `.node`.
+    case stat(VirtualPath)
+    /// Answered by `.listing`: the entries without "." and "..", and without uploads that are open.
+    case list(VirtualPath)
+    case makeDirectory(VirtualPath)
+    case removeDirectory(VirtualPath)
+    /// Answered by `.opened`.
+    case open(OpenOrder)
+    /// Before the first write that does not follow the last: from now on the length says nothing.
+    case leaveSequence(UploadSlot)
+    /// Write the gathered pieces (`DropBox.pieces`, ranges of the input) at `offset`, `count` bytes in all.
+    case write(UploadSlot, offset: Int64, count: Int)
+    case resize(UploadSlot, Int64)
+    /// fsync of an open upload.
+    case sync(UploadSlot)
+    /// The upload is whole. Answered by `.released` or `.kept`; after a failure it is kept, whole.
+    case finish(FinishOrder)
+    /// The upload is not whole: note its extents, keep it for resume, tell the daemon.
+    case keep(KeepOrder)
+    /// Remove an open upload and its traces.
+    case discard(UploadSlot)
+    /// Size and modification time of a closed upload that is not released, or of a directory (nothing applies).
+    case setAttributes(VirtualPath, size: Int64?, modified: Int64?)
+    /// Answered by `.released` when it released an upload, else by `.done`.
+    case rename(RenameOrder)
+    /// Remove a closed upload that is not released.
+    case remove(VirtualPath)
+}
+
+package enum StoreAnswer: Equatable, Sendable {
+    case done
+    /// nil: there is nothing of that name.
+    case node(Node?)
+    /// `now` in seconds since the epoch, for the lines of `ls -l`.
+    case listing([DirectoryEntry], now: Int64)
+    case opened(OpenedUpload)
+    case released(ReleasedUpload)
+    case kept
+    case failed(StoreFailure)
+}
+
+package struct OpenedUpload: Equatable, Sendable {
+    /// Bytes already there without a gap; 0 for a fresh upload.
+    package var size: Int64
+    package var modified: Int64?
+    /// Seconds since the epoch.
+    package var now: Int64
+
+    package init(size: Int64, modified: Int64?, now: Int64) {
+        self.size = size
+        self.modified = modified
+        self.now = now
+    }
+}
+
+package struct ReleasedUpload: Equatable, Sendable {
+    package var size: Int64
+    /// What the sender sees as modification time, in seconds since the epoch.
+    package var modified: Int64
+
+    package init(size: Int64, modified: Int64) {
+        self.size = size
+        self.modified = modified
+    }
+}
+
+package struct StoreFailure: Error, Equatable, Sendable {
+    package enum Code: Sendable {
+        case absent, exists, denied
+        /// No space is left; after it the channel is closed.
+        case full
+        /// The daemon cannot be reached; after it the channel is closed.
+        case gone
+        case other
+    }
+    package var code: Code
+    /// For the client: what happened and what helps.
+    package var message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    var status: StatusCode {
+        switch code {
+        case .absent: .noSuchFile
+        case .denied: .permissionDenied
+        case .exists, .full, .gone, .other: .failure
+        }
+    }
+}
+
+/// Something for the ledger.
+package struct RefusedRequest: Equatable, Sendable {
+    /// The ledger's reasons that the drop box itself can give, by their raw values.
+    package enum Reason: String, Sendable {
+        case forbiddenOperation = "forbidden_operation"
+        case badPath = "bad_path"
+        case tooLarge = "too_large"
+        case malformed
+    }
+    package var reason: Reason
+    /// The request's name in the draft.
+    package var operation: String
+    /// Printable and bounded; empty when the request names none.
+    package var path: String
+    package var message: String
+
+    package init(reason: Reason, operation: String, path: String, message: String) {
+        self.reason = reason
+        self.operation = operation
+        self.path = path
+        self.message = message
+    }
+}
+
+/// What to do next.
+package enum DropBoxStep: Equatable, Sendable {
+    /// All complete packets are done with. Send the output, take `takeConsumed()` bytes off the input, read more.
+    case read
+    /// Do it and call `answer`; the input must stay as it is until then.
+    case perform(StoreRequest)
+    /// Send some of the output before going on: there is much of it.
+    case send
+    /// Pass it on; no answer.
+    case report(RefusedRequest)
+    /// Send the output and close the channel.
+    case end
+}
+
+/// When the channel is to be closed although the client has not asked for it.
+package enum Closing: Comparable, Sendable {
+    case no
+    /// A WRITE failed: some clients wait for ever then. Close when nothing has come for a while.
+    case whenIdle
+    /// Nothing can be taken any more. Close after a short grace, whatever comes.
+    case soon
+}

@@ -1,0 +1,83 @@
+// A name in an account's virtual root, normalised: no "..", no "//", nothing above the root. Compared byte
+// by byte. Purely textual: links cannot exist in the view, and the store never follows one on disk.
+
+package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
+    /// Relative to the root, without a slash at either end: "dir/name.xml"; empty for the root.
+    package let bytes: [UInt8]
+
+    package static let root = VirtualPath(bytes: [])
+
+    private init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    /// Resolves a path as sent. Relative paths start at the root, because there is no working directory.
+    package init(sent: [UInt8]) throws(BadPath) {
+        guard sent.count <= WireLimit.path else {
+            throw BadPath("the path is longer than \(WireLimit.path) bytes")
+        }
+        guard String(validating: sent, as: UTF8.self) != nil else {
+            throw BadPath("the path is not valid UTF-8; set the client's file name encoding to UTF-8")
+        }
+        guard !sent.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
+            throw BadPath("the path contains a control character")
+        }
+        var components: [ArraySlice<UInt8>] = []
+        for component in sent.split(separator: UInt8(ascii: "/")) {
+            if component.elementsEqual(".".utf8) { continue }
+            if component.elementsEqual("..".utf8) {
+                _ = components.popLast()
+                continue
+            }
+            guard component.count <= WireLimit.component else {
+                throw BadPath("a name in the path is longer than \(WireLimit.component) bytes")
+            }
+            components.append(component)
+        }
+        guard components.count <= WireLimit.depth else {
+            throw BadPath("the path is deeper than \(WireLimit.depth) directories")
+        }
+        bytes = Array(components.joined(separator: [UInt8(ascii: "/")]))
+    }
+
+    package var isRoot: Bool { bytes.isEmpty }
+
+    /// The last component; empty for the root.
+    package var name: ArraySlice<UInt8> {
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return bytes[...] }
+        return bytes[(slash + 1)...]
+    }
+
+    /// The root is its own parent.
+    package var parent: VirtualPath {
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return .root }
+        return VirtualPath(bytes: Array(bytes[..<slash]))
+    }
+
+    package var absolute: [UInt8] { [UInt8(ascii: "/")] + bytes }
+
+    /// Relative text, "dir/name.xml". Always valid UTF-8.
+    package var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    package var description: String { String(decoding: absolute, as: UTF8.self) }
+
+    package func isInside(_ directory: VirtualPath) -> Bool {
+        if directory.isRoot { return !isRoot }
+        return bytes.count > directory.bytes.count && bytes[directory.bytes.count] == UInt8(ascii: "/")
+            && bytes.starts(with: directory.bytes)
+    }
+
+    /// The same path after `directory`, which it lies inside, has become `other`.
+    func moved(from directory: VirtualPath, to other: VirtualPath) -> VirtualPath {
+        VirtualPath(bytes: other.bytes + bytes[directory.bytes.count...])
+    }
+}
+
+/// Why a path was not taken, for the client and the ledger.
+package struct BadPath: Error, Equatable, Sendable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) {
+        self.description = description
+    }
+}
