@@ -19,7 +19,8 @@ package struct GateSettings: Sendable {
     package var ledger: LedgerSettings
 
     package init(
-        state: String, node: String, webhook: WebhookSettings?, sftp: SFTPSettings?, console: ConsoleSettings?,
+        state: String, node: String, webhook: WebhookSettings?, sftp: SFTPSettings?,
+        console: ConsoleSettings?,
         sources: [String], accounts: String, staging: StagingSettings, ledger: LedgerSettings
     ) {
         self.state = state
@@ -150,11 +151,18 @@ package struct SFTPSettings: Sendable {
         self.listen = listen
         self.hostKeys = hostKeys
     }
+
+    /// The host keys that `dropgate init` makes, in the order in which they are offered.
+    package static func defaultHostKeys(state: String) -> [String] {
+        ["ssh_host_ed25519_key", "ssh_host_rsa_key"].map { "\(state)/keys/\($0)" }
+    }
 }
 
 package struct ConsoleSettings: Sendable {
     package var listen: ListenAddress
     package var token: Secret
+    /// Where the token was read from, absolute; empty in settings made by hand.
+    package var tokenFile = ""
 
     package init(listen: ListenAddress, token: Secret) {
         self.listen = listen

@@ -1,0 +1,129 @@
+// Files that settings name: whole texts, secrets, paths and globs. It reads; it never creates or changes.
+import Foundation
+
+/// Why a file could not be used, worded for the end of "FILE …".
+package struct FileProblem: Error, Sendable, CustomStringConvertible {
+    package let message: String
+
+    package var description: String { message }
+
+    static func errno(_ action: String, _ path: String) -> FileProblem {
+        FileProblem(message: "cannot \(action) \(path): \(String(cString: strerror(Foundation.errno)))")
+    }
+}
+
+enum FileReading {
+    /// Settings and lists are small; more than this is not one of them.
+    static let maximumText = 4 << 20
+    static let maximumSecret = 64 << 10
+
+    static func text(_ path: String) throws(FileProblem) -> String {
+        let bytes = try bytes(path, limit: maximumText, check: nil)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw FileProblem(message: "\(path) is not UTF-8 text")
+        }
+        return text
+    }
+
+    /// The bytes of a secret file without one trailing newline. Only its owner may read the file.
+    static func secret(_ path: String) throws(FileProblem) -> [UInt8] {
+        var bytes = try bytes(path, limit: maximumSecret) { status in
+            guard status.st_mode & 0o077 == 0 else {
+                let mode = String(status.st_mode & 0o777, radix: 8)
+                return
+                    "\(path) can be read by others (mode 0\(mode)); a secret is its owner's: chmod 600 \(path)"
+            }
+            return nil
+        }
+        if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+        if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+        guard !bytes.isEmpty else { throw FileProblem(message: "\(path) is empty; put the secret in it") }
+        return bytes
+    }
+
+    /// Fails unless the path is a regular file that this process may read.
+    static func checkReadable(_ path: String, refusing modes: mode_t = 0) throws(FileProblem) {
+        let descriptor = try open(path)
+        defer { close(descriptor) }
+        let status = try status(descriptor, path)
+        guard status.st_mode & modes == 0 else {
+            let mode = String(status.st_mode & 0o777, radix: 8)
+            throw FileProblem(message: "\(path) can be read by others (mode 0\(mode)): chmod 600 \(path)")
+        }
+    }
+
+    private static func open(_ path: String) throws(FileProblem) -> Int32 {
+        // O_NONBLOCK: a FIFO at this path must not hang the start.
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw .errno("read", path) }
+        return descriptor
+    }
+
+    private static func status(_ descriptor: Int32, _ path: String) throws(FileProblem) -> stat {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .errno("read", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw FileProblem(message: "\(path) is not a regular file")
+        }
+        return status
+    }
+
+    private static func bytes(
+        _ path: String, limit: Int, check: ((stat) -> String?)?
+    ) throws(FileProblem) -> [UInt8] {
+        let descriptor = try open(path)
+        defer { close(descriptor) }
+        let status = try status(descriptor, path)
+        if let message = check?(status) { throw FileProblem(message: message) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count < 0, Foundation.errno == EINTR { continue }
+            guard count >= 0 else { throw .errno("read", path) }
+            guard count > 0 else { return bytes }
+            bytes.append(contentsOf: chunk[..<count])
+            guard bytes.count <= limit else {
+                throw FileProblem(message: "\(path) is larger than \(Quantity.text(size: Int64(limit)))")
+            }
+        }
+    }
+}
+
+/// Paths as a settings file writes them.
+package enum SettingsPath {
+    /// An absolute path: relative ones start at the directory of the file that names them.
+    package static func resolve(_ path: String, beside file: String) -> String {
+        if path.hasPrefix("/") { return normal(path) }
+        return normal(directory(of: file) + "/" + path)
+    }
+
+    /// The path itself, made absolute from the working directory.
+    package static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? normal(path) : normal(FileManager.default.currentDirectoryPath + "/" + path)
+    }
+
+    /// The directory that holds an absolute path.
+    package static func directory(of file: String) -> String {
+        let parts = file.split(separator: "/").dropLast()
+        return "/" + parts.joined(separator: "/")
+    }
+
+    package static func lastComponent(of path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    /// The files that an absolute shell pattern names, sorted; a path without wildcards is its own answer.
+    static func glob(_ pattern: String) -> [String] {
+        guard pattern.contains(where: { "*?[".contains($0) }) else { return [pattern] }
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard Foundation.glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else { return [] }
+        return (0..<Int(found.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }.sorted()
+    }
+
+    private static func normal(_ path: String) -> String {
+        // ".." stays: the directory before it may be a symbolic link.
+        "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    }
+}

@@ -1,0 +1,32 @@
+// All source list files to one Policy, or all that is wrong with them. The caller keeps its old policy on errors.
+package import Admission
+
+package enum PolicyLoader {
+    /// `files` are absolute. Two lists of one name are a problem: an entry's id must say where it stands.
+    package static func load(files: [String]) throws(SettingsErrors) -> Policy {
+        let log = ProblemLog()
+        var entries: [SourceEntry] = []
+        var names: [String: String] = [:]
+        for file in files {
+            guard let root = YAMLFile.read(file, log: log),
+                let contents = SourceListReader(file: file, log: log).read(root)
+            else { continue }
+            if let other = names.updateValue(file, forKey: contents.name) {
+                log.add(
+                    contents.namePlace, "name",
+                    "\(contents.name) is also the name of \(other); give each its own")
+            }
+            entries += contents.entries.map(\.entry)
+        }
+        if files.isEmpty {
+            log.add(.file("sources"), "", "names no source list; `dropgate init` makes the first one")
+        }
+        try log.throwIfAny()
+        do throws(PolicyError) {
+            return try Policy(entries: entries)
+        } catch {
+            let place = Place.file(files.first ?? "sources")
+            throw SettingsErrors([SettingsProblem(place: place, key: "", message: error.message)])
+        }
+    }
+}

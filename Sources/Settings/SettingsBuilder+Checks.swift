@@ -1,0 +1,114 @@
+// The webhook listener's path and the checks beside the source address. None of them stands in for it.
+import Foundation
+
+extension SettingsBuilder {
+    /// Shorter secrets can be guessed over the network.
+    private static let shortestSecret = 16
+
+    func requestPath(_ value: YAMLValue) -> String? {
+        guard let text = value.text("a path, as in /webhooks/vsee") else { return nil }
+        let parts = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        let isGood =
+            text.hasPrefix("/")
+            && parts.allSatisfy { part in
+                !part.isEmpty && part != "." && part != ".." && part.utf8.allSatisfy(Self.isUnreserved)
+            }
+        guard isGood, text != "/reachability" else {
+            value.fail(
+                "\"\(text)\" cannot be the path; begin with /, use letters, digits, - . _ ~ between slashes, "
+                    + "and neither end with / nor take /reachability")
+            return nil
+        }
+        return text
+    }
+
+    func checks() -> WebhookChecks {
+        var checks = WebhookChecks()
+        table.read(.webhookSecretFile, into: &checks.pathSecret) { value in
+            guard let secret = secret(value) else { return nil }
+            if namedFiles == .mustExist { checkPathSecret(secret, value) }
+            return secret
+        }
+        checks.header = header()
+        checks.basic = basic()
+        table.read(.webhookStandardWebhooks, into: &checks.standardWebhooks) { value in
+            if value.isEmptyList {
+                value.fail("names no file; leave the section out when events are not signed")
+            }
+            return value.list { signingKey($0) }
+        }
+        return checks
+    }
+
+    private func checkPathSecret(_ secret: Secret, _ value: YAMLValue) {
+        guard secret.bytes.count >= Self.shortestSecret, secret.bytes.allSatisfy(Self.isUnreserved) else {
+            value.fail(
+                "the secret is part of a URL: it needs \(Self.shortestSecret) or more letters, digits, - . _ ~ and "
+                    + "nothing else, as `openssl rand -hex 24` prints")
+            return
+        }
+    }
+
+    private func header() -> (name: String, value: Secret)? {
+        guard table.has(section: "webhook.header") else { return nil }
+        let name = table.require(.webhookHeaderName, "name the header, as in X-Gate-Token") {
+            value -> String? in
+            guard let text = value.text("a header name") else { return nil }
+            // RFC 9110 section 5.6.2, token.
+            let marks = Array("!#$%&'*+-.^_`|~".utf8)
+            guard text.utf8.allSatisfy({ Self.isAlphanumeric($0) || marks.contains($0) }) else {
+                value.fail("\"\(text)\" is no header name; use letters, digits and -")
+                return nil
+            }
+            return text
+        }
+        let help = "name the file that holds the header's value"
+        guard let secret = table.require(.webhookHeaderValueFile, help, secret), let name else { return nil }
+        return (name, secret)
+    }
+
+    private func basic() -> (user: String, password: Secret)? {
+        guard table.has(section: "webhook.basic") else { return nil }
+        let user = table.require(.webhookBasicUser, "name the user") { value -> String? in
+            guard let text = value.text("a user name") else { return nil }
+            // RFC 7617 section 2: the colon ends the user's name.
+            guard !text.contains(":") else {
+                value.fail("\"\(text)\" has a colon, which ends the user name in HTTP basic authentication")
+                return nil
+            }
+            return text
+        }
+        let help = "name the file that holds the password"
+        guard let password = table.require(.webhookBasicPasswordFile, help, secret), let user else {
+            return nil
+        }
+        return (user, password)
+    }
+
+    /// A Standard Webhooks secret: "whsec_" and base64 of 24 to 64 bytes.
+    private func signingKey(_ value: YAMLValue) -> Secret? {
+        guard let secret = secret(value) else { return nil }
+        if secret.bytes.isEmpty { return secret }
+        let text = String(decoding: secret.bytes, as: UTF8.self)
+        let encoded = text.hasPrefix("whsec_") ? String(text.dropFirst("whsec_".count)) : text
+        guard let key = Data(base64Encoded: encoded), (24...64).contains(key.count) else {
+            value.fail("the file holds no Standard Webhooks secret: whsec_ and base64 of 24 to 64 bytes")
+            return nil
+        }
+        return Secret([UInt8](key))
+    }
+
+    /// RFC 3986 section 2.3.
+    private static func isUnreserved(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || Array("-._~".utf8).contains(byte)
+    }
+
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,169 @@
+// The listener sections: webhook, sftp, console. Contradictions between their keys are found here.
+import Admission
+
+extension SettingsBuilder {
+    private static let timeouts: ClosedRange<Duration> = .seconds(1) ... .seconds(3600)
+    private static let connections = 1...1_000_000
+
+    // MARK: Sections
+
+    func webhook() -> WebhookSettings {
+        let tls = tls()
+        let address = address(
+            mode: .webhookAddress, proxies: .webhookTrustedProxies, allowing: AddressMode.allCases)
+        var settings = WebhookSettings(listen: listen(.webhookListen), tls: tls)
+        settings.address = address
+        settings.checks = checks()
+        table.read(.webhookPath, into: &settings.path, requestPath)
+        table.read(.webhookUnlisted, into: &settings.unlisted) { $0.word(UnlistedAnswer.self) }
+        // A body is held in memory until its commit.
+        table.read(.webhookMaxBody, into: &settings.maxBody) { $0.size(in: 1024...(256 << 20)).map(Int.init) }
+        table.read(.webhookHeaderTimeout, into: &settings.headerTimeout) { $0.duration(in: Self.timeouts) }
+        table.read(.webhookBodyTimeout, into: &settings.bodyTimeout) { $0.duration(in: Self.timeouts) }
+        table.read(.webhookIdleTimeout, into: &settings.idleTimeout) { $0.duration(in: Self.timeouts) }
+        limits(
+            .webhookMaxConnections, .webhookMaxConnectionsPerSource, all: &settings.maxConnections,
+            perSource: &settings.maxConnectionsPerSource)
+        return settings
+    }
+
+    func sftp(state: String) -> SFTPSettings {
+        let address = address(
+            mode: .sftpAddress, proxies: .sftpTrustedProxies, allowing: [.direct, .proxyProtocol])
+        let hostKeys = hostKeys(state: state)
+        var settings = SFTPSettings(listen: listen(.sftpListen), hostKeys: hostKeys)
+        settings.address = address
+        table.read(.sftpMaxFile, into: &settings.maxFile) { $0.size(in: 1...(1 << 50)) }
+        table.read(.sftpResumeFor, into: &settings.resumeFor) {
+            $0.duration(in: .zero ... .seconds(366 * 86400))
+        }
+        table.read(.sftpLoginGrace, into: &settings.loginGrace) { $0.duration(in: Self.timeouts) }
+        table.read(.sftpIdleTimeout, into: &settings.idleTimeout) {
+            $0.duration(in: .seconds(1) ... .seconds(86400))
+        }
+        table.read(.sftpProvisional, into: &settings.provisional) { $0.list { provisionalPattern($0) } }
+        limits(
+            .sftpMaxConnections, .sftpMaxConnectionsPerSource, all: &settings.maxConnections,
+            perSource: &settings.maxConnectionsPerSource)
+        return settings
+    }
+
+    func console() -> ConsoleSettings? {
+        let listen = listen(.consoleListen)
+        let help = "name the file that holds the token; `dropgate init` makes it"
+        let path = path(.consoleTokenFile)
+        guard let token = table.require(.consoleTokenFile, help, secret), let path else { return nil }
+        var settings = ConsoleSettings(listen: listen, token: token)
+        settings.tokenFile = path
+        return settings
+    }
+
+    // MARK: Parts
+
+    /// Nowhere after logging: settings with a problem are never handed out.
+    private func listen(_ key: SettingsKey) -> ListenAddress {
+        table.require(key, ListenAddress.help) { value in
+            guard let text = value.text("ADDRESS:PORT") else { return nil }
+            guard let address = ListenAddress(text) else {
+                value.fail("\"\(text)\" is no listen address; \(ListenAddress.help)")
+                return nil
+            }
+            return address
+        } ?? .nowhere
+    }
+
+    /// Exactly one of `tls` and `plaintext: true`.
+    private func tls() -> TLSSettings? {
+        let isPlain = table[.webhookPlaintext]?.flag() ?? false
+        guard table.has(section: "webhook.tls") else {
+            if !isPlain, table[.webhookPlaintext]?.written.map({ $0 == "false" }) ?? true {
+                table.log.add(
+                    table.place(ofSection: "webhook"), "webhook",
+                    "neither tls nor plaintext; write tls: {certificate: FILE, key: FILE}, or plaintext: true "
+                        + "when a proxy in front ends TLS")
+            }
+            return nil
+        }
+        if isPlain { table.fail(.webhookPlaintext, "contradicts tls; keep one of them") }
+        let certificate = table.require(.webhookCertificate, "name the PEM file of the certificate chain") {
+            readable($0)
+        }
+        let key = table.require(.webhookPrivateKey, "name the PEM file of the private key") {
+            readable($0, refusing: 0o007)
+        }
+        let authorities = table[.webhookClientAuthorities].flatMap { readable($0) }
+        guard let certificate, let key else { return nil }
+        return TLSSettings(certificate: certificate, key: key, clientAuthorities: authorities)
+    }
+
+    private func hostKeys(state: String) -> [String] {
+        guard let value = table[.sftpHostKeys] else {
+            return SFTPSettings.defaultHostKeys(state: state).map { path in
+                check(path, refusing: 0o077) { message in
+                    table.fail(.sftpHostKeys, "\(message); `dropgate init` makes what is missing")
+                }
+                return path
+            }
+        }
+        let keys = value.list { readable($0, refusing: 0o077) } ?? []
+        if keys.isEmpty, value.isEmptyList {
+            value.fail("names no host key; leave the key out for those that `dropgate init` makes")
+        }
+        return keys
+    }
+
+    /// The address mode and its trusted proxies: one needs the other.
+    private func address(mode: SettingsKey, proxies: SettingsKey, allowing modes: [AddressMode])
+        -> AddressSettings
+    {
+        let blocks = table[proxies].map { $0.list { $0.block() } ?? [] } ?? []
+        let isGiven = table[proxies].map { !$0.isEmptyList } ?? false
+        var chosen = AddressMode.direct
+        if let value = table[mode] {
+            guard let word = value.word(AddressMode.self) else {
+                return AddressSettings(mode: .direct, trustedProxies: blocks)
+            }
+            chosen = word
+            if !modes.contains(word) {
+                let allowed = modes.map(\.rawValue).joined(separator: " or ")
+                value.fail("\(word.rawValue) is of HTTP and cannot work here; write \(allowed)")
+                return AddressSettings(mode: .direct, trustedProxies: blocks)
+            }
+        }
+        if chosen == .direct, isGiven {
+            table.fail(
+                proxies,
+                "contradicts address: direct, which asks no proxy; remove it, or choose another address mode")
+        }
+        if chosen != .direct, !isGiven {
+            table.log.add(
+                table[mode]?.place ?? .file(table.file), proxies.rawValue,
+                "is missing; address: \(chosen.rawValue) needs the CIDR blocks of the proxies, as in [10.0.0.5/32]"
+            )
+        }
+        return AddressSettings(mode: chosen, trustedProxies: blocks)
+    }
+
+    private func limits(
+        _ allKey: SettingsKey, _ sourceKey: SettingsKey, all: inout Int, perSource: inout Int
+    ) {
+        table.read(allKey, into: &all) { $0.integer(in: Self.connections) }
+        table.read(sourceKey, into: &perSource) { $0.integer(in: Self.connections) }
+        guard perSource > all else { return }
+        if table[sourceKey] != nil {
+            table.fail(
+                sourceKey, "\(perSource) is more than \(allKey.rawValue), \(all); it would never apply")
+        }
+        perSource = all
+    }
+
+    private func provisionalPattern(_ value: YAMLValue) -> String? {
+        guard let text = value.text("a file name pattern, as in *.part") else { return nil }
+        guard !text.contains("/"), text.contains(where: { $0 != "*" }) else {
+            value.fail(
+                "\"\(text)\" would match whole paths or every name; write a file name pattern, as in *.part")
+            return nil
+        }
+        return text
+    }
+}

@@ -1,0 +1,161 @@
+// dropgate.yaml and the environment to validated GateSettings, with every problem in one answer.
+// It reads files and opens no sockets; what a listener means is in the extensions beside this file.
+import Foundation
+
+package enum SettingsLoader {
+    /// Whether the files that settings name must be there. `init` makes them, so it asks for less.
+    package enum NamedFiles: Sendable { case mustExist, mayBeMissing }
+
+    /// Reads `file` (relative to the working directory) and the `DROPGATE_…` variables that go over it.
+    /// Paths in either start at the directory of `file`.
+    package static func load(
+        file: String, environment: [String: String] = ProcessInfo.processInfo.environment,
+        namedFiles: NamedFiles = .mustExist
+    ) throws(SettingsErrors) -> GateSettings {
+        let log = ProblemLog()
+        let path = SettingsPath.absolute(file)
+        guard let root = YAMLFile.read(path, log: log) else { throw SettingsErrors(log.problems) }
+        let table = SettingsTable(file: path, root: root, environment: environment)
+        let settings = SettingsBuilder(table: table, namedFiles: namedFiles).build()
+        try log.throwIfAny()
+        guard let settings else { throw SettingsErrors(log.problems) }
+        return settings
+    }
+}
+
+/// Builds the settings of one load. Every method logs what is wrong and goes on.
+struct SettingsBuilder {
+    let table: SettingsTable
+    let namedFiles: SettingsLoader.NamedFiles
+
+    func build() -> GateSettings? {
+        let state = path(.state) ?? "/var/lib/dropgate"
+        var node = SettingsBuilder.hostName
+        table.read(.node, into: &node) { value in
+            guard let text = value.text("a name") else { return nil }
+            guard text.utf8.count <= 64, text.allSatisfy(SettingsBuilder.isNameCharacter) else {
+                value.fail("\"\(text)\" is no node name; use up to 64 letters, digits, '.', '-' and '_'")
+                return nil
+            }
+            return text
+        }
+        let webhook = table.has(section: "webhook") ? webhook() : nil
+        let sftp = table.has(section: "sftp") ? sftp(state: state) : nil
+        let console = table.has(section: "console") ? console() : nil
+        if !table.has(section: "webhook"), !table.has(section: "sftp"), table.log.problems.isEmpty {
+            table.log.add(
+                .file(table.file), "", "no way in: a gate needs a webhook section, an sftp section or both")
+        }
+        checkConflicts()
+        return GateSettings(
+            state: state, node: node, webhook: webhook, sftp: sftp, console: console, sources: sources(),
+            accounts: path(.accounts) ?? SettingsPath.resolve("accounts", beside: table.file),
+            staging: staging(state: state),
+            ledger: LedgerSettings(path: path(.ledgerPath) ?? state + "/ledger.sqlite"))
+    }
+
+    // MARK: Parts
+
+    private func sources() -> [String] {
+        guard let value = table[.sources] else {
+            let pattern = SettingsPath.resolve("sources/*.yaml", beside: table.file)
+            let files = SettingsPath.glob(pattern)
+            if files.isEmpty, namedFiles == .mustExist {
+                table.fail(
+                    .sources, "no source list: \(pattern) names no file; `dropgate init` makes the first one")
+            }
+            return files
+        }
+        guard let patterns = value.list("a list of files, as in [sources/*.yaml]") else { return [] }
+        if patterns.isEmpty { value.fail("names no source list; write one, as in [sources/*.yaml]") }
+        let files = patterns.flatMap { pattern -> [String] in
+            guard let text = pattern.text("a file or a pattern, as in sources/*.yaml") else { return [] }
+            let full = SettingsPath.resolve(text, beside: table.file)
+            let files = SettingsPath.glob(full)
+            if files.isEmpty, namedFiles == .mustExist { pattern.fail("\(full) names no file") }
+            return files
+        }
+        return Set(files).sorted()
+    }
+
+    private func staging(state: String) -> StagingSettings {
+        var settings = StagingSettings(path: path(.stagingPath) ?? state + "/staging")
+        let years: ClosedRange<Duration> = .seconds(60) ... .seconds(3660 * 86400)
+        table.read(.stagingReserve, into: &settings.reserve) { $0.size(in: 0...(1 << 50)) }
+        table.read(.stagingReserveInodes, into: &settings.reserveInodes) {
+            $0.integer(in: 0...1_000_000_000).map(Int64.init)
+        }
+        table.read(.stagingLayout, into: &settings.layout) { $0.word(WebhookLayout.self) }
+        table.read(.stagingKeepAcknowledged, into: &settings.keepAcknowledged) {
+            $0.durationOrForever(in: years)
+        }
+        table.read(.stagingKeepQuarantined, into: &settings.keepQuarantined) {
+            $0.durationOrForever(in: years)
+        }
+        table.read(.stagingKeepReceipts, into: &settings.keepReceipts) { $0.durationOrForever(in: years) }
+        return settings
+    }
+
+    /// Two listeners on one address and port.
+    private func checkConflicts() {
+        let keys: [SettingsKey] = [.webhookListen, .sftpListen, .consoleListen]
+        let listeners = keys.compactMap { key in
+            table[key]?.written.flatMap { ListenAddress($0) }.map { (key: key, address: $0) }
+        }
+        for (index, listener) in listeners.enumerated() {
+            for earlier in listeners[..<index] where earlier.address.conflicts(with: listener.address) {
+                table.fail(
+                    listener.key,
+                    "\(listener.address) cannot be had beside \(earlier.key.rawValue) (\(earlier.address)); "
+                        + "give each listener a port of its own")
+            }
+        }
+    }
+
+    // MARK: Files
+
+    /// An absolute path, or nil when the key is absent or bad.
+    func path(_ key: SettingsKey) -> String? { table[key].flatMap(path) }
+
+    func path(_ value: YAMLValue) -> String? {
+        value.text("a path").map { SettingsPath.resolve($0, beside: table.file) }
+    }
+
+    /// A secret in a file of its own.
+    func secret(_ value: YAMLValue) -> Secret? {
+        guard let path = path(value) else { return nil }
+        if namedFiles == .mayBeMissing, !FileManager.default.fileExists(atPath: path) { return Secret([]) }
+        do throws(FileProblem) {
+            return Secret(try FileReading.secret(path))
+        } catch {
+            value.fail(error.message)
+            return nil
+        }
+    }
+
+    /// The path of a file that must be there and readable; `modes` are permissions it must not have.
+    func readable(_ value: YAMLValue, refusing modes: mode_t = 0) -> String? {
+        guard let path = path(value) else { return nil }
+        check(path, refusing: modes) { value.fail($0) }
+        return path
+    }
+
+    func check(_ path: String, refusing modes: mode_t, fail: (String) -> Void) {
+        if namedFiles == .mayBeMissing, !FileManager.default.fileExists(atPath: path) { return }
+        do throws(FileProblem) {
+            try FileReading.checkReadable(path, refusing: modes)
+        } catch {
+            fail(error.message)
+        }
+    }
+
+    static func isNameCharacter(_ character: Character) -> Bool {
+        character.isASCII && (character.isLetter || character.isNumber || ".-_".contains(character))
+    }
+
+    /// The host's name without a character that a node name must not have.
+    private static var hostName: String {
+        let name = ProcessInfo.processInfo.hostName.filter(isNameCharacter).prefix(64)
+        return name.isEmpty ? "gate" : String(name)
+    }
+}

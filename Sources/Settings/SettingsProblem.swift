@@ -1,0 +1,71 @@
+// What is wrong in a settings file, a source list or the environment: where, which key, what to write instead.
+// Reading goes on after a problem, so that one run of `serve --check` names all of them.
+
+/// Where a value stands.
+package enum Place: Sendable, Hashable, CustomStringConvertible {
+    /// Line and column begin with 1; 0 is the file as a whole.
+    case file(String, line: Int, column: Int)
+    case environment(String)
+
+    package static func file(_ path: String) -> Place { .file(path, line: 0, column: 0) }
+
+    package var description: String {
+        switch self {
+        case .file(let path, line: 0, _): path
+        case .file(let path, let line, let column): "\(path):\(line):\(column)"
+        case .environment(let name): "environment variable \(name)"
+        }
+    }
+}
+
+/// One thing that is wrong. It prints as `file:line:column: key: message`.
+package struct SettingsProblem: Error, Sendable, Hashable, CustomStringConvertible {
+    package var place: Place
+    /// The key path as in the file, "webhook.max_body"; empty for the file as a whole.
+    package var key: String
+    /// What is wrong and what is allowed.
+    package var message: String
+
+    package init(place: Place, key: String, message: String) {
+        self.place = place
+        self.key = key
+        self.message = message
+    }
+
+    package var description: String {
+        key.isEmpty ? "\(place): \(message)" : "\(place): \(key): \(message)"
+    }
+}
+
+/// All problems of one load, in the order they stand in the files.
+package struct SettingsErrors: Error, Sendable, CustomStringConvertible {
+    package let problems: [SettingsProblem]
+
+    package init(_ problems: [SettingsProblem]) { self.problems = problems }
+
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
+}
+
+/// Collects problems while a load goes on.
+final class ProblemLog {
+    private(set) var problems: [SettingsProblem] = []
+
+    func add(_ place: Place, _ key: String, _ message: String) {
+        let problem = SettingsProblem(place: place, key: key, message: message)
+        if !problems.contains(problem) { problems.append(problem) }
+    }
+
+    /// Throws when anything was logged: by file in the order of reading, by line within one, the environment last.
+    func throwIfAny() throws(SettingsErrors) {
+        guard !problems.isEmpty else { return }
+        var files: [String] = []
+        let ranked = problems.enumerated().map { offset, problem in
+            guard case .file(let path, let line, let column) = problem.place else {
+                return (rank: (Int.max, 0, 0, offset), problem: problem)
+            }
+            if !files.contains(path) { files.append(path) }
+            return (rank: (files.firstIndex(of: path) ?? 0, line, column, offset), problem: problem)
+        }
+        throw SettingsErrors(ranked.sorted { $0.rank < $1.rank }.map(\.problem))
+    }
+}

@@ -1,0 +1,91 @@
+// The values of a settings file by key, with the environment laid over them. It checks names, not values.
+import Yams
+
+struct SettingsTable {
+    /// The settings file, absolute: what relative paths start from.
+    let file: String
+    let log: ProblemLog
+    private var values: [SettingsKey: YAMLValue] = [:]
+    private var sections: [String: Place] = [:]
+
+    init(file: String, root: YAMLValue, environment: [String: String]) {
+        self.file = file
+        self.log = root.log
+        walk(root, section: "")
+        overlay(environment)
+    }
+
+    /// A problem with a key that may or may not be there; it points at the key, its section or the file.
+    func fail(_ key: SettingsKey, _ message: String) {
+        log.add(place(of: key), key.rawValue, message)
+    }
+
+    subscript(key: SettingsKey) -> YAMLValue? { values[key] }
+
+    /// Whether the file or the environment says anything of a section.
+    func has(section: String) -> Bool {
+        sections[section] != nil || values.keys.contains { $0.rawValue.hasPrefix(section + ".") }
+    }
+
+    /// Replaces `target` when the key is there and good.
+    func read<Value>(_ key: SettingsKey, into target: inout Value, _ parse: (YAMLValue) -> Value?) {
+        guard let value = values[key], let good = parse(value) else { return }
+        target = good
+    }
+
+    /// The value of a key that must be there; nil after logging.
+    func require<Value>(_ key: SettingsKey, _ help: String, _ parse: (YAMLValue) -> Value?) -> Value? {
+        guard let value = values[key] else {
+            fail(key, "is missing; \(help)")
+            return nil
+        }
+        return parse(value)
+    }
+
+    /// Where a section begins, or the section around it, or the file.
+    func place(ofSection name: String) -> Place {
+        var section = Substring(name)
+        while true {
+            if let place = sections[String(section)] { return place }
+            guard let dot = section.lastIndex(of: ".") else { return .file(file) }
+            section = section[..<dot]
+        }
+    }
+
+    private func place(of key: SettingsKey) -> Place {
+        values[key]?.place ?? place(ofSection: key.rawValue)
+    }
+
+    private mutating func walk(_ value: YAMLValue, section: String) {
+        guard let found = value.mapping(allowing: SettingsKey.names(below: section)) else { return }
+        if !section.isEmpty { sections[section] = value.keyPlace }
+        for value in found.values {
+            if let key = SettingsKey(rawValue: value.key) {
+                values[key] = value
+            } else {
+                walk(value, section: value.key)
+            }
+        }
+    }
+
+    private mutating func overlay(_ environment: [String: String]) {
+        var known = ["DROPGATE_CONFIG"]
+        for key in SettingsKey.allCases {
+            let name = key.environmentName
+            known.append(name)
+            guard let text = environment[name] else { continue }
+            let place = Place.environment(name)
+            // A scalar is taken as it is: "[::]:8443" is an address here, though not plain YAML.
+            let node = key.isList ? YAMLFile.flow(text) : Node(text)
+            guard let node else {
+                log.add(place, key.rawValue, "not a YAML list; write it as in [a, b]")
+                continue
+            }
+            values[key] = YAMLValue(node: node, key: key.rawValue, place: place, log: log)
+        }
+        for name in environment.keys.sorted() where name.hasPrefix("DROPGATE_") && !known.contains(name) {
+            let near = Suggestion.nearest(to: name, among: known).map { "did you mean \($0)?" }
+            log.add(.environment(name), "", "names no setting; \(near ?? "see dropgate serve --help")")
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// The files of Config/ as they are shipped, for an installed binary that has no Config/ beside it.
+// A test compares them with Config/; change both.
+
+package enum Shipped {
+    /// Config/dropgate.yaml
+    package static let settings = #"""
+        # Settings of a Dropgate gate. `dropgate serve --check --config THIS_FILE` validates it and exits.
+        #
+        # - Values after a comment sign are the defaults. A listener whose section is absent is off.
+        # - Relative paths start at the directory of this file.
+        # - Sizes: bytes, or KB MB GB KiB MiB GiB (10MiB). Durations: s m h d (24h).
+        # - Every key can be set by environment: webhook.max_body is DROPGATE_WEBHOOK_MAX_BODY, and lists are
+        #   written as in [a, b]. The environment goes over this file.
+        # - An unknown key, a wrong value or a contradiction is an error with file, line and column.
+
+        # Ledger, staging, keys and sockets live here unless a key below says otherwise.
+        state: /var/lib/dropgate
+
+        # This gate's name in every ledger entry. The default is the host's name.
+        #node: gate-1
+
+        # Who may call in: files of entries, shell patterns allowed. Read again when they change and on SIGHUP.
+        #sources: [sources/*.yaml]
+
+        # Directory of the SFTP senders' accounts, one file each; `dropgate account add NAME` makes them.
+        #accounts: accounts
+
+        # VSee's webhooks over HTTPS: POST <path>.
+        webhook:
+          listen: 0.0.0.0:8443
+          # PEM files, read again when they change. `plaintext: true` in place of tls is for a proxy that ends TLS.
+          tls:
+            certificate: /var/lib/dropgate/tls/certificate.pem
+            key: /var/lib/dropgate/tls/key.pem
+            # Asks for a client certificate of these authorities (mTLS).
+            #client_authorities: /etc/dropgate/client-ca.pem
+          #path: /webhooks/vsee
+
+          # How the source of a connection is learnt: direct, proxy-protocol, x-forwarded-for or forwarded.
+          # All but direct need the CIDR blocks of the proxies.
+          #address: direct
+          #trusted_proxies: [10.0.0.5/32]
+
+          # What an unlisted source gets: close (the connection ends before TLS) or refuse (HTTP 403).
+          #unlisted: close
+
+          # Checks beside the source address; all are off unless given. Secrets are files that only their owner reads.
+          #secret_file: webhook-path-secret             # POST <path>/<secret>
+          #header: {name: X-Gate-Token, value_file: webhook-header}
+          #basic: {user: vsee, password_file: webhook-password}
+          #standard_webhooks: {secret_files: [webhook-signing]}
+
+          #max_body: 10MiB
+          #header_timeout: 10s
+          #body_timeout: 60s
+          #idle_timeout: 60s
+          #max_connections: 1024
+          #max_connections_per_source: 256
+
+        # VSee's SFTP transfers. Every account is a drop box: it can write, and never read back.
+        sftp:
+          listen: 0.0.0.0:2222
+          # Private host keys in the order of offer. The default is what `dropgate init` makes in the state directory.
+          #host_keys:
+          #  - /var/lib/dropgate/keys/ssh_host_ed25519_key
+          #  - /var/lib/dropgate/keys/ssh_host_rsa_key
+
+          # direct or proxy-protocol.
+          #address: direct
+          #trusted_proxies: [10.0.0.5/32]
+
+          #max_file: 10GiB
+          # How long an interrupted upload waits for its sender before it goes to quarantine.
+          #resume_for: 24h
+          #login_grace: 30s
+          #idle_timeout: 15m
+          #max_connections: 64
+          #max_connections_per_source: 16
+          # Names that are temporary: such a file is released when it is renamed to its final name.
+          #provisional: ["*.filepart", "*.part", "*.partial", "*.tmp", ".in.*"]
+
+        # Pages, API and metrics for the people of the gate. Keep it on loopback, or put a proxy with TLS in front.
+        console:
+          listen: 127.0.0.1:8080
+          token_file: /var/lib/dropgate/console.token
+
+        # What was accepted, whole and durable, for its consumers.
+        staging:
+          #path: /var/lib/dropgate/staging
+          # Below this much free space (bytes, inodes) senders are told to come back before they send.
+          #reserve: 1GiB
+          #reserve_inodes: 1000
+          # Webhook events as one file each (file) or as NDJSON batches (ndjson).
+          #layout: file
+          # How long files and receipts stay: after `dropgate drops ack`, in quarantine, after the file was taken.
+          # `forever` keeps them.
+          #keep_acknowledged: 24h
+          #keep_quarantined: 30d
+          #keep_receipts: 90d
+
+        # Every attempt, accepted or rejected, append-only.
+        ledger:
+          #path: /var/lib/dropgate/ledger.sqlite
+
+        """#
+
+    /// Config/sources/vsee-qatar.yaml
+    package static let sourceList = #"""
+        # The addresses from which VSee (Qatar) calls in: webhooks, callbacks and SFTP.
+        # `dropgate source list` shows them, `dropgate source explain IP` says what they decide for an address.
+        # Dropgate reads this file again when it changes; a mistake in it keeps the old list in force and is reported.
+        name: vsee-qatar
+        document:
+          title: Network Security Diagram (Qatar)
+          page: Outbound Connections
+          read: 2026-11-23
+        # Who answers for these entries, and the day by which somebody reads VSee's document again.
+        owner: integration team
+        review_by: 2027-02-23
+        channels: [webhook, sftp]
+        note: >-
+          VSee may change its addresses without notice. A rejected attempt that looks like VSee's
+          from another address means: read the document again.
+
+        entries:
+          - cidr: 20.21.208.105
+            service: messenger
+
+          - cidr: 20.21.208.105
+            service: clinic
+
+        """#
+}

@@ -1,0 +1,143 @@
+// `source add` and `source remove`: changes one entry's lines in a list file and leaves every other line as
+// it is. The new text is read back and must hold exactly the entries that were meant before it replaces the file.
+package import Admission
+import Foundation
+
+package struct SourceListEditor {
+    /// Why a list was left as it was.
+    package struct Refusal: Error, Sendable, CustomStringConvertible {
+        package let description: String
+    }
+
+    private let path: String
+    private let text: String
+    private let contents: SourceListReader.Contents
+
+    /// Reads the list at `path` (absolute). It must be good before it is changed.
+    package init(file path: String) throws(SettingsErrors) {
+        let log = ProblemLog()
+        var text = ""
+        do throws(FileProblem) { text = try FileReading.text(path) } catch {
+            log.add(.file(path), "", error.message)
+        }
+        try log.throwIfAny()
+        self.path = path
+        self.text = text
+        self.contents = try Self.read(text, path: path)
+    }
+
+    /// The name of the list.
+    package var name: String { contents.name }
+    package var entries: [SourceEntry] { contents.entries.map(\.entry) }
+
+    /// Appends an entry. What the list says at its top for all entries is given again only where it differs.
+    package func add(_ entry: SourceEntry) throws -> SourceEntry {
+        var lines = lines
+        // A good list is never empty.
+        let last = contents.entries.count - 1
+        let indent = try dash(of: last).indent
+        let new = SourceEntryText.lines(entry, indent: indent, sayingMode: contents.hasMode)
+        lines.insert(contentsOf: new, at: try lineRange(of: last).upperBound)
+        let after = try Self.read(Self.join(lines), path: path)
+        let added = after.entries.last?.entry
+        guard after.entries.dropLast().map(\.entry) == entries, let added, added.cidr == entry.cidr,
+            added.service == entry.service, added.channels == entry.channels, added.mode == entry.mode
+        else {
+            throw Refusal(description: "\(path) is written in a way that cannot be added to; edit it by hand")
+        }
+        try replace(lines)
+        return added
+    }
+
+    /// Removes the entries of a block, of all services or of one, and returns them.
+    package func remove(_ cidr: CIDRBlock, service: String?) throws -> [SourceEntry] {
+        var lines = lines
+        let gone = contents.entries.indices.filter { index in
+            let entry = contents.entries[index].entry
+            return entry.cidr == cidr && (service == nil || entry.service == service)
+        }
+        guard !gone.isEmpty else {
+            let what = service.map { "\($0) \(cidr)" } ?? "\(cidr)"
+            throw Refusal(description: "\(path) has no entry \(what); see `dropgate source list`")
+        }
+        guard gone.count < entries.count else {
+            throw Refusal(
+                description: "\(path) would be left without an entry, and an empty list is an error; "
+                    + "remove the file, or the pattern in sources, when nobody of it may call in")
+        }
+        for index in gone.reversed() {
+            lines.removeSubrange(try lineRange(of: index))
+        }
+        let kept = entries.enumerated().filter { !gone.contains($0.offset) }.map(\.element)
+        let after = try Self.read(Self.join(lines), path: path)
+        guard after.entries.map(\.entry) == kept else {
+            throw Refusal(description: "\(path) is written in a way that cannot be cut; edit it by hand")
+        }
+        try replace(lines)
+        return gone.map { entries[$0] }
+    }
+
+    // MARK: Lines
+
+    private static func read(
+        _ text: String, path: String
+    ) throws(SettingsErrors) -> SourceListReader.Contents {
+        let log = ProblemLog()
+        let root = YAMLFile.parse(text, path: path, log: log)
+        let contents = root.flatMap { SourceListReader(file: path, log: log).read($0) }
+        try log.throwIfAny()
+        guard let contents else { throw SettingsErrors(log.problems) }
+        return contents
+    }
+
+    private var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
+
+    private static func join(_ lines: [Substring]) -> String { lines.joined(separator: "\n") }
+
+    private static func indent(_ line: Substring) -> Int { line.prefix { $0 == " " }.count }
+
+    /// The line and column (from 0) of the dash that begins an entry of a block list.
+    private func dash(of index: Int) throws -> (line: Int, indent: Int) {
+        let lines = lines
+        guard case .file(_, let number, let column) = contents.entries[index].value.place,
+            number > 0, number <= lines.count
+        else { throw unreadable(index) }
+        var line = number - 1
+        var before = lines[line].prefix(column - 1)
+        if before.allSatisfy({ $0 == " " }), line > 0 {
+            // The dash may stand alone above the entry.
+            line -= 1
+            before = lines[line]
+        }
+        let content = before.drop { $0 == " " }
+        guard content.first == "-", content.dropFirst().allSatisfy({ $0 == " " }) else {
+            throw unreadable(index)
+        }
+        return (line, Self.indent(before))
+    }
+
+    private func unreadable(_ index: Int) -> Refusal {
+        let place = contents.entries[index].value.place
+        return Refusal(
+            description: "\(place): this entry has no line of its own that begins with -; edit it by hand")
+    }
+
+    /// The lines of an entry from its dash to its last line with a value. Comments behind it are not its own.
+    private func lineRange(of index: Int) throws -> Range<Int> {
+        let lines = lines
+        let start = try dash(of: index)
+        var end = start.line + 1
+        for next in end..<lines.count {
+            let line = lines[next]
+            let content = line.drop { $0 == " " }
+            if content.isEmpty || content.hasPrefix("#") { continue }
+            if Self.indent(line) <= start.indent { break }
+            end = next + 1
+        }
+        return start.line..<end
+    }
+
+    private func replace(_ lines: [Substring]) throws {
+        try FileReplacement.write([UInt8](Self.join(lines).utf8), to: path)
+    }
+}

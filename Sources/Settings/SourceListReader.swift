@@ -1,0 +1,122 @@
+// One source list file to its entries, strictly: what it cannot read fully it refuses. Defaults that stand
+// at the top of a list are laid under each entry here, so a policy knows entries only.
+import Admission
+
+struct SourceListReader {
+    /// Keys that a list may give once for all of its entries.
+    private static let shared = ["document", "owner", "review_by", "expires", "channels", "mode", "note"]
+    private static let listKeys = ["name"] + shared + ["entries"]
+    private static let entryKeys = ["cidr", "service"] + shared
+
+    struct Located {
+        var entry: SourceEntry
+        var value: YAMLValue
+    }
+
+    struct Contents {
+        var name: String
+        var namePlace: Place
+        /// The list says a mode for all of its entries.
+        var hasMode: Bool
+        var entries: [Located]
+    }
+
+    let file: String
+    let log: ProblemLog
+
+    /// nil after logging; what stands in the answer is good even when other parts were not.
+    func read(_ root: YAMLValue) -> Contents? {
+        guard let values = root.mapping(allowing: Self.listKeys) else { return nil }
+        let fallback =
+            SettingsPath.lastComponent(of: file).split(separator: ".").first.map(String.init) ?? "list"
+        let name = values["name"].map(Self.name) ?? .some(fallback)
+        guard let list = values["entries"] else {
+            log.add(
+                .file(file), "entries",
+                "is missing; list the addresses that may call in, as in entries: [{cidr: …}]")
+            return nil
+        }
+        guard let items = list.list("a list of entries"), let name else { return nil }
+        if items.isEmpty {
+            list.fail("the list is empty; an empty list admits nobody, so remove the file if that is meant")
+        }
+        var entries: [Located] = []
+        for item in items {
+            guard let entry = entry(item, list: name, defaults: values) else { continue }
+            if let twin = entries.first(where: { Self.overlap($0.entry, entry) }) {
+                item.fail("\(entry.service) \(entry.cidr) is already given at \(twin.value.place)")
+            }
+            entries.append(Located(entry: entry, value: item))
+        }
+        return Contents(
+            name: name, namePlace: values["name"]?.place ?? .file(file), hasMode: values["mode"] != nil,
+            entries: entries)
+    }
+
+    private static func overlap(_ left: SourceEntry, _ right: SourceEntry) -> Bool {
+        left.cidr == right.cidr && left.service == right.service
+            && !left.channels.isDisjoint(with: right.channels)
+    }
+
+    private func entry(_ item: YAMLValue, list: String, defaults: [String: YAMLValue]) -> SourceEntry? {
+        guard item.isMapping else {
+            item.fail("expected an entry, as in {cidr: 20.21.208.105, service: clinic, channels: [webhook]}")
+            return nil
+        }
+        guard let own = item.mapping(allowing: Self.entryKeys) else { return nil }
+        func value(_ key: String) -> YAMLValue? { own[key] ?? defaults[key] }
+        func need<T>(_ key: String, _ help: String, _ read: (YAMLValue) -> T?) -> T? {
+            guard let value = value(key) else {
+                log.add(item.place, "\(item.key).\(key)", "is missing; \(help)")
+                return nil
+            }
+            return read(value)
+        }
+        let cidr = need("cidr", "write an address or a CIDR block, as in 20.21.208.105") { $0.block() }
+        let service = need("service", "name the service that calls, as in clinic", Self.name)
+        let channels = need("channels", "write [webhook], [sftp] or [webhook, sftp]", Self.channels)
+        // Each is read even when another failed, so that all problems are named at once.
+        let document = value("document").flatMap(Self.document)
+        let owner = value("owner").flatMap { $0.text("who answers for the entry") }
+        let reviewBy = value("review_by").flatMap { $0.instant() }
+        let expires = value("expires").flatMap { $0.instant() }
+        let mode = value("mode").flatMap { $0.word(SourceEntry.Mode.self) }
+        let note = value("note").flatMap { $0.paragraph() }
+        guard let cidr, let service, let channels else { return nil }
+        return SourceEntry(
+            list: list, service: service, cidr: cidr, channels: channels, document: document, owner: owner,
+            reviewBy: reviewBy, expires: expires, mode: mode ?? .enforce, note: note)
+    }
+
+    private static func name(_ value: YAMLValue) -> String? {
+        guard let text = value.text("a name") else { return nil }
+        guard text.utf8.count <= 64, text.allSatisfy(SettingsBuilder.isNameCharacter) else {
+            value.fail("\"\(text)\" is no name; use up to 64 letters, digits, '.', '-' and '_'")
+            return nil
+        }
+        return text
+    }
+
+    /// The channels that a source list can open.
+    private enum Listed: String, CaseIterable { case webhook, sftp }
+
+    private static func channels(_ value: YAMLValue) -> Set<Channel>? {
+        guard let words = value.list(of: { $0.word(Listed.self) }) else { return nil }
+        guard !words.isEmpty else {
+            value.fail("names no channel; write [webhook], [sftp] or [webhook, sftp]")
+            return nil
+        }
+        return Set(words.compactMap { Channel(rawValue: $0.rawValue) })
+    }
+
+    private static func document(_ value: YAMLValue) -> SourceEntry.Document? {
+        guard let values = value.mapping(allowing: ["title", "page", "read"]) else { return nil }
+        for key in ["title", "read"] where values[key] == nil {
+            value.log.add(
+                value.place, "\(value.key).\(key)", "is missing; say what was read and on which day")
+        }
+        let page = values["page"].flatMap { $0.text() }
+        guard let title = values["title"]?.text(), let read = values["read"]?.date() else { return nil }
+        return SourceEntry.Document(title: title, page: page, read: read)
+    }
+}

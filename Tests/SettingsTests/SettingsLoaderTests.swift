@@ -1,0 +1,152 @@
+// What good settings become: defaults, sections, paths, lists, the environment.
+import Admission
+import Foundation
+import Settings
+import Testing
+
+@Suite struct SettingsLoaderTests {
+    static let minimal = """
+        state: state
+        webhook:
+          listen: 0.0.0.0:8443
+          tls: {certificate: certificate.pem, key: key.pem}
+        """
+
+    @Test func aMinimalFileGetsTheDefaults() throws {
+        let gate = try GateDirectory.complete()
+        let settings = try gate.load(Self.minimal)
+        let webhook = try #require(settings.webhook)
+        #expect(settings.state == gate.path + "/state")
+        #expect(settings.staging.path == gate.path + "/state/staging")
+        #expect(settings.ledger.path == gate.path + "/state/ledger.sqlite")
+        #expect(settings.accounts == gate.path + "/accounts")
+        #expect(settings.sources == [gate.path + "/sources/a.yaml"])
+        #expect(!settings.node.isEmpty)
+        #expect(settings.sftp == nil && settings.console == nil)
+        #expect(webhook.listen.description == "0.0.0.0:8443")
+        #expect(webhook.tls?.certificate == gate.path + "/certificate.pem")
+        #expect(
+            webhook.path == "/webhooks/vsee" && webhook.unlisted == .close && webhook.address.mode == .direct)
+        #expect(webhook.maxBody == 10 << 20 && webhook.headerTimeout == .seconds(10))
+    }
+
+    @Test func everyKeyIsRead() throws {
+        let gate = try GateDirectory.complete()
+        try gate.write("signing", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", mode: 0o600)
+        let settings = try gate.load(
+            """
+            state: state
+            node: gate-1
+            sources: [sources/*.yaml]
+            accounts: people
+            webhook:
+              listen: "[::1]:8443"
+              plaintext: true
+              path: /hooks
+              secret_file: secret
+              header: {name: X-Gate, value_file: secret}
+              basic: {user: vsee, password_file: secret}
+              standard_webhooks: {secret_files: [signing]}
+              address: x-forwarded-for
+              trusted_proxies: [10.0.0.0/8, "fd00::/8"]
+              unlisted: refuse
+              max_body: 1MiB
+              header_timeout: 5s
+              body_timeout: 2m
+              idle_timeout: 30s
+              max_connections: 10
+              max_connections_per_source: 5
+            sftp:
+              listen: 0.0.0.0:2222
+              host_keys: [state/keys/ssh_host_rsa_key]
+              address: proxy-protocol
+              trusted_proxies: [10.0.0.5]
+              max_file: 1GiB
+              resume_for: 7d
+              login_grace: 20s
+              idle_timeout: 5m
+              max_connections: 12
+              max_connections_per_source: 6
+              provisional: ["*.wip"]
+            console: {listen: 127.0.0.1:8080, token_file: token}
+            staging: {path: st, reserve: 500MB, reserve_inodes: 5, layout: ndjson, keep_acknowledged: forever,
+                      keep_quarantined: 2d, keep_receipts: 1h}
+            ledger: {path: l/ledger.sqlite}
+            """)
+        let webhook = try #require(settings.webhook)
+        let sftp = try #require(settings.sftp)
+        let secret = Array("path-secret-0123456789".utf8)
+        #expect(webhook.tls == nil && webhook.listen.description == "[::1]:8443" && webhook.path == "/hooks")
+        #expect(webhook.checks.pathSecret?.bytes == secret && webhook.checks.header?.name == "X-Gate")
+        #expect(webhook.checks.basic?.user == "vsee" && webhook.checks.basic?.password.bytes == secret)
+        #expect(webhook.checks.standardWebhooks.map(\.bytes.count) == [24])
+        #expect(webhook.address.mode == .xForwardedFor && webhook.unlisted == .refuse)
+        #expect(webhook.address.trustedProxies.map(\.description) == ["10.0.0.0/8", "fd00::/8"])
+        #expect(webhook.maxBody == 1 << 20 && webhook.bodyTimeout == .seconds(120))
+        #expect(webhook.idleTimeout == .seconds(30) && webhook.headerTimeout == .seconds(5))
+        #expect(webhook.maxConnections == 10 && webhook.maxConnectionsPerSource == 5)
+        #expect(sftp.hostKeys == [gate.path + "/state/keys/ssh_host_rsa_key"])
+        #expect(sftp.address.mode == .proxyProtocol && sftp.maxFile == 1 << 30)
+        #expect(sftp.resumeFor == .seconds(7 * 86400) && sftp.loginGrace == .seconds(20))
+        #expect(sftp.idleTimeout == .seconds(300) && sftp.provisional == ["*.wip"])
+        #expect(sftp.maxConnections == 12 && sftp.maxConnectionsPerSource == 6)
+        #expect(settings.console?.token.bytes == Array("0123456789abcdef".utf8))
+        #expect(settings.console?.tokenFile == gate.path + "/token")
+        #expect(settings.node == "gate-1" && settings.accounts == gate.path + "/people")
+        #expect(settings.staging.path == gate.path + "/st" && settings.staging.reserve == 500_000_000)
+        #expect(settings.staging.reserveInodes == 5 && settings.staging.layout == .ndjson)
+        #expect(settings.staging.keepAcknowledged == nil && settings.staging.keepReceipts == .seconds(3600))
+        #expect(settings.staging.keepQuarantined == .seconds(2 * 86400))
+        #expect(settings.ledger.path == gate.path + "/l/ledger.sqlite")
+    }
+
+    @Test func theEnvironmentGoesOverTheFile() throws {
+        let gate = try GateDirectory.complete()
+        let settings = try gate.load(
+            Self.minimal,
+            environment: [
+                "DROPGATE_CONFIG": "elsewhere", "PATH": "/bin", "DROPGATE_WEBHOOK_LISTEN": "[::]:9443",
+                "DROPGATE_WEBHOOK_ADDRESS": "forwarded",
+                "DROPGATE_WEBHOOK_TRUSTED_PROXIES": "[10.0.0.1, fd00::/8]",
+                "DROPGATE_STATE": "/var/lib/gate", "DROPGATE_SFTP_LISTEN": "0.0.0.0:2222",
+                "DROPGATE_SFTP_HOST_KEYS": "[key.pem]", "DROPGATE_SFTP_MAX_FILE": "2GiB",
+            ])
+        #expect(settings.webhook?.listen.description == "[::]:9443")
+        #expect(settings.webhook?.address.trustedProxies.map(\.description) == ["10.0.0.1/32", "fd00::/8"])
+        #expect(settings.state == "/var/lib/gate")
+        #expect(settings.sftp?.maxFile == 2 << 30, "a section that only the environment names is on")
+        #expect(settings.sftp?.hostKeys == [gate.path + "/key.pem"])
+    }
+
+    @Test func environmentNamesAreDistinct() {
+        let names = SettingsKey.allCases.map(\.environmentName)
+        #expect(Set(names).count == names.count)
+        #expect(SettingsKey.webhookMaxBody.environmentName == "DROPGATE_WEBHOOK_MAX_BODY")
+    }
+
+    @Test func oneTrailingNewlineOfASecretIsDropped() throws {
+        let gate = try GateDirectory.complete()
+        try gate.write("token", "abc\n\n", mode: 0o400)
+        let settings = try gate.load(Self.minimal + "\nconsole: {listen: 127.0.0.1:0, token_file: token}")
+        #expect(settings.console?.token.bytes == Array("abc\n".utf8))
+        #expect(settings.console.map { "\($0.token)" } == "(secret)")
+    }
+
+    @Test func aSmallLimitLowersTheDefaultOfTheLimitPerSource() throws {
+        let gate = try GateDirectory.complete()
+        let settings = try gate.load(Self.minimal + "\n  max_connections: 8")
+        #expect(settings.webhook?.maxConnectionsPerSource == 8)
+    }
+
+    @Test func initMayLoadSettingsWhoseFilesAreStillMissing() throws {
+        let gate = try GateDirectory()
+        let file = try gate.write(
+            "dropgate.yaml",
+            Self.minimal
+                + "\nsftp: {listen: 0.0.0.0:2222}\nconsole: {listen: 127.0.0.1:0, token_file: t/token}")
+        let settings = try SettingsLoader.load(file: file, environment: [:], namedFiles: .mayBeMissing)
+        #expect(settings.console?.tokenFile == gate.path + "/t/token")
+        #expect(settings.sftp?.hostKeys.first == gate.path + "/state/keys/ssh_host_ed25519_key")
+        #expect(throws: SettingsErrors.self) { try SettingsLoader.load(file: file, environment: [:]) }
+    }
+}

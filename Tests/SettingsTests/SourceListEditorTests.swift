@@ -1,0 +1,125 @@
+// Adding and removing entries in a list file: other lines stay, and nothing is written that does not read back.
+import Admission
+import Foundation
+import Settings
+import Testing
+
+@Suite struct SourceListEditorTests {
+    static let list = """
+        # What VSee says of itself.
+        name: vsee
+        owner: integration   # who answers
+
+        entries:
+          # the clinic
+          - cidr: 20.21.208.105
+            service: clinic
+            channels: [webhook, sftp]
+
+          # the messenger
+          - service: messenger
+            cidr: 20.21.208.105
+            channels: [webhook]   # no files
+        # the end
+
+        """
+
+    private func entry(
+        _ cidr: String, service: String = "clinic", channels: Set<Channel> = [.webhook], note: String? = nil
+    ) throws -> SourceEntry {
+        SourceEntry(list: "vsee", service: service, cidr: try CIDRBlock(cidr), channels: channels, note: note)
+    }
+
+    @Test func anEntryIsAppendedAndEveryOtherLineStays() throws {
+        let gate = try GateDirectory()
+        let file = try gate.write("vsee.yaml", Self.list, mode: 0o640)
+        let added = try SourceListEditor(file: file).add(
+            entry("192.0.2.0/24", channels: [.sftp, .webhook], note: "a \"test\"\nof \\ it"))
+        let expected = Self.list.replacingOccurrences(
+            of: "# no files\n",
+            with: """
+                # no files
+                  - cidr: "192.0.2.0/24"
+                    service: clinic
+                    channels: [webhook, sftp]
+                    note: "a \\"test\\"\\nof \\\\ it"
+
+                """)
+        #expect(try gate.read("vsee.yaml") == expected)
+        #expect(added.owner == "integration" && added.note == "a \"test\"\nof \\ it")
+        let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+        #expect(mode == 0o640)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: gate.path) == ["vsee.yaml"])
+    }
+
+    @Test func allFieldsReadBack() throws {
+        let gate = try GateDirectory()
+        let file = try gate.write("vsee.yaml", "mode: observe\n" + Self.list)
+        var entry = try entry("2001:db8::/32", service: "lab")
+        entry.document = .init(title: "A: mail", page: "#2", read: "2026-11-23")
+        entry.owner = "yes"
+        entry.reviewBy = Instant(rfc3339: "2027-01-01")
+        entry.expires = Instant(rfc3339: "2027-06-01T08:30:00Z")
+        let added = try SourceListEditor(file: file).add(entry)
+        #expect(added == entry)
+        #expect(try PolicyLoader.load(files: [file]).entries.last == entry)
+    }
+
+    @Test func theLinesOfAnEntryAreRemovedAndNoOthers() throws {
+        let gate = try GateDirectory()
+        let file = try gate.write("vsee.yaml", Self.list)
+        let removed = try SourceListEditor(file: file).remove(CIDRBlock("20.21.208.105"), service: "clinic")
+        #expect(removed.map(\.service) == ["clinic"])
+        let lines = Self.list.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(try gate.read("vsee.yaml") == (lines[..<6] + lines[9...]).joined(separator: "\n"))
+    }
+
+    @Test func theLastEntriesOfTwoAreRemovedByService() throws {
+        let gate = try GateDirectory()
+        let file = try gate.write("vsee.yaml", Self.list)
+        _ = try SourceListEditor(file: file).remove(CIDRBlock("20.21.208.105"), service: "messenger")
+        #expect(try gate.read("vsee.yaml").hasSuffix("  # the messenger\n# the end\n"))
+        #expect(try PolicyLoader.load(files: [file]).entries.map(\.service) == ["clinic"])
+    }
+
+    @Test(arguments: ["20.21.208.105", "192.0.2.9"])
+    func whatWouldEmptyTheListOrIsNotThereIsRefused(cidr: String) throws {
+        let gate = try GateDirectory()
+        let file = try gate.write("vsee.yaml", Self.list)
+        #expect(throws: SourceListEditor.Refusal.self) {
+            try SourceListEditor(file: file).remove(CIDRBlock(cidr), service: nil)
+        }
+        #expect(try gate.read("vsee.yaml") == Self.list)
+    }
+
+    @Test func aTwinIsRefusedWithItsLine() throws {
+        let gate = try GateDirectory()
+        let file = try gate.write("vsee.yaml", Self.list)
+        #expect {
+            try SourceListEditor(file: file).add(entry("20.21.208.105"))
+        } throws: { error in
+            "\(error)".contains("clinic 20.21.208.105/32 is already given at \(file):7:5")
+        }
+        #expect(try gate.read("vsee.yaml") == Self.list)
+    }
+
+    @Test func aListInOneLineIsLeftToItsAuthor() throws {
+        let gate = try GateDirectory()
+        let text = "entries: [{cidr: 192.0.2.1, service: a, channels: [sftp]}]\n"
+        let file = try gate.write("vsee.yaml", text)
+        #expect(throws: SourceListEditor.Refusal.self) {
+            try SourceListEditor(file: file).add(entry("192.0.2.2"))
+        }
+        #expect(try gate.read("vsee.yaml") == text)
+    }
+
+    @Test func aFileWithoutALastNewlineCanBeAddedTo() throws {
+        let gate = try GateDirectory()
+        let text = "entries:\n- cidr: 192.0.2.1\n  service: a\n  channels: [sftp]"
+        let file = try gate.write("vsee.yaml", text)
+        _ = try SourceListEditor(file: file).add(entry("192.0.2.2"))
+        #expect(
+            try gate.read("vsee.yaml") == text
+                + "\n- cidr: \"192.0.2.2/32\"\n  service: clinic\n  channels: [webhook]")
+    }
+}
