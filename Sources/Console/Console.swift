@@ -1,0 +1,40 @@
+// The console listener: /healthz and /readyz for whoever watches the gate. It changes nothing and shows no patient
+// data; what is wrong is told only to who has the token.
+import Admission
+import Hummingbird
+package import Intake
+package import Logging
+import NIOCore
+import ServiceLifecycle
+package import Settings
+
+package final class Console: Service {
+    private let settings: ConsoleSettings
+    private let intake: Intake
+    private let logger: Logger
+    private let onBound: @Sendable (Int) -> Void
+
+    /// `onBound` is told the port once the listener is open. Nothing is opened before `run`.
+    package init(
+        settings: ConsoleSettings, intake: Intake, logger: Logger,
+        onBound: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
+        self.settings = settings
+        self.intake = intake
+        self.logger = logger
+        self.onBound = onBound
+    }
+
+    /// Serves until graceful shutdown. Throws when the address cannot be listened on.
+    package func run() async throws {
+        let pages = HealthPages(health: intake.health, token: BearerToken(settings.token))
+        let onBound = onBound
+        let application = Application(
+            responder: CallbackResponder<BasicRequestContext> { request, _ in pages.answer(request) },
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.listen.ip.description, port: Int(settings.listen.port))),
+            onServerRunning: { channel in onBound(channel.localAddress?.port ?? 0) },
+            logger: logger)
+        try await application.run()
+    }
+}

@@ -1,0 +1,40 @@
+// /healthz: the process answers. /readyz: nothing is wrong with the gate, or 503. Without the token only the status.
+import HTTPTypes
+import Hummingbird
+import Intake
+import Ledger
+import NIOCore
+
+struct HealthPages: Sendable {
+    let health: Health
+    let token: BearerToken
+
+    func answer(_ request: Request) -> Response {
+        let path = request.uri.path
+        guard path == "/healthz" || path == "/readyz" else {
+            return Self.json(.notFound, ["error": "not found"])
+        }
+        guard request.method == .get || request.method == .head else {
+            var response = Self.json(.methodNotAllowed, ["error": "method not allowed"])
+            response.headers[.allow] = "GET, HEAD"
+            return response
+        }
+        let response = path == "/healthz" ? Self.json(.ok, ["status": "ok"]) : readiness(request)
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func readiness(_ request: Request) -> Response {
+        let problems = health.problems
+        guard !problems.isEmpty else { return Self.json(.ok, ["status": "ready"]) }
+        var answer: [String: JSONValue] = ["status": "degraded"]
+        if token.isIn(request.headers) { answer["problems"] = .object(problems.mapValues { .string($0) }) }
+        return Self.json(.serviceUnavailable, answer)
+    }
+
+    private static func json(_ status: HTTPResponse.Status, _ members: [String: JSONValue]) -> Response {
+        let body = CanonicalJSON.encode(.object(members)) + [0x0A]
+        return Response(
+            status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+}

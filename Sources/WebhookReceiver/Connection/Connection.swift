@@ -1,0 +1,230 @@
+// One TCP connection from accept to close: who called, what was decided, its requests' references and its one
+// alarm clock. Lives on the connection's event loop; HTTP/2 streams share it. It never touches bytes.
+import Admission
+import Intake
+import Ledger
+import NIOCore
+import Settings
+
+final class Connection {
+    /// What the connection is doing, as far as time limits care.
+    enum Phase: String {
+        case proxyHeader = "proxy_header"
+        case handshake
+        /// The first bytes of a request have come, or the connection is new; the end of the header has not.
+        case header
+        /// At least one request is being read or answered; those have their own limits.
+        case busy
+        case idle
+        /// Told to close; nothing more is recorded.
+        case closing
+    }
+
+    let listener: Listener
+    let channel: any NIOCore.Channel
+    let peer: Endpoint?
+    let accepted: NIODeadline
+    /// Arrivals go in here.
+    let arrivals: AsyncStream<Arrival>.Continuation
+
+    private(set) var phase: Phase
+    /// In the modes where one source stands for the whole connection.
+    private(set) var resolution: Resolution?
+    private(set) var decision: Decision?
+    var tls: TLSFacts?
+    var isHTTP2 = false
+    /// Requests begun so far.
+    private(set) var requests = 0
+    private var open = 0
+    /// The connection's end is already in the ledger, or needs no entry.
+    private var isAccountedFor = false
+    private let reference: String
+    private var deadline: NIODeadline?
+    private var alarm: (at: NIODeadline, task: Scheduled<Void>)?
+
+    init(
+        listener: Listener, channel: any NIOCore.Channel, peer: Endpoint?,
+        arrivals: AsyncStream<Arrival>.Continuation
+    ) {
+        self.listener = listener
+        self.channel = channel
+        self.peer = peer
+        self.arrivals = arrivals
+        accepted = .now()
+        phase = .header
+        reference = Reference.make()
+    }
+}
+
+// Admission.
+extension Connection {
+    /// Decides on a source that holds for the whole connection.
+    func decide(_ resolution: Resolution) -> Decision {
+        let decision = listener.intake.admit(resolution, channel: .webhook)
+        self.resolution = resolution
+        self.decision = decision
+        return decision
+    }
+
+    /// Decides on one request. Lists may have changed or entries expired since the connection was accepted.
+    func decide(forwardedFor: () -> [String], forwarded: () -> [String]) -> Decision {
+        if listener.isForwarded {
+            let resolution = listener.resolver.resolve(
+                peer: peer, forwardedFor: forwardedFor(), forwarded: forwarded())
+            return listener.intake.admit(resolution, channel: .webhook)
+        }
+        guard let resolution else {
+            return decide(
+                Resolution(
+                    peer: peer, source: nil, failure: .addressUndeterminable, mode: listener.resolver.mode))
+        }
+        return listener.intake.admit(resolution, channel: .webhook)
+    }
+}
+
+// The ledger.
+extension Connection {
+    /// Notes what became of the connection as a whole; the first note is the only one.
+    func note(_ reason: Reason, verdict: Verdict = .rejected, detail: [String: JSONValue] = [:]) {
+        guard !isAccountedFor else { return }
+        isAccountedFor = true
+        var attempt: Attempt
+        if let decision {
+            attempt = Attempt(kind: .connection, channel: .webhook, decision: decision)
+            // Refused before: that stays the reason.
+            if decision.isAdmitted {
+                attempt.verdict = verdict
+                attempt.reason = reason
+            } else if reason != decision.reason {
+                attempt.detail["ended_by"] = .string(reason.rawValue)
+            }
+        } else {
+            attempt = Attempt(kind: .connection, channel: .webhook, verdict: verdict, reason: reason)
+            attempt.peer = peer
+            attempt.addressMode = listener.resolver.mode
+        }
+        attempt.credential = tls?.credential
+        attempt.detail.merge(detail) { _, new in new }
+        listener.intake.note(attempt)
+    }
+
+    /// The connection is gone. One that never brought a request leaves an entry, unless a trusted proxy only
+    /// looked whether the port is open.
+    func ended() {
+        silence()
+        guard requests == 0, phase != .closing else { return }
+        let isProxy = peer.map { listener.resolver.isTrusted($0.ip) } ?? false
+        if isProxy && decision == nil { return }
+        note(
+            phase == .handshake ? .tlsFailed : .incomplete,
+            detail: ["error": .string("closed by the caller during \(phase.rawValue)")])
+    }
+}
+
+// Requests.
+extension Connection {
+    /// A request's header is complete. Returns the reference for it.
+    func requestBegan() -> String {
+        requests += 1
+        open += 1
+        phase = .busy
+        deadline = nil
+        return "\(reference)-\(requests)"
+    }
+
+    /// A request has been answered and its body is behind us, or it has failed.
+    func requestEnded() {
+        open -= 1
+        guard open == 0, phase == .busy else { return }
+        enter(.idle, until: .now() + TimeAmount(listener.settings.idleTimeout))
+    }
+
+    /// Bytes came that did not complete a header (HTTP/1.1 on a kept-alive connection).
+    func headerBegan() {
+        guard phase == .idle, !isHTTP2 else { return }
+        enter(.header, until: .now() + TimeAmount(listener.settings.headerTimeout))
+    }
+}
+
+// The clock. One alarm for the whole connection, moved lazily: a busy connection schedules nothing.
+extension Connection {
+    func enter(_ phase: Phase, until deadline: NIODeadline) {
+        guard self.phase != .closing else { return }
+        self.phase = phase
+        self.deadline = deadline
+        if let alarm, alarm.at <= deadline { return }
+        alarm?.task.cancel()
+        schedule(at: deadline)
+    }
+
+    private func schedule(at deadline: NIODeadline) {
+        let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
+        alarm = (deadline, channel.eventLoop.scheduleTask(deadline: deadline) { bound.value.rang() })
+    }
+
+    private func rang() {
+        alarm = nil
+        guard let deadline else { return }
+        guard deadline <= .now() else { return schedule(at: deadline) }
+        expire()
+    }
+
+    private func expire() {
+        switch phase {
+        case .busy: break
+        case .closing: channel.close(promise: nil)
+        case .idle:
+            // Nothing wrong was done: the verdict stays. In forwarded modes there is no source to speak of.
+            if let decision {
+                note(.timeout, verdict: decision.verdict, detail: ["phase": .string(phase.rawValue)])
+            }
+            close(within: .seconds(2))
+            channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        case .proxyHeader, .handshake, .header:
+            note(.timeout, detail: ["phase": .string(phase.rawValue)])
+            close(within: .zero)
+            channel.close(promise: nil)
+        }
+    }
+
+    /// From now on nothing is recorded for the connection, and it is closed at the latest after `time`.
+    func close(within time: TimeAmount) {
+        enter(.closing, until: .now() + time)
+    }
+
+    private func silence() {
+        alarm?.task.cancel()
+        alarm = nil
+        deadline = nil
+    }
+}
+
+extension TimeAmount {
+    /// Saturating: an absurd setting is a far deadline, not a crash.
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        let whole = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !whole.overflow else {
+            self = .nanoseconds(Int64.max / 4)
+            return
+        }
+        let sum = whole.partialValue.addingReportingOverflow(attoseconds / 1_000_000_000)
+        self = .nanoseconds(min(sum.overflow ? .max : sum.partialValue, Int64.max / 4))
+    }
+}
+
+/// References: random enough to be unique among all gates, short enough to be read out on the telephone.
+enum Reference {
+    private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+
+    static func make() -> String {
+        var bits = UInt64.random(in: 0...UInt64.max)
+        var text: [UInt8] = []
+        text.reserveCapacity(12)
+        for _ in 0..<12 {
+            text.append(alphabet[Int(bits & 31)])
+            bits >>= 5
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,40 @@
+// The handler nearest to the socket: tells the connection when bytes come, when it ends and when the gate shuts down.
+// It looks at no byte and changes none.
+import NIOCore
+
+final class ConnectionHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let connection: Connection
+
+    init(_ connection: Connection) { self.connection = connection }
+
+    /// TLS gives its plaintext on at the end of a read, so only then is it known whether a header was completed.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        connection.headerBegan()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        context.fireChannelInactive()
+        connection.ended()
+        connection.arrivals.finish()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { connection.arrivals.finish() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent, connection.requests == 0, connection.phase != .header {
+            // Neither HTTP nor a request yet: there is nothing to finish.
+            connection.close(within: .zero)
+            return context.close(promise: nil)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The socket's own errors (connection reset). The end follows; what it cut off is noted there.
+        context.fireErrorCaught(error)
+    }
+}

@@ -1,0 +1,38 @@
+// What a webhook body says it is: VSee's v1 or v2 envelope, or unrecognised. See facts/vsee.md.
+// It only labels and indexes; it never rejects, changes or loses a body.
+
+/// The label of one event, for the ledger and the duplicate key.
+struct Envelope: Sendable, Equatable {
+    enum Form: String, Sendable { case v1, v2, unrecognised }
+
+    var form: Form
+    /// VSee's event id as text that is safe to index, if there is one.
+    var eventID: String?
+    /// VSee's event type, likewise. Present for unknown types, too.
+    var eventType: String?
+
+    static let unrecognised = Envelope(form: .unrecognised, eventID: nil, eventType: nil)
+
+    /// The event types of VSee's developer wiki. The only list of them.
+    static let knownTypes: Set<String> = [
+        "user.created", "visit.created", "visit.updated", "visit.ended", "visit.note.signed_and_sent",
+        "visit.invoice.processed",
+    ]
+
+    /// Labels a body of any bytes. Time is linear in its length.
+    static func read(_ body: [UInt8]) -> Envelope {
+        var scanner = EnvelopeScanner(body)
+        let members = scanner.scan()
+        var envelope = Envelope(
+            form: .unrecognised, eventID: members.id.text, eventType: members.type.text)
+        guard members.isWhole, envelope.eventID != nil, let type = envelope.eventType,
+            knownTypes.contains(type)
+        else { return envelope }
+        switch members.version.text {
+        case "1.0" where members.hasAccountCode: envelope.form = .v1
+        case "2.0" where members.hasClinicCode: envelope.form = .v2
+        default: break
+        }
+        return envelope
+    }
+}

@@ -1,0 +1,39 @@
+// What all connections of one webhook listener share. Immutable, but for the counters and the certificate it holds.
+import Admission
+import Intake
+import Ledger
+import Logging
+import NIOCore
+import Settings
+
+final class Listener: Sendable {
+    let settings: WebhookSettings
+    let intake: Intake
+    let resolver: AddressResolver
+    let routes: Routes
+    let checks: CredentialChecks
+    let limits: ConnectionLimits
+    /// Nil: plain HTTP/1.1.
+    let certificate: CertificateKeeper?
+    let logger: Logger
+
+    init(settings: WebhookSettings, intake: Intake, certificate: CertificateKeeper?, logger: Logger) throws {
+        self.settings = settings
+        self.intake = intake
+        self.certificate = certificate
+        self.logger = logger
+        resolver = try AddressResolver(
+            mode: settings.address.mode, trustedProxies: settings.address.trustedProxies)
+        routes = Routes(path: settings.path, secret: settings.checks.pathSecret)
+        checks = CredentialChecks(settings.checks)
+        limits = ConnectionLimits(total: settings.maxConnections, perSource: settings.maxConnectionsPerSource)
+    }
+
+    /// Whether the source comes from request headers, request by request.
+    var isForwarded: Bool {
+        switch resolver.mode {
+        case .direct, .proxyProtocol: false
+        case .xForwardedFor, .forwarded: true
+        }
+    }
+}

@@ -1,0 +1,96 @@
+// The checks beside the source address: path secret (see `Routes`), header, HTTP basic, Standard Webhooks
+// signatures. Each is independent of the others and of the address check; none of them is ever skipped early.
+import Admission
+import Crypto
+import NIOHTTP1
+import Settings
+
+/// What a request offered for its signature; the three headers of Standard Webhooks.
+struct OfferedSignature: Sendable, Equatable {
+    var id: String
+    var timestamp: String
+    /// Space-separated `version,signature` pairs.
+    var signatures: String
+}
+
+struct CredentialChecks: Sendable {
+    /// How far the signed time may be from the gate's, either way. The value of the Standard Webhooks libraries.
+    static let tolerance: Int64 = 300
+    /// More signatures than this in one header are not looked at.
+    static let mostSignatures = 16
+    /// Bytes of each of the three headers.
+    static let longestHeader = 4096
+
+    private let header: (name: String, value: HashedSecret)?
+    private let basic: HashedSecret?
+    private let keys: [SymmetricKey]
+
+    init(_ checks: WebhookChecks) {
+        header = checks.header.map { ($0.name, HashedSecret($0.value.bytes)) }
+        basic = checks.basic.map {
+            HashedSecret(Base64.encode(Array($0.user.utf8) + [0x3A] + $0.password.bytes))
+        }
+        keys = checks.standardWebhooks.map { SymmetricKey(data: $0.bytes) }
+    }
+
+    var wantsBasic: Bool { basic != nil }
+    var wantsSignature: Bool { !keys.isEmpty }
+
+    /// The names of the header checks that failed. Every check is made, whatever the others say.
+    func failures(in headers: HTTPHeaders) -> [String] {
+        var failed: [String] = []
+        if let header, !Self.once(header.name, in: headers, matches: header.value) { failed.append("header") }
+        if let basic, !Self.basic(in: headers, matches: basic) { failed.append("basic") }
+        return failed
+    }
+
+    private static func once(_ name: String, in headers: HTTPHeaders, matches secret: HashedSecret) -> Bool {
+        let values = headers[name]
+        let matches = secret.matches(Array((values.first ?? "").utf8))
+        return matches && values.count == 1
+    }
+
+    /// RFC 7617: the scheme's case does not matter, the credentials' does.
+    private static func basic(in headers: HTTPHeaders, matches secret: HashedSecret) -> Bool {
+        let values = headers["authorization"]
+        let words = (values.first ?? "").split(separator: " ", omittingEmptySubsequences: true)
+        let matches = secret.matches(Array((words.last ?? "").utf8))
+        return matches && values.count == 1 && words.count == 2 && words[0].lowercased() == "basic"
+    }
+
+    /// The signature headers, each exactly once and bounded; nil otherwise.
+    func offeredSignature(in headers: HTTPHeaders) -> OfferedSignature? {
+        func one(_ name: String) -> String? {
+            let values = headers[name]
+            guard values.count == 1, let value = values.first, !value.isEmpty else { return nil }
+            return value.utf8.count <= Self.longestHeader ? value : nil
+        }
+        guard let id = one("webhook-id"), let timestamp = one("webhook-timestamp"),
+            let signatures = one("webhook-signature")
+        else { return nil }
+        return OfferedSignature(id: id, timestamp: timestamp, signatures: signatures)
+    }
+
+    /// Whether the body was signed, within five minutes of `now`, with one of the keys.
+    func isSigned(_ body: [UInt8], by offer: OfferedSignature, now: Instant) -> Bool {
+        guard let signed = Int64(offer.timestamp),
+            offer.timestamp.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
+        else { return false }
+        let seconds = now.microseconds / 1_000_000
+        let (difference, overflow) = seconds.subtractingReportingOverflow(signed)
+        guard !overflow, difference >= -Self.tolerance, difference <= Self.tolerance else { return false }
+        let offered = offer.signatures.split(separator: " ").prefix(Self.mostSignatures)
+            .filter { $0.hasPrefix("v1,") }
+            .map { HashedSecret(Array($0.dropFirst(3).utf8)) }
+        let prefix = Array("\(offer.id).\(offer.timestamp).".utf8)
+        var isSigned = false
+        for key in keys {
+            var code = HMAC<SHA256>(key: key)
+            code.update(data: prefix)
+            code.update(data: body)
+            let expected = Base64.encode(Array(code.finalize()))
+            for candidate in offered where candidate.matches(expected) { isSigned = true }
+        }
+        return isSigned
+    }
+}

@@ -1,0 +1,200 @@
+// The judgement on a request's header, before a byte of its body is kept: source, framing, route, method,
+// credentials, size, space. It answers nothing itself and reads no body.
+import Admission
+import Intake
+import Ledger
+import NIOHTTP1
+import Settings
+
+/// A request that may go on and whose body is being read.
+struct Incoming {
+    enum Purpose { case event, probe }
+
+    let id: String
+    let decision: Decision
+    let method: String
+    let maskedPath: String
+    let purpose: Purpose
+    let http: String
+    let signature: OfferedSignature?
+    let contentType: String?
+    /// Bytes the body may have.
+    let limit: Int
+    var body: [UInt8] = []
+}
+
+/// A request that ends here: what the caller is told and what the ledger is told.
+struct Refusal {
+    var answer: Answer
+    var attempt: Attempt
+}
+
+enum HeadVerdict {
+    case refuse(Refusal)
+    /// The caller may be waiting for `100 Continue` before it sends the body.
+    case receive(Incoming, awaitsContinue: Bool)
+}
+
+struct Reception {
+    /// Seconds, where the intake does not say when to come again.
+    static let retryAfter = 30
+    /// Bytes of a content type that are kept.
+    static let longestContentType = 200
+
+    let listener: Listener
+    let decision: Decision
+    let id: String
+    let credential: String?
+    let head: HTTPRequestHead
+    let target: RoutedTarget
+
+    init(connection: Connection, head: HTTPRequestHead, id: String) {
+        listener = connection.listener
+        credential = connection.tls?.credential
+        self.head = head
+        self.id = id
+        decision = connection.decide(
+            forwardedFor: { head.headers["x-forwarded-for"] }, forwarded: { head.headers["forwarded"] })
+        target = connection.listener.routes.route(head.uri)
+    }
+
+    func judge(_ framing: BodyFraming) -> HeadVerdict {
+        guard decision.isAdmitted else {
+            return refuse(.forbidden, "forbidden", decision.reason)
+        }
+        if case .refused(let why) = framing {
+            return refuse(.badRequest, "malformed request", .malformed, ["error": .string(why)])
+        }
+        switch target.route {
+        case .unknown: return refuse(.notFound, "not found", .badPath)
+        case .wrongSecret: return refuse(.notFound, "not found", .badSecret, ["check": "path"])
+        case .reachability: return judgeProbe(framing)
+        case .webhook: return judgeEvent(framing)
+        }
+    }
+
+    private func judgeProbe(_ framing: BodyFraming) -> HeadVerdict {
+        guard head.method == .GET else { return wrongMethod(allow: "GET") }
+        guard !framing.hasBody else { return refuse(.payloadTooLarge, "body not expected", .tooLarge) }
+        return .receive(incoming(.probe, signature: nil, length: 0), awaitsContinue: false)
+    }
+
+    private func judgeEvent(_ framing: BodyFraming) -> HeadVerdict {
+        guard head.method == .POST else { return wrongMethod(allow: "POST") }
+        let failed = listener.checks.failures(in: head.headers)
+        if !failed.isEmpty { return unauthorised(.badSecret, failed) }
+        var signature: OfferedSignature?
+        if listener.checks.wantsSignature {
+            signature = listener.checks.offeredSignature(in: head.headers)
+            if signature == nil { return unauthorised(.badSignature, ["signature headers"]) }
+        }
+        var length = 0
+        if case .exactly(let announced) = framing {
+            guard announced <= listener.settings.maxBody else {
+                return refuse(
+                    .payloadTooLarge, "body too large", .tooLarge, ["announced": .int(Int64(announced))])
+            }
+            length = announced
+        }
+        let expectations = head.headers["expect"]
+        let awaitsContinue = expectations.first?.lowercased() == "100-continue"
+        guard expectations.isEmpty || (awaitsContinue && expectations.count == 1) else {
+            return refuse(
+                .expectationFailed, "expectation failed", .malformed, ["error": "unknown expectation"])
+        }
+        if let problem = listener.intake.checkSpace() {
+            var refusal = refusal(.serviceUnavailable, "try again later", problem.code)
+            refusal.answer.retryAfter = problem.retryAfter ?? Self.retryAfter
+            return .refuse(refusal)
+        }
+        return .receive(
+            incoming(.event, signature: signature, length: length),
+            awaitsContinue: awaitsContinue && framing.hasBody && head.version != .http1_0)
+    }
+
+    private func incoming(_ purpose: Incoming.Purpose, signature: OfferedSignature?, length: Int) -> Incoming
+    {
+        var contentType = head.headers.first(name: "content-type")
+        if let type = contentType, type.utf8.count > Self.longestContentType {
+            contentType = OutsideText.head(type, limit: Self.longestContentType)
+        }
+        var incoming = Incoming(
+            id: id, decision: decision, method: head.method.rawValue, maskedPath: target.maskedPath,
+            purpose: purpose, http: Self.version(head), signature: signature, contentType: contentType,
+            limit: purpose == .event ? listener.settings.maxBody : 0)
+        // What was announced is not yet there: no more than this is set aside for it.
+        incoming.body.reserveCapacity(min(length, 64 << 10))
+        return incoming
+    }
+
+    private static func version(_ head: HTTPRequestHead) -> String {
+        head.version.major == 2 ? "2" : "\(head.version.major).\(head.version.minor)"
+    }
+}
+
+// Refusals.
+extension Reception {
+    private func wrongMethod(allow: String) -> HeadVerdict {
+        var refusal = refusal(.methodNotAllowed, "method not allowed", .badMethod)
+        refusal.answer.allow = allow
+        return .refuse(refusal)
+    }
+
+    /// Which check failed goes to the ledger only; the caller gets the same answer for each.
+    private func unauthorised(_ reason: Reason, _ failed: [String]) -> HeadVerdict {
+        var refusal = refusal(.forbidden, "forbidden", reason)
+        refusal.answer = Self.unauthorised(listener, id: id)
+        refusal.attempt.request?.status = Int(refusal.answer.status.code)
+        refusal.attempt.detail["check"] = .array(failed.map { .string($0) })
+        return .refuse(refusal)
+    }
+
+    /// The one answer for every failed credential beside the path secret.
+    static func unauthorised(_ listener: Listener, id: String) -> Answer {
+        guard listener.checks.wantsBasic else { return .error(.forbidden, "forbidden", id: id) }
+        var answer = Answer.error(.unauthorized, "unauthorized", id: id)
+        answer.challenge = true
+        return answer
+    }
+
+    private func refuse(
+        _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason,
+        _ detail: [String: JSONValue] = [:]
+    ) -> HeadVerdict {
+        .refuse(refusal(status, text, reason, detail))
+    }
+
+    func refusal(
+        _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason,
+        _ detail: [String: JSONValue] = [:]
+    ) -> Refusal {
+        var attempt = Attempt(kind: .request, channel: .webhook, decision: decision)
+        attempt.verdict = .rejected
+        attempt.reason = reason
+        attempt.credential = credential
+        attempt.request = RequestFacts(
+            id: id, method: Self.written(head.method.rawValue), path: target.maskedPath,
+            status: Int(status.code))
+        attempt.detail.merge(detail) { _, new in new }
+        return Refusal(answer: .error(status, text, id: id), attempt: attempt)
+    }
+
+    /// Methods are tokens of any length in HTTP/2.
+    private static func written(_ method: String) -> String { OutsideText.head(method, limit: 20) }
+}
+
+extension Incoming {
+    /// A refusal after the header was found good: while the body was read, or when it was checked.
+    func refusal(
+        _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason, credential: String?,
+        _ detail: [String: JSONValue] = [:]
+    ) -> Refusal {
+        var attempt = Attempt(kind: .request, channel: .webhook, decision: decision)
+        attempt.verdict = .rejected
+        attempt.reason = reason
+        attempt.credential = credential
+        attempt.request = RequestFacts(id: id, method: method, path: maskedPath, status: Int(status.code))
+        attempt.detail.merge(detail) { _, new in new }
+        return Refusal(answer: .error(status, text, id: id), attempt: attempt)
+    }
+}

@@ -1,0 +1,327 @@
+// Reads one request after the other on an HTTP/1.1 connection, or the one of an HTTP/2 stream: judges its header,
+// collects its body, hands it on whole, writes the answer. No request is begun while another is being answered.
+import Admission
+import Intake
+import Ledger
+import NIOCore
+import NIOHTTP1
+import Settings
+
+final class RequestHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = Never
+    typealias OutboundIn = Answer
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// How long a caller may go on sending what nobody reads any more, before the connection is cut.
+    static let lingering = TimeAmount.seconds(5)
+    /// Bytes of it that are read and thrown away, so that the caller gets to see the answer.
+    static let mostLingering = 4 << 20
+
+    private enum State {
+        case waiting
+        case receiving(Incoming)
+        /// Handed on; the answer is awaited.
+        case working(Incoming)
+        /// Answered early; the rest of the request is thrown away.
+        case draining(left: Int)
+        /// Nothing is read or answered any more.
+        case ended
+    }
+
+    private let connection: Connection
+    private var state = State.waiting
+    /// Close after the present answer: the caller asked for it, its request cannot be read to the end, or the
+    /// gate shuts down.
+    private var closes = false
+    private var isHTTP10 = false
+    private var isHead = false
+    private var bodyTimer: Scheduled<Void>?
+    /// What came behind a request that is still being answered.
+    private var queue = CircularBuffer<HTTPServerRequestPart>()
+    private var heldRead = false
+    private var heldError: (any Error)?
+    private var inputClosed = false
+
+    init(_ connection: Connection) { self.connection = connection }
+
+    private var multiplexed: Bool { connection.isHTTP2 }
+}
+
+// Reading.
+extension RequestHandler {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if case .working = state {
+            queue.append(part)
+        } else {
+            take(part, context)
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if case .working = state { heldRead = true } else { context.read() }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // Whole requests come in one read as a rule; only a body that lets wait gets a timer.
+        if case .receiving = state, bodyTimer == nil {
+            startTimer(context, connection.listener.settings.bodyTimeout)
+        }
+        context.fireChannelReadComplete()
+    }
+
+    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch (state, part) {
+        case (.waiting, .head(let head)): begin(head, context)
+        case (.receiving(var incoming), .body(let bytes)):
+            // The enum must not hold a second reference while the body grows.
+            state = .ended
+            collect(bytes, &incoming, context)
+        case (.receiving(let incoming), .end): handOn(incoming, context)
+        case (.draining(let left), .body(let bytes)):
+            let rest = left - bytes.readableBytes
+            state = .draining(left: rest)
+            if rest < 0 { end(context) }
+        case (.draining, .end): answered(context)
+        default: break
+        }
+    }
+
+    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        closes = closes || (!multiplexed && !head.isKeepAlive)
+        isHTTP10 = head.version == .http1_0
+        isHead = head.method == .HEAD
+        let framing = BodyFraming(head)
+        let reception = Reception(connection: connection, head: head, id: connection.requestBegan())
+        switch reception.judge(framing) {
+        case .refuse(let refusal):
+            refuse(refusal, hasMore: framing.hasBody, context)
+        case .receive(let incoming, let awaitsContinue):
+            state = .receiving(incoming)
+            guard awaitsContinue else { return }
+            let go = HTTPResponseHead(version: head.version, status: .continue)
+            context.writeAndFlush(wrapOutboundOut(.head(go)), promise: nil)
+        }
+    }
+
+    private func collect(_ bytes: ByteBuffer, _ incoming: inout Incoming, _ context: ChannelHandlerContext) {
+        guard incoming.body.count + bytes.readableBytes <= incoming.limit else {
+            let refusal = incoming.refusal(
+                .payloadTooLarge, "body too large", .tooLarge, credential: connection.tls?.credential)
+            return refuse(refusal, hasMore: true, context)
+        }
+        incoming.body.append(contentsOf: bytes.readableBytesView)
+        state = .receiving(incoming)
+    }
+
+    private func handOn(_ incoming: Incoming, _ context: ChannelHandlerContext) {
+        stopTimer()
+        let matter: Arrival.Matter =
+            switch incoming.purpose {
+            case .event:
+                .event(body: incoming.body, contentType: incoming.contentType, signature: incoming.signature)
+            case .probe: .probe(ProbeFacts(http: incoming.http, tls: connection.tls?.version))
+            }
+        var rest = incoming
+        rest.body = []
+        state = .working(rest)
+        connection.arrivals.yield(
+            Arrival(
+                channel: context.channel, isMultiplexed: multiplexed, id: incoming.id,
+                decision: incoming.decision,
+                method: incoming.method, maskedPath: incoming.maskedPath,
+                credential: connection.tls?.credential,
+                matter: matter))
+    }
+}
+
+// Answering.
+extension RequestHandler {
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard case .working = state else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        send(unwrapOutboundIn(data), context)
+        promise?.succeed()
+        answered(context)
+    }
+
+    private func send(_ answer: Answer, _ context: ChannelHandlerContext) {
+        var headers = answer.headers()
+        if !multiplexed {
+            if closes {
+                headers.add(name: "connection", value: "close")
+            } else if isHTTP10 {
+                headers.add(name: "connection", value: "keep-alive")
+            }
+        }
+        let head = HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if !isHead {
+            let body = context.channel.allocator.buffer(bytes: answer.body)
+            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    /// Answers a request that will not be handed on, and records it. `hasMore`: its body has not come to an end.
+    private func refuse(_ refusal: Refusal, hasMore: Bool, _ context: ChannelHandlerContext) {
+        stopTimer()
+        connection.listener.intake.note(refusal.attempt)
+        // A body that nobody wants is not read to its end on a connection of its own.
+        if hasMore, !multiplexed { closes = true }
+        state = .draining(left: Self.mostLingering)
+        send(refusal.answer, context)
+        if hasMore {
+            if !multiplexed { context.close(mode: .output, promise: nil) }
+            startTimer(context, .nanoseconds(Self.lingering.nanoseconds))
+        }
+    }
+
+    /// The present request is over: on to the next, or the end.
+    private func answered(_ context: ChannelHandlerContext) {
+        stopTimer()
+        if case .ended = state { return }
+        if closes { return end(context) }
+        state = .waiting
+        connection.requestEnded()
+        if multiplexed { return }
+        while let part = queue.popFirst() {
+            take(part, context)
+            if case .working = state { break }
+        }
+        guard case .waiting = state else { return resumeReading(context) }
+        if let error = heldError {
+            heldError = nil
+            return failed(error, context)
+        }
+        if inputClosed { return end(context) }
+        resumeReading(context)
+    }
+
+    private func resumeReading(_ context: ChannelHandlerContext) {
+        if case .working = state { return }
+        guard heldRead else { return }
+        heldRead = false
+        context.read()
+    }
+
+    /// No more requests here.
+    private func end(_ context: ChannelHandlerContext) {
+        stopTimer()
+        switch state {
+        case .ended: return
+        case .waiting: break
+        case .receiving, .working, .draining: connection.requestEnded()
+        }
+        state = .ended
+        queue.removeAll()
+        if !multiplexed { connection.close(within: Self.lingering) }
+        context.close(promise: nil)
+    }
+}
+
+// What goes wrong.
+extension RequestHandler {
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError || error is NIOHTTPDecoderError else {
+            // TLS, socket and stream errors: the end follows. What has been handed on is decided all the same.
+            if case .working = state { return }
+            if case .receiving = state, !multiplexed { return }
+            return cutOff(context)
+        }
+        if case .working = state {
+            heldError = heldError ?? error
+        } else {
+            failed(error, context)
+        }
+    }
+
+    /// The bytes are not HTTP, or end in the middle of it.
+    private func failed(_ error: any Error, _ context: ChannelHandlerContext) {
+        if case .invalidEOFState? = error as? HTTPParserError { return cutOff(context) }
+        let detail: [String: JSONValue] = ["error": .string(String(describing: error))]
+        closes = true
+        switch state {
+        case .waiting:
+            let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "")
+            let reception = Reception(connection: connection, head: head, id: connection.requestBegan())
+            var refusal = reception.refusal(.badRequest, "malformed request", .malformed, detail)
+            if !reception.decision.isAdmitted {
+                // In forwarded modes there are no headers to tell who it was; otherwise that is known.
+                if !connection.listener.isForwarded { refusal.attempt.reason = reception.decision.reason }
+                refusal.answer = .error(.forbidden, "forbidden", id: reception.id)
+            }
+            refusal.attempt.request = RequestFacts(id: reception.id, status: Int(refusal.answer.status.code))
+            refuse(refusal, hasMore: true, context)
+        case .receiving(let incoming):
+            let refusal = incoming.refusal(
+                .badRequest, "malformed request", .malformed, credential: connection.tls?.credential, detail)
+            refuse(refusal, hasMore: true, context)
+        case .draining: end(context)
+        case .working, .ended: break
+        }
+    }
+
+    /// The caller has gone or closed its side before its request was whole.
+    private func cutOff(_ context: ChannelHandlerContext) {
+        if case .receiving(let incoming) = state {
+            var refusal = incoming.refusal(
+                .badRequest, "incomplete", .incomplete, credential: connection.tls?.credential,
+                ["bytes_received": .int(Int64(incoming.body.count))])
+            refusal.attempt.request?.status = nil
+            connection.listener.intake.note(refusal.attempt)
+        }
+        end(context)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case let event as ChannelEvent where event == .inputClosed:
+            if case .working = state { inputClosed = true } else { cutOff(context) }
+        case is ChannelShouldQuiesceEvent:
+            if case .waiting = state { end(context) } else { closes = !multiplexed || closes }
+        default: break
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        cutOff(context)
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { stopTimer() }
+}
+
+// Time.
+extension RequestHandler {
+    private func startTimer(_ context: ChannelHandlerContext, _ time: Duration) {
+        stopTimer()
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(time)) {
+            let (handler, context) = bound.value
+            handler.timeIsUp(context)
+        }
+    }
+
+    private func stopTimer() {
+        bodyTimer?.cancel()
+        bodyTimer = nil
+    }
+
+    private func timeIsUp(_ context: ChannelHandlerContext) {
+        bodyTimer = nil
+        switch state {
+        case .receiving(let incoming):
+            let refusal = incoming.refusal(
+                .requestTimeout, "timeout", .timeout, credential: connection.tls?.credential,
+                ["phase": "body", "bytes_received": .int(Int64(incoming.body.count))])
+            refuse(refusal, hasMore: true, context)
+        case .draining: end(context)
+        case .waiting, .working, .ended: break
+        }
+    }
+}

@@ -1,0 +1,175 @@
+// Keeps the TLS context that new connections use, and replaces it when the files behind it change. A bad new pair
+// changes nothing but the gate's health: the old one is kept. Private keys are never logged.
+import Intake
+import Logging
+import NIOHTTP2
+import NIOSSL
+import Settings
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Why certificate and key cannot be used, with the file and what to do.
+struct CertificateError: Error, CustomStringConvertible {
+    let description: String
+}
+
+final class CertificateKeeper: Sendable {
+    /// Names of the problems in the gate's health.
+    static let problem = "webhook_certificate"
+    static let expiryProblem = "webhook_certificate_expired"
+    /// How often the files are looked at.
+    static let interval = Duration.seconds(2)
+
+    private struct State {
+        var context: NIOSSLContext
+        var files: [FileState]
+        /// Seconds since the epoch.
+        var expires: Int64
+        /// Files that could not be loaded; the error is logged once for each of their states.
+        var failed: [FileState]?
+    }
+
+    private let settings: TLSSettings
+    private let health: Health
+    private let logger: Logger
+    private let state: Mutex<State>
+
+    /// Loads the pair. Throws `CertificateError` when it cannot be used.
+    init(settings: TLSSettings, health: Health, logger: Logger) throws {
+        self.settings = settings
+        self.health = health
+        self.logger = logger
+        state = Mutex(try Self.load(settings))
+    }
+
+    /// For the next connection.
+    var context: NIOSSLContext { state.withLock { $0.context } }
+
+    /// Looks at the files until cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            refresh()
+            do { try await Task.sleep(for: Self.interval) } catch { return }
+        }
+    }
+
+    /// Looks at the files once. True when new ones are in use now.
+    @discardableResult
+    func refresh() -> Bool {
+        defer { checkExpiry() }
+        let found = Self.paths(settings).map(FileState.init)
+        let (known, failed) = state.withLock { ($0.files, $0.failed) }
+        guard found != known else {
+            if failed != nil {
+                state.withLock { $0.failed = nil }
+                health.clear(problem: Self.problem)
+            }
+            return false
+        }
+        do {
+            let fresh = try Self.load(settings)
+            state.withLock { $0 = fresh }
+            health.clear(problem: Self.problem)
+            logger.notice(
+                "webhook certificate reloaded", metadata: ["certificate": "\(settings.certificate)"])
+            return true
+        } catch {
+            let message = "the new certificate or key is not used, the old one is kept: \(error)"
+            health.set(problem: Self.problem, message: message)
+            if failed != found {
+                state.withLock { $0.failed = found }
+                logger.error("\(message)")
+            }
+            return false
+        }
+    }
+
+    private func checkExpiry() {
+        let expires = state.withLock { $0.expires }
+        if expires < Int64(time(nil)) {
+            health.set(
+                problem: Self.expiryProblem,
+                message:
+                    "the certificate in \(settings.certificate) has expired: callers will refuse it; renew it"
+            )
+        } else {
+            health.clear(problem: Self.expiryProblem)
+        }
+    }
+
+    private static func paths(_ settings: TLSSettings) -> [String] {
+        [settings.certificate, settings.key] + (settings.clientAuthorities.map { [$0] } ?? [])
+    }
+
+    private static func load(_ settings: TLSSettings) throws -> State {
+        let before = paths(settings).map(FileState.init)
+        let chain = try certificates(settings.certificate)
+        let key: NIOSSLPrivateKey
+        do {
+            key = try NIOSSLPrivateKey(file: settings.key, format: .pem)
+        } catch {
+            throw CertificateError(description: "\(settings.key): no readable PEM private key in it")
+        }
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.applicationProtocols = NIOHTTP2SupportedALPNProtocols
+        if let authorities = settings.clientAuthorities {
+            configuration.trustRoots = .certificates(try certificates(authorities))
+            configuration.certificateVerification = .noHostnameVerification
+        }
+        let context: NIOSSLContext
+        do {
+            context = try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw CertificateError(
+                description:
+                    "\(settings.certificate) and \(settings.key) do not belong together or are not usable")
+        }
+        guard paths(settings).map(FileState.init) == before else {
+            throw CertificateError(
+                description: "\(settings.certificate): changed while it was read; it is tried again")
+        }
+        return State(
+            context: context, files: before, expires: chain.map { Int64($0.notValidAfter) }.min() ?? 0)
+    }
+
+    private static func certificates(_ path: String) throws -> [NIOSSLCertificate] {
+        do {
+            let certificates = try NIOSSLCertificate.fromPEMFile(path)
+            if !certificates.isEmpty { return certificates }
+        } catch {}
+        throw CertificateError(description: "\(path): no readable PEM certificate in it")
+    }
+}
+
+/// What tells one state of a file from another without reading it.
+private struct FileState: Sendable, Equatable {
+    var device: UInt64 = 0
+    var inode: UInt64 = 0
+    var size: Int64 = -1
+    var seconds: Int64 = 0
+    var nanoseconds: Int64 = 0
+
+    init(_ path: String) {
+        var found = stat()
+        guard stat(path, &found) == 0 else { return }
+        device = UInt64(found.st_dev)
+        inode = UInt64(found.st_ino)
+        size = Int64(found.st_size)
+        #if canImport(Darwin)
+            let modified = found.st_mtimespec
+        #else
+            let modified = found.st_mtim
+        #endif
+        seconds = Int64(modified.tv_sec)
+        nanoseconds = Int64(modified.tv_nsec)
+    }
+}

@@ -1,0 +1,46 @@
+// Stands behind TLS: records a failed handshake, and after a good one has the pipeline for the negotiated protocol
+// built. It takes no part in the handshake itself.
+import Admission
+import Ledger
+import Logging
+import NIOCore
+import NIOSSL
+import NIOTLS
+
+final class HandshakeHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let connection: Connection
+    private let tls: NIOSSLServerHandler
+    private var isComplete = false
+    /// Adds the handlers for the protocol that ALPN chose ("h2" or another).
+    private let proceed: (String?) throws -> Void
+
+    init(_ connection: Connection, tls: NIOSSLServerHandler, proceed: @escaping (String?) throws -> Void) {
+        self.connection = connection
+        self.tls = tls
+        self.proceed = proceed
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if !isComplete, case .handshakeCompleted(let negotiated) = event as? TLSUserEvent {
+            isComplete = true
+            connection.tls = TLSFacts(tls)
+            do {
+                try proceed(negotiated)
+            } catch {
+                connection.listener.logger.error("cannot serve a connection: \(error)")
+                return context.close(promise: nil)
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard !isComplete else { return context.fireErrorCaught(error) }
+        let text = OutsideText.head(String(describing: error), limit: 300)
+        connection.note(.tlsFailed, detail: ["error": .string(text)])
+        context.close(promise: nil)
+    }
+}
