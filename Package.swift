@@ -30,6 +30,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let certificateReloading = Target.Dependency.product(name: "NIOCertificateReloading", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -48,6 +49,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -56,7 +58,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
-        .target(name: "CShims"),
+        .target(name: "CShims", linkerSettings: [.linkedLibrary("crypt")]),
         .target(name: "Admission", dependencies: [crypto], swiftSettings: strict),
         .target(name: "Ledger", dependencies: ["Admission", crypto, grdb], swiftSettings: strict),
         .target(name: "Staging", dependencies: ["Admission", "CShims", crypto], swiftSettings: strict),
@@ -73,8 +75,8 @@ let package = Package(
         .target(
             name: "SFTPReceiver",
             dependencies: [
-                "Admission", "Intake", "Staging", "SFTPWire", "CShims", crypto, nio, nioPosix, subprocess,
-                logging, lifecycle,
+                "Admission", "Ledger", "Intake", "Staging", "Settings", "SFTPWire", "CShims", crypto, nio,
+                nioPosix, subprocess, system, yams, logging, lifecycle,
             ], swiftSettings: strict),
         .target(
             name: "Console",

@@ -1,0 +1,143 @@
+// The accounts as the daemon sees them: looked at again whenever their files have changed, handed to sshd's
+// files, and kept at the last good state where a file has become bad. It never opens what a file closed.
+import Settings
+import Synchronization
+
+/// The accounts at one moment.
+struct AccountSnapshot: Sendable {
+    var accounts: [String: Account] = [:]
+
+    enum Standing: Sendable {
+        case active(Account)
+        case disabled
+        case unknown
+    }
+
+    func standing(of name: String) -> Standing {
+        guard let account = accounts[name] else { return .unknown }
+        return account.disabled ? .disabled : .active(account)
+    }
+
+    /// Those who may log in, by name.
+    var active: [Account] {
+        accounts.values.filter { !$0.disabled }.sorted { $0.name < $1.name }
+    }
+}
+
+/// What a look at the accounts found to be new.
+struct AccountReport: Sendable, Equatable {
+    /// "+ name", "- name", "~ name", sorted by name.
+    var changes: [String] = []
+    /// Everything that is wrong now, in the order of file names; empty: all is well.
+    var problems: [String] = []
+}
+
+final class AccountBook: Sendable {
+    private struct File {
+        var signature: FileSignature
+        /// The last good account that this file held.
+        var account: Account?
+        var problem: SettingsErrors?
+    }
+
+    private struct State {
+        var files: [String: File] = [:]
+        var snapshot = AccountSnapshot()
+        var isHandedOver = false
+        /// What was wrong with the directory itself.
+        var directoryProblems: [String] = []
+        /// All that was reported.
+        var problems: [String] = []
+    }
+
+    private let store: AccountStore
+    private let handOver: @Sendable (AccountSnapshot) throws -> Void
+    private let report: @Sendable (AccountReport) -> Void
+    private let state = Mutex(State())
+
+    /// `handOver` gives sshd its files; it is called again at the next look when it throws. `report` is
+    /// called when something has changed.
+    init(
+        store: AccountStore, handOver: @escaping @Sendable (AccountSnapshot) throws -> Void,
+        report: @escaping @Sendable (AccountReport) -> Void
+    ) {
+        self.store = store
+        self.handOver = handOver
+        self.report = report
+    }
+
+    /// The accounts as their files are now. Costs one directory listing and one stat a file.
+    func current() -> AccountSnapshot {
+        let (snapshot, news) = state.withLock { state in
+            let news = refresh(&state)
+            return (state.snapshot, news)
+        }
+        if let news { report(news) }
+        return snapshot
+    }
+
+    private func refresh(_ state: inout State) -> AccountReport? {
+        var problems: [String] = []
+        var seen: [String: FileSignature] = [:]
+        do throws(AccountError) {
+            for file in try store.files() {
+                seen[file] = FileSignature(path: "\(store.directory)/\(file)")
+            }
+        } catch {
+            problems.append(error.message)
+            // A directory that is gone holds no accounts; one that cannot be read says nothing new.
+            if error.code != .notFound { seen = state.files.mapValues(\.signature) }
+        }
+        let isSame = seen == state.files.mapValues(\.signature) && problems == state.directoryProblems
+        if isSame && state.isHandedOver { return nil }
+        state.directoryProblems = problems
+        let before = state.snapshot
+        readChanged(&state, seen)
+        state.snapshot = AccountSnapshot(
+            accounts: Dictionary(
+                state.files.values.compactMap(\.account).map { ($0.name, $0) },
+                uniquingKeysWith: { first, _ in first }))
+        for file in state.files.keys.sorted() {
+            problems += state.files[file]?.problem?.problems.map(\.description) ?? []
+        }
+        do {
+            try handOver(state.snapshot)
+            state.isHandedOver = true
+        } catch {
+            state.isHandedOver = false
+            problems.append("the accounts could not be handed to sshd: \(error)")
+        }
+        let changes = state.snapshot.changes(from: before)
+        guard !changes.isEmpty || problems != state.problems else { return nil }
+        state.problems = problems
+        return AccountReport(changes: changes, problems: problems)
+    }
+
+    private func readChanged(_ state: inout State, _ seen: [String: FileSignature]) {
+        state.files = state.files.filter { seen[$0.key] != nil }
+        for (file, signature) in seen where state.files[file]?.signature != signature {
+            var entry = File(signature: signature, account: state.files[file]?.account)
+            do throws(SettingsErrors) {
+                entry.account = try store.load(file: file)
+            } catch {
+                entry.problem = error
+            }
+            state.files[file] = entry
+        }
+    }
+}
+
+extension AccountSnapshot {
+    fileprivate func changes(from before: AccountSnapshot) -> [String] {
+        Set(accounts.keys).union(before.accounts.keys).sorted().compactMap { name in
+            switch (before.accounts[name], accounts[name]) {
+            case (nil, let new?): new.disabled ? "+ \(name) (disabled)" : "+ \(name)"
+            case (_?, nil): "- \(name)"
+            case (let old?, let new?) where old != new:
+                old.disabled == new.disabled
+                    ? "~ \(name)" : "~ \(name) (\(new.disabled ? "disabled" : "enabled"))"
+            default: nil
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+// From an accepted socket to its last ledger entry: resolve, admit, count, hand to sshd, follow the log.
+// Every connection ends in at least one entry; a login is in the ledger before its session may do anything.
+import Admission
+import Intake
+import Ledger
+import Logging
+
+/// What the listener hands on: a connection that may be served, or one whose source is not known yet.
+enum Arrival: Sendable {
+    case admitted(SFTPConnection)
+    case announced(ConnectedSocket)
+}
+
+struct ConnectionHandler: Sendable {
+    let intake: Intake
+    let resolver: AddressResolver
+    let table: ConnectionTable
+    let book: AccountBook
+    let process: SSHDProcess
+    let loginGrace: Duration
+    let logger: Logger
+    let proxies = ProxyHeaderReader()
+
+    // MARK: Arriving
+
+    /// Decides on a connection that was just accepted. It is quick and never blocks: strangers cost no task.
+    func arrived(_ socket: ConnectedSocket) -> Arrival? {
+        let peer = socket.peer
+        guard resolver.mode == .proxyProtocol, let peer, resolver.isTrusted(peer.ip) else {
+            return admit(socket, resolver.resolve(peer: peer)).map { .admitted($0) }
+        }
+        guard table.enter() else {
+            let resolution = resolver.resolve(peer: peer)
+            reject(socket, intake.admit(resolution, channel: .sftp), reason: .connectionLimit)
+            return nil
+        }
+        return .announced(socket)
+    }
+
+    /// Serves an arrival to its end.
+    func serve(_ arrival: Arrival) async {
+        switch arrival {
+        case .admitted(let connection):
+            await serve(connection)
+        case .announced(let socket):
+            let resolution = await resolve(socket)
+            // The place was for the header; `admit` takes one for the connection.
+            table.leave()
+            if let connection = admit(socket, resolution) { await serve(connection) }
+        }
+    }
+
+    /// Gives up an arrival that nobody will serve: the gate is stopping.
+    func dismiss(_ arrival: Arrival) {
+        switch arrival {
+        case .announced(let socket):
+            table.leave()
+            reject(
+                socket, intake.admit(resolver.resolve(peer: socket.peer), channel: .sftp), reason: .stopped)
+        case .admitted(let connection):
+            release(connection)
+            reject(connection.socket, connection.decision, reason: .stopped)
+        }
+    }
+
+    private func resolve(_ socket: ConnectedSocket) async -> Resolution {
+        guard let descriptor = socket.open else { return resolver.resolve(peer: socket.peer) }
+        let failure: String
+        switch await proxies.read(descriptor) {
+        case .success(let header): return resolver.resolve(peer: socket.peer, proxy: header)
+        case .failure(.late): failure = "no whole PROXY header came within \(ProxyHeaderReader.limit)"
+        case .failure(.closed): failure = "the proxy closed the connection before a whole PROXY header"
+        case .failure(.malformed(let message)): failure = message
+        }
+        var resolution = resolver.resolve(peer: socket.peer)
+        resolution.trace.append(failure)
+        return resolution
+    }
+
+    /// The connection, registered and counted, or nil when it was rejected, recorded and closed.
+    private func admit(_ socket: ConnectedSocket, _ resolution: Resolution) -> SFTPConnection? {
+        let decision = intake.admit(resolution, channel: .sftp)
+        guard decision.isAdmitted, let source = decision.source, let addresses = socket.addresses else {
+            reject(socket, decision, reason: decision.isAdmitted ? .addressUndeterminable : decision.reason)
+            return nil
+        }
+        let connection = SFTPConnection(
+            socket: socket, addresses: addresses, resolution: resolution, decision: decision, source: source)
+        guard table.enter() else {
+            reject(socket, decision, reason: .connectionLimit)
+            return nil
+        }
+        guard table.add(connection, source: source.ip) else {
+            table.leave()
+            reject(socket, decision, reason: .connectionLimit)
+            return nil
+        }
+        return connection
+    }
+
+    private func reject(_ socket: ConnectedSocket, _ decision: Decision, reason: Reason) {
+        socket.close()
+        var attempt = Attempt(kind: .connection, channel: .sftp, decision: decision)
+        attempt.verdict = .rejected
+        attempt.reason = reason
+        intake.note(attempt)
+    }
+
+    private func release(_ connection: SFTPConnection) {
+        table.remove(connection, source: connection.source.ip)
+        table.leave()
+    }
+
+    // MARK: Serving
+
+    private func serve(_ connection: SFTPConnection) async {
+        let accounts = book.current()
+        let log = LoginLog()
+        let began = ContinuousClock.now
+        var status: Int32?
+        do {
+            guard connection.socket.makeBlocking(), let descriptor = connection.socket.open else {
+                throw ListenError("the connection is gone")
+            }
+            status = try await process.run(on: descriptor) { process, messages in
+                await connection.started(process)
+                for await message in messages { await follow(message, connection, log) }
+            }
+            intake.health.clear(problem: Self.sshdProblem)
+        } catch {
+            await failed(connection, log, error)
+        }
+        await connection.ended()
+        release(connection)
+        connection.socket.close()
+        guard let record = await log.withoutOutcome else { return }
+        let end = LoginRecord.End(
+            status: status, elapsed: ContinuousClock.now - began, loginGrace: loginGrace)
+        intake.note(record.failure(connection.decision, end: end, accounts: accounts))
+    }
+
+    private static let sshdProblem = "sftp.sshd"
+
+    private func failed(_ connection: SFTPConnection, _ log: LoginLog, _ error: any Error) async {
+        guard !(error is CancellationError), !Task.isCancelled else { return }
+        if intake.health.set(problem: Self.sshdProblem, message: "\(error)") {
+            logger.error("sshd cannot be started: \(error)")
+        }
+        await log.fail("sshd could not be started")
+    }
+
+    private func follow(_ message: String, _ connection: SFTPConnection, _ log: LoginLog) async {
+        let event = SSHDLogParser.parse(message)
+        logger.debug("sshd: \(OutsideText.head(message, limit: 512))")
+        guard case .accepted(let method, let name, let fingerprint) = event else {
+            await log.note(event)
+            return
+        }
+        guard await !connection.hasLogin else { return }
+        let credential = fingerprint.map { Credential.key(fingerprint: $0) } ?? .password
+        guard case .active(let account) = book.current().standing(of: name),
+            account.stillHolds(credential, since: account)
+        else {
+            // The account changed between sshd's look at it and ours.
+            await log.refuse(name)
+            connection.socket.hangUp()
+            return
+        }
+        let attempt = await log.record.success(
+            connection.decision, account: name, credential: credential, method: method)
+        do {
+            try await intake.record(attempt)
+            await log.succeed()
+            await connection.loggedIn(Login(account: account, credential: credential))
+        } catch {
+            await log.fail("the login could not be written to the ledger", reason: .ledgerFailed)
+            connection.socket.hangUp()
+        }
+    }
+}

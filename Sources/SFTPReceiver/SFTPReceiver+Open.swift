@@ -1,0 +1,94 @@
+// The steps of opening the receiver that are not about connections: sshd's files, and what is said about them.
+import Admission
+import Glibc
+import Intake
+import Ledger
+import Logging
+import Settings
+import Staging
+
+extension SSHDFiles {
+    /// Prepares the directory and finds a configuration that the installed sshd takes.
+    static func checked(_ configuration: SFTPReceiver.Configuration) async throws(SSHDError) -> SSHDFiles {
+        guard configuration.tools.sshd != nil else { throw missing }
+        guard access(configuration.executable, X_OK) == 0, configuration.executable.hasPrefix("/") else {
+            throw SSHDError(
+                .missing, "\(configuration.executable) is no program that sshd could start as the session")
+        }
+        for key in configuration.settings.hostKeys where access(key, R_OK) != 0 {
+            throw SSHDError(
+                .hostKey,
+                "the host key \(key) cannot be read (\(String(cString: strerror(errno)))); "
+                    + "`dropgate init` makes host keys")
+        }
+        var newest = SSHDFiles(configuration)
+        try newest.prepare()
+        newest.configuration.newKeyExchange = SSHDConfiguration.optionalKeyExchange
+        do throws(SSHDError) {
+            try await newest.writeAndCheck()
+            return newest
+        } catch {
+            guard error.code == .refused else { throw error }
+            let files = SSHDFiles(configuration)
+            try await files.writeAndCheck()
+            return files
+        }
+    }
+
+    private init(_ configuration: SFTPReceiver.Configuration) {
+        let directory = "\(configuration.state)/sshd"
+        let settings = configuration.settings
+        self.init(
+            tools: configuration.tools,
+            configuration: SSHDConfiguration(
+                hostKeys: settings.hostKeys, executable: configuration.executable,
+                socket: "\(directory)/link.sock",
+                keys: "\(directory)/keys", takesPasswords: false, isRoot: getuid() == 0,
+                loginGrace: max(1, Int(settings.loginGrace.components.seconds)),
+                idleTimeout: max(1, Int(settings.idleTimeout.components.seconds))),
+            directory: directory, ownUser: getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) })
+    }
+
+    /// With no accounts; they follow once the files are known to be good.
+    private func writeAndCheck() async throws(SSHDError) {
+        do {
+            try write(AccountSnapshot())
+        } catch {
+            throw SSHDError(.failed, "\(error)")
+        }
+        try await check()
+    }
+}
+
+extension SFTPReceiver {
+    static func warnWithoutWrapper(_ files: SSHDFiles, _ intake: Intake, _ logger: Logger) {
+        guard files.tools.nssWrapper == nil else {
+            intake.health.clear(problem: "sftp.nss_wrapper")
+            return
+        }
+        let message =
+            "libnss-wrapper is not installed: only the account named \(files.ownUser ?? "as the service's user") can "
+            + "log in, by key only; install libnss-wrapper (Debian: apt-get install libnss-wrapper)"
+        intake.health.set(problem: "sftp.nss_wrapper", message: message)
+        logger.warning("\(message)")
+    }
+
+    /// Says what is new about the accounts: to health, to the log and to the ledger.
+    static func report(_ report: AccountReport, _ intake: Intake, _ logger: Logger) {
+        if report.problems.isEmpty {
+            intake.health.clear(problem: "sftp.accounts")
+        } else {
+            intake.health.set(problem: "sftp.accounts", message: report.problems.joined(separator: "\n"))
+            for problem in report.problems { logger.error("account: \(problem)") }
+            var attempt = Attempt(kind: .policy, channel: .sftp, verdict: .rejected, reason: .malformed)
+            attempt.detail["accounts"] = .array(
+                report.problems.map { .string(OutsideText.head($0, limit: 512)) })
+            intake.note(attempt)
+        }
+        guard !report.changes.isEmpty else { return }
+        logger.notice("accounts: \(report.changes.joined(separator: ", "))")
+        var attempt = Attempt(kind: .policy, channel: .sftp, verdict: .accepted, reason: .changed)
+        attempt.detail["accounts"] = .array(report.changes.map { .string($0) })
+        intake.note(attempt)
+    }
+}

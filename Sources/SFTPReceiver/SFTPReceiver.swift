@@ -1,0 +1,162 @@
+// The SFTP channel of the gate as one service: listens, admits, hands connections to sshd, and answers the
+// sessions that sshd starts. It speaks no SSH and no SFTP itself.
+import Admission
+import Glibc
+package import Intake
+import Ledger
+package import Logging
+import ServiceLifecycle
+package import Settings
+import Synchronization
+
+package final class SFTPReceiver: Service {
+    package struct Configuration: Sendable {
+        package var settings: SFTPSettings
+        /// The state directory, absolute; `sshd/` in it is this receiver's.
+        package var state: String
+        /// The directory of account files, absolute.
+        package var accounts: String
+        package var reserveBytes: Int64
+        package var reserveInodes: Int64
+        /// The dropgate executable, absolute: sshd starts `EXECUTABLE sftp-session --socket …`.
+        package var executable: String
+        package var tools: SSHDTools
+        /// How long a stop waits for logged-in connections to end by themselves.
+        package var shutdownGrace = Duration.seconds(10)
+
+        package init(
+            settings: SFTPSettings, state: String, accounts: String, reserveBytes: Int64,
+            reserveInodes: Int64,
+            executable: String, tools: SSHDTools = .find()
+        ) {
+            self.settings = settings
+            self.state = state
+            self.accounts = accounts
+            self.reserveBytes = reserveBytes
+            self.reserveInodes = reserveInodes
+            self.executable = executable
+            self.tools = tools
+        }
+
+        /// From a gate's settings; nil when its SFTP section is absent.
+        package init?(_ gate: GateSettings, executable: String) {
+            guard let sftp = gate.sftp else { return nil }
+            self.init(
+                settings: sftp, state: gate.state, accounts: gate.accounts,
+                reserveBytes: gate.staging.reserve,
+                reserveInodes: gate.staging.reserveInodes, executable: executable)
+        }
+    }
+
+    /// The port that is listened on; differs from the settings' when that is 0.
+    package let port: UInt16
+    private let configuration: Configuration
+    private let listener: AcceptingSocket
+    private let handler: ConnectionHandler
+    private let links: LinkServer
+    private let table: ConnectionTable
+    private let isStopping = Atomic(false)
+
+    private init(
+        port: UInt16, configuration: Configuration, listener: AcceptingSocket, handler: ConnectionHandler,
+        links: LinkServer, table: ConnectionTable
+    ) {
+        self.port = port
+        self.configuration = configuration
+        self.listener = listener
+        self.handler = handler
+        self.links = links
+        self.table = table
+    }
+
+    /// Prepares sshd's files, has sshd check them, and listens; connections wait until `run`. Throws
+    /// `SSHDError`, `ListenError` or `PolicyError` with what to do about it.
+    package static func open(_ configuration: Configuration, intake: Intake, logger: Logger) async throws
+        -> SFTPReceiver
+    {
+        let settings = configuration.settings
+        let resolver = try AddressResolver(
+            mode: settings.address.mode, trustedProxies: settings.address.trustedProxies)
+        let files = try await SSHDFiles.checked(configuration)
+        warnWithoutWrapper(files, intake, logger)
+        let book = AccountBook(
+            store: AccountStore(directory: configuration.accounts),
+            handOver: { try files.write($0) },
+            report: { report($0, intake, logger) })
+        _ = book.current()
+        let table = ConnectionTable(
+            maximum: settings.maxConnections, maximumPerSource: settings.maxConnectionsPerSource)
+        let handler = ConnectionHandler(
+            intake: intake, resolver: resolver, table: table, book: book, process: SSHDProcess(files: files),
+            loginGrace: settings.loginGrace, logger: logger)
+        let desk = LinkDesk(
+            intake: intake, table: table, book: book,
+            terms: LinkTerms(
+                maxFile: settings.maxFile, reserveBytes: configuration.reserveBytes,
+                reserveInodes: configuration.reserveInodes, provisional: settings.provisional),
+            logger: logger)
+        let links = LinkServer(
+            socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, logger: logger)
+        let listener = try AcceptingSocket.tcp(settings.listen)
+        let port = SocketAddress.local(listener.descriptor)?.port ?? settings.listen.port
+        return SFTPReceiver(
+            port: port, configuration: configuration, listener: listener, handler: handler, links: links,
+            table: table)
+    }
+
+    /// Serves until graceful shutdown: then nobody new is let in, callers without a login are hung up on, and
+    /// logged-in ones have `shutdownGrace` to finish. What they had not finished stays for resume.
+    package func run() async throws {
+        let (arrivals, continuation) = AsyncStream.makeStream(of: Arrival.self)
+        let acceptance = listener.accept(label: "dropgate.sftp.accept") { [handler] descriptor in
+            guard let arrival = handler.arrived(ConnectedSocket(descriptor)) else { return }
+            if case .enqueued = continuation.yield(arrival) { return }
+            handler.dismiss(arrival)
+        }
+        let (stopped, stop) = AsyncStream.makeStream(of: Void.self)
+        await withGracefulShutdownHandler {
+            await withTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    await self.links.run()
+                    return false
+                }
+                group.addTask {
+                    for await _ in stopped {}
+                    await self.endConnections()
+                    return false
+                }
+                group.addTask {
+                    await self.serve(arrivals)
+                    return true
+                }
+                for await isServed in group where isServed { group.cancelAll() }
+            }
+        } onGracefulShutdown: {
+            self.isStopping.store(true, ordering: .releasing)
+            acceptance.stop()
+            continuation.finish()
+            stop.finish()
+        }
+        acceptance.stop()
+    }
+
+    private func serve(_ arrivals: AsyncStream<Arrival>) async {
+        await withDiscardingTaskGroup { group in
+            for await arrival in arrivals {
+                if isStopping.load(ordering: .acquiring) {
+                    handler.dismiss(arrival)
+                } else {
+                    group.addTask { await self.handler.serve(arrival) }
+                }
+            }
+        }
+    }
+
+    private func endConnections() async {
+        guard !Task.isCancelled else { return }
+        for connection in table.all where await !connection.hasLogin { connection.socket.hangUp() }
+        // Cancelled as soon as the last connection has ended.
+        try? await Task.sleep(for: configuration.shutdownGrace)
+        for connection in table.all { connection.socket.hangUp() }
+    }
+}

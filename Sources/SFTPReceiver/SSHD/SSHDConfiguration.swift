@@ -1,0 +1,129 @@
+// The configuration that sshd is started with, as text. Pure. Everything a drop box does not need is off,
+// and every directive is written down: nothing rests on a default that a distribution may have changed.
+
+/// What the generated sshd_config(5) depends on.
+struct SSHDConfiguration: Sendable, Hashable {
+    /// Private host key files, absolute.
+    var hostKeys: [String]
+    /// The dropgate executable, absolute.
+    var executable: String
+    /// The daemon's Unix socket, absolute.
+    var socket: String
+    /// The directory that holds one file of authorized keys an account.
+    var keys: String
+    /// Whether any account has a password.
+    var takesPasswords: Bool
+    /// Whether the accounts have uid 0, because the service runs as root.
+    var isRoot: Bool
+    /// Seconds.
+    var loginGrace: Int
+    /// Seconds.
+    var idleTimeout: Int
+    /// Key exchange methods beyond `baseKeyExchange`, best first.
+    var newKeyExchange: [String] = []
+
+    /// Known only to newer versions of OpenSSH than 9.2: offered when the installed one takes it.
+    static let optionalKeyExchange = ["mlkem768x25519-sha256"]
+    static let baseKeyExchange = [
+        "sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "curve25519-sha256@libssh.org",
+        "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group16-sha512",
+        "diffie-hellman-group18-sha512", "diffie-hellman-group14-sha256",
+    ]
+    static let ciphers = [
+        "chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr",
+        "aes192-ctr", "aes128-ctr",
+    ]
+    static let macs = [
+        "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512",
+    ]
+    static let hostKeyAlgorithms = ["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256"]
+    static let userKeyAlgorithms = [
+        "ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
+    ]
+
+    /// SFTP clients open one channel a connection; some multiplex a few.
+    static let maximumSessions = 4
+    static let maximumTries = 4
+
+    var text: String {
+        let session = "exec \(Self.shellWord(executable)) sftp-session --socket \(Self.shellWord(socket))"
+        var lines = ["# Made by dropgate at every start and change of accounts; edits are lost."]
+        lines += hostKeys.map { "HostKey \"\($0)\"" }
+        lines += algorithms + logins
+        lines += [
+            "ForceCommand \(session)",
+            "Subsystem sftp \(Link.subsystemCommand)",
+            "MaxSessions \(Self.maximumSessions)",
+            "DisableForwarding yes",
+            "PermitTTY no",
+            "PermitTunnel no",
+            "PermitUserEnvironment no",
+            "PermitUserRC no",
+            "PermitListen none",
+            "PermitOpen none",
+            "Compression no",
+            "PrintMotd no",
+            "PrintLastLog no",
+            "UseDNS no",
+            "PidFile none",
+            "LogLevel VERBOSE",
+            "TCPKeepAlive yes",
+            "ClientAliveInterval \(max(1, min(60, idleTimeout / 3)))",
+            "ClientAliveCountMax 3",
+            "ChannelTimeout session:*=\(idleTimeout)",
+            "UnusedConnectionTimeout \(idleTimeout)",
+            // A patch of Debian's; elsewhere it is unknown.
+            "IgnoreUnknown DebianBanner",
+            "DebianBanner no",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var algorithms: [String] {
+        [
+            "KexAlgorithms \((newKeyExchange + Self.baseKeyExchange).joined(separator: ","))",
+            "Ciphers \(Self.ciphers.joined(separator: ","))",
+            "MACs \(Self.macs.joined(separator: ","))",
+            "HostKeyAlgorithms \(Self.hostKeyAlgorithms.joined(separator: ","))",
+            "PubkeyAcceptedAlgorithms \(Self.userKeyAlgorithms.joined(separator: ","))",
+            "RequiredRSASize \(AuthorizedKey.rsaBits.lowerBound)",
+        ]
+    }
+
+    private var logins: [String] {
+        [
+            "UsePAM no",
+            "StrictModes no",
+            "PermitRootLogin \(isRoot ? "yes" : "no")",
+            "PubkeyAuthentication yes",
+            "AuthorizedKeysFile \"\(Self.tokenWord(keys))/%u\"",
+            "AuthorizedKeysCommand none",
+            "AuthorizedPrincipalsFile none",
+            "TrustedUserCAKeys none",
+            "PasswordAuthentication \(takesPasswords ? "yes" : "no")",
+            "PermitEmptyPasswords no",
+            "KbdInteractiveAuthentication no",
+            "HostbasedAuthentication no",
+            "LoginGraceTime \(loginGrace)",
+            "MaxAuthTries \(Self.maximumTries)",
+            "ExposeAuthInfo yes",
+        ]
+    }
+
+    /// What a path must not hold: sshd and the shell read quotes and backslashes differently, and no
+    /// spelling means the same to both.
+    static func isWritable(path: String) -> Bool {
+        !path.unicodeScalars.contains {
+            $0.value < 0x20 || $0.value == 0x7F || "'\"\\".unicodeScalars.contains($0)
+        }
+    }
+
+    /// One word of a POSIX shell command. The path is one that `isWritable` takes.
+    private static func shellWord(_ path: String) -> String { "'\(path)'" }
+
+    /// An argument of a directive that knows `%` tokens.
+    private static func tokenWord(_ path: String) -> String {
+        path.split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%")
+    }
+}

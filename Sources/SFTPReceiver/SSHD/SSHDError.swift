@@ -1,0 +1,30 @@
+// Why sshd cannot be used: a code for programs, a message for the person who can mend it.
+
+package struct SSHDError: Error, Sendable, Hashable, CustomStringConvertible {
+    package struct Code: Sendable, Hashable, CustomStringConvertible {
+        package let description: String
+        private init(_ description: String) { self.description = description }
+
+        /// OpenSSH's sshd is not installed, or cannot be run.
+        package static let missing = Code("missing")
+        /// A path that sshd's configuration cannot hold.
+        package static let badPath = Code("bad_path")
+        /// sshd does not take the generated configuration.
+        package static let refused = Code("refused")
+        /// A host key is missing or unusable.
+        package static let hostKey = Code("host_key")
+        /// The file system refused.
+        package static let failed = Code("failed")
+    }
+
+    package let code: Code
+    /// What is wrong and what to do about it.
+    package let message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { message }
+}

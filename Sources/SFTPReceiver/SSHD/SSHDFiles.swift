@@ -1,0 +1,112 @@
+// What sshd reads, under <state>/sshd: its configuration, the passwd and shadow files that libnss-wrapper
+// shows it, and one file of keys an account. All of it is derived from settings and accounts.
+import Glibc
+import Staging
+import Subprocess
+
+/// The directory of sshd's files and what goes into them.
+struct SSHDFiles: Sendable {
+    let tools: SSHDTools
+    /// The configuration but for what the accounts decide.
+    var configuration: SSHDConfiguration
+    /// <state>/sshd.
+    let directory: String
+    /// The service's own user name; without libnss-wrapper it is the only name that can log in.
+    let ownUser: String?
+
+    var configurationPath: String { "\(directory)/sshd_config" }
+    private var home: String { "\(directory)/home" }
+
+    /// The environment of sshd, complete: nothing of the service's own goes to it.
+    var environment: [Environment.Key: String] {
+        var environment = SSHDTools.plainEnvironment
+        guard let library = tools.nssWrapper else { return environment }
+        environment["LD_PRELOAD"] = library
+        environment["NSS_WRAPPER_PASSWD"] = "\(directory)/passwd"
+        environment["NSS_WRAPPER_GROUP"] = "\(directory)/group"
+        environment["NSS_WRAPPER_SHADOW"] = "\(directory)/shadow"
+        return environment
+    }
+
+    /// Makes the directories. Everything in them is the service's alone.
+    func prepare() throws(SSHDError) {
+        for path in [directory, configuration.socket, configuration.executable, configuration.keys]
+            + configuration.hostKeys
+        where !SSHDConfiguration.isWritable(path: path) {
+            throw SSHDError(
+                .badPath,
+                "the path \(path) has a quote, a backslash or a control character, which sshd's configuration "
+                    + "cannot hold; use another directory")
+        }
+        do throws(StagingError) {
+            let folder = try Directory(path: directory, create: true)
+            guard fchmod(folder.descriptor, 0o700) == 0 else {
+                throw StagingError(errno: errno, "cannot make \(directory) private")
+            }
+            for name in ["keys", "home"] { _ = try folder.subdirectory(name, create: true) }
+        } catch {
+            throw SSHDError(.failed, error.description)
+        }
+        if configuration.isRoot, mkdir("/run/sshd", 0o755) != 0, errno != EEXIST {
+            throw SSHDError(
+                .failed,
+                "cannot make /run/sshd, which sshd needs when it runs as root: \(String(cString: strerror(errno)))"
+            )
+        }
+    }
+
+    /// Writes everything that depends on the accounts. Keys come first, so that no name is known before its
+    /// keys are, and names that are gone lose theirs last.
+    func write(_ accounts: AccountSnapshot) throws(StagingError) {
+        let active = accounts.active.filter { tools.nssWrapper != nil || $0.name == ownUser }
+        let folder = try Directory(path: directory)
+        let keys = try folder.subdirectory("keys")
+        for account in active {
+            let lines = account.keys.map { "restrict \($0)\n" }.joined()
+            try keys.place(Array(lines.utf8), as: account.name, replacing: true)
+        }
+        let users = passwdLines(active)
+        try folder.place(Array(users.shadow.utf8), as: "shadow", replacing: true)
+        try folder.place(Array("dropgate:x:\(getgid()):\n".utf8), as: "group", replacing: true)
+        try folder.place(Array(users.passwd.utf8), as: "passwd", replacing: true)
+        var configuration = configuration
+        configuration.takesPasswords = tools.nssWrapper != nil && active.contains { $0.passwordHash != nil }
+        try folder.place(Array(configuration.text.utf8), as: "sshd_config", replacing: true)
+        let names = Set(active.map(\.name))
+        for name in try keys.names() where !names.contains(name) { try keys.remove(name) }
+    }
+
+    /// passwd(5) and shadow(5): every account has the service's own uid. `*` is a password that matches none
+    /// and does not lock the account.
+    private func passwdLines(_ accounts: [Account]) -> (passwd: String, shadow: String) {
+        var passwd = ""
+        var shadow = ""
+        if let separation = Self.separationUser { passwd += separation }
+        for account in accounts {
+            passwd += "\(account.name):x:\(getuid()):\(getgid()):Dropgate account:\(home):/bin/sh\n"
+            shadow += "\(account.name):\(account.passwordHash?.text ?? "*"):::::::\n"
+        }
+        return (passwd, shadow)
+    }
+
+    /// The system's `sshd` user as a line of passwd(5): as root, sshd gives up its rights to it before login.
+    private static var separationUser: String? {
+        guard let user = getpwnam("sshd") else { return nil }
+        return "sshd:x:\(user.pointee.pw_uid):\(user.pointee.pw_gid):sshd:/run/sshd:/usr/sbin/nologin\n"
+    }
+
+    /// Has sshd read the configuration, keys included, without serving.
+    func check() async throws(SSHDError) {
+        guard let sshd = tools.sshd else { throw Self.missing }
+        let result = try await SSHDTools.run(
+            sshd, ["-t", "-f", configurationPath], environment: environment)
+        guard result.isSuccess else {
+            let why = result.errors.split(whereSeparator: \.isNewline).joined(separator: "; ")
+            throw SSHDError(.refused, "sshd does not take its configuration (\(configurationPath)): \(why)")
+        }
+    }
+
+    static let missing = SSHDError(
+        .missing,
+        "OpenSSH's sshd is not installed; install it (Debian: apt-get install openssh-server libnss-wrapper)")
+}

@@ -1,0 +1,151 @@
+// What sshd says of a login, message by message, as events (OpenSSH 9.2 and newer, LogLevel VERBOSE). Pure.
+// Names in messages come from the caller and may hold anything, line breaks and text that looks like
+// sshd's own included: a message is judged by its beginning only, and must be one that sshd wrote at once.
+
+/// Something in sshd's log that bears on a login.
+enum SSHDLogEvent: Sendable, Hashable {
+    case accepted(method: String, account: String, fingerprint: String?)
+    case failed(method: String, account: String, isKnown: Bool, fingerprint: String?)
+    /// No account of this name may log in.
+    case unknownAccount(String)
+    case tooManyTries(account: String)
+    /// The caller ended the connection, or was sent away, while it was naming itself.
+    case leftWhileAuthenticating(account: String, isKnown: Bool)
+    /// No algorithm in common. The text names what was asked for.
+    case negotiationFailed(String)
+    /// What arrived was not the SSH protocol, or broke it.
+    case protocolFailed(String)
+    case timedOut
+    /// The connection ended before it came to a name.
+    case closedEarly(String)
+    case other
+}
+
+enum SSHDLogParser {
+    /// The event of one message. Line ends and the marks that sshd adds around a message are ignored.
+    static func parse(_ message: some StringProtocol) -> SSHDLogEvent {
+        var text = Substring(message)
+        while text.unicodeScalars.last == "\n" || text.unicodeScalars.last == "\r" {
+            text.unicodeScalars.removeLast()
+        }
+        if text.hasSuffix(" [preauth]") { text = text.dropLast(" [preauth]".count) }
+        for mark in ["error: ", "fatal: "] where text.hasPrefix(mark) { text = text.dropFirst(mark.count) }
+        for rule in rules {
+            guard text.hasPrefix(rule.prefix) else { continue }
+            if let event = rule.read(text, text.dropFirst(rule.prefix.count)) { return event }
+        }
+        return .other
+    }
+
+    private struct Rule: Sendable {
+        let prefix: String
+        /// Gets the whole message and what follows the prefix.
+        let read: @Sendable (Substring, Substring) -> SSHDLogEvent?
+
+        init(_ prefix: String, _ read: @escaping @Sendable (Substring, Substring) -> SSHDLogEvent?) {
+            self.prefix = prefix
+            self.read = read
+        }
+
+        init(_ prefix: String, _ event: @escaping @Sendable (String) -> SSHDLogEvent) {
+            self.init(prefix) { whole, _ in event(String(whole)) }
+        }
+    }
+
+    private static let rules: [Rule] = [
+        Rule("Accepted ") { _, rest in attempt(rest) { .accepted(method: $0, account: $1, fingerprint: $3) }
+        },
+        Rule("Failed ") { _, rest in
+            attempt(rest) { .failed(method: $0, account: $1, isKnown: $2, fingerprint: $3) }
+        },
+        Rule("Invalid user ") { _, rest in
+            split(rest, at: " from ").map { .unknownAccount(String($0.before)) }
+        },
+        Rule("User ") { whole, rest in
+            // "User X from ADDRESS not allowed because …", "User X not allowed because …"
+            guard whole.contains(" not allowed because ") else { return nil }
+            let name = split(rest, at: " not allowed because ")?.before ?? rest
+            return .unknownAccount(String(split(name, at: " from ")?.before ?? name))
+        },
+        Rule("maximum authentication attempts exceeded for ") { _, rest in
+            let name = rest.hasPrefix("invalid user ") ? rest.dropFirst("invalid user ".count) : rest
+            return split(name, at: " from ").map { .tooManyTries(account: String($0.before)) }
+        },
+        Rule("Timeout before authentication") { _ in .timedOut },
+        Rule("Unable to negotiate with ") { _, rest in
+            // "ADDRESS port N: no matching … found. Their offer: …"
+            .negotiationFailed(String(first(rest, ": ")?.after ?? rest))
+        },
+        Rule("kex_exchange_identification: Connection closed") { _ in
+            .closedEarly("the caller closed the connection before it said that it speaks SSH")
+        },
+        Rule("kex_exchange_identification: read: Connection reset") { _ in
+            .closedEarly("the caller reset the connection before it said that it speaks SSH")
+        },
+        Rule("kex_exchange_identification: ") { _, rest in .protocolFailed(String(rest)) },
+        Rule("banner exchange: ") { _, rest in .protocolFailed(String(split(rest, at: ": ")?.after ?? rest))
+        },
+        Rule("Bad protocol version identification") { .protocolFailed($0) },
+        Rule("Protocol major versions differ") { .protocolFailed($0) },
+        Rule("Bad packet length") { .protocolFailed($0) },
+        Rule("ssh_dispatch_run_fatal: ") { _, rest in
+            .protocolFailed(String(split(rest, at: ": ")?.after ?? rest))
+        },
+        Rule("Connection closed by ") { departure($1, "the caller closed the connection") },
+        Rule("Connection reset by ") { departure($1, "the caller reset the connection") },
+        Rule("Disconnected from ") { departure($1, "the caller disconnected") },
+        Rule("Disconnecting ") { departure($1, "sshd disconnected the caller") },
+    ]
+
+    /// "METHOD for [invalid user ]NAME from ADDRESS port N ssh2[: TYPE SHA256:…]"
+    private static func attempt(
+        _ rest: Substring, _ event: (String, String, Bool, String?) -> SSHDLogEvent
+    ) -> SSHDLogEvent? {
+        guard let (method, subject) = first(rest, " for "), let (name, origin) = split(subject, at: " from ")
+        else {
+            return nil
+        }
+        let words = origin.split(separator: " ")
+        let isKnown = !name.hasPrefix("invalid user ")
+        let account = isKnown ? name : name.dropFirst("invalid user ".count)
+        let fingerprint = words.first { $0.hasPrefix("SHA256:") }.map(String.init)
+        return event(String(method), String(account), isKnown, fingerprint)
+    }
+
+    /// "[authenticating user NAME |invalid user NAME |user NAME ]ADDRESS port N[: …]"
+    private static func departure(_ rest: Substring, _ what: String) -> SSHDLogEvent? {
+        for (mark, isKnown) in [("authenticating user ", true), ("invalid user ", false)]
+        where rest.hasPrefix(mark) {
+            guard let (subject, _) = split(rest.dropFirst(mark.count), at: " port "),
+                let name = split(subject, at: " ")?.before
+            else { return nil }
+            return .leftWhileAuthenticating(account: String(name), isKnown: isKnown)
+        }
+        // With a user and no more words the login had succeeded: the end of a session.
+        return rest.hasPrefix("user ") ? .other : .closedEarly(what)
+    }
+
+    /// Around the last occurrence: what stands before it may be the caller's, what follows is sshd's.
+    private static func split(_ text: Substring, at mark: String) -> (before: Substring, after: Substring)? {
+        var position = text.endIndex
+        while position >= text.startIndex {
+            if text[position...].hasPrefix(mark) {
+                return (text[..<position], text[position...].dropFirst(mark.count))
+            }
+            guard position > text.startIndex else { return nil }
+            position = text.index(before: position)
+        }
+        return nil
+    }
+
+    private static func first(_ text: Substring, _ mark: String) -> (before: Substring, after: Substring)? {
+        var position = text.startIndex
+        while position < text.endIndex {
+            if text[position...].hasPrefix(mark) {
+                return (text[..<position], text[position...].dropFirst(mark.count))
+            }
+            position = text.index(after: position)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,49 @@
+// Where OpenSSH's programs and libnss-wrapper are on this machine, and how they are run to their end.
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// The programs and the library that the SFTP receiver needs. A missing one is nil, to be reported.
+package struct SSHDTools: Sendable, Hashable {
+    /// sshd, absolute: it refuses to start otherwise.
+    package var sshd: String?
+    /// libnss_wrapper.so, absolute.
+    package var nssWrapper: String?
+
+    package init(sshd: String?, nssWrapper: String?) {
+        self.sshd = sshd
+        self.nssWrapper = nssWrapper
+    }
+
+    /// Looks in the places where distributions put them.
+    package static func find() -> SSHDTools {
+        let programs = [
+            "/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd", "/usr/lib/ssh/sshd", "/usr/bin/sshd",
+        ]
+        let libraries = [
+            "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib",
+            "/usr/local/lib64",
+            "/usr/local/lib",
+        ]
+        return SSHDTools(
+            sshd: programs.first { access($0, X_OK) == 0 },
+            nssWrapper: libraries.map { "\($0)/libnss_wrapper.so" }.first { access($0, R_OK) == 0 })
+    }
+
+    /// Runs a program to its end and returns its exit status and what it wrote, standard error last.
+    static func run(
+        _ program: String, _ arguments: [String],
+        environment: [Environment.Key: String] = Self.plainEnvironment
+    ) async throws(SSHDError) -> (isSuccess: Bool, output: String, errors: String) {
+        do {
+            let result = try await Subprocess.run(
+                .path(FilePath(program)), arguments: Arguments(arguments), environment: .custom(environment),
+                input: .none, output: .string(limit: 64 << 10), error: .string(limit: 64 << 10))
+            return (result.terminationStatus.isSuccess, result.standardOutput, result.standardError)
+        } catch {
+            throw SSHDError(.missing, "cannot run \(program): \(error)")
+        }
+    }
+
+    static let plainEnvironment: [Environment.Key: String] = ["PATH": "/usr/local/bin:/usr/bin:/bin"]
+}
