@@ -1,0 +1,233 @@
+// One partial upload, held open and locked: its bytes, its sidecar, its digest. Only the session that holds
+// the lock writes it. It does not decide whether an upload is whole or where it goes.
+import CShims
+import Foundation
+import Glibc
+
+/// A partial upload that this process alone may change, until the value goes away. Not for several threads.
+package final class PartialFile {
+    package private(set) var sidecar: PartialSidecar
+    private let file: OpenFile
+    private let parts: Directory
+    private var digest = PartialDigest()
+    private var vectors: [iovec] = []
+    /// Up to here the system was asked to begin writing to disk.
+    private var writebackAt: Int64 = 0
+    /// So that fsync at CLOSE finds little left to do.
+    private static let writebackStep: Int64 = 16 * 1024 * 1024
+
+    /// - Parameter file: open for reading and writing, and locked.
+    init(_ file: OpenFile, _ sidecar: PartialSidecar, in parts: Directory) {
+        self.file = file
+        self.sidecar = sidecar
+        self.parts = parts
+    }
+
+    package var drop: String { sidecar.drop }
+    package var path: String { sidecar.path }
+    /// The name inside `parts`.
+    package var fileName: String { sidecar.drop + PartialCatalog.partSuffix }
+    private var sidecarName: String { sidecar.drop + PartialCatalog.sidecarSuffix }
+    private var sealedName: String { sidecar.drop + PartialCatalog.sealedSuffix }
+
+    package func status() throws(StagingError) -> FileStatus { try file.status() }
+
+    // MARK: Bytes
+
+    /// Writes pieces of memory one after the other from `offset` on. After a failure some may have arrived.
+    package func write(
+        _ base: UnsafeRawBufferPointer, _ pieces: [Range<Int>], at offset: Int64
+    ) throws(StagingError) {
+        guard let start = base.baseAddress else { return }
+        vectors.removeAll(keepingCapacity: true)
+        for piece in pieces where !piece.isEmpty {
+            vectors.append(
+                iovec(
+                    iov_base: UnsafeMutableRawPointer(mutating: start + piece.lowerBound),
+                    iov_len: piece.count))
+        }
+        var position = offset
+        var next = 0
+        while next < vectors.count {
+            let written = vectors.withUnsafeBufferPointer {
+                pwritev(file.descriptor, $0.baseAddress! + next, Int32($0.count - next), off_t(position))
+            }
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw StagingError(errno: errno, "cannot write \(file.path)")
+            }
+            position += Int64(written)
+            next = advance(past: written, from: next)
+        }
+        digest.wrote(base, pieces, at: offset)
+        startWriteback(upTo: position)
+    }
+
+    /// Takes what was written off the vectors.
+    private func advance(past count: Int, from start: Int) -> Int {
+        var next = start
+        var left = count
+        while next < vectors.count, left >= vectors[next].iov_len {
+            left -= vectors[next].iov_len
+            next += 1
+        }
+        if left > 0, next < vectors.count, let base = vectors[next].iov_base {
+            vectors[next].iov_base = base + left
+            vectors[next].iov_len -= left
+        }
+        return next
+    }
+
+    private func startWriteback(upTo end: Int64) {
+        guard end - writebackAt >= Self.writebackStep else { return }
+        // A hint: a file system that has no such thing says so, and nothing is lost.
+        _ = dropgate_start_writeback(file.descriptor, writebackAt, end - writebackAt)
+        writebackAt = end
+    }
+
+    /// Sets the length. Longer: the new bytes count as not written, and the length says nothing any more.
+    package func resize(to size: Int64) throws(StagingError) {
+        if try size > file.status().bytes { try leaveSequence() }
+        try cut(to: size)
+    }
+
+    private func cut(to size: Int64) throws(StagingError) {
+        guard ftruncate(file.descriptor, off_t(size)) == 0 else {
+            throw StagingError(errno: errno, "cannot set the length of \(file.path)")
+        }
+        digest.cut(to: size)
+    }
+
+    package func sync() throws(StagingError) { try file.sync() }
+
+    /// How far the digest has come, in bytes.
+    package var hashed: Int64 { digest.position }
+
+    /// Hashes up to `limit` bytes that arrived earlier, all of them below `end`, by reading them back. Does
+    /// nothing when that is left for the end.
+    package func catchUp(to end: Int64, limit: Int64) throws(StagingError) {
+        guard !digest.deferred else { return }
+        try digest.catchUp(to: min(end, digest.position + limit), file)
+    }
+
+    /// The digest of the first `size` bytes, which must be all there are.
+    package func sha256(of size: Int64) throws(StagingError) -> String {
+        if sidecar.state == .whole, let known = sidecar.sha256 { return known }
+        digest.cut(to: size)
+        try digest.catchUp(to: size, file)
+        return digest.hex()
+    }
+
+    // MARK: Sidecar
+
+    /// Before the first write that does not follow the last one.
+    package func leaveSequence() throws(StagingError) {
+        guard sidecar.sequential else { return }
+        var changed = sidecar
+        changed.sequential = false
+        try replaceSidecar(changed)
+    }
+
+    package func rename(to path: String) throws(StagingError) {
+        var changed = sidecar
+        changed.path = path
+        try replaceSidecar(changed)
+    }
+
+    package func setModified(_ seconds: Int64) throws(StagingError) {
+        var changed = sidecar
+        changed.modified = seconds
+        try replaceSidecar(changed)
+    }
+
+    /// Goes on with an upload that was interrupted or whole: what follows its first `bytes` is cut off, because
+    /// its sender will send it again, so that the length tells the truth again.
+    package func resume(at bytes: Int64, modified: Int64?, boot: String) throws(StagingError) {
+        try cut(to: bytes)
+        var changed = sidecar
+        changed.state = .open
+        changed.sequential = true
+        changed.extents = nil
+        changed.sha256 = nil
+        changed.boot = boot
+        changed.modified = modified ?? changed.modified
+        try replaceSidecar(changed)
+    }
+
+    /// An orderly end before the upload is whole: what has arrived is made durable and noted.
+    package func keep(_ extents: [Range<Int64>], modified: Int64?) throws(StagingError) {
+        try cut(to: extents.last?.upperBound ?? 0)
+        try file.sync()
+        var changed = sidecar
+        changed.extents = extents.map { [$0.lowerBound, $0.upperBound] }
+        changed.modified = modified ?? changed.modified
+        try replaceSidecar(changed, durable: true)
+    }
+
+    /// The upload is whole, durable and digested, and waits for its final name.
+    package func keepWhole(size: Int64, sha256: String, modified: Int64?) throws(StagingError) {
+        var changed = sidecar
+        changed.state = .whole
+        changed.extents = size > 0 ? [[0, size]] : []
+        changed.sha256 = sha256
+        changed.modified = modified ?? changed.modified
+        try replaceSidecar(changed)
+    }
+
+    /// Nobody resumes it from here on: the daemon is about to be asked for its release.
+    package func seal() throws(StagingError) {
+        try parts.replace(sidecarName, to: parts, as: sealedName)
+    }
+
+    /// The release failed, and the daemon is known to have left it.
+    package func unseal() throws(StagingError) {
+        try parts.replace(sealedName, to: parts, as: sidecarName)
+    }
+
+    /// It was released: the file is the daemon's. While its bytes are still here the seal stays; it is removed
+    /// with other orphans later.
+    package func forget() {
+        do throws(StagingError) {
+            if try parts.status(fileName) == nil { try parts.remove(sealedName) }
+        } catch {
+            // The seal stays.
+        }
+    }
+
+    /// Removes bytes and sidecar.
+    package func discard() throws(StagingError) {
+        try parts.remove(fileName)
+        try parts.remove(sidecarName)
+    }
+
+    /// Writes the first sidecar. Not durable: without it the partial is merely undecidable.
+    func createSidecar() throws(StagingError) {
+        try parts.createFile(sidecarName).write(encoded(sidecar))
+    }
+
+    private func replaceSidecar(_ changed: PartialSidecar, durable: Bool = false) throws(StagingError) {
+        let temporary = sidecar.drop + PartialCatalog.newSuffix
+        try parts.remove(temporary)
+        let file = try parts.createFile(temporary)
+        do throws(StagingError) {
+            try file.write(encoded(changed))
+            if durable { try file.sync() }
+            try parts.replace(temporary, to: parts, as: sidecarName)
+            if durable { try parts.sync() }
+        } catch {
+            _ = try? parts.remove(temporary)
+            throw error
+        }
+        sidecar = changed
+    }
+
+    private func encoded(_ sidecar: PartialSidecar) throws(StagingError) -> [UInt8] {
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return [UInt8](try encoder.encode(sidecar))
+        } catch {
+            throw StagingError(.failed, "cannot encode the sidecar of \(sidecar.drop): \(error)")
+        }
+    }
+}

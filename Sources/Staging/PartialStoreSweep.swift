@@ -1,0 +1,102 @@
+// For the daemon: what lies in an account's parts, how old it is, and how it is taken away. What a live
+// session has locked is left alone.
+package import Admission
+import Glibc
+
+extension PartialStore {
+    /// A partial upload as the daemon's sweep sees it.
+    package struct Summary: Sendable {
+        package var drop: String
+        /// As sent; nil when the sidecar is missing or cannot be read.
+        package var path: String?
+        /// Length of the file, in bytes.
+        package var bytes: Int64
+        /// nil: no sidecar.
+        package var started: Instant?
+        /// The last write, in seconds since the epoch; its age counts from here.
+        package var lastWrite: Int64
+        /// The client's modification time.
+        package var modified: Int64?
+        /// `.sealed`: its release was asked for. If the ledger has the drop, recovery releases it and it is not
+        /// to be touched; if not, the release failed and it may go to quarantine.
+        package var standing: PartialSidecar.Standing
+        /// A session has it locked.
+        package var isLive: Bool
+    }
+
+    /// All partials, oldest first.
+    package func summaries() throws(StagingError) -> [Summary] {
+        var found: [Summary] = []
+        for name in try parts.names() where name.hasSuffix(PartialCatalog.partSuffix) {
+            let drop = String(name.dropLast(PartialCatalog.partSuffix.count))
+            if DropID.isValid(drop), let summary = try summary(drop, name) { found.append(summary) }
+        }
+        return found
+    }
+
+    private func summary(_ drop: String, _ name: String) throws(StagingError) -> Summary? {
+        let isLive: Bool
+        switch try lock(drop) {
+        case .absent: return nil
+        case .taken: isLive = true
+        case .free: isLive = false
+        }
+        guard let status = try parts.status(name) else { return nil }
+        let sidecar = PartialCatalog.read(drop, drop + PartialCatalog.sidecarSuffix, parts)
+        let sealed = PartialCatalog.read(drop, drop + PartialCatalog.sealedSuffix, parts)
+        let standing: PartialSidecar.Standing =
+            if let sidecar {
+                sidecar.standing(bytes: status.bytes, boot: boot)
+            } else if sealed != nil {
+                .sealed
+            } else {
+                .undecidable("its sidecar is missing or cannot be read")
+            }
+        let known = sidecar ?? sealed
+        return Summary(
+            drop: drop, path: known?.path, bytes: status.bytes, started: known?.started,
+            lastWrite: status.modified, modified: known?.modified, standing: standing, isLive: isLive)
+    }
+
+    /// Moves a partial's bytes to `directory` under `newName` and removes its sidecar; durable.
+    /// - Returns: false when a session has it locked or it is gone.
+    package func quarantine(_ drop: String, in directory: Directory, as newName: String) throws(StagingError)
+        -> Bool
+    {
+        guard case .free(let file) = try lock(drop) else { return false }
+        try file.sync()
+        try parts.move(drop + PartialCatalog.partSuffix, to: directory, as: newName)
+        try directory.sync()
+        try removeSidecars(drop)
+        try parts.sync()
+        return true
+    }
+
+    /// Removes a partial and its sidecar.
+    /// - Returns: false when a session has it locked or it is gone.
+    package func remove(_ drop: String) throws(StagingError) -> Bool {
+        guard case .free = try lock(drop) else { return false }
+        try parts.remove(drop + PartialCatalog.partSuffix)
+        try removeSidecars(drop)
+        return true
+    }
+
+    /// Removes sidecars whose bytes are gone: released, or removed halfway. Nothing can come back to them,
+    /// because the bytes are always made first.
+    package func removeOrphans() throws(StagingError) {
+        for name in try parts.names() {
+            guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { continue }
+            let drop = String(name[..<dot])
+            guard DropID.isValid(drop), !name.hasSuffix(PartialCatalog.partSuffix),
+                try parts.status(drop + PartialCatalog.partSuffix) == nil
+            else { continue }
+            try parts.remove(name)
+        }
+    }
+
+    private func removeSidecars(_ drop: String) throws(StagingError) {
+        for suffix in [PartialCatalog.sidecarSuffix, PartialCatalog.sealedSuffix, PartialCatalog.newSuffix] {
+            try parts.remove(drop + suffix)
+        }
+    }
+}
