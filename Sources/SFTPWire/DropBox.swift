@@ -62,6 +62,11 @@ package struct DropBox: Sendable {
         reply.removeFirst(count)
     }
 
+    /// Bytes of an open upload that have arrived without a gap; nil when the slot holds no upload.
+    package func arrived(_ slot: UploadSlot) -> Int64? {
+        handles.upload(slot)?.extents.prefix
+    }
+
     /// How many bytes to take off the front of the input, since the last call.
     package mutating func takeConsumed() -> Int {
         defer { consumed = 0 }

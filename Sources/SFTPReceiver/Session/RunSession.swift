@@ -1,0 +1,85 @@
+// The session process: sshd's forced command. It greets the daemon, then serves one SFTP channel on two
+// descriptors. Without a daemon it takes nothing, and says so in SFTP.
+import CShims
+import Glibc
+import SFTPWire
+import Staging
+
+/// Serves one SFTP session and returns when it has ended. Blocks the calling thread; needs no other.
+/// - Parameters:
+///   - socket: the daemon's Unix socket.
+///   - environment: as sshd has set it. SSH_ORIGINAL_COMMAND must be `Link.subsystemCommand`.
+///   - input: the client's bytes; made non-blocking.
+///   - output: the answers; made non-blocking.
+/// - Returns: the exit status: 0 after a session, 1 when the client wanted something else than SFTP or the
+///   daemon did not welcome it.
+package func runSession(socket: String, environment: [String: String], input: Int32, output: Int32) -> Int32 {
+    guard environment["SSH_ORIGINAL_COMMAND"] == Link.subsystemCommand else {
+        complain(SessionText.onlySFTP)
+        return 1
+    }
+    signal(SIGPIPE, SIG_IGN)
+    let signals = dropgate_termination_signals()
+    defer { if signals >= 0 { close(signals) } }
+    for descriptor in Set([input, output]) {
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+    }
+    do throws(Unwelcome) {
+        let (store, settings) = try greet(socket, environment)
+        var loop = SessionLoop(
+            DropBox(settings: settings), store: store, input: input, output: output, signals: signals)
+        loop.run()
+        return 0
+    } catch {
+        complain(error.message)
+        var box = DropBox(settings: DropBox.Settings(account: "", maxFile: nil, provisional: []))
+        box.refuseAll(error.message)
+        var loop = SessionLoop(box, store: nil, input: input, output: output, signals: signals)
+        loop.run()
+        return 1
+    }
+}
+
+/// Why the session takes nothing, for the client.
+private struct Unwelcome: Error {
+    let message: String
+}
+
+private func greet(
+    _ socket: String, _ environment: [String: String]
+) throws(Unwelcome) -> (SessionStore, DropBox.Settings) {
+    do {
+        let link = try LinkClient(socket: socket)
+        let welcome = try link.hello(
+            LinkHello(
+                connection: environment["SSH_CONNECTION"] ?? "",
+                user: environment["USER"] ?? environment["LOGNAME"] ?? "", pid: getpid(),
+                version: Link.version,
+                authentication: environment["SSH_USER_AUTH"].flatMap(authentication)))
+        guard welcome.ok, let account = welcome.account, let incoming = welcome.incoming else {
+            throw Unwelcome(message: welcome.message ?? SessionText.gone)
+        }
+        let terms = SessionStore.Terms(
+            reserveBytes: welcome.reserveBytes ?? 0, reserveInodes: welcome.reserveInodes ?? 0)
+        let store = SessionStore(store: try PartialStore(incoming: incoming), link: link, terms: terms)
+        let settings = DropBox.Settings(
+            account: account, maxFile: welcome.maxFile, provisional: welcome.provisional ?? [])
+        return (store, settings)
+    } catch let error as Unwelcome {
+        throw error
+    } catch {
+        // What exactly failed is the gate's business, not the client's.
+        throw Unwelcome(message: SessionText.gone)
+    }
+}
+
+/// How the client logged in, as sshd wrote it down: methods and public keys.
+private func authentication(_ path: String) -> String? {
+    guard case .success(let file) = SmallFile.read(path, limit: 16 * 1024) else { return nil }
+    return String(decoding: file.bytes, as: UTF8.self)
+}
+
+private func complain(_ message: String) {
+    let line = Array("dropgate: \(message)\n".utf8)
+    _ = write(STDERR_FILENO, line, line.count)
+}

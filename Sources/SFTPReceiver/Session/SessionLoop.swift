@@ -1,0 +1,182 @@
+// Moves bytes between the client, the drop box and the store, until one of them ends. One thread: sshd, on
+// the other side of the pipe, is the slower half.
+import Glibc
+import SFTPWire
+
+/// Texts that more than one place says.
+enum SessionText {
+    static let gone = "the gate cannot take files now: its daemon does not answer; try again later"
+    static let onlySFTP =
+        "this account takes SFTP only: connect with sftp, WinSCP, FileZilla or another SFTP client (scp: without -O)"
+    static let ended = "the connection ended before the file was closed"
+    static let stopped = "the gate was stopped before the file was closed"
+}
+
+struct SessionLoop {
+    private let input: Int32
+    private let output: Int32
+    /// Readable when the process is asked to end; -1 when there is no such thing.
+    private let signals: Int32
+    private let link: LinkClient?
+    private let store: SessionStore?
+    private var box: DropBox
+    private let buffer = InputBuffer()
+    /// On the monotonic clock, in milliseconds.
+    private var lastInput: Int64
+    private var closingSince: Int64?
+
+    /// How long a client may still read answers when nothing is taken any more, in milliseconds.
+    private static let grace: Int64 = 3000
+    /// How long a client may say nothing after a failed WRITE, in milliseconds.
+    private static let idleGrace: Int64 = 10_000
+
+    /// - Parameter store: nil when there is no daemon; the drop box refuses everything then.
+    init(_ box: DropBox, store: SessionStore?, input: Int32, output: Int32, signals: Int32) {
+        self.box = box
+        self.store = store
+        link = store?.link
+        self.input = input
+        self.output = output
+        self.signals = signals
+        lastInput = Self.milliseconds()
+    }
+
+    /// Serves the session to its end.
+    mutating func run() {
+        var message = SessionText.ended
+        serving: while true {
+            let step = buffer.withSpan { box.next($0) }
+            switch step {
+            case .perform(let request): perform(request)
+            case .report(let refused): tell(refused)
+            case .send:
+                guard send(untilEmpty: true) else { break serving }
+            case .end:
+                _ = send(untilEmpty: true)
+                break serving
+            case .read:
+                switch read() {
+                case .more: continue
+                case .ended: break serving
+                case .stopped:
+                    message = SessionText.stopped
+                    break serving
+                }
+            }
+        }
+        for request in box.abandon(message) {
+            _ = store?.perform(request, UnsafeRawBufferPointer(start: nil, count: 0), [])
+        }
+    }
+
+    private mutating func perform(_ request: StoreRequest) {
+        guard let store else {
+            box.answer(.failed(StoreFailure(.gone, SessionText.gone)))
+            return
+        }
+        let answer = buffer.withUnsafeBytes { store.perform(request, $0, box.pieces) }
+        box.answer(answer)
+        if case .write(let slot, _, _) = request, let arrived = box.arrived(slot) {
+            store.catchUp(slot, to: arrived)
+        }
+    }
+
+    private func tell(_ refused: RefusedRequest) {
+        link?.tell(
+            .refused(
+                LinkRefused(
+                    reason: refused.reason.rawValue, operation: refused.operation, path: refused.path,
+                    message: refused.message)))
+    }
+
+    // MARK: Reading and sending
+
+    private enum Read {
+        case more, ended, stopped
+    }
+
+    private mutating func read() -> Read {
+        buffer.takeOff(box.takeConsumed())
+        while true {
+            guard send(untilEmpty: false) else { return .ended }
+            switch wait(forInput: true) {
+            case .ready: break
+            case .again: continue
+            case .ended: return .ended
+            case .stopped: return .stopped
+            }
+            let count = buffer.fill(from: input)
+            if count > 0 {
+                lastInput = Self.milliseconds()
+                return .more
+            }
+            if count == 0 || (errno != EINTR && errno != EAGAIN) { return .ended }
+        }
+    }
+
+    /// - Returns: false when the client does not take answers any more.
+    private mutating func send(untilEmpty: Bool) -> Bool {
+        while !box.output.isEmpty {
+            let sent = box.output.withUnsafeBytes { write(output, $0.baseAddress, $0.count) }
+            if sent > 0 {
+                box.outputSent(sent)
+            } else if sent < 0, errno == EAGAIN {
+                guard untilEmpty else { return true }
+                switch wait(forInput: false) {
+                case .ready, .again: continue
+                case .ended, .stopped: return false
+                }
+            } else if sent < 0, errno != EINTR {
+                return false
+            }
+        }
+        return true
+    }
+
+    private enum Wait {
+        case ready, again, ended, stopped
+    }
+
+    /// Waits for input or room for output, and notices a lost link, a signal and the end of a grace.
+    private mutating func wait(forInput: Bool) -> Wait {
+        let timeout = closingTimeout()
+        if timeout == 0 { return .ended }
+        var descriptors = [
+            pollfd(fd: forInput ? input : -1, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: box.output.isEmpty ? -1 : output, events: Int16(POLLOUT), revents: 0),
+            pollfd(fd: link?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+        ]
+        guard poll(&descriptors, nfds_t(descriptors.count), timeout) >= 0 else {
+            return errno == EINTR ? .again : .ended
+        }
+        if descriptors[3].revents != 0 { return .stopped }
+        if descriptors[2].revents != 0 {
+            link?.close()
+            box.refuseAll(SessionText.gone)
+        }
+        if descriptors[forInput ? 0 : 1].revents != 0 { return .ready }
+        return .again
+    }
+
+    /// For poll(2), in milliseconds: -1 is for ever, 0 says that the channel is to be closed now.
+    private mutating func closingTimeout() -> Int32 {
+        let now = Self.milliseconds()
+        let deadline: Int64
+        switch box.closing {
+        case .no: return -1
+        case .whenIdle: deadline = lastInput + Self.idleGrace
+        case .soon:
+            let since = closingSince ?? now
+            closingSince = since
+            deadline = since + Self.grace
+        }
+        return Int32(clamping: max(0, deadline - now))
+    }
+
+    private static func milliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}
