@@ -162,12 +162,14 @@ package final class Intake: Sendable {
         }
         let entry = try await append(attempt, registration.drop)
         guard let record = entry.drop else {
-            return DropOutcome(id: entry.repeats ?? registration.drop.id, status: .duplicate, name: "", seq: entry.seq)
+            return DropOutcome(
+                id: entry.repeats ?? registration.drop.id, status: .duplicate, name: "", seq: entry.seq)
         }
         stager.offer(
             Stager.Event(
                 release: WebhookRelease(
-                    readyPath: record.readyPath, body: event.body, receipt: Receipt(attempt, entry, drop: record))))
+                    readyPath: record.readyPath, body: event.body,
+                    receipt: Receipt(attempt, entry, drop: record))))
         return DropOutcome(id: record.id, status: .stored, name: record.readyPath, seq: entry.seq)
     }
 
@@ -224,14 +226,17 @@ package final class Intake: Sendable {
         stager.stop()
     }
 
-    private func append(_ attempt: Attempt, _ drop: DropRegistration) async throws(IntakeError) -> AppendedEntry {
+    private func append(_ attempt: Attempt, _ drop: DropRegistration) async throws(IntakeError)
+        -> AppendedEntry
+    {
         do {
             let entry = try await writer.append(attempt, drop: drop)
             ledgerWorks()
             return entry
         } catch {
             ledgerFails(error)
-            throw IntakeError(.ledgerFailed, "the ledger cannot be written, nothing was stored", retryAfter: 30)
+            throw IntakeError(
+                .ledgerFailed, "the ledger cannot be written, nothing was stored", retryAfter: 30)
         }
     }
 

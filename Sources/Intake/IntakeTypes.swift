@@ -14,7 +14,8 @@ package struct WebhookEvent: Sendable {
     package var contentType: String?
 
     package init(
-        path: String, body: [UInt8], eventID: String?, eventType: String?, envelope: String, contentType: String?
+        path: String, body: [UInt8], eventID: String?, eventType: String?, envelope: String,
+        contentType: String?
     ) {
         self.path = path
         self.body = body

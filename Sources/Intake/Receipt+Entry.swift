@@ -25,7 +25,9 @@ extension Receipt {
     /// From the canonical bytes of the entry that accepted a drop. Throws when they are not such an entry.
     init(entry: [UInt8], drop: DropRecord) throws {
         let value = try JSONValue(parsing: entry)
-        guard let facts = value["drop"], let bytes = facts["bytes"]?.int, let channel = value["channel"]?.string else {
+        guard let facts = value["drop"], let bytes = facts["bytes"]?.int,
+            let channel = value["channel"]?.string
+        else {
             throw JSONValueError(description: "entry \(drop.seq) does not describe a drop")
         }
         self.init(
@@ -44,7 +46,9 @@ extension Receipt {
     }
 
     private mutating func take(detail: [String: JSONValue], readyPath: String) {
-        name = detail["name_as_sent"]?.string ?? readyPath.split(separator: "/").last.map(String.init) ?? readyPath
+        name =
+            detail["name_as_sent"]?.string ?? readyPath.split(separator: "/").last.map(String.init)
+            ?? readyPath
         envelope = detail["envelope"]?.string
         modified = detail["modified"]?.string
     }

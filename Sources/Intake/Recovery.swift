@@ -23,7 +23,8 @@ extension Intake {
         guard !completed.isEmpty else { return }
         try staging.sync()
         _ = try store.commit([.released(completed, at: clock())], now: clock())
-        logger.notice("recovery: completed \(completed.count) uploads that were accepted before the last stop")
+        logger.notice(
+            "recovery: completed \(completed.count) uploads that were accepted before the last stop")
     }
 
     /// Releases an upload whose entry was just committed. A failure is not the sender's: the drop stays pending
@@ -52,7 +53,9 @@ extension Intake {
                 return (try? ensureReceipt(receipt, readyPath: readyPath, now: now)) == nil ? nil : readyPath
             } catch {
                 health.set(problem: "release", message: "drop \(record.id): \(error)")
-                logger.error("drop \(record.id) is accepted but could not be released; it will be at the next start: \(error)")
+                logger.error(
+                    "drop \(record.id) is accepted but could not be released; it will be at the next start: \(error)"
+                )
                 return nil
             }
         }

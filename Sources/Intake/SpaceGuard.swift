@@ -47,10 +47,12 @@ final class SpaceGuard: Sendable {
                 return .exhausted("the free space of \(directory.path) cannot be read")
             }
             if space.bytes < reserveBytes {
-                return .exhausted("\(directory.path) has \(space.bytes) bytes free, \(reserveBytes) are kept back")
+                return .exhausted(
+                    "\(directory.path) has \(space.bytes) bytes free, \(reserveBytes) are kept back")
             }
             if space.inodes < reserveInodes {
-                return .exhausted("\(directory.path) has \(space.inodes) inodes free, \(reserveInodes) are kept back")
+                return .exhausted(
+                    "\(directory.path) has \(space.inodes) inodes free, \(reserveInodes) are kept back")
             }
             if space.bytes / 2 < reserveBytes || space.inodes / 2 < reserveInodes { level = .tight }
         }

@@ -109,7 +109,8 @@ final class Stager: Sendable {
             if health.clear(problem: "staging") { logger.notice("staging works again") }
         } catch {
             if health.set(problem: "staging", message: "\(error)") {
-                logger.error("staging failed, what was accepted stays in the ledger and is tried again: \(error)")
+                logger.error(
+                    "staging failed, what was accepted stays in the ledger and is tried again: \(error)")
             }
             // Whatever was in hand is read back from the store.
             state.withLock { state in
@@ -117,6 +118,7 @@ final class Stager: Sendable {
                 state.events = []
                 state.eventBytes = 0
             }
+            try? staging.recoverBatches()
             queue.asyncAfter(deadline: .now() + 1) { self.work() }
         }
     }
@@ -194,7 +196,8 @@ final class Stager: Sendable {
                 guard let body = drop.body else { continue }
                 let receipt = try Receipt(entry: drop.entry, drop: drop.record)
                 if let written = try staging.receipt(drop.record.id) {
-                    try mark([(drop.record.id, String(written.file.dropFirst("ready/".utf8.count)))], at: clock())
+                    try mark(
+                        [(drop.record.id, String(written.file.dropFirst("ready/".utf8.count)))], at: clock())
                 } else {
                     events.append(
                         Event(

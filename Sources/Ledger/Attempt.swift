@@ -36,7 +36,8 @@ package struct DropFacts: Sendable, Hashable {
     package var eventType: String?
 
     package init(
-        id: String, name: String, bytes: Int64, sha256: String?, eventID: String? = nil, eventType: String? = nil
+        id: String, name: String, bytes: Int64, sha256: String?, eventID: String? = nil,
+        eventType: String? = nil
     ) {
         self.id = id
         self.name = name

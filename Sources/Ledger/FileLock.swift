@@ -14,9 +14,19 @@ final class FileLock: Sendable {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)
             throw LedgerError(
-                .locked, "another process writes this ledger (\(path) is locked): is the gate already running?")
+                .locked,
+                "another process writes this ledger (\(path) is locked): is the gate already running?")
         }
     }
 
     deinit { close(descriptor) }
+
+    /// Makes an empty file, 0600, unless it is there. Links are refused.
+    static func makePrivateFile(path: String) throws {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else {
+            throw LedgerError(.unwritable, "cannot make \(path): \(String(cString: strerror(errno)))")
+        }
+        close(descriptor)
+    }
 }

@@ -77,7 +77,8 @@ extension JSONValue: Decodable {
         do {
             self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
         } catch {
-            throw JSONValueError(description: "not a JSON value of strings, integers, booleans, lists and objects")
+            throw JSONValueError(
+                description: "not a JSON value of strings, integers, booleans, lists and objects")
         }
     }
 }

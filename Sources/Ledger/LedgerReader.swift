@@ -28,8 +28,10 @@ package final class LedgerReader: Sendable {
 
     package func entry(seq: Int64) throws -> StoredEntry? {
         try database.read { db in
-            try Row.fetchOne(db, sql: "SELECT seq, time, json, leaf FROM entries WHERE seq = ?", arguments: [seq])
-                .map(StoredEntry.init(row:))
+            try Row.fetchOne(
+                db, sql: "SELECT seq, time, json, leaf FROM entries WHERE seq = ?", arguments: [seq]
+            )
+            .map(StoredEntry.init(row:))
         }
     }
 
@@ -53,7 +55,8 @@ package final class LedgerReader: Sendable {
 
     package func drop(id: String) throws -> DropRecord? {
         try database.read { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE id = ?", arguments: [id]).map(DropRecord.init(row:))
+            try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE id = ?", arguments: [id]).map(
+                DropRecord.init(row:))
         }
     }
 
@@ -61,7 +64,8 @@ package final class LedgerReader: Sendable {
     package func drop(readyPath: String) throws -> DropRecord? {
         try database.read { db in
             try Row.fetchOne(
-                db, sql: "SELECT * FROM drops WHERE ready = ? ORDER BY seq DESC LIMIT 1", arguments: [readyPath]
+                db, sql: "SELECT * FROM drops WHERE ready = ? ORDER BY seq DESC LIMIT 1",
+                arguments: [readyPath]
             ).map(DropRecord.init(row:))
         }
     }
@@ -69,7 +73,9 @@ package final class LedgerReader: Sendable {
     /// The body of a webhook that is not yet staged.
     package func body(seq: Int64) throws -> [UInt8]? {
         try database.read { db in
-            try Data.fetchOne(db, sql: "SELECT body FROM bodies WHERE seq = ?", arguments: [seq]).map { [UInt8]($0) }
+            try Data.fetchOne(db, sql: "SELECT body FROM bodies WHERE seq = ?", arguments: [seq]).map {
+                [UInt8]($0)
+            }
         }
     }
 }
@@ -90,7 +96,9 @@ private struct SQL {
     init(_ query: LedgerQuery, _ db: Database) throws {
         if let since = query.since { add(" AND seq >= ?", try Self.firstSeq(notBefore: since, db)) }
         if let until = query.until { add(" AND seq < ?", try Self.firstSeq(notBefore: until, db)) }
-        if let after = query.after { add(query.order == .oldestFirst ? " AND seq > ?" : " AND seq < ?", after) }
+        if let after = query.after {
+            add(query.order == .oldestFirst ? " AND seq > ?" : " AND seq < ?", after)
+        }
         if !query.sources.isEmpty {
             let ranges = query.sources.map(SourceKey.range)
             text += " AND (" + ranges.map { _ in "source BETWEEN ? AND ?" }.joined(separator: " OR ") + ")"

@@ -3,7 +3,6 @@
 package import Admission
 import Foundation
 import GRDB
-import Glibc
 import Synchronization
 
 /// `LedgerStore` in SQLite. Holds an exclusive lock beside the file for as long as it lives.
@@ -22,13 +21,14 @@ package final class SQLiteLedgerStore: LedgerStore {
     /// writes it, `.newer`, `.unwritable`.
     package init(path: String, node: String) throws {
         let lock = try FileLock(path: path + ".lock")
-        let previous = umask(0o077)
-        defer { umask(previous) }
         do {
+            // SQLite gives its WAL and shared memory files the mode of the database file.
+            try FileLock.makePrivateFile(path: path)
             database = try Schema.openForWriting(path: path)
             head = Mutex(
                 try database.read { db in
-                    let row = try Row.fetchOne(db, sql: "SELECT seq, time FROM entries ORDER BY seq DESC LIMIT 1")
+                    let row = try Row.fetchOne(
+                        db, sql: "SELECT seq, time FROM entries ORDER BY seq DESC LIMIT 1")
                     return Head(
                         seq: row?["seq"] ?? -1, time: Instant(microseconds: row?["time"] ?? Int64.min / 2))
                 })
@@ -40,6 +40,9 @@ package final class SQLiteLedgerStore: LedgerStore {
         self.lock = lock
         self.node = node
     }
+
+    /// Closed before the lock is given up, so that the next writer finds no half-closed WAL.
+    deinit { try? database.close() }
 
     /// The value of SQLite's `PRAGMA synchronous` on the open connection: 2 is FULL.
     package func synchronousLevel() throws -> Int {
@@ -80,12 +83,15 @@ package final class SQLiteLedgerStore: LedgerStore {
                 try db.cachedStatement(
                     sql: "UPDATE drops SET state = 1, released = ?, ready = ? WHERE id = ? AND state = 0"
                 ).execute(arguments: [instant.microseconds, drop.readyPath, drop.id])
-                try db.cachedStatement(sql: "DELETE FROM bodies WHERE seq = (SELECT seq FROM drops WHERE id = ?)")
-                    .execute(arguments: [drop.id])
+                try db.cachedStatement(
+                    sql: "DELETE FROM bodies WHERE seq = (SELECT seq FROM drops WHERE id = ?)"
+                )
+                .execute(arguments: [drop.id])
             }
             return .changed(true)
         case .acknowledge(let id, let instant):
-            return try change(db, "UPDATE drops SET state = 2, acknowledged = ? WHERE id = ? AND state = 1",
+            return try change(
+                db, "UPDATE drops SET state = 2, acknowledged = ? WHERE id = ? AND state = 1",
                 [instant.microseconds, id])
         case .lost(let id):
             return try change(db, "UPDATE drops SET state = 3 WHERE id = ? AND state = 0", [id])
@@ -94,7 +100,9 @@ package final class SQLiteLedgerStore: LedgerStore {
         }
     }
 
-    private func change(_ db: Database, _ sql: String, _ arguments: StatementArguments) throws -> LedgerOutcome {
+    private func change(_ db: Database, _ sql: String, _ arguments: StatementArguments) throws
+        -> LedgerOutcome
+    {
         try db.cachedStatement(sql: sql).execute(arguments: arguments)
         return .changed(db.changesCount > 0)
     }
@@ -112,7 +120,8 @@ package final class SQLiteLedgerStore: LedgerStore {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            seq, time.microseconds, attempt.kind.rawValue, attempt.channel?.rawValue, attempt.verdict.rawValue,
+            seq, time.microseconds, attempt.kind.rawValue, attempt.channel?.rawValue,
+            attempt.verdict.rawValue,
             attempt.reason.rawValue, attempt.source.map { Data(SourceKey.bytes($0.ip)) }, attempt.account,
             Data(entry.json), Data(entry.leaf),
         ])
@@ -181,7 +190,8 @@ package final class SQLiteLedgerStore: LedgerStore {
         }
     }
 
-    package func drops(in state: DropState, changedBefore instant: Instant, limit: Int) throws -> [DropRecord] {
+    package func drops(in state: DropState, changedBefore instant: Instant, limit: Int) throws -> [DropRecord]
+    {
         let column = state == .acknowledged ? "acknowledged" : state == .released ? "released" : "received"
         return try database.read { db in
             try Row.fetchAll(

@@ -65,7 +65,8 @@ enum Schema {
             } else if found != version {
                 throw LedgerError(
                     .newer,
-                    "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it")
+                    "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it"
+                )
             }
         }
         return database
@@ -74,7 +75,8 @@ enum Schema {
     /// Opens the ledger for reading beside its writer.
     static func openForReading(path: String) throws -> DatabaseQueue {
         guard FileManager.default.fileExists(atPath: path) else {
-            throw LedgerError(.unreadable, "there is no ledger at \(path): has the gate run with this configuration?")
+            throw LedgerError(
+                .unreadable, "there is no ledger at \(path): has the gate run with this configuration?")
         }
         var configuration = Configuration()
         configuration.readonly = true

@@ -34,7 +34,9 @@ package final class Directory: Sendable {
     }
 
     private func check(_ name: String) throws(StagingError) {
-        guard Self.isComponent(name) else { throw StagingError(.badPath, "not a file name: \(name.debugDescription)") }
+        guard Self.isComponent(name) else {
+            throw StagingError(.badPath, "not a file name: \(name.debugDescription)")
+        }
     }
 
     /// Opens a directory inside this one; made 0700 when absent and `create` is set. Links are refused.
@@ -44,12 +46,15 @@ package final class Directory: Sendable {
             throw StagingError(errno: errno, "cannot make the directory \(path)/\(name)")
         }
         let opened = dropgate_openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
-        guard opened >= 0 else { throw StagingError(errno: errno, "cannot open the directory \(path)/\(name)") }
+        guard opened >= 0 else {
+            throw StagingError(errno: errno, "cannot open the directory \(path)/\(name)")
+        }
         return Directory(descriptor: opened, path: "\(path)/\(name)")
     }
 
     /// Opens a directory below this one, component by component.
-    package func subdirectory(_ components: [String], create: Bool = false) throws(StagingError) -> Directory {
+    package func subdirectory(_ components: [String], create: Bool = false) throws(StagingError) -> Directory
+    {
         var directory = self
         for component in components { directory = try directory.subdirectory(component, create: create) }
         return directory
@@ -61,7 +66,9 @@ package final class Directory: Sendable {
         let opened = dropgate_openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0)
         guard opened >= 0 else { throw StagingError(errno: errno, "cannot open \(path)/\(name)") }
         let file = OpenFile(descriptor: opened, path: "\(path)/\(name)")
-        guard try file.status().isRegular else { throw StagingError(.badPath, "\(file.path) is not a regular file") }
+        guard try file.status().isRegular else {
+            throw StagingError(.badPath, "\(file.path) is not a regular file")
+        }
         return file
     }
 
@@ -144,7 +151,9 @@ package final class Directory: Sendable {
 
     /// Makes everything on this directory's filesystem durable: one call in place of one fsync a file.
     package func syncFilesystem() throws(StagingError) {
-        guard dropgate_syncfs(descriptor) == 0 else { throw StagingError(errno: errno, "cannot sync \(path)") }
+        guard dropgate_syncfs(descriptor) == 0 else {
+            throw StagingError(errno: errno, "cannot sync \(path)")
+        }
     }
 
     /// Whether a rename between the two directories is possible.

@@ -5,7 +5,8 @@ package enum DropID {
     private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
 
     /// A new identifier. `milliseconds` since the epoch.
-    package static func make(milliseconds: Int64, using generator: inout some RandomNumberGenerator) -> String {
+    package static func make(milliseconds: Int64, using generator: inout some RandomNumberGenerator) -> String
+    {
         let time = UInt128(UInt64(max(0, milliseconds)) & 0xFFFF_FFFF_FFFF)
         let high: UInt64 = generator.next()
         let low: UInt64 = generator.next()

@@ -32,7 +32,9 @@ package final class OpenFile: Sendable {
 
     package func status() throws(StagingError) -> FileStatus {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw StagingError(errno: errno, "cannot look at \(path)") }
+        guard fstat(descriptor, &status) == 0 else {
+            throw StagingError(errno: errno, "cannot look at \(path)")
+        }
         return FileStatus(status)
     }
 
@@ -40,7 +42,9 @@ package final class OpenFile: Sendable {
     package func write(_ bytes: [UInt8]) throws(StagingError) {
         var offset = 0
         while offset < bytes.count {
-            let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset) }
+            let written = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset)
+            }
             if written < 0 {
                 if errno == EINTR { continue }
                 throw StagingError(errno: errno, "cannot write \(path)")

@@ -42,7 +42,8 @@ package struct Receipt: Codable, Sendable, Hashable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case drop, seq, channel, source, account, credential, name, file, line, bytes, sha256, modified, envelope
+        case drop, seq, channel, source, account, credential, name, file, line, bytes, sha256, modified,
+            envelope
         case reason, received, released
         case eventID = "event_id"
         case eventType = "event_type"

@@ -48,9 +48,11 @@ package final class StagingArea: Sendable {
     }
 
     /// The directory and name of a path such as `sftp/acme/a/b.xml` under `ready/`.
-    func location(_ readyPath: String, create: Bool) throws(StagingError) -> (directory: Directory, name: String) {
+    func location(_ readyPath: String, create: Bool) throws(StagingError) -> (
+        directory: Directory, name: String
+    ) {
         var components = readyPath.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard let name = components.popLast(), Directory.isComponent(name) else {
+        guard components.allSatisfy(Directory.isComponent), let name = components.popLast() else {
             throw StagingError(.badPath, "not a path under ready/: \(readyPath.debugDescription)")
         }
         return (try ready.subdirectory(components, create: create), name)
@@ -67,7 +69,7 @@ package final class StagingArea: Sendable {
         do {
             let place = try location(readyPath, create: false)
             return try place.directory.status(place.name) != nil
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return false
         }
     }
@@ -78,7 +80,7 @@ package final class StagingArea: Sendable {
         do {
             let place = try location(readyPath, create: false)
             return try place.directory.remove(place.name)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return false
         }
     }

@@ -9,7 +9,6 @@
 // with it is finished. A receipt is visible before its data file, so a consumer always finds it, and a pending
 // drop that has a receipt is known to be released even if its file was consumed already.
 
-
 /// An event to release.
 package struct WebhookRelease: Sendable {
     /// Relative to `ready/`: `webhook/<day>/<name>`.
@@ -30,7 +29,8 @@ extension StagingArea {
 
     /// Releases events, one file an event. Returns each drop and where its data lies under `ready/`. Durable
     /// when it returns.
-    package func release(_ events: [WebhookRelease], now: String) throws -> [(id: String, readyPath: String)] {
+    package func release(_ events: [WebhookRelease], now: String) throws -> [(id: String, readyPath: String)]
+    {
         guard let first = events.first else { return [] }
         let batch = try emptyBatch(first.receipt.drop)
         for event in events {
@@ -108,12 +108,28 @@ extension StagingArea {
             let readyPath = Self.readyPath(dataName: name)
             let day = readyPath.split(separator: "/").dropLast().joined(separator: "/")
             let directory =
-                try changed[day] ?? ready.subdirectory(day.split(separator: "/").map(String.init), create: true)
+                try changed[day]
+                ?? ready.subdirectory(day.split(separator: "/").map(String.init), create: true)
             changed[day] = directory
-            try batch.replace(name, to: directory, as: String(readyPath.dropFirst(day.utf8.count + 1)))
+            try moveKeeping(
+                name, of: batch, to: directory, as: String(readyPath.dropFirst(day.utf8.count + 1)))
         }
         for directory in changed.values { try directory.sync() }
         if !changed.isEmpty { try ready.subdirectory("webhook").sync() }
+    }
+
+    /// Names of events never meet (their times rise strictly); should something else lie there, it stays.
+    private func moveKeeping(
+        _ name: String, of batch: Directory, to directory: Directory, as newName: String
+    ) throws(StagingError) {
+        for version in 1... {
+            do {
+                return try batch.move(
+                    name, to: directory, as: version == 1 ? newName : "\(newName)~\(version)")
+            } catch  where error.code == .exists && version < 100 {
+                continue
+            }
+        }
     }
 
     // A data file in a batch carries its path under `ready/` in its name, `/` written as `:`. Webhook paths

@@ -1,0 +1,76 @@
+// An Intake with a directory of its own, and the things tests give it.
+import Admission
+import Foundation
+import Intake
+import Ledger
+import Logging
+import Staging
+import Support
+
+struct Gate {
+    let directory: TemporaryDirectory
+    let intake: Intake
+
+    init(_ directory: TemporaryDirectory? = nil, change: (inout Intake.Configuration) -> Void = { _ in })
+        throws
+    {
+        let directory = try directory ?? TemporaryDirectory("gate")
+        self.directory = directory
+        var configuration = Intake.Configuration(
+            node: "t", ledgerPath: directory.file("ledger.sqlite"), stagingPath: directory.file("staging"))
+        configuration.reserveBytes = 1
+        configuration.reserveInodes = 1
+        change(&configuration)
+        intake = try Intake.open(
+            configuration, policy: Self.policy(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    static func policy() throws -> Policy {
+        try Policy(entries: [
+            SourceEntry(
+                list: "test", service: "vsee", cidr: CIDRBlock("20.21.208.105"), channels: [.webhook, .sftp],
+                document: nil, owner: nil, reviewBy: nil, expires: nil, mode: .enforce, note: nil)
+        ])
+    }
+
+    static func event(_ id: String?, body: String, envelope: String = "v2") -> WebhookEvent {
+        WebhookEvent(
+            path: "/webhooks/vsee", body: Array(body.utf8), eventID: id, eventType: "visit.ended",
+            envelope: envelope,
+            contentType: "application/json")
+    }
+
+    static var accepted: Attempt {
+        var attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+        attempt.source = (try? IPAddress("20.21.208.105")).map { Endpoint(ip: $0, port: 4) }
+        return attempt
+    }
+
+    static var transfer: Attempt {
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
+        attempt.account = "acme"
+        return attempt
+    }
+
+    /// Puts bytes where a session would leave a whole upload.
+    func upload(_ path: String, _ text: String) throws -> FinishedUpload {
+        let id = DropID.make(milliseconds: 1)
+        let parts = directory.file("staging/incoming/sftp/acme/parts")
+        try FileManager.default.createDirectory(atPath: parts, withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: URL(filePath: parts + "/\(id).part"))
+        return FinishedUpload(
+            dropID: id, account: "acme", partial: id + ".part", path: path, bytes: Int64(text.utf8.count),
+            sha256: String(text.hashValue), modified: 1_700_000_000)
+    }
+
+    func ready() -> [String] { directory.files(under: "staging/ready") }
+
+    func contents(_ readyPath: String) -> String? {
+        try? String(contentsOfFile: directory.file("staging/ready/\(readyPath)"), encoding: .utf8)
+    }
+
+    func entries(_ query: LedgerQuery = LedgerQuery()) throws -> [JSONValue] {
+        try LedgerReader(path: directory.file("ledger.sqlite")).entries(query).map { try $0.value() }
+    }
+}

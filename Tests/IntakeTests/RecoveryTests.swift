@@ -1,0 +1,126 @@
+// A crash at any point between the commit and the release: the next start completes it, exactly once.
+import Admission
+import Foundation
+import Intake
+import Ledger
+import Logging
+import Staging
+import Support
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct RecoveryTests {
+    private func path(_ gate: TemporaryDirectory, _ name: String) -> String { gate.file("staging/" + name) }
+
+    /// A ledger with one committed, unreleased upload and one webhook, as a crash right after the commit leaves it.
+    private func crashed(after commit: (Gate) async throws -> Void = { _ in }) async throws -> (
+        TemporaryDirectory, drop: String
+    ) {
+        let directory = try TemporaryDirectory("crash")
+        let staging = try StagingArea(path: directory.file("staging"))
+        let store = try SQLiteLedgerStore(path: directory.file("ledger.sqlite"), node: "t")
+        let id = DropID.make(milliseconds: 5)
+        let parts = try staging.uploads(of: "acme").subdirectory("parts", create: true)
+        try parts.createFile(id + ".part").write(Array("data".utf8))
+        var attempt = Gate.transfer
+        attempt.drop = DropFacts(id: id, name: "", bytes: 4, sha256: "00")
+        attempt.detail["name_as_sent"] = "a.xml"
+        let drop = DropRegistration(
+            id: id, content: .incoming("incoming/sftp/acme/parts/\(id).part"), repeatKey: [1], eventKey: nil,
+            keepsRepeats: true, readyPath: { _ in "sftp/acme/a.xml" })
+        _ = try store.commit([.append(attempt, drop: drop)], now: Instant(microseconds: 1))
+        return (directory, id)
+    }
+
+    @Test func anUploadCommittedButNotMovedIsMovedAtStart() async throws {
+        let (directory, id) = try await crashed()
+        let gate = try Gate(directory)
+        #expect(gate.contents("sftp/acme/a.xml") == "data")
+        #expect(try gate.intake.staging.receipt(id)?.name == "a.xml")
+        #expect(try gate.intake.health.problems.isEmpty && gate.entries().count == 1)
+    }
+
+    @Test func anUploadMovedAndConsumedBeforeItsMarkDoesNotComeBack() async throws {
+        let (directory, id) = try await crashed()
+        try FileManager.default.removeItem(atPath: path(directory, "incoming/sftp/acme/parts/\(id).part"))
+        let gate = try Gate(directory)
+        #expect(gate.ready().isEmpty)
+        #expect(try gate.intake.staging.receipt(id)?.drop == id)
+        #expect(try LedgerReader(path: directory.file("ledger.sqlite")).drop(id: id)?.state == .released)
+    }
+
+    @Test func aNameTakenInTheMeantimeGivesAnotherVersion() async throws {
+        let (directory, id) = try await crashed()
+        try FileManager.default.createDirectory(
+            atPath: path(directory, "ready/sftp/acme"), withIntermediateDirectories: true)
+        try Data("mine".utf8).write(to: URL(filePath: path(directory, "ready/sftp/acme/a.xml")))
+        let gate = try Gate(directory)
+        #expect(gate.contents("sftp/acme/a.xml") == "mine" && gate.contents("sftp/acme/a.xml~2") == "data")
+        #expect(
+            try LedgerReader(path: directory.file("ledger.sqlite")).drop(id: id)?.readyPath
+                == "sftp/acme/a.xml~2")
+    }
+
+    private func commitWebhook(_ directory: TemporaryDirectory, id: String) throws {
+        let store = try SQLiteLedgerStore(path: directory.file("ledger.sqlite"), node: "t")
+        var attempt = Gate.accepted
+        attempt.drop = DropFacts(id: id, name: "", bytes: 2, sha256: "00")
+        let drop = DropRegistration(
+            id: id, content: .body(Array("{}".utf8)), repeatKey: Array(id.utf8), eventKey: nil,
+            keepsRepeats: false,
+            readyPath: { _ in "webhook/2026-11-23/081530.000000Z-x-\(id).json" })
+        _ = try store.commit([.append(attempt, drop: drop)], now: Instant(microseconds: 1))
+    }
+
+    @Test func aWebhookCommittedButNotWrittenIsWrittenAtStart() async throws {
+        let directory = try TemporaryDirectory("crash")
+        let ids = (0..<700).map { _ in DropID.make(milliseconds: 5) }
+        for id in ids { try commitWebhook(directory, id: id) }
+        let gate = try Gate(directory)
+        await gate.intake.waitUntilStaged()
+        #expect(gate.ready().count == 700)
+        #expect(directory.files(under: "staging/receipts") == ids.map { $0 + ".json" }.sorted())
+        #expect(directory.files(under: "staging/incoming").isEmpty)
+    }
+
+    @Test func aHalfWrittenBatchIsThrownAwayAndMadeAnew() async throws {
+        let directory = try TemporaryDirectory("crash")
+        let id = DropID.make(milliseconds: 5)
+        try commitWebhook(directory, id: id)
+        let batch = path(directory, "incoming/webhook/\(id)")
+        try FileManager.default.createDirectory(atPath: batch, withIntermediateDirectories: true)
+        try Data("{".utf8).write(to: URL(filePath: batch + "/data:webhook:2026-11-23:half.json"))
+        let gate = try Gate(directory)
+        await gate.intake.waitUntilStaged()
+        #expect(gate.ready().count == 1 && gate.contents(gate.ready()[0]) == "{}")
+    }
+
+    @Test func aBatchPastThePointOfNoReturnIsFinishedAndNotStagedAgain() async throws {
+        let directory = try TemporaryDirectory("crash")
+        let ids = [DropID.make(milliseconds: 5), DropID.make(milliseconds: 6)]
+        for id in ids { try commitWebhook(directory, id: id) }
+        let staging = try StagingArea(path: directory.file("staging"))
+        let releases = ids.map {
+            WebhookRelease(
+                readyPath: "webhook/2026-11-23/081530.000000Z-x-\($0).json", body: Array("{}".utf8),
+                receipt: Receipt(drop: $0, channel: "webhook", name: "n", file: "", bytes: 2, received: ""))
+        }
+        _ = try staging.release(releases, now: "now")
+        // As if the crash came after receipts and one file were out, and the consumer took that file.
+        let whole = path(directory, "incoming/webhook/\(ids[0]).whole")
+        try FileManager.default.createDirectory(atPath: whole, withIntermediateDirectories: true)
+        let name = "081530.000000Z-x-\(ids[1]).json"
+        try FileManager.default.moveItem(
+            atPath: path(directory, "ready/webhook/2026-11-23/\(name)"),
+            toPath: whole + "/data:webhook:2026-11-23:\(name)")
+        try FileManager.default.removeItem(
+            atPath: path(directory, "ready/webhook/2026-11-23/081530.000000Z-x-\(ids[0]).json"))
+        let gate = try Gate(directory)
+        await gate.intake.waitUntilStaged()
+        #expect(gate.ready() == ["webhook/2026-11-23/\(name)"])
+        #expect(directory.files(under: "staging/incoming").isEmpty)
+        #expect(
+            try LedgerReader(path: directory.file("ledger.sqlite")).drops(states: [.pending], limit: 9)
+                .isEmpty)
+    }
+}

@@ -1,0 +1,76 @@
+// The canonical bytes are what is hashed: sorted, without spaces, the same for the same value.
+import Admission
+import Foundation
+import Ledger
+import Support
+import Testing
+
+@Suite struct CanonicalJSONTests {
+    private static let table: [(JSONValue, String)] = [
+        (JSONValue.string("a\"b\\c\n\u{1}é"), #""a\"b\\c\n\u0001é""#),
+        (["b": 1, "a": [true, "x", -5]], #"{"a":[true,"x",-5],"b":1}"#),
+        ([:], "{}"),
+        (["é": 1, "z": 2], #"{"z":2,"é":1}"#),
+    ]
+
+    @Test(arguments: table)
+    func writesSortedMembersWithoutSpaces(value: JSONValue, text: String) {
+        #expect(String(decoding: CanonicalJSON.encode(value), as: UTF8.self) == text)
+    }
+
+    @Test func everyValueSurvivesEncodingAndParsing() throws {
+        var random = SplitMix(seed: 7)
+        for _ in 0..<2000 {
+            let value = JSONValue.object(["v": Self.value(depth: 4, &random)])
+            #expect(try JSONValue(parsing: CanonicalJSON.encode(value)) == value)
+        }
+    }
+
+    private static func value(depth: Int, _ random: inout SplitMix) -> JSONValue {
+        switch Int.random(in: 0..<(depth > 0 ? 5 : 3), using: &random) {
+        case 0: return .int(Int64.random(in: -1 << 50...1 << 50, using: &random))
+        case 1: return .bool(Bool.random(using: &random))
+        case 2:
+            let scalars = (0..<Int.random(in: 0..<12, using: &random)).map { _ in
+                Unicode.Scalar(UInt32.random(in: 0..<0xD800, using: &random)) ?? "x"
+            }
+            return .string(String(String.UnicodeScalarView(scalars)))
+        case 3: return .array((0..<3).map { _ in value(depth: depth - 1, &random) })
+        default:
+            return .object(["b": value(depth: depth - 1, &random), "a": value(depth: depth - 1, &random)])
+        }
+    }
+
+    @Test func anEntryIsCanonicalInEveryShape() throws {
+        var attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+        attempt.source = Endpoint(ip: try IPAddress("20.21.208.105"), port: 40112)
+        attempt.peer = Endpoint(ip: try IPAddress("2001:db8::1"), port: 1)
+        attempt.addressMode = .proxyProtocol
+        attempt.entries = ["vsee-qatar/clinic", "vsee-qatar/messenger"]
+        attempt.policy = "sha256:00"
+        attempt.account = "acme"
+        attempt.credential = "SHA256:x"
+        attempt.request = RequestFacts(id: "r", method: "POST", path: "/webhooks/vsee", status: 200)
+        attempt.drop = DropFacts(id: "d", name: "n\"", bytes: 5, sha256: "00", eventID: "e", eventType: "t")
+        attempt.detail = ["z": 1, "a": ["b"]]
+        attempt.count = 3
+        attempt.first = Instant(microseconds: 1)
+        attempt.last = Instant(microseconds: 2)
+        let entry = EntryBytes(
+            attempt, seq: 42, time: Instant(microseconds: 1_795_421_730_123_456), node: "gate-1")
+        #expect(CanonicalJSON.encode(try JSONValue(parsing: entry.json)) == entry.json)
+        let bare = EntryBytes(
+            Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started), seq: 0,
+            time: Instant(microseconds: 0), node: "n")
+        #expect(
+            String(decoding: bare.json, as: UTF8.self)
+                == #"{"count":1,"kind":"service","node":"n","reason":"started","seq":0,"time":"1970-01-01T00:00:00.000000Z","verdict":"accepted"}"#
+        )
+    }
+
+    /// RFC 6962 section 2.1: the leaf hash of an empty entry is SHA-256 of one zero byte.
+    @Test func theLeafHashIsThatOfRFC6962() {
+        let hex = EntryBytes.leafHash([]).map { String(format: "%02x", $0) }.joined()
+        #expect(hex == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d")
+    }
+}

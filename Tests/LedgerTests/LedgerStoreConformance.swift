@@ -1,0 +1,145 @@
+// What every ledger store must do, whatever keeps it. A new store joins by one line in `stores`.
+import Admission
+import Ledger
+import Support
+import Testing
+
+/// Makes a store in a directory; opening twice in turn gives the same ledger.
+struct StoreMaker: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let open: @Sendable (TemporaryDirectory) throws -> any LedgerStore
+
+    static let all = [
+        StoreMaker(testDescription: "SQLite") {
+            try SQLiteLedgerStore(path: $0.file("ledger.sqlite"), node: "t")
+        }
+    ]
+}
+
+private let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+
+private func webhook(_ id: String, key: UInt8, event: UInt8? = nil, body: String = "b") -> LedgerOperation {
+    var attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+    attempt.drop = DropFacts(id: id, name: "", bytes: Int64(body.utf8.count), sha256: "00")
+    return .append(
+        attempt,
+        drop: DropRegistration(
+            id: id, content: .body(Array(body.utf8)), repeatKey: Array(repeating: key, count: 32),
+            eventKey: event.map { Array(repeating: $0, count: 32) }, keepsRepeats: false,
+            readyPath: { "webhook/\($0.microseconds)" }))
+}
+
+private func upload(_ id: String, key: UInt8) -> LedgerOperation {
+    var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
+    attempt.drop = DropFacts(id: id, name: "", bytes: 1, sha256: "00")
+    return .append(
+        attempt,
+        drop: DropRegistration(
+            id: id, content: .incoming("incoming/\(id)"), repeatKey: Array(repeating: key, count: 32),
+            eventKey: nil, keepsRepeats: true, readyPath: { _ in "sftp/\(id)" }))
+}
+
+@Suite struct LedgerStoreConformance {
+    let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory("store") }
+
+    private func commit(_ store: any LedgerStore, _ operations: [LedgerOperation], at time: Int64 = 1000)
+        throws
+        -> [AppendedEntry]
+    {
+        try store.commit(operations, now: Instant(microseconds: time)).compactMap {
+            if case .appended(let entry) = $0 { entry } else { nil }
+        }
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func numbersEntriesFromZeroWithoutGapsAcrossReopening(maker: StoreMaker) throws {
+        do {
+            let store = try maker.open(directory)
+            #expect(
+                try commit(store, [.append(rejection, drop: nil), .append(rejection, drop: nil)]).map(\.seq)
+                    == [0, 1])
+        }
+        #expect(try commit(maker.open(directory), [.append(rejection, drop: nil)]).map(\.seq) == [2])
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func timesRiseStrictlyEvenWhenTheClockGoesBack(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let first = try commit(
+            store, [.append(rejection, drop: nil), .append(rejection, drop: nil)], at: 5000)
+        let second = try commit(store, [.append(rejection, drop: nil)], at: 10)
+        #expect((first + second).map(\.time.microseconds) == [5000, 5001, 5002])
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aRepeatedWebhookGetsAnEntryAndNoSecondDrop(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let entries = try commit(store, [webhook("a", key: 1), webhook("b", key: 1)])
+        #expect(entries[0].drop?.id == "a" && entries[0].repeats == nil)
+        #expect(entries[1].drop == nil && entries[1].repeats == "a")
+        #expect(try store.pendingDrops(after: -1, limit: 10).map(\.record.id) == ["a"])
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func theSameEventWithAnotherBodyIsKeptAndFlagged(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let entries = try commit(store, [webhook("a", key: 1, event: 9), webhook("b", key: 2, event: 9)])
+        #expect(entries[1].drop?.id == "b" && entries[1].sameEvent == "a")
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aRepeatedUploadIsKeptAndMarked(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let entries = try commit(store, [upload("a", key: 1), upload("b", key: 1)])
+        #expect(entries[1].drop?.id == "b" && entries[1].repeats == "a")
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aDropCommittedTwiceFailsNobody(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let entries = try commit(store, [upload("a", key: 1), upload("a", key: 2), webhook("c", key: 3)])
+        #expect(entries.map { $0.drop?.id } == ["a", nil, "c"])
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func pendingDropsCarryBodyAndEntryUntilTheyAreReleased(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        _ = try commit(
+            store, [webhook("a", key: 1, body: "hello"), upload("u", key: 2), webhook("b", key: 3)])
+        let pending = try store.pendingDrops(after: -1, limit: 10)
+        #expect(pending.map(\.record.id) == ["a", "u", "b"])
+        #expect(pending[0].body == Array("hello".utf8) && pending[1].body == nil)
+        #expect(pending[1].record.incoming == "incoming/u")
+        #expect(
+            try JSONValue(parsing: pending[0].entry)["drop"]?["name"]?.string == pending[0].record.readyPath)
+        _ = try store.commit(
+            [.released([("a", pending[0].record.readyPath)], at: Instant(microseconds: 9))],
+            now: Instant(microseconds: 9))
+        #expect(try store.pendingDrops(after: -1, limit: 10).map(\.record.id) == ["u", "b"])
+        #expect(try store.pendingDrops(after: 1, limit: 10).map(\.record.id) == ["b"])
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func onlyAReleasedDropIsAcknowledgedAndOnlyOnce(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let now = Instant(microseconds: 9)
+        _ = try commit(store, [webhook("a", key: 1)])
+        func acknowledge() throws -> Bool? {
+            if case .changed(let changed) = try store.commit([.acknowledge(id: "a", at: now)], now: now)[0] {
+                changed
+            } else {
+                nil
+            }
+        }
+        #expect(try acknowledge() == false)
+        _ = try store.commit([.released([("a", "x")], at: now)], now: now)
+        #expect(try acknowledge() == true)
+        #expect(try acknowledge() == false)
+        #expect(
+            try store.drops(in: .acknowledged, changedBefore: Instant(microseconds: 10), limit: 5).map(\.id)
+                == ["a"])
+        #expect(try store.drops(in: .acknowledged, changedBefore: now, limit: 5).isEmpty)
+    }
+}

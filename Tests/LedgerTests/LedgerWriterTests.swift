@@ -1,0 +1,90 @@
+// Group commit: every caller gets its own outcome, in order, and only after the commit.
+import Admission
+import Foundation
+import Ledger
+import Support
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct LedgerWriterTests {
+    private let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+
+    @Test func concurrentAppendsAllGetTheirOwnSeq() async throws {
+        let directory = try TemporaryDirectory("writer")
+        let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        let writer = LedgerWriter(store: store, clock: { Instant.now() })
+        let seqs = try await withThrowingTaskGroup(of: Int64.self) { group in
+            for _ in 0..<2000 { group.addTask { try await writer.append(rejection).seq } }
+            return try await group.reduce(into: Set<Int64>()) { $0.insert($1) }
+        }
+        #expect(seqs == Set(0..<2000))
+        let reader = try LedgerReader(path: directory.file("l"))
+        #expect(try reader.lastSeq() == 1999)
+    }
+
+    @Test func aFailedCommitIsToldToEveryCallerAndLaterOnesGoOn() async throws {
+        let store = FailingStore()
+        let writer = LedgerWriter(store: store, clock: { Instant(microseconds: 1) })
+        store.fails.store(true, ordering: .relaxed)
+        await #expect(throws: LedgerError.self) { try await writer.append(rejection) }
+        store.fails.store(false, ordering: .relaxed)
+        #expect(try await writer.append(rejection).seq == 0)
+    }
+
+    @Test func theOpenConnectionIsSynchronousFull() throws {
+        let directory = try TemporaryDirectory("full")
+        let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        #expect(try store.synchronousLevel() == 2)
+        _ = try store.commit([.append(rejection, drop: nil)], now: Instant(microseconds: 1))
+        #expect(try store.synchronousLevel() == 2)
+    }
+
+    @Test func aSecondWriterIsRefused() throws {
+        let directory = try TemporaryDirectory("locked")
+        let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        #expect(throws: LedgerError.self) { try SQLiteLedgerStore(path: directory.file("l"), node: "t") }
+        _ = store
+    }
+
+    @Test func aLedgerOfANewerFormatIsRefusedInWords() throws {
+        let directory = try TemporaryDirectory("newer")
+        _ = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/sqlite3")
+        process.arguments = [directory.file("l"), "PRAGMA user_version = 99"]
+        try process.run()
+        process.waitUntilExit()
+        let error = #expect(throws: LedgerError.self) {
+            try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        }
+        #expect(error?.description.contains("99") == true)
+    }
+
+    @Test func ledgerFilesAreForTheirOwnerOnly() throws {
+        let directory = try TemporaryDirectory("modes")
+        let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        _ = try store.commit([.append(rejection, drop: nil)], now: Instant(microseconds: 1))
+        for name in ["l", "l-wal", "l-shm", "l.lock"] {
+            let mode =
+                try FileManager.default.attributesOfItem(atPath: directory.file(name))[.posixPermissions]
+                as? Int
+            #expect(mode == 0o600, "\(name)")
+        }
+        _ = store
+    }
+}
+
+private final class FailingStore: LedgerStore {
+    let fails = Atomic(false)
+    private let next = Atomic<Int64>(0)
+
+    func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
+        if fails.load(ordering: .relaxed) { throw LedgerError(.unwritable, "disk full") }
+        return operations.map { _ in
+            .appended(AppendedEntry(seq: next.wrappingAdd(1, ordering: .relaxed).oldValue, time: now))
+        }
+    }
+
+    func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] { [] }
+    func drops(in state: DropState, changedBefore instant: Instant, limit: Int) throws -> [DropRecord] { [] }
+}
