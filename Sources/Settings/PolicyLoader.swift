@@ -2,6 +2,11 @@
 package import Admission
 
 package enum PolicyLoader {
+    /// The files that absolute patterns name now, sorted, each once. A path without wildcards stands for itself.
+    package static func files(_ patterns: [String]) -> [String] {
+        Set(patterns.flatMap(SettingsPath.glob)).sorted()
+    }
+
     /// `files` are absolute. Two lists of one name are a problem: an entry's id must say where it stands.
     package static func load(files: [String]) throws(SettingsErrors) -> Policy {
         let log = ProblemLog()

@@ -13,6 +13,8 @@ package struct GateSettings: Sendable {
     package var console: ConsoleSettings?
     /// Source list files, absolute, sorted, after globbing.
     package var sources: [String]
+    /// What `sources` was globbed from, absolute: looked at again by a running gate.
+    package var sourcePatterns: [String] = []
     /// The directory of account files, absolute.
     package var accounts: String
     package var staging: StagingSettings

@@ -3,8 +3,15 @@
 import Foundation
 
 package enum SettingsLoader {
-    /// Whether the files that settings name must be there. `init` makes them, so it asks for less.
-    package enum NamedFiles: Sendable { case mustExist, mayBeMissing }
+    /// What a load expects of the files that settings name.
+    package enum NamedFiles: Sendable {
+        /// All there and good: what `serve` needs.
+        case mustExist
+        /// Good where they are there: `init` makes the rest.
+        case mayBeMissing
+        /// Not looked at, secrets are empty: for commands that use none of them and may not read them either.
+        case ignored
+    }
 
     /// Reads `file` (relative to the working directory) and the `DROPGATE_…` variables that go over it.
     /// Paths in either start at the directory of `file`.
@@ -47,35 +54,41 @@ struct SettingsBuilder {
                 .file(table.file), "", "no way in: a gate needs a webhook section, an sftp section or both")
         }
         checkConflicts()
-        return GateSettings(
-            state: state, node: node, webhook: webhook, sftp: sftp, console: console, sources: sources(),
+        let sources = sources()
+        var settings = GateSettings(
+            state: state, node: node, webhook: webhook, sftp: sftp, console: console, sources: sources.files,
             accounts: path(.accounts) ?? SettingsPath.resolve("accounts", beside: table.file),
             staging: staging(state: state),
             ledger: LedgerSettings(path: path(.ledgerPath) ?? state + "/ledger.sqlite"))
+        settings.sourcePatterns = sources.patterns
+        return settings
     }
 
     // MARK: Parts
 
-    private func sources() -> [String] {
+    /// The patterns of source lists and the files they name now.
+    private func sources() -> (patterns: [String], files: [String]) {
         guard let value = table[.sources] else {
             let pattern = SettingsPath.resolve("sources/*.yaml", beside: table.file)
             let files = SettingsPath.glob(pattern)
             if files.isEmpty, namedFiles == .mustExist {
                 table.fail(
-                    .sources, "no source list: \(pattern) names no file; `dropgate init` makes the first one")
+                    .sources,
+                    "no source list: \(pattern) names no file; `dropgate init` makes the first one")
             }
-            return files
+            return ([pattern], files)
         }
-        guard let patterns = value.list("a list of files, as in [sources/*.yaml]") else { return [] }
-        if patterns.isEmpty { value.fail("names no source list; write one, as in [sources/*.yaml]") }
-        let files = patterns.flatMap { pattern -> [String] in
-            guard let text = pattern.text("a file or a pattern, as in sources/*.yaml") else { return [] }
-            let full = SettingsPath.resolve(text, beside: table.file)
-            let files = SettingsPath.glob(full)
-            if files.isEmpty, namedFiles == .mustExist { pattern.fail("\(full) names no file") }
-            return files
+        guard let values = value.list("a list of files, as in [sources/*.yaml]") else { return ([], []) }
+        if values.isEmpty { value.fail("names no source list; write one, as in [sources/*.yaml]") }
+        let patterns = values.compactMap { value -> String? in
+            guard let text = value.text("a file or a pattern, as in sources/*.yaml") else { return nil }
+            let pattern = SettingsPath.resolve(text, beside: table.file)
+            if namedFiles == .mustExist, SettingsPath.glob(pattern).isEmpty {
+                value.fail("\(pattern) names no file")
+            }
+            return pattern
         }
-        return Set(files).sorted()
+        return (patterns, PolicyLoader.files(patterns))
     }
 
     private func staging(state: String) -> StagingSettings {
@@ -124,7 +137,7 @@ struct SettingsBuilder {
     /// A secret in a file of its own.
     func secret(_ value: YAMLValue) -> Secret? {
         guard let path = path(value) else { return nil }
-        if namedFiles == .mayBeMissing, !FileManager.default.fileExists(atPath: path) { return Secret([]) }
+        if isSkipped(path) { return Secret([]) }
         do throws(FileProblem) {
             return Secret(try FileReading.secret(path))
         } catch {
@@ -141,11 +154,19 @@ struct SettingsBuilder {
     }
 
     func check(_ path: String, refusing modes: mode_t, fail: (String) -> Void) {
-        if namedFiles == .mayBeMissing, !FileManager.default.fileExists(atPath: path) { return }
+        if isSkipped(path) { return }
         do throws(FileProblem) {
             try FileReading.checkReadable(path, refusing: modes)
         } catch {
             fail(error.message)
+        }
+    }
+
+    private func isSkipped(_ path: String) -> Bool {
+        switch namedFiles {
+        case .mustExist: false
+        case .mayBeMissing: !FileManager.default.fileExists(atPath: path)
+        case .ignored: true
         }
     }
 

@@ -1,0 +1,84 @@
+// `dropgate account add`: a new drop box for a sender's key, password or both.
+import Admission
+import ArgumentParser
+import Foundation
+import SFTPReceiver
+import Settings
+
+struct AccountAddCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "add", abstract: "Add an account for a sender's public key, password or both.",
+        discussion: """
+            EXAMPLES
+              dropgate account add vsee --key vsee.pub --note "VSee Clinic, encounter files"
+              dropgate account add lab --password-stdin < password.txt
+
+            VSee documents neither user name nor authentication method: ask for a public key first.
+            """)
+
+    @Argument(help: "The user name that the sender logs in with.")
+    var name: String
+
+    @Option(
+        help: ArgumentHelp(
+            "A public key file (.pub, or lines of authorized_keys); repeatable.", valueName: "file"),
+        completion: .file())
+    var key: [String] = []
+
+    @Flag(help: "Read a password from standard input, up to the first newline.")
+    var passwordStdin = false
+
+    @Option(help: "Anything worth knowing.")
+    var note: String?
+
+    @OptionGroup var options: AccountOptions
+    @OptionGroup var output: FormatOptions
+
+    func validate() throws {
+        if key.isEmpty, !passwordStdin {
+            throw ValidationError("nobody could log in: give --key FILE or --password-stdin")
+        }
+    }
+
+    func run() throws {
+        let store = try options.store()
+        let hash = passwordStdin ? try PasswordHash(password: password()) : nil
+        let account = try Account(
+            name: name, keys: try key.flatMap(keys), passwordHash: hash, note: note, created: Instant.now())
+        try store.add(account)
+        if output.isJSON {
+            Output.json(account.json)
+        } else {
+            Output.line("added \(name) (\(store.path(of: name)))")
+            for key in account.keys {
+                Output.line("  \(key.fingerprint)  \(key.type)  \(OutsideText.line(key.comment))")
+            }
+            if hash != nil { Output.line("  password") }
+        }
+    }
+
+    private func keys(in file: String) throws -> [AuthorizedKey] {
+        let path = SettingsPath.absolute(file)
+        guard let data = FileManager.default.contents(atPath: path), data.count < 1 << 20,
+            let text = String(validating: data, as: UTF8.self)
+        else { throw Failure(.usage, "--key: cannot read \(file), or it is no text") }
+        let lines = text.split(whereSeparator: \.isNewline).filter { line in
+            !line.allSatisfy(\.isWhitespace) && !line.hasPrefix("#")
+        }
+        guard !lines.isEmpty else { throw Failure(.usage, "--key: \(file) holds no public key") }
+        return try lines.map { line throws in
+            do throws(AccountError) {
+                return try AuthorizedKey(line)
+            } catch {
+                throw Failure(.usage, "--key: \(file): \(error)")
+            }
+        }
+    }
+
+    private func password() throws -> String {
+        guard let line = readLine(strippingNewline: true), !line.isEmpty else {
+            throw Failure(.usage, "--password-stdin: standard input holds no password")
+        }
+        return line
+    }
+}

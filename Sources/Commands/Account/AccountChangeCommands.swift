@@ -1,0 +1,45 @@
+// `dropgate account disable`, `enable` and `remove`: the three small changes of an account.
+import Admission
+import ArgumentParser
+import SFTPReceiver
+import Settings
+
+struct AccountDisableCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "disable", abstract: "Let nobody log in to an account until it is enabled again.",
+        discussion: "Sessions that are open are ended. What was delivered stays.")
+
+    @Argument(help: "The account.") var name: String
+    @OptionGroup var options: AccountOptions
+
+    func run() throws {
+        try options.store().setDisabled(true, name: name)
+        Output.line("disabled \(name)")
+    }
+}
+
+struct AccountEnableCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enable", abstract: "Let a disabled account log in again.")
+
+    @Argument(help: "The account.") var name: String
+    @OptionGroup var options: AccountOptions
+
+    func run() throws {
+        try options.store().setDisabled(false, name: name)
+        Output.line("enabled \(name)")
+    }
+}
+
+struct AccountRemoveCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remove", abstract: "Remove an account. What it delivered stays.")
+
+    @Argument(help: "The account.") var name: String
+    @OptionGroup var options: AccountOptions
+
+    func run() throws {
+        try options.store().remove(name: name)
+        Output.line("removed \(name)")
+    }
+}

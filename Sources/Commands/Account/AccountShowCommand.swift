@@ -1,0 +1,28 @@
+// `dropgate account show`: one account with its keys.
+import Admission
+import ArgumentParser
+import SFTPReceiver
+import Settings
+
+struct AccountShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show one account and the fingerprints of its keys.")
+
+    @Argument(help: "The account.") var name: String
+    @OptionGroup var options: AccountOptions
+    @OptionGroup var output: FormatOptions
+
+    func run() throws {
+        let store = try options.store()
+        let account = try store.load(name: name)
+        if output.isJSON { return Output.json(account.json) }
+        Output.line("\(account.name)  \(account.disabled ? Colour.yellow("disabled") : "enabled")")
+        Output.line("  file      \(store.path(of: name))")
+        if let created = account.created { Output.line("  created   \(created)") }
+        if let note = account.note { Output.line("  note      \(OutsideText.line(note))") }
+        Output.line("  password  \(account.passwordHash == nil ? "no" : "yes")")
+        for key in account.keys {
+            Output.line("  key       \(key.fingerprint)  \(key.type)  \(OutsideText.line(key.comment))")
+        }
+    }
+}

@@ -1,0 +1,89 @@
+// One ledger entry as the cells of a row. It shows what the entry says and adds nothing.
+import Admission
+package import Ledger
+
+package struct AttemptRow {
+    private let entry: JSONValue
+
+    package init(_ entry: JSONValue) { self.entry = entry }
+
+    // MARK: CSV
+
+    package static let columns = [
+        "seq", "time", "node", "kind", "channel", "verdict", "reason", "source_ip", "source_port", "peer_ip",
+        "address_mode", "entries", "account", "credential", "request_id", "method", "path", "status",
+        "drop_id",
+        "drop_name", "bytes", "sha256", "event_id", "event_type", "count", "first", "last", "policy",
+    ]
+
+    /// The values of `columns`; empty where the entry says nothing.
+    package var cells: [String] {
+        let paths = [
+            "seq", "time", "node", "kind", "channel", "verdict", "reason", "source.ip", "source.port",
+            "peer.ip",
+            "address_mode", "entries", "account", "credential", "request.id", "request.method",
+            "request.path",
+            "request.status", "drop.id", "drop.name", "drop.bytes", "drop.sha256", "drop.event_id",
+            "drop.event_type", "count", "first", "last", "policy",
+        ]
+        return paths.map { path in
+            let value = path.split(separator: ".").reduce(Optional(entry)) { $0?[String($1)] }
+            switch value {
+            case .string(let text): return text
+            case .int(let number): return "\(number)"
+            case .array(let values): return values.compactMap(\.string).joined(separator: " ")
+            default: return ""
+            }
+        }
+    }
+
+    // MARK: Table
+
+    private static let widths = [20, 8, 22, 7, 10, 39]
+
+    static var header: String {
+        row(["TIME", "VERDICT", "REASON", "CHANNEL", "KIND", "SOURCE", "WHAT"])
+    }
+
+    package var line: String {
+        let verdict = entry["verdict"]?.string ?? ""
+        let colour: Colour = verdict == "accepted" ? .green : verdict == "observed" ? .yellow : .red
+        let time = (entry["time"]?.string).map { $0.prefix(19) + "Z" } ?? ""
+        return Self.row(
+            [
+                time, verdict, entry["reason"]?.string ?? "", entry["channel"]?.string ?? "-",
+                entry["kind"]?.string ?? "", entry["source"]?["ip"]?.string ?? "-", what,
+            ], paint: { column, text in column == 1 ? colour(text) : text })
+    }
+
+    private static func row(_ cells: [String], paint: (Int, String) -> String = { $1 }) -> String {
+        cells.enumerated().map { column, cell in
+            guard column < widths.count else { return cell }
+            // IPv4 addresses are the rule; the column grows for the others.
+            let width = column == 5 ? 15 : widths[column]
+            return paint(column, cell) + String(repeating: " ", count: max(0, width - cell.count))
+        }.joined(separator: "  ")
+    }
+
+    /// What happened, in the words of the entry: who, which request, which file, how often.
+    private var what: String {
+        var words: [String] = []
+        if let account = entry["account"]?.string { words.append("account \(account)") }
+        if let request = entry["request"] {
+            words.append(contentsOf: ["method", "path"].compactMap { request[$0]?.string })
+            if let status = request["status"]?.int { words.append("\(status)") }
+        }
+        if let drop = entry["drop"] {
+            words.append(
+                contentsOf: ["event_type", "name"].compactMap { drop[$0]?.string }.filter { !$0.isEmpty })
+            if let bytes = drop["bytes"]?.int { words.append("\(bytes) bytes") }
+        }
+        if let detail = entry["detail"] {
+            words.append(contentsOf: ["message", "error"].compactMap { detail[$0]?.string })
+            words.append(
+                contentsOf: ["diff", "problems"].flatMap { detail[$0]?.array ?? [] }.compactMap(\.string))
+        }
+        if let count = entry["count"]?.int, count > 1 { words.append("(\(count) times)") }
+        return OutsideText.line(words.joined(separator: " "))
+    }
+}

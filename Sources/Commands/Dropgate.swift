@@ -1,0 +1,100 @@
+// The command tree and the one place where errors become messages and exit statuses.
+// Commands print through `Output` and throw; they never exit by themselves.
+import ArgumentParser
+import Foundation
+import Ledger
+import SFTPReceiver
+import Settings
+import Staging
+
+struct Dropgate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dropgate",
+        abstract:
+            "The inbound gate for VSee: webhooks and SFTP, checked by source, recorded, released whole.",
+        discussion: """
+            A gate takes VSee's webhooks and SFTP transfers from the addresses that you list, writes every \
+            accepted and every rejected attempt to one ledger, and releases what it accepts into staging.
+
+            FIRST STEPS
+              dropgate init gate                                     make a gate in ./gate
+              dropgate account add vsee --key vsee.pub --config gate/dropgate.yaml
+              dropgate serve --config gate/dropgate.yaml             run it
+              dropgate attempts --follow --config gate/dropgate.yaml see who knocks
+
+            Every command takes --config FILE; without it, $DROPGATE_CONFIG, ./Config/dropgate.yaml and \
+            /etc/dropgate/dropgate.yaml are tried in this order.
+
+            EXIT STATUS
+              0 yes   1 the answer is no   64 usage   70 internal   78 configuration
+            """,
+        version: "dropgate 0.1.0",
+        subcommands: [
+            InitCommand.self, ServeCommand.self, SourceCommand.self, AccountCommand.self,
+            AttemptsCommand.self,
+            DropsCommand.self, SFTPSessionCommand.self,
+        ])
+}
+
+package enum Program {
+    /// Parses and runs one command line (without the program's name) and returns the exit status.
+    package static func run(_ arguments: [String]) async -> Int32 {
+        do {
+            var command = try Dropgate.parseAsRoot(arguments)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            return 0
+        } catch {
+            return report(error)
+        }
+    }
+
+    /// Prints what an error has to say and returns its status.
+    private static func report(_ error: any Error) -> Int32 {
+        switch error {
+        case let code as ExitCode:
+            return code.rawValue
+        case let failure as Failure:
+            Output.error(failure.message)
+            return failure.status.rawValue
+        case let errors as SettingsErrors:
+            for problem in errors.problems { Output.error("\(problem)") }
+            return ExitStatus.configuration.rawValue
+        case is LedgerError, is StagingError, is SSHDError, is FileProblem:
+            Output.error("\(error)")
+            return ExitStatus.inside.rawValue
+        case let error as AccountError:
+            Output.error("\(error)")
+            return status(of: error).rawValue
+        default:
+            return reportParsing(error)
+        }
+    }
+
+    private static func status(of error: AccountError) -> ExitStatus {
+        switch error.code {
+        case .badName, .badKey, .badPassword: .usage
+        case .badFile: .configuration
+        case .exists, .notFound: .no
+        default: .inside
+        }
+    }
+
+    /// Help, version and usage errors of the parser, and whatever nobody expected.
+    private static func reportParsing(_ error: any Error) -> Int32 {
+        let code = Dropgate.exitCode(for: error)
+        let text = Dropgate.fullMessage(for: error)
+        if code.isSuccess {
+            Output.line(text)
+        } else if code == .validationFailure {
+            Output.error(text, prefix: "")
+        } else {
+            Output.error("internal error: \(error)")
+            return ExitStatus.inside.rawValue
+        }
+        return code.rawValue
+    }
+}

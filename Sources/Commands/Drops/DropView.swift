@@ -1,0 +1,49 @@
+// A drop with what ledger and receipt say of it, for `drops list` and `drops show`.
+import Admission
+import Foundation
+import Ledger
+import Settings
+import Staging
+
+struct DropView {
+    let record: DropRecord
+    /// The entry that accepted the drop.
+    let entry: JSONValue?
+
+    init(_ record: DropRecord, _ reader: LedgerReader) throws {
+        self.record = record
+        entry = try reader.entry(seq: record.seq)?.value()
+    }
+
+    var facts: JSONValue? { entry?["drop"] }
+    var bytes: Int64? { facts?["bytes"]?.int }
+    var sha256: String? { facts?["sha256"]?.string }
+
+    var stateWord: String { "\(record.state)" }
+
+    /// The file in staging, as a consumer finds it.
+    func file(in staging: String) -> String { "\(staging)/ready/\(record.readyPath)" }
+
+    func json(staging: String) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "id": .string(record.id), "seq": .int(record.seq), "state": .string(stateWord),
+            "file": .string(file(in: staging)), "received": .string(record.received.description),
+        ]
+        members["released"] = record.released.map { .string($0.description) }
+        members["acknowledged"] = record.acknowledged.map { .string($0.description) }
+        members["bytes"] = bytes.map(JSONValue.int)
+        members["sha256"] = sha256.map(JSONValue.string)
+        for name in ["channel", "source", "account", "credential"] { members[name] = entry?[name] }
+        for name in ["event_id", "event_type"] { members[name] = facts?[name] }
+        return .object(members)
+    }
+}
+
+extension DropState {
+    init?(word: String) {
+        guard let state = Self.allCases.first(where: { "\($0)" == word }) else { return nil }
+        self = state
+    }
+
+    static var words: [String] { allCases.map { "\($0)" } }
+}

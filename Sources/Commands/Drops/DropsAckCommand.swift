@@ -1,0 +1,48 @@
+// `dropgate drops ack`: a consumer says that it is done. A running gate is asked over its control socket, because
+// it alone writes the ledger; without one the ledger is written here.
+import Admission
+import ArgumentParser
+import Ledger
+import Settings
+
+struct DropsAckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ack", abstract: "Say that the consumer is done with drops.",
+        discussion: """
+            The file and its receipt are removed after staging.keep_acknowledged. Exit status 1 when one of the ids \
+            is no released drop.
+            """)
+
+    @Argument(help: "Ids of drops.") var ids: [String]
+    @OptionGroup var gate: GateOptions
+
+    func run() async throws {
+        let settings = try gate.settings()
+        let acknowledge = try await acknowledger(settings)
+        var areAllKnown = true
+        for id in ids {
+            if try await acknowledge(id) {
+                Output.line("acknowledged \(id)")
+            } else {
+                Output.error("\(OutsideText.head(id)) is no released drop")
+                areAllKnown = false
+            }
+        }
+        if !areAllKnown { throw ExitCode(ExitStatus.no.rawValue) }
+    }
+
+    private func acknowledger(_ settings: GateSettings) async throws -> (String) async throws -> Bool {
+        let control = ControlClient(path: settings.controlSocket)
+        if await control.answers() { return { try await control.acknowledge($0) } }
+        // Throws when a gate runs after all: the ledger is locked.
+        let store = try SQLiteLedgerStore(path: settings.ledger.path, node: settings.node)
+        let writer = LedgerWriter(store: store, clock: { Instant.now() })
+        return { id in
+            guard case .changed(let changed) = try await writer.commit(.acknowledge(id: id, at: .now()))
+            else {
+                return false
+            }
+            return changed
+        }
+    }
+}

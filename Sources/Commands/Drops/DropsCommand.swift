@@ -1,0 +1,16 @@
+// `dropgate drops`: what was accepted, and where it lies.
+import Admission
+import ArgumentParser
+import Settings
+
+struct DropsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drops", abstract: "What was accepted: webhook events and uploaded files.",
+        discussion: """
+            A drop lies complete under ready/ in the staging directory; its receipt, receipts/ID.json, says where it \
+            came from. A consumer is done with it when it moves or deletes the file, or acknowledges it.
+            """,
+        subcommands: [
+            DropsListCommand.self, DropsShowCommand.self, DropsAckCommand.self, DropsVerifyCommand.self,
+        ])
+}

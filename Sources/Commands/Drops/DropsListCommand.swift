@@ -1,0 +1,60 @@
+// `dropgate drops list`: drops, newest first.
+import Admission
+import ArgumentParser
+import Ledger
+import Settings
+
+struct DropsListCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Show drops, newest first.",
+        discussion: """
+            STATES
+              pending       committed, on its way to ready/
+              released      lies under ready/ (or its consumer has taken it)
+              acknowledged  its consumer said it is done
+              lost          could not be released; see the log
+              forgotten     done so long ago that its receipt was removed
+            """)
+
+    @Option(help: ArgumentHelp("A state; repeatable.", valueName: "state"), transform: DropsListCommand.state)
+    var state: [DropState] = []
+
+    @Option(help: "How many; 0: all.")
+    var limit = 50
+
+    @OptionGroup var gate: GateOptions
+    @OptionGroup var output: FormatOptions
+
+    private static func state(_ word: String) throws -> DropState {
+        guard let state = DropState(word: word) else {
+            throw ValidationError(
+                "\"\(word)\" is no state; write one of \(DropState.words.joined(separator: ", "))")
+        }
+        return state
+    }
+
+    func validate() throws {
+        if limit < 0 { throw ValidationError("--limit: write how many drops to show, or 0 for all") }
+    }
+
+    func run() throws {
+        let settings = try gate.settings()
+        let reader = try LedgerReader(path: settings.ledger.path)
+        let records = try reader.drops(states: Set(state), limit: limit == 0 ? .max : limit)
+        let views = try records.map { try DropView($0, reader) }
+        if output.isJSON {
+            for view in views { Output.json(view.json(staging: settings.staging.path)) }
+            return
+        }
+        var table = TextTable(["DROP", "RECEIVED", "STATE", "BYTES", "FILE UNDER READY/"])
+        for view in views {
+            table.add([
+                view.record.id, view.record.received.description.prefix(19) + "Z", view.stateWord,
+                view.bytes.map { "\($0)" } ?? "-", OutsideText.line(view.record.readyPath),
+            ])
+        }
+        for line in table.lines(colour: { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }) {
+            Output.line(line)
+        }
+    }
+}

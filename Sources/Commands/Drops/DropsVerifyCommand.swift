@@ -1,0 +1,66 @@
+// `dropgate drops verify`: do the files under ready/ still have the bytes that the ledger recorded?
+import Admission
+import ArgumentParser
+import Foundation
+import Ledger
+import Settings
+import Staging
+
+struct DropsVerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Compare released files with the digests in the ledger.",
+        discussion: """
+            A file that its consumer has taken is counted, not blamed. Exit status 1 when a file has other bytes than \
+            the ledger says.
+            """)
+
+    @Argument(help: "Ids of drops; all released ones when none is given.") var ids: [String] = []
+    @OptionGroup var gate: GateOptions
+    @OptionGroup var output: FormatOptions
+
+    func run() throws {
+        let settings = try gate.settings()
+        let reader = try LedgerReader(path: settings.ledger.path)
+        let check = try DropCheck(staging: settings.staging.path, reader: reader)
+        var counts: [DropCheck.Finding: Int64] = [:]
+        func verify(_ record: DropRecord) throws {
+            let finding = try check.look(at: record)
+            counts[finding, default: 0] += 1
+            guard finding == .altered || !ids.isEmpty else { return }
+            if output.isJSON {
+                Output.json(["id": .string(record.id), "finding": .string("\(finding)")])
+            } else {
+                let colour: Colour = finding == .altered ? .red : .green
+                Output.line("\(colour("\(finding)"))  \(record.id)  \(OutsideText.line(record.readyPath))")
+            }
+        }
+        if ids.isEmpty {
+            var before: Int64?
+            while true {
+                let records = try reader.drops(
+                    states: [.released, .acknowledged], before: before, limit: 500)
+                for record in records { try verify(record) }
+                guard let last = records.last else { break }
+                before = last.seq
+            }
+        }
+        for id in ids {
+            guard let record = try reader.drop(id: id) else {
+                throw Failure(.no, "there is no drop \(OutsideText.head(id)); see `dropgate drops list`")
+            }
+            try verify(record)
+        }
+        summarise(counts)
+        if counts[.altered] != nil { throw ExitCode(ExitStatus.no.rawValue) }
+    }
+
+    private func summarise(_ counts: [DropCheck.Finding: Int64]) {
+        if output.isJSON {
+            let members = counts.map { ("\($0.key)", JSONValue.int($0.value)) }
+            Output.json(.object(Dictionary(uniqueKeysWithValues: members)))
+        } else {
+            let words = DropCheck.Finding.allCases.map { "\(counts[$0] ?? 0) \($0)" }
+            Output.line(words.joined(separator: ", "))
+        }
+    }
+}

@@ -1,0 +1,28 @@
+// Where a gate keeps its small files, and its settings in Intake's words.
+import Intake
+import Settings
+
+extension GateSettings {
+    /// Sockets and facts of the running process. Made by `init` and `serve`, 0700.
+    var runDirectory: String { state + "/run" }
+    var controlSocket: String { runDirectory + "/control.sock" }
+    /// Bound ports of the running gate: `{"webhook":8443,…}`; there only while it runs.
+    var portsFile: String { runDirectory + "/ports.json" }
+
+    var intake: Intake.Configuration {
+        var configuration = Intake.Configuration(
+            node: node, ledgerPath: ledger.path, stagingPath: staging.path)
+        configuration.reserveBytes = staging.reserve
+        configuration.reserveInodes = staging.reserveInodes
+        configuration.layout =
+            switch staging.layout {
+            case .file: .file
+            case .ndjson: .ndjson
+            }
+        configuration.retention.acknowledged = staging.keepAcknowledged
+        configuration.retention.quarantined = staging.keepQuarantined
+        configuration.retention.receipts = staging.keepReceipts
+        if let sftp { configuration.retention.resumeFor = sftp.resumeFor }
+        return configuration
+    }
+}

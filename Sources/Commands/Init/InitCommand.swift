@@ -1,0 +1,50 @@
+// `dropgate init`: makes what a gate lacks and changes nothing that is there, then says what to tell VSee.
+import ArgumentParser
+import Foundation
+import Ledger
+import Settings
+
+struct InitCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Make what a gate lacks, and say what to give VSee.",
+        discussion: """
+            With DIR: a gate in that directory, with settings, VSee's source list, accounts and state. Without: the \
+            state of the settings that --config, $DROPGATE_CONFIG or the usual places name.
+
+            Makes host keys, a trial certificate (self-signed: replace it before VSee calls) and the console's token \
+            where they are missing. What is there stays as it is, so it may be run again at any time.
+
+            EXAMPLES
+              dropgate init gate
+              sudo -u dropgate dropgate init --config /etc/dropgate/dropgate.yaml
+            """)
+
+    @Argument(help: "Directory of a self-contained gate.", completion: .directory)
+    var directory: String?
+
+    @OptionGroup var gate: GateOptions
+    @OptionGroup var output: FormatOptions
+
+    func validate() throws {
+        if directory != nil, gate.config != nil { throw ValidationError("give DIR or --config, not both") }
+    }
+
+    func run() async throws {
+        var log = SetupLog()
+        let file: String
+        if let directory {
+            file = try GateTemplate.make(in: SettingsPath.absolute(directory), log: &log)
+        } else {
+            file = try gate.file()
+        }
+        let settings = try SettingsLoader.load(file: file, namedFiles: .mayBeMissing)
+        try await GateSetup(settings: settings).make(&log)
+        try log.giveToOwner(of: settings.state)
+        let sheet = try await GateSheet(settings: settings, file: file)
+        if output.isJSON {
+            Output.json(sheet.json(log))
+        } else {
+            for line in log.lines + [""] + sheet.lines { Output.line(line) }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// Options that several commands share: where the settings are, and in which form to answer.
+import ArgumentParser
+import Foundation
+import Settings
+
+struct GateOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The settings file; else $DROPGATE_CONFIG, ./Config/dropgate.yaml, /etc/dropgate/dropgate.yaml.",
+            valueName: "file"),
+        completion: .file(extensions: ["yaml"]))
+    var config: String?
+
+    static let places = ["Config/dropgate.yaml", "/etc/dropgate/dropgate.yaml"]
+
+    /// The settings file, or nil when none is named and none is at the usual places.
+    func locate() -> String? {
+        if let config { return config }
+        if let named = ProcessInfo.processInfo.environment["DROPGATE_CONFIG"], !named.isEmpty { return named }
+        return Self.places.first { FileManager.default.fileExists(atPath: $0) }
+    }
+
+    /// The absolute path of the settings file. Throws when there is none.
+    func file() throws -> String {
+        guard let file = locate() else {
+            throw Failure(
+                .configuration,
+                "no settings: neither --config nor $DROPGATE_CONFIG is given, and \(Self.places.joined(separator: " and ")) "
+                    + "are not there; `dropgate init DIR` makes a gate in DIR, then use --config DIR/dropgate.yaml"
+            )
+        }
+        return SettingsPath.absolute(file)
+    }
+
+    func settings(_ namedFiles: SettingsLoader.NamedFiles = .ignored) throws -> GateSettings {
+        try SettingsLoader.load(file: file(), namedFiles: namedFiles)
+    }
+}
+
+/// text for people, json for programs.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+struct FormatOptions: ParsableArguments {
+    @Option(help: "text for people, json for programs.")
+    var format: OutputFormat = .text
+
+    var isJSON: Bool { format == .json }
+}

@@ -1,0 +1,70 @@
+// What commands print: answers to stdout, errors and progress to stderr. Text from outside must be made
+// printable before it comes here (`OutsideText`).
+import Foundation
+import Ledger
+import Synchronization
+
+package enum Output {
+    /// Takes what is printed in place of the process's own streams: for tests.
+    package final class Capture: Sendable {
+        private let texts = Mutex<(out: String, error: String)>(("", ""))
+
+        package init() {}
+
+        package var out: String { texts.withLock { $0.out } }
+        package var error: String { texts.withLock { $0.error } }
+
+        fileprivate func add(_ text: String, toError: Bool) {
+            texts.withLock { if toError { $0.error += text } else { $0.out += text } }
+        }
+    }
+
+    @TaskLocal package static var capture: Capture?
+
+    static func line(_ text: String = "") { write(text + "\n", to: STDOUT_FILENO) }
+
+    static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+    /// A line for people beside the answer.
+    static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    static func error(_ message: String, prefix: String = "dropgate: ") {
+        write(prefix + message + "\n", to: STDERR_FILENO)
+    }
+
+    /// One JSON value on a line of its own.
+    static func json(_ value: JSONValue) {
+        line(String(decoding: CanonicalJSON.encode(value), as: UTF8.self))
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        if let capture { return capture.add(text, toError: descriptor == STDERR_FILENO) }
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            // A reader that is gone (EPIPE) needs no more text.
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+}
+
+/// Colour for people on a terminal; nothing elsewhere, and nothing with NO_COLOR (no-color.org).
+enum Colour: String {
+    case red = "31"
+    case green = "32"
+    case yellow = "33"
+    case faint = "2"
+    case bold = "1"
+
+    private static var isOn: Bool {
+        let environment = ProcessInfo.processInfo.environment
+        return Output.capture == nil && isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty
+            && environment["TERM"] != "dumb"
+    }
+
+    func callAsFunction(_ text: String) -> String {
+        Self.isOn ? "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" : text
+    }
+}

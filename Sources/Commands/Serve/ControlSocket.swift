@@ -1,0 +1,120 @@
+// The running gate's control socket: commands of the same machine and user that need the ledger's only writer.
+// One line of JSON each way a connection: {"acknowledge":ID} is answered {"ok":true} or {"ok":false}.
+import Foundation
+import Intake
+import Ledger
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// The longest line either side takes.
+private let longestLine = 4096
+
+struct ControlSocket: Service {
+    typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
+
+    /// <state>/run/control.sock: 0600 in a directory of 0700.
+    let path: String
+    let intake: Intake
+    let logger: Logger
+
+    func run() async throws {
+        let server: NIOAsyncChannel<Connection, Never>
+        do {
+            server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try Connection(wrappingChannelSynchronously: channel)
+                    }
+                }
+        } catch {
+            throw Failure(.inside, "control socket \(path): \(error)")
+        }
+        chmod(path, 0o600)
+        defer { unlink(path) }
+        try await server.executeThenClose { connections in
+            await withTaskGroup(of: Void.self) { group in
+                do {
+                    for try await connection in connections.cancelOnGracefulShutdown() {
+                        group.addTask { await serve(connection) }
+                    }
+                } catch {
+                    logger.error("control socket: \(error)")
+                }
+                group.cancelAll()
+            }
+        }
+    }
+
+    private func serve(_ connection: Connection) async {
+        do {
+            try await connection.executeThenClose { inbound, outbound in
+                guard let line = try await ControlLine.read(inbound) else { return }
+                try await outbound.write(ControlLine.encode(await answer(line)))
+            }
+        } catch {
+            logger.debug("control connection: \(error)")
+        }
+    }
+
+    private func answer(_ line: [UInt8]) async -> JSONValue {
+        do {
+            let request = try JSONValue(parsing: line)
+            if request["ping"] != nil { return ["ok": true] }
+            guard let id = request["acknowledge"]?.string else { return ["error": "unknown request"] }
+            return ["ok": .bool(try await intake.acknowledge(id))]
+        } catch {
+            return ["error": .string("\(error)")]
+        }
+    }
+}
+
+/// The other end.
+struct ControlClient {
+    let path: String
+
+    /// Whether a gate runs.
+    func answers() async -> Bool { (try? await ask(["ping": true]))?["ok"]?.bool == true }
+
+    /// Returns false when there is no such released drop.
+    func acknowledge(_ id: String) async throws -> Bool {
+        let answer = try await ask(["acknowledge": .string(id)])
+        guard let ok = answer["ok"]?.bool else {
+            throw Failure(.inside, "the running gate says: \(answer["error"]?.string ?? "nothing")")
+        }
+        return ok
+    }
+
+    private func ask(_ request: JSONValue) async throws -> JSONValue {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connectTimeout(.seconds(5))
+            .connect(unixDomainSocketPath: path) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try ControlSocket.Connection(wrappingChannelSynchronously: channel)
+                }
+            }
+        let line = try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ControlLine.encode(request))
+            return try await ControlLine.read(inbound)
+        }
+        return try JSONValue(parsing: line ?? [])
+    }
+}
+
+enum ControlLine {
+    static func encode(_ value: JSONValue) -> ByteBuffer {
+        ByteBuffer(bytes: CanonicalJSON.encode(value) + [0x0A])
+    }
+
+    /// The first line without its newline; nil when the peer ends first or sends too much.
+    static func read(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async throws -> [UInt8]? {
+        var bytes: [UInt8] = []
+        for try await buffer in inbound {
+            bytes.append(contentsOf: buffer.readableBytesView)
+            if let end = bytes.firstIndex(of: 0x0A) { return Array(bytes[..<end]) }
+            guard bytes.count <= longestLine else { return nil }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,132 @@
+// The running gate: opens what the settings say, runs it as one group of services, and records its start and stop.
+// It decides nothing about attempts; receivers ask Intake.
+import Admission
+import ArgumentParser
+import Console
+import Foundation
+import Intake
+import Ledger
+import Logging
+import SFTPReceiver
+import ServiceLifecycle
+import Settings
+import UnixSignals
+import WebhookReceiver
+
+struct Gate {
+    let settings: GateSettings
+    let policy: Policy
+    let logger: Logger
+
+    func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        umask(0o077)
+        FileLimit.raise(logger)
+        try prepareDirectories()
+        let intake = try Intake.open(settings.intake, policy: policy, logger: logger)
+        warnOfEntries()
+        do {
+            try await recordStart(intake)
+            var configuration = ServiceGroupConfiguration(
+                services: try await services(intake), gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger)
+            configuration.maximumGracefulShutdownDuration = .seconds(60)
+            try await ServiceGroup(configuration: configuration).run()
+        } catch {
+            await stop(intake, error: error)
+            throw error
+        }
+        await stop(intake, error: nil)
+    }
+
+    // MARK: Parts
+
+    private func services(_ intake: Intake) async throws -> [any Service] {
+        var all: [any Service] = [
+            ControlSocket(path: settings.controlSocket, intake: intake, logger: logger),
+            PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
+        ]
+        var listeners: [Listener] = []
+        if let console = settings.console {
+            let port = PortPromise()
+            let service = Console(settings: console, intake: intake, logger: logger) { port.fulfil($0) }
+            listeners.append(Listener(name: "console", address: console.listen) { await port.value })
+            all.append(NamedService("console on \(console.listen)", service))
+        }
+        if let webhook = settings.webhook {
+            let service = WebhookReceiver(settings: webhook, intake: intake, logger: logger)
+            listeners.append(Listener(name: "webhook", address: webhook.listen) { try? await service.port })
+            all.append(NamedService("webhook listener on \(webhook.listen)", service))
+        }
+        if let sftp = SFTPReceiver.Configuration(settings, executable: try Self.executable()) {
+            let name = "sftp listener on \(sftp.settings.listen)"
+            let service: SFTPReceiver
+            do {
+                service = try await SFTPReceiver.open(sftp, intake: intake, logger: logger)
+            } catch {
+                throw Failure(.inside, "\(name): \(error)")
+            }
+            listeners.append(Listener(name: "sftp", address: sftp.settings.listen) { Int(service.port) })
+            all.append(NamedService(name, service))
+        }
+        all.append(Announcer(listeners: listeners, file: settings.portsFile, logger: logger))
+        return all
+    }
+
+    private func prepareDirectories() throws {
+        guard FileManager.default.fileExists(atPath: settings.state) else {
+            throw Failure(
+                .configuration, "the state directory \(settings.state) is not there; `dropgate init` makes it"
+            )
+        }
+        try GateDirectories.make(settings.runDirectory)
+        try GateDirectories.make(settings.staging.path)
+        try GateDirectories.make(SettingsPath.directory(of: settings.ledger.path))
+    }
+
+    /// The program itself: sshd starts it as its session.
+    private static func executable() throws -> String {
+        do {
+            return try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        } catch {
+            throw Failure(.inside, "cannot tell where this program lies: \(error)")
+        }
+    }
+
+    private func warnOfEntries() {
+        let now = Instant.now()
+        for entry in policy.entries where ["expired", "review overdue"].contains(entry.state(at: now)) {
+            logger.warning("source entry \(entry.summary): \(entry.state(at: now))")
+        }
+    }
+
+    // MARK: Start and stop
+
+    private func recordStart(_ intake: Intake) async throws {
+        var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+        attempt.policy = intake.policy.version
+        attempt.detail["version"] = .string(Dropgate.configuration.version)
+        var listeners: [String: JSONValue] = [:]
+        for (name, address) in [
+            ("webhook", settings.webhook?.listen), ("sftp", settings.sftp?.listen),
+            ("console", settings.console?.listen),
+        ] {
+            listeners[name] = address.map { .string($0.description) }
+        }
+        attempt.detail["listeners"] = .object(listeners)
+        try await intake.record(attempt)
+    }
+
+    private func stop(_ intake: Intake, error: (any Error)?) async {
+        var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .stopped)
+        attempt.policy = intake.policy.version
+        if let error { attempt.detail["error"] = .string(OutsideText.head("\(error)", limit: 512)) }
+        do {
+            try await intake.record(attempt)
+        } catch {
+            logger.error("the stop could not be recorded: \(error)")
+        }
+        await intake.close()
+        logger.notice("stopped")
+    }
+}

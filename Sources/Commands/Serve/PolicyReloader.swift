@@ -1,0 +1,129 @@
+// Takes changed source lists over while the gate runs: each second when a file changed, and on SIGHUP. A bad
+// reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference.
+import Admission
+import Foundation
+package import Intake
+import Ledger
+package import Logging
+import ServiceLifecycle
+import Settings
+import Synchronization
+import UnixSignals
+
+package final class PolicyReloader: Service {
+    /// The name of the problem in health.
+    package static let problem = "sources"
+
+    /// What tells that a file is another one than before.
+    private struct Signature: Hashable {
+        var size: Int64
+        var inode: UInt64
+        var seconds: Int
+        var nanoseconds: Int
+
+        init?(path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            size = Int64(status.st_size)
+            inode = UInt64(status.st_ino)
+            seconds = status.st_mtim.tv_sec
+            nanoseconds = status.st_mtim.tv_nsec
+        }
+    }
+
+    private let patterns: [String]
+    private let intake: Intake
+    private let logger: Logger
+    /// nil until the first look, which therefore reloads: a list may have changed since the start read it.
+    private let seen = Mutex<[String: Signature?]?>(nil)
+
+    /// `patterns` are absolute; files that come to match them later are lists too.
+    package init(patterns: [String], intake: Intake, logger: Logger) {
+        self.patterns = patterns
+        self.intake = intake
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        let hangUps = await UnixSignalsSequence(trapping: .sighup)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await cancelWhenGracefulShutdown { await self.watch() }
+            }
+            group.addTask {
+                for await _ in hangUps.cancelOnGracefulShutdown() { await self.reload(isAsked: true) }
+            }
+            await group.waitForAll()
+        }
+    }
+
+    private func watch() async {
+        while !Task.isCancelled {
+            await look()
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    /// Reloads when a list has changed, come or gone since the last look.
+    package func look() async {
+        let files = PolicyLoader.files(patterns)
+        let signatures = Dictionary(
+            files.map { ($0, Signature(path: $0)) }, uniquingKeysWith: { first, _ in first })
+        let isChanged = seen.withLock { seen in
+            defer { seen = signatures }
+            return seen != signatures
+        }
+        if isChanged { await reload(isAsked: false) }
+    }
+
+    /// Reads the lists and puts them in force if they are good.
+    package func reload(isAsked: Bool) async {
+        do throws(SettingsErrors) {
+            await adopt(try PolicyLoader.load(files: PolicyLoader.files(patterns)), isAsked: isAsked)
+        } catch {
+            await refuse(error)
+        }
+    }
+
+    private func adopt(_ policy: Policy, isAsked: Bool) async {
+        let old = intake.policy
+        let isMended = intake.health.clear(problem: Self.problem)
+        let difference = policy.difference(from: old)
+        guard !difference.isEmpty else {
+            if isAsked || isMended { logger.notice("source lists are good and unchanged: \(policy.version)") }
+            return
+        }
+        intake.use(policy)
+        for line in difference { logger.notice("source lists: \(line)") }
+        var attempt = Attempt(kind: .policy, channel: nil, verdict: .accepted, reason: .changed)
+        attempt.policy = policy.version
+        attempt.detail["from"] = .string(old.version)
+        attempt.detail["diff"] = Self.lines(difference)
+        await record(attempt)
+    }
+
+    private func refuse(_ errors: SettingsErrors) async {
+        intake.health.set(
+            problem: Self.problem, message: "the source lists are bad, the old ones stay in force: \(errors)")
+        for problem in errors.problems { logger.error("source lists stay as they were: \(problem)") }
+        var attempt = Attempt(kind: .policy, channel: nil, verdict: .rejected, reason: .malformed)
+        attempt.policy = intake.policy.version
+        attempt.detail["problems"] = Self.lines(errors.problems.map { "\($0)" })
+        await record(attempt)
+    }
+
+    /// At most 100 lines of at most 512 bytes: an entry is no place for a whole list.
+    private static func lines(_ lines: [String]) -> JSONValue {
+        let shown = lines.prefix(100).map { OutsideText.head($0, limit: 512) }
+        return .array(
+            (shown + (lines.count > 100 ? ["… \(lines.count - 100) more"] : [])).map(JSONValue.string))
+    }
+
+    private func record(_ attempt: Attempt) async {
+        do {
+            try await intake.record(attempt)
+        } catch {
+            logger.error("a change of source lists could not be recorded: \(error)")
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// `dropgate serve`: the gate itself, until SIGTERM or SIGINT.
+import Admission
+import ArgumentParser
+import Logging
+import SFTPReceiver
+import Settings
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Run the gate, or check its settings.",
+        discussion: """
+            Runs in the foreground and logs to stderr. SIGTERM and SIGINT end it after what is in flight is done. \
+            Source lists are taken over within a second of a change, and on SIGHUP; other settings at a restart.
+
+            Every key of the settings file can be set by environment: webhook.max_body is DROPGATE_WEBHOOK_MAX_BODY, \
+            lists are written [a, b].
+
+            EXAMPLES
+              dropgate serve --config gate/dropgate.yaml
+              dropgate serve --check --config /etc/dropgate/dropgate.yaml   validate and exit: 0, or 78
+            """)
+
+    @Flag(help: "Validate settings, source lists and accounts, and exit.")
+    var check = false
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical.", transform: ServeCommand.level)
+    var logLevel = Logger.Level.info
+
+    @OptionGroup var gate: GateOptions
+
+    func run() async throws {
+        let settings = try gate.settings(.mustExist)
+        let policy = try PolicyLoader.load(files: settings.sources)
+        if check { return try report(settings, policy) }
+        let level = logLevel
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        try await Gate(settings: settings, policy: policy, logger: Logger(label: "dropgate")).run()
+    }
+
+    private static func level(_ word: String) throws -> Logger.Level {
+        guard let level = Logger.Level(rawValue: word) else {
+            throw ValidationError(
+                "--log-level: \"\(word)\" is none of \(Logger.Level.allCases.map(\.rawValue))")
+        }
+        return level
+    }
+
+    private func report(_ settings: GateSettings, _ policy: Policy) throws {
+        let accounts = try accountCount(settings)
+        Output.line("\(try gate.file()): good")
+        if let webhook = settings.webhook {
+            let scheme = webhook.tls == nil ? "plain HTTP" : "HTTPS"
+            Output.line(
+                "  webhook  \(webhook.listen) \(scheme), \(webhook.path), address \(webhook.address.mode.rawValue)"
+            )
+        }
+        if let sftp = settings.sftp {
+            Output.line(
+                "  sftp     \(sftp.listen), address \(sftp.address.mode.rawValue), \(accounts) accounts")
+        }
+        if let console = settings.console { Output.line("  console  \(console.listen)") }
+        Output.line(
+            "  sources  \(policy.entries.count) entries in \(settings.sources.count) lists, \(policy.version)"
+        )
+        Output.line("  state    \(settings.state)")
+    }
+
+    /// How many accounts there are. Throws what is wrong with their files.
+    private func accountCount(_ settings: GateSettings) throws -> Int {
+        guard settings.sftp != nil else { return 0 }
+        let listing: AccountListing
+        do throws(AccountError) {
+            listing = try AccountStore(directory: settings.accounts).load()
+        } catch {
+            // No directory yet: no accounts yet.
+            guard error.code == .notFound else { throw error }
+            return 0
+        }
+        let problems = listing.problems.sorted { $0.key < $1.key }.flatMap(\.value.problems)
+        guard problems.isEmpty else { throw SettingsErrors(problems) }
+        return listing.accounts.count
+    }
+}

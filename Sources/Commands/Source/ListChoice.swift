@@ -1,0 +1,31 @@
+// Which list file `source add` and `source remove` change.
+import Settings
+
+enum ListChoice {
+    /// The list of that name or file, or the only one there is.
+    static func editor(_ choice: String?, of settings: GateSettings) throws -> SourceListEditor {
+        let editors = try settings.sources.map { (file: $0, editor: try SourceListEditor(file: $0)) }
+        guard let choice else {
+            guard let only = editors.first, editors.count == 1 else {
+                let names = editors.map(\.editor.name).joined(separator: ", ")
+                throw Failure(
+                    .usage, "there are \(editors.count) source lists (\(names)); say which one with --list")
+            }
+            return only.editor
+        }
+        let path = SettingsPath.absolute(choice)
+        guard let chosen = editors.first(where: { $0.editor.name == choice || $0.file == path }) else {
+            let names = editors.map(\.editor.name).joined(separator: ", ")
+            throw Failure(.usage, "--list: no list \(choice); there are: \(names)")
+        }
+        return chosen.editor
+    }
+
+    static func change<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let refusal as SourceListEditor.Refusal {
+            throw Failure(.no, "\(refusal)")
+        }
+    }
+}

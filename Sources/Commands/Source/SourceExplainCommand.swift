@@ -1,0 +1,100 @@
+// `dropgate source explain`: the decision on an address, by the lists and the listener's own address mode.
+import Admission
+import ArgumentParser
+import Ledger
+import Settings
+
+struct SourceExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Say whether an address is let in, and why.",
+        discussion: """
+            Exit status 0: admitted on every channel that was asked about; 1: rejected on one of them.
+
+            EXAMPLES
+              dropgate source explain 20.21.208.105
+              dropgate source explain 20.21.208.105 --channel sftp --at 2027-03-01
+              dropgate source explain 20.21.208.105 --peer 10.0.0.5        passed on by this proxy
+              dropgate source explain --peer 10.0.0.5 --forwarded-for "203.0.113.9, 20.21.208.105"
+            """)
+
+    @Argument(help: "The address that calls. Leave it out when headers say it.")
+    var ip: String?
+
+    @Option(help: "webhook or sftp; both when not given.")
+    var channel: Channel?
+
+    @Option(help: ArgumentHelp("The other end of the socket: a proxy in front of the gate.", valueName: "ip"))
+    var peer: String?
+
+    @Option(
+        help: ArgumentHelp("A line of X-Forwarded-For, as the gate gets it; repeatable.", valueName: "line"))
+    var forwardedFor: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A line of Forwarded (RFC 7239), as the gate gets it; repeatable.", valueName: "line"))
+    var forwarded: [String] = []
+
+    @Option(help: ArgumentHelp("Decide as of this moment: \(Moment.help).", valueName: "time"))
+    var at: Moment?
+
+    @OptionGroup var gate: GateOptions
+    @OptionGroup var output: FormatOptions
+
+    func validate() throws {
+        let hasHeaders = !forwardedFor.isEmpty || !forwarded.isEmpty
+        if hasHeaders, peer == nil {
+            throw ValidationError("headers come from a proxy: say its address with --peer")
+        }
+        if hasHeaders, ip != nil {
+            throw ValidationError("give the calling address, or the headers that say it")
+        }
+        if ip == nil, !hasHeaders {
+            throw ValidationError("say which address calls, as in: explain 20.21.208.105")
+        }
+        if channel == .console {
+            throw ValidationError("the console has no source list; ask for webhook or sftp")
+        }
+    }
+
+    func run() throws {
+        let settings = try gate.settings()
+        let policy = try PolicyLoader.load(files: settings.sources)
+        let moment = at?.instant ?? Instant.now()
+        let channels = channel.map { [$0] } ?? [.webhook, .sftp]
+        let decisions = try channels.map { channel in
+            let resolution = try Hearing(self, channel: channel, settings: settings).resolution()
+            return (channel, Decision.decide(resolution, channel: channel, policy: policy, at: moment))
+        }
+        if output.isJSON {
+            Output.json(.array(decisions.map { $1.json(channel: $0) }))
+        } else {
+            for (channel, decision) in decisions { decision.print(channel: channel) }
+        }
+        if decisions.contains(where: { !$1.isAdmitted }) { throw ExitCode(ExitStatus.no.rawValue) }
+    }
+}
+
+extension Decision {
+    func print(channel: Channel) {
+        let colour: Colour = verdict == .accepted ? .green : verdict == .observed ? .yellow : .red
+        let who = source?.ip.description ?? "an unknown source"
+        Output.line("\(colour(verdict.rawValue))  \(who) on \(channel.rawValue): \(reason.rawValue)")
+        if !entries.isEmpty { Output.line("  entries  \(entries.joined(separator: ", "))") }
+        Output.line("  policy   \(policy)")
+        for step in trace { Output.line("  - \(step)") }
+    }
+
+    func json(channel: Channel) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "channel": .string(channel.rawValue), "verdict": .string(verdict.rawValue),
+            "reason": .string(reason.rawValue), "address_mode": .string(mode.rawValue),
+            "entries": .array(entries.map(JSONValue.string)), "policy": .string(policy),
+            "trace": .array(trace.map(JSONValue.string)),
+        ]
+        members["source"] = source.map { .string($0.ip.description) }
+        members["peer"] = peer.map { .string($0.ip.description) }
+        members["chain"] = chain.map(JSONValue.string)
+        return .object(members)
+    }
+}
