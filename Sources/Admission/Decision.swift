@@ -53,6 +53,10 @@ package struct Decision: Sendable, Hashable {
         decision.reason = match.reason
         decision.entries = match.entries
         decision.trace += match.trace
+        if source.ip.isPrivate {
+            decision.trace.append(
+                "\(source.ip) is a private address: a NAT or proxy may hide who really called")
+        }
         return decision
     }
 }

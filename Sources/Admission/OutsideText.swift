@@ -40,6 +40,20 @@ package enum OutsideText {
         return result
     }
 
+    /// For text that is hashed: escapes `\` and ASCII control characters alone, so that the result never
+    /// depends on a version of Unicode.
+    static func canonical(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if scalar.value < 0x80 {
+                result += escape(scalar, asciiOnly: true)
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
     private static func escape(_ scalar: Unicode.Scalar, asciiOnly: Bool) -> String {
         if scalar == "\\" { return "\\\\" }
         if scalar.value >= 0x20 && scalar.value < 0x7F { return String(Character(scalar)) }

@@ -78,8 +78,10 @@ package struct Policy: Sendable {
 
     private static func hash(_ entries: [SourceEntry]) -> String {
         var hash = SHA256()
-        for text in entries.map(\.canonicalText).sorted() {
-            hash.update(data: Array(text.utf8))
+        // Sorted by bytes: String's own order treats canonically equivalent texts as equal.
+        let texts = entries.map { Array($0.canonicalText.utf8) }
+        for text in texts.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            hash.update(data: text)
             hash.update(data: [UInt8(ascii: "\n")])
         }
         let digits = Array("0123456789abcdef".unicodeScalars)

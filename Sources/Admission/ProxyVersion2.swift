@@ -11,10 +11,12 @@ enum ProxyVersion2 {
             throw ProxyHeaderError(
                 .malformed, "a version 2 header has version 2 and the command LOCAL or PROXY")
         }
+        // LOCAL: whatever the family byte and the block say is to be ignored.
+        guard version & 15 == 1 else { return }
         guard family >> 4 <= 3, family & 15 <= 2 else {
             throw ProxyHeaderError(.malformed, "a version 2 header has a known address family and transport")
         }
-        guard version & 15 == 0 || length >= addressLength(family) else {
+        guard length >= addressLength(family) else {
             throw ProxyHeaderError(
                 .malformed, "a version 2 header is shorter than the addresses it announces")
         }
@@ -22,10 +24,8 @@ enum ProxyVersion2 {
 
     /// `bytes` is the whole header, `check` has passed.
     static func parse(_ bytes: [UInt8]) throws(ProxyHeaderError) -> ProxyHeader {
-        let isLocal = bytes[12] & 15 == 0
+        if bytes[12] & 15 == 0 { return .local }
         let family = bytes[13]
-        // The family of LOCAL is to be ignored, so nothing says where its TLVs would begin.
-        if isLocal { return .local }
         try checkFields(bytes, from: fixed + addressLength(family))
         let width: Int
         switch family {

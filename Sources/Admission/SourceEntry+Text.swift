@@ -23,10 +23,10 @@ extension SourceEntry {
         ]
     }
 
-    /// `name=value` for the fields that are set, tab separated. Control characters and `\` in values are
-    /// escaped, so no two different entries have the same text.
+    /// `name=value` for the fields that are set, tab separated. `\` and the control characters that could
+    /// end a field are escaped, so no two different entries have the same text.
     var canonicalText: String {
-        fields.compactMap { field in field.value.map { "\(field.name)=\(OutsideText.line($0))" } }
+        fields.compactMap { field in field.value.map { "\(field.name)=\(OutsideText.canonical($0))" } }
             .joined(separator: "\t")
     }
 }
