@@ -17,16 +17,19 @@ final class Listener: Sendable {
     let certificate: CertificateKeeper?
     let logger: Logger
 
-    init(settings: WebhookSettings, intake: Intake, certificate: CertificateKeeper?, logger: Logger) throws {
+    init(
+        settings: WebhookSettings, intake: Intake, certificate: CertificateKeeper?, limits: ConnectionLimits,
+        logger: Logger
+    ) throws {
         self.settings = settings
         self.intake = intake
         self.certificate = certificate
+        self.limits = limits
         self.logger = logger
         resolver = try AddressResolver(
             mode: settings.address.mode, trustedProxies: settings.address.trustedProxies)
         routes = Routes(path: settings.path, secret: settings.checks.pathSecret)
         checks = CredentialChecks(settings.checks)
-        limits = ConnectionLimits(total: settings.maxConnections, perSource: settings.maxConnectionsPerSource)
     }
 
     /// Whether the source comes from request headers, request by request.

@@ -14,18 +14,23 @@ package final class WebhookReceiver: Service {
     private let intake: Intake
     private let logger: Logger
     private let bound = BoundPort()
+    private let limits: ConnectionLimits
 
     /// Nothing is opened or read before `run`.
     package init(settings: WebhookSettings, intake: Intake, logger: Logger) {
         self.settings = settings
         self.intake = intake
         self.logger = logger
+        limits = ConnectionLimits(total: settings.maxConnections, perSource: settings.maxConnectionsPerSource)
     }
 
     /// The port that is listened on; waits until that is known. Throws when the listener could not be opened.
     package var port: Int {
         get async throws { try await bound.value }
     }
+
+    /// Connections that are open now, for metrics.
+    package var openConnections: Int { limits.open }
 
     /// Serves until graceful shutdown or cancellation. On graceful shutdown requests in flight are finished.
     /// Throws when certificate and key cannot be used, or the address cannot be listened on.
@@ -43,7 +48,8 @@ package final class WebhookReceiver: Service {
         let keeper = try settings.tls.map {
             try CertificateKeeper(settings: $0, health: intake.health, logger: logger)
         }
-        let listener = try Listener(settings: settings, intake: intake, certificate: keeper, logger: logger)
+        let listener = try Listener(
+            settings: settings, intake: intake, certificate: keeper, limits: limits, logger: logger)
         let server = Server(
             childChannelSetup: GateChannel(listener: listener, clerk: Clerk(listener: listener)),
             configuration: ServerConfiguration(

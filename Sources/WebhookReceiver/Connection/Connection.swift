@@ -16,7 +16,7 @@ final class Connection {
         /// At least one request is being read or answered; those have their own limits.
         case busy
         case idle
-        /// Told to close; nothing more is recorded.
+        /// Told to close.
         case closing
     }
 
@@ -112,13 +112,16 @@ extension Connection {
     /// looked whether the port is open.
     func ended() {
         silence()
-        guard requests == 0, phase != .closing else { return }
+        guard requests == 0 else { return }
         let isProxy = peer.map { listener.resolver.isTrusted($0.ip) } ?? false
         if isProxy && decision == nil { return }
         note(
             phase == .handshake ? .tlsFailed : .incomplete,
-            detail: ["error": .string("closed by the caller during \(phase.rawValue)")])
+            detail: ["error": "closed by the caller before a request was complete"])
     }
+
+    /// The gate closes the connection for reasons of its own: its end needs no entry.
+    func dismiss() { isAccountedFor = true }
 }
 
 // Requests.
@@ -187,7 +190,7 @@ extension Connection {
         }
     }
 
-    /// From now on nothing is recorded for the connection, and it is closed at the latest after `time`.
+    /// Nothing more is waited for: the connection is closed at the latest after `time`.
     func close(within time: TimeAmount) {
         enter(.closing, until: .now() + time)
     }

@@ -7,13 +7,21 @@ final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundOut = ByteBuffer
 
     private let connection: Connection
+    /// Requests begun when bytes came on an idle connection; nil if it was not idle.
+    private var requestsWhenIdle: Int?
 
     init(_ connection: Connection) { self.connection = connection }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if connection.phase == .idle { requestsWhenIdle = requestsWhenIdle ?? connection.requests }
+        context.fireChannelRead(data)
+    }
 
     /// TLS gives its plaintext on at the end of a read, so only then is it known whether a header was completed.
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
-        connection.headerBegan()
+        if requestsWhenIdle == connection.requests { connection.headerBegan() }
+        requestsWhenIdle = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -27,6 +35,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent, connection.requests == 0, connection.phase != .header {
             // Neither HTTP nor a request yet: there is nothing to finish.
+            connection.dismiss()
             connection.close(within: .zero)
             return context.close(promise: nil)
         }

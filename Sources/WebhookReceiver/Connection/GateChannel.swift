@@ -57,7 +57,9 @@ struct GateChannel: ServerChildChannel {
         arrival.channel.writeAndFlush(answer, promise: nil)
     }
 
+    /// What is to be said of it has been noted.
     private func refuse(_ connection: Connection) {
+        connection.dismiss()
         connection.close(within: .zero)
         connection.arrivals.finish()
         connection.channel.close(promise: nil)

@@ -282,7 +282,12 @@ extension RequestHandler {
         case let event as ChannelEvent where event == .inputClosed:
             if case .working = state { inputClosed = true } else { cutOff(context) }
         case is ChannelShouldQuiesceEvent:
-            if case .waiting = state { end(context) } else { closes = !multiplexed || closes }
+            if case .waiting = state {
+                connection.dismiss()
+                end(context)
+            } else {
+                closes = !multiplexed || closes
+            }
         default: break
         }
         context.fireUserInboundEventTriggered(event)

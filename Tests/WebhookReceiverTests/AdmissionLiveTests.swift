@@ -1,0 +1,309 @@
+// Who may connect and call, seen from real sockets: all address modes, both answers to the unlisted, limits.
+import Admission
+import Intake
+import Ledger
+import NIOCore
+import Settings
+import Testing
+
+@testable import WebhookReceiver
+
+@Suite struct DirectAdmissionTests {
+    @Test func aListedSourceIsStoredAndRecorded() async throws {
+        try await LiveGate.serve { gate in
+            let reply = try await gate.curl(body: Samples.v2, headers: ["content-type: application/json"])
+            #expect(reply.status == 200 && reply.json?["status"]?.string == "stored")
+            #expect(!reply.headers.contains("server:"))
+            #expect(try await gate.staged() == [Samples.v2])
+            let entry = try #require(try await gate.entries().first)
+            #expect(entry["kind"]?.string == "request" && entry["verdict"]?.string == "accepted")
+            #expect(
+                entry["source"]?["ip"]?.string == LiveGate.listed && entry["address_mode"]?.string == "direct"
+            )
+            #expect(entry["entries"]?.array == ["test/clinic", "test/messenger"])
+            #expect(entry["request"]?["method"]?.string == "POST" && entry["request"]?["status"]?.int == 200)
+            #expect(entry["request"]?["path"]?.string == "/webhooks/vsee")
+            #expect(entry["drop"]?["id"]?.string == reply.json?["id"]?.string)
+            #expect(entry["drop"]?["event_type"]?.string == "visit.ended")
+        }
+    }
+
+    @Test(arguments: [
+        (LiveGate.unlisted, Reason.notListed), (LiveGate.expired, .entryExpired),
+        (LiveGate.sftpOnly, .wrongChannel),
+    ])
+    func othersAreClosedBeforeTLS(source: String, reason: Reason) async throws {
+        try await LiveGate.serve(tls: true) { gate in
+            let client = try RawClient(from: source, port: gate.port)
+            #expect(await client.readToEnd() == "")
+            let reply = try await gate.curl(from: source, body: "{}")
+            #expect(reply.exit != 0 && reply.status == 0)
+            let entry = try await gate.entry(reason)
+            #expect(entry["kind"]?.string == "connection" && entry["verdict"]?.string == "rejected")
+            #expect(entry["source"]?["ip"]?.string == source && entry["request"] == nil)
+            #expect(try await gate.entries().count == 2)
+        }
+    }
+
+    @Test func othersAreRefusedInHTTPWhereThatIsSet() async throws {
+        try await LiveGate.serve(tls: true, { $0.unlisted = .refuse }) { gate in
+            for path in ["/webhooks/vsee", "/reachability", "/nothing"] {
+                let reply = try await gate.curl(path, from: LiveGate.unlisted, body: "{}")
+                #expect(reply.status == 403 && reply.json?["error"]?.string == "forbidden")
+                #expect(reply.json?.object?.keys.sorted() == ["error", "id"])
+                let id = try #require(reply.json?["id"]?.string)
+                let entry = try #require(
+                    try await gate.entries().first { $0["request"]?["id"]?.string == id })
+                #expect(entry["reason"]?.string == "not_listed" && entry["kind"]?.string == "request")
+                #expect(entry["request"]?["status"]?.int == 403 && entry["request"]?["path"]?.string == path)
+            }
+            #expect(try await gate.curl(body: "{}").status == 200)
+            #expect(try await gate.staged() == ["{}"])
+        }
+    }
+
+    @Test func anEntryInObserveModeLetsInAndSaysSo() async throws {
+        try await LiveGate.serve { gate in
+            #expect(try await gate.curl(from: LiveGate.observed, body: "{}").status == 200)
+            let entry = try #require(try await gate.entries().first)
+            #expect(entry["verdict"]?.string == "observed" && entry["reason"]?.string == "not_listed")
+            #expect(entry["entries"]?.array == ["test/maybe"] && entry["drop"]?["id"] != nil)
+        }
+    }
+
+    @Test func aSourceTakenFromTheListIsRefusedOnItsOpenConnection() async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.observed, port: gate.port)
+            client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+            #expect(await client.read(through: "}\n").contains("200 OK"))
+            gate.intake.use(try LiveGate.policy(without: "maybe"))
+            client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+            #expect(await client.read(through: "}\n").contains("403 Forbidden"))
+            #expect(try await gate.entry(.notListed, kind: .request)["verdict"]?.string == "rejected")
+        }
+    }
+
+    @Test func anUnknownPeerIsRefused() throws {
+        #expect(Endpoint(nil) == nil)
+        #expect(Endpoint(try .init(unixDomainSocketPath: "/tmp/x")) == nil)
+        #expect(Endpoint(try .init(ipAddress: "::ffff:20.21.208.105", port: 7))?.ip.isIPv4 == true)
+    }
+}
+
+@Suite struct ConnectionLimitTests {
+    @Test func oneSourceMayHoldOnlySoMany() async throws {
+        try await LiveGate.serve({ $0.maxConnectionsPerSource = 2 }) { gate in
+            var held: [RawClient] = []
+            for _ in 0..<2 {
+                let client = try RawClient(from: LiveGate.listed, port: gate.port)
+                client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+                #expect(await client.read(through: "}\n").contains("200 OK"))
+                held.append(client)
+            }
+            #expect(await (try RawClient(from: LiveGate.listed, port: gate.port)).readToEnd() == "")
+            let entry = try await gate.entry(.connectionLimit)
+            #expect(entry["detail"]?["limit_per_source"]?.int == 2 && entry["verdict"]?.string == "rejected")
+            #expect(try await gate.curl("/reachability", from: LiveGate.observed).status == 200)
+            held[0].send("GET /reachability HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            #expect(await held[0].readToEnd().contains("200 OK"))
+            try await gate.waitForConnections(1)
+            #expect(try await gate.curl("/reachability").status == 200)
+        }
+    }
+
+    @Test func allTogetherMayHoldOnlySoMany() async throws {
+        try await LiveGate.serve({ $0.maxConnections = 1 }) { gate in
+            let client = try RawClient(from: LiveGate.observed, port: gate.port)
+            client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+            #expect(await client.read(through: "}\n").contains("200 OK"))
+            #expect(await (try RawClient(from: LiveGate.listed, port: gate.port)).readToEnd() == "")
+            #expect(try await gate.entry(.connectionLimit)["detail"]?["limit"]?.int == 1)
+        }
+    }
+}
+
+@Suite struct ProxyProtocolAdmissionTests {
+    private static func settings(_ settings: inout WebhookSettings) throws {
+        settings.address = AddressSettings(
+            mode: .proxyProtocol, trustedProxies: [try CIDRBlock("127.0.0.20"), try CIDRBlock("127.0.0.21")])
+    }
+
+    private static let get = "GET /reachability HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+
+    @Test func theSourceIsTheOneInTheHeader() async throws {
+        try await LiveGate.serve(Self.settings) { gate in
+            let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+            client.send("PROXY TCP4 20.21.208.105 10.0.0.1 4711 443\r\n" + Self.get)
+            let answer = await client.readToEnd()
+            #expect(answer.contains("200 OK") && answer.contains(#""source":"20.21.208.105:4711""#))
+            let entry = try #require(try await gate.entries().first)
+            #expect(entry["kind"]?.string == "probe" && entry["source"]?["port"]?.int == 4711)
+            #expect(
+                entry["peer"]?["ip"]?.string == LiveGate.proxy
+                    && entry["address_mode"]?.string == "proxy-protocol")
+        }
+    }
+
+    @Test func aHeaderInPiecesAndSurplusBytesReachTLS() async throws {
+        try await LiveGate.serve(tls: true, Self.settings) { gate in
+            // curl names its own address, which is the proxy's here; the list knows 127.0.0.9 only.
+            let refused = try await gate.curl(from: LiveGate.proxy, body: "{}", "--haproxy-protocol")
+            #expect(refused.exit != 0)
+            #expect(try await gate.entry(.notListed)["source"]?["ip"]?.string == LiveGate.proxy)
+            gate.intake.use(
+                try Policy(entries: [
+                    SourceEntry(
+                        list: "t", service: "p", cidr: try CIDRBlock(LiveGate.proxy), channels: [.webhook])
+                ]))
+            let reply = try await gate.curl(from: LiveGate.proxy, body: "{}", "--haproxy-protocol", "--http2")
+            #expect(reply.status == 200 && reply.version == "2")
+        }
+    }
+
+    @Test(arguments: [
+        ("PROXY TCP4 127.0.0.13 10.0.0.1 1 2\r\n", Reason.notListed),
+        ("PROXY UNKNOWN\r\n", .addressUndeterminable),
+        ("GET / HTTP/1.1\r\n\r\n", .badProxyHeader),
+        ("PROXY TCP4 20.21.208.0105 10.0.0.1 1 2\r\n", .badProxyHeader),
+        ("\r\n\r\n\0\r\nQUIT\n\u{20}\0\0\0", .addressUndeterminable),
+    ])
+    func everythingElseIsClosed(header: String, reason: Reason) async throws {
+        try await LiveGate.serve(Self.settings) { gate in
+            let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+            client.send(header + Self.get)
+            #expect(await client.readToEnd() == "")
+            let entry = try await gate.entry(reason)
+            #expect(entry["kind"]?.string == "connection" && entry["verdict"]?.string == "rejected")
+        }
+    }
+
+    @Test func anUnlistedSourceBehindTheProxyIsRefusedInHTTPWhereThatIsSet() async throws {
+        try await LiveGate.serve({
+            try Self.settings(&$0)
+            $0.unlisted = .refuse
+        }) { gate in
+            let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+            client.send("PROXY TCP4 127.0.0.13 10.0.0.1 1 2\r\n" + Self.get)
+            #expect(await client.readToEnd().contains("403 Forbidden"))
+        }
+    }
+
+    @Test func aPeerThatIsNoProxyIsClosedWithoutAHeader() async throws {
+        try await LiveGate.serve(Self.settings) { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            #expect(await client.readToEnd() == "")
+            let entry = try await gate.entry(.badProxyHeader)
+            #expect(entry["peer"]?["ip"]?.string == LiveGate.listed && entry["source"] == nil)
+        }
+    }
+
+    @Test func aHeaderThatDoesNotComeIsNotWaitedFor() async throws {
+        try await LiveGate.serve(Self.settings) { gate in
+            let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+            client.send("PROXY TCP4 ")
+            let start = ContinuousClock.now
+            #expect(await client.readToEnd() == "")
+            #expect((.seconds(2)...(.seconds(6))).contains(ContinuousClock.now - start))
+            #expect(try await gate.entry(.timeout)["detail"]?["phase"]?.string == "proxy_header")
+        }
+    }
+
+    @Test func aProxyThatOnlyLooksLeavesNoEntry() async throws {
+        try await LiveGate.serve(Self.settings) { gate in
+            do {
+                let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+                client.finish()
+                #expect(await client.readToEnd() == "")
+            }
+            try await gate.waitForConnections(0)
+            #expect(try await gate.entries().isEmpty)
+        }
+    }
+
+    @Test func theLimitPerSourceCountsTheSourceBehindTheProxy() async throws {
+        try await LiveGate.serve({
+            try Self.settings(&$0)
+            $0.maxConnectionsPerSource = 1
+        }) { gate in
+            func open(_ source: String) async throws -> (RawClient, String) {
+                let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+                client.send(
+                    "PROXY TCP4 \(source) 10.0.0.1 1 2\r\nGET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+                return (client, await client.read(through: "}\n"))
+            }
+            let first = try await open("20.21.208.105")
+            let second = try await open("20.21.208.105")
+            let other = try await open(LiveGate.listed)
+            #expect(first.1.contains("200 OK") && second.1 == "" && other.1.contains("200 OK"))
+            #expect(try await gate.entry(.connectionLimit)["source"]?["ip"]?.string == "20.21.208.105")
+        }
+    }
+}
+
+@Suite struct ForwardedAdmissionTests {
+    private static func settings(_ mode: AddressMode) -> (inout WebhookSettings) throws -> Void {
+        {
+            $0.address = AddressSettings(
+                mode: mode, trustedProxies: [try CIDRBlock("127.0.0.20"), try CIDRBlock("127.0.0.21")])
+        }
+    }
+
+    @Test(
+        arguments: [
+            (AddressMode.xForwardedFor, ["x-forwarded-for: 20.21.208.105"], 200, "listed"),
+            (
+                .xForwardedFor, ["X-Forwarded-For: 6.6.6.6, 20.21.208.105", "x-forwarded-for: 127.0.0.21"],
+                200, "listed"
+            ),
+            (.xForwardedFor, ["x-forwarded-for: 20.21.208.105, 6.6.6.6"], 403, "not_listed"),
+            (.xForwardedFor, ["x_forwarded_for: 20.21.208.105"], 403, "address_undeterminable"),
+            (.xForwardedFor, [], 403, "address_undeterminable"),
+            (
+                .xForwardedFor, ["x-forwarded-for: 20.21.208.105", "forwarded: for=20.21.208.105"], 403,
+                "address_undeterminable"
+            ),
+            (.xForwardedFor, ["x-forwarded-for: 127.0.0.20"], 403, "address_undeterminable"),
+            (
+                .xForwardedFor, ["x-forwarded-for: 20.21.208.105", "connection: x-forwarded-for"], 200,
+                "listed"
+            ),
+            (.forwarded, ["forwarded: for=\"[2001:db8::9]:47\";proto=https"], 200, "listed"),
+            (.forwarded, ["forwarded: for=unknown"], 403, "address_undeterminable"),
+        ] as [(AddressMode, [String], Int, String)])
+    func eachRequestIsDecidedByItsHeaders(mode: AddressMode, headers: [String], status: Int, reason: String)
+        async throws
+    {
+        try await LiveGate.serve(tls: true, Self.settings(mode)) { gate in
+            let reply = try await gate.curl(from: LiveGate.proxy, body: "{}", headers: headers)
+            #expect(reply.status == status)
+            let entry = try #require(try await gate.entries().first)
+            #expect(entry["reason"]?.string == reason && entry["kind"]?.string == "request")
+            #expect(entry["address_mode"]?.string == mode.rawValue)
+            #expect(try await gate.staged().count == (status == 200 ? 1 : 0))
+            if status == 403 { #expect(entry["request"]?["id"]?.string == reply.json?["id"]?.string) }
+        }
+    }
+
+    @Test func aPeerThatIsNoProxyIsRefusedWhateverItSays() async throws {
+        try await LiveGate.serve(Self.settings(.xForwardedFor)) { gate in
+            let reply = try await gate.curl(
+                from: LiveGate.listed, body: "{}", headers: ["x-forwarded-for: 20.21.208.105"])
+            #expect(reply.status == 403)
+            #expect(try await gate.entry(.addressUndeterminable)["peer"]?["ip"]?.string == LiveGate.listed)
+        }
+    }
+
+    @Test func requestsOfOneProxyConnectionHaveTheirOwnSources() async throws {
+        try await LiveGate.serve(Self.settings(.xForwardedFor)) { gate in
+            let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+            for (source, status) in [("20.21.208.105", "200"), ("6.6.6.6", "403"), (LiveGate.listed, "200")] {
+                client.send("GET /reachability HTTP/1.1\r\nhost: a\r\nx-forwarded-for: \(source)\r\n\r\n")
+                #expect(await client.read(through: "}\n").hasPrefix("HTTP/1.1 \(status)"))
+            }
+            #expect(
+                try await gate.entries().map { $0["source"]?["ip"]?.string } == [
+                    "20.21.208.105", "6.6.6.6", LiveGate.listed,
+                ])
+        }
+    }
+}

@@ -1,0 +1,175 @@
+// Routes, credential checks and framing, each by itself.
+import Admission
+import Crypto
+import Foundation
+import NIOHTTP1
+import Settings
+import Testing
+
+@testable import WebhookReceiver
+
+@Suite struct RoutesTests {
+    @Test(arguments: [
+        ("/webhooks/vsee", Route.webhook, "/webhooks/vsee"),
+        ("/webhooks/vsee?x=1#y", .webhook, "/webhooks/vsee"),
+        ("/reachability", .reachability, "/reachability"), ("/reachability/", .unknown, "/reachability/"),
+        ("/webhooks/vsee/", .unknown, "/webhooks/vsee/***"),
+        ("/webhooks/vsee/some-secret", .unknown, "/webhooks/vsee/***"),
+        ("/webhooks/vseex", .unknown, "/webhooks/vseex"), ("/Webhooks/vsee", .unknown, "/Webhooks/vsee"),
+        ("//webhooks/vsee", .unknown, "//webhooks/vsee"), ("", .unknown, ""), ("*", .unknown, "*"),
+        ("http://host/webhooks/vsee", .unknown, "http://host/webhooks/vsee"),
+        ("/wp-login.php?user=admin", .unknown, "/wp-login.php"), ("/a\u{e9}\u{7}", .unknown, "/a???"),
+    ])
+    func routesWithoutASecret(target: String, route: Route, masked: String) {
+        let routed = Routes(path: "/webhooks/vsee", secret: nil).route(target)
+        #expect(routed == RoutedTarget(route: route, maskedPath: masked))
+    }
+
+    @Test(arguments: [
+        ("/webhooks/vsee/0123456789abcdefXYZ", Route.webhook, "/webhooks/vsee/***"),
+        ("/webhooks/vsee/0123456789abcdefXYZ?a=b", .webhook, "/webhooks/vsee/***"),
+        ("/webhooks/vsee", .wrongSecret, "/webhooks/vsee/***"),
+        ("/webhooks/vsee/", .wrongSecret, "/webhooks/vsee/***"),
+        ("/webhooks/vsee/0123456789abcdefXY", .wrongSecret, "/webhooks/vsee/***"),
+        ("/webhooks/vsee/0123456789abcdefXYZ/", .wrongSecret, "/webhooks/vsee/***"),
+        ("/webhooks/vsee/wrong/0123456789abcdefXYZ", .wrongSecret, "/webhooks/vsee/***"),
+        ("/webhook/vsee/0123456789abcdefXYZ", .unknown, "/webhook/vsee/***"),
+        ("/reachability", .reachability, "/reachability"), ("/.env", .unknown, "/.env"),
+    ])
+    func routesWithASecretAndNeverWritesItDown(target: String, route: Route, masked: String) {
+        let secret = Secret(Array("0123456789abcdefXYZ".utf8))
+        let routed = Routes(path: "/webhooks/vsee", secret: secret).route(target)
+        #expect(routed == RoutedTarget(route: route, maskedPath: masked))
+    }
+
+    @Test func aLongUnknownPathIsCut() {
+        let routed = Routes(path: "/w", secret: nil).route("/" + String(repeating: "a", count: 5000))
+        #expect(routed.maskedPath.utf8.count == Routes.longestPath)
+    }
+}
+
+@Suite struct CredentialChecksTests {
+    private static let checks = CredentialChecks(
+        WebhookChecks(
+            header: ("X-Token", Secret(Array("t0ken".utf8))),
+            basic: ("vsee", Secret(Array("open:sesame".utf8)))))
+
+    @Test(
+        arguments: [
+            ([("x-token", "t0ken"), ("authorization", "Basic dnNlZTpvcGVuOnNlc2FtZQ==")], []),
+            ([("X-TOKEN", "t0ken"), ("Authorization", "bAsIc  dnNlZTpvcGVuOnNlc2FtZQ==")], []),
+            ([("x-token", "t0ken ")], ["header", "basic"]), ([], ["header", "basic"]),
+            (
+                [
+                    ("x-token", "t0ken"), ("x-token", "t0ken"),
+                    ("authorization", "Basic dnNlZTpvcGVuOnNlc2FtZQ=="),
+                ], ["header"]
+            ),
+            ([("x-token", "t0ken"), ("authorization", "Bearer dnNlZTpvcGVuOnNlc2FtZQ==")], ["basic"]),
+            ([("x-token", "t0ken"), ("authorization", "dnNlZTpvcGVuOnNlc2FtZQ==")], ["basic"]),
+            ([("x-token", "t0ken"), ("authorization", "Basic dnNlZTpvcGVuOnNlc2FtZR==")], ["basic"]),
+            ([("x-token", "t0kem"), ("authorization", "Basic dnNlZTpvcGVuOnNlc2FtZQ==")], ["header"]),
+        ] as [([(String, String)], [String])])
+    func everyCheckIsMadeAndNamed(headers: [(String, String)], failed: [String]) {
+        #expect(Self.checks.failures(in: HTTPHeaders(headers)) == failed)
+    }
+
+    @Test func withoutChecksNothingFails() {
+        let none = CredentialChecks(WebhookChecks())
+        #expect(none.failures(in: [:]).isEmpty && !none.wantsSignature && !none.wantsBasic)
+    }
+
+    /// The test vector of the Standard Webhooks specification's reference libraries.
+    private static let key = Secret(Array("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".utf8).decodedBase64)
+    private static let vector = OfferedSignature(
+        id: "msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp: "1614265330",
+        signatures: "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+    private static let body = Array(#"{"test": 2432232314}"#.utf8)
+    private static let then = Instant(microseconds: 1_614_265_330_000_000)
+
+    @Test func acceptsTheReferenceVector() {
+        let checks = CredentialChecks(WebhookChecks(standardWebhooks: [Secret([1, 2, 3]), Self.key]))
+        #expect(checks.isSigned(Self.body, by: Self.vector, now: Self.then))
+        var rotated = Self.vector
+        rotated.signatures = "v1,AAAA v2,xx " + rotated.signatures
+        #expect(checks.isSigned(Self.body, by: rotated, now: Self.then))
+    }
+
+    @Test(arguments: [(-300, true), (300, true), (-301, false), (301, false)])
+    func theSignedTimeMayBeFiveMinutesOff(seconds: Int, isGood: Bool) {
+        let checks = CredentialChecks(WebhookChecks(standardWebhooks: [Self.key]))
+        #expect(checks.isSigned(Self.body, by: Self.vector, now: Self.then + .seconds(seconds)) == isGood)
+    }
+
+    @Test(
+        arguments: [
+            (\OfferedSignature.id, "msg_other"), (\.timestamp, "1614265331"), (\.timestamp, "+1614265330"),
+            (\.timestamp, "1614265330.0"), (\.timestamp, ""), (\.timestamp, "99999999999999999999"),
+            (\.signatures, "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="), (\.signatures, "v1,"),
+            (\.signatures, ""),
+            (\.signatures, "v1a,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+            (\.signatures, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OF="),
+        ] as [(any WritableKeyPath<OfferedSignature, String> & Sendable, String)])
+    func refusesAnythingElse(field: any WritableKeyPath<OfferedSignature, String> & Sendable, value: String) {
+        let checks = CredentialChecks(WebhookChecks(standardWebhooks: [Self.key]))
+        var offer = Self.vector
+        offer[keyPath: field] = value
+        #expect(!checks.isSigned(Self.body, by: offer, now: Self.then))
+        #expect(!checks.isSigned(Self.body + [0x20], by: Self.vector, now: Self.then))
+    }
+
+    @Test(arguments: [
+        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="),
+        ("foobar", "Zm9vYmFy"),
+    ])
+    func base64IsThatOfRFC4648(plain: String, encoded: String) {
+        #expect(String(decoding: Base64.encode(Array(plain.utf8)), as: UTF8.self) == encoded)
+    }
+}
+
+@Suite struct BodyFramingTests {
+    private func framing(_ version: HTTPVersion, _ headers: [(String, String)]) -> BodyFraming {
+        BodyFraming(HTTPRequestHead(version: version, method: .POST, uri: "/", headers: HTTPHeaders(headers)))
+    }
+
+    @Test(
+        arguments: [
+            ([("host", "a")], BodyFraming.none), ([("host", "a"), ("content-length", "0")], .none),
+            ([("host", "a"), ("content-length", "12")], .exactly(12)),
+            ([("host", "a"), ("content-length", "99999999999999999999999")], .exactly(.max)),
+            ([("host", "a"), ("transfer-encoding", "Chunked")], .untilEnd),
+        ] as [([(String, String)], BodyFraming)])
+    func isFound(headers: [(String, String)], expected: BodyFraming) {
+        #expect(framing(.http1_1, headers) == expected)
+    }
+
+    @Test(
+        arguments: [
+            (HTTPVersion.http1_1, [("content-length", "1")]), (.http1_1, [("host", "a"), ("host", "b")]),
+            (.http1_1, [("host", "a"), ("content-length", "1"), ("transfer-encoding", "chunked")]),
+            (.http1_1, [("host", "a"), ("content-length", "1"), ("content-length", "1")]),
+            (.http1_1, [("host", "a"), ("content-length", "1, 1")]),
+            (.http1_1, [("host", "a"), ("content-length", "+1")]),
+            (.http1_1, [("host", "a"), ("content-length", "0x1")]),
+            (.http1_1, [("host", "a"), ("content-length", "")]),
+            (.http1_1, [("host", "a"), ("transfer-encoding", "gzip, chunked")]),
+            (.http1_1, [("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")]),
+            (.http1_1, [("host", "a"), ("transfer-encoding", "identity")]),
+            (.http1_0, [("transfer-encoding", "chunked")]),
+        ] as [(HTTPVersion, [(String, String)])])
+    func ambiguityIsRefused(version: HTTPVersion, headers: [(String, String)]) {
+        guard case .refused = framing(version, headers) else {
+            Issue.record("\(headers) was taken")
+            return
+        }
+    }
+
+    @Test func http10NeedsNoHost() { #expect(framing(.http1_0, [("content-length", "3")]) == .exactly(3)) }
+}
+
+extension [UInt8] {
+    /// For test vectors only.
+    var decodedBase64: [UInt8] {
+        Foundation.Data(base64Encoded: Foundation.Data(self)).map { [UInt8]($0) } ?? []
+    }
+}

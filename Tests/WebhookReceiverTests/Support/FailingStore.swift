@@ -1,0 +1,43 @@
+// A ledger store whose disk fails and recovers when told: reading works, committing throws meanwhile.
+import Admission
+import Ledger
+import Synchronization
+
+/// The switch of a failing disk.
+final class FailingDisk: Sendable {
+    private let state = Mutex(false)
+
+    var fails: Bool {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
+    }
+}
+
+final class FailingStore: LedgerStore {
+    private let store: SQLiteLedgerStore
+    private let disk: FailingDisk
+
+    struct DiskFailure: Error {}
+
+    init(_ store: SQLiteLedgerStore, disk: FailingDisk) {
+        self.store = store
+        self.disk = disk
+    }
+
+    func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
+        if disk.fails { throw DiskFailure() }
+        return try store.commit(operations, now: now)
+    }
+
+    func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
+        try store.pendingDrops(after: seq, limit: limit)
+    }
+
+    func drops(
+        in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
+    ) throws -> [DropRecord] {
+        try store.drops(in: state, changedBefore: instant, after: seq, limit: limit)
+    }
+
+    func drop(id: String) throws -> DropRecord? { try store.drop(id: id) }
+}

@@ -1,0 +1,276 @@
+// Bytes that no well-behaved client sends, slowness, hanging up, and shutting down.
+import Admission
+import Foundation
+import Intake
+import Ledger
+import ServiceLifecycle
+import Settings
+import Testing
+
+@testable import WebhookReceiver
+
+@Suite struct MalformedTests {
+    private static let post = "POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\n"
+
+    @Test(arguments: [
+        "GARBAGE\r\n\r\n", "GET /\r\n\r\n", "POST /webhooks/vsee HTTP/3.0\r\nhost: a\r\n\r\n",
+        "POST /webhooks/vsee HTTP/1.1\r\n\r\n", post + "host: b\r\ncontent-length: 0\r\n\r\n",
+        post + "content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        post + "transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n",
+        post + "content-length: 3\r\ncontent-length: 4\r\n\r\nabcd", post + "content-length: 3, 3\r\n\r\nabc",
+        post + "content-length: -1\r\n\r\n", post + "content-length: 1x\r\n\r\na",
+        post + "content-length : 3\r\n\r\nabc", post + "transfer-encoding: chunked, identity\r\n\r\nabc",
+        post + "transfer-encoding: xchunked\r\n\r\nabc", post + "transfer-encoding: chunked\r\n\r\nzz\r\n",
+        post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /webhooks/vsee HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        post + "x: a\u{0}b\r\n\r\n", post + "\r\u{b}content-length: 3\r\n\r\nabc",
+        post + " folded: 1\r\n\r\n",
+        post + "x: " + String(repeating: "a", count: 40_000) + "\r\n\r\n",
+        post + String(repeating: "x: y\r\n", count: 200) + "\r\n",
+    ])
+    func isAnsweredWith400AndClosed(bytes: String) async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(bytes)
+            let answer = await client.readToEnd()
+            #expect(answer.hasPrefix("HTTP/1.1 400 ") && answer.contains("malformed request"))
+            let entry = try await gate.entry(.malformed)
+            #expect(entry["verdict"]?.string == "rejected" && entry["request"]?["status"]?.int == 400)
+            #expect(entry["source"]?["ip"]?.string == LiveGate.listed)
+            #expect(try await gate.staged().isEmpty)
+        }
+    }
+
+    @Test func aSecondRequestInTheFirstOnesBodyIsNotCarriedOut() async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(
+                Self.post + "content-length: 6\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + Self.post
+                    + "content-length: 2\r\n\r\n{}")
+            #expect(await client.readToEnd().components(separatedBy: "HTTP/1.1 ").count == 2)
+            #expect(try await gate.staged().isEmpty)
+            #expect(try await gate.entries().count == 1)
+        }
+    }
+
+    @Test func bytesThatAreNotHTTP2EndTheConnection() async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 400 "))
+        }
+    }
+}
+
+@Suite struct KeepAliveTests {
+    private static func post(_ body: String, _ more: String = "") -> String {
+        "POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\ncontent-length: \(body.utf8.count)\r\n\(more)\r\n\(body)"
+    }
+
+    @Test func pipelinedRequestsAreAnsweredInOrder() async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(
+                Self.post("{\"n\":1}") + "GET /nothing HTTP/1.1\r\nhost: a\r\n\r\n" + Self.post("{\"n\":2}")
+                    + "GARBAGE\r\n\r\n" + Self.post("{\"n\":3}"))
+            let answers = await client.readToEnd().components(separatedBy: "HTTP/1.1 ").dropFirst().map {
+                $0.prefix(3)
+            }
+            #expect(answers == ["200", "404", "200", "400"])
+            #expect(try await gate.staged().sorted() == ["{\"n\":1}", "{\"n\":2}"])
+        }
+    }
+
+    @Test func aCallerThatClosesItsSideStillGetsItsAnswers() async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(Self.post("{\"n\":1}") + Self.post("{\"n\":2}"))
+            client.finish()
+            #expect(await client.readToEnd().components(separatedBy: "HTTP/1.1 200").count == 3)
+        }
+    }
+
+    @Test(arguments: [
+        ("HTTP/1.1", "", false), ("HTTP/1.1", "connection: close\r\n", true), ("HTTP/1.0", "", true),
+        ("HTTP/1.0", "connection: keep-alive\r\n", false),
+    ])
+    func theConnectionIsKeptAsTheCallerAsks(version: String, header: String, closes: Bool) async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send("GET /reachability \(version)\r\nhost: a\r\n\(header)\r\n")
+            let first = await client.read(through: "}\n")
+            #expect(first.contains("connection: close") == closes)
+            if closes {
+                #expect(await client.readToEnd() == "")
+            } else {
+                client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+                #expect(await client.read(through: "}\n").contains("200 OK"))
+            }
+        }
+    }
+
+    @Test func aBodyInManySmallPiecesArrivesWhole() async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            for byte in Self.post(Samples.v2, "connection: close\r\n").utf8 { client.send([byte]) }
+            #expect(await client.readToEnd().contains("200 OK"))
+            #expect(try await gate.staged() == [Samples.v2])
+        }
+    }
+}
+
+@Suite struct TimeoutTests {
+    private static func fast(_ settings: inout WebhookSettings) {
+        settings.headerTimeout = .milliseconds(300)
+        settings.bodyTimeout = .milliseconds(300)
+        settings.idleTimeout = .milliseconds(300)
+    }
+
+    @Test(arguments: ["", "POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\nx: "])
+    func aHeaderThatDoesNotCome(bytes: String) async throws {
+        try await LiveGate.serve({ $0.headerTimeout = .milliseconds(300) }) { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(bytes)
+            #expect(await client.readToEnd() == "")
+            let entry = try await gate.entry(.timeout)
+            #expect(entry["verdict"]?.string == "rejected" && entry["detail"]?["phase"]?.string == "header")
+        }
+    }
+
+    @Test func aSecondHeaderThatDoesNotCome() async throws {
+        try await LiveGate.serve({ $0.headerTimeout = .milliseconds(300) }) { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+            #expect(await client.read(through: "}\n").contains("200 OK"))
+            client.send("GET /reach")
+            #expect(await client.readToEnd() == "")
+            #expect(try await gate.entry(.timeout)["detail"]?["phase"]?.string == "header")
+        }
+    }
+
+    @Test(arguments: ["content-length: 10\r\n\r\nabc", "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"])
+    func aBodyThatDoesNotCome(rest: String) async throws {
+        try await LiveGate.serve({ $0.bodyTimeout = .milliseconds(300) }) { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send("POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\n" + rest)
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 408 "))
+            let entry = try await gate.entry(.timeout)
+            #expect(
+                entry["detail"]?["phase"]?.string == "body" && entry["detail"]?["bytes_received"]?.int == 3)
+            #expect(try await gate.staged().isEmpty)
+        }
+    }
+
+    @Test func aConnectionThatStaysIdle() async throws {
+        try await LiveGate.serve(Self.fast) { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+            #expect(await client.readToEnd().contains("200 OK"))
+            let entry = try await gate.entry(.timeout)
+            #expect(entry["verdict"]?.string == "accepted" && entry["detail"]?["phase"]?.string == "idle")
+        }
+    }
+
+    @Test func theTimeForAHeaderStartsAnewWithEachRequest() async throws {
+        try await LiveGate.serve({ $0.headerTimeout = .milliseconds(300) }) { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            let end = ContinuousClock.now + .seconds(1)
+            while ContinuousClock.now < end {
+                client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+                try #require(await client.read(through: "}\n").contains("200 OK"))
+                client.send("GET /nothing HTTP/1.1\r\nhost: a\r\n\r\n")
+                try #require(await client.read(through: "}\n").contains("404 Not Found"))
+            }
+            #expect(try await gate.entries().allSatisfy { $0["reason"]?.string != "timeout" })
+        }
+    }
+}
+
+@Suite struct HangingUpTests {
+    @Test(
+        arguments: [
+            ("content-length: 10\r\n\r\n", "abc"), ("transfer-encoding: chunked\r\n\r\n", "3\r\nabc\r\n"),
+        ], [true, false])
+    func inTheMiddleOfABodyStoresNothing(rest: (String, String), abruptly: Bool) async throws {
+        try await LiveGate.serve { gate in
+            do {
+                let client = try RawClient(from: LiveGate.listed, port: gate.port)
+                let (head, body) = rest
+                client.send("POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n" + head)
+                #expect(await client.read(through: "\r\n\r\n").contains("100 Continue"))
+                client.send(body)
+                if abruptly {
+                    client.resetAtEnd()
+                } else {
+                    client.finish()
+                    #expect(await client.readToEnd() == "")
+                }
+            }
+            let entry = try await gate.entry(.incomplete)
+            #expect(entry["verdict"]?.string == "rejected" && entry["kind"]?.string == "request")
+            #expect(entry["request"]?["path"]?.string == "/webhooks/vsee")
+            #expect(try await gate.staged().isEmpty)
+        }
+    }
+
+    @Test func afterTheLastByteStoresIt() async throws {
+        try await LiveGate.serve { gate in
+            do {
+                let client = try RawClient(from: LiveGate.listed, port: gate.port)
+                client.send("POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}")
+                client.finish()
+            }
+            #expect(try await gate.entry(.listed, kind: .request)["drop"]?["bytes"]?.int == 2)
+            #expect(try await gate.staged() == ["{}"])
+        }
+    }
+
+    @Test func withoutARequestIsRecorded() async throws {
+        try await LiveGate.serve { gate in
+            do {
+                let client = try RawClient(from: LiveGate.listed, port: gate.port)
+                client.finish()
+                #expect(await client.readToEnd() == "")
+            }
+            let entry = try await gate.entry(.incomplete)
+            #expect(
+                entry["kind"]?.string == "connection" && entry["source"]?["ip"]?.string == LiveGate.listed)
+        }
+    }
+}
+
+@Suite struct ShutdownTests {
+    @Test func aRequestInFlightIsFinishedAndAnIdleConnectionClosed() async throws {
+        var idle: RawClient?
+        var busy: RawClient?
+        try await LiveGate.serve { gate in
+            let first = try RawClient(from: LiveGate.listed, port: gate.port)
+            first.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
+            #expect(await first.read(through: "}\n").contains("200 OK"))
+            let second = try RawClient(from: LiveGate.listed, port: gate.port)
+            second.send(
+                "POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n"
+            )
+            #expect(await second.read(through: "\r\n\r\n").contains("100 Continue"))
+            await gate.group.triggerGracefulShutdown()
+            // Closed because it was idle, so the shutdown has reached the connections.
+            #expect(await first.readToEnd() == "")
+            second.send("{}")
+            let answer = await second.readToEnd()
+            #expect(answer.contains("200 OK") && answer.contains("connection: close"))
+            #expect(try await gate.staged() == ["{}"])
+            (idle, busy) = (first, second)
+        }
+        #expect(idle != nil && busy != nil)
+    }
+
+    @Test func anAddressInUseIsAnErrorForRunAndForWhoWaitsForThePort() async throws {
+        try await LiveGate.serve { gate in
+            let settings = WebhookSettings(
+                listen: ListenAddress(ip: try IPAddress("127.0.0.1"), port: UInt16(gate.port)), tls: nil)
+            let second = WebhookReceiver(settings: settings, intake: gate.intake, logger: LiveGate.quiet)
+            await #expect(throws: (any Error).self) { try await second.run() }
+            await #expect(throws: (any Error).self) { try await second.port }
+        }
+    }
+}
