@@ -26,6 +26,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let certificateReloading = Target.Dependency.product(name: "NIOCertificateReloading", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -48,6 +49,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -68,8 +70,8 @@ let package = Package(
         .target(
             name: "WebhookReceiver",
             dependencies: [
-                "Admission", "Intake", hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTLS, nio,
-                nioPosix, nioSSL, nioTLS, nioHTTP1, certificateReloading, httpTypes, crypto, logging, lifecycle,
+                "Admission", "Ledger", "Intake", "Settings", hummingbirdCore, nio, nioPosix, nioSSL, nioTLS,
+                nioHTTP1, nioHTTP2, crypto, logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "SFTPWire", swiftSettings: strict),
         .target(
@@ -80,8 +82,10 @@ let package = Package(
             ], swiftSettings: strict),
         .target(
             name: "Console",
-            dependencies: ["Intake", hummingbird, nio, nioPosix, httpTypes, crypto, logging, lifecycle],
-            swiftSettings: strict),
+            dependencies: [
+                "Admission", "Ledger", "Intake", "Settings", hummingbird, nio, nioPosix, httpTypes, crypto, logging,
+                lifecycle,
+            ], swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Admission", yams, crypto], swiftSettings: strict),
         .target(
             name: "Commands",
@@ -90,5 +94,12 @@ let package = Package(
                 "Settings", "CShims", argumentParser, crypto, x509, asn1, logging, lifecycle, subprocess, yams,
             ], swiftSettings: strict),
         .executableTarget(name: "dropgate", dependencies: ["Commands"], swiftSettings: strict),
+        .target(name: "Support", path: "Tests/Support", swiftSettings: strict),
+        .testTarget(
+            name: "WebhookReceiverTests",
+            dependencies: [
+                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Support", crypto, nio,
+                nioEmbedded, nioHTTP1, logging, lifecycle,
+            ], swiftSettings: strict),
     ]
 )
