@@ -13,6 +13,8 @@ final class Listener: Sendable {
     let routes: Routes
     let checks: CredentialChecks
     let limits: ConnectionLimits
+    let budget: BodyBudget
+    let date = DateLine()
     /// Nil: plain HTTP/1.1.
     let certificate: CertificateKeeper?
     let logger: Logger
@@ -30,6 +32,7 @@ final class Listener: Sendable {
             mode: settings.address.mode, trustedProxies: settings.address.trustedProxies)
         routes = Routes(path: settings.path, secret: settings.checks.pathSecret)
         checks = CredentialChecks(settings.checks)
+        budget = BodyBudget(largestBody: settings.maxBody)
     }
 
     /// Whether the source comes from request headers, request by request.

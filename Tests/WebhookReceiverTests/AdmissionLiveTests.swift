@@ -13,7 +13,7 @@ import Testing
         try await LiveGate.serve { gate in
             let reply = try await gate.curl(body: Samples.v2, headers: ["content-type: application/json"])
             #expect(reply.status == 200 && reply.json?["status"]?.string == "stored")
-            #expect(!reply.headers.contains("server:"))
+            #expect(!reply.headers.contains("server:") && reply.headers.contains("\r\ndate: "))
             #expect(try await gate.staged() == [Samples.v2])
             let entry = try #require(try await gate.entries().first)
             #expect(entry["kind"]?.string == "request" && entry["verdict"]?.string == "accepted")

@@ -2,6 +2,7 @@
 import Admission
 import Crypto
 import Foundation
+import NIOCore
 import NIOHTTP1
 import Settings
 import Testing
@@ -171,5 +172,42 @@ extension [UInt8] {
     /// For test vectors only.
     var decodedBase64: [UInt8] {
         Foundation.Data(base64Encoded: Foundation.Data(self)).map { [UInt8]($0) } ?? []
+    }
+}
+
+@Suite struct SmallPartsTests {
+    @Test(
+        arguments: [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"), (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (1_709_208_000, "Thu, 29 Feb 2024 12:00:00 GMT"),
+            (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
+            (-1, "Thu, 01 Jan 1970 00:00:00 GMT"), (Int64.max, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        ] as [(Int64, String)])
+    func datesAreThoseOfRFC9110(second: Int64, text: String) {
+        #expect(DateLine.format(second) == text)
+    }
+
+    @Test func theBudgetOfBodiesIsNeverOverdrawn() {
+        let budget = BodyBudget(limit: 100, largestBody: 10)
+        #expect(budget.take(60) && budget.take(40) && !budget.take(1))
+        budget.giveBack(50)
+        #expect(budget.take(50) && !budget.take(1) && budget.taken == 100)
+        #expect(BodyBudget(limit: 100, largestBody: 80).take(160))
+        #expect(BodyBudget(limit: 100, largestBody: .max).take(1 << 40))
+    }
+
+    @Test func placesAreGivenBack() throws {
+        let limits = ConnectionLimits(total: 2, perSource: 1)
+        let ip = try IPAddress("20.21.208.105")
+        #expect(limits.enter() && limits.enter() && !limits.enter() && limits.open == 2)
+        limits.leave()
+        #expect(limits.enter(ip) && !limits.enter(ip) && limits.enter())
+        limits.leave(ip)
+        #expect(limits.enter(ip))
+    }
+
+    @Test func absurdTimesSaturate() {
+        #expect(TimeAmount(bounded: .seconds(Int64.max)).nanoseconds == Int64.max / 4)
+        #expect(TimeAmount(bounded: .milliseconds(1500)) == .milliseconds(1500))
     }
 }

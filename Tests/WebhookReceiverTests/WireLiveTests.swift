@@ -27,6 +27,7 @@ import Testing
         post + " folded: 1\r\n\r\n",
         post + "x: " + String(repeating: "a", count: 40_000) + "\r\n\r\n",
         post + String(repeating: "x: y\r\n", count: 200) + "\r\n",
+        "GET /" + String(repeating: "a", count: 400_000) + " HTTP/1.1\r\nhost: a\r\n\r\n",
     ])
     func isAnsweredWith400AndClosed(bytes: String) async throws {
         try await LiveGate.serve { gate in
@@ -106,6 +107,20 @@ import Testing
                 client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
                 #expect(await client.read(through: "}\n").contains("200 OK"))
             }
+        }
+    }
+
+    @Test(arguments: ["/webhooks/vsee", "/reachability", "/nothing"])
+    func aRequestToUpgradeIsAnsweredInHTTP1AndTheConnectionClosed(path: String) async throws {
+        try await LiveGate.serve { gate in
+            for _ in 0..<2 {
+                let reply = try await gate.curl(path, body: path == "/reachability" ? nil : "{}", "--http2")
+                #expect(reply.status == (path == "/nothing" ? 404 : 200) && reply.version == "1.1")
+                #expect(reply.headers.contains("connection: close"))
+            }
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send("CONNECT example.org:443 HTTP/1.1\r\nhost: a\r\n\r\n")
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 404 "))
         }
     }
 

@@ -139,13 +139,13 @@ extension Connection {
     func requestEnded() {
         open -= 1
         guard open == 0, phase == .busy else { return }
-        enter(.idle, until: .now() + TimeAmount(listener.settings.idleTimeout))
+        enter(.idle, until: .now() + TimeAmount(bounded: listener.settings.idleTimeout))
     }
 
     /// Bytes came that did not complete a header (HTTP/1.1 on a kept-alive connection).
     func headerBegan() {
         guard phase == .idle, !isHTTP2 else { return }
-        enter(.header, until: .now() + TimeAmount(listener.settings.headerTimeout))
+        enter(.header, until: .now() + TimeAmount(bounded: listener.settings.headerTimeout))
     }
 }
 
@@ -175,7 +175,10 @@ extension Connection {
     private func expire() {
         switch phase {
         case .busy: break
-        case .closing: channel.close(promise: nil)
+        case .closing:
+            // A request that slipped in while the end was announced (HTTP/2) has time limits of its own.
+            guard open == 0 else { return schedule(at: .now() + .seconds(1)) }
+            channel.close(promise: nil)
         case .idle:
             // Nothing wrong was done: the verdict stays. In forwarded modes there is no source to speak of.
             if let decision {
@@ -203,8 +206,8 @@ extension Connection {
 }
 
 extension TimeAmount {
-    /// Saturating: an absurd setting is a far deadline, not a crash.
-    init(_ duration: Duration) {
+    /// At most some seventy years: adding it to the clock cannot overflow, whatever the settings say.
+    init(bounded duration: Duration) {
         let (seconds, attoseconds) = duration.components
         let whole = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         guard !whole.overflow else {

@@ -97,7 +97,7 @@ extension GateChannel {
                 listener.isForwarded && connection.peer.map { listener.resolver.isTrusted($0.ip) } == true
             if !isProxy, !enter(connection.peer, connection) { return false }
             connection.enter(
-                .header, until: connection.accepted + TimeAmount(listener.settings.headerTimeout))
+                .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
             try build(connection)
             return true
         }
@@ -138,7 +138,7 @@ extension GateChannel {
                 return false
             }
             connection.enter(
-                .header, until: connection.accepted + TimeAmount(listener.settings.headerTimeout))
+                .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
             try build(connection)
             return true
         } catch {
@@ -155,11 +155,12 @@ extension GateChannel {
         guard let certificate = listener.certificate else { return try addHTTP1(connection) }
         let pipeline = connection.channel.pipeline.syncOperations
         let tls = NIOSSLServerHandler(context: certificate.context)
-        connection.enter(.handshake, until: connection.accepted + TimeAmount(listener.settings.headerTimeout))
+        connection.enter(
+            .handshake, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
         // First the handler behind TLS: on a live channel, adding TLS may start the handshake at once.
         let handshake = HandshakeHandler(connection, tls: tls) { negotiated in
             connection.enter(
-                .header, until: connection.accepted + TimeAmount(listener.settings.headerTimeout))
+                .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
             if negotiated == "h2" { try addHTTP2(connection) } else { try addHTTP1(connection) }
         }
         try pipeline.addHandler(handshake)
@@ -184,7 +185,8 @@ extension GateChannel {
         let manager = NIOHTTP2ServerConnectionManagementHandler(
             eventLoop: channel.eventLoop,
             configuration: .init(
-                maxIdleTime: nil, maxAge: nil, maxGraceTime: TimeAmount(listener.settings.bodyTimeout),
+                maxIdleTime: nil, maxAge: nil,
+                maxGraceTime: TimeAmount(bounded: listener.settings.bodyTimeout),
                 keepalive: nil))
         var stream = NIOHTTP2Handler.StreamConfiguration()
         // A larger window than the default 64 KiB: bodies of some MiB over long lines.

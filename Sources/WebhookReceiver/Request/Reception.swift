@@ -18,9 +18,9 @@ struct Incoming {
     let http: String
     let signature: OfferedSignature?
     let contentType: String?
-    /// Bytes the body may have.
+    /// Bytes the body may have, and bytes that were announced (0: not known).
     let limit: Int
-    var body: [UInt8] = []
+    let announced: Int
 }
 
 /// A request that ends here: what the caller is told and what the ledger is told.
@@ -118,13 +118,10 @@ struct Reception {
         if let type = contentType, type.utf8.count > Self.longestContentType {
             contentType = OutsideText.head(type, limit: Self.longestContentType)
         }
-        var incoming = Incoming(
+        return Incoming(
             id: id, decision: decision, method: head.method.rawValue, maskedPath: target.maskedPath,
             purpose: purpose, http: Self.version(head), signature: signature, contentType: contentType,
-            limit: purpose == .event ? listener.settings.maxBody : 0)
-        // What was announced is not yet there: no more than this is set aside for it.
-        incoming.body.reserveCapacity(min(length, 64 << 10))
-        return incoming
+            limit: purpose == .event ? listener.settings.maxBody : 0, announced: length)
     }
 
     private static func version(_ head: HTTPRequestHead) -> String {

@@ -22,7 +22,7 @@ final class RequestHandler: ChannelDuplexHandler {
         case waiting
         case receiving(Incoming)
         /// Handed on; the answer is awaited.
-        case working(Incoming)
+        case working
         /// Answered early; the rest of the request is thrown away.
         case draining(left: Int)
         /// Nothing is read or answered any more.
@@ -31,6 +31,10 @@ final class RequestHandler: ChannelDuplexHandler {
 
     private let connection: Connection
     private var state = State.waiting
+    /// Of the request that is being received. Not in `state`, so that growing it never copies it.
+    private var body: [UInt8] = []
+    /// Bytes taken from the budget of all bodies, until the request is over.
+    private var taken = 0
     /// Close after the present answer: the caller asked for it, its request cannot be read to the end, or the
     /// gate shuts down.
     private var closes = false
@@ -66,7 +70,7 @@ extension RequestHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         // Whole requests come in one read as a rule; only a body that lets wait gets a timer.
         if case .receiving = state, bodyTimer == nil {
-            startTimer(context, connection.listener.settings.bodyTimeout)
+            startTimer(context, TimeAmount(bounded: connection.listener.settings.bodyTimeout))
         }
         context.fireChannelReadComplete()
     }
@@ -74,10 +78,7 @@ extension RequestHandler {
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch (state, part) {
         case (.waiting, .head(let head)): begin(head, context)
-        case (.receiving(var incoming), .body(let bytes)):
-            // The enum must not hold a second reference while the body grows.
-            state = .ended
-            collect(bytes, &incoming, context)
+        case (.receiving(let incoming), .body(let bytes)): collect(bytes, incoming, context)
         case (.receiving(let incoming), .end): handOn(incoming, context)
         case (.draining(let left), .body(let bytes)):
             let rest = left - bytes.readableBytes
@@ -89,7 +90,9 @@ extension RequestHandler {
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        closes = closes || (!multiplexed && !head.isKeepAlive)
+        // Behind a request to upgrade the parser stops: whatever follows would not be read.
+        let upgrades = head.method == .CONNECT || head.headers.contains(name: "upgrade")
+        closes = closes || (!multiplexed && (!head.isKeepAlive || upgrades))
         isHTTP10 = head.version == .http1_0
         isHead = head.method == .HEAD
         let framing = BodyFraming(head)
@@ -105,14 +108,24 @@ extension RequestHandler {
         }
     }
 
-    private func collect(_ bytes: ByteBuffer, _ incoming: inout Incoming, _ context: ChannelHandlerContext) {
-        guard incoming.body.count + bytes.readableBytes <= incoming.limit else {
+    private func collect(_ bytes: ByteBuffer, _ incoming: Incoming, _ context: ChannelHandlerContext) {
+        let count = bytes.readableBytes
+        guard body.count + count <= incoming.limit else {
             let refusal = incoming.refusal(
                 .payloadTooLarge, "body too large", .tooLarge, credential: connection.tls?.credential)
             return refuse(refusal, hasMore: true, context)
         }
-        incoming.body.append(contentsOf: bytes.readableBytesView)
-        state = .receiving(incoming)
+        guard connection.listener.budget.take(count) else {
+            var refusal = incoming.refusal(
+                .serviceUnavailable, "try again later", .rateLimited, credential: connection.tls?.credential,
+                ["error": "too many bytes of bodies are being received at once"])
+            refusal.answer.retryAfter = Reception.retryAfter
+            return refuse(refusal, hasMore: true, context)
+        }
+        taken += count
+        // What was announced is not yet there: no more than this is set aside for it.
+        if body.isEmpty { body.reserveCapacity(max(count, min(incoming.announced, 64 << 10))) }
+        body.append(contentsOf: bytes.readableBytesView)
     }
 
     private func handOn(_ incoming: Incoming, _ context: ChannelHandlerContext) {
@@ -120,12 +133,11 @@ extension RequestHandler {
         let matter: Arrival.Matter =
             switch incoming.purpose {
             case .event:
-                .event(body: incoming.body, contentType: incoming.contentType, signature: incoming.signature)
+                .event(body: body, contentType: incoming.contentType, signature: incoming.signature)
             case .probe: .probe(ProbeFacts(http: incoming.http, tls: connection.tls?.version))
             }
-        var rest = incoming
-        rest.body = []
-        state = .working(rest)
+        body = []
+        state = .working
         connection.arrivals.yield(
             Arrival(
                 channel: context.channel, isMultiplexed: multiplexed, id: incoming.id,
@@ -150,6 +162,7 @@ extension RequestHandler {
 
     private func send(_ answer: Answer, _ context: ChannelHandlerContext) {
         var headers = answer.headers()
+        headers.add(name: "date", value: connection.listener.date.text(at: .now()))
         if !multiplexed {
             if closes {
                 headers.add(name: "connection", value: "close")
@@ -168,20 +181,19 @@ extension RequestHandler {
 
     /// Answers a request that will not be handed on, and records it. `hasMore`: its body has not come to an end.
     private func refuse(_ refusal: Refusal, hasMore: Bool, _ context: ChannelHandlerContext) {
-        stopTimer()
+        letGoOfBody()
         connection.listener.intake.note(refusal.attempt)
         // A body that nobody wants is not read to its end on a connection of its own.
         if hasMore, !multiplexed { closes = true }
         state = .draining(left: Self.mostLingering)
         send(refusal.answer, context)
-        if hasMore {
-            if !multiplexed { context.close(mode: .output, promise: nil) }
-            startTimer(context, .nanoseconds(Self.lingering.nanoseconds))
-        }
+        if hasMore, !multiplexed { context.close(mode: .output, promise: nil) }
+        startTimer(context, Self.lingering)
     }
 
     /// The present request is over: on to the next, or the end.
     private func answered(_ context: ChannelHandlerContext) {
+        letGoOfBody()
         stopTimer()
         if case .ended = state { return }
         if closes { return end(context) }
@@ -201,6 +213,12 @@ extension RequestHandler {
         resumeReading(context)
     }
 
+    private func letGoOfBody() {
+        body = []
+        connection.listener.budget.giveBack(taken)
+        taken = 0
+    }
+
     private func resumeReading(_ context: ChannelHandlerContext) {
         if case .working = state { return }
         guard heldRead else { return }
@@ -210,6 +228,7 @@ extension RequestHandler {
 
     /// No more requests here.
     private func end(_ context: ChannelHandlerContext) {
+        letGoOfBody()
         stopTimer()
         switch state {
         case .ended: return
@@ -270,7 +289,7 @@ extension RequestHandler {
         if case .receiving(let incoming) = state {
             var refusal = incoming.refusal(
                 .badRequest, "incomplete", .incomplete, credential: connection.tls?.credential,
-                ["bytes_received": .int(Int64(incoming.body.count))])
+                ["bytes_received": .int(Int64(body.count))])
             refusal.attempt.request?.status = nil
             connection.listener.intake.note(refusal.attempt)
         }
@@ -303,10 +322,10 @@ extension RequestHandler {
 
 // Time.
 extension RequestHandler {
-    private func startTimer(_ context: ChannelHandlerContext, _ time: Duration) {
+    private func startTimer(_ context: ChannelHandlerContext, _ time: TimeAmount) {
         stopTimer()
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(time)) {
+        bodyTimer = context.eventLoop.scheduleTask(in: time) {
             let (handler, context) = bound.value
             handler.timeIsUp(context)
         }
@@ -323,7 +342,7 @@ extension RequestHandler {
         case .receiving(let incoming):
             let refusal = incoming.refusal(
                 .requestTimeout, "timeout", .timeout, credential: connection.tls?.credential,
-                ["phase": "body", "bytes_received": .int(Int64(incoming.body.count))])
+                ["phase": "body", "bytes_received": .int(Int64(body.count))])
             refuse(refusal, hasMore: true, context)
         case .draining: end(context)
         case .waiting, .working, .ended: break
