@@ -167,6 +167,7 @@ package final class Intake: Sendable {
         }
         stager.offer(
             Stager.Event(
+                seq: entry.seq,
                 release: WebhookRelease(
                     readyPath: record.readyPath, body: event.body,
                     receipt: Receipt(attempt, entry, drop: record))))

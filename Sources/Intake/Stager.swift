@@ -14,6 +14,7 @@ final class Stager: Sendable {
 
     /// A committed webhook that is not yet in `ready/`.
     struct Event: Sendable {
+        var seq: Int64
         var release: WebhookRelease
         var size: Int { release.body.count + 1024 }
     }
@@ -26,6 +27,9 @@ final class Stager: Sendable {
         /// Some pending webhooks are only in the store.
         var hasBacklog = true
         var droppedSinceLoad = false
+        /// Every pending webhook up to this seq was read from the store. An offer that comes later than that
+        /// (commit and offer are two steps) must not stage it a second time.
+        var loadedThrough: Int64 = -1
         var isRunning = false
         var isStopped = false
         var whenIdle: [CheckedContinuation<Void, Never>] = []
@@ -59,6 +63,7 @@ final class Stager: Sendable {
 
     func offer(_ event: Event) {
         run { state in
+            if event.seq <= state.loadedThrough { return }
             if state.hasBacklog || state.eventBytes + event.size > Self.mostQueuedBytes {
                 // Its body is in the store and will be read from there, in order.
                 state.hasBacklog = true
@@ -192,6 +197,7 @@ final class Stager: Sendable {
             let pending = try store.pendingDrops(after: after, limit: Self.largestBatch)
             guard let last = pending.last else { return [] }
             after = last.record.seq
+            state.withLock { $0.loadedThrough = max($0.loadedThrough, after) }
             for drop in pending {
                 guard let body = drop.body else { continue }
                 let receipt = try Receipt(entry: drop.entry, drop: drop.record)
@@ -201,6 +207,7 @@ final class Stager: Sendable {
                 } else {
                     events.append(
                         Event(
+                            seq: drop.record.seq,
                             release: WebhookRelease(
                                 readyPath: drop.record.readyPath, body: body, receipt: receipt)))
                 }

@@ -138,8 +138,13 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// Drops that are committed and not released, oldest first, with a seq above `after`.
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop]
 
-    /// Drops in this state whose last change lies before `instant`, oldest first.
-    func drops(in state: DropState, changedBefore instant: Instant, limit: Int) throws -> [DropRecord]
+    /// Drops in this state whose last change lies before `instant`, oldest first, with a seq above `after`.
+    func drops(
+        in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
+    ) throws -> [DropRecord]
+
+    /// The drop with this id, or nil.
+    func drop(id: String) throws -> DropRecord?
 }
 
 /// The ledger could not be opened, read or written.

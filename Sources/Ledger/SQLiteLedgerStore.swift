@@ -190,14 +190,23 @@ package final class SQLiteLedgerStore: LedgerStore {
         }
     }
 
-    package func drops(in state: DropState, changedBefore instant: Instant, limit: Int) throws -> [DropRecord]
-    {
+    package func drops(
+        in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
+    ) throws -> [DropRecord] {
         let column = state == .acknowledged ? "acknowledged" : state == .released ? "released" : "received"
         return try database.read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM drops WHERE state = ? AND \(column) < ? ORDER BY seq LIMIT ?",
-                arguments: [state.rawValue, instant.microseconds, limit]
+                db,
+                sql: "SELECT * FROM drops WHERE state = ? AND \(column) < ? AND seq > ? ORDER BY seq LIMIT ?",
+                arguments: [state.rawValue, instant.microseconds, seq, limit]
             ).map(DropRecord.init(row:))
+        }
+    }
+
+    package func drop(id: String) throws -> DropRecord? {
+        try database.read { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE id = ?", arguments: [id]).map(
+                DropRecord.init(row:))
         }
     }
 }

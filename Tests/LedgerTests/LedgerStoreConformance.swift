@@ -138,8 +138,9 @@ private func upload(_ id: String, key: UInt8) -> LedgerOperation {
         #expect(try acknowledge() == true)
         #expect(try acknowledge() == false)
         #expect(
-            try store.drops(in: .acknowledged, changedBefore: Instant(microseconds: 10), limit: 5).map(\.id)
+            try store.drops(in: .acknowledged, changedBefore: Instant(microseconds: 10), after: -1, limit: 5)
+                .map(\.id)
                 == ["a"])
-        #expect(try store.drops(in: .acknowledged, changedBefore: now, limit: 5).isEmpty)
+        #expect(try store.drops(in: .acknowledged, changedBefore: now, after: -1, limit: 5).isEmpty)
     }
 }

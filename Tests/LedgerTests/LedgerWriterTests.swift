@@ -86,5 +86,8 @@ private final class FailingStore: LedgerStore {
     }
 
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] { [] }
-    func drops(in state: DropState, changedBefore instant: Instant, limit: Int) throws -> [DropRecord] { [] }
+    func drops(
+        in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
+    ) throws -> [DropRecord] { [] }
+    func drop(id: String) throws -> DropRecord? { nil }
 }

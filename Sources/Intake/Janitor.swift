@@ -1,0 +1,142 @@
+// Takes away what nobody waits for: interrupted uploads to quarantine, then, when their time is over, old
+// quarantine, acknowledged files and receipts of consumed drops. A file in `ready/` that nobody acknowledged
+// is never removed.
+import Admission
+import Ledger
+import Logging
+import ServiceLifecycle
+import Staging
+
+/// Sweeps staging once a minute.
+package struct Janitor: Service {
+    private let intake: Intake
+
+    package init(_ intake: Intake) { self.intake = intake }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await sweep()
+                try? await Task.sleep(for: .seconds(60))
+            }
+        }
+    }
+
+    /// One round. What fails is logged and tried again in the next one.
+    package func sweep() async {
+        do {
+            try await quarantineInterruptedUploads()
+            try await removeAcknowledged()
+            try await removeOldReceipts()
+            try removeOldQuarantine()
+            intake.health.clear(problem: "retention")
+        } catch {
+            if intake.health.set(problem: "retention", message: "\(error)") {
+                intake.logger.error("sweeping staging failed, it is tried again: \(error)")
+            }
+        }
+    }
+
+    private var retention: Retention { intake.configuration.retention }
+    private var staging: StagingArea { intake.staging }
+
+    // MARK: Interrupted uploads
+
+    private func quarantineInterruptedUploads() async throws {
+        for account in try staging.uploads.names()
+        where try staging.uploads.status(account)?.isDirectory == true {
+            let partials = try PartialStore(incoming: "\(staging.uploads.path)/\(account)")
+            for partial in try partials.summaries() where !partial.isLive {
+                if let why = try reason(for: partial) {
+                    try await quarantine(partial, of: account, in: partials, because: why)
+                }
+            }
+            try partials.removeOrphans()
+        }
+    }
+
+    /// Why a partial goes to quarantine now; nil while it may still be resumed or released.
+    private func reason(for partial: PartialStore.Summary) throws -> String? {
+        if case .undecidable(let why) = partial.standing { return why }
+        if partial.standing == .sealed, try intake.store.drop(id: partial.drop) != nil { return nil }
+        let idle = intake.now - Instant(microseconds: partial.lastWrite * 1_000_000)
+        return idle > retention.resumeFor ? "not resumed within \(retention.resumeFor)" : nil
+    }
+
+    private func quarantine(
+        _ partial: PartialStore.Summary, of account: String, in partials: PartialStore, because why: String
+    ) async throws {
+        let place = try staging.quarantine.subdirectory(["sftp", account, partial.drop], create: true)
+        let name = partial.path.flatMap { $0.split(separator: "/").last.map(String.init) } ?? "unnamed"
+        let file = Directory.isComponent(name) && name != Self.receiptName ? name : "upload"
+        guard try partials.quarantine(partial.drop, in: place, as: file) else { return }
+        var receipt = Receipt(
+            drop: partial.drop, channel: Channel.sftp.rawValue, name: partial.path ?? "",
+            file: "quarantine/sftp/\(account)/\(partial.drop)/\(file)", bytes: partial.bytes,
+            received: (partial.started ?? intake.now).description)
+        receipt.account = account
+        receipt.reason = Reason.incomplete.rawValue
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete)
+        attempt.account = account
+        attempt.drop = DropFacts(id: partial.drop, name: receipt.file, bytes: partial.bytes, sha256: nil)
+        attempt.detail = ["quarantined": .string(why), "name_as_sent": .string(partial.path ?? "")]
+        receipt.seq = try await intake.record(attempt)
+        try place.remove(Self.receiptName)
+        try place.createFile(Self.receiptName).write(receipt.encoded())
+        try place.sync()
+    }
+
+    private static let receiptName = "receipt.json"
+
+    // MARK: Retention
+
+    private func removeAcknowledged() async throws {
+        guard let age = retention.acknowledged else { return }
+        try await forEachDrop(in: .acknowledged, olderThan: age) { drop in
+            // A line of a batch is acknowledged by itself; the batch is its consumer's to remove.
+            if try staging.receipt(drop.id)?.line == nil { try staging.removeReleased(drop.readyPath) }
+            return true
+        }
+    }
+
+    private func removeOldReceipts() async throws {
+        guard let age = retention.receipts else { return }
+        try await forEachDrop(in: .released, olderThan: age) { drop in
+            try !staging.isOccupied(drop.readyPath)
+        }
+    }
+
+    /// Removes the receipts of drops for which `isDone` says so.
+    private func forEachDrop(
+        in state: DropState, olderThan age: Duration, isDone: (DropRecord) throws -> Bool
+    ) async throws {
+        var after: Int64 = -1
+        while case let drops = try intake.store.drops(
+            in: state, changedBefore: intake.now - age, after: after, limit: 256), let last = drops.last
+        {
+            after = last.seq
+            for drop in drops where try isDone(drop) {
+                try staging.removeReceipt(drop.id)
+                try await intake.writer.commit(.forgotten(id: drop.id))
+            }
+        }
+    }
+
+    private func removeOldQuarantine() throws {
+        guard let age = retention.quarantined,
+            let accounts = try staging.quarantine.existing("sftp")
+        else { return }
+        let limit = (intake.now - age).microseconds / 1_000_000
+        for account in try accounts.names() {
+            let drops = try accounts.subdirectory(account)
+            for name in try drops.names() {
+                let drop = try drops.subdirectory(name)
+                guard let receipt = try drop.status(Self.receiptName), receipt.modified < limit else {
+                    continue
+                }
+                for file in try drop.names() { try drop.remove(file) }
+                try drops.removeDirectory(name)
+            }
+        }
+    }
+}
