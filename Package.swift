@@ -101,5 +101,10 @@ let package = Package(
                 "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Support", crypto, nio,
                 nioEmbedded, nioHTTP1, logging, lifecycle,
             ], swiftSettings: strict),
+        .testTarget(
+            name: "SFTPReceiverTests",
+            dependencies: [
+                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Support", logging, lifecycle,
+            ], swiftSettings: strict),
     ]
 )

@@ -73,9 +73,6 @@ struct SSHDConfiguration: Sendable, Hashable {
             "ClientAliveCountMax 3",
             "ChannelTimeout session:*=\(idleTimeout)",
             "UnusedConnectionTimeout \(idleTimeout)",
-            // A patch of Debian's; elsewhere it is unknown.
-            "IgnoreUnknown DebianBanner",
-            "DebianBanner no",
         ]
         return lines.joined(separator: "\n") + "\n"
     }

@@ -1,0 +1,161 @@
+// The small pieces: lines, PROXY headers read to the byte, process ancestry, addresses, login records.
+import Admission
+import Foundation
+import Ledger
+import Support
+import Testing
+
+@testable import SFTPReceiver
+
+@Suite struct PiecesTests {
+    @Test("Lines are cut whatever the pieces they come in")
+    func lines() throws {
+        var buffer = LineBuffer(limit: 5)
+        #expect(try buffer.feed(Array("ab".utf8)).isEmpty)
+        #expect(try buffer.feed(Array("c\nde\n\nf".utf8)) == [Array("abc".utf8), Array("de".utf8), []])
+        #expect(try buffer.feed(Array("ghij\n".utf8)) == [Array("fghij".utf8)])
+        #expect(throws: LineBuffer.TooLong.self) { try buffer.feed(Array("123456".utf8)) }
+    }
+
+    @Test("SSH_CONNECTION names both ends; mapped and zoned addresses are folded")
+    func sshConnection() throws {
+        let pair = try #require(AddressPair(sshConnection: "::ffff:10.0.0.1 50984 10.0.0.2 22"))
+        #expect(pair == AddressPair(sshConnection: "10.0.0.1 50984 10.0.0.2 22"))
+        #expect(AddressPair(sshConnection: "fe80::1%eth0 1 fe80::2%eth0 2")?.peer.ip.description == "fe80::1")
+        for bad in [
+            "", "10.0.0.1 1 10.0.0.2", "10.0.0.1 1 10.0.0.2 22 x", "a 1 b 2", "10.0.0.1 70000 10.0.0.2 22",
+        ] {
+            #expect(AddressPair(sshConnection: bad) == nil)
+        }
+    }
+
+    @Test("A process descends from itself and its parents, and from nobody else")
+    func ancestry() {
+        #expect(ProcessTree.isDescendant(getpid(), of: getpid()))
+        #expect(ProcessTree.isDescendant(getpid(), of: getppid()))
+        #expect(!ProcessTree.isDescendant(getppid(), of: getpid()))
+        #expect(!ProcessTree.isDescendant(1, of: getpid()))
+    }
+
+    @Test(
+        "A PROXY header is read to its last byte and not further",
+        arguments: [
+            Array("PROXY TCP4 203.0.113.7 192.0.2.1 4242 22\r\n".utf8),
+            Array("PROXY UNKNOWN\r\n".utf8),
+            [
+                0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A, 0x21, 0x11, 0x00,
+                0x0C,
+                203, 0, 113, 7, 192, 0, 2, 1, 0x10, 0x92, 0x00, 0x16,
+            ],
+        ])
+    func proxyHeader(header: [UInt8]) async throws {
+        let banner = Array("SSH-2.0-client\r\n".utf8)
+        let reader = ProxyHeaderReader()
+        for split in [0, 1, header.count - 1, header.count] {
+            var ends: [Int32] = [-1, -1]
+            try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+            let (near, far) = (ends[0], ends[1])
+            defer {
+                close(near)
+                close(far)
+            }
+            async let result = reader.read(far)
+            let bytes = header + banner
+            _ = bytes[..<split].withUnsafeBytes { write(near, $0.baseAddress, $0.count) }
+            // The reader takes what is header as it comes; the rest is sent once it has.
+            while split < header.count, Self.waiting(far) > 0 { await Task.yield() }
+            _ = bytes[split...].withUnsafeBytes { write(near, $0.baseAddress, $0.count) }
+            _ = try await result.get()
+            var rest = [UInt8](repeating: 0, count: 100)
+            let count = read(far, &rest, rest.count)
+            #expect(Array(rest.prefix(max(0, count))) == banner)
+        }
+    }
+
+    /// Bytes that have arrived and were not taken.
+    private static func waiting(_ descriptor: Int32) -> Int {
+        var buffer = [UInt8](repeating: 0, count: 256)
+        return max(0, recv(descriptor, &buffer, buffer.count, Int32(MSG_PEEK | MSG_DONTWAIT)))
+    }
+
+    @Test("What is no PROXY header, or ends early, is told apart")
+    func badProxyHeader() throws {
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        defer { close(ends[1]) }
+        let banner = Array("SSH-2.0-client\r\n".utf8)
+        _ = write(ends[0], banner, banner.count)
+        guard case .failure(.malformed) = ProxyHeaderReader.read(ends[1], until: .now + .seconds(3)) else {
+            Issue.record("taken")
+            return
+        }
+        close(ends[0])
+        var buffer = [UInt8](repeating: 0, count: 64)
+        _ = recv(ends[1], &buffer, buffer.count, 0)
+        #expect(ProxyHeaderReader.read(ends[1], until: .now + .seconds(3)) == .failure(.closed))
+    }
+}
+
+@Suite struct LoginRecordTests {
+    private static let decision = Decision(
+        verdict: .accepted, reason: .listed, source: nil, peer: nil, mode: .direct, entries: ["l/s"],
+        policy: "p",
+        chain: nil, trace: [])
+
+    private func failure(
+        _ events: [SSHDLogEvent], status: Int32? = 255, elapsed: Duration = .seconds(1)
+    ) throws -> Attempt {
+        var record = LoginRecord()
+        for event in events { record.note(event) }
+        let accounts = AccountSnapshot(accounts: [
+            "acme": try Account(name: "acme", keys: []),
+            "old": try Account(name: "old", keys: [], disabled: true),
+        ])
+        return record.failure(
+            Self.decision, end: .init(status: status, elapsed: elapsed, loginGrace: .seconds(30)),
+            accounts: accounts)
+    }
+
+    private static let left = SSHDLogEvent.leftWhileAuthenticating(account: "acme", isKnown: true)
+
+    private static let outcomes: [([SSHDLogEvent], Int32, Int, Reason, String?)] = [
+        ([], 255, 1, Reason.handshakeFailed, nil),
+        ([SSHDLogEvent.closedEarly("x")], 255, 1, .handshakeFailed, nil),
+        ([.negotiationFailed("no matching cipher")], 255, 1, .handshakeFailed, nil),
+        ([.protocolFailed("GET /")], 255, 1, .handshakeFailed, nil),
+        ([left], 255, 1, .authFailed, "acme"),
+        (
+            [.failed(method: "password", account: "acme", isKnown: true, fingerprint: nil)], 255, 1,
+            .authFailed, "acme"
+        ),
+        ([.unknownAccount("nobody")], 255, 1, .unknownAccount, "nobody"),
+        ([.unknownAccount("old")], 255, 1, .accountDisabled, "old"),
+        ([.unknownAccount("a\nb")], 255, 1, .unknownAccount, "a\\u{A}b"),
+        ([.timedOut], 255, 1, .timeout, nil),
+        ([], 3, 1, .timeout, nil),
+        ([], 1, 30, .timeout, nil),
+        ([left], 1, 31, .timeout, "acme"),
+    ]
+
+    @Test("The reason of a connection without login follows from what sshd said", arguments: outcomes)
+    func reasons(events: [SSHDLogEvent], status: Int32, elapsed: Int, reason: Reason, account: String?) throws
+    {
+        let attempt = try failure(events, status: status, elapsed: .seconds(elapsed))
+        #expect(attempt.verdict == .rejected)
+        #expect(attempt.reason == reason)
+        #expect(attempt.account == account)
+        #expect(attempt.entries == ["l/s"])
+    }
+
+    @Test("A login keeps the decision's verdict and counts what was tried before")
+    func success() {
+        var record = LoginRecord()
+        record.note(.failed(method: "publickey", account: "acme", isKnown: true, fingerprint: "SHA256:x"))
+        let attempt = record.success(
+            Self.decision, account: "acme", credential: .key(fingerprint: "SHA256:y"), method: "publickey")
+        #expect(attempt.verdict == .accepted)
+        #expect(attempt.reason == .listed)
+        #expect(attempt.credential == "SHA256:y")
+        #expect(attempt.detail["failed_tries"] == 1)
+    }
+}

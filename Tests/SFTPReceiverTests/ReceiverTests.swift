@@ -1,0 +1,192 @@
+// The receiver with the machine's own sshd and ssh: who gets in, who does not, and what the ledger says.
+import Admission
+import Foundation
+import Ledger
+import Settings
+import Support
+import Testing
+
+@testable import SFTPReceiver
+
+@Suite(.enabled(if: TestGate.isPossible), .timeLimit(.minutes(2))) struct ReceiverTests {
+    private func summary(_ entries: [JSONValue]) -> [String] {
+        entries.map { entry in
+            ["kind", "verdict", "reason", "account"].compactMap { entry[$0]?.string }.joined(separator: " ")
+        }
+    }
+
+    @Test("A key of an account logs in: one entry, with the key's fingerprint and the source")
+    func keyLogin() async throws {
+        var fingerprint = ""
+        let entries = try await TestGate.run { gate in
+            fingerprint = try AuthorizedKey(Client.publicKey("client", in: gate.directory)).fingerprint
+            try await #expect(gate.client.isLetIn("acme"))
+        }
+        #expect(summary(entries) == ["login accepted listed acme"])
+        #expect(entries.first?["credential"]?.string == fingerprint)
+        #expect(entries.first?["source"]?["ip"]?.string == "127.0.0.1")
+        #expect(entries.first?["entries"] == ["test/vsee"])
+    }
+
+    @Test("An observed source gets in and its login says so")
+    func observedLogin() async throws {
+        let entries = try await TestGate.run {
+            $0.entries = [TestGate.entry("127.0.0.0/8", mode: .observe)]
+        } _: { gate in
+            try await #expect(gate.client.isLetIn("acme"))
+        }
+        #expect(summary(entries) == ["login observed not_listed acme"])
+    }
+
+    @Test("Another key is refused: one entry, auth_failed")
+    func wrongKey() async throws {
+        let entries = try await TestGate.run { gate in
+            try await #expect(!gate.client.isLetIn("acme", key: "stranger"))
+        }
+        #expect(summary(entries) == ["login rejected auth_failed acme"])
+        #expect(entries.first?["credential"]?.string?.hasPrefix("SHA256:") == true)
+    }
+
+    @Test("A name that is no account is refused: unknown_account")
+    func unknownAccount() async throws {
+        let entries = try await TestGate.run { gate in
+            try await #expect(!gate.client.isLetIn("nobody"))
+            try await #expect(!gate.client.isLetIn("root"))
+        }
+        #expect(
+            summary(entries) == [
+                "login rejected unknown_account nobody", "login rejected unknown_account root",
+            ])
+    }
+
+    @Test("A disabled account is refused at once, and let in again when enabled")
+    func disabledAccount() async throws {
+        let entries = try await TestGate.run { gate in
+            try gate.accounts.setDisabled(true, name: "acme")
+            try await #expect(!gate.client.isLetIn("acme"))
+            try gate.accounts.setDisabled(false, name: "acme")
+            try await #expect(gate.client.isLetIn("acme"))
+        }
+        #expect(summary(entries) == ["login rejected account_disabled acme", "login accepted listed acme"])
+    }
+
+    @Test("An account that was added while the gate runs can log in")
+    func addedAccount() async throws {
+        let entries = try await TestGate.run { gate in
+            let key = try AuthorizedKey(Client.publicKey("stranger", in: gate.directory))
+            try gate.accounts.add(Account(name: "late.comer", keys: [key]))
+            try await #expect(gate.client.isLetIn("late.comer", key: "stranger"))
+        }
+        #expect(summary(entries) == ["login accepted listed late.comer"])
+    }
+
+    @Test("An unlisted source is closed on before a single SSH byte: one connection entry, no login")
+    func unlistedSource() async throws {
+        let entries = try await TestGate.run {
+            $0.entries = [TestGate.entry("203.0.113.0/24")]
+        } _: { gate in
+            await #expect(gate.client.raw(Array("SSH-2.0-x\r\n".utf8)).isEmpty)
+        }
+        #expect(summary(entries) == ["connection rejected not_listed"])
+    }
+
+    @Test(
+        "A caller that never names an account leaves one entry: handshake_failed",
+        arguments: ["", "GET / HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}", "SSH-1.5-old\r\n"])
+    func noHandshake(bytes: String) async throws {
+        let entries = try await TestGate.run { gate in
+            await #expect(gate.client.raw(Array(bytes.utf8), enough: 8).starts(with: Array("SSH-2.0-".utf8)))
+        }
+        #expect(summary(entries) == ["login rejected handshake_failed"])
+    }
+
+    @Test("A client with only old algorithms leaves one entry that names what it offered")
+    func oldAlgorithms() async throws {
+        let entries = try await TestGate.run { gate in
+            let result = try await gate.client.ssh("acme", ["KexAlgorithms=diffie-hellman-group1-sha1"])
+            #expect(!result.isSuccess)
+        }
+        #expect(summary(entries) == ["login rejected handshake_failed"])
+        #expect(entries.first?["detail"]?["message"]?.string?.contains("diffie-hellman-group1-sha1") == true)
+    }
+
+    @Test("A caller that does nothing is ended by the login grace time: timeout")
+    func graceTime() async throws {
+        let entries = try await TestGate.run {
+            $0.loginGrace = .seconds(1)
+        } _: { gate in
+            await #expect(gate.client.raw([]).starts(with: Array("SSH-2.0-".utf8)))
+        }
+        #expect(summary(entries) == ["login rejected timeout"])
+    }
+
+    @Test("More connections than a source may have are refused: connection_limit")
+    func connectionLimit() async throws {
+        let entries = try await TestGate.run {
+            $0.maxConnectionsPerSource = 0
+        } _: { gate in
+            await #expect(gate.client.raw([]).isEmpty)
+        }
+        #expect(summary(entries) == ["connection rejected connection_limit"])
+    }
+
+    @Test("Neither a shell nor a forwarded port is to be had")
+    func onlyTheSession() async throws {
+        let entries = try await TestGate.run {
+            $0.session = "#!/bin/sh\necho \"session:$SSH_ORIGINAL_COMMAND:$*\"\n"
+        } _: { gate in
+            let result = try await gate.client.ssh("acme", command: ["id; echo pwned"])
+            #expect(result.output.hasPrefix("session:id; echo pwned:sftp-session --socket "))
+            let forward = try await gate.client.ssh(
+                "acme", ["ExitOnForwardFailure=yes", "RemoteForward=127.0.0.1:0 127.0.0.1:9"], command: ["-N"]
+            )
+            #expect(!forward.isSuccess)
+        }
+        #expect(summary(entries) == ["login accepted listed acme", "login accepted listed acme"])
+    }
+
+    @Test("In proxy-protocol mode the header's source decides, and sshd gets every byte behind it")
+    func proxyProtocol() async throws {
+        let entries = try await TestGate.run {
+            $0.entries = [TestGate.entry("203.0.113.0/24")]
+            $0.address = AddressSettings(
+                mode: .proxyProtocol, trustedProxies: [Self.loopback].compactMap { $0 })
+        } _: { gate in
+            let client = gate.client
+            let good = Array("PROXY TCP4 203.0.113.9 192.0.2.1 4242 22\r\nSSH-1.5-old\r\n".utf8)
+            await #expect(client.raw(good, enough: 8).starts(with: Array("SSH-2.0-".utf8)))
+            await #expect(client.raw(Array("PROXY TCP4 198.51.100.9 192.0.2.1 4242 22\r\n".utf8)).isEmpty)
+            await #expect(client.raw(Array("PROXY UNKNOWN\r\n".utf8)).isEmpty)
+            await #expect(client.raw(Array("SSH-2.0-x\r\n".utf8)).isEmpty)
+        }
+        let found = Dictionary(grouping: entries) { $0["reason"]?.string ?? "" }
+        #expect(
+            found.keys.sorted() == [
+                "address_undeterminable", "bad_proxy_header", "handshake_failed", "not_listed",
+            ])
+        #expect(found["handshake_failed"]?.first?["source"]?["ip"]?.string == "203.0.113.9")
+        #expect(found["handshake_failed"]?.first?["peer"]?["ip"]?.string == "127.0.0.1")
+        #expect(
+            found["handshake_failed"]?.first?["detail"]?["message"]?.string?.contains("versions differ")
+                == true)
+    }
+
+    @Test("Host keys are made once, privately, and described as ssh-keygen does")
+    func hostKeys() async throws {
+        let directory = try TemporaryDirectory("keys")
+        let paths = try await HostKeys.ensure(in: directory.file("keys"))
+        let first = try await HostKeys.describe(paths[0])
+        #expect(
+            paths.map { SettingsPath.lastComponent(of: $0) } == ["ssh_host_ed25519_key", "ssh_host_rsa_key"])
+        #expect(first.type == "ssh-ed25519" && first.fingerprint.hasPrefix("SHA256:"))
+        #expect(try await HostKeys.ensure(in: directory.file("keys")) == paths)
+        try FileManager.default.removeItem(atPath: paths[0] + ".pub")
+        #expect(try await HostKeys.describe(paths[0]) == first)
+        for path in paths {
+            let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
+        }
+    }
+
+    private static let loopback = try? CIDRBlock("127.0.0.0/8")
+}

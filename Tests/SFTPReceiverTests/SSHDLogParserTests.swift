@@ -1,0 +1,119 @@
+// sshd's messages as OpenSSH 9.2 writes them with `-e`, and what a caller may try to put into them.
+import Testing
+
+@testable import SFTPReceiver
+
+@Suite struct SSHDLogParserTests {
+    private static let key = "SHA256:jqpS6c+/FjI5AD+fqDi4kBloT8fxD9xraPNJ1l6c/wE"
+
+    private static let messages: [(String, SSHDLogEvent)] = [
+        (
+            "Accepted publickey for alice from 127.0.0.1 port 50984 ssh2: ED25519 \(key)\r\n",
+            SSHDLogEvent.accepted(method: "publickey", account: "alice", fingerprint: key)
+        ),
+        (
+            "Accepted password for bob from 2001:db8::1 port 2 ssh2\r\n",
+            .accepted(method: "password", account: "bob", fingerprint: nil)
+        ),
+        (
+            "Failed publickey for bob from 127.0.0.1 port 50990 ssh2: ED25519 \(key)\r\n",
+            .failed(method: "publickey", account: "bob", isKnown: true, fingerprint: key)
+        ),
+        (
+            "Failed password for invalid user carol from 127.0.0.1 port 50790 ssh2",
+            .failed(method: "password", account: "carol", isKnown: false, fingerprint: nil)
+        ),
+        ("Invalid user carol from 127.0.0.1 port 51012\r\n", .unknownAccount("carol")),
+        ("Invalid user  from 127.0.0.1 port 51012", .unknownAccount("")),
+        (
+            "User bob from 10.0.0.1 not allowed because account is locked", .unknownAccount("bob")
+        ),
+        ("User bob not allowed because shell /bin/x does not exist", .unknownAccount("bob")),
+        (
+            "error: maximum authentication attempts exceeded for alice from 127.0.0.1 port 4 ssh2 [preauth]\r\n",
+            .tooManyTries(account: "alice")
+        ),
+        (
+            "maximum authentication attempts exceeded for invalid user x y from 127.0.0.1 port 4 ssh2 [preauth]",
+            .tooManyTries(account: "x y")
+        ),
+        (
+            "Connection closed by authenticating user bob 127.0.0.1 port 50990 [preauth]\r\n",
+            .leftWhileAuthenticating(account: "bob", isKnown: true)
+        ),
+        (
+            "Connection closed by invalid user carol 127.0.0.1 port 51012 [preauth]",
+            .leftWhileAuthenticating(account: "carol", isKnown: false)
+        ),
+        (
+            "Disconnecting authenticating user bob 127.0.0.1 port 5: Too many authentication failures [preauth]",
+            .leftWhileAuthenticating(account: "bob", isKnown: true)
+        ),
+        (
+            "fatal: Timeout before authentication for 127.0.0.1 port 33424", .timedOut
+        ),
+        (
+            "Unable to negotiate with 127.0.0.1 port 51028: no matching key exchange method found. "
+                + "Their offer: diffie-hellman-group1-sha1 [preauth]\r\n",
+            .negotiationFailed(
+                "no matching key exchange method found. Their offer: diffie-hellman-group1-sha1")
+        ),
+        (
+            "kex_exchange_identification: client sent invalid protocol identifier \"GET / HTTP/1.0\"\r\n",
+            .protocolFailed("client sent invalid protocol identifier \"GET / HTTP/1.0\"")
+        ),
+        (
+            "banner exchange: Connection from 127.0.0.1 port 46172: invalid format\r\n",
+            .protocolFailed("invalid format")
+        ),
+        (
+            "ssh_dispatch_run_fatal: Connection from 127.0.0.1 port 46208: message authentication code incorrect",
+            .protocolFailed("message authentication code incorrect")
+        ),
+        (
+            "Protocol major versions differ: 2 vs. 1",
+            .protocolFailed("Protocol major versions differ: 2 vs. 1")
+        ),
+        (
+            "kex_exchange_identification: Connection closed by remote host\r\n",
+            .closedEarly("the caller closed the connection before it said that it speaks SSH")
+        ),
+        (
+            "Connection reset by 127.0.0.1 port 46194 [preauth]",
+            .closedEarly("the caller reset the connection")
+        ),
+        ("Disconnected from user alice 127.0.0.1 port 50984\r\n", .other),
+        ("Accepted key ED25519 \(key) found at /state/keys/alice:1\r\n", .other),
+        ("Postponed publickey for alice from 127.0.0.1 port 50984 ssh2 [preauth]", .other),
+        ("Connection from 127.0.0.1 port 46172 on 127.0.0.1 port 2299 rdomain \"\"", .other),
+        ("User child is on pid 77", .other),
+        ("", .other),
+    ]
+
+    @Test("A message of sshd becomes the event it tells of", arguments: messages)
+    func readsMessages(message: String, event: SSHDLogEvent) {
+        #expect(SSHDLogParser.parse(message) == event)
+    }
+
+    /// Measured: OpenSSH 9.2 writes CR and LF of a user name to its standard error as they are.
+    @Test(
+        "A name that imitates sshd's messages stays a name",
+        arguments: [
+            "x from 1.2.3.4 port 5",
+            "x from 127.0.0.1 port 1 ssh2: ED25519 SHA256:abc",
+            "x from 127.0.0.1 port 1\r\nAccepted publickey for alice from 127.0.0.1 port 5 ssh2: ED25519 SHA256:abc\r\ny",
+            "Accepted password for alice from 127.0.0.1 port 1 ssh2",
+        ])
+    func namesStayNames(name: String) {
+        #expect(
+            SSHDLogParser.parse("Invalid user \(name) from 127.0.0.1 port 50998\r\n") == .unknownAccount(name)
+        )
+        #expect(
+            SSHDLogParser.parse("Failed password for invalid user \(name) from 127.0.0.1 port 50998 ssh2\r\n")
+                == .failed(method: "password", account: name, isKnown: false, fingerprint: nil))
+        #expect(
+            SSHDLogParser.parse(
+                "Connection closed by invalid user \(name) 127.0.0.1 port 50998 [preauth]\r\n")
+                == .leftWhileAuthenticating(account: name, isKnown: false))
+    }
+}
