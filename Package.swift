@@ -20,6 +20,7 @@ let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package
 let hummingbirdHTTP2 = Target.Dependency.product(name: "HummingbirdHTTP2", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -91,10 +92,30 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Admission", "Ledger", "Staging", "Intake", "WebhookReceiver", "SFTPReceiver", "Console",
-                "Settings", "CShims", argumentParser, crypto, x509, asn1, logging, lifecycle, subprocess, yams,
+                "Settings", "CShims", argumentParser, crypto, x509, asn1, nio, nioPosix, logging, lifecycle,
+                unixSignals,
             ], swiftSettings: strict),
         .executableTarget(name: "dropgate", dependencies: ["Commands"], swiftSettings: strict),
         .target(name: "Support", path: "Tests/Support", swiftSettings: strict),
+        .testTarget(name: "AdmissionTests", dependencies: ["Admission", crypto], swiftSettings: strict),
+        .testTarget(name: "LedgerTests", dependencies: ["Admission", "Ledger", "Support"], swiftSettings: strict),
+        .testTarget(
+            name: "IntakeTests",
+            dependencies: ["Admission", "Ledger", "Staging", "Intake", "Support", logging, lifecycle],
+            swiftSettings: strict),
+        .testTarget(
+            name: "Integration",
+            dependencies: ["dropgate", "CLibSSH2", "Admission", "Ledger", "Staging", "Support", subprocess, system],
+            swiftSettings: strict),
+        .testTarget(name: "SFTPWireTests", dependencies: ["SFTPWire", "Support"], swiftSettings: strict),
+        .testTarget(
+            name: "StagingTests", dependencies: ["Staging", "Admission", "Support", crypto], swiftSettings: strict),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "Admission"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandsTests",
+            dependencies: [
+                "Commands", "Admission", "Ledger", "Intake", "Settings", "Support", x509, asn1, logging, lifecycle,
+            ], swiftSettings: strict),
         .testTarget(
             name: "WebhookReceiverTests",
             dependencies: [

@@ -81,7 +81,8 @@ package struct AttemptRow {
         if let detail = entry["detail"] {
             words.append(contentsOf: ["message", "error"].compactMap { detail[$0]?.string })
             words.append(
-                contentsOf: ["diff", "problems"].flatMap { detail[$0]?.array ?? [] }.compactMap(\.string))
+                contentsOf: ["diff", "problems", "accounts"].flatMap { detail[$0]?.array ?? [] }.compactMap(
+                    \.string))
         }
         if let count = entry["count"]?.int, count > 1 { words.append("(\(count) times)") }
         return OutsideText.line(words.joined(separator: " "))

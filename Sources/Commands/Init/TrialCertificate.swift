@@ -1,17 +1,17 @@
 // A self-signed certificate to try a gate with: ECDSA P-256, this host's name and loopback. Callers must be told
 // to trust it; VSee needs one of a public authority.
 import Crypto
-import Foundation
+package import Foundation
 import SwiftASN1
 import X509
 
-struct TrialCertificate {
+package struct TrialCertificate {
     /// PEM.
-    let certificate: String
-    let key: String
+    package let certificate: String
+    package let key: String
 
     /// Good from an hour ago (clocks differ) for a year.
-    init(host: String = ProcessInfo.processInfo.hostName, now: Date = Date()) throws {
+    package init(host: String = ProcessInfo.processInfo.hostName, now: Date = Date()) throws {
         let key = P256.Signing.PrivateKey()
         let name = try DistinguishedName { CommonName("dropgate trial") }
         var names: [GeneralName] = [.dnsName("localhost")]

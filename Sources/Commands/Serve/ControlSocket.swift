@@ -1,9 +1,9 @@
 // The running gate's control socket: commands of the same machine and user that need the ledger's only writer.
 // One line of JSON each way a connection: {"acknowledge":ID} is answered {"ok":true} or {"ok":false}.
 import Foundation
-import Intake
+package import Intake
 import Ledger
-import Logging
+package import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -11,15 +11,26 @@ import ServiceLifecycle
 /// The longest line either side takes.
 private let longestLine = 4096
 
-struct ControlSocket: Service {
+package struct ControlSocket: Service {
     typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
     /// <state>/run/control.sock: 0600 in a directory of 0700.
-    let path: String
-    let intake: Intake
-    let logger: Logger
+    private let path: String
+    private let intake: Intake
+    private let logger: Logger
+    private let onOpen: @Sendable () -> Void
 
-    func run() async throws {
+    /// `onOpen` is called once commands can connect.
+    package init(
+        path: String, intake: Intake, logger: Logger, onOpen: @escaping @Sendable () -> Void = {}
+    ) {
+        self.path = path
+        self.intake = intake
+        self.logger = logger
+        self.onOpen = onOpen
+    }
+
+    package func run() async throws {
         let server: NIOAsyncChannel<Connection, Never>
         do {
             server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -33,6 +44,7 @@ struct ControlSocket: Service {
         }
         chmod(path, 0o600)
         defer { unlink(path) }
+        onOpen()
         try await server.executeThenClose { connections in
             await withTaskGroup(of: Void.self) { group in
                 do {

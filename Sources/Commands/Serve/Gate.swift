@@ -45,6 +45,7 @@ struct Gate {
         var all: [any Service] = [
             ControlSocket(path: settings.controlSocket, intake: intake, logger: logger),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
+            Janitor(intake),
         ]
         var listeners: [Listener] = []
         if let console = settings.console {

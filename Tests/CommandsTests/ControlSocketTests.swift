@@ -1,0 +1,42 @@
+// `drops ack` beside a running gate: over the control socket, and not without it.
+import Admission
+import Commands
+import Foundation
+import Intake
+import Ledger
+import Logging
+import Testing
+
+@Suite struct ControlSocketTests {
+    @Test func aRunningGateAcknowledgesForTheCommand() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let event = WebhookEvent(
+            path: "/", body: [1], eventID: nil, eventType: nil, envelope: "unrecognised", contentType: nil)
+        let attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+        let drop = try await intake.receive(event, attempt: attempt)
+        await intake.waitUntilStaged()
+
+        let locked = await gate.run("drops", "ack", drop.id)
+        #expect(locked.status == 70 && locked.error.contains("is the gate already running?"), "\(locked)")
+
+        let (opened, open) = AsyncStream.makeStream(of: Void.self)
+        let socket = ControlSocket(
+            path: gate.path("state/run/control.sock"), intake: intake,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onOpen: { open.yield() })
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await #expect(throws: Never.self) { try await socket.run() }
+            }
+            for await _ in opened { break }
+            #expect((try? gate.mode("state/run/control.sock")) == 0o600)
+            let answer = await gate.run("drops", "ack", drop.id, "nonsense")
+            #expect(answer.status == 1)
+            #expect(answer.out == "acknowledged \(drop.id)\n")
+            #expect(answer.error.contains("nonsense is no released drop"))
+            group.cancelAll()
+        }
+        #expect(!FileManager.default.fileExists(atPath: gate.path("state/run/control.sock")))
+        await intake.close()
+    }
+}

@@ -1,0 +1,93 @@
+// `dropgate init`: a gate out of nothing, nothing changed the second time, and a certificate that fits.
+import Admission
+import Commands
+import Foundation
+import Ledger
+import Settings
+import Support
+import SwiftASN1
+import Testing
+import X509
+
+@Suite struct InitCommandTests {
+    @Test func aDirectoryBecomesAGateThatChecks() async throws {
+        let gate = try TestGate()
+        let directory = gate.path("gate")
+        let answer = await TestGate.run(["init", directory])
+        #expect(answer.status == 0, "\(answer)")
+        #expect(answer.out.contains(":8443/webhooks/vsee") && answer.out.contains("port 2222"))
+        #expect(answer.out.components(separatedBy: "SHA256:").count == 3, "two host keys")
+        for name in [
+            "gate", "gate/state", "gate/state/run", "gate/state/staging", "gate/accounts", "gate/state/keys",
+        ] {
+            #expect(try gate.mode(name) == 0o700, "\(name)")
+        }
+        for name in ["console.token", "tls/key.pem", "keys/ssh_host_ed25519_key", "keys/ssh_host_rsa_key"] {
+            #expect(try gate.mode("gate/state/\(name)") == 0o600, "\(name)")
+        }
+        let token = try gate.read("gate/state/console.token")
+        #expect(token.utf8.count == 65)
+        #expect(!answer.out.contains(token.dropLast()), "the token is not printed")
+        let check = await TestGate.run(["serve", "--check", "--config", directory + "/dropgate.yaml"])
+        #expect(check.status == 0, "\(check)")
+    }
+
+    @Test func theSecondTimeNothingChanges() async throws {
+        let gate = try TestGate()
+        _ = await TestGate.run(["init", gate.path("gate")])
+        let before = try snapshot(gate)
+        let answer = await TestGate.run(["init", gate.path("gate"), "--format", "json"])
+        let json = try JSONValue(parsing: Array(answer.out.utf8))
+        #expect(answer.status == 0 && json["made"]?.array?.isEmpty == true, "\(answer)")
+        #expect(json["sftp"]?["host_keys"]?.array?.count == 2)
+        #expect(try snapshot(gate) == before)
+    }
+
+    private func snapshot(_ gate: TestGate) throws -> [String: Data] {
+        try Dictionary(
+            uniqueKeysWithValues: gate.directory.files(under: "gate").map { name in
+                (name, try Data(contentsOf: URL(fileURLWithPath: gate.path("gate/" + name))))
+            })
+    }
+
+    @Test func whatSettingsNameOutsideTheStateIsNotMade() async throws {
+        let gate = try TestGate()
+        try gate.write(
+            "dropgate.yaml",
+            """
+            state: state
+            webhook: {listen: 127.0.0.1:0, tls: {certificate: own/c.pem, key: own/k.pem}}
+            console: {listen: 127.0.0.1:0, token_file: own/token}
+            """)
+        let answer = await gate.run("init")
+        #expect(answer.status == 0)
+        #expect(answer.out.contains("missing  \(gate.path("own/c.pem")) and \(gate.path("own/k.pem"))"))
+        #expect(answer.out.contains("missing  \(gate.path("own/token"))"))
+        #expect(!FileManager.default.fileExists(atPath: gate.path("own")))
+        #expect(try gate.policy().entries.count == 2, "VSee's list is made where none is")
+    }
+
+    @Test func badSettingsAreNotActedUpon() async throws {
+        let gate = try TestGate()
+        try gate.write("dropgate.yaml", "state: state\n")
+        let answer = await gate.run("init")
+        #expect(answer.status == 78 && !FileManager.default.fileExists(atPath: gate.path("state")))
+    }
+
+    @Test func theTrialCertificateIsForThisHostAndLoopback() throws {
+        let now = Date(timeIntervalSince1970: 1_795_000_000)
+        let trial = try TrialCertificate(host: "gate.example", now: now)
+        let certificate = try Certificate(pemEncoded: trial.certificate)
+        let names = try #require(try certificate.extensions.subjectAlternativeNames)
+        #expect(names.map { "\($0)" }.joined().contains("gate.example"))
+        #expect(names.count == 4)
+        #expect(certificate.notValidBefore < now && certificate.notValidAfter > now + 360 * 86400)
+        #expect(try Certificate.PrivateKey(pemEncoded: trial.key).publicKey == certificate.publicKey)
+    }
+
+    @Test(arguments: ["bad name", "-x", "", "ä.example", "localhost"])
+    func aHostWithoutAFitNameStillGetsACertificate(host: String) throws {
+        let certificate = try Certificate(pemEncoded: TrialCertificate(host: host, now: Date()).certificate)
+        #expect(try certificate.extensions.subjectAlternativeNames?.count == 3)
+    }
+}

@@ -1,0 +1,96 @@
+// Changed source lists in a running gate: good ones are taken over, bad ones are refused and reported.
+import Admission
+import Commands
+import Foundation
+import Intake
+import Ledger
+import Logging
+import Testing
+
+@Suite struct PolicyReloaderTests {
+    struct Scene {
+        let gate: TestGate
+        let intake: Intake
+        let reloader: PolicyReloader
+
+        init() async throws {
+            gate = try TestGate.plain()
+            intake = try gate.openIntake()
+            reloader = PolicyReloader(
+                patterns: [gate.path("sources/*.yaml")], intake: intake,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            await reloader.look()
+        }
+
+        func entries() throws -> [JSONValue] {
+            try LedgerReader(path: gate.path("state/ledger.sqlite")).entries(LedgerQuery()).map {
+                try $0.value()
+            }
+        }
+
+        func isAdmitted(_ ip: String) throws -> Bool {
+            let resolver = try AddressResolver(mode: .direct, trustedProxies: [])
+            return intake.admit(resolver.resolve(peer: Endpoint(ip: try IPAddress(ip))), channel: .webhook)
+                .isAdmitted
+        }
+    }
+
+    @Test func unchangedListsWriteNothing() async throws {
+        let scene = try await Scene()
+        await scene.reloader.look()
+        await scene.reloader.reload(isAsked: true)
+        #expect(try scene.entries().isEmpty)
+        await scene.intake.close()
+    }
+
+    @Test func aGoodChangeIsTakenOverAndItsDifferenceWritten() async throws {
+        let scene = try await Scene()
+        let old = scene.intake.policy.version
+        let text = try scene.gate.read("sources/vsee.yaml")
+        try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
+        await scene.reloader.look()
+        #expect(try scene.isAdmitted("20.21.208.106") && !scene.isAdmitted("20.21.208.105"))
+        let entry = try #require(try scene.entries().last)
+        #expect(entry["kind"]?.string == "policy" && entry["verdict"]?.string == "accepted")
+        #expect(
+            entry["reason"]?.string == "changed" && entry["policy"]?.string == scene.intake.policy.version)
+        #expect(entry["detail"]?["from"]?.string == old && entry["detail"]?["diff"]?.array?.count == 2)
+        await scene.intake.close()
+    }
+
+    @Test func aBadChangeKeepsTheOldPolicyAndIsReportedOnce() async throws {
+        let scene = try await Scene()
+        let text = try scene.gate.read("sources/vsee.yaml")
+        try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
+        await scene.reloader.look()
+        await scene.reloader.look()
+        #expect(try scene.isAdmitted("20.21.208.105"))
+        #expect(scene.intake.health.problems[PolicyReloader.problem]?.contains("bogus: unknown key") == true)
+        #expect(try scene.entries().map { $0["verdict"]?.string } == ["rejected"])
+        try scene.gate.write("sources/vsee.yaml", text)
+        await scene.reloader.look()
+        #expect(scene.intake.health.problems.isEmpty)
+        await scene.intake.close()
+    }
+
+    @Test func listsThatComeAndGoAreNoticed() async throws {
+        let scene = try await Scene()
+        try scene.gate.write(
+            "sources/lab.yaml", "entries: [{cidr: 192.0.2.1, service: lab, channels: [webhook]}]")
+        await scene.reloader.look()
+        #expect(try scene.isAdmitted("192.0.2.1"))
+        try FileManager.default.removeItem(atPath: scene.gate.path("sources/lab.yaml"))
+        await scene.reloader.look()
+        #expect(try !scene.isAdmitted("192.0.2.1"))
+        await scene.intake.close()
+    }
+
+    @Test func listsThatAreAllGoneAreABadChange() async throws {
+        let scene = try await Scene()
+        try FileManager.default.removeItem(atPath: scene.gate.path("sources/vsee.yaml"))
+        await scene.reloader.look()
+        #expect(try scene.isAdmitted("20.21.208.105"))
+        #expect(scene.intake.health.problems[PolicyReloader.problem] != nil)
+        await scene.intake.close()
+    }
+}

@@ -1,0 +1,129 @@
+// `dropgate source`: what is explained, listed, added and removed.
+import Admission
+import Foundation
+import Ledger
+import Testing
+
+@Suite struct SourceCommandTests {
+    @Test(
+        arguments: [
+            ("20.21.208.105", "webhook", 0, "accepted", "listed"),
+            ("20.21.208.105", "sftp", 1, "rejected", "wrong_channel"),
+            ("::ffff:20.21.208.105", "webhook", 0, "accepted", "listed"),
+            ("192.0.2.1", "webhook", 1, "rejected", "not_listed"),
+        ] as [(String, String, Int32, String, String)])
+    func anAddressIsExplained(ip: String, channel: String, status: Int32, verdict: String, reason: String)
+        async throws
+    {
+        let gate = try TestGate.plain()
+        let answer = await gate.run("source", "explain", ip, "--channel", channel, "--format", "json")
+        #expect(answer.status == status)
+        let decision = try #require(try JSONValue(parsing: Array(answer.out.utf8)).array?.first)
+        #expect(decision["verdict"]?.string == verdict && decision["reason"]?.string == reason)
+        #expect(decision["policy"]?.string == (try gate.policy().version))
+        #expect(decision["trace"]?.array?.isEmpty == false)
+    }
+
+    @Test func withoutAChannelBothMustAdmit() async throws {
+        let gate = try TestGate.plain()
+        let answer = await gate.run("source", "explain", "20.21.208.105")
+        #expect(answer.status == 1)
+        #expect(answer.out.contains("accepted  20.21.208.105 on webhook: listed"))
+        #expect(answer.out.contains("rejected  20.21.208.105 on sftp: wrong_channel"))
+    }
+
+    @Test func anEntryIsJudgedAsOfTheMomentAskedFor() async throws {
+        let gate = try TestGate.plain(entries: TestGate.entry + "    expires: 2027-01-01\n")
+        let before = await gate.run(
+            "source", "explain", "20.21.208.105", "--channel", "webhook", "--at", "2026-12-31")
+        let after = await gate.run(
+            "source", "explain", "20.21.208.105", "--channel", "webhook", "--at", "2027-01-01")
+        #expect(before.status == 0 && after.status == 1)
+        #expect(after.out.contains("entry_expired"))
+    }
+
+    @Test(
+        arguments: [
+            (["20.21.208.105", "--peer", "10.0.0.5"], 0, "listed"),
+            (["--peer", "10.0.0.5", "--forwarded-for", "6.6.6.6, 20.21.208.105"], 0, "listed"),
+            (["--peer", "10.0.0.5", "--forwarded-for", "20.21.208.105, 6.6.6.6"], 1, "not_listed"),
+            (["--peer", "10.0.0.5", "--forwarded-for", "nonsense"], 1, "address_undeterminable"),
+            (
+                [
+                    "--peer", "10.0.0.5", "--forwarded-for", "20.21.208.105", "--forwarded",
+                    "for=20.21.208.105",
+                ], 1, "address_undeterminable"
+            ),
+            (["20.21.208.105", "--peer", "10.0.0.6"], 1, "not_listed"),
+        ] as [([String], Int32, String)])
+    func proxiesAreHeardAsTheListenerWould(arguments: [String], status: Int32, reason: String) async throws {
+        let gate = try TestGate.plain()
+        try gate.write(
+            "dropgate.yaml",
+            """
+            webhook: {listen: 127.0.0.1:0, plaintext: true, address: x-forwarded-for, trusted_proxies: [10.0.0.5]}
+            """)
+        let answer = await TestGate.run(
+            ["source", "explain"] + arguments + ["--channel", "webhook", "--config", gate.config])
+        #expect(answer.status == status, "\(answer)")
+        #expect(answer.out.contains(": \(reason)\n"), "\(answer)")
+    }
+
+    @Test func entriesAreListedWithWhatIsDue() async throws {
+        let gate = try TestGate.plain(
+            entries: TestGate.entry + "    review_by: 2020-01-01\n    owner: \"me \\u202e\"\n"
+                + TestGate.entry.replacingOccurrences(of: "105", with: "106") + "    expires: 2020-01-01\n")
+        let answer = await gate.run("source", "list")
+        #expect(answer.status == 0)
+        #expect(answer.out.contains("review overdue") && answer.out.contains("expired"))
+        #expect(
+            !answer.out.unicodeScalars.contains("\u{202E}"), "control characters of a list are not printed")
+        let json = try JSONValue(
+            parsing: Array(await gate.run("source", "list", "--format", "json").out.utf8))
+        #expect(json["entries"]?.array?.map { $0["state"]?.string } == ["review overdue", "expired"])
+    }
+
+    @Test func anEntryIsAddedAndRemovedAgain() async throws {
+        let gate = try TestGate.plain()
+        let before = try gate.read("sources/vsee.yaml")
+        let added = await gate.run(
+            "source", "add", "192.0.2.0/24", "--service", "lab", "--channel", "webhook", "--channel", "sftp",
+            "--expires", "2027-01-01", "--title", "Mail", "--read", "2026-11-23", "--mode", "observe")
+        #expect(added.status == 0, "\(added)")
+        let entry = try #require(try gate.policy().entries.last)
+        #expect(entry.id == "vsee/lab" && entry.mode == .observe && entry.document?.title == "Mail")
+        #expect(await gate.run("source", "remove", "192.0.2.0/24").status == 0)
+        #expect(try gate.read("sources/vsee.yaml") == before)
+    }
+
+    @Test(
+        arguments: [
+            (
+                ["add", "192.0.2.1/24", "--service", "a", "--channel", "sftp"], 64,
+                "has bits set behind its prefix"
+            ),
+            (["add", "192.0.2.1", "--service", "a", "--channel", "console"], 64, "no source list"),
+            (
+                ["add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--expires", "soon"], 64,
+                "--expires: \"soon\" is no date"
+            ),
+            (
+                ["add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--list", "other"], 64,
+                "no list other; there are: vsee"
+            ),
+            (
+                ["add", "20.21.208.105", "--service", "clinic", "--channel", "webhook"], 78,
+                "is already given at"
+            ),
+            (["remove", "192.0.2.1"], 1, "has no entry 192.0.2.1/32"),
+            (["remove", "20.21.208.105"], 1, "would be left without an entry"),
+        ] as [([String], Int32, String)])
+    func whatCannotBeChangedIsSaid(arguments: [String], status: Int32, message: String) async throws {
+        let gate = try TestGate.plain()
+        let before = try gate.read("sources/vsee.yaml")
+        let answer = await TestGate.run(["source"] + arguments + ["--config", gate.config])
+        #expect(answer.status == status, "\(answer)")
+        #expect(answer.error.contains(message), "\(answer)")
+        #expect(try gate.read("sources/vsee.yaml") == before)
+    }
+}
