@@ -60,7 +60,6 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
-        .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("crypt")]),
         .target(name: "Admission", dependencies: [crypto], swiftSettings: strict),
         .target(name: "Ledger", dependencies: ["Admission", crypto, grdb], swiftSettings: strict),
@@ -102,10 +101,6 @@ let package = Package(
         .testTarget(
             name: "IntakeTests",
             dependencies: ["Admission", "Ledger", "Staging", "Intake", "Support", logging, lifecycle],
-            swiftSettings: strict),
-        .testTarget(
-            name: "Integration",
-            dependencies: ["dropgate", "CLibSSH2", "Admission", "Ledger", "Staging", "Support", subprocess, system],
             swiftSettings: strict),
         .testTarget(name: "SFTPWireTests", dependencies: ["SFTPWire", "Support"], swiftSettings: strict),
         .testTarget(

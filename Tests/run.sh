@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-Deploy/packages.sh sqlite3 openssl iproute2 python3
+Deploy/packages.sh sqlite3 openssl iproute2 python3 lftp rclone
 
 arguments=()
 while [ $# -gt 0 ]; do
@@ -29,3 +29,10 @@ done
 
 swift build --build-tests
 swift test --skip-build "${arguments[@]}"
+
+# The program as a whole, with real clients. A filter names Swift tests; these run in full only.
+if [ ${#arguments[@]} -eq 0 ]; then
+    GATE_BIN=$(swift build --show-bin-path)/dropgate
+    export GATE_BIN
+    (cd Tests/Integration && python3 -m unittest -v)
+fi

@@ -11,7 +11,13 @@ final class FileLock: Sendable {
         guard descriptor >= 0 else {
             throw LedgerError(.unwritable, "cannot open \(path): \(String(cString: strerror(errno)))")
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        // A child that was just forked holds the lock too until it executes its program: wait a moment.
+        var triesLeft = 50
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0, triesLeft > 0 {
+            triesLeft -= 1
+            usleep(20_000)
+        }
+        guard triesLeft > 0 else {
             close(descriptor)
             throw LedgerError(
                 .locked,

@@ -54,7 +54,7 @@ import Testing
                     "for=20.21.208.105",
                 ], 1, "address_undeterminable"
             ),
-            (["20.21.208.105", "--peer", "10.0.0.6"], 1, "not_listed"),
+            (["20.21.208.105", "--peer", "10.0.0.6"], 1, "address_undeterminable"),
         ] as [([String], Int32, String)])
     func proxiesAreHeardAsTheListenerWould(arguments: [String], status: Int32, reason: String) async throws {
         let gate = try TestGate.plain()

@@ -38,6 +38,20 @@ import Testing
         }
     }
 
+    @Test(arguments: ["1.2", "1.3"])
+    func aCallerThatDoesNotTrustTheCertificateIsRecordedWithItsComplaint(version: String) async throws {
+        try await LiveGate.serve(tls: true) { gate in
+            let result = try await Shell.run(
+                [
+                    "curl", "-sS", "--tls-max", version, "--interface", LiveGate.listed,
+                    "https://127.0.0.1:\(gate.port)/reachability",
+                ])
+            #expect(result.status == 60)
+            let error = try await gate.entry(.tlsFailed)["detail"]?["error"]?.string
+            #expect(error?.uppercased().contains("UNKNOWN_CA") == true)
+        }
+    }
+
     @Test(arguments: ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", "\u{16}\u{3}\u{1}", ""])
     func whatIsNoTLSIsRecorded(bytes: String) async throws {
         try await LiveGate.serve(tls: true) { gate in

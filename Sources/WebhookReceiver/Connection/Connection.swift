@@ -184,7 +184,6 @@ extension Connection {
             if let decision {
                 note(.timeout, verdict: decision.verdict, detail: ["phase": .string(phase.rawValue)])
             }
-            close(within: .seconds(2))
             channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
         case .proxyHeader, .handshake, .header:
             note(.timeout, detail: ["phase": .string(phase.rawValue)])

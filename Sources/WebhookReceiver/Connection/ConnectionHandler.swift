@@ -6,6 +6,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 
+    /// How long a connection without requests may stay once its end has been announced.
+    static let farewell = TimeAmount.seconds(2)
+
     private let connection: Connection
     /// Requests begun when bytes came on an idle connection; nil if it was not idle.
     private var requestsWhenIdle: Int?
@@ -33,11 +36,14 @@ final class ConnectionHandler: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) { connection.arrivals.finish() }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent, connection.requests == 0, connection.phase != .header {
-            // Neither HTTP nor a request yet: there is nothing to finish.
-            connection.dismiss()
-            connection.close(within: .zero)
-            return context.close(promise: nil)
+        if event is ChannelShouldQuiesceEvent {
+            if connection.requests == 0 { connection.dismiss() }
+            if connection.requests == 0, connection.phase != .header {
+                // Not HTTP yet: there is nobody behind to understand this.
+                return context.close(promise: nil)
+            }
+            // A caller that does not answer the announcement (HTTP/2) is not waited for.
+            connection.close(within: Self.farewell)
         }
         context.fireUserInboundEventTriggered(event)
     }

@@ -1,0 +1,169 @@
+"""A running gate for tests: a directory of its own, made by `dropgate init`, and the real program.
+
+Nothing here knows what is tested. Every process that a Gate starts is gone after `close`.
+"""
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+BIN = os.environ.get("GATE_BIN") or os.path.abspath(
+    os.path.join(os.path.dirname(__file__), "../../.build/debug/dropgate"))
+STAND_IN = "name: test\nentries:\n  - {cidr: 127.0.0.2/32, service: vsee, channels: [webhook, sftp]}\n"
+V2 = ('{"version":"2.0","id":"%s","type":"visit.ended","created":1546950556,"clinic_code":"xxx",'
+      '"data":{"id":"28540","member_id":"60610","provider_id":null,"start":1546950546,"status":"cancelled"}}')
+
+
+def wait_until(condition, seconds=30, what="the event"):
+    """Polls a condition of the file system or of the ledger; fails loudly."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come within {seconds} s")
+        time.sleep(0.02)
+
+
+def read(path):
+    with open(path, errors="replace") as file:
+        return file.read()
+
+
+class Gate:
+    def __init__(self, sources=STAND_IN, environment=None, account="vsee", password="long enough s3cret"):
+        self.root = tempfile.mkdtemp(prefix="gate-")
+        os.chmod(self.root, 0o700)
+        self.home = os.path.join(self.root, "gate")
+        self.config = os.path.join(self.home, "dropgate.yaml")
+        self.staging = os.path.join(self.home, "state/staging")
+        self.key = os.path.join(self.root, "key")
+        self.account, self.password = account, password
+        self.environment = {
+            "DROPGATE_WEBHOOK_LISTEN": "127.0.0.1:0", "DROPGATE_SFTP_LISTEN": "127.0.0.1:0",
+            "DROPGATE_CONSOLE_LISTEN": "127.0.0.1:0", "DROPGATE_STAGING_RESERVE": "16MiB", **(environment or {})}
+        self.process = None
+        self.run("init", self.home)
+        if sources:
+            with open(os.path.join(self.home, "sources/test.yaml"), "w") as file:
+                file.write(sources)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
+        self.run("account", "add", account, "--key", self.key + ".pub", "--password-stdin",
+                 "--config", self.config, input=password + "\n")
+
+    def run(self, *arguments, check=True, **options):
+        result = subprocess.run([BIN, *arguments], capture_output=True, text=True, timeout=60, **options)
+        if check and result.returncode != 0:
+            raise AssertionError(f"dropgate {arguments}: {result.returncode}\n{result.stdout}{result.stderr}")
+        return result
+
+    def start(self):
+        """Returns when the gate says that it is ready."""
+        with open(os.path.join(self.root, "serve.log"), "ab") as log:
+            before = log.tell()
+            self.process = subprocess.Popen([BIN, "serve", "--config", self.config], stderr=log, stdout=log,
+                                            env={**os.environ, **self.environment})
+
+        def ready():
+            if self.process.poll() is not None:
+                raise AssertionError("the gate ended:\n" + self.log())
+            return "\nready\n" in self.log()[before:]
+        wait_until(ready, 60, "ready")
+        self.ports = json.loads(read(os.path.join(self.home, "state/run/ports.json")))
+        with open(os.path.join(self.root, "known_hosts"), "w") as file:
+            for key in glob.glob(os.path.join(self.home, "state/keys/*.pub")):
+                file.write(f"[127.0.0.1]:{self.ports['sftp']} {read(key)}")
+        return self
+
+    def log(self):
+        return read(os.path.join(self.root, "serve.log"))
+
+    def kill(self):
+        """As a crash would end it."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            return self.process.wait(90)
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        if kind:
+            print(self.log()[-4000:])
+        self.close()
+
+    # What the gate did
+
+    def entries(self, *filters):
+        lines = self.run("attempts", "--format", "jsonl", "--limit", "0", *filters, "--config", self.config).stdout
+        return [json.loads(line) for line in lines.splitlines()]
+
+    def ready(self, below=""):
+        base = os.path.join(self.staging, "ready", below)
+        return sorted(os.path.relpath(os.path.join(folder, name), base)
+                      for folder, _, names in os.walk(base) for name in names)
+
+    def contents(self, path):
+        with open(os.path.join(self.staging, "ready", path), "rb") as file:
+            return file.read()
+
+    def receipts(self):
+        return [json.loads(read(path)) for path in glob.glob(os.path.join(self.staging, "receipts/*.json"))]
+
+    # Clients
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.ports['webhook']}/webhooks/vsee"
+
+    def post(self, body, source="127.0.0.2", host="127.0.0.1"):
+        url = self.url.replace("127.0.0.1", host)
+        return subprocess.run(
+            ["curl", "-sS", "--fail", "--max-time", "20", "--interface", source, "-k", "--data-binary", "@-", url],
+            input=body, capture_output=True, text=True, timeout=30)
+
+    def ssh_options(self, source="127.0.0.2", password=False):
+        options = ["-F", "none", "-o", f"BindAddress={source}", "-o", "StrictHostKeyChecking=yes",
+                   "-o", f"UserKnownHostsFile={self.root}/known_hosts", "-o", "ConnectTimeout=20"]
+        if password:
+            return options + ["-o", "PreferredAuthentications=password", "-o", "BatchMode=no",
+                              "-o", "NumberOfPasswordPrompts=1"]
+        return options + ["-i", self.key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]
+
+    def askpass(self):
+        """An environment in which OpenSSH's clients take the account's password without a terminal."""
+        script = os.path.join(self.root, "askpass")
+        with open(script, "w") as file:
+            file.write(f"#!/bin/sh\necho '{self.password}'\n")
+        os.chmod(script, 0o700)
+        return {**os.environ, "SSH_ASKPASS": script, "SSH_ASKPASS_REQUIRE": "force"}
+
+    def sftp(self, commands, source="127.0.0.2", host="127.0.0.1", password=False):
+        # `-b` would set BatchMode and forbid the password; commands come by standard input either way.
+        batch = [] if password else ["-b", "-"]
+        return subprocess.run(
+            ["sftp", *batch, *self.ssh_options(source, password), "-P", str(self.ports["sftp"]),
+             f"{self.account}@{host}"],
+            input=commands, capture_output=True, text=True, timeout=60,
+            env=self.askpass() if password else None)
+
+    def file(self, name, data):
+        path = os.path.join(self.root, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
