@@ -29,7 +29,8 @@ let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let certificateReloading = Target.Dependency.product(name: "NIOCertificateReloading", package: "swift-nio-extras")
+let certificateReloading = Target.Dependency.product(
+    name: "NIOCertificateReloading", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -83,7 +84,8 @@ let package = Package(
         .target(
             name: "Console",
             dependencies: [
-                "Admission", "Ledger", "Intake", "Settings", hummingbird, nio, nioPosix, httpTypes, crypto, logging,
+                "Admission", "Ledger", "Intake", "Settings", hummingbird, nio, nioPosix, httpTypes, crypto,
+                logging,
                 lifecycle,
             ], swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Admission", yams, crypto], swiftSettings: strict),
@@ -97,30 +99,35 @@ let package = Package(
         .executableTarget(name: "dropgate", dependencies: ["Commands"], swiftSettings: strict),
         .target(name: "Support", path: "Tests/Support", swiftSettings: strict),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", crypto], swiftSettings: strict),
-        .testTarget(name: "LedgerTests", dependencies: ["Admission", "Ledger", "Support"], swiftSettings: strict),
+        .testTarget(
+            name: "LedgerTests", dependencies: ["Admission", "Ledger", "Support"], swiftSettings: strict),
         .testTarget(
             name: "IntakeTests",
             dependencies: ["Admission", "Ledger", "Staging", "Intake", "Support", logging, lifecycle],
             swiftSettings: strict),
         .testTarget(name: "SFTPWireTests", dependencies: ["SFTPWire", "Support"], swiftSettings: strict),
         .testTarget(
-            name: "StagingTests", dependencies: ["Staging", "Admission", "Support", crypto], swiftSettings: strict),
+            name: "StagingTests", dependencies: ["Staging", "Admission", "Support", crypto],
+            swiftSettings: strict),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "Admission"], swiftSettings: strict),
         .testTarget(
             name: "CommandsTests",
             dependencies: [
-                "Commands", "Admission", "Ledger", "Intake", "Settings", "Support", x509, asn1, logging, lifecycle,
+                "Commands", "Admission", "Ledger", "Intake", "Settings", "Support", x509, asn1, logging,
+                lifecycle,
             ], swiftSettings: strict),
         .testTarget(
             name: "WebhookReceiverTests",
             dependencies: [
-                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Support", crypto, nio,
+                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Support", crypto,
+                nio,
                 nioEmbedded, nioHTTP1, logging, lifecycle,
             ], swiftSettings: strict),
         .testTarget(
             name: "SFTPReceiverTests",
             dependencies: [
-                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Support", logging, lifecycle,
+                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Support", logging,
+                lifecycle,
             ], swiftSettings: strict),
     ]
 )

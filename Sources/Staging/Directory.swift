@@ -62,7 +62,7 @@ package final class Directory: Sendable {
 
     /// Opens a directory inside this one, or nil when it is absent.
     package func existing(_ name: String) throws(StagingError) -> Directory? {
-        do { return try subdirectory(name) } catch where error.code == .notFound { return nil }
+        do { return try subdirectory(name) } catch  where error.code == .notFound { return nil }
     }
 
     /// Opens a file for reading; nothing but a regular file opens.

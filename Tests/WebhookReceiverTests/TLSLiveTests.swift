@@ -47,8 +47,11 @@ import Testing
                     "https://127.0.0.1:\(gate.port)/reachability",
                 ])
             #expect(result.status == 60)
-            let error = try await gate.entry(.tlsFailed)["detail"]?["error"]?.string
-            #expect(error?.uppercased().contains("UNKNOWN_CA") == true)
+            let detail = try await gate.entry(.tlsFailed)["detail"]
+            #expect(
+                detail?["hint"]?.string?.contains("does not trust the gate's certificate") == true,
+                "\(detail ?? "")")
+            #expect(detail?["error"]?.string?.contains("/") == false)
         }
     }
 
@@ -59,7 +62,11 @@ import Testing
             client.send(bytes)
             client.finish()
             _ = await client.readToEnd()
-            #expect(try await gate.entry(.tlsFailed)["source"]?["ip"]?.string == LiveGate.listed)
+            let entry = try await gate.entry(.tlsFailed)
+            #expect(entry["source"]?["ip"]?.string == LiveGate.listed)
+            #expect(entry["detail"]?["error"]?.string?.isEmpty == false)
+            let hint = entry["detail"]?["hint"]?.string
+            #expect(hint == (bytes.hasPrefix("GET") ? "the caller did not speak TLS" : nil))
             #expect(try await gate.entries().count == 1)
         }
     }
@@ -152,7 +159,10 @@ import Testing
             }
             let reply = try await gate.curl(body: "{}", options: options)
             #expect(reply.exit != 0 && reply.status == 0)
-            #expect(try await gate.entry(.tlsFailed)["verdict"]?.string == "rejected")
+            let entry = try await gate.entry(.tlsFailed)
+            #expect(entry["verdict"]?.string == "rejected")
+            #expect(
+                entry["detail"]?["hint"]?.string?.contains(name == nil ? "no client" : "authorities") == true)
             #expect(try await gate.staged().isEmpty)
         }
     }

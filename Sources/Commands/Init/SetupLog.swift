@@ -1,4 +1,5 @@
 // What `init` made and what it found: for its report, and to give new files to the state directory's owner.
+import CoreFoundation  // the compiler finds struct stat here in a release build
 import Foundation
 import Ledger
 

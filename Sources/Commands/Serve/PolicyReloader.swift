@@ -1,6 +1,7 @@
 // Takes changed source lists over while the gate runs: each second when a file changed, and on SIGHUP. A bad
 // reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference.
 import Admission
+import CoreFoundation  // the compiler finds struct stat here in a release build
 import Foundation
 package import Intake
 import Ledger

@@ -20,6 +20,9 @@ final class Connection {
         case closing
     }
 
+    /// How long a caller may take to answer the closing of its connection.
+    static let patience = TimeAmount.seconds(1)
+
     let listener: Listener
     let channel: any NIOCore.Channel
     let peer: Endpoint?
@@ -39,6 +42,9 @@ final class Connection {
     /// The connection's end is already in the ledger, or needs no entry.
     private var isAccountedFor = false
     private let reference: String
+    /// Closes the socket at once, past TLS.
+    var cut: () -> Void = {}
+    private var isShut = false
     private var deadline: NIODeadline?
     private var alarm: (at: NIODeadline, task: Scheduled<Void>)?
 
@@ -178,7 +184,7 @@ extension Connection {
         case .closing:
             // A request that slipped in while the end was announced (HTTP/2) has time limits of its own.
             guard open == 0 else { return schedule(at: .now() + .seconds(1)) }
-            channel.close(promise: nil)
+            if isShut { cut() } else { shut() }
         case .idle:
             // Nothing wrong was done: the verdict stays. In forwarded modes there is no source to speak of.
             if let decision {
@@ -187,8 +193,7 @@ extension Connection {
             channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
         case .proxyHeader, .handshake, .header:
             note(.timeout, detail: ["phase": .string(phase.rawValue)])
-            close(within: .zero)
-            channel.close(promise: nil)
+            shut()
         }
     }
 
@@ -197,10 +202,22 @@ extension Connection {
         enter(.closing, until: .now() + time)
     }
 
+    /// Closes the connection in order, and cuts it if the caller does not play its part (TLS).
+    func shut() {
+        isShut = true
+        phase = .closing
+        let end = NIODeadline.now() + Self.patience
+        deadline = end
+        alarm?.task.cancel()
+        schedule(at: end)
+        channel.close(promise: nil)
+    }
+
     private func silence() {
         alarm?.task.cancel()
         alarm = nil
         deadline = nil
+        cut = {}
     }
 }
 

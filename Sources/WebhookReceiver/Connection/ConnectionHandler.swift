@@ -15,6 +15,11 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     init(_ connection: Connection) { self.connection = connection }
 
+    func handlerAdded(context: ChannelHandlerContext) {
+        // Undone when the connection has ended; it must not keep its own pipeline alive.
+        connection.cut = { context.close(promise: nil) }
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if connection.phase == .idle { requestsWhenIdle = requestsWhenIdle ?? connection.requests }
         context.fireChannelRead(data)
@@ -33,7 +38,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         connection.arrivals.finish()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { connection.arrivals.finish() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        connection.cut = {}
+        connection.arrivals.finish()
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent {

@@ -237,8 +237,7 @@ extension RequestHandler {
         }
         state = .ended
         queue.removeAll()
-        if !multiplexed { connection.close(within: Self.lingering) }
-        context.close(promise: nil)
+        if multiplexed { context.close(promise: nil) } else { connection.shut() }
     }
 }
 

@@ -39,8 +39,7 @@ final class HandshakeHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !isComplete else { return context.fireErrorCaught(error) }
-        let text = OutsideText.head(String(describing: error), limit: 300)
-        connection.note(.tlsFailed, detail: ["error": .string(text)])
+        connection.note(.tlsFailed, detail: TLSFailure.detail(error))
         context.close(promise: nil)
     }
 }

@@ -33,8 +33,10 @@ enum Shell {
             process.terminationHandler = { _ in continuation.resume() }
             do { try process.run() } catch { continuation.resume(throwing: error) }
         }
+        func text(_ name: String) throws -> String {
+            String(decoding: try Data(contentsOf: URL(filePath: name)), as: UTF8.self)
+        }
         return ProgramResult(
-            status: process.terminationStatus, output: try String(contentsOfFile: names.out, encoding: .utf8),
-            error: try String(contentsOfFile: names.err, encoding: .utf8))
+            status: process.terminationStatus, output: try text(names.out), error: try text(names.err))
     }
 }
