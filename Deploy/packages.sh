@@ -7,41 +7,46 @@
 set -euo pipefail
 
 needed=(libssh2-1-dev libssl-dev libsqlite3-dev libcrypt-dev openssh-server openssh-client libnss-wrapper curl "$@")
+swift_help="see https://www.swift.org/install/linux"
 
-if ! command -v swift >/dev/null; then
-    echo "packages: swift is not installed (6.2 or later is needed): see https://www.swift.org/install/linux" >&2
+give_up() {
+    echo "packages: $*" >&2
     exit 1
-fi
-version=$(swift --version 2>/dev/null | grep -oE 'Swift version [0-9]+\.[0-9]+' | grep -oE '[0-9]+\.[0-9]+')
-if [ "$(printf '%s\n6.2\n' "$version" | sort -V | head -n 1)" != 6.2 ]; then
-    echo "packages: swift is $version, 6.2 or later is needed: see https://www.swift.org/install/linux" >&2
-    exit 1
+}
+
+command -v swift >/dev/null || give_up "swift is not installed, 6.2 or later is needed: $swift_help"
+answer=$(swift --version 2>/dev/null) || give_up "\`swift --version\` fails: $swift_help"
+[[ $answer =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] || give_up "cannot tell swift's version from: $answer"
+version=${BASH_REMATCH[1]}.${BASH_REMATCH[2]}
+if ((BASH_REMATCH[1] < 6 || (BASH_REMATCH[1] == 6 && BASH_REMATCH[2] < 2))); then
+    give_up "swift is $version, 6.2 or later is needed: $swift_help"
 fi
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    echo "packages: this is not a Debian system; install what these are called here: ${needed[*]}" >&2
-    exit 1
+    give_up "this is not a Debian system; install what these are called here, then build with" \
+        "\`swift build -c release\`: ${needed[*]}"
 fi
 
 missing=()
 for package in "${needed[@]}"; do
-    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || state=none
+    [ "$state" = installed ] || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 as_root=()
 if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || {
-        echo "packages: missing: ${missing[*]}. Install them as root, or install sudo." >&2
-        exit 1
-    }
+    command -v sudo >/dev/null || give_up "missing: ${missing[*]}. Install them as root, or install sudo."
     as_root=(sudo)
 fi
 echo "packages: installing ${missing[*]}"
+
+# Debian's own switch: invoke-rc.d(8) starts no service while policy-rc.d answers 101. One that is there stays.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
+    trap '"${as_root[@]}" rm -f $policy' EXIT
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
     "${as_root[@]}" chmod 755 $policy
-    trap '"${as_root[@]}" rm -f $policy' EXIT
 fi
-"${as_root[@]}" apt-get -qq update
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+"${get[@]}" update
+"${get[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null

@@ -5,8 +5,8 @@
 #   Deploy/try.sh           then leaves the gate running until Ctrl-C
 #   Deploy/try.sh --once    stops it; exit status 1 if anything was not as it should be
 #
-# 127.0.0.2 stands in for VSee's 20.21.208.105, 127.0.0.66 for a stranger. Uses no port below 1024 and no root
-# beyond installing packages. State: $GATE_TRIAL or a directory under $TMPDIR, made anew each time.
+# 127.0.0.2 stands in for VSee's 20.21.208.105, 127.0.0.66 for a stranger. It takes no port below 1024, and no
+# root beyond installing packages. Its directory is made anew each time: $GATE_TRIAL, or one under $TMPDIR.
 # GATE_BIN names a built dropgate to use in place of building one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,8 +22,9 @@ case "${1:-}" in
     ;;
 esac
 
+listed=127.0.0.2 stranger=127.0.0.66
 bold='' green='' red='' plain=''
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-}" != dumb ]; then
     bold=$'\e[1m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
 fi
 failures=0
@@ -33,7 +34,11 @@ bad() {
     printf '  %sFAIL%s  %s\n' "$red" "$plain" "$*"
     failures=$((failures + 1))
 }
-# expect WHAT COMMAND…: runs the command quietly and says whether it succeeded.
+give_up() {
+    bad "$*"
+    exit 1
+}
+# expect WHAT COMMAND…: runs a check, says how it ended, and shows what it said if it failed.
 expect() {
     local what=$1
     shift
@@ -42,61 +47,66 @@ expect() {
         sed 's/^/        /' "$trial/last"
     fi
 }
-expect_failure() {
-    local what=$1
-    shift
-    if "$@" >"$trial/last" 2>&1; then
-        bad "$what"
-        sed 's/^/        /' "$trial/last"
-    else good "$what"; fi
-}
 
 step "1. Packages and program"
 Deploy/packages.sh
 if [ -n "${GATE_BIN:-}" ]; then
-    dropgate=$GATE_BIN
+    dropgate=$(realpath "$GATE_BIN")
 else
-    [ -x .build/release/dropgate ] || echo "  first release build: several minutes on two cores"
+    [ -x .build/release/dropgate ] || echo "  the first release build takes minutes; swift says how far it is:"
     swift build -c release --product dropgate
     dropgate=$(swift build -c release --show-bin-path)/dropgate
 fi
-good "$("$dropgate" --version | head -n 1 | sed 's/^/dropgate /')"
+version=$("$dropgate" --version)
+good "$version"
 
 step "2. A gate of its own"
+# Settings of another gate must not reach this one.
+for name in "${!DROPGATE_@}"; do unset "$name"; done
 trial=${GATE_TRIAL:-${TMPDIR:-/tmp}/dropgate-trial-$(id -u)}
-if [ -e "$trial" ] && [ ! -e "$trial/.dropgate-trial" ]; then
-    echo "$trial exists and is not a trial's directory: set GATE_TRIAL to another one" >&2
-    exit 1
+if [ -e "$trial" ] || [ -L "$trial" ]; then
+    if [ -L "$trial" ] || [ ! -O "$trial" ] || [ ! -e "$trial/.dropgate-trial" ]; then
+        give_up "$trial is there and is not a trial's directory of yours: set GATE_TRIAL to another one"
+    fi
+else
+    mkdir -m 700 "$trial"
+    touch "$trial/.dropgate-trial"
 fi
-rm -rf "$trial"
-mkdir -m 700 "$trial"
-touch "$trial/.dropgate-trial"
+exec 9<"$trial"
+flock -n 9 || give_up "another trial runs in $trial: end it, or set GATE_TRIAL to another directory"
+find "$trial" -mindepth 1 -maxdepth 1 ! -name .dropgate-trial -exec rm -rf {} +
 gate=$trial/gate
 export DROPGATE_CONFIG=$gate/dropgate.yaml
 "$dropgate" init "$gate" | sed 's/^/  /'
-cat >"$gate/sources/stand-in.yaml" <<'YAML'
+cat >"$gate/sources/stand-in.yaml" <<YAML
 # For this trial only: a loopback address that stands in for VSee's.
 name: stand-in
 entries:
-  - {cidr: 127.0.0.2/32, service: vsee, channels: [webhook, sftp]}
+  - {cidr: $listed/32, service: vsee, channels: [webhook, sftp]}
 YAML
+echo "  The list vsee-qatar has VSee's address, 20.21.208.105, from which nobody here can call. For this trial"
+echo "  $listed stands in for it: a second list, stand-in, has that one."
 ssh-keygen -q -t ed25519 -N '' -C trial -f "$trial/key"
 "$dropgate" account add vsee --key "$trial/key.pub" | sed 's/^/  /'
 
 step "3. The gate starts"
 export DROPGATE_WEBHOOK_LISTEN=127.0.0.1:0 DROPGATE_SFTP_LISTEN=127.0.0.1:0 DROPGATE_CONSOLE_LISTEN=127.0.0.1:0
-# A stand-in directory is small: a nearly full disk should not spoil the trial.
+# A trial's files are small: a nearly full disk should not spoil it.
 export DROPGATE_STAGING_RESERVE=16MiB
 mkfifo "$trial/log"
-"$dropgate" serve 2>"$trial/log" &
+"$dropgate" serve 2>"$trial/log" 9<&- &
 pid=$!
+# Ends the gate as a service manager does; its exit status is this one's.
 stop() {
     trap - EXIT INT TERM
-    kill -TERM "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-    rm -f "$trial/log"
+    local status=0
+    kill -TERM "$pid" 2>/dev/null || true
+    wait "$pid" || status=$?
+    wait
+    return $status
 }
-trap stop EXIT
-trap 'stop; exit 130' INT TERM
+trap 'stop || true' EXIT
+trap 'stop || true; exit 130' INT TERM
 # The gate says "ready" when it listens; if it ends before, the pipe ends too.
 exec 3<"$trial/log"
 ready=0
@@ -107,17 +117,17 @@ while IFS= read -r -t 60 line <&3; do
         break
     fi
 done
-[ $ready = 1 ] || {
-    bad "the gate did not start"
-    exit 1
-}
+[ $ready = 1 ] || give_up "the gate did not start"
 cat <&3 >"$trial/serve.log" &
 port() { grep -oE "\"$1\" *: *[0-9]+" "$gate/state/run/ports.json" | grep -oE '[0-9]+$'; }
 webhook=https://127.0.0.1:$(port webhook)/webhooks/vsee
 sftp_port=$(port sftp)
+certificate=$gate/state/tls/certificate.pem
+# The gate's host keys, known before the first connection: nothing is taken on trust.
 sed "s/^/[127.0.0.1]:$sftp_port /" "$gate"/state/keys/ssh_host_*_key.pub >"$trial/known_hosts"
 good "webhooks at $webhook, SFTP at 127.0.0.1 port $sftp_port"
 
+# VSee's documented envelopes.
 cat >"$trial/v1.json" <<'JSON'
 {"version":"1.0","id":"0b4f2f0c-6a51-4d5e-9f0a-3f6b8f1f9a11","type":"visit.created","created":1546950556,"account_code":"xxx","data":{"id":"28540","member_id":"60610","provider_id":null,"start":"1546950546","end":"1546951446","actual_start":"1546950546","actual_end":"1546950555","status":"40","completed_by":"60610"}}
 JSON
@@ -126,70 +136,117 @@ cat >"$trial/v2.json" <<'JSON'
 JSON
 printf 'PID|1|28540\nOBX|1|an encounter file\n' >"$trial/encounter-28540.hl7"
 
-post() { # SOURCE FILE
-    curl --silent --show-error --fail --max-time 20 --interface "$1" --cacert "$gate/state/tls/certificate.pem" \
-        --header 'Content-Type: application/json' --data-binary "@$2" "$webhook"
+post() { # SOURCE FILE [OPTION…]
+    local source=$1 file=$2
+    shift 2
+    curl --silent --show-error --max-time 20 --interface "$source" --cacert "$certificate" "$@" \
+        --header 'Content-Type: application/json' --data-binary "@$file" "$webhook"
 }
 post_says() { # SOURCE FILE STATUS
     local answer
-    answer=$(post "$1" "$2") && echo "$answer" && grep -q "\"status\":\"$3\"" <<<"$answer"
+    answer=$(post "$1" "$2" --write-out 'HTTP %{http_code}') || return 1
+    echo "$answer"
+    grep -q "\"status\":\"$3\"" <<<"$answer" && grep -q 'HTTP 200' <<<"$answer"
 }
-drop() { # SOURCE FILE
-    sftp -F none -b - -i "$trial/key" -o IdentitiesOnly=yes -o BindAddress="$1" -o StrictHostKeyChecking=yes \
-        -o UserKnownHostsFile="$trial/known_hosts" -o ConnectTimeout=20 -P "$sftp_port" vsee@127.0.0.1 <<<"put $2 /"
+post_is_cut() { # SOURCE FILE: 35 is curl's "no TLS", and the server must have said nothing of its own
+    local status=0
+    post "$1" "$2" --verbose >"$trial/cut" 2>&1 || status=$?
+    cat "$trial/cut"
+    [ $status = 35 ] && grep -q 'Connected to' "$trial/cut" && ! grep -q 'Server hello' "$trial/cut"
+}
+drop() { # SOURCE FILE [OPTION…]
+    local source=$1 file=$2
+    shift 2
+    sftp -F none -b - "$@" -i "$trial/key" -o IdentitiesOnly=yes -o BindAddress="$source" -o ConnectTimeout=20 \
+        -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$trial/known_hosts" -P "$sftp_port" vsee@127.0.0.1 \
+        <<<"put $file /"
+}
+drop_is_cut() { # SOURCE FILE: connected, and ended before the server's first line
+    local status=0
+    drop "$1" "$2" -v >"$trial/cut" 2>&1 || status=$?
+    cat "$trial/cut"
+    [ $status = 255 ] && grep -q 'Connection established' "$trial/cut" &&
+        ! grep -q 'Remote protocol version' "$trial/cut"
 }
 
-step "4. A listed source, 127.0.0.2"
-expect "curl posts a v1 event: 200, stored" post_says 127.0.0.2 "$trial/v1.json" stored
-expect "curl posts a v2 event: 200, stored" post_says 127.0.0.2 "$trial/v2.json" stored
-expect "the v2 event again: 200, duplicate" post_says 127.0.0.2 "$trial/v2.json" duplicate
-expect "sftp puts an encounter file" drop 127.0.0.2 "$trial/encounter-28540.hl7"
+step "4. A listed source, $listed (in place of 20.21.208.105)"
+expect "curl posts a v1 event: 200, stored" post_says $listed "$trial/v1.json" stored
+expect "curl posts a v2 event: 200, stored" post_says $listed "$trial/v2.json" stored
+expect "the v2 event again: 200, duplicate" post_says $listed "$trial/v2.json" duplicate
+expect "sftp puts an encounter file" drop $listed "$trial/encounter-28540.hl7"
 
-step "5. A stranger, 127.0.0.66"
-expect_failure "curl is cut off before TLS" post 127.0.0.66 "$trial/v2.json"
-expect_failure "sftp is cut off before SSH" drop 127.0.0.66 "$trial/encounter-28540.hl7"
+step "5. A stranger, $stranger, with the same event and the right key"
+expect "curl is cut off before TLS" post_is_cut $stranger "$trial/v2.json"
+expect "sftp is cut off before SSH" drop_is_cut $stranger "$trial/encounter-28540.hl7"
 
 step "6. What the gate keeps"
-ready_dir=$gate/state/staging/ready
-# Staging follows the answer: wait until all three drops are released.
+staging=$gate/state/staging
+# A webhook's file follows its 200: wait until all three drops are released with their receipts.
+released() { find "$staging/receipts" -name '*.json' 2>/dev/null | wc -l; }
 deadline=$((SECONDS + 20))
-while [ "$(find "$ready_dir" -type f | wc -l)" -lt 3 ] && [ $SECONDS -lt $deadline ]; do read -r -t 0.2 <> <(:) || true; done
-expect "the encounter file is in ready/, byte for byte" \
-    cmp "$trial/encounter-28540.hl7" "$ready_dir/sftp/vsee/encounter-28540.hl7"
-expect "the v2 event is in ready/, byte for byte" \
-    cmp "$trial/v2.json" "$(find "$ready_dir/webhook" -name '*visit.ended*')"
-count() { # WANTED FILTER…
-    local wanted=$1 found
-    shift
-    found=$("$dropgate" attempts --format jsonl "$@" | wc -l)
-    echo "found $found, expected $wanted"
-    [ "$found" = "$wanted" ]
+while [ "$(released)" -lt 3 ] && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
+is_as_sent() { # FILE PATTERN: exactly one file in ready/ is like the pattern, and it has the bytes of the other
+    local found
+    found=$(find "$staging/ready" -type f -path "$2")
+    echo "found: ${found:-nothing}"
+    [ -n "$found" ] && cmp "$1" "$found"
 }
-expect "the ledger has 4 accepted deliveries of 127.0.0.2 and its login" count 5 --source 127.0.0.2/32 --verdict accepted
-expect "the ledger has the stranger's 2 attempts as rejected, not_listed" \
-    count 2 --source 127.0.0.66/32 --verdict rejected --reason not_listed
-expect "every file agrees with its receipt and its entry" "$dropgate" drops verify
+expect "the v1 event is in ready/ once, byte for byte" is_as_sent "$trial/v1.json" '*/webhook/*visit.created*'
+expect "the v2 event is in ready/ once, byte for byte" is_as_sent "$trial/v2.json" '*/webhook/*visit.ended*'
+expect "the encounter file is in ready/, byte for byte" \
+    is_as_sent "$trial/encounter-28540.hl7" '*/sftp/vsee/encounter-28540.hl7'
+# WANTED FILTER…: so many entries match. A rejection is written soon after the connection is closed, not before.
+count() {
+    local wanted=$1 found deadline=$((SECONDS + 20))
+    shift
+    while true; do
+        found=$("$dropgate" attempts --format jsonl "$@") || return 1
+        [ "$(grep -c . <<<"$found")" != "$wanted" ] || return 0
+        [ $SECONDS -lt $deadline ] || break
+        sleep 0.1
+    done
+    printf 'expected %s entries, found:\n%s\n' "$wanted" "$found"
+    return 1
+}
+expect "the ledger has $listed: 2 events, a file and its login, all accepted as listed" \
+    count 4 --source $listed --verdict accepted --reason listed
+expect "the ledger has the repeated event as duplicate" count 1 --source $listed --reason duplicate
+expect "the ledger has $stranger on both channels: rejected, not_listed" \
+    count 2 --source $stranger --verdict rejected --reason not_listed
+expect "the ledger has nothing else of either" count 7 --source $listed --source $stranger
+expect "every released file agrees with the ledger" "$dropgate" drops verify
 
-printf '\n%sdropgate attempts%s\n' "$bold" "$plain"
+step "dropgate attempts"
 "$dropgate" attempts
-printf '\n%sfiles in ready/%s\n' "$bold" "$plain"
-(cd "$ready_dir" && find . -type f | sort | sed 's|^\./||')
-printf '\n%sthe receipt of the encounter file%s\n' "$bold" "$plain"
-cat "$(grep -l encounter-28540 "$gate"/state/staging/receipts/*.json | head -n 1)"
+step "Files in ready/"
+(cd "$staging/ready" && find . -type f | sort | sed 's|^\./|  |')
+step "The receipt of the encounter file"
+receipt=$(grep -l encounter-28540 "$staging"/receipts/*.json | head -n 1) || true
+# One flat object: a line for each member.
+[ -z "$receipt" ] || sed 's/^{/{\n  /; s/,"/,\n  "/g; s/}$/\n}/' "$receipt"
 
+if [ $failures = 0 ] && [ $once = 0 ]; then
+    cat <<TEXT
+
+${green}All as it should be.${plain} The gate runs until Ctrl-C. In another terminal:
+
+  export DROPGATE_CONFIG=$DROPGATE_CONFIG
+  $dropgate attempts --follow
+  $dropgate source explain $stranger
+  curl --interface $listed --cacert $certificate ${webhook%/webhooks/vsee}/reachability
+  sftp -i $trial/key -o BindAddress=$listed -o UserKnownHostsFile=$trial/known_hosts -P $sftp_port vsee@127.0.0.1
+TEXT
+    # Ctrl-C ends the wait; the gate ignores it where the shell started it so, and gets TERM below.
+    trap : INT TERM
+    wait "$pid" || true
+fi
+
+step "The gate stops"
+if stop; then good "with exit status 0"; else bad "with exit status $?"; fi
+expect "the ledger has its start and its stop" count 2 --kind service
 if [ $failures -gt 0 ]; then
     printf '\n%s%s of the above were not as they should be.%s The gate said:\n' "$red" $failures "$plain"
     cat "$trial/serve.log"
     exit 1
 fi
 printf '\n%sAll as it should be.%s\n' "$green" "$plain"
-[ $once = 0 ] || exit 0
-cat <<TEXT
-
-The gate runs until Ctrl-C. In another terminal:
-  export DROPGATE_CONFIG=$DROPGATE_CONFIG
-  $dropgate attempts --follow
-  $dropgate source explain 127.0.0.66
-  curl --interface 127.0.0.2 --cacert $gate/state/tls/certificate.pem ${webhook%/webhooks/vsee}/reachability
-TEXT
-wait "$pid"
