@@ -38,7 +38,7 @@ import Testing
     @Test func unchangedListsWriteNothing() async throws {
         let scene = try await Scene()
         await scene.reloader.look()
-        await scene.reloader.reload(isAsked: true)
+        await scene.reloader.look(isAsked: true)
         #expect(try scene.entries().isEmpty)
         await scene.intake.close()
     }
@@ -70,6 +70,15 @@ import Testing
         try scene.gate.write("sources/vsee.yaml", text)
         await scene.reloader.look()
         #expect(scene.intake.health.problems.isEmpty)
+        await scene.intake.close()
+    }
+
+    @Test func aChangeThatWasAskedForIsNotReportedAgain() async throws {
+        let scene = try await Scene()
+        try scene.gate.write("sources/vsee.yaml", "bogus: 1\n")
+        await scene.reloader.look(isAsked: true)
+        await scene.reloader.look()
+        #expect(try scene.entries().count == 1)
         await scene.intake.close()
     }
 

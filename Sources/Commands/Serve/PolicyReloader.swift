@@ -45,28 +45,31 @@ package final class PolicyReloader: Service {
         self.logger = logger
     }
 
+    /// What asks for a look. One task takes them in turn: two reloads at once could leave the older in force.
+    private enum Trigger: Sendable { case second, hangUp }
+
     package func run() async throws {
         let hangUps = await UnixSignalsSequence(trapping: .sighup)
+        let (triggers, trigger) = AsyncStream.makeStream(of: Trigger.self)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                await cancelWhenGracefulShutdown { await self.watch() }
+                await cancelWhenGracefulShutdown {
+                    while !Task.isCancelled {
+                        trigger.yield(.second)
+                        try? await Task.sleep(for: .seconds(1))
+                    }
+                }
+                trigger.finish()
             }
             group.addTask {
-                for await _ in hangUps.cancelOnGracefulShutdown() { await self.reload(isAsked: true) }
+                for await _ in hangUps.cancelOnGracefulShutdown() { trigger.yield(.hangUp) }
             }
-            await group.waitForAll()
+            for await trigger in triggers { await look(isAsked: trigger == .hangUp) }
         }
     }
 
-    private func watch() async {
-        while !Task.isCancelled {
-            await look()
-            try? await Task.sleep(for: .seconds(1))
-        }
-    }
-
-    /// Reloads when a list has changed, come or gone since the last look.
-    package func look() async {
+    /// Reloads when a list has changed, come or gone since the last look, or when it is asked for.
+    package func look(isAsked: Bool = false) async {
         let files = PolicyLoader.files(patterns)
         let signatures = Dictionary(
             files.map { ($0, Signature(path: $0)) }, uniquingKeysWith: { first, _ in first })
@@ -74,11 +77,11 @@ package final class PolicyReloader: Service {
             defer { seen = signatures }
             return seen != signatures
         }
-        if isChanged { await reload(isAsked: false) }
+        if isChanged || isAsked { await reload(isAsked: isAsked) }
     }
 
     /// Reads the lists and puts them in force if they are good.
-    package func reload(isAsked: Bool) async {
+    private func reload(isAsked: Bool) async {
         do throws(SettingsErrors) {
             await adopt(try PolicyLoader.load(files: PolicyLoader.files(patterns)), isAsked: isAsked)
         } catch {
