@@ -213,7 +213,8 @@ extension Connection {
         channel.close(promise: nil)
     }
 
-    private func silence() {
+    /// No more alarms.
+    func silence() {
         alarm?.task.cancel()
         alarm = nil
         deadline = nil

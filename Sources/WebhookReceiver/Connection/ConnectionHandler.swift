@@ -39,7 +39,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        connection.cut = {}
+        connection.silence()
         connection.arrivals.finish()
     }
 

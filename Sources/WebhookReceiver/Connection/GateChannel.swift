@@ -60,7 +60,7 @@ struct GateChannel: ServerChildChannel {
     /// What is to be said of it has been noted.
     private func refuse(_ connection: Connection) {
         connection.dismiss()
-        connection.close(within: .zero)
+        connection.silence()
         connection.arrivals.finish()
         connection.channel.close(promise: nil)
     }

@@ -35,7 +35,6 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler {
         } catch {
             isDone = true
             connection.note(.badProxyHeader, detail: ["error": .string(error.message)])
-            connection.close(within: .zero)
             context.close(promise: nil)
         }
     }

@@ -174,7 +174,7 @@ extension LiveGate {
         if body != nil { arguments += ["-X", "POST", "--data-binary", "@-"] }
         arguments += more + options + headers.flatMap { ["-H", $0] }
         arguments.append("\(usesTLS ? "https" : "http")://127.0.0.1:\(port)\(path)")
-        let result = try await Shell.run(arguments, input: body.map { Array($0.utf8) })
+        let result = try await Shell.run(arguments, input: Array((body ?? "").utf8))
         let words = result.output.split(separator: " ")
         func text(_ name: String) -> String { (try? String(contentsOfFile: name, encoding: .utf8)) ?? "" }
         return Reply(

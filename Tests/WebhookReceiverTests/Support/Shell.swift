@@ -1,5 +1,7 @@
-// Runs programs that a test needs (openssl, curl) and waits for their end without blocking a thread of the tests.
+// Runs programs that a test needs (openssl, curl) and waits for their end.
 import Foundation
+import Subprocess
+import SystemPackage
 
 struct ProgramResult: Sendable {
     var status: Int32
@@ -8,35 +10,36 @@ struct ProgramResult: Sendable {
 }
 
 enum Shell {
-    /// Runs a program of the path. Throws when it cannot be started.
+    /// Runs a program of the path. Its input and output are files: it may leave input unread.
     @discardableResult
-    static func run(_ arguments: [String], input: [UInt8]? = nil, in directory: String = "/tmp") async throws
+    static func run(_ arguments: [String], input: [UInt8] = [], in directory: String = "/tmp") async throws
         -> ProgramResult
     {
-        let files = NSTemporaryDirectory() + "run-" + UUID().uuidString
-        let names = (out: files + ".out", err: files + ".err", input: files + ".in")
-        for name in [names.out, names.err] { _ = FileManager.default.createFile(atPath: name, contents: nil) }
-        _ = FileManager.default.createFile(atPath: names.input, contents: Data(input ?? []))
+        let base = NSTemporaryDirectory() + "run-" + UUID().uuidString
+        let names = (input: base + ".in", output: base + ".out", error: base + ".err")
         defer {
-            for name in [names.out, names.err, names.input] {
+            for name in [names.input, names.output, names.error] {
                 try? FileManager.default.removeItem(atPath: name)
             }
         }
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(filePath: directory)
-        process.standardInput = try FileHandle(forReadingFrom: URL(filePath: names.input))
-        process.standardOutput = try FileHandle(forWritingTo: URL(filePath: names.out))
-        process.standardError = try FileHandle(forWritingTo: URL(filePath: names.err))
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            process.terminationHandler = { _ in continuation.resume() }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
+        try Data(input).write(to: URL(filePath: names.input))
+        func writing(_ name: String) throws -> FileDescriptor {
+            try .open(
+                FilePath(name), .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite)
         }
+        let result = try await Subprocess.run(
+            .name(arguments[0]), arguments: Arguments(Array(arguments.dropFirst())),
+            workingDirectory: FilePath(directory),
+            input: .fileDescriptor(
+                try .open(FilePath(names.input), .readOnly, options: [.closeOnExec]),
+                closeAfterSpawningProcess: true),
+            output: .fileDescriptor(try writing(names.output), closeAfterSpawningProcess: true),
+            error: .fileDescriptor(try writing(names.error), closeAfterSpawningProcess: true))
         func text(_ name: String) throws -> String {
             String(decoding: try Data(contentsOf: URL(filePath: name)), as: UTF8.self)
         }
-        return ProgramResult(
-            status: process.terminationStatus, output: try text(names.out), error: try text(names.err))
+        var status: Int32 = -1
+        if case .exited(let code) = result.terminationStatus { status = code }
+        return ProgramResult(status: status, output: try text(names.output), error: try text(names.error))
     }
 }
