@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs every test. Installs what is missing first.
+# Runs every test: the Swift suites, then the whole program with real clients. Installs what is missing first.
 #
 #   Tests/run.sh                  all tests
-#   Tests/run.sh --filter NAME    as `swift test --filter`
-#   Tests/run.sh --long           the long forms too (more crashes, more clients, more time)
+#   Tests/run.sh --filter NAME    some Swift tests only; other options go to `swift test` too
+#   Tests/run.sh --long           all tests in their long forms (more crashes, more time)
 #   Tests/run.sh --performance    the measurements of Tests/Performance, in a release build
+#
+# Exit status 0 only when tests ran and none failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-Deploy/packages.sh sqlite3 openssl iproute2 python3 lftp rclone
 
 arguments=()
 while [ $# -gt 0 ]; do
@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
         exec Tests/Performance/run.sh "$@"
         ;;
     -h | --help)
-        sed -n '2,8s/^# \{0,1\}//p' "$0"
+        sed -n '2,9s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
     *) arguments+=("$1") ;;
@@ -27,12 +27,22 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-swift build --build-tests
-swift test --skip-build "${arguments[@]}"
+Deploy/packages.sh sqlite3 openssl iproute2 python3 lftp rclone
 
-# The program as a whole, with real clients. A filter names Swift tests; these run in full only.
+swift build --build-tests
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+swift test --skip-build --disable-xctest "${arguments[@]}" 2>&1 | tee "$log"
+# `swift test` is content with a filter that matches nothing.
+if ! grep -qE 'Test run with [1-9][0-9]* test' "$log"; then
+    echo "Tests/run.sh: no Swift test ran" >&2
+    exit 1
+fi
+
+# A filter names Swift tests; these run in full only.
 if [ ${#arguments[@]} -eq 0 ]; then
     GATE_BIN=$(swift build --show-bin-path)/dropgate
-    export GATE_BIN
-    (cd Tests/Integration && python3 -m unittest -v)
+    export GATE_BIN PYTHONDONTWRITEBYTECODE=1
+    cd Tests/Integration
+    python3 -m unittest -v
 fi
