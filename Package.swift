@@ -119,9 +119,8 @@ let package = Package(
         .testTarget(
             name: "WebhookReceiverTests",
             dependencies: [
-                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Support", crypto,
-                nio,
-                nioEmbedded, nioHTTP1, logging, lifecycle,
+                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Support", crypto, nio,
+                nioHTTP1, subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),
         .testTarget(
             name: "SFTPReceiverTests",

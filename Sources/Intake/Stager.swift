@@ -9,7 +9,10 @@ import Synchronization
 
 /// The one that completes drops. What it cannot hold in memory it reads back from the ledger's store.
 final class Stager: Sendable {
-    static let largestBatch = 256
+    static let largestBatch = 512
+    /// How long it gathers before a batch that is not full: each batch costs a sync of the filesystem, which
+    /// the commits of receivers wait for as well.
+    static let gathering = DispatchTimeInterval.milliseconds(100)
     static let mostQueuedBytes = 64 << 20
 
     /// A committed webhook that is not yet in `ready/`.
@@ -104,13 +107,23 @@ final class Stager: Sendable {
             state.isRunning = true
             return true
         }
-        if mustStart { queue.async { self.work() } }
+        if mustStart { queue.asyncAfter(deadline: .now() + Self.gathering) { self.work() } }
     }
+
+    private enum Progress { case idle, more, gather }
 
     /// Stages until nothing is left; after a failure it waits a second and goes on.
     private func work() {
         do {
-            while try step() {}
+            loop: while true {
+                switch try step() {
+                case .idle: break loop
+                case .more: continue
+                case .gather:
+                    queue.asyncAfter(deadline: .now() + Self.gathering) { self.work() }
+                    break loop
+                }
+            }
             if health.clear(problem: "staging") { logger.notice("staging works again") }
         } catch {
             if health.set(problem: "staging", message: "\(error)") {
@@ -128,8 +141,8 @@ final class Stager: Sendable {
         }
     }
 
-    /// One batch. Returns false when there is nothing left to do (and the stager is marked as not running).
-    private func step() throws -> Bool {
+    /// One batch. `.idle`: nothing is left to do, and the stager is marked as not running.
+    private func step() throws -> Progress {
         let work = state.withLock { state -> (events: [Event], uploads: [(id: String, readyPath: String)])? in
             if state.isStopped { state.isRunning = false; return nil }
             let count = min(state.events.count, Self.largestBatch)
@@ -139,16 +152,20 @@ final class Stager: Sendable {
             if events.isEmpty, state.hasBacklog { state.droppedSinceLoad = false }
             return (events, state.uploads)
         }
-        guard var work else { return false }
+        guard var work else { return .idle }
         let mustLoad = work.events.isEmpty && state.withLock { $0.hasBacklog }
         if mustLoad { work.events = try loadBacklog() }
         if work.events.isEmpty, work.uploads.isEmpty {
-            return becomeIdle(loaded: mustLoad)
+            return becomeIdle(loaded: mustLoad) ? .idle : .more
         }
         try complete(work.events, work.uploads)
-        return true
+        return state.withLock { state in
+            let isWaitedFor = !state.whenIdle.isEmpty || state.hasBacklog
+            return isWaitedFor || state.events.count >= Self.largestBatch ? .more : .gather
+        }
     }
 
+    /// Returns whether nothing is left.
     private func becomeIdle(loaded: Bool) -> Bool {
         let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
             if loaded, !state.droppedSinceLoad { state.hasBacklog = false }
@@ -157,9 +174,9 @@ final class Stager: Sendable {
             defer { state.whenIdle = [] }
             return state.whenIdle
         }
-        guard let waiting else { return true }
+        guard let waiting else { return false }
         for continuation in waiting { continuation.resume() }
-        return false
+        return true
     }
 
     private func complete(_ events: [Event], _ uploads: [(id: String, readyPath: String)]) throws {

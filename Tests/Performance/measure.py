@@ -89,8 +89,9 @@ http {{
         return sum(1 for _, _, names in os.walk(self.root + "/bodies") for name in names)
 
     def clear(self):
-        shutil.rmtree(self.root + "/bodies")
-        os.makedirs(self.root + "/bodies")
+        for folder, _, names in os.walk(self.root + "/bodies"):
+            for name in names:
+                os.remove(os.path.join(folder, name))
 
     def close(self):
         self.process.terminate()
