@@ -50,6 +50,9 @@ package final class SFTPReceiver: Service {
 
     /// The port that is listened on; differs from the settings' when that is 0.
     package let port: UInt16
+    /// How many connections are open now.
+    package var openConnections: Int { table.count }
+
     private let configuration: Configuration
     private let listener: AcceptingSocket
     private let handler: ConnectionHandler
@@ -115,21 +118,29 @@ package final class SFTPReceiver: Service {
         }
         let (stopped, stop) = AsyncStream.makeStream(of: Void.self)
         await withGracefulShutdownHandler {
-            await withTaskGroup(of: Bool.self) { group in
+            await withTaskGroup(of: Ending.self) { group in
                 group.addTask {
                     await self.links.run()
-                    return false
+                    return .links
                 }
                 group.addTask {
                     for await _ in stopped {}
                     await self.endConnections()
-                    return false
+                    return .patience
                 }
                 group.addTask {
                     await self.serve(arrivals)
-                    return true
+                    return .connections
                 }
-                for await isServed in group where isServed { group.cancelAll() }
+                for await ending in group where ending != .patience {
+                    if ending == .links { return group.cancelAll() }
+                    // Sessions see their connection end and say what they leave unfinished.
+                    self.links.stop()
+                    group.addTask {
+                        try? await Task.sleep(for: Self.lastWords)
+                        return .links
+                    }
+                }
             }
         } onGracefulShutdown: {
             self.isStopping.store(true, ordering: .releasing)
@@ -139,6 +150,12 @@ package final class SFTPReceiver: Service {
         }
         acceptance.stop()
     }
+
+    /// What has ended, in the order of stopping.
+    private enum Ending: Sendable { case connections, links, patience }
+
+    /// How long sessions have to say what they leave unfinished, once their connections have ended.
+    private static let lastWords = Duration.seconds(2)
 
     private func serve(_ arrivals: AsyncStream<Arrival>) async {
         await withDiscardingTaskGroup { group in

@@ -29,6 +29,20 @@ import Testing
         }
     }
 
+    @Test("Each write of sshd is one message, whatever line breaks a caller's name puts into it")
+    func logMessages() async throws {
+        let written = [
+            "Invalid user x\r\nAccepted password for acme from 1.2.3.4 port 5 ssh2 from ::1 port 2\r\n",
+            "b\r\n",
+        ]
+        let log = try SSHDLogSocket()
+        for text in written { _ = write(log.writeEnd, text, text.utf8.count) }
+        close(log.writeEnd)
+        var messages: [String] = []
+        for await message in log.messages { messages.append(message) }
+        #expect(messages == written)
+    }
+
     @Test("A process descends from itself and its parents, and from nobody else")
     func ancestry() {
         #expect(ProcessTree.isDescendant(getpid(), of: getpid()))

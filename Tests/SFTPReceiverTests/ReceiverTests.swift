@@ -95,7 +95,7 @@ import Testing
         arguments: ["", "GET / HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}", "SSH-1.5-old\r\n"])
     func noHandshake(bytes: String) async throws {
         let entries = try await TestGate.run { gate in
-            await #expect(gate.client.raw(Array(bytes.utf8), enough: 8).starts(with: Array("SSH-2.0-".utf8)))
+            await #expect(gate.client.raw(Array(bytes.utf8), end: true).starts(with: Array("SSH-2.0-".utf8)))
         }
         #expect(summary(entries) == ["login rejected handshake_failed"])
     }
@@ -154,7 +154,7 @@ import Testing
         } _: { gate in
             let client = gate.client
             let good = Array("PROXY TCP4 203.0.113.9 192.0.2.1 4242 22\r\nSSH-1.5-old\r\n".utf8)
-            await #expect(client.raw(good, enough: 8).starts(with: Array("SSH-2.0-".utf8)))
+            await #expect(client.raw(good, end: true).starts(with: Array("SSH-2.0-".utf8)))
             await #expect(client.raw(Array("PROXY TCP4 198.51.100.9 192.0.2.1 4242 22\r\n".utf8)).isEmpty)
             await #expect(client.raw(Array("PROXY UNKNOWN\r\n".utf8)).isEmpty)
             await #expect(client.raw(Array("SSH-2.0-x\r\n".utf8)).isEmpty)

@@ -93,6 +93,8 @@ final class TestGate: Sendable {
             await group.triggerGracefulShutdown()
             throw error
         }
+        // What the callers did is told to its end before the gate stops.
+        while gate.receiver.openConnections > 0 { await Task.yield() }
         await group.triggerGracefulShutdown()
         try await service
         await gate.intake.close()
@@ -140,27 +142,28 @@ struct Client {
         try await ssh(user, key: key).isSuccess
     }
 
-    /// Connects, sends bytes, and returns what came back until the gate closed the connection, or until
-    /// `enough` bytes were there.
-    func raw(_ bytes: [UInt8], enough: Int = .max) async -> [UInt8] {
+    /// Connects, sends bytes (and that there are no more, with `end`), and returns what came back until the
+    /// gate closed the connection.
+    func raw(_ bytes: [UInt8], end: Bool = false) async -> [UInt8] {
         await withCheckedContinuation { continuation in
             // It blocks, and the receiver under test needs the threads of the cooperative pool.
             DispatchQueue.global().async {
-                continuation.resume(returning: exchange(bytes, enough: enough))
+                continuation.resume(returning: exchange(bytes, end: end))
             }
         }
     }
 
-    private func exchange(_ bytes: [UInt8], enough: Int) -> [UInt8] {
+    private func exchange(_ bytes: [UInt8], end: Bool) -> [UInt8] {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
         guard let loopback = try? IPAddress("127.0.0.1"),
             SocketAddress.withSocketAddress(loopback, port: port, { connect(descriptor, $0, $1) }) == 0
         else { return [] }
         if !bytes.isEmpty { _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+        if end { shutdown(descriptor, Int32(SHUT_WR)) }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while answer.count < enough {
+        while true {
             let count = read(descriptor, &buffer, buffer.count)
             guard count > 0 else { break }
             answer += buffer.prefix(count)

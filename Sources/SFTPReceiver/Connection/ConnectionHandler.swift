@@ -131,11 +131,14 @@ struct ConnectionHandler: Sendable {
             await failed(connection, log, error)
         }
         await connection.ended()
-        release(connection)
-        connection.socket.close()
+        defer {
+            release(connection)
+            connection.socket.close()
+        }
         guard let record = await log.withoutOutcome else { return }
         let end = LoginRecord.End(
-            status: status, elapsed: ContinuousClock.now - began, loginGrace: loginGrace)
+            status: status, elapsed: ContinuousClock.now - began, loginGrace: loginGrace,
+            isHungUp: connection.socket.wasHungUp)
         intake.note(record.failure(connection.decision, end: end, accounts: accounts))
     }
 

@@ -55,6 +55,9 @@ final class ConnectionTable: Sendable {
         state.withLock { $0.connections[addresses] }
     }
 
+    /// Places that are taken.
+    var count: Int { state.withLock { $0.total } }
+
     var all: [SFTPConnection] {
         state.withLock { Array($0.connections.values) }
     }

@@ -10,11 +10,22 @@ struct LinkServer: Sendable {
     let socket: AcceptingSocket
     let desk: LinkDesk
     let logger: Logger
+    private let arrivals: AsyncStream<Int32>
+    private let continuation: AsyncStream<Int32>.Continuation
 
-    /// Serves sessions until the task is cancelled; then waits for none of them.
+    init(socket: AcceptingSocket, desk: LinkDesk, logger: Logger) {
+        self.socket = socket
+        self.desk = desk
+        self.logger = logger
+        (arrivals, continuation) = AsyncStream.makeStream()
+    }
+
+    /// No session is taken any more; `run` returns when those that are there have ended.
+    func stop() { continuation.finish() }
+
+    /// Serves sessions until `stop` or until the task is cancelled.
     func run() async {
-        let (arrivals, continuation) = AsyncStream.makeStream(of: Int32.self)
-        let acceptance = socket.accept(label: "dropgate.sftp.link") { descriptor in
+        let acceptance = socket.accept(label: "dropgate.sftp.link") { [continuation] descriptor in
             if case .enqueued = continuation.yield(descriptor) { return }
             close(descriptor)
         }
@@ -22,8 +33,8 @@ struct LinkServer: Sendable {
             for await descriptor in arrivals {
                 group.addTask { await serve(descriptor) }
             }
+            acceptance.stop()
         }
-        acceptance.stop()
     }
 
     private func serve(_ descriptor: Int32) async {

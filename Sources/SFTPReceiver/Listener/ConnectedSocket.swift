@@ -7,6 +7,7 @@ final class ConnectedSocket: Sendable {
     /// nil when the caller was gone before it could be asked.
     let addresses: AddressPair?
     private let descriptor: Mutex<Int32?>
+    private let isHungUp = Atomic(false)
 
     /// Takes the descriptor over.
     init(_ descriptor: Int32) {
@@ -30,8 +31,12 @@ final class ConnectedSocket: Sendable {
         }
     }
 
+    /// Whether this side ended the connection.
+    var wasHungUp: Bool { isHungUp.load(ordering: .acquiring) }
+
     /// Ends the connection for every process that holds it.
     func hangUp() {
+        isHungUp.store(true, ordering: .releasing)
         descriptor.withLock { descriptor in
             if let descriptor { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
         }

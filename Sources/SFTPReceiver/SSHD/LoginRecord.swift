@@ -72,6 +72,8 @@ struct LoginRecord: Sendable {
         /// How long the connection was there without a login.
         var elapsed: Duration
         var loginGrace: Duration
+        /// The gate ended it, because it is stopping.
+        var isHungUp = false
     }
 
     /// What sshd 9.8 and newer exit with when the time to log in is over; older ones say nothing at all.
@@ -85,7 +87,9 @@ struct LoginRecord: Sendable {
         attempt.account = name.map { OutsideText.head($0) }
         attempt.credential = refusedKeys.first
         attempt.detail.merge(detail) { old, _ in old }
-        if let message { attempt.detail["message"] = .string(OutsideText.head(message, limit: 256)) }
+        if let message = attempt.reason == .stopped ? "the gate was stopped" : message {
+            attempt.detail["message"] = .string(OutsideText.head(message, limit: 256))
+        }
         return attempt
     }
 
@@ -107,12 +111,14 @@ struct LoginRecord: Sendable {
         case nil where isLate: return .timeout
         default: break
         }
-        guard let name else { return .handshakeFailed }
+        guard let name else { return end.isHungUp ? .stopped : .handshakeFailed }
         switch accounts.standing(of: name) {
         case .disabled: return .accountDisabled
         case .unknown: return .unknownAccount
-        case .active: return isKnown ? .authFailed : .unknownAccount
+        case .active: break
         }
+        if tries == 0, end.isHungUp { return .stopped }
+        return isKnown ? .authFailed : .unknownAccount
     }
 
     private var detail: [String: JSONValue] {
