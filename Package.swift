@@ -125,7 +125,7 @@ let package = Package(
         .testTarget(
             name: "SFTPReceiverTests",
             dependencies: [
-                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Support", logging,
+                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Support", crypto, logging,
                 lifecycle,
             ], swiftSettings: strict),
     ]

@@ -1,0 +1,264 @@
+// Both neighbours of a session process: a client that speaks SFTP over a socket pair, and a daemon that
+// answers on the link. The session itself runs on a thread of the test's.
+import Foundation
+import Glibc
+import SFTPReceiver
+import Support
+import Synchronization
+
+/// A daemon that remembers what it was told and answers as it is set up to.
+final class FakeDaemon: Sendable {
+    enum Conduct: Sendable {
+        /// Moves the partial to `ready/`.
+        case release
+        case refuse(String)
+        /// Closes the link instead of answering.
+        case hangUp
+    }
+
+    let home: TemporaryDirectory
+    let conduct: Mutex<Conduct>
+    private let listener: Int32
+    private let heard = Mutex<[SessionMessage]>([])
+    private let links = Mutex<[Int32]>([])
+    private let maxFile: Int64?
+    private let sessions = DispatchGroup()
+
+    init(home: TemporaryDirectory, conduct: Conduct = .release, maxFile: Int64? = nil) throws {
+        self.home = home
+        self.maxFile = maxFile
+        self.conduct = Mutex(conduct)
+        for name in ["incoming", "ready"] {
+            try FileManager.default.createDirectory(
+                atPath: home.file(name), withIntermediateDirectories: true)
+        }
+        listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        unlink(home.file("link"))
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: home.file("link").utf8) }
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard bound == 0, listen(listener, 4) == 0 else { throw POSIXError(.EADDRINUSE) }
+        let descriptor = listener
+        Thread.detachNewThread { [weak self] in
+            while case let link = accept(descriptor, nil, nil), link >= 0 {
+                guard let self else { return }
+                links.withLock { $0.append(link) }
+                sessions.enter()
+                serve(link)
+                sessions.leave()
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    /// Everything that the sessions so far have said; they must have ended.
+    var messages: [SessionMessage] {
+        _ = sessions.wait(timeout: .now() + 20)
+        return heard.withLock { $0 }
+    }
+    var commits: [LinkCommit] {
+        messages.compactMap { if case .commit(let commit) = $0 { commit } else { nil } }
+    }
+    var refusals: [LinkRefused] {
+        messages.compactMap { if case .refused(let told) = $0 { told } else { nil } }
+    }
+    var interruptions: [LinkIncomplete] {
+        messages.compactMap { if case .incomplete(let told) = $0 { told } else { nil } }
+    }
+
+    /// Drops every session.
+    func hangUp() {
+        links.withLock { links in
+            for link in links { shutdown(link, Int32(SHUT_RDWR)) }
+        }
+    }
+
+    private func serve(_ link: Int32) {
+        defer { close(link) }
+        var buffer: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 4096)
+        while case let count = read(link, &piece, piece.count), count > 0 {
+            buffer += piece[..<count]
+            while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+                guard let message = try? Link.decode(SessionMessage.self, from: buffer[..<end]) else {
+                    return
+                }
+                buffer.removeSubrange(...end)
+                heard.withLock { $0.append(message) }
+                guard let answer = answer(message) else { continue }
+                guard let line = try? Link.encode(answer), write(link, line, line.count) == line.count else {
+                    return
+                }
+            }
+        }
+    }
+
+    private func answer(_ message: SessionMessage) -> DaemonMessage? {
+        switch message {
+        case .refused, .incomplete: return nil
+        case .hello:
+            return .welcome(
+                LinkWelcome(
+                    ok: true, account: "acme", incoming: home.file("incoming"), maxFile: maxFile,
+                    provisional: ["*.tmp", "*.partial"]))
+        case .commit(let commit):
+            switch conduct.withLock({ $0 }) {
+            case .hangUp:
+                hangUp()
+                return nil
+            case .refuse(let text):
+                return .commit(
+                    LinkCommitAnswer(id: commit.id, ok: false, code: "ledger_failed", message: text))
+            case .release:
+                let name = commit.path.replacing("/", with: "_")
+                rename(home.file("incoming/parts/\(commit.partial)"), home.file("ready/\(name)"))
+                return .commit(LinkCommitAnswer(id: commit.id, ok: true, status: .stored, name: name))
+            }
+        }
+    }
+}
+
+/// A session on a thread, and its client.
+final class SessionClient: Sendable {
+    private let descriptor: Int32
+    private let finished = DispatchSemaphore(value: 0)
+    private let status = Mutex<Int32?>(nil)
+    private let lastID = Mutex<UInt32>(0)
+
+    init(socket: String, command: String = "dropgate-sftp") {
+        var pair: [Int32] = [0, 0]
+        socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
+        descriptor = pair[0]
+        var patience = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        let end = pair[1]
+        let environment = [
+            "SSH_ORIGINAL_COMMAND": command, "SSH_CONNECTION": "192.0.2.1 40000 192.0.2.2 22", "USER": "acme",
+        ]
+        Thread.detachNewThread { [self] in
+            let result = runSession(socket: socket, environment: environment, input: end, output: end)
+            Glibc.close(end)
+            status.withLock { $0 = result }
+            finished.signal()
+        }
+    }
+
+    deinit { Glibc.close(descriptor) }
+
+    /// Ends the input and waits for the session's exit status.
+    func hangUp() -> Int32? {
+        shutdown(descriptor, Int32(SHUT_WR))
+        return exitStatus()
+    }
+
+    /// Waits until the session has ended by itself.
+    func exitStatus() -> Int32? {
+        _ = finished.wait(timeout: .now() + 20)
+        return status.withLock { $0 }
+    }
+
+    func send(_ bytes: [UInt8]) {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return }
+            sent += count
+        }
+    }
+
+    /// The next packet without its length; empty at the end.
+    func receive() -> [UInt8] {
+        let length = bytes(4).reduce(0) { $0 << 8 | Int($1) }
+        return bytes(length)
+    }
+
+    private func bytes(_ count: Int) -> [UInt8] {
+        var found = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let read = found.withUnsafeMutableBytes {
+                recv(descriptor, $0.baseAddress! + filled, count - filled, 0)
+            }
+            guard read > 0 else { return [] }
+            filled += read
+        }
+        return found
+    }
+
+    // MARK: SFTP
+
+    static func word(_ value: UInt32) -> [UInt8] {
+        (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
+    }
+    static func long(_ value: UInt64) -> [UInt8] {
+        word(UInt32(value >> 32)) + word(UInt32(truncatingIfNeeded: value))
+    }
+    static func string(_ value: [UInt8]) -> [UInt8] { word(UInt32(value.count)) + value }
+    static func string(_ value: String) -> [UInt8] { string(Array(value.utf8)) }
+
+    func packet(_ type: UInt8, _ fields: [UInt8]) -> [UInt8] {
+        let id = lastID.withLock { last in
+            last += 1
+            return last
+        }
+        let body = [type] + Self.word(id) + fields
+        return Self.word(UInt32(body.count)) + body
+    }
+
+    func greet() -> [UInt8] {
+        send(Self.word(5) + [1] + Self.word(3))
+        return receive()
+    }
+
+    /// A reply without its id.
+    func ask(_ type: UInt8, _ fields: [UInt8]) -> (type: UInt8, fields: [UInt8]) {
+        send(packet(type, fields))
+        let reply = receive()
+        return (reply.first ?? 0, Array(reply.dropFirst(5)))
+    }
+
+    /// Code and text of a status; code 99 for any other reply.
+    func status(_ type: UInt8, _ fields: [UInt8]) -> (code: UInt32, text: String) {
+        let reply = ask(type, fields)
+        guard reply.type == 101, reply.fields.count >= 8 else { return (99, "") }
+        let length = reply.fields[4..<8].reduce(0) { $0 << 8 | Int($1) }
+        return (
+            reply.fields[..<4].reduce(0) { $0 << 8 | UInt32($1) },
+            String(decoding: reply.fields.dropFirst(8).prefix(length), as: UTF8.self)
+        )
+    }
+
+    /// OPEN for writing; the handle as a field.
+    func open(_ path: String, flags: UInt32 = 0x1a) -> [UInt8] {
+        let reply = ask(3, Self.string(path) + Self.word(flags) + Self.word(0))
+        return reply.type == 102 ? reply.fields : []
+    }
+
+    func writePacket(_ handle: [UInt8], _ offset: Int, _ data: [UInt8]) -> [UInt8] {
+        packet(6, handle + Self.long(UInt64(offset)) + Self.string(data))
+    }
+
+    func write(_ handle: [UInt8], _ offset: Int, _ data: [UInt8]) -> UInt32 {
+        status(6, handle + Self.long(UInt64(offset)) + Self.string(data)).code
+    }
+
+    func close(_ handle: [UInt8]) -> (code: UInt32, text: String) { status(4, handle) }
+
+    /// The size of STAT; nil when there is no such file.
+    func size(_ path: String) -> UInt64? {
+        let reply = ask(17, Self.string(path))
+        guard reply.type == 105, reply.fields.count >= 12 else { return nil }
+        return reply.fields[4..<12].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

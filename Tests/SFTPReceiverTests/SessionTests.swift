@@ -1,0 +1,187 @@
+// The session process between a client and a daemon: bytes on disk, what the daemon is asked and told, and
+// what happens when either of them goes away.
+import Crypto
+import Foundation
+import SFTPReceiver
+import Support
+import Synchronization
+import Testing
+
+@Suite struct SessionTests {
+    private let home: TemporaryDirectory
+    private let data = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 9) }
+
+    init() throws { home = try TemporaryDirectory("session") }
+
+    private func session() -> SessionClient {
+        let client = SessionClient(socket: home.file("link"))
+        let version = client.greet()
+        #expect(version.prefix(5) == [2, 0, 0, 0, 3])
+        return client
+    }
+
+    private func sha256(_ bytes: [UInt8]) -> String {
+        SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+    }
+
+    private func ready(_ name: String) throws -> [UInt8] {
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: home.file("ready/\(name)"))))
+    }
+
+    /// Sends pieces without waiting and expects as many OKs.
+    private func pipeline(_ client: SessionClient, _ handle: [UInt8], _ offsets: [Int], piece: Int) {
+        var bytes: [UInt8] = []
+        for offset in offsets {
+            bytes += client.writePacket(handle, offset, Array(data[offset..<min(offset + piece, data.count)]))
+        }
+        let request = bytes
+        Thread.detachNewThread { client.send(request) }
+        for _ in offsets { #expect(client.receive().dropFirst(5).prefix(4).elementsEqual([0, 0, 0, 0])) }
+    }
+
+    @Test(arguments: [1000, 32_768, 100_000, 261_120])
+    func anUploadArrivesWhole(_ piece: Int) throws {
+        let daemon = try FakeDaemon(home: home)
+        let client = session()
+        let handle = client.open("/a.bin")
+        pipeline(client, handle, Array(stride(from: 0, to: data.count, by: piece)), piece: piece)
+        #expect(client.close(handle).code == 0)
+        #expect(client.size("/a.bin") == 3_000_000)
+        #expect(client.hangUp() == 0)
+        #expect(try ready("a.bin") == data)
+        #expect(daemon.commits.map(\.sha256) == [sha256(data)])
+        #expect(daemon.commits.map(\.path) == ["a.bin"])
+        #expect(home.files(under: "incoming").isEmpty)
+        guard case .hello(let hello)? = daemon.messages.first else {
+            Issue.record("no hello")
+            return
+        }
+        #expect(hello.user == "acme" && hello.pid == getpid() && hello.connection.hasPrefix("192.0.2.1 "))
+    }
+
+    @Test func piecesOutOfOrderAndAProvisionalName() throws {
+        let daemon = try FakeDaemon(home: home)
+        let client = session()
+        let handle = client.open("/a.bin.0123abcd.partial")
+        var random = SplitMix(seed: 11)
+        let offsets = stride(from: 0, to: data.count, by: 50_000).shuffled(using: &random)
+        pipeline(client, handle, offsets, piece: 50_000)
+        #expect(client.close(handle).code == 0)
+        #expect(home.files(under: "ready").isEmpty)
+        let names = SessionClient.string("/a.bin.0123abcd.partial") + SessionClient.string("/a.bin")
+        #expect(client.status(200, SessionClient.string("posix-rename@openssh.com") + names).code == 0)
+        #expect(client.hangUp() == 0)
+        #expect(try ready("a.bin") == data)
+        #expect(daemon.commits.map(\.sha256) == [sha256(data)])
+        #expect(home.files(under: "incoming").isEmpty)
+    }
+
+    @Test func anInterruptedUploadIsResumedByTheNextSession() throws {
+        let daemon = try FakeDaemon(home: home)
+        let first = session()
+        let handle = first.open("/a.bin")
+        pipeline(first, handle, [0, 100_000, 200_000], piece: 100_000)
+        #expect(first.write(handle, 400_000, Array(data[400_000..<500_000])) == 0)
+        #expect(first.hangUp() == 0)
+        #expect(daemon.interruptions.map(\.bytes) == [400_000])
+
+        let second = session()
+        #expect(second.size("/a.bin") == 300_000)
+        let resumed = second.open("/a.bin", flags: 0x2)
+        pipeline(second, resumed, Array(stride(from: 300_000, to: data.count, by: 100_000)), piece: 100_000)
+        #expect(second.close(resumed).code == 0)
+        #expect(second.hangUp() == 0)
+        #expect(try ready("a.bin") == data)
+        #expect(daemon.commits.map(\.sha256) == [sha256(data)])
+    }
+
+    @Test func aRefusedCommitKeepsTheUploadForAnotherTry() throws {
+        let daemon = try FakeDaemon(home: home, conduct: .refuse("the ledger cannot be written"))
+        let client = session()
+        let handle = client.open("/a.bin")
+        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        let answer = client.close(handle)
+        #expect(answer.code == 4)
+        #expect(answer.text == "the ledger cannot be written")
+        #expect(client.size("/a.bin") == 3)
+        daemon.conduct.withLock { $0 = .release }
+        #expect(client.close(client.open("/a.bin", flags: 0x2)).code == 0)
+        #expect(client.hangUp() == 0)
+        #expect(try ready("a.bin") == [1, 2, 3])
+    }
+
+    @Test func whenTheDaemonGoesAwayTheUploadIsKeptAndTheSessionEnds() throws {
+        let daemon = try FakeDaemon(home: home)
+        let client = session()
+        let handle = client.open("/a.bin")
+        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        daemon.hangUp()
+        let answer = client.close(handle)
+        #expect(answer.code == 4)
+        #expect(answer.text.contains("try again later"))
+        #expect(client.exitStatus() == 0)
+        let next = session()
+        #expect(next.size("/a.bin") == 3)
+        #expect(next.hangUp() == 0)
+    }
+
+    @Test func aCommitWithoutAnAnswerLeavesTheUploadSealed() throws {
+        let daemon = try FakeDaemon(home: home, conduct: .hangUp)
+        let client = session()
+        let handle = client.open("/a.bin")
+        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        #expect(client.close(handle).code == 4)
+        #expect(client.exitStatus() == 0)
+        #expect(home.files(under: "incoming").contains { $0.hasSuffix(".sealed") })
+        daemon.conduct.withLock { $0 = .release }
+        let next = session()
+        #expect(next.size("/a.bin") == nil)
+        #expect(next.hangUp() == 0)
+    }
+
+    @Test func withoutADaemonRequestsFailWithText() {
+        let client = session()
+        let answer = client.status(17, SessionClient.string("/"))
+        #expect(answer.code == 4)
+        #expect(answer.text.contains("daemon"))
+        #expect(client.hangUp() == 1)
+    }
+
+    @Test(arguments: ["", "scp -t .", "echo ${ShellId}%ComSpec%", "dropgate-sftp;id"])
+    func whatIsNotSFTPIsTurnedAway(_ command: String) throws {
+        _ = try FakeDaemon(home: home)
+        let client = SessionClient(socket: home.file("link"), command: command)
+        #expect(client.exitStatus() == 1)
+        #expect(client.receive().isEmpty)
+    }
+
+    @Test func refusalsReachTheDaemon() throws {
+        let daemon = try FakeDaemon(home: home, maxFile: 10)
+        let client = session()
+        #expect(
+            client.status(3, SessionClient.string("/a") + SessionClient.word(1) + SessionClient.word(0)).code
+                == 3)
+        let handle = client.open("/b")
+        #expect(client.write(handle, 0, [UInt8](repeating: 0, count: 11)) == 4)
+        #expect(client.close(handle).code == 4)
+        client.send([0xff, 0xff, 0xff, 0xff])
+        #expect(client.exitStatus() == 0)
+        #expect(daemon.refusals.map(\.reason) == ["forbidden_operation", "too_large", "malformed"])
+        #expect(home.files(under: "incoming").isEmpty)
+    }
+
+    @Test func manySmallFiles() throws {
+        let daemon = try FakeDaemon(home: home)
+        let client = session()
+        #expect(client.status(14, SessionClient.string("/d") + SessionClient.word(0)).code == 0)
+        for index in 0..<200 {
+            let handle = client.open("/d/\(index)")
+            #expect(client.write(handle, 0, Array(data[..<4096])) == 0)
+            #expect(client.close(handle).code == 0)
+        }
+        #expect(client.hangUp() == 0)
+        #expect(daemon.commits.count == 200)
+        #expect(home.files(under: "ready").count == 200)
+        #expect(home.files(under: "incoming").isEmpty)
+    }
+}
