@@ -119,13 +119,15 @@ let package = Package(
         .testTarget(
             name: "WebhookReceiverTests",
             dependencies: [
-                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Support", crypto, nio,
+                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Support", crypto,
+                nio,
                 nioHTTP1, subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),
         .testTarget(
             name: "SFTPReceiverTests",
             dependencies: [
-                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Support", crypto, logging,
+                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Support", crypto,
+                logging,
                 lifecycle,
             ], swiftSettings: strict),
     ]
