@@ -44,7 +44,8 @@ final class Connection {
     private let reference: String
     /// Closes the socket at once, past TLS.
     var cut: () -> Void = {}
-    private var isShut = false
+    /// Closed in order; the caller's part of it is awaited.
+    private(set) var isShut = false
     private var deadline: NIODeadline?
     private var alarm: (at: NIODeadline, task: Scheduled<Void>)?
 

@@ -54,6 +54,10 @@ final class ConnectionHandler: ChannelInboundHandler {
             connection.close(within: Self.farewell)
         }
         context.fireUserInboundEventTriggered(event)
+        if let event = event as? ChannelEvent, event == .inputClosed, connection.isShut {
+            // TLS would go on waiting for a closing message that cannot come any more.
+            context.close(promise: nil)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -120,6 +120,8 @@ final class CertificateKeeper: Sendable {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = .tlsv12
+        // NIOSSL keeps a connection's memory for this long after it has closed it, whether or not it is gone.
+        configuration.shutdownTimeout = Connection.patience
         configuration.applicationProtocols = NIOHTTP2SupportedALPNProtocols
         if let authorities = settings.clientAuthorities {
             configuration.trustRoots = .certificates(try certificates(authorities))
