@@ -111,11 +111,13 @@ package final class SFTPReceiver: Service {
     /// logged-in ones have `shutdownGrace` to finish. What they had not finished stays for resume.
     package func run() async throws {
         let (arrivals, continuation) = AsyncStream.makeStream(of: Arrival.self)
-        let acceptance = listener.accept(label: "dropgate.sftp.accept") { [handler] descriptor in
-            guard let arrival = handler.arrived(ConnectedSocket(descriptor)) else { return }
-            if case .enqueued = continuation.yield(arrival) { return }
-            handler.dismiss(arrival)
-        }
+        let acceptance = listener.accept(
+            label: "dropgate.sftp.accept",
+            take: { [handler] descriptor in
+                guard let arrival = handler.arrived(ConnectedSocket(descriptor)) else { return }
+                if case .enqueued = continuation.yield(arrival) { return }
+                handler.dismiss(arrival)
+            }, turnAway: { [handler] in handler.turnAway(ConnectedSocket($0)) })
         let (stopped, stop) = AsyncStream.makeStream(of: Void.self)
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Ending.self) { group in
@@ -144,8 +146,8 @@ package final class SFTPReceiver: Service {
             }
         } onGracefulShutdown: {
             self.isStopping.store(true, ordering: .releasing)
-            acceptance.stop()
             continuation.finish()
+            acceptance.stop()
             stop.finish()
         }
         acceptance.stop()

@@ -73,12 +73,17 @@ enum SmallFile {
 
 extension Directory {
     /// Writes a file (0600) under a temporary name, makes it durable, and moves it to `name`. Without
-    /// `replacing` it throws `.exists` when the name is taken.
+    /// `replacing` it throws `.exists` when the name is taken. What root writes belongs to the directory's
+    /// owner: `sudo dropgate account add` must not leave files that the service cannot read.
     func place(_ bytes: [UInt8], as name: String, replacing: Bool) throws(StagingError) {
         let temporary = ".\(name).\(UInt64.random(in: 0 ... .max)).tmp"
         do throws(StagingError) {
             let file = try createFile(temporary)
             try file.write(bytes)
+            var status = stat()
+            if geteuid() == 0, fstat(descriptor, &status) == 0 {
+                _ = fchown(file.descriptor, status.st_uid, status.st_gid)
+            }
             try file.sync()
             if replacing {
                 try replace(temporary, to: self, as: name)

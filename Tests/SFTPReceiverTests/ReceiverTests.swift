@@ -1,6 +1,7 @@
 // The receiver with the machine's own sshd and ssh: who gets in, who does not, and what the ledger says.
 import Admission
 import Foundation
+import Intake
 import Ledger
 import Settings
 import Support
@@ -169,6 +170,42 @@ import Testing
         #expect(
             found["handshake_failed"]?.first?["detail"]?["message"]?.string?.contains("versions differ")
                 == true)
+    }
+
+    @Test("Without libnss-wrapper only the account named as the service's user logs in, and health says so")
+    func withoutWrapper() async throws {
+        let name = try #require(getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) })
+        let entries = try await TestGate.run {
+            $0.tools.nssWrapper = nil
+        } _: { gate in
+            let key = try AuthorizedKey(Client.publicKey("client", in: gate.directory))
+            try gate.accounts.add(Account(name: name, keys: [key]))
+            #expect(gate.intake.health.problems["sftp.nss_wrapper"] != nil)
+            try await #expect(gate.client.isLetIn(name))
+            try await #expect(!gate.client.isLetIn("acme"))
+        }
+        #expect(summary(entries).first == "login accepted listed \(name)")
+        #expect(entries.count == 2 && entries.last?["verdict"] == "rejected")
+    }
+
+    @Test("What keeps the gate from opening is said before it listens", arguments: 0..<5)
+    func openingErrors(index: Int) async throws {
+        let error = await #expect(throws: (any Error).self) {
+            _ = try await TestGate.run {
+                switch index {
+                case 0: $0.tools.sshd = nil
+                case 1: $0.hostKey = "absent"
+                case 2: $0.executable = "/nowhere/dropgate"
+                case 3: $0.state = "it's"
+                default: $0.state = String(repeating: "long", count: 30)
+                }
+            } _: { _ in
+            }
+        }
+        let hints = [
+            "openssh-server", "dropgate init", "/nowhere/dropgate", "quote", "shorter state directory",
+        ]
+        #expect("\(String(describing: error))".contains(hints[index]), "\(String(describing: error))")
     }
 
     @Test("Host keys are made once, privately, and described as ssh-keygen does")

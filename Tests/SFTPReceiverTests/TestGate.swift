@@ -22,6 +22,10 @@ struct TestGateOptions {
     var session = "#!/bin/sh\nexec cat\n"
     /// A program of its own in place of `session`.
     var executable: String?
+    var tools = SSHDTools.find()
+    /// A directory of this name in the gate's own one holds sshd's files.
+    var state = "state"
+    var hostKey = "host"
 }
 
 final class TestGate: Sendable {
@@ -60,7 +64,8 @@ final class TestGate: Sendable {
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: session)
         var settings = SFTPSettings(
             listen: ListenAddress(ip: try IPAddress("127.0.0.1"), port: 0),
-            hostKeys: [try await Client.key("host", in: directory)])
+            hostKeys: [directory.file(options.hostKey)])
+        _ = try await Client.key("host", in: directory)
         settings.address = options.address
         settings.loginGrace = options.loginGrace
         settings.maxConnections = options.maxConnections
@@ -71,10 +76,13 @@ final class TestGate: Sendable {
             Account(
                 name: "acme", keys: [AuthorizedKey(Client.publicKey("client", in: directory))],
                 passwordHash: PasswordHash(password: "correct horse battery")))
+        try FileManager.default.createDirectory(
+            atPath: directory.file(options.state), withIntermediateDirectories: true)
         receiver = try await SFTPReceiver.open(
             SFTPReceiver.Configuration(
-                settings: settings, state: directory.path, accounts: accounts.directory, reserveBytes: 1,
-                reserveInodes: 1, executable: options.executable ?? session),
+                settings: settings, state: directory.file(options.state), accounts: accounts.directory,
+                reserveBytes: 1,
+                reserveInodes: 1, executable: options.executable ?? session, tools: options.tools),
             intake: intake, logger: Self.logger)
     }
 

@@ -1,5 +1,6 @@
 // The accounts as the daemon sees them: looked at again whenever their files have changed, handed to sshd's
 // files, and kept at the last good state where a file has become bad. It never opens what a file closed.
+import Admission
 import Settings
 import Synchronization
 
@@ -18,9 +19,44 @@ struct AccountSnapshot: Sendable {
         return account.disabled ? .disabled : .active(account)
     }
 
+    /// The account, if it may log in with a credential now; else why not. `earlier` is the account as it was
+    /// when the credential was last good.
+    func account(
+        _ name: String, with credential: Credential, since earlier: Account? = nil
+    ) -> Result<Account, Withdrawal> {
+        switch standing(of: name) {
+        case .unknown: .failure(.removed)
+        case .disabled: .failure(.disabled)
+        case .active(let account):
+            account.stillHolds(credential, since: earlier ?? account)
+                ? .success(account) : .failure(.credential)
+        }
+    }
+
     /// Those who may log in, by name.
     var active: [Account] {
         accounts.values.filter { !$0.disabled }.sorted { $0.name < $1.name }
+    }
+}
+
+/// Why a login that sshd took is not good, or not any more.
+enum Withdrawal: Error, Sendable {
+    case removed, disabled, credential
+
+    var reason: Reason {
+        switch self {
+        case .removed: .unknownAccount
+        case .disabled: .accountDisabled
+        case .credential: .authFailed
+        }
+    }
+
+    var message: String {
+        switch self {
+        case .removed: "this account was removed"
+        case .disabled: "this account was disabled"
+        case .credential: "the credential of this login was withdrawn"
+        }
     }
 }
 

@@ -37,6 +37,12 @@ struct ConnectionHandler: Sendable {
         return .announced(socket)
     }
 
+    /// Rejects a connection for which the process has no descriptors left.
+    func turnAway(_ socket: ConnectedSocket) {
+        let decision = intake.admit(resolver.resolve(peer: socket.peer), channel: .sftp)
+        reject(socket, decision, reason: decision.isAdmitted ? .connectionLimit : decision.reason)
+    }
+
     /// Serves an arrival to its end.
     func serve(_ arrival: Arrival) async {
         switch arrival {
@@ -114,6 +120,7 @@ struct ConnectionHandler: Sendable {
     // MARK: Serving
 
     private func serve(_ connection: SFTPConnection) async {
+        // sshd's files follow the accounts before it reads them.
         let accounts = book.current()
         let log = LoginLog()
         let began = ContinuousClock.now
@@ -161,11 +168,12 @@ struct ConnectionHandler: Sendable {
         }
         guard await !connection.hasLogin else { return }
         let credential = fingerprint.map { Credential.key(fingerprint: $0) } ?? .password
-        guard case .active(let account) = book.current().standing(of: name),
-            account.stillHolds(credential, since: account)
-        else {
+        let account: Account
+        switch book.current().account(name, with: credential) {
+        case .success(let active): account = active
+        case .failure(let withdrawal):
             // The account changed between sshd's look at it and ours.
-            await log.refuse(name)
+            await log.refuse(name, withdrawal)
             connection.socket.hangUp()
             return
         }

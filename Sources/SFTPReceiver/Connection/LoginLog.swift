@@ -11,7 +11,7 @@ actor LoginLog {
     func succeed() { isWritten = true }
 
     /// sshd let an account in that may not log in any more.
-    func refuse(_ account: String) { record.refuse(account) }
+    func refuse(_ account: String, _ withdrawal: Withdrawal) { record.refuse(account, withdrawal) }
 
     /// The gate itself could not go on.
     func fail(_ why: String, reason: Reason = .handshakeFailed) { record.fail(why, reason: reason) }

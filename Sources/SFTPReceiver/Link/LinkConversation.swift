@@ -93,21 +93,17 @@ struct LinkDesk: Sendable {
             throw Refusal(
                 "it says it is \"\(OutsideText.head(hello.user))\", \(login.account.name) logged in")
         }
-        guard withdrawal(of: login) == nil else {
-            throw Refusal("account \(login.account.name) was withdrawn", message: "this account is disabled")
+        if let withdrawal = withdrawal(of: login) {
+            throw Refusal("\(login.account.name): \(withdrawal.message)", message: withdrawal.message)
         }
         return LinkSession(connection: connection, login: login)
     }
 
     /// Why a login is not good any more, or nil.
-    private func withdrawal(of login: Login) -> (reason: Reason, message: String)? {
-        switch book.current().standing(of: login.account.name) {
-        case .unknown: return (.unknownAccount, "this account was removed")
-        case .disabled: return (.accountDisabled, "this account was disabled")
-        case .active(let account):
-            guard !account.stillHolds(login.credential, since: login.account) else { return nil }
-            return (.authFailed, "the credential of this login was withdrawn")
-        }
+    private func withdrawal(of login: Login) -> Withdrawal? {
+        let now = book.current().account(login.account.name, with: login.credential, since: login.account)
+        guard case .failure(let withdrawal) = now else { return nil }
+        return withdrawal
     }
 
     // MARK: Uploads

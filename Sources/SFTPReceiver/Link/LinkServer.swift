@@ -25,10 +25,12 @@ struct LinkServer: Sendable {
 
     /// Serves sessions until `stop` or until the task is cancelled.
     func run() async {
-        let acceptance = socket.accept(label: "dropgate.sftp.link") { [continuation] descriptor in
-            if case .enqueued = continuation.yield(descriptor) { return }
-            close(descriptor)
-        }
+        let acceptance = socket.accept(
+            label: "dropgate.sftp.link",
+            take: { [continuation] descriptor in
+                if case .enqueued = continuation.yield(descriptor) { return }
+                close(descriptor)
+            }, turnAway: { close($0) })
         await withDiscardingTaskGroup { group in
             for await descriptor in arrivals {
                 group.addTask { await serve(descriptor) }

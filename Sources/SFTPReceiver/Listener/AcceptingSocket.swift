@@ -75,23 +75,36 @@ final class AcceptingSocket: Sendable {
     }
 
     /// Accepts until `stop` is called: `take` gets each descriptor (non-blocking, close-on-exec) and owns it.
-    /// It is called on a queue of the listener's own, one connection after another.
-    func accept(label: String, _ take: @escaping @Sendable (Int32) -> Void) -> Acceptance {
-        let queue = DispatchQueue(label: label)
-        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
+    /// `turnAway` gets those for which the process has no room, and must close them before it returns. Both
+    /// are called on a queue of the listener's own, one connection after another.
+    func accept(
+        label: String, take: @escaping @Sendable (Int32) -> Void,
+        turnAway: @escaping @Sendable (Int32) -> Void
+    ) -> Acceptance {
+        let source = DispatchSource.makeReadSource(
+            fileDescriptor: descriptor, queue: DispatchQueue(label: label))
         let spare = SpareDescriptor()
-        source.setEventHandler { [self] in
+        let acceptAll: @Sendable () -> Void = { [self] in
             while true {
                 let connection = dropgate_accept(descriptor)
                 if connection >= 0 {
                     take(connection)
                 } else if errno == EMFILE || errno == ENFILE {
                     // Without a free descriptor the connection would stay in the queue and wake us for ever.
-                    spare.release { close(dropgate_accept(descriptor)) }
+                    spare.release {
+                        let connection = dropgate_accept(descriptor)
+                        if connection >= 0 { turnAway(connection) }
+                    }
                 } else if errno != EINTR && errno != ECONNABORTED {
                     return
                 }
             }
+        }
+        source.setEventHandler(handler: acceptAll)
+        source.setCancelHandler { [self] in
+            // Whoever got through is told; whoever comes later is refused by the system.
+            acceptAll()
+            _ = shutdown(descriptor, Int32(SHUT_RDWR))
         }
         source.activate()
         return Acceptance(cancel: { source.cancel() })
@@ -102,7 +115,7 @@ final class AcceptingSocket: Sendable {
 struct Acceptance: Sendable {
     fileprivate let cancel: @Sendable () -> Void
 
-    /// Nothing is taken any more once this has returned and what is being taken is done.
+    /// The listener closes for new callers once those are taken that it has already let in.
     func stop() { cancel() }
 }
 

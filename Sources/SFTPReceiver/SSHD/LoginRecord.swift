@@ -16,7 +16,7 @@ struct LoginRecord: Sendable {
     /// What sshd said last that explains the end.
     private var message: String?
 
-    private enum Ending: Sendable { case handshake, timeout, refused, failed(Reason) }
+    private enum Ending: Sendable { case handshake, timeout, failed(Reason) }
 
     /// Keys kept for the ledger; an agent may offer dozens.
     private static let keptKeys = 8
@@ -53,10 +53,10 @@ struct LoginRecord: Sendable {
     }
 
     /// sshd let the account in, and the gate did not.
-    mutating func refuse(_ account: String) {
+    mutating func refuse(_ account: String, _ withdrawal: Withdrawal) {
         name = account
-        ending = .refused
-        message = "the account or its credential was withdrawn"
+        ending = .failed(withdrawal.reason)
+        message = withdrawal.message
     }
 
     /// The gate itself could not go on.
