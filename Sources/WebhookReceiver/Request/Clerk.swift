@@ -24,11 +24,10 @@ struct Clerk: Sendable {
         if listener.checks.wantsSignature {
             guard let signature, listener.checks.isSigned(body, by: signature, now: .now()) else {
                 let answer = Reception.unauthorised(listener, id: arrival.id)
-                var attempt = attempt(.request, arrival, status: answer.status)
-                attempt.verdict = .rejected
-                attempt.reason = .badSignature
-                attempt.detail["check"] = ["signature"]
-                listener.intake.note(attempt)
+                listener.intake.note(
+                    attempt(
+                        .request, arrival, status: answer.status, refused: .badSignature,
+                        detail: ["check": ["signature"]]))
                 return answer
             }
         }
@@ -68,22 +67,21 @@ struct Clerk: Sendable {
         return Answer(.ok, body: CanonicalJSON.encode(.object(seen)) + [0x0A])
     }
 
-    private func attempt(_ kind: EntryKind, _ arrival: Arrival, status: HTTPResponseStatus) -> Attempt {
-        var attempt = Attempt(kind: kind, channel: .webhook, decision: arrival.decision)
-        attempt.credential = arrival.credential
-        attempt.request = RequestFacts(
-            id: arrival.id, method: arrival.method, path: arrival.maskedPath, status: Int(status.code))
-        return attempt
+    private func attempt(
+        _ kind: EntryKind, _ arrival: Arrival, status: HTTPResponseStatus, refused reason: Reason? = nil,
+        detail: [String: JSONValue] = [:]
+    ) -> Attempt {
+        Attempt(
+            kind, id: arrival.id, decision: arrival.decision, credential: arrival.credential,
+            method: arrival.method,
+            path: arrival.maskedPath, status: status, refused: reason, detail: detail)
     }
 
     /// Nothing was kept: the caller is asked to come again.
     private func unavailable(
         _ arrival: Arrival, _ kind: EntryKind, _ reason: Reason, retryAfter: Int?
     ) -> Answer {
-        var attempt = attempt(kind, arrival, status: .serviceUnavailable)
-        attempt.verdict = .rejected
-        attempt.reason = reason
-        listener.intake.note(attempt)
+        listener.intake.note(attempt(kind, arrival, status: .serviceUnavailable, refused: reason))
         var answer = Answer.error(.serviceUnavailable, "try again later", id: arrival.id)
         answer.retryAfter = retryAfter ?? Reception.retryAfter
         return answer

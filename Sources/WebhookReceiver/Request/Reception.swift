@@ -165,14 +165,9 @@ extension Reception {
         _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason,
         _ detail: [String: JSONValue] = [:]
     ) -> Refusal {
-        var attempt = Attempt(kind: .request, channel: .webhook, decision: decision)
-        attempt.verdict = .rejected
-        attempt.reason = reason
-        attempt.credential = credential
-        attempt.request = RequestFacts(
-            id: id, method: Self.written(head.method.rawValue), path: target.maskedPath,
-            status: Int(status.code))
-        attempt.detail.merge(detail) { _, new in new }
+        let attempt = Attempt(
+            id: id, decision: decision, credential: credential, method: Self.written(head.method.rawValue),
+            path: target.maskedPath, status: status, refused: reason, detail: detail)
         return Refusal(answer: .error(status, text, id: id), attempt: attempt)
     }
 
@@ -186,12 +181,10 @@ extension Incoming {
         _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason, credential: String?,
         _ detail: [String: JSONValue] = [:]
     ) -> Refusal {
-        var attempt = Attempt(kind: .request, channel: .webhook, decision: decision)
-        attempt.verdict = .rejected
-        attempt.reason = reason
-        attempt.credential = credential
-        attempt.request = RequestFacts(id: id, method: method, path: maskedPath, status: Int(status.code))
-        attempt.detail.merge(detail) { _, new in new }
+        let attempt = Attempt(
+            id: id, decision: decision, credential: credential, method: method, path: maskedPath,
+            status: status,
+            refused: reason, detail: detail)
         return Refusal(answer: .error(status, text, id: id), attempt: attempt)
     }
 }

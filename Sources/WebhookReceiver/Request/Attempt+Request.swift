@@ -1,0 +1,22 @@
+// How an HTTP request becomes a ledger entry: in one place, so that every outcome of a request says the same things.
+import Admission
+import Ledger
+import NIOHTTP1
+
+extension Attempt {
+    /// An attempt by request. With a reason it is a refusal, whatever was decided on its source.
+    init(
+        _ kind: EntryKind = .request, id: String, decision: Decision, credential: String?, method: String,
+        path: String,
+        status: HTTPResponseStatus, refused reason: Reason? = nil, detail: [String: JSONValue] = [:]
+    ) {
+        self.init(kind: kind, channel: .webhook, decision: decision)
+        if let reason {
+            verdict = .rejected
+            self.reason = reason
+        }
+        self.credential = credential
+        request = RequestFacts(id: id, method: method, path: path, status: Int(status.code))
+        self.detail.merge(detail) { _, new in new }
+    }
+}
