@@ -94,15 +94,24 @@ package struct Janitor: Service {
         guard let age = retention.acknowledged else { return }
         try await forEachDrop(in: .acknowledged, olderThan: age) { drop in
             // A line of a batch is acknowledged by itself; the batch is its consumer's to remove.
-            if try staging.receipt(drop.id)?.line == nil { try staging.removeReleased(drop.readyPath) }
+            if try staging.receipt(drop.id)?.line == nil, try isStill(drop) {
+                try staging.removeReleased(drop.readyPath)
+            }
             return true
         }
+    }
+
+    /// Whether what lies at the drop's path is the drop: its consumer may have moved it, and a later file may
+    /// have been given the name since.
+    private func isStill(_ drop: DropRecord) throws -> Bool {
+        guard drop.incoming != nil else { return true }
+        return try intake.store.newestUpload(readyPath: drop.readyPath)?.id == drop.id
     }
 
     private func removeOldReceipts() async throws {
         guard let age = retention.receipts else { return }
         try await forEachDrop(in: .released, olderThan: age) { drop in
-            try !staging.isOccupied(drop.readyPath)
+            try !staging.isOccupied(drop.readyPath) || !isStill(drop)
         }
     }
 

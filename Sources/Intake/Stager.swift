@@ -10,8 +10,8 @@ import Synchronization
 /// The one that completes drops. What it cannot hold in memory it reads back from the ledger's store.
 final class Stager: Sendable {
     static let largestBatch = 512
-    /// How long it gathers before a batch that is not full: each batch costs a sync of the filesystem, which
-    /// the commits of receivers wait for as well.
+    /// How long it rests before each batch while nobody waits for it: a batch costs processor time and a sync of
+    /// the filesystem, and the answers to senders come first. What piles up meanwhile is durable already.
     static let gathering = DispatchTimeInterval.milliseconds(100)
     static let mostQueuedBytes = 64 << 20
 
@@ -159,10 +159,7 @@ final class Stager: Sendable {
             return becomeIdle(loaded: mustLoad) ? .idle : .more
         }
         try complete(work.events, work.uploads)
-        return state.withLock { state in
-            let isWaitedFor = !state.whenIdle.isEmpty || state.hasBacklog
-            return isWaitedFor || state.events.count >= Self.largestBatch ? .more : .gather
-        }
+        return state.withLock { $0.whenIdle.isEmpty ? .gather : .more }
     }
 
     /// Returns whether nothing is left.

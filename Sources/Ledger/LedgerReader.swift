@@ -60,14 +60,9 @@ package final class LedgerReader: Sendable {
         }
     }
 
-    /// The newest drop that was released to this path under `ready/`.
-    package func drop(readyPath: String) throws -> DropRecord? {
-        try database.read { db in
-            try Row.fetchOne(
-                db, sql: "SELECT * FROM drops WHERE ready = ? ORDER BY seq DESC LIMIT 1",
-                arguments: [readyPath]
-            ).map(DropRecord.init(row:))
-        }
+    /// The newest uploaded file that was given this path under `ready/`; see `LedgerStore.newestUpload`.
+    package func newestUpload(readyPath: String) throws -> DropRecord? {
+        try database.read { try DropRecord.newestUpload(readyPath: readyPath, $0) }
     }
 
     /// The body of a webhook that is not yet staged.

@@ -145,6 +145,10 @@ package protocol LedgerStore: AnyObject, Sendable {
 
     /// The drop with this id, or nil.
     func drop(id: String) throws -> DropRecord?
+
+    /// The newest uploaded file that was given this path under `ready/`, or nil. Names come back: once a file
+    /// was taken, the next one of that name gets the same path.
+    func newestUpload(readyPath: String) throws -> DropRecord?
 }
 
 /// The ledger could not be opened, read or written.

@@ -209,9 +209,20 @@ package final class SQLiteLedgerStore: LedgerStore {
                 DropRecord.init(row:))
         }
     }
+
+    package func newestUpload(readyPath: String) throws -> DropRecord? {
+        try database.read { try DropRecord.newestUpload(readyPath: readyPath, $0) }
+    }
 }
 
 extension DropRecord {
+    static func newestUpload(readyPath: String, _ db: Database) throws -> DropRecord? {
+        try Row.fetchOne(
+            db, sql: "SELECT * FROM drops WHERE ready = ? AND incoming IS NOT NULL ORDER BY seq DESC LIMIT 1",
+            arguments: [readyPath]
+        ).map(DropRecord.init(row:))
+    }
+
     init(row: Row) {
         self.init(
             id: row["id"], seq: row["seq"], state: DropState(rawValue: row["state"]) ?? .lost,

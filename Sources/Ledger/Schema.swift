@@ -37,6 +37,7 @@ enum Schema {
         );
         CREATE INDEX drops_repeat ON drops(repeat_key);
         CREATE INDEX drops_event ON drops(event_key) WHERE event_key IS NOT NULL;
+        CREATE INDEX drops_upload ON drops(ready) WHERE incoming IS NOT NULL;
         CREATE INDEX drops_unfinished ON drops(state, seq) WHERE state <> 1;
         CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
         """

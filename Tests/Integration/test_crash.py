@@ -79,7 +79,14 @@ class Crash(unittest.TestCase):
                 for pid in self.sessions(gate):
                     os.kill(pid, signal.SIGKILL)
             descendants = children(gate.process.pid)
+            orphans = self.sessions(gate)
             gate.kill()
+            for pid in orphans:
+                # The gate first, then its session, before that can put anything in order.
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
             upload.kill()
             for thread in load:
                 thread.join()

@@ -90,4 +90,5 @@ private final class FailingStore: LedgerStore {
         in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
     ) throws -> [DropRecord] { [] }
     func drop(id: String) throws -> DropRecord? { nil }
+    func newestUpload(readyPath: String) throws -> DropRecord? { nil }
 }

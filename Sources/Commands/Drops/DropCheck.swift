@@ -1,4 +1,4 @@
-// Looks at one released drop: its bytes under ready/ against the size and digest of its ledger entry.
+// Looks at one released drop: its bytes under ready/ and its receipt against its ledger entry.
 import Admission
 import Crypto
 import Foundation
@@ -7,8 +7,10 @@ import Settings
 import Staging
 
 struct DropCheck {
-    enum Finding: Hashable, CaseIterable {
+    enum Finding: String, Hashable, CaseIterable {
         case intact, altered
+        /// The bytes are right, but the receipt is absent or says something else than the ledger.
+        case receiptDiffers = "receipt differs"
         /// Not under `ready/` any more: its consumer has it.
         case taken
         /// Not yet under `ready/`.
@@ -29,18 +31,31 @@ struct DropCheck {
 
     func look(at record: DropRecord) throws -> Finding {
         guard record.state != .pending else { return .pending }
-        guard try staging.isOccupied(record.readyPath) else { return .taken }
+        guard try staging.isOccupied(record.readyPath), try isStill(record) else { return .taken }
         let view = try DropView(record, reader)
-        if let line = try staging.receipt(record.id)?.line {
-            return try lineMatches(line, record, view) ? .intact : .altered
-        }
+        let receipt = try? staging.receipt(record.id)
+        let matches = try receipt?.line.map { try lineMatches($0, record, view) } ?? fileMatches(record, view)
+        guard matches else { return .altered }
+        let agrees =
+            receipt?.drop == record.id && receipt?.seq == record.seq && receipt?.bytes == view.bytes
+            && receipt?.sha256 == view.sha256 && receipt?.file == "ready/" + record.readyPath
+        return agrees ? .intact : .receiptDiffers
+    }
+
+    /// Whether what lies at the path is this drop, not a later one that was given the name since.
+    private func isStill(_ record: DropRecord) throws -> Bool {
+        guard record.incoming != nil else { return true }
+        return try reader.newestUpload(readyPath: record.readyPath)?.id == record.id
+    }
+
+    private func fileMatches(_ record: DropRecord, _ view: DropView) throws -> Bool {
         var hash = SHA256()
         var bytes: Int64 = 0
         try staging.openReleased(record.readyPath).forEachPiece { piece in
             hash.update(bufferPointer: piece)
             bytes += Int64(piece.count)
         }
-        return bytes == view.bytes && Self.hex(hash.finalize()) == view.sha256 ? .intact : .altered
+        return bytes == view.bytes && Self.hex(hash.finalize()) == view.sha256
     }
 
     /// One event of an NDJSON batch.

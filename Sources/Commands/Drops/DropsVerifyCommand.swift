@@ -8,10 +8,10 @@ import Staging
 
 struct DropsVerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Compare released files with the digests in the ledger.",
+        commandName: "verify", abstract: "Compare released files and their receipts with the ledger.",
         discussion: """
-            A file that its consumer has taken is counted, not blamed. Exit status 1 when a file has other bytes than \
-            the ledger says.
+            A file that its consumer has taken is counted, not blamed. Exit status 1 when a file has other bytes, \
+            or its receipt other facts, than the ledger says.
             """)
 
     @Argument(help: "Ids of drops; all released ones when none is given.") var ids: [String] = []
@@ -26,12 +26,14 @@ struct DropsVerifyCommand: ParsableCommand {
         func verify(_ record: DropRecord) throws {
             let finding = try check.look(at: record)
             counts[finding, default: 0] += 1
-            guard finding == .altered || !ids.isEmpty else { return }
+            let isWrong = finding == .altered || finding == .receiptDiffers
+            guard isWrong || !ids.isEmpty else { return }
             if output.isJSON {
-                Output.json(["id": .string(record.id), "finding": .string("\(finding)")])
+                Output.json(["id": .string(record.id), "finding": .string(finding.rawValue)])
             } else {
-                let colour: Colour = finding == .altered ? .red : .green
-                Output.line("\(colour("\(finding)"))  \(record.id)  \(OutsideText.line(record.readyPath))")
+                let colour: Colour = isWrong ? .red : .green
+                Output.line(
+                    "\(colour(finding.rawValue))  \(record.id)  \(OutsideText.line(record.readyPath))")
             }
         }
         if ids.isEmpty {
@@ -51,15 +53,17 @@ struct DropsVerifyCommand: ParsableCommand {
             try verify(record)
         }
         summarise(counts)
-        if counts[.altered] != nil { throw ExitCode(ExitStatus.no.rawValue) }
+        if counts[.altered] != nil || counts[.receiptDiffers] != nil {
+            throw ExitCode(ExitStatus.no.rawValue)
+        }
     }
 
     private func summarise(_ counts: [DropCheck.Finding: Int64]) {
         if output.isJSON {
-            let members = counts.map { ("\($0.key)", JSONValue.int($0.value)) }
+            let members = counts.map { ($0.key.rawValue, JSONValue.int($0.value)) }
             Output.json(.object(Dictionary(uniqueKeysWithValues: members)))
         } else {
-            let words = DropCheck.Finding.allCases.map { "\(counts[$0] ?? 0) \($0)" }
+            let words = DropCheck.Finding.allCases.map { "\(counts[$0] ?? 0) \($0.rawValue)" }
             Output.line(words.joined(separator: ", "))
         }
     }
