@@ -40,5 +40,7 @@ final class FailingStore: LedgerStore {
     }
 
     func drop(id: String) throws -> DropRecord? { try store.drop(id: id) }
-    func newestUpload(readyPath: String) throws -> DropRecord? { try store.newestUpload(readyPath: readyPath) }
+    func newestUpload(readyPath: String) throws -> DropRecord? {
+        try store.newestUpload(readyPath: readyPath)
+    }
 }
