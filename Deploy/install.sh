@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Installs the gate as a systemd service on this Debian machine; start nothing. Run it again to install a newer
+# build: settings, source lists, accounts and state that are there stay as they are.
+#
+#   Deploy/install.sh
+#
+# Makes /usr/local/bin/dropgate, the user dropgate, /etc/dropgate (its settings, lists and accounts),
+# /var/lib/dropgate (its state) and dropgate.service. GATE_BIN names a built dropgate to use in place of building.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ $# -gt 0 ]; then
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    [ "$1" = --help ] || [ "$1" = -h ] && exit 0
+    exit 64
+fi
+as_root=()
+if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
+
+Deploy/packages.sh
+if [ -n "${GATE_BIN:-}" ]; then
+    built=$GATE_BIN
+else
+    # With Swift's libraries inside: the service's user may not be able to read the toolchain's.
+    build=(swift build -c release --static-swift-stdlib --scratch-path .build/install --product dropgate)
+    "${build[@]}"
+    built=$("${build[@]}" --show-bin-path)/dropgate
+fi
+"${as_root[@]}" install -m 755 "$built" /usr/local/bin/dropgate
+
+if ! getent passwd dropgate >/dev/null; then
+    "${as_root[@]}" useradd --system --user-group --home-dir /var/lib/dropgate --no-create-home \
+        --shell /usr/sbin/nologin dropgate
+fi
+"${as_root[@]}" install -d -o dropgate -g dropgate -m 750 /etc/dropgate
+"${as_root[@]}" install -d -o dropgate -g dropgate -m 700 /var/lib/dropgate
+if [ ! -e /etc/dropgate/dropgate.yaml ]; then
+    "${as_root[@]}" install -o dropgate -g dropgate -m 640 Config/dropgate.yaml /etc/dropgate/dropgate.yaml
+fi
+"${as_root[@]}" runuser -u dropgate -- /usr/local/bin/dropgate init --config /etc/dropgate/dropgate.yaml
+"${as_root[@]}" install -m 644 Deploy/systemd/dropgate.service /etc/systemd/system/dropgate.service
+if [ -d /run/systemd/system ]; then "${as_root[@]}" systemctl daemon-reload; fi
+cat <<'TEXT'
+
+Installed. Run the gate's commands as its user:  sudo -u dropgate dropgate …
+When accounts and certificate are there:         sudo systemctl enable --now dropgate
+TEXT
