@@ -104,6 +104,7 @@ extension DropBox {
         let upload = Upload(
             path: order.path, extents: Extents(prefix: opened.size), size: opened.size, appends: appends,
             reopened: reopened, modified: order.modified ?? opened.modified, opened: opened.now)
+        failedCloses[order.path] = nil
         reply.handle(id, handles.insert(.upload(upload)))
     }
 
@@ -113,6 +114,9 @@ extension DropBox {
         }
         if case .kept = answer, let path = handles.upload(slot)?.path {
             released.remove(path)
+        }
+        if let failure, let path = handles.upload(slot)?.path, failedCloses.count < WireLimit.failedCloses {
+            failedCloses[path] = failure.message
         }
         handles.remove(slot)
         status(id, failure)
@@ -134,6 +138,8 @@ extension DropBox {
         _ id: UInt32, _ order: RenameOrder, _ answer: StoreAnswer, _ failure: StoreFailure?
     ) {
         if failure == nil {
+            failedCloses[order.from] = nil
+            failedCloses[order.to] = nil
             released.remove(order.to)
             if let slot = order.slot {
                 handles.withUpload(slot) { $0.path = order.to }

@@ -77,6 +77,8 @@ extension DropBox {
         guard let path = resolve(id, operation, sent) else { return }
         if let node = known(path) {
             reply.attributes(id, node)
+        } else if let text = failedCloses[path] {
+            reply.status(id, .failure, "\(path) was not taken: \(text)")
         } else {
             ask(.stat(path), .attributes(id, path))
         }

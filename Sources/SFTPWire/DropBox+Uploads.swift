@@ -132,6 +132,7 @@ extension DropBox {
 
     mutating func remove(_ id: UInt32, _ sent: [UInt8]) {
         guard let path = resolve(id, "REMOVE", sent) else { return }
+        failedCloses[path] = nil
         if let slot = handles.openUpload(at: path) {
             released.remove(path)
             ask(.discard(slot), .removeOpen(id, slot))

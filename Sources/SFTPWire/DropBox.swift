@@ -35,6 +35,9 @@ package struct DropBox: Sendable {
     package internal(set) var closing = Closing.no
     var handles = HandleTable()
     var released: ReleasedNames
+    /// Paths of whole uploads that were not taken, and why. They answer STAT by that: some clients (paramiko)
+    /// overlook the failure of CLOSE and believe the size that STAT gives.
+    var failedCloses: [VirtualPath: String] = [:]
     var reply = ReplyWriter()
     var pending: Pending?
     var reports: [RefusedRequest] = []

@@ -79,6 +79,8 @@ package enum WireLimit {
     /// Data in one WRITE that fits an advertised packet with its fields, in bytes.
     package static let advertisedData = 255 * 1024
     package static let openHandles = 128
+    /// Paths whose failed CLOSE is remembered.
+    static let failedCloses = 10_000
 
     /// The largest packet taken, in bytes: a client that counts only its data still fits.
     package static let packet = advertisedPacket + 4 * 1024

@@ -82,6 +82,22 @@ import Testing
         #expect(client.store.releases.count == 1)
     }
 
+    /// paramiko's put overlooks the failure of CLOSE and compares the size that STAT gives.
+    @Test func anUploadThatWasNotTakenHasNoSizeUntilItIsOpenedAgain() {
+        let client = Conversation()
+        client.store.failure = (
+            { if case .finish = $0 { true } else { false } }, StoreFailure(.other, "the account is disabled")
+        )
+        #expect(client.put("/a", sample(10)).code == .failure)
+        for type in [PacketType.stat, .lstat] {
+            let reply = client.path(type, "/a")
+            #expect(reply.code == .failure && reply.message.contains("the account is disabled"))
+        }
+        client.store.failure = nil
+        #expect(client.put("/a", sample(10)).code == .ok)
+        #expect(client.size("/a") == 10)
+    }
+
     @Test func exclusiveMeansNew() {
         let client = Conversation()
         #expect(client.put("/a", sample(10)).code == .ok)
@@ -166,7 +182,7 @@ import Testing
         )
         #expect(client.put("/a", sample(10)).message == "the ledger is full")
         client.store.failure = nil
-        #expect(client.size("/a") == 10)
+        #expect(client.store.partials["a"]?.bytes == sample(10))
         #expect(client.put("/a", [], [.write]).code == .ok)
         #expect(client.store.releases.map(\.bytes) == [sample(10)])
     }
