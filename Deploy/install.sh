@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the gate as a systemd service on this Debian machine; start nothing. Run it again to install a newer
+# Installs the gate as a systemd service on this Debian machine; starts nothing. Run it again to install a newer
 # build: settings, source lists, accounts and state that are there stay as they are.
 #
 #   Deploy/install.sh
