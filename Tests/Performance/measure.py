@@ -1,266 +1,373 @@
-"""Measures Dropgate beside its peers, interleaved, on loopback: the ratios are what counts on a noisy machine.
+"""Runs the cases, interleaved, and reports ratios; see README.md. Started by run.sh.
 
-    webhooks   durable webhooks/s at 64 connections, beside nginx that writes bodies to files without any fsync
-    upload     one large file by OpenSSH sftp, beside the same sshd with OpenSSH's sftp-server
-    small      many files of 4 KiB in one batch, beside `put -f` (fsync) to sftp-server
-
-Standard library only. Everything that it starts is stopped by its process id.
+Judges nothing in the short form beyond that all worked. It never measures a server that did not do its work:
+what was answered is counted again in the ledger and on disk, and uploads are compared byte by byte.
 """
 import argparse
-import glob
+import contextlib
+import filecmp
 import json
 import os
-import pwd
-import re
+import platform
+import resource
 import shutil
-import socket
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../Integration"))
-import gate as testing  # noqa: E402
+from servers import Failed, Gate, Nginx, SSHD, run, wait_for
 
-LISTED = "name: bench\nentries:\n  - {cidr: 127.0.0.1/32, service: bench, channels: [webhook, sftp]}\n"
-LUA = """
-local thread = 0
-function setup(t) t:set("id", thread); thread = thread + 1 end
-function init() n = 0; base = os.time() end
-function request()
-  n = n + 1
-  local body = string.format('{"version":"2.0","id":"%08x-%04x-4a6c-8cd3-%012x","type":"visit.ended","created":1546950556,'
-    .. '"clinic_code":"xxx","data":{"id":"28540","member_id":"60610","provider_id":null,"start":1546950546,'
-    .. '"end":1546951446,"actual_start":1546950546,"actual_end":1546950555,"status":"cancelled",'
-    .. '"status_updated_by":"60610"}}', base, id, n)
-  return wrk.format("POST", "/webhooks/vsee", {["Content-Type"] = "application/json"}, body)
-end
-function done(summary, latency)
-  print(string.format("RESULT %d %d %d %.0f %.0f", summary.requests, summary.duration,
-    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write
-    + summary.errors.timeout, latency:percentile(50), latency:percentile(99)))
-end
-"""
+HERE = Path(__file__).parent
+CONNECTIONS = 64
+CIPHER = "aes128-gcm@openssh.com"  # the one that costs both sides least, so that the rest weighs most
+GATE, KEPT, PLAIN = "dropgate", "nginx, kept upstream", "nginx, plain upstream"
+SFTP, FSYNC = "sftp-server", "sftp-server, put -f"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def tell(text):
+    print(text, file=sys.stderr, flush=True)
 
 
-def listening(port):
-    def connects():
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return True
-        except OSError:
-            return False
-    testing.wait_until(connects, 20, f"a listener on port {port}")
+def spread_inodes(directory):
+    """Lets ext4 put each directory made in this one into another block group.
+
+    ext4 gives out the inode of a deleted file only minutes later, and while it steps over many of them making a
+    file is 10 to 20 times slower. So no round makes its files where an earlier one's were deleted.
+    """
+    subprocess.run(["chattr", "+T", directory], capture_output=True, check=False)
 
 
-class Nginx:
-    """Reads each body into a file of its own (no fsync) and answers 200."""
+# Webhooks ------------------------------------------------------------------------------------------------------
 
-    def __init__(self, root):
-        self.root = os.path.join(root, "nginx")
-        os.makedirs(self.root + "/bodies")
-        self.port, behind = free_port(), free_port()
-        with open(self.root + "/nginx.conf", "w") as file:
-            file.write(f"""
-daemon off; worker_processes auto; pid {self.root}/pid; error_log {self.root}/error.log;
-{'user root;' if os.getuid() == 0 else ''}
-events {{ worker_connections 1024; }}
-http {{
-  access_log off; client_body_temp_path {self.root}/bodies; keepalive_requests 100000000;
-  upstream behind {{ server 127.0.0.1:{behind}; keepalive 64; keepalive_requests 100000000; }}
-  server {{ listen 127.0.0.1:{self.port};
-    location / {{ client_body_in_file_only on; proxy_pass_request_body off; proxy_set_header Content-Length "";
-      proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://behind; }} }}
-  server {{ listen 127.0.0.1:{behind}; return 200 'ok'; }}
-}}""")
-        self.process = subprocess.Popen(["nginx", "-p", self.root, "-c", self.root + "/nginx.conf"],
-                                        stderr=subprocess.DEVNULL)
-        listening(self.port)
-
-    def bodies(self):
-        return sum(1 for _, _, names in os.walk(self.root + "/bodies") for name in names)
-
-    def clear(self):
-        for folder, _, names in os.walk(self.root + "/bodies"):
-            for name in names:
-                os.remove(os.path.join(folder, name))
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
+def wrk(server, bench, number):
+    """One run of wrk; returns its figures and the server's CPU time."""
+    cpu = server.cpu()
+    output = run("wrk", f"-t{min(2, os.cpu_count())}", f"-c{CONNECTIONS}", f"-d{bench.seconds}s", "--timeout", "20s",
+                 "-s", HERE / "events.lua", f"http://127.0.0.1:{server.port}{server.path}", "--", str(number),
+                 str(bench.pause))
+    cpu = server.cpu() - cpu
+    lines = [line for line in output.splitlines() if line.startswith("RESULT ")]
+    if not lines:
+        raise Failed(f"wrk said nothing of its result:\n{output}")
+    result = json.loads(lines[0].removeprefix("RESULT "))
+    if result["bad_status"] or result["broken"] or not result["requests"]:
+        raise Failed(f"not every request was answered 200: {result}")
+    return {**result, "rate": result["requests"] / result["seconds"], "cpu_us": cpu / result["requests"] * 1e6}
 
 
-class Peer:
-    """The same sshd with OpenSSH's sftp-server, started for each connection as Dropgate does it."""
-
-    def __init__(self, root, key):
-        self.root = os.path.join(root, "peer")
-        os.makedirs(self.root + "/files")
-        self.port = free_port()
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.root + "/host"], check=True)
-        shutil.copy(key + ".pub", self.root + "/authorized")
-        if os.getuid() == 0:
-            os.makedirs("/run/sshd", exist_ok=True)
-        with open(self.root + "/config", "w") as file:
-            file.write(f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.root}/host\nUsePAM no\nStrictModes no\n"
-                       f"PidFile none\nAuthorizedKeysFile {self.root}/authorized\nPermitRootLogin yes\n"
-                       "Subsystem sftp /usr/lib/openssh/sftp-server\n")
-        self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", self.root + "/config"],
-                                        stderr=subprocess.DEVNULL)
-        listening(self.port)
-        self.user = pwd.getpwuid(os.getuid()).pw_name
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
+def check_count(what, found, answered):
+    # wrk stops at its time: what is under way then is received and not counted, at most one for a connection.
+    if not answered <= found <= answered + CONNECTIONS:
+        raise Failed(f"{answered} requests were answered 200, {what}: {found}")
 
 
-def sftp(port, user, key, commands):
-    """Seconds of one batch. Both sides get the same client with the same options."""
+def nginx_round(bench, keep, number):
+    server = Nginx(bench.new_directory("nginx"), keep)
+    try:
+        result = wrk(server, bench, number)
+    finally:
+        server.stop()
+    check_count("whole bodies on disk", server.accepted(result["body"]), result["requests"])
+    if not bench.short:
+        os.sync()  # the gate's fsync must not pay for these files
+    return result
+
+
+def gate_round(bench, number):
+    gate = bench.gate
+    after, staged = gate.last_entry(), gate.staged()
     began = time.monotonic()
-    result = subprocess.run(
-        ["sftp", "-q", "-b", "-", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
-         "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "Ciphers=aes128-gcm@openssh.com",
-         "-P", str(port), f"{user}@127.0.0.1"],
-        input=commands, capture_output=True, text=True, timeout=600)
-    if result.returncode != 0:
-        raise SystemExit("sftp failed: " + result.stderr)
-    return time.monotonic() - began
+    result = wrk(gate, bench, number)
+    left = gate.pending()
+    wait_for("staging of all events", lambda: gate.pending() == 0, 300, pause=0.1)
+    entries = gate.requests(after)
+    if set(entries) != {"accepted listed"}:
+        raise Failed(f"the ledger has other entries than accepted ones: {entries}")
+    count = entries["accepted listed"]
+    check_count("new entries in the ledger", count, result["requests"])
+    if gate.staged() - staged != count:
+        raise Failed(f"{count} events in the ledger, {gate.staged() - staged} new files in ready/")
+    return {**result, "left_to_stage": left, "staged_rate": count / (time.monotonic() - began)}
 
 
-def wrk(port, seconds, script):
-    output = subprocess.run(
-        ["wrk", "-t", "2", "-c", "64", "-d", f"{seconds}s", "--latency", "-s", script, f"http://127.0.0.1:{port}"],
-        capture_output=True, text=True, timeout=seconds + 60).stdout
-    requests, micros, errors, p50, p99 = map(int, re.search(r"RESULT (.*)", output).group(1).split())
-    if errors:
-        raise SystemExit(f"{errors} requests were not answered 200:\n{output}")
-    return {"rate": requests / (micros / 1e6), "requests": requests, "p50_ms": p50 / 1e3, "p99_ms": p99 / 1e3}
+def webhooks(bench):
+    def contender(keep):
+        return lambda number: nginx_round(bench, keep, number)
+    bench.case(
+        "webhooks", f"durable webhooks, {CONNECTIONS} connections" + (", held back" if bench.short else ""), "rate", "requests/s",
+        {GATE: lambda number: gate_round(bench, number),
+         KEPT: contender(True), PLAIN: contender(False)},
+        aims={KEPT: 2.0}, extras={"p50_ms": "p50 ms", "p99_ms": "p99 ms", "cpu_us": "server CPU µs each",
+                                  "staged_rate": "staged/s"})
 
 
-def webhooks(root, options):
-    gate = testing.Gate(sources=LISTED)
-    config = testing.read(gate.config)
-    begin, end = config.index("  tls:"), config.index("  #path:")
-    with open(gate.config, "w") as file:
-        file.write(config[:begin] + "  plaintext: true\n" + config[end:])
-    nginx = Nginx(root)
-    ours, theirs = [], []
-    try:
-        gate.start()
-        script = os.path.join(root, "post.lua")
-        with open(script, "w") as file:
-            file.write(LUA)
-        for turn in range(options.rounds):
-            before = count(gate)
-            ours.append(wrk(gate.ports["webhook"], options.seconds, script))
-            kept = count(gate) - before
-            # wrk ends with up to 64 requests in flight, which the gate keeps and wrk does not count.
-            if not 0 <= kept - ours[-1]["requests"] <= 64:
-                raise SystemExit(f"{ours[-1]['requests']} answered 200, {kept} in the ledger")
-            testing.wait_until(lambda: pending(gate) == 0, 600, "staging")
-            theirs.append(wrk(nginx.port, options.seconds, script))
-            if nginx.bodies() < theirs[-1]["requests"]:
-                raise SystemExit("nginx did not write every body")
-            nginx.clear()
-            print(f"  round {turn + 1}: dropgate {ours[-1]['rate']:.0f}/s, nginx {theirs[-1]['rate']:.0f}/s",
-                  file=sys.stderr)
-    finally:
-        nginx.close()
-        gate.close()
+# SFTP ----------------------------------------------------------------------------------------------------------
 
-    def middle(rows, name):
-        return round_to(statistics.median(row[name] for row in rows))
-    return {"dropgate": {n: middle(ours, n) for n in ("rate", "p50_ms", "p99_ms")},
-            "nginx": {n: middle(theirs, n) for n in ("rate", "p50_ms", "p99_ms")},
-            "ratio": round(statistics.median(a["rate"] / b["rate"] for a, b in zip(ours, theirs)), 2)}
+def sftp(bench, server, port, commands):
+    """Runs OpenSSH's sftp with these batch commands; returns the time of the whole command and the CPU times."""
+    batch = bench.root / "batch"
+    batch.write_text("\n".join(commands) + "\n")
+    size = len(server.tree())
+    cpu, used, began = server.cpu(), resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(
+        ["sftp", "-q", "-b", batch, "-P", str(port), "-i", bench.key, "-F", "none", "-o", f"Ciphers={CIPHER}",
+         "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+         "-o", "LogLevel=ERROR", f"{server.user}@127.0.0.1"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=600)
+    seconds, now = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        raise Failed(f"sftp: status {done.returncode}: {done.stderr.strip()}\n{server.log.read_text()[-1500:]}")
+    server.settle(size)
+    return {"seconds": seconds, "server_cpu": server.cpu() - cpu,
+            "client_cpu": now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime}
 
 
-def round_to(value):
-    return round(value, 2)
+def upload(bench, server, port, sources, put, number, clean):
+    for source in sources:  # no two rounds send the same bytes: nothing is a duplicate
+        with open(source, "r+b") as file:
+            file.write(os.urandom(16))
+    enter, arrived = server.folder(f"{bench.prefix}{number}")
+    result = sftp(bench, server, port, enter + [f"{put} {source}" for source in sources])
+    for source in sources:
+        if not filecmp.cmp(source, arrived / source.name, shallow=False):
+            raise Failed(f"{arrived / source.name} is not what was sent")
+    if clean:
+        shutil.rmtree(arrived)
+    os.sync()  # so that nobody pays for what another left to write
+    return result
 
 
-def query(gate, sql):
-    return int(subprocess.run(["sqlite3", "-readonly", os.path.join(gate.home, "state/ledger.sqlite"), sql],
-                              capture_output=True, text=True, check=True).stdout)
+def transfers(bench, name, title, sources, puts, aims, clean):
+    bench.prefix = name
+
+    def contender(who, put):
+        def go(number):
+            server = bench.gate if who == GATE else bench.sshd
+            return upload(bench, server, getattr(server, "sftp_port", server.port), sources, put, number, clean)
+        return go
+    bench.case(name, title, "seconds", "s", {who: contender(who, put) for who, put in puts.items()}, aims=aims,
+               extras={"client_cpu": "client CPU s", "server_cpu": "server CPU s"})
 
 
-def count(gate):
-    return query(gate, "SELECT count(*) FROM entries WHERE kind = 'request'")
-
-
-def pending(gate):
-    return query(gate, "SELECT count(*) FROM drops WHERE state = 0")
-
-
-def uploads(root, options, name, files, size, flag):
-    gate = testing.Gate(sources=LISTED)
-    local = os.path.join(root, "local-" + name)
-    os.makedirs(local)
-    for number in range(files):
-        with open(f"{local}/{number:05}", "wb") as file:
-            for _ in range(max(1, size >> 20)):
+def make_files(directory, count, size):
+    directory.mkdir()
+    files = [directory / f"encounter-{number:04}.xml" for number in range(count)]
+    for path in files:
+        with open(path, "wb") as file:
+            for _ in range(0, size, 1 << 20):
                 file.write(os.urandom(min(size, 1 << 20)))
-    peer = Peer(os.path.join(root, name), gate.key)
-    ours, theirs = [], []
+    os.sync()
+    return files
+
+
+def large(bench):
+    mebibytes = 256 if bench.short else 1024
+    files = make_files(bench.root / "large", 1, mebibytes << 20)
+    puts = {GATE: "put", SFTP: "put"} if bench.short else {GATE: "put", SFTP: "put", FSYNC: "put -f"}
+    transfers(bench, "large", f"SFTP upload of {mebibytes} MiB", files, puts, {SFTP: 0.95}, clean=True)
+
+
+def small(bench):
+    count = 100 if bench.short else 1000
+    files = make_files(bench.root / "small", count, 4096)
+    transfers(bench, "small", f"SFTP upload of {count} files of 4 KiB", files, {GATE: "put", FSYNC: "put -f"},
+              {FSYNC: 0.9}, clean=False)
+
+
+# Webhooks come last: their many small files would have to be written to the disk by the others' sync.
+CASES = {"large": large, "small": small, "webhooks": webhooks}
+
+
+# The bench -----------------------------------------------------------------------------------------------------
+
+class Bench:
+    def __init__(self, options, root):
+        self.short, self.rounds = options.short, options.rounds or (2 if options.short else 5)
+        # The short form holds back: where deleting a file takes milliseconds, thousands would take minutes.
+        self.seconds, self.pause = (1, 50) if options.short else (5, 0)
+        self.root, self.results, self.numbers, self.servers = root, [], 0, []
+        self.peers_only = options.peers
+        self.key = root / "key"
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+        self.tops = root / "servers"
+        self.tops.mkdir()
+        spread_inodes(self.tops)
+        self.sshd, self.gate = None, None
+
+    def start(self, program):
+        self.sshd = SSHD(self.new_directory("sshd"), self.key)
+        self.servers.append(self.sshd)
+        if not self.peers_only:
+            self.gate = Gate(self.new_directory("gate"), self.key, program)
+            self.servers.append(self.gate)
+
+    def new_directory(self, name):
+        # A new name each time: ext4 chooses the block group by it.
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.tops))
+
+    def case(self, name, title, figure, unit, contenders, aims, extras):
+        """Measures the contenders in turn: A B C, A B C, … The first turn is a warm-up in the full form."""
+        contenders = {who: go for who, go in contenders.items() if not (self.peers_only and who == GATE)}
+        warm_up = 0 if self.short else 1
+        samples = {who: [] for who in contenders}
+        for turn in range(warm_up + self.rounds):
+            for who, go in contenders.items():
+                self.numbers += 1
+                result = go(self.numbers)
+                note = " (warm-up)" if turn < warm_up else ""
+                tell(f"  {title}: {who}: {result[figure]:,.{2 if unit == 's' else 0}f} {unit}{note}")
+                if turn >= warm_up:
+                    samples[who].append(result)
+        self.results.append(Result(name, title, figure, unit, samples, {} if self.short else aims, extras))
+
+
+class Result:
+    """The samples of one case. A ratio above 1 means that the gate was better; it is taken turn by turn."""
+
+    def __init__(self, name, title, figure, unit, samples, aims, extras):
+        self.name, self.title, self.figure, self.unit = name, title, figure, unit
+        self.samples, self.aims, self.extras = samples, aims, extras
+        self.ratios = {peer: [self.ratio(ours[figure], theirs[figure])
+                              for ours, theirs in zip(samples[GATE], samples[peer])]
+                       for peer in samples if peer != GATE and GATE in samples}
+
+    def ratio(self, ours, theirs):
+        return theirs / ours if self.unit == "s" else ours / theirs
+
+    def medians(self, who):
+        keys = [self.figure, *(key for key in self.extras if key in self.samples[who][0])]
+        return {key: statistics.median(sample[key] for sample in self.samples[who]) for key in keys}
+
+    def missed(self):
+        return [peer for peer, aim in self.aims.items()
+                if peer in self.ratios and statistics.median(self.ratios[peer]) < aim]
+
+    def table(self):
+        columns = {self.figure: self.unit, **self.extras}
+        lines = [f"{self.title}, median of {len(next(iter(self.samples.values())))}",
+                 f"  {'':24}" + "".join(f"{head:>20}" for head in columns.values())]
+        for who in self.samples:
+            medians = self.medians(who)
+            lines.append(f"  {who:24}" + "".join(
+                f"{medians[key]:>20,.{self.digits(key)}f}" if key in medians else f"{'':>20}" for key in columns))
+        for peer, ratios in self.ratios.items():
+            aim = f", aim {self.aims[peer]}" if peer in self.aims else ""
+            lines.append(f"  ratio to {peer}: {statistics.median(ratios):.2f} "
+                         f"({min(ratios):.2f} to {max(ratios):.2f}){aim}")
+        return "\n".join(lines)
+
+    @staticmethod
+    def digits(key):
+        return 0 if key.endswith(("rate", "_us")) else 2
+
+    def json(self):
+        return {"case": self.name, "title": self.title, "unit": self.unit, "aims": self.aims,
+                "medians": {who: self.medians(who) for who in self.samples},
+                "ratios": {peer: {"median": statistics.median(r), "all": r} for peer, r in self.ratios.items()},
+                "samples": {who: [s[self.figure] for s in samples] for who, samples in self.samples.items()}}
+
+
+def machine(root):
+    def first_line(*command):
+        done = subprocess.run(command, capture_output=True, text=True)
+        return ((done.stdout + done.stderr).splitlines() or [""])[0]
+    return {"cores": os.cpu_count(), "kernel": platform.release(), "nginx": first_line("nginx", "-v"),
+            "ssh": first_line("ssh", "-V"), "load_before": os.getloadavg()[0],
+            "filesystem": first_line("stat", "-f", "-c", "%T", root)}
+
+
+@contextlib.contextmanager
+def workplace(options):
+    """A temporary directory; with --image, on an empty ext4 filesystem of its own (root only)."""
+    outer = Path(tempfile.mkdtemp(prefix="dropgate-performance-", dir=options.directory))
+    inner, image = outer / "mount", outer / "image"
     try:
-        gate.start()
-        for turn in range(options.rounds):
-            puts = "".join(f"put {path}\n" for path in sorted(glob.glob(local + "/*")))
-            ours.append(sftp(gate.ports["sftp"], "vsee", gate.key, puts))
-            released = gate.ready("sftp/vsee")
-            if len(released) != files:
-                raise SystemExit(f"{len(released)} files in ready/, {files} sent")
-            testing.wait_until(lambda: pending(gate) == 0, 60, "staging")
-            for path in released:
-                os.remove(os.path.join(gate.staging, "ready/sftp/vsee", path))
-            remote = "".join(f"put {flag} {path} {peer.root}/files/\n" for path in sorted(glob.glob(local + "/*")))
-            theirs.append(sftp(peer.port, peer.user, gate.key, remote))
-            for path in glob.glob(peer.root + "/files/*"):
-                os.remove(path)
-            print(f"  round {turn + 1}: dropgate {ours[-1]:.2f} s, sftp-server {theirs[-1]:.2f} s", file=sys.stderr)
+        inner.mkdir()
+        if options.image:
+            run("truncate", "-s", "4G" if options.short else "32G", image)
+            run("mkfs.ext4", "-q", "-i", "8192", "-E", "lazy_itable_init=0,lazy_journal_init=0", image)
+            run("mount", "-o", "loop", image, inner)
+            os.sync()
+        yield inner
     finally:
-        peer.close()
-        gate.close()
-        shutil.rmtree(local)
-    return {"dropgate_s": round_to(statistics.median(ours)), "sftp_server_s": round_to(statistics.median(theirs)),
-            "ratio": round(statistics.median(b / a for a, b in zip(ours, theirs)), 2)}
+        tell(f"removing {outer}")
+        if os.path.ismount(inner):
+            subprocess.run(["umount", inner], check=False)
+        # Never across a mount that did not go.
+        subprocess.run(["rm", "-rf", "--one-file-system", outer], check=False)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description="Measures Dropgate beside its peers; see README.md.")
+    parser.add_argument("--short", action="store_true", help="2 turns and small amounts; no figure is judged")
+    parser.add_argument("--only", choices=CASES, action="append", help="this case; repeatable")
+    parser.add_argument("--rounds", type=int, help="turns of each case (default 5, or 2 with --short)")
+    parser.add_argument("--peers", action="store_true", help="measure the peers alone, without the gate")
+    parser.add_argument("--directory", default="/var/tmp",
+                        help="where the temporary directory is made: a disk, not memory (default /var/tmp)")
+    parser.add_argument("--image", action="store_true",
+                        help="in an empty ext4 image there, mounted and removed again; needs root")
+    options = parser.parse_args()
+    options.program = os.path.abspath(os.environ.get("DROPGATE_BIN", ".build/release/dropgate"))
+    if not options.peers and not os.access(options.program, os.X_OK):
+        tell(f"{options.program} is not there. Build it: swift build -c release --product dropgate\n"
+             "or name a built one: DROPGATE_BIN=/path/to/dropgate")
+        sys.exit(69)
+    return options
+
+
+def out_of_time(*_):
+    raise Failed("took longer than the whole run may take")
+
+
+def stopped(*_):
+    raise KeyboardInterrupt
+
+
+def measure(options, root):
+    """Runs the cases and prints what they gave; returns the exit status."""
+    facts, bench = machine(root), None
+    try:
+        bench = Bench(options, root)
+        bench.start(options.program)
+        for name, case in CASES.items():
+            if name in (options.only or CASES):
+                case(bench)
+    finally:
+        signal.alarm(0)
+        for server in bench.servers if bench else []:
+            server.stop()
+    command = os.environ.get("PERFORMANCE_COMMAND", " ".join(sys.argv))
+    for result in bench.results:
+        print(result.table() + "\n")
+    print(json.dumps({"command": command, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                      "machine": facts, "cases": [result.json() for result in bench.results]}))
+    print(f"printed by: {command}", flush=True)
+    missed = [f"{result.title}: {peer}" for result in bench.results for peer in result.missed()]
+    if not missed or options.short:
+        return 0
+    tell("aims missed: " + "; ".join(missed))
+    return 1
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="a look whether everything works: two small rounds")
-    parser.add_argument("--only", choices=["webhooks", "upload", "small"], action="append")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=8, help="of one round of webhooks")
-    options = parser.parse_args()
-    if options.short:
-        options.rounds, options.seconds = 2, 2
-    root = tempfile.mkdtemp(prefix="measure-")
-    megabytes, files = (64, 100) if options.short else (1024, 1000)
-    results = {}
+    options = parse()
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.signal(signal.SIGTERM, stopped)
+    signal.alarm(180 if options.short else 3600)
     try:
-        for name, run in (
-                ("webhooks", lambda: webhooks(root, options)),
-                ("upload", lambda: uploads(root, options, "upload", 1, megabytes << 20, "")),
-                ("small", lambda: uploads(root, options, "small", files, 4096, "-f"))):
-            if not options.only or name in options.only:
-                print(name, file=sys.stderr)
-                results[name] = run()
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
-    for name, result in results.items():
-        print(f"{name:9} ratio {result['ratio']:.2f}  {json.dumps({k: v for k, v in result.items() if k != 'ratio'})}")
-    print(json.dumps({"rounds": options.rounds, "short": options.short, **results}))
+        with workplace(options) as root:
+            return measure(options, root)
+    except (Failed, subprocess.TimeoutExpired, OSError) as problem:
+        tell(f"FAILED: {problem}")
+        return 70
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Measures a release build beside its peers; `--help` says what. GATE_BIN names a built dropgate.
+# Measures the gate beside its peers (nginx; OpenSSH's sftp-server) in one run; README.md says what and why.
+#
+#   Tests/Performance/run.sh            about 10 minutes; exit status 1 if an aim is missed
+#   Tests/Performance/run.sh --short    under a minute: shows that everything works, judges no figure
+#
+# DROPGATE_BIN names the program (default .build/release/dropgate). More options: --help.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-Deploy/packages.sh sqlite3 python3 nginx-light wrk
-if [ -z "${GATE_BIN:-}" ]; then
-    swift build -c release --product dropgate
-    GATE_BIN=$(swift build -c release --show-bin-path)/dropgate
-    export GATE_BIN
-fi
-exec python3 Tests/Performance/measure.py "$@"
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+"$here/../../Deploy/packages.sh" wrk nginx-light python3-minimal
+PERFORMANCE_COMMAND="Tests/Performance/run.sh${*:+ $*}" exec python3 -B "$here/measure.py" "$@"
