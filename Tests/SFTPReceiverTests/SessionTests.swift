@@ -103,7 +103,8 @@ import Testing
         let answer = client.close(handle)
         #expect(answer.code == 4)
         #expect(answer.text == "the ledger cannot be written")
-        #expect(client.size("/a.bin") == 3)
+        // Some clients overlook the failure of CLOSE and look at the size.
+        #expect(client.size("/a.bin") == nil)
         daemon.conduct.withLock { $0 = .release }
         #expect(client.close(client.open("/a.bin", flags: 0x2)).code == 0)
         #expect(client.hangUp() == 0)
