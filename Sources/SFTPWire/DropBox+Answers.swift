@@ -10,12 +10,11 @@ enum Purpose: Equatable {
     case attributes(UInt32, VirtualPath)
     case exists(UInt32, VirtualPath)
     case list(UInt32, VirtualPath)
-    case open(UInt32, OpenOrder, appends: Bool, reopened: Bool)
+    case open(UInt32, OpenOrder, appends: Bool)
     case close(UInt32, Int)
     case closeFailing(UInt32, Int, String)
     case resize(UInt32, Int, Int64)
     case rename(UInt32, RenameOrder)
-    case renameReleased(UInt32, VirtualPath, VirtualPath, replace: Bool)
     case removeOpen(UInt32, Int)
 }
 
@@ -41,16 +40,15 @@ extension DropBox {
         case .attributes(let id, let path): found(id, path, answer, failure) { $0.attributes(id, $1) }
         case .exists(let id, let path): found(id, path, answer, failure) { reply, _ in reply.ok(id) }
         case .list(let id, let path): listed(id, path, answer, failure)
-        case .open(let id, let order, let appends, let reopened):
-            opened(id, order, answer, failure, appends: appends, reopened: reopened)
-        case .close(let id, let slot): closed(id, slot, answer, failure)
+        case .open(let id, let order, let appends): opened(id, order, answer, failure, appends: appends)
+        case .close(let id, let slot): closed(id, slot, failure)
         case .closeFailing(let id, let slot, let text):
             handles.remove(slot)
             reply.status(id, .failure, text)
         case .resize(let id, let slot, let size): resized(id, slot, size, failure)
-        case .rename(let id, let order): renamed(id, order, answer, failure)
-        case .renameReleased(let id, let from, let to, let replace):
-            renamedReleased(id, from, to, replace: replace, answer, failure)
+        case .rename(let id, let order):
+            if failure == nil { renamed(order) }
+            status(id, failure)
         case .removeOpen(let id, let slot):
             handles.withUpload(slot) { $0.condition = .removed }
             status(id, failure)
@@ -82,7 +80,7 @@ extension DropBox {
             return status(id, failure ?? StoreFailure(.other, "\(path): cannot be listed"))
         }
         var nodes: [[UInt8]: Node] = [:]
-        for entry in stored + released.entries(of: path) { nodes[entry.name] = entry.node }
+        for entry in stored { nodes[entry.name] = entry.node }
         for (_, upload) in handles.uploads where upload.path.parent == path && upload.isStored {
             nodes[Array(upload.path.name)] = upload.node
         }
@@ -96,30 +94,30 @@ extension DropBox {
 
     private mutating func opened(
         _ id: UInt32, _ order: OpenOrder, _ answer: StoreAnswer, _ failure: StoreFailure?,
-        appends: Bool, reopened: Bool
+        appends: Bool
     ) {
         guard case .opened(let opened) = answer else {
             return status(id, failure ?? StoreFailure(.other, "\(order.path): cannot be opened"))
         }
         let upload = Upload(
             path: order.path, extents: Extents(prefix: opened.size), size: opened.size, appends: appends,
-            reopened: reopened, modified: order.modified ?? opened.modified, opened: opened.now)
+            reopened: opened.reopened, modified: order.modified ?? opened.modified, opened: opened.now)
         failedCloses[order.path] = nil
         reply.handle(id, handles.insert(.upload(upload)))
     }
 
-    private mutating func closed(_ id: UInt32, _ slot: Int, _ answer: StoreAnswer, _ failure: StoreFailure?) {
-        if case .released(let upload) = answer, let path = handles.upload(slot)?.path {
-            released.insert(path, Node(kind: .file, size: upload.size, modified: upload.modified))
-        }
-        if case .kept = answer, let path = handles.upload(slot)?.path {
-            released.remove(path)
-        }
+    private mutating func closed(_ id: UInt32, _ slot: Int, _ failure: StoreFailure?) {
         if let failure, let path = handles.upload(slot)?.path, failedCloses.count < WireLimit.failedCloses {
             failedCloses[path] = failure.message
         }
         handles.remove(slot)
         status(id, failure)
+    }
+
+    private mutating func renamed(_ order: RenameOrder) {
+        failedCloses[order.from] = nil
+        failedCloses[order.to] = nil
+        if let slot = order.slot { handles.withUpload(slot) { $0.path = order.to } }
     }
 
     private mutating func resized(_ id: UInt32, _ slot: Int, _ size: Int64, _ failure: StoreFailure?) {
@@ -132,37 +130,5 @@ extension DropBox {
             }
         }
         status(id, failure)
-    }
-
-    private mutating func renamed(
-        _ id: UInt32, _ order: RenameOrder, _ answer: StoreAnswer, _ failure: StoreFailure?
-    ) {
-        if failure == nil {
-            failedCloses[order.from] = nil
-            failedCloses[order.to] = nil
-            released.remove(order.to)
-            if let slot = order.slot {
-                handles.withUpload(slot) { $0.path = order.to }
-            } else if case .released(let upload) = answer {
-                released.insert(order.to, Node(kind: .file, size: upload.size, modified: upload.modified))
-            } else {
-                released.renameInside(order.from, to: order.to)
-            }
-        }
-        status(id, failure)
-    }
-
-    private mutating func renamedReleased(
-        _ id: UInt32, _ from: VirtualPath, _ to: VirtualPath, replace: Bool, _ answer: StoreAnswer,
-        _ failure: StoreFailure?
-    ) {
-        switch answer {
-        case .node(nil): break
-        case .node(let node?) where replace && node.kind == .file: break
-        default:
-            return status(id, failure ?? StoreFailure(.exists, "\(to): exists already"))
-        }
-        released.rename(from, to: to)
-        reply.ok(id)
     }
 }

@@ -75,19 +75,13 @@ extension DropBox {
 
     private mutating func stat(_ id: UInt32, _ operation: String, _ sent: [UInt8]) {
         guard let path = resolve(id, operation, sent) else { return }
-        if let node = known(path) {
-            reply.attributes(id, node)
+        if let slot = handles.openUpload(at: path), let upload = handles.upload(slot) {
+            reply.attributes(id, upload.node)
         } else if let text = failedCloses[path] {
             reply.status(id, .failure, "\(path) was not taken: \(text)")
         } else {
             ask(.stat(path), .attributes(id, path))
         }
-    }
-
-    /// What this session itself has under a path.
-    func known(_ path: VirtualPath) -> Node? {
-        if let slot = handles.openUpload(at: path) { return handles.upload(slot)?.node }
-        return released[path]
     }
 
     private mutating func fstat(_ id: UInt32, _ handle: HandleID?) {
@@ -102,10 +96,6 @@ extension DropBox {
     private mutating func opendir(_ id: UInt32, _ sent: [UInt8]) {
         guard let path = resolve(id, "OPENDIR", sent) else { return }
         guard !handles.isFull else { return tooManyHandles(id) }
-        guard known(path) == nil else {
-            reply.status(id, .failure, "\(path): not a directory")
-            return
-        }
         ask(.list(path), .list(id, path))
     }
 
@@ -134,7 +124,7 @@ extension DropBox {
 
     private mutating func mkdir(_ id: UInt32, _ sent: [UInt8]) {
         guard let path = resolve(id, "MKDIR", sent) else { return }
-        guard !path.isRoot, known(path) == nil else {
+        guard !path.isRoot, handles.openUpload(at: path) == nil else {
             reply.status(id, .failure, "\(path): exists already")
             return
         }
@@ -145,12 +135,8 @@ extension DropBox {
         guard let path = resolve(id, "RMDIR", sent) else { return }
         if path.isRoot {
             forbid(id, "RMDIR", sent, "the root cannot be removed")
-        } else if released.hasNames(inside: path)
-            || handles.uploads.contains(where: { $0.upload.path.isInside(path) })
-        {
+        } else if handles.uploads.contains(where: { $0.upload.path.isInside(path) }) {
             reply.status(id, .failure, "\(path): the directory is not empty")
-        } else if known(path) != nil {
-            reply.status(id, .failure, "\(path): not a directory")
         } else {
             ask(.removeDirectory(path), .status(id))
         }
@@ -162,15 +148,6 @@ extension DropBox {
         guard let path = resolve(id, "SETSTAT", sent) else { return }
         if let slot = handles.openUpload(at: path) {
             setAttributes(id, slot, attributes)
-        } else if let node = released[path] {
-            if let size = attributes.size, Int64(clamping: size) != node.size {
-                forbid(
-                    id, "SETSTAT", sent,
-                    "\(path): it has been released; its size cannot change, send it again")
-                return
-            }
-            if let modified = attributes.modified { released.setModified(path, Int64(modified)) }
-            reply.ok(id)
         } else if let size = acceptedSize(id, "SETSTAT", path, attributes) {
             ask(
                 .setAttributes(path, size: size, modified: attributes.modified.map(Int64.init)),

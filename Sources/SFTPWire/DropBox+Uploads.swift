@@ -26,10 +26,9 @@ extension DropBox {
             return
         }
         let isOpen = handles.openUpload(at: path) != nil
-        let wasReleased = released[path] != nil
         let exclusive = flags.contains([.create, .exclusive])
         let truncates = flags.contains(.truncate)
-        if exclusive, isOpen || wasReleased {
+        if exclusive, isOpen {
             reply.status(id, .failure, "\(path): exists already")
             return
         }
@@ -39,12 +38,9 @@ extension DropBox {
         }
         let order = OpenOrder(
             slot: handles.freeSlot, path: path, exclusive: exclusive,
-            mustExist: !flags.contains(.create) && !wasReleased && !isOpen,
-            // Released bytes are never written again: the same name becomes a new version.
-            fresh: truncates || wasReleased, announced: announced,
+            mustExist: !flags.contains(.create) && !isOpen, fresh: truncates, announced: announced,
             modified: attributes.modified.map(Int64.init))
-        let reopened = wasReleased && !truncates
-        ask(.open(order), .open(id, order, appends: flags.contains(.append), reopened: reopened))
+        ask(.open(order), .open(id, order, appends: flags.contains(.append)))
     }
 
     mutating func close(_ id: UInt32, _ handle: HandleID?) {
@@ -104,7 +100,7 @@ extension DropBox {
             stat(id, renamingToItself: from)
             return
         }
-        if !replace, known(to) != nil {
+        if !replace, handles.openUpload(at: to) != nil {
             reply.status(id, .failure, "\(to): exists already")
             return
         }
@@ -113,17 +109,13 @@ extension DropBox {
             return
         }
         let slot = handles.openUpload(at: from)
-        if slot == nil, released[from] != nil {
-            ask(.stat(to), .renameReleased(id, from, to, replace: replace))
-            return
-        }
         let order = RenameOrder(
             from: from, to: to, slot: slot, replace: replace, release: slot == nil && !isProvisional(to))
         ask(.rename(order), .rename(id, order))
     }
 
     private mutating func stat(_ id: UInt32, renamingToItself path: VirtualPath) {
-        if known(path) != nil {
+        if handles.openUpload(at: path) != nil {
             reply.ok(id)
         } else {
             ask(.stat(path), .exists(id, path))
@@ -134,13 +126,9 @@ extension DropBox {
         guard let path = resolve(id, "REMOVE", sent) else { return }
         failedCloses[path] = nil
         if let slot = handles.openUpload(at: path) {
-            released.remove(path)
-            ask(.discard(slot), .removeOpen(id, slot))
-        } else if released[path] != nil {
-            released.remove(path)
-            reply.ok(id)
+            ask(.remove(path, open: slot), .removeOpen(id, slot))
         } else {
-            ask(.remove(path), .status(id))
+            ask(.remove(path, open: nil), .status(id))
         }
     }
 }

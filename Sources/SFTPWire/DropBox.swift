@@ -34,7 +34,6 @@ package struct DropBox: Sendable {
     var refusal: String?
     package internal(set) var closing = Closing.no
     var handles = HandleTable()
-    var released: ReleasedNames
     /// Paths of whole uploads that were not taken, and why. They answer STAT by that: some clients (paramiko)
     /// overlook the failure of CLOSE and believe the size that STAT gives.
     var failedCloses: [VirtualPath: String] = [:]
@@ -53,7 +52,6 @@ package struct DropBox: Sendable {
 
     package init(settings: Settings) {
         self.settings = settings
-        released = ReleasedNames()
         pieces.reserveCapacity(WireLimit.gather)
         waiting.reserveCapacity(WireLimit.gather)
     }

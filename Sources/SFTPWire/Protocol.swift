@@ -96,8 +96,6 @@ package enum WireLimit {
     package static let bytesPerNameReply = 30_000
     /// Separate pieces that an upload may consist of before they grow together.
     package static let extents = 16_384
-    /// Released names that a session remembers; the oldest half is forgotten beyond it.
-    package static let releasedNames = 50_000
     /// Unsent reply bytes after which no more requests are handled.
     package static let output = 1024 * 1024
 }

@@ -7,11 +7,12 @@ package typealias UploadSlot = Int
 package struct OpenOrder: Equatable, Sendable {
     package var slot: UploadSlot
     package var path: VirtualPath
-    /// Fail with `.exists` when an unreleased upload stands under the path.
+    /// Fail with `.exists` when a file shows under the path, released or not.
     package var exclusive: Bool
-    /// Fail with `.absent` when no unreleased upload stands under the path.
+    /// Fail with `.absent` when no file shows under the path.
     package var mustExist: Bool
     /// Start from nothing even if an unreleased upload stands there; that one stays until this one is whole.
+    /// Where a released file shows, every upload starts from nothing: released bytes are never written again.
     package var fresh: Bool
     /// The size that the client announced. A resumed upload is cut to it if it is longer.
     package var announced: Int64?
@@ -64,18 +65,19 @@ package enum StoreRequest: Equatable, Sendable {
     case resize(UploadSlot, Int64)
     /// fsync of an open upload.
     case sync(UploadSlot)
-    /// The upload is whole. Answered by `.released` or `.kept`; after a failure it is kept, whole.
+    /// The upload is whole: release or keep it. After a failure it is kept, whole.
     case finish(FinishOrder)
     /// The upload is not whole: note its extents, keep it for resume, tell the daemon.
     case keep(KeepOrder)
     /// Remove an open upload and its traces.
     case discard(UploadSlot)
-    /// Size and modification time of a closed upload that is not released, or of a directory (nothing applies).
+    /// Size and modification time of a closed upload, the time of a released file as its sender sees it, or
+    /// nothing of a directory.
     case setAttributes(VirtualPath, size: Int64?, modified: Int64?)
-    /// Answered by `.released` when it released an upload, else by `.done`.
+    /// A directory, an upload, or a released file as its sender sees it.
     case rename(RenameOrder)
-    /// Remove a closed upload that is not released.
-    case remove(VirtualPath)
+    /// Remove an upload (`open`: one of this session that is open), and what shows of a released file.
+    case remove(VirtualPath, open: UploadSlot?)
 }
 
 package enum StoreAnswer: Equatable, Sendable {
@@ -85,8 +87,6 @@ package enum StoreAnswer: Equatable, Sendable {
     /// `now` in seconds since the epoch, for the lines of `ls -l`.
     case listing([DirectoryEntry], now: Int64)
     case opened(OpenedUpload)
-    case released(ReleasedUpload)
-    case kept
     case failed(StoreFailure)
 }
 
@@ -96,22 +96,14 @@ package struct OpenedUpload: Equatable, Sendable {
     package var modified: Int64?
     /// Seconds since the epoch.
     package var now: Int64
+    /// A released file shows under the path, and the upload was not to start from nothing.
+    package var reopened: Bool
 
-    package init(size: Int64, modified: Int64?, now: Int64) {
+    package init(size: Int64, modified: Int64?, now: Int64, reopened: Bool = false) {
         self.size = size
         self.modified = modified
         self.now = now
-    }
-}
-
-package struct ReleasedUpload: Equatable, Sendable {
-    package var size: Int64
-    /// What the sender sees as modification time, in seconds since the epoch.
-    package var modified: Int64
-
-    package init(size: Int64, modified: Int64) {
-        self.size = size
-        self.modified = modified
+        self.reopened = reopened
     }
 }
 

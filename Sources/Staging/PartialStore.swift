@@ -1,9 +1,10 @@
 // The uploads of one account that are not released, and the directories it made: all file work under
 // incoming/sftp/<account>. Nothing here speaks SFTP, asks the ledger, or touches what is released.
 //
-//     parts/<drop id>.part     the bytes, 0600, locked (flock) by the session that writes them
+//     parts/<drop id>.part     the bytes, 0600, locked (F_OFD_SETLK) by the session that writes them
 //     parts/<drop id>.json     their sidecar, replaced by rename; ".sealed" once handed over for release
-//     tree/<directories>       real, empty directories, 0700
+//     tree/<directories>       real directories, 0700; in them marks of released files (PartialStoreShown)
+//     view.lock                held by every session that sees the marks
 package import Admission
 import CShims
 import Glibc
@@ -13,16 +14,18 @@ import Glibc
 /// removed only when a newer one of the same path is whole. Uploads that another session is writing, and
 /// undecidable ones, do not show. Not for several threads.
 package final class PartialStore {
+    let incoming: Directory
     let parts: Directory
     let tree: Directory
+    var view: OpenFile?
     let boot: String
     private var catalog = PartialCatalog()
 
     /// - Parameter incoming: `incoming/sftp/<account>`, absolute; `parts` and `tree` are made when absent.
     package init(incoming: String) throws(StagingError) {
-        let directory = try Directory(path: incoming, create: true)
-        parts = try directory.subdirectory("parts", create: true)
-        tree = try directory.subdirectory("tree", create: true)
+        self.incoming = try Directory(path: incoming, create: true)
+        parts = try self.incoming.subdirectory("parts", create: true)
+        tree = try self.incoming.subdirectory("tree", create: true)
         boot = PartialSidecar.currentBoot()
     }
 
@@ -43,7 +46,11 @@ package final class PartialStore {
 
     /// The upload that shows under a path.
     package func find(_ path: String) throws(StagingError) -> Info? {
-        try acquire(path)?.info
+        try catalog.refresh(parts)
+        for sidecar in catalog.sidecars(where: { $0.path.isSame(as: path) }) {
+            if let info = try look(sidecar) { return info }
+        }
+        return nil
     }
 
     /// The uploads that show directly in a directory.
@@ -52,9 +59,9 @@ package final class PartialStore {
         var found: [Info] = []
         var names: Set<[UInt8]> = []
         for sidecar in catalog.sidecars(where: { Self.parent(of: $0.path).isSame(as: directory) }) {
-            guard !names.contains(Array(sidecar.path.utf8)), let held = try hold(sidecar) else { continue }
+            guard !names.contains(Array(sidecar.path.utf8)), let info = try look(sidecar) else { continue }
             names.insert(Array(sidecar.path.utf8))
-            found.append(held.info)
+            found.append(info)
         }
         return found
     }
@@ -89,7 +96,7 @@ package final class PartialStore {
         try checkFileName(path)
         let name = drop + PartialCatalog.partSuffix
         let file = try parts.createFile(name)
-        guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard dropgate_lock(file.descriptor) == 0 else {
             throw StagingError(errno: errno, "cannot lock \(file.path)")
         }
         let sidecar = PartialSidecar(drop: drop, path: path, started: now, boot: boot, modified: modified)
@@ -122,8 +129,23 @@ package final class PartialStore {
     }
 
     private func hold(_ sidecar: PartialSidecar) throws(StagingError) -> Held? {
-        guard case .free(let file) = try lock(sidecar.drop) else { return nil }
-        // Under the lock, because another session may have changed it since it was read.
+        guard case .free(let file) = try lock(sidecar.drop), let (current, info) = try read(sidecar, file)
+        else {
+            return nil
+        }
+        return Held(file: PartialFile(file, current, in: parts), info: info)
+    }
+
+    /// As `hold`, without a lock: looking must not make an upload seem taken to a session that wants it now.
+    private func look(_ sidecar: PartialSidecar) throws(StagingError) -> Info? {
+        guard let file = try open(sidecar.drop), dropgate_is_locked(file.descriptor) == 0 else { return nil }
+        return try read(sidecar, file)?.info
+    }
+
+    /// What the upload is now: another session may have changed it since the catalog read its sidecar.
+    private func read(
+        _ sidecar: PartialSidecar, _ file: OpenFile
+    ) throws(StagingError) -> (sidecar: PartialSidecar, info: Info)? {
         let name = sidecar.drop + PartialCatalog.sidecarSuffix
         guard let current = PartialCatalog.read(sidecar.drop, name, parts),
             current.path.isSame(as: sidecar.path)
@@ -139,7 +161,7 @@ package final class PartialStore {
         let info = Info(
             drop: current.drop, path: current.path, bytes: bytes,
             modified: current.modified ?? status.modified, isWhole: isWhole)
-        return Held(file: PartialFile(file, current, in: parts), info: info)
+        return (current, info)
     }
 
     enum Lock {
@@ -150,27 +172,32 @@ package final class PartialStore {
 
     /// Opens and locks the bytes of an upload, and makes sure that the name still means them.
     func lock(_ drop: String) throws(StagingError) -> Lock {
-        let name = drop + PartialCatalog.partSuffix
-        guard DropID.isValid(drop) else { return .absent }
-        let flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
-        let descriptor = dropgate_openat(parts.descriptor, name, flags, 0)
-        guard descriptor >= 0 else {
-            if errno == ENOENT || errno == ELOOP { return .absent }
-            throw StagingError(errno: errno, "cannot open \(parts.path)/\(name)")
-        }
-        let file = OpenFile(descriptor: descriptor, path: "\(parts.path)/\(name)")
-        guard try file.status().isRegular else { return .absent }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            if errno == EWOULDBLOCK { return .taken }
+        guard let file = try open(drop) else { return .absent }
+        guard dropgate_lock(file.descriptor) == 0 else {
+            if errno == EAGAIN || errno == EACCES { return .taken }
             throw StagingError(errno: errno, "cannot lock \(file.path)")
         }
         var opened = stat()
         var named = stat()
-        guard fstat(descriptor, &opened) == 0,
-            fstatat(parts.descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0,
+        guard fstat(file.descriptor, &opened) == 0,
+            fstatat(parts.descriptor, drop + PartialCatalog.partSuffix, &named, AT_SYMLINK_NOFOLLOW) == 0,
             opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
         else { return .absent }
         return .free(file)
+    }
+
+    /// The bytes of an upload; nil when there are none, or something else has their name.
+    func open(_ drop: String) throws(StagingError) -> OpenFile? {
+        guard DropID.isValid(drop) else { return nil }
+        let name = drop + PartialCatalog.partSuffix
+        let descriptor = dropgate_openat(
+            parts.descriptor, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0)
+        guard descriptor >= 0 else {
+            if errno == ENOENT || errno == ELOOP || errno == EISDIR { return nil }
+            throw StagingError(errno: errno, "cannot open \(parts.path)/\(name)")
+        }
+        let file = OpenFile(descriptor: descriptor, path: "\(parts.path)/\(name)")
+        return try file.status().isRegular ? file : nil
     }
 
     static func parent(of path: String) -> String {

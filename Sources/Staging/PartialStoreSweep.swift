@@ -1,7 +1,7 @@
 // For the daemon: what lies in an account's parts, how old it is, and how it is taken away. What a live
 // session has locked is left alone.
 package import Admission
-import Glibc
+import CShims
 
 extension PartialStore {
     /// A partial upload as the daemon's sweep sees it.
@@ -29,19 +29,15 @@ extension PartialStore {
         var found: [Summary] = []
         for name in try parts.names() where name.hasSuffix(PartialCatalog.partSuffix) {
             let drop = String(name.dropLast(PartialCatalog.partSuffix.count))
-            if DropID.isValid(drop), let summary = try summary(drop, name) { found.append(summary) }
+            if DropID.isValid(drop), let summary = try summary(drop) { found.append(summary) }
         }
         return found
     }
 
-    private func summary(_ drop: String, _ name: String) throws(StagingError) -> Summary? {
-        let isLive: Bool
-        switch try lock(drop) {
-        case .absent: return nil
-        case .taken: isLive = true
-        case .free: isLive = false
-        }
-        guard let status = try parts.status(name) else { return nil }
+    private func summary(_ drop: String) throws(StagingError) -> Summary? {
+        guard let file = try open(drop) else { return nil }
+        let isLive = dropgate_is_locked(file.descriptor) != 0
+        let status = try file.status()
         let sidecar = PartialCatalog.read(drop, drop + PartialCatalog.sidecarSuffix, parts)
         let sealed = PartialCatalog.read(drop, drop + PartialCatalog.sealedSuffix, parts)
         let standing: PartialSidecar.Standing =

@@ -1,4 +1,4 @@
-// The directories that a sender made: real and empty, under tree/. Every step is relative to an open
+// The directories that a sender made: real ones, under tree/. Every step is relative to an open
 // directory and refuses links.
 
 import Glibc
@@ -60,7 +60,6 @@ extension PartialStore {
         guard try !hasUploads(inside: path) else {
             throw StagingError(.exists, "\(path) contains uploads that are not finished")
         }
-        try checkFileName(newPath)
         guard try find(newPath) == nil else { throw StagingError(.exists, "\(newPath) exists already") }
         let (to, newName) = try place(newPath)
         try from.move(name, to: to, as: newName)
@@ -75,7 +74,7 @@ extension PartialStore {
         }
     }
 
-    private func place(_ path: String) throws(StagingError) -> (parent: Directory, name: String) {
+    func place(_ path: String) throws(StagingError) -> (parent: Directory, name: String) {
         let components = try Self.components(path)
         guard let name = components.last else { throw StagingError(.badPath, "the root has no name") }
         return (try tree.subdirectory(components.dropLast()), name)
@@ -86,7 +85,7 @@ extension PartialStore {
     }
 
     /// The session has normalised the path; what is not a plain name is refused here once more.
-    private static func components(_ path: String) throws(StagingError) -> [String] {
+    static func components(_ path: String) throws(StagingError) -> [String] {
         if path.isEmpty { return [] }
         let components = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard components.allSatisfy(Directory.isComponent) else {

@@ -49,8 +49,10 @@ final class FakeDaemon: Sendable {
                 guard let self else { return }
                 links.withLock { $0.append(link) }
                 sessions.enter()
-                serve(link)
-                sessions.leave()
+                Thread.detachNewThread {
+                    self.serve(link)
+                    self.sessions.leave()
+                }
             }
         }
     }

@@ -51,7 +51,7 @@ import Testing
         #expect(try ready("a.bin") == data)
         #expect(daemon.commits.map(\.sha256) == [sha256(data)])
         #expect(daemon.commits.map(\.path) == ["a.bin"])
-        #expect(home.files(under: "incoming").isEmpty)
+        #expect(home.files(under: "incoming/parts").isEmpty && home.files(under: "incoming/tree").isEmpty)
         guard case .hello(let hello)? = daemon.messages.first else {
             Issue.record("no hello")
             return
@@ -73,7 +73,7 @@ import Testing
         #expect(client.hangUp() == 0)
         #expect(try ready("a.bin") == data)
         #expect(daemon.commits.map(\.sha256) == [sha256(data)])
-        #expect(home.files(under: "incoming").isEmpty)
+        #expect(home.files(under: "incoming/parts").isEmpty && home.files(under: "incoming/tree").isEmpty)
     }
 
     @Test func anInterruptedUploadIsResumedByTheNextSession() throws {
@@ -168,7 +168,36 @@ import Testing
         client.send([0xff, 0xff, 0xff, 0xff])
         #expect(client.exitStatus() == 0)
         #expect(daemon.refusals.map(\.reason) == ["forbidden_operation", "too_large", "malformed"])
-        #expect(home.files(under: "incoming").isEmpty)
+        #expect(home.files(under: "incoming/parts").isEmpty && home.files(under: "incoming/tree").isEmpty)
+    }
+
+    /// rclone checks, times and renames over whichever of its connections is free.
+    @Test func aReleasedFileShowsToTheAccountsOtherSessionsWhileOneLasts() throws {
+        let daemon = try FakeDaemon(home: home)
+        let first = session()
+        let second = session()
+        let handle = first.open("/a.tmp")
+        #expect(first.write(handle, 0, [1, 2, 3]) == 0)
+        #expect(second.size("/a.tmp") == nil)
+        #expect(first.close(handle).code == 0)
+        let rename = SessionClient.string("/a.tmp") + SessionClient.string("/a")
+        #expect(second.status(18, rename).code == 0)
+        #expect(first.size("/a") == 3)
+        let times =
+            SessionClient.string("/a") + SessionClient.word(8) + SessionClient.word(7) + SessionClient.word(7)
+        #expect(first.status(9, times).code == 0)
+        #expect(second.hangUp() == 0)
+        #expect(first.size("/a") == 3)
+        #expect(first.status(13, SessionClient.string("/a")).code == 0)
+        #expect(first.size("/a") == nil)
+        #expect(try ready("a") == [1, 2, 3])
+        #expect(first.close(first.open("/b")).code == 0)
+        #expect(first.hangUp() == 0)
+        #expect(daemon.commits.map(\.path) == ["a", "b"])
+        let later = session()
+        #expect(later.size("/b") == nil)
+        #expect(later.hangUp() == 0)
+        #expect(home.files(under: "incoming/tree").isEmpty)
     }
 
     @Test func manySmallFiles() throws {
@@ -183,6 +212,6 @@ import Testing
         #expect(client.hangUp() == 0)
         #expect(daemon.commits.count == 200)
         #expect(home.files(under: "ready").count == 200)
-        #expect(home.files(under: "incoming").isEmpty)
+        #expect(home.files(under: "incoming/parts").isEmpty && home.files(under: "incoming/tree").isEmpty)
     }
 }

@@ -22,6 +22,8 @@ struct MemoryStore {
     var partials: [String: Partial] = [:]
     var open: [UploadSlot: (path: String, partial: Partial)] = [:]
     var releases: [Release] = []
+    /// What shows of released files.
+    var shown: [String: Node] = [:]
     var requests: [StoreRequest] = []
     /// Fails the next request of that kind.
     var failure: (when: (StoreRequest) -> Bool, with: StoreFailure)?
@@ -38,8 +40,7 @@ struct MemoryStore {
         case .stat(let path): return .node(node(path.text))
         case .list(let path): return list(path)
         case .makeDirectory(let path): return makeDirectory(path)
-        case .removeDirectory(let path):
-            return directories.remove(path.text) == nil ? .failed(absent) : .done
+        case .removeDirectory(let path): return removeDirectory(path.text)
         case .open(let order): return openUpload(order)
         case .leaveSequence, .sync: return .done
         case .write(let slot, let offset, let count): return write(slot, offset, count, input, pieces)
@@ -54,10 +55,9 @@ struct MemoryStore {
         case .discard(let slot):
             open[slot] = nil
             return .done
+        case .remove(let path, let slot): return remove(path.text, slot)
         case .setAttributes(let path, let size, let modified): return set(path.text, size, modified)
         case .rename(let order): return rename(order)
-        case .remove(let path):
-            return partials.removeValue(forKey: path.text) == nil ? .failed(absent) : .done
         }
     }
 
@@ -66,12 +66,16 @@ struct MemoryStore {
 
     private func node(_ path: String) -> Node? {
         if directories.contains(path) { return Node(kind: .directory, size: 0, modified: now) }
+        if let node = shown[path] { return node }
         return partials[path].map { Node(kind: .file, size: Int64($0.known), modified: $0.modified ?? now) }
     }
 
     private func list(_ path: VirtualPath) -> StoreAnswer {
+        if shown[path.text] != nil { return .failed(StoreFailure(.other, "not a directory")) }
         guard directories.contains(path.text) else { return .failed(absent) }
-        let names = directories.union(partials.keys).compactMap { try? VirtualPath(sent: Array($0.utf8)) }
+        let names = directories.union(partials.keys).union(shown.keys).compactMap {
+            try? VirtualPath(sent: Array($0.utf8))
+        }
         let entries = names.filter { !$0.isRoot && $0.parent == path }.compactMap { name in
             node(name.text).map { DirectoryEntry(name: Array(name.name), node: $0) }
         }
@@ -85,21 +89,39 @@ struct MemoryStore {
         return .done
     }
 
+    private mutating func removeDirectory(_ path: String) -> StoreAnswer {
+        guard !shown.keys.contains(where: { $0.hasPrefix(path + "/") }) else { return .failed(exists) }
+        return directories.remove(path) == nil ? .failed(absent) : .done
+    }
+
+    private mutating func remove(_ path: String, _ slot: UploadSlot?) -> StoreAnswer {
+        let wasShown = shown.removeValue(forKey: path) != nil
+        if let slot {
+            open[slot] = nil
+            return .done
+        }
+        return wasShown || partials.removeValue(forKey: path) != nil ? .done : .failed(absent)
+    }
+
     private mutating func openUpload(_ order: OpenOrder) -> StoreAnswer {
         guard directories.contains(order.path.parent.text) else { return .failed(absent) }
         guard !directories.contains(order.path.text) else { return .failed(exists) }
+        let wasReleased = shown[order.path.text] != nil
         let old = partials[order.path.text]
-        if order.exclusive, old != nil { return .failed(exists) }
-        if order.mustExist, old == nil { return .failed(absent) }
+        if order.exclusive, old != nil || wasReleased { return .failed(exists) }
+        if order.mustExist, old == nil, !wasReleased { return .failed(absent) }
         var partial = Partial(modified: order.modified)
-        if !order.fresh, let old {
+        if !order.fresh, !wasReleased, let old {
             partial = old
             partial.bytes = Array(old.bytes.prefix(min(old.known, Int(order.announced ?? .max))))
             partial.isWhole = false
             partials[order.path.text] = nil
         }
         open[order.slot] = (order.path.text, partial)
-        return .opened(OpenedUpload(size: Int64(partial.bytes.count), modified: partial.modified, now: now))
+        return .opened(
+            OpenedUpload(
+                size: Int64(partial.bytes.count), modified: partial.modified, now: now,
+                reopened: wasReleased && !order.fresh))
     }
 
     private mutating func write(
@@ -125,7 +147,9 @@ struct MemoryStore {
         guard var upload = open.removeValue(forKey: slot) else { return }
         if whole { upload.partial.known = upload.partial.bytes.count }
         upload.partial.isWhole = whole
-        if upload.partial.known > 0 || whole { partials[upload.path] = upload.partial }
+        guard upload.partial.known > 0 || whole else { return }
+        partials[upload.path] = upload.partial
+        shown[upload.path] = nil
     }
 
     private mutating func finish(_ order: FinishOrder) -> StoreAnswer {
@@ -136,7 +160,7 @@ struct MemoryStore {
         open[order.slot] = upload
         guard order.release else {
             close(order.slot, whole: true)
-            return .kept
+            return .done
         }
         open[order.slot] = nil
         return release(order.path.text, upload.partial)
@@ -145,11 +169,17 @@ struct MemoryStore {
     private mutating func release(_ path: String, _ partial: Partial) -> StoreAnswer {
         partials[path] = nil
         releases.append(Release(path: path, bytes: partial.bytes, modified: partial.modified))
-        return .released(ReleasedUpload(size: Int64(partial.bytes.count), modified: partial.modified ?? now))
+        shown[path] = Node(kind: .file, size: Int64(partial.bytes.count), modified: partial.modified ?? now)
+        return .done
     }
 
     private mutating func set(_ path: String, _ size: Int64?, _ modified: Int64?) -> StoreAnswer {
         if directories.contains(path) { return .done }
+        if let node = shown[path] {
+            if let size, size != node.size { return .failed(StoreFailure(.denied, "released")) }
+            shown[path]?.modified = modified ?? node.modified
+            return .done
+        }
         guard var partial = partials[path] else { return .failed(absent) }
         if let size { resize(&partial.bytes, Int(size)) }
         partial.known = min(partial.known, partial.bytes.count)
@@ -160,7 +190,7 @@ struct MemoryStore {
 
     private mutating func rename(_ order: RenameOrder) -> StoreAnswer {
         let (from, to) = (order.from.text, order.to.text)
-        if directories.contains(to) || (!order.replace && partials[to] != nil) { return .failed(exists) }
+        if directories.contains(to) || (!order.replace && node(to) != nil) { return .failed(exists) }
         if let slot = order.slot {
             open[slot]?.path = to
             return .done
@@ -168,6 +198,13 @@ struct MemoryStore {
         if directories.contains(from) {
             directories.remove(from)
             directories.insert(to)
+            for path in shown.keys where path.hasPrefix(from + "/") {
+                shown[to + path.dropFirst(from.count)] = shown.removeValue(forKey: path)
+            }
+            return .done
+        }
+        if let node = shown.removeValue(forKey: from) {
+            shown[to] = node
             return .done
         }
         guard let partial = partials[from] else { return .failed(absent) }

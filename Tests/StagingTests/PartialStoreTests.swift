@@ -260,6 +260,59 @@ import Testing
         #expect(try store.quarantine(drop, in: quarantine, as: "y") == false)
     }
 
+    @Test func lookingTakesNoLock() throws {
+        _ = try killed("a") { try write($0, "hello", at: 0) }
+        let held = try #require(try store.acquire("a"))
+        let other = try PartialStore(incoming: home.path)
+        #expect(try other.acquire("a") == nil)
+        #expect(try other.find("a") == nil)
+        withExtendedLifetime(held) {}
+    }
+
+    // MARK: Released files
+
+    @Test func aMarkHasSizeAndTimeAndNoBytes() throws {
+        try store.makeDirectory("d")
+        try store.show("d/a", bytes: 1 << 40, modified: 1_600_000_000)
+        let shown = try #require(try store.shown("d/a"))
+        #expect(shown == (1 << 40, 1_600_000_000))
+        #expect(try store.shown(in: "d").map(\.name) == ["a"])
+        try store.setShownTime("d/a", modified: 5)
+        try store.renameShown("d/a", to: "b")
+        #expect(try store.shown("d/a") == nil)
+        #expect(try store.shown("b")?.modified == 5)
+        try store.show("b", bytes: 3, modified: nil)
+        #expect(try store.shown("b")?.bytes == 3)
+        #expect(throws: StagingError.self) { try store.makeDirectory("b") }
+        #expect(try store.hide("b"))
+        #expect(try store.hide("b") == false)
+        #expect(try store.hide("d") == false)
+        #expect(try store.shown("none/a") == nil)
+    }
+
+    @Test func marksGoWithTheLastSession() throws {
+        try store.makeDirectory("d")
+        try store.show("d/left by a crash", bytes: 1, modified: nil)
+        try store.joinView()
+        #expect(try store.shown("d/left by a crash") == nil)
+        let other = try PartialStore(incoming: home.path)
+        try other.joinView()
+        try other.show("d/a", bytes: 1, modified: nil)
+        try other.leaveView()
+        #expect(try store.shown("d/a") != nil)
+        try store.leaveView()
+        #expect(try store.shown("d/a") == nil)
+        #expect(try store.directory("d") != nil)
+    }
+
+    @Test func oldMarksAreForgotten() throws {
+        try store.show("a", bytes: 1, modified: 5)
+        try store.forgetShown(changedBefore: 1000)
+        #expect(try store.shown("a") != nil)
+        try store.forgetShown(changedBefore: .max)
+        #expect(try store.shown("a") == nil)
+    }
+
     // MARK: Directories
 
     @Test func directoriesAreMadeListedRenamedAndRemoved() throws {
@@ -311,6 +364,10 @@ import Testing
         #expect(throws: StagingError.self) { try store.removeDirectory("link") }
         #expect(throws: StagingError.self) { try store.renameDirectory("link/d", to: "x") }
         #expect(throws: StagingError.self) { try create("link/a") }
+        #expect(throws: StagingError.self) { try store.show("link", bytes: 1, modified: nil) }
+        #expect(throws: StagingError.self) { try store.show("link/a", bytes: 1, modified: nil) }
+        #expect(try store.shown("link") == nil)
+        try store.forgetShown(changedBefore: .max)
         #expect(FileManager.default.fileExists(atPath: outside.file("d")))
     }
 

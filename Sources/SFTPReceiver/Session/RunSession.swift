@@ -29,6 +29,8 @@ package func runSession(socket: String, environment: [String: String], input: In
         var loop = SessionLoop(
             DropBox(settings: settings), store: store, input: input, output: output, signals: signals)
         loop.run()
+        // Marks that stay behind are removed by the next session.
+        try? store.store.leaveView()
         return 0
     } catch {
         complain(error.message)
@@ -61,7 +63,9 @@ private func greet(
         }
         let terms = SessionStore.Terms(
             reserveBytes: welcome.reserveBytes ?? 0, reserveInodes: welcome.reserveInodes ?? 0)
-        let store = SessionStore(store: try PartialStore(incoming: incoming), link: link, terms: terms)
+        let partials = try PartialStore(incoming: incoming)
+        try partials.joinView()
+        let store = SessionStore(store: partials, link: link, terms: terms)
         let settings = DropBox.Settings(
             account: account, maxFile: welcome.maxFile, provisional: welcome.provisional ?? [])
         return (store, settings)

@@ -7,6 +7,9 @@ extension SessionStore {
         if let modified = try store.directory(path.text) {
             return Node(kind: .directory, size: 0, modified: modified)
         }
+        if let shown = try store.shown(path.text) {
+            return Node(kind: .file, size: shown.bytes, modified: shown.modified)
+        }
         guard let info = try store.find(path.text) else { return nil }
         return Node(kind: .file, size: info.bytes, modified: info.modified)
     }
@@ -21,7 +24,11 @@ extension SessionStore {
                 name: Array(info.path.utf8.suffix(info.path.utf8.count - prefix(path))),
                 node: Node(kind: .file, size: info.bytes, modified: info.modified))
         }
-        return directories + uploads
+        let shown = try store.shown(in: path.text).map { name, bytes, modified in
+            DirectoryEntry(name: Array(name.utf8), node: Node(kind: .file, size: bytes, modified: modified))
+        }
+        // The last of one name is the one that the drop box takes.
+        return directories + uploads + shown
     }
 
     /// Bytes of a directory's path and its slash.
@@ -32,6 +39,15 @@ extension SessionStore {
     func setAttributes(_ path: VirtualPath, size: Int64?, modified: Int64?) throws(StagingError)
         -> StoreAnswer
     {
+        if let shown = try store.shown(path.text) {
+            if let size, size != shown.bytes {
+                let text = "\(path): it has been released; its size cannot change, send it again"
+                refuse("forbidden_operation", "SETSTAT", path, text)
+                return .failed(StoreFailure(.denied, text))
+            }
+            if let modified { try store.setShownTime(path.text, modified: modified) }
+            return .done
+        }
         guard let held = try store.acquire(path.text) else {
             guard try store.directory(path.text) != nil else { throw StagingError(.notFound, path.text) }
             return .done
@@ -48,7 +64,13 @@ extension SessionStore {
         return .done
     }
 
-    func remove(_ path: VirtualPath) throws(StagingError) -> StoreAnswer {
+    func remove(_ path: VirtualPath, open slot: UploadSlot?) throws(StagingError) -> StoreAnswer {
+        let wasShown = try store.hide(path.text)
+        if let slot {
+            try uploads.removeValue(forKey: slot)?.discard()
+            return .done
+        }
+        if wasShown { return .done }
         guard let held = try store.acquire(path.text) else {
             guard try store.directory(path.text) == nil else {
                 return .failed(StoreFailure(.other, "\(path): is a directory; RMDIR removes it"))

@@ -8,7 +8,9 @@ extension SessionStore {
         try checkReserve()
         let path = order.path.text
         let modified = order.modified
-        if order.exclusive || order.mustExist || !order.fresh {
+        let wasReleased = try store.shown(path) != nil
+        if wasReleased, order.exclusive { throw StagingError(.exists, path) }
+        if !wasReleased, order.exclusive || order.mustExist || !order.fresh {
             if let held = try store.acquire(path) {
                 if order.exclusive { throw StagingError(.exists, path) }
                 if !order.fresh {
@@ -25,7 +27,8 @@ extension SessionStore {
         }
         let now = Instant.now()
         uploads[order.slot] = try store.create(path, drop: makeDrop(now), modified: modified, now: now)
-        return .opened(OpenedUpload(size: 0, modified: modified, now: self.now))
+        return .opened(
+            OpenedUpload(size: 0, modified: modified, now: self.now, reopened: wasReleased && !order.fresh))
     }
 
     /// The upload is whole: released, or kept under its provisional name.
@@ -44,7 +47,8 @@ extension SessionStore {
         }
         try file.keepWhole(size: order.size, sha256: sha256, modified: order.modified)
         try store.removeOlder(than: file.drop, path: order.path.text)
-        return .kept
+        try store.hide(order.path.text)
+        return .done
     }
 
     /// Asks the daemon to release a whole, durable upload. While it is asked the partial is sealed, so that
@@ -64,7 +68,8 @@ extension SessionStore {
                     file.forget()
                     // They were superseded; what cannot be removed now goes to quarantine with time.
                     try? store.removeOlder(than: file.drop, path: path.text)
-                    return .released(ReleasedUpload(size: size, modified: modified ?? now))
+                    show(path, size: size, modified: modified)
+                    return .done
                 }
                 do throws(StagingError) {
                     try file.unseal()
@@ -94,6 +99,8 @@ extension SessionStore {
                 try file.discard()
             } else {
                 try file.keep(order.extents.ranges, modified: order.modified)
+                // The newer upload shows, where it can be resumed.
+                try store.hide(order.path.text)
             }
         } catch {
             message += "; what has arrived could not be kept for resume: \(error.description)"
@@ -112,6 +119,11 @@ extension SessionStore {
             try upload(slot).rename(to: to)
             return .done
         }
+        if try store.shown(from) != nil {
+            try checkTarget(order)
+            try store.renameShown(from, to: to)
+            return .done
+        }
         guard let held = try store.acquire(from) else {
             try store.renameDirectory(from, to: to)
             return .done
@@ -119,7 +131,8 @@ extension SessionStore {
         try checkTarget(order)
         guard order.release else {
             try held.file.rename(to: to)
-            if order.replace { try store.removeOlder(than: held.file.drop, path: to) }
+            try store.removeOlder(than: held.file.drop, path: to)
+            try store.hide(to)
             return .done
         }
         guard held.info.isWhole else {
@@ -138,8 +151,8 @@ extension SessionStore {
 
     private func checkTarget(_ order: RenameOrder) throws(StagingError) {
         try store.checkFileName(order.to.text)
-        if !order.replace, try store.find(order.to.text) != nil {
-            throw StagingError(.exists, order.to.text)
-        }
+        guard !order.replace else { return }
+        let to = order.to.text
+        guard try store.shown(to) == nil, try store.find(to) == nil else { throw StagingError(.exists, to) }
     }
 }

@@ -17,9 +17,13 @@ final class SessionStore {
     var uploads: [UploadSlot: PartialFile] = [:]
     private var lastMilliseconds: Int64 = 0
     private var unchecked: Int64 = 0
+    private var releases = 0
 
     /// Bytes written between two looks at the free space.
     private static let spaceStep: Int64 = 64 * 1024 * 1024
+    /// Released files after which older marks are forgotten, and how old they are then, in seconds.
+    private static let shownStep = 4096
+    private static let shownAge: Int64 = 3600
     /// Bytes that one write may cause to be read back for the digest.
     private static let catchUpStep: Int64 = 4 * 1024 * 1024
 
@@ -70,7 +74,7 @@ final class SessionStore {
             case .setAttributes(let path, let size, let modified):
                 return try setAttributes(path, size: size, modified: modified)
             case .rename(let order): return try rename(order)
-            case .remove(let path): return try remove(path)
+            case .remove(let path, let slot): return try remove(path, open: slot)
             }
         } catch {
             return .failed(failure(error, request))
@@ -97,6 +101,13 @@ final class SessionStore {
     func makeDrop(_ now: Instant) -> String {
         lastMilliseconds = max(now.microseconds / 1000, lastMilliseconds + 1)
         return DropID.make(milliseconds: lastMilliseconds)
+    }
+
+    /// A file has been released: its sender goes on seeing it. What cannot be shown is released all the same.
+    func show(_ path: VirtualPath, size: Int64, modified: Int64?) {
+        try? store.show(path.text, bytes: size, modified: modified)
+        releases += 1
+        if releases % Self.shownStep == 0 { try? store.forgetShown(changedBefore: now - Self.shownAge) }
     }
 
     // MARK: Space
@@ -138,7 +149,7 @@ final class SessionStore {
         }
     }
 
-    private func refuse(_ reason: String, _ operation: String, _ path: VirtualPath?, _ message: String) {
+    func refuse(_ reason: String, _ operation: String, _ path: VirtualPath?, _ message: String) {
         link.tell(
             .refused(
                 LinkRefused(
@@ -160,7 +171,7 @@ final class SessionStore {
         case .discard(let slot): ("CLOSE", path(slot))
         case .setAttributes(let path, _, _): ("SETSTAT", path)
         case .rename(let order): ("RENAME", order.from)
-        case .remove(let path): ("REMOVE", path)
+        case .remove(let path, _): ("REMOVE", path)
         }
     }
 
