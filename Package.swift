@@ -84,9 +84,15 @@ let package = Package(
             ], swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Admission", yams, crypto], swiftSettings: strict),
         .target(
+            name: "Audit",
+            dependencies: [
+                "Admission", "Ledger", "Settings", crypto, nio, nioPosix, nioSSL, logging, lifecycle,
+            ], swiftSettings: strict),
+        .target(
             name: "Commands",
             dependencies: [
-                "Admission", "Ledger", "Staging", "Intake", "WebhookReceiver", "SFTPReceiver", "Console",
+                "Admission", "Ledger", "Staging", "Intake", "Audit", "WebhookReceiver", "SFTPReceiver",
+                "Console",
                 "Settings", "CShims", argumentParser, crypto, x509, asn1, nio, nioPosix, logging, lifecycle,
                 unixSignals,
             ], swiftSettings: strict),
@@ -98,6 +104,12 @@ let package = Package(
         .testTarget(
             name: "IntakeTests",
             dependencies: ["Admission", "Ledger", "Staging", "Intake", "Support", logging, lifecycle],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AuditTests",
+            dependencies: [
+                "Admission", "Ledger", "Audit", "Settings", "Support", crypto, logging, lifecycle,
+            ],
             swiftSettings: strict),
         .testTarget(name: "SFTPWireTests", dependencies: ["SFTPWire", "Support"], swiftSettings: strict),
         .testTarget(

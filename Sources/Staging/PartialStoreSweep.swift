@@ -36,10 +36,11 @@ extension PartialStore {
 
     private func summary(_ drop: String) throws(StagingError) -> Summary? {
         guard let file = try open(drop) else { return nil }
-        let isLive = dropgate_is_locked(file.descriptor) != 0
+        let isLocked = dropgate_is_locked(file.descriptor) != 0
         let status = try file.status()
         let sidecar = PartialCatalog.read(drop, drop + PartialCatalog.sidecarSuffix, parts)
         let sealed = PartialCatalog.read(drop, drop + PartialCatalog.sealedSuffix, parts)
+        let known = sidecar ?? sealed
         let standing: PartialSidecar.Standing =
             if let sidecar {
                 sidecar.standing(bytes: status.bytes, boot: boot)
@@ -48,10 +49,17 @@ extension PartialStore {
             } else {
                 .undecidable("its sidecar is missing or cannot be read")
             }
-        let known = sidecar ?? sealed
         return Summary(
             drop: drop, path: known?.path, bytes: status.bytes, started: known?.started,
-            lastWrite: status.modified, modified: known?.modified, standing: standing, isLive: isLive)
+            lastWrite: status.modified, modified: known?.modified, standing: standing,
+            isLive: isLocked || (known == nil && isJustMade(drop)))
+    }
+
+    /// A session makes the file first, then locks it, then writes its sidecar. In between it looks like one
+    /// that a crash left.
+    private func isJustMade(_ drop: String) -> Bool {
+        let grace: Int64 = 10_000
+        return drop > DropID.make(milliseconds: Instant.now().microseconds / 1000 - grace)
     }
 
     /// Moves a partial's bytes to `directory` under `newName` and removes its sidecar; durable.

@@ -66,15 +66,6 @@ import Testing
         #expect(lines[2].contains(",'=cmd|' /C calc'!A0,"))
     }
 
-    @Test(arguments: [
-        ("plain", "plain"), ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@x", "'@x"), ("\tx", "'\tx"),
-        ("a,b", "\"a,b\""), ("a\"b", "\"a\"\"b\""), ("a\r\nb", "\"a\r\nb\""), ("=\"x\"", "\"'=\"\"x\"\"\""),
-        ("", ""),
-    ])
-    func cellsAreQuotedAndNeverFormulas(text: String, cell: String) {
-        #expect(CSV.cell(text) == cell)
-    }
-
     @Test func aDropIsListedShownVerifiedAndAcknowledged() async throws {
         let (gate, drop) = try await gate()
         let shown = await gate.run("drops", "show", drop.id, "--format", "json")

@@ -46,6 +46,15 @@ import Testing
         try PartialStore(incoming: home.path).summaries().first { $0.drop == drop }?.standing
     }
 
+    // MARK: The sweep
+
+    @Test(arguments: [(age: Int64(0), isLive: true), (age: 60_000, isLive: false)])
+    func aPartialWithoutASidecarIsLeftAloneWhileItIsJustBeingMade(age: Int64, isLive: Bool) throws {
+        let drop = DropID.make(milliseconds: Instant.now().microseconds / 1000 - age)
+        try Data().write(to: URL(filePath: "\(home.path)/parts/\(drop).part"))
+        #expect(try store.summaries().map(\.isLive) == [isLive])
+    }
+
     // MARK: The kill -9 rule
 
     @Test func afterAKillTheLengthTellsWhatHasArrived() throws {

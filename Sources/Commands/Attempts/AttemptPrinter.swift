@@ -1,4 +1,5 @@
 // Ledger entries as lines: a table for people, the canonical JSON, or CSV for a spreadsheet.
+import Audit
 import Ledger
 
 struct AttemptPrinter {
