@@ -67,10 +67,4 @@ import Testing
                 == #"{"count":1,"kind":"service","node":"n","reason":"started","seq":0,"time":"1970-01-01T00:00:00.000000Z","verdict":"accepted"}"#
         )
     }
-
-    /// RFC 6962 section 2.1: the leaf hash of an empty entry is SHA-256 of one zero byte.
-    @Test func theLeafHashIsThatOfRFC6962() {
-        let hex = EntryBytes.leafHash([]).map { String(format: "%02x", $0) }.joined()
-        #expect(hex == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d")
-    }
 }

@@ -144,3 +144,69 @@ private func upload(_ id: String, key: UInt8) -> LedgerOperation {
         #expect(try store.drops(in: .acknowledged, changedBefore: now, after: -1, limit: 5).isEmpty)
     }
 }
+
+/// The tree of entries, whatever keeps them.
+@Suite struct LedgerTreeConformance {
+    let directory: TemporaryDirectory
+    private let key = NoteSigner(name: "t/dropgate")
+
+    init() throws { directory = try TemporaryDirectory("store") }
+
+    private func append(_ count: Int, to store: any LedgerStore) throws {
+        _ = try store.commit(
+            Array(repeating: .append(rejection, drop: nil), count: count), now: Instant(microseconds: 1000))
+    }
+
+    private func checkpoint(_ store: any LedgerStore) throws -> SignedCheckpoint? {
+        guard case .checkpointed(let signed) = try store.commit([.checkpoint(key)], now: .now()).first else {
+            return nil
+        }
+        return signed
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func theTreeGoesOnAcrossReopening(maker: StoreMaker) throws {
+        var roots: [MerkleHash] = []
+        for count in [1, 254, 1, 1, 300] {
+            let store = try maker.open(directory)
+            try append(count, to: store)
+            roots.append(try store.root(size: store.size()))
+            #expect(try checkpoint(store)?.checkpoint.root == roots.last)
+        }
+        let store = try maker.open(directory)
+        #expect(try store.size() == 557)
+        #expect(try [1, 255, 256, 257, 557].map(store.root(size:)) == roots)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aCheckpointNamesTheOneBeforeAndIsSignedAgainWhenIdle(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        #expect(try checkpoint(store) == nil, "nothing to sign")
+        try append(3, to: store)
+        let first = try #require(try checkpoint(store))
+        #expect(first.checkpoint.size == 3 && first.checkpoint.previous == nil)
+        #expect(first.note.isSigned(by: key.verifier))
+        try append(2, to: store)
+        #expect(try checkpoint(store)?.checkpoint.previous == 3)
+        let again = try #require(try checkpoint(store))
+        #expect(again.checkpoint.size == 5 && again.checkpoint.previous == 3)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aLedgerThatIsNotWhatWasSeenSignedIsToldApart(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        try append(5, to: store)
+        let seen = try #require(try checkpoint(store)).checkpoint
+        try store.require(extends: seen, keptBy: "a witness")
+        var larger = seen
+        larger.size = 6
+        #expect { try store.require(extends: larger, keptBy: "w") } throws: {
+            ($0 as? LedgerError)?.code == .rolledBack
+        }
+        var other = seen
+        other.root = .empty
+        #expect { try store.require(extends: other, keptBy: "w") } throws: {
+            ($0 as? LedgerError)?.code == .forked
+        }
+    }
+}

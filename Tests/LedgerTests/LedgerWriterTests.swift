@@ -85,6 +85,8 @@ private final class FailingStore: LedgerStore {
         }
     }
 
+    func size() throws -> Int64 { next.load(ordering: .relaxed) }
+    func root(size: Int64) throws -> MerkleHash { .empty }
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] { [] }
     func drops(
         in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int

@@ -29,6 +29,9 @@ final class FailingStore: LedgerStore {
         return try store.commit(operations, now: now)
     }
 
+    func size() throws -> Int64 { try store.size() }
+    func root(size: Int64) throws -> MerkleHash { try store.root(size: size) }
+
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
         try store.pendingDrops(after: seq, limit: limit)
     }

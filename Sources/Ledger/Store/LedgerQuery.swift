@@ -28,13 +28,11 @@ package struct StoredEntry: Sendable {
     package var time: Instant
     /// The exact canonical bytes.
     package var json: [UInt8]
-    package var leaf: [UInt8]
 
-    package init(seq: Int64, time: Instant, json: [UInt8], leaf: [UInt8]) {
+    package init(seq: Int64, time: Instant, json: [UInt8]) {
         self.seq = seq
         self.time = time
         self.json = json
-        self.leaf = leaf
     }
 
     /// The entry's members, for display. Throws when the bytes are not what this program writes.

@@ -1,23 +1,15 @@
 // One entry as canonical bytes and its RFC 6962 leaf hash. Pure.
 package import Admission
-import Crypto
 
 /// The canonical bytes of one entry and its leaf hash.
 package struct EntryBytes: Sendable, Hashable {
     package let json: [UInt8]
     /// SHA-256(0x00 || json), RFC 6962 section 2.1.
-    package let leaf: [UInt8]
+    package let leaf: MerkleHash
 
     package init(_ attempt: Attempt, seq: Int64, time: Instant, node: String) {
         json = Self.encode(attempt, seq: seq, time: time, node: node)
-        leaf = Self.leafHash(json)
-    }
-
-    package static func leafHash(_ json: [UInt8]) -> [UInt8] {
-        var hash = SHA256()
-        hash.update(data: [0])
-        hash.update(data: json)
-        return Array(hash.finalize())
+        leaf = MerkleHash.leaf(json)
     }
 
     /// Members in sorted order: the order of the source is the order of the bytes.

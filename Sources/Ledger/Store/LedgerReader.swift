@@ -5,7 +5,7 @@ import GRDB
 
 /// A reading connection to a ledger file. Blocking.
 package final class LedgerReader: Sendable {
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
 
     /// Throws `LedgerError(.unreadable)` when there is no ledger at `path`.
     package init(path: String) throws {
@@ -29,7 +29,7 @@ package final class LedgerReader: Sendable {
     package func entry(seq: Int64) throws -> StoredEntry? {
         try database.read { db in
             try Row.fetchOne(
-                db, sql: "SELECT seq, time, json, leaf FROM entries WHERE seq = ?", arguments: [seq]
+                db, sql: "SELECT seq, time, json FROM entries WHERE seq = ?", arguments: [seq]
             )
             .map(StoredEntry.init(row:))
         }
@@ -78,14 +78,13 @@ package final class LedgerReader: Sendable {
 extension StoredEntry {
     init(row: Row) {
         self.init(
-            seq: row["seq"], time: Instant(microseconds: row["time"]), json: [UInt8](row["json"] as Data),
-            leaf: [UInt8](row["leaf"] as Data))
+            seq: row["seq"], time: Instant(microseconds: row["time"]), json: [UInt8](row["json"] as Data))
     }
 }
 
 /// A query as SQL. Times become bounds on seq, found by bisection: times rise strictly with seq.
 private struct SQL {
-    var text = "SELECT seq, time, json, leaf FROM entries WHERE 1"
+    var text = "SELECT seq, time, json FROM entries WHERE 1"
     var arguments = StatementArguments()
 
     init(_ query: LedgerQuery, _ db: Database) throws {

@@ -10,17 +10,20 @@ package final class SQLiteLedgerStore: LedgerStore {
     private struct Head {
         var seq: Int64
         var time: Instant
+        /// Of entries 0 to `seq`.
+        var tree: TileBuilder
     }
 
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
     private let node: String
     private let head: Mutex<Head>
     private let lock: FileLock
 
     /// Opens or makes the ledger at `path` (files 0600). Throws `LedgerError`: `.locked` when another process
-    /// writes it, `.newer`, `.unwritable`.
+    /// writes it, `.newer`, `.unwritable`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
     package init(path: String, node: String) throws {
-        let lock = try FileLock(path: path + ".lock")
+        lock = try FileLock(path: path + ".lock")
+        self.node = node
         do {
             // SQLite gives its WAL and shared memory files the mode of the database file.
             try FileLock.makePrivateFile(path: path)
@@ -29,16 +32,19 @@ package final class SQLiteLedgerStore: LedgerStore {
                 try database.read { db in
                     let row = try Row.fetchOne(
                         db, sql: "SELECT seq, time FROM entries ORDER BY seq DESC LIMIT 1")
+                    let seq: Int64 = row?["seq"] ?? -1
                     return Head(
-                        seq: row?["seq"] ?? -1, time: Instant(microseconds: row?["time"] ?? Int64.min / 2))
+                        seq: seq, time: Instant(microseconds: row?["time"] ?? Int64.min / 2),
+                        tree: try StoredTree.builder(db, size: seq + 1))
                 })
+            if let newest = try database.read(CheckpointTable.newest) {
+                try require(extends: newest.checkpoint, keptBy: "the ledger itself")
+            }
         } catch let error as LedgerError {
             throw error
         } catch {
             throw LedgerError(.unwritable, "cannot open the ledger \(path): \(error)")
         }
-        self.lock = lock
-        self.node = node
     }
 
     /// Closed before the lock is given up, so that the next writer finds no half-closed WAL.
@@ -77,7 +83,9 @@ package final class SQLiteLedgerStore: LedgerStore {
             // Times rise strictly, even when the clock does not: queries bisect, file names stay apart.
             head.seq += 1
             head.time = max(now, Instant(microseconds: head.time.microseconds + 1))
-            return .appended(try append(attempt, drop, db, seq: head.seq, time: head.time))
+            let (appended, entry) = try append(attempt, drop, db, seq: head.seq, time: head.time)
+            try head.tree.append(entry.leaf) { try StoredTree.insert($0, db) }
+            return .appended(appended)
         case .released(let drops, let instant):
             for drop in drops {
                 try db.cachedStatement(
@@ -97,6 +105,32 @@ package final class SQLiteLedgerStore: LedgerStore {
             return try change(db, "UPDATE drops SET state = 3 WHERE id = ? AND state = 0", [id])
         case .forgotten(let id):
             return try change(db, "UPDATE drops SET state = 4 WHERE id = ? AND state IN (1, 2)", [id])
+        case .checkpoint(let key):
+            return .checkpointed(
+                try CheckpointTable.sign(db, head.tree.frontier, key, now: max(now, head.time)))
+        case .witnessed(let name, let size, let instant):
+            return try change(
+                db,
+                """
+                INSERT INTO witnessed (name, size, time) VALUES (?, ?, ?)
+                ON CONFLICT(name) DO UPDATE SET size = max(size, excluded.size), time = excluded.time
+                """, [name, size, instant.microseconds])
+        case .sealed(let segment):
+            return try change(
+                db,
+                """
+                INSERT INTO segments (number, first, last, first_time, last_time, sha256, bytes)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """, segment.arguments)
+        case .clearSealed(let seq, let limit):
+            return try change(
+                db,
+                "DELETE FROM entries WHERE seq IN (SELECT seq FROM entries WHERE seq < ? ORDER BY seq LIMIT ?)",
+                [seq, limit])
+        case .segmentRemoved(let number, let entry):
+            return try change(
+                db, "UPDATE segments SET removal_entry = ? WHERE number = ? AND removal_entry IS NULL",
+                [entry, number])
         }
     }
 
@@ -109,23 +143,23 @@ package final class SQLiteLedgerStore: LedgerStore {
 
     private func append(
         _ attempt: Attempt, _ drop: DropRegistration?, _ db: Database, seq: Int64, time: Instant
-    ) throws -> AppendedEntry {
+    ) throws -> (AppendedEntry, EntryBytes) {
         var attempt = attempt
         var appended = AppendedEntry(seq: seq, time: time)
         if let drop { try register(drop, db, for: &attempt, &appended) }
         let entry = EntryBytes(attempt, seq: seq, time: time, node: node)
         try db.cachedStatement(
             sql: """
-                INSERT INTO entries (seq, time, kind, channel, verdict, reason, source, account, json, leaf)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO entries (seq, time, kind, channel, verdict, reason, source, account, json)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
             seq, time.microseconds, attempt.kind.rawValue, attempt.channel?.rawValue,
             attempt.verdict.rawValue,
             attempt.reason.rawValue, attempt.source.map { Data(SourceKey.bytes($0.ip)) }, attempt.account,
-            Data(entry.json), Data(entry.leaf),
+            Data(entry.json),
         ])
-        return appended
+        return (appended, entry)
     }
 
     /// Decides, inside the transaction, whether the drop is new, a repeat, or the same event with another body.
@@ -173,6 +207,13 @@ package final class SQLiteLedgerStore: LedgerStore {
         appended.drop = record
     }
 
+    package func size() throws -> Int64 { head.withLock { $0.tree.size } }
+
+    package func root(size: Int64) throws -> MerkleHash {
+        let whole = head.withLock { $0.tree.size }
+        return try database.read { try StoredTree.tree($0, size: whole).root(size: size) }
+    }
+
     package func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
         try database.read { db in
             try Row.fetchAll(
@@ -212,40 +253,5 @@ package final class SQLiteLedgerStore: LedgerStore {
 
     package func newestUpload(readyPath: String) throws -> DropRecord? {
         try database.read { try DropRecord.newestUpload(readyPath: readyPath, $0) }
-    }
-}
-
-extension DropRecord {
-    static func newestUpload(readyPath: String, _ db: Database) throws -> DropRecord? {
-        try Row.fetchOne(
-            db, sql: "SELECT * FROM drops WHERE ready = ? AND incoming IS NOT NULL ORDER BY seq DESC LIMIT 1",
-            arguments: [readyPath]
-        ).map(DropRecord.init(row:))
-    }
-
-    init(row: Row) {
-        self.init(
-            id: row["id"], seq: row["seq"], state: DropState(rawValue: row["state"]) ?? .lost,
-            incoming: row["incoming"], readyPath: row["ready"],
-            received: Instant(microseconds: row["received"]),
-            released: (row["released"] as Int64?).map(Instant.init(microseconds:)),
-            acknowledged: (row["acknowledged"] as Int64?).map(Instant.init(microseconds:)))
-    }
-}
-
-/// How a source address stands in the index: 16 bytes, IPv4 mapped, so that a CIDR block is one range.
-enum SourceKey {
-    static func bytes(_ ip: IPAddress) -> [UInt8] {
-        let bytes = ip.bytes
-        return bytes.count == 16 ? bytes : [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF] + bytes
-    }
-
-    /// The lowest and highest key in a block.
-    static func range(_ block: CIDRBlock) -> (low: [UInt8], high: [UInt8]) {
-        let low = bytes(block.base)
-        let prefix = block.base.isIPv4 ? block.prefix + 96 : block.prefix
-        var high = low
-        for bit in prefix..<128 { high[bit / 8] |= 0x80 >> UInt8(bit % 8) }
-        return (low, high)
     }
 }

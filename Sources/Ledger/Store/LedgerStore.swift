@@ -47,11 +47,24 @@ package enum LedgerOperation: Sendable {
     case lost(id: String)
     /// The receipt of this drop was removed by retention.
     case forgotten(id: String)
+    /// Signs the head of the tree as it stands after the operations before this one. Outcome: `.checkpointed`.
+    case checkpoint(NoteSigner)
+    /// A witness has taken the checkpoint of this size.
+    case witnessed(name: String, size: Int64, at: Instant)
+    /// The bytes of these entries lie in a segment file, checked and durable.
+    case sealed(LedgerSegment)
+    /// Takes the bytes of sealed entries below `seq` out of the store, at most `limit` entries at once. Outcome:
+    /// `.changed(false)` when none was left.
+    case clearSealed(below: Int64, limit: Int)
+    /// Retention is about to remove the file of this segment; its entry comes with the operation before.
+    case segmentRemoved(number: Int64, entry: Int64)
 }
 
 package enum LedgerOutcome: Sendable {
     case appended(AppendedEntry)
     case changed(Bool)
+    /// nil for a ledger without entries.
+    case checkpointed(SignedCheckpoint?)
 }
 
 /// What became of an append.
@@ -135,6 +148,12 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// Carries out all operations in one durable transaction: all of them or, when it throws, none.
     func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome]
 
+    /// The number of entries.
+    func size() throws -> Int64
+
+    /// The root of the Merkle tree over the first `size` entries; `size` of the ledger or less.
+    func root(size: Int64) throws -> MerkleHash
+
     /// Drops that are committed and not released, oldest first, with a seq above `after`.
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop]
 
@@ -153,7 +172,13 @@ package protocol LedgerStore: AnyObject, Sendable {
 
 /// The ledger could not be opened, read or written.
 package struct LedgerError: Error, Sendable, CustomStringConvertible {
-    package enum Code: Sendable { case locked, unreadable, unwritable, newer }
+    package enum Code: Sendable {
+        case locked, unreadable, unwritable, newer
+        /// Fewer entries than somebody has seen signed.
+        case rolledBack
+        /// Other entries than somebody has seen signed.
+        case forked
+    }
 
     package let code: Code
     package let description: String

@@ -4,7 +4,7 @@ import GRDB
 
 enum Schema {
     /// `PRAGMA user_version`. A higher one in the file was written by a newer Dropgate.
-    static let version = 1
+    static let version = 2
 
     /// `entries.json` holds the exact canonical bytes; the columns beside it serve queries only. There is no
     /// index on time: times rise with seq, so a time is found by bisecting seq.
@@ -18,8 +18,7 @@ enum Schema {
           reason TEXT NOT NULL,
           source BLOB,
           account TEXT,
-          json BLOB NOT NULL,
-          leaf BLOB NOT NULL
+          json BLOB NOT NULL
         );
         CREATE INDEX entries_source ON entries(source) WHERE source IS NOT NULL;
         CREATE INDEX entries_account ON entries(account) WHERE account IS NOT NULL;
@@ -42,6 +41,24 @@ enum Schema {
         CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
         """
 
+    /// Full tiles (`MerkleTile`) by level << 48 | number, checkpoints by size, how far each witness has come, and
+    /// segment files of sealed entries.
+    static let treeStatements = """
+        CREATE TABLE tiles (id INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
+        CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, time INTEGER NOT NULL, note TEXT NOT NULL);
+        CREATE TABLE witnessed (name TEXT PRIMARY KEY, size INTEGER NOT NULL, time INTEGER NOT NULL);
+        CREATE TABLE segments (
+          number INTEGER PRIMARY KEY,
+          first INTEGER NOT NULL,
+          last INTEGER NOT NULL,
+          first_time INTEGER NOT NULL,
+          last_time INTEGER NOT NULL,
+          sha256 BLOB NOT NULL,
+          bytes INTEGER NOT NULL,
+          removal_entry INTEGER
+        );
+        """
+
     /// Opens the ledger for its one writer: WAL, synchronous=FULL. GRDB sets synchronous=NORMAL while it opens
     /// a WAL database, so FULL is set afterwards and read back.
     static func openForWriting(path: String) throws -> DatabaseQueue {
@@ -58,19 +75,33 @@ enum Schema {
                 try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal"
             else { throw LedgerError(.unwritable, "\(path): SQLite refuses WAL with synchronous=FULL") }
         }
-        try database.write { db in
-            let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-            if found == 0 {
-                try db.execute(sql: statements)
-                try db.execute(sql: "PRAGMA user_version = \(version)")
-            } else if found != version {
-                throw LedgerError(
-                    .newer,
-                    "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it"
-                )
-            }
-        }
+        try database.write { try prepare($0, path: path) }
         return database
+    }
+
+    private static func prepare(_ db: Database, path: String) throws {
+        switch try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 {
+        case version: return
+        case 0: try db.execute(sql: statements + treeStatements)
+        case 1: try upgradeFromFirst(db)
+        case let found:
+            throw LedgerError(
+                .newer,
+                "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it"
+            )
+        }
+        try db.execute(sql: "PRAGMA user_version = \(version)")
+    }
+
+    /// Format 1 kept the leaf hash beside each entry and had no tree.
+    private static func upgradeFromFirst(_ db: Database) throws {
+        try db.execute(sql: treeStatements)
+        try db.execute(sql: "ALTER TABLE entries DROP COLUMN leaf")
+        var builder = TileBuilder()
+        let rows = try Data.fetchCursor(db, sql: "SELECT json FROM entries ORDER BY seq")
+        while let json = try rows.next() {
+            try builder.append(MerkleHash.leaf(Array(json))) { try StoredTree.insert($0, db) }
+        }
     }
 
     /// Opens the ledger for reading beside its writer.
@@ -82,6 +113,14 @@ enum Schema {
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(5)
-        return try DatabaseQueue(path: path, configuration: configuration)
+        let database = try DatabaseQueue(path: path, configuration: configuration)
+        let found = try database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+        guard found == version else {
+            throw LedgerError(
+                .unreadable,
+                "\(path) has ledger format \(found), this program knows \(version); the gate brings an older one "
+                    + "up to date when it starts")
+        }
+        return database
     }
 }

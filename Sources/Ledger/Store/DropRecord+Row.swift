@@ -1,0 +1,21 @@
+// Drops as rows.
+import Admission
+import GRDB
+
+extension DropRecord {
+    static func newestUpload(readyPath: String, _ db: Database) throws -> DropRecord? {
+        try Row.fetchOne(
+            db, sql: "SELECT * FROM drops WHERE ready = ? AND incoming IS NOT NULL ORDER BY seq DESC LIMIT 1",
+            arguments: [readyPath]
+        ).map(DropRecord.init(row:))
+    }
+
+    init(row: Row) {
+        self.init(
+            id: row["id"], seq: row["seq"], state: DropState(rawValue: row["state"]) ?? .lost,
+            incoming: row["incoming"], readyPath: row["ready"],
+            received: Instant(microseconds: row["received"]),
+            released: (row["released"] as Int64?).map(Instant.init(microseconds:)),
+            acknowledged: (row["acknowledged"] as Int64?).map(Instant.init(microseconds:)))
+    }
+}

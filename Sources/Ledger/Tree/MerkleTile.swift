@@ -1,0 +1,79 @@
+// Tiles of the tree as in C2SP tlog-tiles: 256 hashes in a row, eight levels of the tree in one piece. Pure.
+
+/// A full or partial tile: hashes at tree height 8 × level, from index 256 × number on.
+package struct MerkleTile: Sendable, Hashable {
+    /// Tree levels in a tile.
+    package static let height = 8
+    /// Hashes in a full tile.
+    package static let width = 256
+
+    package let hashes: [MerkleHash]
+
+    package init(_ hashes: [MerkleHash]) { self.hashes = hashes }
+
+    /// nil unless the bytes are 1 to 256 hashes.
+    package init?(bytes: [UInt8]) {
+        guard !bytes.isEmpty, bytes.count % MerkleHash.count == 0,
+            bytes.count <= Self.width * MerkleHash.count
+        else { return nil }
+        hashes = bytes.withUnsafeBytes { raw in
+            stride(from: 0, to: raw.count, by: MerkleHash.count).map {
+                MerkleHash(loading: UnsafeRawBufferPointer(rebasing: raw[$0...]))
+            }
+        }
+    }
+
+    package var bytes: [UInt8] { hashes.flatMap(\.bytes) }
+
+    /// The root of the perfect subtree over `1 << height` hashes from `start` on; nil when they are not all here.
+    package func root(start: Int, height: Int) -> MerkleHash? {
+        let count = 1 << height
+        guard start >= 0, start + count <= hashes.count else { return nil }
+        var row = Array(hashes[start..<start + count])
+        while row.count > 1 {
+            row = stride(from: 0, to: row.count, by: 2).map { MerkleHash.node(row[$0], row[$0 + 1]) }
+        }
+        return row[0]
+    }
+}
+
+/// Appends leaves and hands out the tiles that become full. Memory: one partial tile a level.
+package struct TileBuilder: Sendable {
+    package struct FullTile: Sendable {
+        package var level: Int
+        package var number: Int64
+        package var tile: MerkleTile
+    }
+
+    package private(set) var frontier: MerkleFrontier
+    private var partial: [[MerkleHash]]
+
+    package init() {
+        frontier = MerkleFrontier()
+        partial = []
+    }
+
+    /// With what was there: `partial[level]` are the hashes of the tile that is not yet full.
+    init(frontier: MerkleFrontier, partial: [[MerkleHash]]) {
+        self.frontier = frontier
+        self.partial = partial
+    }
+
+    package var size: Int64 { frontier.size }
+
+    package mutating func append(_ leaf: MerkleHash, full: (FullTile) throws -> Void) rethrows {
+        var nodes = [(level: 0, hash: leaf)]
+        frontier.append(leaf) { nodes.append((level: $0, hash: $1)) }
+        for node in nodes {
+            if partial.count == node.level { partial.append([]) }
+            partial[node.level].append(node.hash)
+            guard partial[node.level].count == MerkleTile.width else { continue }
+            let covered = Int64(1) << Int64(MerkleTile.height * (node.level + 1))
+            try full(
+                FullTile(
+                    level: node.level, number: frontier.size / covered - 1,
+                    tile: MerkleTile(partial[node.level])))
+            partial[node.level].removeAll(keepingCapacity: true)
+        }
+    }
+}
