@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -55,9 +56,9 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
-        .target(name: "CShims", linkerSettings: [.linkedLibrary("crypt")]),
+        .target(name: "CShims", linkerSettings: [.linkedLibrary("crypt"), .linkedLibrary("z")]),
         .target(name: "Admission", dependencies: [crypto], swiftSettings: strict),
-        .target(name: "Ledger", dependencies: ["Admission", crypto, grdb], swiftSettings: strict),
+        .target(name: "Ledger", dependencies: ["Admission", "CShims", crypto, grdb, grdbSQLite], swiftSettings: strict),
         .target(name: "Staging", dependencies: ["Admission", "CShims", crypto], swiftSettings: strict),
         .target(
             name: "Intake", dependencies: ["Admission", "Ledger", "Staging", crypto, logging, lifecycle],
@@ -100,7 +101,7 @@ let package = Package(
         .target(name: "Support", path: "Tests/Support", swiftSettings: strict),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", crypto], swiftSettings: strict),
         .testTarget(
-            name: "LedgerTests", dependencies: ["Admission", "Ledger", "Support"], swiftSettings: strict),
+            name: "LedgerTests", dependencies: ["Admission", "Ledger", "Support", grdb], swiftSettings: strict),
         .testTarget(
             name: "IntakeTests",
             dependencies: ["Admission", "Ledger", "Staging", "Intake", "Support", logging, lifecycle],

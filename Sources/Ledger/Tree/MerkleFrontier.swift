@@ -14,9 +14,13 @@ package struct MerkleFrontier: Sendable, Hashable {
         self.peaks = peaks
     }
 
+    package mutating func append(_ leaf: MerkleHash) { append(leaf) { _, _ in } }
+
     /// Adds a leaf: one node a leaf on average, log2(size) at most. `completed` is told of each perfect subtree of
     /// 256, 65,536, … leaves that the leaf completes, as (tile level, hash).
-    package mutating func append(_ leaf: MerkleHash, completed: (Int, MerkleHash) -> Void = { _, _ in }) {
+    package mutating func append(
+        _ leaf: MerkleHash, completed: (Int, MerkleHash) throws -> Void
+    ) rethrows {
         var node = leaf
         var height = 0
         var bits = size
@@ -24,7 +28,7 @@ package struct MerkleFrontier: Sendable, Hashable {
             node = MerkleHash.node(peaks.removeLast(), node)
             height += 1
             bits >>= 1
-            if height % MerkleTile.height == 0 { completed(height / MerkleTile.height, node) }
+            if height % MerkleTile.height == 0 { try completed(height / MerkleTile.height, node) }
         }
         peaks.append(node)
         size += 1

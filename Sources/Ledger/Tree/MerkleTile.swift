@@ -61,19 +61,25 @@ package struct TileBuilder: Sendable {
 
     package var size: Int64 { frontier.size }
 
+    /// A throw of `full` leaves the builder in no state to go on from.
     package mutating func append(_ leaf: MerkleHash, full: (FullTile) throws -> Void) rethrows {
-        var nodes = [(level: 0, hash: leaf)]
-        frontier.append(leaf) { nodes.append((level: $0, hash: $1)) }
-        for node in nodes {
-            if partial.count == node.level { partial.append([]) }
-            partial[node.level].append(node.hash)
-            guard partial[node.level].count == MerkleTile.width else { continue }
-            let covered = Int64(1) << Int64(MerkleTile.height * (node.level + 1))
-            try full(
-                FullTile(
-                    level: node.level, number: frontier.size / covered - 1,
-                    tile: MerkleTile(partial[node.level])))
-            partial[node.level].removeAll(keepingCapacity: true)
-        }
+        // Taken out, so that the closure may change the rest of self without a copy.
+        var frontier = MerkleFrontier()
+        swap(&frontier, &self.frontier)
+        defer { self.frontier = frontier }
+        let size = frontier.size + 1
+        try add(leaf, level: 0, size: size, full)
+        try frontier.append(leaf) { level, node in try add(node, level: level, size: size, full) }
+    }
+
+    private mutating func add(
+        _ hash: MerkleHash, level: Int, size: Int64, _ full: (FullTile) throws -> Void
+    ) rethrows {
+        if partial.count == level { partial.append([]) }
+        partial[level].append(hash)
+        guard partial[level].count == MerkleTile.width else { return }
+        let covered = Int64(1) << Int64(MerkleTile.height * (level + 1))
+        try full(FullTile(level: level, number: size / covered - 1, tile: MerkleTile(partial[level])))
+        partial[level].removeAll(keepingCapacity: true)
     }
 }

@@ -1,0 +1,119 @@
+// Segment files: canonical entries one a line, gzip (RFC 1952), so that `zcat` reads them. JSON has no raw newline.
+import CShims
+import Crypto
+import Foundation
+
+enum SegmentFile {
+    /// Writes lines to a new file, 0600, durable under its name when it returns. What was there is replaced.
+    /// - Returns: SHA-256 and size of the file.
+    static func write(
+        _ name: String, in directory: String,
+        lines: (_ line: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    )
+        throws -> (sha256: [UInt8], bytes: Int64)
+    {
+        if mkdir(directory, 0o700) != 0, errno != EEXIST { throw failure("make", directory) }
+        let temporary = "\(directory)/.\(name).new"
+        unlink(temporary)
+        let descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw failure("write", temporary) }
+        defer { close(descriptor) }
+        // The file closes the descriptor that it is given.
+        guard let file = dropgate_gzip_open(dup(descriptor), 1) else { throw failure("write", temporary) }
+        var isOpen = true
+        defer { if isOpen { dropgate_gzip_close(file) } }
+        try lines { line in
+            var newline: UInt8 = 0x0A
+            guard dropgate_gzip_write(file, line.baseAddress, line.count) == line.count,
+                dropgate_gzip_write(file, &newline, 1) == 1
+            else { throw failure("write", temporary) }
+        }
+        isOpen = false
+        guard dropgate_gzip_close(file) == 0, fsync(descriptor) == 0 else {
+            throw failure("write", temporary)
+        }
+        let path = "\(directory)/\(name)"
+        guard rename(temporary, path) == 0 else { throw failure("name", path) }
+        try sync(directory)
+        return try digest(path)
+    }
+
+    /// Removes a file, durably. One that is gone already is no error.
+    static func remove(_ name: String, in directory: String) throws {
+        guard unlink("\(directory)/\(name)") == 0 || errno == ENOENT else {
+            throw failure("remove", "\(directory)/\(name)")
+        }
+        try sync(directory)
+    }
+
+    static func digest(_ path: String) throws -> (sha256: [UInt8], bytes: Int64) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw failure("read", path) }
+        defer { close(descriptor) }
+        var hash = SHA256()
+        var total: Int64 = 0
+        var buffer = [UInt8](repeating: 0, count: 1 << 18)
+        while true {
+            let count = Foundation.read(descriptor, &buffer, buffer.count)
+            guard count >= 0 else { throw failure("read", path) }
+            if count == 0 { return (Array(hash.finalize()), total) }
+            buffer.withUnsafeBytes {
+                hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count]))
+            }
+            total += Int64(count)
+        }
+    }
+
+    /// Gives each line in turn; `body` returns false to end. Throws when the file is no whole gzip file.
+    static func read(_ path: String, _ body: (UnsafeRawBufferPointer) throws -> Bool) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw failure("read", path) }
+        guard let file = dropgate_gzip_open(descriptor, 0) else {
+            close(descriptor)
+            throw failure("read", path)
+        }
+        defer { dropgate_gzip_close(file) }
+        var buffer = [UInt8](repeating: 0, count: 1 << 18)
+        var kept = 0
+        while true {
+            if kept == buffer.count { buffer.append(contentsOf: repeatElement(0, count: buffer.count)) }
+            let free = buffer.count - kept
+            let count = buffer.withUnsafeMutableBytes {
+                dropgate_gzip_read(file, $0.baseAddress.map { $0 + kept }, free)
+            }
+            guard count >= 0 else { throw LedgerError(.unreadable, "\(path) is no whole gzip file") }
+            let end = kept + Int(count)
+            var start = 0
+            let goesOn = try buffer.withUnsafeBytes { raw in
+                while let newline = raw[start..<end].firstIndex(of: 0x0A) {
+                    guard try body(UnsafeRawBufferPointer(rebasing: raw[start..<newline])) else {
+                        return false
+                    }
+                    start = newline + 1
+                }
+                return true
+            }
+            guard goesOn else { return }
+            if count == 0 {
+                guard start == end else { throw LedgerError(.unreadable, "\(path) ends inside an entry") }
+                return
+            }
+            kept = end - start
+            buffer.withUnsafeMutableBytes { raw in
+                guard let base = raw.baseAddress, kept > 0 else { return }
+                memmove(base, base + start, kept)
+            }
+        }
+    }
+
+    private static func sync(_ directory: String) throws {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("open", directory) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure("sync", directory) }
+    }
+
+    private static func failure(_ action: String, _ path: String) -> LedgerError {
+        LedgerError(.unwritable, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,169 @@
+// Holds checkpoints, those stored and those kept elsewhere, against the tree as it grows.
+import Admission
+import Foundation
+import GRDB
+
+struct HeadCheck {
+    /// The newest stored checkpoint that is signed and right.
+    private(set) var signed: Checkpoint?
+    private(set) var witnessed: Checkpoint?
+    private(set) var count: Int64 = 0
+    private let stored: RowCursor
+    private var next: SignedCheckpoint?
+    private var nextSize: Int64?
+    private var lastSize: Int64?
+    private var lastGood: Int64 = 0
+    private var isWrong = false
+    private var isLost = false
+    private var kept: [LedgerVerifier.Kept]
+    private var keptAt = 0
+    private var known: Set<NoteVerifier>
+    private var rotations: [KeyRotation] = []
+    /// Checkpoints whose key is not known yet: a later entry may tie it to one that is.
+    private var unsigned: [(note: SignedNote, size: Int64, what: String)] = []
+    private var pending: [LedgerFault] = []
+    private var storedSizes: Set<Int64> = []
+    private let keptSizes: Set<Int64>
+
+    init(_ db: Database, trusted: Set<NoteVerifier>, kept: [LedgerVerifier.Kept]) throws {
+        known = trusted
+        self.kept = kept.sorted { $0.checkpoint.checkpoint.size < $1.checkpoint.checkpoint.size }
+        keptSizes = Set(kept.map(\.checkpoint.checkpoint.size))
+        stored = try Row.fetchCursor(db, sql: "SELECT size, note FROM checkpoints ORDER BY size")
+        try step()
+    }
+
+    /// To the next stored checkpoint.
+    private mutating func step() throws {
+        next = nil
+        nextSize = nil
+        while let row = try stored.next() {
+            count += 1
+            let size: Int64 = row["size"]
+            let note = (row["note"] as String?).flatMap { SignedNote(parsing: $0) }
+            if keptSizes.contains(size) { storedSizes.insert(size) }
+            guard let read = note.flatMap(SignedCheckpoint.init), read.checkpoint.size == size else {
+                pending.append(.init(.badSignature, nil, "the checkpoint stored for \(size) entries is none"))
+                lastSize = size
+                continue
+            }
+            if read.checkpoint.previous != lastSize {
+                pending.append(
+                    .init(
+                        .checkpointMissing, nil,
+                        "the checkpoint of \(size) entries follows one of "
+                            + "\(read.checkpoint.previous.map(String.init) ?? "none"), which is not stored"
+                            + (lastSize.map { "; the one before it is of \($0)" } ?? "")))
+            }
+            lastSize = size
+            (next, nextSize) = (read, size)
+            return
+        }
+    }
+
+    /// Looks for a change of keys.
+    mutating func look(_ scan: EntryScan, _ json: UnsafeRawBufferPointer) {
+        guard scan.kind?.equals("service") == true, scan.reason?.equals("changed") == true,
+            let entry = try? JSONValue(parsing: Array(json)),
+            let text = entry["detail"]?[KeyRotation.member]?.string, let rotation = KeyRotation(parsing: text)
+        else { return }
+        rotations.append(rotation)
+        known = KeyRotation.keys(from: known, by: rotations)
+    }
+
+    /// The tree cannot be followed any more.
+    mutating func giveUp() { isLost = true }
+
+    /// The tree has grown to the size of `frontier`.
+    mutating func reached(_ frontier: MerkleFrontier) -> [LedgerFault] {
+        guard
+            frontier.size == nextSize
+                || (keptAt < kept.count && kept[keptAt].checkpoint.checkpoint.size <= frontier.size)
+        else { return [] }
+        defer { pending = [] }
+        let root = frontier.root
+        while let checkpoint = next, checkpoint.checkpoint.size == frontier.size {
+            check(checkpoint, root)
+            do { try step() } catch {
+                pending.append(.init(.badSignature, nil, "checkpoints cannot be read: \(error)"))
+            }
+        }
+        while keptAt < kept.count, kept[keptAt].checkpoint.checkpoint.size <= frontier.size {
+            if kept[keptAt].checkpoint.checkpoint.size == frontier.size { check(kept[keptAt], root) }
+            keptAt += 1
+        }
+        return pending
+    }
+
+    private mutating func check(_ stored: SignedCheckpoint, _ root: MerkleHash) {
+        let checkpoint = stored.checkpoint
+        noteSignature(stored, "the checkpoint of \(checkpoint.size) entries")
+        guard !isLost else { return }
+        if checkpoint.root == root {
+            lastGood = checkpoint.size
+            signed = checkpoint
+        } else if !isWrong {
+            isWrong = true
+            pending.append(
+                .init(
+                    .altered, lastGood...checkpoint.size - 1,
+                    "among entries \(lastGood) to \(checkpoint.size - 1) some were altered together with their hashes: "
+                        + "the checkpoint of \(checkpoint.size) entries has another root"))
+        }
+    }
+
+    private mutating func check(_ kept: LedgerVerifier.Kept, _ root: MerkleHash) {
+        let checkpoint = kept.checkpoint.checkpoint
+        noteSignature(kept.checkpoint, "the checkpoint of \(checkpoint.size) entries that \(kept.keeper) has")
+        guard !isLost else { return }
+        guard checkpoint.root == root else {
+            pending.append(
+                .init(
+                    .forked, 0...checkpoint.size - 1,
+                    "the first \(checkpoint.size) entries are not those that \(kept.keeper) saw signed at "
+                        + "\(checkpoint.time)"))
+            return
+        }
+        if kept.isOutside { witnessed = checkpoint }
+        if !storedSizes.contains(checkpoint.size) {
+            pending.append(
+                .init(
+                    .checkpointMissing, nil,
+                    "the checkpoint of \(checkpoint.size) entries that \(kept.keeper) has is not in the ledger"
+                ))
+        }
+    }
+
+    private mutating func noteSignature(_ signed: SignedCheckpoint, _ what: String) {
+        if !known.contains(where: signed.note.isSigned), unsigned.count < LedgerVerifier.faultLimit {
+            unsigned.append((signed.note, signed.checkpoint.size, what))
+        }
+    }
+
+    /// What is left at the end: checkpoints of more entries than there are, and keys that nothing ties to a known one.
+    mutating func finish(size: Int64) throws -> [LedgerFault] {
+        var faults = pending
+        // Smaller ones are left over where the tree could not be followed.
+        if let nextSize, nextSize > size {
+            faults.append(
+                .init(
+                    .cut, size...nextSize - 1,
+                    "the tail was cut after entry \(size - 1): a stored checkpoint is of \(nextSize) entries")
+            )
+        }
+        for kept in kept.suffix(1) where kept.checkpoint.checkpoint.size > size {
+            let checkpoint = kept.checkpoint.checkpoint
+            noteSignature(
+                kept.checkpoint, "the checkpoint of \(checkpoint.size) entries that \(kept.keeper) has")
+            faults.append(
+                .init(
+                    .rolledBack, size...checkpoint.size - 1,
+                    "the ledger was rolled back or cut: it has \(size) entries, \(kept.keeper) has a checkpoint of "
+                        + "\(checkpoint.size), signed at \(checkpoint.time)"))
+        }
+        for item in unsigned where !known.contains(where: item.note.isSigned) {
+            faults.append(.init(.badSignature, nil, "\(item.what) is not signed by a key that is trusted"))
+        }
+        return faults
+    }
+}

@@ -1,0 +1,73 @@
+// Verifies a whole ledger: every entry is hashed again, the tree is built again, and every checkpoint is held
+// against it. It reads beside the gate, from one snapshot, with memory that does not grow with the ledger.
+import Foundation
+import GRDB
+
+package struct LedgerVerifier {
+    /// A checkpoint from outside the ledger's own file.
+    package struct Kept: Sendable {
+        package var checkpoint: SignedCheckpoint
+        /// Whose it is, for messages: a file, a witness.
+        package var keeper: String
+        /// Out of reach of whoever can write the ledger's directory.
+        package var isOutside: Bool
+
+        package init(_ checkpoint: SignedCheckpoint, keeper: String, isOutside: Bool) {
+            self.checkpoint = checkpoint
+            self.keeper = keeper
+            self.isOutside = isOutside
+        }
+    }
+
+    package struct Result: Sendable {
+        /// How many entries the ledger has.
+        package var size: Int64 = 0
+        /// Bytes of the entries that were hashed.
+        package var bytes: Int64 = 0
+        /// At most `LedgerVerifier.faultLimit`, in the order of discovery.
+        package var faults: [LedgerFault] = []
+        /// How many there were in all.
+        package var faultCount = 0
+        /// The newest stored checkpoint that is signed and right.
+        package var signed: Checkpoint?
+        package var checkpointCount: Int64 = 0
+        /// Size and time of the newest outside checkpoint that the ledger extends; nil without one.
+        package var witnessed: Checkpoint?
+        /// Entries whose bytes retention removed, as recorded; their hashes are still in the tree.
+        package var removed: [ClosedRange<Int64>] = []
+
+        package var isGood: Bool { faultCount == 0 }
+    }
+
+    package static let faultLimit = 1000
+
+    let path: String
+    let segments: String
+    let trusted: Set<NoteVerifier>
+    let kept: [Kept]
+    let progress: (_ done: Int64, _ of: Int64) -> Void
+
+    /// - Parameter segments: the directory of sealed segments.
+    /// - Parameter trusted: keys that are known to be the ledger's; others are trusted when an entry with both
+    ///   signatures ties them to one of these.
+    /// - Parameter progress: called once in a while with entries done and in all.
+    package init(
+        path: String, segments: String, trusted: Set<NoteVerifier>, kept: [Kept],
+        progress: @escaping (_ done: Int64, _ of: Int64) -> Void = { _, _ in }
+    ) {
+        self.path = path
+        self.segments = segments
+        self.trusted = trusted
+        self.kept = kept
+        self.progress = progress
+    }
+
+    /// Throws `LedgerError` when the ledger cannot be read at all.
+    package func verify() throws -> Result {
+        let database = try Schema.openForReading(path: path)
+        return try database.read { db in
+            var run = try VerifyRun(self, db)
+            return try run.all()
+        }
+    }
+}

@@ -1,0 +1,180 @@
+// One verification: walks segments and entries, feeds the tree, and notes what is wrong where.
+import Admission
+import Foundation
+import GRDB
+
+struct VerifyRun {
+    private let verifier: LedgerVerifier
+    private let db: Database
+    private let size: Int64
+    private var heads: HeadCheck
+    private var tiles: TileCheck
+    private var columns = ColumnCheck()
+    private var next: Int64 = 0
+    private(set) var result = LedgerVerifier.Result()
+
+    init(_ verifier: LedgerVerifier, _ db: Database) throws {
+        self.verifier = verifier
+        self.db = db
+        let entries = try Int64.fetchOne(db, sql: "SELECT max(seq) + 1 FROM entries") ?? 0
+        let sealed = try Int64.fetchOne(db, sql: "SELECT max(last) + 1 FROM segments") ?? 0
+        size = max(entries, sealed)
+        heads = try HeadCheck(db, trusted: verifier.trusted, kept: verifier.kept)
+        tiles = TileCheck(db)
+    }
+
+    mutating func all() throws -> LedgerVerifier.Result {
+        result.size = size
+        let segments = try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(
+            LedgerSegment.init(row:))
+        for segment in segments {
+            try skipMissing(before: segment.first)
+            try take(segment)
+        }
+        let rows = try EntryRows(db, from: next)
+        while let row = try rows.next() { try take(row) }
+        add(try tiles.finish(size: size))
+        add(try heads.finish(size: size))
+        for segment in segments { checkRemoval(segment) }
+        result.signed = heads.signed
+        result.checkpointCount = heads.count
+        result.witnessed = heads.witnessed
+        return result
+    }
+
+    // MARK: Entries
+
+    private mutating func take(_ row: EntryRow) throws {
+        if row.seq < next { return }
+        try skipMissing(before: row.seq)
+        let json = row.json
+        if let scan = EntryScan(json) {
+            let names = columns.differences(scan, row)
+            if !names.isEmpty { addDifference(names, scan, row.seq) }
+            heads.look(scan, json)
+        } else {
+            add(
+                .init(
+                    .altered, row.seq...row.seq,
+                    "entry \(row.seq) is no entry: its bytes are not canonical JSON"))
+        }
+        try take(MerkleHash.leaf(json), bytes: json.count)
+    }
+
+    private mutating func addDifference(_ names: [String], _ scan: EntryScan, _ seq: Int64) {
+        if let other = scan.seq, other != seq {
+            add(.init(.altered, seq...seq, "entry \(seq) holds the bytes of entry \(other)"))
+        } else {
+            add(
+                .init(
+                    .columns, seq...seq,
+                    "entry \(seq): column \(names.joined(separator: ", ")) says something else than the entry, so "
+                        + "that queries would lie"))
+        }
+    }
+
+    /// The next leaf, with its bytes hashed.
+    private mutating func take(_ leaf: MerkleHash, bytes: Int) throws {
+        result.bytes += Int64(bytes)
+        if let recorded = try tiles.leaf(next), recorded != leaf {
+            add(
+                .init(
+                    .altered, next...next,
+                    "entry \(next) was altered: its bytes are not those that were recorded"))
+            try append(recorded)
+        } else {
+            try append(leaf)
+        }
+    }
+
+    /// Into the tree goes the recorded hash where there is one, so that one altered entry is told from the others.
+    private mutating func append(_ leaf: MerkleHash) throws {
+        add(try tiles.append(leaf))
+        next += 1
+        heads.reached(tiles.frontier).forEach { add($0) }
+        if next & 0x3FFF == 0 { verifier.progress(next, size) }
+    }
+
+    private mutating func skipMissing(before seq: Int64) throws {
+        guard next < seq else { return }
+        add(
+            .init(
+                .missing, next...seq - 1,
+                next == seq - 1 ? "entry \(next) is missing" : "entries \(next) to \(seq - 1) are missing"))
+        while next < seq {
+            guard let recorded = try tiles.leaf(next) else {
+                heads.giveUp()
+                next = seq
+                return tiles.giveUp()
+            }
+            try append(recorded)
+        }
+    }
+
+    // MARK: Segments
+
+    private mutating func take(_ segment: LedgerSegment) throws {
+        let entries = segment.first...segment.last
+        if segment.removalEntry != nil {
+            result.removed.append(entries)
+            return try takeRecorded(upTo: segment.last)
+        }
+        let path = "\(verifier.segments)/\(segment.fileName)"
+        do {
+            try SegmentFile.read(path) { line in
+                guard next <= segment.last else {
+                    add(.init(.altered, entries, "\(path) holds more entries than were sealed"))
+                    return false
+                }
+                if let scan = EntryScan(line) { heads.look(scan, line) }
+                try take(MerkleHash.leaf(line), bytes: line.count)
+                return true
+            }
+        } catch let error as LedgerError {
+            let isThere = FileManager.default.fileExists(atPath: path)
+            add(
+                .init(
+                    isThere ? .altered : .missing, max(next, segment.first)...segment.last,
+                    "sealed entries \(max(next, segment.first)) to \(segment.last): \(error)"))
+            return try takeRecorded(upTo: segment.last)
+        }
+        if next <= segment.last {
+            add(.init(.missing, next...segment.last, "\(path) lacks entries \(next) to \(segment.last)"))
+            try takeRecorded(upTo: segment.last)
+        }
+    }
+
+    private mutating func takeRecorded(upTo last: Int64) throws {
+        while next <= last {
+            guard let recorded = try tiles.leaf(next) else {
+                heads.giveUp()
+                next = last + 1
+                return tiles.giveUp()
+            }
+            try append(recorded)
+        }
+    }
+
+    /// The removal of a segment is good only with the entry that records it.
+    private mutating func checkRemoval(_ segment: LedgerSegment) {
+        guard let entry = segment.removalEntry else { return }
+        let json = try? Data.fetchOne(db, sql: "SELECT json FROM entries WHERE seq = ?", arguments: [entry])
+        let detail = json.flatMap { try? JSONValue(parsing: Array($0)) }?["detail"]?[
+            LedgerSegment.removalMember]
+        guard detail?["first"]?.int != segment.first || detail?["last"]?.int != segment.last else { return }
+        add(
+            .init(
+                .missing, segment.first...segment.last,
+                "entries \(segment.first) to \(segment.last) were removed, and entry \(entry) does not record it"
+            ))
+    }
+
+    // MARK: Findings
+
+    private mutating func add(_ faults: [LedgerFault]) { faults.forEach { add($0) } }
+
+    private mutating func add(_ fault: LedgerFault) {
+        result.faultCount += 1
+        if result.faults.count < LedgerVerifier.faultLimit { result.faults.append(fault) }
+    }
+}

@@ -1,0 +1,248 @@
+// What somebody who can write the ledger's file could do, and that verification says which it was and where.
+import Admission
+import Foundation
+import GRDB
+import Ledger
+import Support
+import Testing
+
+/// A ledger of 700 entries with a checkpoint at each hundred, and everything that was seen signed.
+private final class Evidence {
+    let directory: TemporaryDirectory
+    let key = NoteSigner(name: "t/dropgate")
+    var checkpoints: [SignedCheckpoint] = []
+    var path: String { directory.file("ledger.sqlite") }
+
+    init(entries: Int = 700, reason: Reason = .notListed) throws {
+        directory = try TemporaryDirectory("tamper")
+        try grow(to: entries, reason: reason)
+    }
+
+    func grow(to entries: Int, reason: Reason = .notListed) throws {
+        let store = try SQLiteLedgerStore(path: path, node: "t")
+        while try store.size() < entries {
+            let operations = try (0..<100).map { index -> LedgerOperation in
+                var attempt = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: reason)
+                attempt.account = "a \"quoted\" name \(index % 3)"
+                attempt.source = Endpoint(
+                    ip: try IPAddress(index % 2 == 0 ? "192.0.2.\(index)" : "2001:db8::\(index)"), port: 9)
+                attempt.detail = [
+                    "trace": ["seq 7, verdict accepted", "{\"kind\":1}"], "deep": ["a": ["b": true]],
+                ]
+                return .append(attempt, drop: nil)
+            }
+            let time = Instant(microseconds: 1_795_421_730_000_000 + (try store.size()) * 1_000_000)
+            let outcomes = try store.commit(operations + [.checkpoint(key)], now: time)
+            if case .checkpointed(let signed?) = outcomes.last { checkpoints.append(signed) }
+        }
+    }
+
+    /// As an attacker would: around the program.
+    func tamper(_ statements: String...) throws {
+        let database = try DatabaseQueue(path: path)
+        try database.write { db in for statement in statements { try db.execute(sql: statement) } }
+        try database.close()
+    }
+
+    func kept(_ sizes: [Int64], isOutside: Bool) -> [LedgerVerifier.Kept] {
+        checkpoints.filter { sizes.contains($0.checkpoint.size) }
+            .map { LedgerVerifier.Kept($0, keeper: "w", isOutside: isOutside) }
+    }
+
+    func verify(_ kept: [LedgerVerifier.Kept] = [], trusted: [NoteSigner]? = nil) throws
+        -> LedgerVerifier.Result
+    {
+        try LedgerVerifier(
+            path: path, segments: directory.file("segments"),
+            trusted: Set((trusted ?? [key]).map(\.verifier)),
+            kept: kept
+        ).verify()
+    }
+
+    /// Kinds and entries of all findings.
+    func findings(_ kept: [LedgerVerifier.Kept] = [], trusted: [NoteSigner]? = nil) throws -> [String] {
+        try verify(kept, trusted: trusted).faults.map { fault in
+            fault.entries.map { "\(fault.kind.rawValue) \($0.lowerBound)-\($0.upperBound)" }
+                ?? fault.kind.rawValue
+        }
+    }
+}
+
+@Suite struct TamperTests {
+    @Test func anHonestLedgerIsGood() throws {
+        let evidence = try Evidence()
+        let result = try evidence.verify(evidence.kept([300, 700], isOutside: true))
+        #expect(result.faults.map(\.message) == [])
+        #expect(result.size == 700 && result.checkpointCount == 7)
+        #expect(result.signed?.size == 700 && result.witnessed?.size == 700)
+        #expect(try evidence.verify().witnessed == nil)
+    }
+
+    @Test func aLedgerThatGrowsBesideItsVerificationIsGood() throws {
+        let evidence = try Evidence(entries: 300)
+        let store = try SQLiteLedgerStore(path: evidence.path, node: "t")
+        let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+        _ = try store.commit([.append(rejection, drop: nil)], now: .now())
+        #expect(try evidence.verify().size == 301)
+    }
+
+    @Test func oneByteOfOneEntry() throws {
+        let evidence = try Evidence()
+        try evidence.tamper(
+            "UPDATE entries SET json = CAST(replace(CAST(json AS TEXT), 'not_listed', 'not_liszed') AS BLOB), "
+                + "reason = 'not_liszed' WHERE seq = 300")
+        #expect(try evidence.findings() == ["altered_entry 300-300"])
+    }
+
+    @Test func oneByteOfAnEntryWhoseTileIsNotYetFullIsFoundBetweenTwoCheckpoints() throws {
+        let evidence = try Evidence()
+        try evidence.tamper(
+            "UPDATE entries SET json = CAST(replace(CAST(json AS TEXT), '\"port\":9', '\"port\":8') AS BLOB) WHERE seq = 650"
+        )
+        #expect(try evidence.findings() == ["altered_entry 600-699"])
+    }
+
+    @Test func anEntryAndItsRecordedHash() throws {
+        let evidence = try Evidence()
+        try evidence.tamper(
+            "UPDATE entries SET json = CAST(replace(CAST(json AS TEXT), '\"port\":9', '\"port\":8') AS BLOB) WHERE seq = 310",
+            // Entry 310 is the 54th leaf of tile 1.
+            "UPDATE tiles SET hashes = substr(hashes, 1, 54 * 32) || randomblob(32) || substr(hashes, 55 * 32 + 1) WHERE id = 1"
+        )
+        let findings = try evidence.findings()
+        #expect(findings.contains("altered_entry 310-310"))
+    }
+
+    @Test func anEntryWithItsRecordedHashMadeRight() throws {
+        let evidence = try Evidence()
+        let database = try DatabaseQueue(path: evidence.path)
+        try database.write { db in
+            var json = try #require(try Data.fetchOne(db, sql: "SELECT json FROM entries WHERE seq = 310"))
+            json = Data(
+                String(decoding: json, as: UTF8.self).replacing("\"port\":9", with: "\"port\":8").utf8)
+            try db.execute(sql: "UPDATE entries SET json = ? WHERE seq = 310", arguments: [json])
+            var tile = try #require(try Data.fetchOne(db, sql: "SELECT hashes FROM tiles WHERE id = 1"))
+            tile.replaceSubrange(54 * 32..<55 * 32, with: MerkleHash.leaf(Array(json)).bytes)
+            try db.execute(sql: "UPDATE tiles SET hashes = ? WHERE id = 1", arguments: [tile])
+        }
+        try database.close()
+        #expect(try evidence.findings() == ["altered_entry 300-399"], "the signed roots are out of reach")
+    }
+
+    @Test(arguments: [300, 0, 650])
+    func anEntryDeleted(seq: Int64) throws {
+        let evidence = try Evidence()
+        try evidence.tamper("DELETE FROM entries WHERE seq = \(seq)")
+        #expect(try evidence.findings() == ["missing_entry \(seq)-\(seq)"])
+    }
+
+    @Test func twoSwapped() throws {
+        let evidence = try Evidence()
+        try evidence.tamper(
+            "UPDATE entries SET seq = -1 WHERE seq = 300", "UPDATE entries SET seq = 300 WHERE seq = 301",
+            "UPDATE entries SET seq = 301 WHERE seq = -1")
+        let result = try evidence.verify()
+        #expect(Set(result.faults.map(\.kind)) == [.altered])
+        #expect(result.faults.first?.message == "entry 300 holds the bytes of entry 301")
+    }
+
+    @Test(arguments: [
+        ("time", "time + 1"), ("kind", "'access'"), ("channel", "'webhook'"), ("verdict", "'accepted'"),
+        ("reason", "'listed'"), ("source", "NULL"), ("source", "x'20010db8000000000000000000000001'"),
+        ("account", "'b'"), ("account", "NULL"),
+    ])
+    func aColumnChangedButNotTheBytes(column: String, value: String) throws {
+        let evidence = try Evidence()
+        try evidence.tamper("UPDATE entries SET \(column) = \(value) WHERE seq = 300")
+        #expect(try evidence.findings() == ["columns_differ 300-300"])
+    }
+
+    @Test func theLastHundredCut() throws {
+        let evidence = try Evidence()
+        try evidence.tamper("DELETE FROM entries WHERE seq >= 600")
+        #expect(try evidence.findings() == ["tail_cut 600-699"])
+    }
+
+    @Test func theLastHundredCutWithTheirCheckpointIsCaughtAgainstAnyCopyOfIt() throws {
+        let evidence = try Evidence()
+        try evidence.tamper(
+            "DELETE FROM entries WHERE seq >= 600", "DELETE FROM checkpoints WHERE size > 600")
+        #expect(try evidence.findings() == [], "no local check can tell")
+        #expect(try evidence.findings(evidence.kept([700], isOutside: true)) == ["rolled_back 600-699"])
+    }
+
+    @Test func theWholeDatabaseReplacedByYesterdaysCopy() throws {
+        let evidence = try Evidence(entries: 400)
+        let copy = evidence.directory.file("copy.sqlite")
+        let database = try DatabaseQueue(path: evidence.path)
+        try database.vacuum(into: copy)
+        try database.close()
+        try evidence.grow(to: 700)
+        for suffix in ["", "-wal", "-shm"] { unlink(evidence.path + suffix) }
+        try FileManager.default.moveItem(atPath: copy, toPath: evidence.path)
+        #expect(try evidence.findings() == [], "no local check can tell")
+        #expect(
+            try evidence.findings(evidence.kept([300, 500, 600, 700], isOutside: true)) == [
+                "rolled_back 400-699"
+            ])
+        #expect(throws: LedgerError.self, "and nothing is appended") {
+            let store = try SQLiteLedgerStore(path: evidence.path, node: "t")
+            try store.require(extends: evidence.checkpoints[6].checkpoint, keptBy: "w")
+        }
+    }
+
+    @Test func theChainRebuiltWithAnotherKey() throws {
+        let honest = try Evidence()
+        let forged = try Evidence(reason: .badSecret)
+        #expect(Set(try forged.verify(trusted: [honest.key]).faults.map(\.kind)) == [.badSignature])
+        #expect(try forged.findings() == [], "with the key replaced too, no local check can tell")
+        let kinds = try forged.verify(honest.kept([700], isOutside: true)).faults.map(\.kind)
+        #expect(kinds == [.forked, .badSignature])
+    }
+
+    @Test func aCheckpointDropped() throws {
+        let evidence = try Evidence()
+        try evidence.tamper("DELETE FROM checkpoints WHERE size = 300")
+        #expect(try evidence.findings() == ["checkpoint_missing"])
+    }
+
+    @Test func theNewestCheckpointDroppedIsCaughtAgainstAnyCopyOfIt() throws {
+        let evidence = try Evidence()
+        try evidence.tamper("DELETE FROM checkpoints WHERE size = 700")
+        #expect(try evidence.findings() == [], "no local check can tell")
+        #expect(try evidence.findings(evidence.kept([700], isOutside: false)) == ["checkpoint_missing"])
+    }
+
+    @Test func aCheckpointReplacedByNonsense() throws {
+        let evidence = try Evidence()
+        try evidence.tamper("UPDATE checkpoints SET note = 'x' WHERE size = 300")
+        #expect(try evidence.findings() == ["bad_signature"])
+    }
+
+    @Test func aDamagedHashTileIsToldFromDamagedEntries() throws {
+        let evidence = try Evidence(entries: 600)
+        try evidence.tamper("DELETE FROM tiles WHERE id = 1")
+        #expect(try evidence.findings() == ["tree_damaged 256-511"])
+    }
+
+    @Test func aLedgerWhoseLastCheckpointDoesNotFitIsNotAppendedTo() throws {
+        let evidence = try Evidence()
+        try evidence.tamper("DELETE FROM entries WHERE seq >= 600")
+        #expect { try SQLiteLedgerStore(path: evidence.path, node: "t") } throws: {
+            ($0 as? LedgerError)?.code == .rolledBack
+        }
+    }
+
+    @Test func keysTiedByARotationAreTrustedFromEitherEnd() throws {
+        let evidence = try Evidence(entries: 200)
+        let next = NoteSigner(name: "t/dropgate")
+        let rotation = try KeyRotation(from: evidence.key, to: next)
+        do {
+            let store = try SQLiteLedgerStore(path: evidence.path, node: "t")
+            _ = try store.commit([.append(rotation.attempt, drop: nil), .checkpoint(next)], now: .now())
+        }
+        #expect(try evidence.findings() == [])
+        #expect(try evidence.findings(trusted: [next]) == [])
+        #expect(try evidence.findings(trusted: [NoteSigner(name: "t/dropgate")]).count == 3)
+    }
+}
