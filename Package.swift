@@ -12,6 +12,7 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -52,13 +53,16 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
         .target(name: "CShims", linkerSettings: [.linkedLibrary("crypt"), .linkedLibrary("z")]),
         .target(name: "Admission", dependencies: [crypto], swiftSettings: strict),
-        .target(name: "Ledger", dependencies: ["Admission", "CShims", crypto, grdb, grdbSQLite], swiftSettings: strict),
+        .target(
+            name: "Ledger", dependencies: ["Admission", "CShims", crypto, grdb, grdbSQLite],
+            swiftSettings: strict),
         .target(name: "Staging", dependencies: ["Admission", "CShims", crypto], swiftSettings: strict),
         .target(
             name: "Intake", dependencies: ["Admission", "Ledger", "Staging", crypto, logging, lifecycle],
@@ -87,7 +91,9 @@ let package = Package(
         .target(
             name: "Audit",
             dependencies: [
-                "Admission", "Ledger", "Settings", crypto, nio, nioPosix, nioSSL, logging, lifecycle,
+                "Admission", "Ledger", "Settings", asyncHTTPClient, crypto, nio, nioHTTP1, nioPosix, nioSSL,
+                logging,
+                lifecycle,
             ], swiftSettings: strict),
         .target(
             name: "Commands",
@@ -101,7 +107,8 @@ let package = Package(
         .target(name: "Support", path: "Tests/Support", swiftSettings: strict),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", crypto], swiftSettings: strict),
         .testTarget(
-            name: "LedgerTests", dependencies: ["Admission", "Ledger", "Support", grdb], swiftSettings: strict),
+            name: "LedgerTests", dependencies: ["Admission", "Ledger", "Support", grdb], swiftSettings: strict
+        ),
         .testTarget(
             name: "IntakeTests",
             dependencies: ["Admission", "Ledger", "Staging", "Intake", "Support", logging, lifecycle],

@@ -28,6 +28,9 @@ package enum Output {
     /// A line for people beside the answer.
     static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
+    /// Part of a line that is written over again.
+    static func progress(_ text: String) { write(text, to: STDERR_FILENO) }
+
     static func error(_ message: String, prefix: String = "dropgate: ") {
         write(prefix + message + "\n", to: STDERR_FILENO)
     }

@@ -45,12 +45,15 @@ package final class Intake: Sendable {
     private let uploadQueue = DispatchQueue(label: "intake.uploads", qos: .userInitiated)
 
     /// Opens ledger and staging and completes what a crash left of uploads. Webhooks that are not yet staged
-    /// follow in the background. Throws `LedgerError` or `StagingError`.
+    /// follow in the background. `seen`: checkpoints that the ledger must extend before anything is appended.
+    /// Throws `LedgerError` or `StagingError`.
     package static func open(
         _ configuration: Configuration, policy: Policy, logger: Logger,
+        seen: [(checkpoint: Checkpoint, keeper: String)] = [],
         clock: @escaping @Sendable () -> Instant = { Instant.now() }
     ) throws -> Intake {
         let store = try SQLiteLedgerStore(path: configuration.ledgerPath, node: configuration.node)
+        for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
         return try Intake(configuration, store: store, policy: policy, logger: logger, clock: clock)
     }
 

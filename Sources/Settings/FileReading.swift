@@ -12,12 +12,12 @@ package struct FileProblem: Error, Sendable, CustomStringConvertible {
     }
 }
 
-enum FileReading {
+package enum FileReading {
     /// Settings and lists are small; more than this is not one of them.
     static let maximumText = 4 << 20
     static let maximumSecret = 64 << 10
 
-    static func text(_ path: String) throws(FileProblem) -> String {
+    package static func text(_ path: String) throws(FileProblem) -> String {
         let bytes = try bytes(path, limit: maximumText, check: nil)
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw FileProblem(message: "\(path) is not UTF-8 text")
@@ -26,7 +26,7 @@ enum FileReading {
     }
 
     /// The bytes of a secret file without one trailing newline. Only its owner may read the file.
-    static func secret(_ path: String) throws(FileProblem) -> [UInt8] {
+    package static func secret(_ path: String) throws(FileProblem) -> [UInt8] {
         var bytes = try bytes(path, limit: maximumSecret) { status in
             guard status.st_mode & 0o077 == 0 else {
                 let mode = String(status.st_mode & 0o777, radix: 8)

@@ -192,9 +192,43 @@ package struct StagingSettings: Sendable {
     package init(path: String) { self.path = path }
 }
 
+/// Who keeps the ledger's checkpoints out of its own reach.
+package enum WitnessSettings: Sendable, Hashable, CustomStringConvertible {
+    /// A file, absolute; best on another mount.
+    case file(String)
+    /// `http` or `https`: POST of each checkpoint, GET of the newest.
+    case http(String)
+    /// Messages to the target of `forward.syslog`.
+    case syslog
+
+    package var description: String {
+        switch self {
+        case .file(let path): path
+        case .http(let url): url
+        case .syslog: "syslog"
+        }
+    }
+}
+
 package struct LedgerSettings: Sendable {
     /// The SQLite file, absolute.
     package var path: String
+    /// The private key that signs checkpoints, absolute; public keys, old ones too, lie beside it in `<key>.pub`.
+    package var key: String
+    /// How soon after an append a checkpoint is signed.
+    package var checkpointEvery: Duration = .seconds(10)
+    package var witnesses: [WitnessSettings] = []
+    /// After how long entries move to compressed segment files. nil: never.
+    package var sealAfter: Duration? = .seconds(400 * 86400)
+    /// How long entries are kept at least; sealed segments older than this are removed. nil: for ever.
+    package var retain: Duration? = .seconds(2192 * 86400)
 
-    package init(path: String) { self.path = path }
+    /// Beside the ledger's file: signed checkpoints as they were made, and sealed entries.
+    package var checkpoints: String { SettingsPath.directory(of: path) + "/checkpoints" }
+    package var segments: String { SettingsPath.directory(of: path) + "/segments" }
+
+    package init(path: String, key: String) {
+        self.path = path
+        self.key = key
+    }
 }

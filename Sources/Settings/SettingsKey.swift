@@ -50,6 +50,11 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     case stagingKeepReceipts = "staging.keep_receipts"
 
     case ledgerPath = "ledger.path"
+    case ledgerKey = "ledger.key"
+    case ledgerCheckpointEvery = "ledger.checkpoint_every"
+    case ledgerWitnesses = "ledger.witnesses"
+    case ledgerSealAfter = "ledger.seal_after"
+    case ledgerRetain = "ledger.retain"
 
     /// The variable that sets this key: DROPGATE_WEBHOOK_MAX_BODY.
     package var environmentName: String {
@@ -60,7 +65,7 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     var isList: Bool {
         switch self {
         case .sources, .webhookStandardWebhooks, .webhookTrustedProxies, .sftpHostKeys, .sftpTrustedProxies,
-            .sftpProvisional:
+            .sftpProvisional, .ledgerWitnesses:
             true
         default: false
         }

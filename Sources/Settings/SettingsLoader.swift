@@ -59,7 +59,7 @@ struct SettingsBuilder {
             state: state, node: node, webhook: webhook, sftp: sftp, console: console, sources: sources.files,
             accounts: path(.accounts) ?? SettingsPath.resolve("accounts", beside: table.file),
             staging: staging(state: state),
-            ledger: LedgerSettings(path: path(.ledgerPath) ?? state + "/ledger.sqlite"))
+            ledger: ledger(state: state))
         settings.sourcePatterns = sources.patterns
         return settings
     }

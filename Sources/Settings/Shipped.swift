@@ -98,9 +98,20 @@ package enum Shipped {
           #keep_quarantined: 30d
           #keep_receipts: 90d
 
-        # Every attempt, accepted or rejected, append-only.
+        # Every attempt, accepted or rejected, append-only, under signed checkpoints (C2SP tlog-checkpoint).
         ledger:
           #path: /var/lib/dropgate/ledger.sqlite
+          # Signs checkpoints; `dropgate init` makes it. Give auditors KEY.pub, and keep a copy of it elsewhere.
+          #key: /var/lib/dropgate/keys/ledger.key
+          # How soon after an entry a checkpoint is signed.
+          #checkpoint_every: 10s
+          # Who keeps checkpoints where this machine cannot change them: files on another mount, https URLs (POST of each
+          # checkpoint), or syslog (the target of forward.syslog). Without a witness nobody can prove that the whole ledger
+          # was not replaced.
+          #witnesses: [/mnt/worm/gate-1.notes]
+          # When old entries move to compressed files, and how long they are kept at least (six years); `forever` keeps them.
+          #seal_after: 400d
+          #retain: 2192d
 
         """#
 

@@ -76,7 +76,7 @@ class Gate:
         wait_until(ready, 60, "ready")
         self.ports = json.loads(read(os.path.join(self.home, "state/run/ports.json")))
         with open(os.path.join(self.root, "known_hosts"), "w") as file:
-            for key in glob.glob(os.path.join(self.home, "state/keys/*.pub")):
+            for key in glob.glob(os.path.join(self.home, "state/keys/ssh_host_*.pub")):
                 file.write(f"[127.0.0.1]:{self.ports['sftp']} {read(key)}")
         return self
 

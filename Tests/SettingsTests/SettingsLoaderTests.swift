@@ -71,7 +71,8 @@ import Testing
             console: {listen: 127.0.0.1:8080, token_file: token}
             staging: {path: st, reserve: 500MB, reserve_inodes: 5, layout: ndjson, keep_acknowledged: forever,
                       keep_quarantined: 2d, keep_receipts: 1h}
-            ledger: {path: l/ledger.sqlite}
+            ledger: {path: l/ledger.sqlite, key: k/ledger.key, checkpoint_every: 5s, seal_after: 30d, retain: forever,
+                     witnesses: [w/notes, "https://witness.example/gate-1", syslog]}
             """)
         let webhook = try #require(settings.webhook)
         let sftp = try #require(settings.sftp)
@@ -98,6 +99,15 @@ import Testing
         #expect(settings.staging.keepAcknowledged == nil && settings.staging.keepReceipts == .seconds(3600))
         #expect(settings.staging.keepQuarantined == .seconds(2 * 86400))
         #expect(settings.ledger.path == gate.path + "/l/ledger.sqlite")
+        #expect(
+            settings.ledger.segments == gate.path + "/l/segments"
+                && settings.ledger.key == gate.path + "/k/ledger.key")
+        #expect(settings.ledger.checkpointEvery == .seconds(5) && settings.ledger.retain == nil)
+        #expect(settings.ledger.sealAfter == .seconds(30 * 86400))
+        #expect(
+            settings.ledger.witnesses == [
+                .file(gate.path + "/w/notes"), .http("https://witness.example/gate-1"), .syslog,
+            ])
     }
 
     @Test func theEnvironmentGoesOverTheFile() throws {

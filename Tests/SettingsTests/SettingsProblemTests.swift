@@ -75,6 +75,8 @@ import Testing
         Case("sftp: {listen: 1.2.3.4:2, provisional: [\"*\"]}", "sftp.provisional[0]: \"*\" would match"),
         Case(
             "staging: {layout: json}", "staging.layout: \"json\" is not allowed; allowed here: file, ndjson"),
+        Case("ledger: {witnesses: [\"ftp://x/y\"]}", "ledger.witnesses[0]: \"ftp://x/y\" is no witness"),
+        Case("ledger: {seal_after: 30d, retain: 20d}", "ledger.seal_after: is longer than ledger.retain"),
         Case("staging: {keep_receipts: never}", "staging.keep_receipts: \"never\" is not a duration"),
     ]
 

@@ -2,6 +2,7 @@
 // Each part is left alone when it is there, and only what lies in the state directory is made for TLS and token.
 import Crypto
 import Foundation
+import Ledger
 import SFTPReceiver
 import Settings
 
@@ -16,6 +17,7 @@ struct GateSetup {
             try log.directory(directory)
         }
         try makeSourceList(&log)
+        try makeLedgerKey(&log)
         if let sftp = settings.sftp { try await makeHostKeys(sftp, &log) }
         if let tls = settings.webhook?.tls { try makeCertificate(tls, &log) }
         if let console = settings.console { try makeToken(console, &log) }
@@ -36,6 +38,21 @@ struct GateSetup {
         let file = directory + "/vsee-qatar.yaml"
         try FileReplacement.write(Array(Shipped.sourceList.utf8), to: file)
         log.made(file)
+    }
+
+    /// Never where a ledger is that another key signed: that must be put back.
+    private func makeLedgerKey(_ log: inout SetupLog) throws {
+        let keys = LedgerKeys(settings)
+        guard !keys.isThere else { return log.kept(settings.ledger.key) }
+        let checkpoints = CheckpointFile(directory: settings.ledger.checkpoints)
+        guard try checkpoints.all().isEmpty else {
+            return log.missing(
+                "\(settings.ledger.key): the key that signed \(checkpoints.name); put it back, or move the ledger aside"
+            )
+        }
+        try log.directory(SettingsPath.directory(of: settings.ledger.key))
+        try keys.make()
+        for file in keys.made { log.made(file) }
     }
 
     private func makeHostKeys(_ sftp: SFTPSettings, _ log: inout SetupLog) async throws {

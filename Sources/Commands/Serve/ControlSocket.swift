@@ -17,15 +17,18 @@ package struct ControlSocket: Service {
     /// <state>/run/control.sock: 0600 in a directory of 0700.
     private let path: String
     private let intake: Intake
+    private let keeper: KeyKeeper?
     private let logger: Logger
     private let onOpen: @Sendable () -> Void
 
     /// `onOpen` is called once commands can connect.
     package init(
-        path: String, intake: Intake, logger: Logger, onOpen: @escaping @Sendable () -> Void = {}
+        path: String, intake: Intake, keeper: KeyKeeper? = nil, logger: Logger,
+        onOpen: @escaping @Sendable () -> Void = {}
     ) {
         self.path = path
         self.intake = intake
+        self.keeper = keeper
         self.logger = logger
         self.onOpen = onOpen
     }
@@ -74,6 +77,10 @@ package struct ControlSocket: Service {
         do {
             let request = try JSONValue(parsing: line)
             if request["ping"] != nil { return ["ok": true] }
+            if let keeper, request["checkpoint"] != nil {
+                return ["note": .string(try await keeper.checkpoint() ?? "")]
+            }
+            if let keeper, request["rotate_key"] != nil { return ["key": .string(try await keeper.rotate())] }
             guard let id = request["acknowledge"]?.string else { return ["error": "unknown request"] }
             return ["ok": .bool(try await intake.acknowledge(id))]
         } catch {
@@ -92,13 +99,11 @@ struct ControlClient {
     /// Returns false when there is no such released drop.
     func acknowledge(_ id: String) async throws -> Bool {
         let answer = try await ask(["acknowledge": .string(id)])
-        guard let ok = answer["ok"]?.bool else {
-            throw Failure(.inside, "the running gate says: \(answer["error"]?.string ?? "nothing")")
-        }
-        return ok
+        return answer["ok"]?.bool == true
     }
 
-    private func ask(_ request: JSONValue) async throws -> JSONValue {
+    /// The gate's answer to one request. Throws when it says that it failed.
+    func ask(_ request: JSONValue) async throws -> JSONValue {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(.seconds(5))
             .connect(unixDomainSocketPath: path) { channel in
@@ -110,7 +115,9 @@ struct ControlClient {
             try await outbound.write(ControlLine.encode(request))
             return try await ControlLine.read(inbound)
         }
-        return try JSONValue(parsing: line ?? [])
+        let answer = try JSONValue(parsing: line ?? [])
+        if let error = answer["error"]?.string { throw Failure(.inside, "the running gate says: \(error)") }
+        return answer
     }
 }
 

@@ -23,29 +23,39 @@ struct Gate {
         umask(0o077)
         FileLimit.raise(logger)
         try prepareDirectories()
-        let intake = try Intake.open(settings.intake, policy: policy, logger: logger)
+        let keepers = try LedgerKeepers(settings)
+        let key = try LedgerKeys(settings).signer()
+        let seen = try await keepers.seen { logger.warning("\($0)") }
+        let intake = try Intake.open(settings.intake, policy: policy, logger: logger, seen: seen)
+        let checkpointer = Checkpointer(
+            intake, key: key, every: settings.ledger.checkpointEvery, archive: keepers.archive,
+            witnesses: keepers.witnesses)
         warnOfEntries()
         do {
             try await recordStart(intake)
             var configuration = ServiceGroupConfiguration(
-                services: try await services(intake), gracefulShutdownSignals: [.sigterm, .sigint],
+                services: try await services(intake, checkpointer),
+                gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger)
             configuration.maximumGracefulShutdownDuration = .seconds(60)
             try await ServiceGroup(configuration: configuration).run()
         } catch {
-            await stop(intake, error: error)
+            await stop(intake, checkpointer, error: error)
             throw error
         }
-        await stop(intake, error: nil)
+        await stop(intake, checkpointer, error: nil)
     }
 
     // MARK: Parts
 
-    private func services(_ intake: Intake) async throws -> [any Service] {
+    private func services(_ intake: Intake, _ checkpointer: Checkpointer) async throws -> [any Service] {
         var all: [any Service] = [
-            ControlSocket(path: settings.controlSocket, intake: intake, logger: logger),
+            ControlSocket(
+                path: settings.controlSocket, intake: intake,
+                keeper: KeyKeeper(checkpointer, LedgerKeys(settings)),
+                logger: logger),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
-            Janitor(intake),
+            Janitor(intake), checkpointer,
         ]
         var listeners: [Listener] = []
         if let console = settings.console {
@@ -118,7 +128,7 @@ struct Gate {
         try await intake.record(attempt)
     }
 
-    private func stop(_ intake: Intake, error: (any Error)?) async {
+    private func stop(_ intake: Intake, _ checkpointer: Checkpointer, error: (any Error)?) async {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .stopped)
         attempt.policy = intake.policy.version
         if let error { attempt.detail["error"] = .string(OutsideText.head("\(error)", limit: 512)) }
@@ -128,6 +138,7 @@ struct Gate {
             logger.error("the stop could not be recorded: \(error)")
         }
         await intake.close()
+        await checkpointer.finish()
         logger.notice("stopped")
     }
 }

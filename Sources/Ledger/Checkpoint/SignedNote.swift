@@ -59,17 +59,24 @@ package struct SignedNote: Sendable, Hashable {
         }
     }
 
-    /// The notes of a file in which notes stand one after the other, with an empty line between. The rest of a note
-    /// that was being written is left out.
-    package static func list(_ text: String) -> [SignedNote] {
-        let parts = text.components(separatedBy: "\n\n")
-        return stride(from: 0, to: parts.count - 1, by: 2).compactMap { index in
-            let isLast = index + 2 >= parts.count
-            guard !isLast || text.hasSuffix("\n") else { return nil }
-            let signatures =
-                isLast && parts[index + 1].hasSuffix("\n") ? parts[index + 1] : parts[index + 1] + "\n"
-            return SignedNote(parsing: parts[index] + "\n\n" + signatures)
+    /// The notes of a file in which notes stand one after the other, with an empty line after each. What is no whole
+    /// note (cut at the beginning or the end) is left out.
+    package static func list(_ file: String) -> [SignedNote] {
+        let parts = file.components(separatedBy: "\n\n")
+        var notes: [SignedNote] = []
+        var index = 0
+        while index + 1 < parts.count {
+            let isEnded = index + 2 < parts.count
+            let signatures = isEnded ? parts[index + 1] + "\n" : parts[index + 1]
+            let text = parts[index].drop { $0 == "\n" }
+            if let note = SignedNote(parsing: text + "\n\n" + signatures) {
+                notes.append(note)
+                index += 2
+            } else {
+                index += 1
+            }
         }
+        return notes
     }
 }
 

@@ -1,5 +1,5 @@
 // Reads the ledger beside its writer: queries, drops, counts. It never writes.
-import Admission
+package import Admission
 import Foundation
 import GRDB
 
@@ -38,6 +38,11 @@ package final class LedgerReader: Sendable {
     /// The seq of the newest entry, or nil for an empty ledger.
     package func lastSeq() throws -> Int64? {
         try database.read { try Int64.fetchOne($0, sql: "SELECT max(seq) FROM entries") }
+    }
+
+    /// The seq of the first entry at or after an instant; one above the last when there is none.
+    package func firstSeq(notBefore instant: Instant) throws -> Int64 {
+        try database.read { try SQL.firstSeq(notBefore: instant, $0) }
     }
 
     /// Drops in these states (all when empty), newest first, with a seq below `before`.
@@ -117,7 +122,7 @@ private struct SQL {
         for value in values.sorted() { arguments += [value] }
     }
 
-    private static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
+    static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
         var low: Int64 = 0
         var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1) + 1
         while low < high {

@@ -1,0 +1,23 @@
+// `dropgate ledger checkpoint`: signs the ledger's head now and prints the note.
+import ArgumentParser
+import Ledger
+import Settings
+
+struct LedgerCheckpointCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "checkpoint", abstract: "Sign the ledger's head now, and print the checkpoint.",
+        discussion: """
+            Keep it where nobody who can write the ledger can change it: printed, in a ticket, with an auditor. \
+            `dropgate ledger verify --checkpoint FILE` holds the ledger against it later.
+            """)
+
+    @OptionGroup var gate: GateOptions
+
+    func run() async throws {
+        let settings = try gate.settings()
+        guard let note = try await LedgerOwner(settings).checkpoint() else {
+            throw Failure(.no, "the ledger has no entries")
+        }
+        Output.text(note)
+    }
+}

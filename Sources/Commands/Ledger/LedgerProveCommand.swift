@@ -1,0 +1,60 @@
+// `dropgate ledger prove`: that one entry is in the signed tree, as a file that verifies offline.
+import ArgumentParser
+import Foundation
+import Ledger
+import Settings
+
+struct LedgerProveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prove",
+        abstract: "Prove that an entry is in the ledger, with a file that verifies offline.",
+        discussion: """
+            Writes a C2SP tlog-proof: the entry's number, its inclusion proof and a signed checkpoint. Who has the \
+            entry's bytes, the proof and the ledger's public key needs nothing else to verify it:
+
+              dropgate ledger prove 42 --entry entry.json --output 42.tlog-proof
+              Deploy/verify-bundle.py --key gate-1.pub --proof 42.tlog-proof entry.json
+            """)
+
+    @Argument(help: "The entry's seq.") var seq: Int64
+
+    @Option(
+        name: [.short, .long], help: ArgumentHelp("Where to write the proof; else stdout.", valueName: "file")
+    )
+    var output: String?
+
+    @Option(help: ArgumentHelp("Write the entry's bytes here too.", valueName: "file")) var entry: String?
+
+    @OptionGroup var gate: GateOptions
+
+    func run() async throws {
+        let settings = try gate.settings()
+        let reader = try LedgerReader(path: settings.ledger.path)
+        let size = try reader.size()
+        guard seq >= 0, seq < size else {
+            throw Failure(.no, "there is no entry \(seq); the ledger has \(size) entries")
+        }
+        guard let signed = try reader.checkpoint(covering: seq + 1) else {
+            throw Failure(
+                .no,
+                "no checkpoint covers entry \(seq) yet: the gate signs one within \(settings.ledger.checkpointEvery), "
+                    + "or run `dropgate ledger checkpoint`")
+        }
+        let proof = TLogProof(
+            index: seq,
+            hashes: try reader.withTree { try $0.inclusionProof(index: seq, size: signed.checkpoint.size) },
+            checkpoint: signed.note)
+        if let entry {
+            try await AccessRecord.exported(
+                "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], settings: settings)
+            try reader.forEachEntry(seq..<seq + 1, segments: settings.ledger.segments) { _, json in
+                try FileReplacement.write(json, to: entry, mode: 0o600)
+            }
+        }
+        if let output {
+            try FileReplacement.write(Array(proof.description.utf8), to: output, mode: 0o600)
+        } else {
+            Output.text(proof.description)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+// `dropgate ledger rotate-key`: a new signing key, tied to the old one by an entry under both signatures.
+import ArgumentParser
+import Ledger
+import Settings
+
+struct LedgerRotateKeyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate-key", abstract: "Change the key that signs the ledger.",
+        discussion: """
+            Makes a new key, writes an entry that both keys sign, and signs a checkpoint with the new one. Who trusts \
+            the old key can trust the new one by that entry. Give auditors the new public key all the same.
+            """)
+
+    @OptionGroup var gate: GateOptions
+
+    func run() async throws {
+        let settings = try gate.settings()
+        let key = try await LedgerOwner(settings).rotateKey()
+        Output.line("the ledger is now signed by \(key)")
+    }
+}

@@ -1,0 +1,95 @@
+// What a verification found, in words and as JSON. Pure.
+import Admission
+import Ledger
+
+struct LedgerVerdict {
+    private let result: LedgerVerifier.Result
+    private let now: Instant
+    private let witnessed: [LedgerReader.Witnessed]
+    private let hasKey: Bool
+
+    /// - Parameter hasKey: whether the public key came from elsewhere.
+    init(_ result: LedgerVerifier.Result, now: Instant, witnessed: [LedgerReader.Witnessed], hasKey: Bool) {
+        self.result = result
+        self.now = now
+        self.witnessed = witnessed
+        self.hasKey = hasKey
+    }
+
+    /// nil when all is well.
+    var exitStatus: Int32? { result.faults.map { Self.status($0.kind) }.min() }
+
+    private static func status(_ kind: LedgerFault.Kind) -> Int32 {
+        20 + Int32(LedgerFault.Kind.allCases.firstIndex(of: kind) ?? 0)
+    }
+
+    /// Entries after the newest checkpoint that is out of the ledger's reach.
+    private var unwitnessed: Int64 { result.size - (result.witnessed?.size ?? 0) }
+
+    var lines: [String] {
+        var lines = result.faults.map { "\(Colour.red($0.kind.rawValue))  \(OutsideText.line($0.message))" }
+        let more = result.faultCount - result.faults.count
+        if more > 0 { lines.append("… and \(more) more findings") }
+        for range in result.removed {
+            lines.append(
+                "entries \(range.lowerBound) to \(range.upperBound) were removed by retention, as recorded")
+        }
+        if result.size == 0 { return lines + ["the ledger has no entries"] }
+        let signed =
+            result.signed.map { "signed up to entry \($0.size - 1) at \($0.time)" } ?? "nothing is signed"
+        lines.append("\(result.size) entries, \(result.checkpointCount) checkpoints, \(signed)")
+        for witness in witnessed {
+            lines.append(
+                "witness \(witness.name): entries up to \(witness.size - 1), \(age(witness.time)) ago")
+        }
+        guard result.isGood else {
+            return lines + [Colour.red("NOT VERIFIED: \(result.faultCount) findings")]
+        }
+        let range = "0…\(result.size - 1)"
+        guard result.witnessed != nil else {
+            let keyed = hasKey ? "signed by the given key, but " : ""
+            return lines + [
+                Colour.yellow("verified \(range): internally consistent only"),
+                "\(keyed)no checkpoint from elsewhere was there to tell whether the whole ledger was replaced",
+            ]
+        }
+        return lines + [Colour.green("verified \(range); \(unwitnessed) entries not yet witnessed")]
+    }
+
+    private func age(_ time: Instant) -> String {
+        let seconds = max(0, (now - time).components.seconds)
+        return seconds < 120 ? "\(seconds) s" : seconds < 7200 ? "\(seconds / 60) min" : "\(seconds / 3600) h"
+    }
+
+    var json: JSONValue {
+        var members: [String: JSONValue] = [
+            "verified": .bool(result.isGood), "entries": .int(result.size), "bytes": .int(result.bytes),
+            "checkpoints": .int(result.checkpointCount), "unwitnessed": .int(unwitnessed),
+            "anchored": .bool(result.witnessed != nil), "finding_count": .int(Int64(result.faultCount)),
+            "findings": .array(result.faults.map(Self.json)),
+            "removed": .array(
+                result.removed.map { ["first": .int($0.lowerBound), "last": .int($0.upperBound)] }),
+        ]
+        members["signed"] = result.signed.map(Self.json)
+        members["witnessed"] = result.witnessed.map(Self.json)
+        return .object(members)
+    }
+
+    private static func json(_ checkpoint: Checkpoint) -> JSONValue {
+        [
+            "size": .int(checkpoint.size), "root": .string(checkpoint.root.base64),
+            "time": .string(checkpoint.time.description),
+        ]
+    }
+
+    private static func json(_ fault: LedgerFault) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "class": .string(fault.kind.rawValue), "message": .string(fault.message),
+        ]
+        if let entries = fault.entries {
+            members["first"] = .int(entries.lowerBound)
+            members["last"] = .int(entries.upperBound)
+        }
+        return .object(members)
+    }
+}

@@ -1,0 +1,85 @@
+// `dropgate ledger verify`: every entry is hashed again and held against everything that was signed.
+import Admission
+import ArgumentParser
+import Foundation
+import Ledger
+import Settings
+
+struct LedgerVerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Verify the whole ledger, and say what is wrong where.",
+        discussion: """
+            Hashes every entry, builds the tree again, and checks every stored checkpoint, the copies in the \
+            ledger's directory and what the witnesses have. The gate may run meanwhile.
+
+            Somebody who can write the ledger's directory can replace all of it, keys and checkpoints too. Only a \
+            checkpoint or a key from elsewhere tells: a witness, --checkpoint, --key. Without one the answer is \
+            "internally consistent only".
+
+            EXAMPLES
+              dropgate ledger verify
+              dropgate ledger verify --checkpoint last-month.note --key gate-1.pub
+              dropgate ledger verify --format json
+
+            EXIT STATUS
+              0   verified
+              20  altered_entry       21  missing_entry    22  tail_cut
+              23  rolled_back         24  forked           25  bad_signature
+              26  columns_differ      27  checkpoint_missing
+              28  tree_damaged
+            Of several findings the lowest is given.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "A checkpoint that was kept elsewhere; a file may hold several. Repeatable.", valueName: "file"),
+        completion: .file())
+    var checkpoint: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Public keys that were kept elsewhere, one a line; else those beside the ledger's key.",
+            valueName: "file"),
+        completion: .file())
+    var key: String?
+
+    @OptionGroup var gate: GateOptions
+    @OptionGroup var output: FormatOptions
+
+    func run() async throws {
+        let settings = try gate.settings()
+        let trusted = try key.map(LedgerKeys.verifiers) ?? LedgerKeys(settings).verifiers()
+        let reader = try LedgerReader(path: settings.ledger.path)
+        let progress = Progress("verifying")
+        let result = try LedgerVerifier(
+            path: settings.ledger.path, segments: settings.ledger.segments, trusted: trusted,
+            kept: try await kept(settings), progress: progress.show
+        ).verify()
+        progress.end()
+        let verdict = LedgerVerdict(
+            result, now: .now(), witnessed: try reader.witnessed(), hasKey: key != nil)
+        if output.isJSON { Output.json(verdict.json) } else { verdict.lines.forEach { Output.line($0) } }
+        if let status = verdict.exitStatus { throw ExitCode(status) }
+    }
+
+    private func kept(_ settings: GateSettings) async throws -> [LedgerVerifier.Kept] {
+        let keepers = try LedgerKeepers(settings)
+        var kept = try keepers.archive.all().map {
+            LedgerVerifier.Kept($0, keeper: keepers.archive.name, isOutside: false)
+        }
+        for file in checkpoint {
+            let found = try CheckpointFile(file: SettingsPath.absolute(file)).all()
+            guard !found.isEmpty else { throw Failure(.usage, "--checkpoint: \(file) holds no checkpoint") }
+            kept += found.map { LedgerVerifier.Kept($0, keeper: file, isOutside: true) }
+        }
+        for witness in keepers.witnesses {
+            do {
+                guard let newest = try await witness.newest() else { continue }
+                kept.append(LedgerVerifier.Kept(newest, keeper: witness.name, isOutside: true))
+            } catch {
+                Output.note("witness \(witness.name) cannot be asked: \(error)")
+            }
+        }
+        return kept
+    }
+}

@@ -1,0 +1,95 @@
+// Checkpoints in files, one note after the other with an empty line between: the copy beside the ledger, a file
+// for each month, and witnesses that are a file on another mount.
+import Admission
+import Foundation
+
+package struct CheckpointFile: CheckpointKeeper {
+    private enum Place: Sendable {
+        case file(String)
+        case directory(String)
+    }
+
+    private let place: Place
+
+    /// Appends to one file.
+    package init(file: String) { place = .file(file) }
+
+    /// Appends to `YYYY-MM.notes` in a directory, which is made when it is absent.
+    package init(directory: String) { place = .directory(directory) }
+
+    package var name: String {
+        switch place {
+        case .file(let path), .directory(let path): path
+        }
+    }
+
+    package func keep(_ signed: SignedCheckpoint) async throws { try append(signed) }
+
+    /// Durable when it returns. A checkpoint of a size that the newest one has already is left out.
+    package func append(_ signed: SignedCheckpoint) throws {
+        if let newest = try last(), newest.checkpoint.size == signed.checkpoint.size,
+            newest.checkpoint.root == signed.checkpoint.root
+        {
+            return
+        }
+        let path: String
+        switch place {
+        case .file(let file): path = file
+        case .directory(let directory):
+            if mkdir(directory, 0o700) != 0, errno != EEXIST { throw Self.failure("make", directory) }
+            path = "\(directory)/\(signed.checkpoint.time.description.prefix(7)).notes"
+        }
+        let descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw Self.failure("append to", path) }
+        defer { close(descriptor) }
+        let end = lseek(descriptor, 0, SEEK_END)
+        // What a crash left of a note ends with this separator; readers skip it.
+        var text = signed.note.description + "\n"
+        if end > 0, !Self.endsWithEmptyLine(descriptor, end) { text = "\n\n" + text }
+        let bytes = Array(text.utf8)
+        guard write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
+            throw Self.failure("append to", path)
+        }
+    }
+
+    package func newest() async throws -> SignedCheckpoint? { try last() }
+
+    /// All checkpoints, in the order in which they were kept.
+    package func all() throws -> [SignedCheckpoint] { try files().flatMap { try Self.read($0, tail: nil) } }
+
+    private func last() throws -> SignedCheckpoint? {
+        for file in try files().reversed() {
+            if let last = try Self.read(file, tail: 1 << 16).last { return last }
+        }
+        return nil
+    }
+
+    private func files() throws -> [String] {
+        switch place {
+        case .file(let path): return FileManager.default.fileExists(atPath: path) ? [path] : []
+        case .directory(let directory):
+            guard FileManager.default.fileExists(atPath: directory) else { return [] }
+            return try FileManager.default.contentsOfDirectory(atPath: directory)
+                .filter { $0.hasSuffix(".notes") }.sorted().map { "\(directory)/\($0)" }
+        }
+    }
+
+    private static func read(_ path: String, tail: UInt64?) throws -> [SignedCheckpoint] {
+        let file = try FileHandle(forReadingFrom: URL(filePath: path))
+        defer { try? file.close() }
+        let end = try file.seekToEnd()
+        let start = tail.map { end > $0 ? end - $0 : 0 } ?? 0
+        try file.seek(toOffset: start)
+        let text = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
+        return SignedNote.list(text).compactMap(SignedCheckpoint.init)
+    }
+
+    private static func endsWithEmptyLine(_ descriptor: Int32, _ end: off_t) -> Bool {
+        var bytes: [UInt8] = [0, 0]
+        return end >= 2 && pread(descriptor, &bytes, 2, end - 2) == 2 && bytes == [0x0A, 0x0A]
+    }
+
+    private static func failure(_ action: String, _ path: String) -> LedgerError {
+        LedgerError(.unwritable, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    }
+}

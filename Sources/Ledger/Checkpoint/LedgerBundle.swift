@@ -1,0 +1,92 @@
+// A run of entries with all that proves them: what an auditor gets. `Deploy/verify-bundle.py` is the other reader.
+package import Admission
+import Crypto
+import Foundation
+
+/// Writes a bundle into a directory:
+///
+///     manifest.json   format, origin, key, first, last, size, entries_sha256, time
+///     entries.jsonl   the canonical bytes of entries first to last, one a line
+///     proof.txt       "HEIGHT INDEX BASE64": perfect subtrees over all entries of the tree that are not in the bundle
+///     checkpoint      the signed note of the tree
+///
+/// The leaves of entries.jsonl and the nodes of proof.txt give the checkpoint's root.
+package struct LedgerBundle {
+    package static let format = "dropgate-ledger-bundle@v1"
+
+    private let reader: LedgerReader
+    private let segments: String
+
+    package init(_ reader: LedgerReader, segments: String) {
+        self.reader = reader
+        self.segments = segments
+    }
+
+    /// - Parameter range: not empty, and below the checkpoint's size.
+    /// - Returns: the manifest.
+    package func write(
+        _ range: Range<Int64>, checkpoint: SignedCheckpoint, key: NoteVerifier, to directory: String,
+        now: Instant,
+        progress: (_ done: Int64, _ of: Int64) -> Void
+    ) throws -> JSONValue {
+        guard mkdir(directory, 0o700) == 0 else {
+            throw LedgerError(.unwritable, "cannot make \(directory): \(String(cString: strerror(errno)))")
+        }
+        let head = checkpoint.checkpoint
+        let digest = try writeEntries(range, to: "\(directory)/entries.jsonl", progress)
+        let proof = try reader.withTree { tree in
+            let ranges =
+                MerkleRange.perfect(0..<range.lowerBound) + MerkleRange.perfect(range.upperBound..<head.size)
+            return try ranges.map { node in
+                "\(node.height) \(node.index) \(try tree.node(height: node.height, index: node.index).base64)\n"
+            }.joined()
+        }
+        let manifest: JSONValue = [
+            "format": .string(Self.format), "origin": .string(head.origin), "key": .string(key.description),
+            "first": .int(range.lowerBound), "last": .int(range.upperBound - 1), "size": .int(head.size),
+            "entries_sha256": .string(digest), "time": .string(now.description),
+        ]
+        try Self.write(proof, to: "\(directory)/proof.txt")
+        try Self.write(checkpoint.note.description, to: "\(directory)/checkpoint")
+        try Self.write(
+            String(decoding: CanonicalJSON.encode(manifest), as: UTF8.self) + "\n",
+            to: "\(directory)/manifest.json")
+        return manifest
+    }
+
+    private func writeEntries(
+        _ range: Range<Int64>, to path: String, _ progress: (Int64, Int64) -> Void
+    ) throws -> String {
+        try Self.write("", to: path)
+        let file = try FileHandle(forWritingTo: URL(filePath: path))
+        defer { try? file.close() }
+        var hash = SHA256()
+        var buffer: [UInt8] = []
+        func flush() throws {
+            hash.update(data: buffer)
+            try file.write(contentsOf: Data(buffer))
+            buffer.removeAll(keepingCapacity: true)
+        }
+        try reader.forEachEntry(range, segments: segments) { seq, json in
+            buffer += json
+            buffer.append(0x0A)
+            if buffer.count > 1 << 20 { try flush() }
+            if seq & 0xFFF == 0 { progress(seq - range.lowerBound, Int64(range.count)) }
+        }
+        try flush()
+        try file.synchronize()
+        return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    private static func write(_ text: String, to path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        let bytes = Array(text.utf8)
+        guard descriptor >= 0 else {
+            throw LedgerError(.unwritable, "cannot make \(path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        guard Foundation.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
+            throw LedgerError(.unwritable, "cannot write \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+}

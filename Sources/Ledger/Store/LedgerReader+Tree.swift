@@ -1,0 +1,90 @@
+// The tree and the checkpoints as a reader has them: proofs and what was signed.
+package import Admission
+import Foundation
+import GRDB
+
+extension LedgerReader {
+    /// How far a witness has come.
+    package struct Witnessed: Sendable {
+        package var name: String
+        package var size: Int64
+        package var time: Instant
+    }
+
+    /// The number of entries, sealed ones too.
+    package func size() throws -> Int64 { try database.read { try Self.size($0) } }
+
+    static func size(_ db: Database) throws -> Int64 {
+        let entries = try Int64.fetchOne(db, sql: "SELECT max(seq) + 1 FROM entries")
+        return try entries ?? Int64.fetchOne(db, sql: "SELECT max(last) + 1 FROM segments") ?? 0
+    }
+
+    package func newestCheckpoint() throws -> SignedCheckpoint? { try database.read(CheckpointTable.newest) }
+
+    /// The oldest checkpoint of at least `size` entries.
+    package func checkpoint(covering size: Int64) throws -> SignedCheckpoint? {
+        try database.read { db in
+            try String.fetchOne(
+                db, sql: "SELECT note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1",
+                arguments: [size])
+        }.flatMap { SignedNote(parsing: $0) }.flatMap(SignedCheckpoint.init)
+    }
+
+    package func witnessed() throws -> [Witnessed] {
+        try database.read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM witnessed ORDER BY name").map {
+                Witnessed(name: $0["name"], size: $0["size"], time: Instant(microseconds: $0["time"]))
+            }
+        }
+    }
+
+    /// Gives the tree as it stands to `body`, in one snapshot.
+    package func withTree<R>(_ body: (MerkleTree) throws -> R) throws -> R {
+        try database.read { try body(StoredTree.tree($0, size: Self.size($0))) }
+    }
+
+    /// Segments of sealed entries, oldest first.
+    package func segments() throws -> [LedgerSegment] {
+        try database.read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(LedgerSegment.init(row:))
+        }
+    }
+
+    /// The canonical bytes of entries from `range`, in order, sealed ones from their files. Throws when one is not
+    /// there.
+    package func forEachEntry(
+        _ range: Range<Int64>, segments directory: String, _ body: (Int64, [UInt8]) throws -> Void
+    ) throws {
+        var next = range.lowerBound
+        for segment in try segments() where segment.first < range.upperBound && segment.last >= next {
+            guard segment.removalEntry == nil else {
+                throw LedgerError(
+                    .unreadable,
+                    "entries \(segment.first) to \(segment.last) were removed by retention; only their hashes are left"
+                )
+            }
+            var seq = segment.first
+            try SegmentFile.read("\(directory)/\(segment.fileName)") { line in
+                if seq >= next, seq < range.upperBound { try body(seq, Array(line)) }
+                seq += 1
+                return seq < range.upperBound
+            }
+            next = min(segment.last + 1, range.upperBound)
+        }
+        var query = LedgerQuery()
+        query.limit = 1000
+        query.after = next - 1
+        while next < range.upperBound {
+            let page = try entries(query)
+            for entry in page where entry.seq < range.upperBound {
+                guard entry.seq == next else { break }
+                try body(entry.seq, entry.json)
+                next += 1
+            }
+            guard let last = page.last, next == last.seq + 1 || next == range.upperBound else {
+                throw LedgerError(.unreadable, "entry \(next) is not there; see `dropgate ledger verify`")
+            }
+            query.after = last.seq
+        }
+    }
+}
