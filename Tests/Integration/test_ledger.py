@@ -1,0 +1,184 @@
+"""The ledger's evidence as a whole program: witnesses, refusal after a rollback, and the independent verifier."""
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import unittest
+
+from gate import Gate, read, wait_until
+
+VERIFIER = os.path.join(os.path.dirname(__file__), "../../Deploy/verify-bundle.py")
+
+
+class Witness(http.server.BaseHTTPRequestHandler):
+    """Keeps what is posted, and gives the newest back."""
+
+    def do_POST(self):
+        self.server.notes.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def do_GET(self):
+        self.send_response(200 if self.server.notes else 404)
+        self.end_headers()
+        if self.server.notes:
+            self.wfile.write(self.server.notes[-1])
+
+    def log_message(self, *_):
+        pass
+
+
+class LedgerTest(unittest.TestCase):
+    def setUp(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Witness)
+        self.server.notes = []
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+        self.gate = Gate()
+        self.addCleanup(self.gate.close)
+        self.notes = os.path.join(self.gate.root, "witness.notes")
+        url = f"http://127.0.0.1:{self.server.server_address[1]}/gate"
+        self.gate.environment["DROPGATE_LEDGER_WITNESSES"] = f"[{self.notes}, \"{url}\"]"
+        self.gate.environment["DROPGATE_LEDGER_CHECKPOINT_EVERY"] = "1s"
+
+    def dropgate(self, *arguments, check=True):
+        return self.gate.run(*arguments, "--config", self.gate.config, check=check,
+                             env={**os.environ, **self.gate.environment})
+
+    def witnessed(self):
+        return [int(note.split(b"\n")[1]) for note in self.server.notes]
+
+    def run_gate(self, events):
+        self.gate.start()
+        for number in range(events):
+            self.post(f"event {number} of {events} after {len(self.server.notes)}")
+        self.gate.stop()
+
+    def post(self, body):
+        self.assertEqual(self.gate.post(body).returncode, 0)
+
+    def state(self, name):
+        return os.path.join(self.gate.home, "state", name)
+
+    def test_a_checkpoint_reaches_the_witnesses_soon_after_an_entry_and_when_the_gate_stops(self):
+        self.gate.start()
+        wait_until(lambda: self.server.notes, what="the first checkpoint")
+        before = max(self.witnessed())
+        self.post("one")
+        wait_until(lambda: max(self.witnessed()) > before, what="the checkpoint of the event")
+        self.gate.stop()
+        answer = json.loads(self.dropgate("ledger", "verify", "--format", "json").stdout)
+        self.assertTrue(answer["verified"] and answer["anchored"])
+        self.assertEqual(answer["unwitnessed"], 0)
+        self.assertEqual(answer["entries"], max(self.witnessed()))
+        self.assertIn(f"\n{answer['entries']}\n", read(self.notes))
+
+    def test_a_gate_whose_ledger_is_older_than_what_a_witness_has_does_not_start(self):
+        self.run_gate(3)
+        for name in ("ledger.sqlite", "checkpoints"):
+            path = self.state(name)
+            (shutil.copytree if os.path.isdir(path) else shutil.copy)(path, path + ".yesterday")
+        self.run_gate(3)
+        shutil.rmtree(self.state("checkpoints"))
+        os.rename(self.state("checkpoints.yesterday"), self.state("checkpoints"))
+        for suffix in ("", "-wal", "-shm"):
+            if os.path.exists(self.state("ledger.sqlite") + suffix):
+                os.remove(self.state("ledger.sqlite") + suffix)
+        os.rename(self.state("ledger.sqlite.yesterday"), self.state("ledger.sqlite"))
+        with self.assertRaisesRegex(AssertionError, "was cut or replaced by an older copy"):
+            self.gate.start()
+        verdict = self.dropgate("ledger", "verify", check=False)
+        self.assertEqual(verdict.returncode, 23, verdict.stdout)
+        self.assertIn("rolled_back", verdict.stdout)
+
+    def test_keys_rotate_under_a_running_gate(self):
+        self.gate.start()
+        self.post("before")
+        old = read(self.state("keys/ledger.key.pub"))
+        new = self.dropgate("ledger", "rotate-key").stdout.split()[-1]
+        self.post("after")
+        note = self.dropgate("ledger", "checkpoint").stdout
+        self.gate.stop()
+        anchor = os.path.join(self.gate.root, "anchor")
+        with open(anchor, "w") as file:
+            file.write(note)
+        for keys in (old, new):
+            path = os.path.join(self.gate.root, "pub")
+            with open(path, "w") as file:
+                file.write(keys)
+            verdict = self.dropgate("ledger", "verify", "--key", path, "--checkpoint", anchor)
+            self.assertIn("verified 0", verdict.stdout)
+
+    # The independent verifier
+
+    def verify(self, *arguments):
+        return subprocess.run([sys.executable, VERIFIER, "--key", self.state("keys/ledger.key.pub"), *arguments],
+                              capture_output=True, text=True, timeout=60)
+
+    def bundle(self, name, *options):
+        path = os.path.join(self.gate.root, name)
+        self.dropgate("ledger", "export", "--output", path, *options)
+        return path
+
+    def test_the_independent_verifier_accepts_honest_bundles_and_refuses_altered_ones(self):
+        self.run_gate(300)
+        for name, options in (("all", []), ("some", ["--first", "100", "--last", "277"]), ("one", ["--first", "5", "--last", "5"])):
+            answer = self.verify(self.bundle(name, *options))
+            self.assertEqual(answer.returncode, 0, answer.stderr)
+            self.assertIn("verified", answer.stdout)
+        honest = os.path.join(self.gate.root, "some")
+
+        def refused(what, name, change):
+            copy = honest + "-altered"
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(honest, copy)
+            path = os.path.join(copy, name)
+            with open(path, newline="") as file:
+                text = file.read()
+            self.assertNotEqual(change(text), text, what)
+            with open(path, "w", newline="") as file:
+                file.write(change(text))
+            answer = self.verify(copy)
+            self.assertEqual(answer.returncode, 1, f"{what}: {answer.stdout}")
+            self.assertIn("REFUSED", answer.stderr, what)
+
+        def lines(text, change):
+            return "".join(change(text.splitlines(keepends=True)))
+        refused("one byte", "entries.jsonl", lambda text: text.replace("accepted", "accepteD", 1))
+        refused("an entry deleted", "entries.jsonl", lambda text: lines(text, lambda all: all[:7] + all[8:]))
+        refused("two swapped", "entries.jsonl", lambda text: lines(text, lambda all: [all[1], all[0]] + all[2:]))
+        refused("the tail cut", "entries.jsonl", lambda text: lines(text, lambda all: all[:-1]))
+        refused("another size", "checkpoint", lambda text: text.replace("\n3", "\n4", 1))
+        refused("another root", "checkpoint", lambda text: lines(
+            text, lambda all: all[:2] + ["A" * 43 + "=\n"] + all[3:]))
+        refused("a proof node missing", "proof.txt", lambda text: lines(text, lambda all: all[1:]))
+        refused("a proof node altered", "proof.txt", lambda text: lines(
+            text, lambda all: [all[0].rsplit(" ", 1)[0] + " " + "A" * 43 + "=\n"] + all[1:]))
+        refused("another first", "manifest.json", lambda text: text.replace('"first":100', '"first":101'))
+        refused("another digest", "manifest.json", lambda text: text.replace('"entries_sha256":"', '"entries_sha256":"0'))
+
+        other = Gate()
+        self.addCleanup(other.close)
+        answer = subprocess.run(
+            [sys.executable, VERIFIER, "--key", os.path.join(other.home, "state/keys/ledger.key.pub"), honest],
+            capture_output=True, text=True, timeout=60)
+        self.assertEqual(answer.returncode, 1, "another key")
+
+    def test_the_independent_verifier_checks_one_entry_offline(self):
+        self.run_gate(20)
+        proof, entry = (os.path.join(self.gate.root, name) for name in ("7.tlog-proof", "entry.json"))
+        self.dropgate("ledger", "prove", "7", "--entry", entry, "--output", proof)
+        answer = self.verify("--proof", proof, entry)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertEqual(json.loads(read(entry))["seq"], 7)
+        with open(entry, "a") as file:
+            file.write(" ")
+        self.assertEqual(self.verify("--proof", proof, entry).returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
