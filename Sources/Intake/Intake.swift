@@ -31,7 +31,7 @@ package final class Intake: Sendable {
 
     package let health = Health()
     package let staging: StagingArea
-    let store: any LedgerStore
+    package let store: any LedgerStore
     let writer: LedgerWriter
     let stager: Stager
     let logger: Logger

@@ -223,10 +223,6 @@ package struct LedgerSettings: Sendable {
     /// How long entries are kept at least; sealed segments older than this are removed. nil: for ever.
     package var retain: Duration? = .seconds(2192 * 86400)
 
-    /// Beside the ledger's file: signed checkpoints as they were made, and sealed entries.
-    package var checkpoints: String { SettingsPath.directory(of: path) + "/checkpoints" }
-    package var segments: String { SettingsPath.directory(of: path) + "/segments" }
-
     package init(path: String, key: String) {
         self.path = path
         self.key = key

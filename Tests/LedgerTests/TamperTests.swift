@@ -53,7 +53,7 @@ private final class Evidence {
         -> LedgerVerifier.Result
     {
         try LedgerVerifier(
-            path: path, segments: directory.file("segments"),
+            path: path,
             trusted: Set((trusted ?? [key]).map(\.verifier)),
             kept: kept
         ).verify()

@@ -44,7 +44,7 @@ struct GateSetup {
     private func makeLedgerKey(_ log: inout SetupLog) throws {
         let keys = LedgerKeys(settings)
         guard !keys.isThere else { return log.kept(settings.ledger.key) }
-        let checkpoints = CheckpointFile(directory: settings.ledger.checkpoints)
+        let checkpoints = CheckpointFile(directory: LedgerPaths(settings.ledger.path).checkpoints)
         guard try checkpoints.all().isEmpty else {
             return log.missing(
                 "\(settings.ledger.key): the key that signed \(checkpoints.name); put it back, or move the ledger aside"

@@ -45,7 +45,7 @@ struct LedgerExportCommand: AsyncParsableCommand {
             "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
             settings: settings)
         let progress = Progress("exporting")
-        let manifest = try LedgerBundle(reader, segments: settings.ledger.segments).write(
+        let manifest = try LedgerBundle(reader).write(
             range, checkpoint: signed, key: key, to: output, now: .now(), progress: progress.show)
         progress.end()
         if form.isJSON { return Output.json(manifest) }

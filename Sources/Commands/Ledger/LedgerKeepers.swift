@@ -10,7 +10,7 @@ struct LedgerKeepers {
     private let verifiers: Set<NoteVerifier>
 
     init(_ settings: GateSettings) throws {
-        archive = CheckpointFile(directory: settings.ledger.checkpoints)
+        archive = CheckpointFile(directory: LedgerPaths(settings.ledger.path).checkpoints)
         witnesses = settings.ledger.witnesses.compactMap { witness in
             switch witness {
             case .file(let path): CheckpointFile(file: path)

@@ -53,7 +53,7 @@ struct LedgerOwner {
         guard case .checkpointed(let signed?) = try store.commit(operations, now: .now()).last else {
             return nil
         }
-        try CheckpointFile(directory: settings.ledger.checkpoints).append(signed)
+        try CheckpointFile(directory: LedgerPaths(settings.ledger.path).checkpoints).append(signed)
         return signed
     }
 }

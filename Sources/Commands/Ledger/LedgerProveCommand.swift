@@ -47,7 +47,7 @@ struct LedgerProveCommand: AsyncParsableCommand {
         if let entry {
             try await AccessRecord.exported(
                 "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], settings: settings)
-            try reader.forEachEntry(seq..<seq + 1, segments: settings.ledger.segments) { _, json in
+            try reader.forEachEntry(seq..<seq + 1) { _, json in
                 try FileReplacement.write(json, to: entry, mode: 0o600)
             }
         }

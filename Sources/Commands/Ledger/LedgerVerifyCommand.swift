@@ -52,7 +52,7 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
         let reader = try LedgerReader(path: settings.ledger.path)
         let progress = Progress("verifying")
         let result = try LedgerVerifier(
-            path: settings.ledger.path, segments: settings.ledger.segments, trusted: trusted,
+            path: settings.ledger.path, trusted: trusted,
             kept: try await kept(settings), progress: progress.show
         ).verify()
         progress.end()

@@ -56,6 +56,7 @@ struct Gate {
                 logger: logger),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
             Janitor(intake), checkpointer,
+            try Sealer(intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain),
         ]
         var listeners: [Listener] = []
         if let console = settings.console {

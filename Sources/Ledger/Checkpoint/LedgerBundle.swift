@@ -15,12 +15,8 @@ package struct LedgerBundle {
     package static let format = "dropgate-ledger-bundle@v1"
 
     private let reader: LedgerReader
-    private let segments: String
 
-    package init(_ reader: LedgerReader, segments: String) {
-        self.reader = reader
-        self.segments = segments
-    }
+    package init(_ reader: LedgerReader) { self.reader = reader }
 
     /// - Parameter range: not empty, and below the checkpoint's size.
     /// - Returns: the manifest.
@@ -67,7 +63,7 @@ package struct LedgerBundle {
             try file.write(contentsOf: Data(buffer))
             buffer.removeAll(keepingCapacity: true)
         }
-        try reader.forEachEntry(range, segments: segments) { seq, json in
+        try reader.forEachEntry(range) { seq, json in
             buffer += json
             buffer.append(0x0A)
             if buffer.count > 1 << 20 { try flush() }

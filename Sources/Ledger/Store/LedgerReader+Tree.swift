@@ -53,7 +53,7 @@ extension LedgerReader {
     /// The canonical bytes of entries from `range`, in order, sealed ones from their files. Throws when one is not
     /// there.
     package func forEachEntry(
-        _ range: Range<Int64>, segments directory: String, _ body: (Int64, [UInt8]) throws -> Void
+        _ range: Range<Int64>, _ body: (Int64, [UInt8]) throws -> Void
     ) throws {
         var next = range.lowerBound
         for segment in try segments() where segment.first < range.upperBound && segment.last >= next {
@@ -64,7 +64,7 @@ extension LedgerReader {
                 )
             }
             var seq = segment.first
-            try SegmentFile.read("\(directory)/\(segment.fileName)") { line in
+            try SegmentFile.read("\(LedgerPaths(path).segments)/\(segment.fileName)") { line in
                 if seq >= next, seq < range.upperBound { try body(seq, Array(line)) }
                 seq += 1
                 return seq < range.upperBound

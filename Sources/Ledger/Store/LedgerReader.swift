@@ -5,10 +5,12 @@ import GRDB
 
 /// A reading connection to a ledger file. Blocking.
 package final class LedgerReader: Sendable {
+    let path: String
     let database: DatabaseQueue
 
     /// Throws `LedgerError(.unreadable)` when there is no ledger at `path`.
     package init(path: String) throws {
+        self.path = path
         do {
             database = try Schema.openForReading(path: path)
         } catch let error as LedgerError {
@@ -26,13 +28,22 @@ package final class LedgerReader: Sendable {
         }
     }
 
+    /// The bytes of an entry, a sealed one from its segment; nil when there is none.
     package func entry(seq: Int64) throws -> StoredEntry? {
-        try database.read { db in
-            try Row.fetchOne(
-                db, sql: "SELECT seq, time, json FROM entries WHERE seq = ?", arguments: [seq]
-            )
-            .map(StoredEntry.init(row:))
+        let stored = try database.read { db in
+            try Row.fetchOne(db, sql: "SELECT seq, time, json FROM entries WHERE seq = ?", arguments: [seq])
+                .map(StoredEntry.init(row:))
         }
+        if let stored { return stored }
+        guard let segment = try segments().first(where: { $0.first <= seq && seq <= $0.last }),
+            segment.removalEntry == nil
+        else { return nil }
+        var found: StoredEntry?
+        try forEachEntry(seq..<seq + 1) { seq, json in
+            let time = try JSONValue(parsing: json)["time"]?.string.flatMap(Instant.init(rfc3339:))
+            found = StoredEntry(seq: seq, time: time ?? segment.lastTime, json: json)
+        }
+        return found
     }
 
     /// The seq of the newest entry, or nil for an empty ledger.

@@ -42,21 +42,19 @@ package struct LedgerVerifier {
     package static let faultLimit = 1000
 
     let path: String
-    let segments: String
+    var segments: String { LedgerPaths(path).segments }
     let trusted: Set<NoteVerifier>
     let kept: [Kept]
     let progress: (_ done: Int64, _ of: Int64) -> Void
 
-    /// - Parameter segments: the directory of sealed segments.
     /// - Parameter trusted: keys that are known to be the ledger's; others are trusted when an entry with both
     ///   signatures ties them to one of these.
     /// - Parameter progress: called once in a while with entries done and in all.
     package init(
-        path: String, segments: String, trusted: Set<NoteVerifier>, kept: [Kept],
+        path: String, trusted: Set<NoteVerifier>, kept: [Kept],
         progress: @escaping (_ done: Int64, _ of: Int64) -> Void = { _, _ in }
     ) {
         self.path = path
-        self.segments = segments
         self.trusted = trusted
         self.kept = kept
         self.progress = progress

@@ -1,0 +1,88 @@
+// Moves the bytes of old entries to a segment file: the first half of sealing, outside any transaction.
+package import Admission
+import Foundation
+import GRDB
+
+extension LedgerReader {
+    /// The next segment that could be sealed: `width` entries that are all there, with another one
+    /// behind them: the newest entry always stays in the database. nil when there is none.
+    package func nextSegment(width: Int64) throws -> (
+        number: Int64, entries: Range<Int64>, lastTime: Instant
+    )? {
+        let sealed = try segments()
+        let number = (sealed.last?.number ?? -1) + 1
+        let entries = number * width..<(number + 1) * width
+        let time = try database.read { db in
+            try Int64.fetchOne(
+                db,
+                sql:
+                    "SELECT time FROM entries WHERE seq = ? AND EXISTS (SELECT 1 FROM entries WHERE seq = ?)",
+                arguments: [entries.upperBound - 1, entries.upperBound])
+        }
+        return time.map { (number, entries, Instant(microseconds: $0)) }
+    }
+
+    /// Whether a drop of these entries still waits to be released.
+    package func hasPendingDrops(_ entries: Range<Int64>) throws -> Bool {
+        try database.read { db in
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM drops WHERE state = 0 AND seq >= ? AND seq < ?)",
+                arguments: [entries.lowerBound, entries.upperBound]) ?? false
+        }
+    }
+
+    /// Writes the segment's file, durable when it returns, and compares each entry with its hash in the tree: what
+    /// was altered is not sealed. Throws `LedgerError`.
+    package func writeSegment(_ number: Int64, _ entries: Range<Int64>) throws -> LedgerSegment {
+        let times = try database.read { db in
+            try Int64.fetchAll(
+                db, sql: "SELECT time FROM entries WHERE seq IN (?, ?) ORDER BY seq",
+                arguments: [entries.lowerBound, entries.upperBound - 1])
+        }
+        guard let first = times.first, let last = times.last else {
+            throw LedgerError(
+                .unreadable, "entries \(entries.lowerBound) and \(entries.upperBound - 1) are not there")
+        }
+        var segment = LedgerSegment(
+            number: number, first: entries.lowerBound, last: entries.upperBound - 1,
+            firstTime: Instant(microseconds: first), lastTime: Instant(microseconds: last), sha256: [],
+            bytes: 0)
+        let written = try SegmentFile.write(segment.fileName, in: LedgerPaths(path).segments) { line in
+            var tile: MerkleTile?
+            try forEachEntry(entries) { seq, json in
+                let place = Int(seq % Int64(MerkleTile.width))
+                if place == 0 || tile == nil {
+                    tile = try database.read {
+                        try StoredTree.tile($0, level: 0, number: seq / Int64(MerkleTile.width))
+                    }
+                }
+                guard let tile, tile.hashes.count == MerkleTile.width,
+                    tile.hashes[place] == MerkleHash.leaf(json)
+                else {
+                    throw LedgerError(
+                        .forked,
+                        "entry \(seq) is not what its recorded hash says, it is not sealed; see "
+                            + "`dropgate ledger verify`")
+                }
+                try json.withUnsafeBytes(line)
+            }
+        }
+        segment.sha256 = written.sha256
+        segment.bytes = written.bytes
+        return segment
+    }
+
+    /// Entries that are sealed and still in the database too.
+    package func hasUnclearedEntries(below seq: Int64) throws -> Bool {
+        try database.read { db in
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM entries WHERE seq < ?)", arguments: [seq]) ?? false
+        }
+    }
+
+    /// Removes the file of a segment whose removal is recorded.
+    package func removeFile(of segment: LedgerSegment) throws {
+        guard segment.removalEntry != nil else { return }
+        try SegmentFile.remove(segment.fileName, in: LedgerPaths(path).segments)
+    }
+}

@@ -1,0 +1,132 @@
+// Sealing: entries in files still verify, prove and read; removal leaves proofs of the rest.
+import Admission
+import Foundation
+import Intake
+import Ledger
+import Support
+import Testing
+
+@Suite struct SealerTests {
+    private let key = NoteSigner(name: "t/dropgate")
+
+    /// A gate with this many rejections, and a checkpoint over them.
+    private func gate(_ count: Int, _ directory: TemporaryDirectory? = nil) async throws -> Gate {
+        let gate = try Gate(directory)
+        for _ in 0..<count {
+            try await gate.intake.record(
+                Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed))
+        }
+        try await checkpoint(gate)
+        return gate
+    }
+
+    private func checkpoint(_ gate: Gate) async throws {
+        let archive = CheckpointFile(directory: gate.directory.file("checkpoints"))
+        try await Checkpointer(gate.intake, key: key, every: .seconds(1), archive: archive, witnesses: [])
+            .sign()
+    }
+
+    private func sweep(_ gate: Gate, seal: Duration? = .zero, retain: Duration? = nil) async throws {
+        try await Sealer(gate.intake, sealAfter: seal, retain: retain, width: 256).sweep()
+        #expect(gate.intake.health.problems.isEmpty)
+    }
+
+    private func verify(_ gate: Gate) throws -> LedgerVerifier.Result {
+        try LedgerVerifier(
+            path: gate.directory.file("ledger.sqlite"), trusted: [key.verifier],
+            kept: CheckpointFile(directory: gate.directory.file("checkpoints")).all().map {
+                .init($0, keeper: "copy", isOutside: false)
+            }
+        ).verify()
+    }
+
+    private func file(_ gate: Gate, _ number: Int) -> String {
+        gate.directory.file("segments/00000000000\(number).jsonl.gz")
+    }
+
+    @Test func sealedEntriesVerifyProveAndReadAsBefore() async throws {
+        let gate = try await gate(600)
+        let reader = try LedgerReader(path: gate.directory.file("ledger.sqlite"))
+        let before = try (0..<600).map { try #require(try reader.entry(seq: $0)).json }
+        try await sweep(gate)
+        #expect(try reader.segments().map(\.first) == [0, 256])
+        #expect(try verify(gate).faults.map(\.message) == [])
+        #expect(try verify(gate).size == 600)
+        for seq: Int64 in [0, 255, 256, 511, 512, 599] {
+            #expect(try reader.entry(seq: seq)?.json == before[Int(seq)])
+            let proof = try reader.withTree { try $0.inclusionProof(index: seq, size: 600) }
+            let root = try gate.intake.store.root(size: 600)
+            #expect(
+                MerkleProof.isIncluded(
+                    .leaf(before[Int(seq)]), index: seq, size: 600, root: root, proof: proof))
+        }
+        var seen: [Int64] = []
+        try reader.forEachEntry(250..<520) { seq, json in
+            #expect(json == before[Int(seq)])
+            seen.append(seq)
+        }
+        #expect(seen == Array(250..<520))
+        await gate.intake.close()
+    }
+
+    @Test func theLedgerGoesOnAfterSealingAndReopening() async throws {
+        let directory: TemporaryDirectory
+        do {
+            let gate = try await gate(512)
+            try await sweep(gate)
+            await gate.intake.close()
+            directory = gate.directory
+        }
+        let gate = try await gate(10, directory)
+        #expect(try verify(gate).faults.map(\.message) == [])
+        #expect(try gate.intake.store.size() == 522)
+        await gate.intake.close()
+    }
+
+    @Test func aSegmentThatWasAlteredOrTakenAwayIsFound() async throws {
+        let gate = try await gate(600)
+        try await sweep(gate)
+        let path = file(gate, 0)
+        let whole = try Data(contentsOf: URL(filePath: path))
+        var altered = whole
+        altered[altered.count / 2] ^= 1
+        try altered.write(to: URL(filePath: path))
+        #expect(try verify(gate).faults.first?.kind == .altered)
+        try FileManager.default.removeItem(atPath: path)
+        #expect(try verify(gate).faults.map(\.kind) == [.missing])
+        try whole.write(to: URL(filePath: path))
+        #expect(try verify(gate).isGood)
+        await gate.intake.close()
+    }
+
+    @Test func removalIsAnEntryAndLeavesTheProofsOfTheRest() async throws {
+        let gate = try await gate(600)
+        try await sweep(gate, retain: .zero)
+        try await checkpoint(gate)
+        #expect(!FileManager.default.fileExists(atPath: file(gate, 0)))
+        let result = try verify(gate)
+        #expect(result.faults.map(\.message) == [])
+        #expect(result.removed == [0...255, 256...511])
+        let reader = try LedgerReader(path: gate.directory.file("ledger.sqlite"))
+        #expect(try reader.entry(seq: 0) == nil)
+        let entry = try #require(try reader.entry(seq: 600)?.value())
+        #expect(entry["detail"]?[LedgerSegment.removalMember]?["last"]?.int == 255)
+        let json = try #require(try reader.entry(seq: 599)).json
+        let proof = try reader.withTree { try $0.inclusionProof(index: 599, size: 602) }
+        #expect(
+            MerkleProof.isIncluded(
+                .leaf(json), index: 599, size: 602, root: try gate.intake.store.root(size: 602), proof: proof)
+        )
+        await gate.intake.close()
+    }
+
+    @Test func whatIsYoungOrNotWholeStaysWhereItIs() async throws {
+        let gate = try await gate(300)
+        try await sweep(gate, seal: .seconds(3600))
+        let reader = try LedgerReader(path: gate.directory.file("ledger.sqlite"))
+        #expect(try reader.segments().isEmpty)
+        try await sweep(gate)
+        #expect(try reader.segments().count == 1)
+        await gate.intake.close()
+    }
+}
