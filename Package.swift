@@ -105,6 +105,9 @@ let package = Package(
             ], swiftSettings: strict),
         .executableTarget(name: "dropgate", dependencies: ["Commands"], swiftSettings: strict),
         .target(name: "Support", path: "Tests/Support", swiftSettings: strict),
+        .executableTarget(
+            name: "ledger-bench", dependencies: ["Admission", "Ledger", "Support"],
+            path: "Tests/Performance/LedgerBench", swiftSettings: strict),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", crypto], swiftSettings: strict),
         .testTarget(
             name: "LedgerTests", dependencies: ["Admission", "Ledger", "Support", grdb], swiftSettings: strict

@@ -1,4 +1,4 @@
-// The console listener: /healthz and /readyz for whoever watches the gate. It changes nothing and shows no patient
+// The console listener: /healthz, /readyz and /metrics for whoever watches the gate. It changes nothing and shows no patient
 // data; what is wrong is told only to who has the token.
 import Admission
 import Hummingbird
@@ -27,7 +27,8 @@ package final class Console: Service {
 
     /// Serves until graceful shutdown. Throws when the address cannot be listened on.
     package func run() async throws {
-        let pages = HealthPages(health: intake.health, token: BearerToken(settings.token))
+        let pages = HealthPages(
+            health: intake.health, gauges: intake.gauges, token: BearerToken(settings.token))
         let onBound = onBound
         let application = Application(
             responder: CallbackResponder<BasicRequestContext> { request, _ in pages.answer(request) },

@@ -1,4 +1,5 @@
 // /healthz: the process answers. /readyz: nothing is wrong with the gate, or 503. Without the token only the status.
+// /metrics: figures in the Prometheus text format, with the token only.
 import HTTPTypes
 import Hummingbird
 import Intake
@@ -7,11 +8,12 @@ import NIOCore
 
 struct HealthPages: Sendable {
     let health: Health
+    let gauges: Gauges
     let token: BearerToken
 
     func answer(_ request: Request) -> Response {
         let path = request.uri.path
-        guard path == "/healthz" || path == "/readyz" else {
+        guard ["/healthz", "/readyz", "/metrics"].contains(path) else {
             return Self.json(.notFound, ["error": "not found"])
         }
         guard request.method == .get || request.method == .head else {
@@ -19,8 +21,25 @@ struct HealthPages: Sendable {
             response.headers[.allow] = "GET, HEAD"
             return response
         }
-        let response = path == "/healthz" ? Self.json(.ok, ["status": "ok"]) : readiness(request)
+        let response =
+            switch path {
+            case "/healthz": Self.json(.ok, ["status": "ok"])
+            case "/readyz": readiness(request)
+            default: metrics(request)
+            }
         return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func metrics(_ request: Request) -> Response {
+        guard token.isIn(request.headers) else {
+            var response = Self.json(.unauthorized, ["error": "the console's token is needed"])
+            response.headers[.wwwAuthenticate] = "Bearer"
+            return response
+        }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: gauges.text)))
     }
 
     private func readiness(_ request: Request) -> Response {

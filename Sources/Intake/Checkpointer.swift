@@ -13,6 +13,8 @@ package final class Checkpointer: Service {
     private struct State {
         var key: NoteSigner
         var signed: SignedCheckpoint?
+        /// The newest checkpoint that each witness has taken.
+        var taken: [String: Checkpoint] = [:]
         var failing: Set<String> = []
     }
 
@@ -36,7 +38,10 @@ package final class Checkpointer: Service {
         // A witness that is slow gets the newest checkpoint, not all of them: it covers those before.
         mailboxes = witnesses.map { _ in AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
         state = Mutex(State(key: key))
+        addGauges()
     }
+
+    // MARK: Signing
 
     package func run() async throws {
         await withTaskGroup(of: Void.self) { group in
@@ -109,6 +114,7 @@ package final class Checkpointer: Service {
             try await witness.keep(signed)
             try await intake.writer.commit(
                 .witnessed(name: witness.name, size: signed.checkpoint.size, at: intake.now))
+            state.withLock { $0.taken[witness.name] = signed.checkpoint }
             report(nil, as: "witness \(witness.name)")
         } catch {
             report(error, as: "witness \(witness.name)")
@@ -125,6 +131,42 @@ package final class Checkpointer: Service {
             intake.logger.error("\(name) fails, it is tried again: \(error)")
         } else {
             intake.logger.notice("\(name) works again")
+        }
+    }
+
+    // MARK: Figures
+
+    /// The newest checkpoint that a witness has taken since the start; nil before the first.
+    private var witnessed: Checkpoint? { state.withLock { $0.taken.values.max { $0.size < $1.size } } }
+
+    private func addGauges() {
+        let (intake, gauges) = (intake, intake.gauges)
+        gauges.add("dropgate_ledger_entries", "Entries of the ledger.") {
+            [Gauges.Reading((try? intake.store.size()) ?? 0)]
+        }
+        gauges.add("dropgate_ledger_signed_entries", "Entries under the newest checkpoint.") { [weak self] in
+            [Gauges.Reading(self?.state.withLock { $0.signed?.checkpoint.size } ?? 0)]
+        }
+        gauges.add(
+            "dropgate_ledger_unwitnessed_entries", "Entries that no witness has taken a checkpoint of yet."
+        ) {
+            [weak self] in
+            [Gauges.Reading(((try? intake.store.size()) ?? 0) - (self?.witnessed?.size ?? 0))]
+        }
+        gauges.add(
+            "dropgate_ledger_unwitnessed_seconds",
+            "Age of the newest checkpoint that a witness has taken, while entries wait for the next; -1 before the first."
+        ) { [weak self] in
+            guard let newest = self?.witnessed else { return [Gauges.Reading(-1)] }
+            let waits = ((try? intake.store.size()) ?? 0) > newest.size
+            return [Gauges.Reading(waits ? (intake.now - newest.time).components.seconds : 0)]
+        }
+        gauges.add(
+            "dropgate_ledger_witness_entries", "Entries under the newest checkpoint that a witness has taken."
+        ) {
+            [weak self] in
+            self?.state.withLock { $0.taken }.sorted { $0.key < $1.key }
+                .map { Gauges.Reading($0.value.size, labels: [("witness", $0.key)]) } ?? []
         }
     }
 }

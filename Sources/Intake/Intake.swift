@@ -30,6 +30,7 @@ package final class Intake: Sendable {
     }
 
     package let health = Health()
+    package let gauges = Gauges()
     package let staging: StagingArea
     package let store: any LedgerStore
     let writer: LedgerWriter

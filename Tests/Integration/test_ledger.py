@@ -58,6 +58,21 @@ class LedgerTest(unittest.TestCase):
             self.post(f"event {number} of {events} after {len(self.server.notes)}")
         self.gate.stop()
 
+    def metrics(self):
+        url = f"http://127.0.0.1:{self.gate.ports['console']}/metrics"
+        token = read(self.state("console.token")).strip()
+
+        def settled():
+            """All of one checkpoint: what was signed is witnessed."""
+            text = subprocess.run(["curl", "-sS", "--fail", "-H", f"Authorization: Bearer {token}", url],
+                                  check=True, capture_output=True, text=True).stdout
+            values = {name: int(value) for name, value in
+                      (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
+            return values if values["dropgate_ledger_unwitnessed_entries"] == 0 else None
+        refused = subprocess.run(["curl", "-sS", "--fail", url], capture_output=True, text=True)
+        self.assertIn("401", refused.stderr)
+        return wait_until(settled, what="a witnessed head")
+
     def post(self, body):
         self.assertEqual(self.gate.post(body).returncode, 0)
 
@@ -70,6 +85,10 @@ class LedgerTest(unittest.TestCase):
         before = max(self.witnessed())
         self.post("one")
         wait_until(lambda: max(self.witnessed()) > before, what="the checkpoint of the event")
+        metrics = self.metrics()
+        self.assertEqual(metrics["dropgate_ledger_unwitnessed_seconds"], 0)
+        self.assertEqual(metrics[f'dropgate_ledger_witness_entries{{witness="{self.notes}"}}'],
+                         metrics["dropgate_ledger_signed_entries"])
         self.gate.stop()
         answer = json.loads(self.dropgate("ledger", "verify", "--format", "json").stdout)
         self.assertTrue(answer["verified"] and answer["anchored"])

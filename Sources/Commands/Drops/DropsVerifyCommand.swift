@@ -36,16 +36,22 @@ struct DropsVerifyCommand: ParsableCommand {
                     "\(colour(finding.rawValue))  \(record.id)  \(OutsideText.line(record.readyPath))")
             }
         }
+        let progress = Progress("verifying")
         if ids.isEmpty {
+            let all = try reader.lastSeq() ?? 0
             var before: Int64?
             while true {
                 let records = try reader.drops(
                     states: [.released, .acknowledged], before: before, limit: 500)
-                for record in records { try verify(record) }
+                for record in records {
+                    try verify(record)
+                    progress.show(all - record.seq, of: all)
+                }
                 guard let last = records.last else { break }
                 before = last.seq
             }
         }
+        progress.end()
         for id in ids {
             guard let record = try reader.drop(id: id) else {
                 throw Failure(.no, "there is no drop \(OutsideText.head(id)); see `dropgate drops list`")
