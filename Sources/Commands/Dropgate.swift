@@ -1,6 +1,7 @@
 // The command tree and the one place where errors become messages and exit statuses.
 // Commands print through `Output` and throw; they never exit by themselves.
 import ArgumentParser
+import Audit
 import Foundation
 import Ledger
 import SFTPReceiver
@@ -28,7 +29,7 @@ struct Dropgate: AsyncParsableCommand {
             EXIT STATUS
               0 yes   1 the answer is no   64 usage   70 internal   78 configuration
             """,
-        version: "dropgate 0.1.0",
+        version: "\(Product.name) \(Product.version)",
         subcommands: [
             InitCommand.self, ServeCommand.self, SourceCommand.self, AccountCommand.self,
             AttemptsCommand.self,

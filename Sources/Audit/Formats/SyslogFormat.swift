@@ -1,0 +1,63 @@
+// Entries as syslog messages (RFC 5424). Framing for a transport (RFC 5425, RFC 6587) is the sender's.
+import Admission
+import Ledger
+
+enum SyslogFormat {
+    /// Facility 13, "log audit" (RFC 5424 section 6.2.1).
+    private static let facility: Int64 = 13
+
+    /// The private enterprise number that RFC 5612 sets aside for documentation: Dropgate has none of its own.
+    private static let enterprise = 32473
+
+    /// SEQ of the last `sequenceId` before it wraps to 1 (RFC 5424 section 7.3.1).
+    private static let largestSequence: Int64 = 2_147_483_647
+
+    /// HEADER, STRUCTURED-DATA and the entry's canonical JSON as MSG. The JSON stands without a byte order mark:
+    /// RFC 8259 section 8.1 forbids one, so that MSG is MSG-ANY in the terms of RFC 5424 section 6.4. It has no
+    /// control characters, which JSON escapes.
+    static func message(_ facts: EntryFacts) -> [UInt8] {
+        let header = [
+            "<\(facility * 8 + severity(facts))>1", facts.time.description, field(facts.node, limit: 255),
+            Product.name, "-",
+            field("\(facts.text("kind") ?? "entry").\(facts.text("verdict") ?? "-")", limit: 32),
+        ]
+        return Array((header.joined(separator: " ") + " " + structuredData(facts) + " ").utf8) + facts.json
+    }
+
+    /// Informational, notice, warning or error (RFC 5424 section 6.2.1).
+    private static func severity(_ facts: EntryFacts) -> Int64 { 6 - EntrySeverity(facts).rawValue }
+
+    private static func structuredData(_ facts: EntryFacts) -> String {
+        var parameters: [(String, String)] = [("seq", "\(facts.seq)")]
+        for name in ["kind", "channel", "verdict", "reason"] {
+            if let text = facts.text(name) { parameters.append((name, text)) }
+        }
+        if let ip = facts.sourceIP { parameters.append(("source", ip)) }
+        for (name, path) in [("account", "account"), ("request", "request.id"), ("drop", "drop.id")] {
+            if let text = facts.at(path)?.string { parameters.append((name, text)) }
+        }
+        if facts.count != 1 { parameters.append(("count", "\(facts.count)")) }
+        let sequence = ((facts.seq % largestSequence) + largestSequence) % largestSequence + 1
+        return "[meta sequenceId=\"\(sequence)\"][\(Product.name)@\(enterprise)"
+            + parameters.map { " \($0)=\"\(escaped($1))\"" }.joined() + "]"
+    }
+
+    /// A header field: printable ASCII without spaces (PRINTUSASCII), `-` for nothing.
+    private static func field(_ text: String, limit: Int) -> String {
+        let field = text.unicodeScalars.prefix(limit).map {
+            (0x21...0x7E).contains($0.value) ? Character($0) : "_"
+        }
+        return field.isEmpty ? "-" : String(field)
+    }
+
+    /// `"`, `\` and `]` escaped (RFC 5424 section 6.3.3); control characters become visible, so that a receiver
+    /// that splits at line feeds is not misled.
+    private static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in OutsideText.line(text).unicodeScalars {
+            if scalar == "\"" || scalar == "\\" || scalar == "]" { result += "\\" }
+            result.unicodeScalars.append(scalar)
+        }
+        return result
+    }
+}
