@@ -91,7 +91,8 @@ let package = Package(
         .target(
             name: "Audit",
             dependencies: [
-                "Admission", "Ledger", "Settings", asyncHTTPClient, crypto, nio, nioHTTP1, nioPosix, nioSSL,
+                "Admission", "CShims", "Ledger", "Settings", asyncHTTPClient, crypto, nio, nioHTTP1, nioPosix,
+                nioSSL, nioTLS,
                 logging,
                 lifecycle,
             ], swiftSettings: strict),

@@ -5,6 +5,8 @@ import Settings
 extension GateSettings {
     /// Sockets and facts of the running process. Made by `init` and `serve`, 0700.
     var runDirectory: String { state + "/run" }
+    /// Positions of forwarders.
+    var forwardDirectory: String { state + "/forward" }
     var controlSocket: String { runDirectory + "/control.sock" }
     /// Bound ports of the running gate: `{"webhook":8443,…}`; there only while it runs.
     var portsFile: String { runDirectory + "/ports.json" }

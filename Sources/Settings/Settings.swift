@@ -19,6 +19,7 @@ package struct GateSettings: Sendable {
     package var accounts: String
     package var staging: StagingSettings
     package var ledger: LedgerSettings
+    package var forward = ForwardSettings()
 
     package init(
         state: String, node: String, webhook: WebhookSettings?, sftp: SFTPSettings?,

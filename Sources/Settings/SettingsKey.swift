@@ -56,6 +56,13 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     case ledgerSealAfter = "ledger.seal_after"
     case ledgerRetain = "ledger.retain"
 
+    case forwardSyslogAddress = "forward.syslog.address"
+    case forwardSyslogAuthorities = "forward.syslog.authorities"
+    case forwardSyslogCertificate = "forward.syslog.certificate"
+    case forwardSyslogKey = "forward.syslog.key"
+    case forwardFilePath = "forward.file.path"
+    case forwardFileFormat = "forward.file.format"
+
     /// The variable that sets this key: DROPGATE_WEBHOOK_MAX_BODY.
     package var environmentName: String {
         "DROPGATE_" + rawValue.uppercased().map { $0 == "." ? "_" : String($0) }.joined()

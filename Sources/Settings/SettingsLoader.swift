@@ -61,6 +61,11 @@ struct SettingsBuilder {
             staging: staging(state: state),
             ledger: ledger(state: state))
         settings.sourcePatterns = sources.patterns
+        settings.forward = forward()
+        if settings.ledger.witnesses.contains(.syslog), settings.forward.syslog == nil {
+            table.fail(
+                .ledgerWitnesses, "names syslog, and there is no forward.syslog; name its receiver there")
+        }
         return settings
     }
 

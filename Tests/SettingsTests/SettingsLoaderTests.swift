@@ -71,6 +71,9 @@ import Testing
             console: {listen: 127.0.0.1:8080, token_file: token}
             staging: {path: st, reserve: 500MB, reserve_inodes: 5, layout: ndjson, keep_acknowledged: forever,
                       keep_quarantined: 2d, keep_receipts: 1h}
+            forward:
+              syslog: {address: "tls://logs.example:7000", authorities: cert.pem, certificate: cert.pem, key: key.pem}
+              file: {path: out/entries.jsonl, format: ecs}
             ledger: {path: l/ledger.sqlite, key: k/ledger.key, checkpoint_every: 5s, seal_after: 30d, retain: forever,
                      witnesses: [w/notes, "https://witness.example/gate-1", syslog]}
             """)
@@ -100,6 +103,10 @@ import Testing
         #expect(settings.staging.keepQuarantined == .seconds(2 * 86400))
         #expect(settings.ledger.path == gate.path + "/l/ledger.sqlite")
         #expect(settings.ledger.key == gate.path + "/k/ledger.key")
+        #expect(settings.forward.syslog?.host == "logs.example" && settings.forward.syslog?.port == 7000)
+        #expect(
+            settings.forward.file?.path == gate.path + "/out/entries.jsonl"
+                && settings.forward.file?.format == .ecs)
         #expect(settings.ledger.checkpointEvery == .seconds(5) && settings.ledger.retain == nil)
         #expect(settings.ledger.sealAfter == .seconds(30 * 86400))
         #expect(

@@ -75,6 +75,14 @@ import Testing
         Case("sftp: {listen: 1.2.3.4:2, provisional: [\"*\"]}", "sftp.provisional[0]: \"*\" would match"),
         Case(
             "staging: {layout: json}", "staging.layout: \"json\" is not allowed; allowed here: file, ndjson"),
+        Case(
+            "forward: {syslog: {address: \"udp://x:1\"}}",
+            "forward.syslog.address: \"udp://x:1\" is no syslog receiver"),
+        Case(
+            "forward: {syslog: {address: \"tcp://x:1\", authorities: cert.pem}}",
+            "forward.syslog.authorities: is of TLS"),
+        Case(
+            "ledger: {witnesses: [syslog]}", "ledger.witnesses: names syslog, and there is no forward.syslog"),
         Case("ledger: {witnesses: [\"ftp://x/y\"]}", "ledger.witnesses[0]: \"ftp://x/y\" is no witness"),
         Case("ledger: {seal_after: 30d, retain: 20d}", "ledger.seal_after: is longer than ledger.retain"),
         Case("staging: {keep_receipts: never}", "staging.keep_receipts: \"never\" is not a duration"),

@@ -2,6 +2,7 @@
 // It decides nothing about attempts; receivers ask Intake.
 import Admission
 import ArgumentParser
+import Audit
 import Console
 import Foundation
 import Intake
@@ -58,6 +59,7 @@ struct Gate {
             Janitor(intake), checkpointer,
             try Sealer(intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain),
         ]
+        all += try forwarders()
         var listeners: [Listener] = []
         if let console = settings.console {
             let port = PortPromise()
@@ -85,6 +87,18 @@ struct Gate {
         return all
     }
 
+    private func forwarders() throws -> [any Service] {
+        let (ledger, directory) = (settings.ledger.path, settings.forwardDirectory)
+        return try [
+            settings.forward.syslog.map {
+                try Forwarder.syslog($0, ledger: ledger, directory: directory, logger: logger)
+            },
+            settings.forward.file.map {
+                try Forwarder.file($0, ledger: ledger, directory: directory, logger: logger)
+            },
+        ].compactMap { $0 }
+    }
+
     private func prepareDirectories() throws {
         guard FileManager.default.fileExists(atPath: settings.state) else {
             throw Failure(
@@ -92,6 +106,7 @@ struct Gate {
             )
         }
         try GateDirectories.make(settings.runDirectory)
+        try GateDirectories.make(settings.forwardDirectory)
         try GateDirectories.make(settings.staging.path)
         try GateDirectories.make(SettingsPath.directory(of: settings.ledger.path))
     }

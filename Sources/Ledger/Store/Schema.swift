@@ -7,7 +7,8 @@ enum Schema {
     static let version = 2
 
     /// `entries.json` holds the exact canonical bytes; the columns beside it serve queries only. There is no
-    /// index on time: times rise with seq, so a time is found by bisecting seq.
+    /// index on time: times rise with seq, so a time is found by bisecting seq. Sources are indexed day by day, so
+    /// that appends touch the pages of one day only, however large the ledger is: see `SQL.day`.
     static let statements = """
         CREATE TABLE entries (
           seq INTEGER PRIMARY KEY,
@@ -20,7 +21,7 @@ enum Schema {
           account TEXT,
           json BLOB NOT NULL
         );
-        CREATE INDEX entries_source ON entries(source) WHERE source IS NOT NULL;
+        CREATE INDEX entries_source ON entries(time / 86400000000, source) WHERE source IS NOT NULL;
         CREATE INDEX entries_account ON entries(account) WHERE account IS NOT NULL;
         CREATE TABLE drops (
           seq INTEGER PRIMARY KEY,
@@ -70,6 +71,8 @@ enum Schema {
         try database.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+            // KiB: the pages that appends touch stay in memory.
+            try db.execute(sql: "PRAGMA cache_size = -32768")
             try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
             guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2,
                 try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal"
@@ -96,7 +99,10 @@ enum Schema {
     /// Format 1 kept the leaf hash beside each entry and had no tree.
     private static func upgradeFromFirst(_ db: Database) throws {
         try db.execute(sql: treeStatements)
+        try db.execute(sql: "DROP INDEX entries_source")
         try db.execute(sql: "ALTER TABLE entries DROP COLUMN leaf")
+        try db.execute(
+            sql: "CREATE INDEX entries_source ON entries(time / 86400000000, source) WHERE source IS NOT NULL")
         var builder = TileBuilder()
         let rows = try Data.fetchCursor(db, sql: "SELECT json FROM entries ORDER BY seq")
         while let json = try rows.next() {

@@ -1,0 +1,126 @@
+// Entries to a file for log shippers: whole lines, durable before they count, and followed through a rotation by
+// rename (logrotate without copytruncate).
+import CoreFoundation  // the compiler finds struct stat here in a release build
+import Foundation
+import Ledger
+import Synchronization
+
+final class FileStream: ForwardStream {
+    /// Where the file ended after the last confirmed entry.
+    struct Mark: Sendable, Equatable {
+        var inode: Int64
+        var size: Int64
+    }
+
+    private struct State {
+        var descriptor: Int32
+        var mark: Mark
+        var confirmed: Int64?
+    }
+
+    private let path: String
+    private let state: Mutex<State>
+
+    /// Opens or makes the file, 0600. A line that a crash cut is taken away.
+    /// - Parameter cursor: what was confirmed; whole lines that lie behind it in the same file are counted, one an
+    ///   entry, so that a crash between file and cursor neither loses nor repeats one.
+    init(path: String, cursor: ForwardCursor) throws {
+        self.path = path
+        var opened = try Self.open(path)
+        var confirmed = cursor.seq
+        if cursor.inode == opened.mark.inode, let size = cursor.size, size <= opened.mark.size {
+            let lines = try Self.wholeLines(opened.descriptor, path, from: size, to: opened.mark.size)
+            confirmed += lines.count
+            opened.mark.size = lines.end
+        } else {
+            opened.mark.size = try Self.wholeLines(opened.descriptor, path, from: 0, to: opened.mark.size).end
+        }
+        guard ftruncate(opened.descriptor, off_t(opened.mark.size)) == 0 else {
+            throw Self.failure("cut", path)
+        }
+        opened.confirmed = confirmed
+        state = Mutex(opened)
+    }
+
+    deinit { state.withLock { _ = Foundation.close($0.descriptor) } }
+
+    var mark: Mark { state.withLock { $0.mark } }
+    var hasRoom: Bool { true }
+
+    func send(_ records: [ForwardRecord]) async throws {
+        do {
+            try state.withLock { state in
+                try follow(&state)
+                var bytes: [UInt8] = []
+                for record in records { bytes += record.bytes + [0x0A] }
+                try Self.write(bytes, state.descriptor, path)
+                guard fdatasync(state.descriptor) == 0 else { throw Self.failure("sync", path) }
+                state.mark.size += Int64(bytes.count)
+                state.confirmed = records.last?.seq ?? state.confirmed
+            }
+        } catch {
+            throw ForwardBreak(confirmed: state.withLock { $0.confirmed }, description: "\(error)")
+        }
+    }
+
+    func confirmed() async throws -> Int64? { state.withLock { $0.confirmed } }
+
+    func close() async {}
+
+    /// To the new file once the old one was renamed or removed.
+    private func follow(_ state: inout State) throws {
+        var status = stat()
+        if stat(path, &status) == 0, Int64(status.st_ino) == state.mark.inode { return }
+        let next = try Self.open(path)
+        Foundation.close(state.descriptor)
+        state.descriptor = next.descriptor
+        state.mark = next.mark
+    }
+
+    private static func open(_ path: String) throws -> State {
+        let descriptor = Foundation.open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        var status = stat()
+        guard descriptor >= 0, fstat(descriptor, &status) == 0 else { throw failure("open", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            Foundation.close(descriptor)
+            throw ForwardBreak(confirmed: nil, description: "\(path) is not a regular file")
+        }
+        return State(
+            descriptor: descriptor, mark: Mark(inode: Int64(status.st_ino), size: Int64(status.st_size)),
+            confirmed: nil)
+    }
+
+    /// How many whole lines lie in a part of the file, and where the last one ends.
+    private static func wholeLines(_ descriptor: Int32, _ path: String, from start: Int64, to end: Int64)
+        throws
+        -> (count: Int64, end: Int64)
+    {
+        var (count, lastEnd, at) = (Int64(0), start, start)
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while at < end {
+            let got = pread(descriptor, &buffer, buffer.count, off_t(at))
+            guard got > 0 else { throw failure("read", path) }
+            for index in 0..<got where buffer[index] == 0x0A {
+                count += 1
+                lastEnd = at + Int64(index) + 1
+            }
+            at += Int64(got)
+        }
+        return (count, lastEnd)
+    }
+
+    private static func write(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw failure("write", path) }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    private static func failure(_ action: String, _ path: String) -> ForwardBreak {
+        ForwardBreak(
+            confirmed: nil, description: "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    }
+}

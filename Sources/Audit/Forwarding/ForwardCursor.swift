@@ -1,0 +1,39 @@
+// How far a forwarder has come: a small file, replaced whole, so that forwarding goes on where it stopped.
+import Foundation
+import Ledger
+import Settings
+
+/// The position of one forwarder at one target.
+struct ForwardCursor: Sendable, Equatable {
+    /// The target's address: a position belongs to one target.
+    var target: String
+    /// Entries up to this one are there. −1: none.
+    var seq: Int64
+    /// Files only: the inode, and its size after the last of these entries.
+    var inode: Int64?
+    var size: Int64?
+
+    init(target: String, seq: Int64) {
+        self.target = target
+        self.seq = seq
+    }
+
+    /// nil when there is none for this target. Throws when the file is damaged.
+    static func read(_ path: String, target: String) throws -> ForwardCursor? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let value = try JSONValue(parsing: Array(Data(contentsOf: URL(filePath: path))))
+        guard value["target"]?.string == target, let seq = value["seq"]?.int else { return nil }
+        var cursor = ForwardCursor(target: target, seq: seq)
+        cursor.inode = value["inode"]?.int
+        cursor.size = value["size"]?.int
+        return cursor
+    }
+
+    /// Durable when it returns.
+    func write(_ path: String) throws {
+        var members: [String: JSONValue] = ["target": .string(target), "seq": .int(seq)]
+        members["inode"] = inode.map(JSONValue.int)
+        members["size"] = size.map(JSONValue.int)
+        try FileReplacement.write(CanonicalJSON.encode(.object(members)) + [0x0A], to: path, mode: 0o600)
+    }
+}

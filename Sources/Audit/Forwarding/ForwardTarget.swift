@@ -1,0 +1,29 @@
+// Where entries are forwarded to: a stream that takes them in order and says how far it has them for certain.
+import Ledger
+
+/// One entry, rendered.
+struct ForwardRecord: Sendable {
+    var seq: Int64
+    var bytes: [UInt8]
+}
+
+/// A connection to a target, or an open file.
+protocol ForwardStream: AnyObject, Sendable {
+    /// Takes records in order. Throws `ForwardBreak`.
+    func send(_ records: [ForwardRecord]) async throws
+
+    /// The last entry that is certainly there. Throws `ForwardBreak` when the stream has ended.
+    func confirmed() async throws -> Int64?
+
+    /// Whether more may be sent before something is confirmed.
+    var hasRoom: Bool { get }
+
+    func close() async
+}
+
+/// A stream has ended.
+struct ForwardBreak: Error, CustomStringConvertible {
+    /// The last entry that is certainly there, if that is known: later ones are sent again.
+    var confirmed: Int64?
+    var description: String
+}

@@ -1,0 +1,203 @@
+// One connection to a syslog receiver: octet-counted messages (RFC 6587 section 3.4.1, RFC 5425 section 4.3) over TCP
+// or TLS. Plain syslog acknowledges nothing, so this counts what the peer's kernel has acknowledged, and tells apart
+// how the connection ended:
+//
+// - The peer closes with everything read: Linux sends FIN, and we see the end of the stream, or EPIPE if we had sent
+//   more by then (tcp_reset in the kernel's tcp_input.c: a reset in state CLOSE_WAIT becomes EPIPE). What was
+//   acknowledged was read by the receiving program; what was not was not.
+// - The peer closes with something unread, or vanishes: Linux sends RST (RFC 2525 section 2.17), and we see
+//   ECONNRESET. What was acknowledged lately may not have been read.
+import CShims
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NIOTLS
+import Settings
+import Synchronization
+
+final class SyslogConnection: Sendable {
+    enum End: Sendable, Equatable {
+        /// The receiver ended after it had read all that it acknowledged.
+        case clean
+        case broken(String)
+    }
+
+    struct CannotConnect: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private struct State {
+        var end: End?
+        /// Ends of what was sent, in bytes on the wire, with the last entry of each.
+        var sent: [(end: Int64, seq: Int64)] = []
+    }
+
+    private let channel: any Channel
+    /// The same socket, so that its figures can be asked for after the channel has closed.
+    private let socket: Int32
+    /// What is acknowledged of a connection without data: the SYN, on some kernels.
+    private let base: Int64
+    private let wire: WireCounter
+    private let state: Mutex<State>
+    private let reader: Mutex<Task<Void, Never>?>
+
+    private init(_ channel: any Channel, socket: Int32, wire: WireCounter) {
+        self.channel = channel
+        self.socket = socket
+        self.wire = wire
+        base = wire.base
+        state = Mutex(State())
+        reader = Mutex(nil)
+    }
+
+    deinit { Foundation.close(socket) }
+
+    /// Connects, with a TLS handshake where settings ask for one.
+    static func open(_ target: SyslogTarget, timeout: Duration = .seconds(10)) async throws
+        -> SyslogConnection
+    {
+        let descriptor = try await connect(target, timeout)
+        let kept = dup(descriptor)
+        let wire = WireCounter(base: max(0, dropgate_bytes_acked(descriptor)))
+        let context = try target.tlsContext()
+        let host = target.host
+        let handshake = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
+        do {
+            let (channel, inbound) = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelOption(.socketOption(.so_keepalive), value: 1)
+                .withConnectedSocket(descriptor) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(wire)
+                        if let context {
+                            try channel.pipeline.syncOperations.addHandlers([
+                                try NIOSSLClientHandler(context: context, serverHostname: host.tlsName),
+                                HandshakeWaiter(handshake),
+                            ])
+                        } else {
+                            handshake.succeed()
+                        }
+                        let asynchronous = try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                            wrappingChannelSynchronously: channel)
+                        return (channel, asynchronous)
+                    }
+                }
+            let connection = SyslogConnection(channel, socket: kept, wire: wire)
+            connection.watch(inbound)
+            try await handshake.futureResult.get()
+            return connection
+        } catch {
+            handshake.fail(error)
+            throw CannotConnect(description: "\(target.address): \(error)")
+        }
+    }
+
+    private static func connect(_ target: SyslogTarget, _ timeout: Duration) async throws -> Int32 {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async {
+                var reason: UnsafePointer<CChar>?
+                let milliseconds = Int32(timeout.components.seconds * 1000)
+                let descriptor = dropgate_connect(target.host.name, "\(target.port)", milliseconds, &reason)
+                if descriptor >= 0 { return continuation.resume(returning: descriptor) }
+                let text = reason.map { String(cString: $0) } ?? "unknown"
+                continuation.resume(throwing: CannotConnect(description: "\(target.address): \(text)"))
+            }
+        }
+    }
+
+    /// Receivers send nothing; the end of the stream is all there is to read.
+    private func watch(_ inbound: NIOAsyncChannel<ByteBuffer, ByteBuffer>) {
+        let task = Task { [weak self] in
+            var end = End.clean
+            do {
+                try await inbound.executeThenClose { inbound, _ in for try await _ in inbound {} }
+            } catch {
+                end = Self.end(of: error)
+            }
+            self?.finish(end)
+        }
+        reader.withLock { $0 = task }
+    }
+
+    private static func end(of error: any Error) -> End {
+        if let error = error as? IOError, error.errnoCode == EPIPE { return .clean }
+        if case NIOSSLError.uncleanShutdown = error { return .clean }
+        return .broken("\(error)")
+    }
+
+    private func finish(_ end: End) { state.withLock { $0.end = $0.end ?? end } }
+
+    /// nil while the connection stands.
+    var end: End? { state.withLock { $0.end } }
+
+    /// Sends messages whose last one is of entry `seq`; returns when the kernel has taken them. An error says nothing
+    /// that `end` does not say better.
+    func send(_ bytes: ByteBuffer, last seq: Int64) async throws {
+        do {
+            try await channel.writeAndFlush(bytes).get()
+        } catch {
+            finish(Self.end(of: error))
+            throw error
+        }
+        state.withLock { $0.sent.append((wire.count, seq)) }
+    }
+
+    /// The last entry that the peer's kernel has acknowledged; nil when there is none yet.
+    var acknowledged: Int64? {
+        let acked = max(0, dropgate_bytes_acked(socket) - base)
+        return state.withLock { state in
+            guard let last = state.sent.lastIndex(where: { $0.end <= acked }) else { return nil }
+            state.sent.removeFirst(last)
+            return state.sent[0].seq
+        }
+    }
+
+    func close() async {
+        try? await channel.close().get()
+        let task = reader.withLock { $0 }
+        await task?.value
+    }
+}
+
+/// Counts bytes on their way to the socket: below TLS, so that they compare with what TCP acknowledges.
+private final class WireCounter: ChannelOutboundHandler, Sendable {
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let base: Int64
+    private let total = Atomic<Int64>(0)
+
+    init(base: Int64) { self.base = base }
+
+    var count: Int64 { total.load(ordering: .acquiring) }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        total.add(Int64(unwrapOutboundIn(data).readableBytes), ordering: .acquiringAndReleasing)
+        context.write(data, promise: promise)
+    }
+}
+
+/// Tells when a handshake is done, or why it was not.
+private final class HandshakeWaiter: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let done: EventLoopPromise<Void>
+
+    init(_ done: EventLoopPromise<Void>) { self.done = done }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case TLSUserEvent.handshakeCompleted = event { done.succeed() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        done.fail(error)
+        context.fireErrorCaught(error)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        done.fail(ChannelError.eof)
+        context.fireChannelInactive()
+    }
+}

@@ -1,0 +1,48 @@
+// The section `forward`.
+
+extension SettingsBuilder {
+    func forward() -> ForwardSettings {
+        var settings = ForwardSettings()
+        if table.has(section: "forward.syslog") { settings.syslog = syslog() }
+        if table.has(section: "forward.file") { settings.file = file() }
+        return settings
+    }
+
+    private func file() -> ForwardFileSettings? {
+        let help = "name the file that entries are appended to"
+        let place: String? = table.require(.forwardFilePath, help) { path($0) }
+        guard let place else { return nil }
+        var settings = ForwardFileSettings(path: place)
+        table.read(.forwardFileFormat, into: &settings.format) { $0.word(ForwardFileSettings.Format.self) }
+        return settings
+    }
+
+    private func syslog() -> SyslogSettings? {
+        let help = "write tcp://host:port or tls://host:port"
+        guard
+            var syslog = table.require(
+                .forwardSyslogAddress, help,
+                { value -> SyslogSettings? in
+                    guard let text = value.text("an address") else { return nil }
+                    guard let syslog = SyslogSettings(address: text) else {
+                        value.fail("\"\(text)\" is no syslog receiver; \(help)")
+                        return nil
+                    }
+                    return syslog
+                })
+        else { return nil }
+        syslog.authorities = table[.forwardSyslogAuthorities].flatMap { readable($0) }
+        syslog.certificate = table[.forwardSyslogCertificate].flatMap { readable($0) }
+        syslog.key = table[.forwardSyslogKey].flatMap { readable($0, refusing: 0o007) }
+        for key in [SettingsKey.forwardSyslogAuthorities, .forwardSyslogCertificate, .forwardSyslogKey]
+        where !syslog.isTLS && table[key] != nil {
+            table.fail(key, "is of TLS, and the address is tcp://; write tls://, or remove it")
+        }
+        if (syslog.certificate == nil) != (syslog.key == nil) {
+            table.fail(
+                syslog.key == nil ? .forwardSyslogCertificate : .forwardSyslogKey,
+                "certificate and key go together; give both or none")
+        }
+        return syslog
+    }
+}
