@@ -1,5 +1,6 @@
 // `dropgate attempts` and `dropgate drops` on a ledger that an Intake wrote.
 import Admission
+import Audit
 import Commands
 import Foundation
 import Intake
@@ -62,7 +63,7 @@ import Testing
         let gate = try await gate().gate
         let answer = await TestGate.run(["attempts", "--format", "csv", "--config", gate.config])
         let lines = answer.out.components(separatedBy: "\r\n").filter { !$0.isEmpty }
-        try #require(lines.count == 4 && lines[0] == AttemptRow.columns.joined(separator: ","))
+        try #require(lines.count == 4 && lines[0] == CSVFormat.columns.joined(separator: ","))
         #expect(lines[2].contains(",'=cmd|' /C calc'!A0,"))
     }
 
