@@ -1,12 +1,11 @@
 // What leaves the gate for another program is recorded first: who took what. Where it cannot be recorded, nothing
 // may leave. A running gate writes the entry, because it alone writes the ledger; without one it is written here.
 import Admission
-import Foundation
-import Intake
-import Ledger
+package import Foundation
+package import Ledger
 import Settings
 
-enum AccessRecord {
+package enum AccessRecord {
     /// Bounds of what a command may say of itself.
     private static let mostMembers = 16
     private static let longestText = 1024
@@ -33,7 +32,7 @@ enum AccessRecord {
     }
 
     /// The entry of an export that a local user asks for. Throws `JSONValueError` for what is not well formed.
-    static func attempt(_ detail: JSONValue, uid: uid_t) throws -> Attempt {
+    package static func attempt(_ detail: JSONValue, uid: uid_t) throws -> Attempt {
         guard let members = detail.object, members.count <= mostMembers,
             members["command"]?.string?.isEmpty == false, members.allSatisfy(isBounded),
             members["user"] == nil, members["uid"] == nil

@@ -62,10 +62,11 @@ struct SQL {
         add("reason", query.reasons.map(\.rawValue), &all)
         add("account", Array(query.accounts), &all)
         if !query.entries.isEmpty {
-            // The text is looked for first, because it is cheaper than reading JSON.
+            // The text is looked for first, because it is cheaper than reading JSON. json_each has a hidden
+            // column named json.
             let matches = query.entries.sorted().map { entry in
                 "(instr(json, \(bind(Self.quoted(entry)))) AND EXISTS (SELECT 1 FROM "
-                    + "json_each(CAST(json AS TEXT), '$.entries') WHERE value = \(bind(entry))))"
+                    + "json_each(CAST(entries.json AS TEXT), '$.entries') WHERE value = \(bind(entry))))"
             }
             all.append("(" + matches.joined(separator: " OR ") + ")")
         }
