@@ -131,7 +131,8 @@ let package = Package(
         .testTarget(
             name: "CommandsTests",
             dependencies: [
-                "Commands", "Admission", "Ledger", "Intake", "Settings", "Support", x509, asn1, logging,
+                "Commands", "Admission", "Audit", "Ledger", "Intake", "Settings", "Support", x509, asn1,
+                logging,
                 lifecycle,
             ], swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,5 @@
 // Gate words and values as command-line arguments: each parses by the rules of its own type.
-import Admission
+package import Admission
 import ArgumentParser
 import Ledger
 import Settings
@@ -10,21 +10,36 @@ extension Reason: ExpressibleByArgument {}
 extension EntryKind: ExpressibleByArgument {}
 extension SourceEntry.Mode: ExpressibleByArgument {}
 
-/// A moment: RFC 3339, a date (midnight UTC), or how long ago (`2h`, `7d`).
-struct Moment: ExpressibleByArgument {
-    let instant: Instant
+/// A moment: RFC 3339, a date (midnight UTC), how long ago (`2h`, `7d`), `now`, `today` or `yesterday`.
+package struct Moment: ExpressibleByArgument {
+    package let instant: Instant
 
-    init?(argument: String) {
-        if let instant = Instant(rfc3339: argument) {
-            self.instant = instant
-        } else if let ago = Quantity.duration(argument) {
-            instant = Instant.now() - ago
-        } else {
-            return nil
+    package init?(argument: String) { self.init(argument, now: .now()) }
+
+    /// Days begin at midnight UTC, as those of the ledger and of staging do.
+    package init?(_ text: String, now: Instant) {
+        switch text {
+        case "now": instant = now
+        case "today": instant = Self.day(of: now)
+        case "yesterday": instant = Self.day(of: now) - .seconds(86400)
+        default:
+            if let instant = Instant(rfc3339: text) {
+                self.instant = instant
+            } else if let ago = Quantity.duration(text) {
+                instant = now - ago
+            } else {
+                return nil
+            }
         }
     }
 
-    static let help = "2026-11-23, 2026-11-23T08:00:00Z, or how long ago: 30m, 2h, 7d"
+    private static func day(of instant: Instant) -> Instant {
+        let day: Int64 = 86_400_000_000
+        let into = ((instant.microseconds % day) + day) % day
+        return Instant(microseconds: instant.microseconds - into)
+    }
+
+    static let help = "2026-11-23, 2026-11-23T08:00:00Z, today, yesterday, now, or how long ago: 30m, 2h, 7d"
 }
 
 /// Reads what the parser cannot, with the words of the type's own error.

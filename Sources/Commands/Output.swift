@@ -25,6 +25,16 @@ package enum Output {
 
     static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
 
+    /// Bytes that must come out as they are.
+    static func bytes(_ bytes: [UInt8]) { write(bytes[...], to: STDOUT_FILENO) }
+
+    /// Whether nobody reads stdout any more: the other end of its pipe, socket or terminal is closed.
+    static var isReaderGone: Bool {
+        guard capture == nil else { return false }
+        var watched = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+        return poll(&watched, 1, 0) > 0 && watched.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0
+    }
+
     /// A line for people beside the answer.
     static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
@@ -41,8 +51,14 @@ package enum Output {
     }
 
     private static func write(_ text: String, to descriptor: Int32) {
-        if let capture { return capture.add(text, toError: descriptor == STDERR_FILENO) }
-        var rest = Array(text.utf8)[...]
+        write(Array(text.utf8)[...], to: descriptor)
+    }
+
+    private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) {
+        if let capture {
+            return capture.add(String(decoding: bytes, as: UTF8.self), toError: descriptor == STDERR_FILENO)
+        }
+        var rest = bytes
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }

@@ -1,5 +1,6 @@
 // `dropgate attempts` and `dropgate drops` on a ledger that an Intake wrote.
 import Admission
+import Audit
 import Commands
 import Foundation
 import Intake
@@ -20,6 +21,7 @@ import Testing
         try await intake.record(login)
         var request = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
         request.source = Endpoint(ip: try IPAddress("20.21.208.105"))
+        request.entries = ["vsee/clinic"]
         let event = WebhookEvent(
             path: "/webhooks/vsee", body: Array("{}".utf8), eventID: "e-1",
             eventType: "visit\u{1B}[31m.ended",
@@ -38,7 +40,11 @@ import Testing
             (["--reason", "listed", "--kind", "login"], 1),
             (["--limit", "1"], 1), (["--limit", "0"], 3), (["--since", "1h"], 3),
             (["--until", "2020-01-01"], 0),
-            (["--account", "=cmd|' /C calc'!A0"], 1),
+            (["--account", "=cmd|' /C calc'!A0"], 1), (["--entry", "vsee/clinic"], 1),
+            (["--text", "VISIT"], 1), (["--text", "calc'!a0"], 1), (["--drop", "none"], 0),
+            (["--since", "today", "--until", "now"], 3), (["--until", "yesterday"], 0),
+            (["--after", "0"], 2), (["--before", "2"], 2), (["--after", "0", "--before", "2"], 1),
+            (["--after", "0", "--limit", "1"], 1),
         ] as [([String], Int)])
     func filtersChooseEntries(arguments: [String], count: Int) async throws {
         let gate = try await gate().gate
@@ -49,6 +55,117 @@ import Testing
         #expect(lines.count == count)
         let seqs = try lines.map { try JSONValue(parsing: Array($0.utf8))["seq"]?.int ?? 0 }
         #expect(seqs == seqs.sorted(), "oldest first")
+    }
+
+    @Test func pagesGoBothWaysAndSayHowToGoOn() async throws {
+        let gate = try await gate().gate
+        func page(_ arguments: String...) async -> (seqs: [String], note: String) {
+            let answer = await TestGate.run(
+                ["attempts", "--format", "csv", "--limit", "2", "--config", gate.config] + arguments)
+            let lines = answer.out.components(separatedBy: "\r\n").dropFirst().filter { !$0.isEmpty }
+            return (lines.map { String($0.prefix { $0 != "," }) }, answer.error)
+        }
+        let newest = await page("--before", "3")
+        #expect(newest == (["1", "2"], "more entries match: go on with --before 1\n"))
+        #expect(await page("--before", "1") == (["0"], ""))
+        let oldest = await page("--after=-1")
+        #expect(oldest == (["0", "1"], "more entries match: go on with --after 1\n"))
+        #expect(await page("--after", "1", "--before", "3") == (["2"], ""))
+    }
+
+    @Test(arguments: EntryFormat.allCases)
+    func anExportIsRecordedFirstAndHasTheEntriesBefore(format: EntryFormat) async throws {
+        let gate = try await gate().gate
+        let answer = await gate.run(
+            "attempts", "--format", format.rawValue, "--verdict", "accepted", "--text", "vsee\u{1B}")
+        #expect(answer.status == 0 && answer.error.isEmpty, "\(answer)")
+        let reader = try LedgerReader(path: gate.path("state/ledger.sqlite"))
+        #expect(try reader.lastSeq() == 3)
+        let entry = try #require(try reader.entry(seq: 3)?.value())
+        #expect(entry["kind"] == "access" && entry["reason"] == "exported" && entry["verdict"] == "accepted")
+        #expect(
+            entry["detail"]?["command"] == "attempts" && entry["detail"]?["format"]?.string == format.rawValue
+        )
+        #expect(entry["detail"]?["query"] == #"--verdict accepted --text vsee\u{1B} --limit 50"#)
+        #expect(entry["detail"]?["uid"]?.int == Int64(geteuid()) && entry["detail"]?["user"] != nil)
+    }
+
+    @Test func aTableIsNoExport() async throws {
+        let gate = try await gate().gate
+        #expect(await gate.run("attempts").status == 0)
+        #expect(try LedgerReader(path: gate.path("state/ledger.sqlite")).lastSeq() == 2)
+    }
+
+    @Test func whatCannotBeRecordedIsNotExported() async throws {
+        let gate = try await gate().gate
+        // Another process has the ledger and answers no command.
+        let intake = try gate.openIntake()
+        let answer = await gate.run("attempts", "--format", "jsonl")
+        await intake.close()
+        #expect(answer.status == 70 && answer.out.isEmpty)
+        #expect(answer.error.contains("nothing was exported, because the export cannot be recorded"))
+        #expect(answer.error.contains("is the gate already running?"), "\(answer)")
+    }
+
+    @Test func pagesSkipAndRepeatNothingWhileEntriesCome() async throws {
+        let gate = try await gate().gate
+        let intake = try gate.openIntake()
+        let reader = try LedgerReader(path: gate.path("state/ledger.sqlite"))
+        let total: Int64 = 5000
+        var query = LedgerQuery()
+        query.verdicts = [.rejected]
+        let pages = AttemptPages(reader, query, above: 2)
+        let seen = try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 0..<4 {
+                group.addTask {
+                    for index in 0..<(total / 4) {
+                        var attempt = Attempt(
+                            kind: .login, channel: .sftp, verdict: .rejected, reason: .authFailed)
+                        attempt.detail["number"] = .int(Int64(writer) * total / 4 + index)
+                        try await intake.record(attempt)
+                    }
+                }
+            }
+            var pages = pages
+            var seen: [Int64] = []
+            while seen.count < total {
+                try pages.read { page in
+                    #expect(page.count <= 1000)
+                    seen += page.map(\.seq)
+                    return true
+                }
+                await Task.yield()
+            }
+            try await group.waitForAll()
+            return seen
+        }
+        await intake.close()
+        #expect(seen == Array(3..<(3 + total)))
+    }
+
+    @Test func followingShowsWhatWasAndEndsWhenCancelled() async throws {
+        let gate = try await gate().gate
+        let capture = Output.Capture()
+        let following = Task {
+            await Output.$capture.withValue(capture) {
+                await Program.run(["attempts", "--follow", "--format", "jsonl", "--config", gate.config])
+            }
+        }
+        while capture.out.split(separator: "\n").count < 3 { await Task.yield() }
+        following.cancel()
+        #expect(await following.value == 0)
+        #expect(capture.error.isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            ("now", "2026-11-23T08:15:30.000000Z"), ("today", "2026-11-23T00:00:00.000000Z"),
+            ("yesterday", "2026-11-22T00:00:00.000000Z"), ("2h", "2026-11-23T06:15:30.000000Z"),
+            ("2026-11-01", "2026-11-01T00:00:00.000000Z"), ("tomorrow", nil), ("", nil),
+        ] as [(String, String?)])
+    func momentsAreWordsDatesAndAges(text: String, expected: String?) throws {
+        let now = try #require(Instant(rfc3339: "2026-11-23T08:15:30Z"))
+        #expect(Moment(text, now: now)?.instant.description == expected)
     }
 
     @Test func theTableShowsNoControlCharacters() async throws {
@@ -62,7 +179,7 @@ import Testing
         let gate = try await gate().gate
         let answer = await TestGate.run(["attempts", "--format", "csv", "--config", gate.config])
         let lines = answer.out.components(separatedBy: "\r\n").filter { !$0.isEmpty }
-        try #require(lines.count == 4 && lines[0] == AttemptRow.columns.joined(separator: ","))
+        try #require(lines.count == 4 && lines[0] == CSVFormat.columns.joined(separator: ","))
         #expect(lines[2].contains(",'=cmd|' /C calc'!A0,"))
     }
 

@@ -34,9 +34,29 @@ import Testing
             #expect(answer.status == 1)
             #expect(answer.out == "acknowledged \(drop.id)\n")
             #expect(answer.error.contains("nonsense is no released drop"))
+            let export = await gate.run("attempts", "--format", "jsonl", "--limit", "0")
+            #expect(export.status == 0, "\(export)")
+            #expect(export.out.split(separator: "\n").count == 1, "the webhook, not the export itself")
+            let access = try? LedgerReader(path: gate.path("state/ledger.sqlite")).entry(seq: 1)?.value()
+            #expect(access?["reason"] == "exported")
+            #expect(access?["detail"]?["uid"]?.int == Int64(geteuid()))
             group.cancelAll()
         }
         #expect(!FileManager.default.fileExists(atPath: gate.path("state/run/control.sock")))
         await intake.close()
+    }
+
+    @Test(
+        arguments: [
+            #""text""#, #"{}"#, #"{"command":""}"#, #"{"command":7}"#, #"{"command":"a","uid":0}"#,
+            #"{"command":"a","user":"root"}"#, #"{"command":"a","more":{}}"#, #"{"command":"a","More":"x"}"#,
+            #"{"command":"a","more":"\n"}"#, #"{"command":"a","more":"ü"}"#, #"{"command":"a","":"x"}"#,
+            "{\"command\":\"a\",\"more\":\"\(String(repeating: "x", count: 1025))\"}",
+            "{\"command\":\"a\"" + (0..<16).map { ",\"\(String(repeating: "x", count: $0 + 1))\":1" }.joined()
+                + "}",
+        ])
+    func anAccessThatIsNotWellFormedIsRefused(detail: String) throws {
+        let value = try JSONValue(parsing: Array(detail.utf8))
+        #expect(throws: JSONValueError.self) { try AccessRecord.attempt(value, uid: 1) }
     }
 }

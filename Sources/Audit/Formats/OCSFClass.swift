@@ -7,8 +7,6 @@ struct OCSFClass {
     let name: String
     let activity: (id: Int64, name: String)
     var attributes: [String: JSONValue?] = [:]
-    /// Whether the class has the profile security_control in OCSF 1.4.0.
-    var takesSecurityControl = true
 
     init(_ facts: EntryFacts) {
         self =
@@ -20,19 +18,17 @@ struct OCSFClass {
             case .policy: Self.entityManagement(facts)
             case .service: Self.applicationLifecycle(facts)
             case .access: Self.datastore(facts)
-            case nil: Self(uid: 0, name: "Base Event", activity: (0, "Unknown"), takesSecurityControl: false)
+            case nil: Self(uid: 0, name: "Base Event", activity: (0, "Unknown"))
             }
     }
 
     private init(
-        uid: Int64, name: String, activity: (id: Int64, name: String),
-        attributes: [String: JSONValue?] = [:], takesSecurityControl: Bool = true
+        uid: Int64, name: String, activity: (id: Int64, name: String), attributes: [String: JSONValue?] = [:]
     ) {
         self.uid = uid
         self.name = name
         self.activity = activity
         self.attributes = attributes
-        self.takesSecurityControl = takesSecurityControl
     }
 
     // MARK: Network Activity category

@@ -1,5 +1,5 @@
-// Entries as events of the Open Cybersecurity Schema Framework (OCSF 1.4.0, profile security_control). What the
-// schema has no attribute for stands under `unmapped`.
+// Entries as events of the Open Cybersecurity Schema Framework (OCSF 1.4.0, in which every class has
+// the profile security_control). What the schema has no attribute for stands under `unmapped`.
 import Admission
 import Ledger
 
@@ -28,15 +28,15 @@ enum OCSFFormat {
             "count": facts.value["count"], "message": .string(facts.summary),
             "status_code": facts.value["reason"],
             "status_detail": facts.at("detail.message") ?? facts.at("detail.error"),
-            "metadata": metadata(facts, event), "unmapped": unmapped(facts),
+            "metadata": metadata(facts), "unmapped": unmapped(facts),
         ]
         attributes.merge(status(facts)) { _, new in new }
-        if event.takesSecurityControl { attributes.merge(disposition(facts)) { _, new in new } }
+        attributes.merge(disposition(facts)) { _, new in new }
         attributes.merge(event.attributes) { _, new in new }
         return .object(attributes.compactMapValues { $0 })
     }
 
-    private static func metadata(_ facts: EntryFacts, _ event: OCSFClass) -> JSONValue? {
+    private static func metadata(_ facts: EntryFacts) -> JSONValue? {
         .members([
             "version": .string(version), "uid": .string(facts.uid), "sequence": .int(facts.seq),
             "event_code": facts.value["kind"], "log_name": "ledger", "log_provider": .string(Product.name),
@@ -45,7 +45,7 @@ enum OCSFFormat {
                 "name": .string(Product.name), "vendor_name": .string(Product.vendor),
                 "version": .string(Product.version),
             ],
-            "profiles": event.takesSecurityControl ? ["security_control"] : nil,
+            "profiles": ["security_control"],
         ])
     }
 

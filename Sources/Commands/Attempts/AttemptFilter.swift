@@ -28,6 +28,21 @@ struct AttemptFilter: ParsableArguments {
     @Option(help: "connection, request, login, transfer, policy, service, access or probe; repeatable.")
     var kind: [EntryKind] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "A source-list entry that matched, as in vsee-qatar/clinic; repeatable.", valueName: "id"))
+    var entry: [String] = []
+
+    @Option(
+        help: ArgumentHelp("A drop that the entry is about or speaks of; repeatable.", valueName: "id"))
+    var drop: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Text that occurs anywhere in the entry's JSON; the case of ASCII letters does not matter.",
+            valueName: "words"))
+    var text: String?
+
     func query() throws -> LedgerQuery {
         var query = LedgerQuery()
         query.since = since?.instant
@@ -38,6 +53,29 @@ struct AttemptFilter: ParsableArguments {
         query.channels = Set(channel)
         query.accounts = Set(account)
         query.kinds = Set(kind)
+        query.entries = Set(entry)
+        query.drops = Set(drop)
+        query.text = text
         return query
+    }
+
+    /// The filters as they could be typed, with times worked out: what an export's entry says of them.
+    var asText: String {
+        var words: [String] = []
+        func add(_ option: String, _ values: [String]) {
+            for value in values { words.append("--\(option) \(value)") }
+        }
+        add("since", [since].compactMap(\.?.instant.description))
+        add("until", [until].compactMap(\.?.instant.description))
+        add("source", source)
+        add("verdict", verdict.map(\.rawValue))
+        add("reason", reason.map(\.rawValue))
+        add("channel", channel.map(\.rawValue))
+        add("account", account)
+        add("kind", kind.map(\.rawValue))
+        add("entry", entry)
+        add("drop", drop)
+        add("text", [text].compactMap(\.self))
+        return words.joined(separator: " ")
     }
 }

@@ -1,26 +1,29 @@
-// Ledger entries as lines: a table for people, the canonical JSON, or CSV for a spreadsheet.
+// Ledger entries on stdout: a table for people, or an export format for programs.
 import Audit
 import Ledger
 
 struct AttemptPrinter {
-    private let format: AttemptsCommand.Format
+    private let formatter: EntryFormatter?
 
-    init(_ format: AttemptsCommand.Format) { self.format = format }
+    /// nil: the table.
+    init(_ format: EntryFormat?) { formatter = format.map(EntryFormatter.init) }
 
     /// The head of a table or of CSV.
     func begin() {
-        switch format {
-        case .table: Output.line(Colour.faint(AttemptRow.header))
-        case .csv: Output.text(CSV.line(AttemptRow.columns))
-        case .jsonl: break
+        if let formatter {
+            if let header = formatter.header { Output.bytes(header) }
+        } else {
+            Output.line(Colour.faint(AttemptRow.header))
         }
     }
 
-    func print(_ entry: StoredEntry) throws {
-        switch format {
-        case .jsonl: Output.line(String(decoding: entry.json, as: UTF8.self))
-        case .table: Output.line(AttemptRow(try entry.value()).line)
-        case .csv: Output.text(CSV.line(AttemptRow(try entry.value()).cells))
+    /// Whole entries in one write, so that a reader sees no halves.
+    func print(_ entries: [StoredEntry]) throws {
+        guard !entries.isEmpty else { return }
+        if let formatter {
+            Output.bytes(try entries.flatMap(formatter.record))
+        } else {
+            Output.text(try entries.map { AttemptRow(try $0.value()).line + "\n" }.joined())
         }
     }
 }

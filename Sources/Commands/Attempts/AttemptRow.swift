@@ -1,4 +1,4 @@
-// One ledger entry as the cells of a row. It shows what the entry says and adds nothing.
+// One ledger entry as a row of a table for people. It shows what the entry says and adds nothing.
 import Admission
 package import Ledger
 
@@ -6,36 +6,6 @@ package struct AttemptRow {
     private let entry: JSONValue
 
     package init(_ entry: JSONValue) { self.entry = entry }
-
-    // MARK: CSV
-
-    package static let columns = [
-        "seq", "time", "node", "kind", "channel", "verdict", "reason", "source_ip", "source_port", "peer_ip",
-        "address_mode", "entries", "account", "credential", "request_id", "method", "path", "status",
-        "drop_id",
-        "drop_name", "bytes", "sha256", "event_id", "event_type", "count", "first", "last", "policy",
-    ]
-
-    /// The values of `columns`; empty where the entry says nothing.
-    package var cells: [String] {
-        let paths = [
-            "seq", "time", "node", "kind", "channel", "verdict", "reason", "source.ip", "source.port",
-            "peer.ip",
-            "address_mode", "entries", "account", "credential", "request.id", "request.method",
-            "request.path",
-            "request.status", "drop.id", "drop.name", "drop.bytes", "drop.sha256", "drop.event_id",
-            "drop.event_type", "count", "first", "last", "policy",
-        ]
-        return paths.map { path in
-            let value = path.split(separator: ".").reduce(Optional(entry)) { $0?[String($1)] }
-            switch value {
-            case .string(let text): return text
-            case .int(let number): return "\(number)"
-            case .array(let values): return values.compactMap(\.string).joined(separator: " ")
-            default: return ""
-            }
-        }
-    }
 
     // MARK: Table
 
@@ -79,7 +49,9 @@ package struct AttemptRow {
             if let bytes = drop["bytes"]?.int { words.append("\(bytes) bytes") }
         }
         if let detail = entry["detail"] {
-            words.append(contentsOf: ["message", "error"].compactMap { detail[$0]?.string })
+            words.append(
+                contentsOf: ["command", "query", "user", "message", "error"].compactMap { detail[$0]?.string }
+            )
             words.append(
                 contentsOf: ["diff", "problems", "accounts"].flatMap { detail[$0]?.array ?? [] }.compactMap(
                     \.string))

@@ -1,5 +1,6 @@
 // The running gate's control socket: commands of the same machine and user that need the ledger's only writer.
-// One line of JSON each way a connection: {"acknowledge":ID} is answered {"ok":true} or {"ok":false}.
+// One line of JSON each way a connection: {"acknowledge":ID} is answered {"ok":true} or {"ok":false},
+// {"record_access":{…}} is answered {"seq":N} once the entry is durable.
 import Foundation
 package import Intake
 import Ledger
@@ -66,14 +67,14 @@ package struct ControlSocket: Service {
         do {
             try await connection.executeThenClose { inbound, outbound in
                 guard let line = try await ControlLine.read(inbound) else { return }
-                try await outbound.write(ControlLine.encode(await answer(line)))
+                try await outbound.write(ControlLine.encode(await answer(line, connection.channel)))
             }
         } catch {
             logger.debug("control connection: \(error)")
         }
     }
 
-    private func answer(_ line: [UInt8]) async -> JSONValue {
+    private func answer(_ line: [UInt8], _ channel: any Channel) async -> JSONValue {
         do {
             let request = try JSONValue(parsing: line)
             if request["ping"] != nil { return ["ok": true] }
@@ -81,11 +82,33 @@ package struct ControlSocket: Service {
                 return ["note": .string(try await keeper.checkpoint() ?? "")]
             }
             if let keeper, request["rotate_key"] != nil { return ["key": .string(try await keeper.rotate())] }
+            if let detail = request["record_access"] {
+                let attempt = try AccessRecord.attempt(detail, uid: try await Self.user(of: channel))
+                return ["seq": .int(try await intake.record(attempt))]
+            }
             guard let id = request["acknowledge"]?.string else { return ["error": "unknown request"] }
             return ["ok": .bool(try await intake.acknowledge(id))]
         } catch {
             return ["error": .string("\(error)")]
         }
+    }
+
+    /// What SO_PEERCRED gives (unix(7), `struct ucred`).
+    private struct PeerCredentials: Sendable {
+        var process: pid_t
+        var user: uid_t
+        var group: gid_t
+    }
+
+    /// The user of the process that connected, as the kernel knows it.
+    private static func user(of channel: any Channel) async throws -> uid_t {
+        guard let socket = channel as? any SocketOptionProvider else {
+            throw Failure(.inside, "the user who asks is not known")
+        }
+        let credentials: PeerCredentials = try await socket.unsafeGetSocketOption(
+            level: .socket, name: NIOBSDSocket.Option(rawValue: SO_PEERCRED)
+        ).get()
+        return credentials.user
     }
 }
 
@@ -100,6 +123,13 @@ struct ControlClient {
     func acknowledge(_ id: String) async throws -> Bool {
         let answer = try await ask(["acknowledge": .string(id)])
         return answer["ok"]?.bool == true
+    }
+
+    /// Returns the seq of the entry, once it is durable.
+    func recordAccess(_ detail: [String: JSONValue]) async throws -> Int64 {
+        let answer = try await ask(["record_access": .object(detail)])
+        guard let seq = answer["seq"]?.int else { throw Failure(.inside, "the running gate gave no seq") }
+        return seq
     }
 
     /// The gate's answer to one request. Throws when it says that it failed.

@@ -14,8 +14,17 @@ package struct LedgerQuery: Sendable {
     package var verdicts: Set<Verdict> = []
     package var reasons: Set<Reason> = []
     package var accounts: Set<String> = []
+    /// Identifiers of source entries that matched, as in `vsee-qatar/clinic`.
+    package var entries: Set<String> = []
+    /// Identifiers of drops that the entry is about or speaks of.
+    package var drops: Set<String> = []
+    /// Occurs in the entry's JSON, whatever the case of its ASCII letters. Other letters count as they are.
+    package var text: String?
     /// Only entries above (oldest first) or below (newest first) this seq: the last one of the page before.
     package var after: Int64?
+    /// Only entries above and below these seqs, whatever the order.
+    package var above: Int64?
+    package var below: Int64?
     package var limit: Int = 100
     package var order = Order.oldestFirst
 

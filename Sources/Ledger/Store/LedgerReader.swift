@@ -23,8 +23,14 @@ package final class LedgerReader: Sendable {
     /// The entries that the query asks for, in its order.
     package func entries(_ query: LedgerQuery) throws -> [StoredEntry] {
         try database.read { db in
-            let sql = try SQL(query, db)
-            return try Row.fetchAll(db, sql: sql.text, arguments: sql.arguments).map(StoredEntry.init(row:))
+            var found: [StoredEntry] = []
+            for statement in try SQL.statements(query, db) {
+                guard found.count < query.limit else { break }
+                let sql = statement(query.limit - found.count)
+                found += try Row.fetchAll(db, sql: sql.text, arguments: sql.arguments).map(
+                    StoredEntry.init(row:))
+            }
+            return found
         }
     }
 
@@ -95,53 +101,5 @@ extension StoredEntry {
     init(row: Row) {
         self.init(
             seq: row["seq"], time: Instant(microseconds: row["time"]), json: [UInt8](row["json"] as Data))
-    }
-}
-
-/// A query as SQL. Times become bounds on seq, found by bisection: times rise strictly with seq.
-private struct SQL {
-    var text = "SELECT seq, time, json FROM entries WHERE 1"
-    var arguments = StatementArguments()
-
-    init(_ query: LedgerQuery, _ db: Database) throws {
-        if let since = query.since { add(" AND seq >= ?", try Self.firstSeq(notBefore: since, db)) }
-        if let until = query.until { add(" AND seq < ?", try Self.firstSeq(notBefore: until, db)) }
-        if let after = query.after {
-            add(query.order == .oldestFirst ? " AND seq > ?" : " AND seq < ?", after)
-        }
-        if !query.sources.isEmpty {
-            let ranges = query.sources.map(SourceKey.range)
-            text += " AND (" + ranges.map { _ in "source BETWEEN ? AND ?" }.joined(separator: " OR ") + ")"
-            for range in ranges { arguments += [Data(range.low), Data(range.high)] }
-        }
-        add("kind", query.kinds.map(\.rawValue))
-        add("channel", query.channels.map(\.rawValue))
-        add("verdict", query.verdicts.map(\.rawValue))
-        add("reason", query.reasons.map(\.rawValue))
-        add("account", Array(query.accounts))
-        add(query.order == .oldestFirst ? " ORDER BY seq LIMIT ?" : " ORDER BY seq DESC LIMIT ?", query.limit)
-    }
-
-    private mutating func add(_ condition: String, _ value: some DatabaseValueConvertible) {
-        text += condition
-        arguments += [value]
-    }
-
-    private mutating func add(_ column: String, _ values: [String]) {
-        guard !values.isEmpty else { return }
-        text += " AND \(column) IN (" + values.map { _ in "?" }.joined(separator: ",") + ")"
-        for value in values.sorted() { arguments += [value] }
-    }
-
-    static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
-        var low: Int64 = 0
-        var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1) + 1
-        while low < high {
-            let middle = (low + high) / 2
-            let time = try Int64.fetchOne(
-                db, sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1", arguments: [middle])
-            if let time, time < instant.microseconds { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 }

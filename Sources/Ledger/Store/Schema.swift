@@ -102,7 +102,8 @@ enum Schema {
         try db.execute(sql: "DROP INDEX entries_source")
         try db.execute(sql: "ALTER TABLE entries DROP COLUMN leaf")
         try db.execute(
-            sql: "CREATE INDEX entries_source ON entries(time / 86400000000, source) WHERE source IS NOT NULL")
+            sql: "CREATE INDEX entries_source ON entries(time / 86400000000, source) WHERE source IS NOT NULL"
+        )
         var builder = TileBuilder()
         let rows = try Data.fetchCursor(db, sql: "SELECT json FROM entries ORDER BY seq")
         while let json = try rows.next() {

@@ -1,0 +1,127 @@
+// A query as SQL. Times become bounds on seq; a source address becomes a range of its index, one day at a time, so
+// that neither reads entries outside the answer's time. It builds text and asks for bounds; it runs no query.
+import Admission
+import Foundation
+import GRDB
+
+struct SQL {
+    private(set) var text = ""
+    private(set) var arguments = StatementArguments()
+    private var count = 0
+
+    private static let columns = "seq, time, json"
+    /// The first column of the index `entries_source`, in words that SQLite recognises.
+    private static let day = "time / 86400000000"
+
+    /// Statements that answer the query one after the other, each given how many entries are still wanted.
+    static func statements(_ query: LedgerQuery, _ db: Database) throws -> AnySequence<(Int) -> SQL> {
+        let range = try seqs(query, db)
+        guard !query.sources.isEmpty else {
+            return AnySequence([{ SQL(query, range, day: nil, limit: $0) }])
+        }
+        guard let days = try days(range, db) else { return AnySequence([]) }
+        func statement(_ day: Int64) -> (Int) -> SQL { { SQL(query, range, day: day, limit: $0) } }
+        return query.order == .oldestFirst
+            ? AnySequence(days.lazy.map(statement)) : AnySequence(days.reversed().lazy.map(statement))
+    }
+
+    private init(_ query: LedgerQuery, _ range: Range<Int64>, day: Int64?, limit: Int) {
+        let conditions = conditions(query, range)
+        let end = " \(query.order == .oldestFirst ? "ORDER BY seq" : "ORDER BY seq DESC") LIMIT \(limit)"
+        guard let day else {
+            text = "SELECT \(Self.columns) FROM entries WHERE \(conditions)\(end)"
+            return
+        }
+        let blocks = query.sources.map(SourceKey.range).map {
+            "source BETWEEN \(bind(Data($0.low))) AND \(bind(Data($0.high)))"
+        }
+        text =
+            "SELECT \(Self.columns) FROM entries WHERE seq IN (SELECT seq FROM entries WHERE \(Self.day) = \(bind(day)) "
+            + "AND source IS NOT NULL AND (\(blocks.joined(separator: " OR "))) AND \(conditions)\(end))\(end)"
+    }
+
+    // MARK: Conditions
+
+    private mutating func conditions(_ query: LedgerQuery, _ range: Range<Int64>) -> String {
+        var all = ["seq >= \(bind(range.lowerBound))", "seq < \(bind(range.upperBound))"]
+        add("kind", query.kinds.map(\.rawValue), &all)
+        add("channel", query.channels.map(\.rawValue), &all)
+        add("verdict", query.verdicts.map(\.rawValue), &all)
+        add("reason", query.reasons.map(\.rawValue), &all)
+        add("account", Array(query.accounts), &all)
+        if !query.entries.isEmpty {
+            // The text is looked for first, because it is cheaper than reading JSON. json_each has a hidden
+            // column named json.
+            let matches = query.entries.sorted().map { entry in
+                "(instr(json, \(bind(Self.quoted(entry)))) AND EXISTS (SELECT 1 FROM "
+                    + "json_each(CAST(entries.json AS TEXT), '$.entries') WHERE value = \(bind(entry))))"
+            }
+            all.append("(" + matches.joined(separator: " OR ") + ")")
+        }
+        if !query.drops.isEmpty {
+            let matches = query.drops.sorted().map { "instr(json, \(bind(Self.quoted($0))))" }
+            all.append("(" + matches.joined(separator: " OR ") + ")")
+        }
+        if let text = query.text, !text.isEmpty {
+            // As in the JSON, where quotes and backslashes are escaped. lower() knows ASCII only.
+            let inside = String(decoding: Self.quoted(text).dropFirst().dropLast(), as: UTF8.self)
+            all.append("instr(lower(CAST(json AS TEXT)), lower(\(bind(inside))))")
+        }
+        return all.joined(separator: " AND ")
+    }
+
+    private mutating func add(_ column: String, _ values: [String], _ conditions: inout [String]) {
+        guard !values.isEmpty else { return }
+        conditions.append("\(column) IN (" + values.sorted().map { bind($0) }.joined(separator: ",") + ")")
+    }
+
+    /// Adds an argument and returns the name that stands for it, which may be used more than once.
+    private mutating func bind(_ value: some DatabaseValueConvertible) -> String {
+        let name = "a\(count)"
+        count += 1
+        arguments += [name: value]
+        return ":" + name
+    }
+
+    /// A text as the entry's bytes have it, with its quotes.
+    private static func quoted(_ text: String) -> Data { Data(CanonicalJSON.encode(.string(text))) }
+
+    // MARK: Bounds
+
+    /// The entries among which the answer lies.
+    private static func seqs(_ query: LedgerQuery, _ db: Database) throws -> Range<Int64> {
+        var low: Int64 = 0
+        var high = Int64.max
+        if let since = query.since { low = try firstSeq(notBefore: since, db) }
+        if let until = query.until { high = try firstSeq(notBefore: until, db) }
+        switch query.order {
+        case .oldestFirst: if let after = query.after { low = max(low, after + 1) }
+        case .newestFirst: if let after = query.after { high = min(high, after) }
+        }
+        if let above = query.above { low = max(low, above + 1) }
+        if let below = query.below { high = min(high, below) }
+        return low..<max(low, high)
+    }
+
+    /// The days of these entries, as the index counts them; nil when there is none.
+    private static func days(_ range: Range<Int64>, _ db: Database) throws -> ClosedRange<Int64>? {
+        let sql = "SELECT \(day) FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq"
+        let arguments: StatementArguments = [range.lowerBound, range.upperBound]
+        guard let first = try Int64.fetchOne(db, sql: sql + " LIMIT 1", arguments: arguments),
+            let last = try Int64.fetchOne(db, sql: sql + " DESC LIMIT 1", arguments: arguments)
+        else { return nil }
+        return first...max(first, last)
+    }
+
+    static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
+        var low: Int64 = 0
+        var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1) + 1
+        while low < high {
+            let middle = (low + high) / 2
+            let time = try Int64.fetchOne(
+                db, sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1", arguments: [middle])
+            if let time, time < instant.microseconds { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
