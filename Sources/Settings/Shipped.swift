@@ -115,10 +115,10 @@ package enum Shipped {
 
         # Entries as they come, to other systems. After an outage forwarding goes on where it stopped: the ledger is the buffer.
         #forward:
-        #  # RFC 5424 over TCP or TLS, octet-counted. Of TLS: the authorities' PEM (default: the system's), and the gate's own.
-        #  syslog: {address: "tls://logs.example.org:6514", authorities: ca.pem, certificate: gate.pem, key: gate.key}
-        #  # Lines for a log shipper: jsonl, ecs or ocsf. It may be renamed at any time (logrotate without copytruncate).
-        #  file: {path: /var/log/dropgate/entries.jsonl, format: jsonl}
+        #   # RFC 5424 over TCP or TLS, octet-counted. Of TLS: the authorities' PEM (default: the system's), and the gate's own.
+        #   syslog: {address: "tls://logs.example.org:6514", authorities: ca.pem, certificate: gate.pem, key: gate.key}
+        #   # Lines for a log shipper: jsonl, ecs or ocsf. It may be renamed at any time (logrotate without copytruncate).
+        #   file: {path: /var/log/dropgate/entries.jsonl, format: jsonl}
 
         """#
 

@@ -70,14 +70,13 @@ import Testing
     }
 
     @Test func theLedgerGoesOnAfterSealingAndReopening() async throws {
-        let directory: TemporaryDirectory
-        do {
-            let gate = try await gate(512)
+        func sealed() async throws -> TemporaryDirectory {
+            let gate = try await self.gate(513)
             try await sweep(gate)
             await gate.intake.close()
-            directory = gate.directory
+            return gate.directory
         }
-        let gate = try await gate(10, directory)
+        let gate = try await self.gate(9, try await sealed())
         #expect(try verify(gate).faults.map(\.message) == [])
         #expect(try gate.intake.store.size() == 522)
         await gate.intake.close()

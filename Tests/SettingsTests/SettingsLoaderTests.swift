@@ -72,7 +72,7 @@ import Testing
             staging: {path: st, reserve: 500MB, reserve_inodes: 5, layout: ndjson, keep_acknowledged: forever,
                       keep_quarantined: 2d, keep_receipts: 1h}
             forward:
-              syslog: {address: "tls://logs.example:7000", authorities: cert.pem, certificate: cert.pem, key: key.pem}
+              syslog: {address: "tls://logs.example:7000", authorities: certificate.pem, certificate: certificate.pem, key: key.pem}
               file: {path: out/entries.jsonl, format: ecs}
             ledger: {path: l/ledger.sqlite, key: k/ledger.key, checkpoint_every: 5s, seal_after: 30d, retain: forever,
                      witnesses: [w/notes, "https://witness.example/gate-1", syslog]}

@@ -79,7 +79,7 @@ import Testing
             "forward: {syslog: {address: \"udp://x:1\"}}",
             "forward.syslog.address: \"udp://x:1\" is no syslog receiver"),
         Case(
-            "forward: {syslog: {address: \"tcp://x:1\", authorities: cert.pem}}",
+            "forward: {syslog: {address: \"tcp://x:1\", authorities: certificate.pem}}",
             "forward.syslog.authorities: is of TLS"),
         Case(
             "ledger: {witnesses: [syslog]}", "ledger.witnesses: names syslog, and there is no forward.syslog"),

@@ -54,6 +54,8 @@ import Testing
     @Test func commentedValuesAreTheDefaults() throws {
         let optional = [
             "node:", "client_authorities:", "secret_file:", "header:", "basic:", "standard_webhooks:",
+            "witnesses:",
+            "forward:",
         ]
         let text = Shipped.settings.split(separator: "\n", omittingEmptySubsequences: false).map {
             line -> String in
