@@ -9,7 +9,7 @@ enum SyslogFormat {
     /// The private enterprise number that RFC 5612 sets aside for documentation: Dropgate has none of its own.
     private static let enterprise = 32473
 
-    /// SEQ of the last `sequenceId` before it wraps to 1 (RFC 5424 section 7.3.1).
+    /// The highest `sequenceId`; the next one is 1 (RFC 5424 section 7.3.1).
     private static let largestSequence: Int64 = 2_147_483_647
 
     /// HEADER, STRUCTURED-DATA and the entry's canonical JSON as MSG. The JSON stands without a byte order mark:
