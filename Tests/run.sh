@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-Deploy/packages.sh sqlite3 openssl iproute2 python3 lftp rclone
+Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-cryptography lftp rclone rsyslog rsyslog-gnutls
 
 swift build --build-tests
 log=$(mktemp)

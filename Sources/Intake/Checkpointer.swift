@@ -139,34 +139,35 @@ package final class Checkpointer: Service {
     /// The newest checkpoint that a witness has taken since the start; nil before the first.
     private var witnessed: Checkpoint? { state.withLock { $0.taken.values.max { $0.size < $1.size } } }
 
+    /// The gate's gauges outlive this and must not keep it.
     private func addGauges() {
-        let (intake, gauges) = (intake, intake.gauges)
-        gauges.add("dropgate_ledger_entries", "Entries of the ledger.") {
-            [Gauges.Reading((try? intake.store.size()) ?? 0)]
-        }
-        gauges.add("dropgate_ledger_signed_entries", "Entries under the newest checkpoint.") { [weak self] in
-            [Gauges.Reading(self?.state.withLock { $0.signed?.checkpoint.size } ?? 0)]
-        }
-        gauges.add(
-            "dropgate_ledger_unwitnessed_entries", "Entries that no witness has taken a checkpoint of yet."
+        func add(
+            _ name: String, _ help: String, _ read: @escaping @Sendable (Checkpointer) -> [Gauges.Reading]
         ) {
-            [weak self] in
-            [Gauges.Reading(((try? intake.store.size()) ?? 0) - (self?.witnessed?.size ?? 0))]
+            intake.gauges.add(name, help) { [weak self] in self.map(read) ?? [] }
         }
-        gauges.add(
+        add("dropgate_ledger_entries", "Entries of the ledger.") { [Gauges.Reading($0.size)] }
+        add("dropgate_ledger_signed_entries", "Entries under the newest checkpoint.") {
+            [Gauges.Reading($0.state.withLock { $0.signed?.checkpoint.size } ?? 0)]
+        }
+        add("dropgate_ledger_unwitnessed_entries", "Entries that no witness has taken a checkpoint of yet.") {
+            [Gauges.Reading($0.size - ($0.witnessed?.size ?? 0))]
+        }
+        add(
             "dropgate_ledger_unwitnessed_seconds",
-            "Age of the newest checkpoint that a witness has taken, while entries wait for the next; -1 before the first."
-        ) { [weak self] in
-            guard let newest = self?.witnessed else { return [Gauges.Reading(-1)] }
-            let waits = ((try? intake.store.size()) ?? 0) > newest.size
-            return [Gauges.Reading(waits ? (intake.now - newest.time).components.seconds : 0)]
+            "Age of the newest checkpoint that a witness has taken, while entries wait; -1 before the first."
+        ) { checkpointer in
+            guard let newest = checkpointer.witnessed else { return [Gauges.Reading(-1)] }
+            let age = (checkpointer.intake.now - newest.time).components.seconds
+            return [Gauges.Reading(checkpointer.size > newest.size ? age : 0)]
         }
-        gauges.add(
+        add(
             "dropgate_ledger_witness_entries", "Entries under the newest checkpoint that a witness has taken."
         ) {
-            [weak self] in
-            self?.state.withLock { $0.taken }.sorted { $0.key < $1.key }
-                .map { Gauges.Reading($0.value.size, labels: [("witness", $0.key)]) } ?? []
+            $0.state.withLock { $0.taken }.sorted { $0.key < $1.key }
+                .map { Gauges.Reading($0.value.size, labels: [("witness", $0.key)]) }
         }
     }
+
+    private var size: Int64 { (try? intake.store.size()) ?? 0 }
 }
