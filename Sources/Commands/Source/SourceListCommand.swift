@@ -49,12 +49,6 @@ extension SourceEntry {
     var channelWords: [String] { Channel.allCases.filter(channels.contains).map(\.rawValue) }
 
     /// What an operator should know of an entry now.
-    func state(at now: Instant) -> String {
-        if let expires, expires <= now { return "expired" }
-        if let reviewBy, reviewBy <= now { return "review overdue" }
-        return mode == .observe ? "observed only" : "in force"
-    }
-
     func json(at now: Instant) -> JSONValue {
         var members: [String: JSONValue] = [
             "id": .string(id), "list": .string(list), "service": .string(service),

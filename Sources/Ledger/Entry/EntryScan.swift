@@ -1,5 +1,5 @@
-// Reads the members of an entry that have columns beside them, straight from the canonical bytes: verification
-// does it for every entry, so nothing is decoded that need not be. Pure.
+// Reads members of an entry straight from its canonical bytes: verification and reports do it for every entry, so
+// nothing is decoded that need not be. Pure.
 import Foundation
 
 /// Where the indexed members of one entry lie in its bytes.
@@ -9,6 +9,12 @@ struct EntryScan {
 
     private(set) var account: Text?
     private(set) var channel: Text?
+    private(set) var count: Int64 = 1
+    private(set) var credential: Text?
+    /// The whole object, as written.
+    private(set) var detail: Text?
+    /// The whole list, as written.
+    private(set) var entries: Text?
     private(set) var kind: Text?
     private(set) var reason: Text?
     private(set) var ip: Text?
@@ -32,6 +38,13 @@ struct EntryScan {
         switch (name.count, name[0]) {
         case (7, 0x61) where name.equals("account"): return Self.text(&account, &cursor)
         case (7, 0x63) where name.equals("channel"): return Self.text(&channel, &cursor)
+        case (5, 0x63) where name.equals("count"):
+            guard let number = cursor.integer() else { return false }
+            count = number
+            return true
+        case (10, 0x63) where name.equals("credential"): return Self.text(&credential, &cursor)
+        case (6, 0x64) where name.equals("detail"): return Self.whole(&detail, &cursor)
+        case (7, 0x65) where name.equals("entries"): return Self.whole(&entries, &cursor)
         case (4, 0x6B) where name.equals("kind"): return Self.text(&kind, &cursor)
         case (6, 0x72) where name.equals("reason"): return Self.text(&reason, &cursor)
         case (4, 0x74) where name.equals("time"): return Self.text(&time, &cursor)
@@ -50,6 +63,13 @@ struct EntryScan {
             return ip != nil && cursor.take(0x7D)
         default: return cursor.skip()
         }
+    }
+
+    private static func whole(_ member: inout Text?, _ cursor: inout Cursor) -> Bool {
+        let rest = cursor.rest
+        guard cursor.skip() else { return false }
+        member = UnsafeRawBufferPointer(rebasing: rest[..<(rest.count - cursor.rest.count)])
+        return true
     }
 
     private static func text(_ member: inout Text?, _ cursor: inout Cursor) -> Bool {
@@ -73,6 +93,7 @@ private struct Cursor {
     init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
     var isAtEnd: Bool { at == bytes.count }
+    var rest: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[at...]) }
 
     mutating func take(_ byte: UInt8) -> Bool {
         guard at < bytes.count, bytes[at] == byte else { return false }

@@ -1,0 +1,104 @@
+// The report of a period as a value: who knocked, what was decided, what to look at. Pure.
+package import Admission
+
+package struct Report: Sendable {
+    /// One source on one channel.
+    package struct Source: Sendable {
+        package var ip: IPAddress?
+        package var channel: Channel?
+        package var accepted: Int64 = 0
+        package var rejected: Int64 = 0
+        package var observed: Int64 = 0
+        /// Attempts by reason, most first.
+        package var reasons: [(reason: Reason, count: Int64)] = []
+        package var first: Instant
+        package var last: Instant
+        /// No entry before the period names it.
+        package var isNew = false
+        /// The list entry in whose neighbourhood it lies (same /24 or /64), if it was not listed itself.
+        package var near: String?
+
+        package var total: Int64 { accepted + rejected + observed }
+    }
+
+    /// One entry of the source lists, as they are now.
+    package struct Entry: Sendable {
+        package var id: String
+        package var cidr: CIDRBlock
+        package var attempts: Int64
+        package var last: Instant?
+        /// `in force`, `observed only`, `review soon`, `expires soon`, `review overdue` or `expired`.
+        package var state: String
+    }
+
+    package struct Login: Sendable {
+        package var account: String
+        package var credential: String
+        package var source: IPAddress?
+        package var count: Int64
+        package var last: Instant
+    }
+
+    package struct Change: Sendable {
+        package var time: Instant
+        package var isRejected: Bool
+        package var lines: [String]
+    }
+
+    package struct ServiceEvent: Sendable {
+        package var time: Instant
+        package var what: String
+        /// How long nothing was recorded before a start that no stop precedes, in seconds.
+        package var gap: Int64?
+    }
+
+    package struct Day: Sendable {
+        /// Days since 1970, UTC.
+        package var number: Int64
+        package var accepted: Int64
+        package var rejected: Int64
+        package var observed: Int64
+
+        package var text: String {
+            String(Instant(microseconds: number * 86_400_000_000).description.prefix(10))
+        }
+    }
+
+    /// Something to look at.
+    package struct Finding: Sendable {
+        package enum Severity: String, Sendable, CaseIterable { case alarm, warning, note }
+
+        package var severity: Severity
+        /// A stable word for programs.
+        package var code: String
+        package var title: String
+        /// What it means, and what to do.
+        package var advice: String
+        package var items: [String] = []
+    }
+
+    package var node: String
+    package var since: Instant
+    package var until: Instant
+    package var made: Instant
+    package var policy: String
+    /// Entries of the ledger in the period: first and last seq; nil when there are none.
+    package var seqs: ClosedRange<Int64>?
+    package var attempts: Int64 = 0
+    package var accepted: Int64 = 0
+    package var rejected: Int64 = 0
+    package var observed: Int64 = 0
+    package var reasons: [(reason: Reason, count: Int64)] = []
+    package var days: [Day] = []
+    /// Most attempts first.
+    package var sources: [Source] = []
+    package var entries: [Entry] = []
+    /// Entry ids of accepted attempts that no list has any more.
+    package var removedEntries: [(id: String, attempts: Int64, last: Instant)] = []
+    package var logins: [Login] = []
+    package var changes: [Change] = []
+    package var services: [ServiceEvent] = []
+    package var exports: [ServiceEvent] = []
+    /// Most severe first.
+    package var findings: [Finding] = []
+}

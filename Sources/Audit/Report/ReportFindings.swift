@@ -1,0 +1,134 @@
+// What in a report somebody should look at, with what it means and what to do. Pure.
+import Admission
+import Ledger
+
+struct ReportFindings {
+    private let report: Report
+    private let tally: LedgerTally
+
+    init(_ report: Report, _ tally: LedgerTally) {
+        self.report = report
+        self.tally = tally
+    }
+
+    /// Most severe first.
+    var all: [Report.Finding] {
+        let found = [
+            natSuspicion, shaped, nearMisses, gaps, removedEntries, expired, soon, badReloads, quiet,
+            newSources,
+        ].compactMap { $0 }
+        return Report.Finding.Severity.allCases.flatMap { severity in found.filter { $0.severity == severity }
+        }
+    }
+
+    /// More than half of at least 20 attempts from one private address.
+    private var natSuspicion: Report.Finding? {
+        var bySource: [IPAddress: Int64] = [:]
+        for source in report.sources {
+            if let ip = source.ip, ip.isPrivate { bySource[ip, default: 0] += source.total }
+        }
+        guard let most = bySource.max(by: { $0.value < $1.value }), most.value >= 20,
+            most.value * 2 > report.attempts
+        else { return nil }
+        return Report.Finding(
+            severity: .alarm, code: "nat_hides_sources",
+            title: "A NAT hides the sources: the audit is void",
+            advice:
+                "\(most.value) of \(report.attempts) attempts came from the private address \(most.key), which "
+                + "nobody on the internet has. Something in front rewrites addresses. Let it pass the address on "
+                + "(PROXY protocol, X-Forwarded-For) and set `address:` and `trusted_proxies:` of the listener, or "
+                + "turn source translation off.",
+            items: [most.key.description])
+    }
+
+    private var shaped: Report.Finding? {
+        guard !tally.shaped.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .alarm, code: "vsee_from_elsewhere",
+            title: "Calls in VSee's form from addresses that are not listed",
+            advice:
+                "VSee may have changed its addresses, or somebody imitates it. Ask VSee before you list one.",
+            items: tally.shaped.sorted { $0.value > $1.value }.map { "\($0.key): \($0.value) attempts" })
+    }
+
+    private var nearMisses: Report.Finding? {
+        let near = report.sources.filter { $0.near != nil }
+        guard !near.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "near_miss", title: "Rejected addresses next to a listed one",
+            advice:
+                "They lie in the same /24 or /64 as an entry. VSee may have added an address: read its document.",
+            items: near.map { "\(Self.text($0.ip)): \($0.rejected) rejected, near \($0.near ?? "")" })
+    }
+
+    private var gaps: Report.Finding? {
+        let gaps = report.services.filter { $0.gap != nil }
+        guard !gaps.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "ended_without_stop", title: "The gate ended without a stop",
+            advice: "It was killed, crashed, or the machine went down. What came meanwhile found no gate.",
+            items: gaps.map { "started again \($0.time), \($0.gap ?? 0) s after the last entry" })
+    }
+
+    private var removedEntries: Report.Finding? {
+        guard !report.removedEntries.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "accepted_by_removed_entry",
+            title: "Accepted by entries that are not listed any more",
+            advice: "Check that what they let in was meant to come in.",
+            items: report.removedEntries.map { "\($0.id): \($0.attempts) attempts, the last \($0.last)" })
+    }
+
+    private var expired: Report.Finding? {
+        let entries = report.entries.filter { ["expired", "review overdue"].contains($0.state) }
+        guard !entries.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "entry_overdue", title: "Entries that are expired or past their review",
+            advice:
+                "Read VSee's document again, then set `review_by` or `expires` anew, or remove the entry.",
+            items: entries.map { "\($0.id) \($0.cidr): \($0.state)" })
+    }
+
+    private var soon: Report.Finding? {
+        let entries = report.entries.filter { $0.state.hasSuffix("soon") }
+        guard !entries.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .note, code: "entry_due",
+            title: "Entries that expire or are due for review within 30 days",
+            advice: "Plan to read VSee's document again.",
+            items: entries.map { "\($0.id) \($0.cidr): \($0.state)" })
+    }
+
+    private var badReloads: Report.Finding? {
+        let bad = report.changes.filter(\.isRejected)
+        guard !bad.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "bad_reload", title: "Source lists that could not be taken over",
+            advice: "The lists before them stayed in force.",
+            items: bad.map { "\($0.time): \($0.lines.first ?? "")" })
+    }
+
+    private var quiet: Report.Finding? {
+        let quiet = report.entries.filter { $0.attempts == 0 }
+        guard !quiet.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .note, code: "entry_without_traffic", title: "Entries without traffic",
+            advice: "Nothing was accepted by them in the period. An entry that nobody needs is an open door.",
+            items: quiet.map { "\($0.id) \($0.cidr)" })
+    }
+
+    private var newSources: Report.Finding? {
+        let new = report.sources.filter(\.isNew)
+        guard !new.isEmpty else { return nil }
+        let accepted = new.filter { $0.accepted > 0 }
+        return Report.Finding(
+            severity: .note, code: "new_sources", title: "Sources that were never seen before the period",
+            advice:
+                "\(new.count) in all, \(accepted.count) of them accepted. The accepted ones are named here.",
+            items: accepted.map {
+                "\(Self.text($0.ip)) on \($0.channel?.rawValue ?? "-"): \($0.accepted) accepted"
+            })
+    }
+
+    private static func text(_ ip: IPAddress?) -> String { ip?.description ?? "unknown" }
+}

@@ -1,0 +1,96 @@
+// A report as JSON; the member names are stable. Times are RFC 3339, gaps seconds, counts attempts.
+import Admission
+package import Ledger
+
+extension Report {
+    /// `sources` holds at most `limit`, most attempts first; `source_count` says how many there are.
+    package func json(sources limit: Int = 1000) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "node": .string(node), "since": .string(since.description), "until": .string(until.description),
+            "made": .string(made.description), "policy": .string(policy),
+            "totals": [
+                "attempts": .int(attempts), "accepted": .int(accepted), "rejected": .int(rejected),
+                "observed": .int(observed),
+            ],
+            "reasons": .array(
+                reasons.map { ["reason": .string($0.reason.rawValue), "count": .int($0.count)] }),
+            "days": .array(
+                days.map {
+                    [
+                        "day": .string($0.text), "accepted": .int($0.accepted), "rejected": .int($0.rejected),
+                        "observed": .int($0.observed),
+                    ]
+                }),
+            "source_count": .int(Int64(sources.count)),
+            "sources": .array(sources.prefix(limit).map(Self.json)),
+            "entries": .array(entries.map(Self.json)),
+            "removed_entries": .array(
+                removedEntries.map {
+                    [
+                        "id": .string($0.id), "attempts": .int($0.attempts),
+                        "last": .string($0.last.description),
+                    ]
+                }),
+            "logins": .array(logins.map(Self.json)),
+            "policy_changes": .array(
+                changes.map {
+                    [
+                        "time": .string($0.time.description), "rejected": .bool($0.isRejected),
+                        "lines": .array($0.lines.map(JSONValue.string)),
+                    ]
+                }),
+            "service": .array(services.map(Self.json)), "exports": .array(exports.map(Self.json)),
+            "findings": .array(
+                findings.map {
+                    [
+                        "severity": .string($0.severity.rawValue), "code": .string($0.code),
+                        "title": .string($0.title), "advice": .string($0.advice),
+                        "items": .array($0.items.map(JSONValue.string)),
+                    ]
+                }),
+        ]
+        if let seqs { members["seqs"] = ["first": .int(seqs.lowerBound), "last": .int(seqs.upperBound)] }
+        return .object(members)
+    }
+
+    private static func json(_ source: Source) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "accepted": .int(source.accepted), "rejected": .int(source.rejected),
+            "observed": .int(source.observed), "first": .string(source.first.description),
+            "last": .string(source.last.description), "new": .bool(source.isNew),
+            "reasons": .object(
+                Dictionary(uniqueKeysWithValues: source.reasons.map { ($0.reason.rawValue, .int($0.count)) })),
+        ]
+        members["ip"] = source.ip.map { .string($0.description) }
+        members["channel"] = source.channel.map { .string($0.rawValue) }
+        members["near"] = source.near.map(JSONValue.string)
+        return .object(members)
+    }
+
+    private static func json(_ entry: Entry) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "id": .string(entry.id), "cidr": .string(entry.cidr.description),
+            "attempts": .int(entry.attempts),
+            "state": .string(entry.state),
+        ]
+        members["last"] = entry.last.map { .string($0.description) }
+        return .object(members)
+    }
+
+    private static func json(_ login: Login) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "account": .string(login.account), "credential": .string(login.credential),
+            "count": .int(login.count), "last": .string(login.last.description),
+        ]
+        members["source"] = login.source.map { .string($0.description) }
+        return .object(members)
+    }
+
+    private static func json(_ event: ServiceEvent) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "time": .string(event.time.description), "what": .string(event.what),
+        ]
+        members["gap"] = event.gap.map(JSONValue.int)
+        return .object(members)
+    }
+}

@@ -1,0 +1,87 @@
+// The tables of a report, as rows of plain text: what its text and its page both show. Pure.
+import Admission
+
+struct ReportTable: Sendable {
+    var title: String
+    var header: [String]
+    var rows: [[String]]
+    /// What stands in place of the table when there is no row.
+    var empty: String
+    /// Columns of numbers.
+    var numeric: Set<Int> = []
+    /// Rows that were left out.
+    var omitted = 0
+}
+
+extension Report {
+    static let mostRows = 50
+
+    var tables: [ReportTable] {
+        [sourceTable, entryTable, loginTable, changeTable, serviceTable, exportTable]
+    }
+
+    private var sourceTable: ReportTable {
+        ReportTable(
+            title: "Sources",
+            header: ["source", "channel", "accepted", "rejected", "observed", "reasons", "last", ""],
+            rows: sources.prefix(Self.mostRows).map { source in
+                [
+                    source.ip?.description ?? "-", source.channel?.rawValue ?? "-", "\(source.accepted)",
+                    "\(source.rejected)", "\(source.observed)",
+                    source.reasons.prefix(3).map { "\($0.reason.rawValue) \($0.count)" }.joined(
+                        separator: ", "),
+                    Self.short(source.last),
+                    [source.isNew ? "new" : nil, source.near.map { "near \($0)" }].compactMap { $0 }
+                        .joined(separator: ", "),
+                ]
+            }, empty: "Nobody came.", numeric: [2, 3, 4], omitted: max(0, sources.count - Self.mostRows))
+    }
+
+    private var entryTable: ReportTable {
+        ReportTable(
+            title: "Entries of the source lists", header: ["entry", "block", "attempts", "last", "state"],
+            rows: entries.map {
+                [$0.id, $0.cidr.description, "\($0.attempts)", $0.last.map(Self.short) ?? "never", $0.state]
+            }, empty: "There are none.", numeric: [2])
+    }
+
+    private var loginTable: ReportTable {
+        ReportTable(
+            title: "Logins", header: ["account", "credential", "source", "logins", "last"],
+            rows: logins.prefix(Self.mostRows).map {
+                [
+                    $0.account, $0.credential, $0.source?.description ?? "-", "\($0.count)",
+                    Self.short($0.last),
+                ]
+            }, empty: "Nobody logged in.", numeric: [3], omitted: max(0, logins.count - Self.mostRows))
+    }
+
+    private var changeTable: ReportTable {
+        ReportTable(
+            title: "Changes of the source lists", header: ["time", "outcome", "change"],
+            rows: changes.flatMap { change in
+                change.lines.prefix(Self.mostRows).map {
+                    [Self.short(change.time), change.isRejected ? "refused" : "in force", $0]
+                }
+            }, empty: "The lists did not change.")
+    }
+
+    private var serviceTable: ReportTable {
+        ReportTable(
+            title: "The service", header: ["time", "event", "gap"],
+            rows: services.suffix(Self.mostRows).map {
+                [Self.short($0.time), $0.what, $0.gap.map { "\($0) s, no stop before" } ?? ""]
+            }, empty: "It neither started nor stopped.", omitted: max(0, services.count - Self.mostRows))
+    }
+
+    private var exportTable: ReportTable {
+        ReportTable(
+            title: "Who exported the ledger", header: ["time", "export"],
+            rows: exports.suffix(Self.mostRows).map { [Self.short($0.time), $0.what] }, empty: "Nobody did.",
+            omitted: max(0, exports.count - Self.mostRows))
+    }
+
+    static func short(_ time: Instant) -> String {
+        time.description.prefix(16).replacing("T", with: " ") + "Z"
+    }
+}

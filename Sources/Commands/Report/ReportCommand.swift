@@ -1,0 +1,85 @@
+// `dropgate report`: a period of the ledger for the security team, as text, as a page to print, or as JSON.
+import Admission
+import ArgumentParser
+import Audit
+import Foundation
+import Ledger
+import Settings
+
+struct ReportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report", abstract: "Report on a period: who came, what was decided, what to look at.",
+        discussion: """
+            Per source and channel: accepted and rejected, with reasons; sources never seen before; entries without \
+            traffic, expired or due for review; changes of the lists; logins; starts, stops and gaps; near misses; \
+            and whether a NAT hides who called. The default is the last 30 days. It is recorded as an `access` entry.
+
+            EXAMPLES
+              dropgate report
+              dropgate report --since 2026-10-01 --until 2026-11-01 --format html --output october.html
+              dropgate report --since 7d --format json | jq .findings
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, html, json }
+
+    @Option(help: ArgumentHelp("Not before: \(Moment.help).", valueName: "time")) var since: Moment?
+    @Option(help: ArgumentHelp("Before: as for --since; now if not given.", valueName: "time")) var until:
+        Moment?
+    @Option(help: "text for people, html to print or send (one file, nothing to fetch), json for programs.")
+    var format: Format = .text
+    @Option(name: [.short, .long], help: ArgumentHelp("Where to write it; else stdout.", valueName: "file"))
+    var output: String?
+    @OptionGroup var gate: GateOptions
+
+    func run() async throws {
+        let settings = try gate.settings()
+        let now = Instant.now()
+        let (start, end) = (since?.instant ?? now - .seconds(30 * 86400), until?.instant ?? now)
+        guard start < end else { throw ValidationError("--since lies after --until") }
+        try await AccessRecord.exported(
+            "report",
+            detail: [
+                "since": .string(start.description), "until": .string(end.description),
+                "format": .string(format.rawValue),
+            ], settings: settings)
+        let report = try make(settings, start, end, now)
+        switch format {
+        case .text:
+            try write(
+                ReportText(report).lines { text, severity in
+                    switch severity {
+                    case .alarm: Colour.red(text)
+                    case .warning: Colour.yellow(text)
+                    case .note: Colour.faint(text)
+                    case nil: Colour.bold(text)
+                    }
+                }.joined(separator: "\n") + "\n")
+        case .html: try write(ReportPage(report).html)
+        case .json: try write(String(decoding: CanonicalJSON.encode(report.json()), as: UTF8.self) + "\n")
+        }
+    }
+
+    private func make(_ settings: GateSettings, _ start: Instant, _ end: Instant, _ now: Instant) throws
+        -> Report
+    {
+        let policy = try PolicyLoader.load(files: settings.sources)
+        let reader = try LedgerReader(path: settings.ledger.path)
+        let first = try reader.firstSeq(notBefore: start)
+        let range = first..<max(first, try reader.firstSeq(notBefore: end))
+        let progress = Progress("reading")
+        let tally = try reader.tally(range, progress: progress.show)
+        let seen = try reader.seen(Set(tally.groups.keys.compactMap(\.source)), before: first)
+        progress.end()
+        return ReportBuilder(
+            tally, policy: policy, seenBefore: seen, now: now,
+            timeBefore: { seq in (try? reader.entry(seq: seq - 1))?.time }
+        ).report(
+            node: settings.node, since: start, until: end,
+            seqs: range.isEmpty ? nil : range.lowerBound...range.upperBound - 1)
+    }
+
+    private func write(_ text: String) throws {
+        guard let output else { return Output.text(text) }
+        try FileReplacement.write(Array(text.utf8), to: output, mode: 0o600)
+    }
+}
