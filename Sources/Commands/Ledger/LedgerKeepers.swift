@@ -15,7 +15,7 @@ struct LedgerKeepers {
             switch witness {
             case .file(let path): CheckpointFile(file: path)
             case .http(let url): HTTPWitness(url: url)
-            case .syslog: nil
+            case .syslog: settings.forward.syslog.map { SyslogWitness($0) }
             }
         }
         verifiers = try LedgerKeys(settings).verifiers()

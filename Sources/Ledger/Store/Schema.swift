@@ -121,6 +121,8 @@ enum Schema {
         configuration.readonly = true
         configuration.busyMode = .timeout(5)
         let database = try DatabaseQueue(path: path, configuration: configuration)
+        // Long walks read pages where they lie, not through a copy.
+        try database.read { try $0.execute(sql: "PRAGMA mmap_size = 1099511627776") }
         let found = try database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
         guard found == version else {
             throw LedgerError(

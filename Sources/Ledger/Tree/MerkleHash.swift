@@ -54,11 +54,13 @@ package struct MerkleHash: Sendable, Hashable {
 
     /// The hash of a node: SHA-256(0x01 || left || right).
     package static func node(_ left: MerkleHash, _ right: MerkleHash) -> MerkleHash {
-        var hash = SHA256()
-        let input = (left.words, right.words)
-        withUnsafeBytes(of: UInt8(1)) { hash.update(bufferPointer: $0) }
-        withUnsafeBytes(of: input) { hash.update(bufferPointer: $0) }
-        return hash.finalize().withUnsafeBytes(Self.init(loading:))
+        // One piece of 65 bytes: the prefix is the last byte of the first word in memory.
+        var input = (UInt64(1).bigEndian, left.words, right.words)
+        return withUnsafeBytes(of: &input) { memory in
+            var hash = SHA256()
+            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: memory[7...]))
+            return hash.finalize().withUnsafeBytes(Self.init(loading:))
+        }
     }
 
     /// The root of a tree without leaves: SHA-256 of nothing.

@@ -35,12 +35,36 @@ struct ColumnCheck {
     private mutating func matchesSource(_ ip: EntryScan.Text?, _ row: EntryRow) -> Bool {
         guard let ip else { return row.isNull(6) }
         guard let stored = row.bytes(6) else { return false }
+        if let address = Self.dottedQuad(ip) {
+            return stored.count == 16 && stored[10] == 0xFF && stored[11] == 0xFF
+                && stored.loadUnaligned(fromByteOffset: 0, as: UInt64.self) == 0
+                && stored.loadUnaligned(fromByteOffset: 8, as: UInt16.self) == 0
+                && UInt32(bigEndian: stored.loadUnaligned(fromByteOffset: 12, as: UInt32.self)) == address
+        }
         if lastIP.map({ ip.elementsEqual($0.text) }) != true {
             let text = Array(ip)
             guard let address = try? IPAddress(String(decoding: text, as: UTF8.self)) else { return false }
             lastIP = (text, SourceKey.bytes(address))
         }
         return lastIP.map { stored.elementsEqual($0.key) } ?? false
+    }
+
+    /// An IPv4 address as entries have it; nil for anything else.
+    private static func dottedQuad(_ text: EntryScan.Text) -> UInt32? {
+        var (address, part, digits, parts) = (UInt32(0), UInt32(0), 0, 1)
+        for byte in text {
+            if byte == 0x2E {
+                guard digits > 0, part < 256, parts < 4 else { return nil }
+                address = address << 8 | part
+                (part, digits, parts) = (0, 0, parts + 1)
+            } else {
+                guard byte &- 0x30 < 10, digits < 3, digits == 0 || part > 0 else { return nil }
+                part = part * 10 + UInt32(byte - 0x30)
+                digits += 1
+            }
+        }
+        guard parts == 4, digits > 0, part < 256 else { return nil }
+        return address << 8 | part
     }
 
     /// `YYYY-MM-DDTHH:MM:SS.ffffffZ`, as entries have it; nil for anything else.
