@@ -182,6 +182,30 @@ class ForwardingTest(unittest.TestCase):
         wait_until(lambda: "forwarding to tls://localhost" in self.gate.log(), what="the warning")
         self.assertEqual(syslog.seqs(), [])
 
+    def test_checkpoints_are_witnessed_by_a_syslog_receiver(self):
+        syslog = Rsyslog(self.gate.root)
+        self.forward(f"tcp://127.0.0.1:{syslog.port}")
+        self.gate.environment["DROPGATE_LEDGER_WITNESSES"] = "[syslog]"
+        self.gate.environment["DROPGATE_LEDGER_CHECKPOINT_EVERY"] = "1s"
+        syslog.start()
+        self.addCleanup(syslog.stop)
+        self.gate.start()
+
+        def checkpoints():
+            if not os.path.exists(syslog.output):
+                return []
+            lines = (line[line.index("{"):] for line in read(syslog.output).splitlines() if '"checkpoint":' in line)
+            return [json.loads(line)["checkpoint"] for line in lines]
+        wait_until(checkpoints, what="a checkpoint in the receiver's log")
+        self.gate.stop()
+        anchor = os.path.join(self.gate.root, "anchor")
+        with open(anchor, "w") as file:
+            file.write(wait_until(checkpoints)[-1])
+        verdict = self.gate.run("ledger", "verify", "--checkpoint", anchor, "--config", self.gate.config,
+                                env={**os.environ, **self.gate.environment})
+        self.assertRegex(verdict.stdout, r"verified 0…\d+; \d+ entries not yet witnessed")
+        self.assertIn(f"witness syslog tcp://127.0.0.1:{syslog.port}", verdict.stdout)
+
     def test_a_file_is_followed_through_a_rotation_and_a_crash(self):
         path = os.path.join(self.gate.root, "entries.jsonl")
         self.gate.environment["DROPGATE_FORWARD_FILE_PATH"] = path

@@ -1,0 +1,156 @@
+// A report says what is in the ledger, finds what should be looked at, and escapes what comes from outside.
+import Admission
+import Audit
+import Foundation
+import Ledger
+import Support
+import Testing
+
+@Suite struct ReportTests {
+    private let directory: TemporaryDirectory
+    private let day = Instant(microseconds: 1_795_392_000_000_000)  // 2026-11-23
+
+    init() throws { directory = try TemporaryDirectory("report") }
+
+    private func policy(_ change: (inout SourceEntry) -> Void = { _ in }) throws -> Policy {
+        var entry = SourceEntry(
+            list: "test", service: "vsee", cidr: try CIDRBlock("20.21.208.105"), channels: [.webhook, .sftp])
+        change(&entry)
+        return try Policy(entries: [entry])
+    }
+
+    private func attempt(
+        _ ip: String?, _ verdict: Verdict, _ reason: Reason, kind: EntryKind = .connection,
+        change: (inout Attempt) -> Void = { _ in }
+    ) throws -> Attempt {
+        var attempt = Attempt(
+            kind: kind, channel: kind == .service ? nil : .webhook, verdict: verdict, reason: reason)
+        attempt.source = try ip.map { Endpoint(ip: try IPAddress($0), port: 1) }
+        if verdict != .rejected { attempt.entries = ["test/vsee"] }
+        change(&attempt)
+        return attempt
+    }
+
+    /// Attempts a minute apart, from `start` on; the report is of everything after `since`.
+    private func report(
+        before: [Attempt] = [], _ attempts: [Attempt], policy: Policy? = nil, now: Instant? = nil
+    ) throws -> Report {
+        let path = directory.file("ledger.sqlite")
+        let store = try SQLiteLedgerStore(path: path, node: "t")
+        for (index, attempt) in before.enumerated() {
+            _ = try store.commit(
+                [.append(attempt, drop: nil)], now: day - .seconds(86400) + .seconds(Int64(index) * 60))
+        }
+        for (index, attempt) in attempts.enumerated() {
+            _ = try store.commit([.append(attempt, drop: nil)], now: day + .seconds(Int64(index) * 60))
+        }
+        let reader = try LedgerReader(path: path)
+        let first = try reader.firstSeq(notBefore: day)
+        let range = first..<(try reader.size())
+        let tally = try reader.tally(range)
+        return ReportBuilder(
+            tally, policy: try policy ?? self.policy(),
+            seenBefore: try reader.seen(Set(tally.groups.keys.compactMap(\.source)), before: first),
+            now: now ?? day + .seconds(86400), timeBefore: { (try? reader.entry(seq: $0 - 1))?.time }
+        ).report(node: "t", since: day, until: day + .seconds(86400), seqs: nil)
+    }
+
+    private func codes(_ report: Report) -> [String] { report.findings.map(\.code) }
+
+    @Test func countedAttemptsAreCountedAndNotTheirEntries() throws {
+        let flood = try attempt("192.0.2.1", .rejected, .notListed) { $0.count = 41 }
+        let report = try report([flood, try attempt("192.0.2.1", .rejected, .timeout)])
+        #expect(report.attempts == 42 && report.rejected == 42 && report.days.map(\.rejected) == [42])
+        #expect(report.sources.count == 1 && report.sources[0].reasons.map(\.count) == [41, 1])
+        #expect(report.days[0].text == "2026-11-23")
+    }
+
+    @Test func aSourceIsNewWhenNoEarlierEntryNamesIt() throws {
+        let report = try report(
+            before: [attempt("192.0.2.1", .rejected, .notListed)],
+            [attempt("192.0.2.1", .rejected, .notListed), attempt("2001:db8::1", .rejected, .notListed)])
+        #expect(report.sources.filter(\.isNew).map { $0.ip?.description } == ["2001:db8::1"])
+        #expect(codes(report).contains("new_sources"))
+    }
+
+    @Test(arguments: [
+        ("20.21.208.9", true), ("20.21.209.105", false), ("2001:db8::1", false),
+    ])
+    func aRejectedNeighbourOfAnEntryIsANearMiss(ip: String, isNear: Bool) throws {
+        #expect(codes(try report([attempt(ip, .rejected, .notListed)])).contains("near_miss") == isNear)
+    }
+
+    @Test(arguments: [(20, "10.0.0.1", true), (19, "10.0.0.1", false), (20, "192.0.2.1", false)])
+    func manyAttemptsOfOnePrivateAddressMakeTheAuditVoid(count: Int, ip: String, isVoid: Bool) throws {
+        let report = try report((0..<count).map { _ in try attempt(ip, .accepted, .listed) })
+        #expect(codes(report).contains("nat_hides_sources") == isVoid)
+        #expect(!isVoid || report.findings.first?.code == "nat_hides_sources", "the worst comes first")
+    }
+
+    @Test func entriesWithoutTrafficAndOverdueOnesAreNamed() throws {
+        let overdue = try policy { $0.reviewBy = day - .seconds(1) }
+        #expect(codes(try report([], policy: overdue)) == ["entry_overdue", "entry_without_traffic"])
+    }
+
+    @Test func anEntryThatComesDueIsNamed() throws {
+        let due = try policy { $0.expires = day + .seconds(10 * 86400) }
+        let report = try report([attempt("20.21.208.105", .accepted, .listed)], policy: due)
+        #expect(codes(report).contains("entry_due"))
+    }
+
+    @Test func whatARemovedEntryLetInIsNamed() throws {
+        let report = try report([
+            attempt("198.51.100.1", .accepted, .listed) { $0.entries = ["old/service"] }
+        ])
+        #expect(report.removedEntries.map(\.id) == ["old/service"])
+        #expect(codes(report).contains("accepted_by_removed_entry"))
+    }
+
+    @Test func aStartWithoutAStopBeforeItIsAGap() throws {
+        let start = try attempt(nil, .accepted, .started, kind: .service)
+        let stop = try attempt(nil, .accepted, .stopped, kind: .service)
+        #expect(try report([start, stop, start]).services.allSatisfy { $0.gap == nil })
+        let crashed = try ReportTests().report([start, attempt("192.0.2.1", .rejected, .notListed), start])
+        #expect(crashed.services.map(\.gap) == [nil, 60])
+        #expect(codes(crashed).contains("ended_without_stop"))
+    }
+
+    @Test func callsInVSeesFormFromElsewhereAreAnAlarm() throws {
+        let shaped = try attempt("192.0.2.1", .rejected, .notListed, kind: .request) {
+            $0.detail["vsee_shaped"] = true
+        }
+        #expect(codes(try report([shaped])).contains("vsee_from_elsewhere"))
+    }
+
+    @Test func changesOfTheListsShowTheirLines() throws {
+        let change = try attempt(nil, .accepted, .changed, kind: .policy) { $0.detail["diff"] = ["+ a b"] }
+        let refused = try attempt(nil, .rejected, .malformed, kind: .policy) {
+            $0.detail["problems"] = ["line 3"]
+        }
+        let report = try report([change, refused])
+        #expect(report.changes.map(\.lines) == [["+ a b"], ["line 3"]])
+        #expect(codes(report).contains("bad_reload"))
+    }
+
+    @Test func whatComesFromOutsideIsEscapedOnThePageAndInTheText() throws {
+        let evil = "<script>alert(1)</script>\"'&\u{1B}[31m"
+        let login = try attempt("20.21.208.105", .accepted, .listed, kind: .login) { $0.account = evil }
+        let report = try report([login])
+        let page = ReportPage(report).html
+        #expect(
+            !page.contains("<script")
+                && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;"))
+        #expect(
+            !page.unicodeScalars.contains("\u{1B}") && !page.contains("http://") && !page.contains("src="))
+        let text = ReportText(report).lines { text, _ in text }.joined(separator: "\n")
+        #expect(!text.unicodeScalars.contains("\u{1B}") && text.contains("alert(1)"))
+        let logins = report.json()["logins"]?.array
+        #expect(logins?.first?["account"]?.string == evil)
+    }
+
+    @Test func aReportOfNothingIsStillAReport() throws {
+        let report = try report([])
+        #expect(report.attempts == 0 && ReportPage(report).html.contains("Nobody came."))
+        #expect(ReportText(report).lines { text, _ in text }.contains("  Nobody came."))
+    }
+}
