@@ -215,6 +215,11 @@ expect "the ledger has $stranger on both channels: rejected, not_listed" \
     count 2 --source $stranger --verdict rejected --reason not_listed
 expect "the ledger has nothing else of either" count 7 --source $listed --source $stranger
 expect "every released file agrees with the ledger" "$dropgate" drops verify
+proven() { # the head is signed now, and the whole ledger is held against that checkpoint
+    "$dropgate" ledger checkpoint >"$trial/checkpoint" &&
+        "$dropgate" ledger verify --checkpoint "$trial/checkpoint" --key "$gate/state/keys/ledger.key.pub"
+}
+expect "the ledger verifies against a signed checkpoint that is kept elsewhere" proven
 
 step "dropgate attempts"
 "$dropgate" attempts
@@ -233,6 +238,8 @@ ${green}All as it should be.${plain} The gate runs until Ctrl-C. In another term
   export DROPGATE_CONFIG=$DROPGATE_CONFIG
   $dropgate attempts --follow
   $dropgate source explain $stranger
+  $dropgate report
+  $dropgate ledger verify --checkpoint $trial/checkpoint
   curl --interface $listed --cacert $certificate ${webhook%/webhooks/vsee}/reachability
   sftp -i $trial/key -o BindAddress=$listed -o UserKnownHostsFile=$trial/known_hosts -P $sftp_port vsee@127.0.0.1
 TEXT

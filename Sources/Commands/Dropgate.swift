@@ -64,6 +64,9 @@ package enum Program {
         case let errors as SettingsErrors:
             for problem in errors.problems { Output.error("\(problem)") }
             return ExitStatus.configuration.rawValue
+        case let error as LedgerError where LedgerVerdict.status(error) != nil:
+            Output.error("\(error)")
+            return LedgerVerdict.status(error) ?? ExitStatus.inside.rawValue
         case is LedgerError, is StagingError, is SSHDError, is FileProblem:
             Output.error("\(error)")
             return ExitStatus.inside.rawValue

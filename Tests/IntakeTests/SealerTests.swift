@@ -69,6 +69,49 @@ import Testing
         await gate.intake.close()
     }
 
+    @Test func questionsReachAcrossTheBorder() async throws {
+        let gate = try Gate()
+        for number in 0..<600 {
+            var attempt = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .authFailed)
+            attempt.account = "user \(number % 3)"
+            attempt.source = Endpoint(ip: try IPAddress("192.0.2.\(number % 7)"))
+            attempt.detail["message"] = .string("Number \(number) \"quoted\"")
+            try await gate.intake.record(attempt)
+        }
+        let reader = try LedgerReader(path: gate.directory.file("ledger.sqlite"))
+        var queries: [LedgerQuery] = [
+            LedgerQuery(), LedgerQuery(), LedgerQuery(), LedgerQuery(), LedgerQuery(),
+        ]
+        queries[1].accounts = ["user 1"]
+        queries[2].sources = [try CIDRBlock("192.0.2.4/31")]
+        queries[3].text = "number 51"
+        queries[4].above = 200
+        queries[4].below = 520
+        var pages: [(query: LedgerQuery, before: [Int64])] = []
+        for index in queries.indices {
+            for order in [LedgerQuery.Order.oldestFirst, .newestFirst] {
+                queries[index].order = order
+                for limit in [7, 300, 1000] {
+                    queries[index].limit = limit
+                    let (query, before) = (queries[index], try reader.entries(queries[index]).map(\.seq))
+                    pages.append((query, before))
+                }
+            }
+        }
+        try await sweep(gate)
+        #expect(try reader.segments().count == 2)
+        for (query, before) in pages {
+            #expect(try reader.entries(query).map(\.seq) == before)
+            var rest = query
+            rest.after = before.last
+            let all = try reader.entries(rest).map(\.seq)
+            #expect(
+                Set(all).isDisjoint(with: before)
+                    && all == all.sorted(by: query.order == .oldestFirst ? (<) : (>)))
+        }
+        await gate.intake.close()
+    }
+
     @Test func theLedgerGoesOnAfterSealingAndReopening() async throws {
         func sealed() async throws -> TemporaryDirectory {
             let gate = try await self.gate(513)

@@ -110,6 +110,7 @@ class LedgerTest(unittest.TestCase):
         os.rename(self.state("ledger.sqlite.yesterday"), self.state("ledger.sqlite"))
         with self.assertRaisesRegex(AssertionError, "was cut or replaced by an older copy"):
             self.gate.start()
+        self.assertEqual(self.gate.process.returncode, 23)
         verdict = self.dropgate("ledger", "verify", check=False)
         self.assertEqual(verdict.returncode, 23, verdict.stdout)
         self.assertIn("rolled_back", verdict.stdout)

@@ -19,6 +19,15 @@ struct LedgerVerdict {
     /// nil when all is well.
     var exitStatus: Int32? { result.faults.map { Self.status($0.kind) }.min() }
 
+    /// Of a ledger that is not what was seen signed; nil for other errors.
+    static func status(_ error: LedgerError) -> Int32? {
+        switch error.code {
+        case .rolledBack: status(.rolledBack)
+        case .forked: status(.forked)
+        default: nil
+        }
+    }
+
     private static func status(_ kind: LedgerFault.Kind) -> Int32 {
         20 + Int32(LedgerFault.Kind.allCases.firstIndex(of: kind) ?? 0)
     }

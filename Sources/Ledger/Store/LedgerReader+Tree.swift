@@ -88,3 +88,34 @@ extension LedgerReader {
         }
     }
 }
+
+extension LedgerReader {
+    /// The entries of segments that answer a query, in its order and up to its limit.
+    func sealedEntries(_ query: LedgerQuery, _ segments: [LedgerSegment]) throws -> [StoredEntry] {
+        var found: [StoredEntry] = []
+        for segment in segments where found.count < query.limit {
+            var here: [StoredEntry] = []
+            try forEachEntry(segment.first..<segment.last + 1) { seq, json in
+                let time = json.withUnsafeBytes { raw in
+                    EntryScan(raw)?.time.flatMap { Instant(rfc3339: String(decoding: $0, as: UTF8.self)) }
+                }
+                let entry = StoredEntry(seq: seq, time: time ?? segment.firstTime, json: json)
+                if query.matches(entry) { here.append(entry) }
+            }
+            found += query.order == .oldestFirst ? here : here.reversed()
+        }
+        return Array(found.prefix(query.limit))
+    }
+}
+
+extension LedgerQuery {
+    /// Whether an answer may lie in a segment.
+    func reaches(_ segment: LedgerSegment) -> Bool {
+        if let since, segment.lastTime < since { return false }
+        if let until, segment.firstTime >= until { return false }
+        if let after, order == .oldestFirst ? segment.last <= after : segment.first >= after { return false }
+        if let above, segment.last <= above { return false }
+        if let below, segment.first >= below { return false }
+        return true
+    }
+}

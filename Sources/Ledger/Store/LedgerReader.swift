@@ -20,8 +20,33 @@ package final class LedgerReader: Sendable {
         }
     }
 
-    /// The entries that the query asks for, in its order.
+    /// The entries that the query asks for, in its order, sealed ones too.
     package func entries(_ query: LedgerQuery) throws -> [StoredEntry] {
+        let sealed = try segments().filter { $0.removalEntry == nil && query.reaches($0) }
+        guard !sealed.isEmpty else { return try stored(query) }
+        switch query.order {
+        case .oldestFirst:
+            var found = try sealedEntries(query, sealed)
+            guard found.count < query.limit else { return found }
+            var rest = query
+            rest.limit -= found.count
+            rest.after = max(query.after ?? -1, sealed.last?.last ?? -1)
+            found += try stored(rest)
+            return found
+        case .newestFirst:
+            var newer = query
+            newer.above = max(query.above ?? -1, sealed.last?.last ?? -1)
+            var found = try stored(newer)
+            guard found.count < query.limit else { return found }
+            var rest = query
+            rest.limit -= found.count
+            found += try sealedEntries(rest, sealed.reversed())
+            return found
+        }
+    }
+
+    /// Those of the database.
+    private func stored(_ query: LedgerQuery) throws -> [StoredEntry] {
         try database.read { db in
             var found: [StoredEntry] = []
             for statement in try SQL.statements(query, db) {

@@ -155,11 +155,11 @@ struct EntrySource {
     }
 }
 
-/// Resident memory of this process.
+/// Memory of this process: what is its own, without the pages of the ledger's file that it has mapped.
 enum Memory {
     static var now: String {
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM") }
-        return "peak memory" + (line?.dropFirst(6).replacing("\t", with: " ") ?? " unknown")
+        let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon") }
+        return "memory" + (line?.dropFirst(8).replacing("\t", with: " ") ?? " unknown")
     }
 }

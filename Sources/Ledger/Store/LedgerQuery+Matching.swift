@@ -1,0 +1,54 @@
+// Whether an entry answers a query, in Swift: for sealed entries, which no SQL reaches. It means what the SQL means.
+import Admission
+
+extension LedgerQuery {
+    /// All conditions but the limit.
+    func matches(_ entry: StoredEntry) -> Bool {
+        guard isInRange(entry) else { return false }
+        guard let value = try? entry.value() else { return false }
+        return isOf(kinds, value["kind"]) && isOf(channels, value["channel"])
+            && isOf(verdicts, value["verdict"])
+            && isOf(reasons, value["reason"])
+            && (accounts.isEmpty || value["account"]?.string.map(accounts.contains) == true)
+            && hasSource(value) && hasEntry(value) && hasTexts(entry.json)
+    }
+
+    private func isInRange(_ entry: StoredEntry) -> Bool {
+        if let since, entry.time < since { return false }
+        if let until, entry.time >= until { return false }
+        if let after, order == .oldestFirst ? entry.seq <= after : entry.seq >= after { return false }
+        if let above, entry.seq <= above { return false }
+        if let below, entry.seq >= below { return false }
+        return true
+    }
+
+    private func isOf<Word: RawRepresentable>(_ words: Set<Word>, _ value: JSONValue?) -> Bool
+    where Word.RawValue == String {
+        words.isEmpty || value?.string.flatMap(Word.init(rawValue:)).map(words.contains) == true
+    }
+
+    private func hasSource(_ value: JSONValue) -> Bool {
+        if sources.isEmpty { return true }
+        guard let text = value["source"]?["ip"]?.string, let ip = try? IPAddress(text) else { return false }
+        return sources.contains { $0.contains(ip) }
+    }
+
+    private func hasEntry(_ value: JSONValue) -> Bool {
+        entries.isEmpty
+            || value["entries"]?.array?.contains { $0.string.map(entries.contains) == true } == true
+    }
+
+    private func hasTexts(_ json: [UInt8]) -> Bool {
+        guard !drops.isEmpty || text?.isEmpty == false else { return true }
+        let whole = String(decoding: json, as: UTF8.self)
+        if !drops.isEmpty, !drops.contains(where: { whole.contains("\"\($0)\"") }) { return false }
+        guard let text, !text.isEmpty else { return true }
+        // As in the JSON, where quotes and backslashes are escaped; ASCII letters in either case.
+        let inside = CanonicalJSON.encode(.string(text)).dropFirst().dropLast()
+        return Self.lower(json[...]).contains(Self.lower(inside))
+    }
+
+    private static func lower(_ bytes: ArraySlice<UInt8>) -> String {
+        String(decoding: bytes.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+    }
+}
