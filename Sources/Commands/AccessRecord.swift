@@ -52,7 +52,7 @@ package enum AccessRecord {
         guard FileManager.default.fileExists(atPath: settings.ledger.path) else {
             throw LedgerError(.unwritable, "there is no ledger at \(settings.ledger.path)")
         }
-        let store = try SQLiteLedgerStore(path: settings.ledger.path, node: settings.node)
+        let store = try await LedgerOwner.open(settings)
         return try await LedgerWriter(store: store, clock: { Instant.now() }).append(attempt).seq
     }
 

@@ -79,9 +79,26 @@ import Testing
         }
     }
 
+    @Test func metricsAreForWhoHasTheToken() async throws {
+        try await serve { port, intake in
+            intake.gauges.add("dropgate_test_things", "Things.") {
+                [Gauges.Reading(7, labels: [("name", "a\"b\\c")])]
+            }
+            #expect(try await curl(port, "/metrics").0 == 401)
+            #expect(try await curl(port, "/metrics", "-H", "Authorization: Bearer wrong").0 == 401)
+            let answer = try await Shell.run([
+                "curl", "-sS", "--fail", "-H", "Authorization: Bearer console-token",
+                "http://127.0.0.1:\(port)/metrics",
+            ])
+            #expect(
+                answer.output.contains(
+                    "# TYPE dropgate_test_things gauge\ndropgate_test_things{name=\"a\\\"b\\\\c\"} 7\n"))
+        }
+    }
+
     @Test func anythingElseIsNotFound() async throws {
         try await serve { port, _ in
-            for path in ["/", "/readyz/", "/metrics", "/api/v1/attempts"] {
+            for path in ["/", "/readyz/", "/metrics/", "/api/v1/attempts"] {
                 let status = try await curl(port, path).0
                 #expect(status == 404)
             }

@@ -34,8 +34,7 @@ struct DropsAckCommand: AsyncParsableCommand {
     private func acknowledger(_ settings: GateSettings) async throws -> (String) async throws -> Bool {
         let control = ControlClient(path: settings.controlSocket)
         if await control.answers() { return { try await control.acknowledge($0) } }
-        // Throws when a gate runs after all: the ledger is locked.
-        let store = try SQLiteLedgerStore(path: settings.ledger.path, node: settings.node)
+        let store = try await LedgerOwner.open(settings)
         let writer = LedgerWriter(store: store, clock: { Instant.now() })
         return { id in
             guard case .changed(let changed) = try await writer.commit(.acknowledge(id: id, at: .now()))

@@ -18,7 +18,9 @@ struct LedgerKeepers {
             case .syslog: settings.forward.syslog.map { SyslogWitness($0) }
             }
         }
-        verifiers = try LedgerKeys(settings).verifiers()
+        // Without a public key no kept checkpoint can be believed, and the first one that is found ends it.
+        let keys = LedgerKeys(settings)
+        verifiers = keys.hasPublicKeys ? try keys.verifiers() : []
     }
 
     /// The newest checkpoint of each keeper. One that cannot be asked is passed over, with a warning.

@@ -18,6 +18,8 @@ struct LedgerKeys {
 
     var isThere: Bool { FileManager.default.fileExists(atPath: settings.key) }
 
+    var hasPublicKeys: Bool { FileManager.default.fileExists(atPath: publicFile) }
+
     func make() throws {
         let key = NoteSigner(name: Checkpoint.origin(node: node))
         try FileReplacement.write(Array((key.verifier.description + "\n").utf8), to: publicFile)

@@ -18,7 +18,7 @@ struct LedgerOwner {
     func checkpoint() async throws -> String? {
         if await control.answers() { return try await control.ask(["checkpoint": true])["note"]?.string }
         let key = try LedgerKeys(settings).signer()
-        let store = try await open()
+        let store = try await Self.open(settings)
         return try sign(store, [.checkpoint(key)])?.note.description
     }
 
@@ -31,7 +31,7 @@ struct LedgerOwner {
             return key
         }
         let keys = LedgerKeys(settings)
-        let store = try await open()
+        let store = try await Self.open(settings)
         let old = try keys.signer()
         let new = try keys.prepareNext()
         _ = try sign(
@@ -40,8 +40,9 @@ struct LedgerOwner {
         return new.verifier.description
     }
 
-    /// Throws when a gate runs after all (the ledger is locked), or when the ledger is not what was seen signed.
-    private func open() async throws -> SQLiteLedgerStore {
+    /// The ledger, for writing beside no gate. Throws `LedgerError`: `.locked` when a gate runs after all,
+    /// `.rolledBack` or `.forked` when it is not what was seen signed.
+    static func open(_ settings: GateSettings) async throws -> SQLiteLedgerStore {
         let seen = try await LedgerKeepers(settings).seen { Output.note($0) }
         let store = try SQLiteLedgerStore(path: settings.ledger.path, node: settings.node)
         for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
