@@ -55,8 +55,11 @@ package struct ReportBuilder {
             }
         }
         report.reasons = Self.sorted(reasons)
-        report.days = tally.days.sorted { $0.key < $1.key }.map { number, verdicts in
-            Report.Day(
+        guard let first = tally.days.keys.min(), let last = tally.days.keys.max() else { return }
+        // A day on which nobody came is a day too.
+        report.days = (first...last).map { number in
+            let verdicts = tally.days[number] ?? [:]
+            return Report.Day(
                 number: number, accepted: verdicts[.accepted] ?? 0, rejected: verdicts[.rejected] ?? 0,
                 observed: verdicts[.observed] ?? 0)
         }
