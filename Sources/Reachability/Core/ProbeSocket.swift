@@ -1,0 +1,94 @@
+// A connected TCP socket that closes itself, with reads and writes that end by a deadline. Blocking: it belongs to
+// the one thread of its probe. The descriptor is non-blocking, for libraries that do their own reading.
+package import Admission
+import Foundation
+
+package final class ProbeSocket {
+    package enum Arrival {
+        case bytes([UInt8])
+        /// The other side has closed in good order.
+        case end
+        case timeout
+        /// errno.
+        case failed(Int32)
+    }
+
+    package enum Departure: Equatable {
+        case sent
+        case timeout
+        case failed(Int32)
+    }
+
+    package let descriptor: Int32
+    package let local: Endpoint?
+    package let peer: Endpoint
+    /// Whether a PROXY header was sent first.
+    package internal(set) var hasSentProxyHeader = false
+    /// Bytes that came through `read`.
+    package private(set) var received = 0
+
+    /// Takes over a connected, non-blocking descriptor.
+    init(taking descriptor: Int32, peer: Endpoint) {
+        self.descriptor = descriptor
+        self.peer = peer
+        local = SocketAddress.endpoint(of: descriptor, getsockname)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Waits until the socket can be read or written, or has failed (then the next call says how).
+    package func wait(_ events: Int32, until deadline: Deadline) -> Bool {
+        var watched = pollfd(fd: descriptor, events: Int16(truncatingIfNeeded: events), revents: 0)
+        while true {
+            let count = poll(&watched, 1, deadline.milliseconds)
+            if count > 0 { return true }
+            if count == 0 { return false }
+            if errno != EINTR { return true }
+        }
+    }
+
+    package func waitReadable(until deadline: Deadline) -> Bool { wait(Int32(POLLIN), until: deadline) }
+
+    package func waitWritable(until deadline: Deadline) -> Bool { wait(Int32(POLLOUT), until: deadline) }
+
+    /// The next bytes, `limit` at most.
+    package func read(limit: Int = 16384, until deadline: Deadline) -> Arrival {
+        var buffer = [UInt8](repeating: 0, count: limit)
+        while true {
+            let count = recv(descriptor, &buffer, limit, 0)
+            if count > 0 {
+                received += count
+                return .bytes(Array(buffer[..<count]))
+            }
+            if count == 0 { return .end }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: if !waitReadable(until: deadline) { return .timeout }
+            default: return .failed(errno)
+            }
+        }
+    }
+
+    /// All the bytes.
+    package func write(_ bytes: [UInt8], until deadline: Deadline) -> Departure {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: if !waitWritable(until: deadline) { return .timeout }
+            default: return .failed(errno)
+            }
+        }
+        return .sent
+    }
+
+    /// errno's text.
+    package static func text(_ code: Int32) -> String { String(cString: strerror(code)) }
+}
