@@ -58,6 +58,8 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
+        .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("crypt"), .linkedLibrary("z")]),
         .target(name: "Admission", dependencies: [crypto], swiftSettings: strict),
         .target(
@@ -97,10 +99,20 @@ let package = Package(
                 lifecycle,
             ], swiftSettings: strict),
         .target(
+            name: "Reachability",
+            dependencies: [
+                "Admission", "CLibSSH2", "COpenSSL", "CShims", "Ledger", "Settings", "Staging", crypto, logging,
+            ], swiftSettings: strict),
+        .target(
+            name: "RuleBook",
+            dependencies: [
+                "Admission", "Ledger", "Settings", nio, nioHTTP1, nioPosix, nioSSL, nioTLS, yams,
+            ], swiftSettings: strict),
+        .target(
             name: "Commands",
             dependencies: [
                 "Admission", "Ledger", "Staging", "Intake", "Audit", "WebhookReceiver", "SFTPReceiver",
-                "Console",
+                "Console", "Reachability", "RuleBook",
                 "Settings", "CShims", argumentParser, crypto, x509, asn1, nio, nioPosix, logging, lifecycle,
                 unixSignals,
             ], swiftSettings: strict),
@@ -128,6 +140,12 @@ let package = Package(
             name: "StagingTests", dependencies: ["Staging", "Admission", "Support", crypto],
             swiftSettings: strict),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "Admission"], swiftSettings: strict),
+        .testTarget(
+            name: "ReachabilityTests",
+            dependencies: ["Reachability", "Admission", "Ledger", "Settings", "Support"], swiftSettings: strict),
+        .testTarget(
+            name: "RuleBookTests", dependencies: ["RuleBook", "Admission", "Ledger", "Settings", "Support"],
+            swiftSettings: strict),
         .testTarget(
             name: "CommandsTests",
             dependencies: [

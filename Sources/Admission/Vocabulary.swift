@@ -46,6 +46,10 @@ package enum Reason: String, Sendable, Hashable, CaseIterable, Codable {
     case stagingFull = "staging_full"
     case ledgerFailed = "ledger_failed"
     case started, stopped, changed, read, exported
+    /// Fetched from another gate by `dropgate pull`.
+    case pulled
+    /// An entry's expected contact is overdue, and has come again.
+    case silent, heard
 }
 
 /// How a listener learns the source of a connection. Set per listener, never guessed.
