@@ -43,7 +43,7 @@ package final class Intake: Sendable {
     private let flood = Mutex(FloodCoalescer())
     private let isClosed = Atomic(false)
     private let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
-    private let uploadQueue = DispatchQueue(label: "intake.uploads", qos: .userInitiated)
+    let uploadQueue = DispatchQueue(label: "intake.uploads", qos: .userInitiated)
 
     /// Opens ledger and staging and completes what a crash left of uploads. Webhooks that are not yet staged
     /// follow in the background. `seen`: checkpoints that the ledger must extend before anything is appended.
@@ -231,7 +231,7 @@ package final class Intake: Sendable {
         stager.stop()
     }
 
-    private func append(_ attempt: Attempt, _ drop: DropRegistration) async throws(IntakeError)
+    func append(_ attempt: Attempt, _ drop: DropRegistration) async throws(IntakeError)
         -> AppendedEntry
     {
         do {
@@ -247,7 +247,7 @@ package final class Intake: Sendable {
 
     private func promise(_ upload: FinishedUpload) throws(IntakeError) -> String {
         do {
-            return try staging.promise(account: upload.account, name: upload.path)
+            return try staging.promise("sftp/\(upload.account)/\(upload.path)")
         } catch {
             throw IntakeError(.badPath, "no place for \(upload.path): \(error)")
         }

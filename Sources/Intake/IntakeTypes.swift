@@ -75,7 +75,7 @@ package struct DropOutcome: Sendable, Hashable {
 
 /// Why Intake does not accept: nothing was stored.
 package struct IntakeError: Error, Sendable, CustomStringConvertible {
-    /// `.stagingFull`, `.ledgerFailed` or `.badPath`.
+    /// `.stagingFull`, `.ledgerFailed`, `.badPath` or `.malformed`.
     package let code: Reason
     package let description: String
     /// Seconds after which to try again; nil when trying again is of no use.

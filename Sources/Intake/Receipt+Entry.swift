@@ -17,8 +17,8 @@ extension Receipt {
         sha256 = attempt.drop?.sha256
         eventID = attempt.drop?.eventID
         eventType = attempt.drop?.eventType
-        duplicateOf = appended.repeats
-        sameEventAs = appended.sameEvent
+        duplicateOf = appended.repeats ?? attempt.detail["duplicate_of"]?.string
+        sameEventAs = appended.sameEvent ?? attempt.detail["same_event_as"]?.string
         take(detail: attempt.detail, readyPath: drop.readyPath)
     }
 
@@ -51,5 +51,6 @@ extension Receipt {
             ?? readyPath
         envelope = detail["envelope"]?.string
         modified = detail["modified"]?.string
+        origin = detail["pulled_from"]?.string
     }
 }

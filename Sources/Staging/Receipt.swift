@@ -27,6 +27,8 @@ package struct Receipt: Codable, Sendable, Hashable {
     package var duplicateOf: String?
     /// An earlier drop with the same event id and another body.
     package var sameEventAs: String?
+    /// The gate that it was pulled from, for one that reached another gate first.
+    package var origin: String?
     /// Why the drop was not released; only in quarantine.
     package var reason: String?
     package var received: String
@@ -43,7 +45,7 @@ package struct Receipt: Codable, Sendable, Hashable {
 
     enum CodingKeys: String, CodingKey {
         case drop, seq, channel, source, account, credential, name, file, line, bytes, sha256, modified,
-            envelope
+            envelope, origin
         case reason, received, released
         case eventID = "event_id"
         case eventType = "event_type"

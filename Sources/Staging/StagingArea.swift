@@ -10,6 +10,8 @@ package final class StagingArea: Sendable {
     package let quarantine: Directory
     /// Partial uploads, one directory an account.
     package let uploads: Directory
+    /// What was fetched from another gate and is no drop of this one yet: `<drop id>.part`.
+    package let pulls: Directory
     /// Webhook batches on their way to `ready/`.
     let batches: Directory
     /// Paths under `ready/` that are promised to a drop whose entry is not yet committed.
@@ -24,8 +26,9 @@ package final class StagingArea: Sendable {
         quarantine = try root.subdirectory("quarantine", create: true)
         let incoming = try root.subdirectory("incoming", create: true)
         uploads = try incoming.subdirectory("sftp", create: true)
+        pulls = try incoming.subdirectory("pull", create: true)
         batches = try incoming.subdirectory("webhook", create: true)
-        for directory in [ready, receipts, quarantine, uploads, batches] {
+        for directory in [ready, receipts, quarantine, uploads, pulls, batches] {
             guard try directory.isOnFilesystem(of: root) else {
                 throw StagingError(
                     .failed,
@@ -39,6 +42,9 @@ package final class StagingArea: Sendable {
     package func uploads(of account: String) throws(StagingError) -> Directory {
         try uploads.subdirectory(account, create: true)
     }
+
+    /// The name of a fetched drop's file in `pulls`.
+    package static func pulledFile(_ drop: String) -> String { drop + ".part" }
 
     /// The receipt of a drop, or nil when there is none.
     package func receipt(_ drop: String) throws -> Receipt? {

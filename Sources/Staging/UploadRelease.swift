@@ -7,11 +7,10 @@ extension StagingArea {
     /// How many versions of one name may wait for their consumer.
     static let mostVersions = 10_000
 
-    /// Promises a free path under `ready/` for a file that was sent as `name` (relative, `/` between its
-    /// components): the name itself, or `name~2` and so on while earlier ones wait for their consumer. Keep the
-    /// promise with `release`, or give it back with `withdraw`.
-    package func promise(account: String, name: String) throws(StagingError) -> String {
-        let plain = "sftp/\(account)/\(name)"
+    /// Promises a free path under `ready/` for a file that wants `plain` (`sftp/<account>/<path as sent>`): that
+    /// path, or `plain~2` and so on while earlier ones wait for their consumer. Keep the promise with `release`,
+    /// or give it back with `withdraw`.
+    package func promise(_ plain: String) throws(StagingError) -> String {
         for version in 1...Self.mostVersions {
             let candidate = version == 1 ? plain : "\(plain)~\(version)"
             let isFree = promised.withLock { $0.insert(candidate).inserted }

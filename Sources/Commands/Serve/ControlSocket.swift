@@ -1,6 +1,7 @@
 // The running gate's control socket: commands of the same machine and user that need the ledger's only writer.
 // One line of JSON each way a connection: {"acknowledge":ID} is answered {"ok":true} or {"ok":false},
-// {"record_access":{…}} is answered {"seq":N} once the entry is durable.
+// {"record_access":{…}} is answered {"seq":N} once the entry is durable, {"has_drop":ID} {"ok":…}, and
+// {"adopt":{…}} {"adopted":"stored"} or "duplicate".
 import Foundation
 package import Intake
 import Ledger
@@ -10,7 +11,7 @@ import NIOPosix
 import ServiceLifecycle
 
 /// The longest line either side takes.
-private let longestLine = 4096
+private let longestLine = 64 << 10
 
 package struct ControlSocket: Service {
     typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
@@ -85,6 +86,10 @@ package struct ControlSocket: Service {
             if let detail = request["record_access"] {
                 let attempt = try AccessRecord.attempt(detail, uid: try await Self.user(of: channel))
                 return ["seq": .int(try await intake.record(attempt))]
+            }
+            if let id = request["has_drop"]?.string { return ["ok": .bool(try intake.knows(id))] }
+            if let drop = request["adopt"] {
+                return ["adopted": .string(try await intake.adopt(PulledDrop(request: drop)).status.rawValue)]
             }
             guard let id = request["acknowledge"]?.string else { return ["error": "unknown request"] }
             return ["ok": .bool(try await intake.acknowledge(id))]

@@ -1,0 +1,77 @@
+// Hands fetched drops over to this gate: to the running one over its control socket, because it alone writes the
+// ledger; without one the gate's inside is opened here.
+import Admission
+import Intake
+import Ledger
+import Logging
+import Settings
+import Staging
+
+struct Adopter {
+    private let control: ControlClient
+    /// Ours, while no gate runs.
+    private let intake: Intake?
+
+    /// Throws `LedgerError`, `.locked` when a gate runs that does not answer.
+    init(_ settings: GateSettings) async throws {
+        control = ControlClient(path: settings.controlSocket)
+        guard await !control.answers() else {
+            intake = nil
+            return
+        }
+        let seen = try await LedgerKeepers(settings).seen { Output.note($0) }
+        intake = try Intake.open(
+            settings.intake, policy: try PolicyLoader.load(files: settings.sources),
+            logger: Logger(label: "dropgate") { StreamLogHandler.standardError(label: $0) }, seen: seen)
+    }
+
+    /// Whether this gate's ledger knows the drop, whatever became of it.
+    func has(_ dropID: String) async throws -> Bool {
+        if let intake { return try intake.knows(dropID) }
+        return try await control.ask(["has_drop": .string(dropID)])["ok"]?.bool == true
+    }
+
+    /// Takes over the drop whose file lies in `incoming/pull/<drop id>.part` of staging.
+    func adopt(
+        _ receipt: Receipt, origin: String, hostKey: String, peer: IPAddress?
+    ) async throws -> DropOutcome.Status {
+        if let intake {
+            return try await intake.adopt(
+                PulledDrop(receipt, origin: origin, hostKey: hostKey, peer: peer)
+            ).status
+        }
+        let answer = try await control.ask([
+            "adopt": try PulledDrop.request(receipt, origin: origin, hostKey: hostKey, peer: peer)
+        ])
+        guard let status = answer["adopted"]?.string.flatMap(DropOutcome.Status.init) else {
+            throw Failure(.inside, "the running gate did not say what became of drop \(receipt.drop)")
+        }
+        return status
+    }
+
+    /// Returns when everything that was taken over lies in `ready/`.
+    func close() async { await intake?.close() }
+}
+
+extension PulledDrop {
+    static func request(
+        _ receipt: Receipt, origin: String, hostKey: String, peer: IPAddress?
+    ) throws -> JSONValue {
+        var members: [String: JSONValue] = [
+            "receipt": try JSONValue(parsing: receipt.encoded()), "origin": .string(origin),
+            "host_key": .string(hostKey),
+        ]
+        members["peer"] = peer.map { .string($0.description) }
+        return .object(members)
+    }
+
+    /// From the request of a command. Throws `IntakeError` or a decoding error for what is not well formed.
+    init(request: JSONValue) throws {
+        guard let receipt = request["receipt"], let origin = request["origin"]?.string,
+            let hostKey = request["host_key"]?.string
+        else { throw JSONValueError(description: "a drop to adopt has a receipt, an origin and a host_key") }
+        try self.init(
+            Receipt(parsing: CanonicalJSON.encode(receipt)), origin: origin, hostKey: hostKey,
+            peer: try request["peer"]?.string.map { try IPAddress($0) })
+    }
+}

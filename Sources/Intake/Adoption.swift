@@ -1,0 +1,205 @@
+// Takes over drops of another gate: `dropgate pull` has fetched a file into `incoming/pull/`, and here it becomes
+// a drop of this gate, under the id it has there. Whoever fetched it is not believed: everything is checked again.
+package import Admission
+import Crypto
+import Dispatch
+import Ledger
+package import Staging
+
+/// A drop of another gate whose file waits in `incoming/pull/<drop id>.part`.
+package struct PulledDrop: Sendable {
+    /// As the other gate wrote it.
+    let receipt: Receipt
+    let channel: Channel
+    let source: IPAddress?
+    let sha256: String
+    /// Relative to `ready/`, as it is there.
+    let readyPath: String
+    /// Where it was fetched, and by which key the other gate was known.
+    let origin: String
+    let hostKey: String
+    /// The other gate's address.
+    let peer: IPAddress?
+
+    /// Throws `.malformed` for a receipt that no gate would write of a released drop.
+    package init(
+        _ receipt: Receipt, origin: String, hostKey: String, peer: IPAddress?
+    ) throws(IntakeError) {
+        func refuse(_ why: String) -> IntakeError {
+            IntakeError(.malformed, "the receipt of \(OutsideText.head(receipt.drop)) cannot be believed: \(why)")
+        }
+        guard DropID.isValid(receipt.drop) else { throw refuse("its drop id is none") }
+        guard let sha256 = receipt.sha256, Self.isDigest(sha256), receipt.bytes >= 0 else {
+            throw refuse("it gives no size and SHA-256")
+        }
+        guard let channel = Channel(rawValue: receipt.channel),
+            let readyPath = Self.readyPath(receipt.file, channel, account: receipt.account)
+        else { throw refuse("its file \(OutsideText.head(receipt.file)) is no path of a released drop") }
+        var source: IPAddress?
+        if let text = receipt.source {
+            source = try? IPAddress(text)
+            guard source != nil else { throw refuse("its source is no address") }
+        }
+        let texts = [
+            receipt.name, receipt.account, receipt.credential, receipt.eventID, receipt.eventType,
+            receipt.envelope, receipt.modified, receipt.received, receipt.duplicateOf, receipt.sameEventAs,
+        ]
+        guard texts.allSatisfy({ $0.map(Self.isText) ?? true }) else {
+            throw refuse("one of its texts is longer than \(Self.longestText) bytes or has control characters")
+        }
+        self.receipt = receipt
+        self.channel = channel
+        self.source = source
+        self.sha256 = sha256
+        self.readyPath = readyPath
+        self.origin = OutsideText.head(origin, limit: 512)
+        self.hostKey = OutsideText.head(hostKey, limit: 128)
+        self.peer = peer
+    }
+
+    private static let longestText = 1024
+    /// Directories that an account may nest, its own and the channel's.
+    private static let deepestPath = 40
+
+    private static func isText(_ text: String) -> Bool {
+        text.utf8.count <= longestText && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
+
+    private static func isDigest(_ text: String) -> Bool {
+        text.utf8.count == 64
+            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+
+    /// `ready/sftp/<account>/…` or `ready/webhook/<day>/<name>` without its `ready/`; nil for anything else.
+    private static func readyPath(_ file: String, _ channel: Channel, account: String?) -> String? {
+        guard file.hasPrefix("ready/"), isText(file) else { return nil }
+        let path = String(file.dropFirst("ready/".count))
+        let components = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard (3...deepestPath).contains(components.count), components[0] == channel.rawValue,
+            components.allSatisfy(Directory.isComponent)
+        else { return nil }
+        let isInPlace =
+            switch channel {
+            case .sftp: components[1] == account
+            case .webhook: components.count == 3
+            case .console: false
+            }
+        return isInPlace ? path : nil
+    }
+}
+
+extension Intake {
+    /// Whether the ledger knows a drop, whatever became of it.
+    package func knows(_ drop: String) throws(IntakeError) -> Bool { try record(ofDrop: drop) != nil }
+
+    /// Makes a fetched drop one of this gate: entry committed, then released. One that is known already is
+    /// `.duplicate`, and nothing changes. When it throws, the fetched file stays where it is.
+    package func adopt(_ drop: PulledDrop) async throws(IntakeError) -> DropOutcome {
+        if let error = checkSpace() { throw error }
+        if let known = try record(ofDrop: drop.receipt.drop) {
+            // A pending one still needs the file.
+            if known.state != .pending { _ = try? staging.pulls.remove(StagingArea.pulledFile(known.id)) }
+            return DropOutcome(id: known.id, status: .duplicate, name: known.readyPath, seq: known.seq)
+        }
+        try await verify(drop)
+        let readyPath: String
+        do {
+            readyPath = try staging.promise(drop.readyPath)
+        } catch {
+            throw IntakeError(.badPath, "no place for \(drop.readyPath): \(error)")
+        }
+        let attempt = drop.attempt(readyPath: readyPath)
+        let entry: AppendedEntry
+        do {
+            entry = try await append(attempt, drop.registration(readyPath: readyPath))
+        } catch {
+            staging.withdraw(readyPath)
+            throw error
+        }
+        guard let record = entry.drop else {
+            // Another pull was faster.
+            staging.withdraw(readyPath)
+            return DropOutcome(
+                id: drop.receipt.drop, status: .duplicate, name: drop.readyPath, seq: entry.seq)
+        }
+        let receipt = Receipt(attempt, entry, drop: record)
+        await withCheckedContinuation { continuation in
+            uploadQueue.async {
+                self.release(record, receipt: receipt)
+                continuation.resume()
+            }
+        }
+        return DropOutcome(id: record.id, status: .stored, name: record.readyPath, seq: entry.seq)
+    }
+
+    private func record(ofDrop id: String) throws(IntakeError) -> DropRecord? {
+        do {
+            return try store.drop(id: id)
+        } catch {
+            throw IntakeError(.ledgerFailed, "the ledger cannot be read: \(error)", retryAfter: 30)
+        }
+    }
+
+    /// The file is what the receipt says, and durable. Reads it whole, off every receiver's queue.
+    private func verify(_ drop: PulledDrop) async throws(IntakeError) {
+        let result: Result<Void, IntakeError> = await withCheckedContinuation { continuation in
+            DispatchQueue.global(qos: .utility).async {
+                continuation.resume(returning: Result { () throws(IntakeError) in try self.check(drop) })
+            }
+        }
+        try result.get()
+    }
+
+    private func check(_ drop: PulledDrop) throws(IntakeError) {
+        var hash = SHA256()
+        let bytes: Int64
+        do {
+            let file = try staging.pulls.openFile(StagingArea.pulledFile(drop.receipt.drop))
+            bytes = try file.status().bytes
+            if bytes == drop.receipt.bytes { try file.forEachPiece { hash.update(bufferPointer: $0) } }
+            try file.sync()
+            try staging.pulls.sync()
+        } catch {
+            throw IntakeError(.malformed, "the fetched file cannot be taken over: \(error)")
+        }
+        guard bytes == drop.receipt.bytes else {
+            throw IntakeError(
+                .malformed, "the fetched file has \(bytes) bytes, its receipt says \(drop.receipt.bytes)")
+        }
+        guard DropKeys.hex(hash.finalize()) == drop.sha256 else {
+            throw IntakeError(.malformed, "the fetched file has not the SHA-256 that its receipt says")
+        }
+    }
+}
+
+extension PulledDrop {
+    fileprivate func registration(readyPath: String) -> DropRegistration {
+        DropRegistration(
+            id: receipt.drop, content: .incoming("incoming/pull/" + StagingArea.pulledFile(receipt.drop)),
+            repeatKey: DropKeys.digest(["pull", receipt.drop]), eventKey: nil, keepsRepeats: true,
+            readyPath: { _ in readyPath })
+    }
+
+    fileprivate func attempt(readyPath: String) -> Attempt {
+        var attempt = Attempt(kind: .transfer, channel: channel, verdict: .accepted, reason: .pulled)
+        attempt.source = source.map { Endpoint(ip: $0) }
+        attempt.peer = peer.map { Endpoint(ip: $0) }
+        attempt.account = receipt.account
+        attempt.credential = receipt.credential
+        attempt.drop = DropFacts(
+            id: receipt.drop, name: readyPath, bytes: receipt.bytes, sha256: sha256,
+            eventID: receipt.eventID, eventType: receipt.eventType)
+        attempt.detail = [
+            "name_as_sent": .string(receipt.name), "pulled_from": .string(origin),
+            "pulled_host_key": .string(hostKey), "received_there": .string(receipt.received),
+        ]
+        attempt.detail["pulled_seq"] = receipt.seq.map(JSONValue.int)
+        for (key, value) in [
+            ("envelope", receipt.envelope), ("modified", receipt.modified),
+            ("duplicate_of", receipt.duplicateOf), ("same_event_as", receipt.sameEventAs),
+        ] {
+            attempt.detail[key] = value.map(JSONValue.string)
+        }
+        return attempt
+    }
+}
