@@ -20,6 +20,9 @@ package struct GateSettings: Sendable {
     package var staging: StagingSettings
     package var ledger: LedgerSettings
     package var forward = ForwardSettings()
+    /// Files of VSee's network rules, absolute, sorted, after globbing; and what they were globbed from.
+    package var rules: [String] = []
+    package var rulePatterns: [String] = []
 
     package init(
         state: String, node: String, webhook: WebhookSettings?, sftp: SFTPSettings?,
@@ -60,7 +63,11 @@ package struct Secret: Sendable, CustomStringConvertible {
 }
 
 /// What an unlisted source gets in direct mode.
-package enum UnlistedAnswer: String, Sendable, CaseIterable { case close, refuse }
+package enum UnlistedAnswer: String, Sendable, CaseIterable {
+    case close, refuse
+    /// As `refuse`; and an event of VSee's form that shows the right secret is held for somebody to look at.
+    case quarantine
+}
 
 /// How the source of a connection is learnt; see `AddressResolver`.
 package struct AddressSettings: Sendable {
@@ -98,6 +105,10 @@ package struct WebhookChecks: Sendable {
     /// Standard Webhooks signing keys (decoded); any one of them may have signed. Empty: not asked for.
     package var standardWebhooks: [Secret]
 
+    package var isAny: Bool {
+        pathSecret != nil || header != nil || basic != nil || !standardWebhooks.isEmpty
+    }
+
     package init(
         pathSecret: Secret? = nil, header: (name: String, value: Secret)? = nil,
         basic: (user: String, password: Secret)? = nil, standardWebhooks: [Secret] = []
@@ -117,6 +128,9 @@ package struct WebhookSettings: Sendable {
     package var checks = WebhookChecks()
     package var address = AddressSettings(mode: .direct, trustedProxies: [])
     package var unlisted = UnlistedAnswer.close
+    /// With `unlisted: quarantine`: how many events are held at most, and their bytes in all.
+    package var heldEvents: Int = 1000
+    package var heldBytes: Int64 = 64 << 20
     /// Bytes; a longer body gets 413.
     package var maxBody: Int = 10 << 20
     /// From accept (or the end of the last response) to the end of the request's header.

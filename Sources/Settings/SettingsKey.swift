@@ -2,7 +2,7 @@
 
 /// A key by its path in the file. Sections are the prefixes of the paths.
 package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
-    case state, node, sources, accounts
+    case state, node, sources, accounts, rules
 
     case webhookListen = "webhook.listen"
     case webhookPlaintext = "webhook.plaintext"
@@ -19,6 +19,8 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     case webhookAddress = "webhook.address"
     case webhookTrustedProxies = "webhook.trusted_proxies"
     case webhookUnlisted = "webhook.unlisted"
+    case webhookQuarantineEvents = "webhook.quarantine.events"
+    case webhookQuarantineBytes = "webhook.quarantine.bytes"
     case webhookMaxBody = "webhook.max_body"
     case webhookHeaderTimeout = "webhook.header_timeout"
     case webhookBodyTimeout = "webhook.body_timeout"
@@ -71,7 +73,7 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     /// The value is a list: in the environment it is YAML flow text, `[a, b]`.
     var isList: Bool {
         switch self {
-        case .sources, .webhookStandardWebhooks, .webhookTrustedProxies, .sftpHostKeys, .sftpTrustedProxies,
+        case .sources, .rules, .webhookStandardWebhooks, .webhookTrustedProxies, .sftpHostKeys, .sftpTrustedProxies,
             .sftpProvisional, .ledgerWitnesses:
             true
         default: false

@@ -62,6 +62,8 @@ struct SettingsBuilder {
             ledger: ledger(state: state))
         settings.sourcePatterns = sources.patterns
         settings.forward = forward()
+        settings.rulePatterns = rulePatterns()
+        settings.rules = PolicyLoader.files(settings.rulePatterns)
         if settings.ledger.witnesses.contains(.syslog), settings.forward.syslog == nil {
             table.fail(
                 .ledgerWitnesses, "names syslog, and there is no forward.syslog; name its receiver there")
@@ -94,6 +96,19 @@ struct SettingsBuilder {
             return pattern
         }
         return (patterns, PolicyLoader.files(patterns))
+    }
+
+    /// No file is no mistake: a gate serves without network rules.
+    private func rulePatterns() -> [String] {
+        guard let value = table[.rules] else {
+            return [SettingsPath.resolve("rules/*.yaml", beside: table.file)]
+        }
+        guard let values = value.list("a list of files, as in [rules/*.yaml]") else { return [] }
+        return values.compactMap { value in
+            value.text("a file or a pattern, as in rules/*.yaml").map {
+                SettingsPath.resolve($0, beside: table.file)
+            }
+        }
     }
 
     private func staging(state: String) -> StagingSettings {

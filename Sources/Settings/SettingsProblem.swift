@@ -47,16 +47,18 @@ package struct SettingsErrors: Error, Sendable, CustomStringConvertible {
 }
 
 /// Collects problems while a load goes on.
-final class ProblemLog {
-    private(set) var problems: [SettingsProblem] = []
+package final class ProblemLog {
+    package private(set) var problems: [SettingsProblem] = []
 
-    func add(_ place: Place, _ key: String, _ message: String) {
+    package init() {}
+
+    package func add(_ place: Place, _ key: String, _ message: String) {
         let problem = SettingsProblem(place: place, key: key, message: message)
         if !problems.contains(problem) { problems.append(problem) }
     }
 
     /// Throws when anything was logged: by file in the order of reading, by line within one, the environment last.
-    func throwIfAny() throws(SettingsErrors) {
+    package func throwIfAny() throws(SettingsErrors) {
         guard !problems.isEmpty else { return }
         var files: [String] = []
         let ranked = problems.enumerated().map { offset, problem in

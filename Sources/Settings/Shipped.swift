@@ -25,6 +25,9 @@ package enum Shipped {
         # Directory of the SFTP senders' accounts, one file each; `dropgate account add NAME` makes them.
         #accounts: accounts
 
+        # VSee's network rules, for `dropgate rules`: list, firewall export, checks from this machine.
+        #rules: [rules/*.yaml]
+
         # VSee's webhooks over HTTPS: POST <path>.
         webhook:
           listen: 0.0.0.0:8443
@@ -41,8 +44,11 @@ package enum Shipped {
           #address: direct
           #trusted_proxies: [10.0.0.5/32]
 
-          # What an unlisted source gets: close (the connection ends before TLS) or refuse (HTTP 403).
+          # What an unlisted source gets: close (the connection ends before TLS), refuse (HTTP 403), or quarantine: 403 too,
+          # but an event of VSee's form under the right secret (one of the checks below) is held until somebody has found
+          # out whether VSee's address has changed: `dropgate drops release ID`.
           #unlisted: close
+          #quarantine: {events: 1000, bytes: 64MiB}
 
           # Checks beside the source address; all are off unless given. Secrets are files that only their owner reads.
           #secret_file: webhook-path-secret             # POST <path>/<secret>

@@ -1,9 +1,9 @@
 // YAML text to a tree of nodes with places, syntax errors as problems. It knows no keys.
 import Yams
 
-enum YAMLFile {
+package enum YAMLFile {
     /// The root value of a file, or nil after logging why there is none. An empty file is an empty mapping.
-    static func read(_ path: String, log: ProblemLog) -> YAMLValue? {
+    package static func read(_ path: String, log: ProblemLog) -> YAMLValue? {
         do throws(FileProblem) {
             return parse(try FileReading.text(path), path: path, log: log)
         } catch {
@@ -12,7 +12,7 @@ enum YAMLFile {
         }
     }
 
-    static func parse(_ text: String, path: String, log: ProblemLog) -> YAMLValue? {
+    package static func parse(_ text: String, path: String, log: ProblemLog) -> YAMLValue? {
         do {
             let node = try compose(yaml: text) ?? Node([(Node, Node)]())
             return YAMLValue(node: node, key: "", place: .file(path, line: 1, column: 1), log: log)

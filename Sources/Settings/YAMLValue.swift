@@ -1,18 +1,18 @@
 // One value of a YAML file or of the environment with its place, and the strict ways to read it.
 // Each reader returns nil after saying what is wrong and what is allowed; none guesses.
-import Admission
+package import Admission
 import Yams
 
-struct YAMLValue {
+package struct YAMLValue {
     let node: Node
     /// The key path for messages: "webhook.listen", "entries[2].cidr".
-    let key: String
-    let place: Place
-    let log: ProblemLog
+    package let key: String
+    package let place: Place
+    package let log: ProblemLog
     /// Where the key of this value stands; a section's value begins a line below it.
     var keyPlace: Place?
 
-    func fail(_ message: String) { log.add(place, key, message) }
+    package func fail(_ message: String) { log.add(place, key, message) }
 
     /// A value below this one. Places inside an environment variable are the variable.
     func child(_ node: Node, key: String) -> YAMLValue {
@@ -35,9 +35,9 @@ struct YAMLValue {
     }
 
     /// A scalar as it is written, without a word of complaint.
-    var written: String? { node.scalar?.string }
-    var isMapping: Bool { node.mapping != nil }
-    var isEmptyList: Bool { node.sequence?.isEmpty == true }
+    package var written: String? { node.scalar?.string }
+    package var isMapping: Bool { node.mapping != nil }
+    package var isEmptyList: Bool { node.sequence?.isEmpty == true }
 
     /// Plain words that YAML readers disagree on are no text unless quoted.
     private static let booleans: Set<String> = ["true", "false", "yes", "no", "on", "off"]
@@ -59,7 +59,7 @@ struct YAMLValue {
     }
 
     /// Text that is not empty and has no control characters.
-    func text(_ expected: String = "text") -> String? {
+    package func text(_ expected: String = "text") -> String? {
         guard let text = scalar(expected), case .scalar(let scalar) = node else { return nil }
         if scalar.style == .plain, Self.booleans.contains(text.lowercased()) {
             fail("expected \(expected), found the boolean \(text); put it in quotes if you mean the word")
@@ -74,12 +74,12 @@ struct YAMLValue {
     }
 
     /// Text of one or more lines.
-    func paragraph() -> String? {
+    package func paragraph() -> String? {
         guard let text = scalar("text") else { return nil }
         return text.split(whereSeparator: \.isNewline).joined(separator: "\n")
     }
 
-    func flag() -> Bool? {
+    package func flag() -> Bool? {
         guard let text = scalar("true or false") else { return nil }
         guard text == "true" || text == "false" else {
             fail("expected true or false, found \(found)")
@@ -88,7 +88,7 @@ struct YAMLValue {
         return text == "true"
     }
 
-    func integer(in range: ClosedRange<Int>) -> Int? {
+    package func integer(in range: ClosedRange<Int>) -> Int? {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         guard let text = scalar(expected) else { return nil }
         guard let number = Int(text), range.contains(number) else {
@@ -134,7 +134,7 @@ struct YAMLValue {
     }
 
     /// One word of a closed list.
-    func word<Word: RawRepresentable & CaseIterable>(_ type: Word.Type) -> Word?
+    package func word<Word: RawRepresentable & CaseIterable>(_ type: Word.Type) -> Word?
     where Word.RawValue == String {
         let allowed = Word.allCases.map(\.rawValue)
         guard let text = scalar("one of \(allowed.joined(separator: ", "))") else { return nil }
@@ -157,7 +157,7 @@ struct YAMLValue {
     }
 
     /// A date, as written.
-    func date() -> String? {
+    package func date() -> String? {
         guard let text = scalar("a date, as in 2026-11-23") else { return nil }
         guard text.utf8.count == 10, Instant(rfc3339: text) != nil else {
             fail("expected a date, as in 2026-11-23, found \(found)")
@@ -166,7 +166,7 @@ struct YAMLValue {
         return text
     }
 
-    func block() -> CIDRBlock? {
+    package func block() -> CIDRBlock? {
         guard let text = text("an address or a CIDR block") else { return nil }
         do throws(AddressError) {
             return try CIDRBlock(text)
@@ -178,7 +178,7 @@ struct YAMLValue {
 
     // MARK: Collections
 
-    func list(_ expected: String = "a list, as in [a, b]") -> [YAMLValue]? {
+    package func list(_ expected: String = "a list, as in [a, b]") -> [YAMLValue]? {
         guard case .sequence(let sequence) = node else {
             fail("expected \(expected), found \(found)")
             return nil
@@ -187,14 +187,14 @@ struct YAMLValue {
     }
 
     /// A list of values that all must be good.
-    func list<Element>(of read: (YAMLValue) -> Element?) -> [Element]? {
+    package func list<Element>(of read: (YAMLValue) -> Element?) -> [Element]? {
         guard let values = list() else { return nil }
         let elements = values.compactMap(read)
         return elements.count == values.count ? elements : nil
     }
 
     /// The values of a mapping by key. Unknown keys are problems. A value of nothing is an empty mapping.
-    func mapping(allowing names: [String]) -> [String: YAMLValue]? {
+    package func mapping(allowing names: [String]) -> [String: YAMLValue]? {
         if isNull { return [:] }
         guard case .mapping(let mapping) = node else {
             fail("expected a mapping with \(names.joined(separator: ", ")), found \(found)")

@@ -26,7 +26,7 @@ import Testing
 
     static let keyCases = [
         Case("nod: x", "dropgate.yaml:5:1: nod: unknown key; did you mean node?"),
-        Case("zzz: x", "unknown key; allowed here: state, node, sources, accounts, webhook, sftp"),
+        Case("zzz: x", "unknown key; allowed here: state, node, sources, accounts, rules, webhook, sftp"),
         Case("  max_bodi: 1MiB", "dropgate.yaml:5:3: webhook.max_bodi: unknown key; did you mean max_body?"),
         Case(
             "sftp: {listen: 1.2.3.4:1, hostkeys: []}", "sftp.hostkeys: unknown key; did you mean host_keys?"),

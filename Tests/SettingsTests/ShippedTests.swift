@@ -21,6 +21,7 @@ import Testing
     @Test func theBinaryCarriesTheFilesOfConfig() throws {
         #expect(try Self.config("dropgate.yaml") == Shipped.settings)
         #expect(try Self.config("sources/vsee-qatar.yaml") == Shipped.sourceList)
+        #expect(try Self.config("rules/vsee-qatar.yaml") == Shipped.rules)
     }
 
     @Test func theShippedListHasVSeesTwoServicesOnBothChannels() throws {

@@ -17,6 +17,7 @@ struct GateSetup {
             try log.directory(directory)
         }
         try makeSourceList(&log)
+        try makeRules(&log)
         try makeLedgerKey(&log)
         if let sftp = settings.sftp { try await makeHostKeys(sftp, &log) }
         if let tls = settings.webhook?.tls { try makeCertificate(tls, &log) }
@@ -38,6 +39,17 @@ struct GateSetup {
         let file = directory + "/vsee-qatar.yaml"
         try FileReplacement.write(Array(Shipped.sourceList.utf8), to: file)
         log.made(file)
+    }
+
+    /// VSee's network rules, where the settings look for rules in a directory that has none.
+    private func makeRules(_ log: inout SetupLog) throws {
+        guard settings.rules.isEmpty else {
+            for file in settings.rules { log.kept(file) }
+            return
+        }
+        guard let pattern = settings.rulePatterns.first(where: { $0.hasSuffix("/*.yaml") }) else { return }
+        try write(
+            Shipped.rules, to: SettingsPath.directory(of: pattern) + "/vsee-qatar.yaml", mode: 0o644, &log)
     }
 
     /// Never where a ledger is that another key signed: that must be put back.
