@@ -41,8 +41,8 @@ package struct Diagnosis: Error, Sendable, Hashable, CustomStringConvertible {
         case unavailable
         case serverError = "server_error"
         case unexpectedAnswer = "unexpected_answer"
-        case notDropgate = "not_dropgate"
-        case rejected
+        /// Let in only because the entry is in observe mode.
+        case observed
         // SSH and SFTP.
         case notSSH = "not_ssh"
         case sshNoCommonAlgorithm = "ssh_no_common_algorithm"

@@ -1,0 +1,79 @@
+// Options that all probes share: from where and how to call, how often, how patiently, and in which form to answer.
+import Admission
+import ArgumentParser
+import Reachability
+import Settings
+
+enum ProbeFormat: String, ExpressibleByArgument, CaseIterable { case text, json, nagios }
+
+extension ProxyProtocolVersion: ExpressibleByArgument {}
+
+/// A time to wait: a whole number with ms, s, m or h.
+struct ProbeDuration: ExpressibleByArgument, Sendable {
+    let duration: Duration
+
+    init(_ duration: Duration) { self.duration = duration }
+
+    init?(argument: String) {
+        if argument.hasSuffix("ms") {
+            guard let number = Int64(argument.dropLast(2)), number >= 0 else { return nil }
+            duration = .milliseconds(number)
+        } else {
+            guard let duration = Quantity.duration(argument) else { return nil }
+            self.duration = duration
+        }
+    }
+
+    var defaultValueDescription: String { Quantity.text(duration: duration) }
+
+    static let help = "a whole number with ms, s, m or h"
+}
+
+struct ProbeOptionGroup: ParsableArguments {
+    @Option(help: ArgumentHelp("Call from this address of this machine.", valueName: "address"))
+    var source: String?
+
+    @Option(
+        help: ArgumentHelp("Begin with a PROXY header, as a balancer does: v1 or v2.", valueName: "version"))
+    var proxyProtocol: ProxyProtocolVersion?
+
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("The source that the PROXY header names; else the own address.", valueName: "ip"))
+    var proxiedSource: String?
+
+    @Option(help: ArgumentHelp("How long each step may take: \(ProbeDuration.help).", valueName: "time"))
+    var timeout = ProbeDuration(.seconds(10))
+
+    @Option(help: ArgumentHelp("Warn when a step takes longer.", valueName: "time"))
+    var slow = ProbeDuration(.seconds(2))
+
+    @Option(help: ArgumentHelp("How many times to probe.", valueName: "number"))
+    var count = 1
+
+    @Option(help: ArgumentHelp("Between probes.", valueName: "time"))
+    var interval = ProbeDuration(.seconds(1))
+
+    @Option(help: "text for people, json (one object a probe) for programs, nagios for monitoring plugins.")
+    var format: ProbeFormat = .text
+
+    func validate() throws {
+        if proxiedSource != nil, proxyProtocol == nil {
+            throw ValidationError("--as is what a PROXY header says: give --proxy-protocol v1 or v2 too")
+        }
+        guard (1...1_000_000).contains(count) else {
+            throw ValidationError("--count: at least 1, at most 1000000")
+        }
+        guard timeout.duration > .zero, timeout.duration <= .seconds(3600) else {
+            throw ValidationError("--timeout: more than nothing, at most 1h")
+        }
+        _ = try options()
+    }
+
+    func options() throws -> ProbeOptions {
+        ProbeOptions(
+            source: try source.map(ArgumentText.address), proxyProtocol: proxyProtocol,
+            proxiedSource: try proxiedSource.map(ArgumentText.address), timeout: timeout.duration,
+            slow: slow.duration, count: count, interval: interval.duration)
+    }
+}

@@ -1,0 +1,134 @@
+// Runs any probe as often as asked and prints what it finds, in the three forms. It knows no protocol.
+import ArgumentParser
+import Foundation
+import Reachability
+
+/// One probe, telling its steps as they go.
+typealias ProbeRun = @Sendable (_ notify: @escaping @Sendable (ProbeEvent) -> Void) async -> ProbeReport
+
+struct ProbePrinter {
+    /// Facts of a step share lines up to this width.
+    private static let width = 100
+
+    let kind: String
+    let format: ProbeFormat
+
+    /// Ends by throwing the exit status when it is not 0.
+    func run(_ options: ProbeOptions, _ probe: @escaping ProbeRun) async throws {
+        var reports: [ProbeReport] = []
+        for number in 1...options.count {
+            if number > 1 { try await Task.sleep(for: options.interval) }
+            let spinner = ProbeSpinner(format)
+            let report = await spinner.around { await probe { spinner.handle($0) } }
+            if format == .json { Output.json(report.json) }
+            if format == .text, options.count > 1 { Output.line(Self.line(report, number)) }
+            Self.keep(report, &reports)
+            if Output.isReaderGone { break }
+        }
+        guard let worst = reports.max(by: { $0.pluginStatus < $1.pluginStatus }) else { return }
+        switch format {
+        case .json: break
+        case .nagios: Output.line(worst.pluginLine(of: reports))
+        case .text:
+            if reports.count > 1 { Output.line(Self.statistics(reports)) }
+            Self.print(worst)
+        }
+        let status = format == .nagios ? worst.pluginStatus.rawValue : worst.verdict == .critical ? 1 : 0
+        if status != 0 { throw ExitCode(status) }
+    }
+
+    /// Enough of each for figures and for the worst; a probe that runs for days must not grow.
+    private static func keep(_ report: ProbeReport, _ reports: inout [ProbeReport]) {
+        let limit = 10_000
+        if reports.count == limit, let place = reports.firstIndex(where: { $0.verdict == .ok }) {
+            reports.remove(at: place)
+        } else if reports.count == limit {
+            reports.removeFirst()
+        }
+        reports.append(report)
+    }
+
+    /// What keeps a probe from starting is, to a monitor, an unknown state in its own form.
+    func prepare<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let failure as Failure where format == .nagios {
+            Output.line(PluginLine.write(kind, .unknown, failure.message))
+            throw ExitCode(PluginStatus.unknown.rawValue)
+        }
+    }
+}
+
+// Text for people.
+extension ProbePrinter {
+    private static func colour(_ report: ProbeReport) -> Colour {
+        switch report.verdict {
+        case .ok: .green
+        case .warning: .yellow
+        case .critical: .red
+        }
+    }
+
+    private static func line(_ report: ProbeReport, _ number: Int) -> String {
+        let word = colour(report)(report.verdict.rawValue)
+        let what = report.diagnosis.map { "\($0.code.rawValue): \($0.means)" } ?? report.summary
+        return "\(number)  \(word)  \(milliseconds(report.duration))  \(what)"
+    }
+
+    private static func statistics(_ reports: [ProbeReport]) -> String {
+        let times = reports.map(\.duration).sorted()
+        let bad = reports.filter { $0.verdict == .critical }.count
+        return "\(reports.count) probes, \(bad) failed; fastest \(milliseconds(times[0])), median "
+            + "\(milliseconds(times[times.count / 2])), slowest \(milliseconds(times[times.count - 1]))"
+    }
+
+    private static func print(_ report: ProbeReport) {
+        Output.line(Colour.bold("\(report.kind) \(report.target)"))
+        var table = TextTable(["STEP", "RESULT", "TIME", "SEEN"])
+        for step in report.steps {
+            let lines = wrapped(step.facts)
+            let time = step.outcome == .skipped ? "" : milliseconds(step.duration)
+            table.add([step.name, step.outcome.rawValue, time, lines.first ?? ""])
+            for line in lines.dropFirst() { table.add(["", "", "", line]) }
+        }
+        for line in table.lines(colour: { paint($0, $1) }) { Output.line(line) }
+        let summary = report.summary.isEmpty ? "" : "  \(report.summary)"
+        Output.line("\(colour(report)(report.verdict.rawValue))  \(milliseconds(report.duration))\(summary)")
+        for finding in report.findings {
+            let colour: Colour = finding.severity == .critical ? .red : .yellow
+            Output.line("\(colour(finding.code.rawValue))  \(finding.means)")
+            Output.line("  next: \(finding.next)")
+        }
+    }
+
+    private static func paint(_ column: Int, _ cell: String) -> String {
+        guard column == 1,
+            let outcome = ProbeStep.Outcome(rawValue: cell.trimmingCharacters(in: .whitespaces))
+        else { return cell }
+        switch outcome {
+        case .ok: return Colour.green(cell)
+        case .warn: return Colour.yellow(cell)
+        case .fail: return Colour.red(cell)
+        case .skipped: return Colour.faint(cell)
+        }
+    }
+
+    private static func wrapped(_ facts: [ProbeStep.Fact]) -> [String] {
+        var lines: [String] = []
+        for fact in facts {
+            let text = "\(fact.name) \(fact.value)"
+            if let last = lines.last, last.count + text.count + 2 <= width {
+                lines[lines.count - 1] = last + "; " + text
+            } else {
+                lines.append(text)
+            }
+        }
+        return lines
+    }
+
+    /// `0.8 ms`, `1234.5 ms`.
+    private static func milliseconds(_ duration: Duration) -> String {
+        let tenths = duration.wholeMicroseconds / 100
+        return "\(tenths / 10).\(tenths % 10) ms"
+    }
+}

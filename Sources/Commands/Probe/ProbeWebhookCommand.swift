@@ -1,0 +1,140 @@
+// `dropgate probe webhook`: can VSee deliver an event to this URL, and if not, at which step does it fail?
+import Admission
+import ArgumentParser
+import Audit
+import Reachability
+import Settings
+
+struct ProbeWebhookCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "webhook", abstract: "Post a marked event to a webhook's URL as VSee would.",
+        discussion: """
+            The event is a whole VSee envelope whose clinic code is "\(SyntheticEvent.mark)": a Dropgate gate \
+            answers it, records it as a probe and stores nothing. Another receiver may store it.
+
+            EXAMPLES
+              dropgate probe webhook https://gate.example:8443/webhooks/vsee
+              dropgate probe webhook https://gate.example/webhooks/vsee --secret-file path-secret
+              dropgate probe webhook https://10.0.0.5:8443/webhooks/vsee --proxy-protocol v2 --as 20.21.208.105
+              dropgate probe webhook https://gate.example/ --reachability --format nagios
+            """)
+
+    enum Event: String, ExpressibleByArgument, CaseIterable { case v1, v2, none }
+
+    @Argument(help: "The URL as it is given to VSee, without its secret part.")
+    var url: String
+
+    @Option(help: "The envelope to post: v1, v2, or none for an empty body.")
+    var event: Event = .v2
+
+    @Flag(help: "Ask GET /reachability on the same host instead of posting an event.")
+    var reachability = false
+
+    @Option(help: ArgumentHelp("A header field to send; repeatable.", valueName: "name:value"))
+    var header: [String] = []
+
+    @Option(help: ArgumentHelp("The user name for HTTP basic authentication.", valueName: "user"))
+    var basicUser: String?
+
+    @Option(
+        help: ArgumentHelp("The file that holds its password; its owner's alone.", valueName: "file"),
+        completion: .file())
+    var passwordFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The file that holds the secret last part of the path; it is never printed.", valueName: "file"),
+        completion: .file())
+    var secretFile: String?
+
+    @Option(
+        help: ArgumentHelp("Trust the authorities of this PEM file too.", valueName: "file"),
+        completion: .file())
+    var ca: String?
+
+    @Flag(help: "Go on when the certificate does not verify, with a warning.")
+    var insecure = false
+
+    @OptionGroup var options: ProbeOptionGroup
+
+    func validate() throws {
+        guard (basicUser == nil) == (passwordFile == nil) else {
+            throw ValidationError("--basic-user and --password-file belong together")
+        }
+        if let basicUser, basicUser.contains(":") || !Self.isFieldText(basicUser) {
+            throw ValidationError("--basic-user: printable text without a colon")
+        }
+        if reachability, secretFile != nil {
+            throw ValidationError("--reachability has a path of its own; leave --secret-file out")
+        }
+        _ = try parsedURL()
+        _ = try fields()
+    }
+
+    func run() async throws {
+        let printer = ProbePrinter(kind: "webhook", format: options.format)
+        let probe = try printer.prepare { try makeProbe() }
+        let chosen = try options.options()
+        try await printer.run(chosen) { notify in await probe.run(chosen, notify: notify) }
+    }
+
+    private func parsedURL() throws -> ProbeURL {
+        do throws(ProbeURLError) {
+            return try ProbeURL(url)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    private func makeProbe() throws -> WebhookProbe {
+        let request: WebhookProbe.Request =
+            reachability
+            ? .reachability : SyntheticEvent(rawValue: event.rawValue).map { .event($0) } ?? .empty
+        var probe = WebhookProbe(
+            url: try parsedURL(), request: request, userAgent: "\(Product.name)-probe/\(Product.version)")
+        probe.fields = try fields()
+        if let basicUser, let passwordFile {
+            probe.basic = (basicUser, try secret(passwordFile, "--password-file"))
+        }
+        if let secretFile {
+            let secret = try secret(secretFile, "--secret-file")
+            guard secret.bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/?#".utf8.contains($0) }) else {
+                throw Failure(.usage, "--secret-file: \(secretFile) holds what no part of a path can be")
+            }
+            probe.pathSecret = secret
+        }
+        if let ca {
+            let path = SettingsPath.absolute(ca)
+            guard WebhookProbe.canTrust(path) else {
+                throw Failure(.usage, "--ca: \(ca) is not there, or holds no certificates in PEM form")
+            }
+            probe.authorities = path
+        }
+        probe.isInsecure = insecure
+        return probe
+    }
+
+    private func secret(_ file: String, _ option: String) throws -> Secret {
+        do throws(FileProblem) {
+            return Secret(try FileReading.secret(SettingsPath.absolute(file)))
+        } catch {
+            throw Failure(.usage, "\(option): \(error)")
+        }
+    }
+
+    private func fields() throws -> [WebhookProbe.Field] {
+        try header.map { line in
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            let token = "!#$%&'*+-.^_`|~0123456789".utf8
+            guard parts.count == 2, !parts[0].isEmpty, Self.isFieldText(parts[1]),
+                parts[0].utf8.allSatisfy({ token.contains($0) || (0x41...0x5A).contains($0 & 0xDF) })
+            else { throw ValidationError("--header: write NAME:VALUE, as in \"X-Token: abc\"") }
+            return WebhookProbe.Field(
+                name: String(parts[0]), value: parts[1].trimmingPrefix { $0 == " " }.description)
+        }
+    }
+
+    private static func isFieldText(_ text: some StringProtocol) -> Bool {
+        text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
+}
