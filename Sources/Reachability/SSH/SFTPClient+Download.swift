@@ -43,6 +43,11 @@ extension SFTPClient {
         return position
     }
 
+    /// The bytes at an offset, as many as come at once, or nil at the end of the file.
+    func piece(_ handle: Handle, at offset: Int64) throws(SFTPError) -> [UInt8]? {
+        try data(want(handle, offset, Self.piece))
+    }
+
     private func want(_ handle: Handle, _ offset: Int64, _ count: Int) throws(SFTPError) -> Wanted {
         let id = try request(SFTPKind.read) {
             $0.string(handle.bytes)

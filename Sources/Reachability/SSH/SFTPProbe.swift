@@ -1,6 +1,6 @@
 // The SFTP probe: from the name to a marker that was uploaded, seen and removed again. It leaves nothing behind: the
 // marker's name is provisional, so that a gate releases it to nobody even when the probe is cut off.
-package import Admission
+import Admission
 import Foundation
 
 package struct SFTPProbe: Sendable {

@@ -26,13 +26,11 @@ extension SSHSession {
         try prepare()
         switch credential {
         case .key(let file):
-            var phrase = file.passphrase.map { $0.map(CChar.init(bitPattern:)) + [0] }
-            defer { phrase?.withUnsafeMutableBytes { $0.initializeMemory(as: UInt8.self, repeating: 0) } }
+            let phrase = file.passphrase.map { $0.map(CChar.init(bitPattern:)) + [0] }
             try check(
                 libssh2_userauth_publickey_fromfile_ex(raw, user, length, nil, file.path, phrase ?? [0]))
         case .password(let bytes):
-            var password = bytes.map(CChar.init(bitPattern:))
-            defer { password.withUnsafeMutableBytes { $0.initializeMemory(as: UInt8.self, repeating: 0) } }
+            let password = bytes.map(CChar.init(bitPattern:))
             try check(
                 libssh2_userauth_password_ex(raw, user, length, password, UInt32(password.count), nil))
         case .agent:

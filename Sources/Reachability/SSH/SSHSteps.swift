@@ -1,6 +1,6 @@
 // The steps of a probe from a connected socket to an open SFTP session. The fetching of drops takes the same steps,
 // so that both fail with the same words.
-package import Admission
+import Admission
 
 package struct SSHSteps {
     package let recorder: ProbeRecorder

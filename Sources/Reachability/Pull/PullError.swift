@@ -1,0 +1,23 @@
+// Why a drop of another gate was not fetched. The next drop may be well.
+import Admission
+
+package struct PullError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Sendable {
+        /// The receipt is not one that a gate writes of a released drop.
+        case badReceipt
+        /// The bytes are not those of the receipt; fetching them again may help.
+        case mismatch
+        /// The other gate refuses or does not have it.
+        case refused
+        /// No room here.
+        case full
+    }
+
+    package let code: Code
+    package let description: String
+
+    init(_ code: Code, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+}

@@ -1,0 +1,168 @@
+// Another gate as its collector sees it over SFTP: receipts that wait, files under ready/, and an acknowledgement by
+// removing a receipt. Nothing that comes from there is believed before it is checked.
+package import Admission
+import Dispatch
+package import Staging
+
+package actor RemoteGate {
+    package struct Peer: Sendable {
+        package let ip: IPAddress
+        /// `SHA256:…`
+        package let hostKey: String
+    }
+
+    private static let receipts = "/receipts"
+    /// A batch of events is read whole; one beyond this is not what a gate writes.
+    private static let longestBatch: Int64 = 256 << 20
+
+    private let target: SFTPTarget
+    private let user: String
+    private let credential: SSHCredential
+    private let pins: HostKeyPins
+    private let options: ProbeOptions
+    private let executor = QueueExecutor(label: "dropgate.pull")
+    private var client: SFTPClient?
+    /// The batch that was read last: its events come one after the other.
+    private var batch: (file: String, lines: [ArraySlice<UInt8>])?
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    package init(
+        target: SFTPTarget, user: String, credential: SSHCredential, pins: HostKeyPins, options: ProbeOptions
+    ) {
+        self.target = target
+        self.user = user
+        self.credential = credential
+        self.pins = pins
+        self.options = options
+    }
+
+    /// Logs in. The host key must be pinned: one that is not known is refused as a wrong one is.
+    package func open() throws(Diagnosis) -> Peer {
+        let steps = SSHSteps(ProbeRecorder(kind: "pull", target: "\(target)", options: options))
+        let socket = try ProbeConnection.open(host: target.host, port: target.port, steps.recorder)
+        let session = try steps.session(socket, pins: pins)
+        guard let key = session.hostKey, pins.check(key) == .pinned else {
+            throw Diagnosis(
+                .hostKeyUnknown, means: "\(pins.origin) has no key of \(target.host), port \(target.port)",
+                next: "pin the gate's host key: --host-key SHA256:…")
+        }
+        if let offered = try steps.methods(session, user: user) {
+            try steps.logIn(session, user: user, credential, offered: offered)
+        }
+        client = try steps.openSFTP(session)
+        return Peer(ip: socket.peer.ip, hostKey: key.fingerprint)
+    }
+
+    package func close() {
+        client = nil
+        batch = nil
+    }
+
+    private func connected() throws(SFTPError) -> SFTPClient {
+        guard let client else { throw .ended("") }
+        client.session.deadline = Deadline(in: options.timeout)
+        return client
+    }
+
+    /// The ids of drops that wait, oldest first. Other names are left alone.
+    package func waiting() throws(SFTPError) -> [String] {
+        let suffix = ".json"
+        return try connected().names(in: Self.receipts).filter { $0.hasSuffix(suffix) }
+            .map { String($0.dropLast(suffix.count)) }.filter(DropID.isValid).sorted()
+    }
+
+    /// Throws `PullError` or `SFTPError`.
+    package func receipt(of id: String) throws -> RemoteReceipt {
+        let bytes = try small("\(Self.receipts)/\(id).json", limit: RemoteReceipt.longest, id)
+        return try RemoteReceipt(bytes, id: id)
+    }
+
+    package func acknowledge(_ id: String) throws(SFTPError) {
+        try connected().remove("\(Self.receipts)/\(id).json")
+    }
+
+    /// Fetches a drop's bytes into `<id>.part` of a directory, going on where an earlier fetch was cut off, and
+    /// checks them. Durable only after adoption, which syncs. Throws `PullError`, `SFTPError` or `StagingError`.
+    package func fetch(_ remote: RemoteReceipt, into directory: Directory, reserve: Int64) throws {
+        let receipt = remote.receipt
+        let part = try PartialFile(in: directory, name: receipt.drop + ".part")
+        if part.size > receipt.bytes { try part.restart() }
+        guard try directory.space().bytes - (receipt.bytes - part.size) >= reserve else {
+            throw PullError(
+                .full, "no room for drop \(receipt.drop) of \(receipt.bytes) bytes: staging.reserve is reached")
+        }
+        if let line = receipt.line {
+            try part.restart()
+            try part.append(event(line, of: receipt))
+        } else if part.size < receipt.bytes {
+            try download(receipt, part)
+        }
+        guard part.size == receipt.bytes else {
+            throw PullError(
+                .mismatch, "drop \(receipt.drop) has \(part.size) bytes there, its receipt says \(receipt.bytes)")
+        }
+        guard part.sha256 == receipt.sha256 else {
+            throw PullError(.mismatch, "the bytes of drop \(receipt.drop) have not the SHA-256 of its receipt")
+        }
+    }
+
+    private func download(_ receipt: Receipt, _ part: PartialFile) throws {
+        let client = try connected()
+        try onDrop(receipt.drop) {
+            let handle = try client.open("/" + receipt.file, .read)
+            _ = try client.download(
+                handle, from: part.size, to: receipt.bytes, patience: options.timeout
+            ) { try part.append($0) }
+            try client.close(handle)
+        }
+    }
+
+    /// One event of a batch.
+    private func event(_ line: Int, of receipt: Receipt) throws -> [UInt8] {
+        if batch?.file != receipt.file {
+            let bytes = try small("/" + receipt.file, limit: Int(Self.longestBatch), receipt.drop)
+            batch = (
+                receipt.file, bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            )
+        }
+        guard let lines = batch?.lines, line <= lines.count,
+            let parsed = try? BatchLine(parsing: lines[line - 1]), parsed.receipt.drop == receipt.drop,
+            let bytes = parsed.bytes
+        else {
+            batch = nil
+            throw PullError(.mismatch, "line \(line) of \(receipt.file) there is not drop \(receipt.drop)")
+        }
+        return bytes
+    }
+
+    /// A whole file, read from its start to its end.
+    private func small(_ path: String, limit: Int, _ id: String) throws -> [UInt8] {
+        let client = try connected()
+        return try onDrop(id) {
+            var bytes: [UInt8] = []
+            let handle = try client.open(path, .read)
+            while let piece = try client.piece(handle, at: Int64(bytes.count)) {
+                bytes += piece
+                guard bytes.count <= limit else {
+                    throw PullError(.badReceipt, "\(OutsideText.head(path)) is longer than \(limit) bytes")
+                }
+                client.session.deadline = Deadline(in: options.timeout)
+            }
+            try client.close(handle)
+            return bytes
+        }
+    }
+
+    /// What the server refuses of one drop is that drop's matter alone.
+    private func onDrop<Value>(_ id: String, _ body: () throws -> Value) throws -> Value {
+        do { return try body() } catch let error as SFTPError {
+            guard case .status = error else { throw error }
+            throw PullError(
+                .refused,
+                error.isNoSuchFile
+                    ? "drop \(id) is not there any more: its consumer took it or acknowledged it"
+                    : "drop \(id) is refused there: \(error)")
+        }
+    }
+}

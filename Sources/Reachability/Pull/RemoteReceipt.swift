@@ -1,0 +1,41 @@
+// A receipt of another gate, before it is believed: it decides which files are read there and written here.
+import Admission
+package import Staging
+
+package struct RemoteReceipt: Sendable {
+    /// As it was written there; its `file` is a clean path under `ready/`.
+    package let receipt: Receipt
+
+    package static let longest = 1 << 20
+
+    /// `id` is from the receipt's file name, and valid.
+    package init(_ bytes: [UInt8], id: String) throws(PullError) {
+        func refuse(_ why: String) -> PullError {
+            PullError(.badReceipt, "the receipt of \(id) cannot be believed: \(why)")
+        }
+        guard let receipt = try? Receipt(parsing: bytes) else { throw refuse("it is no receipt") }
+        guard receipt.drop == id else { throw refuse("it names the drop \(OutsideText.head(receipt.drop))") }
+        let isDigest = receipt.sha256.map { digest in
+            digest.utf8.count == 64
+                && digest.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        }
+        guard isDigest == true, receipt.bytes >= 0 else { throw refuse("it gives no size and SHA-256") }
+        let parts = receipt.file.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count >= 3, parts.first == "ready", parts.allSatisfy(Directory.isComponent) else {
+            throw refuse("its file \(OutsideText.head(receipt.file)) is no path under ready/")
+        }
+        if let line = receipt.line {
+            guard line > 0, Directory.isComponent(receipt.name) else { throw refuse("its line or name is none") }
+        }
+        self.receipt = receipt
+    }
+
+    /// The receipt to hand over: an event that lay in a batch of many lies in a file of its own here.
+    package var adopted: Receipt {
+        guard receipt.line != nil, let end = receipt.file.lastIndex(of: "/") else { return receipt }
+        var single = receipt
+        single.line = nil
+        single.file = receipt.file[...end] + receipt.name
+        return single
+    }
+}
