@@ -13,6 +13,6 @@ struct ProbeCommand: AsyncParsableCommand {
               With --format nagios: 0 OK   1 WARNING   2 CRITICAL   3 UNKNOWN
             """,
         subcommands: [
-            ProbeWebhookCommand.self
+            ProbeWebhookCommand.self, ProbeSFTPCommand.self,
         ])
 }

@@ -113,7 +113,11 @@ package actor RemoteGate {
             let handle = try client.open("/" + receipt.file, .read)
             _ = try client.download(
                 handle, from: part.size, to: receipt.bytes, patience: options.timeout
-            ) { try part.append($0) }
+            ) {
+                // What has come stays for the next time.
+                try Task.checkCancellation()
+                try part.append($0)
+            }
             try client.close(handle)
         }
     }
