@@ -23,15 +23,7 @@ extension DropBox {
     package mutating func answer(_ answer: StoreAnswer) {
         guard let purpose = pending?.purpose else { return }
         pending = nil
-        var failure: StoreFailure?
-        if case .failed(let reason) = answer {
-            failure = reason
-            switch reason.code {
-            case .full: closing = .soon
-            case .gone: refuseAll(reason.message)
-            case .absent, .exists, .denied, .other: break
-            }
-        }
+        let failure = failure(of: answer)
         switch purpose {
         case .write: written(failure)
         case .leaveSequence(let frame, let slot): leftSequence(frame, slot, failure)
@@ -55,41 +47,15 @@ extension DropBox {
         }
     }
 
-    private mutating func status(_ id: UInt32, _ failure: StoreFailure?) {
-        if let failure {
-            reply.status(id, failure.status, failure.message)
-        } else {
-            reply.ok(id)
-        }
-    }
-
-    private mutating func found(
-        _ id: UInt32, _ path: VirtualPath, _ answer: StoreAnswer, _ failure: StoreFailure?,
-        _ reply: (inout ReplyWriter, Node) -> Void
-    ) {
-        switch answer {
-        case .node(let node?): reply(&self.reply, node)
-        default: status(id, failure ?? StoreFailure(.absent, "\(path): no such file or directory"))
-        }
-    }
-
     private mutating func listed(
         _ id: UInt32, _ path: VirtualPath, _ answer: StoreAnswer, _ failure: StoreFailure?
     ) {
         guard case .listing(let stored, let now) = answer else {
             return status(id, failure ?? StoreFailure(.other, "\(path): cannot be listed"))
         }
-        var nodes: [[UInt8]: Node] = [:]
-        for entry in stored { nodes[entry.name] = entry.node }
-        for (_, upload) in handles.uploads where upload.path.parent == path && upload.isStored {
-            nodes[Array(upload.path.name)] = upload.node
-        }
-        let directory = Node(kind: .directory, size: 0, modified: now)
-        var entries = [".", ".."].map { DirectoryEntry(name: Array($0.utf8), node: directory) }
-        entries += nodes.map { DirectoryEntry(name: $0.key, node: $0.value) }
-            .sorted { $0.name.lexicographicallyPrecedes($1.name) }
-        let listing = Listing(entries: entries, directory: directory, now: now)
-        reply.handle(id, handles.insert(.listing(listing)))
+        let open = handles.uploads.map(\.upload).filter { $0.path.parent == path && $0.isStored }
+        openListing(
+            id, stored + open.map { DirectoryEntry(name: Array($0.path.name), node: $0.node) }, now: now)
     }
 
     private mutating func opened(

@@ -17,8 +17,7 @@ extension DropBox {
         case .remove(let path): remove(id, path)
         case .mkdir(let path): mkdir(id, path)
         case .rmdir(let path): rmdir(id, path)
-        case .realpath(let path):
-            if let path = resolve(id, "REALPATH", path) { reply.path(id, path) }
+        case .realpath(let path): realpath(id, path)
         case .rename(let from, let to): rename(id, "RENAME", from, to, replace: false)
         case .posixRename(let from, let to): rename(id, Extension.posixRename, from, to, replace: true)
         case .fsync(let handle): fsync(id, handle)
@@ -27,7 +26,7 @@ extension DropBox {
         case .readlink(let path): forbid(id, "READLINK", path, noLinks)
         case .symlink(let first, _): forbid(id, "SYMLINK", first, noLinks)
         case .hardlink(_, let to): forbid(id, Extension.hardlink, to, noLinks)
-        case .unsupported(let name): reply.status(id, .unsupported, "this drop box has no \(name)")
+        case .unsupported(let name): reply.status(id, .unsupported, "this \(Self.kind) has no \(name)")
         }
     }
 
@@ -38,37 +37,6 @@ extension DropBox {
 
     mutating func ask(_ request: StoreRequest, _ purpose: Purpose) {
         pending = Pending(request: request, purpose: purpose)
-    }
-
-    mutating func report(
-        _ reason: RefusedRequest.Reason, _ operation: String, _ path: [UInt8], _ message: String
-    ) {
-        reports.append(
-            RefusedRequest(reason: reason, operation: operation, path: printable(path), message: message))
-    }
-
-    mutating func forbid(_ id: UInt32, _ operation: String, _ path: [UInt8], _ message: String) {
-        reply.status(id, .permissionDenied, message)
-        report(.forbiddenOperation, operation, path, message)
-    }
-
-    mutating func resolve(_ id: UInt32, _ operation: String, _ sent: [UInt8]) -> VirtualPath? {
-        do throws(BadPath) {
-            return try VirtualPath(sent: sent)
-        } catch {
-            reply.status(id, .failure, error.description)
-            report(.badPath, operation, sent, error.description)
-            return nil
-        }
-    }
-
-    /// A handle of an upload or a directory; answers the request itself when there is none.
-    private mutating func slot(_ id: UInt32, _ operation: String, _ handle: HandleID?) -> Int? {
-        guard let slot = handles.slot(of: handle) else {
-            reply.status(id, .failure, "\(operation): there is no such open handle")
-            return nil
-        }
-        return slot
     }
 
     // MARK: Looking
@@ -84,40 +52,10 @@ extension DropBox {
         }
     }
 
-    private mutating func fstat(_ id: UInt32, _ handle: HandleID?) {
-        guard let slot = slot(id, "FSTAT", handle) else { return }
-        if let upload = handles.upload(slot) {
-            reply.attributes(id, upload.node)
-        } else if let node = handles.withListing(slot, { $0.directory }) {
-            reply.attributes(id, node)
-        }
-    }
-
     private mutating func opendir(_ id: UInt32, _ sent: [UInt8]) {
         guard let path = resolve(id, "OPENDIR", sent) else { return }
         guard !handles.isFull else { return tooManyHandles(id) }
         ask(.list(path), .list(id, path))
-    }
-
-    mutating func tooManyHandles(_ id: UInt32) {
-        reply.status(
-            id, .failure, "\(WireLimit.openHandles) files and directories are open; close some first")
-    }
-
-    private mutating func readdir(_ id: UInt32, _ handle: HandleID?) {
-        guard let slot = slot(id, "READDIR", handle) else { return }
-        let account = settings.account
-        let sent = handles.withListing(slot) { listing -> Bool in
-            guard listing.position < listing.entries.count else { return false }
-            listing.position += reply.names(
-                id, listing.entries[listing.position...], account: account, now: listing.now)
-            return true
-        }
-        switch sent {
-        case nil: reply.status(id, .failure, "READDIR: the handle is not a directory's")
-        case false?: reply.status(id, .endOfFile, "end of the directory")
-        case true?: break
-        }
     }
 
     // MARK: Directories

@@ -2,8 +2,9 @@
 // in a buffer. It does no I/O, keeps no clock and copies no file data: data stays in the input, and the
 // machine hands out where it lies.
 
-/// A caller repeats `next` until it says `.read`; after `.perform` it calls `answer` first.
-package struct DropBox: Sendable {
+package struct DropBox: ServedSession {
+    package typealias Order = StoreRequest
+
     package struct Settings: Sendable {
         package var account: String
         /// The largest upload in bytes; nil is no limit.
@@ -18,10 +19,6 @@ package struct DropBox: Sendable {
         }
     }
 
-    enum Phase: Equatable {
-        case greeting, open, ended
-    }
-
     /// A request to the store, and what to make of its answer.
     struct Pending: Equatable {
         var request: StoreRequest
@@ -29,7 +26,7 @@ package struct DropBox: Sendable {
     }
 
     let settings: Settings
-    var phase = Phase.greeting
+    var phase = SessionPhase.greeting
     /// Every request is answered by FAILURE and this text: there is no daemon to take anything.
     var refusal: String?
     package internal(set) var closing = Closing.no
@@ -75,24 +72,13 @@ package struct DropBox: Sendable {
     }
 
     /// - Parameter input: what has been read and not been taken off; it begins with a packet.
-    package mutating func next(_ input: Span<UInt8>) -> DropBoxStep {
-        while true {
-            if let pending { return .perform(pending.request) }
-            if !reports.isEmpty { return .report(reports.removeFirst()) }
-            if phase == .ended { return .end }
-            if reply.bytes.count > WireLimit.output { return .send }
-            do throws(MalformedPacket) {
-                if let frame = try Frame(input, from: consumed) {
-                    try take(frame, input)
-                } else if !flush() {
-                    return .read
-                }
-            } catch {
-                // What came before the damage is still written.
-                if !flush() { endMalformed(error) }
-            }
-        }
-    }
+    package mutating func next(_ input: Span<UInt8>) -> SessionStep<StoreRequest> { step(input) }
+
+    var account: String { settings.account }
+    var asked: StoreRequest? { pending?.request }
+    static let kind = "drop box"
+    static let outputLimit = WireLimit.output
+    static let room = PathRoom.none
 
     /// From now on nothing is taken; each request is answered with `message`, and the channel closes soon.
     package mutating func refuseAll(_ message: String) {
@@ -109,64 +95,6 @@ package struct DropBox: Sendable {
         }
         handles = HandleTable()
         return requests
-    }
-
-    private mutating func take(_ frame: Frame, _ input: Span<UInt8>) throws(MalformedPacket) {
-        if phase == .greeting {
-            guard frame.type == PacketType.initialise.rawValue else {
-                throw MalformedPacket("the first packet is not INIT")
-            }
-            // Version 3 is the answer to every version that a client may ask for, draft section 4.
-            reply.version()
-            phase = .open
-            consumed = frame.end
-            return
-        }
-        if frame.type == PacketType.write.rawValue {
-            let request = try Request(frame.type, frame.fields, input)
-            if case .write(let write) = request { takeWrite(frame, write) }
-            return
-        }
-        if flush() { return }
-        guard frame.type != PacketType.initialise.rawValue else {
-            throw MalformedPacket("a second INIT")
-        }
-        let request = try Request(frame.type, frame.fields, input)
-        consumed = frame.end
-        if closing == .whenIdle { closing = .no }
-        if let refusal {
-            reply.status(frame.id, .failure, refusal)
-        } else {
-            handle(frame.id, request)
-        }
-    }
-
-    private mutating func endMalformed(_ error: MalformedPacket) {
-        report(.malformed, "packet", [], error.description)
-        phase = .ended
-    }
-}
-
-/// One complete packet in the input.
-struct Frame: Equatable {
-    var type: UInt8
-    /// 0 for INIT, which has none.
-    var id: UInt32
-    var fields: Range<Int>
-    var end: Int { fields.upperBound }
-
-    /// nil: the packet has not arrived completely.
-    init?(_ input: Span<UInt8>, from start: Int) throws(MalformedPacket) {
-        guard input.count - start >= 4 else { return nil }
-        let length = Int(FieldCursor.uint32(input, at: start))
-        // Every packet has a type and four more bytes: an id, or INIT's version.
-        guard length >= 5, length <= WireLimit.packet else {
-            throw MalformedPacket("a packet of \(length) bytes")
-        }
-        guard input.count - start - 4 >= length else { return nil }
-        type = input[start + 4]
-        id = type == PacketType.initialise.rawValue ? 0 : FieldCursor.uint32(input, at: start + 5)
-        fields = start + 9..<start + 4 + length
     }
 }
 

@@ -50,6 +50,8 @@ struct Listing: Equatable, Sendable {
 enum OpenHandle: Equatable, Sendable {
     case upload(Upload)
     case listing(Listing)
+    /// A file of a collection, as it was when it was opened.
+    case reading(Node)
 }
 
 struct HandleTable: Sendable {
@@ -91,6 +93,24 @@ struct HandleTable: Sendable {
     func upload(_ slot: Int) -> Upload? {
         guard slot < slots.count, case .upload(let upload)? = slots[slot] else { return nil }
         return upload
+    }
+
+    func reading(_ slot: Int) -> Node? {
+        guard slot < slots.count, case .reading(let node)? = slots[slot] else { return nil }
+        return node
+    }
+
+    var readings: [Int] { slots.indices.filter { reading($0) != nil } }
+
+    /// What FSTAT says.
+    func node(_ slot: Int) -> Node? {
+        guard slot < slots.count else { return nil }
+        return switch slots[slot] {
+        case .upload(let upload)?: upload.node
+        case .listing(let listing)?: listing.directory
+        case .reading(let node)?: node
+        case nil: nil
+        }
     }
 
     /// Changes an upload where it stands; nothing happens if the slot holds none.

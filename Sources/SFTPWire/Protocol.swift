@@ -98,4 +98,6 @@ package enum WireLimit {
     package static let extents = 16_384
     /// Unsent reply bytes after which no more requests are handled.
     package static let output = 1024 * 1024
+    /// The same for a session that reads: a pipe takes no more at once, and what is left must be moved.
+    static let readOutput = 256 * 1024
 }

@@ -102,6 +102,29 @@ struct ReplyWriter {
         }
     }
 
+    /// DATA with up to `count` bytes that `fill` puts in place.
+    /// - Returns: what `fill` returned. When that is not above 0, nothing was added.
+    mutating func data(_ id: UInt32, _ count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int) -> Int {
+        let start = bytes.count
+        put(UInt32(0))
+        bytes.append(PacketType.data.rawValue)
+        put(id)
+        put(UInt32(0))
+        let dataAt = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: count))
+        let filled = bytes.withUnsafeMutableBytes {
+            fill(UnsafeMutableRawBufferPointer(rebasing: $0[dataAt...]))
+        }
+        guard filled > 0 else {
+            bytes.removeLast(bytes.count - start)
+            return filled
+        }
+        bytes.removeLast(count - filled)
+        replace(UInt32(bytes.count - start - 4), at: start)
+        replace(UInt32(filled), at: dataAt - 4)
+        return filled
+    }
+
     private mutating func packet(_ type: PacketType, _ body: (inout ReplyWriter) -> Void) {
         let start = bytes.count
         put(UInt32(0))

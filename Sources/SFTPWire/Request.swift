@@ -20,11 +20,18 @@ package struct WriteRequest: Equatable, Sendable {
     package var data: Range<Int>
 }
 
+package struct ReadRequest: Equatable, Sendable {
+    /// nil: the string was not eight bytes long, so it names no handle.
+    package var handle: HandleID?
+    package var offset: UInt64
+    package var length: UInt32
+}
+
 /// A request without its id.
 package enum Request: Equatable, Sendable {
     case open(path: [UInt8], flags: OpenFlags, attributes: SentAttributes)
     case close(HandleID?)
-    case read(HandleID?)
+    case read(ReadRequest)
     case write(WriteRequest)
     case lstat(path: [UInt8])
     case stat(path: [UInt8])
@@ -75,9 +82,9 @@ package enum Request: Equatable, Sendable {
         case .readdir: self = .readdir(try cursor.handle(input))
         case .read:
             let handle = try cursor.handle(input)
-            _ = try cursor.uint64(input)
-            _ = try cursor.uint32(input)
-            self = .read(handle)
+            let offset = try cursor.uint64(input)
+            self = .read(
+                ReadRequest(handle: handle, offset: offset, length: try cursor.uint32(input)))
         case .lstat: self = .lstat(path: try cursor.string(input))
         case .stat: self = .stat(path: try cursor.string(input))
         case .opendir: self = .opendir(path: try cursor.string(input))

@@ -157,26 +157,3 @@ package struct RefusedRequest: Equatable, Sendable {
         self.message = message
     }
 }
-
-/// What to do next.
-package enum DropBoxStep: Equatable, Sendable {
-    /// All complete packets are done with. Send the output, take `takeConsumed()` bytes off the input, read more.
-    case read
-    /// Do it and call `answer`; the input must stay as it is until then.
-    case perform(StoreRequest)
-    /// Send some of the output before going on: there is much of it.
-    case send
-    /// Pass it on; no answer.
-    case report(RefusedRequest)
-    /// Send the output and close the channel.
-    case end
-}
-
-/// When the channel is to be closed although the client has not asked for it.
-package enum Closing: Comparable, Sendable {
-    case no
-    /// A WRITE failed: some clients wait for ever then. Close when nothing has come for a while.
-    case whenIdle
-    /// Nothing can be taken any more. Close after a short grace, whatever comes.
-    case soon
-}

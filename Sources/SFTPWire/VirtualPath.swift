@@ -12,8 +12,8 @@ package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Resolves a path as sent. Relative paths start at the root, because there is no working directory.
-    package init(sent: [UInt8]) throws(BadPath) {
-        guard sent.count <= WireLimit.path else {
+    package init(sent: [UInt8], room: PathRoom = .none) throws(BadPath) {
+        guard sent.count <= WireLimit.path + room.bytes else {
             throw BadPath("the path is longer than \(WireLimit.path) bytes")
         }
         guard String(validating: sent, as: UTF8.self) != nil else {
@@ -34,7 +34,7 @@ package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
             }
             components.append(component)
         }
-        guard components.count <= WireLimit.depth else {
+        guard components.count <= WireLimit.depth + room.depth else {
             throw BadPath("the path is deeper than \(WireLimit.depth) directories")
         }
         bytes = Array(components.joined(separator: [UInt8(ascii: "/")]))
@@ -70,6 +70,19 @@ package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
     /// The same path after `directory`, which it lies inside, has become `other`.
     func moved(from directory: VirtualPath, to other: VirtualPath) -> VirtualPath {
         VirtualPath(bytes: other.bytes + bytes[directory.bytes.count...])
+    }
+}
+
+/// What a path may have beyond the limits of a sender's.
+package struct PathRoom: Sendable {
+    package var bytes: Int
+    package var depth: Int
+
+    package static let none = PathRoom(bytes: 0, depth: 0)
+
+    package init(bytes: Int, depth: Int) {
+        self.bytes = bytes
+        self.depth = depth
     }
 }
 
