@@ -1,0 +1,80 @@
+// Tries a TCP port: a connection, and a TLS handshake where one is due. Bounded in time; nothing is sent beyond that.
+import Admission
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NIOTLS
+
+struct TCPCheck {
+    let timeout: Duration
+    let context: NIOSSLContext
+
+    /// A line of what was seen. Throws what went wrong.
+    func connect(_ address: IPAddress, _ port: UInt16) async throws -> String {
+        let channel = try await bootstrap.connect(to: SocketAddress(ipAddress: "\(address)", port: Int(port))).get()
+        try? await channel.close().get()
+        return "connected"
+    }
+
+    /// `name` is verified and sent; nil: the certificate must be for the address.
+    func handshake(_ address: IPAddress, _ port: UInt16, name: String?) async throws -> String {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let done = loop.makePromise(of: String.self)
+        let context = context
+        let limit = loop.scheduleTask(in: TimeAmount(timeout)) {
+            done.fail(CheckProblem("no TLS handshake within \(timeout.components.seconds) s"))
+        }
+        do {
+            let channel = try await bootstrap.channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandlers([
+                        try NIOSSLClientHandler(context: context, serverHostname: name), HandshakeReport(done),
+                    ])
+                }
+            }.connect(to: SocketAddress(ipAddress: "\(address)", port: Int(port))).get()
+            let seen = try await done.futureResult.get()
+            limit.cancel()
+            try? await channel.close().get()
+            return seen
+        } catch {
+            limit.cancel()
+            done.fail(error)
+            throw error
+        }
+    }
+
+    private var bootstrap: ClientBootstrap {
+        ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(TimeAmount(timeout))
+    }
+}
+
+struct CheckProblem: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// Tells when a handshake is done, or why it was not.
+private final class HandshakeReport: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let done: EventLoopPromise<String>
+
+    init(_ done: EventLoopPromise<String>) { self.done = done }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case TLSUserEvent.handshakeCompleted = event { done.succeed("TLS handshake done") }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        done.fail(error)
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        done.fail(CheckProblem("closed during the TLS handshake"))
+        context.fireChannelInactive()
+    }
+}

@@ -1,0 +1,46 @@
+// Rules for iptables-restore --noflush (iptables-restore(8)), one family a file: a chain of their own, reached from the
+// built-in chain for Dropgate's ports only.
+import Admission
+
+enum IPTablesExport {
+    static func text(_ plan: FirewallPlan, _ family: AddressFamily) throws(ExportRefusal) -> String {
+        let isIngress = plan.direction == .ingress
+        let chain = isIngress ? "DROPGATE_IN" : "DROPGATE_OUT"
+        let tool = family == .v4 ? "iptables-restore" : "ip6tables-restore"
+        let groups = plan.groups.filter { !$0.peers(family).isEmpty }
+        guard groups.count == plan.groups.count || (!isIngress && !groups.isEmpty) else {
+            let without = plan.groups.filter { $0.peers(family).isEmpty }.map(\.title)
+            throw ExportRefusal(
+                "\(without.joined(separator: ", ")): there is no IP\(family.rawValue) block, and an empty set would "
+                    + "shut everybody out; export the other --family")
+        }
+        let other = AddressFamily.allCases.filter { $0 != family }.map(\.rawValue)[0]
+        var text = plan.comments([
+            "IP\(family.rawValue) only; --family \(other) writes the other file.",
+            "Load with \(tool) --noflush FILE. Loading it again refills the chain; the jump to it comes once more and "
+                + "does no harm.",
+        ])
+        text += "*filter\n:\(chain) - [0:0]\n"
+        for group in groups {
+            for port in group.ports {
+                for peer in group.peers(family) {
+                    text += "# \(peer.origin)\n-A \(chain) \(match(port)) \(isIngress ? "-s" : "-d") \(peer.block)"
+                    text += " -j ACCEPT\n"
+                }
+                if isIngress { text += "-A \(chain) \(match(port)) -j DROP\n" }
+            }
+        }
+        for port in Set(groups.flatMap(\.ports)).sorted(by: Self.precedes) {
+            text += "-I \(isIngress ? "INPUT" : "OUTPUT") 1 \(match(port)) -j \(chain)\n"
+        }
+        return text + "COMMIT\n"
+    }
+
+    private static func match(_ port: PortRange) -> String {
+        "-p \(port.transport.rawValue) -m \(port.transport.rawValue) --dport \(port.ports(":"))"
+    }
+
+    private static func precedes(_ left: PortRange, _ right: PortRange) -> Bool {
+        (left.transport.rawValue, left.first, left.last) < (right.transport.rawValue, right.first, right.last)
+    }
+}

@@ -1,0 +1,73 @@
+// The gate's own policy as a firewall plan: the entries in force now, and the ports on which the gate listens. It is
+// made from what the gate itself decides by, so that firewall and gate cannot drift apart.
+package import Admission
+package import Settings
+
+package enum IngressPlan {
+    /// Entries in mode observe are in it, because the gate lets them in. Throws when a listener would be left with
+    /// nobody: an empty set would shut VSee out, or, read carelessly, let everybody in.
+    package static func make(
+        policy: Policy, settings: GateSettings, channels: [Channel], at now: Instant
+    ) throws(ExportRefusal) -> FirewallPlan {
+        var groups: [FirewallPlan.Group] = []
+        var remarks: [String] = []
+        for listener in listeners(settings) where channels.isEmpty || channels.contains(listener.channel) {
+            let name = listener.channel.rawValue
+            guard listener.port != 0 else {
+                throw ExportRefusal("\(name).listen has port 0, which is another port at every start; name a port")
+            }
+            let peers = try peers(listener, policy, now)
+            if listener.address.mode != .direct {
+                remarks.append(
+                    "\(name): the gate is behind a proxy (\(listener.address.mode.rawValue)); only the proxy may "
+                        + "reach it, and the gate applies the source lists to what the proxy says")
+            }
+            groups.append(
+                FirewallPlan.Group(
+                    name: name, title: name, ports: [PortRange(.tcp, listener.port)],
+                    peers: FirewallPlan.merged(peers), servers: []))
+        }
+        guard !groups.isEmpty else {
+            throw ExportRefusal("the settings have no such listener; add a webhook or an sftp section")
+        }
+        return FirewallPlan(
+            direction: .ingress, version: "policy \(policy.version)", remarks: remarks, groups: groups)
+    }
+
+    private struct Listener {
+        var channel: Channel
+        var port: UInt16
+        var address: AddressSettings
+    }
+
+    private static func listeners(_ settings: GateSettings) -> [Listener] {
+        var listeners: [Listener] = []
+        if let webhook = settings.webhook {
+            listeners.append(Listener(channel: .webhook, port: webhook.listen.port, address: webhook.address))
+        }
+        if let sftp = settings.sftp {
+            listeners.append(Listener(channel: .sftp, port: sftp.listen.port, address: sftp.address))
+        }
+        return listeners
+    }
+
+    private static func peers(
+        _ listener: Listener, _ policy: Policy, _ now: Instant
+    ) throws(ExportRefusal) -> [FirewallPlan.Peer] {
+        guard listener.address.mode == .direct else {
+            return listener.address.trustedProxies.map { FirewallPlan.Peer(block: $0, origin: "trusted proxy") }
+        }
+        let open = policy.entries.filter { $0.channels.contains(listener.channel) }
+        let inForce = open.filter { entry in entry.expires.map { $0 > now } ?? true }
+        guard !inForce.isEmpty else {
+            let why = open.isEmpty ? "no entry opens it" : "every entry that opens it has expired"
+            throw ExportRefusal(
+                "\(listener.channel.rawValue): \(why), and an empty set would shut everybody out; see "
+                    + "`dropgate source list`, or leave this channel out with --channel")
+        }
+        return inForce.map { entry in
+            let mark = entry.mode == .observe ? " (observed)" : ""
+            return FirewallPlan.Peer(block: entry.cidr, origin: OutsideText.line(entry.id) + mark)
+        }
+    }
+}
