@@ -1,0 +1,140 @@
+// `dropgate pull`: fetches released drops from another gate over SFTP and makes them drops of this one.
+import Admission
+import ArgumentParser
+import Ledger
+import Reachability
+import Settings
+import Staging
+import UnixSignals
+
+struct PullCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pull", abstract: "Fetch released drops from another gate, verify them and stage them here.",
+        discussion: """
+            The other gate needs an account with `role: collector`, and its host key must be pinned. Each drop is \
+            fetched (going on where an earlier pull was cut off), compared with the size and SHA-256 of its receipt, \
+            taken over here under its id with its original source, and then acknowledged there. No drop comes twice. \
+            It works beside a running gate and without one.
+
+            EXAMPLES
+              dropgate pull sftp://collector@gate.example:2222/ --key id_ed25519 --host-key SHA256:…
+              dropgate pull sftp://collector@gate.example/ --key id_ed25519 --known-hosts hosts --every 30s
+
+            EXIT STATUS
+              0 all that waited was fetched   1 something was not, or the gate was not reached
+            """)
+
+    @Argument(help: "The other gate: sftp://USER@HOST:PORT/.")
+    var gateURL: String
+
+    @Flag(help: "Fetch what waits, then end (the default).")
+    var once = false
+
+    @Option(help: ArgumentHelp("Keep fetching, this long after each round, until SIGTERM.", valueName: "time"))
+    var every: ProbeDuration?
+
+    @Option(help: ArgumentHelp("Call from this address of this machine.", valueName: "address"))
+    var source: String?
+
+    @Option(help: ArgumentHelp("How long the other gate may be silent: \(ProbeDuration.help).", valueName: "time"))
+    var timeout = ProbeDuration(.seconds(30))
+
+    @OptionGroup(title: "Login") var login: SSHOptionGroup
+    @OptionGroup var gate: GateOptions
+    @OptionGroup var output: FormatOptions
+
+    func validate() throws {
+        let target = try login.target(gateURL)
+        guard target.user != nil else {
+            throw ValidationError("name the account: sftp://NAME@HOST:PORT/, or --user NAME")
+        }
+        guard target.directory.isEmpty else {
+            throw ValidationError("a gate is fetched from its root: leave the directory out of the URL")
+        }
+        guard !login.hostKey.isEmpty || login.knownHosts != nil else {
+            throw ValidationError("pin the other gate's host key: --host-key SHA256:… or --known-hosts FILE")
+        }
+        guard login.key != nil || login.passwordFile != nil || login.agent else {
+            throw ValidationError("log in by something: --key FILE, --password-file FILE or --agent")
+        }
+        guard !once || every == nil else { throw ValidationError("give --once or --every, not both") }
+        if let every, every.duration < .seconds(1) { throw ValidationError("--every: at least 1s") }
+        guard timeout.duration > .zero, timeout.duration <= .seconds(3600) else {
+            throw ValidationError("--timeout: more than nothing, at most 1h")
+        }
+        _ = try source.map(ArgumentText.address)
+        if login.knownHosts == nil { _ = try login.pins(for: target) }
+    }
+
+    func run() async throws {
+        let round = try makeRound()
+        guard let every else {
+            if try await !Self.isWell(finish(round)) { throw ExitCode(ExitStatus.no.rawValue) }
+            return
+        }
+        try await keepOn(round, every: every.duration)
+    }
+
+    private func makeRound() throws -> PullRound {
+        let target = try login.target(gateURL)
+        guard let user = target.user, let credential = try login.credential(),
+            let pins = try login.pins(for: target)
+        else { throw ValidationError("an account, a credential and a host key are needed") }
+        guard !pins.fingerprints.isEmpty else {
+            throw Failure(
+                .usage, "\(OutsideText.line(pins.origin)) has no key of \(target.host), port \(target.port); "
+                    + "add it there, or use --host-key")
+        }
+        let options = ProbeOptions(source: try source.map(ArgumentText.address), timeout: timeout.duration)
+        let remote = RemoteGate(
+            target: target, user: user, credential: credential, pins: pins, options: options)
+        return PullRound(settings: try gate.settings(), remote: remote, origin: "\(target)")
+    }
+
+    private static func isWell(_ summary: PullSummary) -> Bool { summary.failures.isEmpty }
+
+    /// One round with its outcome printed.
+    private func finish(_ round: PullRound) async throws -> PullSummary {
+        let summary: PullSummary
+        do {
+            summary = try await round.run()
+        } catch let error as Diagnosis {
+            throw Failure(.no, "\(round.origin): \(error)")
+        } catch let error as SFTPError {
+            throw Failure(
+                .no, "\(round.origin): the connection was lost: \(error); the next pull goes on where it ended")
+        }
+        for failure in summary.failures { Output.error(OutsideText.line(failure.why)) }
+        if output.isJSON {
+            Output.json(summary.json(from: round.origin))
+        } else {
+            Output.line("\(summary.text) from \(round.origin)")
+        }
+        return summary
+    }
+
+    /// Rounds until SIGTERM or SIGINT; what fails is told and tried again. A round ends between two drops.
+    private func keepOn(_ round: PullRound, every pause: Duration) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    do {
+                        _ = try await finish(round)
+                    } catch let failure as Failure {
+                        Output.error(failure.message)
+                    } catch let error as StagingError {
+                        Output.error("\(error)")
+                    } catch let error as LedgerError where error.code == .locked {
+                        Output.error("\(error)")
+                    }
+                    if (try? await Task.sleep(for: pause)) == nil { return }
+                }
+            }
+            group.addTask { for await _ in signals { return } }
+            // Whichever ends first ends the other; a failure that a pause does not mend ends both.
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+}
