@@ -101,7 +101,7 @@ let package = Package(
         .target(
             name: "Reachability",
             dependencies: [
-                "Admission", "CLibSSH2", "COpenSSL", "CShims", "Ledger", "Settings", "Staging", crypto, logging,
+                "Admission", "CLibSSH2", "COpenSSL", "CShims", "Intake", "Ledger", "Settings", "Staging", crypto, logging,
             ], swiftSettings: strict),
         .target(
             name: "RuleBook",

@@ -34,6 +34,8 @@ package struct SourceEntry: Sendable, Hashable {
     package var expires: Instant?
     package var mode: Mode
     package var note: String?
+    /// How often it is expected to call, where that was said.
+    package var expect: [Channel: Expectation] = [:]
 
     package init(
         list: String, service: String, cidr: CIDRBlock, channels: Set<Channel>, document: Document? = nil,

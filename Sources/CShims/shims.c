@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/timex.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int dropgate_rename_noreplace(int from_directory, const char *from, int to_directory, const char *to) {
@@ -13,4 +15,16 @@ int dropgate_syncfs(int descriptor) { return syncfs(descriptor); }
 
 int dropgate_openat(int directory, const char *name, int flags, unsigned int mode) {
     return openat(directory, name, flags, mode);
+}
+
+int dropgate_clock_synchronised(void) {
+    struct timex clock = {0};
+    int state = adjtimex(&clock);
+    if (state < 0) return -1;
+    return state != TIME_ERROR && !(clock.status & STA_UNSYNC);
+}
+
+uint64_t dropgate_filesystem_type(const char *path) {
+    struct statfs filesystem;
+    return statfs(path, &filesystem) == 0 ? (uint64_t)(uint32_t)filesystem.f_type : 0;
 }

@@ -33,8 +33,8 @@ struct Dropgate: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, ServeCommand.self, SourceCommand.self, AccountCommand.self,
             AttemptsCommand.self,
-            DropsCommand.self, LedgerCommand.self, ReportCommand.self, ProbeCommand.self,
-            SFTPSessionCommand.self,
+            DropsCommand.self, LedgerCommand.self, ReportCommand.self, ProbeCommand.self, RulesCommand.self,
+            PullCommand.self, DoctorCommand.self, SFTPSessionCommand.self,
         ])
 }
 

@@ -24,6 +24,10 @@ extension GateSettings {
         configuration.retention.acknowledged = staging.keepAcknowledged
         configuration.retention.quarantined = staging.keepQuarantined
         configuration.retention.receipts = staging.keepReceipts
+        if let webhook {
+            configuration.mostHeldEvents = webhook.heldEvents
+            configuration.mostHeldBytes = webhook.heldBytes
+        }
         if let sftp { configuration.retention.resumeFor = sftp.resumeFor }
         return configuration
     }

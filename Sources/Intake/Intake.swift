@@ -21,6 +21,9 @@ package final class Intake: Sendable {
         package var reserveInodes: Int64 = 1000
         package var layout = Layout.file
         package var retention = Retention()
+        /// How many events of unlisted sources are held in quarantine at most, and their bytes in all.
+        package var mostHeldEvents = 1000
+        package var mostHeldBytes: Int64 = 64 << 20
 
         package init(node: String, ledgerPath: String, stagingPath: String) {
             self.node = node
@@ -30,6 +33,7 @@ package final class Intake: Sendable {
     }
 
     package let health = Health()
+    package let silence = SilenceWatch()
     package let gauges = Gauges()
     package let staging: StagingArea
     package let store: any LedgerStore
@@ -40,6 +44,7 @@ package final class Intake: Sendable {
     let configuration: Configuration
     private let space: SpaceGuard
     private let currentPolicy: Mutex<Policy>
+    let held: Mutex<HeldCount>
     private let flood = Mutex(FloodCoalescer())
     private let isClosed = Atomic(false)
     private let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
@@ -75,10 +80,14 @@ package final class Intake: Sendable {
             directories: [staging.root, try Directory(path: ledgerFolder.isEmpty ? "/" : ledgerFolder)],
             reserveBytes: configuration.reserveBytes, reserveInodes: configuration.reserveInodes)
         currentPolicy = Mutex(policy)
+        held = Mutex(try HeldCount(staging))
         stager = Stager(
             staging: staging, store: store, writer: writer, health: health, layout: configuration.layout,
             clock: clock, logger: logger)
         try recover()
+        gauges.add("dropgate_held_events", "Events of unlisted sources in quarantine.") { [weak self] in
+            self.map { [Gauges.Reading(Int64($0.held.withLock(\.events)))] } ?? []
+        }
         flushEverySecond()
         stager.start()
     }
@@ -103,6 +112,7 @@ package final class Intake: Sendable {
         do {
             let entry = try await writer.append(attempt)
             ledgerWorks()
+            silence.heard(attempt, at: entry.time)
             return entry.seq
         } catch {
             ledgerFails(error)
@@ -123,7 +133,9 @@ package final class Intake: Sendable {
         let time = clock()
         writer.submit(.append(attempt, drop: nil)) { result in
             switch result {
-            case .success: self.ledgerWorks()
+            case .success:
+                self.ledgerWorks()
+                self.silence.heard(attempt, at: time)
             case .failure(let error):
                 self.ledgerFails(error)
                 self.flood.withLock { _ = $0.take(attempt, at: time, passes: false) }
@@ -155,9 +167,12 @@ package final class Intake: Sendable {
 
     /// Accepts a webhook: returns once entry and body are durable. Staging follows by itself.
     /// `attempt` says everything but the drop.
-    package func receive(_ event: WebhookEvent, attempt: Attempt) async throws(IntakeError) -> DropOutcome {
+    /// `id`: that of an event that was held in quarantine.
+    package func receive(
+        _ event: WebhookEvent, attempt: Attempt, id: String? = nil
+    ) async throws(IntakeError) -> DropOutcome {
         if let error = checkSpace() { throw error }
-        let registration = WebhookRegistration(event, at: clock())
+        let registration = WebhookRegistration(event, id: id, at: clock())
         var attempt = attempt
         attempt.drop = registration.facts
         attempt.detail["envelope"] = .string(event.envelope)
@@ -237,6 +252,7 @@ package final class Intake: Sendable {
         do {
             let entry = try await writer.append(attempt, drop: drop)
             ledgerWorks()
+            silence.heard(attempt, at: entry.time)
             return entry
         } catch {
             ledgerFails(error)

@@ -86,7 +86,7 @@ package struct Janitor: Service {
         try place.sync()
     }
 
-    private static let receiptName = "receipt.json"
+    private static let receiptName = QuarantinedEvent.receiptName
 
     // MARK: Retention
 
@@ -132,20 +132,29 @@ package struct Janitor: Service {
     }
 
     private func removeOldQuarantine() throws {
-        guard let age = retention.quarantined,
-            let accounts = try staging.quarantine.existing("sftp")
-        else { return }
-        let limit = (intake.now - age).microseconds / 1_000_000
-        for account in try accounts.names() {
-            let drops = try accounts.subdirectory(account)
-            for name in try drops.names() {
-                let drop = try drops.subdirectory(name)
-                guard let receipt = try drop.status(Self.receiptName), receipt.modified < limit else {
-                    continue
-                }
-                for file in try drop.names() { try drop.remove(file) }
-                try drops.removeDirectory(name)
+        guard let age = retention.quarantined else { return }
+        if let accounts = try staging.quarantine.existing("sftp") {
+            for account in try accounts.names() {
+                try removeOldDrops(in: try accounts.subdirectory(account), keptFor: age)
             }
+        }
+        if let events = try staging.quarantine.existing("webhook") {
+            try removeOldDrops(in: events, keptFor: age)
+            try intake.countHeld()
+        }
+    }
+
+    /// Each drop has a directory; its receipt, written last, tells its age.
+    private func removeOldDrops(in drops: Directory, keptFor age: Duration) throws {
+        let limit = (intake.now - age).microseconds / 1_000_000
+        for name in try drops.names() {
+            let drop = try drops.subdirectory(name)
+            // Without a receipt a crash has come between.
+            guard let written = try drop.status(Self.receiptName) ?? drops.status(name),
+                written.modified < limit
+            else { continue }
+            for file in try drop.names() { try drop.remove(file) }
+            try drops.removeDirectory(name)
         }
     }
 }

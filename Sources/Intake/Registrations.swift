@@ -8,8 +8,8 @@ struct WebhookRegistration {
     let drop: DropRegistration
     let facts: DropFacts
 
-    init(_ event: WebhookEvent, at now: Instant) {
-        let id = DropID.make(milliseconds: now.microseconds / 1000)
+    init(_ event: WebhookEvent, id: String? = nil, at now: Instant) {
+        let id = id ?? DropID.make(milliseconds: now.microseconds / 1000)
         let digest = DropKeys.hex(SHA256.hash(data: event.body))
         let identity = ["webhook", event.path, event.eventType ?? "", event.eventID ?? ""]
         let name = WebhookName(event, dropID: id)

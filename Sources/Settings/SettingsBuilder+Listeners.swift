@@ -16,6 +16,14 @@ extension SettingsBuilder {
         settings.checks = checks()
         table.read(.webhookPath, into: &settings.path, requestPath)
         table.read(.webhookUnlisted, into: &settings.unlisted) { $0.word(UnlistedAnswer.self) }
+        table.read(.webhookQuarantineEvents, into: &settings.heldEvents) { $0.integer(in: 1...100_000) }
+        table.read(.webhookQuarantineBytes, into: &settings.heldBytes) { $0.size(in: 1024...(1 << 40)) }
+        if settings.unlisted == .quarantine, !settings.checks.isAny {
+            table.fail(
+                .webhookUnlisted,
+                "quarantine needs a secret that tells VSee from others: secret_file, header, basic or "
+                    + "standard_webhooks; without one write close or refuse")
+        }
         // A body is held in memory until its commit.
         table.read(.webhookMaxBody, into: &settings.maxBody) { $0.size(in: 1024...(256 << 20)).map(Int.init) }
         table.read(.webhookHeaderTimeout, into: &settings.headerTimeout) { $0.duration(in: Self.timeouts) }

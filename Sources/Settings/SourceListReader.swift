@@ -4,7 +4,7 @@ import Admission
 
 struct SourceListReader {
     /// Keys that a list may give once for all of its entries.
-    private static let shared = ["document", "owner", "review_by", "expires", "channels", "mode", "note"]
+    private static let shared = ["document", "owner", "review_by", "expires", "channels", "mode", "note", "expect"]
     private static let listKeys = ["name"] + shared + ["entries"]
     private static let entryKeys = ["cidr", "service"] + shared
 
@@ -82,10 +82,13 @@ struct SourceListReader {
         let expires = value("expires").flatMap { $0.instant() }
         let mode = value("mode").flatMap { $0.word(SourceEntry.Mode.self) }
         let note = value("note").flatMap { $0.paragraph() }
+        let expect = value("expect").map { ExpectationReader.read($0, channels: channels) } ?? [:]
         guard let cidr, let service, let channels else { return nil }
-        return SourceEntry(
+        var entry = SourceEntry(
             list: list, service: service, cidr: cidr, channels: channels, document: document, owner: owner,
             reviewBy: reviewBy, expires: expires, mode: mode ?? .enforce, note: note)
+        entry.expect = expect
+        return entry
     }
 
     private static func name(_ value: YAMLValue) -> String? {

@@ -31,6 +31,9 @@ package struct Receipt: Codable, Sendable, Hashable {
     package var origin: String?
     /// Why the drop was not released; only in quarantine.
     package var reason: String?
+    /// The request's path with secret parts masked, and its content type; only of webhooks in quarantine.
+    package var path: String?
+    package var contentType: String?
     package var received: String
     package var released: String?
 
@@ -46,7 +49,8 @@ package struct Receipt: Codable, Sendable, Hashable {
     enum CodingKeys: String, CodingKey {
         case drop, seq, channel, source, account, credential, name, file, line, bytes, sha256, modified,
             envelope, origin
-        case reason, received, released
+        case reason, path, received, released
+        case contentType = "content_type"
         case eventID = "event_id"
         case eventType = "event_type"
         case duplicateOf = "duplicate_of"

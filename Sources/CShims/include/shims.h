@@ -11,3 +11,9 @@ int dropgate_syncfs(int descriptor);
 
 /// openat(2) without its variadic mode.
 int dropgate_openat(int directory, const char *name, int flags, unsigned int mode);
+
+/// adjtimex(2): 1 when the kernel's clock is kept by something (NTP, PTP), 0 when not, -1 when it cannot be asked.
+int dropgate_clock_synchronised(void);
+
+/// statfs(2)'s f_type, the magic number of the filesystem that `path` lies on; 0 when it cannot be asked.
+uint64_t dropgate_filesystem_type(const char *path);

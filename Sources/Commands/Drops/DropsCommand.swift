@@ -11,6 +11,7 @@ struct DropsCommand: ParsableCommand {
             came from. A consumer is done with it when it moves or deletes the file, or acknowledges it.
             """,
         subcommands: [
-            DropsListCommand.self, DropsShowCommand.self, DropsAckCommand.self, DropsVerifyCommand.self,
+            DropsListCommand.self, DropsShowCommand.self, DropsAckCommand.self,
+            DropsReleaseCommand.self, DropsVerifyCommand.self,
         ])
 }

@@ -3,6 +3,7 @@ import Admission
 import ArgumentParser
 import Ledger
 import Settings
+import Staging
 
 struct DropsListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,6 +20,9 @@ struct DropsListCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A state; repeatable.", valueName: "state"), transform: DropsListCommand.state)
     var state: [DropState] = []
 
+    @Flag(help: "Events that are held in quarantine instead, oldest first; see `drops release`.")
+    var held = false
+
     @Option(help: "How many; 0: all.")
     var limit = 50
 
@@ -34,11 +38,13 @@ struct DropsListCommand: ParsableCommand {
     }
 
     func validate() throws {
+        if held, !state.isEmpty { throw ValidationError("--held: what is held has no state yet") }
         if limit < 0 { throw ValidationError("--limit: write how many drops to show, or 0 for all") }
     }
 
     func run() throws {
         let settings = try gate.settings()
+        if held { return try showHeld(StagingArea(path: settings.staging.path)) }
         let reader = try LedgerReader(path: settings.ledger.path)
         let records = try reader.drops(states: Set(state), limit: limit == 0 ? .max : limit)
         let views = try records.map { try DropView($0, reader) }
@@ -56,5 +62,21 @@ struct DropsListCommand: ParsableCommand {
         for line in table.lines(colour: { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }) {
             Output.line(line)
         }
+    }
+
+    private func showHeld(_ staging: StagingArea) throws {
+        let receipts = try staging.quarantinedEvents().prefix(limit == 0 ? .max : limit)
+        if output.isJSON {
+            for receipt in receipts { Output.bytes(try receipt.encoded()) }
+            return
+        }
+        var table = TextTable(["DROP", "RECEIVED", "SOURCE", "REASON", "EVENT", "BYTES"])
+        for receipt in receipts {
+            table.add([
+                receipt.drop, receipt.received.prefix(19) + "Z", receipt.source ?? "-", receipt.reason ?? "-",
+                OutsideText.line("\(receipt.eventType ?? "-") \(receipt.eventID ?? "")"), "\(receipt.bytes)",
+            ])
+        }
+        for line in table.lines() { Output.line(line) }
     }
 }

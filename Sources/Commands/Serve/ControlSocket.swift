@@ -91,6 +91,10 @@ package struct ControlSocket: Service {
             if let drop = request["adopt"] {
                 return ["adopted": .string(try await intake.adopt(PulledDrop(request: drop)).status.rawValue)]
             }
+            if request["problems"] != nil {
+                return ["problems": .object(intake.health.problems.mapValues { .string($0) })]
+            }
+            if let id = request["release"]?.string { return await HeldDrops.release(id, intake) }
             guard let id = request["acknowledge"]?.string else { return ["error": "unknown request"] }
             return ["ok": .bool(try await intake.acknowledge(id))]
         } catch {

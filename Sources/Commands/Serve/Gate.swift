@@ -8,6 +8,7 @@ import Foundation
 import Intake
 import Ledger
 import Logging
+import Reachability
 import SFTPReceiver
 import ServiceLifecycle
 import Settings
@@ -24,6 +25,7 @@ struct Gate {
         umask(0o077)
         FileLimit.raise(logger)
         try prepareDirectories()
+        try refuseUnsafeState()
         let keepers = try LedgerKeepers(settings)
         let key = try LedgerKeys(settings).signer()
         let seen = try await keepers.seen { logger.warning("\($0)") }
@@ -56,7 +58,7 @@ struct Gate {
                 keeper: KeyKeeper(checkpointer, LedgerKeys(settings)),
                 logger: logger),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
-            Janitor(intake), checkpointer,
+            Janitor(intake), checkpointer, try SilenceService(intake),
             try Sealer(intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain),
         ]
         all += try forwarders()
@@ -109,6 +111,14 @@ struct Gate {
         try GateDirectories.make(settings.forwardDirectory)
         try GateDirectories.make(settings.staging.path)
         try GateDirectories.make(SettingsPath.directory(of: settings.ledger.path))
+    }
+
+    /// What `dropgate doctor` finds and nothing may be accepted on.
+    private func refuseUnsafeState() throws {
+        let fatal = FilesystemCheck(settings).findings().filter(\.isFatal)
+        guard let first = fatal.first else { return }
+        for finding in fatal.dropFirst() { logger.error("\(finding.text); \(finding.fix ?? "")") }
+        throw Failure(.inside, "\(first.text); \(first.fix ?? "")")
     }
 
     /// The program itself: sshd starts it as its session.

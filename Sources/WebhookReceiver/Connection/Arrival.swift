@@ -16,16 +16,26 @@ struct Arrival: Sendable {
     let maskedPath: String
     /// Fingerprint of the client's certificate, with mTLS.
     let credential: String?
+    let transport: TransportFacts
     let matter: Matter
 
     enum Matter: Sendable {
-        case event(body: [UInt8], contentType: String?, signature: OfferedSignature?)
-        case probe(ProbeFacts)
+        case event(OfferedEvent)
+        /// From a source that is not let in: kept apart if it is VSee's in form, and refused all the same.
+        case stranger(OfferedEvent)
+        case reachability
     }
 }
 
-/// What `GET /reachability` tells beside the decision.
-struct ProbeFacts: Sendable {
+/// A body that was read to its end, with what its header said of it.
+struct OfferedEvent: Sendable {
+    var body: [UInt8]
+    var contentType: String?
+    var signature: OfferedSignature?
+}
+
+/// How a request came; told to those who test whether they can reach the gate.
+struct TransportFacts: Sendable {
     /// "1.0", "1.1" or "2".
     var http: String
     /// "1.2", "1.3", or nil without TLS.

@@ -110,7 +110,7 @@ extension GateChannel {
     private func admit(_ resolution: Resolution, _ connection: Connection) throws -> Bool {
         let decision = connection.decide(resolution)
         guard !decision.isAdmitted else { return true }
-        if listener.settings.unlisted == .refuse, decision.source != nil { return true }
+        if listener.settings.unlisted != .close, decision.source != nil { return true }
         connection.note(decision.reason)
         return false
     }

@@ -10,6 +10,12 @@ struct Envelope: Sendable, Equatable {
     var eventID: String?
     /// VSee's event type, likewise. Present for unknown types, too.
     var eventType: String?
+    /// A `dropgate probe webhook` made it: VSee's form in every respect, under a code that no clinic has.
+    var isProbe = false
+
+    /// What a probe's event has as its `account_code` or `clinic_code`. It stands in the body, because headers
+    /// may be lost on the way, and a probe must never come to lie in `ready/`.
+    static let probeCode = "dropgate-probe"
 
     static let unrecognised = Envelope(form: .unrecognised, eventID: nil, eventType: nil)
 
@@ -29,8 +35,12 @@ struct Envelope: Sendable, Equatable {
             knownTypes.contains(type)
         else { return envelope }
         switch members.version.text {
-        case "1.0" where members.hasAccountCode: envelope.form = .v1
-        case "2.0" where members.hasClinicCode: envelope.form = .v2
+        case "1.0" where members.accountCode != .absent:
+            envelope.form = .v1
+            envelope.isProbe = members.accountCode.text == probeCode
+        case "2.0" where members.clinicCode != .absent:
+            envelope.form = .v2
+            envelope.isProbe = members.clinicCode.text == probeCode
         default: break
         }
         return envelope

@@ -13,8 +13,8 @@ struct EnvelopeMembers: Sendable, Equatable {
     var version = Value.absent
     var id = Value.absent
     var type = Value.absent
-    var hasAccountCode = false
-    var hasClinicCode = false
+    var accountCode = Value.absent
+    var clinicCode = Value.absent
     /// The bytes were one object from the first to the last, and no member above came twice.
     var isWhole = false
 }
@@ -64,8 +64,8 @@ struct EnvelopeScanner {
         case .version: Self.keepFirst(value, in: &members.version, &repeated)
         case .id: Self.keepFirst(value, in: &members.id, &repeated)
         case .type: Self.keepFirst(value, in: &members.type, &repeated)
-        case .accountCode: members.hasAccountCode = true
-        case .clinicCode: members.hasClinicCode = true
+        case .accountCode: Self.keepFirst(value, in: &members.accountCode, &repeated)
+        case .clinicCode: Self.keepFirst(value, in: &members.clinicCode, &repeated)
         }
         return true
     }

@@ -11,45 +11,65 @@ struct Clerk: Sendable {
     /// The answer to a request. Everything that is to be recorded has been when this returns.
     func answer(_ arrival: Arrival) async -> Answer {
         switch arrival.matter {
-        case .event(let body, let contentType, let signature):
-            return await keep(arrival, body: body, contentType: contentType, signature: signature)
-        case .probe(let facts):
-            return await tell(arrival, facts)
+        case .event(let offered): await keep(arrival, offered)
+        case .stranger(let offered): await refuse(arrival, offered)
+        case .reachability: await tell(arrival, what: [:])
         }
     }
 
-    private func keep(
-        _ arrival: Arrival, body: [UInt8], contentType: String?, signature: OfferedSignature?
-    ) async -> Answer {
-        if listener.checks.wantsSignature {
-            guard let signature, listener.checks.isSigned(body, by: signature, now: .now()) else {
-                let answer = Reception.unauthorised(listener, id: arrival.id)
-                listener.intake.note(
-                    attempt(
-                        .request, arrival, status: answer.status, refused: .badSignature,
-                        detail: ["check": ["signature"]]))
-                return answer
-            }
+    private func keep(_ arrival: Arrival, _ offered: OfferedEvent) async -> Answer {
+        guard isSigned(offered) else {
+            let answer = Reception.unauthorised(listener, id: arrival.id)
+            listener.intake.note(
+                attempt(
+                    .request, arrival, status: answer.status, refused: .badSignature,
+                    detail: ["check": ["signature"]]))
+            return answer
         }
-        let envelope = Envelope.read(body)
-        let event = WebhookEvent(
-            path: arrival.maskedPath, body: body, eventID: envelope.eventID, eventType: envelope.eventType,
-            envelope: envelope.form.rawValue, contentType: contentType)
+        let envelope = Envelope.read(offered.body)
+        guard !envelope.isProbe else {
+            return await tell(
+                arrival, what: ["status": "probe", "envelope": .string(envelope.form.rawValue)])
+        }
         do throws(IntakeError) {
             let outcome = try await listener.intake.receive(
-                event, attempt: attempt(.request, arrival, status: .ok))
+                event(arrival, offered, envelope), attempt: attempt(.request, arrival, status: .ok))
             return .kept(dropID: outcome.id, isDuplicate: outcome.status == .duplicate)
         } catch {
             return unavailable(arrival, .request, error.code, retryAfter: error.retryAfter)
         }
     }
 
+    /// A source that is not let in showed the right secret. What is VSee's in form is held in quarantine: its
+    /// address may have changed, and nobody knows whether it sends again. The answer is the same either way.
+    private func refuse(_ arrival: Arrival, _ offered: OfferedEvent) async -> Answer {
+        let refused = attempt(.request, arrival, status: .forbidden, refused: arrival.decision.reason)
+        let envelope = Envelope.read(offered.body)
+        if isSigned(offered), envelope.form != .unrecognised, !envelope.isProbe {
+            await listener.intake.hold(event(arrival, offered, envelope), attempt: refused)
+        } else {
+            listener.intake.note(refused)
+        }
+        return .error(.forbidden, "forbidden", id: arrival.id)
+    }
+
+    private func isSigned(_ offered: OfferedEvent) -> Bool {
+        guard listener.checks.wantsSignature else { return true }
+        return offered.signature.map { listener.checks.isSigned(offered.body, by: $0, now: .now()) } ?? false
+    }
+
+    private func event(_ arrival: Arrival, _ offered: OfferedEvent, _ envelope: Envelope) -> WebhookEvent {
+        WebhookEvent(
+            path: arrival.maskedPath, body: offered.body, eventID: envelope.eventID,
+            eventType: envelope.eventType, envelope: envelope.form.rawValue, contentType: offered.contentType)
+    }
+
     /// What the gate saw of a probe. It is in the ledger when the caller reads it, with the number it reads.
-    private func tell(_ arrival: Arrival, _ facts: ProbeFacts) async -> Answer {
+    private func tell(_ arrival: Arrival, what: [String: JSONValue]) async -> Answer {
         let time = Instant.now()
         let seq: Int64
         do {
-            seq = try await listener.intake.record(attempt(.probe, arrival, status: .ok))
+            seq = try await listener.intake.record(attempt(.probe, arrival, status: .ok, detail: what))
         } catch {
             return unavailable(arrival, .probe, .ledgerFailed, retryAfter: nil)
         }
@@ -58,12 +78,13 @@ struct Clerk: Sendable {
             "id": .string(arrival.id), "seq": .int(seq), "time": .string(time.description),
             "verdict": .string(decision.verdict.rawValue), "reason": .string(decision.reason.rawValue),
             "entries": .array(decision.entries.map { .string($0) }), "policy": .string(decision.policy),
-            "address_mode": .string(decision.mode.rawValue), "http": .string(facts.http),
+            "address_mode": .string(decision.mode.rawValue), "http": .string(arrival.transport.http),
             "trace": .array(decision.trace.map { .string($0) }),
         ]
         if let source = decision.source { seen["source"] = .string(source.description) }
         if let peer = decision.peer { seen["peer"] = .string(peer.description) }
-        if let tls = facts.tls { seen["tls"] = .string(tls) }
+        if let tls = arrival.transport.tls { seen["tls"] = .string(tls) }
+        seen.merge(what) { _, new in new }
         return Answer(.ok, body: CanonicalJSON.encode(.object(seen)) + [0x0A])
     }
 

@@ -8,7 +8,12 @@ import Settings
 
 /// A request that may go on and whose body is being read.
 struct Incoming {
-    enum Purpose { case event, probe }
+    enum Purpose {
+        case event
+        /// An event from a source that is not let in, to be kept apart.
+        case stranger
+        case reachability
+    }
 
     let id: String
     let decision: Decision
@@ -40,6 +45,8 @@ struct Reception {
     static let retryAfter = 30
     /// Bytes of a content type that are kept.
     static let longestContentType = 200
+    /// Bytes of a body that is kept apart: VSee's events are some hundred bytes.
+    static let longestStranger = 256 << 10
 
     let listener: Listener
     let decision: Decision
@@ -59,24 +66,46 @@ struct Reception {
     }
 
     func judge(_ framing: BodyFraming) -> HeadVerdict {
-        guard decision.isAdmitted else {
-            return refuse(.forbidden, "forbidden", decision.reason)
-        }
+        guard decision.isAdmitted else { return judgeStranger(framing) }
         if case .refused(let why) = framing {
             return refuse(.badRequest, "malformed request", .malformed, ["error": .string(why)])
         }
         switch target.route {
         case .unknown: return refuse(.notFound, "not found", .badPath)
         case .wrongSecret: return refuse(.notFound, "not found", .badSecret, ["check": "path"])
-        case .reachability: return judgeProbe(framing)
+        case .reachability: return judgeReachability(framing)
         case .webhook: return judgeEvent(framing)
         }
     }
 
-    private func judgeProbe(_ framing: BodyFraming) -> HeadVerdict {
+    /// A source that is not let in. Whatever it shows, it hears the same; with `unlisted: quarantine` an event
+    /// under the right secret is read before it hears it.
+    private func judgeStranger(_ framing: BodyFraming) -> HeadVerdict {
+        let refused = refuse(.forbidden, "forbidden", decision.reason)
+        guard listener.settings.unlisted == .quarantine, decision.source != nil, target.route == .webhook,
+            head.method == .POST, framing.hasBody, listener.checks.failures(in: head.headers).isEmpty,
+            head.headers["expect"].isEmpty
+        else { return refused }
+        if case .refused = framing { return refused }
+        if case .exactly(let announced) = framing, announced > limit(of: .stranger) { return refused }
+        let signature = listener.checks.offeredSignature(in: head.headers)
+        if listener.checks.wantsSignature, signature == nil { return refused }
+        return .receive(incoming(.stranger, signature: signature, length: 0), awaitsContinue: false)
+    }
+
+    /// Bytes that a body may have.
+    private func limit(of purpose: Incoming.Purpose) -> Int {
+        switch purpose {
+        case .event: listener.settings.maxBody
+        case .stranger: min(listener.settings.maxBody, Self.longestStranger)
+        case .reachability: 0
+        }
+    }
+
+    private func judgeReachability(_ framing: BodyFraming) -> HeadVerdict {
         guard head.method == .GET else { return wrongMethod(allow: "GET") }
         guard !framing.hasBody else { return refuse(.payloadTooLarge, "body not expected", .tooLarge) }
-        return .receive(incoming(.probe, signature: nil, length: 0), awaitsContinue: false)
+        return .receive(incoming(.reachability, signature: nil, length: 0), awaitsContinue: false)
     }
 
     private func judgeEvent(_ framing: BodyFraming) -> HeadVerdict {
@@ -121,7 +150,7 @@ struct Reception {
         return Incoming(
             id: id, decision: decision, method: head.method.rawValue, maskedPath: target.maskedPath,
             purpose: purpose, http: Self.version(head), signature: signature, contentType: contentType,
-            limit: purpose == .event ? listener.settings.maxBody : 0, announced: length)
+            limit: limit(of: purpose), announced: length)
     }
 
     private static func version(_ head: HTTPRequestHead) -> String {
@@ -176,11 +205,23 @@ extension Reception {
 }
 
 extension Incoming {
+    func event(_ body: [UInt8]) -> OfferedEvent {
+        OfferedEvent(body: body, contentType: contentType, signature: signature)
+    }
+
     /// A refusal after the header was found good: while the body was read, or when it was checked.
     func refusal(
         _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason, credential: String?,
         _ detail: [String: JSONValue] = [:]
     ) -> Refusal {
+        guard purpose != .stranger else {
+            // It hears what every stranger hears, and the ledger goes on calling it that.
+            let attempt = Attempt(
+                id: id, decision: decision, credential: credential, method: method, path: maskedPath,
+                status: .forbidden, refused: decision.reason,
+                detail: detail.merging(["ended_by": .string(reason.rawValue)]) { old, _ in old })
+            return Refusal(answer: .error(.forbidden, "forbidden", id: id), attempt: attempt)
+        }
         let attempt = Attempt(
             id: id, decision: decision, credential: credential, method: method, path: maskedPath,
             status: status,

@@ -132,9 +132,9 @@ extension RequestHandler {
         stopTimer()
         let matter: Arrival.Matter =
             switch incoming.purpose {
-            case .event:
-                .event(body: body, contentType: incoming.contentType, signature: incoming.signature)
-            case .probe: .probe(ProbeFacts(http: incoming.http, tls: connection.tls?.version))
+            case .event: .event(incoming.event(body))
+            case .stranger: .stranger(incoming.event(body))
+            case .reachability: .reachability
             }
         body = []
         state = .working
@@ -144,6 +144,7 @@ extension RequestHandler {
                 decision: incoming.decision,
                 method: incoming.method, maskedPath: incoming.maskedPath,
                 credential: connection.tls?.credential,
+                transport: TransportFacts(http: incoming.http, tls: connection.tls?.version),
                 matter: matter))
     }
 }

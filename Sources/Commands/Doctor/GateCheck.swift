@@ -1,0 +1,204 @@
+// Checks that need more than files: settings as `serve` takes them, certificates, OpenSSH, and the running gate.
+import Admission
+import Foundation
+import Intake
+import Ledger
+import Reachability
+import SFTPReceiver
+import Settings
+import Staging
+import SwiftASN1
+import X509
+
+struct GateCheck {
+    /// Days before a certificate's end from which on it is spoken of.
+    private static let notice = 21
+
+    let settings: GateSettings
+    let file: String
+    let now: Instant
+
+    // MARK: Settings
+
+    /// What `serve` would say, and the settings as far as they can be read. Throws when they cannot.
+    static func load(_ file: String) throws -> (settings: GateSettings, findings: [Finding]) {
+        do {
+            let settings = try SettingsLoader.load(file: file)
+            return (settings, [Finding("configuration", .ok, "\(file) is good")])
+        } catch {
+            let settings = try SettingsLoader.load(file: file, namedFiles: .ignored)
+            return (
+                settings,
+                error.problems.map {
+                    Finding("configuration", .fail, "\($0)", fix: "mend it, then: dropgate serve --check")
+                }
+            )
+        }
+    }
+
+    func accounts() -> [Finding] {
+        guard settings.sftp != nil else { return [] }
+        do throws(AccountError) {
+            let listing = try AccountStore(directory: settings.accounts).load()
+            var findings = listing.problems.sorted { $0.key < $1.key }.map {
+                Finding("accounts", .fail, "\($0.value)", fix: "mend the file; the account counts as it was")
+            }
+            let active = listing.accounts.values.filter { !$0.disabled }.count
+            findings.append(
+                active > 0
+                    ? Finding("accounts", .ok, "\(listing.accounts.count) accounts, \(active) enabled")
+                    : Finding(
+                        "accounts", .warn, "no account is enabled: nobody can log in by SFTP",
+                        fix: "dropgate account add vsee --key vsee.pub"))
+            return findings
+        } catch {
+            return [
+                Finding(
+                    "accounts", .warn, "\(error)",
+                    fix: "dropgate account add vsee --key vsee.pub makes the first")
+            ]
+        }
+    }
+
+    // MARK: Certificates and keys
+
+    func certificates() -> [Finding] {
+        guard let tls = settings.webhook?.tls else { return [] }
+        let path = tls.certificate
+        let fix =
+            "put a new certificate and its key at \(path) and \(tls.key); the gate takes them over by itself"
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            return [Finding("certificates", .fail, "\(path) cannot be read", fix: fix)]
+        }
+        let chain = Self.certificates(text)
+        guard let leaf = chain.first, let end = chain.map(\.notValidAfter).min() else {
+            return [Finding("certificates", .fail, "\(path) holds no PEM certificate", fix: fix)]
+        }
+        let today = Date(timeIntervalSince1970: Double(now.microseconds) / 1_000_000)
+        let days = Int((end.timeIntervalSince(today) / 86_400).rounded(.down))
+        let day = Instant(microseconds: Int64(end.timeIntervalSince1970) * 1_000_000).description.prefix(10)
+        var findings: [Finding] = []
+        if leaf.notValidBefore > today {
+            findings.append(Finding("certificates", .fail, "\(path) is not valid yet", fix: fix))
+        }
+        if days < 0 {
+            findings.append(Finding("certificates", .fail, "\(path) expired on \(day)", fix: fix))
+        } else if days < Self.notice {
+            findings.append(Finding("certificates", .warn, "\(path) expires in \(days) days", fix: fix))
+        } else {
+            findings.append(Finding("certificates", .ok, "\(path) is good until \(day)"))
+        }
+        if leaf.issuer == leaf.subject {
+            findings.append(
+                Finding(
+                    "certificates", .warn, "\(path) is self-signed: VSee will refuse it",
+                    fix: "get a certificate of a public authority"))
+        } else if chain.count == 1 {
+            findings.append(
+                Finding(
+                    "certificates", .warn, "\(path) holds no intermediate certificate: many callers need it",
+                    fix: "put the full chain into it (fullchain.pem)"))
+        }
+        return findings
+    }
+
+    private static func certificates(_ text: String) -> [Certificate] {
+        let end = "-----END CERTIFICATE-----"
+        return text.components(separatedBy: end).dropLast().compactMap { part in
+            guard let start = part.range(of: "-----BEGIN CERTIFICATE-----") else { return nil }
+            return try? Certificate(pemEncoded: part[start.lowerBound...] + end)
+        }
+    }
+
+    func hostKeys() async -> [Finding] {
+        var findings: [Finding] = []
+        for path in settings.sftp?.hostKeys ?? [] {
+            do {
+                let key = try await HostKeys.describe(path)
+                findings.append(Finding("host keys", .ok, "\(key.type) \(key.fingerprint)"))
+            } catch {
+                findings.append(
+                    Finding("host keys", .fail, "\(error)", fix: "`dropgate init` makes what is missing"))
+            }
+        }
+        return findings
+    }
+
+    // MARK: OpenSSH
+
+    func openSSH() async -> [Finding] {
+        guard settings.sftp != nil else { return [] }
+        let tools = SSHDTools.find()
+        let install = "apt-get install openssh-server libnss-wrapper"
+        var findings: [Finding] = []
+        if let sshd = tools.sshd {
+            let version = await tools.version() ?? "of an unknown version"
+            findings.append(Finding("openssh", .ok, "\(sshd) is \(version)"))
+        } else {
+            findings.append(Finding("openssh", .fail, "sshd is not installed: no SFTP", fix: install))
+        }
+        if let library = tools.nssWrapper {
+            let real = (try? FileManager.default.destinationOfSymbolicLink(atPath: library)) ?? library
+            findings.append(
+                Finding("openssh", .ok, "libnss-wrapper is \(SettingsPath.lastComponent(of: real))"))
+        } else {
+            findings.append(
+                Finding(
+                    "openssh", .warn,
+                    "libnss-wrapper is not installed: only the gate's own user name can log in",
+                    fix: install))
+        }
+        return findings
+    }
+
+    // MARK: The running gate
+
+    func running() async -> [Finding] {
+        let control = ControlClient(path: settings.controlSocket)
+        var ports: [String: Int64] = [:]
+        var findings: [Finding] = []
+        if await control.answers() {
+            if let bytes = FileManager.default.contents(atPath: settings.portsFile),
+                let value = try? JSONValue(parsing: Array(bytes))
+            {
+                ports = value.object?.compactMapValues(\.int) ?? [:]
+            }
+            let problems = try? await control.ask(["problems": true])["problems"]?.object
+            for (name, problem) in (problems ?? [:]).sorted(by: { $0.key < $1.key }) {
+                findings.append(
+                    Finding(
+                        "gate", .fail, "\(name): \(problem.string ?? "")",
+                        fix: "it goes away by itself once the cause does"))
+            }
+            if findings.isEmpty {
+                findings.append(Finding("gate", .ok, "it runs, and nothing is wrong with it"))
+            }
+        }
+        let listeners: [(String, ListenAddress?)] = [
+            ("webhook", settings.webhook?.listen), ("sftp", settings.sftp?.listen),
+            ("console", settings.console?.listen),
+        ]
+        let check = ListenerCheck(
+            listeners.compactMap { name, address in
+                address.map {
+                    .init(name: name, address: $0, port: ports[name].flatMap { UInt16(exactly: $0) })
+                }
+            })
+        return findings + check.findings()
+    }
+
+    /// Events of unlisted sources that wait for a decision.
+    func held() -> [Finding] {
+        guard FileManager.default.fileExists(atPath: settings.staging.path),
+            let receipts = try? StagingArea(path: settings.staging.path).quarantinedEvents(),
+            !receipts.isEmpty
+        else { return [] }
+        let sources = Set(receipts.compactMap(\.source)).sorted().prefix(5).joined(separator: ", ")
+        return [
+            Finding(
+                "quarantine", .warn,
+                "\(receipts.count) events of VSee's form are held, from \(sources): VSee's address may have changed",
+                fix: "ask VSee; then dropgate source add, dropgate drops list --held, dropgate drops release")
+        ]
+    }
+}

@@ -1,0 +1,131 @@
+// What the ledger knows of those who should call: the last contact of every entry on every channel, expectations that
+// are overdue, and whether a NAT hides them all.
+package import Admission
+import Intake
+package import Ledger
+
+package struct ContactCheck {
+    private static let area = "sources"
+    private static let contacts: Set<EntryKind> = [.request, .login, .transfer]
+    /// Attempts that are looked at for a NAT, and how many of them make a suspicion.
+    private static let sample = 1000
+    private static let fewest = 20
+
+    private let policy: Policy
+    private let now: Instant
+    /// nil: there is no ledger yet.
+    private let reader: LedgerReader?
+
+    package init(policy: Policy, reader: LedgerReader?, now: Instant) {
+        self.policy = policy
+        self.reader = reader
+        self.now = now
+    }
+
+    package func findings() throws -> [Finding] {
+        standing() + (try lastContacts()) + (try translation().map { [$0] } ?? [])
+    }
+
+    // MARK: Entries
+
+    private func standing() -> [Finding] {
+        let overdue = policy.entries.filter { ["expired", "review overdue"].contains($0.state(at: now)) }
+        guard !overdue.isEmpty else {
+            return [
+                Finding(Self.area, .ok, "\(policy.entries.count) entries, none expired or past its review")
+            ]
+        }
+        return overdue.map {
+            Finding(
+                Self.area, .warn, "\($0.summary): \($0.state(at: now))",
+                fix: "read VSee's document again, then set review_by or expires anew, or remove the entry")
+        }
+    }
+
+    // MARK: Contacts
+
+    private func lastContacts() throws -> [Finding] {
+        var findings: [Finding] = []
+        for entry in policy.entries where entry.state(at: now) != "expired" {
+            var words: [String] = []
+            var overdue: [String] = []
+            for channel in Channel.allCases where entry.channels.contains(channel) {
+                let last = try last(entry, channel)
+                words.append("\(channel.rawValue) \(last.map { Self.ago(now - $0) } ?? "never")")
+                if let expectation = entry.expect[channel], let last,
+                    expectation.elapsed(from: last, to: now) > expectation.every
+                {
+                    overdue.append("\(channel.rawValue) \(expectation.summary)")
+                }
+            }
+            let text = "\(OutsideText.line(entry.id)): \(words.joined(separator: ", "))"
+            if !overdue.isEmpty {
+                findings.append(
+                    Finding(
+                        Self.area, .warn, "\(text); expected \(overdue.joined(separator: ", "))",
+                        fix: "ask VSee whether it sends; `dropgate probe` from outside tests the way; "
+                            + "`dropgate attempts --verdict rejected --since 1d` shows who was refused"))
+            } else if words.allSatisfy({ $0.hasSuffix("never") }) {
+                findings.append(
+                    Finding(
+                        Self.area, .warn, text,
+                        fix: "see that VSee has the URL and the SFTP host: `dropgate init` prints them"))
+            } else {
+                findings.append(Finding(Self.area, .ok, text))
+            }
+        }
+        return findings
+    }
+
+    private func last(_ entry: SourceEntry, _ channel: Channel) throws -> Instant? {
+        guard let reader else { return nil }
+        var query = LedgerQuery()
+        query.order = .newestFirst
+        query.limit = 1
+        query.sources = [entry.cidr]
+        query.entries = [entry.id]
+        query.channels = [channel]
+        query.kinds = Self.contacts
+        query.verdicts = [.accepted, .observed]
+        return try reader.entries(query).first?.time
+    }
+
+    /// `3 min ago`
+    static func ago(_ age: Duration) -> String {
+        let seconds = max(0, age.components.seconds)
+        switch seconds {
+        case ..<120: return "\(seconds) s ago"
+        case ..<7200: return "\(seconds / 60) min ago"
+        case ..<172_800: return "\(seconds / 3600) h ago"
+        default: return "\(seconds / 86_400) days ago"
+        }
+    }
+
+    // MARK: NAT
+
+    /// More than half of the newest attempts from one private address.
+    private func translation() throws -> Finding? {
+        guard let reader else { return nil }
+        var query = LedgerQuery()
+        query.order = .newestFirst
+        query.limit = Self.sample
+        query.kinds = [.connection, .request, .login]
+        var counts: [IPAddress: Int] = [:]
+        var total = 0
+        for entry in try reader.entries(query) {
+            let value = try entry.value()
+            guard let ip = value["source"]?["ip"]?.string.flatMap({ try? IPAddress($0) }) else { continue }
+            total += 1
+            if ip.isPrivate, ip.bytes.first != 127 { counts[ip, default: 0] += 1 }
+        }
+        guard let most = counts.max(by: { $0.value < $1.value }), most.value >= Self.fewest,
+            most.value * 2 > total
+        else { return nil }
+        return Finding(
+            Self.area, .fail,
+            "\(most.value) of the last \(total) attempts came from the private address \(most.key): a NAT hides the sources",
+            fix:
+                "let what stands in front pass the address on (PROXY protocol, X-Forwarded-For) and set address: and "
+                + "trusted_proxies: of the listener, or turn source translation off")
+    }
+}

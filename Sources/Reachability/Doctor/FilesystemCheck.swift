@@ -1,0 +1,142 @@
+// Whether the gate's directories keep what they promise: they are the gate's alone, local, honour fsync and rename,
+// and have room. It writes one small file in `incoming/` and takes it away again.
+import CShims
+import Foundation
+package import Settings
+import Staging
+
+package struct FilesystemCheck {
+    private static let area = "filesystem"
+    /// Filesystems whose locks, fsync or rename another machine decides: statfs(2)'s magic numbers.
+    private static let remote: [UInt64: String] = [
+        0x6969: "NFS", 0x517B: "SMB", 0xFF53_4D42: "CIFS", 0xFE53_4D42: "SMB2", 0x0102_1997: "9p",
+        0x5346_414F: "AFS", 0x00C3_6400: "Ceph", 0x6573_5546: "FUSE",
+    ]
+
+    private let settings: GateSettings
+
+    package init(_ settings: GateSettings) { self.settings = settings }
+
+    private var ledgerFolder: String { SettingsPath.directory(of: settings.ledger.path) }
+
+    /// Places that are there, each once.
+    private var places: [(name: String, path: String)] {
+        var seen: Set<String> = []
+        return [("state", settings.state), ("staging", settings.staging.path), ("ledger", ledgerFolder)]
+            .filter { seen.insert($0.1).inserted && FileManager.default.fileExists(atPath: $0.1) }
+    }
+
+    package func findings() -> [Finding] {
+        guard FileManager.default.fileExists(atPath: settings.state) else {
+            return [
+                .fatal(
+                    Self.area, "the state directory \(settings.state) is not there",
+                    fix: "`dropgate init` makes it")
+            ]
+        }
+        return privacy() + locality() + [durability()] + space()
+    }
+
+    // MARK: Modes
+
+    private func privacy() -> [Finding] {
+        var findings: [Finding] = []
+        for place in places {
+            guard let mode = Self.mode(place.path), mode & 0o077 != 0 else { continue }
+            let text = "\(place.name) \(place.path) is open to others (mode 0\(String(mode, radix: 8)))"
+            let fix = "chmod 700 \(place.path)"
+            findings.append(
+                mode & 0o002 != 0
+                    ? .fatal(Self.area, text + ": anybody can change it", fix: fix)
+                    : Finding(Self.area, .warn, text, fix: fix))
+        }
+        var secrets = [settings.ledger.path, settings.ledger.key] + (settings.sftp?.hostKeys ?? [])
+        if let tls = settings.webhook?.tls { secrets.append(tls.key) }
+        if let console = settings.console, !console.tokenFile.isEmpty { secrets.append(console.tokenFile) }
+        for path in secrets {
+            guard let mode = Self.mode(path), mode & 0o077 != 0 else { continue }
+            findings.append(
+                Finding(
+                    Self.area, mode & 0o007 != 0 ? .fail : .warn,
+                    "\(path) is open to others (mode 0\(String(mode, radix: 8)))", fix: "chmod 600 \(path)"))
+        }
+        return findings.isEmpty
+            ? [Finding(Self.area, .ok, "directories and secrets are the gate's alone")] : findings
+    }
+
+    private static func mode(_ path: String) -> mode_t? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_mode & 0o777 : nil
+    }
+
+    // MARK: Kind and behaviour
+
+    private func locality() -> [Finding] {
+        places.compactMap { place in
+            guard let kind = Self.remote[dropgate_filesystem_type(place.path)] else { return nil }
+            return .fatal(
+                Self.area, "\(place.name) \(place.path) is on \(kind), where a lock or a sync may not hold",
+                fix: "put it on a local filesystem (ext4, xfs)")
+        }
+    }
+
+    /// Does what a release does: write, fsync, rename without replacing, fsync of the directory.
+    private func durability() -> Finding {
+        let path = settings.staging.path
+        guard FileManager.default.fileExists(atPath: path) else {
+            return Finding(Self.area, .ok, "\(path) is made at the first start")
+        }
+        do throws(StagingError) {
+            let area = try StagingArea(path: path)
+            let folder = try area.root.subdirectory("incoming")
+            let (name, moved) = (".doctor.\(getpid())", ".doctor.\(getpid()).moved")
+            defer { for name in [name, moved] { _ = try? folder.remove(name) } }
+            let file = try folder.createFile(name)
+            try file.write(Array("dropgate doctor\n".utf8))
+            try file.sync()
+            try folder.move(name, to: area.quarantine, as: moved)
+            try area.quarantine.sync()
+            try area.quarantine.move(moved, to: folder, as: moved)
+            try folder.sync()
+            return Finding(Self.area, .ok, "staging \(path) is local and honours fsync and rename")
+        } catch {
+            return .fatal(
+                Self.area, "staging does not work: \(error)",
+                fix: "give \(path) to the gate's user, on one local filesystem that is not read-only")
+        }
+    }
+
+    // MARK: Room
+
+    private func space() -> [Finding] {
+        let reserve = settings.staging.reserve
+        return places.filter { $0.name != "state" }.map { place in
+            guard let space = try? Directory(path: place.path).space() else {
+                return Finding(
+                    Self.area, .fail, "the free space of \(place.path) cannot be read",
+                    fix: "check the mount of \(place.path)")
+            }
+            let text =
+                "\(place.name): \(Self.size(space.bytes)) and \(space.inodes == .max ? "any number of" : "\(space.inodes)") "
+                + "inodes free, \(Self.size(reserve)) and \(settings.staging.reserveInodes) are kept back"
+            if space.bytes < reserve || space.inodes < settings.staging.reserveInodes {
+                return Finding(
+                    Self.area, .fail, text + ": nothing is accepted",
+                    fix: "make room on the filesystem of \(place.path), or lower staging.reserve")
+            }
+            if space.bytes / 2 < reserve || space.inodes / 2 < settings.staging.reserveInodes {
+                return Finding(
+                    Self.area, .warn, text, fix: "make room on the filesystem of \(place.path) soon")
+            }
+            return Finding(Self.area, .ok, text)
+        }
+    }
+
+    private static func size(_ bytes: Int64) -> String {
+        for (name, unit) in [("TiB", Int64(1) << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
+        where bytes >= unit {
+            return "\(bytes / unit).\(bytes % unit * 10 / unit) \(name)"
+        }
+        return "\(bytes) bytes"
+    }
+}

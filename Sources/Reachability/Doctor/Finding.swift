@@ -1,0 +1,36 @@
+// What a check of the gate found: one line, and what to do where it is not well. Values only.
+package import Ledger
+
+package struct Finding: Sendable, Hashable {
+    package enum State: String, Sendable, CaseIterable { case ok, warn, fail }
+
+    /// The part of the gate: `configuration`, `listeners`, `filesystem`, …
+    package var area: String
+    package var state: State
+    package var text: String
+    /// What to do; nil where all is well.
+    package var fix: String?
+    /// The gate must not run like this.
+    package var isFatal = false
+
+    package init(_ area: String, _ state: State, _ text: String, fix: String? = nil) {
+        self.area = area
+        self.state = state
+        self.text = text
+        self.fix = fix
+    }
+
+    package static func fatal(_ area: String, _ text: String, fix: String) -> Finding {
+        var finding = Finding(area, .fail, text, fix: fix)
+        finding.isFatal = true
+        return finding
+    }
+
+    package var json: JSONValue {
+        var members: [String: JSONValue] = [
+            "area": .string(area), "state": .string(state.rawValue), "text": .string(text),
+        ]
+        members["fix"] = fix.map(JSONValue.string)
+        return .object(members)
+    }
+}

@@ -1,0 +1,83 @@
+// Webhook events of unlisted sources, held apart until somebody has decided: quarantine/webhook/<drop id>/ with the
+// body and, written last, its receipt. Whoever writes here has written the ledger first or does so next.
+
+/// One event in quarantine.
+package struct QuarantinedEvent: Sendable {
+    package static let receiptName = "receipt.json"
+    static let bodyName = "body"
+    static let folder = "webhook"
+    static let longestReceipt = 64 << 10
+
+    package var receipt: Receipt
+    package var body: [UInt8]
+
+    package init(receipt: Receipt, body: [UInt8]) {
+        self.receipt = receipt
+        self.body = body
+    }
+
+    /// Where the body lies, relative to the staging directory.
+    package static func file(_ drop: String) -> String { "quarantine/\(folder)/\(drop)/\(bodyName)" }
+}
+
+extension StagingArea {
+    /// The directory of one event; nil when there is none.
+    private func place(_ drop: String) throws(StagingError) -> Directory? {
+        guard DropID.isValid(drop) else { return nil }
+        return try quarantine.existing(QuarantinedEvent.folder)?.existing(drop)
+    }
+
+    /// Keeps a body, durable when it returns. The event counts once `confirm` has written its receipt.
+    package func quarantine(_ drop: String, body: [UInt8]) throws(StagingError) {
+        let events = try quarantine.subdirectory(QuarantinedEvent.folder, create: true)
+        let place = try events.subdirectory(drop, create: true)
+        let file = try place.createFile(QuarantinedEvent.bodyName)
+        try file.write(body)
+        try file.sync()
+        try place.sync()
+        try events.sync()
+        try quarantine.sync()
+    }
+
+    /// Writes the receipt of a body that is kept.
+    package func confirm(_ receipt: Receipt) throws {
+        guard let place = try place(receipt.drop) else {
+            throw StagingError(.notFound, "drop \(receipt.drop) is not in quarantine")
+        }
+        let file = try place.createFile(QuarantinedEvent.receiptName)
+        try file.write(receipt.encoded())
+        try file.sync()
+        try place.sync()
+    }
+
+    /// The receipts of all events in quarantine, oldest first.
+    package func quarantinedEvents() throws -> [Receipt] {
+        guard let events = try quarantine.existing(QuarantinedEvent.folder) else { return [] }
+        return try events.names().compactMap { try quarantinedReceipt($0) }
+    }
+
+    private func quarantinedReceipt(_ drop: String) throws -> Receipt? {
+        guard let place = try place(drop), try place.status(QuarantinedEvent.receiptName) != nil else {
+            return nil
+        }
+        return try Receipt(
+            parsing: place.openFile(QuarantinedEvent.receiptName).contents(
+                limit: QuarantinedEvent.longestReceipt))
+    }
+
+    /// One event in quarantine, or nil.
+    package func quarantinedEvent(_ drop: String, limit: Int) throws -> QuarantinedEvent? {
+        guard let receipt = try quarantinedReceipt(drop), let place = try place(drop) else { return nil }
+        return QuarantinedEvent(
+            receipt: receipt, body: try place.openFile(QuarantinedEvent.bodyName).contents(limit: limit))
+    }
+
+    /// Takes an event out of quarantine for good; absent is no error.
+    package func removeQuarantined(_ drop: String) throws(StagingError) {
+        guard let place = try place(drop), let events = try quarantine.existing(QuarantinedEvent.folder)
+        else { return }
+        for name in try place.names() { try place.remove(name) }
+        try events.removeDirectory(drop)
+        try events.sync()
+    }
+}

@@ -1,0 +1,137 @@
+// Those who are expected to call and do not, over a clock of the test's own.
+import Admission
+import Foundation
+import Ledger
+import Logging
+import Support
+import Synchronization
+import Testing
+
+@testable import Intake
+
+@Suite struct SilenceTests {
+    private final class Clock: Sendable {
+        private let time: Mutex<Instant>
+        init(_ start: Instant) { time = Mutex(start) }
+        var now: Instant { time.withLock { $0 } }
+        func pass(_ duration: Duration) { time.withLock { $0 = $0 + duration } }
+    }
+
+    private struct Watched {
+        let gate: TemporaryDirectory
+        let clock: Clock
+
+        init() throws {
+            gate = try TemporaryDirectory("silence")
+            clock = Clock(try #require(Instant(rfc3339: "2026-11-23T06:00:00Z")))
+        }
+
+        func open(expect: [Channel: Expectation] = [.webhook: Expectation(every: .seconds(3600))]) throws
+            -> Intake
+        {
+            var entry = SourceEntry(
+                list: "test", service: "vsee", cidr: try CIDRBlock("20.21.208.105"),
+                channels: [.webhook, .sftp])
+            entry.expect = expect
+            var configuration = Intake.Configuration(
+                node: "t", ledgerPath: gate.file("ledger.sqlite"), stagingPath: gate.file("staging"))
+            (configuration.reserveBytes, configuration.reserveInodes) = (1, 1)
+            let clock = clock
+            return try Intake.open(
+                configuration, policy: try Policy(entries: [entry]),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, clock: { clock.now })
+        }
+
+        func said() throws -> [String] {
+            try LedgerReader(path: gate.file("ledger.sqlite")).entries(LedgerQuery()).compactMap {
+                let entry = try $0.value()
+                return entry["kind"] == "service" ? entry["reason"]?.string : nil
+            }
+        }
+    }
+
+    private static var call: Attempt {
+        var attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+        attempt.source = (try? IPAddress("20.21.208.105")).map { Endpoint(ip: $0) }
+        attempt.entries = ["test/vsee"]
+        return attempt
+    }
+
+    @Test func overdueContactIsSaidOnceAndSoIsItsReturn() async throws {
+        let watched = try Watched()
+        let intake = try watched.open()
+        let service = try SilenceService(intake)
+        await service.look()
+        watched.clock.pass(.seconds(3600))
+        await service.look()
+        #expect(try watched.said() == [])
+        watched.clock.pass(.seconds(1))
+        await service.look()
+        await service.look()
+        #expect(try watched.said() == ["silent"])
+        #expect(
+            intake.gauges.text.contains(#"dropgate_source_silent{entry="test/vsee",channel="webhook"} 1"#))
+        try await intake.record(Self.call)
+        await service.look()
+        #expect(try watched.said() == ["silent", "heard"])
+        #expect(
+            intake.gauges.text.contains(#"dropgate_source_silent{entry="test/vsee",channel="webhook"} 0"#))
+        await intake.close()
+    }
+
+    @Test func probesRefusalsAndOtherChannelsAreNoContact() async throws {
+        let watched = try Watched()
+        let intake = try watched.open()
+        let service = try SilenceService(intake)
+        await service.look()
+        watched.clock.pass(.seconds(3601))
+        var others = [Self.call, Self.call, Self.call]
+        others[0].kind = .probe
+        others[1].verdict = .rejected
+        others[2].channel = .sftp
+        for attempt in others { try await intake.record(attempt) }
+        await service.look()
+        #expect(try watched.said() == ["silent"])
+        await intake.close()
+    }
+
+    @Test func aRestartKnowsTheLastContactAndDoesNotRepeatItself() async throws {
+        let watched = try Watched()
+        var intake = try watched.open()
+        try await intake.record(Self.call)
+        await intake.close()
+        watched.clock.pass(.seconds(1800))
+        intake = try watched.open()
+        await (try SilenceService(intake)).look()
+        #expect(try watched.said() == [])
+        watched.clock.pass(.seconds(1801))
+        await (try SilenceService(intake)).look()
+        #expect(try watched.said() == ["silent"])
+        await intake.close()
+        watched.clock.pass(.seconds(60))
+        intake = try watched.open()
+        await (try SilenceService(intake)).look()
+        #expect(try watched.said() == ["silent"])
+        try await intake.record(Self.call)
+        await (try SilenceService(intake)).look()
+        #expect(try watched.said() == ["silent", "heard"])
+        await intake.close()
+    }
+
+    @Test func nightsAreNoSilence() async throws {
+        let watched = try Watched()
+        let office = Expectation(every: .seconds(4 * 3600), hours: 480..<1080, zone: "Asia/Qatar")
+        let intake = try watched.open(expect: [.webhook: office])
+        let service = try SilenceService(intake)
+        watched.clock.pass(.seconds(8 * 3600))
+        try await intake.record(Self.call)  // 14:00 UTC, an hour before closing
+        await service.look()
+        watched.clock.pass(.seconds(17 * 3600))  // 07:00 UTC, two hours after opening
+        await service.look()
+        #expect(try watched.said() == [])
+        watched.clock.pass(.seconds(3601))
+        await service.look()
+        #expect(try watched.said() == ["silent"])
+        await intake.close()
+    }
+}
