@@ -26,7 +26,8 @@ package struct PulledDrop: Sendable {
         _ receipt: Receipt, origin: String, hostKey: String, peer: IPAddress?
     ) throws(IntakeError) {
         func refuse(_ why: String) -> IntakeError {
-            IntakeError(.malformed, "the receipt of \(OutsideText.head(receipt.drop)) cannot be believed: \(why)")
+            IntakeError(
+                .malformed, "the receipt of \(OutsideText.head(receipt.drop)) cannot be believed: \(why)")
         }
         guard DropID.isValid(receipt.drop) else { throw refuse("its drop id is none") }
         guard let sha256 = receipt.sha256, Self.isDigest(sha256), receipt.bytes >= 0 else {
@@ -45,7 +46,8 @@ package struct PulledDrop: Sendable {
             receipt.envelope, receipt.modified, receipt.received, receipt.duplicateOf, receipt.sameEventAs,
         ]
         guard texts.allSatisfy({ $0.map(Self.isText) ?? true }) else {
-            throw refuse("one of its texts is longer than \(Self.longestText) bytes or has control characters")
+            throw refuse(
+                "one of its texts is longer than \(Self.longestText) bytes or has control characters")
         }
         self.receipt = receipt
         self.channel = channel

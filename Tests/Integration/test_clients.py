@@ -176,7 +176,9 @@ class Refusals(unittest.TestCase):
             self.assertNotEqual(gate.sftp(f"put {local} x\n").returncode, 0)
             gate.account = "vsee"
             gate.run("account", "disable", "vsee", "--config", gate.config)
-            self.assertNotEqual(gate.sftp(f"put {local} x\n").returncode, 0)
+            disabled = gate.sftp(f"put {local} x\n")
+            self.assertNotEqual(disabled.returncode, 0)
+            self.assertIn("this account was disabled", disabled.stderr)
             gate.run("account", "enable", "vsee", "--config", gate.config)
             self.assertNotEqual(gate.sftp(f"put {local} x\n", source="127.0.0.66").returncode, 0)
             self.assertEqual(gate.sftp(f"put {local} x\n").returncode, 0)

@@ -23,6 +23,28 @@ import Testing
         #expect(try parse(AccountFile.text(account)) == account)
     }
 
+    @Test("A collector written and read again is the same collector")
+    func collectorRoundTrip() throws {
+        let account = try Account(
+            name: "acme", keys: [AuthorizedKey(AuthorizedKeyTests.ed25519)],
+            collects: CollectScope(accounts: ["vsee", "lab"], webhooks: true))
+        #expect(try parse(AccountFile.text(account)) == account && account.role == .collector)
+        #expect(try parse("role: sender\n").role == .sender)
+        #expect(try parse("role: collector\ncollects_webhooks: true\n").collects?.accounts == [])
+    }
+
+    @Test("A collector's scope covers the accounts that it names, and webhooks when it says so")
+    func scope() throws {
+        let scope = try CollectScope(accounts: ["vsee"], webhooks: false)
+        #expect(scope.covers("sftp/vsee/a/b.xml"))
+        for path in [
+            "sftp/vsee2/a.xml", "sftp/vse/a.xml", "sftp/vsee", "webhook/2026-11-23/a.json", "vsee/a", "",
+        ] {
+            #expect(!scope.covers(path))
+        }
+        #expect(try CollectScope(accounts: [], webhooks: true).covers("webhook/2026-11-23/a.json"))
+    }
+
     @Test("A file may leave out everything but its braces")
     func minimal() throws {
         let account = try parse("{}")
@@ -42,6 +64,13 @@ import Testing
             ("password_hash: \"$y$j9T$a:0:0\"\n", 1, "crypt(3)"),
             ("note: \"a\\nb\"\n", 1, "one line"),
             ("- a\n", 1, "expected a mapping"),
+            ("role: admin\n", 1, "sender or collector"),
+            ("role: collector\n", 1, "something to collect"),
+            ("note: x\ncollects: [vsee]\n", 2, "only a collector collects"),
+            ("role: sender\ncollects_webhooks: true\n", 2, "only a collector collects"),
+            ("role: collector\ncollects: vsee\n", 2, "list of account names"),
+            ("role: collector\ncollects: [webhook]\n", 2, "collects_webhooks"),
+            ("role: collector\ncollects: [../x]\n", 2, "no account name"),
         ])
     func problems(text: String, line: Int, message: String) {
         let error = #expect(throws: SettingsErrors.self) { try parse(text) }
@@ -171,7 +200,7 @@ import Testing
             store: store,
             handOver: { snapshot in
                 if events.fails.withLock({ $0 }) { throw HandOverFailed() }
-                events.handed.withLock { $0.append(snapshot.active.map(\.name)) }
+                events.handed.withLock { $0.append(snapshot.sorted.map(\.name)) }
             }, report: { report in events.reports.withLock { $0.append(report) } })
         try store.add(Account(name: "acme", keys: [AuthorizedKey(AuthorizedKeyTests.ed25519)]))
     }
@@ -180,7 +209,7 @@ import Testing
 
     @Test("Accounts are handed over once, and again only when a file has changed")
     func handsOverChanges() throws {
-        #expect(book.current().active.map(\.name) == ["acme"])
+        #expect(book.current().sorted.map(\.name) == ["acme"])
         _ = book.current()
         #expect(events.handed.withLock { $0 } == [["acme"]])
         try store.setDisabled(true, name: "acme")
@@ -188,7 +217,7 @@ import Testing
             Issue.record("still active")
             return
         }
-        #expect(events.handed.withLock { $0 } == [["acme"], []])
+        #expect(events.handed.withLock { $0 } == [["acme"], ["acme"]])
         #expect(lastReport == AccountReport(changes: ["~ acme (disabled)"], problems: []))
     }
 
@@ -197,7 +226,7 @@ import Testing
         _ = book.current()
         let good = try Data(contentsOf: URL(filePath: store.path(of: "acme")))
         try Data("keys: x\n".utf8).write(to: URL(filePath: store.path(of: "acme")))
-        #expect(book.current().active.map(\.name) == ["acme"])
+        #expect(book.current().sorted.map(\.name) == ["acme"])
         #expect(lastReport?.problems.count == 1)
         _ = book.current()
         #expect(events.reports.withLock { $0.count } == 2)
@@ -209,7 +238,7 @@ import Testing
     @Test("A file that was never good opens nothing")
     func neverGood() throws {
         try Data("keys: x\n".utf8).write(to: URL(filePath: store.path(of: "bad")))
-        #expect(book.current().active.map(\.name) == ["acme"])
+        #expect(book.current().sorted.map(\.name) == ["acme"])
     }
 
     @Test("When the files of sshd cannot be written it is reported and tried again")

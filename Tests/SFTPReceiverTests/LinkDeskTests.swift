@@ -97,6 +97,25 @@ private final class Desk: Sendable {
             sha256: String(repeating: "0a", count: 32), modified: nil)
     }
 
+    /// A released drop of an account.
+    func release(_ name: String, of account: String) async throws -> String {
+        let id = DropID.make(milliseconds: 1)
+        let parts = directory.file("staging/incoming/sftp/\(account)/parts")
+        try FileManager.default.createDirectory(atPath: parts, withIntermediateDirectories: true)
+        try Data(name.utf8).write(to: URL(filePath: "\(parts)/\(id).part"))
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
+        attempt.account = account
+        let upload = FinishedUpload(
+            dropID: id, account: account, partial: id + ".part", path: name, bytes: Int64(name.utf8.count),
+            sha256: String(repeating: "0a", count: 32), modified: nil)
+        return try await intake.commit(upload, attempt: attempt).id
+    }
+
+    func entries(_ kind: String) throws -> [JSONValue] {
+        try LedgerReader(path: directory.file("ledger.sqlite")).entries(LedgerQuery())
+            .map { try $0.value() }.filter { $0["kind"]?.string == kind }
+    }
+
     func transfers() async throws -> [String] {
         await intake.close()
         return try LedgerReader(path: directory.file("ledger.sqlite")).entries(LedgerQuery())
@@ -238,5 +257,112 @@ private final class Desk: Sendable {
             try await desk.transfers().sorted() == [
                 "rejected forbidden_operation acme", "rejected incomplete acme",
             ])
+    }
+
+    @Test("A probe is written down as one; a file of another name is none")
+    func probes() async throws {
+        let desk = try await Desk()
+        let session = try await desk.session()
+        try desk.desk.probed(LinkProbed(path: "in/.dropgate-probe-1", bytes: 16), session)
+        #expect(throws: LinkDesk.BadMessage.self) {
+            try desk.desk.probed(LinkProbed(path: "a.xml", bytes: 16), session)
+        }
+        await desk.intake.close()
+        let entries = try desk.entries("probe")
+        #expect(entries.count == 1 && entries.first?["reason"] == "listed")
+        #expect(entries.first?["detail"]?["bytes"] == 16 && entries.first?["account"] == "acme")
+    }
+
+    // MARK: Collectors
+
+    private func collector(
+        _ desk: Desk, accounts: [String] = ["vsee"], webhooks: Bool = false
+    ) async throws -> LinkSession {
+        let account = try Account(
+            name: "acme", keys: desk.account.keys,
+            collects: CollectScope(accounts: accounts, webhooks: webhooks))
+        try desk.store.replace(account)
+        await desk.connection.loggedIn(
+            Login(account: account, credential: .key(fingerprint: account.keys[0].fingerprint)))
+        let (session, welcome) = await desk.desk.welcome(desk.hello, from: desk.peer)
+        #expect(welcome.incoming == nil && welcome.staging == desk.directory.file("staging"))
+        return try #require(session)
+    }
+
+    @Test("A collector gets every released drop of its scope, in pages, and nothing else")
+    func collectorPages() async throws {
+        let desk = try await Desk()
+        var expected: [String] = []
+        for number in 0..<450 {
+            let account = number % 3 == 0 ? "other" : "vsee"
+            let drop = try await desk.release("f\(number).xml", of: account)
+            if account == "vsee" { expected.append(drop) }
+        }
+        await desk.intake.waitUntilStaged()
+        var session = try await collector(desk)
+        var found: [LinkPage.Drop] = []
+        var question = LinkCollect()
+        repeat {
+            let page = try await desk.desk.collect(question, &session)
+            #expect(page.ok && page.drops.count <= 200)
+            found += page.drops
+            question.before = page.next
+        } while question.before != nil
+        #expect(found.map(\.id) == expected.reversed())
+        #expect(found.allSatisfy { $0.path.hasPrefix("sftp/vsee/f") })
+        await desk.intake.close()
+        let reads = try desk.entries("access")
+        #expect(reads.count == 1 && reads.first?["reason"] == "read" && reads.first?["account"] == "acme")
+    }
+
+    @Test("A collector acknowledges once, and only what it may read")
+    func collectorAcknowledges() async throws {
+        let desk = try await Desk()
+        let mine = try await desk.release("a.xml", of: "vsee")
+        let other = try await desk.release("a.xml", of: "other")
+        await desk.intake.waitUntilStaged()
+        var session = try await collector(desk)
+        for drop in [other, DropID.make(milliseconds: 9), "../x"] {
+            let answer = try await desk.desk.collect(LinkCollect(drop: drop, acknowledges: true), &session)
+            #expect(answer == LinkPage(ok: true))
+        }
+        let question = LinkCollect(drop: mine, acknowledges: true)
+        #expect(try await desk.desk.collect(question, &session).drops.map(\.id) == [mine])
+        #expect(try await desk.desk.collect(question, &session).drops.isEmpty)
+        #expect(try desk.intake.store.drop(id: mine)?.state == .acknowledged)
+        #expect(try desk.intake.store.drop(id: other)?.state == .released)
+        await desk.intake.close()
+        #expect(try desk.entries("access").compactMap { $0["detail"]?["drop"]?.string } == [mine])
+    }
+
+    @Test(
+        "A collector that was disabled, became a sender or is no longer listed reads nothing",
+        arguments: 0..<3)
+    func withdrawnCollector(index: Int) async throws {
+        let desk = try await Desk()
+        _ = try await desk.release("a.xml", of: "vsee")
+        await desk.intake.waitUntilStaged()
+        var session = try await collector(desk)
+        switch index {
+        case 0: try desk.store.setDisabled(true, name: "acme")
+        case 1: try desk.store.replace(desk.account)
+        default: desk.intake.use(try Desk.policy("203.0.113.0/24"))
+        }
+        let answer = try await desk.desk.collect(LinkCollect(), &session)
+        #expect(!answer.ok && answer.drops.isEmpty && answer.message?.isEmpty == false)
+    }
+
+    @Test("A collector commits nothing, and a sender asks for nothing")
+    func rolesDoNotMix() async throws {
+        let desk = try await Desk()
+        let session = try await collector(desk)
+        await #expect(throws: LinkDesk.BadMessage.self) {
+            try await desk.desk.commit(desk.upload("a.xml", "hello"), session)
+        }
+        let other = try await Desk()
+        var sender = try await other.session()
+        await #expect(throws: LinkDesk.BadMessage.self) {
+            try await other.desk.collect(LinkCollect(), &sender)
+        }
     }
 }

@@ -143,7 +143,10 @@ import Testing
             .authFailed, "acme"
         ),
         ([.unknownAccount("nobody")], 255, 1, .unknownAccount, "nobody"),
-        ([.unknownAccount("old")], 255, 1, .accountDisabled, "old"),
+        (
+            [.failed(method: "publickey", account: "old", isKnown: true, fingerprint: "SHA256:x")], 255, 1,
+            .authFailed, "old"
+        ),
         ([.unknownAccount("a\nb")], 255, 1, .unknownAccount, "a\\u{A}b"),
         ([.timedOut], 255, 1, .timeout, nil),
         ([], 3, 1, .timeout, nil),
@@ -159,6 +162,21 @@ import Testing
         #expect(attempt.reason == reason)
         #expect(attempt.account == account)
         #expect(attempt.entries == ["l/s"])
+    }
+
+    @Test(
+        "The right credential of a disabled account is account_disabled, a wrong one auth_failed with a mark")
+    func disabled() throws {
+        let accounts = AccountSnapshot(accounts: ["old": try Account(name: "old", keys: [], disabled: true)])
+        let end = LoginRecord.End(status: 255, elapsed: .seconds(1), loginGrace: .seconds(30))
+        var record = LoginRecord()
+        record.note(.failed(method: "publickey", account: "old", isKnown: true, fingerprint: "SHA256:x"))
+        let wrong = record.failure(Self.decision, end: end, accounts: accounts)
+        #expect(wrong.reason == .authFailed && wrong.detail["account_disabled"] == true)
+        record.refuse("old", .key(fingerprint: "SHA256:y"), .disabled)
+        let right = record.failure(Self.decision, end: end, accounts: accounts)
+        #expect(right.reason == .accountDisabled && right.credential == "SHA256:y")
+        #expect(right.detail["message"] == "this account was disabled")
     }
 
     @Test("A login keeps the decision's verdict and counts what was tried before")

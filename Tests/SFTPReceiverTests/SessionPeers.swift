@@ -104,14 +104,35 @@ final class FakeDaemon: Sendable {
         }
     }
 
+    /// Drops that a collector may read, newest first: two a page.
+    let drops = Mutex<[LinkPage.Drop]>([])
+    let isCollector = Mutex(false)
+
+    private func page(_ question: LinkCollect) -> LinkPage {
+        drops.withLock { drops in
+            guard let id = question.drop else {
+                let from = Int(question.before ?? 0)
+                let page = drops.dropFirst(from).prefix(2)
+                return LinkPage(
+                    ok: true, drops: Array(page), next: from + 2 < drops.count ? Int64(from + 2) : nil)
+            }
+            let found = drops.filter { $0.id == id }
+            if question.acknowledges { drops.removeAll { $0.id == id } }
+            return LinkPage(ok: true, drops: found)
+        }
+    }
+
     private func answer(_ message: SessionMessage) -> DaemonMessage? {
         switch message {
-        case .refused, .incomplete: return nil
+        case .refused, .incomplete, .probed: return nil
+        case .collect(let question): return .page(page(question))
+        case .hello where isCollector.withLock { $0 }:
+            return .welcome(.collector("acme", staging: home.file("staging")))
         case .hello:
             return .welcome(
                 LinkWelcome(
                     ok: true, account: "acme", incoming: home.file("incoming"), maxFile: maxFile,
-                    provisional: ["*.tmp", "*.partial"]))
+                    provisional: ["*.tmp", "*.partial", ".dropgate-probe-*"]))
         case .commit(let commit):
             switch conduct.withLock({ $0 }) {
             case .hangUp:

@@ -214,4 +214,103 @@ import Testing
         #expect(home.files(under: "ready").count == 200)
         #expect(home.files(under: "incoming/parts").isEmpty && home.files(under: "incoming/tree").isEmpty)
     }
+
+    @Test func aProbeThatItsSenderRemovesIsToldAndNothingIsReleased() throws {
+        let daemon = try FakeDaemon(home: home)
+        let client = session()
+        let handle = client.open("/.dropgate-probe-1")
+        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        #expect(client.close(handle).code == 0)
+        #expect(client.status(13, SessionClient.string("/.dropgate-probe-1")).code == 0)
+        #expect(client.hangUp() == 0)
+        let probes = daemon.messages.compactMap { if case .probed(let told) = $0 { told } else { nil } }
+        #expect(probes == [LinkProbed(path: ".dropgate-probe-1", bytes: 3)])
+        #expect(daemon.commits.isEmpty && home.files(under: "incoming/parts").isEmpty)
+    }
+
+    // MARK: Collectors
+
+    private func collector(_ files: [String]) throws -> FakeDaemon {
+        let daemon = try FakeDaemon(home: home)
+        for (index, file) in files.enumerated() {
+            let id = "id\(index)"
+            for (path, text) in [("ready/\(file)", file), ("receipts/\(id).json", id)] {
+                let place = URL(fileURLWithPath: home.file("staging/\(path)"))
+                try FileManager.default.createDirectory(
+                    at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Data(text.utf8).write(to: place)
+            }
+            daemon.drops.withLock { $0.append(LinkPage.Drop(id: id, path: file)) }
+        }
+        daemon.isCollector.withLock { $0 = true }
+        return daemon
+    }
+
+    private func read(_ client: SessionClient, _ path: String) -> String? {
+        let handle = client.open(path, flags: 1)
+        guard !handle.isEmpty else { return nil }
+        let reply = client.ask(5, handle + SessionClient.long(0) + SessionClient.word(1000))
+        return reply.type == 103 ? String(decoding: reply.fields.dropFirst(4), as: UTF8.self) : nil
+    }
+
+    @Test func aCollectorReadsWhatTheDaemonNamesAndNothingElse() throws {
+        let files = ["sftp/vsee/a.xml", "sftp/vsee/d/b.xml", "webhook/2026-11-23/c.json"]
+        let daemon = try collector(files)
+        try Data("secret".utf8).write(to: URL(fileURLWithPath: home.file("staging/ready/sftp/vsee/secret")))
+        let client = session()
+        for (index, file) in files.enumerated() {
+            #expect(read(client, "/ready/\(file)") == file)
+            #expect(read(client, "/receipts/id\(index).json") == "id\(index)")
+        }
+        for path in [
+            "/ready/sftp/vsee/secret", "/receipts/id9.json", "/receipts/../ready", "/ready/sftp", "/link",
+        ] {
+            #expect(read(client, path) == nil)
+        }
+        #expect(client.size("/ready/sftp/vsee/a.xml") == 15)
+        #expect(client.size("/ready/sftp/vsee/secret") == nil)
+        #expect(client.open("/ready/new").isEmpty)
+        #expect(client.hangUp() == 0)
+        #expect(daemon.refusals.map(\.operation) == ["OPEN"])
+    }
+
+    @Test func aRemovedReceiptIsCollected() throws {
+        let daemon = try collector(["sftp/vsee/a.xml"])
+        let client = session()
+        let receipt = SessionClient.string("/receipts/id0.json")
+        #expect(read(client, "/ready/sftp/vsee/a.xml") != nil)
+        #expect(client.status(13, receipt).code == 0)
+        #expect(client.status(13, receipt).code == 2)
+        #expect(read(client, "/ready/sftp/vsee/a.xml") == nil)
+        #expect(client.hangUp() == 0)
+        #expect(daemon.drops.withLock { $0.isEmpty })
+        #expect(
+            home.files(under: "staging/ready") == ["sftp/vsee/a.xml"],
+            "the gate removes files, not the session")
+    }
+
+    @Test func aCollectorsDirectoriesHoldWhatTheDaemonNames() throws {
+        let daemon = try collector(["sftp/vsee/a.xml", "sftp/vsee/d/b.xml", "sftp/lab/c.xml"])
+        try Data().write(to: URL(fileURLWithPath: home.file("staging/ready/sftp/lab/other")))
+        let client = session()
+        func names(_ path: String) -> Set<String> {
+            let opened = client.ask(11, SessionClient.string(path))
+            let reply = client.ask(12, opened.fields)
+            let text = String(decoding: reply.fields, as: UTF8.self)
+            return Set(
+                [
+                    "receipts", "ready", "sftp", "vsee", "lab", "d", "a.xml", "c.xml", "other", "id0.json",
+                    "id2.json",
+                ]
+                .filter { text.contains("\0\($0)\0") || text.contains(" \($0)\0") })
+        }
+        #expect(names("/") == ["receipts", "ready"])
+        #expect(names("/ready") == ["sftp"])
+        #expect(names("/ready/sftp") == ["vsee", "lab"])
+        #expect(names("/ready/sftp/vsee") == ["a.xml", "d"])
+        #expect(names("/ready/sftp/lab") == ["c.xml"])
+        #expect(names("/receipts") == ["id0.json", "id2.json"])
+        #expect(client.hangUp() == 0)
+        _ = daemon
+    }
 }

@@ -60,6 +60,7 @@ enum Reply: Equatable {
     case names([Name])
     case attributes(Attributes)
     case limits([UInt64])
+    case data([UInt8])
 }
 
 /// Reads a server's bytes; traps the test, by returning nil, on anything that is not a whole packet.
@@ -130,6 +131,7 @@ struct ReplyReader {
         case .name: reply = fields.names().map(Reply.names)
         case .attributes: reply = fields.attributes().map(Reply.attributes)
         case .extendedReply: reply = .limits((0..<4).compactMap { _ in fields.uint64() })
+        case .data: reply = fields.string().map(Reply.data)
         default: reply = nil
         }
         guard let reply, fields.bytes.isEmpty else { return nil }

@@ -1,4 +1,4 @@
-// `dropgate account add`: a new drop box for a sender's key, password or both.
+// `dropgate account add`: a new account for a sender's or a collector's key, password or both.
 import Admission
 import ArgumentParser
 import Foundation
@@ -7,16 +7,23 @@ import Settings
 
 struct AccountAddCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "add", abstract: "Add an account for a sender's public key, password or both.",
+        commandName: "add", abstract: "Add an account for a public key, a password or both.",
         discussion: """
             EXAMPLES
               dropgate account add vsee --key vsee.pub --note "VSee Clinic, encounter files"
               dropgate account add lab --password-stdin < password.txt
 
+              dropgate account add integration --role collector --collects vsee --collects-webhooks --key their.pub
+
+            A sender writes into its drop box and reads nothing. A collector reads and acknowledges the released \
+            drops of the accounts it names, and writes nothing; `dropgate pull` of another gate logs in as one. A \
+            collector's address must be in a source list, as that of every SFTP caller: give integrators a list of \
+            their own.
+
             VSee documents neither user name nor authentication method: ask for a public key first.
             """)
 
-    @Argument(help: "The user name that the sender logs in with.")
+    @Argument(help: "The user name to log in with.")
     var name: String
 
     @Option(
@@ -28,6 +35,18 @@ struct AccountAddCommand: ParsableCommand {
     @Flag(help: "Read a password from standard input, up to the first newline.")
     var passwordStdin = false
 
+    @Option(help: "sender or collector.")
+    var role = Account.Role.sender
+
+    @Option(
+        help: ArgumentHelp(
+            "For a collector: an account whose released drops it may read; repeatable.", valueName: "account")
+    )
+    var collects: [String] = []
+
+    @Flag(help: "For a collector: it may read released webhooks.")
+    var collectsWebhooks = false
+
     @Option(help: "Anything worth knowing.")
     var note: String?
 
@@ -38,13 +57,19 @@ struct AccountAddCommand: ParsableCommand {
         if key.isEmpty, !passwordStdin {
             throw ValidationError("nobody could log in: give --key FILE or --password-stdin")
         }
+        if role == .sender, collectsWebhooks || !collects.isEmpty {
+            throw ValidationError("only a collector collects: add --role collector")
+        }
     }
 
     func run() throws {
         let store = try options.store()
         let hash = passwordStdin ? try PasswordHash(password: password()) : nil
         let account = try Account(
-            name: name, keys: try key.flatMap(keys), passwordHash: hash, note: note, created: Instant.now())
+            name: name, keys: try key.flatMap(keys), passwordHash: hash,
+            collects: role == .sender
+                ? nil : try CollectScope(accounts: collects, webhooks: collectsWebhooks),
+            note: note, created: Instant.now())
         try store.add(account)
         if output.isJSON {
             Output.json(account.json)
@@ -54,6 +79,7 @@ struct AccountAddCommand: ParsableCommand {
                 Output.line("  \(key.fingerprint)  \(key.type)  \(OutsideText.line(key.comment))")
             }
             if hash != nil { Output.line("  password") }
+            if let scope = account.collects { Output.line("  collects \(scope.summary)") }
         }
     }
 

@@ -7,7 +7,10 @@ import Settings
 struct AccountDisableCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "disable", abstract: "Let nobody log in to an account until it is enabled again.",
-        discussion: "Sessions that are open are ended. What was delivered stays.")
+        discussion: """
+            Who logs in with its credential is told so and can do nothing; open sessions deliver nothing more. What \
+            was delivered stays.
+            """)
 
     @Argument(help: "The account.") var name: String
     @OptionGroup var options: AccountOptions

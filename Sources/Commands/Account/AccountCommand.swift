@@ -10,8 +10,9 @@ struct AccountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "account", abstract: "SFTP accounts of the gate.",
         discussion: """
-            An account is a drop box: its sender can write files, and never read them back. Accounts are files of \
-            the gate, never users of the system. A running gate takes changes over by itself.
+            A sender's account is a drop box: files can be written, and never read back. A collector's account \
+            reads and acknowledges what was released, and writes nothing. Accounts are files of the gate, never \
+            users of the system. A running gate takes changes over by itself.
             """,
         subcommands: [
             AccountAddCommand.self, AccountListCommand.self, AccountShowCommand.self,
@@ -27,7 +28,17 @@ struct AccountOptions: ParsableArguments {
     func store() throws -> AccountStore { AccountStore(directory: try gate.settings().accounts) }
 }
 
+extension Account.Role: ExpressibleByArgument {}
+
+extension CollectScope {
+    /// "vsee, lab, webhooks".
+    var summary: String { (accounts + (webhooks ? ["webhooks"] : [])).joined(separator: ", ") }
+}
+
 extension Account {
+    /// "sender", or what a collector collects.
+    var roleSummary: String { collects.map { "collector of \($0.summary)" } ?? role.rawValue }
+
     var credentials: String {
         let keyCount = keys.isEmpty ? [] : [keys.count == 1 ? "1 key" : "\(keys.count) keys"]
         let words = keyCount + (passwordHash == nil ? [] : ["password"])
@@ -37,6 +48,7 @@ extension Account {
     var json: JSONValue {
         var members: [String: JSONValue] = [
             "name": .string(name), "disabled": .bool(disabled), "password": .bool(passwordHash != nil),
+            "role": .string(role.rawValue),
             "keys": .array(
                 keys.map {
                     [
@@ -45,6 +57,10 @@ extension Account {
                     ]
                 }),
         ]
+        if let collects {
+            members["collects"] = .array(collects.accounts.map(JSONValue.string))
+            members["collects_webhooks"] = .bool(collects.webhooks)
+        }
         members["note"] = note.map(JSONValue.string)
         members["created"] = created.map { .string($0.description) }
         return .object(members)

@@ -29,10 +29,11 @@ struct AccountListCommand: ParsableCommand {
         } else if accounts.isEmpty {
             Output.line("no accounts in \(store.directory); `dropgate account add NAME --key FILE` makes one")
         } else {
-            var table = TextTable(["ACCOUNT", "STATE", "LOGIN BY", "CREATED", "NOTE"])
+            var table = TextTable(["ACCOUNT", "STATE", "ROLE", "LOGIN BY", "CREATED", "NOTE"])
             for account in accounts {
                 table.add([
-                    account.name, account.disabled ? "disabled" : "enabled", account.credentials,
+                    account.name, account.disabled ? "disabled" : "enabled", account.roleSummary,
+                    account.credentials,
                     account.created?.day ?? "-", account.note.map(OutsideText.line) ?? "",
                 ])
             }

@@ -18,6 +18,7 @@ struct AccountShowCommand: ParsableCommand {
         if output.isJSON { return Output.json(account.json) }
         Output.line("\(account.name)  \(account.disabled ? Colour.yellow("disabled") : "enabled")")
         Output.line("  file      \(store.path(of: name))")
+        Output.line("  role      \(account.roleSummary)")
         if let created = account.created { Output.line("  created   \(created)") }
         if let note = account.note { Output.line("  note      \(OutsideText.line(note))") }
         Output.line("  password  \(account.passwordHash == nil ? "no" : "yes")")

@@ -9,18 +9,21 @@ package struct Account: Sendable, Hashable {
     /// A crypt(3) hash; nil: no password is taken.
     package var passwordHash: PasswordHash?
     package var disabled: Bool
+    /// What a collector may collect; nil: a sender.
+    package var collects: CollectScope?
     package var note: String?
     package var created: Instant?
 
     package init(
         name: String, keys: [AuthorizedKey], passwordHash: PasswordHash? = nil, disabled: Bool = false,
-        note: String? = nil, created: Instant? = nil
+        collects: CollectScope? = nil, note: String? = nil, created: Instant? = nil
     ) throws(AccountError) {
         try Self.check(name: name)
         self.name = name
         self.keys = keys
         self.passwordHash = passwordHash
         self.disabled = disabled
+        self.collects = collects
         self.note = note
         self.created = created
     }
@@ -65,9 +68,11 @@ package enum Credential: Sendable, Hashable, CustomStringConvertible {
 
 extension Account {
     /// Whether a credential that was good when `earlier` was read is still good: a key that was taken
-    /// away, or a password that was changed, ends what it had opened.
+    /// away, a password that was changed, or another role, ends what it had opened.
     func stillHolds(_ credential: Credential, since earlier: Account) -> Bool {
-        switch credential {
+        // A session is a sender's or a collector's from its start.
+        guard role == earlier.role else { return false }
+        return switch credential {
         case .key(let fingerprint): keys.contains { $0.fingerprint == fingerprint }
         case .password: passwordHash != nil && passwordHash == earlier.passwordHash
         }

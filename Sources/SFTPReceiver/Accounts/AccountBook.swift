@@ -33,10 +33,8 @@ struct AccountSnapshot: Sendable {
         }
     }
 
-    /// Those who may log in, by name.
-    var active: [Account] {
-        accounts.values.filter { !$0.disabled }.sorted { $0.name < $1.name }
-    }
+    /// All of them, by name.
+    var sorted: [Account] { accounts.values.sorted { $0.name < $1.name } }
 }
 
 /// Why a login that sshd took is not good, or not any more.

@@ -13,6 +13,8 @@ package struct AccountError: Error, Sendable, Hashable, CustomStringConvertible 
         package static let badKey = Code("bad_key")
         /// Not a password or a crypt(3) hash that the gate takes.
         package static let badPassword = Code("bad_password")
+        /// Not something that a collector can collect.
+        package static let badScope = Code("bad_scope")
         /// The account's file does not say what it must.
         package static let badFile = Code("bad_file")
         package static let exists = Code("exists")

@@ -10,11 +10,16 @@ import Yams
 ///       - ssh-ed25519 AAAA… comment
 ///     password_hash: "$y$…"    # optional, crypt(3)
 ///     disabled: false          # optional, default false
+///     role: sender             # optional, sender (default) or collector
+///     collects: [vsee]         # collectors: accounts whose released drops it may read and acknowledge
+///     collects_webhooks: false # collectors: whether webhooks are among them
 ///     note: Clinic interface   # optional, text
 ///     created: "2026-11-23T08:15:30.123456Z"   # optional, RFC 3339 or a date
 enum AccountFile {
     static let maximumSize = 64 << 10
-    private static let keys = ["keys", "password_hash", "disabled", "note", "created"]
+    private static let keys = [
+        "keys", "password_hash", "disabled", "role", "collects", "collects_webhooks", "note", "created",
+    ]
 
     /// Reads the text of a file. `path` is for messages.
     static func parse(_ text: String, name: String, path: String) throws(SettingsErrors) -> Account {
@@ -31,6 +36,13 @@ enum AccountFile {
         ]
         if let hash = account.passwordHash { pairs.append((Node("password_hash"), quoted(hash.text))) }
         pairs.append((Node("disabled"), Node(account.disabled ? "true" : "false")))
+        if let scope = account.collects {
+            pairs.append((Node("role"), Node(account.role.rawValue)))
+            if !scope.accounts.isEmpty {
+                pairs.append((Node("collects"), Node(scope.accounts.map(quoted), Tag(.seq), .flow)))
+            }
+            pairs.append((Node("collects_webhooks"), Node(scope.webhooks ? "true" : "false")))
+        }
         if let note = account.note { pairs.append((Node("note"), quoted(note))) }
         if let created = account.created { pairs.append((Node("created"), quoted("\(created)"))) }
         return try serialize(node: Node(pairs, Tag(.map), .block), width: -1, allowUnicode: true)
@@ -59,7 +71,8 @@ private struct AccountFileReader {
         do throws(AccountError) {
             return try Account(
                 name: name, keys: authorizedKeys(values["keys"]), passwordHash: hash(values["password_hash"]),
-                disabled: flag(values["disabled"]), note: line(values["note"], "note"),
+                disabled: flag(values["disabled"], "disabled", ifBad: true), collects: scope(values),
+                note: line(values["note"], "note"),
                 created: created(values["created"]))
         } catch {
             fail(nil, "", error.message)
@@ -130,14 +143,47 @@ private struct AccountFileReader {
         }
     }
 
-    private mutating func flag(_ node: Node?) -> Bool {
+    private mutating func scope(_ values: [String: Node]) -> CollectScope? {
+        let accounts = names(values["collects"])
+        let webhooks = flag(values["collects_webhooks"], "collects_webhooks", ifBad: false)
+        let role = values["role"]
+        switch role.map({ $0.scalar.flatMap { Account.Role(rawValue: $0.string) } }) ?? .sender {
+        case .sender?:
+            for key in ["collects", "collects_webhooks"] {
+                guard let node = values[key] else { continue }
+                fail(node, key, "only a collector collects; add role: collector, or take this away")
+            }
+            return nil
+        case .collector?:
+            do throws(AccountError) {
+                return try CollectScope(accounts: accounts, webhooks: webhooks)
+            } catch {
+                fail(values["collects"] ?? role, "collects", error.message)
+                return nil
+            }
+        case nil:
+            fail(role, "role", "expected sender or collector")
+            return nil
+        }
+    }
+
+    private mutating func names(_ node: Node?) -> [String] {
+        guard let node else { return [] }
+        guard case .sequence(let sequence) = node else {
+            fail(node, "collects", "expected a list of account names")
+            return []
+        }
+        return sequence.enumerated().compactMap { line($1, "collects[\($0)]") }
+    }
+
+    private mutating func flag(_ node: Node?, _ key: String, ifBad: Bool) -> Bool {
         guard let node else { return false }
         switch node.scalar?.string {
         case "true": return true
         case "false": return false
         default:
-            fail(node, "disabled", "expected true or false")
-            return true
+            fail(node, key, "expected true or false")
+            return ifBad
         }
     }
 

@@ -172,9 +172,9 @@ struct ConnectionHandler: Sendable {
         switch book.current().account(name, with: credential) {
         case .success(let active): account = active
         case .failure(let withdrawal):
-            // The account changed between sshd's look at it and ours.
-            await log.refuse(name, withdrawal)
-            connection.socket.hangUp()
+            await log.refuse(name, credential, withdrawal)
+            // Its session tells the client why; it may do nothing.
+            await connection.refused(withdrawal)
             return
         }
         let attempt = await log.record.success(

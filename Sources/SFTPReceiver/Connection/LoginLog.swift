@@ -11,7 +11,9 @@ actor LoginLog {
     func succeed() { isWritten = true }
 
     /// sshd let an account in that may not log in any more.
-    func refuse(_ account: String, _ withdrawal: Withdrawal) { record.refuse(account, withdrawal) }
+    func refuse(_ account: String, _ credential: Credential, _ withdrawal: Withdrawal) {
+        record.refuse(account, credential, withdrawal)
+    }
 
     /// The gate itself could not go on.
     func fail(_ why: String, reason: Reason = .handshakeFailed) { record.fail(why, reason: reason) }

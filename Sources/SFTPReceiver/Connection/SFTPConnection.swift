@@ -20,14 +20,14 @@ actor SFTPConnection {
 
     private enum State {
         case starting
-        case loggedIn(Login)
+        case decided(Result<Login, Withdrawal>)
         case ended
     }
 
     private var state = State.starting
     /// sshd's process id, once there is one.
     private(set) var process: pid_t?
-    private var waiters: [CheckedContinuation<Login?, Never>] = []
+    private var waiters: [CheckedContinuation<Result<Login, Withdrawal>?, Never>] = []
 
     init(
         socket: ConnectedSocket, addresses: AddressPair, resolution: Resolution, decision: Decision,
@@ -43,13 +43,18 @@ actor SFTPConnection {
     func started(_ process: pid_t) { self.process = process }
 
     var hasLogin: Bool {
-        if case .loggedIn = state { true } else { false }
+        if case .decided(.success) = state { true } else { false }
     }
 
-    func loggedIn(_ login: Login) {
+    func loggedIn(_ login: Login) { decide(.success(login)) }
+
+    /// sshd took a login that the gate does not.
+    func refused(_ withdrawal: Withdrawal) { decide(.failure(withdrawal)) }
+
+    private func decide(_ outcome: Result<Login, Withdrawal>) {
         guard case .starting = state else { return }
-        state = .loggedIn(login)
-        resume(login)
+        state = .decided(outcome)
+        resume(outcome)
     }
 
     /// No login can come any more.
@@ -58,17 +63,17 @@ actor SFTPConnection {
         state = .ended
     }
 
-    /// Waits for the login; nil when the connection ended without one.
-    func login() async -> Login? {
+    /// Waits for the login, or why it is none; nil when the connection ended without one.
+    func login() async -> Result<Login, Withdrawal>? {
         switch state {
-        case .loggedIn(let login): login
+        case .decided(let outcome): outcome
         case .ended: nil
         case .starting: await withCheckedContinuation { waiters.append($0) }
         }
     }
 
-    private func resume(_ login: Login?) {
-        for waiter in waiters { waiter.resume(returning: login) }
+    private func resume(_ outcome: Result<Login, Withdrawal>?) {
+        for waiter in waiters { waiter.resume(returning: outcome) }
         waiters = []
     }
 }

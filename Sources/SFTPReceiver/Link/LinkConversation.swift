@@ -25,6 +25,8 @@ struct LinkPeer: Sendable {
 struct LinkSession: Sendable {
     var connection: SFTPConnection
     var login: Login
+    /// A collector's: the ledger says that it has looked.
+    var hasRead = false
 }
 
 struct LinkDesk: Sendable {
@@ -53,14 +55,18 @@ struct LinkDesk: Sendable {
     func welcome(_ hello: LinkHello, from peer: LinkPeer) async -> (LinkSession?, LinkWelcome) {
         do throws(Refusal) {
             let session = try await session(hello, from: peer)
+            let account = session.login.account
+            if account.role == .collector {
+                return (session, .collector(account.name, staging: intake.staging.path))
+            }
             let incoming: String
             do throws(StagingError) {
-                incoming = try intake.staging.uploads(of: session.login.account.name).path
+                incoming = try intake.staging.uploads(of: account.name).path
             } catch {
                 throw Refusal("\(error)", message: "the gate cannot store anything now; try again later")
             }
             let welcome = LinkWelcome(
-                ok: true, account: session.login.account.name, incoming: incoming, maxFile: terms.maxFile,
+                ok: true, account: account.name, incoming: incoming, maxFile: terms.maxFile,
                 reserveBytes: terms.reserveBytes, reserveInodes: terms.reserveInodes,
                 provisional: terms.provisional)
             return (session, welcome)
@@ -88,7 +94,14 @@ struct LinkDesk: Sendable {
         guard let sshd = await connection.process, ProcessTree.isDescendant(peer.process, of: sshd) else {
             throw Refusal("process \(peer.process) was not started by the connection's sshd")
         }
-        guard let login = await connection.login() else { throw Refusal("its connection has no login") }
+        let login: Login
+        switch await connection.login() {
+        case .success(let made)?: login = made
+        case .failure(let withdrawal)?:
+            throw Refusal(
+                "\(OutsideText.head(hello.user)): \(withdrawal.message)", message: withdrawal.message)
+        case nil: throw Refusal("its connection has no login")
+        }
         guard login.account.name == hello.user else {
             throw Refusal(
                 "it says it is \"\(OutsideText.head(hello.user))\", \(login.account.name) logged in")
@@ -101,9 +114,13 @@ struct LinkDesk: Sendable {
 
     /// Why a login is not good any more, or nil.
     private func withdrawal(of login: Login) -> Withdrawal? {
-        let now = book.current().account(login.account.name, with: login.credential, since: login.account)
-        guard case .failure(let withdrawal) = now else { return nil }
+        guard case .failure(let withdrawal) = current(login) else { return nil }
         return withdrawal
+    }
+
+    /// The account of a login as it is now, or why the login is not good any more.
+    func current(_ login: Login) -> Result<Account, Withdrawal> {
+        book.current().account(login.account.name, with: login.credential, since: login.account)
     }
 
     // MARK: Uploads
@@ -120,7 +137,10 @@ struct LinkDesk: Sendable {
         else {
             throw BadMessage(description: "a commit of what cannot be a drop")
         }
-        var attempt = transfer(session)
+        guard session.login.account.role == .sender else {
+            throw BadMessage(description: "a collector's commit")
+        }
+        var attempt = attempt(.transfer, session)
         if attempt.verdict == .rejected {
             return refuse(commit, attempt, "the gate does not take files from this address any more")
         }
@@ -168,7 +188,7 @@ struct LinkDesk: Sendable {
         guard let reason = Reason(rawValue: refused.reason), Self.refusals.contains(reason) else {
             throw BadMessage(description: "a refusal for \"\(OutsideText.head(refused.reason))\"")
         }
-        var attempt = transfer(session)
+        var attempt = attempt(.transfer, session)
         attempt.verdict = .rejected
         attempt.reason = reason
         attempt.detail["operation"] = .string(OutsideText.head(refused.operation))
@@ -182,7 +202,7 @@ struct LinkDesk: Sendable {
         guard DropID.isValid(incomplete.drop), incomplete.bytes >= 0 else {
             throw BadMessage(description: "an incomplete upload of what cannot be a drop")
         }
-        var attempt = transfer(session)
+        var attempt = attempt(.transfer, session)
         attempt.verdict = .rejected
         attempt.reason = .incomplete
         attempt.drop = DropFacts(
@@ -191,10 +211,21 @@ struct LinkDesk: Sendable {
         intake.note(attempt)
     }
 
+    /// Writes down a probe that went all the way in.
+    func probed(_ probed: LinkProbed, _ session: LinkSession) throws(BadMessage) {
+        guard ProbeMarker.isMarker(probed.path), probed.bytes >= 0 else {
+            throw BadMessage(description: "a probe that is none")
+        }
+        var attempt = attempt(.probe, session)
+        attempt.detail["name_as_sent"] = .string(Self.name(probed.path))
+        attempt.detail["bytes"] = .int(probed.bytes)
+        intake.note(attempt)
+    }
+
     /// An attempt with the source decided on now: an entry that was withdrawn since the login counts no more.
-    private func transfer(_ session: LinkSession) -> Attempt {
+    func attempt(_ kind: EntryKind, _ session: LinkSession) -> Attempt {
         let decision = intake.admit(session.connection.resolution, channel: .sftp)
-        var attempt = Attempt(kind: .transfer, channel: .sftp, decision: decision)
+        var attempt = Attempt(kind: kind, channel: .sftp, decision: decision)
         attempt.account = session.login.account.name
         attempt.credential = session.login.credential.description
         return attempt

@@ -11,7 +11,7 @@
 /// Bounds and names that both ends agree on.
 package enum Link {
     /// The version of these messages. A daemon refuses a hello with another one.
-    package static let version = 1
+    package static let version = 2
     /// The longest line either end sends or takes, in bytes, without its newline.
     package static let maxLine = 64 * 1024
     /// What sshd's `Subsystem` runs; anything else in SSH_ORIGINAL_COMMAND is not an SFTP client.
@@ -44,12 +44,17 @@ package enum SessionMessage: Sendable, Equatable {
     case refused(LinkRefused)
     /// An upload that ended before it was whole and is kept for resume; a ledger entry, no answer.
     case incomplete(LinkIncomplete)
+    /// A probe's file that arrived whole and was removed again; a ledger entry, no answer.
+    case probed(LinkProbed)
+    /// A collector's question. Answered by `DaemonMessage.page`.
+    case collect(LinkCollect)
 }
 
 /// What the daemon sends: `{"type":"welcome",…}`.
 package enum DaemonMessage: Sendable, Equatable {
     case welcome(LinkWelcome)
     case commit(LinkCommitAnswer)
+    case page(LinkPage)
 }
 
 package struct LinkHello: Codable, Sendable, Equatable {
@@ -77,8 +82,10 @@ package struct LinkWelcome: Codable, Sendable, Equatable {
     /// False: `message` says why and what to do; the session ends.
     package var ok: Bool
     package var account: String?
-    /// Absolute path of `incoming/sftp/<account>`.
+    /// For a sender: absolute path of `incoming/sftp/<account>`.
     package var incoming: String?
+    /// For a collector: absolute path of the staging directory.
+    package var staging: String?
     /// The largest upload, in bytes; nil is no limit.
     package var maxFile: Int64?
     /// Uploads are refused when fewer free bytes than this are left; 0 when absent.
@@ -104,12 +111,18 @@ package struct LinkWelcome: Codable, Sendable, Equatable {
         self.message = message
     }
 
+    package static func collector(_ account: String, staging: String) -> LinkWelcome {
+        var welcome = LinkWelcome(ok: true, account: account)
+        welcome.staging = staging
+        return welcome
+    }
+
     package static func refusal(_ message: String) -> LinkWelcome {
         LinkWelcome(ok: false, message: message)
     }
 
     enum CodingKeys: String, CodingKey {
-        case ok, account, incoming, provisional, message
+        case ok, account, incoming, staging, provisional, message
         case maxFile = "max_file"
         case reserveBytes = "reserve_bytes"
         case reserveInodes = "reserve_inodes"
@@ -209,7 +222,7 @@ private enum TypeKey: String, CodingKey {
 
 extension SessionMessage: Codable {
     private enum Kind: String, Codable {
-        case hello, commit, refused, incomplete
+        case hello, commit, refused, incomplete, probed, collect
     }
 
     package init(from decoder: any Decoder) throws {
@@ -218,6 +231,8 @@ extension SessionMessage: Codable {
         case .commit: self = .commit(try LinkCommit(from: decoder))
         case .refused: self = .refused(try LinkRefused(from: decoder))
         case .incomplete: self = .incomplete(try LinkIncomplete(from: decoder))
+        case .probed: self = .probed(try LinkProbed(from: decoder))
+        case .collect: self = .collect(try LinkCollect(from: decoder))
         }
     }
 
@@ -236,19 +251,26 @@ extension SessionMessage: Codable {
         case .incomplete(let message):
             try container.encode(Kind.incomplete, forKey: .type)
             try message.encode(to: encoder)
+        case .probed(let message):
+            try container.encode(Kind.probed, forKey: .type)
+            try message.encode(to: encoder)
+        case .collect(let message):
+            try container.encode(Kind.collect, forKey: .type)
+            try message.encode(to: encoder)
         }
     }
 }
 
 extension DaemonMessage: Codable {
     private enum Kind: String, Codable {
-        case welcome, commit
+        case welcome, commit, page
     }
 
     package init(from decoder: any Decoder) throws {
         switch try decoder.container(keyedBy: TypeKey.self).decode(Kind.self, forKey: .type) {
         case .welcome: self = .welcome(try LinkWelcome(from: decoder))
         case .commit: self = .commit(try LinkCommitAnswer(from: decoder))
+        case .page: self = .page(try LinkPage(from: decoder))
         }
     }
 
@@ -260,6 +282,9 @@ extension DaemonMessage: Codable {
             try message.encode(to: encoder)
         case .commit(let message):
             try container.encode(Kind.commit, forKey: .type)
+            try message.encode(to: encoder)
+        case .page(let message):
+            try container.encode(Kind.page, forKey: .type)
             try message.encode(to: encoder)
         }
     }

@@ -80,7 +80,7 @@ struct LinkServer: Sendable {
                 } catch {
                     throw LinkDesk.BadMessage(description: "a line that is no message")
                 }
-                guard let known = session else {
+                guard var known = session else {
                     guard case .hello(let hello) = message else {
                         throw LinkDesk.BadMessage(description: "something before its hello")
                     }
@@ -97,6 +97,11 @@ struct LinkServer: Sendable {
                     try await outbound.write(ByteBuffer(bytes: Link.encode(DaemonMessage.commit(answer))))
                 case .refused(let refused): try desk.refused(refused, known)
                 case .incomplete(let incomplete): try desk.incomplete(incomplete, known)
+                case .probed(let probed): try desk.probed(probed, known)
+                case .collect(let question):
+                    let page = try await desk.collect(question, &known)
+                    session = known
+                    try await outbound.write(ByteBuffer(bytes: Link.encode(DaemonMessage.page(page))))
                 }
             }
         }

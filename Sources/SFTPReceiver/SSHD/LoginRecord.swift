@@ -12,6 +12,8 @@ struct LoginRecord: Sendable {
     private var methods: Set<String> = []
     /// Fingerprints of keys that were offered and not taken, in order, each once.
     private var refusedKeys: [String] = []
+    /// What sshd took and the gate did not.
+    private var credential: Credential?
     private var ending: Ending?
     /// What sshd said last that explains the end.
     private var message: String?
@@ -53,8 +55,9 @@ struct LoginRecord: Sendable {
     }
 
     /// sshd let the account in, and the gate did not.
-    mutating func refuse(_ account: String, _ withdrawal: Withdrawal) {
+    mutating func refuse(_ account: String, _ credential: Credential, _ withdrawal: Withdrawal) {
         name = account
+        self.credential = credential
         ending = .failed(withdrawal.reason)
         message = withdrawal.message
     }
@@ -85,7 +88,10 @@ struct LoginRecord: Sendable {
         attempt.verdict = .rejected
         attempt.reason = reason(end, accounts)
         attempt.account = name.map { OutsideText.head($0) }
-        attempt.credential = refusedKeys.first
+        attempt.credential = credential?.description ?? refusedKeys.first
+        if attempt.reason == .authFailed, let name, case .disabled = accounts.standing(of: name) {
+            attempt.detail["account_disabled"] = true
+        }
         attempt.detail.merge(detail) { old, _ in old }
         if let message = attempt.reason == .stopped ? "the gate was stopped" : message {
             attempt.detail["message"] = .string(OutsideText.head(message, limit: 256))
@@ -112,11 +118,7 @@ struct LoginRecord: Sendable {
         default: break
         }
         guard let name else { return end.isHungUp ? .stopped : .handshakeFailed }
-        switch accounts.standing(of: name) {
-        case .disabled: return .accountDisabled
-        case .unknown: return .unknownAccount
-        case .active: break
-        }
+        if case .unknown = accounts.standing(of: name) { return .unknownAccount }
         if tries == 0, end.isHungUp { return .stopped }
         return isKnown ? .authFailed : .unknownAccount
     }

@@ -58,21 +58,22 @@ struct SSHDFiles: Sendable {
     /// Writes everything that depends on the accounts. Keys come first, so that no name is known before its
     /// keys are, and names that are gone lose theirs last.
     func write(_ accounts: AccountSnapshot) throws(StagingError) {
-        let active = accounts.active.filter { tools.nssWrapper != nil || $0.name == ownUser }
+        // A disabled account is known too: who shows its credential is told that it is disabled.
+        let known = accounts.sorted.filter { tools.nssWrapper != nil || $0.name == ownUser }
         let folder = try Directory(path: directory)
         let keys = try folder.subdirectory("keys")
-        for account in active {
+        for account in known {
             let lines = account.keys.map { "restrict \($0)\n" }.joined()
             try keys.place(Array(lines.utf8), as: account.name, replacing: true)
         }
-        let users = passwdLines(active)
+        let users = passwdLines(known)
         try folder.place(Array(users.shadow.utf8), as: "shadow", replacing: true)
         try folder.place(Array("dropgate:x:\(getgid()):\n".utf8), as: "group", replacing: true)
         try folder.place(Array(users.passwd.utf8), as: "passwd", replacing: true)
         var configuration = configuration
-        configuration.takesPasswords = tools.nssWrapper != nil && active.contains { $0.passwordHash != nil }
+        configuration.takesPasswords = tools.nssWrapper != nil && known.contains { $0.passwordHash != nil }
         try folder.place(Array(configuration.text.utf8), as: "sshd_config", replacing: true)
-        let names = Set(active.map(\.name))
+        let names = Set(known.map(\.name))
         for name in try keys.names() where !names.contains(name) { try keys.remove(name) }
     }
 

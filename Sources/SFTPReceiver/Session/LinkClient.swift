@@ -68,6 +68,15 @@ final class LinkClient {
         return answer
     }
 
+    func collect(_ question: LinkCollect) throws(LinkError) -> LinkPage {
+        guard isOpen else { throw lost("the link is closed") }
+        try send(.collect(question))
+        guard case .page(let page) = try answer() else {
+            throw lost("it answered a question for drops with something else")
+        }
+        return page
+    }
+
     /// Tells the daemon something that has no answer. A lost link shows with the next question.
     func tell(_ message: SessionMessage) {
         guard isOpen else { return }

@@ -24,22 +24,41 @@ package func runSession(socket: String, environment: [String: String], input: In
     for descriptor in Set([input, output]) {
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
     }
+    let channel = SessionChannel(input: input, output: output, signals: signals)
     do throws(Unwelcome) {
-        let (store, settings) = try greet(socket, environment)
-        var loop = SessionLoop(
-            DropBox(settings: settings), store: store, input: input, output: output, signals: signals)
-        loop.run()
-        // Marks that stay behind are removed by the next session.
-        try? store.store.leaveView()
+        switch try greet(socket, environment) {
+        case .sender(let store, let settings):
+            channel.serve(DropBox(settings: settings), store)
+            // Marks that stay behind are removed by the next session.
+            try? store.store.leaveView()
+        case .collector(let store, let account):
+            channel.serve(DropCollection(account: account), store)
+        }
         return 0
     } catch {
         complain(error.message)
         var box = DropBox(settings: DropBox.Settings(account: "", maxFile: nil, provisional: []))
         box.refuseAll(error.message)
-        var loop = SessionLoop(box, store: nil, input: input, output: output, signals: signals)
-        loop.run()
+        channel.serve(box, SessionStore?.none)
         return 1
     }
+}
+
+private struct SessionChannel {
+    let input: Int32
+    let output: Int32
+    let signals: Int32
+
+    func serve<Host: SessionHost>(_ machine: Host.Machine, _ host: Host?) {
+        var loop = SessionLoop(machine, host: host, input: input, output: output, signals: signals)
+        loop.run()
+    }
+}
+
+/// What the daemon welcomed.
+private enum Welcomed {
+    case sender(SessionStore, DropBox.Settings)
+    case collector(CollectStore, account: String)
 }
 
 /// Why the session takes nothing, for the client.
@@ -49,7 +68,7 @@ private struct Unwelcome: Error {
 
 private func greet(
     _ socket: String, _ environment: [String: String]
-) throws(Unwelcome) -> (SessionStore, DropBox.Settings) {
+) throws(Unwelcome) -> Welcomed {
     do {
         let link = try LinkClient(socket: socket)
         let welcome = try link.hello(
@@ -58,6 +77,9 @@ private func greet(
                 user: environment["USER"] ?? environment["LOGNAME"] ?? "", pid: getpid(),
                 version: Link.version,
                 authentication: environment["SSH_USER_AUTH"].flatMap(authentication)))
+        if welcome.ok, let account = welcome.account, let staging = welcome.staging {
+            return .collector(try CollectStore(staging: staging, link: link), account: account)
+        }
         guard welcome.ok, let account = welcome.account, let incoming = welcome.incoming else {
             throw Unwelcome(message: welcome.message ?? SessionText.gone)
         }
@@ -68,7 +90,7 @@ private func greet(
         let store = SessionStore(store: partials, link: link, terms: terms)
         let settings = DropBox.Settings(
             account: account, maxFile: welcome.maxFile, provisional: welcome.provisional ?? [])
-        return (store, settings)
+        return .sender(store, settings)
     } catch let error as Unwelcome {
         throw error
     } catch {

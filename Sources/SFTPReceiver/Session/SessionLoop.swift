@@ -1,4 +1,4 @@
-// Moves bytes between the client, the drop box and the store, until one of them ends. One thread: sshd, on
+// Moves bytes between the client, the state machine and its host, until one of them ends. One thread: sshd, on
 // the other side of the pipe, is the slower half.
 import Glibc
 import SFTPWire
@@ -12,29 +12,29 @@ enum SessionText {
     static let stopped = "the gate was stopped before the file was closed"
 }
 
-struct SessionLoop {
+struct SessionLoop<Host: SessionHost> {
     private let input: Int32
     private let output: Int32
     /// Readable when the process is asked to end; -1 when there is no such thing.
     private let signals: Int32
     private let link: LinkClient?
-    private let store: SessionStore?
-    private var box: DropBox
+    private let host: Host?
+    private var box: Host.Machine
     private let buffer = InputBuffer()
     /// On the monotonic clock, in milliseconds.
     private var lastInput: Int64
     private var closingSince: Int64?
 
     /// How long a client may still read answers when nothing is taken any more, in milliseconds.
-    private static let grace: Int64 = 3000
+    private static var grace: Int64 { 3000 }
     /// How long a client may say nothing after a failed WRITE, in milliseconds.
-    private static let idleGrace: Int64 = 10_000
+    private static var idleGrace: Int64 { 10_000 }
 
-    /// - Parameter store: nil when there is no daemon; the drop box refuses everything then.
-    init(_ box: DropBox, store: SessionStore?, input: Int32, output: Int32, signals: Int32) {
+    /// - Parameter host: nil when there is no daemon; the machine refuses everything then.
+    init(_ box: Host.Machine, host: Host?, input: Int32, output: Int32, signals: Int32) {
         self.box = box
-        self.store = store
-        link = store?.link
+        self.host = host
+        link = host?.link
         self.input = input
         self.output = output
         self.signals = signals
@@ -47,7 +47,7 @@ struct SessionLoop {
         serving: while true {
             let step = buffer.withSpan { box.next($0) }
             switch step {
-            case .perform(let request): perform(request)
+            case .perform(let order): perform(order)
             case .report(let refused): tell(refused)
             case .send:
                 guard send(untilEmpty: true) else { break serving }
@@ -64,21 +64,17 @@ struct SessionLoop {
                 }
             }
         }
-        for request in box.abandon(message) {
-            _ = store?.perform(request, UnsafeRawBufferPointer(start: nil, count: 0), [])
+        for order in box.abandon(message) {
+            host?.perform(order, for: &box, UnsafeRawBufferPointer(start: nil, count: 0))
         }
     }
 
-    private mutating func perform(_ request: StoreRequest) {
-        guard let store else {
+    private mutating func perform(_ order: Host.Machine.Order) {
+        guard let host else {
             box.answer(.failed(StoreFailure(.gone, SessionText.gone)))
             return
         }
-        let answer = buffer.withUnsafeBytes { store.perform(request, $0, box.pieces) }
-        box.answer(answer)
-        if case .write(let slot, _, _) = request, let arrived = box.arrived(slot) {
-            store.catchUp(slot, to: arrived)
-        }
+        buffer.withUnsafeBytes { host.perform(order, for: &box, $0) }
     }
 
     private func tell(_ refused: RefusedRequest) {

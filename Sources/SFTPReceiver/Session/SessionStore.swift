@@ -15,6 +15,8 @@ final class SessionStore {
     let link: LinkClient
     private let terms: Terms
     var uploads: [UploadSlot: PartialFile] = [:]
+    /// Bytes of the probes that this session has sent whole, by path.
+    private var probes: [String: Int64] = [:]
     private var lastMilliseconds: Int64 = 0
     private var unchecked: Int64 = 0
     private var releases = 0
@@ -64,7 +66,10 @@ final class SessionStore {
             case .sync(let slot):
                 try upload(slot).sync()
                 return .done
-            case .finish(let order): return try finish(order)
+            case .finish(let order):
+                let answer = try finish(order)
+                if ProbeMarker.isMarker(order.path.text) { probes[order.path.text] = order.size }
+                return answer
             case .keep(let order):
                 keep(order)
                 return .done
@@ -74,7 +79,12 @@ final class SessionStore {
             case .setAttributes(let path, let size, let modified):
                 return try setAttributes(path, size: size, modified: modified)
             case .rename(let order): return try rename(order)
-            case .remove(let path, let slot): return try remove(path, open: slot)
+            case .remove(let path, let slot):
+                let answer = try remove(path, open: slot)
+                if answer == .done, let bytes = probes.removeValue(forKey: path.text) {
+                    link.tell(.probed(LinkProbed(path: path.text, bytes: bytes)))
+                }
+                return answer
             }
         } catch {
             return .failed(failure(error, request))

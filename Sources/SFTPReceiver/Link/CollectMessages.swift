@@ -1,0 +1,66 @@
+// What a collector's session asks the daemon: which drops there are, whether one may be read, and that one is
+// collected. The same lines of JSON as the other messages; no policy.
+
+/// A question about released drops that nobody has acknowledged. Answered by `DaemonMessage.page`.
+package struct LinkCollect: Codable, Sendable, Equatable {
+    /// The one drop that is asked for; nil asks for a page of all.
+    package var drop: String?
+    /// For a page: the `next` of the one before.
+    package var before: Int64?
+    /// The drop is collected.
+    package var acknowledges: Bool
+
+    package init(drop: String? = nil, before: Int64? = nil, acknowledges: Bool = false) {
+        self.drop = drop
+        self.before = before
+        self.acknowledges = acknowledges
+    }
+}
+
+package struct LinkPage: Codable, Sendable, Equatable {
+    package struct Drop: Codable, Sendable, Equatable {
+        package var id: String
+        /// Relative to `ready/`.
+        package var path: String
+
+        package init(id: String, path: String) {
+            self.id = id
+            self.path = path
+        }
+    }
+
+    /// False: nothing may be read; `message` says why.
+    package var ok: Bool
+    package var drops: [Drop]
+    /// What to ask for next; nil on the last page.
+    package var next: Int64?
+    package var message: String?
+
+    package init(ok: Bool, drops: [Drop] = [], next: Int64? = nil, message: String? = nil) {
+        self.ok = ok
+        self.drops = drops
+        self.next = next
+        self.message = message
+    }
+}
+
+/// A whole upload that only tried the way in, and that its sender has removed again; a ledger entry, no answer.
+package struct LinkProbed: Codable, Sendable, Equatable {
+    package var path: String
+    package var bytes: Int64
+
+    package init(path: String, bytes: Int64) {
+        self.path = path
+        self.bytes = bytes
+    }
+}
+
+/// The names of files that `dropgate probe sftp` sends and removes: never final, never released.
+enum ProbeMarker {
+    static let pattern = prefix + "*"
+    private static let prefix = ".dropgate-probe-"
+
+    static func isMarker(_ path: String) -> Bool {
+        path.split(separator: "/").last?.hasPrefix(prefix) ?? false
+    }
+}

@@ -1,0 +1,89 @@
+// What a collector's session is answered. Scope, source and account are looked at again with every question, and
+// who took what is in the ledger before anything leaves.
+import Admission
+import Intake
+import Ledger
+import Logging
+import Staging
+
+extension LinkDesk {
+    /// Drops of one page at most, and bytes of their JSON: with the rest of the line they stay within
+    /// `Link.maxLine`.
+    private static let pageDrops = 200
+    private static let pageBytes = 56 * 1024
+
+    /// Answers a question of a collector's session. Throws for one that a sender's asks.
+    func collect(_ question: LinkCollect, _ session: inout LinkSession) async throws(BadMessage) -> LinkPage {
+        guard session.login.account.collects != nil else {
+            throw BadMessage(description: "a sender's question for drops")
+        }
+        var attempt = attempt(.access, session)
+        if attempt.verdict == .rejected {
+            intake.note(attempt)
+            return LinkPage(ok: false, message: "the gate gives nothing to this address any more")
+        }
+        if attempt.verdict == .accepted { attempt.reason = .read }
+        let scope: CollectScope
+        switch current(session.login) {
+        case .success(let account):
+            guard let collects = account.collects else { return LinkPage(ok: true) }
+            scope = collects
+        case .failure(let withdrawal):
+            attempt.verdict = .rejected
+            attempt.reason = withdrawal.reason
+            intake.note(attempt)
+            return LinkPage(ok: false, message: withdrawal.message)
+        }
+        do {
+            if !session.hasRead {
+                try await intake.record(attempt)
+                session.hasRead = true
+            }
+            guard let id = question.drop else { return try await page(before: question.before, scope) }
+            guard let drop = try released(id, scope) else { return LinkPage(ok: true) }
+            if question.acknowledges {
+                attempt.detail["drop"] = .string(drop.id)
+                attempt.detail["file"] = .string(OutsideText.head(drop.readyPath, limit: 1024))
+                attempt.detail["acknowledged"] = true
+                try await intake.record(attempt)
+                guard try await intake.acknowledge(drop.id) else { return LinkPage(ok: true) }
+            }
+            return LinkPage(ok: true, drops: [LinkPage.Drop(id: drop.id, path: drop.readyPath)])
+        } catch {
+            logger.error("a collector's question cannot be answered: \(error)")
+            return LinkPage(ok: false, message: "the gate's ledger does not answer; try again later")
+        }
+    }
+
+    private func released(_ id: String, _ scope: CollectScope) throws -> DropRecord? {
+        guard DropID.isValid(id), let drop = try intake.store.drop(id: id), drop.state == .released,
+            scope.covers(drop.readyPath)
+        else { return nil }
+        return drop
+    }
+
+    /// The newest drops of the scope below a seq; never empty while there are older ones.
+    private func page(before: Int64?, _ scope: CollectScope) async throws -> LinkPage {
+        var page = LinkPage(ok: true)
+        var before = before
+        var bytes = 0
+        while page.drops.isEmpty {
+            let drops = try await intake.released(before: before, limit: Self.pageDrops)
+            for drop in drops {
+                if scope.covers(drop.readyPath) {
+                    // Quotes and backslashes take two bytes; the rest is the id and the members' names.
+                    bytes += 2 * drop.readyPath.utf8.count + 64
+                    guard page.drops.isEmpty || bytes <= Self.pageBytes else {
+                        page.next = before
+                        return page
+                    }
+                    page.drops.append(LinkPage.Drop(id: drop.id, path: drop.readyPath))
+                }
+                before = drop.seq
+            }
+            guard drops.count == Self.pageDrops else { return page }
+        }
+        page.next = before
+        return page
+    }
+}
