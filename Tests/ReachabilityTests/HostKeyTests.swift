@@ -34,7 +34,8 @@ import Testing
     ])
     func aLineNamesAHost(_ line: Line) {
         let pins = HostKeyPins(
-            knownHosts: "\n\(line.hosts) ssh-ed25519 \(Self.key) a comment\n", host: line.host, port: line.port,
+            knownHosts: "\n\(line.hosts) ssh-ed25519 \(Self.key) a comment\n", host: line.host,
+            port: line.port,
             origin: "test")
         #expect(pins.fingerprints == (line.isFound ? [Self.fingerprint] : []))
         #expect(pins.types == (line.isFound ? ["ssh-ed25519"] : []))
@@ -52,7 +53,10 @@ import Testing
         #expect(HostKeyPins(knownHosts: text, host: "h", port: 22, origin: "").revoked == [Self.fingerprint])
     }
 
-    @Test(arguments: ["", "SHA256:", "MD5:00:11", "SHA256:abc", fingerprint + "=", "SHA256:" + String(repeating: "?", count: 43)])
+    @Test(arguments: [
+        "", "SHA256:", "MD5:00:11", "SHA256:abc", fingerprint + "=",
+        "SHA256:" + String(repeating: "?", count: 43),
+    ])
     func whatIsNoFingerprint(_ text: String) {
         #expect(throws: HostKeyPins.Problem.self) {
             try HostKeyPins(fingerprints: [text], origin: "--host-key")

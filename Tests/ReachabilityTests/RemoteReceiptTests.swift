@@ -7,7 +7,8 @@ import Testing
     private let digest = String(repeating: "ab", count: 32)
 
     private func receipt(
-        drop: String? = nil, file: String = "ready/sftp/vsee/a.xml", bytes: String = "3", sha256: String? = nil,
+        drop: String? = nil, file: String = "ready/sftp/vsee/a.xml", bytes: String = "3",
+        sha256: String? = nil,
         more: String = ""
     ) -> [UInt8] {
         Array(
@@ -28,7 +29,8 @@ import Testing
             receipt(file: "ready/../receipts/x.json"), receipt(file: "/etc/passwd"),
             receipt(file: "ready//a"), receipt(file: "ready/sftp/./a"), receipt(file: "quarantine/sftp/a"),
             receipt(file: "ready/a"), receipt(file: "ready/sftp/a\\u0000b/c"), receipt(file: ""),
-            receipt(bytes: "-1"), receipt(bytes: "1.5"), receipt(sha256: ""), receipt(sha256: digest.uppercased()),
+            receipt(bytes: "-1"), receipt(bytes: "1.5"), receipt(sha256: ""),
+            receipt(sha256: digest.uppercased()),
             receipt(sha256: String(digest.dropLast())), receipt(more: ",\"line\":0"), Array("{}".utf8), [],
             Array(repeating: 0x5B, count: 100_000),
         ]

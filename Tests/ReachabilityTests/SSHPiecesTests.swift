@@ -32,7 +32,8 @@ import Testing
         for list in lists + ["", ""] { payload += number(list.utf8.count) + Array(list.utf8) }
         payload += [0, 0, 0, 0, 0]
         let padding = 4
-        return number(payload.count + 1 + padding) + [UInt8(padding)] + payload + Array(repeating: 0, count: padding)
+        return number(payload.count + 1 + padding) + [UInt8(padding)] + payload
+            + Array(repeating: 0, count: padding)
     }
 
     @Test func theFirstGapIsTold() throws {
@@ -73,7 +74,9 @@ import Testing
         Target(text: "gate.example:2222", host: "gate.example", port: 2222),
         Target(text: "[2001:db8::1]:2222", host: "2001:db8::1", port: 2222),
         Target(text: "2001:db8::1", host: "2001:db8::1"),
-        Target(text: "sftp://vsee@gate.example:2222/in/box/", user: "vsee", host: "gate.example", port: 2222, directory: "in/box"),
+        Target(
+            text: "sftp://vsee@gate.example:2222/in/box/", user: "vsee", host: "gate.example", port: 2222,
+            directory: "in/box"),
         Target(text: "SFTP://gate.example/", host: "gate.example"),
         Target(text: "a@b@gate.example", user: "a@b", host: "gate.example"),
     ])

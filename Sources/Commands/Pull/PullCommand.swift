@@ -9,7 +9,8 @@ import UnixSignals
 
 struct PullCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pull", abstract: "Fetch released drops from another gate, verify them and stage them here.",
+        commandName: "pull",
+        abstract: "Fetch released drops from another gate, verify them and stage them here.",
         discussion: """
             The other gate needs an account with `role: collector`, and its host key must be pinned. Each drop is \
             fetched (going on where an earlier pull was cut off), compared with the size and SHA-256 of its receipt, \
@@ -30,13 +31,16 @@ struct PullCommand: AsyncParsableCommand {
     @Flag(help: "Fetch what waits, then end (the default).")
     var once = false
 
-    @Option(help: ArgumentHelp("Keep fetching, this long after each round, until SIGTERM.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("Keep fetching, this long after each round, until SIGTERM.", valueName: "time"))
     var every: ProbeDuration?
 
     @Option(help: ArgumentHelp("Call from this address of this machine.", valueName: "address"))
     var source: String?
 
-    @Option(help: ArgumentHelp("How long the other gate may be silent: \(ProbeDuration.help).", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("How long the other gate may be silent: \(ProbeDuration.help).", valueName: "time")
+    )
     var timeout = ProbeDuration(.seconds(30))
 
     @OptionGroup(title: "Login") var login: SSHOptionGroup
@@ -82,7 +86,8 @@ struct PullCommand: AsyncParsableCommand {
         else { throw ValidationError("an account, a credential and a host key are needed") }
         guard !pins.fingerprints.isEmpty else {
             throw Failure(
-                .usage, "\(OutsideText.line(pins.origin)) has no key of \(target.host), port \(target.port); "
+                .usage,
+                "\(OutsideText.line(pins.origin)) has no key of \(target.host), port \(target.port); "
                     + "add it there, or use --host-key")
         }
         let options = ProbeOptions(source: try source.map(ArgumentText.address), timeout: timeout.duration)
@@ -102,7 +107,8 @@ struct PullCommand: AsyncParsableCommand {
             throw Failure(.no, "\(round.origin): \(error)")
         } catch let error as SFTPError {
             throw Failure(
-                .no, "\(round.origin): the connection was lost: \(error); the next pull goes on where it ended")
+                .no,
+                "\(round.origin): the connection was lost: \(error); the next pull goes on where it ended")
         }
         for failure in summary.failures { Output.error(OutsideText.line(failure.why)) }
         if output.isJSON {

@@ -90,7 +90,8 @@ package actor RemoteGate {
         if part.size > receipt.bytes { try part.restart() }
         guard try directory.space().bytes - (receipt.bytes - part.size) >= reserve else {
             throw PullError(
-                .full, "no room for drop \(receipt.drop) of \(receipt.bytes) bytes: staging.reserve is reached")
+                .full,
+                "no room for drop \(receipt.drop) of \(receipt.bytes) bytes: staging.reserve is reached")
         }
         if let line = receipt.line {
             try part.restart()
@@ -100,10 +101,12 @@ package actor RemoteGate {
         }
         guard part.size == receipt.bytes else {
             throw PullError(
-                .mismatch, "drop \(receipt.drop) has \(part.size) bytes there, its receipt says \(receipt.bytes)")
+                .mismatch,
+                "drop \(receipt.drop) has \(part.size) bytes there, its receipt says \(receipt.bytes)")
         }
         guard part.sha256 == receipt.sha256 else {
-            throw PullError(.mismatch, "the bytes of drop \(receipt.drop) have not the SHA-256 of its receipt")
+            throw PullError(
+                .mismatch, "the bytes of drop \(receipt.drop) have not the SHA-256 of its receipt")
         }
     }
 

@@ -25,7 +25,9 @@ package struct RemoteReceipt: Sendable {
             throw refuse("its file \(OutsideText.head(receipt.file)) is no path under ready/")
         }
         if let line = receipt.line {
-            guard line > 0, Directory.isComponent(receipt.name) else { throw refuse("its line or name is none") }
+            guard line > 0, Directory.isComponent(receipt.name) else {
+                throw refuse("its line or name is none")
+            }
         }
         self.receipt = receipt
     }

@@ -3,14 +3,19 @@ import Admission
 
 extension Diagnosis {
     static func notSSH(_ said: String, _ peer: Endpoint) -> Diagnosis {
-        if said.hasPrefix("HTTP/") || said == "TLS" {
+        // A web server may answer a line that is no request with a page alone.
+        let low = said.lowercased()
+        if said == "TLS" || ["http/", "<!doctype html", "<html"].contains(where: low.hasPrefix) {
             return Diagnosis(
                 .notSSH, means: "\(peer) speaks \(said == "TLS" ? "TLS" : "HTTP"), not SSH",
-                next: "name the port of the SFTP listener (sftp.listen in the gate's settings), not of webhooks")
+                next:
+                    "name the port of the SFTP listener (sftp.listen in the gate's settings), not of webhooks"
+            )
         }
         return Diagnosis(
             .notSSH, means: "\(peer) does not begin with an SSH identification; it said \"\(said)\"",
-            next: "compare the port with sftp.listen of the gate; a full server (MaxStartups) also answers so")
+            next: "compare the port with sftp.listen of the gate; a full server (MaxStartups) also answers so"
+        )
     }
 
     /// Key exchange failed: because nothing is shared, when the offers show it.
@@ -24,7 +29,8 @@ extension Diagnosis {
                 .sshNoCommonAlgorithm,
                 means: "no common algorithm for \(field.words): the server offers \(list(theirs)), "
                     + "this side \(list(ours))",
-                next: "have the server offer one of this side's as well; callers with older or newer software "
+                next:
+                    "have the server offer one of this side's as well; callers with older or newer software "
                     + "meet the same wall")
         }
         return broken("during the key exchange", error, session, limit)
@@ -38,10 +44,13 @@ extension Diagnosis {
         if error.isClosed {
             return Diagnosis(
                 .closedEarly, means: "\(session.socket.peer) closed the connection \(when) (\(error))",
-                next: "look into the server's log for the reason; a gate's is in `dropgate attempts --since 10m`")
+                next:
+                    "look into the server's log for the reason; a gate's is in `dropgate attempts --since 10m`"
+            )
         }
         return Diagnosis(
-            .sshFailed, means: "SSH failed \(when): \(error)", next: "look into the server's log for the reason")
+            .sshFailed, means: "SSH failed \(when): \(error)",
+            next: "look into the server's log for the reason")
     }
 
     static func hostKey(_ answer: HostKeyPins.Answer, _ key: HostKey, _ pins: HostKeyPins?) -> Diagnosis? {
@@ -49,11 +58,13 @@ extension Diagnosis {
         switch answer {
         case .pinned: return nil
         case .unknown:
-            let why = pins.map { "\(OutsideText.head($0.origin, limit: 200)) has no key of this host" }
+            let why =
+                pins.map { "\(OutsideText.head($0.origin, limit: 200)) has no key of this host" }
                 ?? "no --host-key or --known-hosts was given"
             return Diagnosis(
                 .hostKeyUnknown, .warning, means: "the host key \(shown) is not verified: \(why)",
-                next: "compare it on the gate with `ssh-keygen -lf ssh_host_ed25519_key.pub` in its keys, then "
+                next:
+                    "compare it on the gate with `ssh-keygen -lf ssh_host_ed25519_key.pub` in its keys, then "
                     + "pin it: --host-key \(key.fingerprint)")
         case .differs:
             let pinned = (pins?.fingerprints ?? []).sorted().joined(separator: ", ")
@@ -61,7 +72,8 @@ extension Diagnosis {
                 .hostKeyChanged,
                 means: "the host key is not the pinned one: the server shows \(shown), pinned is \(pinned); "
                     + "another machine answers, or its key was replaced. Nothing secret was sent",
-                next: "ask the gate's operator for its fingerprint by another way; pin the new one only if it "
+                next:
+                    "ask the gate's operator for its fingerprint by another way; pin the new one only if it "
                     + "is the same")
         case .revoked:
             return Diagnosis(
@@ -96,8 +108,11 @@ extension Diagnosis {
                     + "`dropgate account add`; the name must be the account's")
         case .password where error.isRefusal:
             return Diagnosis(
-                .passwordRefused, means: "the password is refused for \(who): no such account, or not its password",
-                next: "check the name and the file of --password-file; on the gate: `dropgate account show \(who)`")
+                .passwordRefused,
+                means: "the password is refused for \(who): no such account, or not its password",
+                next:
+                    "check the name and the file of --password-file; on the gate: `dropgate account show \(who)`"
+            )
         case .agent where error.isRefusal || error.isKeyFile:
             return Diagnosis(
                 .keyRefused, means: "no key of the agent is taken for \(who): \(error)",
@@ -118,7 +133,8 @@ extension Diagnosis {
 
     /// A request of SFTP that was not answered with yes. `errors` is the server's error stream.
     static func sftp(
-        _ code: Code, _ what: String, _ error: SFTPError, errors: String, _ session: SSHSession, _ limit: Duration
+        _ code: Code, _ what: String, _ error: SFTPError, errors: String, _ session: SSHSession,
+        _ limit: Duration
     ) -> Diagnosis {
         if "\(error) \(errors)".contains(disabled) {
             return Diagnosis(
@@ -141,7 +157,8 @@ extension Diagnosis {
     private static func advice(_ status: UInt32, _ text: String) -> String {
         let low = text.lowercased()
         if status == 14 || status == 15 || ["space", "full", "quota"].contains(where: low.contains) {
-            return "make room in the gate's staging, or lower staging.reserve: `df` on the gate shows what is free"
+            return
+                "make room in the gate's staging, or lower staging.reserve: `df` on the gate shows what is free"
         }
         return switch status {
         case SFTPError.permissionDenied:

@@ -98,7 +98,8 @@ package struct HostKeyPins: Sendable, Hashable {
             let hash = Data(base64Encoded: String(parts[2]))
         else { return false }
         let key = SymmetricKey(data: salt)
-        return HMAC<Insecure.SHA1>.isValidAuthenticationCode(hash, authenticating: Data(name.utf8), using: key)
+        return HMAC<Insecure.SHA1>.isValidAuthenticationCode(
+            hash, authenticating: Data(name.utf8), using: key)
     }
 
     /// Linear in both but for one point to go back to; patterns come from the operator's file.

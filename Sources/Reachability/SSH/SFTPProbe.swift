@@ -92,13 +92,15 @@ package struct SFTPProbe: Sendable {
         let size: Int64?
         do throws(SFTPError) { size = try client.size(of: path) } catch {
             throw .sftp(
-                .uploadIncomplete, "a look at the uploaded marker", error, errors: client.errorText, session, limit)
+                .uploadIncomplete, "a look at the uploaded marker", error, errors: client.errorText, session,
+                limit)
         }
         notes.fact("bytes", size.map { "\($0)" } ?? "unknown")
         guard size == expected else {
             throw Diagnosis(
                 .uploadIncomplete,
-                means: "the marker has \(size.map { "\($0)" } ?? "an unknown number of") bytes on the server, "
+                means:
+                    "the marker has \(size.map { "\($0)" } ?? "an unknown number of") bytes on the server, "
                     + "sent were \(expected)",
                 next: "look at the server's disk and its log")
         }

@@ -41,7 +41,9 @@ package struct SFTPTarget: Sendable, Hashable, CustomStringConvertible {
         if authority.first == "[" {
             guard let end = authority.firstIndex(of: "]") else { throw problem("has no ] after [") }
             let after = authority[authority.index(after: end)...]
-            guard after.isEmpty || after.first == ":" else { throw problem("has something between ] and the port") }
+            guard after.isEmpty || after.first == ":" else {
+                throw problem("has something between ] and the port")
+            }
             portText = after.isEmpty ? nil : after.dropFirst()
             host = String(authority[authority.index(after: authority.startIndex)..<end])
         } else if authority.count(where: { $0 == ":" }) == 1, let colon = authority.firstIndex(of: ":") {

@@ -43,7 +43,8 @@ package struct SSHGreeting: Sendable, Hashable {
         var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         lines.removeLast()
         for line in lines {
-            let text = String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
+            let text = String(
+                decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
             if text.hasPrefix("SSH-") { return text }
             if text.hasPrefix("HTTP/") { throw .notSSH(head(bytes)) }
         }

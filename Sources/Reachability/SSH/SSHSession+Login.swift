@@ -49,7 +49,9 @@ extension SSHSession {
         var refusal = SSHError(LIBSSH2_ERROR_FILE, "the agent has no key")
         while true {
             var identity: UnsafeMutablePointer<libssh2_agent_publickey>?
-            guard try check(libssh2_agent_get_identity(agent, &identity, previous)) == 0 else { throw refusal }
+            guard try check(libssh2_agent_get_identity(agent, &identity, previous)) == 0 else {
+                throw refusal
+            }
             try prepare()
             let result = libssh2_agent_userauth(agent, user, identity)
             if result == 0 { return }

@@ -33,7 +33,8 @@ package final class SSHSession {
         wire.install(in: raw)
         libssh2_session_set_blocking(raw, 1)
         try check(libssh2_session_banner_set(raw, SSHGreeting.own))
-        let types = Self.hostKeyTypes.filter(preferred.contains)
+        let types =
+            Self.hostKeyTypes.filter(preferred.contains)
             + Self.hostKeyTypes.filter { !preferred.contains($0) }
         try check(libssh2_session_method_pref(raw, LIBSSH2_METHOD_HOSTKEY, types.joined(separator: ",")))
     }

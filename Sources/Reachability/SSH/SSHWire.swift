@@ -48,7 +48,8 @@ final class SSHWire {
             .transmit(descriptor, UnsafeRawBufferPointer(start: buffer, count: length), flags)
     }
 
-    private func receive(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, _ flags: Int32) -> Int {
+    private func receive(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, _ flags: Int32) -> Int
+    {
         if !replay.isEmpty {
             let piece = replay.prefix(buffer.count)
             buffer.copyBytes(from: piece)
