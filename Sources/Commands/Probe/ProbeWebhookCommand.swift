@@ -24,7 +24,8 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
     @Argument(help: "The URL as it is given to VSee, without its secret part.")
     var url: String
 
-    @Option(help: "The envelope to post: v1, v2, or none for an empty body.")
+    @Option(
+        help: "The envelope to post: v1, v2, or none for an empty body, which a gate stores as unrecognised.")
     var event: Event = .v2
 
     @Flag(help: "Ask GET /reachability on the same host instead of posting an event.")

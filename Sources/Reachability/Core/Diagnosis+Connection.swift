@@ -88,19 +88,19 @@ extension Diagnosis {
         if socket.hasSentProxyHeader {
             return Diagnosis(
                 .closedAfterProxyHeader,
-                means: "\(socket.peer) closed the connection after the PROXY header, without a byte: the gate "
-                    + "takes such headers only from its trusted_proxies, and the source that the header names "
-                    + "must be listed",
-                next: "have \(from) in the listener's trusted_proxies with `address: proxy-protocol`, and ask "
-                    + "the gate why: `dropgate attempts --since 10m --verdict rejected`, "
+                means: "\(socket.peer) closed the connection after the PROXY header, without a byte: the "
+                    + "gate takes such headers only from its trusted_proxies, and the source that the header "
+                    + "names must be listed",
+                next: "have \(from) in the listener's trusted_proxies with `address: proxy-protocol`, and "
+                    + "ask the gate why: `dropgate attempts --since 10m --verdict rejected`, "
                     + "`dropgate source explain IP`")
         }
         return Diagnosis(
             .closedAtOnce,
             means: "\(socket.peer) took the connection and closed it at once, without a byte: so does a gate "
-                + "to a source that is not on its list (`unlisted: close`), or one that expects a PROXY header",
-            next: "ask the gate which source it saw: `dropgate attempts --since 10m --verdict rejected`, then "
-                + "`dropgate source explain IP`; list it, or call from a listed address with --source")
+                + "to a source that is not on its list (`unlisted: close`), or one that wants a PROXY header",
+            next: "ask the gate which source it saw: `dropgate attempts --since 10m --verdict rejected`, "
+                + "then `dropgate source explain IP`; list it, or call from a listed address with --source")
     }
 
     /// Nothing came in time.

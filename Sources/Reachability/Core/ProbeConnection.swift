@@ -60,8 +60,7 @@ package enum ProbeConnection {
         _ version: ProxyProtocolVersion, _ socket: ProbeSocket, _ options: ProbeOptions,
         _ notes: inout StepNotes
     ) throws(Diagnosis) {
-        let own = socket.local ?? Endpoint(ip: socket.peer.ip, port: 0)
-        let source = Endpoint(ip: options.proxiedSource ?? own.ip, port: own.port)
+        let source = proxiedSource(socket, options)
         let header = ProxyHeaderWriter.bytes(version, source: source, destination: socket.peer)
         notes.fact("version", version.rawValue)
         notes.fact("as", source.description)
@@ -70,6 +69,24 @@ package enum ProbeConnection {
         case .timeout: throw .noAnswer("to the PROXY header", options.timeout)
         case .failed: throw .closedAtOnce(to: socket)
         }
+    }
+}
+
+extension ProbeConnection {
+    private static func proxiedSource(_ socket: ProbeSocket, _ options: ProbeOptions) -> Endpoint {
+        let own = socket.local ?? Endpoint(ip: socket.peer.ip, port: 0)
+        return Endpoint(ip: options.proxiedSource ?? own.ip, port: own.port)
+    }
+
+    /// A second connection like the one that `socket` was, to find out more; nil when there is none.
+    static func again(_ socket: ProbeSocket, _ options: ProbeOptions) -> ProbeSocket? {
+        let deadline = Deadline(in: options.timeout)
+        let connector = TCPConnector(port: socket.peer.port ?? 0, source: options.source)
+        guard let second = connector.connect([socket.peer.ip], until: deadline).socket else { return nil }
+        guard let version = options.proxyProtocol else { return second }
+        let header = ProxyHeaderWriter.bytes(
+            version, source: proxiedSource(second, options), destination: second.peer)
+        return second.write(header, until: deadline) == .sent ? second : nil
     }
 }
 

@@ -113,7 +113,7 @@ extension Diagnosis {
         let hint =
             switch step {
             case "resolve": "look at the name servers in /etc/resolv.conf"
-            case "connect": "look at the route and at packet loss on the way: the system retries after a second"
+            case "connect": "look at the route and at packet loss: the system tries again after a second"
             case "request", "answer": "look at the load of the machine that answers and at its disk"
             default: "look at the load of the machine that answers"
             }

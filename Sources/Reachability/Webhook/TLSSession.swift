@@ -25,13 +25,14 @@ final class TLSSession {
     /// nil when OpenSSL has no memory. `name` is for SNI and nil for an address.
     init?(over socket: ProbeSocket, name: String?) {
         guard let context = SSL_CTX_new(TLS_client_method()) else { return nil }
+        // Before a session is made: it takes the context's versions as they are then.
+        _ = COpenSSL_set_min_version(context, TLS1_2_VERSION)
         guard let ssl = SSL_new(context), let incoming = BIO_new(BIO_s_mem()),
             let outgoing = BIO_new(BIO_s_mem())
         else {
             SSL_CTX_free(context)
             return nil
         }
-        _ = COpenSSL_set_min_version(context, TLS1_2_VERSION)
         SSL_set_verify(ssl, SSL_VERIFY_NONE, nil)
         SSL_set_bio(ssl, incoming, outgoing)
         SSL_set_connect_state(ssl)
@@ -49,6 +50,17 @@ final class TLSSession {
         // Both BIOs belong to the session.
         SSL_free(ssl)
         SSL_CTX_free(context)
+    }
+
+    /// Whether the other side answers a handshake in TLS, well or not.
+    static func isSpoken(over socket: ProbeSocket, until deadline: Deadline) -> Bool {
+        guard let session = TLSSession(over: socket, name: nil) else { return false }
+        do throws(Failure) {
+            try session.handshake(until: deadline)
+            return true
+        } catch {
+            if case .ssl = error { return true } else { return false }
+        }
     }
 
     func handshake(until deadline: Deadline) throws(Failure) {
@@ -81,7 +93,7 @@ final class TLSSession {
             case SSL_ERROR_NONE: return result
             case SSL_ERROR_ZERO_RETURN: return 0
             case SSL_ERROR_WANT_READ:
-                if sent == .timeout { throw .timeout }
+                if sent == .timeout || deadline.isPast { throw .timeout }
                 guard try receive(until: deadline) else { throw .closed(received: !first.isEmpty) }
             default:
                 if first.first.map({ !Self.isRecord($0) }) ?? false { throw .notTLS(first) }

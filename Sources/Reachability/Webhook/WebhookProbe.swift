@@ -84,11 +84,26 @@ package struct WebhookProbe: Sendable {
             try stream.write(head + body, timeout)
         }
         let answer = try recorder.step("answer") { (notes: inout StepNotes) throws(Diagnosis) in
-            let answer = try stream.answer(timeout)
+            let answer = try read(stream, socket, recorder.options)
             try judge(answer, recorder, &notes)
             return answer
         }
         summarise(answer, recorder)
+    }
+
+    /// Plain HTTP to a port with TLS often ends without a word: then ask whether it is one.
+    private func read(_ stream: ProbeStream, _ socket: ProbeSocket, _ options: ProbeOptions)
+        throws(Diagnosis) -> HTTPAnswer
+    {
+        do throws(Diagnosis) {
+            return try stream.answer(options.timeout)
+        } catch {
+            let isSilent = error.code == .closedAtOnce || error.code == .closedAfterProxyHeader
+            guard !place.isTLS, isSilent, let second = ProbeConnection.again(socket, options),
+                TLSSession.isSpoken(over: second, until: Deadline(in: options.timeout))
+            else { throw error }
+            throw .plainOnTLS("a second connection got an answer to a TLS handshake")
+        }
     }
 
     private func secure(_ socket: ProbeSocket, _ options: ProbeOptions, _ notes: inout StepNotes)
@@ -183,15 +198,23 @@ package struct WebhookProbe: Sendable {
 
     private func summarise(_ answer: HTTPAnswer, _ recorder: ProbeRecorder) {
         guard let gate = GateAnswer(answer.body), gate.isDropgate else {
-            let event = if case .event = request { true } else { false }
-            recorder.summary =
-                "\(answer.status), from a receiver that did not identify itself as Dropgate"
-                + (event ? ": it has probably stored the synthetic event" : "")
+            recorder.summary = "\(answer.status), " + Self.another(GateAnswer(answer.body), request)
             return
         }
         let entries = gate.entries.isEmpty ? "" : " by " + gate.entries.joined(separator: ", ")
         let reference = gate.reference.map { ", reference \($0)" } ?? ""
         recorder.summary =
             "the gate saw \(gate.source ?? "an unknown source"), \(gate.verdict ?? "")\(entries)\(reference)"
+    }
+
+    /// What another receiver has done with the request, as far as can be known.
+    private static func another(_ answer: GateAnswer?, _ request: Request) -> String {
+        if let answer, answer.status == "stored" || answer.status == "duplicate" {
+            return "the gate took the request for an event and stored it"
+                + (answer.reference.map { " as \($0)" } ?? "")
+        }
+        let text = "from a receiver that did not identify itself as Dropgate"
+        if case .reachability = request { return text }
+        return text + ": it has probably stored what was posted"
     }
 }
