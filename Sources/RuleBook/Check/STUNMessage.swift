@@ -15,6 +15,11 @@ package struct STUNMessage: Sendable, Hashable {
     package struct Attribute: Sendable, Hashable {
         package var type: UInt16
         package var value: [UInt8]
+
+        package init(type: UInt16, value: [UInt8]) {
+            self.type = type
+            self.value = value
+        }
     }
 
     package var type: UInt16
