@@ -111,7 +111,7 @@ struct ReplyWriter {
         put(id)
         put(UInt32(0))
         let dataAt = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: count))
+        bytes.append(contentsOf: [UInt8](repeating: 0, count: count))
         let filled = bytes.withUnsafeMutableBytes {
             fill(UnsafeMutableRawBufferPointer(rebasing: $0[dataAt...]))
         }
