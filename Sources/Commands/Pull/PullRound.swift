@@ -82,6 +82,7 @@ struct PullRound {
                 } catch let error as PullError where error.code == .full {
                     throw Failure(.inside, error.description)
                 } catch let error as PullError {
+                    if error.code == .gone { try directory.remove(id + ".part") }
                     summary.failures.append((id, error.description))
                 } catch let error as IntakeError where error.code == .malformed || error.code == .badPath {
                     summary.failures.append((id, "\(error)"))

@@ -7,7 +7,9 @@ package struct PullError: Error, Sendable, CustomStringConvertible {
         case badReceipt
         /// The bytes are not those of the receipt; fetching them again may help.
         case mismatch
-        /// The other gate refuses or does not have it.
+        /// The other gate does not have it any more.
+        case gone
+        /// The other gate refuses it.
         case refused
         /// No room here.
         case full

@@ -86,18 +86,14 @@ package actor RemoteGate {
     /// checks them. Durable only after adoption, which syncs. Throws `PullError`, `SFTPError` or `StagingError`.
     package func fetch(_ remote: RemoteReceipt, into directory: Directory, reserve: Int64) throws {
         let receipt = remote.receipt
-        let part = try PartialFile(in: directory, name: receipt.drop + ".part")
-        if part.size > receipt.bytes { try part.restart() }
-        guard try directory.space().bytes - (receipt.bytes - part.size) >= reserve else {
-            throw PullError(
-                .full,
-                "no room for drop \(receipt.drop) of \(receipt.bytes) bytes: staging.reserve is reached")
-        }
+        let part: PartialFile
         if let line = receipt.line {
+            let bytes = try event(line, of: receipt)
+            part = try partial(receipt, directory, reserve)
             try part.restart()
-            try part.append(event(line, of: receipt))
-        } else if part.size < receipt.bytes {
-            try download(receipt, part)
+            try part.append(bytes)
+        } else {
+            part = try download(receipt, into: directory, reserve)
         }
         guard part.size == receipt.bytes else {
             throw PullError(
@@ -110,10 +106,25 @@ package actor RemoteGate {
         }
     }
 
-    private func download(_ receipt: Receipt, _ part: PartialFile) throws {
+    /// The partial file, when there is room for the rest of it.
+    private func partial(_ receipt: Receipt, _ directory: Directory, _ reserve: Int64) throws -> PartialFile {
+        let part = try PartialFile(in: directory, name: receipt.drop + ".part")
+        if part.size > receipt.bytes { try part.restart() }
+        guard try directory.space().bytes - (receipt.bytes - part.size) >= reserve else {
+            throw PullError(
+                .full,
+                "no room for drop \(receipt.drop) of \(receipt.bytes) bytes: staging.reserve is reached")
+        }
+        return part
+    }
+
+    private func download(
+        _ receipt: Receipt, into directory: Directory, _ reserve: Int64
+    ) throws -> PartialFile {
         let client = try connected()
-        try onDrop(receipt.drop) {
+        return try onDrop(receipt.drop) {
             let handle = try client.open("/" + receipt.file, .read)
+            let part = try partial(receipt, directory, reserve)
             _ = try client.download(
                 handle, from: part.size, to: receipt.bytes, patience: options.timeout
             ) {
@@ -122,6 +133,7 @@ package actor RemoteGate {
                 try part.append($0)
             }
             try client.close(handle)
+            return part
         }
     }
 
@@ -165,11 +177,11 @@ package actor RemoteGate {
     private func onDrop<Value>(_ id: String, _ body: () throws -> Value) throws -> Value {
         do { return try body() } catch let error as SFTPError {
             guard case .status = error else { throw error }
-            throw PullError(
-                .refused,
-                error.isNoSuchFile
-                    ? "drop \(id) is not there any more: its consumer took it or acknowledged it"
-                    : "drop \(id) is refused there: \(error)")
+            guard !error.isNoSuchFile else {
+                throw PullError(
+                    .gone, "drop \(id) is not there any more: its consumer took it or acknowledged it")
+            }
+            throw PullError(.refused, "drop \(id) is refused there: \(error)")
         }
     }
 }

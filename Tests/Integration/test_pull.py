@@ -1,0 +1,267 @@
+"""`dropgate pull`: drops of one real gate become drops of another, once each, through interruptions of every kind."""
+import collections
+import hashlib
+import http.client
+import json
+import os
+import select
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from gate import BIN, V2, Gate, wait_until  # noqa: E402
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def files(folder):
+    return [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
+
+
+class Line:
+    """A TCP line to the gate that comes from 127.0.0.2, counts what the gate sends, and breaks after so much."""
+
+    def __init__(self, port):
+        self.port, self.limit, self.count = port, None, 0
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.ending, self.asked = os.pipe()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    @property
+    def own_port(self):
+        return self.server.getsockname()[1]
+
+    def run(self):
+        while True:
+            ready = select.select([self.server, self.ending], [], [])[0]
+            if self.ending in ready:
+                return
+            self.carry(self.server.accept()[0])
+
+    def carry(self, near):
+        self.count = 0
+        with near, socket.create_connection(("127.0.0.1", self.port), source_address=("127.0.0.2", 0)) as far:
+            while True:
+                for end in select.select([near, far, self.ending], [], [])[0]:
+                    data = end.recv(65536) if end is not self.ending else b""
+                    if not data:
+                        return
+                    (far if end is near else near).sendall(data)
+                    self.count += len(data) if end is far else 0
+                    if self.limit and self.count > self.limit:
+                        return
+
+    def close(self):
+        os.write(self.asked, b"x")
+        self.thread.join()
+        self.server.close()
+        os.close(self.ending)
+        os.close(self.asked)
+
+
+class Pair(unittest.TestCase):
+    """Gate `there` has drops and a collector's account; gate `here` fetches them."""
+    environment = {}
+
+    def setUp(self):
+        self.there, self.here = Gate(environment=self.environment), Gate()
+        self.addCleanup(self.there.close)
+        self.addCleanup(self.here.close)
+        self.there.run("account", "add", "integration", "--role", "collector", "--collects", "vsee",
+                       "--collects-webhooks", "--key", self.here.key + ".pub", "--config", self.there.config)
+        self.there.start()
+        self.bodies = collections.Counter()
+
+    def begin(self, *arguments, port=None, user="integration"):
+        pin = subprocess.run(["ssh-keygen", "-lf", self.there.home + "/state/keys/ssh_host_ed25519_key.pub"],
+                             check=True, capture_output=True, text=True).stdout.split()[1]
+        source = [] if port else ["--source", "127.0.0.2"]
+        pin = [] if "--host-key" in arguments else ["--host-key", pin]
+        return subprocess.Popen(
+            [BIN, "pull", f"sftp://{user}@127.0.0.1:{port or self.there.ports['sftp']}/", "--key", self.here.key,
+             *pin, *source, "--config", self.here.config, *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.here.environment})
+
+    def pull(self, *arguments, status=0, **options):
+        process = self.begin("--format", "json", *arguments, **options)
+        out, error = process.communicate(timeout=240)
+        self.assertEqual(process.returncode, status, out + error)
+        return json.loads(out) if out else error
+
+    def post(self, numbers):
+        """Webhooks over one connection."""
+        context = ssl._create_unverified_context()
+        client = http.client.HTTPSConnection("127.0.0.1", self.there.ports["webhook"], context=context, timeout=60,
+                                             source_address=("127.0.0.2", 0))
+        for number in numbers:
+            body = (V2 % f"event-{number}").encode()
+            client.request("POST", "/webhooks/vsee", body)
+            answer = client.getresponse()
+            self.assertEqual((answer.status, b"stored" in answer.read()), (200, True))
+            self.bodies[digest(body)] += 1
+        client.close()
+
+    def put(self, contents):
+        """Files in one batch of sftp; names may lie in the directory `in`."""
+        commands = "-mkdir in\n"
+        for name, data in contents.items():
+            commands += f"put {self.here.file(name.replace('/', '-'), data)} {name}\n"
+            self.bodies[digest(data)] += 1
+        result = self.there.sftp(commands)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def released(self, gate, count):
+        wait_until(lambda: len(gate.receipts()) >= count, 60, f"{count} receipts")
+
+    def parts(self):
+        return [path for path in files(os.path.join(self.here.staging, "incoming/pull")) if path.endswith(".part")]
+
+    def check_here(self, count):
+        """Every drop is here once, whole, with its source; receipts and ledger say so too."""
+        receipts = self.here.receipts()
+        self.assertEqual((len(receipts), len({r["drop"] for r in receipts})), (count, count))
+        found = collections.Counter()
+        for receipt in receipts:
+            data = self.here.contents(receipt["file"].removeprefix("ready/"))
+            self.assertEqual((digest(data), len(data)), (receipt["sha256"], receipt["bytes"]))
+            self.assertEqual(receipt["source"], "127.0.0.2")
+            found[digest(data)] += 1
+        self.assertEqual(found, self.bodies)
+        self.assertEqual(len(self.here.ready()), count)
+        entries = self.here.entries("--reason", "pulled")
+        self.assertEqual(len(entries), count)
+        self.assertEqual({e["source"] for e in entries} if isinstance(entries[0]["source"], str) else None,
+                         {"127.0.0.2"} if isinstance(entries[0]["source"], str) else None)
+        self.assertEqual({e["drop"]["id"] for e in entries}, {r["drop"] for r in receipts})
+        self.assertEqual(self.parts(), [])
+
+    def states_there(self):
+        lines = self.there.run("drops", "list", "--limit", "0", "--format", "json", "--config", self.there.config)
+        return collections.Counter(json.loads(line)["state"] for line in lines.stdout.splitlines())
+
+
+class Pulls(Pair):
+    def test_a_thousand_drops_through_two_kills(self):
+        count = 1000
+        self.post(range(900))
+        self.put({("in/" if n % 3 else "") + f"file-{n}.bin": os.urandom(n * 997) for n in range(99)})
+        self.put({"large.bin": os.urandom(20 << 20)})
+        self.released(self.there, count)
+
+        def killed_at(number):
+            process = self.begin()
+            wait_until(lambda: len(self.here.ready()) >= number or process.poll() is not None, 120,
+                       f"{number} drops here")
+            process.send_signal(signal.SIGKILL)
+            out, error = process.communicate(timeout=30)
+            self.assertEqual(process.returncode, -signal.SIGKILL, out + error)
+        # Once with no gate running here, once beside one.
+        killed_at(150)
+        self.assertLess(len(self.here.ready()), count)
+        self.here.start()
+        killed_at(500)
+        before = len(self.here.ready())
+        self.assertLess(before, count)
+        last = self.pull()
+        self.assertEqual(last["failed"], [])
+        self.assertGreater(last["pulled"], 0)
+        wait_until(lambda: len(self.here.receipts()) >= count, 60, "all receipts")
+        self.check_here(count)
+        self.assertEqual(self.states_there(), {"acknowledged": count})
+        again = self.pull()
+        self.assertEqual((again["pulled"], again["known"], again["failed"]), (0, 0, []))
+        self.check_here(count)
+        self.assertEqual(self.here.run("drops", "verify", "--config", self.here.config).returncode, 0)
+
+    def test_a_broken_line_is_gone_on_with_where_it_broke(self):
+        size = 12 << 20
+        self.put({"large.bin": os.urandom(size)})
+        self.released(self.there, 1)
+        line = Line(self.there.ports["sftp"])
+        self.addCleanup(line.close)
+        line.limit = size // 2
+        self.assertIn("connection", self.pull(port=line.own_port, status=1))
+        part = os.path.getsize(self.parts()[0])
+        self.assertGreater(part, size // 4)
+        line.limit = None
+        self.assertEqual(self.pull(port=line.own_port)["pulled"], 1)
+        self.assertLess(line.count, size - part + (1 << 20))
+        self.check_here(1)
+
+    def test_a_partial_file_of_another_content_is_fetched_anew(self):
+        data = os.urandom(300_000)
+        self.put({"a.bin": data, "b.bin": data})
+        self.released(self.there, 2)
+        first, second = sorted(r["drop"] for r in self.there.receipts())
+        folder = os.path.join(self.here.staging, "incoming/pull")
+        os.makedirs(folder, mode=0o700)
+        for drop, partial in ((first, os.urandom(100_000)), (second, data + b"longer")):
+            with open(os.path.join(folder, drop + ".part"), "wb") as file:
+                file.write(partial)
+        self.assertEqual(self.pull()["pulled"], 2)
+        self.check_here(2)
+
+    def test_what_does_not_fit_its_receipt_stays_there(self):
+        self.post(range(3))
+        self.released(self.there, 3)
+        bad, gone, good = sorted(self.there.receipts(), key=lambda r: r["drop"])
+        path = os.path.join(self.there.staging, bad["file"])
+        with open(path, "r+b") as file:
+            file.write(b"X")
+        os.remove(os.path.join(self.there.staging, gone["file"]))
+        answer = self.pull(status=1)
+        failed = {entry["drop"]: entry["why"] for entry in answer["failed"]}
+        self.assertIn("SHA-256", failed[bad["drop"]])
+        self.assertTrue(set(failed) <= {bad["drop"], gone["drop"]})
+        self.assertEqual([r["drop"] for r in self.here.receipts()], [good["drop"]])
+        self.assertEqual(self.parts(), [])
+        self.assertEqual(self.states_there()["acknowledged"], 1)
+
+    def test_another_host_key_or_a_senders_account_gets_nothing(self):
+        self.post(range(1))
+        self.released(self.there, 1)
+        own = subprocess.run(["ssh-keygen", "-lf", self.here.key + ".pub"], check=True, capture_output=True,
+                             text=True).stdout.split()[1]
+        self.assertIn("not the pinned one", self.pull("--host-key", own, status=1))
+        self.there.run("account", "add", "sender", "--key", self.here.key + ".pub", "--config", self.there.config)
+        self.pull(user="sender", status=1)
+        self.assertEqual(self.here.ready(), [])
+        self.assertEqual(self.states_there(), {"released": 1})
+
+    def test_it_keeps_fetching_until_it_is_told_to_end(self):
+        process = self.begin("--every", "1s")
+        try:
+            for number in range(2):
+                self.post([number])
+                wait_until(lambda: len(self.here.ready()) == number + 1, 60, "the event here")
+            process.terminate()
+            out, error = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0, out + error)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        self.check_here(2)
+
+
+class Batches(Pair):
+    environment = {"DROPGATE_STAGING_LAYOUT": "ndjson"}
+
+    def test_events_of_a_batch_become_files_of_their_own(self):
+        self.post(range(40))
+        wait_until(lambda: self.states_there() == {"released": 40}, 60, "40 released events")
+        self.assertEqual(self.pull()["pulled"], 40)
+        self.check_here(40)
+        self.assertEqual(self.states_there(), {"acknowledged": 40})
+
+
+if __name__ == "__main__":
+    unittest.main()
