@@ -156,7 +156,7 @@ let package = Package(
         .testTarget(
             name: "WebhookReceiverTests",
             dependencies: [
-                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Support", crypto,
+                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Staging", "Support", crypto,
                 nio,
                 nioHTTP1, subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),

@@ -35,7 +35,7 @@ package struct SourceEntry: Sendable, Hashable {
     package var mode: Mode
     package var note: String?
     /// How often it is expected to call, where that was said.
-    package var expect: [Channel: Expectation] = [:]
+    package var expect: [Channel: ExpectedContact] = [:]
 
     package init(
         list: String, service: String, cidr: CIDRBlock, channels: Set<Channel>, document: Document? = nil,

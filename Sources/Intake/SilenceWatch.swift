@@ -15,7 +15,7 @@ package final class SilenceWatch: Sendable {
     }
 
     private struct Ear {
-        var expectation: Expectation
+        var expectation: ExpectedContact
         /// The last contact; nil: none is known.
         var last: Instant?
         /// Counted from here while there was none.
@@ -53,7 +53,7 @@ package final class SilenceWatch: Sendable {
     func follow(
         _ policy: Policy, now: Instant, lastHeard: (SourceEntry, Channel) -> (last: Instant?, isSilent: Bool)
     ) {
-        var expected: [Line: (SourceEntry, Expectation)] = [:]
+        var expected: [Line: (SourceEntry, ExpectedContact)] = [:]
         for entry in policy.entries where entry.expires.map({ $0 > now }) ?? true {
             for (channel, expectation) in entry.expect {
                 expected[Line(entry: entry.id, channel: channel)] = (entry, expectation)
@@ -61,7 +61,7 @@ package final class SilenceWatch: Sendable {
         }
         let known = ears.withLock { ears in
             ears = ears.filter { expected[$0.key] != nil }
-            for line in ears.keys { ears[line]?.expectation = expected[line]?.1 ?? Expectation(every: .zero) }
+            for line in ears.keys { ears[line]?.expectation = expected[line]?.1 ?? ExpectedContact(every: .zero) }
             return Set(ears.keys)
         }
         for (line, (entry, expectation)) in expected where !known.contains(line) {
@@ -74,9 +74,9 @@ package final class SilenceWatch: Sendable {
     }
 
     /// What has changed since the last look: lines that have fallen silent or are heard again, sorted.
-    func changes(now: Instant) -> [(line: Line, isSilent: Bool, last: Instant?, expectation: Expectation)] {
+    func changes(now: Instant) -> [(line: Line, isSilent: Bool, last: Instant?, expectation: ExpectedContact)] {
         ears.withLock { ears in
-            var changes: [(line: Line, isSilent: Bool, last: Instant?, expectation: Expectation)] = []
+            var changes: [(line: Line, isSilent: Bool, last: Instant?, expectation: ExpectedContact)] = []
             for line in ears.keys.sorted(by: {
                 ($0.entry, $0.channel.rawValue) < ($1.entry, $1.channel.rawValue)
             }) {

@@ -82,7 +82,7 @@ struct SourceListReader {
         let expires = value("expires").flatMap { $0.instant() }
         let mode = value("mode").flatMap { $0.word(SourceEntry.Mode.self) }
         let note = value("note").flatMap { $0.paragraph() }
-        let expect = value("expect").map { ExpectationReader.read($0, channels: channels) } ?? [:]
+        let expect = value("expect").map { ExpectedContactReader.read($0, channels: channels) } ?? [:]
         guard let cidr, let service, let channels else { return nil }
         var entry = SourceEntry(
             list: list, service: service, cidr: cidr, channels: channels, document: document, owner: owner,

@@ -26,7 +26,7 @@ import Testing
             clock = Clock(try #require(Instant(rfc3339: "2026-11-23T06:00:00Z")))
         }
 
-        func open(expect: [Channel: Expectation] = [.webhook: Expectation(every: .seconds(3600))]) throws
+        func open(expect: [Channel: ExpectedContact] = [.webhook: ExpectedContact(every: .seconds(3600))]) throws
             -> Intake
         {
             var entry = SourceEntry(
@@ -120,7 +120,7 @@ import Testing
 
     @Test func nightsAreNoSilence() async throws {
         let watched = try Watched()
-        let office = Expectation(every: .seconds(4 * 3600), hours: 480..<1080, zone: "Asia/Qatar")
+        let office = ExpectedContact(every: .seconds(4 * 3600), hours: 480..<1080, zone: "Asia/Qatar")
         let intake = try watched.open(expect: [.webhook: office])
         let service = try SilenceService(intake)
         watched.clock.pass(.seconds(8 * 3600))

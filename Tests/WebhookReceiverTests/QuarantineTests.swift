@@ -4,10 +4,18 @@ import Foundation
 import Intake
 import Ledger
 import Settings
+import Staging
 import Support
 import Testing
 
 @testable import WebhookReceiver
+
+extension Reply {
+    /// What every stranger hears.
+    fileprivate var isRefusal: Bool {
+        status == 403 && json?["error"] == "forbidden" && json?["id"]?.string != nil
+    }
+}
 
 @Suite struct QuarantineTests {
     private static let secret = "a-path-secret-of-some-length"
@@ -18,13 +26,9 @@ import Testing
         settings.checks.pathSecret = Secret(Array(secret.utf8))
     }
 
-    private static func refused(_ reply: Reply) -> Bool {
-        reply.status == 403 && reply.json?["error"] == "forbidden" && reply.json?["id"]?.string != nil
-    }
-
     @Test func anEventUnderTheRightSecretIsHeldAndReleasedOnceItsSourceIsListed() async throws {
         try await LiveGate.serve(tls: true, Self.quarantine) { gate in
-            #expect(Self.refused(try await gate.curl(Self.path, from: LiveGate.unlisted, body: Samples.v2)))
+            #expect(try await gate.curl(Self.path, from: LiveGate.unlisted, body: Samples.v2).isRefusal)
             #expect(try await gate.staged().isEmpty)
             let held = try gate.intake.staging.quarantinedEvents()
             let receipt = try #require(held.first)
@@ -64,7 +68,7 @@ import Testing
     ])
     func nothingElseIsHeldAndTheAnswerIsTheSame(path: String, body: String) async throws {
         try await LiveGate.serve(Self.quarantine) { gate in
-            #expect(Self.refused(try await gate.curl(path, from: LiveGate.unlisted, body: body)))
+            #expect(try await gate.curl(path, from: LiveGate.unlisted, body: body).isRefusal)
             let entry = try await gate.entry(.notListed)
             #expect(entry["detail"]?["vsee_shaped"] == nil && entry["verdict"] == "rejected")
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
@@ -79,7 +83,7 @@ import Testing
             for options in [[], ["-H", "transfer-encoding: chunked"]] {
                 let reply = try await gate.curl(
                     Self.path, from: LiveGate.unlisted, body: long, options: options, headers: ["expect:"])
-                #expect(Self.refused(reply))
+                #expect(reply.isRefusal)
             }
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
             #expect(
@@ -109,9 +113,8 @@ import Testing
             $0.checks.standardWebhooks = [Secret(Array(repeating: 7, count: 24))]
         } body: { gate in
             let headers = ["webhook-id: 1", "webhook-timestamp: 1", "webhook-signature: v1,AAAA"]
-            #expect(
-                Self.refused(
-                    try await gate.curl(from: LiveGate.unlisted, body: Samples.v2, headers: headers)))
+            let reply = try await gate.curl(from: LiveGate.unlisted, body: Samples.v2, headers: headers)
+            #expect(reply.isRefusal)
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
         }
     }
@@ -142,7 +145,8 @@ import Testing
     func whatIsNotQuiteAProbeIsStored(body: String) async throws {
         #expect(!Envelope.read(Array(body.utf8)).isProbe)
         try await LiveGate.serve { gate in
-            #expect(try await gate.curl(body: body).json?["status"] == "stored")
+            let reply = try await gate.curl(body: body)
+            #expect(reply.json?["status"] == "stored")
             #expect(try await gate.staged() == [body])
         }
     }

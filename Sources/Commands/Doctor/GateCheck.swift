@@ -138,9 +138,8 @@ struct GateCheck {
             findings.append(Finding("openssh", .fail, "sshd is not installed: no SFTP", fix: install))
         }
         if let library = tools.nssWrapper {
-            let real = (try? FileManager.default.destinationOfSymbolicLink(atPath: library)) ?? library
-            findings.append(
-                Finding("openssh", .ok, "libnss-wrapper is \(SettingsPath.lastComponent(of: real))"))
+            let version = await tools.wrapperVersion() ?? library
+            findings.append(Finding("openssh", .ok, "libnss-wrapper is \(version)"))
         } else {
             findings.append(
                 Finding(
@@ -155,36 +154,38 @@ struct GateCheck {
 
     func running() async -> [Finding] {
         let control = ControlClient(path: settings.controlSocket)
-        var ports: [String: Int64] = [:]
-        var findings: [Finding] = []
-        if await control.answers() {
-            if let bytes = FileManager.default.contents(atPath: settings.portsFile),
-                let value = try? JSONValue(parsing: Array(bytes))
-            {
-                ports = value.object?.compactMapValues(\.int) ?? [:]
-            }
-            let problems = try? await control.ask(["problems": true])["problems"]?.object
-            for (name, problem) in (problems ?? [:]).sorted(by: { $0.key < $1.key }) {
-                findings.append(
-                    Finding(
-                        "gate", .fail, "\(name): \(problem.string ?? "")",
-                        fix: "it goes away by itself once the cause does"))
-            }
-            if findings.isEmpty {
-                findings.append(Finding("gate", .ok, "it runs, and nothing is wrong with it"))
-            }
+        guard await control.answers() else { return ListenerCheck(listeners(ports: [:])).findings() }
+        let problems = try? await control.ask(["problems": true])["problems"]?.object
+        return Self.findings(problems ?? [:]) + ListenerCheck(listeners(ports: boundPorts())).findings()
+    }
+
+    private static func findings(_ problems: [String: JSONValue]) -> [Finding] {
+        if problems.isEmpty { return [Finding("gate", .ok, "it runs, and nothing is wrong with it")] }
+        return problems.sorted { $0.key < $1.key }.map { name, problem in
+            Finding(
+                "gate", .fail, "\(name): \(problem.string ?? "")",
+                fix: "it goes away by itself once the cause does")
         }
-        let listeners: [(String, ListenAddress?)] = [
-            ("webhook", settings.webhook?.listen), ("sftp", settings.sftp?.listen),
-            ("console", settings.console?.listen),
+    }
+
+    /// What the running gate has announced.
+    private func boundPorts() -> [String: JSONValue] {
+        let bytes = FileManager.default.contents(atPath: settings.portsFile).map(Array.init) ?? []
+        return (try? JSONValue(parsing: bytes))?.object ?? [:]
+    }
+
+    private func listeners(ports: [String: JSONValue]) -> [ListenerCheck.Listener] {
+        var listeners: [ListenerCheck.Listener] = []
+        let addresses: KeyValuePairs = [
+            "webhook": settings.webhook?.listen, "sftp": settings.sftp?.listen,
+            "console": settings.console?.listen,
         ]
-        let check = ListenerCheck(
-            listeners.compactMap { name, address in
-                address.map {
-                    .init(name: name, address: $0, port: ports[name].flatMap { UInt16(exactly: $0) })
-                }
-            })
-        return findings + check.findings()
+        for (name, address) in addresses {
+            guard let address else { continue }
+            let port = ports[name]?.int.flatMap { UInt16(exactly: $0) }
+            listeners.append(ListenerCheck.Listener(name: name, address: address, port: port))
+        }
+        return listeners
     }
 
     /// Events of unlisted sources that wait for a decision.

@@ -9,4 +9,14 @@ extension SSHDTools {
             .first { $0.hasPrefix("OpenSSH_") }
         return line.map { String($0.prefix { $0 != "," }) }
     }
+
+    /// The version of the package that libnss-wrapper came with; nil where dpkg does not know it. The library does
+    /// not say its own.
+    package func wrapperVersion() async -> String? {
+        guard nssWrapper != nil,
+            let result = try? await Self.run(
+                "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "libnss-wrapper"]), result.isSuccess
+        else { return nil }
+        return result.output.isEmpty ? nil : result.output
+    }
 }

@@ -3,22 +3,22 @@ import Testing
 
 @testable import Admission
 
-@Suite struct ExpectationTests {
+@Suite struct ExpectedContactTests {
     private static func at(_ text: String) throws -> Instant { try #require(Instant(rfc3339: text)) }
 
     /// Business hours of a Gulf week, three hours ahead of UTC.
-    private static let office = Expectation(
+    private static let office = ExpectedContact(
         every: .seconds(4 * 3600), hours: 480..<1080, days: [.sun, .mon, .tue, .wed, .thu], zone: "Asia/Qatar"
     )
 
     private static func elapsed(
-        _ expectation: Expectation, _ start: String, _ end: String, ahead: Int64 = 3
+        _ expectation: ExpectedContact, _ start: String, _ end: String, ahead: Int64 = 3
     ) throws -> Duration {
         expectation.elapsed(from: try at(start), to: try at(end)) { _ in ahead * 3600 }
     }
 
     @Test func withoutHoursEveryMomentCounts() throws {
-        let always = Expectation(every: .seconds(60))
+        let always = ExpectedContact(every: .seconds(60))
         #expect(
             try Self.elapsed(always, "2026-11-23T10:00:00Z", "2026-11-25T11:00:00Z") == .seconds(49 * 3600))
         #expect(try Self.elapsed(always, "2026-11-25T11:00:00Z", "2026-11-23T10:00:00Z") == .zero)
@@ -63,7 +63,7 @@ import Testing
     @Test func theSummaryTellsEverythingApart() {
         #expect(
             Self.office.summary == "at least every 14400 s, 08:00-18:00 on mon+tue+wed+thu+sun (Asia/Qatar)")
-        #expect(Expectation(every: .seconds(9)).summary == "at least every 9 s")
+        #expect(ExpectedContact(every: .seconds(9)).summary == "at least every 9 s")
     }
 
     @Test func anExpectationIsPartOfThePolicyAndNothingElseChanges() throws {

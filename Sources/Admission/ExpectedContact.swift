@@ -2,7 +2,7 @@
 // place say (time zones) is told by the caller.
 
 /// Contact at least every so often, counted in the hours and on the days when it is expected at all.
-package struct Expectation: Sendable, Hashable {
+package struct ExpectedContact: Sendable, Hashable {
     /// Days of the week, in ISO 8601's order.
     package enum Day: String, Sendable, Hashable, CaseIterable { case mon, tue, wed, thu, fri, sat, sun }
 

@@ -6,17 +6,17 @@
 import Admission
 import Foundation
 
-enum ExpectationReader {
+enum ExpectedContactReader {
     private static let keys = ["every", "hours", "days", "zone"]
     private static let bounds: ClosedRange<Duration> = .seconds(1) ... .seconds(366 * 86_400)
 
     /// `channels`: those of the entry; nil when they could not be read.
-    static func read(_ value: YAMLValue, channels: Set<Channel>?) -> [Channel: Expectation] {
+    static func read(_ value: YAMLValue, channels: Set<Channel>?) -> [Channel: ExpectedContact] {
         guard let values = value.mapping(allowing: [Channel.webhook.rawValue, Channel.sftp.rawValue]) else {
             return [:]
         }
         if values.isEmpty { value.fail("names no channel; write webhook: {every: 4h}, or leave expect out") }
-        var expect: [Channel: Expectation] = [:]
+        var expect: [Channel: ExpectedContact] = [:]
         for (name, value) in values {
             guard let channel = Channel(rawValue: name) else { continue }
             if let channels, !channels.contains(channel) {
@@ -27,20 +27,20 @@ enum ExpectationReader {
         return expect
     }
 
-    private static func expectation(_ value: YAMLValue) -> Expectation? {
+    private static func expectation(_ value: YAMLValue) -> ExpectedContact? {
         guard let values = value.mapping(allowing: keys) else { return nil }
         guard let every = values["every"] else {
             value.fail("every is missing; say how often at least, as in {every: 4h}")
             return nil
         }
         guard let every = every.duration(in: bounds) else { return nil }
-        var expectation = Expectation(every: every)
+        var expectation = ExpectedContact(every: every)
         if let hours = values["hours"] {
             guard let range = range(hours) else { return nil }
             expectation.hours = range
         }
         if let days = values["days"] {
-            guard let words = days.list(of: { $0.word(Expectation.Day.self) }) else { return nil }
+            guard let words = days.list(of: { $0.word(ExpectedContact.Day.self) }) else { return nil }
             if words.isEmpty { days.fail("names no day; leave it out for all days") }
             expectation.days = Set(words)
         }

@@ -2,7 +2,7 @@
 package import Admission
 import Foundation
 
-extension Expectation {
+extension ExpectedContact {
     /// The expected time between two moments, where the zone's rules of then decide. An unknown zone counts as UTC;
     /// reading the list has refused it.
     package func elapsed(from start: Instant, to end: Instant) -> Duration {

@@ -1,0 +1,149 @@
+"""What ops live with: doctor, a silent source, an address of VSee's that has changed. The real gate each time."""
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from gate import BIN, V2, Gate, wait_until  # noqa: E402
+
+SECRET = "a-path-secret-of-some-length"
+EXPECTING = """name: test
+entries:
+  - {cidr: 127.0.0.2/32, service: vsee, channels: [webhook, sftp], expect: {webhook: {every: 8s}}}
+"""
+
+
+class Quarantine(unittest.TestCase):
+    def test_a_changed_address_is_noticed_and_its_events_are_released_once_it_is_listed(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        path = gate.file("secret", SECRET.encode())
+        os.chmod(path, 0o600)
+        gate.environment.update(DROPGATE_WEBHOOK_UNLISTED="quarantine", DROPGATE_WEBHOOK_SECRET_FILE=path)
+        gate.start()
+
+        def post(identity, source):
+            return subprocess.run(
+                ["curl", "-sS", "-k", "--max-time", "20", "--interface", source, "-w", "%{http_code}",
+                 "--data-binary", V2 % identity, f"{gate.url}/{SECRET}"], capture_output=True, text=True, timeout=30)
+
+        self.assertIn("403", post("moved-1", "127.0.0.7").stdout)
+        self.assertIn("200", post("usual-1", "127.0.0.2").stdout)
+        wait_until(lambda: len(gate.ready("webhook")) == 1, what="the listed event")
+        self.assertIn("address may have changed", gate.log())
+
+        def held(*extra):
+            lines = gate.run("drops", "list", "--held", "--format", "json", "--config", gate.config).stdout
+            return [json.loads(line) for line in lines.splitlines()]
+
+        waiting = held()
+        self.assertEqual([(h["source"], h["event_id"], h["reason"]) for h in waiting],
+                         [("127.0.0.7", "moved-1", "not_listed")])
+        drop = waiting[0]["drop"]
+        entry = [e for e in gate.entries("--drop", drop)][0]
+        self.assertEqual((entry["verdict"], entry["detail"]["vsee_shaped"], entry["request"]["status"]),
+                         ("rejected", True, 403))
+        report = gate.run("report", "--since", "1h", "--config", gate.config).stdout
+        self.assertIn("Calls in VSee's form from addresses that are not listed", report)
+
+        refused = gate.run("drops", "release", drop, "--config", gate.config, check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("dropgate source add 127.0.0.7", refused.stderr)
+        gate.run("source", "add", "127.0.0.7", "--service", "moved", "--channel", "webhook", "--list", "test",
+                 "--config", gate.config)
+        wait_until(lambda: "+ test/moved" in gate.log(), what="the new list")
+        self.assertIn("stored", gate.run("drops", "release", drop, "--config", gate.config).stdout)
+        wait_until(lambda: len(gate.ready("webhook")) == 2, what="the released event")
+        self.assertEqual(held(), [])
+        shown = json.loads(gate.run("drops", "show", drop, "--format", "json", "--config", gate.config).stdout)
+        self.assertEqual((shown["source"]["ip"], shown["event_id"]), ("127.0.0.7", "moved-1"))
+        self.assertEqual(gate.run("drops", "release", drop, "--config", gate.config, check=False).returncode, 1)
+
+    def test_quarantine_without_a_secret_is_a_contradiction(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        checked = subprocess.run([BIN, "serve", "--check", "--config", gate.config], capture_output=True, text=True,
+                                 env={**os.environ, **gate.environment, "DROPGATE_WEBHOOK_UNLISTED": "quarantine"})
+        self.assertEqual(checked.returncode, 78)
+        self.assertIn("quarantine needs a secret", checked.stderr)
+
+
+class Silence(unittest.TestCase):
+    def test_an_overdue_source_is_an_entry_a_metric_and_a_warning_until_it_calls(self):
+        with Gate(sources=EXPECTING) as gate:
+            silent = wait_until(lambda: gate.entries("--reason", "silent"), what="the silence")[0]
+            self.assertEqual((silent["kind"], silent["channel"], silent["entries"]),
+                             ("service", "webhook", ["test/vsee"]))
+            self.assertIn("test/vsee on webhook is silent", gate.log())
+            with open(os.path.join(gate.home, "state/console.token")) as file:
+                token = file.read().strip()
+
+            def metrics():
+                return subprocess.run(
+                    ["curl", "-sS", "-H", f"Authorization: Bearer {token}",
+                     f"http://127.0.0.1:{gate.ports['console']}/metrics"], capture_output=True, text=True).stdout
+            self.assertIn('dropgate_source_silent{entry="test/vsee",channel="webhook"} 1', metrics())
+            gate.post(V2 % "at-last")
+            wait_until(lambda: gate.entries("--reason", "heard"), what="its return")
+            self.assertIn("dropgate_source_last_contact_timestamp_seconds", metrics())
+
+
+class Doctor(unittest.TestCase):
+    def doctor(self, gate, check=None):
+        # The gate's own environment: the reserve and the listeners are set there.
+        result = subprocess.run([BIN, "doctor", "--format", "json", "--config", gate.config], capture_output=True,
+                                text=True, timeout=60, env={**os.environ, **gate.environment})
+        return result.returncode, [json.loads(line) for line in result.stdout.splitlines()]
+
+    def found(self, findings, area, state, text):
+        matches = [f for f in findings if f["area"] == area and f["state"] == state and text in f["text"]]
+        self.assertTrue(matches, f"no {state} of {area} with {text!r} in {findings}")
+        if state != "ok":
+            self.assertTrue(matches[0]["fix"])
+
+    def test_a_running_gate_is_looked_over(self):
+        with Gate() as gate:
+            gate.post(V2 % "1")
+            status, findings = self.doctor(gate)
+            self.assertEqual(status, 0, findings)
+            self.found(findings, "configuration", "ok", "is good")
+            self.found(findings, "filesystem", "ok", "honours fsync and rename")
+            self.found(findings, "openssh", "ok", "OpenSSH_")
+            self.found(findings, "gate", "ok", "nothing is wrong")
+            self.found(findings, "listeners", "warn", "on loopback only")
+            self.found(findings, "certificates", "warn", "self-signed")
+            self.found(findings, "host keys", "ok", "ssh-ed25519 SHA256:")
+            self.found(findings, "sources", "ok", "test/vsee: webhook")
+            self.found(findings, "sources", "warn", "vsee-qatar/clinic: webhook never, sftp never")
+
+    def test_each_fault_is_named_with_its_fix(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        gate.environment["DROPGATE_STAGING_RESERVE"] = "1000TiB"
+        os.chmod(os.path.join(gate.home, "state"), 0o755)
+        os.chmod(os.path.join(gate.home, "state/console.token"), 0o644)
+        with open(os.path.join(gate.home, "sources/old.yaml"), "w") as file:
+            file.write("name: old\nentries:\n  - {cidr: 192.0.2.1, service: x, channels: [sftp], expires: 2020-01-01}\n")
+        status, findings = self.doctor(gate)
+        self.assertEqual(status, 1)
+        self.found(findings, "configuration", "fail", "console.token can be read by others")
+        self.found(findings, "filesystem", "warn", "is open to others (mode 0755)")
+        self.found(findings, "filesystem", "fail", "are kept back: nothing is accepted")
+        self.found(findings, "sources", "warn", "old/x 192.0.2.1/32 (enforce, sftp, until 2020-01-01")
+        self.found(findings, "listeners", "warn", "is not bound")
+
+    def test_serve_refuses_a_state_that_anybody_can_change(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        os.chmod(os.path.join(gate.home, "state"), 0o777)
+        served = subprocess.run([BIN, "serve", "--config", gate.config], capture_output=True, text=True, timeout=30,
+                                env={**os.environ, **gate.environment})
+        self.assertEqual(served.returncode, 70)
+        self.assertIn("anybody can change it", served.stderr)
+        self.assertIn("chmod 700", served.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
