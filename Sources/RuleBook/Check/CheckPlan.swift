@@ -24,8 +24,8 @@ struct CheckTarget: Sendable, Hashable {
 struct CheckRow: Sendable {
     enum Work: Sendable {
         case targets([CheckTarget], remark: String?)
-        /// Persistent TCP through the proxy to this host; `name` as for TLS.
-        case tunnel(host: String, name: String?)
+        /// Persistent TCP through the proxy to this host, whose certificate must have this name.
+        case tunnel(host: String, name: String)
         /// STUN past the proxy, to these targets.
         case directUDP([CheckTarget])
         case skipped(String)
@@ -113,11 +113,11 @@ struct CheckPlan {
         if rule.means == .bypass { return .skipped("advice; there is nothing to try") }
         guard hasProxy else { return .skipped("no proxy; name yours with --proxy http://HOST:PORT") }
         if rule.means == .persistentTCP {
-            let all = book.rows.flatMap(targets)
-            for target in all {
-                if case .tls(let name) = target.method { return .tunnel(host: target.host, name: name) }
+            // Behind a proxy the peer's address is the proxy's, so a certificate must have a name to verify.
+            for target in book.rows.filter({ !$0.isOptional }).flatMap(targets) {
+                if case .tls(let name?) = target.method { return .tunnel(host: target.host, name: name) }
             }
-            return .skipped("no TLS server is known; name one with --host '*.vsee.qa=HOST'")
+            return .skipped("no TLS server of a name is known; name one with --host '*.vsee.qa=HOST'")
         }
         guard let row = rule.row.flatMap(book.row) else { return .skipped("names no row") }
         let targets = targets(row).filter { $0.method == .stun || $0.method == .datagram }

@@ -160,7 +160,7 @@ package struct RuleChecker: Sendable {
         return attempt
     }
 
-    private func tunnel(_ host: String, _ name: String?) async -> CheckAttempt {
+    private func tunnel(_ host: String, _ name: String) async -> CheckAttempt {
         var attempt = CheckAttempt(what: "CONNECT \(host):443", outcome: .blocked, detail: "", group: "tunnel")
         guard let proxy = options.proxy else { return attempt }
         let check = TunnelCheck(

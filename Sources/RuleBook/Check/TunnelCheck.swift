@@ -37,7 +37,7 @@ struct TunnelCheck {
     private typealias Reader = NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
 
     /// A line of what was seen. Throws what went wrong.
-    func run(host: String, name: String?) async throws -> String {
+    func run(host: String, name: String) async throws -> String {
         let proxies = try await HostLookup.addresses(of: proxy.host)
         guard let address = proxies.first else { throw CheckProblem("\(proxy.host) has no address") }
         let stream: Stream = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -54,7 +54,7 @@ struct TunnelCheck {
             var reader = inbound.makeAsyncIterator()
             try await connect(host, &reader, outbound)
             try await startTLS(channel, name)
-            let request = "HEAD / HTTP/1.1\r\nHost: \(name ?? host)\r\nUser-Agent: dropgate\r\n\r\n"
+            let request = "HEAD / HTTP/1.1\r\nHost: \(name)\r\nUser-Agent: dropgate\r\n\r\n"
             try await outbound.write(ByteBuffer(string: request))
             let first = try await head(&reader, "the server's first answer")
             if first.lowercased().contains("connection: close") {
@@ -89,7 +89,7 @@ struct TunnelCheck {
         }
     }
 
-    private func startTLS(_ channel: any NIOCore.Channel, _ name: String?) async throws {
+    private func startTLS(_ channel: any NIOCore.Channel, _ name: String) async throws {
         let context = context
         try await channel.eventLoop.submit {
             let handler = try NIOSSLClientHandler(context: context, serverHostname: name)
