@@ -138,8 +138,7 @@ class Pair(unittest.TestCase):
         self.assertEqual(len(self.here.ready()), count)
         entries = self.here.entries("--reason", "pulled")
         self.assertEqual(len(entries), count)
-        self.assertEqual({e["source"] for e in entries} if isinstance(entries[0]["source"], str) else None,
-                         {"127.0.0.2"} if isinstance(entries[0]["source"], str) else None)
+        self.assertEqual({e["source"]["ip"] for e in entries}, {"127.0.0.2"})
         self.assertEqual({e["drop"]["id"] for e in entries}, {r["drop"] for r in receipts})
         self.assertEqual(self.parts(), [])
 

@@ -84,7 +84,10 @@ struct PullRound {
                 } catch let error as PullError {
                     if error.code == .gone { try directory.remove(id + ".part") }
                     summary.failures.append((id, error.description))
-                } catch let error as IntakeError where error.code == .malformed || error.code == .badPath {
+                } catch let error as IntakeError {
+                    guard error.code == .malformed || error.code == .badPath else {
+                        throw Failure(.inside, "\(error)")
+                    }
                     summary.failures.append((id, "\(error)"))
                 }
             }
@@ -105,6 +108,8 @@ struct PullRound {
             summary.known += 1
         } else {
             let remote = try await remote.receipt(of: id)
+            // Refused before it is fetched, and as this drop's matter alone, also beside a running gate.
+            _ = try PulledDrop(remote.adopted, origin: origin, hostKey: peer.hostKey, peer: peer.ip)
             try await fetch(remote, into: directory)
             let status = try await adopter.adopt(
                 remote.adopted, origin: origin, hostKey: peer.hostKey, peer: peer.ip)

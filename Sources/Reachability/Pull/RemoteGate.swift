@@ -68,8 +68,10 @@ package actor RemoteGate {
     /// The ids of drops that wait, oldest first. Other names are left alone.
     package func waiting() throws(SFTPError) -> [String] {
         let suffix = ".json"
-        return try connected().names(in: Self.receipts).filter { $0.hasSuffix(suffix) }
-            .map { String($0.dropLast(suffix.count)) }.filter(DropID.isValid).sorted()
+        return try connected().names(in: Self.receipts, patience: options.timeout).filter {
+            $0.hasSuffix(suffix)
+        }
+        .map { String($0.dropLast(suffix.count)) }.filter(DropID.isValid).sorted()
     }
 
     /// Throws `PullError` or `SFTPError`.

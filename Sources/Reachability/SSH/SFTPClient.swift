@@ -81,8 +81,9 @@ package final class SFTPClient {
         return try answer.fields.size()
     }
 
-    /// The names in a directory, without `.` and `..`; names that are not UTF-8 are left out.
-    package func names(in path: String) throws(SFTPError) -> [String] {
+    /// The names in a directory, without `.` and `..`; names that are not UTF-8 are left out. Each piece of the
+    /// listing has `patience` to come.
+    package func names(in path: String, patience: Duration) throws(SFTPError) -> [String] {
         let directory = try handle(request(SFTPKind.openDirectory) { $0.string(path.utf8) })
         var names: [String] = []
         while names.count < Self.mostNames {
@@ -93,7 +94,10 @@ package final class SFTPClient {
                 break
             }
             guard answer.kind == SFTPKind.name else { throw .malformed("no names came") }
-            for _ in 0..<(try answer.fields.number()) {
+            let count = try answer.fields.number()
+            guard count > 0 else { throw .malformed("a listing without names") }
+            session.deadline = Deadline(in: patience)
+            for _ in 0..<count {
                 let name = String(validating: try answer.fields.string(), as: UTF8.self)
                 _ = try answer.fields.string()
                 _ = try answer.fields.size()
