@@ -97,10 +97,13 @@ extension Diagnosis {
         }
         return Diagnosis(
             .closedAtOnce,
-            means: "\(socket.peer) took the connection and closed it at once, without a byte: so does a gate "
-                + "to a source that is not on its list (`unlisted: close`), or one that wants a PROXY header",
+            means:
+                "\(socket.peer) took the connection from \(from) and closed it at once, without a byte: so "
+                + "does a gate to a source that is not on its list (`unlisted: close`), or one that wants a "
+                + "PROXY header",
             next: "ask the gate which source it saw: `dropgate attempts --since 10m --verdict rejected`, "
-                + "then `dropgate source explain IP`; list it, or call from a listed address with --source")
+                + "then `dropgate source explain \(from)` (or what a NAT makes of it); list it, or call from a listed address with --source"
+        )
     }
 
     /// Nothing came in time.
