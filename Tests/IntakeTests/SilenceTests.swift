@@ -26,7 +26,8 @@ import Testing
             clock = Clock(try #require(Instant(rfc3339: "2026-11-23T06:00:00Z")))
         }
 
-        func open(expect: [Channel: ExpectedContact] = [.webhook: ExpectedContact(every: .seconds(3600))]) throws
+        func open(expect: [Channel: ExpectedContact] = [.webhook: ExpectedContact(every: .seconds(3600))])
+            throws
             -> Intake
         {
             var entry = SourceEntry(
@@ -97,25 +98,29 @@ import Testing
 
     @Test func aRestartKnowsTheLastContactAndDoesNotRepeatItself() async throws {
         let watched = try Watched()
-        var intake = try watched.open()
-        try await intake.record(Self.call)
-        await intake.close()
+        /// A life of the gate: it lets go of the ledger when it is over.
+        func live(_ body: (Intake) async throws -> Void) async throws {
+            let intake = try watched.open()
+            try await body(intake)
+            await intake.close()
+        }
+        try await live { try await $0.record(Self.call) }
         watched.clock.pass(.seconds(1800))
-        intake = try watched.open()
-        await (try SilenceService(intake)).look()
-        #expect(try watched.said() == [])
-        watched.clock.pass(.seconds(1801))
-        await (try SilenceService(intake)).look()
-        #expect(try watched.said() == ["silent"])
-        await intake.close()
+        try await live { intake in
+            try await SilenceService(intake).look()
+            #expect(try watched.said() == [])
+            watched.clock.pass(.seconds(1801))
+            try await SilenceService(intake).look()
+            #expect(try watched.said() == ["silent"])
+        }
         watched.clock.pass(.seconds(60))
-        intake = try watched.open()
-        await (try SilenceService(intake)).look()
-        #expect(try watched.said() == ["silent"])
-        try await intake.record(Self.call)
-        await (try SilenceService(intake)).look()
-        #expect(try watched.said() == ["silent", "heard"])
-        await intake.close()
+        try await live { intake in
+            try await SilenceService(intake).look()
+            #expect(try watched.said() == ["silent"])
+            try await intake.record(Self.call)
+            try await SilenceService(intake).look()
+            #expect(try watched.said() == ["silent", "heard"])
+        }
     }
 
     @Test func nightsAreNoSilence() async throws {
