@@ -113,7 +113,7 @@ struct PullCommand: AsyncParsableCommand {
         for failure in summary.failures { Output.error(OutsideText.line(failure.why)) }
         if output.isJSON {
             Output.json(summary.json(from: round.origin))
-        } else {
+        } else if every == nil || summary.isWorthALine {
             Output.line("\(summary.text) from \(round.origin)")
         }
         return summary

@@ -8,7 +8,7 @@ import Reachability
 import Settings
 import Staging
 
-/// What a round, or several, came to.
+/// What a round came to.
 struct PullSummary {
     var pulled = 0
     var bytes: Int64 = 0
@@ -16,11 +16,8 @@ struct PullSummary {
     var known = 0
     var failures: [(drop: String, why: String)] = []
 
-    static func + (a: PullSummary, b: PullSummary) -> PullSummary {
-        PullSummary(
-            pulled: a.pulled + b.pulled, bytes: a.bytes + b.bytes, known: a.known + b.known,
-            failures: a.failures + b.failures)
-    }
+    /// A round that found nothing is none.
+    var isWorthALine: Bool { pulled > 0 || known > 0 || !failures.isEmpty }
 
     var text: String {
         var text = "pulled \(pulled) \(pulled == 1 ? "drop" : "drops"), \(bytes) bytes"

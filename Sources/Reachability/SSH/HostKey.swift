@@ -34,8 +34,11 @@ package struct HostKeyPins: Sendable, Hashable {
     /// From fingerprints as `ssh-keygen -l` prints them.
     package init(fingerprints: [String], origin: String) throws(Problem) {
         for text in fingerprints {
-            let digest = text.hasPrefix("SHA256:") ? Data(base64Encoded: text.dropFirst(7) + "=") : nil
-            guard digest?.count == 32 else {
+            // 32 bytes are 43 digits and padding, which OpenSSH leaves out and Foundation does not count.
+            let digits = text.dropFirst(7)
+            guard text.hasPrefix("SHA256:"), digits.utf8.count == 43, !digits.contains("="),
+                Data(base64Encoded: digits + "=")?.count == 32
+            else {
                 throw Problem(
                     description: "\(origin): \"\(OutsideText.head(text))\" is no fingerprint; write "
                         + "SHA256:… as `ssh-keygen -lf KEY.pub` prints it")
