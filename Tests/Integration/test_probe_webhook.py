@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from gate import BIN, Gate, read, wait_until  # noqa: E402
 
 INSIDE = "PROBE_TEST_NAMESPACE"
-UNSHARE = ["unshare", "--net"] if os.getuid() == 0 else ["unshare", "--map-root-user", "--net"]
+UNSHARE = ["unshare", "--net", "--mount"] if os.getuid() == 0 else ["unshare", "--map-root-user", "--net", "--mount"]
 LISTED, UNLISTED = "127.0.0.2", "127.0.0.3"
 
 
@@ -135,25 +135,37 @@ class Networks(Probing):
         self.probe("https://127.0.0.1:9/", "--source", "192.0.2.1", code="source_unavailable")
         self.probe("https://127.0.0.1:9/", "--source", "::1", code="source_unavailable")
 
+    def test_in_a_namespace_of_its_own(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(folder + "/hosts", "w") as file:
+                file.write("127.0.0.1 half.test\n127.0.0.9 half.test\n")
+            prepare = ("ip link set lo up && nft add table inet t && "
+                       "nft add chain inet t in '{ type filter hook input priority 0; }' && "
+                       "nft add rule inet t in tcp dport 8443 drop && nft add rule inet t in ip daddr 127.0.0.9 drop && "
+                       f"mount --bind {folder}/hosts /etc/hosts")
+            permitted = subprocess.run([*UNSHARE, "sh", "-c", prepare], capture_output=True, text=True)
+            if permitted.returncode != 0:
+                self.skipTest("namespaces or nftables are not permitted here: " + permitted.stderr.strip())
+            result = subprocess.run(
+                [*UNSHARE, "sh", "-c", f"{prepare} && exec {sys.executable} -m unittest -v test_probe_webhook.Inside"],
+                cwd=os.path.dirname(os.path.abspath(__file__)), env={**os.environ, INSIDE: "1"},
+                capture_output=True, text=True, timeout=120)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            self.assertIn("Ran 2 tests", result.stderr)
+
+
+@unittest.skipUnless(os.environ.get(INSIDE), "runs inside the namespace, started by Networks")
+class Inside(Probing):
     def test_a_firewall_that_drops(self):
-        if os.environ.get(INSIDE):
-            report = self.probe("https://127.0.0.1:8443/", "--timeout", "1s", code="connect_timeout")
-            self.assertEqual(outcomes(report), [("resolve", "ok"), ("connect", "fail")])
-            self.probe("https://192.0.2.1/", "--timeout", "5s", code="unreachable")
-            return
-        prepare = ("ip link set lo up && nft add table inet t && "
-                   "nft add chain inet t in '{ type filter hook input priority 0; }' && "
-                   "nft add rule inet t in tcp dport 8443 drop")
-        permitted = subprocess.run([*UNSHARE, "sh", "-c", prepare], capture_output=True, text=True)
-        if permitted.returncode != 0:
-            self.skipTest("network namespaces or nftables are not permitted here: " + permitted.stderr.strip())
-        name = "test_probe_webhook.Networks.test_a_firewall_that_drops"
-        result = subprocess.run(
-            [*UNSHARE, "sh", "-c", f"{prepare} && exec {sys.executable} -m unittest -v {name}"],
-            cwd=os.path.dirname(os.path.abspath(__file__)), env={**os.environ, INSIDE: "1"},
-            capture_output=True, text=True, timeout=120)
-        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        self.assertIn("Ran 1 test", result.stderr)
+        report = self.probe("https://127.0.0.1:8443/", "--timeout", "1s", code="connect_timeout")
+        self.assertEqual(outcomes(report), [("resolve", "ok"), ("connect", "fail")])
+        self.probe("https://192.0.2.1/", "--timeout", "5s", code="unreachable")
+
+    def test_one_address_of_two(self):
+        with Server(answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as server:
+            report = self.probe(f"http://half.test:{server.port}/", code="address_failed", verdict="warning")
+            self.assertEqual(outcomes(report)[1:], [("connect", "warn"), ("request", "ok"), ("answer", "ok")])
+            self.assertIn("127.0.0.9", report["diagnosis"]["means"])
 
 
 class Answers(Probing):
@@ -275,6 +287,19 @@ class Gates(Probing):
             report = self.probe(gate.url, "--source", LISTED, code="tls_self_signed")
             self.assertEqual(outcomes(report)[-2:], [("tls", "fail"), ("request", "skipped")])
             self.assertNotIn("answer", report)
+
+    def test_a_gate_without_tls_and_the_ssh_port(self):
+        gate = Gate()
+        text = read(gate.config)
+        with open(gate.config, "w") as file:
+            file.write(re.sub(r"(?m)^  tls:.*\n(    .*\n)*", "  plaintext: true\n", text, count=1))
+        with gate:
+            self.probe(gate.url, "--source", LISTED, code="tls_on_plain")
+            report = self.probe(gate.url.replace("https", "http"), "--source", LISTED)
+            self.assertIn("accepted by test/vsee", report["summary"])
+            for scheme in ["https", "http"]:
+                report = self.probe(f"{scheme}://127.0.0.1:{gate.ports['sftp']}/", "--source", LISTED, code="not_http")
+                self.assertIn("probe sftp", report["diagnosis"]["next"])
 
     def test_behind_the_proxy_protocol(self):
         environment = {"DROPGATE_WEBHOOK_ADDRESS": "proxy-protocol", "DROPGATE_WEBHOOK_TRUSTED_PROXIES": "[127.0.0.1/32]"}

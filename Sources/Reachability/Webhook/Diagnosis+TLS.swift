@@ -14,6 +14,7 @@ extension Diagnosis {
                 next: "look at the log of the program that ends TLS there, and whether something on the way "
                     + "inspects TLS")
         case .notTLS(let bytes):
+            if bytes.starts(with: Array("SSH-".utf8)) { return .unreadable(.notHTTP(bytes), socket) }
             let text = OutsideText.head(String(decoding: bytes, as: UTF8.self), limit: 40)
             return Diagnosis(
                 .tlsOnPlain,
