@@ -9,7 +9,8 @@ package struct HostMap: Sendable {
 
     /// Adds `PATTERN=HOST`; false when it is neither.
     package mutating func add(_ text: String) -> Bool {
-        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(
+            String.init)
         guard parts.count == 2, !parts[0].isEmpty, Self.isHost(parts[1]) else { return false }
         hosts[parts[0], default: []].append(parts[1])
         return true

@@ -18,7 +18,9 @@ struct RuleBookReader {
             value.list("a list of tables").map { $0.compactMap(table) }
         }
         let proxy = values["proxy"].map { $0.list("a list of rules")?.compactMap(proxyRule) ?? [] } ?? []
-        let outbound = values["outbound"].map { $0.list("a list of addresses")?.compactMap(outboundRule) ?? [] }
+        let outbound = values["outbound"].map {
+            $0.list("a list of addresses")?.compactMap(outboundRule) ?? []
+        }
         let note = values["note"].flatMap { $0.paragraph() }
         guard let name, let document, let tables else { return nil }
         let book = RuleBook(
@@ -83,7 +85,8 @@ struct RuleBookReader {
 
     private func row(_ item: YAMLValue) -> Row? {
         let keys = [
-            "id", "purpose", "detail", "servers", "ports", "optional", "undocumented", "falls_back_to", "note",
+            "id", "purpose", "detail", "servers", "ports", "optional", "undocumented", "falls_back_to",
+            "note",
         ]
         guard let values = item.mapping(allowing: keys) else { return nil }
         let name = need("id", "name the row", in: values, item) { id($0) }
@@ -95,7 +98,9 @@ struct RuleBookReader {
         let detail = values["detail"].flatMap { $0.paragraph() }
         let fallsBackTo = values["falls_back_to"].flatMap { id($0) }
         let note = values["note"].flatMap { $0.paragraph() }
-        guard let name, let purpose, let undocumented, let isOptional, let servers, let ports else { return nil }
+        guard let name, let purpose, let undocumented, let isOptional, let servers, let ports else {
+            return nil
+        }
         let unknown = Set(undocumented)
         for (part, isEmpty) in [(NetworkRule.Part.ports, ports.isEmpty), (.servers, servers.isEmpty)]
         where unknown.contains(part) != isEmpty {

@@ -120,14 +120,14 @@ class Exports(Inside):
     def test_firewalld_takes_both_directions(self):
         self.add_ipv6()
         system = self.path("firewalld")
-        for _ in range(2):
-            for text in (self.ingress("firewalld").stdout, self.egress("firewalld", *self.EGRESS).stdout):
-                os.makedirs(system, exist_ok=True)
-                script = self.file("rules.sh", text)
-                result = subprocess.run(
-                    ["sh", script], capture_output=True, text=True, timeout=300,
-                    env={**os.environ, "FIREWALL_CMD": f"firewall-offline-cmd --system-config {system}"})
-                self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        os.makedirs(system)
+        out = self.egress("firewalld", "--resolve", "--host", "*.vsee.qa=192.0.2.10").stdout
+        for text in (self.ingress("firewalld").stdout, out, self.ingress("firewalld").stdout):
+            script = self.file("rules.sh", text)
+            result = subprocess.run(
+                ["sh", script], capture_output=True, text=True, timeout=300,
+                env={**os.environ, "FIREWALL_CMD": f"firewall-offline-cmd --system-config {system}"})
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         policy = read(os.path.join(system, "policies/dropgate-in.xml"))
         self.assertIn('<source ipset="dg-webhook-4"/>', policy)
         self.assertIn("20.21.208.105/32", read(os.path.join(system, "ipsets/dg-sftp-4.xml")))
@@ -158,6 +158,12 @@ class Exports(Inside):
             self.assertEqual(len(blocks), text.count("resource "))
             self.assertEqual(len({name for _, name, _ in blocks}), len(blocks))
         self.assertEqual(self.ingress("json").stdout, self.ingress("json").stdout)
+
+    def test_names_are_looked_up_when_asked(self):
+        text = self.egress("nftables", "--resolve", "--host", "*.vsee.qa=localhost").stdout
+        self.assertIn("127.0.0.1/32, # localhost\n", text)
+        unknown = self.egress("nftables", "--resolve", "--host", "*.vsee.qa=nobody.invalid", status=1)
+        self.assertIn("nobody.invalid has no address", unknown.stderr)
 
     def test_what_cannot_be_exported_is_refused_with_a_reason(self):
         self.assertIn("--resolve", self.egress("nftables", status=1).stderr)

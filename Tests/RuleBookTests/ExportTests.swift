@@ -44,7 +44,9 @@ import Testing
     }
 
     /// The lines of an export without its comments.
-    private func body(_ format: ExportFormat, _ plan: FirewallPlan, _ family: AddressFamily = .v4) throws -> [String] {
+    private func body(_ format: ExportFormat, _ plan: FirewallPlan, _ family: AddressFamily = .v4) throws
+        -> [String]
+    {
         try format.text(plan, family: family).split(separator: "\n").map(String.init).filter {
             !$0.hasPrefix("#")
         }
@@ -54,7 +56,8 @@ import Testing
         let text = try ExportFormat.nftables.text(mixed())
         #expect(text.hasPrefix("#!/usr/sbin/nft -f\n# dropgate rules export --direction ingress."))
         #expect(
-            text.split(separator: "\n", omittingEmptySubsequences: false).dropFirst(5).joined(separator: "\n") == """
+            text.split(separator: "\n", omittingEmptySubsequences: false).dropFirst(5).joined(separator: "\n")
+                == """
 
                 table inet dropgate
                 delete table inet dropgate
@@ -119,7 +122,8 @@ import Testing
             lines.contains(
                 "$cmd --policy=dropgate-in --add-rich-rule='rule family=\"ipv6\" source ipset=\"dg-webhook-6\" "
                     + "port port=\"8443\" protocol=\"tcp\" accept'"))
-        #expect(lines.last?.hasSuffix("'rule priority=\"10\" port port=\"8443\" protocol=\"tcp\" drop'") == true)
+        #expect(
+            lines.last?.hasSuffix("'rule priority=\"10\" port port=\"8443\" protocol=\"tcp\" drop'") == true)
     }
 
     @Test func edlHasABlockALineAndTerraformAResource() throws {
@@ -198,7 +202,8 @@ import Testing
 
     @Test func behindAProxyOnlyTheProxyMayComeIn() throws {
         var settings = try settings(sftp: false)
-        settings.webhook?.address = AddressSettings(mode: .proxyProtocol, trustedProxies: [try CIDRBlock("10.0.0.5")])
+        settings.webhook?.address = AddressSettings(
+            mode: .proxyProtocol, trustedProxies: [try CIDRBlock("10.0.0.5")])
         let plan = try plan([entry("a", "192.0.2.1")], settings)
         #expect(plan.groups[0].peers.map { "\($0.block)" } == ["10.0.0.5/32"])
         #expect(plan.remarks.contains { $0.contains("behind a proxy") })
@@ -224,9 +229,10 @@ import Testing
         let plan = try egress(.simplified, optional: true)
         #expect(try body(.edl, plan) == ["*.vsee.qa", "s3.amazonaws.com"])
         let json = try JSONValue(parsing: Array(ExportFormat.json.text(plan).utf8))
-        #expect(json["rules"]?.array?.map { $0["name"]?.string } == [
-            "simplified-core", "simplified-presence", "simplified-recording",
-        ])
+        #expect(
+            json["rules"]?.array?.map { $0["name"]?.string } == [
+                "simplified-core", "simplified-presence", "simplified-recording",
+            ])
         for format in ExportFormat.allCases where !format.carriesNames {
             let refusal = #expect(throws: ExportRefusal.self) { try format.text(plan) }
             #expect(refusal?.description.contains("--resolve") == true)
@@ -250,7 +256,9 @@ import Testing
         let plan = try egress(
             .detailed, optional: true, hosts: ["*.vsee.qa=a.vsee.qa"], addresses: addresses)
         #expect(plan.groups.count == 10)
-        #expect(plan.remarks.contains("messenger-turn: servers not documented; those of simplified-core stand in"))
+        #expect(
+            plan.remarks.contains("messenger-turn: servers not documented; those of simplified-core stand in")
+        )
         #expect(plan.remarks.contains("optional-sso: servers not documented; left out"))
         let text = try ExportFormat.nftables.text(plan)
         #expect(text.contains("udp dport { 3478 } ip daddr @messenger_turn_v4 counter accept"))

@@ -82,7 +82,9 @@ import Testing
         """
 
     @Test(arguments: [
-        Mistake(row: "{id: a, purpose: P, servers: [a.b], port: [TCP 1]}", message: "unknown key; did you mean ports?"),
+        Mistake(
+            row: "{id: a, purpose: P, servers: [a.b], port: [TCP 1]}",
+            message: "unknown key; did you mean ports?"),
         Mistake(row: "{id: a, purpose: P, servers: [a.b], ports: [443]}", message: "\"443\" names no ports"),
         Mistake(row: "{id: a, purpose: P, servers: [a.b], ports: [TCP 0]}", message: "names no ports"),
         Mistake(row: "{id: a, purpose: P, servers: [a.b], ports: [TCP 65536]}", message: "names no ports"),
@@ -97,7 +99,8 @@ import Testing
             row: "{id: a, purpose: P, servers: [a.b], ports: [TCP 1], undocumented: [ports]}",
             message: "ports: is given and named in undocumented"),
         Mistake(
-            row: "{id: a, purpose: P, undocumented: [ports, hosts]}", message: "is not allowed; allowed here: ports"),
+            row: "{id: a, purpose: P, undocumented: [ports, hosts]}",
+            message: "is not allowed; allowed here: ports"),
         Mistake(
             row: "{id: a, purpose: P, undocumented: [ports, servers], falls_back_to: b}",
             message: "falls_back_to: there is no row b"),
@@ -161,7 +164,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("http://proxy:3128", "proxy 3128"), ("http://[::1]:8080/", "::1 8080"), ("http://10.0.0.1:1", "10.0.0.1 1"),
+        ("http://proxy:3128", "proxy 3128"), ("http://[::1]:8080/", "::1 8080"),
+        ("http://10.0.0.1:1", "10.0.0.1 1"),
         ("proxy:3128", ""), ("http://proxy", ""), ("http://user@proxy:1", ""), ("https://proxy:1", ""),
         ("http://proxy:0", ""), ("http://:1", ""),
     ])

@@ -59,7 +59,8 @@ struct GateSheet {
                 "put a certificate of a public authority at \(tls.certificate) and its key at \(tls.key)")
         }
         steps.append(
-            "let the source list's addresses through your firewall: dropgate source list --config \(file)")
+            "let the source list's addresses through your firewall: dropgate rules export --direction ingress "
+                + "--format nftables --config \(file)")
         steps.append("dropgate serve --check --config \(file)")
         steps.append("dropgate serve --config \(file)")
         return steps

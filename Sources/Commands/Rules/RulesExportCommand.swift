@@ -39,8 +39,8 @@ struct RulesExportCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Write to FILE in place of stdout.", valueName: "file"), completion: .file())
     var output: String?
 
-    @Option(help: "iptables: the family of the file.")
-    var family: AddressFamily = .v4
+    @Option(help: "iptables: the family of the file; v4 unless given.")
+    var family: AddressFamily?
 
     @Option(help: "ingress: this channel alone; may be repeated.")
     var channel: [Channel] = []
@@ -58,6 +58,10 @@ struct RulesExportCommand: AsyncParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func validate() throws {
+        if family != nil, format != .iptables {
+            throw ValidationError(
+                "--family is for --format iptables; the others have both families in one file")
+        }
         if direction == .ingress, resolve || optional || !host.hosts.isEmpty {
             throw ValidationError("--resolve, --optional and --host are for --direction egress")
         }
@@ -70,7 +74,7 @@ struct RulesExportCommand: AsyncParsableCommand {
         let text: String
         do {
             let plan = direction == .ingress ? try ingress() : try await egress()
-            text = try format.text(plan, family: family)
+            text = try format.text(plan, family: family ?? .v4)
         } catch let refusal as ExportRefusal {
             throw Failure(.no, "nothing was exported: \(refusal)")
         } catch let failure as HostLookup.Failure {

@@ -8,7 +8,8 @@ import Settings
 struct RulesListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Show every row of VSee's network rules.",
-        discussion: "\"undocumented\" marks what VSee's document does not show; such a row falls back to another.")
+        discussion:
+            "\"undocumented\" marks what VSee's document does not show; such a row falls back to another.")
 
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
@@ -25,7 +26,8 @@ struct RulesListCommand: ParsableCommand {
     private func show(_ book: RuleBook) {
         let page = book.document.page.map { ", \(OutsideText.line($0))" } ?? ""
         Output.line(
-            Colour.bold(book.name) + "  \(OutsideText.line(book.document.title))\(page), read \(book.document.read)")
+            Colour.bold(book.name)
+                + "  \(OutsideText.line(book.document.title))\(page), read \(book.document.read)")
         if let note = book.note { Output.line(OutsideText.line(note)) }
         for table in book.tables {
             section(table.title)
@@ -70,7 +72,8 @@ struct RulesListCommand: ParsableCommand {
             remarks.append("undocumented: \(row.undocumentedWords.joined(separator: ", ")); \(standIn)")
         }
         return [
-            row.id, OutsideText.line(row.purpose), ports.isEmpty ? "undocumented" : ports.joined(separator: " "),
+            row.id, OutsideText.line(row.purpose),
+            ports.isEmpty ? "undocumented" : ports.joined(separator: " "),
             row.servers.isEmpty ? "undocumented" : row.servers.map(\.text).joined(separator: ","),
             remarks.joined(separator: "; "),
         ]

@@ -41,7 +41,9 @@ package struct CheckResult: Sendable {
     }
 
     /// A row is blocked when any of its ports is: a port for which no host of its group was reached.
-    package init(id: String, purpose: String, isOptional: Bool, attempts: [CheckAttempt], remark: String? = nil) {
+    package init(
+        id: String, purpose: String, isOptional: Bool, attempts: [CheckAttempt], remark: String? = nil
+    ) {
         self.id = id
         self.purpose = purpose
         self.isOptional = isOptional
@@ -49,7 +51,9 @@ package struct CheckResult: Sendable {
         let groups = Dictionary(grouping: attempts, by: \.group).values.map { group -> CheckAttempt in
             let order: [CheckOutcome] = [.ok, .noProof, .blocked, .skipped]
             return group.min {
-                (order.firstIndex(of: $0.outcome) ?? 0, $0.what) < (order.firstIndex(of: $1.outcome) ?? 0, $1.what)
+                (order.firstIndex(of: $0.outcome) ?? 0, $0.what) < (
+                    order.firstIndex(of: $1.outcome) ?? 0, $1.what
+                )
             } ?? group[0]
         }.sorted { $0.what < $1.what }
         let tried = groups.filter { $0.outcome != .skipped }

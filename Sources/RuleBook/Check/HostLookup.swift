@@ -32,7 +32,8 @@ package enum HostLookup {
             var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
             let size = socklen_t(text.count)
             if getnameinfo(info.ai_addr, info.ai_addrlen, &text, size, nil, 0, NI_NUMERICHOST) == 0,
-                let address = try? IPAddress(String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self))
+                let address = try? IPAddress(
+                    String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self))
             {
                 found.insert(address)
             }

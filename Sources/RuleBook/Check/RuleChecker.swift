@@ -152,7 +152,8 @@ package struct RuleChecker: Sendable {
             let proxies = try? await HostLookup.addresses(of: proxy.host)
         else { return attempt }
         if proxies.contains(seen) {
-            attempt.detail += ", the proxy's own address, so it cannot be told whether UDP goes past the proxy"
+            attempt.detail +=
+                ", the proxy's own address, so it cannot be told whether UDP goes past the proxy"
             attempt.outcome = .noProof
         } else {
             attempt.detail += ", past the proxy"
@@ -161,7 +162,8 @@ package struct RuleChecker: Sendable {
     }
 
     private func tunnel(_ host: String, _ name: String) async -> CheckAttempt {
-        var attempt = CheckAttempt(what: "CONNECT \(host):443", outcome: .blocked, detail: "", group: "tunnel")
+        var attempt = CheckAttempt(
+            what: "CONNECT \(host):443", outcome: .blocked, detail: "", group: "tunnel")
         guard let proxy = options.proxy else { return attempt }
         let check = TunnelCheck(
             proxy: proxy, timeout: options.timeout, pause: options.pause, context: tcp.context)

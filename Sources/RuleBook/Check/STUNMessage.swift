@@ -35,7 +35,8 @@ package struct STUNMessage: Sendable, Hashable {
     /// A binding request with a random transaction id (RFC 8489 section 5: at least 96 bits, unpredictable).
     package static func request(using generator: inout some RandomNumberGenerator) -> STUNMessage {
         STUNMessage(
-            type: bindingRequest, transaction: (0..<12).map { _ in UInt8.random(in: 0...255, using: &generator) })
+            type: bindingRequest,
+            transaction: (0..<12).map { _ in UInt8.random(in: 0...255, using: &generator) })
     }
 
     package var bytes: [UInt8] {
@@ -76,7 +77,9 @@ package struct STUNMessage: Sendable, Hashable {
         if let value = attributes.first(where: { $0.type == Self.xorMappedAddress })?.value {
             return address(value, key: Array(bytes[4..<Self.headerSize]))
         }
-        guard let value = attributes.first(where: { $0.type == Self.mappedAddress })?.value else { return nil }
+        guard let value = attributes.first(where: { $0.type == Self.mappedAddress })?.value else {
+            return nil
+        }
         return address(value, key: Array(repeating: 0, count: 16))
     }
 

@@ -12,7 +12,8 @@ struct TCPCheck {
 
     /// A line of what was seen. Throws what went wrong.
     func connect(_ address: IPAddress, _ port: UInt16) async throws -> String {
-        let channel = try await bootstrap.connect(to: SocketAddress(ipAddress: "\(address)", port: Int(port))).get()
+        let channel = try await bootstrap.connect(to: SocketAddress(ipAddress: "\(address)", port: Int(port)))
+            .get()
         try? await channel.close().get()
         return "connected"
     }
@@ -29,7 +30,8 @@ struct TCPCheck {
             let channel = try await bootstrap.channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers([
-                        try NIOSSLClientHandler(context: context, serverHostname: name), HandshakeReport(done),
+                        try NIOSSLClientHandler(context: context, serverHostname: name),
+                        HandshakeReport(done),
                     ])
                 }
             }.connect(to: SocketAddress(ipAddress: "\(address)", port: Int(port))).get()

@@ -14,11 +14,14 @@ package struct ProxyAddress: Sendable, Hashable {
         guard text.hasPrefix("http://") else { return nil }
         var rest = text.dropFirst("http://".count)
         if rest.hasSuffix("/") { rest.removeLast() }
-        guard let colon = rest.lastIndex(of: ":"), let port = UInt16(rest[rest.index(after: colon)...]), port > 0
+        guard let colon = rest.lastIndex(of: ":"), let port = UInt16(rest[rest.index(after: colon)...]),
+            port > 0
         else { return nil }
         var host = rest[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        guard !host.isEmpty, !host.contains(where: { "/@[]".contains($0) || $0.isWhitespace }) else { return nil }
+        guard !host.isEmpty, !host.contains(where: { "/@[]".contains($0) || $0.isWhitespace }) else {
+            return nil
+        }
         self.host = String(host)
         self.port = port
     }

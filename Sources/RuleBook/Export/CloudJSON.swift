@@ -12,7 +12,9 @@ enum AWSExport {
                     "IpProtocol": .string(port.transport.rawValue), "FromPort": .int(Int64(port.first)),
                     "ToPort": .int(Int64(port.last)),
                 ]
-                for (family, list, key) in [(AddressFamily.v4, "IpRanges", "CidrIp"), (.v6, "Ipv6Ranges", "CidrIpv6")] {
+                for (family, list, key) in [
+                    (AddressFamily.v4, "IpRanges", "CidrIp"), (.v6, "Ipv6Ranges", "CidrIpv6"),
+                ] {
                     let peers = group.peers(family)
                     guard !peers.isEmpty else { continue }
                     members[list] = .array(
@@ -74,7 +76,8 @@ enum AzureExport {
         }
         return PlanJSON.line([
             "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
-            "contentVersion": "1.0.0.0", "metadata": ["comments": .array(plan.header().map(JSONValue.string))],
+            "contentVersion": "1.0.0.0",
+            "metadata": ["comments": .array(plan.header().map(JSONValue.string))],
             "parameters": ["networkSecurityGroupName": ["type": "string"]], "resources": .array(resources),
         ])
     }
@@ -101,7 +104,8 @@ enum AzureExport {
         [
             "access": "Deny", "protocol": transport == .tcp ? "Tcp" : "Udp",
             "description": .string("\(group.title): everybody else"), "sourceAddressPrefix": "*",
-            "destinationAddressPrefix": "*", "destinationPortRanges": .array(ports.map { .string($0.ports()) }),
+            "destinationAddressPrefix": "*",
+            "destinationPortRanges": .array(ports.map { .string($0.ports()) }),
         ]
     }
 }

@@ -46,7 +46,8 @@ package enum EgressPlan {
         let page = book.document.page.map { ", \($0)" } ?? ""
         let version = "rules \(book.name): \(book.document.title)\(page), read \(book.document.read)"
         if addresses != nil {
-            remarks.append("addresses are what the names resolved to when this was written; look them up again")
+            remarks.append(
+                "addresses are what the names resolved to when this was written; look them up again")
         }
         return FirewallPlan(
             direction: .egress, version: OutsideText.line(version), remarks: remarks, groups: groups)
@@ -71,7 +72,8 @@ package enum EgressPlan {
             }
         }
         guard !peers.isEmpty else {
-            throw ExportRefusal("\(row.id): none of its servers resolved to an address; an empty set is not exported")
+            throw ExportRefusal(
+                "\(row.id): none of its servers resolved to an address; an empty set is not exported")
         }
         return peers
     }

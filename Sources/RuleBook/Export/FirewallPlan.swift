@@ -46,7 +46,8 @@ package struct FirewallPlan: Sendable {
         let subject =
             direction == .ingress
             ? "Who may call in to this gate, as its source lists say." : "What must be let out to VSee."
-        return ["dropgate rules export --direction \(direction.rawValue). \(subject)", version] + remarks + notes
+        return ["dropgate rules export --direction \(direction.rawValue). \(subject)", version] + remarks
+            + notes
     }
 
     /// Every peer of every group, once.

@@ -35,7 +35,8 @@ enum FirewalldExport {
         let name = name(group, family)
         var text = "$cmd --delete-ipset=\(name) 2>/dev/null || true\n"
         guard !group.peers(family).isEmpty else { return text }
-        text += "$cmd --new-ipset=\(name) --type=hash:net --option=family=\(family == .v4 ? "inet" : "inet6")\n"
+        text +=
+            "$cmd --new-ipset=\(name) --type=hash:net --option=family=\(family == .v4 ? "inet" : "inet6")\n"
         for peer in group.peers(family) {
             text += "$cmd --ipset=\(name) --add-entry=\(peer.block) # \(peer.origin)\n"
         }

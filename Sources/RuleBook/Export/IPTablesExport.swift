@@ -24,7 +24,8 @@ enum IPTablesExport {
         for group in groups {
             for port in group.ports {
                 for peer in group.peers(family) {
-                    text += "# \(peer.origin)\n-A \(chain) \(match(port)) \(isIngress ? "-s" : "-d") \(peer.block)"
+                    text +=
+                        "# \(peer.origin)\n-A \(chain) \(match(port)) \(isIngress ? "-s" : "-d") \(peer.block)"
                     text += " -j ACCEPT\n"
                 }
                 if isIngress { text += "-A \(chain) \(match(port)) -j DROP\n" }

@@ -14,7 +14,8 @@ package enum IngressPlan {
         for listener in listeners(settings) where channels.isEmpty || channels.contains(listener.channel) {
             let name = listener.channel.rawValue
             guard listener.port != 0 else {
-                throw ExportRefusal("\(name).listen has port 0, which is another port at every start; name a port")
+                throw ExportRefusal(
+                    "\(name).listen has port 0, which is another port at every start; name a port")
             }
             let peers = try peers(listener, policy, now)
             if listener.address.mode != .direct {
@@ -55,7 +56,9 @@ package enum IngressPlan {
         _ listener: Listener, _ policy: Policy, _ now: Instant
     ) throws(ExportRefusal) -> [FirewallPlan.Peer] {
         guard listener.address.mode == .direct else {
-            return listener.address.trustedProxies.map { FirewallPlan.Peer(block: $0, origin: "trusted proxy") }
+            return listener.address.trustedProxies.map {
+                FirewallPlan.Peer(block: $0, origin: "trusted proxy")
+            }
         }
         let open = policy.entries.filter { $0.channels.contains(listener.channel) }
         let inForce = open.filter { entry in entry.expires.map { $0 > now } ?? true }

@@ -30,7 +30,8 @@ enum NFTablesExport {
     private static func set(_ group: FirewallPlan.Group, _ family: AddressFamily) -> String {
         let peers = group.peers(family)
         guard !peers.isEmpty else { return "" }
-        var text = "    set \(name(group, family)) {\n        type \(family.word)_addr\n        flags interval\n"
+        var text =
+            "    set \(name(group, family)) {\n        type \(family.word)_addr\n        flags interval\n"
         text += "        elements = {\n"
         for peer in peers { text += "            \(peer.block), # \(peer.origin)\n" }
         return text + "        }\n    }\n\n"
