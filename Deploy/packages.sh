@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are named and missing. Nothing missing: no output, no sudo.
-# An openssh-server that comes this way is not started, now or at boot: Dropgate runs sshd by itself, one for
-# each connection. One that was there stays as it is.
+# A server that comes this way (sshd, and those that tests use) is not started, now or at boot: the gate and the
+# tests run them by themselves. One that was there stays as it is.
 #
 #   Deploy/packages.sh            what building and running needs
 #   Deploy/packages.sh NAME …     that, and these too
@@ -51,11 +51,17 @@ fi
 get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
 "${get[@]}" update
 "${get[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
-if [[ " ${missing[*]} " == *" openssh-server "* ]] && command -v systemctl >/dev/null; then
-    for unit in ssh.service ssh.socket; do
-        if systemctl is-enabled --quiet $unit 2>/dev/null; then
-            "${as_root[@]}" systemctl --quiet disable $unit
-            echo "packages: $unit is left disabled; \`systemctl enable --now $unit\` makes it this machine's own sshd"
+# What a package that came this way would start at boot stays off: the gate and the tests run servers by themselves.
+declare -A units=(
+    [openssh-server]="ssh.service ssh.socket" [nginx-light]=nginx.service [squid]=squid.service
+    [coturn]=coturn.service [firewalld]=firewalld.service
+)
+command -v systemctl >/dev/null || exit 0
+for package in "${missing[@]}"; do
+    for unit in ${units[$package]:-}; do
+        if systemctl is-enabled --quiet "$unit" 2>/dev/null; then
+            "${as_root[@]}" systemctl --quiet disable "$unit"
+            echo "packages: $unit is left disabled; \`systemctl enable --now $unit\` makes it this machine's own"
         fi
     done
-fi
+done

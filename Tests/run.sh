@@ -27,7 +27,8 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-cryptography lftp rclone rsyslog rsyslog-gnutls
+Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-cryptography lftp rclone rsyslog rsyslog-gnutls \
+    nftables iptables firewalld coturn nginx-light squid
 
 swift build --build-tests
 log=$(mktemp)

@@ -4,7 +4,6 @@ import Admission
 import ArgumentParser
 import Intake
 import Ledger
-import Logging
 import Settings
 
 struct DropsReleaseCommand: AsyncParsableCommand {
@@ -27,57 +26,25 @@ struct DropsReleaseCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        let owner = try await IntakeOwner(settings)
+        let inside = try await GateInside(settings)
         var isAnyLeft = false
         for id in ids {
-            do {
-                let (status, name) = try await owner.release(id)
-                Output.line(
-                    "released \(id): \(status)\(name.isEmpty ? "" : " as \(settings.staging.path)/ready/\(name)")"
-                )
-            } catch let refusal as IntakeOwner.Refusal {
-                Output.error(refusal.message)
+            let answer =
+                switch inside {
+                case .own(let intake): await HeldDrops.release(id, intake)
+                case .running(let control): try await control.ask(["release": .string(id)])
+                }
+            if let refusal = answer["refused"]?.string {
+                Output.error(refusal)
                 isAnyLeft = true
+            } else {
+                let name = answer["name"]?.string.map { " as \(settings.staging.path)/ready/\($0)" } ?? ""
+                Output.line("released \(id): \(answer["status"]?.string ?? "")\(name)")
             }
         }
-        await owner.close()
+        await inside.close()
         if isAnyLeft { throw ExitCode(ExitStatus.no.rawValue) }
     }
-}
-
-/// Who releases: the running gate, or an intake of this process.
-private struct IntakeOwner {
-    /// The gate's no.
-    struct Refusal: Error { let message: String }
-
-    private let control: ControlClient
-    /// nil beside a running gate.
-    private let intake: Intake?
-
-    init(_ settings: GateSettings) async throws {
-        control = ControlClient(path: settings.controlSocket)
-        if await control.answers() {
-            intake = nil
-        } else {
-            let seen = try await LedgerKeepers(settings).seen { Output.note($0) }
-            intake = try Intake.open(
-                settings.intake, policy: try PolicyLoader.load(files: settings.sources),
-                logger: Logger(label: "dropgate"), seen: seen)
-        }
-    }
-
-    func release(_ id: String) async throws -> (status: String, name: String) {
-        let answer: JSONValue
-        if let intake {
-            answer = await HeldDrops.release(id, intake)
-        } else {
-            answer = try await control.ask(["release": .string(id)])
-        }
-        if let refusal = answer["refused"]?.string { throw Refusal(message: refusal) }
-        return (answer["status"]?.string ?? "", answer["name"]?.string ?? "")
-    }
-
-    func close() async { await intake?.close() }
 }
 
 /// The answer to a release, the same from the running gate and from this process.
@@ -85,7 +52,10 @@ enum HeldDrops {
     static func release(_ id: String, _ intake: Intake) async -> JSONValue {
         do throws(IntakeError) {
             let outcome = try await intake.releaseHeld(id)
-            return ["status": .string(outcome.status.rawValue), "name": .string(outcome.name)]
+            var answer: [String: JSONValue] = ["status": .string(outcome.status.rawValue)]
+            // A repeat of what is there already has no file of its own.
+            if outcome.status == .stored { answer["name"] = .string(outcome.name) }
+            return .object(answer)
         } catch {
             return ["refused": .string(error.description)]
         }

@@ -3,42 +3,34 @@
 import Admission
 import Intake
 import Ledger
-import Logging
 import Settings
 import Staging
 
 struct Adopter {
-    private let control: ControlClient
-    /// Ours, while no gate runs.
-    private let intake: Intake?
+    private let inside: GateInside
 
     /// Throws `LedgerError`, `.locked` when a gate runs that does not answer.
-    init(_ settings: GateSettings) async throws {
-        control = ControlClient(path: settings.controlSocket)
-        guard await !control.answers() else {
-            intake = nil
-            return
-        }
-        let seen = try await LedgerKeepers(settings).seen { Output.note($0) }
-        intake = try Intake.open(
-            settings.intake, policy: try PolicyLoader.load(files: settings.sources),
-            logger: Logger(label: "dropgate") { StreamLogHandler.standardError(label: $0) }, seen: seen)
-    }
+    init(_ settings: GateSettings) async throws { inside = try await GateInside(settings) }
 
     /// Whether this gate's ledger knows the drop, whatever became of it.
     func has(_ dropID: String) async throws -> Bool {
-        if let intake { return try intake.knows(dropID) }
-        return try await control.ask(["has_drop": .string(dropID)])["ok"]?.bool == true
+        switch inside {
+        case .own(let intake): try intake.knows(dropID)
+        case .running(let control): try await control.ask(["has_drop": .string(dropID)])["ok"]?.bool == true
+        }
     }
 
     /// Takes over the drop whose file lies in `incoming/pull/<drop id>.part` of staging.
     func adopt(
         _ receipt: Receipt, origin: String, hostKey: String, peer: IPAddress?
     ) async throws -> DropOutcome.Status {
-        if let intake {
+        let control: ControlClient
+        switch inside {
+        case .own(let intake):
             return try await intake.adopt(
                 PulledDrop(receipt, origin: origin, hostKey: hostKey, peer: peer)
             ).status
+        case .running(let running): control = running
         }
         let answer = try await control.ask([
             "adopt": try PulledDrop.request(receipt, origin: origin, hostKey: hostKey, peer: peer)
@@ -50,7 +42,7 @@ struct Adopter {
     }
 
     /// Returns when everything that was taken over lies in `ready/`.
-    func close() async { await intake?.close() }
+    func close() async { await inside.close() }
 }
 
 extension PulledDrop {
