@@ -2,6 +2,7 @@
 import http.server
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -191,10 +192,6 @@ class AgainstAGate(Probes):
         text = self.probe("--count", "3", "--interval", "10ms", *self.pin, form="text")
         self.assertIn("3 probes, 0 failed", text.stdout)
 
-    def test_a_slow_step_is_named(self):
-        result = self.probe("--slow", "0ms", *self.pin)
-        self.check(result, "slow", "the step \"", status=0)
-
     def test_the_secret_of_a_password_file_stays_its_owners(self):
         open_file = self.gate.file("open", b"secret\n")
         os.chmod(open_file, 0o644)
@@ -251,6 +248,44 @@ class AgainstOthers(Probes):
         with socket.create_server(("127.0.0.1", 0)) as server:
             result = probe(f"127.0.0.1:{server.getsockname()[1]}", "--timeout", "500ms")
             self.check(result, "no_answer", "no SSH identification")
+
+    def test_a_server_that_says_its_name_and_no_more(self):
+        def answer(server, words, stays):
+            with server.accept()[0] as client:
+                client.sendall(words)
+                # Until the other side goes; or gone at once, but in good order.
+                while client.recv(4096) and stays:
+                    pass
+
+        for words, stays, code, part in ((b"SSH-2.0-x\r\n", True, "no_answer", "during the key exchange"),
+                                         (b"SSH-2.0-x\r\n", False, "closed_early", "during the key exchange"),
+                                         (b"Exceeded MaxStartups\r\n", False, "not_ssh", "Exceeded MaxStartups")):
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                thread = threading.Thread(target=answer, args=(server, words, stays))
+                thread.start()
+                self.check(probe(f"127.0.0.1:{server.getsockname()[1]}", "--timeout", "700ms"), code, part)
+                thread.join()
+
+    def test_a_step_that_is_slow(self):
+        def carry(server, port, pause):
+            with server.accept()[0] as near:
+                threading.Event().wait(pause)
+                with socket.create_connection(("127.0.0.1", port)) as far:
+                    while True:
+                        for end in select.select([near, far], [], [])[0]:
+                            data = end.recv(65536)
+                            if not data:
+                                return
+                            (far if end is near else near).sendall(data)
+
+        with SSHD() as sshd, socket.create_server(("127.0.0.1", 0)) as server:
+            thread = threading.Thread(target=carry, args=(server, sshd.port, 1.2))
+            thread.start()
+            result = probe(f"127.0.0.1:{server.getsockname()[1]}", "--slow", "1s", "--host-key",
+                           fingerprint(os.path.join(sshd.root, "host.pub")))
+            thread.join()
+            self.check(result, "slow", 'the step "banner"', status=0)
+            self.assertEqual([name for name, outcome in self.steps(result) if outcome == "warn"], ["banner"])
 
     def test_no_common_algorithm(self):
         sftp = "Subsystem sftp internal-sftp"
