@@ -96,7 +96,8 @@ package final class SFTPReceiver: Service {
             intake: intake, table: table, book: book,
             terms: LinkTerms(
                 maxFile: settings.maxFile, reserveBytes: configuration.reserveBytes,
-                reserveInodes: configuration.reserveInodes, provisional: settings.provisional + [ProbeMarker.pattern]),
+                reserveInodes: configuration.reserveInodes,
+                provisional: settings.provisional + [ProbeMarker.pattern]),
             logger: logger)
         let links = LinkServer(
             socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, logger: logger)

@@ -112,7 +112,9 @@ private final class Desk: Sendable {
     }
 
     func entries(_ kind: String) throws -> [JSONValue] {
-        try LedgerReader(path: directory.file("ledger.sqlite")).entries(LedgerQuery())
+        var query = LedgerQuery()
+        query.limit = 10_000
+        return try LedgerReader(path: directory.file("ledger.sqlite")).entries(query)
             .map { try $0.value() }.filter { $0["kind"]?.string == kind }
     }
 

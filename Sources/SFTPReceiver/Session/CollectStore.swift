@@ -129,7 +129,7 @@ final class CollectStore: SessionHost {
         guard let names = catalog.directories[path] else {
             throw StoreFailure(.absent, "\(path): no such directory")
         }
-        let place = path == CollectCatalog.ready || !names.isEmpty ? try? place(path) : nil
+        let place = try? place(path)
         return .listing(
             try names.compactMap { name in
                 try entry(place?.status(Self.text(name)), name)
@@ -170,8 +170,9 @@ final class CollectStore: SessionHost {
     /// Whether a drop lies there that may be read now. A name comes back with a later drop, so what is known of it
     /// may be old.
     private func isReadable(_ path: VirtualPath) throws -> Bool {
-        if try catalog.files[path]?.contains(where: mayRead) == true { return true }
-        try refresh(ifOlderThan: Self.freshness)
+        let known = catalog.files[path]
+        if try known?.contains(where: mayRead) == true { return true }
+        try refresh(ifOlderThan: known == nil ? Self.freshness : .zero)
         return try catalog.files[path]?.contains(where: mayRead) == true
     }
 
