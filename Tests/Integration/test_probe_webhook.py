@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from gate import BIN, Gate, read, wait_until  # noqa: E402
 
 INSIDE = "PROBE_TEST_NAMESPACE"
-UNSHARE = ["unshare", "--net", "--mount"] if os.getuid() == 0 else ["unshare", "--map-root-user", "--net", "--mount"]
+UNSHARE = ["unshare", "--net", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"])]
 LISTED, UNLISTED = "127.0.0.2", "127.0.0.3"
 
 
@@ -141,7 +141,8 @@ class Networks(Probing):
                 file.write("127.0.0.1 half.test\n127.0.0.9 half.test\n")
             prepare = ("ip link set lo up && nft add table inet t && "
                        "nft add chain inet t in '{ type filter hook input priority 0; }' && "
-                       "nft add rule inet t in tcp dport 8443 drop && nft add rule inet t in ip daddr 127.0.0.9 drop && "
+                       "nft add rule inet t in tcp dport 8443 drop && "
+                       "nft add rule inet t in ip daddr 127.0.0.9 drop && "
                        f"mount --bind {folder}/hosts /etc/hosts")
             permitted = subprocess.run([*UNSHARE, "sh", "-c", prepare], capture_output=True, text=True)
             if permitted.returncode != 0:
@@ -245,7 +246,8 @@ class Answers(Probing):
             self.assertEqual([json.loads(line)["verdict"] for line in lines], ["ok"] * 3)
             nagios = run(server.url, "--count", "2", "--interval", "0s", form="nagios")
             self.assertEqual(nagios.returncode, 0)
-            self.assertRegex(nagios.stdout, r"\AWEBHOOK OK - [^|\n]+ \| time=\d+\.\d{6}s;;;0( \w+=\d+\.\d{6}s;;;0)+\n\Z")
+            self.assertRegex(nagios.stdout,
+                             r"\AWEBHOOK OK - [^|\n]+ \| time=\d+\.\d{6}s;;;0( \w+=\d+\.\d{6}s;;;0)+\n\Z")
             text = run(server.url, "--count", "2", "--interval", "0s", form="text")
             self.assertRegex(text.stdout, r"(?m)^2 probes, 0 failed; fastest ")
             self.assertRegex(text.stdout, r"(?m)^answer +ok +\d+\.\d ms  status 200$")
@@ -302,7 +304,8 @@ class Gates(Probing):
                 self.assertIn("probe sftp", report["diagnosis"]["next"])
 
     def test_behind_the_proxy_protocol(self):
-        environment = {"DROPGATE_WEBHOOK_ADDRESS": "proxy-protocol", "DROPGATE_WEBHOOK_TRUSTED_PROXIES": "[127.0.0.1/32]"}
+        environment = {"DROPGATE_WEBHOOK_ADDRESS": "proxy-protocol",
+                       "DROPGATE_WEBHOOK_TRUSTED_PROXIES": "[127.0.0.1/32]"}
         with Gate(environment=environment) as gate:
             for version in ["v1", "v2"]:
                 header = ["--insecure", "--proxy-protocol", version]
@@ -340,7 +343,8 @@ class Gates(Probing):
 
     def test_credentials_that_are_missing_or_wrong(self):
         def secrets(gate):
-            for name, text in [("path", "the-right-secret-part"), ("wrong", "the-wrong-secret-part"), ("password", "right-password")]:
+            for name, text in [("path", "the-right-secret-part"), ("wrong", "the-wrong-secret-part"),
+                               ("password", "right-password")]:
                 path = gate.file(name, text.encode())
                 os.chmod(path, 0o600)
             gate.environment.update({"DROPGATE_WEBHOOK_SECRET_FILE": gate.root + "/path"})

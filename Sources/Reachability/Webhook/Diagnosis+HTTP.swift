@@ -3,70 +3,88 @@ import Admission
 
 extension Diagnosis {
     /// nil for an answer that is as it should be. `reference` is the id by which the gate recorded the request.
-    static func answer(_ answer: HTTPAnswer, reference: String?, path: String) -> Diagnosis? {
-        let seen = reference.map { " (reference \($0))" } ?? ""
+    static func answer(_ answer: HTTPAnswer, reference: String?) -> Diagnosis? {
+        let body = String(decoding: answer.body, as: UTF8.self)
+        if answer.status == 400, body.contains("plain HTTP request was sent to HTTPS port") {
+            return .plainOnTLS("it said so")
+        }
         let look = "`dropgate attempts --since 10m --verdict rejected`"
         let ask = reference.map { "find \($0) in the gate's attempts: \(look)" } ?? "ask the gate: \(look)"
-        func with(_ code: Code, _ means: String, _ next: String) -> Diagnosis {
-            Diagnosis(code, means: "\(answer.status): \(means)\(seen)", next: next)
-        }
+        let (code, means, next): (Code, String, String)
         switch answer.status {
         case 200..<300: return nil
         case 300..<400:
             let place = answer["location"].map { " to \(OutsideText.head($0, limit: 200))" } ?? ""
-            return with(
+            (code, means, next) = (
                 .redirected, "the server sends the caller on\(place); webhook callers do not follow",
-                "give VSee the URL that answers by itself")
-        case 400:
-            if String(decoding: answer.body, as: UTF8.self).contains(
-                "plain HTTP request was sent to HTTPS port")
-            {
-                return .plainOnTLS("it said so")
-            }
-            return with(.badRequest, "the server finds the request malformed", ask)
+                "give VSee the URL that answers by itself"
+            )
+        case 500...: (code, means, next) = serverFault(answer)
+        default: (code, means, next) = refusal(answer, ask)
+        }
+        let seen = reference.map { " (reference \($0))" } ?? ""
+        return Diagnosis(code, means: "\(answer.status): \(means)\(seen)", next: next)
+    }
+
+    private static func refusal(_ answer: HTTPAnswer, _ ask: String) -> (Code, String, String) {
+        switch answer.status {
+        case 400: return (.badRequest, "the server finds the request malformed", ask)
         case 401:
-            return with(
+            return (
                 .unauthorized, "the gate asks for HTTP basic credentials, and these are missing or wrong",
-                "give --basic-user and --password-file, and set the same at VSee")
+                "give --basic-user and --password-file, and set the same at VSee"
+            )
         case 403:
-            return with(
+            return (
                 .forbidden,
-                "the source is not listed for webhooks, or a header or signature that the gate asks for is missing",
-                "\(ask); its reason says which, and `dropgate source explain IP --channel webhook` explains a source"
+                "the source is not listed for webhooks, or a header or signature that the gate asks for is "
+                    + "missing",
+                "\(ask); its reason says which, and `dropgate source explain IP --channel webhook` explains a "
+                    + "source"
             )
         case 404:
-            return with(
+            return (
                 .wrongPath,
                 "nothing is at this path: it is not the gate's, or its secret part is missing or wrong",
-                "compare the URL with `webhook.path` in the gate's settings and with --secret-file")
+                "compare the URL with `webhook.path` in the gate's settings and with --secret-file"
+            )
         case 405:
-            return with(
+            return (
                 .wrongMethod,
                 "the path exists, for " + OutsideText.head(answer["allow"] ?? "another method", limit: 40),
-                "events go to the gate's webhook path by POST; /reachability takes GET")
+                "events go to the gate's webhook path by POST; /reachability takes GET"
+            )
         case 413:
-            return with(
+            return (
                 .tooLarge, "the body is larger than the server takes",
-                "raise `webhook.max_body` of the gate, or the limit of the proxy in front of it")
+                "raise `webhook.max_body` of the gate, or the limit of the proxy in front of it"
+            )
         case 429:
-            return with(
-                .rateLimited, "the gate takes no more requests of this source for a while",
-                "come again later; the gate's limits are in its settings under `webhook`")
+            return (
+                .rateLimited, "the server takes no more requests of this source for a while",
+                "come again later, and look which program in front of the gate limits rates"
+            )
+        default: return (.unexpectedAnswer, "an unexpected answer", ask)
+        }
+    }
+
+    private static func serverFault(_ answer: HTTPAnswer) -> (Code, String, String) {
+        switch answer.status {
         case 502, 504:
-            return with(
+            return (
                 .serverError, "a proxy answers, and the gate behind it does not",
-                "start the gate, and compare the proxy's upstream with the gate's listener")
+                "start the gate, and compare the proxy's upstream with the gate's listener"
+            )
         case 503:
             let wait = answer["retry-after"].map {
                 ", and asks to come again in \(OutsideText.head($0, limit: 40)) s"
             }
-            return with(
+            return (
                 .unavailable, "the gate is there and takes nothing now\(wait ?? "")",
                 "look at /readyz of its console and at free space: below `staging.reserve`, or with a ledger "
-                    + "that cannot be written, it accepts nothing")
-        case 500...:
-            return with(.serverError, "the server failed", "look at the server's log")
-        default: return with(.unexpectedAnswer, "an unexpected answer", ask)
+                    + "that cannot be written, it accepts nothing"
+            )
+        default: return (.serverError, "the server failed", "look at the server's log")
         }
     }
 

@@ -188,7 +188,7 @@ package struct WebhookProbe: Sendable {
         members["gate"] = gate?.json
         members["is_dropgate"] = .bool(gate?.isDropgate ?? false)
         recorder.answer = .object(members)
-        if let finding = Diagnosis.answer(answer, reference: gate?.reference, path: place.path) {
+        if let finding = Diagnosis.answer(answer, reference: gate?.reference) {
             throw finding
         }
         if let gate, gate.isDropgate, gate.verdict == Verdict.observed.rawValue {
