@@ -230,6 +230,30 @@ receipt=$(grep -l encounter-28540 "$staging"/receipts/*.json | head -n 1) || tru
 # One flat object: a line for each member.
 [ -z "$receipt" ] || sed 's/^{/{\n  /; s/,"/,\n  "/g; s/}$/\n}/' "$receipt"
 
+step "7. Can VSee reach us? dropgate probe, as $listed"
+shown() { # WHAT COMMAND…: as expect, and what the command said is shown
+    local what=$1
+    shift
+    if "$@" >"$trial/last" 2>&1; then good "$what"; else bad "$what"; fi
+    sed 's/^/        /' "$trial/last"
+}
+host_key=$(ssh-keygen -lf "$gate/state/keys/ssh_host_ed25519_key.pub" | cut -d' ' -f2)
+cut_off() { # COMMAND…: the probe says what an unlisted address gets
+    local status=0
+    "$@" || status=$?
+    [ $status = 1 ] && grep -q closed_at_once "$trial/last"
+}
+shown "webhook: every step works" "$dropgate" probe webhook "$webhook" --source $listed --ca "$certificate"
+shown "SFTP: every step works" "$dropgate" probe sftp "127.0.0.1:$sftp_port" --source $listed --user vsee \
+    --key "$trial/key" --host-key "$host_key"
+shown "as $stranger: the probe says why it is cut off" cut_off "$dropgate" probe webhook "$webhook" --source $stranger
+expect "probes are in the ledger" count 2 --kind probe --source $listed --verdict accepted
+nothing_new() { [ "$(released)" = 3 ]; }
+expect "and nothing of them is in ready/" nothing_new
+step "dropgate doctor"
+# What it warns of is so in a trial: a certificate of its own, loopback, and no call of VSee's yet.
+shown "nothing fails" "$dropgate" doctor
+
 if [ $failures = 0 ] && [ $once = 0 ]; then
     cat <<TEXT
 
@@ -238,6 +262,7 @@ ${green}All as it should be.${plain} The gate runs until Ctrl-C. In another term
   export DROPGATE_CONFIG=$DROPGATE_CONFIG
   $dropgate attempts --follow
   $dropgate source explain $stranger
+  $dropgate rules export --direction ingress --format nftables
   $dropgate report
   $dropgate ledger verify --checkpoint $trial/checkpoint
   curl --interface $listed --cacert $certificate ${webhook%/webhooks/vsee}/reachability

@@ -142,6 +142,9 @@ package enum Shipped {
         owner: integration team
         review_by: 2027-02-23
         channels: [webhook, sftp]
+        # How often they should be heard from; overdue silence is an entry, a warning and a metric. Off unless given:
+        #expect:
+        #  webhook: {every: 4h, hours: 08:00-18:00, days: [sun, mon, tue, wed, thu], zone: Asia/Qatar}
         note: >-
           VSee may change its addresses without notice. A rejected attempt that looks like VSee's
           from another address means: read the document again.

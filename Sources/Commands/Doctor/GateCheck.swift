@@ -46,7 +46,7 @@ struct GateCheck {
             let active = listing.accounts.values.filter { !$0.disabled }.count
             findings.append(
                 active > 0
-                    ? Finding("accounts", .ok, "\(listing.accounts.count) accounts, \(active) enabled")
+                    ? Finding("accounts", .ok, "enabled accounts: \(active) of \(listing.accounts.count)")
                     : Finding(
                         "accounts", .warn, "no account is enabled: nobody can log in by SFTP",
                         fix: "dropgate account add vsee --key vsee.pub"))
