@@ -19,6 +19,13 @@ package struct CheckAttempt: Sendable, Hashable {
     var group: String
     /// From where a STUN server saw the request.
     var seen: IPAddress?
+
+    package init(what: String, outcome: CheckOutcome, detail: String, group: String) {
+        self.what = what
+        self.outcome = outcome
+        self.detail = detail
+        self.group = group
+    }
 }
 
 package struct CheckResult: Sendable {
@@ -64,9 +71,9 @@ package struct CheckResult: Sendable {
         for kind in [CheckOutcome.blocked, .ok, .noProof, .skipped] {
             let found = groups.filter { $0.outcome == kind }
             guard !found.isEmpty else { continue }
-            let isShort = kind == .noProof || kind == .skipped || found.count > 2
+            let isLong = kind == .blocked || (kind != .skipped && found.count <= 2)
             parts.append(
-                kind == .blocked || !isShort
+                isLong
                     ? found.map { "\($0.what): \($0.detail)" }.joined(separator: "; ")
                     : "\(kind.rawValue): \(found.map(\.what).joined(separator: ", "))")
         }
