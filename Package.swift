@@ -101,7 +101,8 @@ let package = Package(
         .target(
             name: "Reachability",
             dependencies: [
-                "Admission", "CLibSSH2", "COpenSSL", "CShims", "Intake", "Ledger", "Settings", "Staging", crypto, logging,
+                "Admission", "CLibSSH2", "COpenSSL", "CShims", "Intake", "Ledger", "Settings", "Staging",
+                crypto, logging,
             ], swiftSettings: strict),
         .target(
             name: "RuleBook",
@@ -142,7 +143,8 @@ let package = Package(
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "Admission"], swiftSettings: strict),
         .testTarget(
             name: "ReachabilityTests",
-            dependencies: ["Reachability", "Admission", "Ledger", "Settings", "Support"], swiftSettings: strict),
+            dependencies: ["Reachability", "Admission", "Ledger", "Settings", "Support"],
+            swiftSettings: strict),
         .testTarget(
             name: "RuleBookTests", dependencies: ["RuleBook", "Admission", "Ledger", "Settings", "Support"],
             swiftSettings: strict),
@@ -156,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "WebhookReceiverTests",
             dependencies: [
-                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Staging", "Support", crypto,
+                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Staging",
+                "Support", crypto,
                 nio,
                 nioHTTP1, subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),

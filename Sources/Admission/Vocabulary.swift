@@ -60,6 +60,15 @@ package enum AddressMode: String, Sendable, Hashable, CaseIterable, Codable {
     case forwarded
 }
 
+/// What `dropgate probe` marks its deliveries by, so that a gate records them and never releases them.
+package enum ProbeMark {
+    /// The `account_code` or `clinic_code` of a probe's event. It stands in the body, because headers may be lost on
+    /// the way.
+    package static let code = "dropgate-probe"
+    /// What the name of a probe's file begins with.
+    package static let filePrefix = ".dropgate-probe-"
+}
+
 /// An address and a port, as a socket or a PROXY header names them. A header gives no port.
 package struct Endpoint: Sendable, Hashable {
     package var ip: IPAddress

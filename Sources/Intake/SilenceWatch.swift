@@ -61,7 +61,9 @@ package final class SilenceWatch: Sendable {
         }
         let known = ears.withLock { ears in
             ears = ears.filter { expected[$0.key] != nil }
-            for line in ears.keys { ears[line]?.expectation = expected[line]?.1 ?? ExpectedContact(every: .zero) }
+            for line in ears.keys {
+                ears[line]?.expectation = expected[line]?.1 ?? ExpectedContact(every: .zero)
+            }
             return Set(ears.keys)
         }
         for (line, (entry, expectation)) in expected where !known.contains(line) {
@@ -74,7 +76,8 @@ package final class SilenceWatch: Sendable {
     }
 
     /// What has changed since the last look: lines that have fallen silent or are heard again, sorted.
-    func changes(now: Instant) -> [(line: Line, isSilent: Bool, last: Instant?, expectation: ExpectedContact)] {
+    func changes(now: Instant) -> [(line: Line, isSilent: Bool, last: Instant?, expectation: ExpectedContact)]
+    {
         ears.withLock { ears in
             var changes: [(line: Line, isSilent: Bool, last: Instant?, expectation: ExpectedContact)] = []
             for line in ears.keys.sorted(by: {

@@ -73,7 +73,8 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     /// The value is a list: in the environment it is YAML flow text, `[a, b]`.
     var isList: Bool {
         switch self {
-        case .sources, .rules, .webhookStandardWebhooks, .webhookTrustedProxies, .sftpHostKeys, .sftpTrustedProxies,
+        case .sources, .rules, .webhookStandardWebhooks, .webhookTrustedProxies, .sftpHostKeys,
+            .sftpTrustedProxies,
             .sftpProvisional, .ledgerWitnesses:
             true
         default: false

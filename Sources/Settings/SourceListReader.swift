@@ -4,7 +4,9 @@ import Admission
 
 struct SourceListReader {
     /// Keys that a list may give once for all of its entries.
-    private static let shared = ["document", "owner", "review_by", "expires", "channels", "mode", "note", "expect"]
+    private static let shared = [
+        "document", "owner", "review_by", "expires", "channels", "mode", "note", "expect",
+    ]
     private static let listKeys = ["name"] + shared + ["entries"]
     private static let entryKeys = ["cidr", "service"] + shared
 

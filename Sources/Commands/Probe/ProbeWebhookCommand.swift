@@ -9,7 +9,7 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "webhook", abstract: "Post a marked event to a webhook's URL as VSee would.",
         discussion: """
-            The event is a whole VSee envelope whose clinic code is "\(SyntheticEvent.mark)": a Dropgate gate \
+            The event is a whole VSee envelope whose clinic code is "\(ProbeMark.code)": a Dropgate gate \
             answers it, records it as a probe and stores nothing. Another receiver may store it.
 
             EXAMPLES
@@ -19,14 +19,11 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
               dropgate probe webhook https://gate.example/ --reachability --format nagios
             """)
 
-    enum Event: String, ExpressibleByArgument, CaseIterable { case v1, v2, none }
-
     @Argument(help: "The URL as it is given to VSee, without its secret part.")
     var url: String
 
-    @Option(
-        help: "The envelope to post: v1, v2, or none for an empty body, which a gate stores as unrecognised.")
-    var event: Event = .v2
+    @Option(help: "The envelope to post, v1 or v2, marked as a probe.")
+    var event: SyntheticEvent = .v2
 
     @Flag(help: "Ask GET /reachability on the same host instead of posting an event.")
     var reachability = false
@@ -88,11 +85,8 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
     }
 
     private func makeProbe() throws -> WebhookProbe {
-        let request: WebhookProbe.Request =
-            reachability
-            ? .reachability : SyntheticEvent(rawValue: event.rawValue).map { .event($0) } ?? .empty
         var probe = WebhookProbe(
-            url: try parsedURL(), request: request, userAgent: "\(Product.name)-probe/\(Product.version)")
+            url: try parsedURL(), request: reachability ? .reachability : .event(event), userAgent: "\(Product.name)-probe/\(Product.version)")
         probe.fields = try fields()
         if let basicUser, let passwordFile {
             probe.basic = (basicUser, try secret(passwordFile, "--password-file"))
@@ -139,3 +133,5 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
         text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
     }
 }
+
+extension SyntheticEvent: ExpressibleByArgument {}

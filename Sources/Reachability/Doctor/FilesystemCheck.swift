@@ -87,23 +87,43 @@ package struct FilesystemCheck {
             return Finding(Self.area, .ok, "\(path) is made at the first start")
         }
         do throws(StagingError) {
-            let area = try StagingArea(path: path)
-            let folder = try area.root.subdirectory("incoming")
-            let (name, moved) = (".doctor.\(getpid())", ".doctor.\(getpid()).moved")
-            defer { for name in [name, moved] { _ = try? folder.remove(name) } }
-            let file = try folder.createFile(name)
-            try file.write(Array("dropgate doctor\n".utf8))
-            try file.sync()
-            try folder.move(name, to: area.quarantine, as: moved)
-            try area.quarantine.sync()
-            try area.quarantine.move(moved, to: folder, as: moved)
-            try folder.sync()
+            let root = try Directory(path: path)
+            // Made by the gate's user at its first start, not by whoever asks.
+            guard let from = try root.existing("incoming"), let to = try root.existing("quarantine") else {
+                return Finding(Self.area, .ok, "the layout of \(path) is made at the first start")
+            }
+            try rehearse(from, to)
+            if let stray = ["ready", "receipts"].first(where: { !isBeside("\(path)/\($0)", path) }) {
+                return .fatal(
+                    Self.area, "\(path)/\(stray) is on another filesystem: release is a rename",
+                    fix: "mount the whole staging directory instead")
+            }
             return Finding(Self.area, .ok, "staging \(path) is local and honours fsync and rename")
         } catch {
             return .fatal(
                 Self.area, "staging does not work: \(error)",
                 fix: "give \(path) to the gate's user, on one local filesystem that is not read-only")
         }
+    }
+
+    private func rehearse(_ from: Directory, _ to: Directory) throws(StagingError) {
+        let (name, moved) = (".doctor.\(getpid())", ".doctor.\(getpid()).moved")
+        defer { for name in [name, moved] { for place in [from, to] { _ = try? place.remove(name) } } }
+        let file = try from.createFile(name)
+        try file.write(Array("dropgate doctor\n".utf8))
+        try file.sync()
+        try from.move(name, to: to, as: moved)
+        try to.sync()
+        try to.move(moved, to: from, as: moved)
+        try from.sync()
+    }
+
+    /// On the same filesystem, or not there yet.
+    private func isBeside(_ path: String, _ other: String) -> Bool {
+        var mine = stat()
+        var theirs = stat()
+        guard stat(path, &mine) == 0, stat(other, &theirs) == 0 else { return true }
+        return mine.st_dev == theirs.st_dev
     }
 
     // MARK: Room

@@ -109,6 +109,6 @@ package struct SFTPProbe: Sendable {
     /// Gates know a probe by this form; `.part` keeps it from being released.
     private static func markerName() -> String {
         let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-        return ".dropgate-probe-" + String(repeating: "0", count: 16 - digits.count) + digits + ".part"
+        return ProbeMark.filePrefix + String(repeating: "0", count: 16 - digits.count) + digits + ".part"
     }
 }

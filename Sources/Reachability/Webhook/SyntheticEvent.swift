@@ -7,9 +7,6 @@ import Ledger
 package enum SyntheticEvent: String, Sendable, CaseIterable {
     case v1, v2
 
-    /// The value of `clinic_code` (v2) or `account_code` (v1) that only probes have.
-    package static let mark = "dropgate-probe"
-
     package func body(id: UUID = UUID(), now: Instant) -> [UInt8] {
         let created = now.microseconds / 1_000_000
         let start = created - 900
@@ -18,7 +15,7 @@ package enum SyntheticEvent: String, Sendable, CaseIterable {
             case .v1:
                 [
                     "version": "1.0", "id": .string(id.uuidString.lowercased()), "type": "visit.ended",
-                    "created": .int(created), "account_code": .string(Self.mark),
+                    "created": .int(created), "account_code": .string(ProbeMark.code),
                     "data": [
                         "id": "0", "member_id": "0", "provider_id": "0", "start": .string("\(start)"),
                         "end": .string("\(created)"), "actual_start": .string("\(start)"),
@@ -28,7 +25,7 @@ package enum SyntheticEvent: String, Sendable, CaseIterable {
             case .v2:
                 [
                     "version": "2.0", "id": .string(id.uuidString.lowercased()), "type": "visit.ended",
-                    "created": .int(created), "clinic_code": .string(Self.mark),
+                    "created": .int(created), "clinic_code": .string(ProbeMark.code),
                     "data": [
                         "id": "0", "member_id": "0", "provider_id": "0", "start": .int(start),
                         "end": .int(created), "actual_start": .int(start), "actual_end": .int(created),

@@ -9,8 +9,6 @@ package struct WebhookProbe: Sendable {
     /// What is asked of the gate.
     package enum Request: Sendable {
         case event(SyntheticEvent)
-        /// A POST without a body.
-        case empty
         /// GET /reachability on the same host.
         case reachability
     }

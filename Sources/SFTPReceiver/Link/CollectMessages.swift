@@ -1,5 +1,6 @@
 // What a collector's session asks the daemon: which drops there are, whether one may be read, and that one is
 // collected. The same lines of JSON as the other messages; no policy.
+import Admission
 
 /// A question about released drops that nobody has acknowledged. Answered by `DaemonMessage.page`.
 package struct LinkCollect: Codable, Sendable, Equatable {
@@ -57,10 +58,9 @@ package struct LinkProbed: Codable, Sendable, Equatable {
 
 /// The names of files that `dropgate probe sftp` sends and removes: never final, never released.
 enum ProbeMarker {
-    static let pattern = prefix + "*"
-    private static let prefix = ".dropgate-probe-"
+    static let pattern = ProbeMark.filePrefix + "*"
 
     static func isMarker(_ path: String) -> Bool {
-        path.split(separator: "/").last?.hasPrefix(prefix) ?? false
+        path.split(separator: "/").last?.hasPrefix(ProbeMark.filePrefix) ?? false
     }
 }

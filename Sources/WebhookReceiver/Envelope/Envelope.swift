@@ -1,5 +1,6 @@
 // What a webhook body says it is: VSee's v1 or v2 envelope, or unrecognised. See facts/vsee.md.
 // It only labels and indexes; it never rejects, changes or loses a body.
+import Admission
 
 /// The label of one event, for the ledger and the duplicate key.
 struct Envelope: Sendable, Equatable {
@@ -12,10 +13,6 @@ struct Envelope: Sendable, Equatable {
     var eventType: String?
     /// A `dropgate probe webhook` made it: VSee's form in every respect, under a code that no clinic has.
     var isProbe = false
-
-    /// What a probe's event has as its `account_code` or `clinic_code`. It stands in the body, because headers
-    /// may be lost on the way, and a probe must never come to lie in `ready/`.
-    static let probeCode = "dropgate-probe"
 
     static let unrecognised = Envelope(form: .unrecognised, eventID: nil, eventType: nil)
 
@@ -37,10 +34,10 @@ struct Envelope: Sendable, Equatable {
         switch members.version.text {
         case "1.0" where members.accountCode != .absent:
             envelope.form = .v1
-            envelope.isProbe = members.accountCode.text == probeCode
+            envelope.isProbe = members.accountCode.text == ProbeMark.code
         case "2.0" where members.clinicCode != .absent:
             envelope.form = .v2
-            envelope.isProbe = members.clinicCode.text == probeCode
+            envelope.isProbe = members.clinicCode.text == ProbeMark.code
         default: break
         }
         return envelope
