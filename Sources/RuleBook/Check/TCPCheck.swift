@@ -26,8 +26,10 @@ struct TCPCheck {
         let limit = loop.scheduleTask(in: TimeAmount(timeout)) {
             done.fail(CheckProblem("no TLS handshake within \(timeout.components.seconds) s"))
         }
+        defer { limit.cancel() }
+        let channel: any NIOCore.Channel
         do {
-            let channel = try await bootstrap.channelInitializer { channel in
+            channel = try await bootstrap.channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers([
                         try NIOSSLClientHandler(context: context, serverHostname: name),
@@ -35,13 +37,17 @@ struct TCPCheck {
                     ])
                 }
             }.connect(to: SocketAddress(ipAddress: "\(address)", port: Int(port))).get()
+        } catch {
+            done.fail(error)
+            throw error
+        }
+        do {
             let seen = try await done.futureResult.get()
-            limit.cancel()
             try? await channel.close().get()
             return seen
         } catch {
-            limit.cancel()
-            done.fail(error)
+            // Not waited for: a server that is silent in the handshake does not answer a close either.
+            channel.close(promise: nil)
             throw error
         }
     }

@@ -100,12 +100,14 @@ struct TunnelCheck {
         }.get()
     }
 
-    /// Reads to the empty line that ends a head without a body.
+    /// Reads to the empty line that ends a head; what comes with it, as a refusal's body, is left out.
     private func head(_ reader: inout Reader, _ what: String) async throws -> String {
         var bytes: [UInt8] = []
         while let buffer = try await reader.next(isolation: #isolation) {
             bytes += buffer.readableBytesView
-            if bytes.suffix(4) == Array("\r\n\r\n".utf8) { return String(decoding: bytes, as: UTF8.self) }
+            if let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) {
+                return String(decoding: bytes[..<end.upperBound], as: UTF8.self)
+            }
             guard bytes.count <= Self.longestHead else { break }
         }
         throw CheckProblem("\(what) did not come: the connection ended or took too long")
