@@ -81,6 +81,7 @@ import Testing
 
                     chain input {
                         type filter hook input priority -10; policy accept;
+                        iifname "lo" accept
                         # webhook
                         tcp dport { 8443 } ip saddr @webhook_v4 counter accept
                         tcp dport { 8443 } ip6 saddr @webhook_v6 counter accept
@@ -94,7 +95,7 @@ import Testing
     @Test func iptablesHasAFileForEachFamily() throws {
         #expect(
             try body(.iptables, mixed()) == [
-                "*filter", ":DROPGATE_IN - [0:0]",
+                "*filter", ":DROPGATE_IN - [0:0]", "-A DROPGATE_IN -i lo -j RETURN",
                 "-A DROPGATE_IN -p tcp -m tcp --dport 8443 -s 20.21.208.105/32 -j ACCEPT",
                 "-A DROPGATE_IN -p tcp -m tcp --dport 8443 -j DROP",
                 "-I INPUT 1 -p tcp -m tcp --dport 8443 -j DROPGATE_IN", "COMMIT",
@@ -117,10 +118,10 @@ import Testing
 
     @Test func firewalld() throws {
         let lines = try body(.firewalld, mixed())
-        #expect(lines.contains("$cmd --new-ipset=dg-webhook-4 --type=hash:net --option=family=inet"))
+        #expect(lines.contains("$cmd --new-ipset=dg-in-1-4 --type=hash:net --option=family=inet"))
         #expect(
             lines.contains(
-                "$cmd --policy=dropgate-in --add-rich-rule='rule family=\"ipv6\" source ipset=\"dg-webhook-6\" "
+                "$cmd --policy=dropgate-in --add-rich-rule='rule family=\"ipv6\" source ipset=\"dg-in-1-6\" "
                     + "port port=\"8443\" protocol=\"tcp\" accept'"))
         #expect(
             lines.last?.hasSuffix("'rule priority=\"10\" port port=\"8443\" protocol=\"tcp\" drop'") == true)
@@ -132,7 +133,7 @@ import Testing
         #expect(
             terraform.contains(
                 "resource \"aws_vpc_security_group_ingress_rule\" "
-                    + "\"dropgate_webhook_tcp_8443_20_21_208_105_32\" {"))
+                    + "\"dropgate_tcp_8443_20_21_208_105_32\" {"))
         #expect(terraform.contains("  cidr_ipv6         = \"2001:db8::/32\""))
         #expect(terraform.filter { $0.hasSuffix("{") }.count == terraform.filter { $0 == "}" }.count)
     }
@@ -183,10 +184,10 @@ import Testing
         let other = #expect(throws: ExportRefusal.self) { try plan([hook]) }
         #expect(other?.description.contains("sftp: no entry opens it") == true)
         #expect(try plan([hook], channels: [.webhook]).groups.count == 1)
-        let v6 = #expect(throws: ExportRefusal.self) {
-            try ExportFormat.iptables.text(plan([hook], channels: [.webhook]), family: .v6)
-        }
-        #expect(v6?.description.contains("no IPv6 block") == true)
+        // A family without a block is shut, not left open.
+        let v6 = try body(.iptables, plan([hook], channels: [.webhook]), .v6)
+        #expect(v6.contains("-A DROPGATE_IN -p tcp -m tcp --dport 8443 -j DROP"))
+        #expect(!v6.contains { $0.hasSuffix("ACCEPT") })
         var empty = try plan([hook], channels: [.webhook])
         empty.groups[0].peers = []
         for format in ExportFormat.allCases {

@@ -105,7 +105,10 @@ struct RulesExportCommand: AsyncParsableCommand {
                     book, rows, map, addresses: resolve ? try await addresses(book, rows, map) : nil))
         }
         guard var plan = plans.first else { throw ExportRefusal("there are no network rules") }
-        for other in plans.dropFirst() {
+        var rowsBefore = books[0].rows.count
+        for (book, var other) in zip(books, plans).dropFirst() {
+            for index in other.groups.indices { other.groups[index].slot += rowsBefore }
+            rowsBefore += book.rows.count
             plan.version += "; " + other.version
             plan.remarks += other.remarks.filter { !plan.remarks.contains($0) }
             plan.groups += other.groups

@@ -5,34 +5,29 @@ import Ledger
 
 /// For `aws ec2 authorize-security-group-ingress|-egress --ip-permissions file://FILE`.
 enum AWSExport {
-    static func text(_ plan: FirewallPlan) -> String {
-        let permissions = plan.groups.flatMap { group in
-            group.ports.map { port -> JSONValue in
-                var members: [String: JSONValue] = [
-                    "IpProtocol": .string(port.transport.rawValue), "FromPort": .int(Int64(port.first)),
-                    "ToPort": .int(Int64(port.last)),
-                ]
-                for (family, list, key) in [
-                    (AddressFamily.v4, "IpRanges", "CidrIp"), (.v6, "Ipv6Ranges", "CidrIpv6"),
-                ] {
-                    let peers = group.peers(family)
-                    guard !peers.isEmpty else { continue }
-                    members[list] = .array(
-                        peers.map { peer in
-                            let text = description(group, peer) + ". " + plan.version
-                            return [
-                                key: .string(peer.block.description), "Description": .string(allowed(text)),
-                            ]
-                        })
-                }
-                return .object(members)
+    /// One permission a port: EC2 refuses a request that has the same port and block twice.
+    static func text(_ plan: FirewallPlan) throws(ExportRefusal) -> String {
+        let permissions = try plan.portRules().map { rule -> JSONValue in
+            var members: [String: JSONValue] = [
+                "IpProtocol": .string(rule.port.transport.rawValue), "FromPort": .int(Int64(rule.port.first)),
+                "ToPort": .int(Int64(rule.port.last)),
+            ]
+            for (isIPv4, list, key) in [(true, "IpRanges", "CidrIp"), (false, "Ipv6Ranges", "CidrIpv6")] {
+                let peers = rule.peers.filter { $0.peer.block.base.isIPv4 == isIPv4 }
+                guard !peers.isEmpty else { continue }
+                members[list] = .array(
+                    peers.map { titles, peer in
+                        let text = description(titles, peer) + ". " + plan.version
+                        return [key: .string(peer.block.description), "Description": .string(allowed(text))]
+                    })
             }
+            return .object(members)
         }
         return PlanJSON.line(.array(permissions))
     }
 
-    static func description(_ group: FirewallPlan.Group, _ peer: FirewallPlan.Peer) -> String {
-        allowed("dropgate \(group.title): \(peer.origin)")
+    static func description(_ titles: String, _ peer: FirewallPlan.Peer) -> String {
+        allowed("dropgate \(titles): \(peer.origin)")
     }
 
     /// At most 255 of the characters that AWS takes in descriptions of rules; without those that mean something in HCL.
@@ -46,17 +41,23 @@ enum AWSExport {
 /// An ARM template of one network security group's rules (Microsoft.Network/networkSecurityGroups/securityRules).
 enum AzureExport {
     /// Priorities go from 100 to 4096; rules of a lower number come first.
-    private static let firstPriority: Int64 = 1000
+    private static let firstPriority = 1000
+    private static let lastPriority = 4096
+    /// A number for every family and the deny of every transport, used or not: a deployment changes rules by name, and
+    /// a number that moved to another name would be taken twice on the way.
+    private static let prioritiesEach = 8
 
-    static func text(_ plan: FirewallPlan) -> String {
-        var priority = firstPriority
+    static func text(_ plan: FirewallPlan) throws(ExportRefusal) -> String {
+        let slots = (lastPriority - firstPriority + 1) / prioritiesEach
+        guard plan.groups.allSatisfy({ $0.slot < slots }) else {
+            throw ExportRefusal("Azure has priorities for \(slots) rows of rules; export fewer")
+        }
         var resources: [JSONValue] = []
-        func add(_ name: String, _ properties: [String: JSONValue]) {
+        func add(_ name: String, _ priority: Int, _ properties: [String: JSONValue]) {
             var properties = properties
-            properties["priority"] = .int(priority)
+            properties["priority"] = .int(Int64(priority))
             properties["direction"] = plan.direction == .ingress ? "Inbound" : "Outbound"
             properties["sourcePortRange"] = "*"
-            priority += 1
             resources.append([
                 "type": "Microsoft.Network/networkSecurityGroups/securityRules", "apiVersion": "2023-09-01",
                 "name": .string("[concat(parameters('networkSecurityGroupName'), '/\(name)')]"),
@@ -64,14 +65,20 @@ enum AzureExport {
             ])
         }
         for group in plan.groups {
-            for transport in Transport.allCases {
+            for (index, transport) in Transport.allCases.enumerated() {
                 let ports = group.ports.filter { $0.transport == transport }
                 guard !ports.isEmpty else { continue }
                 let name = "dropgate-\(group.title)-\(transport.rawValue)"
-                for family in AddressFamily.allCases where !group.peers(family).isEmpty {
-                    add("\(name)-\(family.rawValue)", allow(plan, group, family, transport, ports))
+                let first = firstPriority + group.slot * prioritiesEach + index * 3
+                for (offset, family) in AddressFamily.allCases.enumerated() where !group.peers(family).isEmpty
+                {
+                    add(
+                        "\(name)-\(family.rawValue)", first + offset,
+                        allow(plan, group, family, transport, ports))
                 }
-                if plan.direction == .ingress { add("\(name)-deny", deny(group, transport, ports)) }
+                if plan.direction == .ingress {
+                    add("\(name)-deny", first + 2, deny(group, transport, ports))
+                }
             }
         }
         return PlanJSON.line([
@@ -94,7 +101,8 @@ enum AzureExport {
             "access": "Allow", "protocol": transport == .tcp ? "Tcp" : "Udp",
             "description": .string(String("\(group.title): \(origins)".prefix(140))),
             "\(near)AddressPrefixes": .array(peers.map { .string($0.block.description) }),
-            "\(far)AddressPrefix": "*", "destinationPortRanges": .array(ports.map { .string($0.ports()) }),
+            "\(far)AddressPrefix": .string(group.listen?.description ?? "*"),
+            "destinationPortRanges": .array(ports.map { .string($0.ports()) }),
         ]
     }
 
@@ -104,7 +112,7 @@ enum AzureExport {
         [
             "access": "Deny", "protocol": transport == .tcp ? "Tcp" : "Udp",
             "description": .string("\(group.title): everybody else"), "sourceAddressPrefix": "*",
-            "destinationAddressPrefix": "*",
+            "destinationAddressPrefix": .string(group.listen?.description ?? "*"),
             "destinationPortRanges": .array(ports.map { .string($0.ports()) }),
         ]
     }
@@ -124,6 +132,7 @@ enum PlanJSON {
                         ]
                     }),
             ]
+            members["listen"] = group.listen.map { .string($0.description) }
             for family in AddressFamily.allCases {
                 members[family.word] = .array(
                     group.peers(family).map {

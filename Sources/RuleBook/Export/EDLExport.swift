@@ -2,7 +2,13 @@
 import Admission
 
 enum EDLExport {
-    static func text(_ plan: FirewallPlan) -> String {
+    static func text(_ plan: FirewallPlan) throws(ExportRefusal) -> String {
+        guard plan.direction == .egress || FirewallPlan.haveEqualBlocks(plan.groups) else {
+            let names = plan.groups.map(\.title).joined(separator: " and ")
+            throw ExportRefusal(
+                "\(names) are open to different blocks, and a list has no ports: whoever may use one would reach the "
+                    + "other; choose one with --channel")
+        }
         let lines: [String]
         if plan.groups.allSatisfy({ $0.peers.isEmpty }) {
             lines = Set(plan.groups.flatMap { $0.servers.map(\.text) }).sorted()

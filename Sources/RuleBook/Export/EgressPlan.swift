@@ -40,7 +40,8 @@ package enum EgressPlan {
             groups.append(
                 FirewallPlan.Group(
                     name: row.id.replacing("-", with: "_"), title: row.id, ports: ports,
-                    peers: FirewallPlan.merged(peers), servers: servers))
+                    peers: FirewallPlan.merged(peers), servers: servers,
+                    slot: book.rows.firstIndex { $0.id == row.id } ?? 0))
         }
         guard !groups.isEmpty else { throw ExportRefusal("no row of \(book.name) is left to export") }
         let page = book.document.page.map { ", \($0)" } ?? ""

@@ -25,10 +25,10 @@ package enum ExportFormat: String, Sendable, CaseIterable {
         case .iptables: return try IPTablesExport.text(plan, family)
         case .ufw: return UFWExport.text(plan)
         case .firewalld: return FirewalldExport.text(plan)
-        case .edl: return EDLExport.text(plan)
-        case .terraformAWS: return TerraformExport.text(plan)
-        case .awsSG: return AWSExport.text(plan)
-        case .azureNSG: return AzureExport.text(plan)
+        case .edl: return try EDLExport.text(plan)
+        case .terraformAWS: return try TerraformExport.text(plan)
+        case .awsSG: return try AWSExport.text(plan)
+        case .azureNSG: return try AzureExport.text(plan)
         case .json: return PlanJSON.text(plan)
         }
     }

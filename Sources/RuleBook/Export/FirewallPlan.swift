@@ -28,9 +28,18 @@ package struct FirewallPlan: Sendable {
         package var peers: [Peer]
         /// Names as documented: for formats that carry names.
         package var servers: [ServerName]
+        /// The one address on which the gate listens; nil: all of them, or egress.
+        package var listen: IPAddress?
+        /// The same for the same channel or row whatever else is exported: where a format numbers its rules.
+        package var slot: Int
 
         package func peers(_ family: AddressFamily) -> [Peer] {
             peers.filter { $0.block.base.isIPv4 == (family == .v4) }
+        }
+
+        /// In which packets can come to it.
+        var families: [AddressFamily] {
+            AddressFamily.allCases.filter { family in listen.map { $0.isIPv4 == (family == .v4) } ?? true }
         }
     }
 
@@ -53,6 +62,40 @@ package struct FirewallPlan: Sendable {
     /// Every peer of every group, once.
     func allPeers() -> [Peer] { Self.merged(groups.flatMap(\.peers)) }
 
+    /// What a port takes from a block, for firewalls that refuse the same port and block twice.
+    struct PortRule {
+        var port: PortRange
+        /// Titles of the groups, and their peers, sorted.
+        var peers: [(titles: String, peer: Peer)]
+    }
+
+    /// Every port of every group once, without listen addresses. Throws where leaving those out would let a block in
+    /// to a listener that is not for it.
+    func portRules() throws(ExportRefusal) -> [PortRule] {
+        var rules: [PortRule] = []
+        for port in groups.flatMap(\.ports) where !rules.contains(where: { $0.port == port }) {
+            let sharing = groups.filter { $0.ports.contains(port) }
+            let isSplit = direction == .ingress && !Self.haveEqualBlocks(sharing)
+            guard !isSplit else {
+                let names = sharing.map(\.title).joined(separator: " and ")
+                throw ExportRefusal(
+                    "\(names) share \(port) on two addresses, and this format has rules for ports alone: whoever may "
+                        + "use one would reach the other; give each a port of its own, or choose one with --channel"
+                )
+            }
+            let peers = Self.merged(sharing.flatMap(\.peers)).map { peer in
+                let using = sharing.filter { $0.peers.contains { peer.block.contains($0.block.base) } }
+                return (using.map(\.title).joined(separator: ", "), peer)
+            }
+            rules.append(PortRule(port: port, peers: peers))
+        }
+        return rules
+    }
+
+    static func haveEqualBlocks(_ groups: [Group]) -> Bool {
+        Set(groups.map { $0.peers.map(\.block) }).count <= 1
+    }
+
     /// Sorted, blocks once, without blocks that lie within others; origins of what is left out are kept.
     static func merged(_ peers: [Peer]) -> [Peer] {
         let order = peers.sorted {
@@ -61,13 +104,14 @@ package struct FirewallPlan: Sendable {
         }
         var kept: [(block: CIDRBlock, origins: [String])] = []
         for peer in order {
+            let origins = peer.origin.split(separator: ", ").map(String.init)
             if let index = kept.firstIndex(where: { $0.block.contains(peer.block.base) }) {
-                if !kept[index].origins.contains(peer.origin) { kept[index].origins.append(peer.origin) }
+                kept[index].origins += origins
             } else {
-                kept.append((peer.block, [peer.origin]))
+                kept.append((peer.block, origins))
             }
         }
-        return kept.map { Peer(block: $0.block, origin: $0.origins.sorted().joined(separator: ", ")) }
+        return kept.map { Peer(block: $0.block, origin: Set($0.origins).sorted().joined(separator: ", ")) }
             .sorted { ($0.block.base, $0.block.prefix) < ($1.block.base, $1.block.prefix) }
     }
 }

@@ -7,12 +7,14 @@ enum IPTablesExport {
         let isIngress = plan.direction == .ingress
         let chain = isIngress ? "DROPGATE_IN" : "DROPGATE_OUT"
         let tool = family == .v4 ? "iptables-restore" : "ip6tables-restore"
-        let groups = plan.groups.filter { !$0.peers(family).isEmpty }
-        guard groups.count == plan.groups.count || (!isIngress && !groups.isEmpty) else {
-            let without = plan.groups.filter { $0.peers(family).isEmpty }.map(\.title)
+        // A listener without a block of this family is shut in it: left out, it would be open to everybody.
+        let groups = plan.groups.filter {
+            isIngress ? $0.families.contains(family) : !$0.peers(family).isEmpty
+        }
+        guard !groups.isEmpty else {
             throw ExportRefusal(
-                "\(without.joined(separator: ", ")): there is no IP\(family.rawValue) block, and an empty set would "
-                    + "shut everybody out; export the other --family")
+                (isIngress ? "no listener has an" : "no server has an")
+                    + " IP\(family.rawValue) address; export the other --family")
         }
         let other = AddressFamily.allCases.filter { $0 != family }.map(\.rawValue)[0]
         var text = plan.comments([
@@ -21,20 +23,27 @@ enum IPTablesExport {
                 + "does no harm.",
         ])
         text += "*filter\n:\(chain) - [0:0]\n"
+        // The machine's connections to its own addresses go over lo as well.
+        if isIngress { text += "-A \(chain) -i lo -j RETURN\n" }
         for group in groups {
             for port in group.ports {
                 for peer in group.peers(family) {
-                    text +=
-                        "# \(peer.origin)\n-A \(chain) \(match(port)) \(isIngress ? "-s" : "-d") \(peer.block)"
-                    text += " -j ACCEPT\n"
+                    text += "# \(peer.origin)\n-A \(chain)\(here(group)) \(match(port)) "
+                    text += "\(isIngress ? "-s" : "-d") \(peer.block) -j ACCEPT\n"
                 }
-                if isIngress { text += "-A \(chain) \(match(port)) -j DROP\n" }
             }
+        }
+        for group in groups where isIngress {
+            for port in group.ports { text += "-A \(chain)\(here(group)) \(match(port)) -j DROP\n" }
         }
         for port in Set(groups.flatMap(\.ports)).sorted(by: Self.precedes) {
             text += "-I \(isIngress ? "INPUT" : "OUTPUT") 1 \(match(port)) -j \(chain)\n"
         }
         return text + "COMMIT\n"
+    }
+
+    private static func here(_ group: FirewallPlan.Group) -> String {
+        group.listen.map { " -d \($0)" } ?? ""
     }
 
     private static func match(_ port: PortRange) -> String {

@@ -17,7 +17,16 @@ package enum IngressPlan {
                 throw ExportRefusal(
                     "\(name).listen has port 0, which is another port at every start; name a port")
             }
-            let peers = try peers(listener, policy, now)
+            var peers = try peers(listener, policy, now)
+            if !isEveryAddress(listener.ip) {
+                peers.removeAll { $0.block.base.isIPv4 != listener.ip.isIPv4 }
+            }
+            guard !peers.isEmpty else {
+                throw ExportRefusal(
+                    "\(name): no block that opens it is of the family of \(listener.ip), on which it listens, and an "
+                        + "empty set would shut everybody out; list one, or leave this channel out with --channel"
+                )
+            }
             if listener.address.mode != .direct {
                 remarks.append(
                     "\(name): the gate is behind a proxy (\(listener.address.mode.rawValue)); only the proxy may "
@@ -26,7 +35,16 @@ package enum IngressPlan {
             groups.append(
                 FirewallPlan.Group(
                     name: name, title: name, ports: [PortRange(.tcp, listener.port)],
-                    peers: FirewallPlan.merged(peers), servers: []))
+                    peers: FirewallPlan.merged(peers), servers: [],
+                    listen: isEveryAddress(listener.ip) ? nil : listener.ip,
+                    slot: Channel.allCases.firstIndex(of: listener.channel) ?? 0))
+        }
+        if let first = groups.first, let other = groups.dropFirst().first(where: { $0.ports == first.ports }),
+            first.listen == nil || other.listen == nil || first.listen == other.listen
+        {
+            throw ExportRefusal(
+                "\(first.title).listen and \(other.title).listen are one port of one address, which two listeners "
+                    + "cannot have; give each its own")
         }
         guard !groups.isEmpty else {
             throw ExportRefusal("the settings have no such listener; add a webhook or an sftp section")
@@ -35,8 +53,13 @@ package enum IngressPlan {
             direction: .ingress, version: "policy \(policy.version)", remarks: remarks, groups: groups)
     }
 
+    private static func isEveryAddress(_ ip: IPAddress) -> Bool {
+        ["0.0.0.0", "::"].contains(ip.description)
+    }
+
     private struct Listener {
         var channel: Channel
+        var ip: IPAddress
         var port: UInt16
         var address: AddressSettings
     }
@@ -44,10 +67,14 @@ package enum IngressPlan {
     private static func listeners(_ settings: GateSettings) -> [Listener] {
         var listeners: [Listener] = []
         if let webhook = settings.webhook {
-            listeners.append(Listener(channel: .webhook, port: webhook.listen.port, address: webhook.address))
+            let listen = webhook.listen
+            listeners.append(
+                Listener(channel: .webhook, ip: listen.ip, port: listen.port, address: webhook.address))
         }
         if let sftp = settings.sftp {
-            listeners.append(Listener(channel: .sftp, port: sftp.listen.port, address: sftp.address))
+            let listen = sftp.listen
+            listeners.append(
+                Listener(channel: .sftp, ip: listen.ip, port: listen.port, address: sftp.address))
         }
         return listeners
     }

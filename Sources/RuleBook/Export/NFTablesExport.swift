@@ -19,7 +19,14 @@ enum NFTablesExport {
         }
         text += "    chain \(isIngress ? "input" : "output") {\n"
         text += "        type filter hook \(isIngress ? "input" : "output") priority -10; policy accept;\n"
-        for group in plan.groups { text += rules(group, isIngress: isIngress) }
+        if isIngress {
+            // The machine's connections to its own addresses go over lo as well.
+            text += "        iifname \"lo\" accept\n"
+        }
+        for group in plan.groups { text += accepts(group, isIngress: isIngress) }
+        if isIngress {
+            for group in plan.groups { text += drops(group) }
+        }
         return text + "    }\n}\n"
     }
 
@@ -37,18 +44,28 @@ enum NFTablesExport {
         return text + "        }\n    }\n\n"
     }
 
-    private static func rules(_ group: FirewallPlan.Group, isIngress: Bool) -> String {
+    private static func accepts(_ group: FirewallPlan.Group, isIngress: Bool) -> String {
         var text = "        # \(group.title)\n"
-        for transport in Transport.allCases {
-            let ports = group.ports.filter { $0.transport == transport }.map { $0.ports() }
-            guard !ports.isEmpty else { continue }
-            let match = "\(transport.rawValue) dport { \(ports.joined(separator: ", ")) }"
+        for match in matches(group) {
             for family in AddressFamily.allCases where !group.peers(family).isEmpty {
                 let address = "\(family == .v4 ? "ip" : "ip6") \(isIngress ? "saddr" : "daddr")"
                 text += "        \(match) \(address) @\(name(group, family)) counter accept\n"
             }
-            if isIngress { text += "        \(match) counter drop\n" }
         }
         return text
+    }
+
+    private static func drops(_ group: FirewallPlan.Group) -> String {
+        matches(group).map { "        \($0) counter drop\n" }.joined()
+    }
+
+    /// Its ports on its address, a match a transport.
+    private static func matches(_ group: FirewallPlan.Group) -> [String] {
+        let here = group.listen.map { "\($0.isIPv4 ? "ip" : "ip6") daddr \($0) " } ?? ""
+        return Transport.allCases.compactMap { transport in
+            let ports = group.ports.filter { $0.transport == transport }.map { $0.ports() }
+            guard !ports.isEmpty else { return nil }
+            return "\(here)\(transport.rawValue) dport { \(ports.joined(separator: ", ")) }"
+        }
     }
 }

@@ -15,11 +15,12 @@ enum UFWExport {
         ])
         text += "set -e\n"
         for group in plan.groups {
+            let here = group.listen?.description ?? "any"
             for port in group.ports {
                 for peer in group.peers {
                     let rule =
                         isIngress
-                        ? "ufw allow proto \(port.transport.rawValue) from \(peer.block) to any port \(port.ports(":"))"
+                        ? "ufw allow proto \(port.transport.rawValue) from \(peer.block) to \(here) port \(port.ports(":"))"
                         : "ufw allow out proto \(port.transport.rawValue) to \(peer.block) port \(port.ports(":"))"
                     text += "\(rule) comment \(Shell.quoted("dropgate \(group.title): \(peer.origin)"))\n"
                 }
