@@ -138,9 +138,14 @@ package struct Janitor: Service {
                 try removeOldDrops(in: try accounts.subdirectory(account), keptFor: age)
             }
         }
+        let limit = intake.now - age
+        for event in try staging.quarantinedEvents() {
+            guard let received = Instant(rfc3339: event.received), received < limit else { continue }
+            intake.remove(event)
+        }
+        // What a crash left without a receipt.
         if let events = try staging.quarantine.existing("webhook") {
             try removeOldDrops(in: events, keptFor: age)
-            try intake.countHeld()
         }
     }
 

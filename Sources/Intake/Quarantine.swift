@@ -6,60 +6,70 @@ import Logging
 import Staging
 import Synchronization
 
-/// What quarantine holds now. Known without looking, because a stranger decides how often it is asked.
-struct HeldCount: Sendable {
-    var events = 0
-    var bytes: Int64 = 0
-    /// The drop that holds a body, by the body's digest: an event that is sent again takes no more room.
-    var drops: [String: String] = [:]
-
-    init(_ staging: StagingArea) throws {
-        for receipt in try staging.quarantinedEvents() { add(receipt) }
-    }
-
-    mutating func add(_ receipt: Receipt) {
-        events += 1
-        bytes += receipt.bytes
-        if let sha256 = receipt.sha256 { drops[sha256] = receipt.drop }
-    }
-}
-
 extension Intake {
     private static let hint = "VSee's address may have changed"
 
-    /// Records a refused event of VSee's form, and holds its body if there is room. `attempt`: the refusal.
+    /// Records a refused event of VSee's form, and holds it if there is room. `attempt`: the refusal.
     package func hold(_ event: WebhookEvent, attempt: Attempt) async {
         var attempt = attempt
         attempt.detail["vsee_shaped"] = true
-        let registration = WebhookRegistration(event, at: clock())
-        let facts = registration.facts
-        guard let source = attempt.source, checkSpace() == nil,
-            reserve(bytes: facts.bytes, sha256: facts.sha256 ?? "", drop: facts.id)
-        else {
-            attempt.drop = heldFacts(facts)
-            if let earlier = held.withLock({ $0.drops[facts.sha256 ?? ""] }) {
-                attempt.detail["held_as"] = .string(earlier)
-            } else {
-                attempt.detail["message"] = .string("\(Self.hint); not held: there is no room in quarantine")
-            }
-            return note(attempt)
-        }
-        attempt.drop = facts
-        attempt.drop?.name = QuarantinedEvent.file(facts.id)
-        attempt.detail["held"] = true
-        attempt.detail["message"] = .string(
-            "\(Self.hint): confirm it with VSee, list \(source.ip), then dropgate drops release \(facts.id)")
+        let facts = WebhookRegistration(event, at: clock()).facts
+        var receipt = receipt(event, attempt, facts)
+        guard checkSpace() == nil, reserve(receipt) else { return pass(attempt, facts) }
+        let source = attempt.source?.ip.description ?? ""
         do {
-            try staging.quarantine(facts.id, body: event.body)
-            let seq = try await record(attempt)
-            try staging.confirm(receipt(event, attempt, facts, seq: seq))
-            logger.warning(
-                "\(Self.hint): an event with the right secret came from \(source.ip), which is not listed; it is held as drop \(facts.id)"
-            )
+            // First whole, then promised: what the ledger calls held can be released.
+            try staging.quarantine(QuarantinedEvent(receipt: receipt, body: event.body))
+            attempt.drop = facts
+            attempt.drop?.name = receipt.file
+            attempt.detail["held"] = true
+            attempt.detail["message"] = .string(
+                "\(Self.hint): confirm it with VSee, list \(source), then dropgate drops release \(facts.id)")
+            receipt.seq = try await record(attempt)
         } catch {
-            logger.error("an event of VSee's form from \(source.ip) could not be held: \(error)")
-            try? staging.removeQuarantined(facts.id)
-            try? countHeld()
+            logger.error("an event of VSee's form from \(source) could not be held: \(error)")
+            remove(receipt)
+            return
+        }
+        logger.warning(
+            "\(Self.hint): an event with the right secret came from \(source), which is not listed; it is held as drop \(facts.id)"
+        )
+        do {
+            try staging.amend(receipt)
+        } catch {
+            logger.error("the receipt of the held drop \(facts.id) does not name its entry: \(error)")
+        }
+    }
+
+    /// Records a refused event that is not held: it is already, or there is no room.
+    private func pass(_ attempt: Attempt, _ facts: DropFacts) {
+        var attempt = attempt
+        if let earlier = held.withLock({ $0.drop(holding: facts.sha256) }) {
+            attempt.drop = facts
+            attempt.drop?.id = earlier
+            attempt.drop?.name = QuarantinedEvent.file(earlier)
+            attempt.detail["held_as"] = .string(earlier)
+        } else {
+            attempt.detail["message"] = .string("\(Self.hint); not held: there is no room in quarantine")
+        }
+        note(attempt)
+    }
+
+    private func reserve(_ receipt: Receipt) -> Bool {
+        held.withLock {
+            $0.take(
+                receipt, mostEvents: configuration.mostHeldEvents, mostBytes: configuration.mostHeldBytes)
+        }
+    }
+
+    /// Takes an event out of quarantine, and its room back.
+    func remove(_ receipt: Receipt) {
+        do {
+            try staging.removeQuarantined(receipt.drop)
+            held.withLock { $0.giveBack(receipt) }
+        } catch {
+            // It counts as held until the next start, and retention tries again.
+            logger.error("drop \(receipt.drop) stays in quarantine: \(error)")
         }
     }
 
@@ -88,7 +98,7 @@ extension Intake {
         attempt.source = Endpoint(ip: ip)
         attempt.entries = match.entries
         attempt.policy = policy.version
-        attempt.detail["released_from"] = "quarantine"
+        attempt.detail[LedgerReader.releasedMember] = "quarantine"
         attempt.detail["held_entry"] = receipt.seq.map(JSONValue.int)
         attempt.detail["held_since"] = .string(receipt.received)
         let outcome = try await receive(
@@ -97,20 +107,9 @@ extension Intake {
                 eventType: receipt.eventType, envelope: receipt.envelope ?? "unrecognised",
                 contentType: receipt.contentType),
             attempt: attempt, id: drop)
-        do {
-            try staging.removeQuarantined(drop)
-            try countHeld()
-        } catch {
-            // It is in the ledger; releasing it again would find it a duplicate.
-            logger.error("drop \(drop) was released and stays in quarantine too: \(error)")
-        }
+        // Should it stay, releasing it again finds it a duplicate.
+        remove(receipt)
         return outcome
-    }
-
-    /// Counts anew what quarantine holds.
-    func countHeld() throws {
-        let count = try HeldCount(staging)
-        held.withLock { $0 = count }
     }
 
     private func found(_ drop: String) -> QuarantinedEvent? {
@@ -122,35 +121,11 @@ extension Intake {
         }
     }
 
-    /// Takes the room for one event; false when there is none, or the body is held already.
-    private func reserve(bytes: Int64, sha256: String, drop: String) -> Bool {
-        held.withLock { held in
-            guard held.drops[sha256] == nil, held.events < configuration.mostHeldEvents,
-                held.bytes + bytes <= configuration.mostHeldBytes
-            else { return false }
-            held.events += 1
-            held.bytes += bytes
-            held.drops[sha256] = drop
-            return true
-        }
-    }
-
-    /// Of an event that is not kept: it has no drop of its own.
-    private func heldFacts(_ facts: DropFacts) -> DropFacts? {
-        guard let earlier = held.withLock({ $0.drops[facts.sha256 ?? ""] }) else { return nil }
-        var facts = facts
-        facts.id = earlier
-        facts.name = QuarantinedEvent.file(earlier)
-        return facts
-    }
-
-    private func receipt(_ event: WebhookEvent, _ attempt: Attempt, _ facts: DropFacts, seq: Int64) -> Receipt
-    {
+    private func receipt(_ event: WebhookEvent, _ attempt: Attempt, _ facts: DropFacts) -> Receipt {
         let name = QuarantinedEvent.file(facts.id)
         var receipt = Receipt(
             drop: facts.id, channel: Channel.webhook.rawValue, name: event.eventType ?? "event", file: name,
             bytes: facts.bytes, received: clock().description)
-        receipt.seq = seq
         receipt.source = attempt.source?.ip.description
         receipt.credential = attempt.credential
         receipt.sha256 = facts.sha256

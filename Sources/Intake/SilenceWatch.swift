@@ -29,25 +29,18 @@ package final class SilenceWatch: Sendable {
 
     /// Something was recorded. Cheap where nobody is expected.
     func heard(_ attempt: Attempt, at time: Instant) {
-        guard attempt.verdict != .rejected, let channel = attempt.channel, Self.isContact(attempt.kind) else {
-            return
-        }
+        guard let channel = attempt.channel, LedgerReader.isContact(attempt) else { return }
         ears.withLock { ears in
             guard !ears.isEmpty else { return }
-            for entry in attempt.entries {
-                let line = Line(entry: entry, channel: channel)
-                guard let last = ears[line]?.last else {
-                    ears[line]?.last = time
-                    continue
-                }
-                ears[line]?.last = max(last, time)
-            }
+            for entry in attempt.entries { Self.note(time, Line(entry: entry, channel: channel), &ears) }
         }
     }
 
-    /// A probe is no contact, and neither is a connection that brought nothing.
-    static let contacts: Set<EntryKind> = [.request, .login, .transfer]
-    private static func isContact(_ kind: EntryKind) -> Bool { contacts.contains(kind) }
+    /// Contacts may come to be known in any order.
+    private static func note(_ time: Instant, _ line: Line, _ ears: inout [Line: Ear]) {
+        guard let ear = ears[line] else { return }
+        ears[line]?.last = ear.last.map { max($0, time) } ?? time
+    }
 
     /// Follows the policy: new expectations begin with what `lastHeard` knows, those that are gone are forgotten.
     func follow(
@@ -67,11 +60,13 @@ package final class SilenceWatch: Sendable {
             return Set(ears.keys)
         }
         for (line, (entry, expectation)) in expected where !known.contains(line) {
+            // It listens before the ledger is asked, so that no call falls between.
+            ears.withLock { $0[line] = Ear(expectation: expectation, since: now) }
             let heard = lastHeard(entry, line.channel)
-            let ear = Ear(
-                expectation: expectation, last: heard.last, since: heard.last ?? now, isSilent: heard.isSilent
-            )
-            ears.withLock { $0[line] = $0[line] ?? ear }
+            ears.withLock { ears in
+                if let last = heard.last { Self.note(last, line, &ears) }
+                ears[line]?.isSilent = heard.isSilent
+            }
         }
     }
 
@@ -86,7 +81,8 @@ package final class SilenceWatch: Sendable {
                 guard var ear = ears[line] else { continue }
                 let expectation = ear.expectation
                 let waited = expectation.elapsed(from: ear.last ?? ear.since, to: now)
-                let isSilent = waited > expectation.every
+                // Who never called does not end a silence by our not knowing since when.
+                let isSilent = waited > expectation.every || (ear.isSilent && ear.last == nil)
                 guard isSilent != ear.isSilent else { continue }
                 ear.isSilent = isSilent
                 ears[line] = ear
@@ -172,16 +168,12 @@ package struct SilenceService: Service {
     /// What the ledger says: the last contact, and whether the silence since was announced before a restart.
     private func lastHeard(_ entry: SourceEntry, _ channel: Channel) -> (last: Instant?, isSilent: Bool) {
         do {
+            let last = try reader.lastContact(entry, on: channel)
             var query = LedgerQuery()
             query.order = .newestFirst
             query.limit = 1
             query.entries = [entry.id]
             query.channels = [channel]
-            var contact = query
-            contact.sources = [entry.cidr]
-            contact.kinds = SilenceWatch.contacts
-            contact.verdicts = [.accepted, .observed]
-            let last = try reader.entries(contact).first?.time
             query.kinds = [.service]
             query.reasons = [.silent, .heard]
             query.since = last ?? intake.now - Self.memory

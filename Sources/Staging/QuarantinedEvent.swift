@@ -1,5 +1,5 @@
 // Webhook events of unlisted sources, held apart until somebody has decided: quarantine/webhook/<drop id>/ with the
-// body and, written last, its receipt. Whoever writes here has written the ledger first or does so next.
+// body and, written last, its receipt. An event is whole here before the ledger says that it is held.
 
 /// One event in quarantine.
 package struct QuarantinedEvent: Sendable {
@@ -27,33 +27,38 @@ extension StagingArea {
         return try quarantine.existing(QuarantinedEvent.folder)?.existing(drop)
     }
 
-    /// Keeps a body, durable when it returns. The event counts once `confirm` has written its receipt.
-    package func quarantine(_ drop: String, body: [UInt8]) throws(StagingError) {
+    /// Keeps an event, durable when it returns.
+    package func quarantine(_ event: QuarantinedEvent) throws {
         let events = try quarantine.subdirectory(QuarantinedEvent.folder, create: true)
-        let place = try events.subdirectory(drop, create: true)
+        let place = try events.subdirectory(event.receipt.drop, create: true)
         let file = try place.createFile(QuarantinedEvent.bodyName)
-        try file.write(body)
+        try file.write(event.body)
         try file.sync()
-        try place.sync()
+        try write(event.receipt, in: place)
         try events.sync()
         try quarantine.sync()
     }
 
-    /// Writes the receipt of a body that is kept.
-    package func confirm(_ receipt: Receipt) throws {
-        guard let place = try place(receipt.drop) else {
-            throw StagingError(.notFound, "drop \(receipt.drop) is not in quarantine")
-        }
-        let file = try place.createFile(QuarantinedEvent.receiptName)
+    /// Replaces the receipt of an event that is kept.
+    package func amend(_ receipt: Receipt) throws {
+        if let place = try place(receipt.drop) { try write(receipt, in: place) }
+    }
+
+    /// A reader sees a whole receipt or none, after a crash too.
+    private func write(_ receipt: Receipt, in place: Directory) throws {
+        let temporary = QuarantinedEvent.receiptName + ".new"
+        try place.remove(temporary)
+        let file = try place.createFile(temporary)
         try file.write(receipt.encoded())
         try file.sync()
+        try place.replace(temporary, to: place, as: QuarantinedEvent.receiptName)
         try place.sync()
     }
 
-    /// The receipts of all events in quarantine, oldest first.
+    /// The receipts of all events in quarantine, oldest first. One that cannot be read costs no other.
     package func quarantinedEvents() throws -> [Receipt] {
         guard let events = try quarantine.existing(QuarantinedEvent.folder) else { return [] }
-        return try events.names().compactMap { try quarantinedReceipt($0) }
+        return try events.names().compactMap { try? quarantinedReceipt($0) }
     }
 
     private func quarantinedReceipt(_ drop: String) throws -> Receipt? {

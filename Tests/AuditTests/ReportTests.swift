@@ -122,6 +122,17 @@ import Testing
         #expect(codes(try report([shaped])).contains("vsee_from_elsewhere"))
     }
 
+    @Test func silenceIsAFindingAndACollectorsLookIsNoExportOfTheLedger() throws {
+        let silent = try attempt(nil, .observed, .silent, kind: .service) {
+            $0.detail["message"] = "a/b on webhook is silent"
+        }
+        let look = try attempt("192.0.2.1", .accepted, .read, kind: .access)
+        let report = try report([silent, look])
+        #expect(codes(report).contains("expected_contact_overdue"))
+        #expect(report.services.map(\.what) == ["silent (a/b on webhook is silent)"])
+        #expect(report.exports.isEmpty)
+    }
+
     @Test func changesOfTheListsShowTheirLines() throws {
         let change = try attempt(nil, .accepted, .changed, kind: .policy) { $0.detail["diff"] = ["+ a b"] }
         let refused = try attempt(nil, .rejected, .malformed, kind: .policy) {

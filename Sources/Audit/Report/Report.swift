@@ -98,6 +98,8 @@ package struct Report: Sendable {
     package var logins: [Login] = []
     package var changes: [Change] = []
     package var services: [ServiceEvent] = []
+    /// When an expected contact was overdue, and whose.
+    package var silences: [String] = []
     package var exports: [ServiceEvent] = []
     /// Most severe first.
     package var findings: [Finding] = []

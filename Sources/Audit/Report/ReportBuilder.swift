@@ -145,6 +145,9 @@ package struct ReportBuilder {
                     Report.Change(
                         time: stored.time, isRejected: entry["verdict"]?.string == Verdict.rejected.rawValue,
                         lines: lines))
+            case EntryKind.access.rawValue where entry["reason"]?.string != Reason.exported.rawValue:
+                // A collector's looks and acknowledgements are of drops, not of the ledger.
+                continue
             case EntryKind.access.rawValue:
                 let words = ["user", "command", "format", "query"].compactMap { detail?[$0]?.string }
                 report.exports.append(
@@ -159,6 +162,9 @@ package struct ReportBuilder {
                     isRunning = true
                 }
                 if reason == Reason.stopped.rawValue { isRunning = false }
+                if reason == Reason.silent.rawValue {
+                    report.silences.append("\(stored.time): \(detail?["message"]?.string ?? "")")
+                }
                 report.services.append(event)
             }
         }
@@ -169,7 +175,7 @@ package struct ReportBuilder {
         if let removed = detail?[LedgerSegment.removalMember] {
             return "retention removed entries \(removed["first"]?.int ?? 0) to \(removed["last"]?.int ?? 0)"
         }
-        let more = ["version", "error"].compactMap { detail?[$0]?.string }.joined(separator: " ")
+        let more = ["version", "error", "message"].compactMap { detail?[$0]?.string }.joined(separator: " ")
         return more.isEmpty ? reason : "\(reason) (\(more))"
     }
 }

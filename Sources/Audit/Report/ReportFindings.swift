@@ -14,7 +14,8 @@ struct ReportFindings {
     /// Most severe first.
     var all: [Report.Finding] {
         let found = [
-            natSuspicion, shaped, nearMisses, gaps, removedEntries, expired, soon, badReloads, quiet,
+            natSuspicion, shaped, silences, nearMisses, gaps, removedEntries, expired, soon, badReloads,
+            quiet,
             newSources,
         ].compactMap { $0 }
         return Report.Finding.Severity.allCases.flatMap { severity in found.filter { $0.severity == severity }
@@ -49,6 +50,15 @@ struct ReportFindings {
             advice:
                 "VSee may have changed its addresses, or somebody imitates it. Ask VSee before you list one.",
             items: tally.shaped.sorted { $0.value > $1.value }.map { "\($0.key): \($0.value) attempts" })
+    }
+
+    private var silences: Report.Finding? {
+        guard !report.silences.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "expected_contact_overdue", title: "Sources that fell silent",
+            advice:
+                "They were expected to call and did not. Ask VSee whether it sends; `dropgate probe` tests the way.",
+            items: report.silences)
     }
 
     private var nearMisses: Report.Finding? {

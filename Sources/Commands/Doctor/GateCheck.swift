@@ -155,8 +155,14 @@ struct GateCheck {
     func running() async -> [Finding] {
         let control = ControlClient(path: settings.controlSocket)
         guard await control.answers() else { return ListenerCheck(listeners(ports: [:])).findings() }
-        let problems = try? await control.ask(["problems": true])["problems"]?.object
-        return Self.findings(problems ?? [:]) + ListenerCheck(listeners(ports: boundPorts())).findings()
+        guard let problems = try? await control.ask(["problems": true])["problems"]?.object else {
+            return [
+                Finding(
+                    "gate", .fail, "a gate runs and does not say how it is",
+                    fix: "look into its log; if it is of another version, restart it")
+            ]
+        }
+        return Self.findings(problems) + ListenerCheck(listeners(ports: boundPorts())).findings()
     }
 
     private static func findings(_ problems: [String: JSONValue]) -> [Finding] {

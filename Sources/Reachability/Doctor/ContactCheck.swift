@@ -6,7 +6,6 @@ package import Ledger
 
 package struct ContactCheck {
     private static let area = "sources"
-    private static let contacts: Set<EntryKind> = [.request, .login, .transfer]
     /// Attempts that are looked at for a NAT, and how many of them make a suspicion.
     private static let sample = 1000
     private static let fewest = 20
@@ -50,10 +49,10 @@ package struct ContactCheck {
             var words: [String] = []
             var overdue: [String] = []
             for channel in Channel.allCases where entry.channels.contains(channel) {
-                let last = try last(entry, channel)
+                let last = try reader?.lastContact(entry, on: channel)
                 words.append("\(channel.rawValue) \(last.map { Self.ago(now - $0) } ?? "never")")
-                if let expectation = entry.expect[channel], let last,
-                    expectation.elapsed(from: last, to: now) > expectation.every
+                if let expectation = entry.expect[channel],
+                    last.map({ expectation.elapsed(from: $0, to: now) > expectation.every }) ?? true
                 {
                     overdue.append("\(channel.rawValue) \(expectation.summary)")
                 }
@@ -77,19 +76,6 @@ package struct ContactCheck {
         return findings
     }
 
-    private func last(_ entry: SourceEntry, _ channel: Channel) throws -> Instant? {
-        guard let reader else { return nil }
-        var query = LedgerQuery()
-        query.order = .newestFirst
-        query.limit = 1
-        query.sources = [entry.cidr]
-        query.entries = [entry.id]
-        query.channels = [channel]
-        query.kinds = Self.contacts
-        query.verdicts = [.accepted, .observed]
-        return try reader.entries(query).first?.time
-    }
-
     /// `3 min ago`
     static func ago(_ age: Duration) -> String {
         let seconds = max(0, age.components.seconds)
@@ -103,7 +89,7 @@ package struct ContactCheck {
 
     // MARK: NAT
 
-    /// More than half of the newest attempts from one private address.
+    /// Every attempt of late came from a private address, most of them from one.
     private func translation() throws -> Finding? {
         guard let reader else { return nil }
         var query = LedgerQuery()
@@ -111,19 +97,24 @@ package struct ContactCheck {
         query.limit = Self.sample
         query.kinds = [.connection, .request, .login]
         var counts: [IPAddress: Int] = [:]
-        var total = 0
         for entry in try reader.entries(query) {
             let value = try entry.value()
-            guard let ip = value["source"]?["ip"]?.string.flatMap({ try? IPAddress($0) }) else { continue }
-            total += 1
-            if ip.isPrivate, ip.bytes.first != 127 { counts[ip, default: 0] += 1 }
+            // A balancer's look at the port says nothing, and neither does this machine's own.
+            guard value["reason"]?.string != Reason.incomplete.rawValue,
+                let ip = value["source"]?["ip"]?.string.flatMap({ try? IPAddress($0) }), ip.bytes.first != 127
+            else { continue }
+            // Somebody from outside was seen as such: nothing rewrites all addresses.
+            guard ip.isPrivate else { return nil }
+            counts[ip, default: 0] += 1
         }
+        let total = counts.values.reduce(0, +)
         guard let most = counts.max(by: { $0.value < $1.value }), most.value >= Self.fewest,
             most.value * 2 > total
         else { return nil }
         return Finding(
-            Self.area, .fail,
-            "\(most.value) of the last \(total) attempts came from the private address \(most.key): a NAT hides the sources",
+            Self.area, .warn,
+            "\(most.value) of the last \(total) attempts came from the private address \(most.key), and none from "
+                + "outside: a NAT hides the sources",
             fix:
                 "let what stands in front pass the address on (PROXY protocol, X-Forwarded-For) and set address: and "
                 + "trusted_proxies: of the listener, or turn source translation off")

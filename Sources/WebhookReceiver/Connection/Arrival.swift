@@ -22,7 +22,8 @@ struct Arrival: Sendable {
     enum Matter: Sendable {
         case event(OfferedEvent)
         /// From a source that is not let in: kept apart if it is VSee's in form, and refused all the same.
-        case stranger(OfferedEvent)
+        /// `failed`: the checks beside the address that it did not pass.
+        case stranger(OfferedEvent, failed: [String])
         case reachability
     }
 }

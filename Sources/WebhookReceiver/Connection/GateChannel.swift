@@ -55,6 +55,7 @@ struct GateChannel: ServerChildChannel {
     private func answer(_ arrival: Arrival) async {
         let answer = await clerk.answer(arrival)
         arrival.channel.writeAndFlush(answer, promise: nil)
+        await clerk.settle(arrival)
     }
 
     /// What is to be said of it has been noted.

@@ -12,7 +12,7 @@ struct Clerk: Sendable {
     func answer(_ arrival: Arrival) async -> Answer {
         switch arrival.matter {
         case .event(let offered): await keep(arrival, offered)
-        case .stranger(let offered): await refuse(arrival, offered)
+        case .stranger: .error(.forbidden, "forbidden", id: arrival.id)
         case .reachability: await tell(arrival, what: [:])
         }
     }
@@ -40,17 +40,19 @@ struct Clerk: Sendable {
         }
     }
 
-    /// A source that is not let in showed the right secret. What is VSee's in form is held in quarantine: its
-    /// address may have changed, and nobody knows whether it sends again. The answer is the same either way.
-    private func refuse(_ arrival: Arrival, _ offered: OfferedEvent) async -> Answer {
-        let refused = attempt(.request, arrival, status: .forbidden, refused: arrival.decision.reason)
+    /// What is left to do once an answer is on its way. A stranger that showed the right secret and sent what is
+    /// VSee's in form: its event is held in quarantine, because VSee's address may have changed, and nobody knows
+    /// whether it sends again. It hears what every stranger hears, as soon.
+    func settle(_ arrival: Arrival) async {
+        guard case .stranger(let offered, var failed) = arrival.matter else { return }
+        var refused = attempt(.request, arrival, status: .forbidden, refused: arrival.decision.reason)
+        if !isSigned(offered) { failed.append("signature") }
         let envelope = Envelope.read(offered.body)
-        if isSigned(offered), envelope.form != .unrecognised, !envelope.isProbe {
-            await listener.intake.hold(event(arrival, offered, envelope), attempt: refused)
-        } else {
-            listener.intake.note(refused)
+        guard failed.isEmpty, envelope.form != .unrecognised, !envelope.isProbe else {
+            if !failed.isEmpty { refused.detail["check"] = .array(failed.map { .string($0) }) }
+            return listener.intake.note(refused)
         }
-        return .error(.forbidden, "forbidden", id: arrival.id)
+        await listener.intake.hold(event(arrival, offered, envelope), attempt: refused)
     }
 
     private func isSigned(_ offered: OfferedEvent) -> Bool {

@@ -10,8 +10,8 @@ import Settings
 struct Incoming {
     enum Purpose {
         case event
-        /// An event from a source that is not let in, to be kept apart.
-        case stranger
+        /// From a source that is not let in. What it failed to show; nothing: its event may be kept apart.
+        case stranger(failed: [String])
         case reachability
     }
 
@@ -78,19 +78,20 @@ struct Reception {
         }
     }
 
-    /// A source that is not let in. Whatever it shows, it hears the same; with `unlisted: quarantine` an event
-    /// under the right secret is read before it hears it.
+    /// A source that is not let in. With `unlisted: quarantine` the bodies of all strangers are read before they
+    /// hear it, whatever they show, so that the answer and its time tell nobody whether a secret was right.
     private func judgeStranger(_ framing: BodyFraming) -> HeadVerdict {
         let refused = refuse(.forbidden, "forbidden", decision.reason)
-        guard listener.settings.unlisted == .quarantine, decision.source != nil, target.route == .webhook,
-            head.method == .POST, framing.hasBody, listener.checks.failures(in: head.headers).isEmpty,
-            head.headers["expect"].isEmpty
+        guard listener.settings.unlisted == .quarantine, decision.source != nil, head.method == .POST,
+            framing.hasBody, head.headers["expect"].isEmpty
         else { return refused }
         if case .refused = framing { return refused }
-        if case .exactly(let announced) = framing, announced > limit(of: .stranger) { return refused }
+        if case .exactly(let announced) = framing, announced > Self.longestStranger { return refused }
+        var failed = listener.checks.failures(in: head.headers)
+        if target.route != .webhook { failed.append("path") }
         let signature = listener.checks.offeredSignature(in: head.headers)
-        if listener.checks.wantsSignature, signature == nil { return refused }
-        return .receive(incoming(.stranger, signature: signature, length: 0), awaitsContinue: false)
+        return .receive(
+            incoming(.stranger(failed: failed), signature: signature, length: 0), awaitsContinue: false)
     }
 
     /// Bytes that a body may have.
@@ -214,7 +215,7 @@ extension Incoming {
         _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason, credential: String?,
         _ detail: [String: JSONValue] = [:]
     ) -> Refusal {
-        guard purpose != .stranger else {
+        if case .stranger = purpose {
             // It hears what every stranger hears, and the ledger goes on calling it that.
             let attempt = Attempt(
                 id: id, decision: decision, credential: credential, method: method, path: maskedPath,

@@ -133,10 +133,12 @@ extension RequestHandler {
         let matter: Arrival.Matter =
             switch incoming.purpose {
             case .event: .event(incoming.event(body))
-            case .stranger: .stranger(incoming.event(body))
+            case .stranger(let failed): .stranger(incoming.event(body), failed: failed)
             case .reachability: .reachability
             }
         body = []
+        // What is done with a stranger's event comes after its answer, and must not be felt by its next request.
+        if case .stranger = incoming.purpose, !multiplexed { closes = true }
         state = .working
         connection.arrivals.yield(
             Arrival(

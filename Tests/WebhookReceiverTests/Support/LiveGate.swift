@@ -79,7 +79,8 @@ struct LiveGate: Sendable {
             node: "t", ledgerPath: directory.file("ledger.sqlite"), stagingPath: directory.file("staging"))
         configuration.reserveBytes = reserveBytes
         configuration.reserveInodes = 1
-        configuration.mostHeldEvents = 3
+        // A quarter of it for each source.
+        configuration.mostHeldEvents = 12
         guard let disk else { return try Intake.open(configuration, policy: policy(), logger: quiet) }
         let store = try FailingStore(
             SQLiteLedgerStore(path: configuration.ledgerPath, node: configuration.node), disk: disk)
