@@ -82,26 +82,18 @@ struct CertificateChain {
     }
 
     private static func verify(_ chain: OpaquePointer?, host: String, authorities: String?) -> [Fault] {
-        let unspecified = Fault(code: X509_V_ERR_UNSPECIFIED, depth: 0, words: "no certificate to verify")
         guard COpenSSL_count(chain) > 0, let leaf = COpenSSL_certificate(chain, 0),
             let store = X509_STORE_new(), let context = X509_STORE_CTX_new()
-        else { return [unspecified] }
+        else { return [unspecified("there is no certificate to verify")] }
         defer {
             X509_STORE_CTX_free(context)
             X509_STORE_free(store)
         }
         X509_STORE_set_default_paths(store)
         if let authorities { X509_STORE_load_file(store, authorities) }
-        guard X509_STORE_CTX_init(context, store, leaf, chain) == 1 else { return [unspecified] }
-        let parameters = X509_STORE_CTX_get0_param(context)
-        X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_SERVER)
-        X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
-        if (try? IPAddress(host)) != nil {
-            X509_VERIFY_PARAM_set1_ip_asc(parameters, host)
-        } else {
-            let name = host.hasSuffix(".") ? String(host.dropLast()) : host
-            X509_VERIFY_PARAM_set1_host(parameters, name, 0)
-        }
+        guard X509_STORE_CTX_init(context, store, leaf, chain) == 1,
+            expect(host, X509_STORE_CTX_get0_param(context))
+        else { return [unspecified("OpenSSL cannot verify it for this host")] }
         let notes = Notes()
         X509_STORE_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(notes).toOpaque())
         X509_STORE_CTX_set_verify_cb(context) { passed, context in
@@ -118,6 +110,25 @@ struct CertificateChain {
             return 1
         }
         let result = withExtendedLifetime(notes) { X509_verify_cert(context) }
-        return result < 0 && notes.faults.isEmpty ? [unspecified] : notes.faults
+        return faults(result, notes.faults)
+    }
+
+    /// A server of this name or address is wanted; false when that cannot be asked for.
+    static func expect(_ host: String, _ parameters: OpaquePointer?) -> Bool {
+        guard X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_SERVER) == 1 else { return false }
+        X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+        if (try? IPAddress(host)) != nil { return X509_VERIFY_PARAM_set1_ip_asc(parameters, host) == 1 }
+        let name = host.hasSuffix(".") ? String(host.dropLast()) : host
+        // OpenSSL takes an empty name for any.
+        return !name.isEmpty && X509_VERIFY_PARAM_set1_host(parameters, name, 0) == 1
+    }
+
+    /// Only 1 is a yes; any other result is a fault even when none was noted.
+    static func faults(_ result: Int32, _ noted: [Fault]) -> [Fault] {
+        result != 1 && noted.isEmpty ? [unspecified("OpenSSL could not end the verification")] : noted
+    }
+
+    private static func unspecified(_ words: String) -> Fault {
+        Fault(code: X509_V_ERR_UNSPECIFIED, depth: 0, words: words)
     }
 }
