@@ -14,9 +14,10 @@ package struct SFTPTarget: Sendable, Hashable, CustomStringConvertible {
 
     package init(_ text: String) throws(Problem) {
         func problem(_ why: String) -> Problem {
+            // What was given is not repeated: somebody may have put a password into it.
             Problem(
-                description: "\"\(OutsideText.head(text, limit: 255))\" \(why); write HOST, HOST:PORT, "
-                    + "[IPV6]:PORT or sftp://USER@HOST:PORT/")
+                description: "the server's place \(why); write HOST, HOST:PORT, [IPV6]:PORT or "
+                    + "sftp://USER@HOST:PORT/")
         }
         var rest = text[...]
         let scheme = "sftp://"
