@@ -51,4 +51,30 @@ import Testing
         #expect("\(SFTPError.status(code: 3, text: ""))" == "status 3 (permission denied)")
         #expect("\(SFTPError.ended(""))" == "the server ended the session")
     }
+
+    private func listing(_ names: [String]) -> SFTPReader {
+        var writer = SFTPWriter()
+        writer.number(UInt32(names.count))
+        for name in names {
+            writer.string(name.utf8)
+            writer.string("long".utf8)
+            writer.number(0)
+        }
+        return SFTPReader(writer.bytes)
+    }
+
+    @Test func aListingIsBoundedByAllThatCame() throws {
+        var listing = SFTPListing(limit: 6)
+        let long = String(repeating: "a", count: 256)
+        var first = self.listing([".", "..", "a", long, String(long.dropLast())])
+        try listing.take(&first)
+        #expect(listing.names == ["a", String(long.dropLast())])
+        #expect(!listing.isFull)
+        var second = self.listing([".", "b"])
+        try listing.take(&second)
+        #expect(listing.isFull)
+        #expect(listing.names.count == 2)
+        var none = self.listing([])
+        #expect(throws: SFTPError.self) { try listing.take(&none) }
+    }
 }

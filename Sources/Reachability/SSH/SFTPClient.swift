@@ -21,9 +21,6 @@ package final class SFTPClient {
     }
 
     private static let longestPacket = 512 << 10
-    /// A directory of more names than this is not listed to its end.
-    private static let mostNames = 1_000_000
-
     let session: SSHSession
     private let channel: SSHChannel
     private var input: [UInt8] = []
@@ -81,12 +78,13 @@ package final class SFTPClient {
         return try answer.fields.size()
     }
 
-    /// The names in a directory, without `.` and `..`; names that are not UTF-8 are left out. Each piece of the
+    /// The names in a directory, without `.` and `..`; see `SFTPListing` for what else is left out. The whole
     /// listing has `patience` to come.
     package func names(in path: String, patience: Duration) throws(SFTPError) -> [String] {
+        session.deadline = Deadline(in: patience)
         let directory = try handle(request(SFTPKind.openDirectory) { $0.string(path.utf8) })
-        var names: [String] = []
-        while names.count < Self.mostNames {
+        var listing = SFTPListing()
+        while !listing.isFull {
             var answer = try answer(to: request(SFTPKind.readDirectory) { $0.string(directory.bytes) })
             if answer.kind == SFTPKind.status {
                 let refusal = refusal(&answer)
@@ -94,18 +92,10 @@ package final class SFTPClient {
                 break
             }
             guard answer.kind == SFTPKind.name else { throw .malformed("no names came") }
-            let count = try answer.fields.number()
-            guard count > 0 else { throw .malformed("a listing without names") }
-            session.deadline = Deadline(in: patience)
-            for _ in 0..<count {
-                let name = String(validating: try answer.fields.string(), as: UTF8.self)
-                _ = try answer.fields.string()
-                _ = try answer.fields.size()
-                if let name, name != ".", name != ".." { names.append(name) }
-            }
+            try listing.take(&answer.fields)
         }
         try close(directory)
-        return names
+        return listing.names
     }
 
     // Requests and answers
