@@ -33,9 +33,11 @@ import Testing
         #expect(
             report([warning]).pluginLine()
                 == "WEBHOOK WARNING - https://gate.example/: slow: slow: a / b; look there" + data)
-        let all = [report([]), report([fault])]
+        var all = ProbeTally()
+        all.add(report([]))
+        all.add(report([fault]))
         #expect(
-            all[1].pluginLine(of: all)
+            report([fault]).pluginLine(of: all)
                 == "WEBHOOK CRITICAL - https://gate.example/: 2 probes, 1 with findings, tls_name: "
                 + "the certificate is for another; use its name" + data)
         #expect(PluginLine.write("sftp", .unknown, "no file") == "SFTP UNKNOWN - no file")
@@ -59,6 +61,19 @@ import Testing
         #expect(report([]).json["diagnosis"] == nil)
         #expect(report([]).json["findings"] == [])
         #expect(try JSONValue(parsing: CanonicalJSON.encode(json)) == json)
+    }
+
+    @Test func theWorstIsKeptHoweverManyFollow() {
+        var tally = ProbeTally(sample: 3)
+        for findings in [[], [fault], [warning]] { tally.add(report(findings)) }
+        for _ in 0..<10 { tally.add(report([Diagnosis(.slow, means: "m", next: "n")])) }
+        tally.add(report([]))
+        #expect(tally.worst?.diagnosis == fault)
+        #expect(tally.count == 14)
+        #expect(tally.withFindings == 12)
+        #expect(tally.failed == 11)
+        #expect(tally.median == .milliseconds(1234))
+        #expect(tally.fastest == tally.slowest)
     }
 
     @Test func codesAreWordsForPrograms() {

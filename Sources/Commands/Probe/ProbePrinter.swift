@@ -15,37 +15,26 @@ struct ProbePrinter {
 
     /// Ends by throwing the exit status when it is not 0.
     func run(_ options: ProbeOptions, _ probe: @escaping ProbeRun) async throws {
-        var reports: [ProbeReport] = []
+        var tally = ProbeTally()
         for number in 1...options.count {
             if number > 1 { try await Task.sleep(for: options.interval) }
             let spinner = ProbeSpinner(format)
             let report = await spinner.around { await probe { spinner.handle($0) } }
             if format == .json { Output.json(report.json) }
             if format == .text, options.count > 1 { Output.line(Self.line(report, number)) }
-            Self.keep(report, &reports)
+            tally.add(report)
             if Output.isReaderGone { break }
         }
-        guard let worst = reports.max(by: { $0.pluginStatus < $1.pluginStatus }) else { return }
+        guard let worst = tally.worst else { return }
         switch format {
         case .json: break
-        case .nagios: Output.line(worst.pluginLine(of: reports))
+        case .nagios: Output.line(worst.pluginLine(of: tally))
         case .text:
-            if reports.count > 1 { Output.line(Self.statistics(reports)) }
+            if tally.count > 1 { Output.line(Self.statistics(tally)) }
             Self.print(worst)
         }
         let status = format == .nagios ? worst.pluginStatus.rawValue : worst.verdict == .critical ? 1 : 0
         if status != 0 { throw ExitCode(status) }
-    }
-
-    /// Enough of each for figures and for the worst; a probe that runs for days must not grow.
-    private static func keep(_ report: ProbeReport, _ reports: inout [ProbeReport]) {
-        let limit = 10_000
-        if reports.count == limit, let place = reports.firstIndex(where: { $0.verdict == .ok }) {
-            reports.remove(at: place)
-        } else if reports.count == limit {
-            reports.removeFirst()
-        }
-        reports.append(report)
     }
 
     /// What keeps a probe from starting is, to a monitor, an unknown state in its own form.
@@ -75,11 +64,9 @@ extension ProbePrinter {
         return "\(number)  \(word)  \(milliseconds(report.duration))  \(what)"
     }
 
-    private static func statistics(_ reports: [ProbeReport]) -> String {
-        let times = reports.map(\.duration).sorted()
-        let bad = reports.filter { $0.verdict == .critical }.count
-        return "\(reports.count) probes, \(bad) failed; fastest \(milliseconds(times[0])), median "
-            + "\(milliseconds(times[times.count / 2])), slowest \(milliseconds(times[times.count - 1]))"
+    private static func statistics(_ tally: ProbeTally) -> String {
+        "\(tally.count) probes, \(tally.failed) failed; fastest \(milliseconds(tally.fastest)), median "
+            + "\(milliseconds(tally.median)), slowest \(milliseconds(tally.slowest))"
     }
 
     private static func print(_ report: ProbeReport) {

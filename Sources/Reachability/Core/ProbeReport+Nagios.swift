@@ -40,9 +40,9 @@ extension ProbeReport {
     }
 
     /// The line of one probe, or of the worst of several.
-    package func pluginLine(of all: [ProbeReport] = []) -> String {
+    package func pluginLine(of all: ProbeTally = ProbeTally()) -> String {
         var text = "\(target): "
-        let bad = all.filter { $0.verdict != .ok }.count
+        let bad = all.withFindings
         if all.count > 1 {
             text += "\(all.count) probes, " + (bad == 0 ? "all well, " : "\(bad) with findings, ")
         }
