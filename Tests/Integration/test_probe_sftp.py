@@ -145,6 +145,15 @@ class AgainstAGate(Probes):
     def test_without_a_pin_it_warns(self):
         self.check(self.probe(), "host_key_unknown", "ssh-keygen", self.pin[1], status=0)
 
+    def test_a_password_goes_to_no_server_that_is_not_pinned(self):
+        empty = self.gate.file("no_hosts", b"other.example ssh-ed25519 AAAA\n")
+        for pins in ([], ["--known-hosts", empty]):
+            result = self.probe("--password-file", self.secret, *pins)
+            self.check(result, "host_key_unknown", "--host-key", "Nothing secret was sent")
+            self.assertEqual(self.steps(result)[-1], ("hostkey", "fail"))
+        self.check(self.probe("--key", self.gate.key, "--known-hosts", empty), "host_key_unknown", "no key of this host")
+        self.check(self.probe("--key", self.gate.key), "host_key_unknown", status=0)
+
     def test_a_changed_host_key_ends_it_before_anything_secret(self):
         other = fingerprint(self.gate.key + ".pub")
         result = self.probe("--key", self.gate.key, "--host-key", other)
@@ -313,7 +322,18 @@ class AgainstOthers(Probes):
             secret = os.path.join(server.root, "secret")
             with open(secret, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
                 file.write("x\n")
-            self.check(server.probe("--user", "root", "--password-file", secret), "method_not_offered", "publickey")
+            pin = ["--host-key", fingerprint(os.path.join(server.root, "host.pub"))]
+            self.check(server.probe("--user", "root", "--password-file", secret, *pin), "method_not_offered", "publickey")
+
+    def test_a_pin_of_another_of_the_servers_keys(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", folder + "/ecdsa"], check=True)
+            with SSHD("Subsystem sftp internal-sftp", f"HostKey {folder}/ecdsa") as server:
+                result = server.probe("--host-key", fingerprint(folder + "/ecdsa.pub"))
+                self.assertEqual(result.report["verdict"], "ok", result.stdout)
+                self.assertIn("ecdsa-sha2-nistp256 " + fingerprint(folder + "/ecdsa.pub"), result.stdout)
+                self.check(server.probe("--host-key", fingerprint(server.key + ".pub")), "host_key_changed",
+                           "ssh-ed25519")
 
 
 class Firewalled(Probes):

@@ -1,6 +1,7 @@
 // Fingerprints, and the lines of known_hosts files: vectors made by ssh-keygen.
-import Reachability
 import Testing
+
+@testable import Reachability
 
 @Suite struct HostKeyTests {
     private static let key = "AAAAC3NzaC1lZDI1NTE5AAAAIAhak7EkztjyjVnf3LGlP3vDHG1mx3jOh7liJ98KkFPI"
@@ -51,6 +52,19 @@ import Testing
         let given = try HostKeyPins(fingerprints: [Self.fingerprint], origin: "--host-key")
         #expect(given.check(other) == .differs)
         #expect(HostKeyPins(knownHosts: text, host: "h", port: 22, origin: "").revoked == [Self.fingerprint])
+    }
+
+    @Test func anUnknownKeyEndsWhatExpectsOneOrSendsAPassword() throws {
+        let key = HostKey(blob: [0, 0, 0, 1, 0x78])
+        let none = HostKeyPins(knownHosts: "", host: "h", port: 22, origin: "file")
+        func severity(_ pins: HostKeyPins?, _ sendsPassword: Bool) -> Diagnosis.Severity? {
+            Diagnosis.hostKey(.unknown, key, pins, sendsPassword: sendsPassword)?.severity
+        }
+        #expect(severity(nil, false) == .warning)
+        #expect(severity(nil, true) == .critical)
+        #expect(severity(none, false) == .critical)
+        #expect(severity(none, true) == .critical)
+        #expect(Diagnosis.hostKey(.pinned, key, none, sendsPassword: true) == nil)
     }
 
     @Test(arguments: [

@@ -53,7 +53,10 @@ extension Diagnosis {
             next: "look into the server's log for the reason")
     }
 
-    static func hostKey(_ answer: HostKeyPins.Answer, _ key: HostKey, _ pins: HostKeyPins?) -> Diagnosis? {
+    /// A key that is not known ends a probe that was told which to expect, or that would send a password.
+    static func hostKey(
+        _ answer: HostKeyPins.Answer, _ key: HostKey, _ pins: HostKeyPins?, sendsPassword: Bool
+    ) -> Diagnosis? {
         let shown = "\(key.type) \(key.fingerprint)"
         switch answer {
         case .pinned: return nil
@@ -61,20 +64,27 @@ extension Diagnosis {
             let why =
                 pins.map { "\(OutsideText.head($0.origin, limit: 200)) has no key of this host" }
                 ?? "no --host-key or --known-hosts was given"
+            let ends = pins != nil || sendsPassword
             return Diagnosis(
-                .hostKeyUnknown, .warning, means: "the host key \(shown) is not verified: \(why)",
+                .hostKeyUnknown, ends ? .critical : .warning,
+                means: "the host key \(shown) is not verified: \(why)"
+                    + (ends ? ". Nothing secret was sent" : ""),
                 next:
                     "compare it on the gate with `ssh-keygen -lf ssh_host_ed25519_key.pub` in its keys, then "
                     + "pin it: --host-key \(key.fingerprint)")
         case .differs:
             let pinned = (pins?.fingerprints ?? []).sorted().joined(separator: ", ")
+            let other =
+                pins?.types.contains(key.type) == true
+                ? ""
+                : "; a pin of the server's RSA key is not compared: pin its \(key.type) key instead"
             return Diagnosis(
                 .hostKeyChanged,
                 means: "the host key is not the pinned one: the server shows \(shown), pinned is \(pinned); "
                     + "another machine answers, or its key was replaced. Nothing secret was sent",
                 next:
                     "ask the gate's operator for its fingerprint by another way; pin the new one only if it "
-                    + "is the same")
+                    + "is the same\(other)")
         case .revoked:
             return Diagnosis(
                 .hostKeyChanged,

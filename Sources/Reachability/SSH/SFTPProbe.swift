@@ -29,7 +29,8 @@ package struct SFTPProbe: Sendable {
     private func run(_ recorder: ProbeRecorder) throws(Diagnosis) {
         let steps = SSHSteps(recorder)
         let socket = try ProbeConnection.open(host: target.host, port: target.port, recorder)
-        let session = try steps.session(socket, pins: pins)
+        let sendsPassword = if case .password = credential { true } else { false }
+        let session = try steps.session(socket, pins: pins, sendsPassword: sendsPassword)
         let offered = try steps.methods(session, user: user)
         guard let credential else {
             recorder.skip("login", "no --key, --password-file or --agent was given")

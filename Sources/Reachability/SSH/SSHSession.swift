@@ -20,8 +20,10 @@ package final class SSHSession {
         "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa",
     ]
 
-    /// `preferred` are host key types that a pin is known for.
-    package init(_ socket: ProbeSocket, _ greeting: SSHGreeting, preferred: [String] = []) throws(SSHError) {
+    /// `preferred` are host key types that a pin is known for; `only` is the one type to ask for.
+    package init(
+        _ socket: ProbeSocket, _ greeting: SSHGreeting, preferred: [String] = [], only: String? = nil
+    ) throws(SSHError) {
         let wire = SSHWire(greeting)
         guard Self.isReady,
             let raw = libssh2_session_init_ex(nil, nil, nil, Unmanaged.passUnretained(wire).toOpaque())
@@ -34,7 +36,7 @@ package final class SSHSession {
         libssh2_session_set_blocking(raw, 1)
         try check(libssh2_session_banner_set(raw, SSHGreeting.own))
         let types =
-            Self.hostKeyTypes.filter(preferred.contains)
+            only.map { [$0] } ?? Self.hostKeyTypes.filter(preferred.contains)
             + Self.hostKeyTypes.filter { !preferred.contains($0) }
         try check(libssh2_session_method_pref(raw, LIBSSH2_METHOD_HOSTKEY, types.joined(separator: ",")))
     }
@@ -90,6 +92,12 @@ package final class SSHSession {
 
     /// What the other side offered, when its first packet has come.
     package var theirOffer: AlgorithmOffer? { AlgorithmOffer(seen: wire.seen) }
+
+    /// The types of the server's other host keys that this side can ask for.
+    var otherHostKeyTypes: [String] {
+        let offered = theirOffer?.lists[.hostKey] ?? []
+        return Self.hostKeyTypes.filter { offered.contains($0) && $0 != hostKey?.type }
+    }
 
     /// What this side can do.
     package var ourOffer: AlgorithmOffer {

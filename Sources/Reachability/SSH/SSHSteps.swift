@@ -9,28 +9,54 @@ package struct SSHSteps {
 
     package init(_ recorder: ProbeRecorder) { self.recorder = recorder }
 
-    /// Identification, key exchange and host key. Throws before anything secret is sent when a pin differs.
-    package func session(_ socket: ProbeSocket, pins: HostKeyPins?) throws(Diagnosis) -> SSHSession {
+    /// Identification, key exchange and host key. Throws before anything secret is sent when a pin differs, when
+    /// there are pins and none is of this host, and when a password would go to a server without a pin.
+    package func session(
+        _ socket: ProbeSocket, pins: HostKeyPins?, sendsPassword: Bool = false
+    ) throws(Diagnosis) -> SSHSession {
         let greeting = try recorder.step("banner") { (notes: inout StepNotes) throws(Diagnosis) in
             try greet(socket, &notes)
         }
         let session = try recorder.step("kex") { (notes: inout StepNotes) throws(Diagnosis) in
             try exchange(socket, greeting, pins, &notes)
         }
-        try recorder.step("hostkey") { (notes: inout StepNotes) throws(Diagnosis) in
+        return try recorder.step("hostkey") { (notes: inout StepNotes) throws(Diagnosis) in
             guard let key = session.hostKey else {
                 throw .broken("at the host key", session.lastError(), session, limit)
             }
             notes.fact("key", "\(key.type) \(key.fingerprint)")
             let answer = pins?.check(key) ?? .unknown
-            guard let finding = Diagnosis.hostKey(answer, key, pins) else {
+            guard let finding = Diagnosis.hostKey(answer, key, pins, sendsPassword: sendsPassword) else {
                 notes.fact("pin", "the same")
-                return
+                return session
+            }
+            if answer == .differs, let pins, let other = pinned(session, pins), let key = other.hostKey {
+                notes.fact("pin", "the same as another of its keys: \(key.type) \(key.fingerprint)")
+                return other
             }
             if finding.severity == .critical { throw finding }
             notes.find(finding)
+            return session
         }
-        return session
+    }
+
+    /// A pin that does not say its type may be of another of the server's keys: a new connection for each type
+    /// that both sides know.
+    private func pinned(_ session: SSHSession, _ pins: HostKeyPins) -> SSHSession? {
+        guard pins.types.isEmpty else { return nil }
+        for type in session.otherHostKeyTypes {
+            guard let socket = ProbeConnection.again(session.socket, recorder.options),
+                let greeting = try? SSHGreeting.exchange(socket, until: Deadline(in: limit)),
+                let other = try? SSHSession(socket, greeting, only: type)
+            else { continue }
+            other.deadline = Deadline(in: limit)
+            guard (try? other.exchangeKeys()) != nil, let key = other.hostKey, pins.check(key) == .pinned
+            else {
+                continue
+            }
+            return other
+        }
+        return nil
     }
 
     private func greet(_ socket: ProbeSocket, _ notes: inout StepNotes) throws(Diagnosis) -> SSHGreeting {
