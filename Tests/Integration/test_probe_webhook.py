@@ -225,8 +225,14 @@ class Answers(Probing):
                 path = os.path.join(folder, name)
                 with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
                     file.write(text)
-            result = run(server.url + "?a=b", "--event", "v1", "--header", "X-Token: t", "--basic-user", "u",
-                         "--password-file", folder + "/password", "--secret-file", folder + "/secret")
+            options = ["--event", "v1", "--header", "X-Token: t", "--basic-user", "u", "--password-file",
+                       folder + "/password", "--secret-file", folder + "/secret"]
+            refused = self.probe(server.url, *options, code="secret_in_clear")
+            self.assertEqual(outcomes(refused)[-1], ("request", "fail"))
+            wait_until(lambda: seen, what="the end of the connection")
+            self.assertEqual(seen, [""], "the connection carried nothing")
+            seen.clear()
+            result = run(server.url + "?a=b", *options, "--insecure")
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertNotIn("s3cret", result.stdout + result.stderr)
             head, body = seen[0].split("\r\n\r\n", 1)
@@ -239,6 +245,32 @@ class Answers(Probing):
                 result = run(server.url, "--secret-file", folder + "/secret", form=form)
                 self.assertEqual(result.returncode, status)
                 self.assertIn("can be read by others", result.stdout + result.stderr)
+
+    def test_what_a_server_echoes_is_not_printed(self):
+        def handle(connection, end):
+            head = connection.recv(65536).split(b"\r\n\r\n")[0]
+            path = head.split(b" ")[1]
+            body = json.dumps({"path": path.decode(), "head": head.decode(), "error": head.decode()}).encode()
+            connection.sendall(b"HTTP/1.1 308 Echo\r\nLocation: https://other.example" + path + b"\r\nServer: x" + path
+                               + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+        def echo(connection, end):
+            connection.sendall(connection.recv(65536))
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ["pass-w0rd", "s3cret-part"]:
+                with open(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                    file.write(name)
+            for serving, code in [(handle, "redirected"), (echo, "not_http")]:
+                with self.subTest(code), Server(serving) as server:
+                    for form in ["json", "text", "nagios"]:
+                        result = run(server.url, "--insecure", "--secret-file", folder + "/s3cret-part",
+                                     "--basic-user", "u", "--password-file", folder + "/pass-w0rd",
+                                     "--header", "X-Token: t0ken-value", form=form)
+                        self.assertIn(code, result.stdout)
+                        for secret in ["s3cret", "pass-w0rd", "dTpwYXNz", "t0ken"]:
+                            self.assertNotIn(secret, result.stdout + result.stderr)
+                        if form == "json":
+                            self.assertNotIn("gate", json.loads(result.stdout).get("answer", {}))
 
     def test_forms_and_counts(self):
         with Server(answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as server:

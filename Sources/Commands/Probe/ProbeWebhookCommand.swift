@@ -50,7 +50,7 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
         completion: .file())
     var ca: String?
 
-    @Flag(help: "Go on when the certificate does not verify, with a warning.")
+    @Flag(help: "Go on when the certificate does not verify, or secrets go over plain HTTP, with a warning.")
     var insecure = false
 
     @OptionGroup var options: ProbeOptionGroup
@@ -86,7 +86,8 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
 
     private func makeProbe() throws -> WebhookProbe {
         var probe = WebhookProbe(
-            url: try parsedURL(), request: reachability ? .reachability : .event(event), userAgent: "\(Product.name)-probe/\(Product.version)")
+            url: try parsedURL(), request: reachability ? .reachability : .event(event),
+            userAgent: "\(Product.name)-probe/\(Product.version)")
         probe.fields = try fields()
         if let basicUser, let passwordFile {
             probe.basic = (basicUser, try secret(passwordFile, "--password-file"))

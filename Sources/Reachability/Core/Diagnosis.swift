@@ -29,6 +29,7 @@ package struct Diagnosis: Error, Sendable, Hashable, CustomStringConvertible {
         case tlsNotYetValid = "tls_not_yet_valid"
         case tlsExpiring = "tls_expiring"
         // HTTP.
+        case secretInClear = "secret_in_clear"
         case notHTTP = "not_http"
         case redirected
         case badRequest = "bad_request"

@@ -16,10 +16,11 @@ struct GateAnswer {
     /// The number of its ledger entry.
     var seq: Int64?
     /// All that it said.
-    let json: JSONValue
+    private let json: JSONValue
 
-    init?(_ body: [UInt8]) {
-        guard let json = try? JSONValue(parsing: body), json.object != nil else { return nil }
+    init?(_ body: [UInt8], _ scrubber: SecretScrubber) {
+        guard let said = try? JSONValue(parsing: body), said.object != nil else { return nil }
+        let json = scrubber.json(said)
         func text(_ key: String) -> String? { json[key]?.string.map { OutsideText.head($0, limit: 120) } }
         self.json = json
         reference = text("id")
@@ -36,6 +37,13 @@ struct GateAnswer {
 
     /// The receiver knows what a probe is and has told what it saw.
     var isDropgate: Bool { verdict != nil && json["policy"] != nil && json["address_mode"] != nil }
+
+    /// For the report: what a gate said, whole, or the two words of its refusals. Other servers' words stay out.
+    var shown: JSONValue? {
+        if isDropgate { return json }
+        guard let error, let reference, json.object?.count == 2 else { return nil }
+        return ["error": .string(error), "id": .string(reference)]
+    }
 
     /// The source without its port.
     var sourceAddress: String? {

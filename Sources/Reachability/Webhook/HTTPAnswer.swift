@@ -20,6 +20,13 @@ package struct HTTPAnswer: Sendable, Hashable {
 
     /// The first field of a name, which is in lower case.
     package subscript(name: String) -> String? { names.firstIndex(of: name).map { values[$0] } }
+
+    func scrubbed(by scrubber: SecretScrubber) -> HTTPAnswer {
+        var clean = self
+        clean.values = values.map(scrubber.text)
+        clean.body = scrubber.bytes(body)
+        return clean
+    }
 }
 
 package enum HTTPAnswerError: Error, Hashable, Sendable {

@@ -26,19 +26,22 @@ enum ProbeStream {
         }
     }
 
-    /// Reads the whole answer.
-    func answer(_ limit: Duration) throws(Diagnosis) -> HTTPAnswer {
+    /// Reads the whole answer; nothing of it goes on before it is scrubbed.
+    func answer(_ limit: Duration, _ scrubber: SecretScrubber) throws(Diagnosis) -> HTTPAnswer {
         let deadline = Deadline(in: limit)
         var parser = HTTPAnswerParser()
         while true {
             let bytes = try read(deadline, limit)
             guard !bytes.isEmpty else {
                 guard let answer = parser.end() else { throw ended(beforeAll: parser.isEmpty) }
-                return answer
+                return answer.scrubbed(by: scrubber)
             }
             do throws(HTTPAnswerError) {
-                if let answer = try parser.feed(bytes) { return answer }
+                if let answer = try parser.feed(bytes) { return answer.scrubbed(by: scrubber) }
             } catch {
+                if case .notHTTP(let bytes) = error {
+                    throw .unreadable(.notHTTP(scrubber.bytes(bytes)), socket)
+                }
                 throw .unreadable(error, socket)
             }
             if deadline.isPast { throw .noAnswer("that is whole", limit) }

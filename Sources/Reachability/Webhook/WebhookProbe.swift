@@ -76,6 +76,10 @@ package struct WebhookProbe: Sendable {
         }
         let timeout = recorder.options.timeout
         try recorder.step("request") { (notes: inout StepNotes) throws(Diagnosis) in
+            if let finding = secretInClear {
+                guard isInsecure else { throw finding }
+                notes.find(finding)
+            }
             let (head, body) = message()
             notes.fact("method", method)
             notes.fact("bytes", "\(body.count)")
@@ -94,7 +98,7 @@ package struct WebhookProbe: Sendable {
         throws(Diagnosis) -> HTTPAnswer
     {
         do throws(Diagnosis) {
-            return try stream.answer(options.timeout)
+            return try stream.answer(options.timeout, scrubber)
         } catch {
             let isSilent = error.code == .closedAtOnce || error.code == .closedAfterProxyHeader
             guard !place.isTLS, isSilent, let second = ProbeConnection.again(socket, options),
@@ -153,8 +157,7 @@ package struct WebhookProbe: Sendable {
         add("Accept", Array("application/json".utf8))
         add("Connection", Array("close".utf8))
         if let basic {
-            let pair = Data(Array("\(basic.user):".utf8) + basic.password.bytes)
-            add("Authorization", Array("Basic \(pair.base64EncodedString())".utf8))
+            add("Authorization", Array("Basic \(Self.encoded(basic))".utf8))
         }
         for field in fields { add(field.name, Array(field.value.utf8)) }
         if method == "POST" {
@@ -167,7 +170,7 @@ package struct WebhookProbe: Sendable {
     private func judge(_ answer: HTTPAnswer, _ recorder: ProbeRecorder, _ notes: inout StepNotes)
         throws(Diagnosis)
     {
-        let gate = GateAnswer(answer.body)
+        let gate = GateAnswer(answer.body, scrubber)
         notes.fact("status", "\(answer.status)")
         if let server = answer["server"] { notes.fact("server", OutsideText.head(server, limit: 60)) }
         if let gate {
@@ -183,7 +186,7 @@ package struct WebhookProbe: Sendable {
         }
         var members: [String: JSONValue] = ["status": .int(Int64(answer.status))]
         members["retry_after"] = answer["retry-after"].map { .string(OutsideText.head($0)) }
-        members["gate"] = gate?.json
+        members["gate"] = gate?.shown
         members["is_dropgate"] = .bool(gate?.isDropgate ?? false)
         recorder.answer = .object(members)
         if let finding = Diagnosis.answer(answer, reference: gate?.reference) {
@@ -195,8 +198,9 @@ package struct WebhookProbe: Sendable {
     }
 
     private func summarise(_ answer: HTTPAnswer, _ recorder: ProbeRecorder) {
-        guard let gate = GateAnswer(answer.body), gate.isDropgate else {
-            recorder.summary = "\(answer.status), " + Self.another(GateAnswer(answer.body), request)
+        let gate = GateAnswer(answer.body, scrubber)
+        guard let gate, gate.isDropgate else {
+            recorder.summary = "\(answer.status), " + Self.another(gate, request)
             return
         }
         let entries = gate.entries.isEmpty ? "" : " by " + gate.entries.joined(separator: ", ")
