@@ -1,5 +1,5 @@
 // Commands for firewalld (firewall-cmd(1), firewalld.policies(5)): ipsets and one policy that looks at Dropgate's ports
-// before the zones do and leaves everything else to them.
+// before the zones do and leaves everything else to them. firewalld itself lets lo through before any policy.
 import Admission
 
 enum FirewalldExport {

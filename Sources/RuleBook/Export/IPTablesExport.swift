@@ -18,7 +18,8 @@ enum IPTablesExport {
         }
         let other = AddressFamily.allCases.filter { $0 != family }.map(\.rawValue)[0]
         var text = plan.comments([
-            "IP\(family.rawValue) only; --family \(other) writes the other file.",
+            "IP\(family.rawValue) only; --family \(other) writes the other file."
+                + (isIngress ? " Load both: one alone leaves the ports open in the other family." : ""),
             "Load with \(tool) --noflush FILE. Loading it again refills the chain; the jump to it comes once more and "
                 + "does no harm.",
         ])
