@@ -68,7 +68,9 @@ class Collector(unittest.TestCase):
         self.assertNotEqual(self.as_account("files", f"rm {name}\n").returncode, 0)
         self.assertNotEqual(self.as_account("files", f'get "/{receipt["file"]}" {target}\n').returncode, 0)
         accesses = [e for e in self.gate.entries("--reason", "read") if e.get("detail", {}).get("drop") == receipt["drop"]]
-        self.assertEqual([(e["kind"], e["account"]) for e in accesses], [("access", "files")])
+        self.assertEqual({(e["kind"], e["account"], e["detail"]["file"]) for e in accesses},
+                         {("access", "files", receipt["file"].removeprefix("ready/"))})
+        self.assertEqual(sorted("acknowledged" in e["detail"] for e in accesses), [False, True])
 
     def test_a_whole_tree_comes_with_one_command(self):
         receipts = [self.deliver("vsee", f"tree/{number}.xml", b"x" * number) for number in range(1, 6)]

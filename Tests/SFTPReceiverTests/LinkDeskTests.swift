@@ -328,13 +328,18 @@ private final class Desk: Sendable {
             let answer = try await desk.desk.collect(LinkCollect(drop: drop, acknowledges: true), &session)
             #expect(answer == LinkPage(ok: true))
         }
+        _ = try await desk.desk.collect(LinkCollect(drop: other, opens: true), &session)
+        #expect(try await !desk.desk.collect(LinkCollect(drop: mine, opens: true), &session).drops.isEmpty)
+        let opened = try #require(try desk.entries("access").last?["detail"])
+        #expect(opened["drop"]?.string == mine && opened["file"] == "sftp/vsee/a.xml")
+        #expect(opened["acknowledged"] == nil, "committed before the answer")
         let question = LinkCollect(drop: mine, acknowledges: true)
         #expect(try await desk.desk.collect(question, &session).drops.map(\.id) == [mine])
         #expect(try await desk.desk.collect(question, &session).drops.isEmpty)
         #expect(try desk.intake.store.drop(id: mine)?.state == .acknowledged)
         #expect(try desk.intake.store.drop(id: other)?.state == .released)
         await desk.intake.close()
-        #expect(try desk.entries("access").compactMap { $0["detail"]?["drop"]?.string } == [mine])
+        #expect(try desk.entries("access").compactMap { $0["detail"]?["drop"]?.string } == [mine, mine])
     }
 
     @Test(

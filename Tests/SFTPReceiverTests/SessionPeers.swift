@@ -107,9 +107,12 @@ final class FakeDaemon: Sendable {
     /// Drops that a collector may read, newest first: two a page.
     let drops = Mutex<[LinkPage.Drop]>([])
     let isCollector = Mutex(false)
+    /// Why a collector may not read any more.
+    let withdrawal = Mutex<String?>(nil)
 
     private func page(_ question: LinkCollect) -> LinkPage {
-        drops.withLock { drops in
+        if let why = withdrawal.withLock(\.self) { return LinkPage(ok: false, message: why) }
+        return drops.withLock { drops in
             guard let id = question.drop else {
                 let from = Int(question.before ?? 0)
                 let page = drops.dropFirst(from).prefix(2)

@@ -289,6 +289,42 @@ import Testing
             "the gate removes files, not the session")
     }
 
+    /// Reads again and again until the answer is another one; the daemon's word holds for a second.
+    private func readOn(_ client: SessionClient, _ handle: [UInt8], while type: UInt8) -> [UInt8] {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
+            let reply = client.ask(5, handle + SessionClient.long(0) + SessionClient.word(1000))
+            if reply.type != type { return reply.fields }
+        }
+        return []
+    }
+
+    @Test func aFileThatIsOpenIsReadNoLongerThanItsAccountMay() throws {
+        let daemon = try collector(["sftp/vsee/a.xml", "sftp/vsee/b.xml"])
+        let client = session()
+        let first = client.open("/ready/sftp/vsee/a.xml", flags: 1)
+        let second = client.open("/ready/sftp/vsee/b.xml", flags: 1)
+        // Somebody else collects the first one.
+        daemon.drops.withLock { $0.removeAll { $0.id == "id0" } }
+        #expect(readOn(client, first, while: 103).starts(with: SessionClient.word(3)))
+        // This session collects the second one, and reads on until the account is withdrawn.
+        #expect(client.status(13, SessionClient.string("/receipts/id1.json")).code == 0)
+        let asked = ContinuousClock.now
+        while asked.duration(to: .now) < .milliseconds(1200) {
+            let reply = client.ask(5, second + SessionClient.long(0) + SessionClient.word(1000))
+            #expect(reply.type == 103)
+        }
+        daemon.withdrawal.withLock { $0 = "the account is disabled" }
+        let refusal = readOn(client, second, while: 103)
+        #expect(refusal.starts(with: SessionClient.word(3)))
+        #expect(String(decoding: refusal, as: UTF8.self).contains("the account is disabled"))
+        #expect(client.hangUp() == 0)
+        let opens = daemon.messages.compactMap { message -> String? in
+            if case .collect(let question) = message, question.opens { question.drop } else { nil }
+        }
+        #expect(opens == ["id0", "id1"])
+    }
+
     @Test func aCollectorsDirectoriesHoldWhatTheDaemonNames() throws {
         let daemon = try collector(["sftp/vsee/a.xml", "sftp/vsee/d/b.xml", "sftp/lab/c.xml"])
         try Data().write(to: URL(fileURLWithPath: home.file("staging/ready/sftp/lab/other")))

@@ -8,12 +8,17 @@ package struct LinkCollect: Codable, Sendable, Equatable {
     package var drop: String?
     /// For a page: the `next` of the one before.
     package var before: Int64?
+    /// The drop's file is opened: a ledger entry.
+    package var opens: Bool
     /// The drop is collected.
     package var acknowledges: Bool
 
-    package init(drop: String? = nil, before: Int64? = nil, acknowledges: Bool = false) {
+    package init(
+        drop: String? = nil, before: Int64? = nil, opens: Bool = false, acknowledges: Bool = false
+    ) {
         self.drop = drop
         self.before = before
+        self.opens = opens
         self.acknowledges = acknowledges
     }
 }

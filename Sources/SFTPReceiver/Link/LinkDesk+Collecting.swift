@@ -11,6 +11,8 @@ extension LinkDesk {
     /// `Link.maxLine`.
     private static let pageDrops = 200
     private static let pageBytes = 56 * 1024
+    /// A sender's name, what stands before it under `ready/`, and its version.
+    private static let longestPath = 1024 + 128
 
     /// Answers a question of a collector's session. Throws for one that a sender's asks.
     func collect(_ question: LinkCollect, _ session: inout LinkSession) async throws(BadMessage) -> LinkPage {
@@ -41,11 +43,13 @@ extension LinkDesk {
             }
             guard let id = question.drop else { return try await page(before: question.before, scope) }
             guard let drop = try released(id, scope) else { return LinkPage(ok: true) }
-            if question.acknowledges {
+            if question.opens || question.acknowledges {
                 attempt.detail["drop"] = .string(drop.id)
-                attempt.detail["file"] = .string(OutsideText.head(drop.readyPath, limit: 1024))
-                attempt.detail["acknowledged"] = true
+                attempt.detail["file"] = .string(OutsideText.head(drop.readyPath, limit: Self.longestPath))
+                if question.acknowledges { attempt.detail["acknowledged"] = true }
                 try await intake.record(attempt)
+            }
+            if question.acknowledges {
                 guard try await intake.acknowledge(drop.id) else { return LinkPage(ok: true) }
             }
             return LinkPage(ok: true, drops: [LinkPage.Drop(id: drop.id, path: drop.readyPath)])

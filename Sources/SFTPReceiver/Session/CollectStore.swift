@@ -10,12 +10,24 @@ final class CollectStore: SessionHost {
     let link: LinkClient
     private let ready: Directory
     private let receipts: Directory
-    private var files: [UploadSlot: OpenFile] = [:]
+    private var files: [UploadSlot: Opened] = [:]
     private var catalog = CollectCatalog()
     private var asked: ContinuousClock.Instant?
 
-    /// How long a listing answers for the directories below it, while a client walks the tree.
+    /// How long the daemon's word holds: of a listing for the directories below it, while a client walks the tree,
+    /// and of a drop for an open file.
     private static let freshness = Duration.seconds(1)
+
+    private struct Opened {
+        let file: OpenFile
+        /// Whose file it is; as long as one of them may be read, it may.
+        var drops: [String]
+        var asked: ContinuousClock.Instant
+        /// This session collected it, and may read it to its end.
+        var isCollected = false
+        /// Nothing more of it may be read.
+        var end: StoreFailure?
+    }
 
     /// - Parameter staging: the staging directory.
     init(staging: String, link: LinkClient) throws(StagingError) {
@@ -26,11 +38,32 @@ final class CollectStore: SessionHost {
     }
 
     func perform(_ order: CollectOrder, for machine: inout DropCollection, _ input: UnsafeRawBufferPointer) {
-        if case .read(let slot, let offset, _) = order, let file = files[slot] {
-            machine.answer(reading: { Self.read(file, offset, $0) })
+        if case .read(let slot, let offset, _) = order, let opened = files[slot], mayGoOn(slot) {
+            machine.answer(reading: { Self.read(opened.file, offset, $0) })
         } else {
             machine.answer(answer(order))
         }
+    }
+
+    /// Whether an open file may be read still. Account, source and drop may have changed since it was opened.
+    private func mayGoOn(_ slot: UploadSlot) -> Bool {
+        guard var opened = files[slot], opened.end == nil else { return false }
+        if opened.asked.duration(to: .now) < Self.freshness { return true }
+        do {
+            // The question says also whether the account may read anything.
+            while let drop = opened.drops.first, try !mayRead(drop), !opened.isCollected {
+                opened.drops.removeFirst()
+            }
+            if opened.drops.isEmpty {
+                opened.end = StoreFailure(
+                    .denied, "its drop was collected or withdrawn; nothing more of it is read")
+            }
+        } catch {
+            opened.end = Self.failure(error)
+        }
+        opened.asked = .now
+        files[slot] = opened
+        return opened.end == nil
     }
 
     private static func read(
@@ -48,21 +81,25 @@ final class CollectStore: SessionHost {
             case .stat(let path): return .node(try node(path))
             case .list(let path): return try list(path)
             case .open(let slot, let path): return try open(slot, path)
-            case .read: return .failed(StoreFailure(.other, "READ: there is no such open file"))
+            case .read(let slot, _, _):
+                throw files[slot]?.end ?? StoreFailure(.other, "READ: there is no such open file")
             case .close(let slot):
                 files[slot] = nil
                 return .done
             case .acknowledge(let path): return try acknowledge(path)
             }
-        } catch let failure as StoreFailure {
-            return .failed(failure)
-        } catch let error as StagingError where error.code == .notFound {
-            return .failed(StoreFailure(.absent, "it is not there any more: its consumer has taken it"))
-        } catch is LinkError {
-            return .failed(StoreFailure(.gone, SessionText.gone))
         } catch {
-            return .failed(
-                StoreFailure(.other, "the gate could not do it; ask its owner to run dropgate doctor"))
+            return .failed(Self.failure(error))
+        }
+    }
+
+    private static func failure(_ error: any Error) -> StoreFailure {
+        switch error {
+        case let failure as StoreFailure: failure
+        case let error as StagingError where error.code == .notFound:
+            StoreFailure(.absent, "it is not there any more: its consumer has taken it")
+        case is LinkError: StoreFailure(.gone, SessionText.gone)
+        default: StoreFailure(.other, "the gate could not do it; ask its owner to run dropgate doctor")
         }
     }
 
@@ -104,7 +141,7 @@ final class CollectStore: SessionHost {
             if catalog.files[path] == nil { try refresh(ifOlderThan: Self.freshness) }
             if catalog.directories[path] != nil { return directory }
         }
-        return try file(path).map { try node($0) }
+        return try file(path).map { try node($0.file) }
     }
 
     private func node(_ file: OpenFile) throws(StagingError) -> Node {
@@ -159,29 +196,38 @@ final class CollectStore: SessionHost {
     // MARK: Files
 
     /// The file under a path, if the daemon says that it may be read now.
-    private func file(_ path: VirtualPath) throws -> OpenFile? {
+    private func file(_ path: VirtualPath) throws -> Opened? {
         if let drop = CollectCatalog.drop(ofReceipt: path) {
-            return try mayRead(drop) ? try receipts.openFile(Self.text(path.name)) : nil
+            guard try mayRead(drop) else { return nil }
+            return Opened(
+                file: try receipts.openFile(Self.text(path.name)), drops: [drop], asked: .now)
         }
-        guard path.isInside(CollectCatalog.ready), try isReadable(path) else { return nil }
-        return try place(path.parent).openFile(Self.text(path.name))
+        guard path.isInside(CollectCatalog.ready) else { return nil }
+        let drops = try readable(path)
+        guard !drops.isEmpty else { return nil }
+        return Opened(
+            file: try place(path.parent).openFile(Self.text(path.name)), drops: Array(drops), asked: .now)
     }
 
-    /// Whether a drop lies there that may be read now. A name comes back with a later drop, so what is known of it
-    /// may be old.
-    private func isReadable(_ path: VirtualPath) throws -> Bool {
+    /// The drops that lie there, the first of which may be read now. A name comes back with a later drop, so what is
+    /// known of it may be old.
+    private func readable(_ path: VirtualPath) throws -> ArraySlice<String> {
         let known = catalog.files[path]
-        if try known?.contains(where: mayRead) == true { return true }
+        let drops = try (known ?? []).drop { try !mayRead($0) }
+        guard drops.isEmpty else { return drops }
         try refresh(ifOlderThan: known == nil ? Self.freshness : .zero)
-        return try catalog.files[path]?.contains(where: mayRead) == true
+        return try (catalog.files[path] ?? []).drop { try !mayRead($0) }
     }
 
     private func open(_ slot: UploadSlot, _ path: VirtualPath) throws -> StoreAnswer {
-        guard let file = try file(path) else {
-            throw StoreFailure(.absent, "\(path): no such file, or it was collected already")
+        let absent = StoreFailure(.absent, "\(path): no such file, or it was collected already")
+        guard let opened = try file(path) else { throw absent }
+        let node = try node(opened.file)
+        if path.isInside(CollectCatalog.ready), let drop = opened.drops.first {
+            // The ledger has it before the client does.
+            guard try !ask(LinkCollect(drop: drop, opens: true)).drops.isEmpty else { throw absent }
         }
-        let node = try node(file)
-        files[slot] = file
+        files[slot] = opened
         return .opened(OpenedUpload(size: node.size, modified: node.modified, now: now))
     }
 
@@ -189,6 +235,7 @@ final class CollectStore: SessionHost {
         guard let drop = CollectCatalog.drop(ofReceipt: path),
             try !ask(LinkCollect(drop: drop, acknowledges: true)).drops.isEmpty
         else { throw StoreFailure(.absent, "\(path): no such receipt, or its drop was collected already") }
+        for (slot, opened) in files where opened.drops.contains(drop) { files[slot]?.isCollected = true }
         return .done
     }
 }
