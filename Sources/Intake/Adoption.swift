@@ -5,6 +5,7 @@ import Crypto
 import Dispatch
 import Ledger
 package import Staging
+import Synchronization
 
 /// A drop of another gate whose file waits in `incoming/pull/<drop id>.part`.
 package struct PulledDrop: Sendable {
@@ -42,12 +43,17 @@ package struct PulledDrop: Sendable {
             guard source != nil else { throw refuse("its source is no address") }
         }
         let texts = [
-            receipt.name, receipt.account, receipt.credential, receipt.eventID, receipt.eventType,
-            receipt.envelope, receipt.modified, receipt.received, receipt.duplicateOf, receipt.sameEventAs,
+            (receipt.name, Self.longestName), (receipt.eventID, Self.longestEventText),
+            (receipt.eventType, Self.longestEventText), (receipt.account, Self.longestText),
+            (receipt.credential, Self.longestText), (receipt.envelope, Self.longestText),
+            (receipt.duplicateOf, Self.longestText), (receipt.sameEventAs, Self.longestText),
         ]
-        guard texts.allSatisfy({ $0.map(Self.isText) ?? true }) else {
-            throw refuse(
-                "one of its texts is longer than \(Self.longestText) bytes or has control characters")
+        guard texts.allSatisfy({ text, limit in text.map { Self.isText($0, limit: limit) } ?? true }) else {
+            throw refuse("one of its texts is too long or has control characters")
+        }
+        let times = [receipt.received, receipt.modified].compactMap(\.self)
+        guard times.allSatisfy({ $0.utf8.count <= Self.longestText && Instant(rfc3339: $0) != nil }) else {
+            throw refuse("one of its times is none")
         }
         self.receipt = receipt
         self.channel = channel
@@ -59,12 +65,17 @@ package struct PulledDrop: Sendable {
         self.peer = peer
     }
 
-    private static let longestText = 1024
+    /// In bytes. The parts of an event are 200 characters at most, of up to 4 bytes.
+    private static let longestText = 256
+    private static let longestEventText = 800
+    private static let longestName = 1024
+    /// A name with `ready/sftp/<account>/` before it and a version after it.
+    private static let longestPath = longestName + 128
     /// Directories that an account may nest, its own and the channel's.
     private static let deepestPath = 40
 
-    private static func isText(_ text: String) -> Bool {
-        text.utf8.count <= longestText && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    private static func isText(_ text: String, limit: Int) -> Bool {
+        text.utf8.count <= limit && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
     }
 
     private static func isDigest(_ text: String) -> Bool {
@@ -74,7 +85,7 @@ package struct PulledDrop: Sendable {
 
     /// `ready/sftp/<account>/…` or `ready/webhook/<day>/<name>` without its `ready/`; nil for anything else.
     private static func readyPath(_ file: String, _ channel: Channel, account: String?) -> String? {
-        guard file.hasPrefix("ready/"), isText(file) else { return nil }
+        guard file.hasPrefix("ready/"), isText(file, limit: longestPath) else { return nil }
         let path = String(file.dropFirst("ready/".count))
         let components = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard (3...deepestPath).contains(components.count), components[0] == channel.rawValue,
@@ -90,18 +101,86 @@ package struct PulledDrop: Sendable {
     }
 }
 
-extension Intake {
-    /// Whether the ledger knows a drop, whatever became of it.
-    package func knows(_ drop: String) throws(IntakeError) -> Bool { try record(ofDrop: drop) != nil }
+/// How a drop of another gate stands in this one's ledger.
+package enum DropStanding: String, Sendable {
+    case unknown
+    /// Committed, and not yet in `ready/`: what was fetched is the only copy.
+    case pending
+    /// Released; whatever became of it then.
+    case kept
+}
 
-    /// Makes a fetched drop one of this gate: entry committed, then released. One that is known already is
-    /// `.duplicate`, and nothing changes. When it throws, the fetched file stays where it is.
+extension Intake {
+    /// How a drop of another gate stands here. Throws away what was fetched again of one that is kept.
+    package func standing(ofDrop id: String) throws(IntakeError) -> DropStanding {
+        try Self.check(id)
+        guard takeInHand(id) else { return .pending }
+        defer { letGo(id) }
+        guard let known = try record(ofDrop: id) else { return .unknown }
+        return standing(of: known)
+    }
+
+    /// Throws away what was fetched of a drop, unless it is the only copy of one that is committed.
+    package func discardFetched(_ id: String) throws(IntakeError) {
+        try Self.check(id)
+        guard takeInHand(id) else { return }
+        defer { letGo(id) }
+        if let known = try record(ofDrop: id), known.state == .pending { return }
+        do {
+            try staging.pulls.remove(StagingArea.pulledFile(id))
+        } catch {
+            throw IntakeError(.malformed, "what was fetched of drop \(id) cannot be removed: \(error)")
+        }
+    }
+
+    private static func check(_ id: String) throws(IntakeError) {
+        guard DropID.isValid(id) else {
+            throw IntakeError(.malformed, "\(OutsideText.head(id)) is no drop id")
+        }
+    }
+
+    /// The file of a pending drop is promised data; that of any other one is a leftover. One whose file has gone
+    /// to `ready/` waits only for the mark in the ledger.
+    private func standing(of known: DropRecord) -> DropStanding {
+        let part = StagingArea.pulledFile(known.id)
+        if known.state != .pending {
+            _ = try? staging.pulls.remove(part)
+            return .kept
+        }
+        do {
+            let isMoved =
+                try known.incoming == Self.fetched(known.id) && staging.pulls.status(part) == nil
+                && staging.receipt(known.id) != nil
+            return isMoved ? .kept : .pending
+        } catch {
+            return .pending
+        }
+    }
+
+    private func takeInHand(_ id: String) -> Bool { fetchedInHand.withLock { $0.insert(id).inserted } }
+
+    private func letGo(_ id: String) { fetchedInHand.withLock { _ = $0.remove(id) } }
+
+    fileprivate static func fetched(_ id: String) -> String { "incoming/pull/" + StagingArea.pulledFile(id) }
+
+    /// Makes a fetched drop one of this gate: entry committed, then released. `.stored` when it lies in `ready/`,
+    /// `.pending` when that failed or another adoption is at it. One that is kept already is `.duplicate`, and
+    /// nothing changes. When it throws, the fetched file stays where it is.
     package func adopt(_ drop: PulledDrop) async throws(IntakeError) -> DropOutcome {
         if let error = checkSpace() { throw error }
+        let id = drop.receipt.drop
+        guard takeInHand(id) else {
+            return DropOutcome(id: id, status: .pending, name: drop.readyPath, seq: -1)
+        }
+        defer { letGo(id) }
+        return try await takeOver(drop)
+    }
+
+    private func takeOver(_ drop: PulledDrop) async throws(IntakeError) -> DropOutcome {
         if let known = try record(ofDrop: drop.receipt.drop) {
-            // A pending one still needs the file.
-            if known.state != .pending { _ = try? staging.pulls.remove(StagingArea.pulledFile(known.id)) }
-            return DropOutcome(id: known.id, status: .duplicate, name: known.readyPath, seq: known.seq)
+            return DropOutcome(
+                id: known.id, status: standing(of: known) == .kept ? .duplicate : .pending,
+                name: known.readyPath, seq: known.seq)
         }
         try await verify(drop)
         let readyPath: String
@@ -119,19 +198,17 @@ extension Intake {
             throw error
         }
         guard let record = entry.drop else {
-            // Another pull was faster.
+            // It came in another way since it was looked up. How it stands shows when it is asked for again.
             staging.withdraw(readyPath)
             return DropOutcome(
-                id: drop.receipt.drop, status: .duplicate, name: drop.readyPath, seq: entry.seq)
+                id: drop.receipt.drop, status: .pending, name: drop.readyPath, seq: entry.seq)
         }
         let receipt = Receipt(attempt, entry, drop: record)
-        await withCheckedContinuation { continuation in
-            uploadQueue.async {
-                self.release(record, receipt: receipt)
-                continuation.resume()
-            }
+        let isReleased = await withCheckedContinuation { continuation in
+            uploadQueue.async { continuation.resume(returning: self.release(record, receipt: receipt)) }
         }
-        return DropOutcome(id: record.id, status: .stored, name: record.readyPath, seq: entry.seq)
+        return DropOutcome(
+            id: record.id, status: isReleased ? .stored : .pending, name: record.readyPath, seq: entry.seq)
     }
 
     private func record(ofDrop id: String) throws(IntakeError) -> DropRecord? {
@@ -177,7 +254,7 @@ extension Intake {
 extension PulledDrop {
     fileprivate func registration(readyPath: String) -> DropRegistration {
         DropRegistration(
-            id: receipt.drop, content: .incoming("incoming/pull/" + StagingArea.pulledFile(receipt.drop)),
+            id: receipt.drop, content: .incoming(Intake.fetched(receipt.drop)),
             repeatKey: DropKeys.digest(["pull", receipt.drop]), eventKey: nil, keepsRepeats: true,
             readyPath: { _ in readyPath })
     }

@@ -46,6 +46,8 @@ package final class Intake: Sendable {
     private let currentPolicy: Mutex<Policy>
     let held: Mutex<HeldCount>
     private let flood = Mutex(FloodCoalescer())
+    /// Fetched files that somebody is at, by their drop: being taken over, or thrown away.
+    let fetchedInHand = Mutex<Set<String>>([])
     private let isClosed = Atomic(false)
     private let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
     let uploadQueue = DispatchQueue(label: "intake.uploads", qos: .userInitiated)

@@ -56,7 +56,11 @@ package struct FinishedUpload: Sendable {
 
 /// What became of something accepted.
 package struct DropOutcome: Sendable, Hashable {
-    package enum Status: String, Sendable { case stored, duplicate }
+    package enum Status: String, Sendable {
+        case stored, duplicate
+        /// Only of an adopted drop: committed, and in `ready/` after the next start; its file is the only copy.
+        case pending
+    }
 
     /// The drop's id; of a webhook's repeat, that of the drop it repeats.
     package var id: String

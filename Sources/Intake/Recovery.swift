@@ -28,11 +28,12 @@ extension Intake {
     }
 
     /// Releases an upload whose entry was just committed. A failure is not the sender's: the drop stays pending
-    /// and is completed at the next start.
-    func release(_ record: DropRecord, receipt: Receipt) {
-        if let readyPath = complete(record, receipt: receipt) {
-            stager.finish(upload: record.id, readyPath: readyPath)
-        }
+    /// and is completed at the next start. Returns whether it lies in `ready/` now.
+    @discardableResult
+    func release(_ record: DropRecord, receipt: Receipt) -> Bool {
+        guard let readyPath = complete(record, receipt: receipt) else { return false }
+        stager.finish(upload: record.id, readyPath: readyPath)
+        return true
     }
 
     /// Moves a committed upload into `ready/` unless that was done before. Returns where it lies, or nil when

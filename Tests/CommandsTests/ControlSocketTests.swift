@@ -5,6 +5,7 @@ import Foundation
 import Intake
 import Ledger
 import Logging
+import Staging
 import Testing
 
 @Suite struct ControlSocketTests {
@@ -34,6 +35,15 @@ import Testing
             #expect(answer.status == 1)
             #expect(answer.out == "acknowledged \(drop.id)\n")
             #expect(answer.error.contains("nonsense is no released drop"))
+            let control = ControlClient(path: gate.path("state/run/control.sock"))
+            #expect((try? await control.ask(["drop_standing": .string(drop.id)]))?["standing"] == "kept")
+            let strange = DropID.make(milliseconds: 1)
+            #expect((try? await control.ask(["drop_standing": .string(strange)]))?["standing"] == "unknown")
+            // What is wrong with one drop says so, and is not the gate's failure.
+            let refused = await #expect(throws: IntakeError.self) {
+                try await control.ask(["discard_fetched": "../x"])
+            }
+            #expect(refused?.code == .malformed)
             let export = await gate.run("attempts", "--format", "jsonl", "--limit", "0")
             #expect(export.status == 0, "\(export)")
             #expect(export.out.split(separator: "\n").count == 1, "the webhook, not the export itself")

@@ -53,7 +53,7 @@ import Testing
         #expect(entry["reason"] == "pulled" && entry["kind"] == "transfer" && entry["verdict"] == "accepted")
         #expect(entry["detail"]?["pulled_seq"] == 42 && entry["peer"]?["ip"] == "10.0.0.9")
         await gate.intake.waitUntilStaged()
-        #expect(try gate.intake.knows(Self.id))
+        #expect(try gate.intake.standing(ofDrop: Self.id) == .kept)
         #expect(try await gate.intake.acknowledge(Self.id))
     }
 
@@ -67,6 +67,40 @@ import Testing
         #expect(outcome.status == .duplicate)
         #expect(try gate.entries().count == 1 && gate.ready().count == 1)
         #expect(gate.directory.files(under: "staging/incoming/pull").isEmpty)
+    }
+
+    @Test func whatWasFetchedOfADropThatIsNotPendingIsThrownAway() async throws {
+        let gate = try Gate()
+        try fetched(gate)
+        #expect(try gate.intake.standing(ofDrop: Self.id) == .unknown)
+        #expect(gate.directory.files(under: "staging/incoming/pull").count == 1)
+        try gate.intake.discardFetched(Self.id)
+        #expect(gate.directory.files(under: "staging/incoming/pull").isEmpty)
+        try fetched(gate)
+        _ = try await gate.intake.adopt(drop(Self.receipt()))
+        // Before and after the ledger's mark: the file lies in ready/.
+        #expect(try gate.intake.standing(ofDrop: Self.id) == .kept)
+        await gate.intake.waitUntilStaged()
+        try fetched(gate)
+        #expect(try gate.intake.standing(ofDrop: Self.id) == .kept)
+        #expect(gate.directory.files(under: "staging/incoming/pull").isEmpty)
+        #expect(gate.contents("sftp/vsee/a.xml") == "data")
+        #expect(throws: IntakeError.self) { try gate.intake.discardFetched("../ready") }
+    }
+
+    @Test func theLongestNameThatASenderMayGiveIsTaken() async throws {
+        let gate = try Gate()
+        try fetched(gate)
+        let name = (Array(repeating: String(repeating: "d", count: 203), count: 5) + ["abcd"])
+            .joined(separator: "/")
+        #expect(name.utf8.count == 1024)
+        let receipt = Self.receipt {
+            $0.name = name
+            $0.file = "ready/sftp/vsee/\(name)~2"
+        }
+        let outcome = try await gate.intake.adopt(drop(receipt))
+        #expect(outcome.status == .stored && "ready/" + outcome.name == receipt.file)
+        #expect(gate.contents(outcome.name) == "data")
     }
 
     @Test func aFetchedEventKeepsItsNameAndIdentity() async throws {
@@ -122,7 +156,9 @@ import Testing
         let changes: [(inout Receipt) -> Void] = [
             { $0.drop = "../../etc" }, { $0.sha256 = nil }, { $0.sha256 = "00" }, { $0.bytes = -1 },
             { $0.channel = "console" }, { $0.source = "1.2.3" }, { $0.name = "a\nb" },
-            { $0.eventID = String(repeating: "x", count: 1025) },
+            { $0.eventID = String(repeating: "x", count: 801) },
+            { $0.credential = String(repeating: "x", count: 257) }, { $0.received = "yesterday" },
+            { $0.modified = "" }, { $0.name = String(repeating: "x", count: 1025) },
         ]
         for change in changes {
             #expect(throws: IntakeError.self) { try drop(Self.receipt(change: change)) }
@@ -138,8 +174,13 @@ import Testing
             try FileManager.default.createDirectory(
                 atPath: gate.directory.file("staging/receipts/\(Self.id).json"),
                 withIntermediateDirectories: false)
-            _ = try await gate.intake.adopt(drop(Self.receipt()))
+            #expect(try await gate.intake.adopt(drop(Self.receipt())).status == .pending)
             #expect(gate.intake.health.problems["release"] != nil && gate.ready().isEmpty)
+            // The only copy: no question and no request takes it away, and nobody is told that it is kept.
+            #expect(try await gate.intake.adopt(drop(Self.receipt())).status == .pending)
+            try gate.intake.discardFetched(Self.id)
+            #expect(try gate.intake.standing(ofDrop: Self.id) == .pending)
+            #expect(gate.directory.files(under: "staging/incoming/pull") == ["\(Self.id).part"])
             await gate.intake.close()
         }
         try FileManager.default.removeItem(atPath: directory.file("staging/receipts/\(Self.id).json"))

@@ -12,11 +12,25 @@ struct Adopter {
     /// Throws `LedgerError`, `.locked` when a gate runs that does not answer.
     init(_ settings: GateSettings) async throws { inside = try await GateInside(settings) }
 
-    /// Whether this gate's ledger knows the drop, whatever became of it.
-    func has(_ dropID: String) async throws -> Bool {
+    /// How the drop stands in this gate's ledger. Throws `IntakeError`, as everything here.
+    func standing(ofDrop id: String) async throws -> DropStanding {
+        let control: ControlClient
         switch inside {
-        case .own(let intake): try intake.knows(dropID)
-        case .running(let control): try await control.ask(["has_drop": .string(dropID)])["ok"]?.bool == true
+        case .own(let intake): return try intake.standing(ofDrop: id)
+        case .running(let running): control = running
+        }
+        let answer = try await control.ask(["drop_standing": .string(id)])
+        guard let standing = answer["standing"]?.string.flatMap(DropStanding.init) else {
+            throw Failure(.inside, "the running gate did not say whether it has drop \(id)")
+        }
+        return standing
+    }
+
+    /// Throws away what was fetched of a drop; that of one that is committed stays.
+    func discardFetched(_ id: String) async throws {
+        switch inside {
+        case .own(let intake): try intake.discardFetched(id)
+        case .running(let control): _ = try await control.ask(["discard_fetched": .string(id)])
         }
     }
 
@@ -65,5 +79,16 @@ extension PulledDrop {
         try self.init(
             Receipt(parsing: CanonicalJSON.encode(receipt)), origin: origin, hostKey: hostKey,
             peer: try request["peer"]?.string.map { try IPAddress($0) })
+    }
+}
+
+extension IntakeError {
+    /// As the running gate answers it.
+    var refusal: JSONValue { ["refused": .string(code.rawValue), "message": .string(description)] }
+
+    /// From the gate's answer; nil for one that is no refusal.
+    init?(refusal answer: JSONValue) {
+        guard let code = answer["refused"]?.string.flatMap(Reason.init(rawValue:)) else { return nil }
+        self.init(code, answer["message"]?.string ?? code.rawValue)
     }
 }

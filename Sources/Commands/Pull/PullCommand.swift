@@ -96,7 +96,9 @@ struct PullCommand: AsyncParsableCommand {
         return PullRound(settings: try gate.settings(), remote: remote, origin: "\(target)")
     }
 
-    private static func isWell(_ summary: PullSummary) -> Bool { summary.failures.isEmpty }
+    private static func isWell(_ summary: PullSummary) -> Bool {
+        summary.failures.isEmpty && summary.left == 0
+    }
 
     /// One round with its outcome printed.
     private func finish(_ round: PullRound) async throws -> PullSummary {

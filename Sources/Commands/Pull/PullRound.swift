@@ -14,6 +14,8 @@ struct PullSummary {
     var bytes: Int64 = 0
     /// Taken over by an earlier round that was cut off before it could acknowledge them.
     var known = 0
+    /// Not looked at: a round has an end, whatever the other gate lists.
+    var left = 0
     var failures: [(drop: String, why: String)] = []
 
     /// A round that found nothing is none.
@@ -23,13 +25,14 @@ struct PullSummary {
         var text = "pulled \(pulled) \(pulled == 1 ? "drop" : "drops"), \(bytes) bytes"
         if known > 0 { text += "; \(known) were here already" }
         if !failures.isEmpty { text += "; \(failures.count) failed" }
+        if left > 0 { text += "; \(left) more wait for the next pull" }
         return text
     }
 
     func json(from origin: String) -> JSONValue {
         .object([
             "from": .string(origin), "pulled": .int(Int64(pulled)), "bytes": .int(bytes),
-            "known": .int(Int64(known)),
+            "known": .int(Int64(known)), "left": .int(Int64(left)),
             "failed": .array(
                 failures.map { .object(["drop": .string($0.drop), "why": .string($0.why)]) }),
         ])
@@ -41,6 +44,10 @@ struct PullRound {
     let remote: RemoteGate
     /// The other gate without any secret, for receipts and messages.
     let origin: String
+    /// Drops of one round at most.
+    var most = 10_000
+    /// What a cut-off pull fetched is of use for this long; another gate's pull may yet go on with it.
+    private static let partsAge: Int64 = 24 * 60 * 60 * 1_000_000
 
     /// Throws when the other gate cannot be reached or this one cannot take anything; a single drop that fails is in
     /// the summary. Ends between two drops when the task is cancelled.
@@ -64,69 +71,101 @@ struct PullRound {
     private func fetchAll(into directory: Directory) async throws -> PullSummary {
         let peer = try await remote.open()
         let waiting = try await remote.waiting()
-        var summary = PullSummary()
-        guard !waiting.isEmpty else { return summary }
+        let leftovers = try leftovers(in: directory, listed: waiting)
+        guard !waiting.isEmpty || !leftovers.isEmpty else { return PullSummary() }
         let adopter = try await Adopter(settings)
-        let progress = Progress("pulling")
-        defer { progress.end() }
         do {
-            for (index, id) in waiting.enumerated() where !Task.isCancelled {
-                progress.show(Int64(index), of: Int64(waiting.count))
-                do {
-                    try await take(id, from: peer, adopter, directory, &summary)
-                } catch is CancellationError {
-                    break
-                } catch let error as PullError where error.code == .full {
-                    throw Failure(.inside, error.description)
-                } catch let error as PullError {
-                    if error.code == .gone { try directory.remove(id + ".part") }
-                    summary.failures.append((id, error.description))
-                } catch let error as IntakeError {
-                    guard error.code == .malformed || error.code == .badPath else {
-                        throw Failure(.inside, "\(error)")
-                    }
-                    summary.failures.append((id, "\(error)"))
-                }
-            }
+            var summary = try await takeAll(waiting.prefix(most), from: peer, adopter, directory)
+            summary.left = max(0, waiting.count - most)
+            for id in leftovers { try await adopter.discardFetched(id) }
+            await adopter.close()
+            return summary
+        } catch let error as IntakeError {
+            await adopter.close()
+            throw Failure(.inside, "\(error)")
         } catch {
             await adopter.close()
             throw error
         }
-        await adopter.close()
+    }
+
+    /// Drops of which a part lies here, and which the other gate does not list any more.
+    private func leftovers(in directory: Directory, listed: [String]) throws -> [String] {
+        let suffix = ".part"
+        let parts = try directory.names().filter { $0.hasSuffix(suffix) }
+        guard !parts.isEmpty else { return [] }
+        let listed = Set(listed)
+        let oldest = (Instant.now().microseconds - Self.partsAge) / 1_000_000
+        return try parts.filter { try directory.status($0).map { $0.modified < oldest } ?? false }
+            .map { String($0.dropLast(suffix.count)) }
+            .filter { DropID.isValid($0) && !listed.contains($0) }
+    }
+
+    private func takeAll(
+        _ waiting: ArraySlice<String>, from peer: RemoteGate.Peer, _ adopter: Adopter, _ directory: Directory
+    ) async throws -> PullSummary {
+        var summary = PullSummary()
+        let progress = Progress("pulling")
+        defer { progress.end() }
+        for (index, id) in waiting.enumerated() where !Task.isCancelled {
+            progress.show(Int64(index), of: Int64(waiting.count))
+            do {
+                try await take(id, from: peer, adopter, directory, &summary)
+            } catch is CancellationError {
+                break
+            } catch let error as PullError where error.code == .full {
+                throw Failure(.inside, error.description)
+            } catch let error as PullError {
+                if error.code == .gone { try await adopter.discardFetched(id) }
+                summary.failures.append((id, error.description))
+            } catch let error as IntakeError where error.code == .malformed || error.code == .badPath {
+                summary.failures.append((id, "\(error)"))
+            }
+        }
         return summary
     }
 
+    /// Acknowledged there is only what is kept here: until then the other gate's copy may be the only whole one.
     private func take(
         _ id: String, from peer: RemoteGate.Peer, _ adopter: Adopter, _ directory: Directory,
         _ summary: inout PullSummary
     ) async throws {
-        if try await adopter.has(id) {
-            try directory.remove(id + ".part")
-            summary.known += 1
-        } else {
+        var standing = try await adopter.standing(ofDrop: id)
+        var fetched: Int64?
+        if standing == .unknown {
             let remote = try await remote.receipt(of: id)
-            // Refused before it is fetched, and as this drop's matter alone, also beside a running gate.
+            // Refused before it is fetched.
             _ = try PulledDrop(remote.adopted, origin: origin, hostKey: peer.hostKey, peer: peer.ip)
-            try await fetch(remote, into: directory)
+            try await fetch(remote, into: directory, adopter)
             let status = try await adopter.adopt(
                 remote.adopted, origin: origin, hostKey: peer.hostKey, peer: peer.ip)
-            if status == .duplicate {
-                summary.known += 1
-            } else {
-                summary.pulled += 1
-                summary.bytes += remote.receipt.bytes
-            }
+            standing = status == .pending ? .pending : .kept
+            if status == .stored { fetched = remote.receipt.bytes }
         }
+        guard standing == .kept else {
+            summary.failures.append(
+                (
+                    id,
+                    "drop \(id) is taken over, but does not lie in ready/ yet (dropgate doctor says why); it is "
+                        + "acknowledged there by a pull after that"
+                ))
+            return
+        }
+        summary.pulled += fetched == nil ? 0 : 1
+        summary.known += fetched == nil ? 1 : 0
+        summary.bytes += fetched ?? 0
         try await remote.acknowledge(id)
     }
 
     /// Bytes that do not fit the receipt are fetched once more from the start: a partial file may be of another time.
-    private func fetch(_ receipt: RemoteReceipt, into directory: Directory) async throws {
+    private func fetch(
+        _ receipt: RemoteReceipt, into directory: Directory, _ adopter: Adopter
+    ) async throws {
         for isLast in [false, true] {
             do {
                 return try await remote.fetch(receipt, into: directory, reserve: settings.staging.reserve)
             } catch let error as PullError where error.code == .mismatch {
-                try directory.remove(receipt.receipt.drop + ".part")
+                try await adopter.discardFetched(receipt.receipt.drop)
                 if isLast { throw error }
             }
         }

@@ -1,10 +1,11 @@
 // The running gate's control socket: commands of the same machine and user that need the ledger's only writer.
 // One line of JSON each way a connection: {"acknowledge":ID} is answered {"ok":true} or {"ok":false},
-// {"record_access":{…}} is answered {"seq":N} once the entry is durable, {"has_drop":ID} {"ok":…}, and
-// {"adopt":{…}} {"adopted":"stored"} or "duplicate".
+// {"record_access":{…}} is answered {"seq":N} once the entry is durable, {"drop_standing":ID}
+// {"standing":"unknown"}, "pending" or "kept", {"discard_fetched":ID} {"ok":true}, and {"adopt":{…}}
+// {"adopted":"stored"}, "duplicate" or "pending". What the gate's inside refuses is {"refused":CODE,"message":…}.
 import Foundation
 package import Intake
-import Ledger
+package import Ledger
 package import Logging
 import NIOCore
 import NIOPosix
@@ -87,7 +88,13 @@ package struct ControlSocket: Service {
                 let attempt = try AccessRecord.attempt(detail, uid: try await Self.user(of: channel))
                 return ["seq": .int(try await intake.record(attempt))]
             }
-            if let id = request["has_drop"]?.string { return ["ok": .bool(try intake.knows(id))] }
+            if let id = request["drop_standing"]?.string {
+                return ["standing": .string(try intake.standing(ofDrop: id).rawValue)]
+            }
+            if let id = request["discard_fetched"]?.string {
+                try intake.discardFetched(id)
+                return ["ok": true]
+            }
             if let drop = request["adopt"] {
                 return ["adopted": .string(try await intake.adopt(PulledDrop(request: drop)).status.rawValue)]
             }
@@ -97,6 +104,8 @@ package struct ControlSocket: Service {
             if let id = request["release"]?.string { return await HeldDrops.release(id, intake) }
             guard let id = request["acknowledge"]?.string else { return ["error": "unknown request"] }
             return ["ok": .bool(try await intake.acknowledge(id))]
+        } catch let error as IntakeError {
+            return error.refusal
         } catch {
             return ["error": .string("\(error)")]
         }
@@ -122,8 +131,10 @@ package struct ControlSocket: Service {
 }
 
 /// The other end.
-struct ControlClient {
+package struct ControlClient {
     let path: String
+
+    package init(path: String) { self.path = path }
 
     /// Whether a gate runs.
     func answers() async -> Bool { (try? await ask(["ping": true]))?["ok"]?.bool == true }
@@ -141,8 +152,9 @@ struct ControlClient {
         return seq
     }
 
-    /// The gate's answer to one request. Throws when it says that it failed.
-    func ask(_ request: JSONValue) async throws -> JSONValue {
+    /// The gate's answer to one request. Throws `IntakeError` when its inside refuses it, and `Failure` when the
+    /// gate says that it failed.
+    package func ask(_ request: JSONValue) async throws -> JSONValue {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(.seconds(5))
             .connect(unixDomainSocketPath: path) { channel in
@@ -155,6 +167,7 @@ struct ControlClient {
             return try await ControlLine.read(inbound)
         }
         let answer = try JSONValue(parsing: line ?? [])
+        if let refused = IntakeError(refusal: answer) { throw refused }
         if let error = answer["error"]?.string { throw Failure(.inside, "the running gate says: \(error)") }
         return answer
     }

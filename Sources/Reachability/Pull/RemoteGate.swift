@@ -80,8 +80,18 @@ package actor RemoteGate {
         return try RemoteReceipt(bytes, id: id)
     }
 
-    package func acknowledge(_ id: String) throws(SFTPError) {
-        try connected().remove("\(Self.receipts)/\(id).json")
+    /// Acknowledges a drop; one whose receipt is gone was acknowledged by somebody else. Throws `PullError` when it
+    /// is refused, or `SFTPError`.
+    package func acknowledge(_ id: String) throws {
+        do {
+            try connected().remove("\(Self.receipts)/\(id).json")
+        } catch {
+            guard case .status = error else { throw error }
+            guard error.isNoSuchFile else {
+                throw PullError(
+                    .refused, "drop \(id) is here, but its acknowledgement is refused there: \(error)")
+            }
+        }
     }
 
     /// Fetches a drop's bytes into `<id>.part` of a directory, going on where an earlier fetch was cut off, and

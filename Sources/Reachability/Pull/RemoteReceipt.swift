@@ -32,10 +32,13 @@ package struct RemoteReceipt: Sendable {
         self.receipt = receipt
     }
 
-    /// The receipt to hand over: an event that lay in a batch of many lies in a file of its own here.
+    /// The receipt to hand over: what this gate writes anew is left out, and an event that lay in a batch of many
+    /// lies in a file of its own here.
     package var adopted: Receipt {
-        guard receipt.line != nil, let end = receipt.file.lastIndex(of: "/") else { return receipt }
         var single = receipt
+        (single.origin, single.reason, single.released) = (nil, nil, nil)
+        (single.path, single.contentType) = (nil, nil)
+        guard receipt.line != nil, let end = receipt.file.lastIndex(of: "/") else { return single }
         single.line = nil
         single.file = receipt.file[...end] + receipt.name
         return single
