@@ -224,6 +224,54 @@ class Pulls(Pair):
         self.assertEqual(self.parts(), [])
         self.assertEqual(self.states_there()["acknowledged"], 1)
 
+    def test_what_cannot_be_released_here_is_not_acknowledged_there(self):
+        self.put({"a.bin": os.urandom(1000)})
+        self.released(self.there, 1)
+        drop = self.there.receipts()[0]["drop"]
+        self.here.start()
+        obstacle = os.path.join(self.here.staging, "receipts", drop + ".json")
+        os.mkdir(obstacle)
+        for _ in range(2):
+            failed = self.pull(status=1)["failed"]
+            self.assertEqual([entry["drop"] for entry in failed], [drop])
+            self.assertEqual([os.path.basename(path) for path in self.parts()], [drop + ".part"])
+        self.assertEqual(self.states_there(), {"released": 1})
+        os.rmdir(obstacle)
+        self.here.stop()
+        self.here.start()
+        self.assertEqual(self.pull()["known"], 1)
+        self.check_here(1)
+        self.assertEqual(self.states_there(), {"acknowledged": 1})
+
+    def test_a_drop_without_a_place_here_stops_no_other(self):
+        self.put({"in/a.bin": os.urandom(1000)})
+        self.released(self.there, 1)
+        first = self.there.receipts()[0]["drop"]
+        self.put({"b.bin": os.urandom(1000)})
+        self.released(self.there, 2)
+        place = os.path.join(self.here.staging, "ready/sftp/vsee")
+        os.makedirs(place)
+        open(os.path.join(place, "in"), "wb").close()
+        self.here.start()
+        answer = self.pull(status=1)
+        self.assertEqual((answer["pulled"], [entry["drop"] for entry in answer["failed"]]), (1, [first]))
+        self.assertEqual(self.states_there(), {"released": 1, "acknowledged": 1})
+        os.remove(os.path.join(place, "in"))
+        self.assertEqual(self.pull()["pulled"], 1)
+        wait_until(lambda: len(self.here.receipts()) == 2, 60, "both receipts")
+        self.check_here(2)
+
+    def test_parts_of_drops_that_wait_no_more_are_thrown_away(self):
+        folder = os.path.join(self.here.staging, "incoming/pull")
+        os.makedirs(folder, mode=0o700)
+        old, new = ("01kb000000000000000000000" + digit + ".part" for digit in "01")
+        for name in (old, new):
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(b"half")
+        os.utime(os.path.join(folder, old), (1_700_000_000, 1_700_000_000))
+        self.pull()
+        self.assertEqual([os.path.basename(path) for path in self.parts()], [new])
+
     def test_another_host_key_or_a_senders_account_gets_nothing(self):
         self.post(range(1))
         self.released(self.there, 1)

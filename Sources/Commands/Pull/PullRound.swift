@@ -1,5 +1,6 @@
 // One round of fetching: every drop that waits on the other gate is fetched, checked, taken over here, and only then
 // acknowledged there. It can be cut off at any moment: what was taken over is known here under the other gate's id.
+// It removes no file itself: only the ledger's writer knows which of them are promised.
 import Admission
 import Foundation
 import Intake
