@@ -82,7 +82,7 @@ package final class Intake: Sendable {
             directories: [staging.root, try Directory(path: ledgerFolder.isEmpty ? "/" : ledgerFolder)],
             reserveBytes: configuration.reserveBytes, reserveInodes: configuration.reserveInodes)
         currentPolicy = Mutex(policy)
-        held = Mutex(try HeldCount(staging))
+        held = Mutex(HeldCount(try staging.quarantinedEvents()))
         stager = Stager(
             staging: staging, store: store, writer: writer, health: health, layout: configuration.layout,
             clock: clock, logger: logger)

@@ -136,8 +136,21 @@ package struct ControlClient {
 
     package init(path: String) { self.path = path }
 
-    /// Whether a gate runs.
-    func answers() async -> Bool { (try? await ask(["ping": true]))?["ok"]?.bool == true }
+    /// How long a gate may take to say that it is there.
+    private static let patience = Duration.seconds(5)
+
+    /// Whether a gate runs and answers.
+    func answers() async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask { (try? await ask(["ping": true]))?["ok"]?.bool == true }
+            group.addTask {
+                try? await Task.sleep(for: Self.patience)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
+    }
 
     /// Returns false when there is no such released drop.
     func acknowledge(_ id: String) async throws -> Bool {

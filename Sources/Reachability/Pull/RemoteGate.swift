@@ -150,11 +150,15 @@ package actor RemoteGate {
     }
 
     /// One event of a batch.
+    /// More than any gate writes into one batch; a file of line breaks must not become memory.
+    private static let mostLines = 100_000
+
     private func event(_ line: Int, of receipt: Receipt) throws -> [UInt8] {
         if batch?.file != receipt.file {
             let bytes = try small("/" + receipt.file, limit: Int(Self.longestBatch), receipt.drop)
             batch = (
-                receipt.file, bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+                receipt.file, bytes.split(
+                    separator: UInt8(ascii: "\n"), maxSplits: Self.mostLines, omittingEmptySubsequences: false)
             )
         }
         guard let lines = batch?.lines, line <= lines.count,
