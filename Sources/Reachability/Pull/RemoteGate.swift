@@ -149,16 +149,18 @@ package actor RemoteGate {
         }
     }
 
-    /// One event of a batch.
     /// More than any gate writes into one batch; a file of line breaks must not become memory.
     private static let mostLines = 100_000
 
+    /// One event of a batch.
     private func event(_ line: Int, of receipt: Receipt) throws -> [UInt8] {
         if batch?.file != receipt.file {
             let bytes = try small("/" + receipt.file, limit: Int(Self.longestBatch), receipt.drop)
             batch = (
-                receipt.file, bytes.split(
-                    separator: UInt8(ascii: "\n"), maxSplits: Self.mostLines, omittingEmptySubsequences: false)
+                receipt.file,
+                bytes.split(
+                    separator: UInt8(ascii: "\n"), maxSplits: Self.mostLines, omittingEmptySubsequences: false
+                )
             )
         }
         guard let lines = batch?.lines, line <= lines.count,
