@@ -79,7 +79,8 @@ package struct DropOutcome: Sendable, Hashable {
 
 /// Why Intake does not accept: nothing was stored.
 package struct IntakeError: Error, Sendable, CustomStringConvertible {
-    /// `.stagingFull`, `.ledgerFailed`, `.badPath` or `.malformed`.
+    /// `.stagingFull`, `.ledgerFailed`, `.badPath` or `.malformed`; of an event in quarantine also why the policy
+    /// refuses its source.
     package let code: Reason
     package let description: String
     /// Seconds after which to try again; nil when trying again is of no use.

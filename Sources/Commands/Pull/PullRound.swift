@@ -114,9 +114,8 @@ struct PullRound {
                 try await take(id, from: peer, adopter, directory, &summary)
             } catch is CancellationError {
                 break
-            } catch let error as PullError where error.code == .full {
-                throw Failure(.inside, error.description)
             } catch let error as PullError {
+                // Where there is no room for a large drop, smaller ones still come.
                 if error.code == .gone { try await adopter.discardFetched(id) }
                 summary.failures.append((id, error.description))
             } catch let error as IntakeError where error.code == .malformed || error.code == .badPath {

@@ -10,8 +10,11 @@ package struct FilesystemCheck {
     /// Filesystems whose locks, fsync or rename another machine decides: statfs(2)'s magic numbers.
     private static let remote: [UInt64: String] = [
         0x6969: "NFS", 0x517B: "SMB", 0xFF53_4D42: "CIFS", 0xFE53_4D42: "SMB2", 0x0102_1997: "9p",
-        0x5346_414F: "AFS", 0x00C3_6400: "Ceph", 0x6573_5546: "FUSE",
+        0x5346_414F: "AFS", 0x00C3_6400: "Ceph",
     ]
+
+    /// FUSE: local or remote, as its driver will have it.
+    private static let fuse: UInt64 = 0x6573_5546
 
     private let settings: GateSettings
 
@@ -73,9 +76,16 @@ package struct FilesystemCheck {
 
     private func locality() -> [Finding] {
         places.compactMap { place in
-            guard let kind = Self.remote[dropgate_filesystem_type(place.path)] else { return nil }
+            let kind = dropgate_filesystem_type(place.path)
+            if kind == Self.fuse {
+                return Finding(
+                    Self.area, .warn,
+                    "\(place.name) \(place.path) is on FUSE: its driver decides what a sync is worth",
+                    fix: "put it on ext4 or xfs, unless the driver is known to be local and to sync")
+            }
+            guard let name = Self.remote[kind] else { return nil }
             return .fatal(
-                Self.area, "\(place.name) \(place.path) is on \(kind), where a lock or a sync may not hold",
+                Self.area, "\(place.name) \(place.path) is on \(name), where a lock or a sync may not hold",
                 fix: "put it on a local filesystem (ext4, xfs)")
         }
     }

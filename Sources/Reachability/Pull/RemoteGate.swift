@@ -135,8 +135,9 @@ package actor RemoteGate {
     ) throws -> PartialFile {
         let client = try connected()
         return try onDrop(receipt.drop) {
-            let handle = try client.open("/" + receipt.file, .read)
+            // First the room: a handle that is not used would stay open there.
             let part = try partial(receipt, directory, reserve)
+            let handle = try client.open("/" + receipt.file, .read)
             _ = try client.download(
                 handle, from: part.size, to: receipt.bytes, patience: options.timeout
             ) {
