@@ -47,10 +47,13 @@ final class FileStream: ForwardStream {
     var mark: Mark { state.withLock { $0.mark } }
     var hasRoom: Bool { true }
 
+    /// Follows a rotation. After it the position names the new file: a crash behind the first lines there would
+    /// otherwise repeat them.
+    func prepare() throws { try state.withLock { try follow(&$0) } }
+
     func send(_ records: [ForwardRecord]) async throws {
         do {
             try state.withLock { state in
-                try follow(&state)
                 var bytes: [UInt8] = []
                 for record in records { bytes += record.bytes + [0x0A] }
                 try Self.write(bytes, state.descriptor, path)

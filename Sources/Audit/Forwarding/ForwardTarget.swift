@@ -9,6 +9,10 @@ struct ForwardRecord: Sendable {
 
 /// A connection to a target, or an open file.
 protocol ForwardStream: AnyObject, Sendable {
+    /// Called before each `send`: decides where the next records go, so that the position can name the place before
+    /// anything is there. Throws `ForwardBreak`.
+    func prepare() throws
+
     /// Takes records in order. Throws `ForwardBreak`.
     func send(_ records: [ForwardRecord]) async throws
 
@@ -19,6 +23,10 @@ protocol ForwardStream: AnyObject, Sendable {
     var hasRoom: Bool { get }
 
     func close() async
+}
+
+extension ForwardStream {
+    func prepare() throws {}
 }
 
 /// A stream has ended.

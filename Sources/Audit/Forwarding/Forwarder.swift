@@ -120,6 +120,8 @@ package final class Forwarder: Service {
             while !Task.isCancelled {
                 let entries = stream.hasRoom ? try reader.entries(query) : []
                 if let last = entries.last {
+                    try stream.prepare()
+                    try advance(&cursor, to: cursor.seq, stream)
                     try await stream.send(
                         try entries.map { ForwardRecord(seq: $0.seq, bytes: try render($0)) })
                     query.after = last.seq
