@@ -68,6 +68,9 @@ package enum Program {
         case let error as LedgerError where LedgerVerdict.status(error) != nil:
             Output.error("\(error)")
             return LedgerVerdict.status(error) ?? ExitStatus.inside.rawValue
+        case let error as SSHDError where error.code == .hostKey:
+            Output.error("\(error)")
+            return ExitStatus.configuration.rawValue
         case is LedgerError, is StagingError, is SSHDError, is FileProblem:
             Output.error("\(error)")
             return ExitStatus.inside.rawValue

@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
 import libssh2  # noqa: E402
-from gate import Gate, wait_until  # noqa: E402
+from gate import BIN, Gate, wait_until  # noqa: E402
 
 
 def needs(program):
@@ -163,6 +163,36 @@ class Clients(unittest.TestCase):
             capture_output=True, text=True, timeout=60, env={**os.environ, "HOME": self.gate.root}))
         with open(local, "rb") as file:
             self.released("in/rclone.bin", file.read())
+
+
+class HostKeys(unittest.TestCase):
+    def test_a_host_key_that_nobody_would_be_shown_is_a_configuration_error(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+
+        def key(name, *arguments, phrase=""):
+            path = os.path.join(gate.root, name)
+            subprocess.run(["ssh-keygen", "-q", *arguments, "-N", phrase, "-f", path], check=True)
+            return path
+
+        good = key("good", "-t", "ed25519")
+        cases = {
+            key("short", "-t", "rsa", "-b", "1024"): "RSA keys of 1024 bits",
+            key("locked", "-t", "ed25519", phrase="open sesame"): "has a passphrase",
+            key("twin", "-t", "ed25519"): f"is of the same type as {good}",
+        }
+        if subprocess.run(["ssh-keygen", "-q", "-t", "dsa", "-N", "", "-f", gate.root + "/dsa"],
+                          capture_output=True).returncode == 0:
+            cases[gate.root + "/dsa"] = "DSA keys are not taken"
+        for path, text in cases.items():
+            environment = {**os.environ, **gate.environment, "DROPGATE_SFTP_HOST_KEYS": f"[{good}, {path}]"}
+            for command in (["serve", "--check"], ["serve"], ["doctor", "--quiet"]):
+                result = subprocess.run([BIN, *command, "--config", gate.config], env=environment,
+                                        capture_output=True, text=True, timeout=60)
+                said = result.stdout + result.stderr
+                self.assertEqual(result.returncode, 1 if command[0] == "doctor" else 78, said)
+                self.assertIn(path, said)
+                self.assertIn(text, said)
 
 
 class Refusals(unittest.TestCase):

@@ -210,22 +210,5 @@ import Testing
         #expect("\(String(describing: error))".contains(hints[index]), "\(String(describing: error))")
     }
 
-    @Test("Host keys are made once, privately, and described as ssh-keygen does")
-    func hostKeys() async throws {
-        let directory = try TemporaryDirectory("keys")
-        let paths = try await HostKeys.ensure(in: directory.file("keys"))
-        let first = try await HostKeys.describe(paths[0])
-        #expect(
-            paths.map { SettingsPath.lastComponent(of: $0) } == ["ssh_host_ed25519_key", "ssh_host_rsa_key"])
-        #expect(first.type == "ssh-ed25519" && first.fingerprint.hasPrefix("SHA256:"))
-        #expect(try await HostKeys.ensure(in: directory.file("keys")) == paths)
-        try FileManager.default.removeItem(atPath: paths[0] + ".pub")
-        #expect(try await HostKeys.describe(paths[0]) == first)
-        for path in paths {
-            let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
-            #expect(mode == 0o600)
-        }
-    }
-
     private static let loopback = try? CIDRBlock("127.0.0.0/8")
 }

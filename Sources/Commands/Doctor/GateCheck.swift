@@ -111,14 +111,13 @@ struct GateCheck {
     }
 
     func hostKeys() async -> [Finding] {
-        var findings: [Finding] = []
-        for path in settings.sftp?.hostKeys ?? [] {
-            do {
-                let key = try await HostKeys.describe(path)
-                findings.append(Finding("host keys", .ok, "\(key.type) \(key.fingerprint)"))
-            } catch {
-                findings.append(
-                    Finding("host keys", .fail, "\(error)", fix: "`dropgate init` makes what is missing"))
+        guard let paths = settings.sftp?.hostKeys else { return [] }
+        let findings = await HostKeys.examine(paths).map { _, outcome in
+            switch outcome {
+            case .success(let key):
+                Finding("host keys", .ok, "\(key.type) \(key.fingerprint)")
+            case .failure(let error):
+                Finding("host keys", .fail, "\(error)", fix: "mend it, then: dropgate serve --check")
             }
         }
         return findings

@@ -20,7 +20,7 @@ struct ServeCommand: AsyncParsableCommand {
               dropgate serve --check --config /etc/dropgate/dropgate.yaml   validate and exit: 0, or 78
             """)
 
-    @Flag(help: "Validate settings, source lists and accounts, and exit.")
+    @Flag(help: "Validate settings, source lists, host keys and accounts, and exit.")
     var check = false
 
     @Option(help: "trace, debug, info, notice, warning, error or critical.", transform: ServeCommand.level)
@@ -31,6 +31,8 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try gate.settings(.mustExist)
         let policy = try PolicyLoader.load(files: settings.sources)
+        // Before anything is opened: sshd would start, and every caller would be cut off.
+        if let sftp = settings.sftp { try await HostKeys.check(sftp.hostKeys) }
         if check { return try report(settings, policy) }
         let level = logLevel
         LoggingSystem.bootstrap { label in

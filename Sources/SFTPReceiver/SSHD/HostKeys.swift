@@ -1,5 +1,5 @@
 // The gate's SSH host keys: made once by ssh-keygen, never replaced, and their fingerprints for the paper
-// that the sender gets. Private keys are only ever read by sshd.
+// that the sender gets. Private keys are only ever read by sshd and ssh-keygen.
 import Crypto
 import Foundation
 import Staging
@@ -13,7 +13,7 @@ package enum HostKeys {
         package var type: String
         /// `SHA256:…`, as `ssh-keygen -l` prints it.
         package var fingerprint: String
-        /// The line of the .pub file without its comment, for known_hosts.
+        /// The public key on one line without a comment, for known_hosts.
         package var line: String
     }
 
@@ -37,29 +37,6 @@ package enum HostKeys {
         return paths
     }
 
-    /// Reads the public half of a private key file: its .pub file, or else what ssh-keygen makes of it.
-    package static func describe(_ path: String) async throws(SSHDError) -> Description {
-        let line: String
-        if case .success(let file) = SmallFile.read(path + ".pub", limit: 64 << 10),
-            let text = String(validating: file.bytes, as: UTF8.self)
-        {
-            line = text
-        } else {
-            let result = try await SSHDTools.run(try keygen(), ["-y", "-P", "", "-f", path])
-            guard result.isSuccess else {
-                throw SSHDError(.hostKey, "\(path) is no usable host key: \(result.errors.firstLine)")
-            }
-            line = result.output
-        }
-        do throws(AccountError) {
-            let key = try AuthorizedKey(line.firstLine)
-            return Description(
-                path: path, type: key.type, fingerprint: key.fingerprint, line: "\(key.type) \(key.blob)")
-        } catch {
-            throw SSHDError(.hostKey, "\(path).pub: \(error.message)")
-        }
-    }
-
     private static func make(_ path: String, _ arguments: [String]) async throws(SSHDError) {
         let result = try await SSHDTools.run(
             try keygen(), ["-q", "-N", "", "-C", "dropgate", "-f", path] + arguments)
@@ -68,7 +45,7 @@ package enum HostKeys {
         }
     }
 
-    private static func keygen() throws(SSHDError) -> String {
+    static func keygen() throws(SSHDError) -> String {
         let places = ["/usr/bin/ssh-keygen", "/usr/local/bin/ssh-keygen"]
         guard let program = places.first(where: { access($0, X_OK) == 0 }) else {
             throw SSHDError(

@@ -1,0 +1,82 @@
+// Whether sshd will show a host key to anybody. sshd itself does not mind: it starts with a key that it never
+// offers, takes the first of two of one type, and cuts every caller off when nothing is left.
+import Glibc
+
+extension HostKeys {
+    /// What sshd shows of a private key file, by ssh-keygen's reading of the private half: the .pub file beside it
+    /// may be of another key. Throws `SSHDError.Code.hostKey` for a file that sshd cannot use or would show to nobody.
+    package static func describe(_ path: String) async throws(SSHDError) -> Description {
+        guard access(path, R_OK) == 0 else {
+            throw refusal(path, "cannot be read (\(String(cString: strerror(errno))))", makeThem)
+        }
+        let result = try await SSHDTools.run(try keygen(), ["-y", "-P", "", "-f", path])
+        guard result.isSuccess else {
+            let why = result.errors.firstLine
+            throw why.contains("passphrase")
+                ? refusal(
+                    path, "has a passphrase, and nobody is there to type it",
+                    "take it off with `ssh-keygen -p -f \(path)`, or name another key")
+                : refusal(path, "is no private key (\(why))", makeThem)
+        }
+        let key = try offered(result.output.firstLine, path)
+        return Description(
+            path: path, type: key.type, fingerprint: key.fingerprint, line: "\(key.type) \(key.blob)")
+    }
+
+    /// Each of a gate's host keys, or what keeps callers from seeing it.
+    package static func examine(
+        _ paths: [String]
+    ) async -> [(path: String, outcome: Result<Description, SSHDError>)] {
+        var outcomes: [(path: String, outcome: Result<Description, SSHDError>)] = []
+        var first: [String: String] = [:]
+        for path in paths {
+            do throws(SSHDError) {
+                let key = try await describe(path)
+                if let other = first[key.type] {
+                    throw refusal(
+                        path,
+                        "is of the same type as \(other) (\(key.type)), of which sshd shows the first only",
+                        "name one of them in sftp.host_keys")
+                }
+                first[key.type] = path
+                outcomes.append((path, .success(key)))
+            } catch {
+                outcomes.append((path, .failure(error)))
+            }
+        }
+        return outcomes
+    }
+
+    /// Throws when one of a gate's host keys would be shown to nobody; the message names all such keys.
+    package static func check(_ paths: [String]) async throws(SSHDError) {
+        var errors: [SSHDError] = []
+        for case (_, .failure(let error)) in await examine(paths) { errors.append(error) }
+        guard let first = errors.first else { return }
+        let code = errors.first { $0.code != .hostKey }?.code ?? first.code
+        throw SSHDError(code, errors.map(\.message).joined(separator: "\n"))
+    }
+
+    /// The public half, when sshd offers keys like it.
+    private static func offered(_ line: String, _ path: String) throws(SSHDError) -> AuthorizedKey {
+        let key: AuthorizedKey
+        do throws(AccountError) {
+            key = try AuthorizedKey(line)
+        } catch {
+            // DSA and short RSA keys: what is too weak for an account is too weak for the gate.
+            throw refusal(path, "is not offered to callers: \(error.message)", makeThem)
+        }
+        let algorithms = SSHDConfiguration.hostKeyAlgorithms
+        guard key.type == "ssh-rsa" || algorithms.contains(key.type) else {
+            throw refusal(path, "is not offered to callers: it is of type \(key.type)", makeThem)
+        }
+        return key
+    }
+
+    private static let makeThem =
+        "name an Ed25519 or RSA key (2048 bits or more), or leave sftp.host_keys out for those that "
+        + "`dropgate init` makes"
+
+    private static func refusal(_ path: String, _ what: String, _ fix: String) -> SSHDError {
+        SSHDError(.hostKey, "the host key \(path) \(what); \(fix)")
+    }
+}
