@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
 done
 
 Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-cryptography lftp rclone rsyslog rsyslog-gnutls \
-    nftables iptables firewalld ufw coturn nginx-light squid
+    nftables iptables firewalld ufw coturn nginx-light squid libjsch-java default-jdk-headless
 
 swift build --build-tests
 log=$(mktemp)

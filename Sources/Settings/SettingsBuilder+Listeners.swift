@@ -1,5 +1,6 @@
 // The listener sections: webhook, sftp, console. Contradictions between their keys are found here.
 import Admission
+import Foundation
 
 extension SettingsBuilder {
     private static let timeouts: ClosedRange<Duration> = .seconds(1) ... .seconds(3600)
@@ -106,18 +107,26 @@ extension SettingsBuilder {
 
     private func hostKeys(state: String) -> [String] {
         guard let value = table[.sftpHostKeys] else {
-            return SFTPSettings.defaultHostKeys(state: state).map { path in
+            let keys = SFTPSettings.defaultHostKeys(state: state).filter { isExpected(hostKey: $0) }
+            for path in keys {
                 check(path, refusing: 0o077) { message in
                     table.fail(.sftpHostKeys, "\(message); `dropgate init` makes what is missing")
                 }
-                return path
             }
+            return keys
         }
         let keys = value.list { readable($0, refusing: 0o077) } ?? []
         if keys.isEmpty, value.isEmptyList {
             value.fail("names no host key; leave the key out for those that `dropgate init` makes")
         }
         return keys
+    }
+
+    /// An upgrade must not keep a gate from starting: without the key that earlier versions did not make it serves
+    /// its callers as it did. Settings that name the key insist on it, and `init` makes it.
+    private func isExpected(hostKey path: String) -> Bool {
+        namedFiles == .mayBeMissing || SettingsPath.lastComponent(of: path) != SFTPSettings.laterHostKey
+            || FileManager.default.fileExists(atPath: path)
     }
 
     /// The address mode and its trusted proxies: one needs the other.

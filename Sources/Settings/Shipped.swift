@@ -66,9 +66,12 @@ package enum Shipped {
         # VSee's SFTP transfers. Every account is a drop box: it can write, and never read back.
         sftp:
           listen: 0.0.0.0:2222
-          # Private host keys in the order of offer. The default is what `dropgate init` makes in the state directory.
+          # Private host keys in the order of offer: Ed25519, ECDSA or RSA, one of a type, without a passphrase. The default is
+          # what `dropgate init` makes in the state directory. Where an earlier version made it, `init` adds the ECDSA key,
+          # for clients that know nothing newer (JSch 0.1); until then the gate offers the other two.
           #host_keys:
           #  - /var/lib/dropgate/keys/ssh_host_ed25519_key
+          #  - /var/lib/dropgate/keys/ssh_host_ecdsa_key
           #  - /var/lib/dropgate/keys/ssh_host_rsa_key
 
           # direct or proxy-protocol.

@@ -16,13 +16,18 @@ import X509
         let answer = await TestGate.run(["init", directory])
         #expect(answer.status == 0, "\(answer)")
         #expect(answer.out.contains(":8443/webhooks/vsee") && answer.out.contains("port 2222"))
-        #expect(answer.out.components(separatedBy: "SHA256:").count == 3, "two host keys")
+        #expect(answer.out.components(separatedBy: "SHA256:").count == 4, "three host keys")
         for name in [
             "gate", "gate/state", "gate/state/run", "gate/state/staging", "gate/accounts", "gate/state/keys",
         ] {
             #expect(try gate.mode(name) == 0o700, "\(name)")
         }
-        for name in ["console.token", "tls/key.pem", "keys/ssh_host_ed25519_key", "keys/ssh_host_rsa_key"] {
+        #expect(answer.out.contains("(ssh-ed25519)") && answer.out.contains("(ssh-rsa)"))
+        #expect(answer.out.contains("(ecdsa-sha2-nistp256)"))
+        for name in [
+            "console.token", "tls/key.pem", "keys/ssh_host_ed25519_key", "keys/ssh_host_ecdsa_key",
+            "keys/ssh_host_rsa_key",
+        ] {
             #expect(try gate.mode("gate/state/\(name)") == 0o600, "\(name)")
         }
         let token = try gate.read("gate/state/console.token")
@@ -39,8 +44,36 @@ import X509
         let answer = await TestGate.run(["init", gate.path("gate"), "--format", "json"])
         let json = try JSONValue(parsing: Array(answer.out.utf8))
         #expect(answer.status == 0 && json["made"]?.array?.isEmpty == true, "\(answer)")
-        #expect(json["sftp"]?["host_keys"]?.array?.count == 2)
+        #expect(json["sftp"]?["host_keys"]?.array?.count == 3)
         #expect(try snapshot(gate) == before)
+    }
+
+    @Test func aStateWithoutTheECDSAKeyServesAndGetsTheKeyByInit() async throws {
+        let gate = try TestGate()
+        _ = await TestGate.run(["init", gate.path("gate")])
+        let (config, key) = (gate.path("gate/dropgate.yaml"), gate.path("gate/state/keys/ssh_host_ecdsa_key"))
+        for file in [key, key + ".pub"] { try FileManager.default.removeItem(atPath: file) }
+        let before = try snapshot(gate)
+        let check = await TestGate.run(["serve", "--check", "--config", config])
+        #expect(check.status == 0, "\(check)")
+        let doctor = await TestGate.run(["doctor", "--config", config])
+        #expect(doctor.out.contains("no ECDSA key"))
+        let answer = await TestGate.run(["init", "--config", config, "--format", "json"])
+        let json = try JSONValue(parsing: Array(answer.out.utf8))
+        #expect(json["made"] == [.string(key), .string(key + ".pub")], "\(answer)")
+        #expect(json["sftp"]?["host_keys"]?.array?.count == 3)
+        let after = try snapshot(gate).filter { before[$0.key] != nil }
+        #expect(after == before, "the other keys stay")
+        #expect(await !TestGate.run(["doctor", "--config", config]).out.contains("no ECDSA key"))
+    }
+
+    @Test func aMissingKeyOfEarlierVersionsIsStillAnError() async throws {
+        let gate = try TestGate()
+        _ = await TestGate.run(["init", gate.path("gate")])
+        try FileManager.default.removeItem(atPath: gate.path("gate/state/keys/ssh_host_rsa_key"))
+        let check = await TestGate.run(["serve", "--check", "--config", gate.path("gate/dropgate.yaml")])
+        #expect(
+            check.status == 78 && check.error.contains("`dropgate init` makes what is missing"), "\(check)")
     }
 
     private func snapshot(_ gate: TestGate) throws -> [String: Data] {

@@ -153,11 +153,11 @@ class Gate:
         os.chmod(script, 0o700)
         return {**os.environ, "SSH_ASKPASS": script, "SSH_ASKPASS_REQUIRE": "force"}
 
-    def sftp(self, commands, source="127.0.0.2", host="127.0.0.1", password=False):
+    def sftp(self, commands, source="127.0.0.2", host="127.0.0.1", password=False, options=()):
         # `-b` would set BatchMode and forbid the password; commands come by standard input either way.
         batch = [] if password else ["-b", "-"]
         return subprocess.run(
-            ["sftp", *batch, *self.ssh_options(source, password), "-P", str(self.ports["sftp"]),
+            ["sftp", *batch, *options, *self.ssh_options(source, password), "-P", str(self.ports["sftp"]),
              f"{self.account}@{host}"],
             input=commands, capture_output=True, text=True, timeout=60,
             env=self.askpass() if password else None)

@@ -165,6 +165,47 @@ class Clients(unittest.TestCase):
             self.released("in/rclone.bin", file.read())
 
 
+JSCH = "/usr/share/java/jsch.jar"
+
+
+@unittest.skipUnless(shutil.which("javac") and os.path.exists(JSCH), "JSch or a JDK is not installed")
+class JSch(unittest.TestCase):
+    """JSch 0.1 (Mirth, Mule, Camel): it knows neither Ed25519 host keys nor RSA with SHA-2, and is told nothing."""
+
+    def client(self, gate, account, name, how, secret):
+        local = gate.file("jsch", b"by JSch")
+        return subprocess.run(
+            ["java", "-cp", JSCH, os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSchClient.java"),
+             str(gate.ports["sftp"]), "127.0.0.2", gate.root + "/known_hosts", account, how, secret, local, name],
+            capture_output=True, text=True, timeout=60)
+
+    def test_jsch_gets_in_by_the_ecdsa_key_that_init_makes(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        # As an earlier version left it.
+        for file in ("ssh_host_ecdsa_key", "ssh_host_ecdsa_key.pub"):
+            os.remove(os.path.join(gate.home, "state/keys", file))
+        gate.start()
+        refused = self.client(gate, "vsee", "no.bin", "password", gate.password)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("Algorithm negotiation fail", refused.stderr)
+        wait_until(lambda: gate.entries("--reason", "handshake_failed"), what="the entry")
+        gate.stop()
+        made = gate.run("init", "--config", gate.config).stdout
+        self.assertIn("(ecdsa-sha2-nistp256)", made)
+        # JSch signs with RSA and SHA-1 only, or with ECDSA; and reads PEM.
+        key = gate.root + "/jsch-key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-b", "256", "-m", "PEM", "-N", "", "-f", key], check=True)
+        gate.run("account", "add", "jsch", "--key", key + ".pub", "--config", gate.config)
+        gate.start()
+        for account, how, secret in (("vsee", "password", gate.password), ("jsch", "key", key)):
+            result = self.client(gate, account, "by-jsch.bin", how, secret)
+            self.assertEqual((result.returncode, result.stdout), (0, "ecdsa-sha2-nistp256\n"), result.stderr)
+            place = f"sftp/{account}/by-jsch.bin"
+            wait_until(lambda: place in gate.ready(), what=place)
+            self.assertEqual(gate.contents(place), b"by JSch")
+
+
 class HostKeys(unittest.TestCase):
     def test_a_host_key_that_nobody_would_be_shown_is_a_configuration_error(self):
         gate = Gate()
@@ -193,6 +234,22 @@ class HostKeys(unittest.TestCase):
                 self.assertEqual(result.returncode, 1 if command[0] == "doctor" else 78, said)
                 self.assertIn(path, said)
                 self.assertIn(text, said)
+
+    def test_every_host_key_that_may_be_named_is_shown(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        kinds = {"ssh-ed25519": ["ed25519"], "ecdsa-sha2-nistp256": ["ecdsa", "-b", "256"],
+                 "ecdsa-sha2-nistp384": ["ecdsa", "-b", "384"], "ecdsa-sha2-nistp521": ["ecdsa", "-b", "521"],
+                 "rsa-sha2-256": ["rsa", "-b", "2048"]}
+        for name, kind in kinds.items():
+            subprocess.run(["ssh-keygen", "-q", "-N", "", "-f", f"{gate.root}/{name}", "-t", *kind], check=True)
+        gate.environment["DROPGATE_SFTP_HOST_KEYS"] = "[" + ", ".join(f"{gate.root}/{name}" for name in kinds) + "]"
+        gate.start()
+        for name in kinds:
+            with open(gate.root + "/known_hosts", "w") as file, open(f"{gate.root}/{name}.pub") as public:
+                file.write(f"[127.0.0.1]:{gate.ports['sftp']} {public.read()}")
+            result = gate.sftp("ls\n", options=["-o", f"HostKeyAlgorithms={name}"])
+            self.assertEqual(result.returncode, 0, name + result.stderr)
 
 
 class Refusals(unittest.TestCase):

@@ -35,10 +35,10 @@ import Testing
         let paths = try await HostKeys.ensure(in: directory.file("keys"))
         #expect(
             paths.map { $0.split(separator: "/").last.map(String.init) } == [
-                "ssh_host_ed25519_key", "ssh_host_rsa_key",
+                "ssh_host_ed25519_key", "ssh_host_ecdsa_key", "ssh_host_rsa_key",
             ])
         let keys = try await HostKeys.examine(paths).map { try $0.outcome.get() }
-        #expect(keys.map(\.type) == ["ssh-ed25519", "ssh-rsa"])
+        #expect(keys.map(\.type) == ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"])
         for key in keys {
             let listed = try await SSHDTools.run("/usr/bin/ssh-keygen", ["-l", "-f", key.path])
             #expect(listed.output.split(separator: " ").contains(Substring(key.fingerprint)))
@@ -58,6 +58,16 @@ import Testing
         #expect(try await HostKeys.describe(path) == key)
         try FileManager.default.copyItem(atPath: other + ".pub", toPath: path + ".pub")
         #expect(try await HostKeys.describe(path) == key)
+    }
+
+    @Test("Every curve of ECDSA is taken, and one of each beside the others")
+    func curves() async throws {
+        let paths = try await [
+            make("a", "-t", "ed25519"), make("b", "-t", "ecdsa", "-b", "256"),
+            make("c", "-t", "ecdsa", "-b", "384"), make("d", "-t", "ecdsa", "-b", "521"),
+            make("e", "-t", "rsa", "-b", "2048"),
+        ]
+        try await HostKeys.check(paths)
     }
 
     @Test("A short RSA key would be shown to nobody")

@@ -133,6 +133,19 @@ import Testing
         #expect(settings.sftp?.hostKeys == [gate.path + "/key.pem"])
     }
 
+    @Test func anECDSAHostKeyIsOfTheDefaultsOnceItIsThere() throws {
+        let gate = try GateDirectory.complete()
+        let yaml = Self.minimal + "\nsftp: {listen: 0.0.0.0:2222}"
+        func names() throws -> [String]? {
+            try gate.load(yaml).sftp?.hostKeys.map { SettingsPath.lastComponent(of: $0) }
+        }
+        #expect(try names() == ["ssh_host_ed25519_key", "ssh_host_rsa_key"])
+        try gate.write("state/keys/ssh_host_ecdsa_key", "key", mode: 0o600)
+        #expect(try names() == ["ssh_host_ed25519_key", "ssh_host_ecdsa_key", "ssh_host_rsa_key"])
+        try gate.write("state/keys/ssh_host_ecdsa_key", "key", mode: 0o644)
+        #expect(try gate.problems(yaml).joined().contains("ssh_host_ecdsa_key can be read by others"))
+    }
+
     @Test func environmentNamesAreDistinct() {
         let names = SettingsKey.allCases.map(\.environmentName)
         #expect(Set(names).count == names.count)
@@ -161,7 +174,8 @@ import Testing
                 + "\nsftp: {listen: 0.0.0.0:2222}\nconsole: {listen: 127.0.0.1:0, token_file: t/token}")
         let settings = try SettingsLoader.load(file: file, environment: [:], namedFiles: .mayBeMissing)
         #expect(settings.console?.tokenFile == gate.path + "/t/token")
-        #expect(settings.sftp?.hostKeys.first == gate.path + "/state/keys/ssh_host_ed25519_key")
+        let names = ["ssh_host_ed25519_key", "ssh_host_ecdsa_key", "ssh_host_rsa_key"]
+        #expect(settings.sftp?.hostKeys == names.map { gate.path + "/state/keys/" + $0 })
         #expect(throws: SettingsErrors.self) { try SettingsLoader.load(file: file, environment: [:]) }
     }
 }

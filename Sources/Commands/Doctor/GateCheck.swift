@@ -112,13 +112,21 @@ struct GateCheck {
 
     func hostKeys() async -> [Finding] {
         guard let paths = settings.sftp?.hostKeys else { return [] }
-        let findings = await HostKeys.examine(paths).map { _, outcome in
+        var findings = await HostKeys.examine(paths).map { _, outcome in
             switch outcome {
             case .success(let key):
                 Finding("host keys", .ok, "\(key.type) \(key.fingerprint)")
             case .failure(let error):
                 Finding("host keys", .fail, "\(error)", fix: "mend it, then: dropgate serve --check")
             }
+        }
+        let usual = SFTPSettings.defaultHostKeys(state: settings.state)
+        if paths != usual, paths.allSatisfy(usual.contains) {
+            findings.append(
+                Finding(
+                    "host keys", .warn,
+                    "no ECDSA key: clients that know nothing newer cannot connect (JSch 0.1)",
+                    fix: "`dropgate init` makes it; then restart the gate"))
         }
         return findings
     }

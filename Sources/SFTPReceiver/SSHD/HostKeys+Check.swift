@@ -73,7 +73,7 @@ extension HostKeys {
     }
 
     private static let makeThem =
-        "name an Ed25519 or RSA key (2048 bits or more), or leave sftp.host_keys out for those that "
+        "name an Ed25519, ECDSA or RSA key (2048 bits or more), or leave sftp.host_keys out for those that "
         + "`dropgate init` makes"
 
     private static func refusal(_ path: String, _ what: String, _ fix: String) -> SSHDError {

@@ -9,7 +9,7 @@ package enum HostKeys {
     package struct Description: Sendable, Hashable {
         /// The private key file, absolute.
         package var path: String
-        /// "ssh-ed25519" or "ssh-rsa".
+        /// "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa", …
         package var type: String
         /// `SHA256:…`, as `ssh-keygen -l` prints it.
         package var fingerprint: String
@@ -17,8 +17,10 @@ package enum HostKeys {
         package var line: String
     }
 
+    /// ECDSA P-256 is for clients that know neither Ed25519 nor RSA with SHA-2: JSch up to 0.1.55, for one.
     private static let kinds: [(file: String, arguments: [String])] = [
-        ("ssh_host_ed25519_key", ["-t", "ed25519"]), ("ssh_host_rsa_key", ["-t", "rsa", "-b", "3072"]),
+        ("ssh_host_ed25519_key", ["-t", "ed25519"]), ("ssh_host_ecdsa_key", ["-t", "ecdsa", "-b", "256"]),
+        ("ssh_host_rsa_key", ["-t", "rsa", "-b", "3072"]),
     ]
 
     /// Makes what is missing in a directory (itself made 0700 when absent) and returns the private key files.
