@@ -45,7 +45,8 @@ extension SSHDFiles {
                 socket: "\(directory)/link.sock",
                 keys: "\(directory)/keys", takesPasswords: false, isRoot: getuid() == 0,
                 loginGrace: max(1, Int(settings.loginGrace.components.seconds)),
-                idleTimeout: max(1, Int(settings.idleTimeout.components.seconds))),
+                idleTimeout: max(1, Int(settings.idleTimeout.components.seconds)),
+                maxSessions: settings.maxSessions, maxAuthTries: settings.maxAuthTries),
             directory: directory, ownUser: getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) })
     }
 

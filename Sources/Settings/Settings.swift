@@ -161,6 +161,9 @@ package struct SFTPSettings: Sendable {
     package var idleTimeout: Duration = .seconds(900)
     package var maxConnections: Int = 64
     package var maxConnectionsPerSource: Int = 16
+    /// SSH channels of one connection, and failed logins before it is ended: what sshd has without settings.
+    package var maxSessions: Int = 10
+    package var maxAuthTries: Int = 6
     /// Shell patterns (`*`, `?`) of temporary names: released on rename to a final name.
     package var provisional: [String] = ["*.filepart", "*.part", "*.partial", "*.tmp", ".in.*"]
 

@@ -5,6 +5,9 @@ import Foundation
 extension SettingsBuilder {
     private static let timeouts: ClosedRange<Duration> = .seconds(1) ... .seconds(3600)
     private static let connections = 1...1_000_000
+    /// Every channel is a process, and every try a guess: beyond these a limit is none.
+    private static let sessions = 1...1000
+    private static let authTries = 1...100
 
     // MARK: Sections
 
@@ -50,6 +53,8 @@ extension SettingsBuilder {
         table.read(.sftpIdleTimeout, into: &settings.idleTimeout) {
             $0.duration(in: .seconds(1) ... .seconds(86400))
         }
+        table.read(.sftpMaxSessions, into: &settings.maxSessions) { $0.integer(in: Self.sessions) }
+        table.read(.sftpMaxAuthTries, into: &settings.maxAuthTries) { $0.integer(in: Self.authTries) }
         table.read(.sftpProvisional, into: &settings.provisional) { $0.list { provisionalPattern($0) } }
         limits(
             .sftpMaxConnections, .sftpMaxConnectionsPerSource, all: &settings.maxConnections,

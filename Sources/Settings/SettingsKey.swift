@@ -38,6 +38,8 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     case sftpIdleTimeout = "sftp.idle_timeout"
     case sftpMaxConnections = "sftp.max_connections"
     case sftpMaxConnectionsPerSource = "sftp.max_connections_per_source"
+    case sftpMaxSessions = "sftp.max_sessions"
+    case sftpMaxAuthTries = "sftp.max_auth_tries"
     case sftpProvisional = "sftp.provisional"
 
     case consoleListen = "console.listen"

@@ -85,6 +85,9 @@ package enum Shipped {
           #idle_timeout: 15m
           #max_connections: 64
           #max_connections_per_source: 16
+          # Of one connection: channels at once, and failed logins before it ends (each key that a client offers is one).
+          #max_sessions: 10
+          #max_auth_tries: 6
           # Names that are temporary: such a file is released when it is renamed to its final name.
           #provisional: ["*.filepart", "*.part", "*.partial", "*.tmp", ".in.*"]
 

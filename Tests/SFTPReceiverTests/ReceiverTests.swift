@@ -133,6 +133,28 @@ import Testing
         #expect(summary(entries) == ["connection rejected connection_limit"])
     }
 
+    @Test(
+        "Keys of others that a client offers first cost tries: as many as the settings say",
+        arguments: [6, 2])
+    func authTries(limit: Int) async throws {
+        let others = ["a", "b", "c", "d", "e"].prefix(limit - 1)
+        let entries = try await TestGate.run {
+            $0.change = { $0.maxAuthTries = limit }
+        } _: { gate in
+            var files: [String] = []
+            for name in others { files.append(try await Client.key(name, in: gate.directory)) }
+            let own = gate.directory.file("client")
+            let options = (files.dropFirst() + [own]).map { "IdentityFile=\($0)" }
+            try await #expect(gate.client.ssh("acme", key: others[0], options).isSuccess)
+            let tooMany = ["IdentityFile=\(files[0])"] + options
+            try await #expect(!gate.client.ssh("acme", key: "stranger", tooMany).isSuccess)
+        }
+        #expect(summary(entries) == ["login accepted listed acme", "login rejected auth_failed acme"])
+        #expect(entries.first?["detail"]?["failed_tries"]?.int == Int64(limit - 1))
+        #expect(entries.last?["detail"]?["message"] == "too many attempts")
+        #expect(entries.last?["detail"]?["failed_tries"]?.int == Int64(limit))
+    }
+
     @Test("Neither a shell nor a forwarded port is to be had")
     func onlyTheSession() async throws {
         let entries = try await TestGate.run {

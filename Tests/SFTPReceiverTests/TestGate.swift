@@ -18,6 +18,8 @@ struct TestGateOptions {
     var loginGrace = Duration.seconds(20)
     var maxConnections = 8
     var maxConnectionsPerSource = 8
+    /// Everything else of the settings.
+    var change: (inout SFTPSettings) -> Void = { _ in }
     /// The text of the program that sshd starts as the session.
     var session = "#!/bin/sh\nexec cat\n"
     /// A program of its own in place of `session`.
@@ -70,6 +72,7 @@ final class TestGate: Sendable {
         settings.loginGrace = options.loginGrace
         settings.maxConnections = options.maxConnections
         settings.maxConnectionsPerSource = options.maxConnectionsPerSource
+        options.change(&settings)
         _ = try await Client.key("client", in: directory)
         _ = try await Client.key("stranger", in: directory)
         try accounts.add(

@@ -67,6 +67,8 @@ import Testing
               idle_timeout: 5m
               max_connections: 12
               max_connections_per_source: 6
+              max_sessions: 3
+              max_auth_tries: 2
               provisional: ["*.wip"]
             console: {listen: 127.0.0.1:8080, token_file: token}
             staging: {path: st, reserve: 500MB, reserve_inodes: 5, layout: ndjson, keep_acknowledged: forever,
@@ -94,6 +96,7 @@ import Testing
         #expect(sftp.resumeFor == .seconds(7 * 86400) && sftp.loginGrace == .seconds(20))
         #expect(sftp.idleTimeout == .seconds(300) && sftp.provisional == ["*.wip"])
         #expect(sftp.maxConnections == 12 && sftp.maxConnectionsPerSource == 6)
+        #expect(sftp.maxSessions == 3 && sftp.maxAuthTries == 2)
         #expect(settings.console?.token.bytes == Array("0123456789abcdef".utf8))
         #expect(settings.console?.tokenFile == gate.path + "/token")
         #expect(settings.node == "gate-1" && settings.accounts == gate.path + "/people")
@@ -144,6 +147,11 @@ import Testing
         #expect(try names() == ["ssh_host_ed25519_key", "ssh_host_ecdsa_key", "ssh_host_rsa_key"])
         try gate.write("state/keys/ssh_host_ecdsa_key", "key", mode: 0o644)
         #expect(try gate.problems(yaml).joined().contains("ssh_host_ecdsa_key can be read by others"))
+    }
+
+    @Test func limitsOfAConnectionAreThoseOfSshdUnlessSaid() throws {
+        let sftp = try GateDirectory.complete().load(Self.minimal + "\nsftp: {listen: 0.0.0.0:2222}").sftp
+        #expect(sftp?.maxSessions == 10 && sftp?.maxAuthTries == 6)
     }
 
     @Test func environmentNamesAreDistinct() {

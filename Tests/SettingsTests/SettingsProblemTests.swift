@@ -68,6 +68,18 @@ import Testing
         Case(
             "sftp: {listen: localhost:22}",
             "sftp.listen: \"localhost:22\" is no listen address; write ADDRESS:PORT"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, max_sessions: 0}",
+            "sftp.max_sessions: expected a whole number from 1 to 1000, found \"0\""),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, max_sessions: 1001}",
+            "sftp.max_sessions: expected a whole number from 1 to 1000, found \"1001\""),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, max_auth_tries: 0}",
+            "sftp.max_auth_tries: expected a whole number from 1 to 100, found \"0\""),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, max_auth_tries: few}",
+            "sftp.max_auth_tries: expected a whole number from 1 to 100, found \"few\""),
         Case("sftp: {listen: 8443}", "sftp.listen: \"8443\" is no listen address"),
         Case("sftp: {listen: 1.2.3.4:70000}", "sftp.listen: \"1.2.3.4:70000\" is no listen address"),
         Case("sftp: {listen: \"::1:22\"}", "sftp.listen: \"::1:22\" is no listen address"),

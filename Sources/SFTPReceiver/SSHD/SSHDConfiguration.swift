@@ -19,6 +19,10 @@ struct SSHDConfiguration: Sendable, Hashable {
     var loginGrace: Int
     /// Seconds.
     var idleTimeout: Int
+    /// Channels of one connection.
+    var maxSessions: Int
+    /// Failed logins before a connection is ended; sshd counts every key that a client offers.
+    var maxAuthTries: Int
     /// Key exchange methods beyond `baseKeyExchange`, best first.
     var newKeyExchange: [String] = []
 
@@ -27,7 +31,7 @@ struct SSHDConfiguration: Sendable, Hashable {
     static let baseKeyExchange = [
         "sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "curve25519-sha256@libssh.org",
         "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group16-sha512",
-        "diffie-hellman-group18-sha512", "diffie-hellman-group14-sha256",
+        "diffie-hellman-group18-sha512",
     ]
     static let ciphers = [
         "chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr",
@@ -46,10 +50,6 @@ struct SSHDConfiguration: Sendable, Hashable {
         "ecdsa-sha2-nistp521", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
     ]
 
-    /// SFTP clients open one channel a connection; some multiplex a few.
-    static let maximumSessions = 4
-    static let maximumTries = 4
-
     var text: String {
         let session = "exec \(Self.shellWord(executable)) sftp-session --socket \(Self.shellWord(socket))"
         var lines = ["# Made by dropgate at every start and change of accounts; edits are lost."]
@@ -58,7 +58,7 @@ struct SSHDConfiguration: Sendable, Hashable {
         lines += [
             "ForceCommand \(session)",
             "Subsystem sftp \(Link.subsystemCommand)",
-            "MaxSessions \(Self.maximumSessions)",
+            "MaxSessions \(maxSessions)",
             "DisableForwarding yes",
             "PermitTTY no",
             "PermitTunnel no",
@@ -107,7 +107,7 @@ struct SSHDConfiguration: Sendable, Hashable {
             "KbdInteractiveAuthentication no",
             "HostbasedAuthentication no",
             "LoginGraceTime \(loginGrace)",
-            "MaxAuthTries \(Self.maximumTries)",
+            "MaxAuthTries \(maxAuthTries)",
             "ExposeAuthInfo yes",
         ]
     }
