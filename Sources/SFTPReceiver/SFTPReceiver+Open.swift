@@ -46,7 +46,8 @@ extension SSHDFiles {
                 keys: "\(directory)/keys", takesPasswords: false, isRoot: getuid() == 0,
                 loginGrace: max(1, Int(settings.loginGrace.components.seconds)),
                 idleTimeout: max(1, Int(settings.idleTimeout.components.seconds)),
-                maxSessions: settings.maxSessions, maxAuthTries: settings.maxAuthTries),
+                maxSessions: settings.maxSessions, maxAuthTries: settings.maxAuthTries,
+                encryptAndMAC: settings.encryptAndMAC),
             directory: directory, ownUser: getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) })
     }
 

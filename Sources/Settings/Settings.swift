@@ -164,6 +164,8 @@ package struct SFTPSettings: Sendable {
     /// SSH channels of one connection, and failed logins before it is ended: what sshd has without settings.
     package var maxSessions: Int = 10
     package var maxAuthTries: Int = 6
+    /// Encrypt-and-MAC as the last choice, for clients that know nothing better (libssh2 1.10, JSch 0.1).
+    package var encryptAndMAC = true
     /// Shell patterns (`*`, `?`) of temporary names: released on rename to a final name.
     package var provisional: [String] = ["*.filepart", "*.part", "*.partial", "*.tmp", ".in.*"]
 

@@ -55,6 +55,7 @@ extension SettingsBuilder {
         }
         table.read(.sftpMaxSessions, into: &settings.maxSessions) { $0.integer(in: Self.sessions) }
         table.read(.sftpMaxAuthTries, into: &settings.maxAuthTries) { $0.integer(in: Self.authTries) }
+        table.read(.sftpEncryptAndMAC, into: &settings.encryptAndMAC) { $0.flag() }
         table.read(.sftpProvisional, into: &settings.provisional) { $0.list { provisionalPattern($0) } }
         limits(
             .sftpMaxConnections, .sftpMaxConnectionsPerSource, all: &settings.maxConnections,

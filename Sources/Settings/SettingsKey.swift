@@ -40,6 +40,7 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     case sftpMaxConnectionsPerSource = "sftp.max_connections_per_source"
     case sftpMaxSessions = "sftp.max_sessions"
     case sftpMaxAuthTries = "sftp.max_auth_tries"
+    case sftpEncryptAndMAC = "sftp.encrypt_and_mac"
     case sftpProvisional = "sftp.provisional"
 
     case consoleListen = "console.listen"

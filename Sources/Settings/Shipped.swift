@@ -88,6 +88,10 @@ package enum Shipped {
           # Of one connection: channels at once, and failed logins before it ends (each key that a client offers is one).
           #max_sessions: 10
           #max_auth_tries: 6
+          # Offers hmac-sha2-256 and hmac-sha2-512 over the plain text as the last choice. libssh2 1.10 (curl, `dropgate probe` and
+          # `dropgate pull` of Debian 12) and JSch 0.1 know nothing better that is offered here. `false` leaves encrypt-then-MAC
+          # and the AEAD ciphers, and keeps those clients out.
+          #encrypt_and_mac: true
           # Names that are temporary: such a file is released when it is renamed to its final name.
           #provisional: ["*.filepart", "*.part", "*.partial", "*.tmp", ".in.*"]
 

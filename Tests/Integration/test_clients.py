@@ -252,6 +252,27 @@ class HostKeys(unittest.TestCase):
             self.assertEqual(result.returncode, 0, name + result.stderr)
 
 
+class EncryptAndMAC(unittest.TestCase):
+    """Which clients know nothing but what `encrypt_and_mac: false` takes away: the reason for the default."""
+
+    def test_without_it_new_clients_get_in_and_old_ones_do_not(self):
+        for offered in ("true", "false"):
+            with Gate(environment={"DROPGATE_SFTP_ENCRYPT_AND_MAC": offered}) as gate:
+                local = gate.file("x", b"x")
+                plain = ["-o", "MACs=hmac-sha2-256", "-o", "Ciphers=aes128-ctr"]
+                self.assertEqual(gate.sftp("ls\n", options=plain).returncode == 0, offered == "true")
+                self.assertEqual(gate.sftp(f"put {local} new\n").returncode, 0)
+                upload = subprocess.run(
+                    ["curl", "-sS", "--interface", "127.0.0.2", "--insecure", "--max-time", "20", "-T", local,
+                     "-u", "vsee:" + gate.password, f"sftp://127.0.0.1:{gate.ports['sftp']}/old"],
+                    capture_output=True, text=True)
+                if "libssh2/1.10." in subprocess.run(["curl", "-V"], capture_output=True, text=True).stdout:
+                    self.assertEqual(upload.returncode == 0, offered == "true", upload.stderr)
+                if offered == "false":
+                    message = wait_until(lambda: gate.entries("--reason", "handshake_failed"), what="the entry")[0]
+                    self.assertRegex(message["detail"]["message"], "no matching MAC found.*hmac-sha2-256")
+
+
 class Refusals(unittest.TestCase):
     def test_who_does_not_get_in_and_what_the_ledger_says(self):
         with Gate() as gate:

@@ -155,6 +155,24 @@ import Testing
         #expect(entries.last?["detail"]?["failed_tries"]?.int == Int64(limit))
     }
 
+    @Test(
+        "Encrypt-and-MAC works unless the settings say otherwise; encrypt-then-MAC and AEAD always",
+        arguments: [true, false])
+    func encryptAndMAC(isOffered: Bool) async throws {
+        let entries = try await TestGate.run {
+            $0.change = { $0.encryptAndMAC = isOffered }
+        } _: { gate in
+            let plain = ["MACs=hmac-sha2-256", "Ciphers=aes128-ctr"]
+            try await #expect(gate.client.ssh("acme", plain).isSuccess == isOffered)
+            let better = ["MACs=hmac-sha2-256-etm@openssh.com", "Ciphers=aes128-ctr"]
+            try await #expect(gate.client.ssh("acme", better).isSuccess)
+            try await #expect(gate.client.ssh("acme", ["Ciphers=aes256-gcm@openssh.com"]).isSuccess)
+        }
+        let first = isOffered ? "login accepted listed acme" : "login rejected handshake_failed"
+        let second = "login accepted listed acme"
+        #expect(summary(entries) == [first, second, second])
+    }
+
     @Test("Neither a shell nor a forwarded port is to be had")
     func onlyTheSession() async throws {
         let entries = try await TestGate.run {

@@ -8,7 +8,7 @@ import Testing
         hostKeys: ["/keys/a", "/keys/b"], executable: "/bin/dropgate", socket: "/s/link.sock",
         keys: "/s/keys",
         takesPasswords: false, isRoot: false, loginGrace: 30, idleTimeout: 900, maxSessions: 7,
-        maxAuthTries: 3)
+        maxAuthTries: 3, encryptAndMAC: true)
 
     /// The argument of each directive that is there once.
     private func directives(_ configuration: SSHDConfiguration) -> [String: String] {
@@ -50,5 +50,14 @@ import Testing
             directives(Self.plain)["HostKeyAlgorithms"]
                 == "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,"
                 + "rsa-sha2-256")
+    }
+
+    @Test("Encrypt-and-MAC is the last choice, and none at all when the settings say so")
+    func encryptAndMAC() {
+        let better = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
+        #expect(directives(Self.plain)["MACs"] == better + ",hmac-sha2-256,hmac-sha2-512")
+        var strict = Self.plain
+        strict.encryptAndMAC = false
+        #expect(directives(strict)["MACs"] == better)
     }
 }

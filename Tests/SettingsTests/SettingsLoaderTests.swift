@@ -69,6 +69,7 @@ import Testing
               max_connections_per_source: 6
               max_sessions: 3
               max_auth_tries: 2
+              encrypt_and_mac: false
               provisional: ["*.wip"]
             console: {listen: 127.0.0.1:8080, token_file: token}
             staging: {path: st, reserve: 500MB, reserve_inodes: 5, layout: ndjson, keep_acknowledged: forever,
@@ -96,7 +97,7 @@ import Testing
         #expect(sftp.resumeFor == .seconds(7 * 86400) && sftp.loginGrace == .seconds(20))
         #expect(sftp.idleTimeout == .seconds(300) && sftp.provisional == ["*.wip"])
         #expect(sftp.maxConnections == 12 && sftp.maxConnectionsPerSource == 6)
-        #expect(sftp.maxSessions == 3 && sftp.maxAuthTries == 2)
+        #expect(sftp.maxSessions == 3 && sftp.maxAuthTries == 2 && !sftp.encryptAndMAC)
         #expect(settings.console?.token.bytes == Array("0123456789abcdef".utf8))
         #expect(settings.console?.tokenFile == gate.path + "/token")
         #expect(settings.node == "gate-1" && settings.accounts == gate.path + "/people")
@@ -151,7 +152,7 @@ import Testing
 
     @Test func limitsOfAConnectionAreThoseOfSshdUnlessSaid() throws {
         let sftp = try GateDirectory.complete().load(Self.minimal + "\nsftp: {listen: 0.0.0.0:2222}").sftp
-        #expect(sftp?.maxSessions == 10 && sftp?.maxAuthTries == 6)
+        #expect(sftp?.maxSessions == 10 && sftp?.maxAuthTries == 6 && sftp?.encryptAndMAC == true)
     }
 
     @Test func environmentNamesAreDistinct() {

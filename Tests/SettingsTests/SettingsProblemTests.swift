@@ -80,6 +80,9 @@ import Testing
         Case(
             "sftp: {listen: 1.2.3.4:2, max_auth_tries: few}",
             "sftp.max_auth_tries: expected a whole number from 1 to 100, found \"few\""),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, encrypt_and_mac: no}",
+            "sftp.encrypt_and_mac: expected true or false, found \"no\""),
         Case("sftp: {listen: 8443}", "sftp.listen: \"8443\" is no listen address"),
         Case("sftp: {listen: 1.2.3.4:70000}", "sftp.listen: \"1.2.3.4:70000\" is no listen address"),
         Case("sftp: {listen: \"::1:22\"}", "sftp.listen: \"::1:22\" is no listen address"),

@@ -23,6 +23,8 @@ struct SSHDConfiguration: Sendable, Hashable {
     var maxSessions: Int
     /// Failed logins before a connection is ended; sshd counts every key that a client offers.
     var maxAuthTries: Int
+    /// Whether `plainMACs` are offered too.
+    var encryptAndMAC: Bool
     /// Key exchange methods beyond `baseKeyExchange`, best first.
     var newKeyExchange: [String] = []
 
@@ -37,9 +39,9 @@ struct SSHDConfiguration: Sendable, Hashable {
         "chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr",
         "aes192-ctr", "aes128-ctr",
     ]
-    static let macs = [
-        "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512",
-    ]
+    static let macs = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"]
+    /// Encrypt-and-MAC, the last choice: libssh2 1.10 and JSch 0.1 know neither the MACs above nor an AEAD cipher.
+    static let plainMACs = ["hmac-sha2-256", "hmac-sha2-512"]
     /// sshd offers those of which it has a key. `HostKeys.check` refuses a key for which there is none.
     static let hostKeyAlgorithms = [
         "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
@@ -85,7 +87,7 @@ struct SSHDConfiguration: Sendable, Hashable {
         [
             "KexAlgorithms \((newKeyExchange + Self.baseKeyExchange).joined(separator: ","))",
             "Ciphers \(Self.ciphers.joined(separator: ","))",
-            "MACs \(Self.macs.joined(separator: ","))",
+            "MACs \((Self.macs + (encryptAndMAC ? Self.plainMACs : [])).joined(separator: ","))",
             "HostKeyAlgorithms \(Self.hostKeyAlgorithms.joined(separator: ","))",
             "PubkeyAcceptedAlgorithms \(Self.userKeyAlgorithms.joined(separator: ","))",
             "RequiredRSASize \(AuthorizedKey.rsaBits.lowerBound)",
