@@ -252,6 +252,45 @@ class HostKeys(unittest.TestCase):
             self.assertEqual(result.returncode, 0, name + result.stderr)
 
 
+class Channels(unittest.TestCase):
+    def test_a_channel_beyond_the_limit_is_refused_and_is_an_entry(self):
+        with Gate(environment={"DROPGATE_SFTP_MAX_SESSIONS": "2"}) as gate:
+            shared = ["-o", f"ControlPath={gate.root}/control", *gate.ssh_options(), "-p", str(gate.ports["sftp"])]
+            # Falling back to a connection of its own is what ssh does next; it must not.
+            more = ["ssh", *shared, "-o", "ProxyCommand=false", "-s", "vsee@127.0.0.1", "sftp"]
+            channels = []
+
+            def channel(command):
+                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                           stderr=subprocess.DEVNULL)
+                channels.append(process)
+                process.stdin.write(b"\0\0\0\5\1\0\0\0\3")
+                process.stdin.flush()
+                return process.stdout.read(9)
+            try:
+                version = b"\2\0\0\0\3"
+                self.assertEqual(channel(["ssh", "-M", *shared, "-s", "vsee@127.0.0.1", "sftp"])[4:], version)
+                self.assertEqual(channel(more)[4:], version)
+                self.assertEqual(gate.entries("--reason", "connection_limit"), [])
+                refused = subprocess.run(more, input="", capture_output=True, text=True, timeout=30)
+                self.assertNotEqual(refused.returncode, 0)
+                self.assertIn("Session open refused by peer", refused.stderr)
+                entry = wait_until(lambda: gate.entries("--reason", "connection_limit"), what="the entry")[0]
+                login = gate.entries("--kind", "login")[0]
+                # The others go on.
+                self.assertEqual([c.poll() for c in channels], [None, None])
+            finally:
+                for process in channels:
+                    process.kill()
+                    process.communicate()
+            self.assertEqual((entry["kind"], entry["verdict"], entry["account"]), ("connection", "rejected", "vsee"))
+            self.assertEqual(entry["credential"], login["credential"])
+            self.assertEqual(entry["source"], login["source"])
+            self.assertEqual(entry["detail"]["limit"], 2)
+            gate.stop()
+            self.assertEqual(len(gate.entries("--reason", "connection_limit")), 1)
+
+
 class EncryptAndMAC(unittest.TestCase):
     """Which clients know nothing but what `encrypt_and_mac: false` takes away: the reason for the default."""
 

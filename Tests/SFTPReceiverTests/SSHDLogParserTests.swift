@@ -82,6 +82,9 @@ import Testing
             "Connection reset by 127.0.0.1 port 46194 [preauth]",
             .closedEarly("the caller reset the connection")
         ),
+        ("no more sessions\r\n", .tooManySessions),
+        ("error: no more sessions", .tooManySessions),
+        ("no more sessions for you", .other),
         ("Disconnected from user alice 127.0.0.1 port 50984\r\n", .other),
         ("Accepted key ED25519 \(key) found at /state/keys/alice:1\r\n", .other),
         ("Postponed publickey for alice from 127.0.0.1 port 50984 ssh2 [preauth]", .other),

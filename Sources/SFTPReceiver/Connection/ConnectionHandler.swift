@@ -162,6 +162,9 @@ struct ConnectionHandler: Sendable {
     private func follow(_ message: String, _ connection: SFTPConnection, _ log: LoginLog) async {
         let event = SSHDLogParser.parse(message)
         logger.debug("sshd: \(OutsideText.head(message, limit: 512))")
+        if case .tooManySessions = event, let login = await connection.established {
+            return noteRefusedChannel(connection, login)
+        }
         guard case .accepted(let method, let name, let fingerprint) = event else {
             await log.note(event)
             return
@@ -187,5 +190,18 @@ struct ConnectionHandler: Sendable {
             await log.fail("the login could not be written to the ledger", reason: .ledgerFailed)
             connection.socket.hangUp()
         }
+    }
+
+    /// Of kind connection: no file has been named yet, and the limit is one of connections.
+    private func noteRefusedChannel(_ connection: SFTPConnection, _ login: Login) {
+        var attempt = Attempt(kind: .connection, channel: .sftp, decision: connection.decision)
+        attempt.verdict = .rejected
+        attempt.reason = .connectionLimit
+        attempt.account = login.account.name
+        attempt.credential = login.credential.description
+        let limit = process.files.configuration.maxSessions
+        attempt.detail["limit"] = .int(Int64(limit))
+        attempt.detail["message"] = .string("more than \(limit) channels at once on one connection")
+        intake.note(attempt)
     }
 }

@@ -46,6 +46,11 @@ actor SFTPConnection {
         if case .decided(.success) = state { true } else { false }
     }
 
+    /// The login, once the ledger has it.
+    var established: Login? {
+        if case .decided(.success(let login)) = state { login } else { nil }
+    }
+
     func loggedIn(_ login: Login) { decide(.success(login)) }
 
     /// sshd took a login that the gate does not.

@@ -49,7 +49,7 @@ struct LoginRecord: Sendable {
             message = message ?? text
         case .timedOut:
             ending = .timeout
-        case .accepted, .other:
+        case .accepted, .tooManySessions, .other:
             break
         }
     }

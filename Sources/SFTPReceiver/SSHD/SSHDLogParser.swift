@@ -18,6 +18,8 @@ enum SSHDLogEvent: Sendable, Hashable {
     case timedOut
     /// The connection ended before it came to a name.
     case closedEarly(String)
+    /// After a login: a channel beyond `MaxSessions` was asked for and refused.
+    case tooManySessions
     case other
 }
 
@@ -72,6 +74,7 @@ enum SSHDLogParser {
             return split(name, at: " from ").map { .tooManyTries(account: String($0.before)) }
         },
         Rule("Timeout before authentication") { _ in .timedOut },
+        Rule("no more sessions") { _, rest in rest.isEmpty ? .tooManySessions : nil },
         Rule("Unable to negotiate with ") { _, rest in
             // "ADDRESS port N: no matching … found. Their offer: …"
             .negotiationFailed(String(first(rest, ": ")?.after ?? rest))
