@@ -92,21 +92,50 @@ import Testing
         return max(0, recv(descriptor, &buffer, buffer.count, Int32(MSG_PEEK | MSG_DONTWAIT)))
     }
 
-    @Test("What is no PROXY header, or ends early, is told apart")
-    func badProxyHeader() throws {
-        var ends: [Int32] = [-1, -1]
-        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
-        defer { close(ends[1]) }
+    @Test(
+        "What is no PROXY header, ends early or does not come is told apart, and nothing behind it is taken")
+    func badProxyHeader() async throws {
         let banner = Array("SSH-2.0-client\r\n".utf8)
-        _ = write(ends[0], banner, banner.count)
-        guard case .failure(.malformed) = ProxyHeaderReader.read(ends[1], until: .now + .seconds(3)) else {
+        let (near, far) = try Self.pair()
+        defer { close(far) }
+        _ = write(near, banner, banner.count)
+        guard case .failure(.malformed) = await ProxyHeaderReader().read(far) else {
             Issue.record("taken")
             return
         }
-        close(ends[0])
+        #expect(Self.waiting(far) == banner.count)
+        // Not a whole header within the limit: what came of it is the header's all the same.
         var buffer = [UInt8](repeating: 0, count: 64)
-        _ = recv(ends[1], &buffer, buffer.count, 0)
-        #expect(ProxyHeaderReader.read(ends[1], until: .now + .seconds(3)) == .failure(.closed))
+        _ = recv(far, &buffer, buffer.count, 0)
+        _ = write(near, "PROXY TC", 8)
+        #expect(await ProxyHeaderReader(limit: .milliseconds(20)).read(far) == .failure(.late))
+        _ = write(near, "PROXY TC", 8)
+        close(near)
+        #expect(await ProxyHeaderReader().read(far) == .failure(.closed))
+    }
+
+    private static func pair() throws -> (near: Int32, far: Int32) {
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        return (ends[0], ends[1])
+    }
+
+    /// With a thread for each of them the pool of 64 would be used up, and the one that speaks would wait.
+    @Test("However many peers are silent, a header that comes is read at once", .timeLimit(.minutes(1)))
+    func silentPeers() async throws {
+        let silent = try (0..<150).map { _ in try Self.pair() }
+        let speaking = try Self.pair()
+        defer { for end in silent.map(\.far) + [speaking.near, speaking.far] { close(end) } }
+        let reader = ProxyHeaderReader(limit: .seconds(600))
+        let outcomes = await withTaskGroup(of: Result<ProxyHeader, ProxyReadError>.self) { group in
+            for (_, far) in silent { group.addTask { await reader.read(far) } }
+            let header = Array("PROXY UNKNOWN\r\n".utf8)
+            _ = header.withUnsafeBytes { write(speaking.near, $0.baseAddress, $0.count) }
+            #expect(await reader.read(speaking.far) == .success(.unknown))
+            for (near, _) in silent { close(near) }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes == Array(repeating: .failure(.closed), count: silent.count))
     }
 }
 
