@@ -19,6 +19,10 @@ import Testing
         ("/webhooks/vseex", .unknown, "/webhooks/vseex"), ("/Webhooks/vsee", .unknown, "/Webhooks/vsee"),
         ("//webhooks/vsee", .unknown, "//webhooks/vsee"), ("", .unknown, ""), ("*", .unknown, "*"),
         ("http://host/webhooks/vsee", .unknown, "http://host/webhooks/vsee"),
+        ("http://vsee:s3cret@host/webhooks/vsee?x", .unknown, "http://***@host/webhooks/vsee"),
+        ("https://vsee:s3/c?r#e@t@host/w", .unknown, "https://***@host/w"),
+        ("vsee:s3cret@host:443", .unknown, "***@host:443"), ("host:443", .unknown, "host:443"),
+        ("/a:b@c", .unknown, "/a:b@c"),
         ("/wp-login.php?user=admin", .unknown, "/wp-login.php"), ("/a\u{e9}\u{7}", .unknown, "/a???"),
     ])
     func routesWithoutASecret(target: String, route: Route, masked: String) {

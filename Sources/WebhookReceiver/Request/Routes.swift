@@ -39,25 +39,42 @@ struct Routes: Sendable {
 
     /// Routes a request target (RFC 9112, 3.2.1: origin form; other forms are unknown).
     func route(_ target: String) -> RoutedTarget {
+        guard target.utf8.first == UInt8(ascii: "/") else { return unknown(Self.withoutUser(target)) }
         let bytes = target.utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
         if bytes.elementsEqual(Self.reachability.utf8) {
             return RoutedTarget(route: .reachability, maskedPath: Self.reachability)
         }
-        guard bytes.starts(with: path) else { return unknown(bytes) }
+        guard bytes.starts(with: path) else { return unknown(Array(bytes)) }
         let rest = bytes.dropFirst(path.count)
         if rest.isEmpty {
             guard secret != nil else { return RoutedTarget(route: .webhook, maskedPath: maskedWebhookPath) }
             return RoutedTarget(route: .wrongSecret, maskedPath: maskedWebhookPath)
         }
-        guard rest.first == UInt8(ascii: "/") else { return unknown(bytes) }
+        guard rest.first == UInt8(ascii: "/") else { return unknown(Array(bytes)) }
         guard let secret else { return RoutedTarget(route: .unknown, maskedPath: maskedUnder) }
         let matches = secret.matches(Array(rest.dropFirst()))
         return RoutedTarget(route: matches ? .webhook : .wrongSecret, maskedPath: maskedUnder)
     }
 
+    /// A target in absolute or authority form ("http://user:password@host/path", "user:password@host:443") without
+    /// user and password, and without its query.
+    private static func withoutUser(_ target: String) -> [UInt8] {
+        let bytes = Array(target.utf8)
+        let slash = UInt8(ascii: "/")
+        let colon = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
+        let isAbsolute = bytes[colon...].dropFirst().starts(with: [slash, slash])
+        let start = isAbsolute ? colon + 3 : 0
+        var kept = bytes
+        // The last one: a password that was not encoded may hold any of "/?#@".
+        if let at = bytes[start...].lastIndex(of: UInt8(ascii: "@")) {
+            kept.replaceSubrange(start..<at, with: Array(mask.utf8))
+        }
+        return Array(kept.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
+    }
+
     /// An unknown path is written down for the security team. With a secret configured, a long last part may be
     /// that secret under a mistyped path, so parts that look like one are masked.
-    private func unknown(_ path: Substring.UTF8View) -> RoutedTarget {
+    private func unknown(_ path: [UInt8]) -> RoutedTarget {
         var written: [UInt8] = []
         var part: [UInt8] = []
         func flush() {
