@@ -36,14 +36,15 @@ def read(path):
 
 
 class Gate:
-    def __init__(self, sources=STAND_IN, environment=None, account="vsee", password="long enough s3cret"):
+    def __init__(self, sources=STAND_IN, environment=None, account="vsee", password="long enough s3cret",
+                 level="info"):
         self.root = tempfile.mkdtemp(prefix="gate-")
         os.chmod(self.root, 0o700)
         self.home = os.path.join(self.root, "gate")
         self.config = os.path.join(self.home, "dropgate.yaml")
         self.staging = os.path.join(self.home, "state/staging")
         self.key = os.path.join(self.root, "key")
-        self.account, self.password = account, password
+        self.account, self.password, self.level = account, password, level
         self.environment = {
             "DROPGATE_WEBHOOK_LISTEN": "127.0.0.1:0", "DROPGATE_SFTP_LISTEN": "127.0.0.1:0",
             "DROPGATE_CONSOLE_LISTEN": "127.0.0.1:0", "DROPGATE_STAGING_RESERVE": "16MiB", **(environment or {})}
@@ -66,8 +67,9 @@ class Gate:
         """Returns when the gate says that it is ready."""
         with open(os.path.join(self.root, "serve.log"), "ab") as log:
             before = log.tell()
-            self.process = subprocess.Popen([BIN, "serve", "--config", self.config], stderr=log, stdout=log,
-                                            env={**os.environ, **self.environment})
+            self.process = subprocess.Popen(
+                [BIN, "serve", "--config", self.config, "--log-level", self.level], stderr=log, stdout=log,
+                env={**os.environ, **self.environment})
 
         def ready():
             if self.process.poll() is not None:

@@ -60,7 +60,11 @@ import Testing
         ),
         (
             "kex_exchange_identification: client sent invalid protocol identifier \"GET / HTTP/1.0\"\r\n",
-            .protocolFailed("client sent invalid protocol identifier \"GET / HTTP/1.0\"")
+            .protocolFailed("client sent invalid protocol identifier \"GET …\"")
+        ),
+        (
+            "kex_exchange_identification: client sent invalid protocol identifier \"\"\r\n",
+            .protocolFailed("client sent invalid protocol identifier \"\"")
         ),
         (
             "banner exchange: Connection from 127.0.0.1 port 46172: invalid format\r\n",
@@ -86,7 +90,57 @@ import Testing
         ("error: no more sessions", .tooManySessions),
         ("no more sessions for you", .other),
         ("Disconnected from user alice 127.0.0.1 port 50984\r\n", .other),
-        ("Accepted key ED25519 \(key) found at /state/keys/alice:1\r\n", .other),
+        (
+            "Accepted key ED25519 \(key) found at /state for a from b/keys/alice:1\r\n",
+            .keyFound(fingerprint: key)
+        ),
+        (
+            "debug1: auth2.c:input_userauth_request():278 (pid=24063): userauth-request for user bob service "
+                + "ssh-connection method keyboard-interactive [preauth]\r\n",
+            .asked(account: "bob", method: "keyboard-interactive")
+        ),
+        (
+            "debug1: auth2.c:input_userauth_request():278 (bin=sshd-auth, pid=2): userauth-request for user x "
+                + "service y method z service ssh-connection method none [preauth]\r\n",
+            .asked(account: "x service y method z", method: "none")
+        ),
+        // Cut at 1 KiB, together with the mark.
+        (
+            "debug1: auth2.c:input_userauth_request():278 (pid=2): userauth-request for user xxxx",
+            .asked(account: "xxxx", method: nil)
+        ),
+        (
+            "debug2: auth2.c:input_userauth_request():345 (pid=2): input_userauth_request: try method "
+                + ": userauth-request for user a service b method c [preauth]",
+            .other
+        ),
+        (
+            "debug2: auth2.c:input_userauth_request():297 (pid=2): setting up authctxt for bob [preauth]",
+            .other
+        ),
+        (
+            "userauth_pubkey: signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms [preauth]\r\n",
+            .algorithmRefused("ssh-rsa")
+        ),
+        (
+            "userauth_pubkey: key type ssh-dss not in PubkeyAcceptedKeyTypes [preauth]",
+            .algorithmRefused("ssh-dss")
+        ),
+        (
+            "userauth_pubkey: unsupported public key algorithm: x509v3-rsa [preauth]",
+            .algorithmRefused("x509v3-rsa")
+        ),
+        ("refusing RSA key: Invalid key length [preauth]\r\n", .keyTooShort),
+        (
+            "Disconnecting authenticating user bob 127.0.0.1 port 5: Change of username or service not allowed: "
+                + "(bob,ssh-connection) -> (s3cret port 6 x,ssh-connection) [preauth]",
+            .leftWhileAuthenticating(account: "bob", isKnown: true)
+        ),
+        (
+            "Unable to negotiate with invalid user a: s3cret 127.0.0.1 port 5: no matching cipher found. "
+                + "Their offer: x [preauth]",
+            .negotiationFailed("no matching cipher found. Their offer: x")
+        ),
         ("Postponed publickey for alice from 127.0.0.1 port 50984 ssh2 [preauth]", .other),
         ("Connection from 127.0.0.1 port 46172 on 127.0.0.1 port 2299 rdomain \"\"", .other),
         ("User child is on pid 77", .other),
@@ -118,5 +172,19 @@ import Testing
             SSHDLogParser.parse(
                 "Connection closed by invalid user \(name) 127.0.0.1 port 50998 [preauth]\r\n")
                 == .leftWhileAuthenticating(account: name, isKnown: false))
+    }
+
+    @Test("sshd's spelling of a name is undone, once or, of the process before login, twice")
+    func spelling() {
+        let name = "p\u{E4}ss\\w\u{1}\u{2603}"
+        let once = "p\\303\\244ss\\\\w\\001\\342\\230\\203"
+        let twice = once.replacing("\\", with: "\\\\")
+        #expect(SSHDText.decoded(once) == name)
+        #expect(
+            SSHDLogParser.parse("Invalid user \(once) from 127.0.0.1 port 5\r\n") == .unknownAccount(name))
+        #expect(
+            SSHDLogParser.parse("Connection closed by invalid user \(twice) 127.0.0.1 port 5 [preauth]\r\n")
+                == .leftWhileAuthenticating(account: name, isKnown: false))
+        for other in ["", "a", "\\", "\\9", "\\777", "\\12"] { #expect(SSHDText.decoded(other) == other) }
     }
 }

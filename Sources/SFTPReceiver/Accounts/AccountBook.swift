@@ -38,14 +38,17 @@ struct AccountSnapshot: Sendable {
 }
 
 /// Why a login that sshd took is not good, or not any more.
-enum Withdrawal: Error, Sendable {
+enum Withdrawal: Error, Sendable, Equatable {
     case removed, disabled, credential
+    /// The address it comes from is not let in any more.
+    case source(Reason)
 
     var reason: Reason {
         switch self {
         case .removed: .unknownAccount
         case .disabled: .accountDisabled
         case .credential: .authFailed
+        case .source(let reason): reason
         }
     }
 
@@ -54,6 +57,7 @@ enum Withdrawal: Error, Sendable {
         case .removed: "this account was removed"
         case .disabled: "this account was disabled"
         case .credential: "the credential of this login was withdrawn"
+        case .source: "the gate does not let this address in any more"
         }
     }
 }

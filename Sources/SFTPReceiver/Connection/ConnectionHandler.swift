@@ -20,6 +20,7 @@ struct ConnectionHandler: Sendable {
     let loginGrace: Duration
     let logger: Logger
     let proxies = ProxyHeaderReader()
+    let names = TypedNames()
 
     // MARK: Arriving
 
@@ -120,9 +121,9 @@ struct ConnectionHandler: Sendable {
     // MARK: Serving
 
     private func serve(_ connection: SFTPConnection) async {
+        let log = LoginLog()
         // sshd's files follow the accounts before it reads them.
         let accounts = book.current()
-        let log = LoginLog()
         let began = ContinuousClock.now
         var status: Int32?
         do {
@@ -131,7 +132,7 @@ struct ConnectionHandler: Sendable {
             }
             status = try await process.run(on: descriptor) { process, messages in
                 await connection.started(process)
-                for await message in messages { await follow(message, connection, log) }
+                for await message in messages { await follow(message, connection, log, accounts) }
             }
             intake.health.clear(problem: Self.sshdProblem)
         } catch {
@@ -146,7 +147,10 @@ struct ConnectionHandler: Sendable {
         let end = LoginRecord.End(
             status: status, elapsed: ContinuousClock.now - began, loginGrace: loginGrace,
             isHungUp: connection.socket.wasHungUp)
-        intake.note(record.failure(connection.decision, end: end, accounts: accounts))
+        intake.note(
+            record.failure(
+                intake.admit(connection.resolution, channel: .sftp), end: end, accounts: book.current(),
+                names: names))
     }
 
     private static let sshdProblem = "sftp.sshd"
@@ -159,9 +163,14 @@ struct ConnectionHandler: Sendable {
         await log.fail("sshd could not be started")
     }
 
-    private func follow(_ message: String, _ connection: SFTPConnection, _ log: LoginLog) async {
+    private func follow(
+        _ message: String, _ connection: SFTPConnection, _ log: LoginLog, _ accounts: AccountSnapshot
+    ) async {
         let event = SSHDLogParser.parse(message)
-        logger.debug("sshd: \(OutsideText.head(message, limit: 512))")
+        if logger.logLevel <= .debug {
+            let text = await log.printable(message, event, accounts)
+            logger.debug("sshd: \(text)")
+        }
         if case .tooManySessions = event, let login = await connection.established {
             return noteRefusedChannel(connection, login)
         }
@@ -171,30 +180,30 @@ struct ConnectionHandler: Sendable {
         }
         guard await !connection.hasLogin else { return }
         let credential = fingerprint.map { Credential.key(fingerprint: $0) } ?? .password
-        let account: Account
-        switch book.current().account(name, with: credential) {
-        case .success(let active): account = active
+        // Policy and accounts may have changed since the connection was accepted.
+        let decision = intake.admit(connection.resolution, channel: .sftp)
+        switch permission(name, credential, decision) {
+        case .success(let account):
+            let attempt = await log.record.success(
+                decision, account: name, credential: credential, method: method)
+            do {
+                try await intake.record(attempt)
+                await log.succeed()
+                await connection.loggedIn(Login(account: account, credential: credential))
+            } catch {
+                await log.fail("the login could not be written to the ledger", reason: .ledgerFailed)
+                connection.socket.hangUp()
+            }
         case .failure(let withdrawal):
-            await log.refuse(name, credential, withdrawal)
+            await log.refuse(name, credential, withdrawal, decision)
             // Its session tells the client why; it may do nothing.
             await connection.refused(withdrawal)
-            return
-        }
-        let attempt = await log.record.success(
-            connection.decision, account: name, credential: credential, method: method)
-        do {
-            try await intake.record(attempt)
-            await log.succeed()
-            await connection.loggedIn(Login(account: account, credential: credential))
-        } catch {
-            await log.fail("the login could not be written to the ledger", reason: .ledgerFailed)
-            connection.socket.hangUp()
         }
     }
 
     /// Of kind connection: no file has been named yet, and the limit is one of connections.
     private func noteRefusedChannel(_ connection: SFTPConnection, _ login: Login) {
-        var attempt = Attempt(kind: .connection, channel: .sftp, decision: connection.decision)
+        var attempt = Attempt(kind: .connection, channel: .sftp, decision: intake.admit(connection.resolution, channel: .sftp))
         attempt.verdict = .rejected
         attempt.reason = .connectionLimit
         attempt.account = login.account.name
@@ -203,5 +212,13 @@ struct ConnectionHandler: Sendable {
         attempt.detail["limit"] = .int(Int64(limit))
         attempt.detail["message"] = .string("more than \(limit) channels at once on one connection")
         intake.note(attempt)
+    }
+
+    /// Whether a login that sshd took is one, now.
+    private func permission(
+        _ name: String, _ credential: Credential, _ decision: Decision
+    ) -> Result<Account, Withdrawal> {
+        guard decision.isAdmitted else { return .failure(.source(decision.reason)) }
+        return book.current().account(name, with: credential)
     }
 }

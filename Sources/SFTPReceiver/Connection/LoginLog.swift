@@ -4,15 +4,18 @@ import Admission
 actor LoginLog {
     private(set) var record = LoginRecord()
     private var isWritten = false
+    private var namesOnlyAccounts = true
 
     func note(_ event: SSHDLogEvent) { record.note(event) }
 
     /// The login is in the ledger.
     func succeed() { isWritten = true }
 
-    /// sshd let an account in that may not log in any more.
-    func refuse(_ account: String, _ credential: Credential, _ withdrawal: Withdrawal) {
-        record.refuse(account, credential, withdrawal)
+    /// sshd let in what the gate does not.
+    func refuse(
+        _ account: String, _ credential: Credential, _ withdrawal: Withdrawal, _ decision: Decision
+    ) {
+        record.refuse(account, credential, withdrawal, decision)
     }
 
     /// The gate itself could not go on.
@@ -20,4 +23,14 @@ actor LoginLog {
 
     /// The record, when no login was written: the connection needs an entry yet.
     var withoutOutcome: LoginRecord? { isWritten ? nil : record }
+
+    /// A message of sshd for the gate's own log. From the first name on that is no account, what sshd says is
+    /// withheld: it repeats the name in many of its messages, and the name may be a password.
+    func printable(_ message: String, _ event: SSHDLogEvent, _ accounts: AccountSnapshot) -> String {
+        if let name = event.account, case .unknown = accounts.standing(of: name) { namesOnlyAccounts = false }
+        guard namesOnlyAccounts else {
+            return "(withheld: the user name is no account's and may be a password)"
+        }
+        return OutsideText.head(message, limit: 512)
+    }
 }

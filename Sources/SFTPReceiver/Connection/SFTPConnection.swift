@@ -13,7 +13,7 @@ struct Login: Sendable {
 actor SFTPConnection {
     nonisolated let addresses: AddressPair
     nonisolated let resolution: Resolution
-    /// The decision by which it came in. Commits are decided anew.
+    /// The decision by which it came in. Its login and its commits are decided anew, by `resolution`.
     nonisolated let decision: Decision
     nonisolated let source: Endpoint
     nonisolated let socket: ConnectedSocket

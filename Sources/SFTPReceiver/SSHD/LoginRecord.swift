@@ -1,46 +1,42 @@
-// What a connection came to before a login, gathered from sshd's events, and the one sentence the ledger
-// gets for a connection that ended without one. Pure; it never learns an address from the log.
+// What a connection came to before a login, gathered from sshd's events, and the one entry the ledger gets for a
+// connection that ended without one. Pure; it never learns an address from the log.
 import Admission
 import Ledger
 
 /// The events of one connection up to its login or its end.
 struct LoginRecord: Sendable {
     /// The name the caller gave, as given.
-    private var name: String?
+    private(set) var name: String?
     private var isKnown = true
     private var tries = 0
-    private var methods: Set<String> = []
-    /// Fingerprints of keys that were offered and not taken, in order, each once.
-    private var refusedKeys: [String] = []
-    /// What sshd took and the gate did not.
-    private var credential: Credential?
+    /// Names of other accounts than `name` never come: sshd ends a connection that changes its name.
+    private(set) var offer = LoginOffer()
+    private var refusal: Refusal?
     private var ending: Ending?
     /// What sshd said last that explains the end.
     private var message: String?
 
     private enum Ending: Sendable { case handshake, timeout, failed(Reason) }
 
-    /// Keys kept for the ledger; an agent may offer dozens.
-    private static let keptKeys = 8
+    /// What sshd took and the gate did not, and the decision of that moment.
+    private struct Refusal: Sendable {
+        var credential: Credential
+        var decision: Decision
+    }
 
     mutating func note(_ event: SSHDLogEvent) {
+        name = name ?? event.account
+        offer.note(event)
         switch event {
-        case .failed(let method, let account, let isKnown, let fingerprint):
-            name = account
+        case .failed(let method, _, let isKnown, _):
             self.isKnown = isKnown
             // "none" only asks which methods there are.
-            guard method != "none" else { return }
+            if method != "none" { tries += 1 }
+        case .algorithmRefused, .keyTooShort:
             tries += 1
-            methods.insert(method)
-            if let fingerprint, !refusedKeys.contains(fingerprint) { refusedKeys.append(fingerprint) }
-        case .unknownAccount(let account):
-            name = account
+        case .unknownAccount:
             isKnown = false
-        case .tooManyTries(let account):
-            name = account
-            message = "too many attempts"
-        case .leftWhileAuthenticating(let account, let isKnown):
-            name = name ?? account
+        case .leftWhileAuthenticating(_, let isKnown):
             self.isKnown = self.isKnown && isKnown
         case .negotiationFailed(let text), .protocolFailed(let text):
             ending = ending ?? .handshake
@@ -49,15 +45,18 @@ struct LoginRecord: Sendable {
             message = message ?? text
         case .timedOut:
             ending = .timeout
-        case .accepted, .tooManySessions, .other:
+        case .accepted, .asked, .keyFound, .tooManyTries, .tooManySessions, .other:
             break
         }
     }
 
     /// sshd let the account in, and the gate did not.
-    mutating func refuse(_ account: String, _ credential: Credential, _ withdrawal: Withdrawal) {
+    mutating func refuse(
+        _ account: String, _ credential: Credential, _ withdrawal: Withdrawal, _ decision: Decision
+    ) {
         name = account
-        self.credential = credential
+        if case .key(let fingerprint) = credential { offer.proved(fingerprint) }
+        refusal = Refusal(credential: credential, decision: decision)
         ending = .failed(withdrawal.reason)
         message = withdrawal.message
     }
@@ -82,21 +81,66 @@ struct LoginRecord: Sendable {
     /// What sshd 9.8 and newer exit with when the time to log in is over; older ones say nothing at all.
     private static let graceStatus: Int32 = 3
 
-    /// The ledger's entry for a connection that ended without a login.
-    func failure(_ decision: Decision, end: End, accounts: AccountSnapshot) -> Attempt {
+    /// The ledger's entry for a connection that ended without a login. `decision` and `accounts` are those of its
+    /// end; a login that the gate refused keeps the decision of its own moment.
+    func failure(_ decision: Decision, end: End, accounts: AccountSnapshot, names: TypedNames) -> Attempt {
+        let decision = refusal?.decision ?? decision
         var attempt = Attempt(kind: .login, channel: .sftp, decision: decision)
+        let reason = reason(end, accounts)
         attempt.verdict = .rejected
-        attempt.reason = reason(end, accounts)
-        attempt.account = name.map { OutsideText.head($0) }
-        attempt.credential = credential?.description ?? refusedKeys.first
-        if attempt.reason == .authFailed, let name, case .disabled = accounts.standing(of: name) {
-            attempt.detail["account_disabled"] = true
+        attempt.reason = reason
+        let isOfTheGate = [.stopped, .ledgerFailed].contains(reason)
+        if !decision.isAdmitted, !isOfTheGate, reason != decision.reason {
+            // Whoever is not let in is told from a listed caller that fails.
+            attempt.reason = decision.reason
+            attempt.detail["ended_by"] = .string(reason.rawValue)
         }
-        attempt.detail.merge(detail) { old, _ in old }
-        if let message = attempt.reason == .stopped ? "the gate was stopped" : message {
-            attempt.detail["message"] = .string(OutsideText.head(message, limit: 256))
+        attempt.credential = refusal?.credential.description ?? offer.refusedKeys.first
+        if let name {
+            attempt.detail["failed_tries"] = .int(Int64(tries))
+            attempt.detail.merge(offer.detail) { old, _ in old }
+            if isAccount(name, accounts) {
+                attempt.account = OutsideText.head(name)
+            } else {
+                attempt.detail["user_name"] = names.facts(name)
+            }
         }
+        explain(reason, accounts, &attempt)
         return attempt
+    }
+
+    /// The causes for programs, and a sentence with the next step for people.
+    private func explain(_ reason: Reason, _ accounts: AccountSnapshot, _ attempt: inout Attempt) {
+        let account = name.flatMap { accounts.accounts[$0] }
+        var sentence = message
+        switch reason {
+        case .stopped: sentence = "the gate was stopped"
+        case .unknownAccount where refusal == nil:
+            sentence =
+                "no account of the gate has the user name that was sent: correct it at the caller, or make the "
+                + "account (dropgate account add); the name is not kept, for people type passwords there"
+        case .authFailed where refusal == nil, .timeout where account != nil:
+            let causes = offer.causes(account: account, offersPasswords: accounts.hasPasswords)
+            if !causes.isEmpty { attempt.detail["causes"] = .array(causes.map { .string($0.rawValue) }) }
+            let said = causes.map { offer.sentence($0, accounts: accounts) }.joined(separator: "; ")
+            if reason == .timeout {
+                sentence = "no login came in time" + (said.isEmpty ? "" : ": " + said)
+            } else {
+                sentence = said.isEmpty ? "the caller left before its login was decided" : said
+            }
+            if account?.disabled == true { attempt.detail["account_disabled"] = true }
+        case .timeout where message == nil:
+            sentence = "no login came in time"
+        default: break
+        }
+        if let sentence { attempt.detail["message"] = .string(OutsideText.head(sentence, limit: 1024)) }
+    }
+
+    /// Whether a name may be written down. With a credential that sshd took it was an account just now.
+    private func isAccount(_ name: String, _ accounts: AccountSnapshot) -> Bool {
+        if refusal != nil { return true }
+        if case .unknown = accounts.standing(of: name) { return false }
+        return true
     }
 
     /// The ledger's entry for a login: the decision's own verdict, with what had been tried before.
@@ -118,21 +162,8 @@ struct LoginRecord: Sendable {
         default: break
         }
         guard let name else { return end.isHungUp ? .stopped : .handshakeFailed }
-        if case .unknown = accounts.standing(of: name) { return .unknownAccount }
-        if tries == 0, end.isHungUp { return .stopped }
-        return isKnown ? .authFailed : .unknownAccount
-    }
-
-    private var detail: [String: JSONValue] {
-        var detail: [String: JSONValue] = [:]
-        if name != nil { detail["failed_tries"] = .int(Int64(tries)) }
-        if !methods.isEmpty {
-            detail["methods"] = .array(methods.sorted().map { .string(OutsideText.head($0)) })
-        }
-        if refusedKeys.count > 1 {
-            detail["refused_keys"] = .array(
-                refusedKeys.prefix(Self.keptKeys).map { .string(OutsideText.head($0)) })
-        }
-        return detail
+        let isAccount = isAccount(name, accounts)
+        if isAccount, tries == 0, end.isHungUp { return .stopped }
+        return isAccount && isKnown ? .authFailed : .unknownAccount
     }
 }

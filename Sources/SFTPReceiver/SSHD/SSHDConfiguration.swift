@@ -74,6 +74,8 @@ struct SSHDConfiguration: Sendable, Hashable {
             "UseDNS no",
             "PidFile none",
             "LogLevel VERBOSE",
+            // Which methods a caller asks for. sshd says nothing at VERBOSE of one that it does not offer.
+            "LogVerbose auth2.c:input_userauth_request():*",
             "TCPKeepAlive yes",
             "ClientAliveInterval \(max(1, min(60, idleTimeout / 3)))",
             "ClientAliveCountMax 3",

@@ -1,4 +1,5 @@
-// What sshd says of a login, message by message, as events (OpenSSH 9.2 and newer, LogLevel VERBOSE). Pure.
+// What sshd says of a login, message by message, as events (OpenSSH 9.2 and newer, LogLevel VERBOSE and the
+// requests to log in of LogVerbose). Pure.
 // Names in messages come from the caller and may hold anything, line breaks and text that looks like
 // sshd's own included: a message is judged by its beginning only, and must be one that sshd wrote at once.
 
@@ -6,6 +7,16 @@
 enum SSHDLogEvent: Sendable, Hashable {
     case accepted(method: String, account: String, fingerprint: String?)
     case failed(method: String, account: String, isKnown: Bool, fingerprint: String?)
+    /// The caller asks to be let in, by a method that sshd may not even offer. nil: the name is so long that
+    /// the message was cut before it.
+    case asked(account: String, method: String?)
+    /// A key of the account was offered. Whether the caller holds it shows in what follows.
+    case keyFound(fingerprint: String)
+    /// A key was offered with a signature algorithm that is not accepted. sshd does not say which key: it names
+    /// one at DEBUG2 only, among everything else.
+    case algorithmRefused(String)
+    /// An RSA key below `RequiredRSASize` was offered. sshd does not say which either.
+    case keyTooShort
     /// No account of this name may log in.
     case unknownAccount(String)
     case tooManyTries(account: String)
@@ -21,6 +32,17 @@ enum SSHDLogEvent: Sendable, Hashable {
     /// After a login: a channel beyond `MaxSessions` was asked for and refused.
     case tooManySessions
     case other
+
+    /// What was typed as a user name, where the message holds one.
+    var account: String? {
+        switch self {
+        case .accepted(_, let name, _), .failed(_, let name, _, _), .asked(let name, _),
+            .unknownAccount(let name),
+            .tooManyTries(let name), .leftWhileAuthenticating(let name, _):
+            name
+        default: nil
+        }
+    }
 }
 
 enum SSHDLogParser {
@@ -30,11 +52,16 @@ enum SSHDLogParser {
         while text.unicodeScalars.last == "\n" || text.unicodeScalars.last == "\r" {
             text.unicodeScalars.removeLast()
         }
-        if text.hasSuffix(" [preauth]") { text = text.dropLast(" [preauth]".count) }
-        for mark in ["error: ", "fatal: "] where text.hasPrefix(mark) { text = text.dropFirst(mark.count) }
+        // What the process before login says is written once more by the one that watches it.
+        let isTwice = text.hasSuffix(" [preauth]")
+        if isTwice { text = text.dropLast(" [preauth]".count) }
+        for mark in ["error: ", "fatal: ", "debug1: "] where text.hasPrefix(mark) {
+            text = text.dropFirst(mark.count)
+        }
         for rule in rules {
             guard text.hasPrefix(rule.prefix) else { continue }
-            if let event = rule.read(text, text.dropFirst(rule.prefix.count)) { return event }
+            guard let event = rule.read(text, text.dropFirst(rule.prefix.count)) else { continue }
+            return event.named { SSHDText.decoded(isTwice ? SSHDText.decoded($0) : $0) }
         }
         return .other
     }
@@ -55,11 +82,35 @@ enum SSHDLogParser {
     }
 
     private static let rules: [Rule] = [
+        // "Accepted key TYPE SHA256:… found at PATH"
+        Rule("Accepted key ") { _, rest in
+            let word = rest.split(separator: " ", maxSplits: 2).dropFirst().first
+            return word.map { .keyFound(fingerprint: String($0)) } ?? .other
+        },
         Rule("Accepted ") { _, rest in attempt(rest) { .accepted(method: $0, account: $1, fingerprint: $3) }
         },
         Rule("Failed ") { _, rest in
             attempt(rest) { .failed(method: $0, account: $1, isKnown: $2, fingerprint: $3) }
         },
+        // "278 (pid=77): userauth-request for user NAME service ssh-connection method METHOD"
+        Rule("auth2.c:input_userauth_request():") { _, rest in
+            guard let (place, request) = first(rest, ": userauth-request for user "), !place.contains(": ")
+            else { return .other }
+            guard let (subject, method) = split(request, at: " method "),
+                let name = split(subject, at: " service ")?.before
+            else { return .asked(account: String(request), method: nil) }
+            return .asked(account: String(name), method: String(method))
+        },
+        Rule("userauth_pubkey: signature algorithm ") { _, rest in
+            split(rest, at: " not in ").map { .algorithmRefused(String($0.before)) }
+        },
+        Rule("userauth_pubkey: key type ") { _, rest in
+            split(rest, at: " not in ").map { .algorithmRefused(String($0.before)) }
+        },
+        Rule("userauth_pubkey: unsupported public key algorithm: ") { _, rest in
+            .algorithmRefused(String(rest))
+        },
+        Rule("refusing RSA key: Invalid key length") { _, _ in .keyTooShort },
         Rule("Invalid user ") { _, rest in
             split(rest, at: " from ").map { .unknownAccount(String($0.before)) }
         },
@@ -76,8 +127,9 @@ enum SSHDLogParser {
         Rule("Timeout before authentication") { _ in .timedOut },
         Rule("no more sessions") { _, rest in rest.isEmpty ? .tooManySessions : nil },
         Rule("Unable to negotiate with ") { _, rest in
-            // "ADDRESS port N: no matching … found. Their offer: …"
-            .negotiationFailed(String(first(rest, ": ")?.after ?? rest))
+            // "[invalid user NAME ]ADDRESS port N: no matching … found. Their offer: …"
+            let text = rest.contains("user ") ? split(rest, at: ": no ").map { "no \($0.after)" } : nil
+            return .negotiationFailed(text ?? String(first(rest, ": ")?.after ?? rest))
         },
         Rule("kex_exchange_identification: Connection closed") { _ in
             .closedEarly("the caller closed the connection before it said that it speaks SSH")
@@ -85,7 +137,7 @@ enum SSHDLogParser {
         Rule("kex_exchange_identification: read: Connection reset") { _ in
             .closedEarly("the caller reset the connection before it said that it speaks SSH")
         },
-        Rule("kex_exchange_identification: ") { _, rest in .protocolFailed(String(rest)) },
+        Rule("kex_exchange_identification: ") { _, rest in .protocolFailed(firstWord(ofQuoted: rest)) },
         Rule("banner exchange: ") { _, rest in .protocolFailed(String(split(rest, at: ": ")?.after ?? rest))
         },
         Rule("Bad protocol version identification") { .protocolFailed($0) },
@@ -99,6 +151,14 @@ enum SSHDLogParser {
         Rule("Disconnected from ") { departure($1, "the caller disconnected") },
         Rule("Disconnecting ") { departure($1, "sshd disconnected the caller") },
     ]
+
+    /// `client sent invalid protocol identifier "POST …"`: the first word tells an HTTP or FTP client that came
+    /// to the wrong port; what follows it may be a path with a secret, or a password.
+    private static func firstWord(ofQuoted text: Substring) -> String {
+        guard let (before, quoted) = first(text, " \""), let word = first(quoted, " ")?.before
+        else { return String(text) }
+        return "\(before) \"\(word) …\""
+    }
 
     /// "METHOD for [invalid user ]NAME from ADDRESS port N ssh2[: TYPE SHA256:…]"
     private static func attempt(
@@ -119,8 +179,10 @@ enum SSHDLogParser {
     private static func departure(_ rest: Substring, _ what: String) -> SSHDLogEvent? {
         for (mark, isKnown) in [("authenticating user ", true), ("invalid user ", false)]
         where rest.hasPrefix(mark) {
-            guard let (subject, _) = split(rest.dropFirst(mark.count), at: " port "),
-                let name = split(subject, at: " ")?.before
+            // "…: Change of username or service not allowed: (NAME,…) -> (OTHER,…)" holds another name.
+            let subject = rest.dropFirst(mark.count)
+            let end = first(subject, ": Change of username or service not allowed: ")?.before ?? subject
+            guard let (named, _) = split(end, at: " port "), let name = split(named, at: " ")?.before
             else { return nil }
             return .leftWhileAuthenticating(account: String(name), isKnown: isKnown)
         }
