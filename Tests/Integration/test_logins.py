@@ -1,4 +1,4 @@
-"""Logins that fail or come too late: real clients, and what the ledger says of them."""
+"""Logins that fail, are slowed down or come too late: real clients, and what the ledger says of them."""
 import ctypes
 import os
 import socket
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -199,6 +200,64 @@ class Flood(unittest.TestCase):
                 self.assertEqual("user_name" in entry["detail"], entry["count"] == 1 and
                                  "coalesced" not in entry["detail"])
             self.assertEqual([(e["account"], e["count"]) for e in gate.entries("--reason", "auth_failed")], [("vsee", 1)])
+
+
+class Slow(unittest.TestCase):
+    def test_wrong_passwords_slow_a_source_down_and_leave_its_keys_alone(self):
+        with Gate(sources=TWO) as gate:
+            # Nobody waits for what a person mistypes.
+            ssh(gate, password="wrong", prompts=3)
+            self.assertEqual(ssh(gate, "-i", gate.key).returncode, 0)
+            ssh(gate, password="wrong", prompts=2)
+            began = time.monotonic()
+            self.assertEqual(ssh(gate, "-i", gate.key).returncode, 0)
+            self.assertGreater(time.monotonic() - began, 1)
+            accepted = [e["detail"].get("held_ms") for e in logins(gate) if e["verdict"] == "accepted"]
+            self.assertEqual(accepted, [None, 1000])
+
+    def test_many_at_once_are_bounded_and_the_password_is_taken_away(self):
+        with Gate(sources=TWO) as gate:
+            began = time.monotonic()
+
+            def attack():
+                while time.monotonic() - began < 12:
+                    ssh(gate, password="wrong", prompts=3)
+            threads = [threading.Thread(target=attack) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+
+            def tries():
+                return sum(e["detail"].get("failed_tries", 0) for e in logins(gate))
+            wait_until(lambda: gate.entries("--reason", "rate_limited"), what="rate_limited")
+            # While it goes on: the right key at once, another address with its password too.
+            began_key = time.monotonic()
+            self.assertEqual(ssh(gate, "-i", gate.key).returncode, 0)
+            self.assertLess(time.monotonic() - began_key, 5)
+            self.assertEqual(ssh(gate, source="127.0.0.3", password=gate.password).returncode, 0)
+            self.assertNotEqual(ssh(gate, password=gate.password).returncode, 0)
+            for thread in threads:
+                thread.join()
+            gate.stop()
+            # 20, one more in each connection that was under way, and what was forgotten meanwhile.
+            self.assertLessEqual(tries(), 20 + 8 + 4)
+            self.assertTrue([e for e in logins(gate) if e["reason"] == "rate_limited"
+                             and "by key only" in e["detail"].get("message", "")])
+
+    def test_a_gate_that_stops_does_not_wait_for_those_that_it_holds(self):
+        with Gate(sources=TWO) as gate:
+            for _ in range(3):
+                ssh(gate, password="wrong", prompts=3)
+            held = [ssh(gate, "-i", gate.key, start=True) for _ in range(2)]
+            inside = f"/proc/{gate.process.pid}/fd"
+            before = len(os.listdir(inside))
+            more = [ssh(gate, "-i", gate.key, start=True)]
+            wait_until(lambda: len(os.listdir(inside)) > before, what="the connection")
+            began = time.monotonic()
+            self.assertEqual(gate.stop(), 0)
+            self.assertLess(time.monotonic() - began, 8)
+            for process in held + more:
+                process.communicate(timeout=20)
+            self.assertTrue([e for e in logins(gate) if e["reason"] == "stopped"])
 
 
 class Relay:

@@ -166,7 +166,7 @@ import Testing
         ]
         for attempt in [
             try failure(events), try failure(events, elapsed: .seconds(99)),
-            try failure(events, decision: Self.withdrawn),
+            try failure(events, decision: Self.withdrawn), try failure(events) { $0.limit() },
             try failure(events, isHungUp: true),
         ] {
             #expect(attempt.account == nil)
@@ -222,16 +222,31 @@ import Testing
         #expect(stopped.reason == .stopped && stopped.detail["ended_by"] == nil)
     }
 
+    @Test("Who may show no password, or is cut off, is rate_limited")
+    func limited() throws {
+        let keysOnly = Pace(hold: .zero, takesPasswords: false)
+        let slowed = try failure(Self.asked("none", "password") + [Self.left]) { $0.slow(keysOnly) }
+        #expect(slowed.reason == .rateLimited && slowed.account == "acme")
+        #expect(slowed.detail["message"]?.string?.contains("by key only") == true)
+        let unknown = try failure([.unknownAccount("x")]) { $0.slow(keysOnly) }
+        #expect(unknown.reason == .rateLimited && unknown.account == nil)
+        let cut = try failure([Self.failed("password")], isHungUp: true) { $0.limit() }
+        #expect(cut.reason == .rateLimited)
+        // What is no login is none of that.
+        #expect(try failure([.closedEarly("x")]) { $0.slow(keysOnly) }.reason == .handshakeFailed)
+    }
+
     @Test("A login keeps the decision's verdict and counts what was tried before")
     func success() {
         var record = LoginRecord()
         record.note(.failed(method: "publickey", account: "acme", isKnown: true, fingerprint: "SHA256:x"))
+        record.slow(Pace(hold: .seconds(2), takesPasswords: true))
         let attempt = record.success(
             Self.decision, account: "acme", credential: .key(fingerprint: "SHA256:y"), method: "publickey")
         #expect(attempt.verdict == .accepted)
         #expect(attempt.reason == .listed)
         #expect(attempt.credential == "SHA256:y")
-        #expect(attempt.detail["failed_tries"] == 1)
+        #expect(attempt.detail["failed_tries"] == 1 && attempt.detail["held_ms"] == 2000)
     }
 }
 

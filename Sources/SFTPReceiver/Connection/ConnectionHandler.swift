@@ -4,6 +4,7 @@ import Admission
 import Intake
 import Ledger
 import Logging
+import ServiceLifecycle
 
 /// What the listener hands on: a connection that may be served, or one whose source is not known yet.
 enum Arrival: Sendable {
@@ -20,6 +21,7 @@ struct ConnectionHandler: Sendable {
     let loginGrace: Duration
     let logger: Logger
     let proxies = ProxyHeaderReader()
+    let brake = PasswordBrake()
     let names = TypedNames()
 
     // MARK: Arriving
@@ -122,21 +124,26 @@ struct ConnectionHandler: Sendable {
 
     private func serve(_ connection: SFTPConnection) async {
         let log = LoginLog()
+        let pace = await hold(connection)
+        await log.slow(pace)
         // sshd's files follow the accounts before it reads them.
         let accounts = book.current()
         let began = ContinuousClock.now
         var status: Int32?
-        do {
-            guard connection.socket.makeBlocking(), let descriptor = connection.socket.open else {
-                throw ListenError("the connection is gone")
+        if !connection.socket.wasHungUp {
+            do {
+                guard connection.socket.makeBlocking(), let descriptor = connection.socket.open else {
+                    throw ListenError("the connection is gone")
+                }
+                status = try await process.run(on: descriptor, takesPasswords: pace.takesPasswords) {
+                    process, messages in
+                    await connection.started(process)
+                    for await message in messages { await follow(message, connection, log, accounts) }
+                }
+                intake.health.clear(problem: Self.sshdProblem)
+            } catch {
+                await failed(connection, log, error)
             }
-            status = try await process.run(on: descriptor) { process, messages in
-                await connection.started(process)
-                for await message in messages { await follow(message, connection, log, accounts) }
-            }
-            intake.health.clear(problem: Self.sshdProblem)
-        } catch {
-            await failed(connection, log, error)
         }
         await connection.ended()
         defer {
@@ -151,6 +158,23 @@ struct ConnectionHandler: Sendable {
             record.failure(
                 intake.admit(connection.resolution, channel: .sftp), end: end, accounts: book.current(),
                 names: names))
+    }
+
+    /// Makes a connection wait whose source has sent wrong passwords. It keeps its place, no thread waits with it,
+    /// and a gate that stops does not wait for it. Returns how it may go on, with the time that it waited.
+    private func hold(_ connection: SFTPConnection) async -> Pace {
+        let hold = brake.pace(connection.source.ip).hold
+        if hold > .zero {
+            await cancelWhenGracefulShutdown {
+                do {
+                    try await Task.sleep(for: hold)
+                } catch {
+                    connection.socket.hangUp()
+                }
+            }
+        }
+        // What the others of its source did meanwhile counts, but nobody waits twice.
+        return Pace(hold: hold, takesPasswords: brake.pace(connection.source.ip).takesPasswords)
     }
 
     private static let sshdProblem = "sftp.sshd"
@@ -176,9 +200,10 @@ struct ConnectionHandler: Sendable {
         }
         guard case .accepted(let method, let name, let fingerprint) = event else {
             await log.note(event)
+            if case .failed("password", _, _, _) = event { await countFailure(connection, log) }
             return
         }
-        guard await !connection.hasLogin else { return }
+        guard await !connection.hasLogin, await !log.isLimited else { return }
         let credential = fingerprint.map { Credential.key(fingerprint: $0) } ?? .password
         // Policy and accounts may have changed since the connection was accepted.
         let decision = intake.admit(connection.resolution, channel: .sftp)
@@ -220,5 +245,13 @@ struct ConnectionHandler: Sendable {
     ) -> Result<Account, Withdrawal> {
         guard decision.isAdmitted else { return .failure(.source(decision.reason)) }
         return book.current().account(name, with: credential)
+    }
+
+    /// Counts a wrong password. Connections that came in before there were too many of them end with their next
+    /// one: otherwise as many tries were to be had as connections at once, times sshd's own limit.
+    private func countFailure(_ connection: SFTPConnection, _ log: LoginLog) async {
+        guard !brake.failed(connection.source.ip).takesPasswords else { return }
+        await log.limit()
+        connection.socket.hangUp()
     }
 }

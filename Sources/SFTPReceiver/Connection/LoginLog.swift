@@ -4,9 +4,19 @@ import Admission
 actor LoginLog {
     private(set) var record = LoginRecord()
     private var isWritten = false
+    /// Cut off for wrong passwords: whatever sshd still says, nobody logs in here.
+    private(set) var isLimited = false
     private var namesOnlyAccounts = true
 
     func note(_ event: SSHDLogEvent) { record.note(event) }
+
+    /// The connection was made to wait, or may show no password.
+    func slow(_ pace: Pace) { record.slow(pace) }
+
+    func limit() {
+        isLimited = true
+        record.limit()
+    }
 
     /// The login is in the ledger.
     func succeed() { isWritten = true }

@@ -15,6 +15,10 @@ struct LoginRecord: Sendable {
     private var ending: Ending?
     /// What sshd said last that explains the end.
     private var message: String?
+    /// How long the connection waited before sshd got it.
+    private var held = Duration.zero
+    /// False: its source is let in by key only, because of wrong passwords.
+    private var takesPasswords = true
 
     private enum Ending: Sendable { case handshake, timeout, failed(Reason) }
 
@@ -48,6 +52,18 @@ struct LoginRecord: Sendable {
         case .accepted, .asked, .keyFound, .tooManyTries, .tooManySessions, .other:
             break
         }
+    }
+
+    /// The connection was made to wait, and may show a password or not.
+    mutating func slow(_ pace: Pace) {
+        held = pace.hold
+        takesPasswords = pace.takesPasswords
+    }
+
+    /// Wrong passwords of its source have become too many: it is cut off.
+    mutating func limit() {
+        ending = .failed(.rateLimited)
+        takesPasswords = false
     }
 
     /// sshd let the account in, and the gate did not.
@@ -105,6 +121,7 @@ struct LoginRecord: Sendable {
                 attempt.detail["user_name"] = names.facts(name)
             }
         }
+        if held > .zero { attempt.detail["held_ms"] = .int(held.milliseconds) }
         explain(reason, accounts, &attempt)
         return attempt
     }
@@ -119,6 +136,11 @@ struct LoginRecord: Sendable {
             sentence =
                 "no account of the gate has the user name that was sent: correct it at the caller, or make the "
                 + "account (dropgate account add); the name is not kept, for people type passwords there"
+        case .rateLimited:
+            sentence =
+                "too many wrong passwords came from this address, which is let in by key only until they are "
+                + "forgotten, one every \(PasswordTries.forgetting.components.seconds) s: correct the password "
+                + "that is stored at the caller"
         case .authFailed where refusal == nil, .timeout where account != nil:
             let causes = offer.causes(account: account, offersPasswords: accounts.hasPasswords)
             if !causes.isEmpty { attempt.detail["causes"] = .array(causes.map { .string($0.rawValue) }) }
@@ -150,6 +172,7 @@ struct LoginRecord: Sendable {
         attempt.credential = credential.description
         attempt.detail["method"] = .string(OutsideText.head(method))
         if tries > 0 { attempt.detail["failed_tries"] = .int(Int64(tries)) }
+        if held > .zero { attempt.detail["held_ms"] = .int(held.milliseconds) }
         return attempt
     }
 
@@ -164,6 +187,13 @@ struct LoginRecord: Sendable {
         guard let name else { return end.isHungUp ? .stopped : .handshakeFailed }
         let isAccount = isAccount(name, accounts)
         if isAccount, tries == 0, end.isHungUp { return .stopped }
+        guard takesPasswords else { return .rateLimited }
         return isAccount && isKnown ? .authFailed : .unknownAccount
+    }
+}
+
+extension Duration {
+    fileprivate var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
 }
