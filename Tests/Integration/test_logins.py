@@ -322,7 +322,7 @@ class Policy(unittest.TestCase):
             self.assertNotEqual(self.login(gate, wrong, other).returncode, 0)
             self.assertEqual(self.login(gate, kept, gate.key).returncode, 0)
             gate.stop()
-            entries = logins(gate)
+            entries = [e for e in logins(gate) if e.get("account")]
             self.assertEqual([(e["verdict"], e["reason"], e.get("entries")) for e in entries],
                              [("rejected", "not_listed", None), ("rejected", "not_listed", None),
                               ("accepted", "listed", ["new/late"])])
@@ -330,6 +330,25 @@ class Policy(unittest.TestCase):
             self.assertEqual(entries[0]["account"], "vsee")
             self.assertTrue(entries[0]["credential"].startswith("SHA256:"))
             self.assertEqual(entries[1]["detail"]["ended_by"], "auth_failed")
+
+    @unittest.skipUnless(libssh2.library(), "libssh2 is not installed")
+    def test_a_refused_login_is_written_down_while_its_caller_stays(self):
+        with Gate(sources=TWO) as gate:
+            client = Raw(gate.ports["sftp"])
+            with open(os.path.join(gate.home, "sources/test.yaml"), "w") as file:
+                file.write(TWO.replace("127.0.0.2", "127.0.0.4"))
+            policy = wait_until(lambda: self.settled(gate), what="the new policy")
+            self.assertEqual(client.password(b"vsee", gate.password.encode()), 0)
+
+            def named():
+                # Those of the probes above name no account.
+                return [e for e in logins(gate) if e.get("account")]
+            entry = wait_until(named, what="the entry")[0]
+            self.assertEqual((entry["verdict"], entry["reason"], entry["policy"], entry["credential"]),
+                             ("rejected", "not_listed", policy, "password"))
+            client.close()
+            gate.stop()
+            self.assertEqual(len(named()), 1)
 
     def settled(self, gate):
         """The policy by which 127.0.0.2 is refused and 127.0.0.3 is late's, once it is that."""

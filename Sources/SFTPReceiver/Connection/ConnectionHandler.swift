@@ -213,14 +213,19 @@ struct ConnectionHandler: Sendable {
                 decision, account: name, credential: credential, method: method)
             do {
                 try await intake.record(attempt)
-                await log.succeed()
+                await log.written()
                 await connection.loggedIn(Login(account: account, credential: credential))
             } catch {
                 await log.fail("the login could not be written to the ledger", reason: .ledgerFailed)
                 connection.socket.hangUp()
             }
         case .failure(let withdrawal):
+            // Written now: a caller that opens no channel may stay for as long as an idle one.
             await log.refuse(name, credential, withdrawal, decision)
+            let end = LoginRecord.End(status: nil, elapsed: .zero, loginGrace: loginGrace)
+            let record = await log.record
+            intake.note(record.failure(decision, end: end, accounts: accounts, names: names))
+            await log.written()
             // Its session tells the client why; it may do nothing.
             await connection.refused(withdrawal)
         }

@@ -18,8 +18,8 @@ actor LoginLog {
         record.limit()
     }
 
-    /// The login is in the ledger.
-    func succeed() { isWritten = true }
+    /// The outcome is in the ledger.
+    func written() { isWritten = true }
 
     /// sshd let in what the gate does not.
     func refuse(
@@ -31,7 +31,7 @@ actor LoginLog {
     /// The gate itself could not go on.
     func fail(_ why: String, reason: Reason = .handshakeFailed) { record.fail(why, reason: reason) }
 
-    /// The record, when no login was written: the connection needs an entry yet.
+    /// The record, when no outcome was written: the connection needs an entry yet.
     var withoutOutcome: LoginRecord? { isWritten ? nil : record }
 
     /// A message of sshd for the gate's own log. From the first name on that is no account, what sshd says is
