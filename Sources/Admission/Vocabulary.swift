@@ -48,6 +48,8 @@ package enum Reason: String, Sendable, Hashable, CaseIterable, Codable {
     case started, stopped, changed, read, exported
     /// Fetched from another gate by `dropgate pull`.
     case pulled
+    /// What its sender did with a file that was accepted and that nobody had taken yet.
+    case renamed, withdrawn
     /// An entry's expected contact is overdue, and has come again.
     case silent, heard
 }

@@ -93,4 +93,6 @@ private final class FailingStore: LedgerStore {
     ) throws -> [DropRecord] { [] }
     func drop(id: String) throws -> DropRecord? { nil }
     func newestUpload(readyPath: String) throws -> DropRecord? { nil }
+    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] { [] }
+    func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] { [] }
 }

@@ -1,4 +1,5 @@
-// A ledger of format 1 (leaf hashes beside the entries, no tree) is brought up to date when it is opened.
+// Ledgers of earlier formats are brought up to date when they are opened: 1 had leaf hashes beside the entries and no
+// tree, 2 had no drops that settle.
 import Admission
 import Foundation
 import GRDB
@@ -23,6 +24,7 @@ import Testing
             for table in ["tiles", "checkpoints", "witnessed", "segments"] {
                 try db.execute(sql: "DROP TABLE \(table)")
             }
+            try Self.forgetThird(db)
             try db.execute(sql: "DROP INDEX entries_source")
             try db.execute(sql: "CREATE INDEX entries_source ON entries(source) WHERE source IS NOT NULL")
             try db.execute(sql: "ALTER TABLE entries ADD COLUMN leaf BLOB NOT NULL DEFAULT x'00'")
@@ -33,5 +35,32 @@ import Testing
         #expect(try append() == root)
         let result = try LedgerVerifier(path: path, trusted: [], kept: []).verify()
         #expect(result.isGood && result.size == 600)
+    }
+
+    private static func forgetThird(_ db: Database) throws {
+        for column in ["name", "due", "modified"] {
+            try db.execute(sql: "ALTER TABLE drops DROP COLUMN \(column)")
+        }
+    }
+
+    @Test func aLedgerOfTheSecondFormatKeepsItsDrops() throws {
+        let directory = try TemporaryDirectory("upgrade")
+        let path = directory.file("ledger.sqlite")
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
+        attempt.drop = DropFacts(id: "a", name: "", bytes: 1, sha256: "00")
+        let drop = DropRegistration(
+            id: "a", content: .incoming("incoming/a"), repeatKey: [1], eventKey: nil, keepsRepeats: true,
+            readyPath: { _ in "sftp/acme/a" })
+        _ = try SQLiteLedgerStore(path: path, node: "t").commit(
+            [.append(attempt, drop: drop)], now: Instant(microseconds: 5))
+        let database = try DatabaseQueue(path: path)
+        try database.writeWithoutTransaction { db in
+            try Self.forgetThird(db)
+            try db.execute(sql: "PRAGMA user_version = 2")
+        }
+        try database.close()
+        let record = try #require(try SQLiteLedgerStore(path: path, node: "t").drop(id: "a"))
+        #expect(record.state == .pending && record.readyPath == "sftp/acme/a")
+        #expect(record.name == nil && record.due == nil && record.modified == nil)
     }
 }

@@ -16,6 +16,8 @@ extension DropRecord {
             incoming: row["incoming"], readyPath: row["ready"],
             received: Instant(microseconds: row["received"]),
             released: (row["released"] as Int64?).map(Instant.init(microseconds:)),
-            acknowledged: (row["acknowledged"] as Int64?).map(Instant.init(microseconds:)))
+            acknowledged: (row["acknowledged"] as Int64?).map(Instant.init(microseconds:)),
+            name: row["name"], due: (row["due"] as Int64?).map(Instant.init(microseconds:)),
+            modified: row["modified"])
     }
 }

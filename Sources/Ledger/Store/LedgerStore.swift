@@ -22,23 +22,58 @@ package struct DropRegistration: Sendable {
     package var keepsRepeats: Bool
     /// The path under `ready/`, given the time that the entry gets.
     package var readyPath: @Sendable (Instant) -> String
+    /// The name that its sender knows it by; nil for events.
+    package var name: String?
+    /// How long it settles before it is released; nil: it is released at once.
+    package var settle: Duration?
 
     package init(
         id: String, content: Content, repeatKey: [UInt8], eventKey: [UInt8]?, keepsRepeats: Bool,
-        readyPath: @escaping @Sendable (Instant) -> String
+        name: String? = nil, settle: Duration? = nil, readyPath: @escaping @Sendable (Instant) -> String
     ) {
         self.id = id
         self.content = content
         self.repeatKey = repeatKey
         self.eventKey = eventKey
         self.keepsRepeats = keepsRepeats
+        self.name = name
+        self.settle = settle
         self.readyPath = readyPath
+    }
+}
+
+/// What the sender of an uploaded file changes after the file was accepted, for as long as nobody has taken it.
+package struct DropChange: Sendable {
+    package enum Kind: Sendable {
+        /// It has another name from now on, and is to be released under it at `due`: pending again.
+        case renamed(name: String, readyPath: String, incoming: String, due: Instant)
+        /// It is not to be released, or is released no more. Its bytes lie at `incoming` until they are in
+        /// quarantine.
+        case withdrawn(incoming: String)
+    }
+
+    package var id: String
+    /// The state that it must be in, pending or released; else nothing is changed and no entry is written.
+    package var from: DropState
+    package var kind: Kind
+
+    package init(id: String, from: DropState, kind: Kind) {
+        self.id = id
+        self.from = from
+        self.kind = kind
     }
 }
 
 package enum LedgerOperation: Sendable {
     /// Adds an entry, and the drop that it accepts if there is one.
     case append(Attempt, drop: DropRegistration?)
+    /// Adds an entry and makes the change that it tells of. Outcome: `.appended`, or `.changed(false)` when the
+    /// drop is not in the state that the change is from.
+    case change(Attempt, DropChange)
+    /// The sender's modification time of an upload, in seconds since the epoch, came after the upload.
+    case dated(id: String, modified: Int64)
+    /// The bytes of a withdrawn drop are in quarantine.
+    case quarantined(id: String)
     /// These drops now lie under `ready/` at these paths; their bodies may go.
     case released([(id: String, readyPath: String)], at: Instant)
     /// The consumer is done with this drop. Outcome: `.changed(false)` when there is no such released drop.
@@ -99,6 +134,8 @@ package enum DropState: Int, Sendable, CaseIterable {
     case lost = 3
     /// Long done: its receipt was removed by retention.
     case forgotten = 4
+    /// Taken back by its sender before any consumer took it; its bytes are in quarantine.
+    case withdrawn = 5
 }
 
 /// A drop as the store knows it.
@@ -113,10 +150,18 @@ package struct DropRecord: Sendable, Hashable {
     package var received: Instant
     package var released: Instant?
     package var acknowledged: Instant?
+    /// The name that its sender knows it by, relative to the account; nil for events, and for files of a ledger
+    /// before format 3.
+    package var name: String?
+    /// When a pending upload has settled and is to be released; nil: at once.
+    package var due: Instant?
+    /// The sender's modification time, seconds since the epoch, where it came after the entry.
+    package var modified: Int64?
 
     package init(
         id: String, seq: Int64, state: DropState, incoming: String?, readyPath: String, received: Instant,
-        released: Instant? = nil, acknowledged: Instant? = nil
+        released: Instant? = nil, acknowledged: Instant? = nil, name: String? = nil, due: Instant? = nil,
+        modified: Int64? = nil
     ) {
         self.id = id
         self.seq = seq
@@ -126,6 +171,9 @@ package struct DropRecord: Sendable, Hashable {
         self.received = received
         self.released = released
         self.acknowledged = acknowledged
+        self.name = name
+        self.due = due
+        self.modified = modified
     }
 }
 
@@ -168,6 +216,13 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// The newest uploaded file that was given this path under `ready/`, or nil. Names come back: once a file
     /// was taken, the next one of that name gets the same path.
     func newestUpload(readyPath: String) throws -> DropRecord?
+
+    /// The newest uploaded files that were given these paths, with their entries' canonical bytes. A path without
+    /// one is left out; so is one whose entry was sealed.
+    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])]
+
+    /// Withdrawn drops whose bytes are not known to be in quarantine, oldest first.
+    func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])]
 }
 
 /// The ledger could not be opened, read or written.

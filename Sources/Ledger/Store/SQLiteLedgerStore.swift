@@ -86,6 +86,13 @@ package final class SQLiteLedgerStore: LedgerStore {
             let (appended, entry) = try append(attempt, drop, db, seq: head.seq, time: head.time)
             try head.tree.append(entry.leaf) { try StoredTree.insert($0, db) }
             return .appended(appended)
+        case .change(let attempt, let drop):
+            guard try change(drop, db) else { return .changed(false) }
+            return try perform(.append(attempt, drop: nil), db, now: now, head: &head)
+        case .dated(let id, let modified):
+            return try change(db, "UPDATE drops SET modified = ? WHERE id = ?", [modified, id])
+        case .quarantined(let id):
+            return try change(db, "UPDATE drops SET incoming = NULL WHERE id = ? AND state = 5", [id])
         case .released(let drops, let instant):
             for drop in drops {
                 try db.cachedStatement(
@@ -141,6 +148,26 @@ package final class SQLiteLedgerStore: LedgerStore {
         return .changed(db.changesCount > 0)
     }
 
+    /// Returns whether the drop was in the state that the change is from.
+    private func change(_ change: DropChange, _ db: Database) throws -> Bool {
+        switch change.kind {
+        case .renamed(let name, let readyPath, let incoming, let due):
+            try db.cachedStatement(
+                sql: """
+                    UPDATE drops SET state = 0, released = NULL, name = ?, ready = ?, incoming = ?, due = ?
+                    WHERE id = ? AND state = ?
+                    """
+            ).execute(arguments: [
+                name, readyPath, incoming, due.microseconds, change.id, change.from.rawValue,
+            ])
+        case .withdrawn(let incoming):
+            try db.cachedStatement(
+                sql: "UPDATE drops SET state = 5, incoming = ?, due = NULL WHERE id = ? AND state = ?"
+            ).execute(arguments: [incoming, change.id, change.from.rawValue])
+        }
+        return db.changesCount > 0
+    }
+
     private func append(
         _ attempt: Attempt, _ drop: DropRegistration?, _ db: Database, seq: Int64, time: Instant
     ) throws -> (AppendedEntry, EntryBytes) {
@@ -188,17 +215,18 @@ package final class SQLiteLedgerStore: LedgerStore {
         }
         var record = DropRecord(
             id: drop.id, seq: appended.seq, state: .pending, incoming: nil,
-            readyPath: drop.readyPath(appended.time), received: appended.time)
+            readyPath: drop.readyPath(appended.time), received: appended.time, name: drop.name,
+            due: drop.settle.map { appended.time + $0 })
         if case .incoming(let path) = drop.content { record.incoming = path }
         attempt.drop?.name = record.readyPath
         try db.cachedStatement(
             sql: """
-                INSERT INTO drops (seq, id, state, repeat_key, event_key, incoming, ready, received)
-                VALUES (?, ?, 0, ?, ?, ?, ?, ?)
+                INSERT INTO drops (seq, id, state, repeat_key, event_key, incoming, ready, received, name, due)
+                VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
             record.seq, record.id, Data(drop.repeatKey), drop.eventKey.map { Data($0) }, record.incoming,
-            record.readyPath, record.received.microseconds,
+            record.readyPath, record.received.microseconds, record.name, record.due?.microseconds,
         ])
         if case .body(let body) = drop.content {
             try db.cachedStatement(sql: "INSERT INTO bodies (seq, body) VALUES (?, ?)")
@@ -253,5 +281,28 @@ package final class SQLiteLedgerStore: LedgerStore {
 
     package func newestUpload(readyPath: String) throws -> DropRecord? {
         try database.read { try DropRecord.newestUpload(readyPath: readyPath, $0) }
+    }
+
+    package func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] {
+        try database.read { db in
+            try readyPaths.compactMap { path in
+                guard let record = try DropRecord.newestUpload(readyPath: path, db) else { return nil }
+                return try withEntry(record, db)
+            }
+        }
+    }
+
+    package func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] {
+        try database.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM drops WHERE state = 5 AND incoming IS NOT NULL ORDER BY seq"
+            ).compactMap { try withEntry(DropRecord(row: $0), db) }
+        }
+    }
+
+    private func withEntry(_ record: DropRecord, _ db: Database) throws -> (record: DropRecord, entry: [UInt8])? {
+        try Data.fetchOne(
+            db.cachedStatement(sql: "SELECT json FROM entries WHERE seq = ?"), arguments: [record.seq]
+        ).map { (record, [UInt8]($0)) }
     }
 }

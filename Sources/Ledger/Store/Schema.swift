@@ -4,7 +4,7 @@ import GRDB
 
 enum Schema {
     /// `PRAGMA user_version`. A higher one in the file was written by a newer Dropgate.
-    static let version = 2
+    static let version = 3
 
     /// `entries.json` holds the exact canonical bytes; the columns beside it serve queries only. There is no
     /// index on time: times rise with seq, so a time is found by bisecting seq. Sources are indexed day by day, so
@@ -33,7 +33,10 @@ enum Schema {
           ready TEXT NOT NULL,
           received INTEGER NOT NULL,
           released INTEGER,
-          acknowledged INTEGER
+          acknowledged INTEGER,
+          name TEXT,
+          due INTEGER,
+          modified INTEGER
         );
         CREATE INDEX drops_repeat ON drops(repeat_key);
         CREATE INDEX drops_event ON drops(event_key) WHERE event_key IS NOT NULL;
@@ -86,7 +89,10 @@ enum Schema {
         switch try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 {
         case version: return
         case 0: try db.execute(sql: statements + treeStatements)
-        case 1: try upgradeFromFirst(db)
+        case 1:
+            try upgradeFromFirst(db)
+            try upgradeFromSecond(db)
+        case 2: try upgradeFromSecond(db)
         case let found:
             throw LedgerError(
                 .newer,
@@ -108,6 +114,13 @@ enum Schema {
         let rows = try Data.fetchCursor(db, sql: "SELECT json FROM entries ORDER BY seq")
         while let json = try rows.next() {
             try builder.append(MerkleHash.leaf(Array(json))) { try StoredTree.insert($0, db) }
+        }
+    }
+
+    /// Format 2 knew no drops that settle, and no name but the one under `ready/`.
+    private static func upgradeFromSecond(_ db: Database) throws {
+        for column in ["name TEXT", "due INTEGER", "modified INTEGER"] {
+            try db.execute(sql: "ALTER TABLE drops ADD COLUMN \(column)")
         }
     }
 

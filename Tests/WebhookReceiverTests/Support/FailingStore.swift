@@ -46,4 +46,10 @@ final class FailingStore: LedgerStore {
     func newestUpload(readyPath: String) throws -> DropRecord? {
         try store.newestUpload(readyPath: readyPath)
     }
+
+    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] {
+        try store.newestUploads(readyPaths: readyPaths)
+    }
+
+    func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] { try store.withdrawnDrops() }
 }
