@@ -140,7 +140,8 @@ let package = Package(
         .testTarget(
             name: "StagingTests", dependencies: ["Staging", "Admission", "Support", crypto],
             swiftSettings: strict),
-        .testTarget(name: "SettingsTests", dependencies: ["Settings", "Admission"], swiftSettings: strict),
+        .testTarget(
+            name: "SettingsTests", dependencies: ["Settings", "Admission", "Staging"], swiftSettings: strict),
         .testTarget(
             name: "ReachabilityTests",
             dependencies: ["Reachability", "Admission", "Ledger", "Settings", "Support"],

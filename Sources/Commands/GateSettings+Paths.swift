@@ -1,6 +1,8 @@
 // Where a gate keeps its small files, and its settings in Intake's words.
+import Admission
 import Intake
 import Settings
+import Staging
 
 extension GateSettings {
     /// Sockets and facts of the running process. Made by `init` and `serve`, 0700.
@@ -28,7 +30,18 @@ extension GateSettings {
             configuration.mostHeldEvents = webhook.heldEvents
             configuration.mostHeldBytes = webhook.heldBytes
         }
-        if let sftp { configuration.retention.resumeFor = sftp.resumeFor }
+        if let sftp {
+            configuration.retention.resumeFor = sftp.resumeFor
+            configuration.settle = sftp.settle
+            configuration.afterRelease =
+                switch sftp.afterRelease {
+                case .change: .change
+                case .refuse: .refuse
+                }
+            configuration.temporaryNames = TemporaryNames(sftp.provisional + [ProbeMark.filePrefix + "*"])
+            configuration.maxPendingBytes = sftp.maxPendingBytes
+            configuration.maxPendingNames = sftp.maxPendingNames
+        }
         return configuration
     }
 }

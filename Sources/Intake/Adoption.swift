@@ -205,7 +205,13 @@ extension Intake {
         }
         let receipt = Receipt(attempt, entry, drop: record)
         let isReleased = await withCheckedContinuation { continuation in
-            uploadQueue.async { continuation.resume(returning: self.release(record, receipt: receipt)) }
+            uploadQueue.async {
+                guard case .released(let readyPath) = self.complete(record, receipt: receipt) else {
+                    return continuation.resume(returning: false)
+                }
+                self.stager.finish(upload: record.id, readyPath: readyPath)
+                continuation.resume(returning: true)
+            }
         }
         return DropOutcome(
             id: record.id, status: isReleased ? .stored : .pending, name: record.readyPath, seq: entry.seq)

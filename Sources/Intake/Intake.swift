@@ -9,6 +9,13 @@ import Synchronization
 
 /// The gate's inside. One instance a process; it owns the ledger's writer and the staging directory.
 package final class Intake: Sendable {
+    /// What a sender may still do with a released file that nobody has taken.
+    package enum AfterRelease: Sendable {
+        /// Rename it, withdraw it.
+        case change
+        case refuse
+    }
+
     /// How webhooks lie in `ready/`: one file an event, or one NDJSON file a batch.
     package enum Layout: Sendable { case file, ndjson }
 
@@ -24,6 +31,14 @@ package final class Intake: Sendable {
         /// How many events of unlisted sources are held in quarantine at most, and their bytes in all.
         package var mostHeldEvents = 1000
         package var mostHeldBytes: Int64 = 64 << 20
+        /// How long an accepted upload waits before it is released, so that its sender may still rename or withdraw
+        /// it; zero: it does not.
+        package var settle = Duration.zero
+        package var afterRelease = AfterRelease.change
+        package var temporaryNames = TemporaryNames([])
+        /// What one account may have in staging that nobody has taken: files and directories, and bytes.
+        package var maxPendingNames = 100_000
+        package var maxPendingBytes = Int64.max
 
         package init(node: String, ledgerPath: String, stagingPath: String) {
             self.node = node
@@ -51,6 +66,12 @@ package final class Intake: Sendable {
     private let isClosed = Atomic(false)
     private let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
     let uploadQueue = DispatchQueue(label: "intake.uploads", qos: .userInitiated)
+    let boxes = SenderBoxes()
+    let rooms: RoomKeeper
+    let settler: Settler
+    let sessions = Atomic<UInt64>(0)
+    /// The milliseconds in the newest drop id that was given to a session.
+    let lastDrop = Mutex<Int64>(0)
 
     /// Opens ledger and staging and completes what a crash left of uploads. Webhooks that are not yet staged
     /// follow in the background. `seen`: checkpoints that the ledger must extend before anything is appended.
@@ -81,6 +102,10 @@ package final class Intake: Sendable {
         space = SpaceGuard(
             directories: [staging.root, try Directory(path: ledgerFolder.isEmpty ? "/" : ledgerFolder)],
             reserveBytes: configuration.reserveBytes, reserveInodes: configuration.reserveInodes)
+        rooms = RoomKeeper(
+            directory: staging.root, reserveBytes: configuration.reserveBytes,
+            reserveInodes: configuration.reserveInodes)
+        settler = Settler(clock: clock)
         currentPolicy = Mutex(policy)
         held = Mutex(HeldCount(try staging.quarantinedEvents()))
         stager = Stager(
@@ -92,7 +117,13 @@ package final class Intake: Sendable {
         }
         flushEverySecond()
         stager.start()
+        settler.start { [weak self] account, drops in
+            guard let self else { return }
+            Task { await self.settle(drops, of: account) }
+        }
     }
+
+    package var temporaryNames: TemporaryNames { configuration.temporaryNames }
 
     /// The policy in force.
     package var policy: Policy { currentPolicy.withLock { $0 } }
@@ -126,7 +157,10 @@ package final class Intake: Sendable {
     /// entry; what cannot be written now is counted and written later.
     package func note(_ attempt: Attempt) {
         guard attempt.verdict == .rejected else { return write(attempt) }
-        let passes = space.level == .enough && !health.problems.keys.contains("ledger")
+        // One that says that there is no room comes at once: whoever reads the ledger must know now, and for what.
+        let passes =
+            (space.level == .enough || attempt.reason == .stagingFull)
+            && !health.problems.keys.contains("ledger")
         let written = flood.withLock { $0.take(attempt, at: clock(), passes: passes) }
         if let written { write(written) }
     }
@@ -195,43 +229,13 @@ package final class Intake: Sendable {
         return DropOutcome(id: record.id, status: .stored, name: record.readyPath, seq: entry.seq)
     }
 
-    /// Accepts a whole upload: entry committed, then released. The client may be told OK when it returns: what
-    /// a crash leaves undone is completed at the next start. When it throws, the partial is untouched.
-    package func commit(_ upload: FinishedUpload, attempt: Attempt) async throws(IntakeError) -> DropOutcome {
-        if let error = checkSpace() { throw error }
-        let readyPath = try promise(upload)
-        let registration = UploadRegistration(upload, readyPath: readyPath)
-        var attempt = attempt
-        attempt.drop = registration.facts
-        attempt.detail.merge(registration.detail) { _, new in new }
-        let entry: AppendedEntry
-        do {
-            entry = try await append(attempt, registration.drop)
-        } catch {
-            staging.withdraw(readyPath)
-            throw error
-        }
-        guard let record = entry.drop else {
-            staging.withdraw(readyPath)
-            throw IntakeError(.badPath, "drop \(upload.dropID) was committed before")
-        }
-        let receipt = Receipt(attempt, entry, drop: record)
-        await withCheckedContinuation { continuation in
-            uploadQueue.async {
-                self.release(record, receipt: receipt)
-                continuation.resume()
-            }
-        }
-        return DropOutcome(
-            id: record.id, status: entry.repeats == nil ? .stored : .duplicate,
-            name: String(record.readyPath.dropFirst("sftp/\(upload.account)/".utf8.count)), seq: entry.seq)
-    }
-
     /// The consumer is done with a drop. Returns false when there is no such released drop.
     package func acknowledge(_ id: String) async throws -> Bool {
         guard case .changed(let changed) = try await writer.commit(.acknowledge(id: id, at: clock())) else {
             return false
         }
+        // It waits for nobody any more.
+        if changed { boxes.forget(drop: id) }
         return changed
     }
 
@@ -242,6 +246,8 @@ package final class Intake: Sendable {
     package func close() async {
         isClosed.store(true, ordering: .releasing)
         flushFlood(all: true)
+        // What settles is released after the next start.
+        settler.stop()
         // The writer works in order: when this one is done, all before it are.
         _ = try? await writer.commit(.released([], at: clock()))
         await stager.waitUntilIdle()
@@ -260,14 +266,6 @@ package final class Intake: Sendable {
             ledgerFails(error)
             throw IntakeError(
                 .ledgerFailed, "the ledger cannot be written, nothing was stored", retryAfter: 30)
-        }
-    }
-
-    private func promise(_ upload: FinishedUpload) throws(IntakeError) -> String {
-        do {
-            return try staging.promise("sftp/\(upload.account)/\(upload.path)")
-        } catch {
-            throw IntakeError(.badPath, "no place for \(upload.path): \(error)")
         }
     }
 

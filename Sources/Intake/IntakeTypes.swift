@@ -39,10 +39,12 @@ package struct FinishedUpload: Sendable {
     package var sha256: String
     /// The client's modification time, seconds since the epoch.
     package var modified: Int64?
+    /// The temporary name under which it was sent, if that was another one.
+    package var uploadedAs: String?
 
     package init(
         dropID: String, account: String, partial: String, path: String, bytes: Int64, sha256: String,
-        modified: Int64?
+        modified: Int64?, uploadedAs: String? = nil
     ) {
         self.dropID = dropID
         self.account = account
@@ -51,6 +53,7 @@ package struct FinishedUpload: Sendable {
         self.bytes = bytes
         self.sha256 = sha256
         self.modified = modified
+        self.uploadedAs = uploadedAs
     }
 }
 

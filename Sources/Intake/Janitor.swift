@@ -6,6 +6,7 @@ import Ledger
 import Logging
 import ServiceLifecycle
 import Staging
+import Synchronization
 
 /// Sweeps staging once a minute.
 package struct Janitor: Service {
@@ -45,20 +46,37 @@ package struct Janitor: Service {
     private func quarantineInterruptedUploads() async throws {
         for account in try staging.uploads.names()
         where try staging.uploads.status(account)?.isDirectory == true {
-            let partials = try PartialStore(incoming: "\(staging.uploads.path)/\(account)")
-            for partial in try partials.summaries() where !partial.isLive {
-                if let why = try reason(for: partial) {
-                    try await quarantine(partial, of: account, in: partials, because: why)
-                }
-            }
-            try partials.removeOrphans()
+            let partials = try PartialStore(incoming: staging.uploads(of: account).path)
+            guard try !partials.parts.names().isEmpty else { continue }
+            let box = try intake.box(of: account)
+            // Nobody renames, removes or opens one of them meanwhile.
+            try await box.lock.with(.exclusive) { try await sweep(box) }
         }
+        intake.boxes.forget(unusedFor: Self.idle)
+    }
+
+    /// How long the names of an account that nobody uses stay in memory.
+    private static let idle = Duration.seconds(600)
+
+    private func sweep(_ box: SenderBox) async throws {
+        for partial in try box.files.summaries() where !partial.isLive {
+            guard let why = try reason(for: partial) else { continue }
+            let isTaken = box.state.withLock { state in
+                // A session was given it and has not locked it yet.
+                if state.tree.item(partial.drop)?.isWritten == true { return false }
+                state.tree.remove(partial.drop)
+                return true
+            }
+            if isTaken { try await quarantine(partial, of: box.account, in: box.files, because: why) }
+        }
+        try box.files.removeOrphans()
     }
 
     /// Why a partial goes to quarantine now; nil while it may still be resumed or released.
     private func reason(for partial: PartialStore.Summary) throws -> String? {
+        // What is in the ledger is released, or withdrawn, by it.
+        if try intake.store.drop(id: partial.drop) != nil { return nil }
         if case .undecidable(let why) = partial.standing { return why }
-        if partial.standing == .sealed, try intake.store.drop(id: partial.drop) != nil { return nil }
         let idle = intake.now - Instant(microseconds: partial.lastWrite * 1_000_000)
         return idle > retention.resumeFor ? "not resumed within \(retention.resumeFor)" : nil
     }
@@ -67,8 +85,7 @@ package struct Janitor: Service {
         _ partial: PartialStore.Summary, of account: String, in partials: PartialStore, because why: String
     ) async throws {
         let place = try staging.quarantine.subdirectory(["sftp", account, partial.drop], create: true)
-        let name = partial.path.flatMap { $0.split(separator: "/").last.map(String.init) } ?? "unnamed"
-        let file = Directory.isComponent(name) && name != Self.receiptName ? name : "upload"
+        let file = StagingArea.quarantineName(partial.path ?? "")
         guard try partials.quarantine(partial.drop, in: place, as: file) else { return }
         var receipt = Receipt(
             drop: partial.drop, channel: Channel.sftp.rawValue, name: partial.path ?? "",
@@ -111,7 +128,7 @@ package struct Janitor: Service {
     private func removeOldReceipts() async throws {
         guard let age = retention.receipts else { return }
         try await forEachDrop(in: .released, olderThan: age) { drop in
-            try !staging.isOccupied(drop.readyPath) || !isStill(drop)
+            try !staging.stillHolds(drop.readyPath) || !isStill(drop)
         }
     }
 

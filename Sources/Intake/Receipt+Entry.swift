@@ -19,7 +19,7 @@ extension Receipt {
         eventType = attempt.drop?.eventType
         duplicateOf = appended.repeats ?? attempt.detail["duplicate_of"]?.string
         sameEventAs = appended.sameEvent ?? attempt.detail["same_event_as"]?.string
-        take(detail: attempt.detail, readyPath: drop.readyPath)
+        take(detail: attempt.detail, drop)
     }
 
     /// From the canonical bytes of the entry that accepted a drop. Throws when they are not such an entry.
@@ -42,15 +42,18 @@ extension Receipt {
         eventType = facts["event_type"]?.string
         duplicateOf = value["detail"]?["duplicate_of"]?.string
         sameEventAs = value["detail"]?["same_event_as"]?.string
-        take(detail: value["detail"]?.object ?? [:], readyPath: drop.readyPath)
+        take(detail: value["detail"]?.object ?? [:], drop)
     }
 
-    private mutating func take(detail: [String: JSONValue], readyPath: String) {
-        name =
-            detail["name_as_sent"]?.string ?? readyPath.split(separator: "/").last.map(String.init)
-            ?? readyPath
+    /// What its sender changed since stands in the record.
+    private mutating func take(detail: [String: JSONValue], _ drop: DropRecord) {
+        let sent =
+            detail["name_as_sent"]?.string ?? drop.readyPath.split(separator: "/").last.map(String.init)
+            ?? drop.readyPath
+        name = drop.name ?? sent
+        uploadedAs = detail["uploaded_as"]?.string ?? (name.utf8.elementsEqual(sent.utf8) ? nil : sent)
         envelope = detail["envelope"]?.string
-        modified = detail["modified"]?.string
+        modified = drop.modified.flatMap(UploadRegistration.time) ?? detail["modified"]?.string
         origin = detail["pulled_from"]?.string
     }
 }

@@ -1,71 +1,143 @@
-// Completes drops whose entry is committed and whose file is not yet released, and releases fresh ones: the
-// same steps in both cases.
+// Completes what was accepted: drops whose entry is committed and whose file is not yet released, and what a sender
+// had renamed or withdrawn. The same steps after a crash and in the gate's ordinary course.
 import Admission
+import Crypto
 import Ledger
 import Logging
 import Staging
 
+/// What became of an accepted file.
+enum ReleaseOutcome: Sendable {
+    /// It lies, or lay until its consumer took it, at this path under `ready/`.
+    case released(String)
+    /// Its bytes are nowhere.
+    case gone
+    /// It could not be moved now (logged, health); it is tried again.
+    case failed
+}
+
 extension Intake {
-    /// At start, before any receiver: finishes webhook batches and uploads that a crash interrupted.
+    /// At start, before any receiver.
     func recover() throws {
         try staging.recoverBatches()
+        try recoverClaims()
+        for drop in try store.withdrawnDrops() {
+            let receipt = try Receipt(entry: drop.entry, drop: drop.record)
+            putAway(drop.record, incoming: drop.record.incoming ?? "", of: receipt.account ?? "", receipt)
+        }
+        try recoverPending()
+    }
+
+    private func recoverPending() throws {
         var after: Int64 = -1
+        var done: [LedgerOperation] = []
         var completed: [(id: String, readyPath: String)] = []
         while case let pending = try store.pendingDrops(after: after, limit: 256), let last = pending.last {
             after = last.record.seq
             for drop in pending where drop.record.incoming != nil {
                 let receipt = try Receipt(entry: drop.entry, drop: drop.record)
-                if let readyPath = complete(drop.record, receipt: receipt) {
-                    completed.append((drop.record.id, readyPath))
+                if let due = drop.record.due, let account = receipt.account,
+                    due > now || configuration.temporaryNames.match(name(drop.record, account))
+                {
+                    staging.keep(promise: drop.record.readyPath)
+                    settler.schedule(drop.record, of: account)
+                    continue
+                }
+                switch complete(drop.record, receipt: receipt) {
+                case .released(let readyPath): completed.append((drop.record.id, readyPath))
+                case .gone: done += [.append(lost(drop.record, receipt), drop: nil), .lost(id: drop.record.id)]
+                case .failed:
+                    guard let account = receipt.account else { continue }
+                    staging.keep(promise: drop.record.readyPath)
+                    settler.schedule(drop.record.id, of: account, at: now + Settler.retry)
                 }
             }
         }
-        guard !completed.isEmpty else { return }
+        guard !completed.isEmpty || !done.isEmpty else { return }
         try staging.sync()
-        _ = try store.commit([.released(completed, at: clock())], now: clock())
+        _ = try store.commit([.released(completed, at: clock())] + done, now: clock())
         logger.notice(
             "recovery: completed \(completed.count) uploads that were accepted before the last stop")
     }
 
-    /// Releases an upload whose entry was just committed. A failure is not the sender's: the drop stays pending
-    /// and is completed at the next start. Returns whether it lies in `ready/` now.
-    @discardableResult
-    func release(_ record: DropRecord, receipt: Receipt) -> Bool {
-        guard let readyPath = complete(record, receipt: receipt) else { return false }
-        stager.finish(upload: record.id, readyPath: readyPath)
-        return true
+    /// A file was taken back for its sender and the change did not reach the ledger: it goes back.
+    private func recoverClaims() throws {
+        for account in try staging.uploads.names()
+        where try staging.uploads.status(account)?.isDirectory == true {
+            let files = try PartialStore(incoming: staging.uploads(of: account).path)
+            for drop in try files.claimed.names() {
+                guard DropID.isValid(drop), let record = try store.drop(id: drop),
+                    record.state == .released || record.state == .acknowledged
+                else { continue }
+                do throws(StagingError) {
+                    try staging.unclaim(drop, to: record.readyPath, in: files)
+                } catch {
+                    health.set(problem: "release", message: "drop \(drop): \(error)")
+                    logger.error("drop \(drop) could not be put back into ready/: \(error)")
+                }
+            }
+        }
     }
 
-    /// Moves a committed upload into `ready/` unless that was done before. Returns where it lies, or nil when
-    /// it could not be moved (logged, health).
-    private func complete(_ record: DropRecord, receipt: Receipt) -> String? {
-        guard let incoming = record.incoming else { return nil }
-        var readyPath = record.readyPath
+    /// Moves a committed upload into `ready/` unless that was done before.
+    func complete(_ record: DropRecord, receipt: Receipt) -> ReleaseOutcome {
+        guard let incoming = record.incoming else { return .failed }
         let now = clock().description
-        for attempt in 1... {
+        for version in 1... {
+            // Beyond the first: somebody put a file there in the meantime.
+            let readyPath = VersionName.path(record.readyPath, version: version)
             do {
                 try staging.release(incoming: incoming, readyPath: readyPath, receipt: receipt, now: now)
-                return readyPath
-            } catch let error as StagingError where error.code == .exists && attempt < 100 {
-                // Somebody put a file there in the meantime: the next version.
-                readyPath = "\(record.readyPath)~\(attempt + 1)"
+                staging.withdraw(record.readyPath)
+                health.clear(problem: "release")
+                return .released(readyPath)
+            } catch let error as StagingError where error.code == .exists && version < 100 {
+                continue
             } catch let error as StagingError where error.code == .notFound {
-                // It was moved before the crash, and perhaps consumed since.
-                return (try? ensureReceipt(receipt, readyPath: readyPath, now: now)) == nil ? nil : readyPath
+                return moved(record, receipt, now: now)
             } catch {
                 health.set(problem: "release", message: "drop \(record.id): \(error)")
                 logger.error(
-                    "drop \(record.id) is accepted but could not be released; it will be at the next start: \(error)"
-                )
-                return nil
+                    "drop \(record.id) is accepted but could not be released; it is tried again: \(error)")
+                return .failed
             }
         }
-        return nil
+        return .failed
     }
 
-    private func ensureReceipt(_ receipt: Receipt, readyPath: String, now: String) throws {
-        if try staging.receipt(receipt.drop) == nil {
-            try staging.install(receipt, file: "ready/" + readyPath, now: now)
+    /// The file is not where it was accepted. It was released before a crash if its receipt says so, because the
+    /// receipt comes first, or if its bytes lie in its place; a consumer may have taken it since.
+    private func moved(_ record: DropRecord, _ receipt: Receipt, now: String) -> ReleaseOutcome {
+        do {
+            if try staging.hasReceipt(record.id) {
+                guard let written = try? staging.receipt(record.id) else {
+                    // A crash of the machine left its name and not its bytes.
+                    try staging.install(receipt, file: "ready/" + record.readyPath, now: now)
+                    return .released(record.readyPath)
+                }
+                let place = String(written.file.dropFirst("ready/".utf8.count))
+                if written.name == receipt.name { return .released(place) }
+            }
+            if try holds(record.readyPath, receipt) {
+                try staging.install(receipt, file: "ready/" + record.readyPath, now: now)
+                return .released(record.readyPath)
+            }
+        } catch {
+            health.set(problem: "release", message: "drop \(record.id): \(error)")
+            logger.error("drop \(record.id): whether it was released cannot be told now: \(error)")
+            return .failed
         }
+        health.set(problem: "lost", message: "the bytes of drop \(record.id) are gone from staging")
+        logger.error("drop \(record.id) was accepted, and its bytes are gone from staging")
+        return .gone
+    }
+
+    private func holds(_ readyPath: String, _ receipt: Receipt) throws -> Bool {
+        guard try staging.stillHolds(readyPath) else { return false }
+        let file = try staging.openReleased(readyPath)
+        guard try file.status().bytes == receipt.bytes else { return false }
+        var hash = SHA256()
+        try file.forEachPiece { hash.update(bufferPointer: $0) }
+        return DropKeys.hex(hash.finalize()) == receipt.sha256
     }
 }

@@ -29,16 +29,22 @@ struct UploadRegistration {
     let detail: [String: JSONValue]
 
     /// `readyPath`: promised by staging.
-    init(_ upload: FinishedUpload, readyPath: String) {
+    /// `settle`: how long it settles; zero: it is released at once.
+    init(_ upload: FinishedUpload, readyPath: String, settle: Duration) {
         drop = DropRegistration(
             id: upload.dropID, content: .incoming("incoming/sftp/\(upload.account)/parts/\(upload.partial)"),
             repeatKey: DropKeys.digest(["sftp", upload.account, upload.path, upload.sha256]), eventKey: nil,
-            keepsRepeats: true, readyPath: { _ in readyPath })
+            keepsRepeats: true, name: upload.path, settle: settle > .zero ? settle : nil,
+            readyPath: { _ in readyPath })
         facts = DropFacts(id: upload.dropID, name: readyPath, bytes: upload.bytes, sha256: upload.sha256)
         var detail: [String: JSONValue] = ["name_as_sent": .string(upload.path)]
-        if let modified = upload.modified, abs(modified) < 1 << 40 {
-            detail["modified"] = .string(Instant(microseconds: modified * 1_000_000).description)
-        }
+        detail["modified"] = upload.modified.flatMap(Self.time).map(JSONValue.string)
+        detail["uploaded_as"] = upload.uploadedAs.map(JSONValue.string)
         self.detail = detail
+    }
+
+    /// A sender's time, seconds since the epoch, as text; nil for what can be none.
+    static func time(_ seconds: Int64) -> String? {
+        abs(seconds) < 1 << 40 ? Instant(microseconds: seconds * 1_000_000).description : nil
     }
 }

@@ -36,6 +36,7 @@ final class Stager: Sendable {
         var isRunning = false
         var isStopped = false
         var whenIdle: [CheckedContinuation<Void, Never>] = []
+        var whenMarked: [CheckedContinuation<Void, Never>] = []
     }
 
     private let staging: StagingArea
@@ -90,12 +91,25 @@ final class Stager: Sendable {
         }
     }
 
+    /// Returns when every upload that was finished so far is marked as released in the ledger, or the stager was
+    /// stopped.
+    func waitUntilUploadsAreMarked() async {
+        await withCheckedContinuation { continuation in
+            let isDone = state.withLock { state in
+                guard !state.isStopped, !state.uploads.isEmpty else { return true }
+                state.whenMarked.append(continuation)
+                return false
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+
     /// Ends after the batch in hand. What is left is completed at the next start.
     func stop() {
         let waiting = state.withLock { state in
             state.isStopped = true
-            defer { state.whenIdle = [] }
-            return state.whenIdle
+            defer { (state.whenIdle, state.whenMarked) = ([], []) }
+            return state.whenIdle + state.whenMarked
         }
         for continuation in waiting { continuation.resume() }
     }
@@ -159,7 +173,7 @@ final class Stager: Sendable {
             return becomeIdle(loaded: mustLoad) ? .idle : .more
         }
         try complete(work.events, work.uploads)
-        return state.withLock { $0.whenIdle.isEmpty ? .gather : .more }
+        return state.withLock { $0.whenIdle.isEmpty && $0.whenMarked.isEmpty ? .gather : .more }
     }
 
     /// Returns whether nothing is left.
@@ -189,7 +203,13 @@ final class Stager: Sendable {
             done += uploads
         }
         try mark(done, at: now)
-        state.withLock { $0.uploads.removeFirst(uploads.count) }
+        let marked = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            state.uploads.removeFirst(uploads.count)
+            guard state.uploads.isEmpty else { return [] }
+            defer { state.whenMarked = [] }
+            return state.whenMarked
+        }
+        for continuation in marked { continuation.resume() }
     }
 
     private func mark(_ done: [(id: String, readyPath: String)], at now: Instant) throws {

@@ -7,6 +7,7 @@ import Ledger
 package import Logging
 import ServiceLifecycle
 package import Settings
+import Staging
 import Synchronization
 
 package final class SFTPReceiver: Service {
@@ -16,8 +17,6 @@ package final class SFTPReceiver: Service {
         package var state: String
         /// The directory of account files, absolute.
         package var accounts: String
-        package var reserveBytes: Int64
-        package var reserveInodes: Int64
         /// The dropgate executable, absolute: sshd starts `EXECUTABLE sftp-session --socket …`.
         package var executable: String
         package var tools: SSHDTools
@@ -25,15 +24,12 @@ package final class SFTPReceiver: Service {
         package var shutdownGrace = Duration.seconds(10)
 
         package init(
-            settings: SFTPSettings, state: String, accounts: String, reserveBytes: Int64,
-            reserveInodes: Int64,
-            executable: String, tools: SSHDTools = .find()
+            settings: SFTPSettings, state: String, accounts: String, executable: String,
+            tools: SSHDTools = .find()
         ) {
             self.settings = settings
             self.state = state
             self.accounts = accounts
-            self.reserveBytes = reserveBytes
-            self.reserveInodes = reserveInodes
             self.executable = executable
             self.tools = tools
         }
@@ -42,9 +38,7 @@ package final class SFTPReceiver: Service {
         package init?(_ gate: GateSettings, executable: String) {
             guard let sftp = gate.sftp else { return nil }
             self.init(
-                settings: sftp, state: gate.state, accounts: gate.accounts,
-                reserveBytes: gate.staging.reserve,
-                reserveInodes: gate.staging.reserveInodes, executable: executable)
+                settings: sftp, state: gate.state, accounts: gate.accounts, executable: executable)
         }
     }
 
@@ -95,9 +89,8 @@ package final class SFTPReceiver: Service {
         let desk = LinkDesk(
             intake: intake, table: table, book: book,
             terms: LinkTerms(
-                maxFile: settings.maxFile, reserveBytes: configuration.reserveBytes,
-                reserveInodes: configuration.reserveInodes,
-                provisional: settings.provisional + [ProbeMarker.pattern]),
+                maxFile: settings.maxFile, provisional: intake.temporaryNames.patterns,
+                idleTimeout: Int(settings.idleTimeout.components.seconds)),
             logger: logger)
         let links = LinkServer(
             socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, logger: logger)

@@ -44,6 +44,7 @@ extension DropBox {
     private mutating func stat(_ id: UInt32, _ operation: String, _ sent: [UInt8]) {
         guard let path = resolve(id, operation, sent) else { return }
         if let slot = handles.openUpload(at: path), let upload = handles.upload(slot) {
+            handles.withUpload(slot) { $0.toldSize = true }
             reply.attributes(id, upload.node)
         } else if let text = failedCloses[path] {
             reply.status(id, .failure, "\(path) was not taken: \(text)")
@@ -54,16 +55,24 @@ extension DropBox {
 
     private mutating func opendir(_ id: UInt32, _ sent: [UInt8]) {
         guard let path = resolve(id, "OPENDIR", sent) else { return }
-        guard !handles.isFull else { return tooManyHandles(id) }
-        ask(.list(path), .list(id, path))
+        guard !handles.isFull else { return tooManyHandles(id, "OPENDIR", sent) }
+        ask(.list(path, after: nil), .list(id, path))
+    }
+
+    mutating func fetchNames(_ id: UInt32, _ slot: Int, _ path: VirtualPath, after name: [UInt8]) {
+        ask(.list(path, after: name), .names(id, slot, path, after: name))
     }
 
     // MARK: Directories
 
     private mutating func mkdir(_ id: UInt32, _ sent: [UInt8]) {
         guard let path = resolve(id, "MKDIR", sent) else { return }
-        guard !path.isRoot, handles.openUpload(at: path) == nil else {
-            reply.status(id, .failure, "\(path): exists already")
+        guard !path.isRoot else {
+            reply.status(id, .failure, "\(path): is the root and exists already")
+            return
+        }
+        guard handles.openUpload(at: path) == nil else {
+            reply.status(id, .failure, "\(path): there is a file of that name, which this session is writing")
             return
         }
         ask(.makeDirectory(path), .status(id))
@@ -110,14 +119,25 @@ extension DropBox {
             reply.status(id, .failure, text)
             return
         }
-        handles.withUpload(slot) { upload in
-            upload.modified = attributes.modified.map(Int64.init) ?? upload.modified
-            upload.touched = upload.touched || size != nil
+        handles.withUpload(slot) { $0.modified = attributes.modified.map(Int64.init) ?? $0.modified }
+        guard let size, upload.isStored else { return reply.ok(id) }
+        switch upload.start {
+        case .decided: resize(id, slot, size)
+        case .delivered:
+            // What it was opened over stays; this one begins, with nothing in it.
+            handles.withUpload(slot) { $0.start = .decided }
+            resize(id, slot, size)
+        case .partial:
+            let kept = min(size, upload.size)
+            ask(.begin(slot, keeping: kept), .begin(.resize(id, size), slot, keeping: kept))
         }
-        if let size, size != upload.size, upload.isStored {
-            ask(.resize(slot, size), .resize(id, slot, size))
-        } else {
+    }
+
+    mutating func resize(_ id: UInt32, _ slot: Int, _ size: Int64) {
+        if handles.upload(slot)?.size == size {
             reply.ok(id)
+        } else {
+            ask(.resize(slot, size), .resize(id, slot, size))
         }
     }
 

@@ -44,7 +44,15 @@ extension DropBox {
             refuseTooLarge(frame, slot, upload)
             return
         }
-        if !gathering, !accepts(offset, frame, slot, upload) { return }
+        if !gathering {
+            // A write of nothing changes nothing, and decides nothing.
+            if write.data.isEmpty {
+                consumed = frame.end
+                reply.ok(frame.id)
+                return
+            }
+            guard accepts(offset, frame, slot, upload) else { return }
+        }
         consumed = frame.end
         waiting.append(frame.id)
         if gathering {
@@ -57,7 +65,17 @@ extension DropBox {
     }
 
     /// The order of writes: false when the packet has to wait or has been answered.
-    private mutating func accepts(_ offset: Int64, _ frame: Frame, _ slot: Int, _ upload: Upload) -> Bool {
+    private mutating func accepts(
+        _ offset: Int64, _ frame: Frame, _ slot: Int, _ upload: Upload
+    ) -> Bool {
+        if upload.start != .decided { return begins(offset, frame, slot, upload) }
+        if offset < upload.kept {
+            // Not the rest of the earlier upload after all: its bytes no longer count as arrived.
+            handles.withUpload(slot) { upload in
+                upload.extents.forget(below: upload.kept)
+                upload.kept = 0
+            }
+        }
         if upload.sequential, offset != upload.size {
             pending = Pending(request: .leaveSequence(slot), purpose: .leaveSequence(frame, slot))
             return false
@@ -71,20 +89,47 @@ extension DropBox {
         return true
     }
 
+    /// The first write over something that is there: false when the packet has to wait or has been answered.
+    private mutating func begins(_ offset: Int64, _ frame: Frame, _ slot: Int, _ upload: Upload) -> Bool {
+        switch upload.start {
+        case .decided: return true
+        case .partial:
+            // Where the earlier upload ends, it goes on. Anywhere else these are bytes of another file.
+            let kept = offset == upload.size ? upload.size : 0
+            pending = Pending(
+                request: .begin(slot, keeping: kept), purpose: .begin(.write(frame), slot, keeping: kept))
+            return false
+        case .delivered:
+            guard offset > 0 else {
+                handles.withUpload(slot) { $0.start = .decided }
+                return true
+            }
+            let text =
+                "\(upload.path): was delivered whole, so nothing can be appended to it; send the whole file again"
+            report(.forbiddenOperation, "WRITE", upload.path.absolute, text)
+            handles.withUpload(slot) { $0.condition = .refused(text) }
+            consumed = frame.end
+            pending = Pending(request: .discard(slot), purpose: .refused(frame.id, text))
+            return false
+        }
+    }
+
     private mutating func refuseTooLarge(_ frame: Frame, _ slot: Int, _ upload: Upload) {
         let text = tooLarge(upload.path)
         report(.tooLarge, "WRITE", upload.path.bytes, text)
         handles.withUpload(slot) { $0.condition = .refused(text) }
         consumed = frame.end
         closing = max(closing, .whenIdle)
-        pending = Pending(request: .discard(slot), purpose: .refused(frame.id, text))
+        // An earlier upload that nothing was added to stays as it was.
+        let request: StoreRequest = if case .partial = upload.start { .putBack(slot) } else { .discard(slot) }
+        pending = Pending(request: request, purpose: .refused(frame.id, text))
     }
 
     func tooLarge(_ path: VirtualPath) -> String {
         "\(path): larger than the \(settings.maxFile ?? .max) bytes that this gate takes; ask its owner for more (sftp.max_file)"
     }
 
-    private mutating func fail(_ frame: Frame, _ text: String) {
+    mutating func fail(_ frame: Frame, _ text: String) {
         consumed = frame.end
         closing = max(closing, .whenIdle)
         reply.status(frame.id, .failure, text)
@@ -100,9 +145,7 @@ extension DropBox {
         } else {
             handles.withUpload(gatherSlot) { upload in
                 upload.extents.insert(range)
-                // A write of nothing does not lengthen a file.
-                if !range.isEmpty { upload.size = max(upload.size, range.upperBound) }
-                upload.touched = true
+                upload.size = max(upload.size, range.upperBound)
             }
             for id in waiting { reply.ok(id) }
         }

@@ -9,13 +9,10 @@ package struct DropBox: ServedSession {
         package var account: String
         /// The largest upload in bytes; nil is no limit.
         package var maxFile: Int64?
-        /// fnmatch(3) patterns for the last component of a name that is not final.
-        package var provisional: [String]
 
-        package init(account: String, maxFile: Int64?, provisional: [String]) {
+        package init(account: String, maxFile: Int64?) {
             self.account = account
             self.maxFile = maxFile
-            self.provisional = provisional
         }
     }
 
@@ -28,12 +25,14 @@ package struct DropBox: ServedSession {
     let settings: Settings
     var phase = SessionPhase.greeting
     /// Every request is answered by FAILURE and this text: there is no daemon to take anything.
-    var refusal: String?
+    package internal(set) var refusal: String?
     package internal(set) var closing = Closing.no
     var handles = HandleTable()
     /// Paths of whole uploads that were not taken, and why. They answer STAT by that: some clients (paramiko)
     /// overlook the failure of CLOSE and believe the size that STAT gives.
     var failedCloses: [VirtualPath: String] = [:]
+    /// Sizes that this client was told by STAT: where one is still right, it knows what it goes on with.
+    var toldSizes: [VirtualPath: Int64] = [:]
     var reply = ReplyWriter()
     var pending: Pending?
     var reports: [RefusedRequest] = []
@@ -101,8 +100,11 @@ package struct DropBox: ServedSession {
 extension Upload {
     /// The request that ends an upload which is not whole.
     func unfinished(_ slot: Int, _ message: String) -> StoreRequest {
-        if reopened && !touched { return .discard(slot) }
-        return .keep(
-            KeepOrder(slot: slot, path: path, extents: extents, modified: modified, message: message))
+        switch start {
+        case .decided:
+            .keep(KeepOrder(slot: slot, path: path, extents: extents, modified: modified, message: message))
+        case .partial: .putBack(slot)
+        case .delivered: .discard(slot)
+        }
     }
 }

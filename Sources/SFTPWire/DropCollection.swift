@@ -8,8 +8,8 @@
 package enum CollectOrder: Equatable, Sendable {
     /// Answered by `.node`.
     case stat(VirtualPath)
-    /// Answered by `.listing`.
-    case list(VirtualPath)
+    /// Answered by `.listing`: the next entries in the order of their names. nil: from the start.
+    case list(VirtualPath, after: [UInt8]?)
     /// Answered by `.opened`: a file for reading, under the slot from then on.
     case open(UploadSlot, VirtualPath)
     /// Answered by `DropCollection.answer(reading:)`.
@@ -25,11 +25,13 @@ package struct DropCollection: ServedSession {
     struct Pending: Equatable {
         var id: UInt32
         var order: CollectOrder
+        /// The open directory that the names are for.
+        var slot: Int?
     }
 
     let account: String
     var phase = SessionPhase.greeting
-    var refusal: String?
+    package internal(set) var refusal: String?
     package internal(set) var closing = Closing.no
     var handles = HandleTable()
     var reply = ReplyWriter()
@@ -86,7 +88,11 @@ package struct DropCollection: ServedSession {
         case .fstat(let handle): fstat(id, handle)
         case .opendir(let path):
             guard let path = resolve(id, "OPENDIR", path) else { return }
-            if handles.isFull { tooManyHandles(id) } else { ask(id, .list(path)) }
+            if handles.isFull {
+                tooManyHandles(id, "OPENDIR", path.absolute)
+            } else {
+                ask(id, .list(path, after: nil))
+            }
         case .readdir(let handle): readdir(id, handle)
         case .realpath(let path): realpath(id, path)
         case .remove(let path): remove(id, path)
@@ -114,6 +120,10 @@ package struct DropCollection: ServedSession {
         pending = Pending(id: id, order: order)
     }
 
+    mutating func fetchNames(_ id: UInt32, _ slot: Int, _ path: VirtualPath, after name: [UInt8]) {
+        pending = Pending(id: id, order: .list(path, after: name), slot: slot)
+    }
+
     private mutating func stat(_ id: UInt32, _ operation: String, _ sent: [UInt8]) {
         if let path = resolve(id, operation, sent) { ask(id, .stat(path)) }
     }
@@ -121,7 +131,11 @@ package struct DropCollection: ServedSession {
     private mutating func open(_ id: UInt32, _ sent: [UInt8], _ flags: OpenFlags) {
         guard flags == .read else { return forbid(id, "OPEN", sent, noWriting) }
         guard let path = resolve(id, "OPEN", sent) else { return }
-        if handles.isFull { tooManyHandles(id) } else { ask(id, .open(handles.freeSlot, path)) }
+        if handles.isFull {
+            tooManyHandles(id, "OPEN", sent)
+        } else {
+            ask(id, .open(handles.freeSlot, path))
+        }
     }
 
     private mutating func read(_ id: UInt32, _ request: ReadRequest) {
@@ -159,11 +173,15 @@ package struct DropCollection: ServedSession {
         let failure = failure(of: answer)
         switch pending.order {
         case .stat(let path): found(id, path, answer, failure) { $0.attributes(id, $1) }
-        case .list(let path):
-            guard case .listing(let entries, let now) = answer else {
+        case .list(let path, _):
+            guard case .listing(let entries, let hasMore, let now) = answer else {
                 return status(id, failure ?? StoreFailure(.other, "\(path): cannot be listed"))
             }
-            openListing(id, entries, now: now)
+            if let slot = pending.slot {
+                fetched(id, slot, entries, hasMore: hasMore, nil)
+            } else {
+                openListing(id, path, entries, hasMore: hasMore, now: now)
+            }
         case .open(_, let path):
             guard case .opened(let opened) = answer else {
                 return status(id, failure ?? StoreFailure(.other, "\(path): cannot be opened"))

@@ -57,6 +57,14 @@ package struct Extents: Equatable, Sendable {
         }
     }
 
+    /// Forgets everything before `end`.
+    package mutating func forget(below end: Int64) {
+        while let first = ranges.first, first.lowerBound < end {
+            ranges.removeFirst()
+            if first.upperBound > end { ranges.insert(end..<first.upperBound, at: 0) }
+        }
+    }
+
     /// Binary search: the first range for which `matches` holds; it holds for all after it.
     private func firstIndex(where matches: (Range<Int64>) -> Bool) -> Int {
         var low = 0

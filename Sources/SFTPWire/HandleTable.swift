@@ -3,6 +3,15 @@
 
 /// An upload between OPEN and CLOSE.
 struct Upload: Equatable, Sendable {
+    enum Start: Equatable, Sendable {
+        /// The bytes of this upload are those that were written since it was opened, or were kept by intent.
+        case decided
+        /// An earlier upload waits under the name. Only a first write at its end goes on with it.
+        case partial(isWhole: Bool)
+        /// A delivered file shows under the name. Only a first write at 0 begins another one.
+        case delivered
+    }
+
     enum Condition: Equatable, Sendable {
         case good
         /// A write failed, so bytes may be missing although no gap shows. CLOSE fails, the rest is kept.
@@ -14,15 +23,19 @@ struct Upload: Equatable, Sendable {
     }
     var path: VirtualPath
     var extents: Extents
+    /// First bytes that are an earlier upload's, which this one goes on with. They count for as long as nothing is
+    /// written over them.
+    var kept: Int64 = 0
     /// The length that the client sees, in bytes; beyond the extents when it was set so.
     var size: Int64
     /// Every write has followed the one before it.
     var sequential = true
     /// OPEN asked for it: offsets are ignored.
     var appends = false
-    /// OPEN met a released name without truncating it; if nothing follows, there is nothing to release.
-    var reopened = false
-    var touched = false
+    /// What OPEN met under the name, for as long as nothing has decided what becomes of it.
+    var start = Start.decided
+    /// The client was told how many bytes of an earlier upload are there.
+    var toldSize = false
     var modified: Int64?
     /// Seconds since the epoch.
     var opened: Int64
@@ -39,10 +52,14 @@ struct Upload: Equatable, Sendable {
     }
 }
 
-/// A directory between OPENDIR and CLOSE: a snapshot, handed out in pieces.
+/// A directory between OPENDIR and CLOSE. It holds no more of it than the next answer's names.
 struct Listing: Equatable, Sendable {
-    var entries: [DirectoryEntry]
-    var position = 0
+    var path: VirtualPath
+    /// Names that have been fetched and not been handed out.
+    var entries: ArraySlice<DirectoryEntry>
+    /// The last name that has been fetched; nil: none.
+    var last: [UInt8]?
+    var hasMore: Bool
     var directory: Node
     var now: Int64
 }
@@ -57,6 +74,9 @@ enum OpenHandle: Equatable, Sendable {
 struct HandleTable: Sendable {
     private var slots: [OpenHandle?] = []
     private var generations: [UInt32] = []
+    /// By slot: how many handles had been opened before.
+    private var turns: [UInt64] = []
+    private var opened: UInt64 = 0
     private(set) var count = 0
 
     var isFull: Bool { count >= WireLimit.openHandles }
@@ -69,10 +89,13 @@ struct HandleTable: Sendable {
         if slot == slots.count {
             slots.append(handle)
             generations.append(1)
+            turns.append(opened)
         } else {
             slots[slot] = handle
             generations[slot] &+= 1
+            turns[slot] = opened
         }
+        opened += 1
         count += 1
         return HandleID(slot: UInt32(slot), generation: generations[slot])
     }
@@ -98,6 +121,11 @@ struct HandleTable: Sendable {
     func reading(_ slot: Int) -> Node? {
         guard slot < slots.count, case .reading(let node)? = slots[slot] else { return nil }
         return node
+    }
+
+    func listing(_ slot: Int) -> Listing? {
+        guard slot < slots.count, case .listing(let listing)? = slots[slot] else { return nil }
+        return listing
     }
 
     var readings: [Int] { slots.indices.filter { reading($0) != nil } }
@@ -131,7 +159,7 @@ struct HandleTable: Sendable {
     /// The stored upload that was opened last under `path`.
     func openUpload(at path: VirtualPath) -> Int? {
         uploads.filter { $0.upload.path == path && $0.upload.isStored }
-            .max { $0.upload.opened < $1.upload.opened }?.slot
+            .max { turns[$0.slot] < turns[$1.slot] }?.slot
     }
 
     var uploads: [(slot: Int, upload: Upload)] {

@@ -81,6 +81,8 @@ package enum WireLimit {
     package static let openHandles = 128
     /// Paths whose failed CLOSE is remembered.
     static let failedCloses = 10_000
+    /// Paths of which it is remembered that their size was told.
+    static let toldSizes = 4096
 
     /// The largest packet taken, in bytes: a client that counts only its data still fits.
     package static let packet = advertisedPacket + 4 * 1024

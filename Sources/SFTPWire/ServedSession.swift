@@ -23,6 +23,8 @@ protocol ServedSession: SessionMachine {
     static var room: PathRoom { get }
     /// The order that waits for its answer.
     var asked: Order? { get }
+    /// Asks for the names of a directory that follow `name`, for a listing that is open in this slot.
+    mutating func fetchNames(_ id: UInt32, _ slot: Int, _ path: VirtualPath, after name: [UInt8])
 
     /// Every request but WRITE.
     mutating func handle(_ id: UInt32, _ request: Request)
@@ -120,9 +122,10 @@ extension ServedSession {
         return slot
     }
 
-    mutating func tooManyHandles(_ id: UInt32) {
-        reply.status(
-            id, .failure, "\(WireLimit.openHandles) files and directories are open; close some first")
+    mutating func tooManyHandles(_ id: UInt32, _ operation: String, _ path: [UInt8]) {
+        let text = "\(WireLimit.openHandles) files and directories are open; close some first"
+        reply.status(id, .failure, text)
+        report(.connectionLimit, operation, path, text)
     }
 
     // MARK: Looking
@@ -133,26 +136,47 @@ extension ServedSession {
 
     mutating func fstat(_ id: UInt32, _ handle: HandleID?) {
         guard let slot = slot(id, "FSTAT", handle), let node = handles.node(slot) else { return }
+        handles.withUpload(slot) { $0.toldSize = true }
         reply.attributes(id, node)
     }
 
     mutating func readdir(_ id: UInt32, _ handle: HandleID?) {
         guard let slot = slot(id, "READDIR", handle) else { return }
+        guard let listing = handles.listing(slot) else {
+            return reply.status(id, .failure, "READDIR: the handle is not a directory's")
+        }
+        if listing.entries.isEmpty, listing.hasMore, let last = listing.last {
+            fetchNames(id, slot, listing.path, after: last)
+        } else {
+            sendNames(id, slot)
+        }
+    }
+
+    private mutating func sendNames(_ id: UInt32, _ slot: Int) {
         var reply = reply
         self.reply = ReplyWriter()
         let account = account
-        let sent = handles.withListing(slot) { listing -> Bool in
-            guard listing.position < listing.entries.count else { return false }
-            listing.position += reply.names(
-                id, listing.entries[listing.position...], account: account, now: listing.now)
+        let isAny = handles.withListing(slot) { listing -> Bool in
+            guard !listing.entries.isEmpty else { return false }
+            listing.entries.removeFirst(
+                reply.names(id, listing.entries, account: account, now: listing.now))
             return true
         }
         self.reply = reply
-        switch sent {
-        case nil: self.reply.status(id, .failure, "READDIR: the handle is not a directory's")
-        case false?: self.reply.status(id, .endOfFile, "end of the directory")
-        case true?: break
+        if isAny != true { self.reply.status(id, .endOfFile, "end of the directory") }
+    }
+
+    /// The names that `fetchNames` asked for.
+    mutating func fetched(
+        _ id: UInt32, _ slot: Int, _ found: [DirectoryEntry], hasMore: Bool, _ failure: StoreFailure?
+    ) {
+        if let failure { return status(id, failure) }
+        _ = handles.withListing(slot) { listing in
+            listing.entries = found[...]
+            listing.last = found.last?.name ?? listing.last
+            listing.hasMore = hasMore && !found.isEmpty
         }
+        sendNames(id, slot)
     }
 
     // MARK: Answering
@@ -186,15 +210,15 @@ extension ServedSession {
         }
     }
 
-    /// Opens a directory of these names, each once: the last one of a name counts.
-    mutating func openListing(_ id: UInt32, _ found: [DirectoryEntry], now: Int64) {
-        var nodes: [[UInt8]: Node] = [:]
-        for entry in found { nodes[entry.name] = entry.node }
+    /// Opens a directory whose first names are these.
+    mutating func openListing(
+        _ id: UInt32, _ path: VirtualPath, _ found: [DirectoryEntry], hasMore: Bool, now: Int64
+    ) {
         let directory = Node(kind: .directory, size: 0, modified: now)
-        var entries = [".", ".."].map { DirectoryEntry(name: Array($0.utf8), node: directory) }
-        entries += nodes.map { DirectoryEntry(name: $0.key, node: $0.value) }
-            .sorted { $0.name.lexicographicallyPrecedes($1.name) }
-        let listing = Listing(entries: entries, directory: directory, now: now)
+        let dots = [".", ".."].map { DirectoryEntry(name: Array($0.utf8), node: directory) }
+        let listing = Listing(
+            path: path, entries: (dots + found)[...], last: found.last?.name,
+            hasMore: hasMore && !found.isEmpty, directory: directory, now: now)
         reply.handle(id, handles.insert(.listing(listing)))
     }
 }

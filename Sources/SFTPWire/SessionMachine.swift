@@ -18,6 +18,8 @@ package protocol SessionMachine: Sendable {
     mutating func takeConsumed() -> Int
 
     var closing: Closing { get }
+    /// Why nothing is taken any more; nil while something is.
+    var refusal: String? { get }
     /// From now on nothing is taken; each request is answered with `message`, and the channel closes soon.
     mutating func refuseAll(_ message: String)
     /// The input has ended, or the session must: what is left to do with what is open. No answers.

@@ -12,10 +12,10 @@ package struct OpenOrder: Equatable, Sendable {
     /// Fail with `.absent` when no file shows under the path.
     package var mustExist: Bool
     /// Start from nothing even if an unreleased upload stands there; that one stays until this one is whole.
-    /// Where a released file shows, every upload starts from nothing: released bytes are never written again.
+    /// Where a delivered file shows, every upload starts from nothing: delivered bytes are never written again.
     package var fresh: Bool
-    /// The size that the client announced. A resumed upload is cut to it if it is longer.
-    package var announced: Int64?
+    /// The client appends: fail with `.denied` where a delivered file shows.
+    package var appends: Bool
     /// The client's modification time, if it came with OPEN.
     package var modified: Int64?
 }
@@ -25,8 +25,6 @@ package struct FinishOrder: Equatable, Sendable {
     package var path: VirtualPath
     package var size: Int64
     package var modified: Int64?
-    /// False for a provisional name: the upload is whole, and waits for its final name.
-    package var release: Bool
 }
 
 package struct KeepOrder: Equatable, Sendable {
@@ -43,21 +41,24 @@ package struct RenameOrder: Equatable, Sendable {
     package var to: VirtualPath
     /// The upload that is open under `from`, if it is one of this session.
     package var slot: UploadSlot?
-    /// True: an unreleased upload under `to` gives way. False: it makes the request fail with `.exists`.
+    /// True: what shows under `to` gives way. False: it makes the request fail with `.exists`.
     package var replace: Bool
-    /// True: a whole upload is released under `to`.
-    package var release: Bool
 }
 
 package enum StoreRequest: Equatable, Sendable {
     /// Answered by `.node`.
     case stat(VirtualPath)
-    /// Answered by `.listing`: the entries without "." and "..", and without uploads that are open.
-    case list(VirtualPath)
+    /// Answered by `.listing`: the next entries in the order of their names, without "." and "..". nil: from the
+    /// start.
+    case list(VirtualPath, after: [UInt8]?)
     case makeDirectory(VirtualPath)
     case removeDirectory(VirtualPath)
     /// Answered by `.opened`.
     case open(OpenOrder)
+    /// Of an earlier upload that was opened (`.partial`), before anything else happens to it: its first bytes are
+    /// kept and the upload goes on after them. 0: it starts from nothing, and the earlier one stays until this one is
+    /// whole.
+    case begin(UploadSlot, keeping: Int64)
     /// Before the first write that does not follow the last: from now on the length says nothing.
     case leaveSequence(UploadSlot)
     /// Write the gathered pieces (`DropBox.pieces`, ranges of the input) at `offset`, `count` bytes in all.
@@ -65,18 +66,19 @@ package enum StoreRequest: Equatable, Sendable {
     case resize(UploadSlot, Int64)
     /// fsync of an open upload.
     case sync(UploadSlot)
-    /// The upload is whole: release or keep it. After a failure it is kept, whole.
+    /// The upload is whole: deliver it or, under a temporary name, keep it. After a failure it is kept, whole.
     case finish(FinishOrder)
     /// The upload is not whole: note its extents, keep it for resume, tell the daemon.
     case keep(KeepOrder)
     /// Remove an open upload and its traces.
     case discard(UploadSlot)
-    /// Size and modification time of a closed upload, the time of a released file as its sender sees it, or
-    /// nothing of a directory.
+    /// Nothing happened to an earlier upload that was opened: it stays as it was.
+    case putBack(UploadSlot)
+    /// Size and modification time of a closed upload, the time of a delivered file, or nothing of a directory.
     case setAttributes(VirtualPath, size: Int64?, modified: Int64?)
-    /// A directory, an upload, or a released file as its sender sees it.
+    /// A directory, an upload, or a delivered file that nobody has taken.
     case rename(RenameOrder)
-    /// Remove an upload (`open`: one of this session that is open), and what shows of a released file.
+    /// Remove an upload (`open`: one of this session that is open), and withdraw delivered files of the name.
     case remove(VirtualPath, open: UploadSlot?)
 }
 
@@ -84,26 +86,32 @@ package enum StoreAnswer: Equatable, Sendable {
     case done
     /// nil: there is nothing of that name.
     case node(Node?)
-    /// `now` in seconds since the epoch, for the lines of `ls -l`.
-    case listing([DirectoryEntry], now: Int64)
+    /// `now` in seconds since the epoch, for the lines of `ls -l`. `hasMore`: after the last of these names.
+    case listing([DirectoryEntry], hasMore: Bool, now: Int64)
     case opened(OpenedUpload)
     case failed(StoreFailure)
 }
 
 package struct OpenedUpload: Equatable, Sendable {
-    /// Bytes already there without a gap; 0 for a fresh upload.
+    package enum Standing: Equatable, Sendable {
+        case fresh
+        /// An earlier upload that waits. The first write decides whether it goes on: see `StoreRequest.begin`.
+        case partial(isWhole: Bool)
+        /// A fresh upload where a delivered file shows, and it was not asked to start from nothing.
+        case delivered
+    }
+    /// Bytes already there without a gap; 0 but for `.partial`.
     package var size: Int64
     package var modified: Int64?
     /// Seconds since the epoch.
     package var now: Int64
-    /// A released file shows under the path, and the upload was not to start from nothing.
-    package var reopened: Bool
+    package var standing: Standing
 
-    package init(size: Int64, modified: Int64?, now: Int64, reopened: Bool = false) {
+    package init(size: Int64, modified: Int64?, now: Int64, standing: Standing = .fresh) {
         self.size = size
         self.modified = modified
         self.now = now
-        self.reopened = reopened
+        self.standing = standing
     }
 }
 
@@ -142,6 +150,7 @@ package struct RefusedRequest: Equatable, Sendable {
         case badPath = "bad_path"
         case tooLarge = "too_large"
         case malformed
+        case connectionLimit = "connection_limit"
     }
     package var reason: Reason
     /// The request's name in the draft.

@@ -16,11 +16,16 @@ package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
         guard sent.count <= WireLimit.path + room.bytes else {
             throw BadPath("the path is longer than \(WireLimit.path) bytes")
         }
-        guard String(validating: sent, as: UTF8.self) != nil else {
+        guard let text = String(validating: sent, as: UTF8.self) else {
             throw BadPath("the path is not valid UTF-8; set the client's file name encoding to UTF-8")
         }
         guard !sent.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
             throw BadPath("the path contains a control character")
+        }
+        guard !text.unicodeScalars.contains(where: Self.deceives) else {
+            throw BadPath(
+                "the path contains a character that changes how it is shown: a line separator or a direction of writing"
+            )
         }
         var components: [ArraySlice<UInt8>] = []
         for component in sent.split(separator: UInt8(ascii: "/")) {
@@ -38,6 +43,15 @@ package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
             throw BadPath("the path is deeper than \(WireLimit.depth) directories")
         }
         bytes = Array(components.joined(separator: [UInt8(ascii: "/")]))
+    }
+
+    /// Characters by which a name looks like another one, or like two lines: the bidirectional embeddings, overrides
+    /// and isolates (Unicode Standard Annex 9), next line, line and paragraph separator.
+    private static func deceives(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x85, 0x2028, 0x2029, 0x202A...0x202E, 0x2066...0x2069: true
+        default: false
+        }
     }
 
     package var isRoot: Bool { bytes.isEmpty }

@@ -148,6 +148,13 @@ package struct WebhookSettings: Sendable {
     }
 }
 
+/// What a sender may do with a released file that nobody has taken.
+package enum AfterRelease: String, Sendable, CaseIterable {
+    /// Rename it, withdraw it, replace it.
+    case change
+    case refuse
+}
+
 package struct SFTPSettings: Sendable {
     package var listen: ListenAddress
     /// Private host key files, absolute.
@@ -166,13 +173,27 @@ package struct SFTPSettings: Sendable {
     package var maxAuthTries: Int = 6
     /// Encrypt-and-MAC as the last choice, for clients that know nothing better (libssh2 1.10, JSch 0.1).
     package var encryptAndMAC = true
-    /// Shell patterns (`*`, `?`) of temporary names: released on rename to a final name.
-    package var provisional: [String] = ["*.filepart", "*.part", "*.partial", "*.tmp", ".in.*"]
+    /// Shell patterns (`*`, `?`) of temporary names, each for one component of a path, in any case: what has one is
+    /// delivered when it is renamed to a final name.
+    package var provisional = SFTPSettings.usualProvisional
+    /// How long an accepted file waits before it is released, so that its sender may rename or withdraw it.
+    package var settle: Duration = .seconds(5)
+    package var afterRelease = AfterRelease.change
+    /// What one account may have in staging that nobody has taken: bytes, and files and directories.
+    package var maxPendingBytes: Int64 = 100 << 30
+    package var maxPendingNames = 100_000
 
     package init(listen: ListenAddress, hostKeys: [String]) {
         self.listen = listen
         self.hostKeys = hostKeys
     }
+
+    /// What clients and partners call files that are still being written, or directories of such files.
+    package static let usualProvisional = [
+        "*.filepart", "*.part", "*.partial", "*.tmp", "*.temp", "*.writing", "*.uploading", "*.inprogress",
+        "*.in_progress", "*.in-progress", "*.incomplete", "*.new", "*.crdownload", ".*", "*~", "tmp", "temp",
+        "uploading", "inprogress", "in_progress", "in-progress",
+    ]
 
     /// The host keys that `dropgate init` makes, in the order in which they are offered.
     package static func defaultHostKeys(state: String) -> [String] {

@@ -57,6 +57,10 @@ extension SettingsBuilder {
         table.read(.sftpMaxAuthTries, into: &settings.maxAuthTries) { $0.integer(in: Self.authTries) }
         table.read(.sftpEncryptAndMAC, into: &settings.encryptAndMAC) { $0.flag() }
         table.read(.sftpProvisional, into: &settings.provisional) { $0.list { provisionalPattern($0) } }
+        table.read(.sftpSettle, into: &settings.settle) { $0.duration(in: .zero ... .seconds(3600)) }
+        table.read(.sftpAfterRelease, into: &settings.afterRelease) { $0.word(AfterRelease.self) }
+        table.read(.sftpMaxPendingBytes, into: &settings.maxPendingBytes) { $0.size(in: 1...(1 << 60)) }
+        table.read(.sftpMaxPendingNames, into: &settings.maxPendingNames) { $0.integer(in: 1...10_000_000) }
         limits(
             .sftpMaxConnections, .sftpMaxConnectionsPerSource, all: &settings.maxConnections,
             perSource: &settings.maxConnectionsPerSource)

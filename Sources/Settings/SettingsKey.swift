@@ -42,6 +42,10 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     case sftpMaxAuthTries = "sftp.max_auth_tries"
     case sftpEncryptAndMAC = "sftp.encrypt_and_mac"
     case sftpProvisional = "sftp.provisional"
+    case sftpSettle = "sftp.settle"
+    case sftpAfterRelease = "sftp.after_release"
+    case sftpMaxPendingBytes = "sftp.max_pending_bytes"
+    case sftpMaxPendingNames = "sftp.max_pending_names"
 
     case consoleListen = "console.listen"
     case consoleTokenFile = "console.token_file"

@@ -81,6 +81,14 @@ package enum Shipped {
           #max_file: 10GiB
           # How long an interrupted upload waits for its sender before it goes to quarantine.
           #resume_for: 24h
+          # How long an accepted file waits before its consumer sees it: its sender may rename or withdraw it until then.
+          #settle: 5s
+          # What a sender may do with a released file that nobody has taken: change (rename, replace, withdraw; each an entry,
+          # and what it withdraws goes to quarantine) or refuse.
+          #after_release: change
+          # What one account may have in the gate that its consumer has not taken.
+          #max_pending_bytes: 100GiB
+          #max_pending_names: 100000
           #login_grace: 30s
           #idle_timeout: 15m
           #max_connections: 64
@@ -92,8 +100,9 @@ package enum Shipped {
           # `dropgate pull` of Debian 12) and JSch 0.1 know nothing better that is offered here. `false` leaves encrypt-then-MAC
           # and the AEAD ciphers, and keeps those clients out.
           #encrypt_and_mac: true
-          # Names that are temporary: such a file is released when it is renamed to its final name.
-          #provisional: ["*.filepart", "*.part", "*.partial", "*.tmp", ".in.*"]
+          # Names that are temporary, of a file or of a directory above it, in any case: such a file is delivered when it is
+          # renamed to a final name.
+          #provisional: ["*.filepart", "*.part", "*.partial", "*.tmp", "*.temp", "*.writing", "*.uploading", "*.inprogress", "*.in_progress", "*.in-progress", "*.incomplete", "*.new", "*.crdownload", ".*", "*~", tmp, temp, uploading, inprogress, in_progress, in-progress]
 
         # Pages, API and metrics for the people of the gate. Keep it on loopback, or put a proxy with TLS in front.
         console:

@@ -1,106 +1,48 @@
 // The uploads of one account that are not released, and the directories it made: all file work under
-// incoming/sftp/<account>. Nothing here speaks SFTP, asks the ledger, or touches what is released.
+// incoming/sftp/<account>. Nothing here speaks SFTP, asks the ledger, or touches what is released. Which names there
+// are is for the gate's daemon to say; a session gets the drop it may write.
 //
 //     parts/<drop id>.part     the bytes, 0600, locked (F_OFD_SETLK) by the session that writes them
-//     parts/<drop id>.json     their sidecar, replaced by rename; ".sealed" once handed over for release
-//     tree/<directories>       real directories, 0700; in them marks of released files (PartialStoreShown)
-//     view.lock                held by every session that sees the marks
+//     parts/<drop id>.json     their sidecar, replaced by rename; ".sealed" once handed over to be accepted
+//     tree/<directories>       real directories, 0700
+//     claimed/<drop id>        a released file that its sender is renaming or withdrawing
 package import Admission
 import CShims
 import Glibc
 
-/// One session's, or one sweep's, view. Paths are normalised and relative, "dir/name.xml"; "" is the root.
-/// Several uploads of one path may wait; the newest that can be resumed is the one that shows. An older one is
-/// removed only when a newer one of the same path is whole. Uploads that another session is writing, and
-/// undecidable ones, do not show. Not for several threads.
-package final class PartialStore {
-    let incoming: Directory
-    let parts: Directory
+/// What one account has in `incoming/`. Every operation is relative to an open directory and follows no link.
+package final class PartialStore: Sendable {
+    private let incoming: Directory
+    package let parts: Directory
     let tree: Directory
-    var view: OpenFile?
+    package let claimed: Directory
     let boot: String
-    private var catalog = PartialCatalog()
 
-    /// - Parameter incoming: `incoming/sftp/<account>`, absolute; `parts` and `tree` are made when absent.
+    /// - Parameter incoming: `incoming/sftp/<account>`, absolute; it and what is missing in it is made. A link in its
+    ///   place is refused.
     package init(incoming: String) throws(StagingError) {
-        self.incoming = try Directory(path: incoming, create: true)
+        let slash = incoming.utf8.lastIndex(of: UInt8(ascii: "/")) ?? incoming.startIndex
+        self.incoming = try Directory(path: String(incoming[..<slash]))
+            .subdirectory(String(incoming[slash...].dropFirst()), create: true)
         parts = try self.incoming.subdirectory("parts", create: true)
         tree = try self.incoming.subdirectory("tree", create: true)
+        claimed = try self.incoming.subdirectory("claimed", create: true)
         boot = PartialSidecar.currentBoot()
     }
 
-    package func space() throws(StagingError) -> FreeSpace { try parts.space() }
+    /// `incoming/sftp/<account>`, absolute.
+    package var path: String { incoming.path }
 
-    // MARK: Finding
-
-    /// An unreleased upload as its sender sees it.
-    package struct Info: Equatable, Sendable {
-        package var drop: String
-        package var path: String
-        /// Bytes that have arrived without a gap; where a sender goes on.
-        package var bytes: Int64
-        /// Seconds since the epoch: the client's time, or that of the last write.
-        package var modified: Int64
-        package var isWhole: Bool
-    }
-
-    /// The upload that shows under a path.
-    package func find(_ path: String) throws(StagingError) -> Info? {
-        try catalog.refresh(parts)
-        for sidecar in catalog.sidecars(where: { $0.path.isSame(as: path) }) {
-            if let info = try look(sidecar) { return info }
-        }
-        return nil
-    }
-
-    /// The uploads that show directly in a directory.
-    package func uploads(in directory: String) throws(StagingError) -> [Info] {
-        try catalog.refresh(parts)
-        var found: [Info] = []
-        var names: Set<[UInt8]> = []
-        for sidecar in catalog.sidecars(where: { Self.parent(of: $0.path).isSame(as: directory) }) {
-            guard !names.contains(Array(sidecar.path.utf8)), let info = try look(sidecar) else { continue }
-            names.insert(Array(sidecar.path.utf8))
-            found.append(info)
-        }
-        return found
-    }
-
-    /// Whether an unreleased upload, hidden or not, lies anywhere inside a directory.
-    package func hasUploads(inside directory: String) throws(StagingError) -> Bool {
-        try catalog.refresh(parts)
-        return !catalog.sidecars { $0.path.isInside(directory) }.isEmpty
-    }
-
-    // MARK: Taking
-
-    /// An upload that this process has locked.
-    package struct Held {
-        package var file: PartialFile
-        package var info: Info
-    }
-
-    /// Locks the upload that shows under a path.
-    package func acquire(_ path: String) throws(StagingError) -> Held? {
-        try catalog.refresh(parts)
-        for sidecar in catalog.sidecars(where: { $0.path.isSame(as: path) }) {
-            if let held = try hold(sidecar) { return held }
-        }
-        return nil
-    }
-
-    /// Begins an upload. The parent directory must exist, and the path must not be a directory.
+    /// Begins an upload.
     package func create(
         _ path: String, drop: String, modified: Int64?, now: Instant
     ) throws(StagingError) -> PartialFile {
-        try checkFileName(path)
-        let name = drop + PartialCatalog.partSuffix
-        let file = try parts.createFile(name)
+        let file = try parts.createFile(PartialName.bytes(drop))
         guard dropgate_lock(file.descriptor) == 0 else {
             throw StagingError(errno: errno, "cannot lock \(file.path)")
         }
         let sidecar = PartialSidecar(drop: drop, path: path, started: now, boot: boot, modified: modified)
-        let partial = PartialFile(file, sidecar, in: parts)
+        let partial = PartialFile(file, sidecar, in: parts, boot: boot)
         do throws(StagingError) {
             try partial.createSidecar()
         } catch {
@@ -110,58 +52,39 @@ package final class PartialStore {
         return partial
     }
 
-    /// Goes on with an upload after the bytes that show.
-    /// - Parameter limit: cut it to this length if it is longer.
-    /// - Returns: how many bytes are there.
-    package func resume(_ held: Held, limit: Int64?, modified: Int64?) throws(StagingError) -> Int64 {
-        let bytes = min(held.info.bytes, limit ?? .max)
-        try held.file.resume(at: bytes, modified: modified, boot: boot)
-        return bytes
+    /// An upload that this process has locked.
+    package struct Held {
+        package var file: PartialFile
+        /// Bytes that have arrived without a gap; where a sender goes on.
+        package var bytes: Int64
+        package var isWhole: Bool
     }
 
-    /// Removes the older uploads of the same path: this one is whole.
-    package func removeOlder(than drop: String, path: String) throws(StagingError) {
-        try catalog.refresh(parts)
-        for sidecar in catalog.sidecars(where: { $0.path.isSame(as: path) && $0.drop < drop }) {
-            guard case .free(let file) = try lock(sidecar.drop) else { continue }
-            try PartialFile(file, sidecar, in: parts).discard()
-        }
-    }
-
-    private func hold(_ sidecar: PartialSidecar) throws(StagingError) -> Held? {
-        guard case .free(let file) = try lock(sidecar.drop), let (current, info) = try read(sidecar, file)
-        else {
-            return nil
-        }
-        return Held(file: PartialFile(file, current, in: parts), info: info)
-    }
-
-    /// As `hold`, without a lock: looking must not make an upload seem taken to a session that wants it now.
-    private func look(_ sidecar: PartialSidecar) throws(StagingError) -> Info? {
-        guard let file = try open(sidecar.drop), dropgate_is_locked(file.descriptor) == 0 else { return nil }
-        return try read(sidecar, file)?.info
-    }
-
-    /// What the upload is now: another session may have changed it since the catalog read its sidecar.
-    private func read(
-        _ sidecar: PartialSidecar, _ file: OpenFile
-    ) throws(StagingError) -> (sidecar: PartialSidecar, info: Info)? {
-        let name = sidecar.drop + PartialCatalog.sidecarSuffix
-        guard let current = PartialCatalog.read(sidecar.drop, name, parts),
-            current.path.isSame(as: sidecar.path)
+    /// Locks an upload that waits; nil when another process has it, or it is none that can go on.
+    package func hold(_ drop: String) throws(StagingError) -> Held? {
+        guard case .free(let file) = try lock(drop),
+            let sidecar = PartialSidecar.read(drop, PartialName.sidecar(drop), parts)
         else { return nil }
-        let status = try file.status()
-        let bytes: Int64
-        let isWhole: Bool
-        switch current.standing(bytes: status.bytes, boot: boot) {
-        case .whole(let length): (bytes, isWhole) = (length, true)
-        case .resumable(let length): (bytes, isWhole) = (length, false)
-        case .undecidable, .sealed: return nil
+        let held = {
+            Held(file: PartialFile(file, sidecar, in: self.parts, boot: self.boot), bytes: $0, isWhole: $1)
         }
-        let info = Info(
-            drop: current.drop, path: current.path, bytes: bytes,
-            modified: current.modified ?? status.modified, isWhole: isWhole)
-        return (current, info)
+        return switch try sidecar.standing(bytes: file.status().bytes, boot: boot) {
+        case .whole(let bytes): held(bytes, true)
+        case .resumable(let bytes): held(bytes, false)
+        case .undecidable, .sealed: nil
+        }
+    }
+
+    /// An upload that was handed over and, as the ledger knows, not accepted: it waits again. One that a session has
+    /// locked stays as it is.
+    package func unseal(_ drop: String) throws(StagingError) {
+        guard case .free = try lock(drop), try parts.status(PartialName.sidecar(drop)) == nil else { return }
+        try parts.replace(PartialName.sealed(drop), to: parts, as: PartialName.sidecar(drop))
+    }
+
+    /// Goes on with an upload after its first `bytes`; what follows them is cut off.
+    package func resume(_ held: Held, at bytes: Int64, modified: Int64?) throws(StagingError) {
+        try held.file.resume(at: bytes, modified: modified)
     }
 
     enum Lock {
@@ -180,7 +103,7 @@ package final class PartialStore {
         var opened = stat()
         var named = stat()
         guard fstat(file.descriptor, &opened) == 0,
-            fstatat(parts.descriptor, drop + PartialCatalog.partSuffix, &named, AT_SYMLINK_NOFOLLOW) == 0,
+            fstatat(parts.descriptor, PartialName.bytes(drop), &named, AT_SYMLINK_NOFOLLOW) == 0,
             opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
         else { return .absent }
         return .free(file)
@@ -189,7 +112,7 @@ package final class PartialStore {
     /// The bytes of an upload; nil when there are none, or something else has their name.
     func open(_ drop: String) throws(StagingError) -> OpenFile? {
         guard DropID.isValid(drop) else { return nil }
-        let name = drop + PartialCatalog.partSuffix
+        let name = PartialName.bytes(drop)
         let descriptor = dropgate_openat(
             parts.descriptor, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else {
@@ -198,10 +121,5 @@ package final class PartialStore {
         }
         let file = OpenFile(descriptor: descriptor, path: "\(parts.path)/\(name)")
         return try file.status().isRegular ? file : nil
-    }
-
-    static func parent(of path: String) -> String {
-        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
-        return String(path[..<slash])
     }
 }

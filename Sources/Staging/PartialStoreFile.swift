@@ -9,6 +9,7 @@ package final class PartialFile {
     package private(set) var sidecar: PartialSidecar
     private let file: OpenFile
     private let parts: Directory
+    private let boot: String
     private var digest = PartialDigest()
     private var vectors: [iovec] = []
     /// Up to here the system was asked to begin writing to disk.
@@ -16,19 +17,22 @@ package final class PartialFile {
     /// So that fsync at CLOSE finds little left to do.
     private static let writebackStep: Int64 = 16 * 1024 * 1024
 
-    /// - Parameter file: open for reading and writing, and locked.
-    init(_ file: OpenFile, _ sidecar: PartialSidecar, in parts: Directory) {
+    /// - Parameters:
+    ///   - file: open for reading and writing, and locked.
+    ///   - boot: the system's boot id now.
+    init(_ file: OpenFile, _ sidecar: PartialSidecar, in parts: Directory, boot: String) {
         self.file = file
         self.sidecar = sidecar
         self.parts = parts
+        self.boot = boot
     }
 
     package var drop: String { sidecar.drop }
     package var path: String { sidecar.path }
     /// The name inside `parts`.
-    package var fileName: String { sidecar.drop + PartialCatalog.partSuffix }
-    private var sidecarName: String { sidecar.drop + PartialCatalog.sidecarSuffix }
-    private var sealedName: String { sidecar.drop + PartialCatalog.sealedSuffix }
+    package var fileName: String { PartialName.bytes(sidecar.drop) }
+    private var sidecarName: String { PartialName.sidecar(sidecar.drop) }
+    private var sealedName: String { PartialName.sealed(sidecar.drop) }
 
     package func status() throws(StagingError) -> FileStatus { try file.status() }
 
@@ -39,6 +43,7 @@ package final class PartialFile {
         _ base: UnsafeRawBufferPointer, _ pieces: [Range<Int>], at offset: Int64
     ) throws(StagingError) {
         guard let start = base.baseAddress else { return }
+        if sidecar.state == .whole { try reopen(modified: nil) }
         vectors.removeAll(keepingCapacity: true)
         for piece in pieces where !piece.isEmpty {
             vectors.append(
@@ -87,6 +92,7 @@ package final class PartialFile {
 
     /// Sets the length. Longer: the new bytes count as not written, and the length says nothing any more.
     package func resize(to size: Int64) throws(StagingError) {
+        if sidecar.state == .whole { try reopen(modified: nil) }
         if try size > file.status().bytes { try leaveSequence() }
         try cut(to: size)
     }
@@ -99,6 +105,12 @@ package final class PartialFile {
     }
 
     package func sync() throws(StagingError) { try file.sync() }
+
+    /// Makes the bytes and their name durable.
+    package func syncWithName() throws(StagingError) {
+        try file.sync()
+        try parts.sync()
+    }
 
     /// How far the digest has come, in bytes.
     package var hashed: Int64 { digest.position }
@@ -117,6 +129,9 @@ package final class PartialFile {
         try digest.catchUp(to: size, file)
         return digest.hex()
     }
+
+    /// Gives up the lock: another session may go on with it.
+    package func release() { _ = dropgate_unlock(file.descriptor) }
 
     // MARK: Sidecar
 
@@ -142,8 +157,13 @@ package final class PartialFile {
 
     /// Goes on with an upload that was interrupted or whole: what follows its first `bytes` is cut off, because
     /// its sender will send it again, so that the length tells the truth again.
-    package func resume(at bytes: Int64, modified: Int64?, boot: String) throws(StagingError) {
+    package func resume(at bytes: Int64, modified: Int64?) throws(StagingError) {
         try cut(to: bytes)
+        try reopen(modified: modified)
+    }
+
+    /// From here on its length says what has arrived, and a digest that was noted is that of other bytes.
+    private func reopen(modified: Int64?) throws(StagingError) {
         var changed = sidecar
         changed.state = .open
         changed.sequential = true
@@ -164,14 +184,14 @@ package final class PartialFile {
         try replaceSidecar(changed, durable: true)
     }
 
-    /// The upload is whole, durable and digested, and waits for its final name.
+    /// The upload is whole, durable and digested, and waits for its final name or for another try. Durable.
     package func keepWhole(size: Int64, sha256: String, modified: Int64?) throws(StagingError) {
         var changed = sidecar
         changed.state = .whole
         changed.extents = size > 0 ? [[0, size]] : []
         changed.sha256 = sha256
         changed.modified = modified ?? changed.modified
-        try replaceSidecar(changed)
+        try replaceSidecar(changed, durable: true)
     }
 
     /// Nobody resumes it from here on: the daemon is about to be asked for its release.
@@ -182,16 +202,6 @@ package final class PartialFile {
     /// The release failed, and the daemon is known to have left it.
     package func unseal() throws(StagingError) {
         try parts.replace(sealedName, to: parts, as: sidecarName)
-    }
-
-    /// It was released: the file is the daemon's. While its bytes are still here the seal stays; it is removed
-    /// with other orphans later.
-    package func forget() {
-        do throws(StagingError) {
-            if try parts.status(fileName) == nil { try parts.remove(sealedName) }
-        } catch {
-            // The seal stays.
-        }
     }
 
     /// Removes bytes and sidecar.
@@ -206,7 +216,7 @@ package final class PartialFile {
     }
 
     private func replaceSidecar(_ changed: PartialSidecar, durable: Bool = false) throws(StagingError) {
-        let temporary = sidecar.drop + PartialCatalog.newSuffix
+        let temporary = PartialName.new(sidecar.drop)
         try parts.remove(temporary)
         let file = try parts.createFile(temporary)
         do throws(StagingError) {

@@ -82,6 +82,17 @@ package struct PartialSidecar: Codable, Equatable, Sendable {
         return .resumable(bytes: bytes)
     }
 
+    private static let longest = 4 * 1024 * 1024
+
+    /// nil when there is none that can be believed to be this drop's.
+    static func read(_ drop: String, _ name: String, _ parts: Directory) -> PartialSidecar? {
+        guard let bytes = try? parts.openFile(name).contents(limit: longest),
+            let sidecar = try? JSONDecoder().decode(PartialSidecar.self, from: Data(bytes)),
+            sidecar.drop == drop
+        else { return nil }
+        return sidecar
+    }
+
     /// Which start of the system this is. Without it no length is believed after a crash.
     static func currentBoot() -> String {
         guard let text = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)

@@ -27,19 +27,21 @@ extension PartialStore {
     /// All partials, oldest first.
     package func summaries() throws(StagingError) -> [Summary] {
         var found: [Summary] = []
-        for name in try parts.names() where name.hasSuffix(PartialCatalog.partSuffix) {
-            let drop = String(name.dropLast(PartialCatalog.partSuffix.count))
-            if DropID.isValid(drop), let summary = try summary(drop) { found.append(summary) }
+        for name in try parts.names() {
+            if let drop = PartialName.drop(ofBytes: name), let summary = try summary(drop) {
+                found.append(summary)
+            }
         }
         return found
     }
 
-    private func summary(_ drop: String) throws(StagingError) -> Summary? {
+    /// nil when there are no bytes of that drop.
+    package func summary(_ drop: String) throws(StagingError) -> Summary? {
         guard let file = try open(drop) else { return nil }
         let isLocked = dropgate_is_locked(file.descriptor) != 0
         let status = try file.status()
-        let sidecar = PartialCatalog.read(drop, drop + PartialCatalog.sidecarSuffix, parts)
-        let sealed = PartialCatalog.read(drop, drop + PartialCatalog.sealedSuffix, parts)
+        let sidecar = PartialSidecar.read(drop, PartialName.sidecar(drop), parts)
+        let sealed = PartialSidecar.read(drop, PartialName.sealed(drop), parts)
         let known = sidecar ?? sealed
         let standing: PartialSidecar.Standing =
             if let sidecar {
@@ -69,7 +71,7 @@ extension PartialStore {
     {
         guard case .free(let file) = try lock(drop) else { return false }
         try file.sync()
-        try parts.move(drop + PartialCatalog.partSuffix, to: directory, as: newName)
+        try parts.move(PartialName.bytes(drop), to: directory, as: newName)
         try directory.sync()
         try removeSidecars(drop)
         try parts.sync()
@@ -80,7 +82,7 @@ extension PartialStore {
     /// - Returns: false when a session has it locked or it is gone.
     package func remove(_ drop: String) throws(StagingError) -> Bool {
         guard case .free = try lock(drop) else { return false }
-        try parts.remove(drop + PartialCatalog.partSuffix)
+        try parts.remove(PartialName.bytes(drop))
         try removeSidecars(drop)
         return true
     }
@@ -91,16 +93,17 @@ extension PartialStore {
         for name in try parts.names() {
             guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { continue }
             let drop = String(name[..<dot])
-            guard DropID.isValid(drop), !name.hasSuffix(PartialCatalog.partSuffix),
-                try parts.status(drop + PartialCatalog.partSuffix) == nil
+            guard DropID.isValid(drop), PartialName.drop(ofBytes: name) == nil,
+                try parts.status(PartialName.bytes(drop)) == nil
             else { continue }
             try parts.remove(name)
         }
     }
 
-    private func removeSidecars(_ drop: String) throws(StagingError) {
-        for suffix in [PartialCatalog.sidecarSuffix, PartialCatalog.sealedSuffix, PartialCatalog.newSuffix] {
-            try parts.remove(drop + suffix)
+    /// What says what the bytes of a drop are; they are gone, or about to go.
+    package func removeSidecars(_ drop: String) throws(StagingError) {
+        for name in [PartialName.sidecar(drop), PartialName.sealed(drop), PartialName.new(drop)] {
+            try parts.remove(name)
         }
     }
 }

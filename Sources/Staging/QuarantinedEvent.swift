@@ -4,6 +4,8 @@
 /// One event in quarantine.
 package struct QuarantinedEvent: Sendable {
     package static let receiptName = "receipt.json"
+    /// A receipt that is being written.
+    static let newReceiptName = receiptName + ".new"
     static let bodyName = "body"
     static let folder = "webhook"
     static let longestReceipt = 64 << 10
@@ -45,8 +47,8 @@ extension StagingArea {
     }
 
     /// A reader sees a whole receipt or none, after a crash too.
-    private func write(_ receipt: Receipt, in place: Directory) throws {
-        let temporary = QuarantinedEvent.receiptName + ".new"
+    func write(_ receipt: Receipt, in place: Directory) throws {
+        let temporary = QuarantinedEvent.newReceiptName
         try place.remove(temporary)
         let file = try place.createFile(temporary)
         try file.write(receipt.encoded())

@@ -12,6 +12,8 @@ package struct Receipt: Codable, Sendable, Hashable {
     package var credential: String?
     /// The name as the sender gave it (files), or the event's file name.
     package var name: String
+    /// The name under which a file was sent, where its sender has renamed it since.
+    package var uploadedAs: String?
     package var file: String
     /// The line in `file`, counted from 1, where one file holds many events.
     package var line: Int?
@@ -55,6 +57,7 @@ package struct Receipt: Codable, Sendable, Hashable {
         case eventType = "event_type"
         case duplicateOf = "duplicate_of"
         case sameEventAs = "same_event_as"
+        case uploadedAs = "uploaded_as"
     }
 
     /// The receipt's file: JSON with sorted keys and a newline.

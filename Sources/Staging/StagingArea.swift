@@ -15,7 +15,7 @@ package final class StagingArea: Sendable {
     /// Webhook batches on their way to `ready/`.
     let batches: Directory
     /// Paths under `ready/` that are promised to a drop whose entry is not yet committed.
-    let promised = Mutex<Set<String>>([])
+    let promised = Mutex<Set<[UInt8]>>([])
 
     /// Throws `StagingError` when a directory cannot be made, or lies on another filesystem than the rest.
     package init(path: String) throws(StagingError) {
@@ -46,6 +46,12 @@ package final class StagingArea: Sendable {
     /// The name of a fetched drop's file in `pulls`.
     package static func pulledFile(_ drop: String) -> String { drop + ".part" }
 
+    /// Whether there is a receipt of a drop, readable or not.
+    package func hasReceipt(_ drop: String) throws(StagingError) -> Bool {
+        guard DropID.isValid(drop) else { return false }
+        return try receipts.status(drop + ".json") != nil
+    }
+
     /// The receipt of a drop, or nil when there is none.
     package func receipt(_ drop: String) throws -> Receipt? {
         let name = drop + ".json"
@@ -70,6 +76,37 @@ package final class StagingArea: Sendable {
         return try place.directory.openFile(place.name)
     }
 
+    /// The files below a path of `ready/` that ends with a slash, in no order. Links are left alone.
+    package func released(below root: String) throws(StagingError) -> [String] {
+        var found: [String] = []
+        do throws(StagingError) {
+            let start = try ready.subdirectory(root.split(separator: "/").map(String.init))
+            try collect(start, root, &found)
+        } catch {
+            // Nothing was released there yet.
+            guard error.code == .notFound else { throw error }
+        }
+        return found
+    }
+
+    private func collect(_ directory: Directory, _ path: String, _ found: inout [String]) throws(StagingError)
+    {
+        for name in try directory.names() {
+            guard let status = try directory.status(name) else { continue }
+            if status.isDirectory {
+                try collect(directory.subdirectory(name), "\(path)\(name)/", &found)
+            } else if status.isRegular {
+                found.append(path + name)
+            }
+        }
+    }
+
+    /// Removes a directory under `ready/` if it is there and empty.
+    package func removeEmptyDirectory(_ path: String) {
+        guard let place = try? location(path, create: false) else { return }
+        _ = try? place.directory.removeDirectory(place.name)
+    }
+
     /// Whether a file lies under this path of `ready/`.
     package func isOccupied(_ readyPath: String) throws(StagingError) -> Bool {
         do {
@@ -80,15 +117,31 @@ package final class StagingArea: Sendable {
         }
     }
 
+    /// As `isOccupied`, of a file that was there once: what is a file or a link by now, where a directory was, holds
+    /// nothing.
+    package func stillHolds(_ readyPath: String) throws(StagingError) -> Bool {
+        do throws(StagingError) {
+            return try isOccupied(readyPath)
+        } catch {
+            guard error.code == .badPath else { throw error }
+            return false
+        }
+    }
+
     /// Removes a released file and returns whether it was there.
     @discardableResult
     package func removeReleased(_ readyPath: String) throws(StagingError) -> Bool {
         do {
             let place = try location(readyPath, create: false)
             return try place.directory.remove(place.name)
-        } catch  where error.code == .notFound {
+        } catch  where error.code == .notFound || error.code == .badPath {
             return false
         }
+    }
+
+    /// Removes the empty directories of a tree under `ready/`, the lowest first.
+    package func removeEmptyDirectories(_ paths: [String]) {
+        for path in paths.sorted(by: { $0.utf8.count > $1.utf8.count }) { removeEmptyDirectory(path) }
     }
 
     /// Removes a receipt; absent is no error.

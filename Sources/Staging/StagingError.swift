@@ -27,7 +27,7 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
             switch error {
             case ENOSPC, EDQUOT: .full
             case ENOENT: .notFound
-            case EEXIST: .exists
+            case EEXIST, ENOTEMPTY: .exists
             case ELOOP, ENOTDIR: .badPath
             default: .failed
             }

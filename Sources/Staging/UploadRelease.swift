@@ -8,12 +8,12 @@ extension StagingArea {
     static let mostVersions = 10_000
 
     /// Promises a free path under `ready/` for a file that wants `plain` (`sftp/<account>/<path as sent>`): that
-    /// path, or `plain~2` and so on while earlier ones wait for their consumer. Keep the promise with `release`,
-    /// or give it back with `withdraw`.
+    /// path, or its second version and so on (`VersionName`) while earlier ones wait for their consumer. Keep the
+    /// promise with `release`, or give it back with `withdraw`.
     package func promise(_ plain: String) throws(StagingError) -> String {
         for version in 1...Self.mostVersions {
-            let candidate = version == 1 ? plain : "\(plain)~\(version)"
-            let isFree = promised.withLock { $0.insert(candidate).inserted }
+            let candidate = VersionName.path(plain, version: version)
+            let isFree = promised.withLock { $0.insert(Array(candidate.utf8)).inserted }
             guard isFree else { continue }
             do {
                 if try !isOccupied(candidate) { return candidate }
@@ -26,8 +26,13 @@ extension StagingArea {
         throw StagingError(.exists, "\(Self.mostVersions) versions of \(plain) wait for their consumer")
     }
 
+    /// Promises exactly this path: that of a drop which was accepted before the gate started.
+    package func keep(promise readyPath: String) {
+        promised.withLock { _ = $0.insert(Array(readyPath.utf8)) }
+    }
+
     package func withdraw(_ readyPath: String) {
-        _ = promised.withLock { $0.remove(readyPath) }
+        _ = promised.withLock { $0.remove(Array(readyPath.utf8)) }
     }
 
     /// Makes a committed upload visible: receipt first, then the file. `incoming` is relative to the staging
@@ -54,6 +59,10 @@ extension StagingArea {
         var receipt = receipt
         receipt.file = file
         receipt.released = now
+        try put(receipt)
+    }
+
+    func put(_ receipt: Receipt) throws {
         // Sessions' parts and this share one filesystem; a leftover of a crash is written anew.
         let temporary = receipt.drop + ".new"
         try uploads.remove(temporary)

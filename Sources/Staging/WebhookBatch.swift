@@ -125,7 +125,7 @@ extension StagingArea {
         for version in 1... {
             do {
                 return try batch.move(
-                    name, to: directory, as: version == 1 ? newName : "\(newName)~\(version)")
+                    name, to: directory, as: VersionName.path(newName, version: version))
             } catch  where error.code == .exists && version < 100 {
                 continue
             }

@@ -127,8 +127,8 @@ import Testing
         try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
         try Data("mine".utf8).write(to: URL(filePath: place + "/a.xml"))
         let outcome = try await gate.intake.adopt(drop(Self.receipt()))
-        #expect(outcome.name == "sftp/vsee/a.xml~2")
-        #expect(gate.contents("sftp/vsee/a.xml") == "mine" && gate.contents("sftp/vsee/a.xml~2") == "data")
+        #expect(outcome.name == "sftp/vsee/a~2.xml")
+        #expect(gate.contents("sftp/vsee/a.xml") == "mine" && gate.contents("sftp/vsee/a~2.xml") == "data")
     }
 
     @Test func whatIsNotWhatItsReceiptSaysIsNotTaken() async throws {

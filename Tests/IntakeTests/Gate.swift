@@ -6,14 +6,24 @@ import Ledger
 import Logging
 import Staging
 import Support
+import Synchronization
+
+/// A clock that the test moves.
+final class TestClock: Sendable {
+    private let time = Mutex(Instant.now())
+
+    var now: Instant { time.withLock { $0 } }
+    func pass(_ duration: Duration) { time.withLock { $0 += duration } }
+}
 
 struct Gate {
     let directory: TemporaryDirectory
     let intake: Intake
 
-    init(_ directory: TemporaryDirectory? = nil, change: (inout Intake.Configuration) -> Void = { _ in })
-        throws
-    {
+    init(
+        _ directory: TemporaryDirectory? = nil, clock: TestClock? = nil,
+        change: (inout Intake.Configuration) -> Void = { _ in }
+    ) throws {
         let directory = try directory ?? TemporaryDirectory("gate")
         self.directory = directory
         var configuration = Intake.Configuration(
@@ -23,7 +33,8 @@ struct Gate {
         change(&configuration)
         intake = try Intake.open(
             configuration, policy: Self.policy(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            clock: { clock?.now ?? Instant.now() })
     }
 
     static func policy() throws -> Policy {

@@ -90,15 +90,15 @@ import Testing
         let first = try await gate.intake.commit(gate.upload("in/a.xml", "one"), attempt: Gate.transfer)
         let second = try await gate.intake.commit(gate.upload("in/a.xml", "two"), attempt: Gate.transfer)
         let again = try await gate.intake.commit(gate.upload("in/a.xml", "one"), attempt: Gate.transfer)
-        #expect([first.name, second.name, again.name] == ["in/a.xml", "in/a.xml~2", "in/a.xml~3"])
+        #expect([first.name, second.name, again.name] == ["in/a.xml", "in/a~2.xml", "in/a~3.xml"])
         #expect([first.status, second.status, again.status] == [.stored, .stored, .duplicate])
         #expect(
-            gate.contents("sftp/acme/in/a.xml") == "one" && gate.contents("sftp/acme/in/a.xml~2") == "two")
+            gate.contents("sftp/acme/in/a.xml") == "one" && gate.contents("sftp/acme/in/a~2.xml") == "two")
         await gate.intake.waitUntilStaged()
         let receipt = try #require(try gate.intake.staging.receipt(again.id))
         #expect(
             receipt.duplicateOf == first.id && receipt.name == "in/a.xml"
-                && receipt.file == "ready/sftp/acme/in/a.xml~3")
+                && receipt.file == "ready/sftp/acme/in/a~3.xml")
         #expect(receipt.modified == "2023-11-14T22:13:20.000000Z")
     }
 

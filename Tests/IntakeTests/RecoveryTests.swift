@@ -13,9 +13,7 @@ import Testing
     private func path(_ gate: TemporaryDirectory, _ name: String) -> String { gate.file("staging/" + name) }
 
     /// A ledger with one committed, unreleased upload and one webhook, as a crash right after the commit leaves it.
-    private func crashed(after commit: (Gate) async throws -> Void = { _ in }) async throws -> (
-        TemporaryDirectory, drop: String
-    ) {
+    private func crashed(sha256: String = "00") async throws -> (TemporaryDirectory, drop: String) {
         let directory = try TemporaryDirectory("crash")
         let staging = try StagingArea(path: directory.file("staging"))
         let store = try SQLiteLedgerStore(path: directory.file("ledger.sqlite"), node: "t")
@@ -23,7 +21,7 @@ import Testing
         let parts = try staging.uploads(of: "acme").subdirectory("parts", create: true)
         try parts.createFile(id + ".part").write(Array("data".utf8))
         var attempt = Gate.transfer
-        attempt.drop = DropFacts(id: id, name: "", bytes: 4, sha256: "00")
+        attempt.drop = DropFacts(id: id, name: "", bytes: 4, sha256: sha256)
         attempt.detail["name_as_sent"] = "a.xml"
         let drop = DropRegistration(
             id: id, content: .incoming("incoming/sftp/acme/parts/\(id).part"), repeatKey: [1], eventKey: nil,
@@ -40,13 +38,46 @@ import Testing
         #expect(try gate.intake.health.problems.isEmpty && gate.entries().count == 1)
     }
 
+    /// The receipt comes before the file, so its file having gone from `incoming/` was its release.
     @Test func anUploadMovedAndConsumedBeforeItsMarkDoesNotComeBack() async throws {
         let (directory, id) = try await crashed()
         try FileManager.default.removeItem(atPath: path(directory, "incoming/sftp/acme/parts/\(id).part"))
+        let receipt = Receipt(
+            drop: id, channel: "sftp", name: "a.xml", file: "ready/sftp/acme/a.xml", bytes: 4, received: "")
+        try receipt.encoded().withUnsafeBytes { try Data($0).write(to: receiptFile(directory, id)) }
         let gate = try Gate(directory)
         #expect(gate.ready().isEmpty)
         #expect(try gate.intake.staging.receipt(id)?.drop == id)
         #expect(try LedgerReader(path: directory.file("ledger.sqlite")).drop(id: id)?.state == .released)
+    }
+
+    private func receiptFile(_ directory: TemporaryDirectory, _ id: String) throws -> URL {
+        try FileManager.default.createDirectory(
+            atPath: path(directory, "receipts"), withIntermediateDirectories: true)
+        return URL(filePath: path(directory, "receipts/\(id).json"))
+    }
+
+    @Test func anUploadThatLiesInItsPlaceWithoutAReceiptGetsOne() async throws {
+        let digest = "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7"  // of "data"
+        let (directory, id) = try await crashed(sha256: digest)
+        let part = path(directory, "incoming/sftp/acme/parts/\(id).part")
+        try FileManager.default.createDirectory(
+            atPath: path(directory, "ready/sftp/acme"), withIntermediateDirectories: true)
+        try FileManager.default.moveItem(atPath: part, toPath: path(directory, "ready/sftp/acme/a.xml"))
+        let gate = try Gate(directory)
+        #expect(try gate.intake.staging.receipt(id)?.file == "ready/sftp/acme/a.xml")
+        #expect(gate.ready() == ["sftp/acme/a.xml"])
+    }
+
+    /// "Not found" is not "was released": what was promised and is nowhere is said to be lost.
+    @Test func anUploadWhoseBytesAreNowhereIsLostAndSaidToBe() async throws {
+        let (directory, id) = try await crashed()
+        try FileManager.default.removeItem(atPath: path(directory, "incoming/sftp/acme/parts/\(id).part"))
+        let gate = try Gate(directory)
+        #expect(try LedgerReader(path: directory.file("ledger.sqlite")).drop(id: id)?.state == .lost)
+        #expect(gate.intake.health.problems["lost"]?.contains(id) == true)
+        let entry = try #require(try gate.entries().first { $0["verdict"] == "rejected" })
+        #expect(entry["drop"]?["id"]?.string == id && entry["detail"]?["lost"] == true)
     }
 
     @Test func aNameTakenInTheMeantimeGivesAnotherVersion() async throws {
@@ -55,10 +86,10 @@ import Testing
             atPath: path(directory, "ready/sftp/acme"), withIntermediateDirectories: true)
         try Data("mine".utf8).write(to: URL(filePath: path(directory, "ready/sftp/acme/a.xml")))
         let gate = try Gate(directory)
-        #expect(gate.contents("sftp/acme/a.xml") == "mine" && gate.contents("sftp/acme/a.xml~2") == "data")
+        #expect(gate.contents("sftp/acme/a.xml") == "mine" && gate.contents("sftp/acme/a~2.xml") == "data")
         #expect(
             try LedgerReader(path: directory.file("ledger.sqlite")).drop(id: id)?.readyPath
-                == "sftp/acme/a.xml~2")
+                == "sftp/acme/a~2.xml")
     }
 
     private func commitWebhook(_ directory: TemporaryDirectory, id: String) throws {

@@ -3,130 +3,12 @@ import Admission
 import Foundation
 import Intake
 import Ledger
-import Logging
 import Settings
 import Staging
 import Support
-import Synchronization
 import Testing
 
 @testable import SFTPReceiver
-
-/// A desk with a real Intake and one connection that this process itself serves.
-private final class Desk: Sendable {
-    let directory: TemporaryDirectory
-    let intake: Intake
-    let store: AccountStore
-    let connection: SFTPConnection
-    let table = ConnectionTable(maximum: 4, maximumPerSource: 4)
-    let desk: LinkDesk
-    let account: Account
-    /// The other end of the connection.
-    private let client: ConnectedSocket
-
-    init() async throws {
-        directory = try TemporaryDirectory("desk")
-        var configuration = Intake.Configuration(
-            node: "t", ledgerPath: directory.file("ledger.sqlite"), stagingPath: directory.file("staging"))
-        configuration.reserveBytes = 1
-        configuration.reserveInodes = 1
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        intake = try Intake.open(configuration, policy: Self.policy("127.0.0.0/8"), logger: logger)
-        store = AccountStore(directory: directory.file("accounts"))
-        account = try Account(name: "acme", keys: [AuthorizedKey(AuthorizedKeyTests.ed25519)])
-        try store.add(account)
-        let (near, far) = try Self.connected()
-        client = far
-        let addresses = try #require(near.addresses)
-        let resolution = try AddressResolver(mode: .direct, trustedProxies: []).resolve(peer: near.peer)
-        connection = SFTPConnection(
-            socket: near, addresses: addresses, resolution: resolution,
-            decision: intake.admit(resolution, channel: .sftp), source: addresses.peer)
-        #expect(table.enter() && table.add(connection, source: addresses.peer.ip))
-        desk = LinkDesk(
-            intake: intake, table: table,
-            book: AccountBook(store: store, handOver: { _ in }, report: { _ in }),
-            terms: LinkTerms(maxFile: 9, reserveBytes: 1, reserveInodes: 1, provisional: ["*.tmp"]),
-            logger: logger)
-        await connection.started(getpid())
-    }
-
-    static func policy(_ block: String) throws -> Policy {
-        try Policy(entries: [TestGate.entry(block)].compactMap { $0 })
-    }
-
-    /// A TCP connection over the loopback.
-    private static func connected() throws -> (ConnectedSocket, ConnectedSocket) {
-        let loopback = try IPAddress("127.0.0.1")
-        let listener = try AcceptingSocket.tcp(.init(ip: loopback, port: 0))
-        let port = try #require(SocketAddress.local(listener.descriptor)?.port)
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        try #require(
-            SocketAddress.withSocketAddress(loopback, port: port) { connect(descriptor, $0, $1) } == 0)
-        return (ConnectedSocket(accept(listener.descriptor, nil, nil)), ConnectedSocket(descriptor))
-    }
-
-    func login(_ credential: Credential? = nil) async {
-        let key = Credential.key(fingerprint: account.keys[0].fingerprint)
-        await connection.loggedIn(Login(account: account, credential: credential ?? key))
-    }
-
-    var hello: LinkHello {
-        let (peer, local) = (connection.addresses.peer, connection.addresses.local)
-        return LinkHello(
-            connection: "\(peer.ip) \(peer.port ?? 0) \(local.ip) \(local.port ?? 0)", user: "acme",
-            pid: getpid(),
-            version: Link.version, authentication: nil)
-    }
-
-    var peer: LinkPeer { LinkPeer(process: getpid(), user: getuid()) }
-
-    func session() async throws -> LinkSession {
-        await login()
-        return try #require(await desk.welcome(hello, from: peer).0)
-    }
-
-    /// Puts bytes where a session leaves a whole upload.
-    func upload(_ path: String, _ text: String) throws -> LinkCommit {
-        let id = DropID.make(milliseconds: 1)
-        let parts = directory.file("staging/incoming/sftp/acme/parts")
-        try FileManager.default.createDirectory(atPath: parts, withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: URL(filePath: "\(parts)/\(id).part"))
-        return LinkCommit(
-            id: 7, drop: id, partial: id + ".part", path: path, bytes: Int64(text.utf8.count),
-            sha256: String(repeating: "0a", count: 32), modified: nil)
-    }
-
-    /// A released drop of an account.
-    func release(_ name: String, of account: String) async throws -> String {
-        let id = DropID.make(milliseconds: 1)
-        let parts = directory.file("staging/incoming/sftp/\(account)/parts")
-        try FileManager.default.createDirectory(atPath: parts, withIntermediateDirectories: true)
-        try Data(name.utf8).write(to: URL(filePath: "\(parts)/\(id).part"))
-        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
-        attempt.account = account
-        let upload = FinishedUpload(
-            dropID: id, account: account, partial: id + ".part", path: name, bytes: Int64(name.utf8.count),
-            sha256: String(repeating: "0a", count: 32), modified: nil)
-        return try await intake.commit(upload, attempt: attempt).id
-    }
-
-    func entries(_ kind: String) throws -> [JSONValue] {
-        var query = LedgerQuery()
-        query.limit = 10_000
-        return try LedgerReader(path: directory.file("ledger.sqlite")).entries(query)
-            .map { try $0.value() }.filter { $0["kind"]?.string == kind }
-    }
-
-    func transfers() async throws -> [String] {
-        await intake.close()
-        return try LedgerReader(path: directory.file("ledger.sqlite")).entries(LedgerQuery())
-            .map { try $0.value() }.filter { $0["kind"]?.string == "transfer" }
-            .map { entry in
-                ["verdict", "reason", "account"].compactMap { entry[$0]?.string }.joined(separator: " ")
-            }
-    }
-}
 
 @Suite struct LinkDeskTests {
     @Test("A session of the connection's own sshd is welcomed with the account that logged in")
@@ -135,7 +17,7 @@ private final class Desk: Sendable {
         await desk.login()
         let (session, answer) = await desk.desk.welcome(desk.hello, from: desk.peer)
         #expect(session != nil && answer.ok)
-        #expect(answer.account == "acme" && answer.maxFile == 9 && answer.provisional == ["*.tmp"])
+        #expect(answer.account == "acme" && answer.maxFile == 9 && answer.provisional?.first == "*.tmp")
         #expect(answer.incoming == desk.directory.file("staging/incoming/sftp/acme"))
     }
 
@@ -178,9 +60,9 @@ private final class Desk: Sendable {
     func commits() async throws {
         let desk = try await Desk()
         let session = try await desk.session()
-        let first = try await desk.desk.commit(desk.upload("d/a.xml", "hello"), session)
+        let first = try await desk.commit(desk.upload("d/a.xml", "hello"), session)
         #expect(first.ok && first.id == 7 && first.status == .stored && first.name == "d/a.xml")
-        let second = try await desk.desk.commit(desk.upload("d/a.xml", "hello"), session)
+        let second = try await desk.commit(desk.upload("d/a.xml", "hello"), session)
         #expect(second.ok && second.status == .duplicate)
         #expect(try await desk.transfers().count == 2)
     }
@@ -191,7 +73,7 @@ private final class Desk: Sendable {
         let session = try await desk.session()
         desk.intake.use(try Desk.policy("203.0.113.0/24"))
         let commit = try desk.upload("a.xml", "hello")
-        let answer = try await desk.desk.commit(commit, session)
+        let answer = try await desk.commit(commit, session)
         #expect(!answer.ok && answer.code == "not_listed")
         let partial = desk.directory.file("staging/incoming/sftp/acme/parts/\(commit.partial)")
         #expect(FileManager.default.fileExists(atPath: partial))
@@ -208,7 +90,7 @@ private final class Desk: Sendable {
         default:
             try desk.store.replace(Account(name: "acme", keys: [AuthorizedKey(AuthorizedKeyTests.rsa2048)]))
         }
-        let answer = try await desk.desk.commit(desk.upload("a.xml", "hello"), session)
+        let answer = try await desk.commit(desk.upload("a.xml", "hello"), session)
         let code = ["account_disabled", "unknown_account", "auth_failed"][index]
         #expect(!answer.ok && answer.code == code)
         #expect(try await desk.transfers() == ["rejected \(code) acme"])
@@ -226,7 +108,7 @@ private final class Desk: Sendable {
         case 3: commit.sha256 = "ABC"
         default: commit.path = ""
         }
-        await #expect(throws: LinkDesk.BadMessage.self) { try await desk.desk.commit(commit, session) }
+        await #expect(throws: LinkDesk.BadMessage.self) { try await desk.commit(commit, session) }
         #expect(desk.directory.files(under: "staging/ready").isEmpty)
     }
 
@@ -236,7 +118,7 @@ private final class Desk: Sendable {
     func badPaths(path: String) async throws {
         let desk = try await Desk()
         let session = try await desk.session()
-        let answer = try await desk.desk.commit(desk.upload(path, "hello"), session)
+        let answer = try await desk.commit(desk.upload(path, "hello"), session)
         #expect(!answer.ok && answer.code == "bad_path")
         #expect(desk.directory.files(under: "staging/ready").isEmpty)
     }
@@ -248,9 +130,10 @@ private final class Desk: Sendable {
         try desk.desk.refused(
             LinkRefused(reason: "forbidden_operation", operation: "SYMLINK", path: "/x\n", message: "no"),
             session)
-        try desk.desk.incomplete(
-            LinkIncomplete(drop: DropID.make(milliseconds: 1), path: "a.xml", bytes: 3, message: "cut"),
-            session)
+        let ended = LinkEnded(
+            drop: DropID.make(milliseconds: 1), path: "a.xml", outcome: .interrupted, bytes: 3, prefix: 3,
+            message: "cut")
+        #expect(try await desk.desk.answer(.ended(ended), session) == .done(LinkDone()))
         #expect(throws: LinkDesk.BadMessage.self) {
             try desk.desk.refused(
                 LinkRefused(reason: "listed", operation: "", path: "", message: ""), session)
@@ -301,11 +184,11 @@ private final class Desk: Sendable {
             if account == "vsee" { expected.append(drop) }
         }
         await desk.intake.waitUntilStaged()
-        var session = try await collector(desk)
+        let session = try await collector(desk)
         var found: [LinkPage.Drop] = []
         var question = LinkCollect()
         repeat {
-            let page = try await desk.desk.collect(question, &session)
+            let page = try await desk.desk.collect(question, session)
             #expect(page.ok && page.drops.count <= 200)
             found += page.drops
             question.before = page.next
@@ -323,19 +206,19 @@ private final class Desk: Sendable {
         let mine = try await desk.release("a.xml", of: "vsee")
         let other = try await desk.release("a.xml", of: "other")
         await desk.intake.waitUntilStaged()
-        var session = try await collector(desk)
+        let session = try await collector(desk)
         for drop in [other, DropID.make(milliseconds: 9), "../x"] {
-            let answer = try await desk.desk.collect(LinkCollect(drop: drop, acknowledges: true), &session)
+            let answer = try await desk.desk.collect(LinkCollect(drop: drop, acknowledges: true), session)
             #expect(answer == LinkPage(ok: true))
         }
-        _ = try await desk.desk.collect(LinkCollect(drop: other, opens: true), &session)
-        #expect(try await !desk.desk.collect(LinkCollect(drop: mine, opens: true), &session).drops.isEmpty)
+        _ = try await desk.desk.collect(LinkCollect(drop: other, opens: true), session)
+        #expect(try await !desk.desk.collect(LinkCollect(drop: mine, opens: true), session).drops.isEmpty)
         let opened = try #require(try desk.entries("access").last?["detail"])
         #expect(opened["drop"]?.string == mine && opened["file"] == "sftp/vsee/a.xml")
         #expect(opened["acknowledged"] == nil, "committed before the answer")
         let question = LinkCollect(drop: mine, acknowledges: true)
-        #expect(try await desk.desk.collect(question, &session).drops.map(\.id) == [mine])
-        #expect(try await desk.desk.collect(question, &session).drops.isEmpty)
+        #expect(try await desk.desk.collect(question, session).drops.map(\.id) == [mine])
+        #expect(try await desk.desk.collect(question, session).drops.isEmpty)
         #expect(try desk.intake.store.drop(id: mine)?.state == .acknowledged)
         #expect(try desk.intake.store.drop(id: other)?.state == .released)
         await desk.intake.close()
@@ -349,13 +232,13 @@ private final class Desk: Sendable {
         let desk = try await Desk()
         _ = try await desk.release("a.xml", of: "vsee")
         await desk.intake.waitUntilStaged()
-        var session = try await collector(desk)
+        let session = try await collector(desk)
         switch index {
         case 0: try desk.store.setDisabled(true, name: "acme")
         case 1: try desk.store.replace(desk.account)
         default: desk.intake.use(try Desk.policy("203.0.113.0/24"))
         }
-        let answer = try await desk.desk.collect(LinkCollect(), &session)
+        let answer = try await desk.desk.collect(LinkCollect(), session)
         #expect(!answer.ok && answer.drops.isEmpty && answer.message?.isEmpty == false)
     }
 
@@ -364,12 +247,12 @@ private final class Desk: Sendable {
         let desk = try await Desk()
         let session = try await collector(desk)
         await #expect(throws: LinkDesk.BadMessage.self) {
-            try await desk.desk.commit(desk.upload("a.xml", "hello"), session)
+            try await desk.commit(desk.upload("a.xml", "hello"), session)
         }
         let other = try await Desk()
-        var sender = try await other.session()
+        let sender = try await other.session()
         await #expect(throws: LinkDesk.BadMessage.self) {
-            try await other.desk.collect(LinkCollect(), &sender)
+            try await other.desk.collect(LinkCollect(), sender)
         }
     }
 }

@@ -1,37 +1,41 @@
-// Both neighbours of a session process: a client that speaks SFTP over a socket pair, and a daemon that
-// answers on the link. The session itself runs on a thread of the test's.
+// Both neighbours of a session process: a client that speaks SFTP over a socket pair, and a daemon with a real Intake
+// that answers on the link, but for the questions of whose process the session is. The session itself runs on a
+// thread of the test's.
+import Dispatch
 import Foundation
 import Glibc
-import SFTPReceiver
+import Intake
+import Staging
 import Support
 import Synchronization
 
+@testable import SFTPReceiver
+
 /// A daemon that remembers what it was told and answers as it is set up to.
-final class FakeDaemon: Sendable {
+final class TestDaemon: Sendable {
     enum Conduct: Sendable {
-        /// Moves the partial to `ready/`.
-        case release
+        case accept
         case refuse(String)
-        /// Closes the link instead of answering.
+        /// Closes the link instead of answering a commit.
         case hangUp
     }
 
     let home: TemporaryDirectory
-    let conduct: Mutex<Conduct>
+    let desk: Desk
+    let conduct = Mutex(Conduct.accept)
     private let listener: Int32
     private let heard = Mutex<[SessionMessage]>([])
     private let links = Mutex<[Int32]>([])
     private let maxFile: Int64?
     private let sessions = DispatchGroup()
 
-    init(home: TemporaryDirectory, conduct: Conduct = .release, maxFile: Int64? = nil) throws {
+    init(
+        home: TemporaryDirectory, maxFile: Int64? = nil,
+        change: (inout Intake.Configuration) -> Void = { _ in }
+    ) async throws {
         self.home = home
         self.maxFile = maxFile
-        self.conduct = Mutex(conduct)
-        for name in ["incoming", "ready"] {
-            try FileManager.default.createDirectory(
-                atPath: home.file(name), withIntermediateDirectories: true)
-        }
+        desk = try await Desk(home, change: change)
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         unlink(home.file("link"))
         var address = sockaddr_un()
@@ -73,8 +77,10 @@ final class FakeDaemon: Sendable {
     var refusals: [LinkRefused] {
         messages.compactMap { if case .refused(let told) = $0 { told } else { nil } }
     }
-    var interruptions: [LinkIncomplete] {
-        messages.compactMap { if case .incomplete(let told) = $0 { told } else { nil } }
+    var interruptions: [LinkEnded] {
+        messages.compactMap { message in
+            if case .ended(let ended) = message, ended.outcome == .interrupted { ended } else { nil }
+        }
     }
 
     /// Drops every session.
@@ -84,8 +90,17 @@ final class FakeDaemon: Sendable {
         }
     }
 
+    /// What the sessions' account has in `ready/`.
+    func ready() -> [String] { home.files(under: "staging/ready/sftp/acme") }
+    /// What is left of uploads that were not accepted.
+    func parts() -> [String] { home.files(under: "staging/incoming/sftp/acme/parts") }
+
     private func serve(_ link: Int32) {
-        defer { close(link) }
+        var session: LinkSession?
+        defer {
+            session.map(desk.desk.ended)
+            close(link)
+        }
         var buffer: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 4096)
         while case let count = read(link, &piece, piece.count), count > 0 {
@@ -96,7 +111,7 @@ final class FakeDaemon: Sendable {
                 }
                 buffer.removeSubrange(...end)
                 heard.withLock { $0.append(message) }
-                guard let answer = answer(message) else { continue }
+                guard let answer = answer(message, &session) else { continue }
                 guard let line = try? Link.encode(answer), write(link, line, line.count) == line.count else {
                     return
                 }
@@ -125,17 +140,19 @@ final class FakeDaemon: Sendable {
         }
     }
 
-    private func answer(_ message: SessionMessage) -> DaemonMessage? {
+    private func answer(_ message: SessionMessage, _ session: inout LinkSession?) -> DaemonMessage? {
         switch message {
-        case .refused, .incomplete, .probed: return nil
+        case .refused, .probed: return nil
         case .collect(let question): return .page(page(question))
         case .hello where isCollector.withLock { $0 }:
             return .welcome(.collector("acme", staging: home.file("staging")))
         case .hello:
+            guard let begun = waiting({ try await self.desk.unaskedSession() }) else { return nil }
+            session = begun
             return .welcome(
                 LinkWelcome(
-                    ok: true, account: "acme", incoming: home.file("incoming"), maxFile: maxFile,
-                    provisional: ["*.tmp", "*.partial", ".dropgate-probe-*"]))
+                    ok: true, account: "acme", incoming: begun.sender?.box.files.path, maxFile: maxFile,
+                    provisional: desk.intake.temporaryNames.patterns))
         case .commit(let commit):
             switch conduct.withLock({ $0 }) {
             case .hangUp:
@@ -144,12 +161,27 @@ final class FakeDaemon: Sendable {
             case .refuse(let text):
                 return .commit(
                     LinkCommitAnswer(id: commit.id, ok: false, code: "ledger_failed", message: text))
-            case .release:
-                let name = commit.path.replacing("/", with: "_")
-                rename(home.file("incoming/parts/\(commit.partial)"), home.file("ready/\(name)"))
-                return .commit(LinkCommitAnswer(id: commit.id, ok: true, status: .stored, name: name))
+            case .accept: break
             }
+        case .names, .change, .open, .room, .ended: break
         }
+        guard let session else { return nil }
+        return waiting { try await self.desk.desk.answer(message, session) }
+    }
+
+    /// On a thread of the test's own.
+    private func waiting<Result: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Result
+    ) -> Result? {
+        let done = DispatchSemaphore(value: 0)
+        let result = Mutex<Result?>(nil)
+        Task {
+            let value = try? await body()
+            result.withLock { $0 = value }
+            done.signal()
+        }
+        done.wait()
+        return result.withLock { $0 }
     }
 }
 

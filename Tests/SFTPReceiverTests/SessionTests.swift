@@ -2,10 +2,11 @@
 // what happens when either of them goes away.
 import Crypto
 import Foundation
-import SFTPReceiver
 import Support
 import Synchronization
 import Testing
+
+@testable import SFTPReceiver
 
 @Suite struct SessionTests {
     private let home: TemporaryDirectory
@@ -25,7 +26,7 @@ import Testing
     }
 
     private func ready(_ name: String) throws -> [UInt8] {
-        [UInt8](try Data(contentsOf: URL(fileURLWithPath: home.file("ready/\(name)"))))
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: home.file("staging/ready/sftp/acme/\(name)"))))
     }
 
     /// Sends pieces without waiting and expects as many OKs.
@@ -40,8 +41,8 @@ import Testing
     }
 
     @Test(arguments: [1000, 32_768, 100_000, 261_120])
-    func anUploadArrivesWhole(_ piece: Int) throws {
-        let daemon = try FakeDaemon(home: home)
+    func anUploadArrivesWhole(_ piece: Int) async throws {
+        let daemon = try await TestDaemon(home: home)
         let client = session()
         let handle = client.open("/a.bin")
         pipeline(client, handle, Array(stride(from: 0, to: data.count, by: piece)), piece: piece)
@@ -51,7 +52,7 @@ import Testing
         #expect(try ready("a.bin") == data)
         #expect(daemon.commits.map(\.sha256) == [sha256(data)])
         #expect(daemon.commits.map(\.path) == ["a.bin"])
-        #expect(home.files(under: "incoming/parts").isEmpty && home.files(under: "incoming/tree").isEmpty)
+        #expect(daemon.parts().allSatisfy { $0.hasSuffix(".sealed") })
         guard case .hello(let hello)? = daemon.messages.first else {
             Issue.record("no hello")
             return
@@ -59,25 +60,24 @@ import Testing
         #expect(hello.user == "acme" && hello.pid == getpid() && hello.connection.hasPrefix("192.0.2.1 "))
     }
 
-    @Test func piecesOutOfOrderAndAProvisionalName() throws {
-        let daemon = try FakeDaemon(home: home)
+    @Test func piecesOutOfOrderAndAProvisionalName() async throws {
+        let daemon = try await TestDaemon(home: home)
         let client = session()
         let handle = client.open("/a.bin.0123abcd.partial")
         var random = SplitMix(seed: 11)
         let offsets = stride(from: 0, to: data.count, by: 50_000).shuffled(using: &random)
         pipeline(client, handle, offsets, piece: 50_000)
         #expect(client.close(handle).code == 0)
-        #expect(home.files(under: "ready").isEmpty)
+        #expect(daemon.ready().isEmpty)
         let names = SessionClient.string("/a.bin.0123abcd.partial") + SessionClient.string("/a.bin")
         #expect(client.status(200, SessionClient.string("posix-rename@openssh.com") + names).code == 0)
         #expect(client.hangUp() == 0)
         #expect(try ready("a.bin") == data)
-        #expect(daemon.commits.map(\.sha256) == [sha256(data)])
-        #expect(home.files(under: "incoming/parts").isEmpty && home.files(under: "incoming/tree").isEmpty)
+        #expect(daemon.parts().allSatisfy { $0.hasSuffix(".sealed") })
     }
 
-    @Test func anInterruptedUploadIsResumedByTheNextSession() throws {
-        let daemon = try FakeDaemon(home: home)
+    @Test func anInterruptedUploadIsResumedByTheNextSession() async throws {
+        let daemon = try await TestDaemon(home: home)
         let first = session()
         let handle = first.open("/a.bin")
         pipeline(first, handle, [0, 100_000, 200_000], piece: 100_000)
@@ -95,8 +95,9 @@ import Testing
         #expect(daemon.commits.map(\.sha256) == [sha256(data)])
     }
 
-    @Test func aRefusedCommitKeepsTheUploadForAnotherTry() throws {
-        let daemon = try FakeDaemon(home: home, conduct: .refuse("the ledger cannot be written"))
+    @Test func aRefusedCommitKeepsTheUploadForAnotherTry() async throws {
+        let daemon = try await TestDaemon(home: home)
+        daemon.conduct.withLock { $0 = .refuse("the ledger cannot be written") }
         let client = session()
         let handle = client.open("/a.bin")
         #expect(client.write(handle, 0, [1, 2, 3]) == 0)
@@ -105,14 +106,14 @@ import Testing
         #expect(answer.text == "the ledger cannot be written")
         // Some clients overlook the failure of CLOSE and look at the size.
         #expect(client.size("/a.bin") == nil)
-        daemon.conduct.withLock { $0 = .release }
+        daemon.conduct.withLock { $0 = .accept }
         #expect(client.close(client.open("/a.bin", flags: 0x2)).code == 0)
         #expect(client.hangUp() == 0)
         #expect(try ready("a.bin") == [1, 2, 3])
     }
 
-    @Test func whenTheDaemonGoesAwayTheUploadIsKeptAndTheSessionEnds() throws {
-        let daemon = try FakeDaemon(home: home)
+    @Test func whenTheDaemonGoesAwayTheUploadIsKeptAndTheSessionEnds() async throws {
+        let daemon = try await TestDaemon(home: home)
         let client = session()
         let handle = client.open("/a.bin")
         #expect(client.write(handle, 0, [1, 2, 3]) == 0)
@@ -126,15 +127,16 @@ import Testing
         #expect(next.hangUp() == 0)
     }
 
-    @Test func aCommitWithoutAnAnswerLeavesTheUploadSealed() throws {
-        let daemon = try FakeDaemon(home: home, conduct: .hangUp)
+    @Test func aCommitWithoutAnAnswerLeavesTheUploadSealed() async throws {
+        let daemon = try await TestDaemon(home: home)
+        daemon.conduct.withLock { $0 = .hangUp }
         let client = session()
         let handle = client.open("/a.bin")
         #expect(client.write(handle, 0, [1, 2, 3]) == 0)
         #expect(client.close(handle).code == 4)
         #expect(client.exitStatus() == 0)
-        #expect(home.files(under: "incoming").contains { $0.hasSuffix(".sealed") })
-        daemon.conduct.withLock { $0 = .release }
+        #expect(daemon.parts().contains { $0.hasSuffix(".sealed") })
+        daemon.conduct.withLock { $0 = .accept }
         let next = session()
         #expect(next.size("/a.bin") == nil)
         #expect(next.hangUp() == 0)
@@ -149,15 +151,15 @@ import Testing
     }
 
     @Test(arguments: ["", "scp -t .", "echo ${ShellId}%ComSpec%", "dropgate-sftp;id"])
-    func whatIsNotSFTPIsTurnedAway(_ command: String) throws {
-        _ = try FakeDaemon(home: home)
+    func whatIsNotSFTPIsTurnedAway(_ command: String) async throws {
+        _ = try await TestDaemon(home: home)
         let client = SessionClient(socket: home.file("link"), command: command)
         #expect(client.exitStatus() == 1)
         #expect(client.receive().isEmpty)
     }
 
-    @Test func refusalsReachTheDaemon() throws {
-        let daemon = try FakeDaemon(home: home, maxFile: 10)
+    @Test func refusalsReachTheDaemon() async throws {
+        let daemon = try await TestDaemon(home: home, maxFile: 10)
         let client = session()
         #expect(
             client.status(3, SessionClient.string("/a") + SessionClient.word(1) + SessionClient.word(0)).code
@@ -168,40 +170,58 @@ import Testing
         client.send([0xff, 0xff, 0xff, 0xff])
         #expect(client.exitStatus() == 0)
         #expect(daemon.refusals.map(\.reason) == ["forbidden_operation", "too_large", "malformed"])
-        #expect(home.files(under: "incoming/parts").isEmpty && home.files(under: "incoming/tree").isEmpty)
+        #expect(daemon.parts().allSatisfy { $0.hasSuffix(".sealed") })
     }
 
     /// rclone checks, times and renames over whichever of its connections is free.
-    @Test func aReleasedFileShowsToTheAccountsOtherSessionsWhileOneLasts() throws {
-        let daemon = try FakeDaemon(home: home)
+    @Test func aDeliveredFileShowsToEverySessionOfTheAccountUntilSomebodyTakesIt() async throws {
+        let daemon = try await TestDaemon(home: home)
         let first = session()
         let second = session()
         let handle = first.open("/a.tmp")
         #expect(first.write(handle, 0, [1, 2, 3]) == 0)
         #expect(second.size("/a.tmp") == nil)
         #expect(first.close(handle).code == 0)
-        let rename = SessionClient.string("/a.tmp") + SessionClient.string("/a")
-        #expect(second.status(18, rename).code == 0)
+        #expect(second.status(18, names("/a.tmp", "/a")).code == 0)
         #expect(first.size("/a") == 3)
-        let times =
-            SessionClient.string("/a") + SessionClient.word(8) + SessionClient.word(7) + SessionClient.word(7)
-        #expect(first.status(9, times).code == 0)
-        #expect(second.hangUp() == 0)
-        #expect(first.size("/a") == 3)
-        #expect(first.status(13, SessionClient.string("/a")).code == 0)
-        #expect(first.size("/a") == nil)
+        #expect(first.status(9, times("/a", 7)).code == 0)
+        #expect(first.hangUp() == 0 && second.hangUp() == 0)
         #expect(try ready("a") == [1, 2, 3])
-        #expect(first.close(first.open("/b")).code == 0)
-        #expect(first.hangUp() == 0)
-        #expect(daemon.commits.map(\.path) == ["a", "b"])
         let later = session()
-        #expect(later.size("/b") == nil)
+        #expect(later.size("/a") == 3)
+        try FileManager.default.removeItem(atPath: home.file("staging/ready/sftp/acme/a"))
+        #expect(later.size("/a") == nil)
+        let removal = later.status(13, SessionClient.string("/a"))
+        #expect(removal.code == 2 && removal.text.contains("its consumer has taken it"))
+        #expect(later.close(later.open("/b")).code == 0)
+        try FileManager.default.removeItem(atPath: home.file("staging/ready/sftp/acme/b"))
+        #expect(later.size("/b") == 0, "what a session has delivered it goes on seeing")
+        #expect(later.status(13, SessionClient.string("/b")).code == 4)
         #expect(later.hangUp() == 0)
-        #expect(home.files(under: "incoming/tree").isEmpty)
+        #expect(daemon.parts().isEmpty)
     }
 
-    @Test func manySmallFiles() throws {
-        let daemon = try FakeDaemon(home: home)
+    private func names(_ from: String, _ to: String) -> [UInt8] {
+        SessionClient.string(from) + SessionClient.string(to)
+    }
+
+    private func times(_ path: String, _ seconds: UInt32) -> [UInt8] {
+        SessionClient.string(path) + SessionClient.word(8) + SessionClient.word(seconds) + SessionClient.word(seconds)
+    }
+
+    @Test func aSizeOfRoomIsAskedForAsOftenAsItIsUsed() async throws {
+        let daemon = try await TestDaemon(home: home)
+        let client = session()
+        let handle = client.open("/a.bin")
+        pipeline(client, handle, Array(stride(from: 0, to: data.count, by: 100_000)), piece: 100_000)
+        #expect(client.close(handle).code == 0)
+        #expect(client.hangUp() == 0)
+        let rooms = daemon.messages.compactMap { if case .room(let room) = $0 { room.bytes } else { nil } }
+        #expect(rooms == [16 << 20])
+    }
+
+    @Test func manySmallFiles() async throws {
+        let daemon = try await TestDaemon(home: home)
         let client = session()
         #expect(client.status(14, SessionClient.string("/d") + SessionClient.word(0)).code == 0)
         for index in 0..<200 {
@@ -211,12 +231,12 @@ import Testing
         }
         #expect(client.hangUp() == 0)
         #expect(daemon.commits.count == 200)
-        #expect(home.files(under: "ready").count == 200)
-        #expect(home.files(under: "incoming/parts").isEmpty && home.files(under: "incoming/tree").isEmpty)
+        #expect(daemon.ready().count == 200)
+        #expect(daemon.parts().allSatisfy { $0.hasSuffix(".sealed") })
     }
 
-    @Test func aProbeThatItsSenderRemovesIsToldAndNothingIsReleased() throws {
-        let daemon = try FakeDaemon(home: home)
+    @Test func aProbeThatItsSenderRemovesIsToldAndNothingIsReleased() async throws {
+        let daemon = try await TestDaemon(home: home)
         let client = session()
         let handle = client.open("/.dropgate-probe-1")
         #expect(client.write(handle, 0, [1, 2, 3]) == 0)
@@ -225,13 +245,13 @@ import Testing
         #expect(client.hangUp() == 0)
         let probes = daemon.messages.compactMap { if case .probed(let told) = $0 { told } else { nil } }
         #expect(probes == [LinkProbed(path: ".dropgate-probe-1", bytes: 3)])
-        #expect(daemon.commits.isEmpty && home.files(under: "incoming/parts").isEmpty)
+        #expect(daemon.commits.isEmpty && daemon.parts().isEmpty)
     }
 
     // MARK: Collectors
 
-    private func collector(_ files: [String]) throws -> FakeDaemon {
-        let daemon = try FakeDaemon(home: home)
+    private func collector(_ files: [String]) async throws -> TestDaemon {
+        let daemon = try await TestDaemon(home: home)
         for (index, file) in files.enumerated() {
             let id = "id\(index)"
             for (path, text) in [("ready/\(file)", file), ("receipts/\(id).json", id)] {
@@ -253,9 +273,9 @@ import Testing
         return reply.type == 103 ? String(decoding: reply.fields.dropFirst(4), as: UTF8.self) : nil
     }
 
-    @Test func aCollectorReadsWhatTheDaemonNamesAndNothingElse() throws {
+    @Test func aCollectorReadsWhatTheDaemonNamesAndNothingElse() async throws {
         let files = ["sftp/vsee/a.xml", "sftp/vsee/d/b.xml", "webhook/2026-11-23/c.json"]
-        let daemon = try collector(files)
+        let daemon = try await collector(files)
         try Data("secret".utf8).write(to: URL(fileURLWithPath: home.file("staging/ready/sftp/vsee/secret")))
         let client = session()
         for (index, file) in files.enumerated() {
@@ -274,8 +294,8 @@ import Testing
         #expect(daemon.refusals.map(\.operation) == ["OPEN"])
     }
 
-    @Test func aRemovedReceiptIsCollected() throws {
-        let daemon = try collector(["sftp/vsee/a.xml"])
+    @Test func aRemovedReceiptIsCollected() async throws {
+        let daemon = try await collector(["sftp/vsee/a.xml"])
         let client = session()
         let receipt = SessionClient.string("/receipts/id0.json")
         #expect(read(client, "/ready/sftp/vsee/a.xml") != nil)
@@ -299,8 +319,8 @@ import Testing
         return []
     }
 
-    @Test func aFileThatIsOpenIsReadNoLongerThanItsAccountMay() throws {
-        let daemon = try collector(["sftp/vsee/a.xml", "sftp/vsee/b.xml"])
+    @Test func aFileThatIsOpenIsReadNoLongerThanItsAccountMay() async throws {
+        let daemon = try await collector(["sftp/vsee/a.xml", "sftp/vsee/b.xml"])
         let client = session()
         let first = client.open("/ready/sftp/vsee/a.xml", flags: 1)
         let second = client.open("/ready/sftp/vsee/b.xml", flags: 1)
@@ -325,8 +345,8 @@ import Testing
         #expect(opens == ["id0", "id1"])
     }
 
-    @Test func aCollectorsDirectoriesHoldWhatTheDaemonNames() throws {
-        let daemon = try collector(["sftp/vsee/a.xml", "sftp/vsee/d/b.xml", "sftp/lab/c.xml"])
+    @Test func aCollectorsDirectoriesHoldWhatTheDaemonNames() async throws {
+        let daemon = try await collector(["sftp/vsee/a.xml", "sftp/vsee/d/b.xml", "sftp/lab/c.xml"])
         try Data().write(to: URL(fileURLWithPath: home.file("staging/ready/sftp/lab/other")))
         let client = session()
         func names(_ path: String) -> Set<String> {

@@ -84,8 +84,7 @@ final class TestGate: Sendable {
         receiver = try await SFTPReceiver.open(
             SFTPReceiver.Configuration(
                 settings: settings, state: directory.file(options.state), accounts: accounts.directory,
-                reserveBytes: 1,
-                reserveInodes: 1, executable: options.executable ?? session, tools: options.tools),
+                executable: options.executable ?? session, tools: options.tools),
             intake: intake, logger: Self.logger)
     }
 

@@ -83,6 +83,50 @@ import Testing
         #expect(client.store.releases.map(\.bytes) == [Array(data.prefix(1000))])
     }
 
+    /// What a connection that broke leaves, for the next one.
+    private func brokenOff(after count: Int) -> Conversation {
+        let first = Conversation()
+        let handle = first.opened("/in.xml", [.write, .create, .truncate])
+        #expect(first.write(handle, 0, sample(count, seed: 77)).code == .ok)
+        first.hangUp()
+        let second = Conversation()
+        second.store = first.store
+        return second
+    }
+
+    @Test(arguments: [40_000, 100_000, 150_000]) func scpOverABrokenOffOne(_ count: Int) {
+        let client = brokenOff(after: count)
+        #expect(client.size("/in.xml") == UInt64(count))
+        let handle = client.opened("/in.xml", [.write, .create])
+        pipeline(client, handle)
+        #expect(client.store.partials["in.xml"] != nil, "the earlier one stays until this one is whole")
+        #expect(client.fsetstat(handle, size: 100_000).code == .ok)
+        #expect(client.close(handle).code == .ok)
+        #expect(client.store.releases.map(\.bytes) == [data])
+        #expect(client.store.partials.isEmpty)
+    }
+
+    @Test(arguments: [false, true]) func emptySCPOverABrokenOffOne(_ looksFirst: Bool) {
+        let client = brokenOff(after: 40_000)
+        if looksFirst { _ = client.path(.stat, "/in.xml") }
+        let handle = client.opened("/in.xml", [.write, .create])
+        #expect(client.fsetstat(handle, size: 0).code == .ok)
+        #expect(client.close(handle).code == .ok)
+        #expect(client.store.releases.map(\.bytes) == [[]])
+        #expect(client.store.partials.isEmpty)
+    }
+
+    @Test func touchOfADeliveredFileDeliversNothing() {
+        let client = Conversation()
+        #expect(client.put("/a", data).code == .ok)
+        let handle = client.opened("/a", [.write, .create])
+        #expect(client.fsetstat(handle, modified: 1_700_000_000).code == .ok)
+        #expect(client.close(handle).code == .ok)
+        #expect(client.setstat("/a", modified: 1_700_000_000).code == .ok)
+        #expect(client.store.releases == [.init(path: "a", bytes: data, modified: 1_700_000_000)])
+        #expect(client.store.open.isEmpty && client.store.partials.isEmpty)
+    }
+
     @Test func winSCPSmall() {
         let client = Conversation(greeted: false)
         let greeting = client.feed(packet(.initialise, Fields().uint32(6)))
@@ -109,7 +153,7 @@ import Testing
         #expect(client.path(.remove, "/a.bin").code == .noSuchFile)
         #expect(client.paths(.rename, "/a.bin.filepart", "/a.bin").code == .ok)
         #expect(client.setstat("/a.bin", modified: 1_700_000_000).code == .ok)
-        #expect(client.store.releases == [.init(path: "a.bin", bytes: data, modified: nil)])
+        #expect(client.store.releases == [.init(path: "a.bin", bytes: data, modified: 1_700_000_000)])
         #expect(client.size("/a.bin", .lstat) == 100_000)
     }
 
@@ -187,6 +231,16 @@ import Testing
         pipeline(client, resumed, from: 500, piece: 30_000)
         #expect(client.close(resumed).code == .ok)
         #expect(client.store.releases.map(\.path) == ["x/a.xml", "x/b.xml"])
+    }
+
+    @Test func curlGoesOnWithWhatIsThereInFull() {
+        let client = Conversation()
+        client.store.partials["a.xml"] = .init(bytes: data, known: data.count)
+        #expect(client.size("/a.xml") == 100_000)
+        let handle = client.opened("/a.xml", [.write])
+        #expect(client.close(handle).code == .ok)
+        #expect(client.store.releases.map(\.bytes) == [data])
+        #expect(client.store.partials.isEmpty)
     }
 
     @Test func rclone() {

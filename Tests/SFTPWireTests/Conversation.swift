@@ -12,10 +12,7 @@ final class Conversation {
     private var lastID: UInt32 = 100
 
     init(maxFile: Int64? = nil, greeted: Bool = true) {
-        box = DropBox(
-            settings: DropBox.Settings(
-                account: "acme", maxFile: maxFile,
-                provisional: ["*.filepart", "*.part", "*.partial", "*.tmp", ".in.*"]))
+        box = DropBox(settings: DropBox.Settings(account: "acme", maxFile: maxFile))
         if greeted { _ = feed(packet(.initialise, Fields().uint32(3))) }
     }
 

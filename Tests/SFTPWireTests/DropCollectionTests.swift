@@ -50,15 +50,16 @@ private final class Reader {
         case .stat(let path):
             box.answer(
                 .node(files[path.text].map { Node(kind: .file, size: Int64($0.count), modified: 1) }))
-        case .list(let path):
+        case .list(let path, let after):
             let names = files.keys.filter { $0.hasPrefix(path.text + "/") }
+                .map { Array($0.utf8.dropFirst(path.bytes.count + 1)) }
+                .filter { after?.lexicographicallyPrecedes($0) ?? true }
+                .sorted { $0.lexicographicallyPrecedes($1) }
             box.answer(
                 .listing(
-                    names.map {
-                        DirectoryEntry(
-                            name: Array($0.dropFirst(path.text.count + 1).utf8),
-                            node: Node(kind: .file, size: 1, modified: 1))
-                    }, now: 2))
+                    names.prefix(2).map {
+                        DirectoryEntry(name: $0, node: Node(kind: .file, size: 1, modified: 1))
+                    }, hasMore: names.count > 2, now: 2))
         case .open(let slot, let path):
             guard let bytes = files[path.text] else {
                 return box.answer(.failed(StoreFailure(.absent, "absent")))
@@ -176,7 +177,7 @@ private final class Reader {
             return
         }
         #expect(names.map(\.name) == [".", "..", "1.json"])
-        #expect(code(reader.ask(.readdir, Fields().string(handle))) == .endOfFile)
+        for _ in 0..<2 { #expect(code(reader.ask(.readdir, Fields().string(handle))) == .endOfFile) }
         guard case .attributes(let found) = reader.ask(.stat, Fields().string("/ready/sftp/vsee/a.xml"))
         else {
             Issue.record("no attributes")
@@ -184,6 +185,21 @@ private final class Reader {
         }
         #expect(found.size == 300_000)
         #expect(code(reader.ask(.stat, Fields().string("/ready/none"))) == .noSuchFile)
+    }
+
+    @Test func longDirectoriesComePageByPage() {
+        let reader = Reader()
+        for number in 2...9 { reader.files["receipts/\(number).json"] = [] }
+        guard case .handle(let handle) = reader.ask(.opendir, Fields().string("/receipts")) else {
+            Issue.record("not opened")
+            return
+        }
+        var names: [String] = []
+        while case .names(let more) = reader.ask(.readdir, Fields().string(handle)) {
+            names += more.map(\.name)
+        }
+        #expect(names == [".", ".."] + (1...9).map { "\($0).json" })
+        #expect(code(reader.ask(.close, Fields().string(handle))) == .ok)
     }
 
     @Test(arguments: 0..<200) func randomRequestsDoNoHarm(_ seed: Int) {

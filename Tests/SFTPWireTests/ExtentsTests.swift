@@ -12,7 +12,11 @@ import Testing
         var extents = Extents()
         for _ in 0..<60 {
             let low = Int.random(in: 0...size, using: &random)
-            if Int.random(in: 0..<6, using: &random) == 0 {
+            let kind = Int.random(in: 0..<12, using: &random)
+            if kind == 0 {
+                extents.forget(below: Int64(low))
+                for index in 0..<low { bitmap[index] = false }
+            } else if kind < 3 {
                 extents.truncate(to: Int64(low))
                 for index in low..<size { bitmap[index] = false }
             } else {

@@ -1,5 +1,7 @@
-// A store in memory that behaves as SessionStore promises to, without files or a daemon.
+// A store in memory that behaves as SessionStore promises to, without files or a daemon. Of each name it has the
+// newest upload and all deliveries.
 import SFTPWire
+import Testing
 
 struct MemoryStore {
     struct Partial: Equatable {
@@ -16,32 +18,46 @@ struct MemoryStore {
         var modified: Int64?
     }
 
+    struct Open: Equatable {
+        var path: String
+        var partial: Partial
+        /// It waits for `begin`.
+        var isEarlier = false
+    }
+
     let now: Int64 = 1_795_424_580
     var directories: Set<String> = [""]
-    /// Closed and not released.
+    /// Closed and not delivered.
     var partials: [String: Partial] = [:]
-    var open: [UploadSlot: (path: String, partial: Partial)] = [:]
+    var open: [UploadSlot: Open] = [:]
+    /// Delivered and not taken, oldest first.
     var releases: [Release] = []
-    /// What shows of released files.
-    var shown: [String: Node] = [:]
     var requests: [StoreRequest] = []
-    /// Fails the next request of that kind.
+    /// Fails the next requests of that kind.
     var failure: (when: (StoreRequest) -> Bool, with: StoreFailure)?
+    /// Names of one page.
+    var pageNames = 3
+    /// The daemon lists what a session is writing; another store need not.
+    var listsOpenUploads = false
+    /// Answers every listing in place of what is there.
+    var listing: ((_ after: [UInt8]?) -> StoreAnswer)?
 
     mutating func perform(_ request: StoreRequest, _ input: Span<UInt8>, _ pieces: [Range<Int>])
         -> StoreAnswer
     {
         requests.append(request)
+        checkBegun(request)
         if let failure, failure.when(request) {
             if case .finish(let order) = request { close(order.slot, whole: true) }
             return .failed(failure.with)
         }
         switch request {
         case .stat(let path): return .node(node(path.text))
-        case .list(let path): return list(path)
+        case .list(let path, let name): return listing?(name) ?? list(path, after: name)
         case .makeDirectory(let path): return makeDirectory(path)
         case .removeDirectory(let path): return removeDirectory(path.text)
         case .open(let order): return openUpload(order)
+        case .begin(let slot, let kept): return begin(slot, keeping: Int(kept))
         case .leaveSequence, .sync: return .done
         case .write(let slot, let offset, let count): return write(slot, offset, count, input, pieces)
         case .resize(let slot, let size):
@@ -50,10 +66,16 @@ struct MemoryStore {
         case .finish(let order): return finish(order)
         case .keep(let order):
             open[order.slot]?.partial.known = Int(order.extents.prefix)
+            if order.extents.ranges.isEmpty { open[order.slot] = nil }
             close(order.slot, whole: false)
             return .done
         case .discard(let slot):
             open[slot] = nil
+            return .done
+        case .putBack(let slot):
+            if let upload = open.removeValue(forKey: slot), upload.isEarlier {
+                partials[upload.path] = upload.partial
+            }
             return .done
         case .remove(let path, let slot): return remove(path.text, slot)
         case .setAttributes(let path, let size, let modified): return set(path.text, size, modified)
@@ -61,25 +83,67 @@ struct MemoryStore {
         }
     }
 
+    /// Nothing changes an earlier upload before `begin` has said what becomes of it.
+    private func checkBegun(_ request: StoreRequest) {
+        let slot: UploadSlot? =
+            switch request {
+            case .leaveSequence(let slot), .write(let slot, _, _), .resize(let slot, _), .discard(let slot):
+                slot
+            case .finish(let order): order.slot
+            case .keep(let order): order.slot
+            default: nil
+            }
+        if let slot, open[slot]?.isEarlier != false {
+            Issue.record("\(request): of an upload that was not begun")
+        }
+    }
+
     private let absent = StoreFailure(.absent, "no such file")
     private let exists = StoreFailure(.exists, "exists")
 
-    private func node(_ path: String) -> Node? {
-        if directories.contains(path) { return Node(kind: .directory, size: 0, modified: now) }
-        if let node = shown[path] { return node }
-        return partials[path].map { Node(kind: .file, size: Int64($0.known), modified: $0.modified ?? now) }
+    // MARK: Names
+
+    private func isTemporary(_ path: String) -> Bool {
+        let name = path.split(separator: "/").last ?? ""
+        return name.hasPrefix(".in.")
+            || [".filepart", ".part", ".partial", ".tmp"].contains { name.hasSuffix($0) }
     }
 
-    private func list(_ path: VirtualPath) -> StoreAnswer {
-        if shown[path.text] != nil { return .failed(StoreFailure(.other, "not a directory")) }
-        guard directories.contains(path.text) else { return .failed(absent) }
-        let names = directories.union(partials.keys).union(shown.keys).compactMap {
-            try? VirtualPath(sent: Array($0.utf8))
+    private func delivered(_ path: String) -> Release? { releases.last { $0.path == path } }
+
+    private func node(_ path: String) -> Node? {
+        if directories.contains(path) { return Node(kind: .directory, size: 0, modified: now) }
+        if let partial = partials[path] {
+            return Node(kind: .file, size: Int64(partial.known), modified: partial.modified ?? now)
         }
-        let entries = names.filter { !$0.isRoot && $0.parent == path }.compactMap { name in
-            node(name.text).map { DirectoryEntry(name: Array(name.name), node: $0) }
+        return delivered(path).map {
+            Node(kind: .file, size: Int64($0.bytes.count), modified: $0.modified ?? now)
         }
-        return .listing(entries, now: now)
+    }
+
+    private func list(_ path: VirtualPath, after name: [UInt8]?) -> StoreAnswer {
+        guard directories.contains(path.text) else {
+            return .failed(node(path.text) == nil ? absent : StoreFailure(.other, "not a directory"))
+        }
+        let prefix = path.isRoot ? "" : path.text + "/"
+        var nodes: [[UInt8]: Node] = [:]
+        for full in directories.union(partials.keys).union(releases.map(\.path))
+        where full.hasPrefix(prefix) && full != path.text {
+            let own = Array(full.utf8.dropFirst(prefix.utf8.count))
+            if !own.contains(UInt8(ascii: "/")), let node = node(full) { nodes[own] = node }
+        }
+        if listsOpenUploads {
+            for upload in open.values where upload.path.hasPrefix(prefix) {
+                let own = Array(upload.path.utf8.dropFirst(prefix.utf8.count))
+                if !own.contains(UInt8(ascii: "/")) { nodes[own] = Node(kind: .file, size: 0, modified: now) }
+            }
+        }
+        let rest = nodes.keys.filter { name?.lexicographicallyPrecedes($0) ?? true }
+            .sorted { $0.lexicographicallyPrecedes($1) }
+        return .listing(
+            rest.prefix(pageNames).compactMap { own in nodes[own].map { DirectoryEntry(name: own, node: $0) }
+            },
+            hasMore: rest.count > pageNames, now: now)
     }
 
     private mutating func makeDirectory(_ path: VirtualPath) -> StoreAnswer {
@@ -90,38 +154,106 @@ struct MemoryStore {
     }
 
     private mutating func removeDirectory(_ path: String) -> StoreAnswer {
-        guard !shown.keys.contains(where: { $0.hasPrefix(path + "/") }) else { return .failed(exists) }
+        let names = directories.union(partials.keys).union(releases.map(\.path))
+        guard !names.contains(where: { $0.hasPrefix(path + "/") }) else { return .failed(exists) }
         return directories.remove(path) == nil ? .failed(absent) : .done
     }
 
     private mutating func remove(_ path: String, _ slot: UploadSlot?) -> StoreAnswer {
-        let wasShown = shown.removeValue(forKey: path) != nil
-        if let slot {
-            open[slot] = nil
-            return .done
-        }
-        return wasShown || partials.removeValue(forKey: path) != nil ? .done : .failed(absent)
+        let wasThere = node(path) != nil && !directories.contains(path)
+        releases.removeAll { $0.path == path }
+        partials[path] = nil
+        guard let slot else { return wasThere ? .done : .failed(absent) }
+        open[slot] = nil
+        return .done
     }
 
-    private mutating func openUpload(_ order: OpenOrder) -> StoreAnswer {
-        guard directories.contains(order.path.parent.text) else { return .failed(absent) }
-        guard !directories.contains(order.path.text) else { return .failed(exists) }
-        let wasReleased = shown[order.path.text] != nil
-        let old = partials[order.path.text]
-        if order.exclusive, old != nil || wasReleased { return .failed(exists) }
-        if order.mustExist, old == nil, !wasReleased { return .failed(absent) }
-        var partial = Partial(modified: order.modified)
-        if !order.fresh, !wasReleased, let old {
-            partial = old
-            partial.bytes = Array(old.bytes.prefix(min(old.known, Int(order.announced ?? .max))))
-            partial.isWhole = false
-            partials[order.path.text] = nil
+    private mutating func set(_ path: String, _ size: Int64?, _ modified: Int64?) -> StoreAnswer {
+        if directories.contains(path) { return .done }
+        if var partial = partials[path] {
+            if let size { resize(&partial.bytes, Int(size)) }
+            partial.known = min(partial.known, partial.bytes.count)
+            partial.modified = modified ?? partial.modified
+            partials[path] = partial
+            return .done
         }
-        open[order.slot] = (order.path.text, partial)
+        guard let index = releases.lastIndex(where: { $0.path == path }) else { return .failed(absent) }
+        if let size, size != Int64(releases[index].bytes.count) {
+            return .failed(StoreFailure(.denied, "delivered"))
+        }
+        releases[index].modified = modified ?? releases[index].modified
+        return .done
+    }
+
+    private mutating func rename(_ order: RenameOrder) -> StoreAnswer {
+        let (from, to) = (order.from.text, order.to.text)
+        guard directories.contains(order.to.parent.text) else { return .failed(absent) }
+        if directories.contains(to) || (!order.replace && node(to) != nil) { return .failed(exists) }
+        if let slot = order.slot {
+            _ = remove(to, nil)
+            open[slot]?.path = to
+            return .done
+        }
+        if directories.contains(from) { return renameDirectory(from, to) }
+        guard node(from) != nil else { return .failed(absent) }
+        if let partial = partials[from], !partial.isWhole, !isTemporary(to) {
+            return .failed(StoreFailure(.other, "interrupted"))
+        }
+        _ = remove(to, nil)
+        for index in releases.indices where releases[index].path == from { releases[index].path = to }
+        if let partial = partials.removeValue(forKey: from) { place(partial, to) }
+        return .done
+    }
+
+    private mutating func renameDirectory(_ from: String, _ to: String) -> StoreAnswer {
+        guard node(to) == nil else { return .failed(exists) }
+        let moved = { (path: String) in
+            path == from || path.hasPrefix(from + "/") ? to + path.dropFirst(from.count) : path
+        }
+        directories = Set(directories.map(moved))
+        partials = Dictionary(uniqueKeysWithValues: partials.map { (moved($0.key), $0.value) })
+        for index in releases.indices { releases[index].path = moved(releases[index].path) }
+        return .done
+    }
+
+    // MARK: Uploads
+
+    private mutating func openUpload(_ order: OpenOrder) -> StoreAnswer {
+        let path = order.path.text
+        guard directories.contains(order.path.parent.text) else { return .failed(absent) }
+        guard !directories.contains(path) else { return .failed(exists) }
+        let shown = node(path)
+        if order.exclusive, shown != nil { return .failed(exists) }
+        if order.mustExist, shown == nil { return .failed(absent) }
+        if !order.fresh, let earlier = partials.removeValue(forKey: path) {
+            open[order.slot] = Open(path: path, partial: earlier, isEarlier: true)
+            return .opened(
+                OpenedUpload(
+                    size: Int64(earlier.known), modified: order.modified ?? earlier.modified, now: now,
+                    standing: .partial(isWhole: earlier.isWhole)))
+        }
+        if order.appends, shown != nil { return .failed(StoreFailure(.denied, "it was delivered whole")) }
+        open[order.slot] = Open(path: path, partial: Partial(modified: order.modified))
         return .opened(
             OpenedUpload(
-                size: Int64(partial.bytes.count), modified: partial.modified, now: now,
-                reopened: wasReleased && !order.fresh))
+                size: 0, modified: order.modified, now: now,
+                standing: shown == nil || order.fresh ? .fresh : .delivered))
+    }
+
+    private mutating func begin(_ slot: UploadSlot, keeping kept: Int) -> StoreAnswer {
+        guard var upload = open[slot], upload.isEarlier, kept <= upload.partial.known else {
+            Issue.record("begin: no earlier upload of \(kept) bytes")
+            return .failed(StoreFailure(.other, "lost"))
+        }
+        if kept == 0, upload.partial.known > 0 {
+            partials[upload.path] = upload.partial
+            upload.partial = Partial(modified: upload.partial.modified)
+        } else {
+            upload.partial.bytes = Array(upload.partial.bytes.prefix(kept))
+        }
+        upload.isEarlier = false
+        open[slot] = upload
+        return .done
     }
 
     private mutating func write(
@@ -147,74 +279,28 @@ struct MemoryStore {
         guard var upload = open.removeValue(forKey: slot) else { return }
         if whole { upload.partial.known = upload.partial.bytes.count }
         upload.partial.isWhole = whole
-        guard upload.partial.known > 0 || whole else { return }
         partials[upload.path] = upload.partial
-        shown[upload.path] = nil
     }
 
     private mutating func finish(_ order: FinishOrder) -> StoreAnswer {
         guard var upload = open[order.slot], upload.partial.bytes.count == order.size else {
             return .failed(StoreFailure(.other, "not that long"))
         }
-        upload.partial.modified = order.modified
-        open[order.slot] = upload
-        guard order.release else {
-            close(order.slot, whole: true)
-            return .done
-        }
         open[order.slot] = nil
-        return release(order.path.text, upload.partial)
-    }
-
-    private mutating func release(_ path: String, _ partial: Partial) -> StoreAnswer {
-        partials[path] = nil
-        releases.append(Release(path: path, bytes: partial.bytes, modified: partial.modified))
-        shown[path] = Node(kind: .file, size: Int64(partial.bytes.count), modified: partial.modified ?? now)
+        upload.partial.modified = order.modified
+        upload.partial.known = upload.partial.bytes.count
+        upload.partial.isWhole = true
+        place(upload.partial, order.path.text)
         return .done
     }
 
-    private mutating func set(_ path: String, _ size: Int64?, _ modified: Int64?) -> StoreAnswer {
-        if directories.contains(path) { return .done }
-        if let node = shown[path] {
-            if let size, size != node.size { return .failed(StoreFailure(.denied, "released")) }
-            shown[path]?.modified = modified ?? node.modified
-            return .done
+    /// Delivers a whole upload, or keeps what waits for its final name.
+    private mutating func place(_ partial: Partial, _ path: String) {
+        if !partial.isWhole || isTemporary(path) {
+            partials[path] = partial
+        } else {
+            partials[path] = nil
+            releases.append(Release(path: path, bytes: partial.bytes, modified: partial.modified))
         }
-        guard var partial = partials[path] else { return .failed(absent) }
-        if let size { resize(&partial.bytes, Int(size)) }
-        partial.known = min(partial.known, partial.bytes.count)
-        partial.modified = modified ?? partial.modified
-        partials[path] = partial
-        return .done
-    }
-
-    private mutating func rename(_ order: RenameOrder) -> StoreAnswer {
-        let (from, to) = (order.from.text, order.to.text)
-        if directories.contains(to) || (!order.replace && node(to) != nil) { return .failed(exists) }
-        if let slot = order.slot {
-            open[slot]?.path = to
-            return .done
-        }
-        if directories.contains(from) {
-            directories.remove(from)
-            directories.insert(to)
-            for path in shown.keys where path.hasPrefix(from + "/") {
-                shown[to + path.dropFirst(from.count)] = shown.removeValue(forKey: path)
-            }
-            return .done
-        }
-        if let node = shown.removeValue(forKey: from) {
-            shown[to] = node
-            return .done
-        }
-        guard let partial = partials[from] else { return .failed(absent) }
-        guard order.release else {
-            partials[from] = nil
-            partials[to] = partial
-            return .done
-        }
-        guard partial.isWhole else { return .failed(StoreFailure(.other, "interrupted")) }
-        partials[from] = nil
-        return release(to, partial)
     }
 }

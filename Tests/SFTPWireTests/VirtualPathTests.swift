@@ -8,7 +8,8 @@ import Testing
         ("/a/", "/a"),
         ("a//b", "/a/b"), ("a/./b", "/a/b"), ("a/../b", "/b"), ("/a/b/../../../c", "/c"), ("./a", "/a"),
         ("a/..", "/"), ("...", "/..."), (".in.x", "/.in.x"), ("~", "/~"), ("a b", "/a b"), ("é", "/é"),
-        ("/../etc/passwd", "/etc/passwd"), ("C:\\x", "/C:\\x"),
+        ("/../etc/passwd", "/etc/passwd"), ("C:\\x", "/C:\\x"), ("שלום.csv", "/שלום.csv"),
+        ("\u{1F469}\u{200D}\u{1F467}", "/\u{1F469}\u{200D}\u{1F467}"),
     ])
     func staysInTheRoot(_ sent: String, _ expected: String) throws {
         #expect(try VirtualPath(sent: Array(sent.utf8)).description == expected)
@@ -22,6 +23,19 @@ import Testing
     ])
     func refuses(_ sent: [UInt8]) {
         #expect(throws: BadPath.self) { try VirtualPath(sent: sent) }
+    }
+
+    @Test(
+        arguments: [0x85, 0x2028, 0x2029] + Array(0x202A...0x202E) + Array(0x2066...0x2069) as [UInt32])
+    func refusesWhatMakesANameLookLikeAnother(_ scalar: UInt32) throws {
+        let text = "a\(Character(try #require(Unicode.Scalar(scalar))))b"
+        for sent in [text, "\(text)/c", "c/\(text)"] {
+            #expect(throws: BadPath.self) { try VirtualPath(sent: Array(sent.utf8)) }
+        }
+        let client = Conversation()
+        #expect(client.open(text, [.write, .create]).code == .failure)
+        #expect(client.reports.map(\.reason) == [.badPath])
+        #expect(client.store.requests.isEmpty)
     }
 
     @Test func takesTheLongestNameAndTheDeepestPath() throws {

@@ -9,6 +9,9 @@ int dropgate_termination_signals(void);
 /// locked already.
 int dropgate_lock(int descriptor);
 
+/// Gives the lock of the open file description up again.
+int dropgate_unlock(int descriptor);
+
 /// Whether another open file description has the file locked: 1 or 0. Takes no lock itself, not for a moment.
 int dropgate_is_locked(int descriptor);
 

@@ -49,6 +49,7 @@ package struct AttemptRow {
             if let bytes = drop["bytes"]?.int { words.append("\(bytes) bytes") }
         }
         if let detail = entry["detail"] {
+            if let from = detail["from"]?.string { words.append("(was \(from))") }
             words.append(
                 contentsOf: ["command", "query", "user", "message", "error"].compactMap { detail[$0]?.string }
             )

@@ -15,6 +15,10 @@ struct DropCheck {
         case taken
         /// Not yet under `ready/`.
         case pending
+        /// Taken back by its sender; in quarantine.
+        case withdrawn
+        /// Its bytes are gone; the ledger says when that was found.
+        case lost
     }
 
     private let staging: StagingArea
@@ -30,8 +34,13 @@ struct DropCheck {
     }
 
     func look(at record: DropRecord) throws -> Finding {
-        guard record.state != .pending else { return .pending }
-        guard try staging.isOccupied(record.readyPath), try isStill(record) else { return .taken }
+        switch record.state {
+        case .pending: return .pending
+        case .withdrawn: return .withdrawn
+        case .lost: return .lost
+        case .released, .acknowledged, .forgotten: break
+        }
+        guard try staging.stillHolds(record.readyPath), try isStill(record) else { return .taken }
         let view = try DropView(record, reader)
         let receipt = try? staging.receipt(record.id)
         let matches = try receipt?.line.map { try lineMatches($0, record, view) } ?? fileMatches(record, view)

@@ -21,14 +21,22 @@ struct DropView {
 
     var stateWord: String { "\(record.state)" }
 
-    /// The file in staging, as a consumer finds it.
-    func file(in staging: String) -> String { "\(staging)/ready/\(record.readyPath)" }
+    /// The file in staging, as a consumer finds it; of a withdrawn drop, where it lies in quarantine.
+    func file(in staging: String) -> String {
+        guard record.state == .withdrawn, let account = entry?["account"]?.string else {
+            return "\(staging)/ready/\(record.readyPath)"
+        }
+        let name = StagingArea.quarantineName(record.name ?? record.readyPath)
+        return "\(staging)/quarantine/sftp/\(account)/\(record.id)/\(name)"
+    }
 
     func json(staging: String) -> JSONValue {
         var members: [String: JSONValue] = [
             "id": .string(record.id), "seq": .int(record.seq), "state": .string(stateWord),
             "file": .string(file(in: staging)), "received": .string(record.received.description),
         ]
+        members["name"] = record.name.map { .string($0) }
+        if record.state == .pending { members["due"] = record.due.map { .string($0.description) } }
         members["released"] = record.released.map { .string($0.description) }
         members["acknowledged"] = record.acknowledged.map { .string($0.description) }
         members["bytes"] = bytes.map(JSONValue.int)

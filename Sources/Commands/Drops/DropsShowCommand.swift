@@ -22,7 +22,7 @@ struct DropsShowCommand: ParsableCommand {
         let json = try DropView(record, reader).json(staging: settings.staging.path)
         if output.isJSON { return Output.json(json) }
         let order = [
-            "id", "state", "file", "bytes", "sha256", "channel", "account", "credential", "event_type",
+            "id", "state", "due", "name", "file", "bytes", "sha256", "channel", "account", "credential", "event_type",
             "event_id", "seq",
             "received", "released", "acknowledged",
         ]
@@ -32,6 +32,11 @@ struct DropsShowCommand: ParsableCommand {
             Output.line(name.padding(toLength: 14, withPad: " ", startingAt: 0) + OutsideText.line(text))
         }
         if let ip = json["source"]?["ip"]?.string { Output.line("source        \(ip)") }
-        Output.line("receipt       \(settings.staging.path)/receipts/\(record.id).json")
+        let receipt =
+            record.state == .withdrawn
+            ? (json["file"]?.string ?? "").split(separator: "/", omittingEmptySubsequences: false).dropLast()
+                .joined(separator: "/") + "/receipt.json"
+            : "\(settings.staging.path)/receipts/\(record.id).json"
+        Output.line("receipt       \(receipt)")
     }
 }

@@ -86,6 +86,7 @@ final class AccountBook: Sendable {
         var directoryProblems: [String] = []
         /// All that was reported.
         var problems: [String] = []
+        var lookedAt: ContinuousClock.Instant?
     }
 
     private let store: AccountStore
@@ -114,7 +115,17 @@ final class AccountBook: Sendable {
         return snapshot
     }
 
+    /// The accounts as their files were at some time after `instant`: questions that come thick and fast need not
+    /// look each time.
+    func current(lookedAtAfter instant: ContinuousClock.Instant) -> AccountSnapshot {
+        let known = state.withLock { state in
+            state.lookedAt.flatMap { $0 >= instant ? state.snapshot : nil }
+        }
+        return known ?? current()
+    }
+
     private func refresh(_ state: inout State) -> AccountReport? {
+        state.lookedAt = .now
         var problems: [String] = []
         var seen: [String: FileSignature] = [:]
         do throws(AccountError) {

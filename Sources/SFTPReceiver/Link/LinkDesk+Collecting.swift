@@ -15,7 +15,7 @@ extension LinkDesk {
     private static let longestPath = 1024 + 128
 
     /// Answers a question of a collector's session. Throws for one that a sender's asks.
-    func collect(_ question: LinkCollect, _ session: inout LinkSession) async throws(BadMessage) -> LinkPage {
+    func collect(_ question: LinkCollect, _ session: LinkSession) async throws(BadMessage) -> LinkPage {
         guard session.login.account.collects != nil else {
             throw BadMessage(description: "a sender's question for drops")
         }

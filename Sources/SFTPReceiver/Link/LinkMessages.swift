@@ -11,7 +11,7 @@
 /// Bounds and names that both ends agree on.
 package enum Link {
     /// The version of these messages. A daemon refuses a hello with another one.
-    package static let version = 2
+    package static let version = 3
     /// The longest line either end sends or takes, in bytes, without its newline.
     package static let maxLine = 64 * 1024
     /// What sshd's `Subsystem` runs; anything else in SSH_ORIGINAL_COMMAND is not an SFTP client.
@@ -38,12 +38,21 @@ package enum Link {
 package enum SessionMessage: Sendable, Equatable {
     /// First, once. Answered by `DaemonMessage.welcome`.
     case hello(LinkHello)
-    /// A whole upload, fsynced, to be released. Answered by `DaemonMessage.commit`.
+    /// A sender's question about names. Answered by `DaemonMessage.names`, or by `.done` when there is an error.
+    case names(LinkQuestion)
+    /// A sender's change. Answered by `DaemonMessage.done`.
+    case change(LinkChange)
+    /// A sender begins an upload. Answered by `DaemonMessage.opened`, or by `.done` when it may not.
+    case open(LinkOpen)
+    /// Room for more bytes of an upload. Answered by `DaemonMessage.done`.
+    case room(LinkRoom)
+    /// A whole, durable upload, to be accepted. Answered by `DaemonMessage.commit`.
     case commit(LinkCommit)
+    /// How an upload ended that was not committed. Answered by `DaemonMessage.done`: what the client hears next is so
+    /// for every session.
+    case ended(LinkEnded)
     /// Something the session refused by itself; a ledger entry, no answer.
     case refused(LinkRefused)
-    /// An upload that ended before it was whole and is kept for resume; a ledger entry, no answer.
-    case incomplete(LinkIncomplete)
     /// A probe's file that arrived whole and was removed again; a ledger entry, no answer.
     case probed(LinkProbed)
     /// A collector's question. Answered by `DaemonMessage.page`.
@@ -53,8 +62,13 @@ package enum SessionMessage: Sendable, Equatable {
 /// What the daemon sends: `{"type":"welcome",…}`.
 package enum DaemonMessage: Sendable, Equatable {
     case welcome(LinkWelcome)
+    case names(LinkNames)
+    case done(LinkDone)
+    case opened(LinkOpened)
     case commit(LinkCommitAnswer)
     case page(LinkPage)
+    /// Unasked: the session may do nothing any more.
+    case end(LinkEnd)
 }
 
 package struct LinkHello: Codable, Sendable, Equatable {
@@ -88,26 +102,22 @@ package struct LinkWelcome: Codable, Sendable, Equatable {
     package var staging: String?
     /// The largest upload, in bytes; nil is no limit.
     package var maxFile: Int64?
-    /// Uploads are refused when fewer free bytes than this are left; 0 when absent.
-    package var reserveBytes: Int64?
-    /// Uploads are refused when fewer free inodes than this are left; 0 when absent.
-    package var reserveInodes: Int64?
-    /// fnmatch(3) patterns for the last component of a name that is not final yet.
+    /// fnmatch(3) patterns of names that are not final yet: `TemporaryNames`.
     package var provisional: [String]?
+    /// Seconds without a byte from the client after which sshd ends the connection.
+    package var idleTimeout: Int?
     package var message: String?
 
     package init(
         ok: Bool, account: String? = nil, incoming: String? = nil, maxFile: Int64? = nil,
-        reserveBytes: Int64? = nil, reserveInodes: Int64? = nil, provisional: [String]? = nil,
-        message: String? = nil
+        provisional: [String]? = nil, idleTimeout: Int? = nil, message: String? = nil
     ) {
         self.ok = ok
         self.account = account
         self.incoming = incoming
         self.maxFile = maxFile
-        self.reserveBytes = reserveBytes
-        self.reserveInodes = reserveInodes
         self.provisional = provisional
+        self.idleTimeout = idleTimeout
         self.message = message
     }
 
@@ -124,8 +134,7 @@ package struct LinkWelcome: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case ok, account, incoming, staging, provisional, message
         case maxFile = "max_file"
-        case reserveBytes = "reserve_bytes"
-        case reserveInodes = "reserve_inodes"
+        case idleTimeout = "idle_timeout"
     }
 }
 
@@ -164,7 +173,7 @@ package struct LinkCommitAnswer: Codable, Sendable, Equatable {
     package var id: Int
     package var ok: Bool
     package var status: Status?
-    /// The final name under `ready/sftp/<account>/`, "dir/name.xml~2" for a second version.
+    /// The final name under `ready/sftp/<account>/`, "dir/name~2.xml" for a second version.
     package var name: String?
     /// The raw value of the `Reason` of a refusal.
     package var code: String?
@@ -185,7 +194,7 @@ package struct LinkCommitAnswer: Codable, Sendable, Equatable {
 }
 
 package struct LinkRefused: Codable, Sendable, Equatable {
-    /// The raw value of a `Reason`: forbidden_operation, bad_path, too_large, malformed, staging_full, connection_limit.
+    /// The raw value of a `Reason`: forbidden_operation, bad_path, too_large, malformed, connection_limit.
     package var reason: String
     /// The SFTP request in the draft's words: "OPEN", "SYMLINK".
     package var operation: String
@@ -201,91 +210,86 @@ package struct LinkRefused: Codable, Sendable, Equatable {
     }
 }
 
-package struct LinkIncomplete: Codable, Sendable, Equatable {
-    package var drop: String
-    package var path: String
-    /// Bytes that arrived.
-    package var bytes: Int64
-    package var message: String
-
-    package init(drop: String, path: String, bytes: Int64, message: String) {
-        self.drop = drop
-        self.path = path
-        self.bytes = bytes
-        self.message = message
-    }
-}
-
 private enum TypeKey: String, CodingKey {
     case type
 }
 
 extension SessionMessage: Codable {
     private enum Kind: String, Codable {
-        case hello, commit, refused, incomplete, probed, collect
+        case hello, names, change, open, room, commit, ended, refused, probed, collect
     }
 
     package init(from decoder: any Decoder) throws {
         switch try decoder.container(keyedBy: TypeKey.self).decode(Kind.self, forKey: .type) {
         case .hello: self = .hello(try LinkHello(from: decoder))
+        case .names: self = .names(try LinkQuestion(from: decoder))
+        case .change: self = .change(try LinkChange(from: decoder))
+        case .open: self = .open(try LinkOpen(from: decoder))
+        case .room: self = .room(try LinkRoom(from: decoder))
         case .commit: self = .commit(try LinkCommit(from: decoder))
+        case .ended: self = .ended(try LinkEnded(from: decoder))
         case .refused: self = .refused(try LinkRefused(from: decoder))
-        case .incomplete: self = .incomplete(try LinkIncomplete(from: decoder))
         case .probed: self = .probed(try LinkProbed(from: decoder))
         case .collect: self = .collect(try LinkCollect(from: decoder))
         }
     }
 
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: TypeKey.self)
+    private var parts: (kind: Kind, message: any Encodable) {
         switch self {
-        case .hello(let message):
-            try container.encode(Kind.hello, forKey: .type)
-            try message.encode(to: encoder)
-        case .commit(let message):
-            try container.encode(Kind.commit, forKey: .type)
-            try message.encode(to: encoder)
-        case .refused(let message):
-            try container.encode(Kind.refused, forKey: .type)
-            try message.encode(to: encoder)
-        case .incomplete(let message):
-            try container.encode(Kind.incomplete, forKey: .type)
-            try message.encode(to: encoder)
-        case .probed(let message):
-            try container.encode(Kind.probed, forKey: .type)
-            try message.encode(to: encoder)
-        case .collect(let message):
-            try container.encode(Kind.collect, forKey: .type)
-            try message.encode(to: encoder)
+        case .hello(let message): (.hello, message)
+        case .names(let message): (.names, message)
+        case .change(let message): (.change, message)
+        case .open(let message): (.open, message)
+        case .room(let message): (.room, message)
+        case .commit(let message): (.commit, message)
+        case .ended(let message): (.ended, message)
+        case .refused(let message): (.refused, message)
+        case .probed(let message): (.probed, message)
+        case .collect(let message): (.collect, message)
         }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        let (kind, message) = parts
+        var container = encoder.container(keyedBy: TypeKey.self)
+        try container.encode(kind, forKey: .type)
+        try message.encode(to: encoder)
     }
 }
 
 extension DaemonMessage: Codable {
     private enum Kind: String, Codable {
-        case welcome, commit, page
+        case welcome, names, done, opened, commit, page, end
     }
 
     package init(from decoder: any Decoder) throws {
         switch try decoder.container(keyedBy: TypeKey.self).decode(Kind.self, forKey: .type) {
         case .welcome: self = .welcome(try LinkWelcome(from: decoder))
+        case .names: self = .names(try LinkNames(from: decoder))
+        case .done: self = .done(try LinkDone(from: decoder))
+        case .opened: self = .opened(try LinkOpened(from: decoder))
         case .commit: self = .commit(try LinkCommitAnswer(from: decoder))
         case .page: self = .page(try LinkPage(from: decoder))
+        case .end: self = .end(try LinkEnd(from: decoder))
+        }
+    }
+
+    private var parts: (kind: Kind, message: any Encodable) {
+        switch self {
+        case .welcome(let message): (.welcome, message)
+        case .names(let message): (.names, message)
+        case .done(let message): (.done, message)
+        case .opened(let message): (.opened, message)
+        case .commit(let message): (.commit, message)
+        case .page(let message): (.page, message)
+        case .end(let message): (.end, message)
         }
     }
 
     package func encode(to encoder: any Encoder) throws {
+        let (kind, message) = parts
         var container = encoder.container(keyedBy: TypeKey.self)
-        switch self {
-        case .welcome(let message):
-            try container.encode(Kind.welcome, forKey: .type)
-            try message.encode(to: encoder)
-        case .commit(let message):
-            try container.encode(Kind.commit, forKey: .type)
-            try message.encode(to: encoder)
-        case .page(let message):
-            try container.encode(Kind.page, forKey: .type)
-            try message.encode(to: encoder)
-        }
+        try container.encode(kind, forKey: .type)
+        try message.encode(to: encoder)
     }
 }

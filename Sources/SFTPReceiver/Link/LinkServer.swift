@@ -55,7 +55,9 @@ struct LinkServer: Sendable {
                     }
                 }
             try await channel.executeThenClose { inbound, outbound in
-                try await converse(peer, inbound, outbound)
+                var conversation = Conversation(desk: desk, peer: peer, outbound: outbound)
+                defer { conversation.session.map(desk.ended) }
+                try await conversation.run(inbound)
             }
         } catch let error as LinkDesk.BadMessage {
             logger.warning("an SFTP session of process \(process) was ended: it sent \(error.description)")
@@ -65,13 +67,30 @@ struct LinkServer: Sendable {
             logger.debug("an SFTP session of process \(process) ended: \(error)")
         }
     }
+}
 
-    private func converse(
-        _ peer: LinkPeer, _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
-        _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
-    ) async throws {
+/// One session's messages in their order, and the watch over whether it may go on.
+private struct Conversation {
+    let desk: LinkDesk
+    let peer: LinkPeer
+    let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    private(set) var session: LinkSession?
+
+    /// How often it is asked whether a session that says nothing may go on.
+    private static let watch = Duration.milliseconds(500)
+    /// How long a session that may not has for its last words.
+    private static let grace = Duration.seconds(5)
+
+    init(desk: LinkDesk, peer: LinkPeer, outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
+        self.desk = desk
+        self.peer = peer
+        self.outbound = outbound
+    }
+
+    mutating func run(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async throws {
         var lines = LineBuffer(limit: Link.maxLine)
-        var session: LinkSession?
+        var watcher: Task<Void, Never>?
+        defer { watcher?.cancel() }
         for try await buffer in inbound {
             for line in try lines.feed(buffer.readableBytesView) {
                 let message: SessionMessage
@@ -80,29 +99,59 @@ struct LinkServer: Sendable {
                 } catch {
                     throw LinkDesk.BadMessage(description: "a line that is no message")
                 }
-                guard var known = session else {
-                    guard case .hello(let hello) = message else {
-                        throw LinkDesk.BadMessage(description: "something before its hello")
-                    }
-                    let (welcomed, answer) = await desk.welcome(hello, from: peer)
-                    try await outbound.write(ByteBuffer(bytes: Link.encode(DaemonMessage.welcome(answer))))
-                    guard welcomed != nil else { return }
-                    session = welcomed
-                    continue
+                if let session {
+                    try await answer(message, session)
+                } else {
+                    guard try await greet(message) else { return }
+                    watcher = watched()
                 }
-                switch message {
-                case .hello: throw LinkDesk.BadMessage(description: "a second hello")
-                case .commit(let commit):
-                    let answer = try await desk.commit(commit, known)
-                    try await outbound.write(ByteBuffer(bytes: Link.encode(DaemonMessage.commit(answer))))
-                case .refused(let refused): try desk.refused(refused, known)
-                case .incomplete(let incomplete): try desk.incomplete(incomplete, known)
-                case .probed(let probed): try desk.probed(probed, known)
-                case .collect(let question):
-                    let page = try await desk.collect(question, &known)
-                    session = known
-                    try await outbound.write(ByteBuffer(bytes: Link.encode(DaemonMessage.page(page))))
+            }
+        }
+    }
+
+    /// Returns whether the session is welcome.
+    private mutating func greet(_ message: SessionMessage) async throws -> Bool {
+        guard case .hello(let hello) = message else {
+            throw LinkDesk.BadMessage(description: "something before its hello")
+        }
+        let (welcomed, answer) = await desk.welcome(hello, from: peer)
+        session = welcomed
+        try await send(.welcome(answer))
+        return welcomed != nil
+    }
+
+    private func answer(_ message: SessionMessage, _ session: LinkSession) async throws {
+        switch message {
+        case .hello: throw LinkDesk.BadMessage(description: "a second hello")
+        case .refused(let refused): try desk.refused(refused, session)
+        case .probed(let probed): try desk.probed(probed, session)
+        case .collect(let question): try await send(.page(desk.collect(question, session)))
+        // How an upload ended is told by a session that may do nothing any more, too. A commit says itself why not.
+        case .ended, .commit: try await send(desk.answer(message, session))
+        case .names, .change, .open, .room:
+            if let end = desk.ending(of: session) { return try await send(.end(end)) }
+            try await send(desk.answer(message, session))
+        }
+    }
+
+    private func send(_ message: DaemonMessage) async throws {
+        try await outbound.write(ByteBuffer(bytes: Link.encode(message)))
+    }
+
+    /// Ends a session whose source or account is not let in any more, also in the middle of a file.
+    private func watched() -> Task<Void, Never>? {
+        guard let session else { return nil }
+        return Task { [desk, outbound] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.watch)
+                guard !Task.isCancelled else { return }
+                guard let end = desk.ending(of: session) else { continue }
+                if let line = try? Link.encode(DaemonMessage.end(end)) {
+                    try? await outbound.write(ByteBuffer(bytes: line))
                 }
+                try? await Task.sleep(for: Self.grace)
+                session.connection.socket.hangUp()
+                return
             }
         }
     }

@@ -8,6 +8,8 @@ struct CollectCatalog {
     private(set) var files: [VirtualPath: [String]] = [:]
     /// Names in each directory of `ready/`, `ready` itself included.
     private(set) var directories: [VirtualPath: Set<[UInt8]>] = [Self.ready: []]
+    /// The same in their order, once somebody has listed it; the receipts too.
+    private var sorted: [VirtualPath: [[UInt8]]] = [:]
 
     static let ready = name("ready")
     static let receiptsDirectory = name("receipts")
@@ -32,6 +34,25 @@ struct CollectCatalog {
             guard isNew else { return }
             child = child.parent
         }
+    }
+
+    /// The next names in a directory, in the order of their bytes; nil when there is no such directory.
+    mutating func names(in path: VirtualPath, after name: [UInt8]?, limit: Int) -> ArraySlice<[UInt8]>? {
+        if sorted[path] == nil {
+            let names =
+                path == Self.receiptsDirectory
+                ? receipts.values.map { Array($0.name) } : directories[path].map(Array.init)
+            sorted[path] = names?.sorted { $0.lexicographicallyPrecedes($1) }
+        }
+        guard let names = sorted[path] else { return nil }
+        guard let name else { return names.prefix(limit) }
+        var low = 0
+        var high = names.count
+        while low < high {
+            let middle = (low + high) / 2
+            if name.lexicographicallyPrecedes(names[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return names[low...].prefix(limit)
     }
 
     /// The drop whose receipt has this path; it need not be there.

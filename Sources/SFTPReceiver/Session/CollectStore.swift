@@ -79,7 +79,7 @@ final class CollectStore: SessionHost {
         do {
             switch order {
             case .stat(let path): return .node(try node(path))
-            case .list(let path): return try list(path)
+            case .list(let path, let after): return try list(path, after: after)
             case .open(let slot, let path): return try open(slot, path)
             case .read(let slot, _, _):
                 throw files[slot]?.end ?? StoreFailure(.other, "READ: there is no such open file")
@@ -149,28 +149,33 @@ final class CollectStore: SessionHost {
         return Node(kind: .file, size: status.bytes, modified: status.modified)
     }
 
-    private func list(_ path: VirtualPath) throws -> StoreAnswer {
+    /// Names of one answer.
+    private static let pageNames = 100
+
+    private func list(_ path: VirtualPath, after name: [UInt8]?) throws -> StoreAnswer {
         if path.isRoot {
             let names = [CollectCatalog.ready, CollectCatalog.receiptsDirectory]
             return .listing(
-                names.map { DirectoryEntry(name: $0.bytes, node: directory) }, now: now)
+                names.map { DirectoryEntry(name: $0.bytes, node: directory) }, hasMore: false, now: now)
         }
-        if path == CollectCatalog.receiptsDirectory {
-            try refresh()
-            return .listing(
-                try catalog.receipts.values.compactMap { receipt in
-                    try entry(receipts.status(Self.text(receipt.name)), receipt.name)
-                }, now: now)
+        // The pages of one listing are of one moment.
+        if name == nil {
+            let isFresh = path == CollectCatalog.ready || path == CollectCatalog.receiptsDirectory
+            try refresh(ifOlderThan: isFresh ? .zero : Self.freshness)
         }
-        try refresh(ifOlderThan: path == CollectCatalog.ready ? .zero : Self.freshness)
-        guard let names = catalog.directories[path] else {
-            throw StoreFailure(.absent, "\(path): no such directory")
-        }
-        let place = try? place(path)
-        return .listing(
-            try names.compactMap { name in
+        let place = path == CollectCatalog.receiptsDirectory ? receipts : try? place(path)
+        var last = name
+        while true {
+            guard let names = catalog.names(in: path, after: last, limit: Self.pageNames) else {
+                throw StoreFailure(.absent, "\(path): no such directory")
+            }
+            let found = try names.compactMap { name in
                 try entry(place?.status(Self.text(name)), name)
-            }, now: now)
+            }
+            let hasMore = names.count == Self.pageNames
+            if !found.isEmpty || !hasMore { return .listing(found, hasMore: hasMore, now: now) }
+            last = names.last
+        }
     }
 
     /// nil for what is not there any more.

@@ -2,9 +2,14 @@
 // It blocks, with limits of time; it decides nothing.
 import Glibc
 
-/// The daemon cannot be asked (any more). After it the link is closed.
+/// The daemon cannot be asked any more.
 struct LinkError: Error, CustomStringConvertible {
     let description: String
+    /// The daemon has ended the session, and this says why.
+    var isForClient = false
+
+    /// For the client.
+    var text: String { isForClient ? description : SessionText.gone }
 }
 
 /// Not for several threads. Closes itself.
@@ -14,6 +19,8 @@ final class LinkClient {
     private var lines = LineBuffer(limit: Link.maxLine)
     private var received: [[UInt8]] = []
     private var commits = 0
+    /// Why the daemon has ended the session.
+    private var ended: String?
 
     /// Seconds that the daemon has for an answer. A commit may wait for a slow disk.
     private static let answerTimeout = 120
@@ -61,21 +68,36 @@ final class LinkClient {
         commits += 1
         var commit = commit
         commit.id = commits
-        try send(.commit(commit))
-        guard case .commit(let answer) = try answer(), answer.id == commits else {
+        guard case .commit(let answer) = try ask(.commit(commit)), answer.id == commits else {
             throw lost("it answered a commit with something else")
         }
         return answer
     }
 
     func collect(_ question: LinkCollect) throws(LinkError) -> LinkPage {
-        guard isOpen else { throw lost("the link is closed") }
-        try send(.collect(question))
-        guard case .page(let page) = try answer() else {
+        guard case .page(let page) = try ask(.collect(question)) else {
             throw lost("it answered a question for drops with something else")
         }
         return page
     }
+
+    /// A question that has an answer.
+    func ask(_ message: SessionMessage) throws(LinkError) -> DaemonMessage {
+        guard isOpen else { throw lost("the link is closed") }
+        try send(message)
+        return try answer()
+    }
+
+    /// The link can be read although nothing was asked: why the daemon ends the session, or nil when it is gone. What
+    /// becomes of open uploads can still be told.
+    func farewell() -> String? {
+        // An answer may have been overtaken by the end; it matters no more.
+        if let message = try? receive(), case .end(let end) = message { ended = end.message }
+        return ended
+    }
+
+    /// Says how an upload ended. Whether the daemon can be asked shows with the next question.
+    func end(_ upload: LinkEnded) { _ = try? ask(.ended(upload)) }
 
     /// Tells the daemon something that has no answer. A lost link shows with the next question.
     func tell(_ message: SessionMessage) {
@@ -108,6 +130,15 @@ final class LinkClient {
     }
 
     private func answer() throws(LinkError) -> DaemonMessage {
+        let message = try receive()
+        if case .end(let end) = message {
+            ended = end.message
+            throw LinkError(description: end.message, isForClient: true)
+        }
+        return message
+    }
+
+    private func receive() throws(LinkError) -> DaemonMessage {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while received.isEmpty {
             let count = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }

@@ -27,17 +27,15 @@ package func runSession(socket: String, environment: [String: String], input: In
     let channel = SessionChannel(input: input, output: output, signals: signals)
     do throws(Unwelcome) {
         switch try greet(socket, environment) {
-        case .sender(let store, let settings):
-            channel.serve(DropBox(settings: settings), store)
-            // Marks that stay behind are removed by the next session.
-            try? store.store.leaveView()
+        case .sender(let store, let settings, let idleTimeout):
+            channel.serve(DropBox(settings: settings), store, idleTimeout: idleTimeout)
         case .collector(let store, let account):
             channel.serve(DropCollection(account: account), store)
         }
         return 0
     } catch {
         complain(error.message)
-        var box = DropBox(settings: DropBox.Settings(account: "", maxFile: nil, provisional: []))
+        var box = DropBox(settings: DropBox.Settings(account: "", maxFile: nil))
         box.refuseAll(error.message)
         channel.serve(box, SessionStore?.none)
         return 1
@@ -49,15 +47,16 @@ private struct SessionChannel {
     let output: Int32
     let signals: Int32
 
-    func serve<Host: SessionHost>(_ machine: Host.Machine, _ host: Host?) {
-        var loop = SessionLoop(machine, host: host, input: input, output: output, signals: signals)
+    func serve<Host: SessionHost>(_ machine: Host.Machine, _ host: Host?, idleTimeout: Int = 0) {
+        var loop = SessionLoop(
+            machine, host: host, input: input, output: output, signals: signals, idleTimeout: idleTimeout)
         loop.run()
     }
 }
 
 /// What the daemon welcomed.
 private enum Welcomed {
-    case sender(SessionStore, DropBox.Settings)
+    case sender(SessionStore, DropBox.Settings, idleTimeout: Int)
     case collector(CollectStore, account: String)
 }
 
@@ -83,14 +82,12 @@ private func greet(
         guard welcome.ok, let account = welcome.account, let incoming = welcome.incoming else {
             throw Unwelcome(message: welcome.message ?? SessionText.gone)
         }
-        let terms = SessionStore.Terms(
-            reserveBytes: welcome.reserveBytes ?? 0, reserveInodes: welcome.reserveInodes ?? 0)
-        let partials = try PartialStore(incoming: incoming)
-        try partials.joinView()
-        let store = SessionStore(store: partials, link: link, terms: terms)
-        let settings = DropBox.Settings(
-            account: account, maxFile: welcome.maxFile, provisional: welcome.provisional ?? [])
-        return .sender(store, settings)
+        let store = SessionStore(
+            store: try PartialStore(incoming: incoming), link: link,
+            temporaryNames: TemporaryNames(welcome.provisional ?? []))
+        return .sender(
+            store, DropBox.Settings(account: account, maxFile: welcome.maxFile),
+            idleTimeout: welcome.idleTimeout ?? 0)
     } catch let error as Unwelcome {
         throw error
     } catch {

@@ -10,6 +10,10 @@ enum SessionText {
         "this account takes SFTP only: connect with sftp, WinSCP, FileZilla or another SFTP client (scp: without -O)"
     static let ended = "the connection ended before the file was closed"
     static let stopped = "the gate was stopped before the file was closed"
+    static let stalled =
+        "the gate ended the connection before the file was closed: nothing had come from the client for too long"
+    static let hungUp =
+        "the gate ended the connection after a failure, because the client waited and did not close the file"
 }
 
 struct SessionLoop<Host: SessionHost> {
@@ -24,6 +28,10 @@ struct SessionLoop<Host: SessionHost> {
     /// On the monotonic clock, in milliseconds.
     private var lastInput: Int64
     private var closingSince: Int64?
+    /// Milliseconds of silence after which sshd ends the connection; 0: it does not.
+    private let idleLimit: Int64
+    /// The gate ends the session, not the client.
+    private var endsIt = false
 
     /// How long a client may still read answers when nothing is taken any more, in milliseconds.
     private static var grace: Int64 { 3000 }
@@ -31,7 +39,11 @@ struct SessionLoop<Host: SessionHost> {
     private static var idleGrace: Int64 { 10_000 }
 
     /// - Parameter host: nil when there is no daemon; the machine refuses everything then.
-    init(_ box: Host.Machine, host: Host?, input: Int32, output: Int32, signals: Int32) {
+    /// - Parameter idleTimeout: seconds of silence after which sshd ends the connection; 0: it does not.
+    init(
+        _ box: Host.Machine, host: Host?, input: Int32, output: Int32, signals: Int32, idleTimeout: Int = 0
+    ) {
+        idleLimit = Int64(idleTimeout) * 1000
         self.box = box
         self.host = host
         link = host?.link
@@ -57,7 +69,9 @@ struct SessionLoop<Host: SessionHost> {
             case .read:
                 switch read() {
                 case .more: continue
-                case .ended: break serving
+                case .ended:
+                    message = endOfInput
+                    break serving
                 case .stopped:
                     message = SessionText.stopped
                     break serving
@@ -67,6 +81,14 @@ struct SessionLoop<Host: SessionHost> {
         for order in box.abandon(message) {
             host?.perform(order, for: &box, UnsafeRawBufferPointer(start: nil, count: 0))
         }
+    }
+
+    /// Why there is no more input.
+    private var endOfInput: String {
+        if endsIt { return box.refusal ?? SessionText.hungUp }
+        // sshd does not say that it was it that closed the channel.
+        let silence = Self.milliseconds() - lastInput
+        return idleLimit > 0 && silence >= idleLimit - 1000 ? SessionText.stalled : SessionText.ended
     }
 
     private mutating func perform(_ order: Host.Machine.Order) {
@@ -136,7 +158,10 @@ struct SessionLoop<Host: SessionHost> {
     /// Waits for input or room for output, and notices a lost link, a signal and the end of a grace.
     private mutating func wait(forInput: Bool) -> Wait {
         let timeout = closingTimeout()
-        if timeout == 0 { return .ended }
+        if timeout == 0 {
+            endsIt = true
+            return .ended
+        }
         var descriptors = [
             pollfd(fd: forInput ? input : -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: box.output.isEmpty ? -1 : output, events: Int16(POLLOUT), revents: 0),
@@ -148,8 +173,7 @@ struct SessionLoop<Host: SessionHost> {
         }
         if descriptors[3].revents != 0 { return .stopped }
         if descriptors[2].revents != 0 {
-            link?.close()
-            box.refuseAll(SessionText.gone)
+            box.refuseAll(link?.farewell() ?? SessionText.gone)
         }
         if descriptors[forInput ? 0 : 1].revents != 0 { return .ready }
         return .again

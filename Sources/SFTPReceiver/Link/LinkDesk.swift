@@ -1,5 +1,5 @@
-// The daemon's side of one session: who it is, and what it may commit. Every commit is decided anew, on the
-// source and on the account; what fails stays in `incoming/` for the sender to resume.
+// The daemon's side of one session: who it is, and whether it may still do anything. That is decided again with every
+// question, on the source and on the account.
 import Admission
 import Glibc
 import Intake
@@ -10,23 +10,16 @@ import Staging
 /// What the daemon tells every session.
 struct LinkTerms: Sendable {
     var maxFile: Int64
-    var reserveBytes: Int64
-    var reserveInodes: Int64
+    /// Patterns of `TemporaryNames`.
     var provisional: [String]
+    /// Seconds.
+    var idleTimeout: Int
 }
 
 /// The process at the other end of the Unix socket, as the kernel knows it.
 struct LinkPeer: Sendable {
     var process: pid_t
     var user: uid_t
-}
-
-/// A session that was welcomed.
-struct LinkSession: Sendable {
-    var connection: SFTPConnection
-    var login: Login
-    /// A collector's: the ledger says that it has looked.
-    var hasRead = false
 }
 
 struct LinkDesk: Sendable {
@@ -56,19 +49,12 @@ struct LinkDesk: Sendable {
         do throws(Refusal) {
             let session = try await session(hello, from: peer)
             let account = session.login.account
-            if account.role == .collector {
+            guard let sender = session.sender else {
                 return (session, .collector(account.name, staging: intake.staging.path))
             }
-            let incoming: String
-            do throws(StagingError) {
-                incoming = try intake.staging.uploads(of: account.name).path
-            } catch {
-                throw Refusal("\(error)", message: "the gate cannot store anything now; try again later")
-            }
             let welcome = LinkWelcome(
-                ok: true, account: account.name, incoming: incoming, maxFile: terms.maxFile,
-                reserveBytes: terms.reserveBytes, reserveInodes: terms.reserveInodes,
-                provisional: terms.provisional)
+                ok: true, account: account.name, incoming: sender.box.files.path, maxFile: terms.maxFile,
+                provisional: terms.provisional, idleTimeout: terms.idleTimeout)
             return (session, welcome)
         } catch {
             logger.warning("an SFTP session was not welcomed: \(error.log)")
@@ -106,76 +92,77 @@ struct LinkDesk: Sendable {
             throw Refusal(
                 "it says it is \"\(OutsideText.head(hello.user))\", \(login.account.name) logged in")
         }
-        if let withdrawal = withdrawal(of: login) {
-            throw Refusal("\(login.account.name): \(withdrawal.message)", message: withdrawal.message)
+        // A connection lasts; each channel in it is decided on anew.
+        if let ending = ending(of: login, connection, looking: .now) {
+            intake.note(ending.attempt)
+            throw Refusal("\(login.account.name): \(ending.message)", message: ending.message)
         }
-        return LinkSession(connection: connection, login: login)
+        guard login.account.role == .sender else {
+            return LinkSession(connection: connection, login: login, sender: nil)
+        }
+        do {
+            let sender = try intake.beginSession(of: login.account.name)
+            return LinkSession(connection: connection, login: login, sender: sender)
+        } catch {
+            throw Refusal("\(error)", message: "the gate cannot store anything now; try again later")
+        }
     }
 
-    /// Why a login is not good any more, or nil.
-    private func withdrawal(of login: Login) -> Withdrawal? {
-        guard case .failure(let withdrawal) = current(login) else { return nil }
-        return withdrawal
+    // MARK: Authority
+
+    /// Why a session may do nothing any more.
+    struct Ending: Sendable {
+        /// For the ledger.
+        var attempt: Attempt
+        /// For the client.
+        var message: String
     }
+
+    /// What a session may do is decided again and again, by the policy and the account of the moment; nil: it may.
+    /// - Parameter looking: accounts that were looked at before this moment are looked at again.
+    func ending(
+        of login: Login, _ connection: SFTPConnection, looking: ContinuousClock.Instant
+    ) -> Ending? {
+        var attempt = attempt(.connection, login, connection)
+        var message = "the gate does not take files from this address any more"
+        if attempt.verdict != .rejected {
+            let accounts = book.current(lookedAtAfter: looking)
+            guard
+                case .failure(let withdrawal) = accounts.account(
+                    login.account.name, with: login.credential, since: login.account)
+            else { return nil }
+            attempt.verdict = .rejected
+            attempt.reason = withdrawal.reason
+            message = withdrawal.message
+        }
+        attempt.detail["session_ended"] = true
+        attempt.detail["message"] = .string(message)
+        return Ending(attempt: attempt, message: message)
+    }
+
+    /// The same for a session that lasts: the first time, with an entry.
+    func ending(
+        of session: LinkSession, looking: ContinuousClock.Instant = .now - Self.freshness
+    ) -> LinkEnd? {
+        guard let ending = ending(of: session.login, session.connection, looking: looking) else { return nil }
+        if session.end() {
+            intake.note(ending.attempt)
+            logger.notice("a session of \(session.login.account.name) was ended: \(ending.message)")
+        }
+        return LinkEnd(message: ending.message)
+    }
+
+    /// How old the daemon's look at the account files may be for what changes no drop.
+    private static let freshness = Duration.milliseconds(200)
 
     /// The account of a login as it is now, or why the login is not good any more.
     func current(_ login: Login) -> Result<Account, Withdrawal> {
         book.current().account(login.account.name, with: login.credential, since: login.account)
     }
 
-    // MARK: Uploads
-
     /// Why a session's message ends the session.
     struct BadMessage: Error {
         let description: String
-    }
-
-    /// Answers a commit. Throws for one that no session of ours would send.
-    func commit(_ commit: LinkCommit, _ session: LinkSession) async throws(BadMessage) -> LinkCommitAnswer {
-        guard DropID.isValid(commit.drop), commit.partial == commit.drop + ".part", commit.bytes >= 0,
-            commit.sha256.utf8.count == 64, commit.sha256.utf8.allSatisfy(Self.isHex), !commit.path.isEmpty
-        else {
-            throw BadMessage(description: "a commit of what cannot be a drop")
-        }
-        guard session.login.account.role == .sender else {
-            throw BadMessage(description: "a collector's commit")
-        }
-        var attempt = attempt(.transfer, session)
-        if attempt.verdict == .rejected {
-            return refuse(commit, attempt, "the gate does not take files from this address any more")
-        }
-        if let withdrawal = withdrawal(of: session.login) {
-            attempt.verdict = .rejected
-            attempt.reason = withdrawal.reason
-            return refuse(commit, attempt, withdrawal.message)
-        }
-        let upload = FinishedUpload(
-            dropID: commit.drop, account: session.login.account.name, partial: commit.partial,
-            path: commit.path,
-            bytes: commit.bytes, sha256: commit.sha256, modified: commit.modified)
-        do throws(IntakeError) {
-            let outcome = try await intake.commit(upload, attempt: attempt)
-            return LinkCommitAnswer(
-                id: commit.id, ok: true, status: outcome.status == .stored ? .stored : .duplicate,
-                name: outcome.name)
-        } catch {
-            attempt.verdict = .rejected
-            attempt.reason = error.code
-            return refuse(commit, attempt, error.description)
-        }
-    }
-
-    private static func isHex(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
-    }
-
-    private func refuse(_ commit: LinkCommit, _ attempt: Attempt, _ message: String) -> LinkCommitAnswer {
-        var attempt = attempt
-        attempt.drop = DropFacts(
-            id: commit.drop, name: Self.name(commit.path), bytes: commit.bytes, sha256: commit.sha256)
-        attempt.detail["message"] = .string(OutsideText.head(message, limit: 256))
-        intake.note(attempt)
-        return LinkCommitAnswer(id: commit.id, ok: false, code: attempt.reason.rawValue, message: message)
     }
 
     /// What a session may refuse by itself.
@@ -197,20 +184,6 @@ struct LinkDesk: Sendable {
         intake.note(attempt)
     }
 
-    /// Writes down an upload that ended before it was whole.
-    func incomplete(_ incomplete: LinkIncomplete, _ session: LinkSession) throws(BadMessage) {
-        guard DropID.isValid(incomplete.drop), incomplete.bytes >= 0 else {
-            throw BadMessage(description: "an incomplete upload of what cannot be a drop")
-        }
-        var attempt = attempt(.transfer, session)
-        attempt.verdict = .rejected
-        attempt.reason = .incomplete
-        attempt.drop = DropFacts(
-            id: incomplete.drop, name: Self.name(incomplete.path), bytes: incomplete.bytes, sha256: nil)
-        attempt.detail["message"] = .string(OutsideText.head(incomplete.message, limit: 256))
-        intake.note(attempt)
-    }
-
     /// Writes down a probe that went all the way in.
     func probed(_ probed: LinkProbed, _ session: LinkSession) throws(BadMessage) {
         guard ProbeMarker.isMarker(probed.path), probed.bytes >= 0 else {
@@ -224,13 +197,17 @@ struct LinkDesk: Sendable {
 
     /// An attempt with the source decided on now: an entry that was withdrawn since the login counts no more.
     func attempt(_ kind: EntryKind, _ session: LinkSession) -> Attempt {
-        let decision = intake.admit(session.connection.resolution, channel: .sftp)
+        attempt(kind, session.login, session.connection)
+    }
+
+    private func attempt(_ kind: EntryKind, _ login: Login, _ connection: SFTPConnection) -> Attempt {
+        let decision = intake.admit(connection.resolution, channel: .sftp)
         var attempt = Attempt(kind: kind, channel: .sftp, decision: decision)
-        attempt.account = session.login.account.name
-        attempt.credential = session.login.credential.description
+        attempt.account = login.account.name
+        attempt.credential = login.credential.description
         return attempt
     }
 
     /// A path for the ledger: printable and bounded.
-    private static func name(_ path: String) -> String { OutsideText.head(path, limit: 1024) }
+    static func name(_ path: String) -> String { OutsideText.head(path, limit: 1024) }
 }

@@ -1,0 +1,99 @@
+// Where an account's box comes from: directories and partial uploads from `incoming/`, accepted drops from the
+// ledger, and what waits from `ready/` itself, because a consumer takes files without a word.
+import Admission
+import Ledger
+import Staging
+import Synchronization
+
+extension Intake {
+    /// A session of an account begins.
+    package func beginSession(of account: String) throws -> SenderSession {
+        SenderSession(id: sessions.wrappingAdd(1, ordering: .relaxed).newValue, box: try box(of: account))
+    }
+
+    /// The box of an account.
+    func box(of account: String) throws -> SenderBox {
+        try boxes.box(of: account) { try load(account) }
+    }
+
+    private func load(_ account: String) throws -> SenderBox {
+        let files = try PartialStore(incoming: staging.uploads(of: account).path)
+        var state = SenderBox.State()
+        for folder in try files.directories() {
+            state.tree.insert(folder: folder.path, modified: folder.modified)
+        }
+        for found in try files.summaries() {
+            var partial = found
+            // A crash came between handing over and the ledger.
+            if partial.standing == .sealed, !partial.isLive, try store.drop(id: partial.drop) == nil {
+                try files.unseal(partial.drop)
+                partial = try files.summary(partial.drop) ?? partial
+            }
+            if let path = partial.path.flatMap(DropPath.init), let item = SenderItem(partial) {
+                state.tree.insert(item, at: path)
+            }
+        }
+        try loadSettling(account, &state)
+        try loadWaiting(account, &state)
+        return SenderBox(account: account, files: files, state: state)
+    }
+
+    private func loadSettling(_ account: String, _ state: inout SenderBox.State) throws {
+        var after: Int64 = -1
+        while case let pending = try store.pendingDrops(after: after, limit: 256), let last = pending.last {
+            after = last.record.seq
+            for drop in pending where drop.record.readyPath.hasPrefix(Self.readyRoot(account)) {
+                guard let path = DropPath(name(drop.record, account)) else { continue }
+                let receipt = try Receipt(entry: drop.entry, drop: drop.record)
+                state.settling[drop.record.id] = SenderBox.Settling(record: drop.record, receipt: receipt)
+                state.tree.insert(
+                    SenderItem(
+                        drop: drop.record.id, bytes: receipt.bytes, modified: Self.seconds(drop.record, receipt),
+                        standing: .settling), at: path)
+            }
+        }
+    }
+
+    private func loadWaiting(_ account: String, _ state: inout SenderBox.State) throws {
+        for drop in try store.newestUploads(readyPaths: staging.released(below: Self.readyRoot(account)))
+        where drop.record.state == .released {
+            guard let path = DropPath(name(drop.record, account)) else { continue }
+            let receipt = try Receipt(entry: drop.entry, drop: drop.record)
+            state.tree.insert(
+                SenderItem(
+                    drop: drop.record.id, bytes: receipt.bytes, modified: Self.seconds(drop.record, receipt),
+                    standing: .waiting(readyPath: drop.record.readyPath)), at: path)
+        }
+    }
+
+    /// What lies below it belongs to the account.
+    static func readyRoot(_ account: String) -> String { "sftp/\(account)/" }
+
+    /// The name that the sender knows a drop by. Ledgers before format 3 know the one under `ready/` only.
+    func name(_ record: DropRecord, _ account: String) -> String {
+        record.name ?? String(record.readyPath.dropFirst(Self.readyRoot(account).count))
+    }
+
+    private static func seconds(_ record: DropRecord, _ receipt: Receipt) -> Int64 {
+        let sent = receipt.modified.flatMap(Instant.init(rfc3339:))
+        return (sent ?? record.received).microseconds / 1_000_000
+    }
+}
+
+extension SenderItem {
+    /// A partial upload as it lies there; nil for one that nobody can go on with, which is the janitor's.
+    init?(_ partial: PartialStore.Summary) {
+        let bytes: Int64
+        let standing: Standing
+        switch partial.standing {
+        case .whole(let length): (bytes, standing) = (length, .partial(isWhole: true))
+        case .resumable(let length): (bytes, standing) = (length, .partial(isWhole: false))
+        case .undecidable, .sealed:
+            guard partial.isLive else { return nil }
+            (bytes, standing) = (partial.bytes, .writing(session: 0))
+        }
+        self.init(
+            drop: partial.drop, bytes: bytes, modified: partial.modified ?? partial.lastWrite,
+            standing: partial.isLive ? .writing(session: 0) : standing)
+    }
+}

@@ -1,0 +1,97 @@
+// Accepts a whole upload: its entry is committed, then it settles, then it is released.
+import Admission
+package import Ledger
+import Logging
+import Staging
+import Synchronization
+
+extension Intake {
+    /// Accepts a whole, durable upload: returns once its entry is. The client may be told OK then: what a crash leaves
+    /// undone is completed at the next start. When it throws, the partial is untouched.
+    package func commit(_ upload: FinishedUpload, attempt: Attempt) async throws(IntakeError) -> DropOutcome {
+        let box: SenderBox
+        do {
+            box = try self.box(of: upload.account)
+        } catch {
+            logger.error("the directory of account \(upload.account) cannot be opened: \(error)")
+            throw IntakeError(.stagingFull, "the gate cannot store anything now; try again later", retryAfter: 60)
+        }
+        return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropOutcome in
+            try await commit(upload, attempt: attempt, in: box)
+        }
+    }
+
+    /// The box is locked.
+    func commit(
+        _ upload: FinishedUpload, attempt: Attempt, in box: SenderBox
+    ) async throws(IntakeError) -> DropOutcome {
+        let path = try check(upload, box)
+        if checkSpace() != nil {
+            throw IntakeError(
+                .stagingFull,
+                "\(path): the gate's disk is full; nothing is taken until its owner has made space", retryAfter: 60)
+        }
+        let readyPath = try promise(path, box)
+        let registration = UploadRegistration(upload, readyPath: readyPath, settle: configuration.settle)
+        var attempt = attempt
+        attempt.drop = registration.facts
+        attempt.detail.merge(registration.detail) { _, new in new }
+        let entry: AppendedEntry
+        do {
+            entry = try await append(attempt, registration.drop)
+        } catch {
+            staging.withdraw(readyPath)
+            throw error
+        }
+        guard let record = entry.drop else {
+            staging.withdraw(readyPath)
+            throw IntakeError(.badPath, "drop \(upload.dropID) was committed before")
+        }
+        let receipt = Receipt(attempt, entry, drop: record)
+        rooms.end(record.id)
+        box.state.withLock { state in
+            state.settling[record.id] = SenderBox.Settling(record: record, receipt: receipt)
+            state.tree.insert(
+                SenderItem(
+                    drop: record.id, bytes: upload.bytes,
+                    modified: upload.modified ?? entry.time.microseconds / 1_000_000, standing: .settling),
+                at: path)
+            supersede(record.id, at: path, in: &state, box)
+        }
+        if record.due == nil {
+            await release(record.id, in: box)
+        } else {
+            settler.schedule(record, of: box.account)
+        }
+        return DropOutcome(
+            id: record.id, status: entry.repeats == nil ? .stored : .duplicate,
+            name: String(record.readyPath.dropFirst(Self.readyRoot(box.account).utf8.count)), seq: entry.seq)
+    }
+
+    private func check(_ upload: FinishedUpload, _ box: SenderBox) throws(IntakeError) -> DropPath {
+        guard let path = DropPath(upload.path), !path.isRoot else {
+            throw IntakeError(.badPath, "\(upload.path) is no path of a file")
+        }
+        // Since it was opened, another session may have made directories.
+        let obstacle = box.state.withLock { state in
+            state.tree.isFolder(path)
+                ? "\(path): is a directory by now"
+                : state.tree.fileAbove(path).map { "\($0): is a file by now, not a directory" }
+        }
+        if let obstacle { throw IntakeError(.badPath, obstacle) }
+        return path
+    }
+
+    /// A path under `ready/` for a file of this name. The text of an error is for the client.
+    func promise(_ path: DropPath, _ box: SenderBox) throws(IntakeError) -> String {
+        do {
+            return try staging.promise(Self.readyRoot(box.account) + path.text)
+        } catch {
+            logger.error("no place under ready/ for \(OutsideText.head(path.description)): \(error)")
+            throw IntakeError(
+                .badPath,
+                "\(path): the gate has no place for a file of this name now; send it under another one, or ask the gate's owner to run dropgate doctor"
+            )
+        }
+    }
+}

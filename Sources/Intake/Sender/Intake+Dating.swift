@@ -1,0 +1,96 @@
+// SETSTAT of a closed file: its modification time reaches the receipt, its size stays what was delivered.
+import Admission
+import Ledger
+import Logging
+package import Staging
+import Synchronization
+
+extension Intake {
+    /// - Parameters:
+    ///   - size: in bytes; only an upload that waits can be cut.
+    ///   - modified: seconds since the epoch.
+    package func setAttributes(
+        _ path: DropPath, size: Int64?, modified: Int64?, _ session: SenderSession
+    ) async throws(SenderRefusal) {
+        let box = session.box
+        try await box.lock.with(.shared) { () async throws(SenderRefusal) in
+            if box.state.withLock({ $0.tree.isFolder(path) }) { return }
+            let item = box.state.withLock { newest(path, in: &$0, box) }
+            guard let item else {
+                guard let own = delivered(path, session) else {
+                    throw SenderRefusal(.absent, nil, "\(path): no such file or directory")
+                }
+                try checkSize(size, own.bytes, path)
+                return
+            }
+            if item.isPartial {
+                try change(item, path, size, modified, box)
+            } else {
+                try checkSize(size, item.bytes, path)
+                if let modified { await date(item, modified, box) }
+            }
+        }
+        if let modified { session.dates(path, modified: modified) }
+    }
+
+    private func checkSize(_ size: Int64?, _ bytes: Int64, _ path: DropPath) throws(SenderRefusal) {
+        if let size, size != bytes {
+            throw SenderRefusal(
+                .denied, .forbiddenOperation,
+                "\(path): was delivered whole; its size cannot change, send it again")
+        }
+    }
+
+    private func change(
+        _ item: SenderItem, _ path: DropPath, _ size: Int64?, _ modified: Int64?, _ box: SenderBox
+    ) throws(SenderRefusal) {
+        do throws(StagingError) {
+            guard let held = try box.files.hold(item.drop) else {
+                throw StagingError(.failed, "\(item.drop) is locked")
+            }
+            if let size, size != held.bytes {
+                guard size < held.bytes else {
+                    throw StagingError(.badPath, "\(item.drop) cannot be made longer")
+                }
+                try box.files.resume(held, at: size, modified: modified)
+                try held.file.keep(size > 0 ? [0..<size] : [], modified: modified)
+            } else if let modified {
+                try held.file.setModified(modified)
+            }
+        } catch {
+            if error.code == .badPath {
+                throw SenderRefusal(.failed, nil, "\(path): only writing makes an upload longer")
+            }
+            throw refusal(error, path)
+        }
+        box.state.withLock { state in
+            state.tree.update(item.drop) { item in
+                if let size, size < item.bytes {
+                    item.bytes = size
+                    item.standing = .partial(isWhole: false)
+                }
+                item.modified = modified ?? item.modified
+            }
+        }
+    }
+
+    /// The sender's time of a delivered file, as it comes after CLOSE from clients that preserve times.
+    private func date(_ item: SenderItem, _ modified: Int64, _ box: SenderBox) async {
+        guard let text = UploadRegistration.time(modified) else { return }
+        let isSettling = box.state.withLock { state in
+            state.tree.update(item.drop) { $0.modified = modified }
+            state.settling[item.drop]?.record.modified = modified
+            state.settling[item.drop]?.receipt.modified = text
+            return state.settling[item.drop] != nil
+        }
+        writer.submit(.dated(id: item.drop, modified: modified)) { _ in }
+        guard !isSettling else { return }
+        await onUploadQueue {
+            do {
+                try self.staging.date(item.drop, modified: text)
+            } catch {
+                self.logger.error("the receipt of drop \(item.drop) cannot be given its time: \(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+// What a sender sees, and the directories it makes. What its consumer has taken is noticed here: a look at `ready/`
+// decides.
+import Admission
+import Ledger
+import Logging
+package import Staging
+import Synchronization
+
+extension Intake {
+    /// What shows under a name; nil: nothing.
+    package func look(_ path: DropPath, _ session: SenderSession) -> SenderNode? {
+        let box = session.box
+        let found = box.state.withLock { state -> SenderNode? in
+            if let modified = state.tree.modified(folder: path) {
+                return SenderNode(isDirectory: true, bytes: 0, modified: modified)
+            }
+            return newest(path, in: &state, box).map(SenderNode.init)
+        }
+        return found ?? delivered(path, session)
+    }
+
+    /// The next names in a directory, in the order of their bytes, and whether there are more.
+    /// - Parameters:
+    ///   - name: the last one of the page before.
+    ///   - limit: names of a page; `bytes`: of all its names together.
+    package func list(
+        _ folder: DropPath, after name: [UInt8]?, limit: Int, bytes: Int, _ session: SenderSession
+    ) throws(SenderRefusal) -> (entries: [(name: [UInt8], node: SenderNode)], hasMore: Bool) {
+        let box = session.box
+        let page = box.state.withLock { state -> (entries: [[UInt8]: SenderNode], last: [UInt8]?)? in
+            guard state.tree.isFolder(folder) else { return nil }
+            var entries: [[UInt8]: SenderNode] = [:]
+            var after = name
+            var left = bytes
+            while entries.count < limit, left > 0 {
+                guard let next = state.tree.names(in: folder, after: after, limit: 1).first else {
+                    return (entries, nil)
+                }
+                after = next
+                if let node = node(folder.child(next), in: &state, box, session) {
+                    entries[next] = node
+                    left -= 2 * next.count + Self.entryBytes
+                }
+            }
+            return (entries, after)
+        }
+        guard let page else { throw missing(folder, box, reason: nil) }
+        var found = page.entries
+        let last = page.last
+        for own in session.delivered(in: folder, after: name, upTo: last) where found[own] == nil {
+            found[own] = delivered(folder.child(own), session)
+        }
+        let sorted = found.map { (name: $0.key, node: $0.value) }
+            .sorted { $0.name.lexicographicallyPrecedes($1.name) }
+        // What is delivered and taken may make a page longer; the rest comes with the next one.
+        let entries = sorted.prefix(limit)
+        return (Array(entries), last != nil || entries.count < sorted.count)
+    }
+
+    /// What an entry of a page has beside its name, in bytes of JSON.
+    private static let entryBytes = 120
+
+    private func node(
+        _ path: DropPath, in state: inout SenderBox.State, _ box: SenderBox, _ session: SenderSession
+    ) -> SenderNode? {
+        if let modified = state.tree.modified(folder: path) {
+            return SenderNode(isDirectory: true, bytes: 0, modified: modified)
+        }
+        if let item = newest(path, in: &state, box) { return SenderNode(item) }
+        // Its own, whose size it knows better.
+        return state.tree.items(path).last { $0.standing == .writing(session: session.id) }.map(SenderNode.init)
+    }
+
+    /// What a session has delivered under a name and a consumer has taken. What a sender took back or renamed since,
+    /// from whichever session, is not there.
+    func delivered(_ path: DropPath, _ session: SenderSession) -> SenderNode? {
+        guard let (drop, node) = session.hasDelivered(path) else { return nil }
+        guard let record = try? store.drop(id: drop), ![.withdrawn, .lost].contains(record.state),
+            name(record, session.box.account).utf8.elementsEqual(path.bytes)
+        else {
+            session.takesBack(path)
+            return nil
+        }
+        return node
+    }
+
+    /// The newest item of a name that shows to everybody. What has been taken goes.
+    func newest(_ path: DropPath, in state: inout SenderBox.State, _ box: SenderBox) -> SenderItem? {
+        var empty: SenderItem?
+        for item in state.tree.items(path).reversed() {
+            switch item.standing {
+            case .partial(false) where item.bytes == 0:
+                // Nothing of it can be gone on with; what was there before it can.
+                empty = empty ?? item
+            case .partial, .settling: return item
+            case .waiting(let readyPath):
+                if (try? staging.stillHolds(readyPath)) ?? true { return item }
+                state.tree.remove(item.drop)
+            case .writing(session: 0):
+                // Of a session that the gate before this one had started: is it still there?
+                if let partial = try? box.files.summary(item.drop), partial.isLive { continue }
+                if let found = returned(item.drop, in: &state, box) { return found }
+            case .writing: continue
+            }
+        }
+        return empty
+    }
+
+    /// An upload that nobody writes any more, as it lies there; nil when nothing can go on with it.
+    func returned(_ drop: String, in state: inout SenderBox.State, _ box: SenderBox) -> SenderItem? {
+        guard let path = state.tree.path(of: drop) else { return nil }
+        state.tree.remove(drop)
+        guard let summary = try? box.files.summary(drop), let item = SenderItem(summary) else { return nil }
+        state.tree.insert(item, at: path)
+        return item.isWritten ? nil : item
+    }
+
+    /// Forgets everything that has been taken.
+    func forgetTaken(in state: inout SenderBox.State, _ box: SenderBox, below folder: DropPath = .root) {
+        for path in state.tree.files(inside: folder) { forgetTaken(in: &state, box, at: path) }
+    }
+
+    /// Forgets what has been taken of one name, and finds out about uploads of sessions that are gone.
+    func forgetTaken(in state: inout SenderBox.State, _ box: SenderBox, at path: DropPath) {
+        for item in state.tree.items(path) {
+            switch item.standing {
+            case .waiting(let readyPath):
+                if !((try? staging.stillHolds(readyPath)) ?? true) { state.tree.remove(item.drop) }
+            case .writing(session: 0):
+                if (try? box.files.summary(item.drop))??.isLive != true { _ = returned(item.drop, in: &state, box) }
+            case .writing, .partial, .settling: break
+            }
+        }
+    }
+
+    // MARK: Directories
+
+    package func makeDirectory(_ path: DropPath, _ session: SenderSession) throws(SenderRefusal) {
+        let box = session.box
+        try checkParent(path, box, reason: .badPath)
+        let refusal = box.state.withLock { state -> SenderRefusal? in
+            if state.tree.isFolder(path) {
+                return SenderRefusal(.exists, nil, "\(path): there is a directory of that name already")
+            }
+            if newest(path, in: &state, box) != nil || !state.tree.items(path).isEmpty {
+                return SenderRefusal(.exists, .badPath, "\(path): there is a file of that name")
+            }
+            if let refusal = full(names: 1, bytes: 0, path, in: &state, box) { return refusal }
+            do throws(StagingError) {
+                try box.files.makeDirectory(path)
+            } catch {
+                return self.refusal(error, path)
+            }
+            state.tree.insert(folder: path, modified: now.microseconds / 1_000_000)
+            return nil
+        }
+        if let refusal { throw refusal }
+    }
+
+    package func removeDirectory(_ path: DropPath, _ session: SenderSession) async throws(SenderRefusal) {
+        let box = session.box
+        let refusal = await box.lock.with(.exclusive) {
+            box.state.withLock { state -> SenderRefusal? in
+                guard state.tree.isFolder(path) else {
+                    return SenderRefusal(.absent, nil, "\(path): no such directory")
+                }
+                forgetTaken(in: &state, box, below: path)
+                guard state.tree.isEmpty(folder: path) else {
+                    return SenderRefusal(.exists, .forbiddenOperation, "\(path): the directory is not empty")
+                }
+                do throws(StagingError) {
+                    try box.files.removeDirectory(path)
+                } catch {
+                    return self.refusal(error, path)
+                }
+                state.tree.remove(folder: path)
+                // A file may have the name next.
+                staging.removeEmptyDirectory(Self.readyRoot(box.account) + path.text)
+                return nil
+            }
+        }
+        if let refusal { throw refusal }
+    }
+
+    // MARK: Refusals
+
+    /// The directory that a name is to stand in is there.
+    func checkParent(_ path: DropPath, _ box: SenderBox, reason: Reason?) throws(SenderRefusal) {
+        if box.state.withLock({ $0.tree.isFolder(path.parent) }) { return }
+        throw missing(path.parent, box, reason: reason)
+    }
+
+    private func missing(_ folder: DropPath, _ box: SenderBox, reason: Reason?) -> SenderRefusal {
+        box.state.withLock { state in
+            if let file = state.tree.fileAbove(folder.child([0x78])) {
+                return SenderRefusal(.failed, reason, "\(file): is a file, not a directory")
+            }
+            return SenderRefusal(.absent, reason, "\(folder): no such directory; make it first")
+        }
+    }
+
+    func refusal(_ error: StagingError, _ path: DropPath) -> SenderRefusal {
+        switch error.code {
+        case .full:
+            return SenderRefusal(
+                .failed, .stagingFull,
+                "\(path): the gate's disk is full; nothing is taken until its owner has made space")
+        case .exists: return SenderRefusal(.exists, .badPath, "\(path): exists already, or is not empty")
+        case .notFound, .badPath, .failed:
+            logger.error("\(OutsideText.head(path.description)): \(error)")
+            return SenderRefusal(.failed, .badPath, "\(path): \(SenderRefusal.broken.message)")
+        }
+    }
+
+    /// Whether an account may have so many names and bytes more; what its consumer has taken counts no longer.
+    func full(
+        names: Int, bytes: Int64, _ path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
+    ) -> SenderRefusal? {
+        let isOver = { (state: SenderBox.State) in
+            (names > 0 && state.tree.names + names > self.configuration.maxPendingNames)
+                || state.tree.bytes + bytes > self.configuration.maxPendingBytes
+        }
+        guard isOver(state) else { return nil }
+        forgetTaken(in: &state, box)
+        guard isOver(state) else { return nil }
+        let (what, setting) =
+            state.tree.bytes + bytes > configuration.maxPendingBytes
+            ? ("\(configuration.maxPendingBytes) bytes", "sftp.max_pending_bytes")
+            : ("\(configuration.maxPendingNames) names", "sftp.max_pending_names")
+        return SenderRefusal(
+            .failed, .stagingFull,
+            "\(path): this account has as much in the gate as it may (\(what)); its consumer must take some first, or the gate's owner allow more (\(setting))"
+        )
+    }
+}

@@ -1,0 +1,207 @@
+// Where an upload begins and how it ends without being whole: which drop a session writes, room on the disk, and
+// what is kept for resume.
+import Admission
+import Ledger
+package import Staging
+import Synchronization
+
+/// What a session wants to write.
+package struct SenderOrder: Sendable {
+    package var path: DropPath
+    /// Refuse when something shows under the name.
+    package var exclusive: Bool
+    /// Refuse when nothing does.
+    package var mustExist: Bool
+    /// Start from nothing whatever is there.
+    package var fresh: Bool
+    /// Only at the end of what is there.
+    package var appends: Bool
+    /// The client's modification time, seconds since the epoch.
+    package var modified: Int64?
+
+    package init(
+        path: DropPath, exclusive: Bool, mustExist: Bool, fresh: Bool, appends: Bool, modified: Int64?
+    ) {
+        self.path = path
+        self.exclusive = exclusive
+        self.mustExist = mustExist
+        self.fresh = fresh
+        self.appends = appends
+        self.modified = modified
+    }
+}
+
+/// What a session may write.
+package struct SenderOpening: Sendable {
+    package enum Standing: Sendable, Equatable {
+        /// A new upload, whatever was there.
+        case fresh
+        /// An earlier upload that waits. The session locks it, and decides with the first write.
+        case partial
+        /// A new upload where a delivered file shows.
+        case delivered
+    }
+
+    package var drop: String
+    package var standing: Standing
+    /// Bytes that may be written before more room is asked for.
+    package var room: Int64
+}
+
+extension Intake {
+    /// Bytes that an upload has room for at once; most are smaller.
+    static let firstRoom: Int64 = 256 << 10
+
+    /// Begins an upload, or goes on with one.
+    package func open(_ order: SenderOrder, _ session: SenderSession) throws(SenderRefusal) -> SenderOpening {
+        let box = session.box
+        let path = order.path
+        if let error = checkSpace() { throw refusal(StagingError(.full, error.description), path) }
+        try checkParent(path, box, reason: .badPath)
+        let result = box.state.withLock { state -> Result<SenderOpening, SenderRefusal> in
+            Result { () throws(SenderRefusal) in try open(order, session, in: &state) }
+        }
+        var opening = try result.get()
+        do throws(SenderRefusal) {
+            opening.room = try room(1...Self.firstRoom, for: opening.drop, session)
+        } catch {
+            putBack(opening.drop, session)
+            throw error
+        }
+        return opening
+    }
+
+    private func open(
+        _ order: SenderOrder, _ session: SenderSession, in state: inout SenderBox.State
+    ) throws(SenderRefusal) -> SenderOpening {
+        let box = session.box
+        let path = order.path
+        if state.tree.isFolder(path) { throw SenderRefusal(.failed, .badPath, "\(path): is a directory") }
+        let shown = newest(path, in: &state, box)
+        if order.exclusive, shown != nil {
+            throw SenderRefusal(.exists, .forbiddenOperation, "\(path): exists already")
+        }
+        if order.mustExist, shown == nil { throw SenderRefusal(.absent, .badPath, "\(path): no such file") }
+        if order.appends, shown?.isDelivered == true {
+            throw SenderRefusal(
+                .denied, .forbiddenOperation,
+                "\(path): was delivered whole, so nothing can be appended to it; send the whole file again")
+        }
+        if !order.fresh, let shown, shown.isPartial {
+            state.tree.update(shown.drop) { $0.standing = .writing(session: session.id) }
+            return SenderOpening(drop: shown.drop, standing: .partial, room: 0)
+        }
+        let isNew = state.tree.items(path).isEmpty
+        if let refusal = full(names: isNew ? 1 : 0, bytes: 0, path, in: &state, box) { throw refusal }
+        let now = now
+        let drop = nextDrop(now)
+        state.tree.insert(
+            SenderItem(
+                drop: drop, bytes: 0, modified: order.modified ?? now.microseconds / 1_000_000,
+                standing: .writing(session: session.id)), at: path)
+        return SenderOpening(
+            drop: drop, standing: !order.fresh && shown != nil ? .delivered : .fresh, room: 0)
+    }
+
+    /// Drop ids sort in the order in which they were given.
+    private func nextDrop(_ now: Instant) -> String {
+        DropID.make(
+            milliseconds: lastDrop.withLock { last in
+                last = max(last + 1, now.microseconds / 1000)
+                return last
+            })
+    }
+
+    /// Room for more bytes of an upload that has filled what it had. Returns how many of those that are wanted.
+    package func room(
+        _ bytes: ClosedRange<Int64>, for drop: String, _ session: SenderSession
+    ) throws(SenderRefusal) -> Int64 {
+        let box = session.box
+        let path = path(of: drop, session)
+        let allowed = box.state.withLock { state -> Result<Int64, SenderRefusal> in
+            if let refusal = full(names: 0, bytes: bytes.lowerBound, path, in: &state, box) {
+                // Nothing of what is being written can go on.
+                return .failure(SenderRefusal(.full, refusal.reason, refusal.message))
+            }
+            return .success(min(bytes.upperBound, configuration.maxPendingBytes - state.tree.bytes))
+        }
+        switch rooms.take(bytes.lowerBound...(try allowed.get()), for: drop) {
+        case .success(let granted):
+            box.state.withLock { $0.tree.update(drop) { $0.bytes += granted } }
+            return granted
+        case .failure(let missing):
+            health.set(problem: "space", message: "\(missing)")
+            throw SenderRefusal(
+                .full, .stagingFull,
+                "\(path): the gate's disk is full; nothing is taken until its owner has made space")
+        }
+    }
+
+    /// The name of an upload that a session is writing; the root when there is none.
+    package func path(of drop: String, _ session: SenderSession) -> DropPath {
+        session.box.state.withLock { $0.tree.path(of: drop) } ?? .root
+    }
+
+    /// Whether this session is writing a drop.
+    func writes(_ drop: String, _ session: SenderSession) -> Bool {
+        session.box.state.withLock { $0.tree.item(drop)?.standing == .writing(session: session.id) }
+    }
+
+    // MARK: Not whole
+
+    /// An upload waits: interrupted, or whole under a temporary name. The session has noted it on disk.
+    package func kept(
+        _ drop: String, bytes: Int64, isWhole: Bool, modified: Int64?, _ session: SenderSession
+    ) {
+        guard writes(drop, session) else { return }
+        rooms.end(drop)
+        let box = session.box
+        box.state.withLock { state in
+            guard let path = state.tree.path(of: drop) else { return }
+            state.tree.update(drop) { item in
+                item.bytes = bytes
+                item.modified = modified ?? item.modified
+                item.standing = .partial(isWhole: isWhole)
+            }
+            if isWhole { supersede(drop, at: path, in: &state, box) }
+        }
+    }
+
+    /// Nothing is kept of an upload.
+    package func discarded(_ drop: String, _ session: SenderSession) {
+        guard writes(drop, session) else { return }
+        rooms.end(drop)
+        session.box.state.withLock { _ = $0.tree.remove(drop) }
+    }
+
+    /// A session does not write this one after all: what lies there counts.
+    package func putBack(_ drop: String, _ session: SenderSession) {
+        guard writes(drop, session) else { return }
+        rooms.end(drop)
+        let box = session.box
+        box.state.withLock { _ = returned(drop, in: &$0, box) }
+    }
+
+    /// A session has ended. Returns the uploads that it was writing and said nothing of: its process was killed.
+    package func endSession(_ session: SenderSession) -> [(drop: String, path: DropPath, bytes: Int64)] {
+        let box = session.box
+        return box.state.withLock { state in
+            let open = state.tree.drops.filter {
+                state.tree.item($0)?.standing == .writing(session: session.id)
+            }
+            return open.compactMap { drop in
+                rooms.end(drop)
+                guard let path = state.tree.path(of: drop) else { return nil }
+                return (drop, path, returned(drop, in: &state, box)?.bytes ?? 0)
+            }
+        }
+    }
+
+    /// A newer upload of the name is whole: older ones that are not go, unless somebody is writing them.
+    func supersede(_ drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox) {
+        for item in state.tree.items(path) where item.isPartial && item.drop < drop {
+            // What cannot be removed now goes to quarantine with time.
+            if (try? box.files.remove(item.drop)) == true { state.tree.remove(item.drop) }
+        }
+    }
+}

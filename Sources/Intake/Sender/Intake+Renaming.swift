@@ -1,0 +1,323 @@
+// RENAME: a drop that settles gets its final name, one that waits in `ready/` is moved there, an upload that waits for
+// its final name is accepted under it. Each with an entry that says from what to what.
+import Admission
+package import Ledger
+package import Staging
+import Synchronization
+
+/// A name that becomes another one.
+package struct SenderRename: Sendable {
+    package var from: DropPath
+    package var to: DropPath
+    /// What shows under the new name gives way. Else it makes the request fail.
+    package var replaces: Bool
+    /// The drop under `from` that the asking session is writing.
+    package var open: String?
+
+    package init(from: DropPath, to: DropPath, replaces: Bool, open: String?) {
+        self.from = from
+        self.to = to
+        self.replaces = replaces
+        self.open = open
+    }
+}
+
+/// One upload or drop that is about to get another name.
+private enum Renamed {
+    case partial(SenderItem, isWhole: Bool)
+    /// `claimed`: where it lay under `ready/`, from where it was taken.
+    case accepted(SenderBox.Settling, claimed: String?)
+}
+
+extension Intake {
+    /// - Parameter attempt: who asks; what comes of it is filled in here.
+    package func rename(
+        _ order: SenderRename, attempt: Attempt, _ session: SenderSession
+    ) async throws(SenderRefusal) {
+        let box = session.box
+        var wanted = order
+        if let open = order.open, !writes(open, session) { wanted.open = nil }
+        let order = wanted
+        try await box.lock.with(.exclusive) { () async throws(SenderRefusal) in
+            try checkParent(order.to, box, reason: .badPath)
+            if box.state.withLock({ $0.tree.isFolder(order.to) }) {
+                throw SenderRefusal(
+                    .exists, .forbiddenOperation, "\(order.to): there is a directory of that name")
+            }
+            if order.open == nil, box.state.withLock({ $0.tree.isFolder(order.from) }) {
+                try await renameFolder(order, attempt, session)
+            } else {
+                try await renameFile(order, attempt, session)
+            }
+            prolong(box)
+        }
+        session.renames(order.from, to: order.to)
+    }
+
+    private func renameFile(
+        _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
+    ) async throws(SenderRefusal) {
+        let box = session.box
+        let (items, target) = box.state.withLock { state in
+            forgetTaken(in: &state, box, at: order.from)
+            return (
+                state.tree.items(order.from).filter { !$0.isWritten }, newest(order.to, in: &state, box)
+            )
+        }
+        guard !items.isEmpty || order.open != nil else { throw gone(order.from, "renamed", session) }
+        if target != nil, !order.replaces {
+            throw SenderRefusal(.exists, .forbiddenOperation, "\(order.to): exists already")
+        }
+        // Whatever can fail comes before the old file gives way.
+        let parts = try await prepare(items, order, box)
+        guard !parts.isEmpty || order.open != nil else { throw gone(order.from, "renamed", session) }
+        if target != nil {
+            do throws(SenderRefusal) {
+                _ = try await withdrawAll(order.to, attempt, box)
+            } catch {
+                giveBack(parts, box)
+                throw error
+            }
+        }
+        if let open = order.open { box.state.withLock { $0.tree.move(open, to: order.to) } }
+        try await rename(parts, order, attempt, session)
+    }
+
+    private func renameFolder(
+        _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
+    ) async throws(SenderRefusal) {
+        let box = session.box
+        let (target, files) = box.state.withLock { state in
+            for file in state.tree.files(inside: order.from) { forgetTaken(in: &state, box, at: file) }
+            return (newest(order.to, in: &state, box), state.tree.files(inside: order.from))
+        }
+        guard target == nil else {
+            throw SenderRefusal(.exists, .forbiddenOperation, "\(order.to): there is a file of that name")
+        }
+        let folders = try check(files, order, box)
+        do throws(StagingError) {
+            try box.files.renameDirectory(order.from, to: order.to)
+        } catch {
+            throw refusal(error, order.from)
+        }
+        box.state.withLock { $0.tree.insert(folder: order.to, modified: now.microseconds / 1_000_000) }
+        for file in files {
+            let part = SenderRename(
+                from: file, to: file.moved(from: order.from, to: order.to), replaces: false, open: nil)
+            let items = box.state.withLock { $0.tree.items(file) }
+            try await rename(prepare(items, part, box, isInFolder: true), part, attempt, session)
+        }
+        box.state.withLock { $0.tree.move(folder: order.from, to: order.to) }
+        // Files may have these names next.
+        staging.removeEmptyDirectories(folders.map { Self.readyRoot(box.account) + $0.text })
+    }
+
+    /// A directory is renamed as a whole or not at all. Returns it and all directories in it.
+    private func check(
+        _ files: [DropPath], _ order: SenderRename, _ box: SenderBox
+    ) throws(SenderRefusal) -> [DropPath] {
+        let (folders, items) = box.state.withLock { state in
+            (
+                state.tree.folders(inside: order.from) + [order.from],
+                files.flatMap { file in state.tree.items(file).map { (file, $0) } }
+            )
+        }
+        if let (file, _) = items.first(where: { $0.1.isWritten }) {
+            throw SenderRefusal(
+                .failed, .forbiddenOperation,
+                "\(order.from): \(file) in it is being written; close it first")
+        }
+        if configuration.afterRelease == .refuse, items.contains(where: { $0.1.isWaiting }) {
+            throw untouchable(order.from)
+        }
+        if let long = (files + folders).first(where: { !$0.moved(from: order.from, to: order.to).isNameable }) {
+            throw SenderRefusal(
+                .failed, .badPath, "\(order.from): \(long) in it would have a path that is too long or too deep")
+        }
+        return folders
+    }
+
+    // MARK: In two steps
+
+    /// Takes released files back, and refuses what cannot be renamed. What a consumer has taken is left out.
+    private func prepare(
+        _ items: [SenderItem], _ order: SenderRename, _ box: SenderBox, isInFolder: Bool = false
+    ) async throws(SenderRefusal) -> [Renamed] {
+        let isTemporary = configuration.temporaryNames.match(order.to.text)
+        var parts: [Renamed] = []
+        for item in items {
+            switch item.standing {
+            case .writing: continue
+            case .partial(let isWhole):
+                guard isWhole || isInFolder || isTemporary else {
+                    giveBack(parts, box)
+                    throw SenderRefusal(
+                        .failed, .incomplete,
+                        "\(order.from): its upload was interrupted after \(item.bytes) bytes; send the rest, then rename it"
+                    )
+                }
+                parts.append(.partial(item, isWhole: isWhole))
+            case .settling:
+                if let settling = box.state.withLock({ $0.settling[item.drop] }) {
+                    parts.append(.accepted(settling, claimed: nil))
+                }
+            case .waiting(let readyPath):
+                do throws(SenderRefusal) {
+                    if let claimed = try await claim(item, readyPath, order.from, box) {
+                        parts.append(.accepted(claimed, claimed: readyPath))
+                    }
+                } catch {
+                    giveBack(parts, box)
+                    throw error
+                }
+            }
+        }
+        return parts
+    }
+
+    private func giveBack(_ parts: [Renamed], _ box: SenderBox) {
+        for case .accepted(let settling, let claimed) in parts { giveBack(settling.record, claimed, box) }
+    }
+
+    private func rename(
+        _ parts: [Renamed], _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
+    ) async throws(SenderRefusal) {
+        let box = session.box
+        for (index, part) in parts.enumerated() {
+            do throws(SenderRefusal) {
+                switch part {
+                case .partial(let item, true) where !configuration.temporaryNames.match(order.to.text):
+                    try await accept(item, order, attempt, session)
+                case .partial(let item, _): try keep(item, under: order.to, box)
+                case .accepted(let settling, let claimed):
+                    guard try await move(settling, to: order, attempt, box, claimed: claimed) else {
+                        throw gone(order.from, "renamed", session)
+                    }
+                }
+            } catch {
+                giveBack(Array(parts[(index + 1)...]), box)
+                throw error
+            }
+        }
+    }
+
+    // MARK: Partial uploads
+
+    private func keep(_ item: SenderItem, under path: DropPath, _ box: SenderBox) throws(SenderRefusal) {
+        do throws(StagingError) {
+            guard let held = try box.files.hold(item.drop) else { throw StagingError(.failed, "it is locked") }
+            try held.file.rename(to: path.text)
+        } catch {
+            throw refusal(error, path)
+        }
+        box.state.withLock { $0.tree.move(item.drop, to: path) }
+    }
+
+    /// A whole upload gets its final name: it is accepted under it.
+    private func accept(
+        _ item: SenderItem, _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
+    ) async throws(SenderRefusal) {
+        let box = session.box
+        let held: PartialStore.Held
+        let sha256: String
+        do throws(StagingError) {
+            guard let found = try box.files.hold(item.drop), found.isWhole else {
+                throw StagingError(.failed, "\(item.drop) is locked or not whole")
+            }
+            held = found
+            sha256 = try held.file.sha256(of: held.bytes)
+            try held.file.seal()
+        } catch {
+            throw refusal(error, order.from)
+        }
+        let upload = FinishedUpload(
+            dropID: item.drop, account: box.account, partial: held.file.fileName, path: order.to.text,
+            bytes: held.bytes, sha256: sha256, modified: held.file.sidecar.modified,
+            uploadedAs: order.from.text)
+        do throws(IntakeError) {
+            _ = try await commit(upload, attempt: attempt, in: box)
+            session.delivers(upload, at: now)
+        } catch {
+            // Should this fail too, the ledger does not have it: it goes to quarantine with time.
+            try? held.file.unseal()
+            throw SenderRefusal(.failed, error.code, error.description)
+        }
+    }
+
+    // MARK: Accepted drops
+
+    /// When a drop is to be released under a new name: one that was released before at once, one under a temporary
+    /// name not before it has another one.
+    private func due(_ record: DropRecord, under path: DropPath) -> Instant {
+        if configuration.temporaryNames.match(path.text) { return now + configuration.retention.resumeFor }
+        guard record.state == .pending else { return now }
+        let wasTemporary = record.name.map(configuration.temporaryNames.match) ?? false
+        let due = wasTemporary ? now : record.due ?? now
+        return min(max(due, now + configuration.settle), max(now, record.received + Self.longestSettling))
+    }
+
+    /// The change is in the ledger before the sender hears of it; what is left of it is completed after a crash.
+    private func move(
+        _ settling: SenderBox.Settling, to order: SenderRename, _ attempt: Attempt, _ box: SenderBox,
+        claimed: String?
+    ) async throws(SenderRefusal) -> Bool {
+        let record = settling.record
+        var changed = settling
+        do throws(IntakeError) {
+            changed.record.readyPath = try promise(order.to, box)
+        } catch {
+            giveBack(record, claimed, box)
+            throw SenderRefusal(.failed, error.code, error.description)
+        }
+        let isReleased = claimed != nil
+        changed.record.name = order.to.text
+        changed.record.state = .pending
+        changed.record.incoming =
+            isReleased ? StagingArea.claimedFile(record.id, of: box.account) : record.incoming
+        changed.record.due = due(record, under: order.to)
+        changed.receipt.uploadedAs = changed.receipt.uploadedAs ?? changed.receipt.name
+        changed.receipt.name = order.to.text
+        let change = DropChange(
+            id: record.id, from: isReleased ? .released : .pending,
+            kind: .renamed(
+                name: order.to.text, readyPath: changed.record.readyPath,
+                incoming: changed.record.incoming ?? "", due: changed.record.due ?? now))
+        var attempt = attempt
+        attempt.reason = attempt.verdict == .accepted ? .renamed : attempt.reason
+        attempt.drop = DropFacts(
+            id: record.id, name: changed.record.readyPath, bytes: changed.receipt.bytes,
+            sha256: changed.receipt.sha256)
+        attempt.detail["from"] = .string(order.from.text)
+        attempt.detail["to"] = .string(order.to.text)
+        attempt.detail["was"] = isReleased ? "released" : "settling"
+        attempt.detail["accepted_by"] = .int(record.seq)
+        let isChanged: Bool
+        do {
+            isChanged = try await make(change, attempt)
+        } catch {
+            staging.withdraw(changed.record.readyPath)
+            giveBack(record, claimed, box)
+            throw SenderRefusal(.failed, .ledgerFailed, "\(order.from): \(Self.ledgerText)")
+        }
+        guard isChanged else {
+            // Acknowledged in this instant: its consumer has it.
+            staging.withdraw(changed.record.readyPath)
+            giveBack(record, claimed, box)
+            return false
+        }
+        if !isReleased { staging.withdraw(record.readyPath) }
+        box.state.withLock { state in
+            state.settling[record.id] = changed
+            state.tree.update(record.id) { $0.standing = .settling }
+            state.tree.move(record.id, to: order.to)
+        }
+        guard let due = changed.record.due, due > now else {
+            await release(record.id, in: box)
+            return true
+        }
+        // Where consumers look nothing tells of it any more.
+        if isReleased { try? staging.removeReceipt(record.id) }
+        settler.schedule(changed.record, of: box.account)
+        return true
+    }
+}

@@ -1,0 +1,119 @@
+// Releases accepted uploads that have settled. A sender that goes on renaming has a little more time.
+import Admission
+import Dispatch
+import Ledger
+import Logging
+import Staging
+import Synchronization
+
+extension Intake {
+    /// However often a sender renames: so long after it was accepted a drop is released.
+    static let longestSettling = Duration.seconds(60)
+
+    /// These drops are due.
+    func settle(_ drops: [String], of account: String) async {
+        do {
+            let box = try box(of: account)
+            await box.lock.with(.shared) {
+                for drop in drops { await release(drop, in: box) }
+            }
+            health.clear(problem: "settling")
+        } catch {
+            health.set(problem: "settling", message: "account \(account): \(error)")
+            logger.error("what account \(account) has sent cannot be released now, it is tried again: \(error)")
+            for drop in drops { settler.schedule(drop, of: account, at: now + Settler.retry) }
+        }
+    }
+
+    /// Releases a drop, unless it has more time by now. The box is locked.
+    func release(_ drop: String, in box: SenderBox) async {
+        guard let settling = box.state.withLock({ $0.settling[drop] }) else { return }
+        if let due = settling.record.due, due > now {
+            return settler.schedule(settling.record, of: box.account)
+        }
+        if configuration.temporaryNames.match(name(settling.record, box.account)) {
+            return await expire(settling, in: box)
+        }
+        let outcome = await onUploadQueue { self.complete(settling.record, receipt: settling.receipt) }
+        switch outcome {
+        case .released(let readyPath):
+            stager.finish(upload: drop, readyPath: readyPath)
+            // Its bytes are gone from there; what tells of them may go.
+            try? box.files.removeSidecars(drop)
+            box.state.withLock { state in
+                state.settling[drop] = nil
+                state.tree.update(drop) { $0.standing = .waiting(readyPath: readyPath) }
+            }
+        case .gone:
+            box.state.withLock { state in
+                state.settling[drop] = nil
+                state.tree.remove(drop)
+            }
+            note(lost(settling.record, settling.receipt))
+            writer.submit(.lost(id: drop)) { _ in }
+        case .failed:
+            settler.schedule(drop, of: box.account, at: now + Settler.retry)
+        }
+    }
+
+    /// A drop was renamed to a temporary name and to no other one in time.
+    private func expire(_ settling: SenderBox.Settling, in box: SenderBox) async {
+        let record = settling.record
+        let incoming = record.incoming ?? ""
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete)
+        attempt.account = box.account
+        attempt.drop = DropFacts(
+            id: record.id, name: settling.receipt.name, bytes: settling.receipt.bytes,
+            sha256: settling.receipt.sha256)
+        attempt.detail["quarantined"] =
+            .string("not renamed from a temporary name within \(configuration.retention.resumeFor)")
+        attempt.detail["accepted_by"] = .int(record.seq)
+        do {
+            let change = DropChange(id: record.id, from: .pending, kind: .withdrawn(incoming: incoming))
+            guard try await make(change, attempt) else { return }
+        } catch {
+            return settler.schedule(record.id, of: box.account, at: now + Settler.retry)
+        }
+        staging.withdraw(record.readyPath)
+        box.state.withLock { state in
+            state.settling[record.id] = nil
+            state.tree.remove(record.id)
+        }
+        await onUploadQueue {
+            self.putAway(record, incoming: incoming, of: box.account, settling.receipt, reason: .incomplete)
+        }
+        try? box.files.removeSidecars(record.id)
+    }
+
+    /// A sender renames: what settles in its box gets a little more time, so that a file is not released under its
+    /// temporary name while its sender is on the way to it.
+    func prolong(_ box: SenderBox) {
+        box.state.withLock { state in
+            for (drop, settling) in state.settling {
+                guard let due = settling.record.due else { continue }
+                let longest = settling.record.received + Self.longestSettling
+                state.settling[drop]?.record.due = max(due, min(longest, now + configuration.settle))
+            }
+        }
+    }
+
+    /// The entry of a drop whose bytes are gone, which should not be possible.
+    func lost(_ record: DropRecord, _ receipt: Receipt) -> Attempt {
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete)
+        attempt.account = receipt.account
+        attempt.drop = DropFacts(
+            id: record.id, name: receipt.name, bytes: receipt.bytes, sha256: receipt.sha256)
+        attempt.detail["lost"] = true
+        attempt.detail["accepted_by"] = .int(record.seq)
+        attempt.detail["message"] =
+            "the bytes of this accepted drop are not where they were put; neither a consumer nor the gate has moved them"
+        return attempt
+    }
+
+    /// Runs file work off the cooperative pool's threads.
+    func onUploadQueue<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
+        await withCheckedContinuation { continuation in
+            uploadQueue.async { continuation.resume(returning: work()) }
+        }
+    }
+}

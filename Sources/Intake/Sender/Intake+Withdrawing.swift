@@ -1,0 +1,237 @@
+// REMOVE: what was accepted and nobody has taken goes to quarantine, with an entry, never away. And the steps that
+// renaming shares with it: taking a released file back before a consumer has it.
+import Admission
+package import Ledger
+import Logging
+package import Staging
+import Synchronization
+
+extension Intake {
+    static let ledgerText = "the gate's ledger cannot be written, so nothing was changed; try again later"
+
+    /// - Parameters:
+    ///   - open: the drop under this name that the asking session is writing; it has discarded it.
+    ///   - attempt: who asks; what comes of it is filled in here.
+    package func remove(
+        _ path: DropPath, open: String?, attempt: Attempt, _ session: SenderSession
+    ) async throws(SenderRefusal) {
+        let box = session.box
+        let open = open.flatMap { writes($0, session) ? $0 : nil }
+        if let open { discarded(open, session) }
+        let isRemoved = try await box.lock.with(.exclusive) { () async throws(SenderRefusal) -> Bool in
+            if open == nil, box.state.withLock({ $0.tree.isFolder(path) && $0.tree.items(path).isEmpty }) {
+                throw SenderRefusal(.failed, .badPath, "\(path): is a directory; RMDIR removes it")
+            }
+            return try await withdrawAll(path, attempt, box)
+        }
+        guard isRemoved || open != nil else { throw gone(path, "removed", session) }
+        session.takesBack(path)
+    }
+
+    /// Takes away everything under a name that nobody writes. False: there was nothing, or its consumer has it. The
+    /// box is locked for this caller alone.
+    func withdrawAll(
+        _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
+    ) async throws(SenderRefusal) -> Bool {
+        var isAny = false
+        for item in box.state.withLock({ $0.tree.items(path) }).reversed() {
+            switch item.standing {
+            case .writing: continue
+            case .partial(let isWhole): try await withdraw(partial: item, isWhole, path, attempt, box)
+            case .settling:
+                guard let settling = box.state.withLock({ $0.settling[item.drop] }) else { continue }
+                guard try await withdraw(settling, path, attempt, box, claimed: nil) else { continue }
+            case .waiting(let readyPath):
+                guard let claimed = try await claim(item, readyPath, path, box),
+                    try await withdraw(claimed, path, attempt, box, claimed: readyPath)
+                else { continue }
+            }
+            isAny = true
+        }
+        return isAny
+    }
+
+    /// What was interrupted was never promised to anybody and goes; a whole one was answered OK and is kept.
+    private func withdraw(
+        partial item: SenderItem, _ isWhole: Bool, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
+    ) async throws(SenderRefusal) {
+        let isProbe = String(decoding: path.name, as: UTF8.self).hasPrefix(ProbeMark.filePrefix)
+        do {
+            if !isWhole || isProbe {
+                guard try box.files.remove(item.drop) else {
+                    throw StagingError(.failed, "\(item.drop) is locked")
+                }
+            } else {
+                try await quarantine(partial: item, path, box)
+            }
+        } catch let error as StagingError {
+            throw refusal(error, path)
+        } catch {
+            throw refusal(StagingError(.failed, "\(error)"), path)
+        }
+        box.state.withLock { _ = $0.tree.remove(item.drop) }
+        guard !isProbe else { return }
+        var attempt = attempt
+        attempt.reason = attempt.verdict == .accepted ? .withdrawn : attempt.reason
+        attempt.drop = DropFacts(id: item.drop, name: path.text, bytes: item.bytes, sha256: nil)
+        attempt.detail["was"] = isWhole ? "waiting for its final name" : "interrupted"
+        note(attempt)
+    }
+
+    private func quarantine(partial item: SenderItem, _ path: DropPath, _ box: SenderBox) async throws {
+        guard let held = try box.files.hold(item.drop) else {
+            throw StagingError(.failed, "\(item.drop) is locked")
+        }
+        var receipt = Receipt(
+            drop: item.drop, channel: Channel.sftp.rawValue, name: path.text, file: "", bytes: held.bytes,
+            received: held.file.sidecar.started.description)
+        receipt.account = box.account
+        receipt.sha256 = held.file.sidecar.sha256
+        receipt.reason = Reason.withdrawn.rawValue
+        let done = receipt
+        let result = await onUploadQueue {
+            Result {
+                try self.staging.quarantine(
+                    incoming: StagingArea.acceptedFile(done.drop, of: box.account), of: box.account, receipt: done)
+            }
+        }
+        try result.get()
+        try box.files.removeSidecars(item.drop)
+    }
+
+    private func withdraw(
+        _ settling: SenderBox.Settling, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox, claimed: String?
+    ) async throws(SenderRefusal) -> Bool {
+        let record = settling.record
+        let incoming =
+            claimed == nil ? record.incoming ?? "" : StagingArea.claimedFile(record.id, of: box.account)
+        var attempt = attempt
+        attempt.reason = attempt.verdict == .accepted ? .withdrawn : attempt.reason
+        attempt.drop = DropFacts(
+            id: record.id, name: path.text, bytes: settling.receipt.bytes, sha256: settling.receipt.sha256)
+        attempt.detail["was"] = claimed == nil ? "settling" : "released"
+        attempt.detail["accepted_by"] = .int(record.seq)
+        let isChanged: Bool
+        do {
+            isChanged = try await make(
+                DropChange(
+                    id: record.id, from: claimed == nil ? .pending : .released,
+                    kind: .withdrawn(incoming: incoming)), attempt)
+        } catch {
+            giveBack(record, claimed, box)
+            throw SenderRefusal(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
+        }
+        guard isChanged else {
+            giveBack(record, claimed, box)
+            return false
+        }
+        if claimed == nil {
+            staging.withdraw(record.readyPath)
+            settler.forget(record.id)
+        }
+        box.state.withLock { state in
+            state.settling[record.id] = nil
+            state.tree.remove(record.id)
+        }
+        let receipt = settling.receipt
+        await onUploadQueue { self.putAway(record, incoming: incoming, of: box.account, receipt) }
+        try? box.files.removeSidecars(record.id)
+        return true
+    }
+
+    /// Moves a withdrawn drop to quarantine. What fails is done at the next start; it is withdrawn all the same.
+    func putAway(
+        _ record: DropRecord, incoming: String, of account: String, _ receipt: Receipt,
+        reason: Reason = .withdrawn
+    ) {
+        var receipt = receipt
+        receipt.reason = reason.rawValue
+        receipt.released = nil
+        do {
+            try staging.quarantine(incoming: incoming, of: account, receipt: receipt)
+            writer.submit(.quarantined(id: record.id)) { _ in }
+        } catch {
+            health.set(problem: "withdrawal", message: "drop \(record.id): \(error)")
+            logger.error("drop \(record.id) was withdrawn and could not be moved to quarantine: \(error)")
+        }
+    }
+
+    // MARK: Taking back
+
+    /// Takes a released file out of `ready/`; nil: its consumer has it.
+    func claim(
+        _ item: SenderItem, _ readyPath: String, _ path: DropPath, _ box: SenderBox
+    ) async throws(SenderRefusal) -> SenderBox.Settling? {
+        guard configuration.afterRelease == .change else { throw untouchable(path) }
+        do {
+            // Before the mark of its release is made: it would undo the change.
+            await stager.waitUntilUploadsAreMarked()
+            guard let found = try store.newestUploads(readyPaths: [readyPath]).first, found.record.id == item.drop,
+                found.record.state == .released
+            else {
+                box.state.withLock { _ = $0.tree.remove(item.drop) }
+                return nil
+            }
+            // Who looks meanwhile must not take it for one that its consumer took.
+            box.state.withLock { $0.tree.update(item.drop) { $0.standing = .settling } }
+            let isClaimed = try await onUploadQueue {
+                Result { try self.staging.claim(item.drop, at: readyPath, bytes: item.bytes, in: box.files) }
+            }.get()
+            guard isClaimed else {
+                box.state.withLock { _ = $0.tree.remove(item.drop) }
+                return nil
+            }
+            return SenderBox.Settling(
+                record: found.record, receipt: try Receipt(entry: found.entry, drop: found.record))
+        } catch {
+            box.state.withLock { $0.tree.update(item.drop) { $0.standing = .waiting(readyPath: readyPath) } }
+            logger.error("\(OutsideText.head(path.description)) cannot be taken back: \(error)")
+            throw SenderRefusal(.failed, .badPath, "\(path): \(SenderRefusal.broken.message)")
+        }
+    }
+
+    func untouchable(_ path: DropPath) -> SenderRefusal {
+        SenderRefusal(
+            .denied, .forbiddenOperation,
+            "\(path): has been released to its consumer; this gate lets nobody change it any more (sftp.after_release)"
+        )
+    }
+
+    /// The ledger did not take the change: a claimed file goes back to where it was.
+    func giveBack(_ record: DropRecord, _ claimed: String?, _ box: SenderBox) {
+        guard let claimed else { return }
+        do throws(StagingError) {
+            try staging.unclaim(record.id, to: claimed, in: box.files)
+            box.state.withLock { $0.tree.update(record.id) { $0.standing = .waiting(readyPath: claimed) } }
+        } catch {
+            // The next start puts it back.
+            health.set(problem: "release", message: "drop \(record.id): \(error)")
+            logger.error("drop \(record.id) could not be put back into ready/: \(error)")
+        }
+    }
+
+    /// Whether the drop was in the state that the change is from.
+    func make(_ change: DropChange, _ attempt: Attempt) async throws -> Bool {
+        guard case .appended(let entry) = try await writer.commit(.change(attempt, change)) else { return false }
+        silence.heard(attempt, at: entry.time)
+        return true
+    }
+
+    /// Why nothing of a name can be renamed or removed.
+    func gone(_ path: DropPath, _ what: String, _ session: SenderSession) -> SenderRefusal {
+        let box = session.box
+        if box.state.withLock({ $0.tree.items(path).contains(where: \.isWritten) }) {
+            return SenderRefusal(
+                .failed, .forbiddenOperation, "\(path): another session is writing it; it cannot be \(what) now")
+        }
+        let isOwn = delivered(path, session) != nil
+        let known = (try? store.newestUpload(readyPath: Self.readyRoot(box.account) + path.text)).flatMap(\.self)
+        // Pending is one whose release is not marked in the ledger yet: what settles would have been found.
+        let wasTaken = known.map { ![.lost, .withdrawn].contains($0.state) } ?? false
+        guard isOwn || wasTaken else { return SenderRefusal(.absent, nil, "\(path): no such file") }
+        // Who overwrites by REMOVE and RENAME must hear "no such file", or a daily file of one name is never sent.
+        return SenderRefusal(
+            isOwn ? .failed : .absent, .forbiddenOperation,
+            "\(path): its consumer has taken it, so it cannot be \(what) any more")
+    }
+}

@@ -1,0 +1,55 @@
+// One account's drop box in the daemon: its tree, its files in `incoming/`, and the lock that keeps a rename, a
+// withdrawal and a release of the same drop apart. State only; what is done with it stands in Intake's extensions.
+import Admission
+import Ledger
+package import Staging
+import Synchronization
+
+package final class SenderBox: Sendable {
+    package let account: String
+    package let files: PartialStore
+    /// Shared by what adds or releases, exclusive for what renames or takes away.
+    let lock = SharedLock()
+    let state: Mutex<State>
+
+    struct State: Sendable {
+        var tree = SenderTree()
+        /// Accepted drops that are not released, by id.
+        var settling: [String: Settling] = [:]
+    }
+
+    struct Settling: Sendable {
+        var record: DropRecord
+        var receipt: Receipt
+    }
+
+    init(account: String, files: PartialStore, state: consuming State) {
+        self.account = account
+        self.files = files
+        self.state = Mutex(state)
+    }
+
+    /// Names that the account has now, and bytes of what nobody has taken.
+    package var usage: (names: Int, bytes: Int64) { state.withLock { ($0.tree.names, $0.tree.bytes) } }
+}
+
+/// What shows under a name.
+package struct SenderNode: Sendable, Equatable {
+    package var isDirectory: Bool
+    package var bytes: Int64
+    /// Seconds since the epoch.
+    package var modified: Int64
+    /// An upload that is not whole, or waits for its final name.
+    package var isPartial: Bool
+
+    package init(isDirectory: Bool, bytes: Int64, modified: Int64, isPartial: Bool = false) {
+        self.isDirectory = isDirectory
+        self.bytes = bytes
+        self.modified = modified
+        self.isPartial = isPartial
+    }
+
+    init(_ item: SenderItem) {
+        self.init(isDirectory: false, bytes: item.bytes, modified: item.modified, isPartial: item.isPartial)
+    }
+}

@@ -1,0 +1,219 @@
+// What one account has: directories and, under each name, the uploads and drops that nobody has taken yet. It is the
+// sender's view and the daemon's book at once. Pure: times, sizes and drop ids come in.
+import Staging
+
+/// One upload or drop under a name.
+struct SenderItem: Sendable, Equatable {
+    enum Standing: Sendable, Equatable {
+        /// A session is writing it; 0 is a session of an earlier run of the gate. Shows to nobody else.
+        case writing(session: UInt64)
+        /// It waits for its sender: for the rest of it or, whole, for its final name or another try.
+        case partial(isWhole: Bool)
+        /// Accepted, and not yet released.
+        case settling
+        /// Released; a consumer may have taken it by now.
+        case waiting(readyPath: String)
+    }
+
+    var drop: String
+    /// Of one that is being written: what it has been given room for.
+    var bytes: Int64
+    /// As it shows, in seconds since the epoch.
+    var modified: Int64
+    var standing: Standing
+
+    var isWritten: Bool { if case .writing = standing { true } else { false } }
+    var isWaiting: Bool { if case .waiting = standing { true } else { false } }
+    var isPartial: Bool { if case .partial = standing { true } else { false } }
+    /// Accepted: an entry in the ledger tells of it.
+    var isDelivered: Bool { !isWritten && !isPartial }
+}
+
+struct SenderTree: Sendable {
+    private struct Folder {
+        var modified: Int64
+        /// Of directories and files directly inside, sorted.
+        var names: [[UInt8]] = []
+    }
+
+    private var folders: [DropPath: Folder] = [.root: Folder(modified: 0)]
+    /// Oldest first: drop ids sort by time.
+    private var files: [DropPath: [SenderItem]] = [:]
+    private var places: [String: DropPath] = [:]
+    /// Drops that lie under `ready/`, by the bytes of their path.
+    private var occupants: [[UInt8]: String] = [:]
+
+    /// Bytes of all items.
+    private(set) var bytes: Int64 = 0
+
+    /// Directories, without the root, and names of files.
+    var names: Int { folders.count - 1 + files.count }
+
+    // MARK: Looking
+
+    func isFolder(_ path: DropPath) -> Bool { folders[path] != nil }
+
+    /// Seconds since the epoch; nil when there is no such directory.
+    func modified(folder path: DropPath) -> Int64? { folders[path]?.modified }
+
+    /// Oldest first.
+    func items(_ path: DropPath) -> [SenderItem] { files[path] ?? [] }
+
+    func path(of drop: String) -> DropPath? { places[drop] }
+
+    func item(_ drop: String) -> SenderItem? { places[drop].flatMap { files[$0]?.first { $0.drop == drop } } }
+
+    func isEmpty(folder path: DropPath) -> Bool { folders[path]?.names.isEmpty ?? true }
+
+    /// The next names directly inside a directory, in order of their bytes.
+    func names(in folder: DropPath, after name: [UInt8]?, limit: Int) -> ArraySlice<[UInt8]> {
+        guard let names = folders[folder]?.names else { return [] }
+        guard let name else { return names.prefix(limit) }
+        let (index, isThere) = Self.position(of: name, in: names)
+        return names[(isThere ? index + 1 : index)...].prefix(limit)
+    }
+
+    /// Files anywhere inside a directory.
+    func files(inside folder: DropPath) -> [DropPath] {
+        (folders[folder]?.names ?? []).flatMap { name -> [DropPath] in
+            let path = folder.child(name)
+            return (files[path] == nil ? [] : [path]) + (isFolder(path) ? files(inside: path) : [])
+        }
+    }
+
+    /// Directories anywhere inside a directory.
+    func folders(inside folder: DropPath) -> [DropPath] {
+        (folders[folder]?.names ?? []).flatMap { name -> [DropPath] in
+            let path = folder.child(name)
+            return isFolder(path) ? [path] + folders(inside: path) : []
+        }
+    }
+
+    /// The nearest path above that is a file and no directory, if any.
+    func fileAbove(_ path: DropPath) -> DropPath? {
+        var above = path.parent
+        while !above.isRoot {
+            if folders[above] == nil, files[above]?.contains(where: { !$0.isWritten }) == true {
+                return above
+            }
+            above = above.parent
+        }
+        return nil
+    }
+
+    var drops: [String] { Array(places.keys) }
+
+    // MARK: Directories
+
+    /// Makes a directory and those above it.
+    mutating func insert(folder path: DropPath, modified: Int64) {
+        guard folders[path] == nil else { return }
+        if !path.isRoot {
+            insert(folder: path.parent, modified: modified)
+            link(path)
+        }
+        folders[path] = Folder(modified: modified)
+    }
+
+    /// The directory is empty.
+    mutating func remove(folder path: DropPath) {
+        guard !path.isRoot, folders.removeValue(forKey: path) != nil else { return }
+        if files[path] == nil { unlink(path) }
+    }
+
+    /// A directory with all that is still in it.
+    mutating func move(folder path: DropPath, to other: DropPath) {
+        let inside = folders.keys.filter { $0 == path || $0.isInside(path) }.sorted()
+        for folder in inside {
+            insert(folder: folder.moved(from: path, to: other), modified: folders[folder]?.modified ?? 0)
+        }
+        for file in files(inside: path) {
+            for item in items(file) { move(item.drop, to: file.moved(from: path, to: other)) }
+        }
+        for folder in inside.reversed() { remove(folder: folder) }
+    }
+
+    // MARK: Items
+
+    /// Adds an item; directories above are made where they are missing. It takes the place under `ready/` of another
+    /// one that must have been taken, because the place was free.
+    mutating func insert(_ item: SenderItem, at path: DropPath) {
+        remove(item.drop)
+        if !path.isRoot { insert(folder: path.parent, modified: item.modified) }
+        if files[path] == nil, folders[path] == nil { link(path) }
+        var items = files[path] ?? []
+        items.insert(item, at: items.firstIndex { $0.drop > item.drop } ?? items.count)
+        files[path] = items
+        places[item.drop] = path
+        bytes += item.bytes
+        occupy(item)
+    }
+
+    @discardableResult
+    mutating func remove(_ drop: String) -> SenderItem? {
+        guard let path = places.removeValue(forKey: drop), var items = files[path],
+            let index = items.firstIndex(where: { $0.drop == drop })
+        else { return nil }
+        let item = items.remove(at: index)
+        bytes -= item.bytes
+        if case .waiting(let readyPath) = item.standing, occupants[Array(readyPath.utf8)] == drop {
+            occupants[Array(readyPath.utf8)] = nil
+        }
+        if items.isEmpty {
+            files[path] = nil
+            if folders[path] == nil { unlink(path) }
+        } else {
+            files[path] = items
+        }
+        return item
+    }
+
+    mutating func update(_ drop: String, _ change: (inout SenderItem) -> Void) {
+        guard let path = places[drop], var item = remove(drop) else { return }
+        change(&item)
+        insert(item, at: path)
+    }
+
+    mutating func move(_ drop: String, to path: DropPath) {
+        guard let item = remove(drop) else { return }
+        insert(item, at: path)
+    }
+
+    private mutating func occupy(_ item: SenderItem) {
+        guard case .waiting(let readyPath) = item.standing else { return }
+        if let other = occupants[Array(readyPath.utf8)], other != item.drop { remove(other) }
+        occupants[Array(readyPath.utf8)] = item.drop
+    }
+
+    // MARK: Names in directories
+
+    private mutating func link(_ path: DropPath) {
+        let name = path.name
+        guard var names = folders[path.parent]?.names else { return }
+        let (index, isThere) = Self.position(of: name, in: names)
+        guard !isThere else { return }
+        folders[path.parent]?.names = []  // so that the names are not copied
+        names.insert(name, at: index)
+        folders[path.parent]?.names = names
+    }
+
+    private mutating func unlink(_ path: DropPath) {
+        guard var names = folders[path.parent]?.names else { return }
+        let (index, isThere) = Self.position(of: path.name, in: names)
+        guard isThere else { return }
+        folders[path.parent]?.names = []
+        names.remove(at: index)
+        folders[path.parent]?.names = names
+    }
+
+    /// Where a name is, or belongs.
+    private static func position(of name: [UInt8], in names: [[UInt8]]) -> (index: Int, isThere: Bool) {
+        var low = 0
+        var high = names.count
+        while low < high {
+            let middle = (low + high) / 2
+            if names[middle].lexicographicallyPrecedes(name) { low = middle + 1 } else { high = middle }
+        }
+        return (low, low < names.count && names[low] == name)
+    }
+}

@@ -1,0 +1,444 @@
+// A drop settles before it is released; until somebody takes it, its sender may rename and withdraw it. What the
+// sender heard is what the ledger says and what the consumer gets, after a crash too.
+import Admission
+import Foundation
+import Ledger
+import Staging
+import Support
+import Synchronization
+import Testing
+
+@testable import Intake
+
+@Suite(.timeLimit(.minutes(1))) struct SettlingTests {
+    let clock = TestClock()
+
+    private func gate(
+        _ directory: TemporaryDirectory? = nil, settle: Duration = .seconds(5),
+        change: (inout Intake.Configuration) -> Void = { _ in }
+    ) throws -> Gate {
+        try Gate(directory, clock: clock) { configuration in
+            configuration.settle = settle
+            configuration.temporaryNames = TemporaryNames(["*.tmp", "tmp"])
+            change(&configuration)
+        }
+    }
+
+    /// Sends a file as a session does, up to the answer to CLOSE.
+    @discardableResult
+    private func send(_ path: String, _ text: String, _ session: SenderSession, _ gate: Gate) async throws -> String {
+        let file = try #require(DropPath(path))
+        let opening = try gate.intake.open(
+            SenderOrder(
+                path: file, exclusive: false, mustExist: false, fresh: true, appends: false, modified: nil), session)
+        let partial = try session.box.files.create(path, drop: opening.drop, modified: nil, now: clock.now)
+        let bytes = Array(text.utf8)
+        try bytes.withUnsafeBytes { try partial.write($0, [0..<bytes.count], at: 0) }
+        let sha256 = try partial.sha256(of: Int64(bytes.count))
+        if gate.intake.temporaryNames.match(path) {
+            try partial.keepWhole(size: Int64(bytes.count), sha256: sha256, modified: nil)
+            gate.intake.kept(opening.drop, bytes: Int64(bytes.count), isWhole: true, modified: nil, session)
+            partial.release()
+            return opening.drop
+        }
+        try partial.seal()
+        let upload = FinishedUpload(
+            dropID: opening.drop, account: "acme", partial: partial.fileName, path: path,
+            bytes: Int64(bytes.count), sha256: sha256, modified: nil)
+        _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
+        session.delivers(upload, at: clock.now)
+        return opening.drop
+    }
+
+    private func rename(
+        _ from: String, _ to: String, _ session: SenderSession, _ gate: Gate, replaces: Bool = false
+    ) async throws {
+        try await gate.intake.rename(
+            SenderRename(
+                from: #require(DropPath(from)), to: #require(DropPath(to)), replaces: replaces, open: nil),
+            attempt: Gate.transfer, session)
+    }
+
+    private func remove(_ path: String, _ session: SenderSession, _ gate: Gate) async throws {
+        try await gate.intake.remove(#require(DropPath(path)), open: nil, attempt: Gate.transfer, session)
+    }
+
+    private func release(_ drops: [String], _ gate: Gate) async {
+        await gate.intake.settle(drops, of: "acme")
+        await gate.intake.waitUntilStaged()
+    }
+
+    private func record(_ drop: String, _ gate: Gate) throws -> DropRecord? { try gate.intake.store.drop(id: drop) }
+
+    private func size(_ path: String, _ session: SenderSession, _ gate: Gate) throws -> Int64? {
+        gate.intake.look(try #require(DropPath(path)), session)?.bytes
+    }
+
+    private func quarantined(_ gate: Gate) -> [String] { gate.directory.files(under: "staging/quarantine/sftp/acme") }
+
+    private func reasons(_ gate: Gate) throws -> [String] {
+        try gate.entries().compactMap { $0["reason"]?.string }
+    }
+
+    // MARK: Settling
+
+    @Test func aDropIsReleasedWhenItHasSettledAndNotBefore() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let drop = try await send("a.hl7", "one", session, gate)
+        #expect(try size("a.hl7", session, gate) == 3)
+        clock.pass(.seconds(4))
+        await release([drop], gate)
+        #expect(gate.ready().isEmpty)
+        clock.pass(.seconds(1))
+        await release([drop], gate)
+        #expect(gate.ready() == ["sftp/acme/a.hl7"])
+        #expect(gate.directory.files(under: "staging/incoming/sftp/acme/parts").isEmpty)
+        #expect(try size("a.hl7", session, gate) == 3)
+    }
+
+    @Test func aRenameWhileItSettlesGivesItItsFinalNameFromAnySession() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let drop = try await send("a.hl7.odd", "one", session, gate)
+        let other = try gate.intake.beginSession(of: "acme")
+        clock.pass(.seconds(4))
+        try await rename("a.hl7.odd", "a.hl7", other, gate)
+        clock.pass(.seconds(4))
+        await release([drop], gate)
+        #expect(gate.ready().isEmpty, "a rename begins the time anew")
+        clock.pass(.seconds(2))
+        await release([drop], gate)
+        #expect(gate.ready() == ["sftp/acme/a.hl7"])
+        let receipt = try #require(try gate.intake.staging.receipt(drop))
+        #expect(receipt.name == "a.hl7" && receipt.uploadedAs == "a.hl7.odd")
+        #expect(receipt.file == "ready/sftp/acme/a.hl7")
+        let entry = try #require(try gate.entries().first { $0["reason"] == "renamed" })
+        #expect(entry["detail"]?["from"] == "a.hl7.odd" && entry["detail"]?["to"] == "a.hl7")
+        #expect(entry["drop"]?["id"]?.string == drop && entry["verdict"] == "accepted")
+    }
+
+    @Test func goingOnRenamingProlongsForAMinuteAtMost() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let first = try await send("first", "1", session, gate)
+        var last = "other"
+        try await send(last, "2", session, gate)
+        for index in 0..<14 {
+            clock.pass(.seconds(4))
+            try await rename(last, "other\(index)", session, gate)
+            last = "other\(index)"
+            await release([first], gate)
+            #expect(gate.ready().isEmpty)
+        }
+        clock.pass(.seconds(5))
+        await release([first], gate)
+        #expect(gate.ready() == ["sftp/acme/first"])
+    }
+
+    @Test func aDirectoryAboveIsRenamedWithEverythingInIt() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        for folder in ["up", "up/in"] { try gate.intake.makeDirectory(#require(DropPath(folder)), session) }
+        let released = try await send("up/released", "1", session, gate)
+        clock.pass(.seconds(6))
+        await release([released], gate)
+        let settling = try await send("up/in/settling", "2", session, gate)
+        let waiting = try await send("up/in/waits.tmp", "3", session, gate)
+        try await rename("up", "down", session, gate)
+        clock.pass(.seconds(6))
+        await release([released, settling], gate)
+        #expect(gate.ready().sorted() == ["sftp/acme/down/in/settling", "sftp/acme/down/released"])
+        #expect(try size("down/in/waits.tmp", session, gate) == 1)
+        #expect(try size("up", session, gate) == nil)
+        #expect(session.box.state.withLock { $0.tree.item(waiting)?.isPartial } == true)
+        #expect(try reasons(gate).filter { $0 == "renamed" }.count == 2)
+        // Made anew from what lies there, it is the same.
+        let again = try gate.intake.beginSession(of: "acme")
+        #expect(again.box === session.box)
+    }
+
+    @Test func aTemporaryDirectoryIsEmptiedByRenamingIt() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        try gate.intake.makeDirectory(#require(DropPath("tmp")), session)
+        let drop = try await send("tmp/a.hl7", "one", session, gate)
+        #expect(try record(drop, gate) == nil, "nothing was accepted under a temporary name")
+        try await rename("tmp", "final", session, gate)
+        clock.pass(.seconds(6))
+        await release([drop], gate)
+        #expect(gate.ready() == ["sftp/acme/final/a.hl7"])
+        #expect(try gate.intake.staging.receipt(drop)?.uploadedAs == "tmp/a.hl7")
+    }
+
+    @Test func aRemovalWhileItSettlesWithdrawsIt() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let drop = try await send("wrong.hl7", "patient", session, gate)
+        try await remove("wrong.hl7", session, gate)
+        clock.pass(.seconds(6))
+        await release([drop], gate)
+        #expect(gate.ready().isEmpty)
+        #expect(quarantined(gate).sorted() == ["\(drop)/receipt.json", "\(drop)/wrong.hl7"])
+        #expect(try reasons(gate) == ["listed", "withdrawn"])
+        #expect(try record(drop, gate)?.state == .withdrawn)
+        #expect(try size("wrong.hl7", session, gate) == nil)
+        let refusal = await #expect(throws: SenderRefusal.self) { try await remove("wrong.hl7", session, gate) }
+        #expect(refusal?.kind == .absent && refusal?.reason == nil)
+    }
+
+    // MARK: Released
+
+    private func released(_ path: String, _ session: SenderSession, _ gate: Gate) async throws -> String {
+        let drop = try await send(path, "released", session, gate)
+        clock.pass(.seconds(6))
+        await release([drop], gate)
+        #expect(gate.ready().contains("sftp/acme/\(path)"))
+        return drop
+    }
+
+    @Test func whatWaitsForItsConsumerIsRenamedWithItsReceipt() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let drop = try await released("a", session, gate)
+        try await rename("a", "b", session, gate)
+        #expect(gate.ready() == ["sftp/acme/b"])
+        let receipt = try #require(try gate.intake.staging.receipt(drop))
+        #expect(receipt.file == "ready/sftp/acme/b" && receipt.name == "b" && receipt.uploadedAs == "a")
+        await gate.intake.waitUntilStaged()
+        #expect(try record(drop, gate)?.state == .released && record(drop, gate)?.readyPath == "sftp/acme/b")
+        #expect(gate.directory.files(under: "staging/incoming").isEmpty)
+        try await rename("b", "c", session, gate)
+        #expect(gate.ready() == ["sftp/acme/c"])
+    }
+
+    @Test func whatWaitsForItsConsumerIsWithdrawn() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let drop = try await released("a", session, gate)
+        try await remove("a", session, gate)
+        #expect(gate.ready().isEmpty && gate.directory.files(under: "staging/receipts").isEmpty)
+        #expect(quarantined(gate).sorted() == ["\(drop)/a", "\(drop)/receipt.json"])
+    }
+
+    @Test func whatAConsumerTookIsNeitherRenamedNorWithdrawn() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        _ = try await released("a", session, gate)
+        let other = try gate.intake.beginSession(of: "acme")
+        try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/a"))
+        for (who, kind) in [(session, SenderRefusal.Kind.failed), (other, .absent)] {
+            for change in [{ try await remove("a", who, gate) }, { try await rename("a", "b", who, gate) }] {
+                let refusal = await #expect(throws: SenderRefusal.self) { try await change() }
+                #expect(refusal?.kind == kind && refusal?.reason == .forbiddenOperation)
+                #expect(refusal?.message.contains("its consumer has taken it") == true)
+            }
+        }
+        #expect(try size("a", session, gate) == 8 && size("a", other, gate) == nil)
+    }
+
+    @Test func whatAConsumerAcknowledgedIsNeitherRenamedNorWithdrawn() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let drop = try await released("a", session, gate)
+        #expect(try await gate.intake.acknowledge(drop))
+        await #expect(throws: SenderRefusal.self) { try await remove("a", session, gate) }
+        await #expect(throws: SenderRefusal.self) { try await rename("a", "b", session, gate) }
+        #expect(gate.ready() == ["sftp/acme/a"] && quarantined(gate).isEmpty)
+        #expect(gate.directory.files(under: "staging/incoming").isEmpty)
+    }
+
+    @Test func aGateMayForbidAllChangesOfWhatIsReleased() async throws {
+        let gate = try gate { $0.afterRelease = .refuse }
+        let session = try gate.intake.beginSession(of: "acme")
+        _ = try await released("a", session, gate)
+        for change in [{ try await remove("a", session, gate) }, { try await rename("a", "b", session, gate) }] {
+            let refusal = await #expect(throws: SenderRefusal.self) { try await change() }
+            #expect(refusal?.kind == .denied && refusal?.message.contains("sftp.after_release") == true)
+        }
+        #expect(gate.ready() == ["sftp/acme/a"])
+    }
+
+    @Test(arguments: [true, false])
+    func aSenderThatOverwritesGetsExactlyThat(byRemoving: Bool) async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let old = try await released("day.csv", session, gate)
+        let new = try await send("day.csv.tmp", "newer", session, gate)
+        if byRemoving { try await remove("day.csv", session, gate) }
+        try await rename("day.csv.tmp", "day.csv", session, gate, replaces: !byRemoving)
+        clock.pass(.seconds(6))
+        await release([new], gate)
+        #expect(gate.ready() == ["sftp/acme/day.csv"] && gate.contents("sftp/acme/day.csv") == "newer")
+        #expect(quarantined(gate).contains("\(old)/day.csv"))
+    }
+
+    @Test func renamingOntoWhatIsThereIsRefusedAndChangesNothing() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        _ = try await released("a", session, gate)
+        let other = try await send("b", "2", session, gate)
+        let refusal = await #expect(throws: SenderRefusal.self) { try await rename("b", "a", session, gate) }
+        #expect(refusal?.kind == .exists)
+        clock.pass(.seconds(6))
+        await release([other], gate)
+        #expect(gate.ready() == ["sftp/acme/a", "sftp/acme/b"])
+    }
+
+    @Test func aDropThatIsRenamedToATemporaryNameWaitsForAnotherOne() async throws {
+        let gate = try gate { $0.retention.resumeFor = .seconds(100) }
+        let session = try gate.intake.beginSession(of: "acme")
+        let drop = try await released("a", session, gate)
+        try await rename("a", "a.tmp", session, gate)
+        #expect(gate.ready().isEmpty)
+        clock.pass(.seconds(50))
+        await release([drop], gate)
+        #expect(gate.ready().isEmpty)
+        try await rename("a.tmp", "b", session, gate)
+        clock.pass(.seconds(6))
+        await release([drop], gate)
+        #expect(gate.ready() == ["sftp/acme/b"])
+        try await rename("b", "b.tmp", session, gate)
+        clock.pass(.seconds(101))
+        await release([drop], gate)
+        #expect(gate.ready().isEmpty && quarantined(gate).contains("\(drop)/b.tmp"))
+        #expect(try reasons(gate).last == "incomplete")
+    }
+
+    @Test func aTimeThatComesAfterCloseIsInTheReceipt() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let path = try #require(DropPath("a"))
+        let drop = try await send("a", "1", session, gate)
+        try await gate.intake.setAttributes(path, size: 1, modified: 1_600_000_000, session)
+        clock.pass(.seconds(6))
+        await release([drop], gate)
+        #expect(try gate.intake.staging.receipt(drop)?.modified == "2020-09-13T12:26:40.000000Z")
+        try await gate.intake.setAttributes(path, size: nil, modified: 1_600_000_001, session)
+        #expect(try gate.intake.staging.receipt(drop)?.modified == "2020-09-13T12:26:41.000000Z")
+        await #expect(throws: SenderRefusal.self) {
+            try await gate.intake.setAttributes(path, size: 9, modified: nil, session)
+        }
+    }
+
+    // MARK: After a stop
+
+    /// A gate in the same directory, after the one before it has gone without a word.
+    private func restarted(_ directory: TemporaryDirectory) throws -> Gate { try gate(directory) }
+
+    @Test func whatSettledGoesOnSettlingAfterARestart() async throws {
+        let directory = try TemporaryDirectory("settle")
+        var drops: [String] = []
+        do {
+            let gate = try gate(directory)
+            let session = try gate.intake.beginSession(of: "acme")
+            drops.append(try await send("odd", "1", session, gate))
+            drops.append(try await send("kept", "2", session, gate))
+            drops.append(try await send("gone", "3", session, gate))
+            try await rename("odd", "even", session, gate)
+            try await remove("gone", session, gate)
+        }
+        do {
+            let gate = try restarted(directory)
+            #expect(gate.ready().isEmpty)
+            let session = try gate.intake.beginSession(of: "acme")
+            #expect(try size("even", session, gate) == 1 && size("odd", session, gate) == nil)
+            try await rename("kept", "renamed", session, gate)
+        }
+        clock.pass(.seconds(6))
+        let gate = try restarted(directory)
+        #expect(gate.ready().sorted() == ["sftp/acme/even", "sftp/acme/renamed"])
+        #expect(try gate.intake.staging.receipt(drops[0])?.uploadedAs == "odd")
+        #expect(gate.directory.files(under: "staging/incoming").filter { !$0.hasSuffix(".sealed") }.isEmpty)
+    }
+
+    @Test func aFileThatWasTakenBackAndNotYetRenamedInTheLedgerGoesBack() async throws {
+        let directory = try TemporaryDirectory("settle")
+        let drop: String
+        do {
+            let gate = try gate(directory)
+            let session = try gate.intake.beginSession(of: "acme")
+            drop = try await released("a", session, gate)
+            #expect(try gate.intake.staging.claim(drop, at: "sftp/acme/a", bytes: 8, in: session.box.files))
+        }
+        let gate = try restarted(directory)
+        #expect(gate.ready() == ["sftp/acme/a"])
+        let session = try gate.intake.beginSession(of: "acme")
+        #expect(try size("a", session, gate) == 8)
+    }
+
+    @Test(arguments: [true, false])
+    func aChangeThatReachedTheLedgerIsCompleted(isRename: Bool) async throws {
+        let directory = try TemporaryDirectory("settle")
+        let drop: String
+        do {
+            let gate = try gate(directory)
+            let session = try gate.intake.beginSession(of: "acme")
+            drop = try await released("a", session, gate)
+            #expect(try gate.intake.staging.claim(drop, at: "sftp/acme/a", bytes: 8, in: session.box.files))
+            let claimed = StagingArea.claimedFile(drop, of: "acme")
+            let kind: DropChange.Kind =
+                isRename
+                ? .renamed(name: "b", readyPath: "sftp/acme/b", incoming: claimed, due: clock.now)
+                : .withdrawn(incoming: claimed)
+            #expect(
+                try await gate.intake.make(DropChange(id: drop, from: .released, kind: kind), Gate.transfer))
+        }
+        let gate = try restarted(directory)
+        #expect(gate.ready() == (isRename ? ["sftp/acme/b"] : []))
+        #expect(gate.directory.files(under: "staging/incoming").isEmpty)
+        if isRename {
+            #expect(try gate.intake.staging.receipt(drop)?.file == "ready/sftp/acme/b")
+        } else {
+            #expect(quarantined(gate).contains("\(drop)/a"))
+        }
+        await gate.intake.close()
+        #expect(try gate.intake.store.withdrawnDrops().isEmpty)
+    }
+
+    // MARK: Bounds
+
+    @Test func anAccountHasABoundOfNamesAndBytes() async throws {
+        let gate = try gate(settle: .zero) {
+            $0.maxPendingNames = 2
+            $0.maxPendingBytes = 1 << 20
+        }
+        let session = try gate.intake.beginSession(of: "acme")
+        try await send("a", "1", session, gate)
+        try gate.intake.makeDirectory(#require(DropPath("d")), session)
+        let refusal = await #expect(throws: SenderRefusal.self) { try await send("b", "2", session, gate) }
+        #expect(refusal?.reason == .stagingFull && refusal?.message.contains("sftp.max_pending_names") == true)
+        // What its consumer takes counts no longer.
+        try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/a"))
+        let drop = try await send("b", "2", session, gate)
+        #expect(gate.ready() == ["sftp/acme/b"])
+        let opening = try gate.intake.open(
+            SenderOrder(
+                path: #require(DropPath("b")), exclusive: false, mustExist: false, fresh: true, appends: false,
+                modified: nil), session)
+        let full = #expect(throws: SenderRefusal.self) {
+            try gate.intake.room((1 << 20)...(1 << 20), for: opening.drop, session)
+        }
+        #expect(full?.kind == .full && full?.message.contains("sftp.max_pending_bytes") == true)
+        #expect(opening.drop != drop)
+    }
+
+    @Test func aSessionThatEndsWithoutAWordLeavesWhatItHadWritten() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let path = try #require(DropPath("a"))
+        let order = SenderOrder(
+            path: path, exclusive: false, mustExist: false, fresh: true, appends: false, modified: nil)
+        let opening = try gate.intake.open(order, session)
+        do {
+            let partial = try session.box.files.create("a", drop: opening.drop, modified: nil, now: clock.now)
+            try Array("half".utf8).withUnsafeBytes { try partial.write($0, [0..<4], at: 0) }
+            #expect(try size("a", session, gate) == nil)
+        }
+        let left = gate.intake.endSession(session)
+        #expect(left.map(\.drop) == [opening.drop] && left.map(\.bytes) == [4])
+        let next = try gate.intake.beginSession(of: "acme")
+        #expect(try size("a", next, gate) == 4)
+        #expect(gate.ready().isEmpty)
+    }
+}

@@ -1,0 +1,196 @@
+// Released files that are taken back before a consumer has them: exactly that file or nothing, and through no link.
+import Foundation
+import Staging
+import Support
+import Testing
+
+@Suite struct UploadClaimTests {
+    private let home: TemporaryDirectory
+    private let area: StagingArea
+    private let files: PartialStore
+    private let drop = DropID.make(milliseconds: 1_795_424_580_000)
+
+    init() throws {
+        home = try TemporaryDirectory("claims")
+        area = try StagingArea(path: home.path)
+        files = try PartialStore(incoming: area.uploads(of: "acme").path)
+    }
+
+    private var manager: FileManager { .default }
+
+    private func put(_ path: String, _ text: String) throws {
+        let url = URL(filePath: home.file(path))
+        try manager.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: url)
+    }
+
+    private func text(_ path: String) -> String? {
+        try? String(contentsOfFile: home.file(path), encoding: .utf8)
+    }
+
+    private func claim(_ readyPath: String, bytes: Int64 = 5) throws -> Bool {
+        try area.claim(drop, at: readyPath, bytes: bytes, in: files)
+    }
+
+    private func receipt(_ name: String) -> Receipt {
+        Receipt(drop: drop, channel: "sftp", name: name, file: "", bytes: 5, received: "2026-11-23T09:03:00Z")
+    }
+
+    // MARK: Claiming
+
+    @Test func aClaimTakesThatFileAndPuttingItBackReturnsIt() throws {
+        try put("ready/sftp/acme/d/a.csv", "hello")
+        try put("ready/sftp/acme/d/b.csv", "world")
+        #expect(try claim("sftp/acme/d/a.csv"))
+        #expect(home.files(under: "ready") == ["sftp/acme/d/b.csv"])
+        #expect(text(StagingArea.claimedFile(drop, of: "acme")) == "hello")
+        #expect(try claim("sftp/acme/d/a.csv") == false)
+        try area.unclaim(drop, to: "sftp/acme/d/a.csv", in: files)
+        #expect(text("ready/sftp/acme/d/a.csv") == "hello")
+        #expect(home.files(under: "incoming/sftp/acme/claimed").isEmpty)
+    }
+
+    @Test func aFileOfAnotherLengthIsNotTaken() throws {
+        try put("ready/sftp/acme/a.csv", "hello!")
+        #expect(try claim("sftp/acme/a.csv") == false)
+        #expect(text("ready/sftp/acme/a.csv") == "hello!")
+    }
+
+    @Test(arguments: [
+        "sftp/acme/none", "sftp/none/a", "sftp/acme/a.csv/x", "sftp/acme/../acme/a.csv", "/sftp/acme/a.csv",
+        "", "sftp//a",
+    ])
+    func whereNoFileLiesNothingIsTaken(_ readyPath: String) throws {
+        try put("ready/sftp/acme/a.csv", "hello")
+        #expect(try claim(readyPath) == false)
+        #expect(text("ready/sftp/acme/a.csv") == "hello")
+    }
+
+    @Test func neitherALinkNorADirectoryIsTaken() throws {
+        try put("outside/a.csv", "hello")
+        try put("ready/sftp/acme/d/x", "hello")
+        let acme = home.file("ready/sftp/acme")
+        try manager.createSymbolicLink(
+            atPath: acme + "/link", withDestinationPath: home.file("outside/a.csv"))
+        try manager.createSymbolicLink(atPath: acme + "/folder", withDestinationPath: home.file("outside"))
+        let folderBytes = try #require(
+            try manager.attributesOfItem(atPath: acme + "/d")[.size] as? Int64)
+        #expect(try claim("sftp/acme/d", bytes: folderBytes) == false)
+        #expect(try claim("sftp/acme/folder/a.csv") == false)
+        let length = Int64(home.file("outside/a.csv").utf8.count)
+        for bytes in [5, length] { #expect(try claim("sftp/acme/link", bytes: bytes) == false) }
+        #expect(text("outside/a.csv") == "hello")
+        #expect(home.files(under: "incoming/sftp/acme/claimed").isEmpty)
+    }
+
+    @Test func puttingBackReplacesNothing() throws {
+        try put("ready/sftp/acme/a.csv", "hello")
+        #expect(try claim("sftp/acme/a.csv"))
+        try put("ready/sftp/acme/a.csv", "other")
+        #expect(throws: StagingError.self) {
+            try area.unclaim(drop, to: "sftp/acme/a.csv", in: files)
+        }
+        #expect(text("ready/sftp/acme/a.csv") == "other")
+        #expect(text(StagingArea.claimedFile(drop, of: "acme")) == "hello")
+    }
+
+    @Test func puttingBackFollowsNoLink() throws {
+        try put("ready/sftp/acme/a.csv", "hello")
+        #expect(try claim("sftp/acme/a.csv"))
+        try put("outside/x", "")
+        try manager.createSymbolicLink(
+            atPath: home.file("ready/sftp/acme/d"), withDestinationPath: home.file("outside"))
+        #expect(throws: StagingError.self) {
+            try area.unclaim(drop, to: "sftp/acme/d/a.csv", in: files)
+        }
+        #expect(home.files(under: "outside") == ["x"])
+    }
+
+    // MARK: Quarantine
+
+    @Test func quarantineTakesTheFileAndTheReceiptAndCanBeRepeated() throws {
+        try put("incoming/sftp/acme/claimed/\(drop)", "hello")
+        try put("receipts/\(drop).json", "{}")
+        for _ in 0..<3 {
+            try area.quarantine(
+                incoming: StagingArea.claimedFile(drop, of: "acme"), of: "acme", receipt: receipt("d/a.csv"))
+            #expect(home.files(under: "quarantine/sftp/acme/\(drop)") == ["a.csv", "receipt.json"])
+            #expect(text("quarantine/sftp/acme/\(drop)/a.csv") == "hello")
+        }
+        let kept = try Receipt(
+            parsing: Array(#require(text("quarantine/sftp/acme/\(drop)/receipt.json")).utf8))
+        #expect(kept.file == "quarantine/sftp/acme/\(drop)/a.csv" && kept.name == "d/a.csv")
+        #expect(home.files(under: "receipts").isEmpty && home.files(under: "incoming").isEmpty)
+    }
+
+    @Test func quarantineGoesOnAfterACrashBetweenItsSteps() throws {
+        try put("quarantine/sftp/acme/\(drop)/a.csv", "hello")
+        try put("quarantine/sftp/acme/\(drop)/receipt.json.new", "{")
+        try area.quarantine(
+            incoming: StagingArea.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt("a.csv"))
+        #expect(home.files(under: "quarantine/sftp/acme/\(drop)") == ["a.csv", "receipt.json"])
+        #expect(text("quarantine/sftp/acme/\(drop)/a.csv") == "hello")
+    }
+
+    @Test(arguments: [
+        ("a.csv", "a.csv"), ("d/a.csv", "a.csv"), ("", "unnamed"), ("..", "upload"), ("d/.", "upload"),
+        ("receipt.json", "upload"), ("d/receipt.json.new", "upload"), ("receipt.jsonl", "receipt.jsonl"),
+    ])
+    func aFileInQuarantineIsNeverTakenForAReceipt(_ sent: String, _ expected: String) throws {
+        #expect(StagingArea.quarantineName(sent) == expected)
+        try put("incoming/sftp/acme/parts/\(drop).part", "hello")
+        try area.quarantine(
+            incoming: StagingArea.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt(sent))
+        #expect(text("quarantine/sftp/acme/\(drop)/\(expected)") == "hello")
+    }
+
+    @Test func quarantineFollowsNoLink() throws {
+        try put("outside/\(drop)", "hello")
+        let claimed = home.file("incoming/sftp/acme/claimed")
+        try manager.removeItem(atPath: claimed)
+        try manager.createSymbolicLink(atPath: claimed, withDestinationPath: home.file("outside"))
+        try area.quarantine(
+            incoming: StagingArea.claimedFile(drop, of: "acme"), of: "acme", receipt: receipt("a"))
+        #expect(text("outside/\(drop)") == "hello")
+        #expect(home.files(under: "quarantine/sftp/acme/\(drop)") == ["receipt.json"])
+    }
+
+    // MARK: What is there
+
+    @Test func allReleasedFilesBelowAPathAreFoundAndNoLink() throws {
+        for path in ["a", "d/b", "d/e/c"] { try put("ready/sftp/acme/" + path, "x") }
+        try put("ready/sftp/other/a", "x")
+        try put("outside/x", "x")
+        for (link, target) in [("l", "outside/x"), ("d/m", "outside")] {
+            try manager.createSymbolicLink(
+                atPath: home.file("ready/sftp/acme/" + link), withDestinationPath: home.file(target))
+        }
+        #expect(
+            try area.released(below: "sftp/acme/").sorted()
+                == ["sftp/acme/a", "sftp/acme/d/b", "sftp/acme/d/e/c"])
+        #expect(try area.released(below: "sftp/none/").isEmpty)
+    }
+
+    @Test func theTimeOfAReleasedDropIsAmendedInItsReceiptOnly() throws {
+        try area.date(drop, modified: "2026-01-01T00:00:00Z")
+        #expect(home.files(under: "receipts").isEmpty)
+        try put("incoming/sftp/acme/parts/\(drop).part", "hello")
+        try area.release(
+            incoming: StagingArea.acceptedFile(drop, of: "acme"), readyPath: "sftp/acme/a",
+            receipt: receipt("a"), now: "2026-11-23T09:04:00Z")
+        try area.date(drop, modified: "2026-01-01T00:00:00Z")
+        let amended = try #require(try area.receipt(drop))
+        #expect(amended.modified == "2026-01-01T00:00:00Z" && amended.file == "ready/sftp/acme/a")
+        #expect(amended.released == "2026-11-23T09:04:00Z")
+        #expect(text("ready/sftp/acme/a") == "hello")
+    }
+
+    @Test func laterVersionsGetNamesOfTheirOwn() throws {
+        #expect(try area.promise("sftp/acme/a.csv") == "sftp/acme/a.csv")
+        #expect(try area.promise("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
+        try put("ready/sftp/acme/a~3.csv", "x")
+        #expect(try area.promise("sftp/acme/a.csv") == "sftp/acme/a~4.csv")
+        area.withdraw("sftp/acme/a~2.csv")
+        #expect(try area.promise("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
+    }
+}
