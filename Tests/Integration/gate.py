@@ -113,7 +113,8 @@ class Gate:
 
     def entries(self, *filters):
         lines = self.run("attempts", "--format", "jsonl", "--limit", "0", *filters, "--config", self.config).stdout
-        return [json.loads(line) for line in lines.splitlines()]
+        # A name may hold what Python takes for the end of a line.
+        return [json.loads(line) for line in lines.split("\n") if line]
 
     def ready(self, below=""):
         base = os.path.join(self.staging, "ready", below)

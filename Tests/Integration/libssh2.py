@@ -4,6 +4,11 @@ import ctypes.util
 import socket
 
 FXF_WRITE, FXF_CREAT, FXF_TRUNC = 0x02, 0x08, 0x10
+NO_SUCH_FILE = 2
+
+
+class Attributes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_ulong) for name in ("flags", "size", "uid", "gid", "permissions", "atime", "mtime")]
 
 
 def library():
@@ -38,13 +43,16 @@ class Client:
             raise OSError(f"libssh2: {step}: {status}")
         return status
 
-    def put(self, name, data):
+    def put(self, name, data, at=0):
+        """Writes a whole file; or, with a position, what is missing of one that is there."""
         name = name.encode()
-        handle = ctypes.c_void_p(self.lib.libssh2_sftp_open_ex(
-            self.sftp, name, len(name), FXF_WRITE | FXF_CREAT | FXF_TRUNC, 0o644, 0))
+        flags = FXF_WRITE if at else FXF_WRITE | FXF_CREAT | FXF_TRUNC
+        handle = ctypes.c_void_p(self.lib.libssh2_sftp_open_ex(self.sftp, name, len(name), flags, 0o644, 0))
         if not handle:
             raise OSError(f"libssh2: open: {self.lib.libssh2_sftp_last_error(self.sftp)}")
         self.lib.libssh2_sftp_write.restype = ctypes.c_ssize_t
+        if at:
+            self.lib.libssh2_sftp_seek64(handle, ctypes.c_uint64(at))
         offset = 0
         while offset < len(data):
             piece = data[offset:offset + 100_000]
@@ -56,6 +64,19 @@ class Client:
         old, new = old.encode(), new.encode()
         self.check(self.lib.libssh2_sftp_rename_ex(
             self.sftp, old, len(old), new, len(new), ctypes.c_long(7)), "rename")
+
+    def mkdir(self, name):
+        name = name.encode()
+        self.check(self.lib.libssh2_sftp_mkdir_ex(self.sftp, name, len(name), ctypes.c_long(0o755)), "mkdir")
+
+    def size(self, name):
+        """By STAT; None for what is not there."""
+        name, found = name.encode(), Attributes()
+        status = self.lib.libssh2_sftp_stat_ex(self.sftp, name, len(name), 0, ctypes.byref(found))
+        if status < 0 and self.lib.libssh2_sftp_last_error(self.sftp) == NO_SUCH_FILE:
+            return None
+        self.check(status, "stat")
+        return found.size
 
     def close(self):
         self.lib.libssh2_sftp_shutdown(self.sftp)
