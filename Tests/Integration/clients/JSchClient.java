@@ -25,7 +25,7 @@ public class JSchClient {
         for (File inner : folder.listFiles(File::isDirectory)) tree(inner, remote + "/" + inner.getName());
     }
 
-    public static void main(String[] arguments) throws Exception {
+    static Session connect() throws Exception {
         JSch jsch = new JSch();
         String key = System.getenv("GATE_KEY");
         if (!key.isEmpty()) jsch.addIdentity(key);
@@ -34,10 +34,21 @@ public class JSchClient {
         session.setPassword(System.getenv("GATE_PASSWORD"));
         session.setConfig("StrictHostKeyChecking", "no");
         session.connect();
-        sftp = (ChannelSftp) session.openChannel("sftp");
-        sftp.connect();
+        return session;
+    }
 
-        Iterator<String> words = Arrays.asList(arguments).iterator();
+    public static void main(String[] arguments) throws Exception {
+        Session session = connect();
+        try {
+            sftp = (ChannelSftp) session.openChannel("sftp");
+            sftp.connect();
+            deliver(Arrays.asList(arguments).iterator());
+        } finally {
+            session.disconnect();
+        }
+    }
+
+    static void deliver(Iterator<String> words) throws Exception {
         while (words.hasNext()) {
             switch (words.next()) {
                 case "put" -> sftp.put(words.next(), words.next());
@@ -57,10 +68,8 @@ public class JSchClient {
                     String remote = words.next();
                     if (sftp.stat(remote).getSize() != local.length()) throw new Exception(remote + " has another size");
                 }
-                default -> System.exit(64);
+                default -> throw new Exception("no such word");
             }
         }
-        sftp.disconnect();
-        session.disconnect();
     }
 }

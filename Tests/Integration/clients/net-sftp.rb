@@ -8,6 +8,17 @@ else
   options.update(keys: [ENV["GATE_KEY"]], keys_only: true)
 end
 
+# upload! of a folder wants the folder to be there, and those below it not: a second time is file by file.
+def tree(sftp, folder)
+  name = File.basename(folder)
+  sftp.mkdir!(name)
+  sftp.upload!(folder, name)
+rescue Net::SFTP::StatusException => error
+  raise unless error.code == Net::SFTP::Constants::StatusCodes::FX_FAILURE
+  files = Dir.glob("**/*", base: folder).select { |file| File.file?(File.join(folder, file)) }
+  files.each { |file| sftp.upload!(File.join(folder, file), "#{name}/#{file}") }
+end
+
 Net::SFTP.start(ENV["GATE_HOST"], ENV["GATE_USER"], options) do |sftp|
   until ARGV.empty?
     case ARGV.shift
@@ -16,8 +27,7 @@ Net::SFTP.start(ENV["GATE_HOST"], ENV["GATE_USER"], options) do |sftp|
     when "many"
       Dir.glob(ARGV.shift + "/*") { |file| sftp.upload!(file, File.basename(file)) }
     when "tree"
-      folder = ARGV.shift
-      sftp.upload!(folder, File.basename(folder))
+      tree(sftp, ARGV.shift)
     when "deliver"
       local, temporary, final = ARGV.shift(3)
       sftp.upload!(local, temporary)
