@@ -1,360 +1,31 @@
 """Every common SFTP client with its defaults, in every ordinary case, judged by what the gate's consumer gets.
 
-The drivers lie in clients/, one program a client, in the client's own language. A driver takes words and does them
-one after the other, in one session where the client has sessions:
-
-    put LOCAL REMOTE                  one file
-    many FOLDER                       every file of a folder, into the login directory
-    tree FOLDER                       the folder with all below it, into the login directory
-    deliver LOCAL TEMPORARY FINAL     an upload under a temporary name, then the rename
-    resume LOCAL REMOTE               goes on with an upload that was interrupted
-    check LOCAL REMOTE                compares, with what the client has for it; not 0 when they differ
-
-GATE_HOST, GATE_PORT, GATE_USER and GATE_KEY (a private key file) or GATE_PASSWORD are in the environment, and for
-the host's keys GATE_KNOWN_HOSTS (a file) and GATE_HOST_KEYS (fingerprints).
-
 In the short form all cases of a client that need no session of their own share one; when that one fails, each of them
 is done again by itself. LONG_TESTS=1 gives each a session, with larger files and more points of interruption.
 MATRIX="lftp jsch" is for work on some clients only.
 """
-import ctypes
 import glob
 import hashlib
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import threading
-import time
-import unicodedata
 import unittest
-from dataclasses import dataclass, field
 
 sys.path.insert(0, os.path.dirname(__file__))
 from gate import Gate, wait_until  # noqa: E402
+from matrix_cases import BY_THEMSELVES, CASES, INTERRUPTED, LONG, POINTS, Cell  # noqa: E402
+from matrix_clients import CLIENTS, JSCH, missing, script  # noqa: E402
+from processes import PATIENCE, Relay, Run, adopt_orphans, children  # noqa: E402
 
-LONG = bool(os.environ.get("LONG_TESTS"))
-LARGE, MANY, POINTS = (20 << 20, 50, (0.02, 0.5, 0.95)) if LONG else (2 << 20, 8, (0.5,))
-INTERRUPTED = LARGE if LONG else 1 << 20
 # What a login sends at the most, in bytes.
 LOGIN = 12_000
-# Seconds that no run of a client comes near.
-PATIENCE = 60
 ACCOUNT = "vsee"
 BOX = f"sftp/{ACCOUNT}/"
-DRIVERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
 LOOPBACK = "name: test\nentries:\n  - {cidr: 127.0.0.1/32, service: vsee, channels: [sftp]}\n"
-JSCH = "/usr/share/java/jsch.jar"
-
-
-# Clients
-
-@dataclass
-class Client:
-    name: str
-    command: list
-    needs: tuple
-    """Programs on PATH, and patterns of files."""
-    lacks: dict = field(default_factory=dict)
-    """Case: why this client cannot do it, by design."""
-    mirrors: bool = False
-    """A second run of a tree sends nothing. All others send everything again."""
-    key: str = "ed25519"
-
-
-DEBIAN_PYTHON, DEBIAN_MODULES = "/usr/bin/python3", "/usr/lib/python3/dist-packages/"
-NO_RENAME = "it cannot rename"
-NO_RESUME = "it cannot resume: the whole file again, which is judged"
-NO_CHECK = "it can look at nothing on the other side"
-ONE_WAY = {"known": NO_RENAME, "unknown": NO_RENAME, "resume": NO_RESUME, "check": NO_CHECK}
-
-
-def script(name):
-    return os.path.join(DRIVERS, name)
-
-
-CLIENTS = [
-    Client("sftp", [script("openssh-sftp.sh")], ("sftp",)),
-    Client("scp", [script("openssh-scp.sh")], ("scp",), ONE_WAY),
-    Client("psftp", [script("psftp.sh")], ("psftp", "puttygen")),
-    Client("pscp", [script("pscp.sh")], ("pscp", "puttygen"), ONE_WAY),
-    Client("lftp", [script("lftp.sh")], ("lftp",), mirrors=True),
-    Client("rclone", [script("rclone.sh")], ("rclone",), {"resume": NO_RESUME}, mirrors=True),
-    Client("curl", [script("curl.sh")], ("curl",)),
-    Client("sshfs", [script("sshfs.sh")], ("sshfs", "fusermount3")),
-    Client("paramiko", [DEBIAN_PYTHON, script("paramiko-client.py")], (DEBIAN_PYTHON, DEBIAN_MODULES + "paramiko")),
-    Client("asyncssh", [DEBIAN_PYTHON, script("asyncssh-client.py")], (DEBIAN_PYTHON, DEBIAN_MODULES + "asyncssh")),
-    Client("phpseclib", ["php", script("phpseclib.php")], ("php", "/usr/share/php/phpseclib3")),
-    Client("net-sftp-foreign", ["perl", script("net-sftp-foreign.pl")],
-           ("perl", "/usr/share/perl5/Net/SFTP/Foreign.pm", "/usr/lib/*/perl5/*/IO/Pty.pm")),
-    Client("ruby-net-sftp", ["ruby", script("net-sftp.rb")],
-           ("ruby", "/usr/share/rubygems-integration/*/gems/net-sftp-*"), {"resume": NO_RESUME}),
-    Client("libssh2", [DEBIAN_PYTHON, script("libssh2-client.py")], (DEBIAN_PYTHON,)),
-    Client("libssh", ["libssh-client"], ("gcc", "/usr/include/libssh/sftp.h")),
-    Client("jsch", ["java", "-cp", JSCH + ":.", "JSchClient"], ("java", "javac", JSCH), key="ecdsa"),
-]
 CHOSEN = [client for client in CLIENTS if client.name in os.environ.get("MATRIX", client.name).split()]
 
-
-def missing(client):
-    """What of a client is not installed, or None."""
-    for need in client.needs:
-        if not (glob.glob(need) if need.startswith("/") else shutil.which(need)):
-            return need
-
-
-# Cases
-
-def version(name, number=2):
-    """The name of a later version: report~2.csv."""
-    stem, extension = os.path.splitext(name)
-    return f"{stem}~{number}{extension}"
-
-
-class Cell:
-    """One client in one case: what it is told, in two rounds, and what the consumer must find."""
-
-    def __init__(self, client, case, folder, alone=False):
-        self.client, self.case = client, case
-        self.prefix = f"{client.name}_{case}_" + ("alone_" if alone else "")
-        self.folder = os.path.join(folder, self.prefix)
-        os.mkdir(self.folder)
-        self.first, self.second, self.expected = [], [], {}
-        self.dash, self.failures = client.lacks.get(case), []
-        # What a client cannot do is not tried, but for the file that is sent whole again.
-        if not self.dash or case == "resume":
-            CASES[case][1](self)
-
-    def name(self, rest):
-        return self.prefix + rest
-
-    def file(self, name, size, below=""):
-        """A local file of random bytes, an hour old. Returns its path and content."""
-        path = os.path.join(self.folder, below, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        data = os.urandom(size)
-        with open(path, "wb") as file:
-            file.write(data)
-        hour_ago = time.time() - 3600
-        os.utime(path, (hour_ago, hour_ago))
-        return path, data
-
-    def put(self, name, size):
-        path, data = self.file(name, size)
-        self.first += ["put", path, name]
-        self.expected[name] = data
-
-
-def small(cell):
-    cell.put(cell.name("a.bin"), 3000)
-
-
-def empty(cell):
-    cell.put(cell.name("a.bin"), 0)
-
-
-def large(cell):
-    cell.put(cell.name("a.bin"), LARGE)
-
-
-def many(cell):
-    for number in range(MANY):
-        name = cell.name(f"{number:02}.bin")
-        _, cell.expected[name] = cell.file(name, 100 + number, below="many")
-    cell.first = ["many", os.path.join(cell.folder, "many")]
-
-
-def tree(cell):
-    top = cell.name("tree")
-    for name in ("top.csv", "a/one.csv", "a/b/c/deep.csv", "a/b/c/deeper.csv", "z/last.csv"):
-        _, data = cell.file(name, 500, below=top)
-        cell.expected[f"{top}/{name}"] = data
-        if not cell.client.mirrors:
-            cell.expected[version(f"{top}/{name}")] = data
-    cell.first = cell.second = ["tree", os.path.join(cell.folder, top)]
-
-
-def unicode_names(cell):
-    cell.put(cell.name("Entlassbrief Müller – Ωμέγα 患者 🩺.txt").replace(" ", "_"), 700)
-    cell.put(unicodedata.normalize("NFD", cell.name("décomposé.txt")), 700)
-
-
-def spaces(cell):
-    cell.put(cell.name("visit report  of today.txt"), 700)
-    cell.put(cell.name("all's well (1) & more.txt"), 700)
-
-
-def overwrite(cell):
-    name = cell.name("report.csv")
-    old, cell.expected[name] = cell.file(name, 4000, below="old")
-    new, cell.expected[version(name)] = cell.file(name, 900, below="new")
-    cell.first, cell.second = ["put", old, name], ["put", new, name]
-
-
-def temporary(ending):
-    def case(cell):
-        name = cell.name("report.csv")
-        path, cell.expected[name] = cell.file(name, 5000)
-        cell.first = ["deliver", path, name + ending, name]
-    return case
-
-
-def resume(cell):
-    for number in range(len(POINTS)):
-        name = cell.name(f"{number}.bin")
-        _, cell.expected[name] = cell.file(name, INTERRUPTED)
-
-
-def check(cell):
-    cell.put(cell.name("a.bin"), 6000)
-    cell.second = ["check", os.path.join(cell.folder, cell.name("a.bin")), cell.name("a.bin")]
-    cell.first += cell.second
-
-
-CASES = {
-    "key": ("key", small), "password": ("password", small), "empty": ("empty", empty), "large": ("large", large),
-    "many": ("many", many), "tree": ("tree twice", tree), "unicode": ("Unicode", unicode_names),
-    "spaces": ("spaces", spaces), "overwrite": ("again", overwrite), "known": (".part", temporary(".part")),
-    "unknown": (".b4send", temporary(".b4send")), "resume": ("resume", resume), "check": ("check", check),
-}
-BY_THEMSELVES = ("password", "resume")
-
-
-# Processes
-
-def adopt_orphans(on=True):
-    """From now on a process whose parent ended becomes this one's child: none can get lost (prctl(2))."""
-    ctypes.CDLL(None).prctl(36, int(on), 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-
-
-def children():
-    found = set()
-    for path in glob.glob("/proc/[0-9]*/stat"):
-        try:
-            with open(path) as file:
-                after = file.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(after[1]) == os.getpid():
-            found.add(int(path.split("/")[2]))
-    return found
-
-
-class Run:
-    """A driver at work, in a process group of its own."""
-
-    def __init__(self, command, environment, folder):
-        self.command, self.others = command, children()
-        self.output = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL,
-                                        stdout=self.output, stderr=self.output, start_new_session=True)
-
-    def kill(self):
-        """The client with all it started, as when its machine loses power."""
-        self.signal_group()
-        self.process.wait()
-        self.end()
-        self.output.close()
-
-    def finish(self):
-        """Waits for its end. Returns what was wrong, or None."""
-        try:
-            status = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            status = f"no end within {PATIENCE} s"
-        self.end()
-        with self.output:
-            self.output.seek(0)
-            text = self.output.read().decode(errors="replace").strip().splitlines()
-        if status == 0:
-            return None
-        return f"exit status {status}: {' '.join(map(os.path.basename, self.command))}\n" + "\n".join(text if len(text) < 13 else [*text[:4], "…", *text[-8:]])
-
-    def end(self):
-        """Nothing that it started is there any more. What ends by itself is given the time for it."""
-        try:
-            wait_until(lambda: self.reap() or not children() - self.others - {self.process.pid}, 5)
-        except AssertionError:
-            self.signal_group()
-            for orphan in children() - self.others:
-                os.kill(orphan, signal.SIGKILL)
-            self.process.wait()
-            wait_until(lambda: self.reap() or not children() - self.others, 10, "the end of a client's processes")
-        self.signal_group()
-
-    def signal_group(self):
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-    def reap(self):
-        for orphan in children() - self.others - {self.process.pid}:
-            os.waitpid(orphan, os.WNOHANG)
-
-
-class Relay:
-    """Carries connections to the gate, and counts what clients send; after `limit` bytes it carries no more."""
-
-    def __init__(self, port, limit=None):
-        self.port, self.limit, self.carried = port, limit, 0
-        self.held, self.lock = threading.Event(), threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port_here = self.listener.getsockname()[1]
-        self.sockets, self.threads = [], []
-        self.start(self.accept)
-
-    def start(self, target, *arguments):
-        thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self.threads.append(thread)
-        thread.start()
-
-    def accept(self):
-        while True:
-            try:
-                client = self.listener.accept()[0]
-                gate = socket.create_connection(("127.0.0.1", self.port))
-            except OSError:
-                return
-            self.sockets += [client, gate]
-            self.start(self.carry, client, gate, True)
-            self.start(self.carry, gate, client, False)
-
-    def carry(self, source, target, up):
-        try:
-            while data := source.recv(1 << 14):
-                if up:
-                    with self.lock:
-                        data = data[:self.limit - self.carried] if self.limit else data
-                        self.carried += len(data)
-                        full = self.carried == self.limit
-                    target.sendall(data)
-                    if full:
-                        self.held.set()
-                        return
-                else:
-                    target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def close(self):
-        for end in [self.listener, *self.sockets]:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        for thread in self.threads:
-            thread.join(10)
-        for end in [self.listener, *self.sockets]:
-            end.close()
-
-
-# The matrix
 
 class Matrix(unittest.TestCase):
     @classmethod
@@ -433,7 +104,8 @@ class Matrix(unittest.TestCase):
     def fuse_is_missing(cls):
         """By a mount of what the machine's own sftp-server shows, without any gate."""
         server, folder = "/usr/lib/openssh/sftp-server", os.path.join(cls.root, "tmp/mount")
-        if missing(next(client for client in CLIENTS if client.name == "sshfs")):
+        sshfs = next(client for client in CLIENTS if client.name == "sshfs")
+        if missing(sshfs):
             return False
         os.mkdir(folder)
         ssh = os.path.join(cls.root, "bin/ssh-to-here")
@@ -508,21 +180,22 @@ class Matrix(unittest.TestCase):
         name = cell.name(f"{number}.bin")
         local = os.path.join(cell.folder, name)
         relay = Relay(self.gate.ports["sftp"], LOGIN + int(point * INTERRUPTED))
+        run = self.start(client, ["put", local, name], port=relay.port_here)
         try:
-            run = self.start(client, ["put", local, name], port=relay.port_here)
-            wait_until(lambda: relay.held.wait(0.02) or run.process.poll() is not None, PATIENCE, "the middle")
-            if not relay.held.is_set():
-                cell.failures.append("before its middle: " + (run.finish() or "it ended"))
-                return
+            wait_until(lambda: relay.held.wait(0.02) or run.process.poll() is not None, PATIENCE,
+                       f"the middle of {name}")
+            self.assertTrue(relay.held.is_set(), "it ended before its middle")
             run.kill()
-            self.unmount()
-        finally:
             relay.close()
-        try:
             wait_until(lambda: [e for e in self.gate.entries("--reason", "incomplete") if name in str(e)],
                        what=f"the entry that {name} is incomplete")
         except AssertionError as error:
             cell.failures.append(str(error))
+            return
+        finally:
+            run.kill()
+            relay.close()
+            self.unmount()
         relay = Relay(self.gate.ports["sftp"])
         try:
             verb = "put" if cell.dash else "resume"
@@ -611,6 +284,7 @@ class Matrix(unittest.TestCase):
         return "\n".join(["", head, *lines, "", *notes, "", *failures])
 
     def test_every_client_in_every_case(self):
+        self.assertTrue(CHOSEN, "MATRIX names no client")
         rows = [self.first_round(client) for client in CHOSEN]
         cells = [cell for row in rows for cell in row.values()]
         self.await_drops(name for cell in cells if cell.second and not cell.failures
@@ -623,6 +297,9 @@ class Matrix(unittest.TestCase):
         self.await_drops(["last", *(name for cell in cells if not cell.failures for name in cell.expected)])
         self.judge(cells)
         print(self.table(rows), flush=True)
+        with self.subTest("nothing else is in ready/"):
+            own = BOX + r"\W*(" + "|".join(client.name for client in CHOSEN) + ")_"
+            self.assertEqual([p for p in self.gate.ready() if not re.match(own, p)], [BOX + "last"])
         for cell in cells:
             with self.subTest(client=cell.client.name, case=CASES[cell.case][0]):
                 self.assertEqual(cell.failures, [])

@@ -66,7 +66,7 @@ public class JSchClient {
                 case "check" -> {
                     File local = new File(words.next());
                     String remote = words.next();
-                    if (sftp.stat(remote).getSize() != local.length()) throw new Exception(remote + " has another size");
+                    if (sftp.stat(remote).getSize() != local.length()) throw new Exception(remote + ": another size");
                 }
                 default -> throw new Exception("no such word");
             }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # curl (with libssh2). One process a word. It has no recursion: a tree is a list of uploads of one process.
 set -eu
+. "$(dirname "$0")/listing.inc.sh"
 # Every byte but / by its number: names have spaces and are not ASCII.
 url() {
     printf 'sftp://%s:%s/' "$GATE_HOST" "$GATE_PORT"
@@ -25,11 +26,7 @@ while [ $# -gt 0 ]; do
     tree) (cd "$2/.." && find "$(basename "$2")" -type f) | list "$(dirname "$2")"; shift 2 ;;
     deliver) curl -T "$2" "$(url "$3")" -Q "-rename \"/$3\" \"/$4\""; shift 4 ;;
     resume) curl -C - -T "$2" "$(url "$3")"; shift 3 ;;
-    check)
-        curl "$(url "")" | grep -F -- "$3" |
-            awk -v size="$(stat -c %s "$2")" '$5 == size { found = 1 } END { exit !found }'
-        shift 3
-        ;;
+    check) listed "$(curl "$(url "")")" "$3" "$2"; shift 3 ;;
     *) exit 64 ;;
     esac
 done

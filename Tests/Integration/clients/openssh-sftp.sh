@@ -2,6 +2,7 @@
 # OpenSSH's sftp: the words become its commands, in one session.
 set -eu
 . "$(dirname "$0")/openssh.inc.sh"
+. "$(dirname "$0")/listing.inc.sh"
 commands=$(
     while [ $# -gt 0 ]; do
         case $1 in
@@ -17,19 +18,15 @@ commands=$(
 )
 # A batch (-b) would forbid the password; without one a failed command does not end sftp, so it is used with a key.
 if [ -n "$GATE_KEY" ]; then batch="-b -"; else batch=; fi
-# shellcheck disable=SC2086
 status=0
+# shellcheck disable=SC2086
 output=$(printf '%s\n' "$commands" | sftp $batch $ssh_options -P "$GATE_PORT" "$GATE_USER@$GATE_HOST") || status=$?
 printf '%s\n' "$output"
 [ $status = 0 ] || exit $status
 
 while [ $# -gt 0 ]; do
     case $1 in
-    check)
-        size=$(stat -c %s "$2")
-        printf '%s\n' "$output" | grep -v '^sftp>' | grep -F -- "$3" | awk -v size="$size" '$5 == size { found = 1 } END { exit !found }'
-        shift 3
-        ;;
+    check) listed "$output" "$3" "$2"; shift 3 ;;
     put | resume) shift 3 ;;
     deliver) shift 4 ;;
     *) shift 2 ;;

@@ -2,6 +2,7 @@
 # PuTTY's psftp: the words become its commands, in one session. The first that fails ends it.
 set -eu
 . "$(dirname "$0")/putty.inc.sh"
+. "$(dirname "$0")/listing.inc.sh"
 commands=$(
     while [ $# -gt 0 ]; do
         case $1 in
@@ -16,19 +17,15 @@ commands=$(
     done
 )
 printf '%s\n' "$commands" >"$TMPDIR/commands"
-# shellcheck disable=SC2086
 status=0
+# shellcheck disable=SC2086
 output=$(psftp $putty_options -b "$TMPDIR/commands" "$GATE_HOST") || status=$?
 printf '%s\n' "$output"
 [ $status = 0 ] || exit $status
 
 while [ $# -gt 0 ]; do
     case $1 in
-    check)
-        size=$(stat -c %s "$2")
-        printf '%s\n' "$output" | grep -F -- "$3" | awk -v size="$size" '$5 == size { found = 1 } END { exit !found }'
-        shift 3
-        ;;
+    check) listed "$output" "$3" "$2"; shift 3 ;;
     put | resume) shift 3 ;;
     deliver) shift 4 ;;
     *) shift 2 ;;
