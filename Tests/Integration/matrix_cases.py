@@ -7,7 +7,7 @@ import time
 import unicodedata
 
 LONG = bool(os.environ.get("LONG_TESTS"))
-LARGE, MANY, POINTS = (20 << 20, 50, (0.02, 0.5, 0.95)) if LONG else (2 << 20, 8, (0.5,))
+LARGE, MANY, POINTS = (20 << 20, 50, (0.1, 0.5, 0.95)) if LONG else (2 << 20, 8, (0.5,))
 INTERRUPTED = LARGE if LONG else 1 << 20
 
 

@@ -179,12 +179,19 @@ class Matrix(unittest.TestCase):
         """Kills a client in mid-transfer, then has it go on; what it goes on with is counted."""
         name = cell.name(f"{number}.bin")
         local = os.path.join(cell.folder, name)
+        incoming = glob.glob(os.path.join(self.gate.staging, "incoming/**"), recursive=True)
+
+        def arrived():
+            """Much of it is with the gate: a kill loses what sshd has not handed on, and a write is up to 255 KiB."""
+            now = glob.glob(os.path.join(self.gate.staging, "incoming/**"), recursive=True)
+            return [path for path in set(now) - set(incoming) if os.path.getsize(path) > 0.4 * point * INTERRUPTED]
         relay = Relay(self.gate.ports["sftp"], LOGIN + int(point * INTERRUPTED))
         run = self.start(client, ["put", local, name], port=relay.port_here)
         try:
             wait_until(lambda: relay.held.wait(0.02) or run.process.poll() is not None, PATIENCE,
                        f"the middle of {name}")
             self.assertTrue(relay.held.is_set(), "it ended before its middle")
+            wait_until(arrived, what=f"the first part of {name}")
             run.kill()
             relay.close()
             wait_until(lambda: [e for e in self.gate.entries("--reason", "incomplete") if name in str(e)],
