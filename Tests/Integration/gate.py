@@ -35,6 +35,20 @@ def read(path):
         return file.read()
 
 
+def children(pid):
+    """All processes below one, by /proc."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            text = read(path)
+        except OSError:
+            continue
+        if int(text.rsplit(")", 1)[1].split()[1]) == pid:
+            child = int(text.split()[0])
+            found += [child, *children(child)]
+    return found
+
+
 class Gate:
     def __init__(self, sources=STAND_IN, environment=None, account="vsee", password="long enough s3cret",
                  level="info"):
@@ -127,6 +141,27 @@ class Gate:
 
     def receipts(self):
         return [json.loads(read(path)) for path in glob.glob(os.path.join(self.staging, "receipts/*.json"))]
+
+    def quarantined(self):
+        """Receipts of what lies in quarantine/sftp, each with its bytes; a directory without either fails."""
+        found = []
+        for folder in glob.glob(os.path.join(self.staging, "quarantine/sftp/*/*")):
+            receipt = json.loads(read(os.path.join(folder, "receipt.json")))
+            assert receipt["file"].startswith(os.path.relpath(folder, self.staging)), receipt
+            with open(os.path.join(self.staging, receipt["file"]), "rb") as file:
+                found.append((receipt, file.read()))
+        return found
+
+    def sessions(self):
+        """Process ids of the SFTP sessions that this gate has started."""
+        found = []
+        for pid in children(self.process.pid):
+            try:
+                if "sftp-session" in read(f"/proc/{pid}/cmdline"):
+                    found.append(pid)
+            except OSError:
+                pass
+        return found
 
     # Clients
 
