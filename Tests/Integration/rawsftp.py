@@ -82,8 +82,12 @@ class Client:
         self.buffer = b""
         self.answers = {}
         self.number = 0
-        self._write(struct.pack(">IBI", 5, 1, 3))
-        self.version = self._packet()
+        try:
+            self._write(struct.pack(">IBI", 5, 1, 3))
+            self.version = self._packet()
+        except Gone:
+            self.kill()
+            raise
 
     def __enter__(self):
         return self
@@ -93,8 +97,7 @@ class Client:
 
     def end(self):
         """As a client ends that has nothing more to say."""
-        if not self.process.stdin.closed:
-            self.process.stdin.close()
+        self.process.stdin.close()
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:

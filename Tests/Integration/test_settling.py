@@ -606,6 +606,13 @@ class Released(Box):
             self.assertEqual(self.gate.contents("sftp/vsee/" + name), b"data")
         self.assertFalse(os.path.exists(self.place("elsewhere.csv")))
 
+    def test_what_one_session_has_closed_another_may_rename_at_once(self):
+        one, other = self.client(), self.client()
+        for number in range(100):
+            one.put(f"handed over {number}.part", b"%d" % number)
+            other.rename(f"handed over {number}.part", f"handed over {number}.csv")
+        self.released("handed over 99.csv", b"99", uploaded_as="handed over 99.part")
+
     def test_a_daily_file_is_sent_again_after_its_consumer_acknowledged_the_last(self):
         one, two = self.client(), self.client()
         drop = self.put(one, "daily.csv", b"monday")["drop"]
@@ -790,7 +797,7 @@ class Released(Box):
                         client.rename(f"race/{number}.csv", f"race/{number} renamed.csv")
                         heard[data] = f"{number} renamed.csv"
                     else:
-                        one.put(f"race/{number}.part", b"new " + data)
+                        client.put(f"race/{number}.part", b"new " + data)
                         client.posix_rename(f"race/{number}.part", f"race/{number}.csv")
                         heard[b"new " + data] = f"{number}.csv"
                 except Refused as refused:
