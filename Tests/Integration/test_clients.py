@@ -17,7 +17,7 @@ def needs(program):
 class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.gate = Gate()
+        cls.gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "1s"})
         cls.addClassCleanup(cls.gate.close)
         cls.gate.start()
         cls.small = os.urandom(3000)
@@ -30,9 +30,11 @@ class Clients(unittest.TestCase):
         self.assertEqual(self.gate.contents(place), data)
         receipt = wait_until(lambda: [r for r in self.gate.receipts() if r["file"] == "ready/" + place])[0]
         self.assertEqual((receipt["bytes"], receipt["source"]), (len(data), "127.0.0.2"))
-        entry = [e for e in self.gate.entries("--channel", "sftp", "--kind", "transfer")
-                 if e.get("drop", {}).get("name") == place]
-        self.assertEqual([e["verdict"] for e in entry], ["accepted"])
+        # One accepts it; others tell how its sender has renamed it since.
+        entries = [e for e in self.gate.entries("--channel", "sftp", "--kind", "transfer", "--verdict", "accepted")
+                   if e.get("drop", {}).get("id") == receipt["drop"]]
+        self.assertEqual([e["reason"] for e in entries if e["reason"] != "renamed"], ["listed"])
+        self.assertEqual(entries[-1]["drop"]["name"], place)
         return receipt
 
     def check(self, result):
@@ -71,7 +73,7 @@ class Clients(unittest.TestCase):
                 ["scp", *self.gate.ssh_options(), "-P", str(self.gate.ports["sftp"]), self.gate.file(name, data),
                  "vsee@127.0.0.1:tail.bin"], capture_output=True, text=True, timeout=60))
         self.released("tail.bin", self.large)
-        self.released("tail.bin~2", self.small)
+        self.released("tail~2.bin", self.small)
 
     def test_an_interrupted_upload_is_resumed_by_reput(self):
         data = os.urandom(6 << 20)
@@ -117,8 +119,8 @@ class Clients(unittest.TestCase):
         local = self.gate.file("d", self.small)
         self.check(self.gate.sftp(f"put {local} ../../../../etc/dots.bin\n")) if self.gate.sftp(
             "mkdir etc\n").returncode == 0 else None
-        outside = [p for p in self.gate.ready() if "dots" in p]
-        self.assertEqual(outside, ["sftp/vsee/etc/dots.bin"])
+        dots = wait_until(lambda: [p for p in self.gate.ready() if "dots" in p], what="the file")
+        self.assertEqual(dots, ["sftp/vsee/etc/dots.bin"])
         self.assertFalse(os.path.exists("/etc/dots.bin"))
 
     # Others
@@ -180,7 +182,7 @@ class JSch(unittest.TestCase):
             capture_output=True, text=True, timeout=60)
 
     def test_jsch_gets_in_by_the_ecdsa_key_that_init_makes(self):
-        gate = Gate()
+        gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "1s"})
         self.addCleanup(gate.close)
         # As an earlier version left it.
         for file in ("ssh_host_ecdsa_key", "ssh_host_ecdsa_key.pub"):

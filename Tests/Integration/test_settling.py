@@ -571,6 +571,12 @@ class Released(Box):
         one.rename("back.csv.part", "back for good.csv")
         self.assertEqual(self.released("back for good.csv", b"back", uploaded_as="back.csv")["drop"], drop)
 
+    def test_no_receipt_tells_of_a_file_that_its_sender_took_out_of_ready(self):
+        one = self.client()
+        drop = self.put(one, "receipt.csv", b"r")["drop"]
+        one.rename("receipt.csv", "receipt.csv.part")
+        self.assertEqual([r["file"] for r in self.gate.receipts() if r["drop"] == drop], [])
+
     def test_what_a_consumer_has_taken_is_refused_in_words(self):
         one, other = self.client(), self.client()
         for name in ("taken 1.csv", "taken 2.csv"):
