@@ -1,5 +1,6 @@
 """What a sender may do with a drop until its consumer has it: RENAME, REMOVE, overwriting, resuming, over sessions and
 restarts. What the sender hears, what the consumer gets and what the ledger says must be one story."""
+import datetime
 import hashlib
 import os
 import shutil
@@ -98,6 +99,7 @@ class Box(unittest.TestCase):
 
     def refused(self, code, words, call, *arguments, entry=None, path=None):
         """The request fails with this code and a text of these words; the ledger says so too."""
+        began = datetime.datetime.now(datetime.timezone.utc).isoformat()
         with self.assertRaises(Refused) as caught:
             call(*arguments)
         refused = caught.exception
@@ -107,9 +109,11 @@ class Box(unittest.TestCase):
             path = path or arguments[0]
 
             def written():
+                # An entry of its own or, after many in a few seconds, one that counts it.
                 return [e for e in self.gate.entries("--reason", entry, "--verdict", "rejected", "--kind", "transfer")
-                        if path.lstrip("/") in e["detail"].get("path", "") + e["detail"].get("message", "")]
-            wait_until(written, 15, f"an entry {entry} of {path}")
+                        if path.lstrip("/") in e["detail"].get("path", "") + e["detail"].get("message", "")
+                        or e["detail"].get("coalesced") and e["last"] >= began[:23]]
+            wait_until(written, 20, f"an entry {entry} of {path}")
         return refused.text
 
     def interrupted(self, path, data):

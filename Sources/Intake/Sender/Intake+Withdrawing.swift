@@ -56,6 +56,17 @@ extension Intake {
         partial item: SenderItem, _ isWhole: Bool, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
     ) async throws(SenderRefusal) {
         let isProbe = String(decoding: path.name, as: UTF8.self).hasPrefix(ProbeMark.filePrefix)
+        if !isProbe {
+            var attempt = attempt
+            attempt.reason = attempt.verdict == .accepted ? .withdrawn : attempt.reason
+            attempt.drop = DropFacts(id: item.drop, name: path.text, bytes: item.bytes, sha256: nil)
+            attempt.detail["was"] = isWhole ? "waiting for its final name" : "interrupted"
+            do {
+                try await record(attempt)
+            } catch {
+                throw SenderRefusal(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
+            }
+        }
         do {
             if !isWhole || isProbe {
                 guard try box.files.remove(item.drop) else {
@@ -70,12 +81,6 @@ extension Intake {
             throw refusal(StagingError(.failed, "\(error)"), path)
         }
         box.state.withLock { _ = $0.tree.remove(item.drop) }
-        guard !isProbe else { return }
-        var attempt = attempt
-        attempt.reason = attempt.verdict == .accepted ? .withdrawn : attempt.reason
-        attempt.drop = DropFacts(id: item.drop, name: path.text, bytes: item.bytes, sha256: nil)
-        attempt.detail["was"] = isWhole ? "waiting for its final name" : "interrupted"
-        note(attempt)
     }
 
     private func quarantine(partial item: SenderItem, _ path: DropPath, _ box: SenderBox) async throws {
