@@ -1,5 +1,5 @@
 """kill -9 of the gate under webhook load and of sessions in mid-upload, again and again: what was answered 200
-or OK is in ready/ once, with its entry; nothing else is."""
+or OK is in ready/ once, with its entry; nothing else is. And of what senders rename and take back: every OK is true."""
 import hashlib
 import http.client
 import json

@@ -420,6 +420,7 @@ class Settling(Box):
         self.released("r/provisional.csv", b"provisional", uploaded_as="r/provisional.csv.part")
         self.withdrawn("r/removed.csv", b"removed")
         other.rename("r", "s")
+        other.end()
         self.gate.stop()
         self.gate.start()
         last = self.client()

@@ -162,6 +162,7 @@ class Refusals(unittest.TestCase):
                 one.wait(number)
 
         # What is counted is written when the gate stops, at the latest.
+        one.end()
         self.gate.stop()
         own = self.gate.entries("--reason", "bad_path")[before:]
         self.gate.start()
