@@ -231,12 +231,14 @@ package final class Intake: Sendable {
 
     /// The consumer is done with a drop. Returns false when there is no such released drop.
     package func acknowledge(_ id: String) async throws -> Bool {
-        guard case .changed(let changed) = try await writer.commit(.acknowledge(id: id, at: clock())) else {
+        // A consumer sees a file before the ledger's mark of its release is made.
+        if try store.drop(id: id)?.state == .pending { await stager.waitUntilMarked() }
+        guard case .changed(true) = try await writer.commit(.acknowledge(id: id, at: clock())) else {
             return false
         }
         // It waits for nobody any more.
-        if changed { boxes.forget(drop: id) }
-        return changed
+        boxes.forget(drop: id)
+        return true
     }
 
     /// Returns when everything committed so far lies in `ready/`.

@@ -45,7 +45,8 @@ extension Intake {
                 }
                 switch complete(drop.record, receipt: receipt) {
                 case .released(let readyPath): completed.append((drop.record.id, readyPath))
-                case .gone: done += [.append(lost(drop.record, receipt), drop: nil), .lost(id: drop.record.id)]
+                case .gone:
+                    done += [.append(lost(drop.record, receipt), drop: nil), .lost(id: drop.record.id)]
                 case .failed:
                     guard let account = receipt.account else { continue }
                     staging.keep(promise: drop.record.readyPath)

@@ -35,6 +35,8 @@ final class Stager: Sendable {
         var loadedThrough: Int64 = -1
         var isRunning = false
         var isStopped = false
+        /// A batch is on its way to `ready/` and to its marks.
+        var isCompleting = false
         var whenIdle: [CheckedContinuation<Void, Never>] = []
         var whenMarked: [CheckedContinuation<Void, Never>] = []
     }
@@ -91,12 +93,14 @@ final class Stager: Sendable {
         }
     }
 
-    /// Returns when every upload that was finished so far is marked as released in the ledger, or the stager was
-    /// stopped.
-    func waitUntilUploadsAreMarked() async {
+    /// Returns when everything that was finished so far is marked as released in the ledger, or the stager was
+    /// stopped. Unlike `waitUntilIdle` it waits for nothing that comes later.
+    func waitUntilMarked() async {
         await withCheckedContinuation { continuation in
             let isDone = state.withLock { state in
-                guard !state.isStopped, !state.uploads.isEmpty else { return true }
+                guard !state.isStopped, state.isRunning, state.isCompleting || !state.uploads.isEmpty else {
+                    return true
+                }
                 state.whenMarked.append(continuation)
                 return false
             }
@@ -182,8 +186,8 @@ final class Stager: Sendable {
             if loaded, !state.droppedSinceLoad { state.hasBacklog = false }
             guard state.events.isEmpty, state.uploads.isEmpty, !state.hasBacklog else { return nil }
             state.isRunning = false
-            defer { state.whenIdle = [] }
-            return state.whenIdle
+            defer { (state.whenIdle, state.whenMarked) = ([], []) }
+            return state.whenIdle + state.whenMarked
         }
         guard let waiting else { return false }
         for continuation in waiting { continuation.resume() }
@@ -191,6 +195,12 @@ final class Stager: Sendable {
     }
 
     private func complete(_ events: [Event], _ uploads: [(id: String, readyPath: String)]) throws {
+        // Who asks from now on may mean what comes after this batch.
+        let asked = state.withLock { state in
+            state.isCompleting = true
+            return state.whenMarked.count
+        }
+        defer { state.withLock { $0.isCompleting = false } }
         let now = clock()
         let releases = events.map(\.release)
         var done =
@@ -205,9 +215,10 @@ final class Stager: Sendable {
         try mark(done, at: now)
         let marked = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             state.uploads.removeFirst(uploads.count)
-            guard state.uploads.isEmpty else { return [] }
-            defer { state.whenMarked = [] }
-            return state.whenMarked
+            // `stop` may have let them go.
+            let count = min(asked, state.whenMarked.count)
+            defer { state.whenMarked.removeFirst(count) }
+            return Array(state.whenMarked.prefix(count))
         }
         for continuation in marked { continuation.resume() }
     }

@@ -17,7 +17,9 @@ extension PartialStore {
         found.append(
             (
                 path,
-                try OpenFile(descriptor: fcntl(directory.descriptor, F_DUPFD_CLOEXEC, 0), path: directory.path).status().modified
+                try OpenFile(
+                    descriptor: fcntl(directory.descriptor, F_DUPFD_CLOEXEC, 0), path: directory.path
+                ).status().modified
             ))
         for name in try directory.names() {
             guard let status = try directory.status(name) else { continue }

@@ -26,11 +26,14 @@ import Testing
 
     /// Sends a file as a session does, up to the answer to CLOSE.
     @discardableResult
-    private func send(_ path: String, _ text: String, _ session: SenderSession, _ gate: Gate) async throws -> String {
+    private func send(_ path: String, _ text: String, _ session: SenderSession, _ gate: Gate) async throws
+        -> String
+    {
         let file = try #require(DropPath(path))
         let opening = try gate.intake.open(
             SenderOrder(
-                path: file, exclusive: false, mustExist: false, fresh: true, appends: false, modified: nil), session)
+                path: file, exclusive: false, mustExist: false, fresh: true, appends: false, modified: nil),
+            session)
         let partial = try session.box.files.create(path, drop: opening.drop, modified: nil, now: clock.now)
         let bytes = Array(text.utf8)
         try bytes.withUnsafeBytes { try partial.write($0, [0..<bytes.count], at: 0) }
@@ -68,13 +71,17 @@ import Testing
         await gate.intake.waitUntilStaged()
     }
 
-    private func record(_ drop: String, _ gate: Gate) throws -> DropRecord? { try gate.intake.store.drop(id: drop) }
+    private func record(_ drop: String, _ gate: Gate) throws -> DropRecord? {
+        try gate.intake.store.drop(id: drop)
+    }
 
     private func size(_ path: String, _ session: SenderSession, _ gate: Gate) throws -> Int64? {
         gate.intake.look(try #require(DropPath(path)), session)?.bytes
     }
 
-    private func quarantined(_ gate: Gate) -> [String] { gate.directory.files(under: "staging/quarantine/sftp/acme") }
+    private func quarantined(_ gate: Gate) -> [String] {
+        gate.directory.files(under: "staging/quarantine/sftp/acme")
+    }
 
     private func reasons(_ gate: Gate) throws -> [String] {
         try gate.entries().compactMap { $0["reason"]?.string }
@@ -183,7 +190,9 @@ import Testing
         #expect(try reasons(gate) == ["listed", "withdrawn"])
         #expect(try record(drop, gate)?.state == .withdrawn)
         #expect(try size("wrong.hl7", session, gate) == nil)
-        let refusal = await #expect(throws: SenderRefusal.self) { try await remove("wrong.hl7", session, gate) }
+        let refusal = await #expect(throws: SenderRefusal.self) {
+            try await remove("wrong.hl7", session, gate)
+        }
         #expect(refusal?.kind == .absent && refusal?.reason == nil)
     }
 
@@ -252,7 +261,9 @@ import Testing
         let gate = try gate { $0.afterRelease = .refuse }
         let session = try gate.intake.beginSession(of: "acme")
         _ = try await released("a", session, gate)
-        for change in [{ try await remove("a", session, gate) }, { try await rename("a", "b", session, gate) }] {
+        for change in [
+            { try await remove("a", session, gate) }, { try await rename("a", "b", session, gate) },
+        ] {
             let refusal = await #expect(throws: SenderRefusal.self) { try await change() }
             #expect(refusal?.kind == .denied && refusal?.message.contains("sftp.after_release") == true)
         }
@@ -407,14 +418,16 @@ import Testing
         try await send("a", "1", session, gate)
         try gate.intake.makeDirectory(#require(DropPath("d")), session)
         let refusal = await #expect(throws: SenderRefusal.self) { try await send("b", "2", session, gate) }
-        #expect(refusal?.reason == .stagingFull && refusal?.message.contains("sftp.max_pending_names") == true)
+        #expect(
+            refusal?.reason == .stagingFull && refusal?.message.contains("sftp.max_pending_names") == true)
         // What its consumer takes counts no longer.
         try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/a"))
         let drop = try await send("b", "2", session, gate)
         #expect(gate.ready() == ["sftp/acme/b"])
         let opening = try gate.intake.open(
             SenderOrder(
-                path: #require(DropPath("b")), exclusive: false, mustExist: false, fresh: true, appends: false,
+                path: #require(DropPath("b")), exclusive: false, mustExist: false, fresh: true,
+                appends: false,
                 modified: nil), session)
         let full = #expect(throws: SenderRefusal.self) {
             try gate.intake.room((1 << 20)...(1 << 20), for: opening.drop, session)

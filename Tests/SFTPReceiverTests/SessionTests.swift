@@ -206,7 +206,8 @@ import Testing
     }
 
     private func times(_ path: String, _ seconds: UInt32) -> [UInt8] {
-        SessionClient.string(path) + SessionClient.word(8) + SessionClient.word(seconds) + SessionClient.word(seconds)
+        SessionClient.string(path) + SessionClient.word(8) + SessionClient.word(seconds)
+            + SessionClient.word(seconds)
     }
 
     @Test func aSizeOfRoomIsAskedForAsOftenAsItIsUsed() async throws {

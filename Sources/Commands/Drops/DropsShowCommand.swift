@@ -22,7 +22,8 @@ struct DropsShowCommand: ParsableCommand {
         let json = try DropView(record, reader).json(staging: settings.staging.path)
         if output.isJSON { return Output.json(json) }
         let order = [
-            "id", "state", "due", "name", "file", "bytes", "sha256", "channel", "account", "credential", "event_type",
+            "id", "state", "due", "name", "file", "bytes", "sha256", "channel", "account", "credential",
+            "event_type",
             "event_id", "seq",
             "received", "released", "acknowledged",
         ]

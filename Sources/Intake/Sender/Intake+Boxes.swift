@@ -48,7 +48,8 @@ extension Intake {
                 state.settling[drop.record.id] = SenderBox.Settling(record: drop.record, receipt: receipt)
                 state.tree.insert(
                     SenderItem(
-                        drop: drop.record.id, bytes: receipt.bytes, modified: Self.seconds(drop.record, receipt),
+                        drop: drop.record.id, bytes: receipt.bytes,
+                        modified: Self.seconds(drop.record, receipt),
                         standing: .settling), at: path)
             }
         }

@@ -14,7 +14,8 @@ extension Intake {
             box = try self.box(of: upload.account)
         } catch {
             logger.error("the directory of account \(upload.account) cannot be opened: \(error)")
-            throw IntakeError(.stagingFull, "the gate cannot store anything now; try again later", retryAfter: 60)
+            throw IntakeError(
+                .stagingFull, "the gate cannot store anything now; try again later", retryAfter: 60)
         }
         return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropOutcome in
             try await commit(upload, attempt: attempt, in: box)
@@ -29,7 +30,8 @@ extension Intake {
         if checkSpace() != nil {
             throw IntakeError(
                 .stagingFull,
-                "\(path): the gate's disk is full; nothing is taken until its owner has made space", retryAfter: 60)
+                "\(path): the gate's disk is full; nothing is taken until its owner has made space",
+                retryAfter: 60)
         }
         let readyPath = try promise(path, box)
         let registration = UploadRegistration(upload, readyPath: readyPath, settle: configuration.settle)

@@ -68,7 +68,8 @@ extension Intake {
         }
         if let item = newest(path, in: &state, box) { return SenderNode(item) }
         // Its own, whose size it knows better.
-        return state.tree.items(path).last { $0.standing == .writing(session: session.id) }.map(SenderNode.init)
+        return state.tree.items(path).last { $0.standing == .writing(session: session.id) }.map(
+            SenderNode.init)
     }
 
     /// What a session has delivered under a name and a consumer has taken. What a sender took back or renamed since,
@@ -127,7 +128,9 @@ extension Intake {
             case .waiting(let readyPath):
                 if !((try? staging.stillHolds(readyPath)) ?? true) { state.tree.remove(item.drop) }
             case .writing(session: 0):
-                if (try? box.files.summary(item.drop))??.isLive != true { _ = returned(item.drop, in: &state, box) }
+                if (try? box.files.summary(item.drop))??.isLive != true {
+                    _ = returned(item.drop, in: &state, box)
+                }
             case .writing, .partial, .settling: break
             }
         }

@@ -49,7 +49,7 @@ extension Intake {
             } else {
                 try await renameFile(order, attempt, session)
             }
-            prolong(box)
+            box.state.withLock { $0.renamed = now }
         }
         session.renames(order.from, to: order.to)
     }
@@ -130,9 +130,11 @@ extension Intake {
         if configuration.afterRelease == .refuse, items.contains(where: { $0.1.isWaiting }) {
             throw untouchable(order.from)
         }
-        if let long = (files + folders).first(where: { !$0.moved(from: order.from, to: order.to).isNameable }) {
+        if let long = (files + folders).first(where: { !$0.moved(from: order.from, to: order.to).isNameable })
+        {
             throw SenderRefusal(
-                .failed, .badPath, "\(order.from): \(long) in it would have a path that is too long or too deep")
+                .failed, .badPath,
+                "\(order.from): \(long) in it would have a path that is too long or too deep")
         }
         return folders
     }
@@ -205,7 +207,9 @@ extension Intake {
 
     private func keep(_ item: SenderItem, under path: DropPath, _ box: SenderBox) throws(SenderRefusal) {
         do throws(StagingError) {
-            guard let held = try box.files.hold(item.drop) else { throw StagingError(.failed, "it is locked") }
+            guard let held = try box.files.hold(item.drop) else {
+                throw StagingError(.failed, "it is locked")
+            }
             try held.file.rename(to: path.text)
         } catch {
             throw refusal(error, path)

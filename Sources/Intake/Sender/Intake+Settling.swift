@@ -20,7 +20,8 @@ extension Intake {
             health.clear(problem: "settling")
         } catch {
             health.set(problem: "settling", message: "account \(account): \(error)")
-            logger.error("what account \(account) has sent cannot be released now, it is tried again: \(error)")
+            logger.error(
+                "what account \(account) has sent cannot be released now, it is tried again: \(error)")
             for drop in drops { settler.schedule(drop, of: account, at: now + Settler.retry) }
         }
     }
@@ -28,8 +29,8 @@ extension Intake {
     /// Releases a drop, unless it has more time by now. The box is locked.
     func release(_ drop: String, in box: SenderBox) async {
         guard let settling = box.state.withLock({ $0.settling[drop] }) else { return }
-        if let due = settling.record.due, due > now {
-            return settler.schedule(settling.record, of: box.account)
+        if let due = due(settling.record, in: box), due > now {
+            return settler.schedule(drop, of: box.account, at: due)
         }
         if configuration.temporaryNames.match(name(settling.record, box.account)) {
             return await expire(settling, in: box)
@@ -85,16 +86,11 @@ extension Intake {
         try? box.files.removeSidecars(record.id)
     }
 
-    /// A sender renames: what settles in its box gets a little more time, so that a file is not released under its
-    /// temporary name while its sender is on the way to it.
-    func prolong(_ box: SenderBox) {
-        box.state.withLock { state in
-            for (drop, settling) in state.settling {
-                guard let due = settling.record.due else { continue }
-                let longest = settling.record.received + Self.longestSettling
-                state.settling[drop]?.record.due = max(due, min(longest, now + configuration.settle))
-            }
-        }
+    /// When a drop is to be released. While its sender goes on renaming, whatever it is, all that settles in its box has
+    /// a little more time: so nothing is released under a temporary name while its sender is on the way to it.
+    private func due(_ record: DropRecord, in box: SenderBox) -> Instant? {
+        guard let due = record.due, let renamed = box.state.withLock(\.renamed) else { return record.due }
+        return max(due, min(record.received + Self.longestSettling, renamed + configuration.settle))
     }
 
     /// The entry of a drop whose bytes are gone, which should not be possible.

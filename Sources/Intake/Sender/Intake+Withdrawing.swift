@@ -97,7 +97,8 @@ extension Intake {
         let result = await onUploadQueue {
             Result {
                 try self.staging.quarantine(
-                    incoming: StagingArea.acceptedFile(done.drop, of: box.account), of: box.account, receipt: done)
+                    incoming: StagingArea.acceptedFile(done.drop, of: box.account), of: box.account,
+                    receipt: done)
             }
         }
         try result.get()
@@ -105,7 +106,8 @@ extension Intake {
     }
 
     private func withdraw(
-        _ settling: SenderBox.Settling, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox, claimed: String?
+        _ settling: SenderBox.Settling, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox,
+        claimed: String?
     ) async throws(SenderRefusal) -> Bool {
         let record = settling.record
         let incoming =
@@ -170,8 +172,9 @@ extension Intake {
         guard configuration.afterRelease == .change else { throw untouchable(path) }
         do {
             // Before the mark of its release is made: it would undo the change.
-            await stager.waitUntilUploadsAreMarked()
-            guard let found = try store.newestUploads(readyPaths: [readyPath]).first, found.record.id == item.drop,
+            await stager.waitUntilMarked()
+            guard let found = try store.newestUploads(readyPaths: [readyPath]).first,
+                found.record.id == item.drop,
                 found.record.state == .released
             else {
                 box.state.withLock { _ = $0.tree.remove(item.drop) }
@@ -217,7 +220,9 @@ extension Intake {
 
     /// Whether the drop was in the state that the change is from.
     func make(_ change: DropChange, _ attempt: Attempt) async throws -> Bool {
-        guard case .appended(let entry) = try await writer.commit(.change(attempt, change)) else { return false }
+        guard case .appended(let entry) = try await writer.commit(.change(attempt, change)) else {
+            return false
+        }
         silence.heard(attempt, at: entry.time)
         return true
     }
@@ -227,10 +232,12 @@ extension Intake {
         let box = session.box
         if box.state.withLock({ $0.tree.items(path).contains(where: \.isWritten) }) {
             return SenderRefusal(
-                .failed, .forbiddenOperation, "\(path): another session is writing it; it cannot be \(what) now")
+                .failed, .forbiddenOperation,
+                "\(path): another session is writing it; it cannot be \(what) now")
         }
         let isOwn = delivered(path, session) != nil
-        let known = (try? store.newestUpload(readyPath: Self.readyRoot(box.account) + path.text)).flatMap(\.self)
+        let known = (try? store.newestUpload(readyPath: Self.readyRoot(box.account) + path.text)).flatMap(
+            \.self)
         // Pending is one whose release is not marked in the ledger yet: what settles would have been found.
         let wasTaken = known.map { ![.lost, .withdrawn].contains($0.state) } ?? false
         guard isOwn || wasTaken else { return SenderRefusal(.absent, nil, "\(path): no such file") }

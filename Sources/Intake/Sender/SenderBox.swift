@@ -16,6 +16,8 @@ package final class SenderBox: Sendable {
         var tree = SenderTree()
         /// Accepted drops that are not released, by id.
         var settling: [String: Settling] = [:]
+        /// When its sender renamed something last.
+        var renamed: Instant?
     }
 
     struct Settling: Sendable {

@@ -17,7 +17,9 @@ package final class SenderSession: Sendable {
         self.box = box
     }
 
-    func hasDelivered(_ path: DropPath) -> (drop: String, node: SenderNode)? { delivered.withLock { $0[path] } }
+    func hasDelivered(_ path: DropPath) -> (drop: String, node: SenderNode)? {
+        delivered.withLock { $0[path] }
+    }
 
     /// An upload of this session was accepted.
     package func delivers(_ upload: FinishedUpload, at now: Instant) {

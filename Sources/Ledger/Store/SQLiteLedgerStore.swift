@@ -300,7 +300,9 @@ package final class SQLiteLedgerStore: LedgerStore {
         }
     }
 
-    private func withEntry(_ record: DropRecord, _ db: Database) throws -> (record: DropRecord, entry: [UInt8])? {
+    private func withEntry(_ record: DropRecord, _ db: Database) throws -> (
+        record: DropRecord, entry: [UInt8]
+    )? {
         try Data.fetchOne(
             db.cachedStatement(sql: "SELECT json FROM entries WHERE seq = ?"), arguments: [record.seq]
         ).map { (record, [UInt8]($0)) }

@@ -233,7 +233,8 @@ struct ConnectionHandler: Sendable {
 
     /// Of kind connection: no file has been named yet, and the limit is one of connections.
     private func noteRefusedChannel(_ connection: SFTPConnection, _ login: Login) {
-        var attempt = Attempt(kind: .connection, channel: .sftp, decision: intake.admit(connection.resolution, channel: .sftp))
+        var attempt = Attempt(
+            kind: .connection, channel: .sftp, decision: intake.admit(connection.resolution, channel: .sftp))
         attempt.verdict = .rejected
         attempt.reason = .connectionLimit
         attempt.account = login.account.name

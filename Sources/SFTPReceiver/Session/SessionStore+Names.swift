@@ -12,7 +12,8 @@ extension SessionStore {
             LinkQuestion(
                 about: .directory, path: path.text, after: name.map { String(decoding: $0, as: UTF8.self) }))
         return .listing(
-            page.entries.map { DirectoryEntry(name: Array($0.name.utf8), node: Node($0)) }, hasMore: page.hasMore,
+            page.entries.map { DirectoryEntry(name: Array($0.name.utf8), node: Node($0)) },
+            hasMore: page.hasMore,
             now: now)
     }
 

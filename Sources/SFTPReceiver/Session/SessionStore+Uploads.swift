@@ -117,7 +117,8 @@ extension SessionStore {
         return .failed(
             StoreFailure(
                 .other,
-                answer.message ?? "\(order.path): the gate did not take it (\(answer.code ?? "no reason given"))"))
+                answer.message
+                    ?? "\(order.path): the gate did not take it (\(answer.code ?? "no reason given"))"))
     }
 
     /// The upload is not whole; it waits for its sender. One without a byte is not worth waiting for.
@@ -160,7 +161,8 @@ extension SessionStore {
     }
 
     private func tell(
-        _ drop: String, _ path: VirtualPath, _ outcome: LinkEnded.Outcome, bytes: Int64 = 0, prefix: Int64 = 0,
+        _ drop: String, _ path: VirtualPath, _ outcome: LinkEnded.Outcome, bytes: Int64 = 0,
+        prefix: Int64 = 0,
         modified: Int64? = nil, message: String? = nil
     ) {
         link.end(

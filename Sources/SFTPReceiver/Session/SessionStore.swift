@@ -90,7 +90,8 @@ final class SessionStore {
         } catch let error as StagingError {
             return .failed(failure(error, request))
         } catch {
-            return .failed(StoreFailure(.other, "the gate could not do it; ask its owner to run dropgate doctor"))
+            return .failed(
+                StoreFailure(.other, "the gate could not do it; ask its owner to run dropgate doctor"))
         }
     }
 
@@ -125,7 +126,9 @@ final class SessionStore {
     }
 
     func change(_ wanted: LinkChange) throws -> StoreAnswer {
-        _ = try self.wanted(.change(wanted)) { if case .done(let done) = $0, done.failure == nil { done } else { nil } }
+        _ = try self.wanted(.change(wanted)) {
+            if case .done(let done) = $0, done.failure == nil { done } else { nil }
+        }
         return .done
     }
 
