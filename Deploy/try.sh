@@ -154,12 +154,17 @@ post_is_cut() { # SOURCE FILE: 35 is curl's "no TLS", and the server must have s
     cat "$trial/cut"
     [ $status = 35 ] && grep -q 'Connected to' "$trial/cut" && ! grep -q 'Server hello' "$trial/cut"
 }
-drop() { # SOURCE FILE [OPTION…]
-    local source=$1 file=$2
+session() { # SOURCE COMMANDS [OPTION…]: sftp carries them out one after the other
+    local source=$1 commands=$2
     shift 2
     sftp -F none -b - "$@" -i "$trial/key" -o IdentitiesOnly=yes -o BindAddress="$source" -o ConnectTimeout=20 \
         -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$trial/known_hosts" -P "$sftp_port" vsee@127.0.0.1 \
-        <<<"put $file /"
+        <<<"$commands"
+}
+drop() { # SOURCE FILE [OPTION…]
+    local source=$1 file=$2
+    shift 2
+    session "$source" "put $file /" "$@"
 }
 drop_is_cut() { # SOURCE FILE: connected, and ended before the server's first line
     local status=0
@@ -174,6 +179,13 @@ expect "curl posts a v1 event: 200, stored" post_says $listed "$trial/v1.json" s
 expect "curl posts a v2 event: 200, stored" post_says $listed "$trial/v2.json" stored
 expect "the v2 event again: 200, duplicate" post_says $listed "$trial/v2.json" duplicate
 expect "sftp puts an encounter file" drop $listed "$trial/encounter-28540.hl7"
+# An accepted file settles for five seconds before its consumer sees it.
+expect "sftp puts a file under a name of its own, and then renames it" \
+    session $listed "put $trial/encounter-28540.hl7 /lab-28540.hl7.sending
+rename /lab-28540.hl7.sending /lab-28540.hl7"
+expect "sftp puts the wrong patient's file, and takes it back" \
+    session $listed "put $trial/encounter-28540.hl7 /wrong-patient.hl7
+rm /wrong-patient.hl7"
 
 step "5. A stranger, $stranger, with the same event and the right key"
 expect "curl is cut off before TLS" post_is_cut $stranger "$trial/v2.json"
@@ -181,10 +193,10 @@ expect "sftp is cut off before SSH" drop_is_cut $stranger "$trial/encounter-2854
 
 step "6. What the gate keeps"
 staging=$gate/state/staging
-# A webhook's file follows its 200: wait until all three drops are released with their receipts.
+# A webhook's file follows its 200, an upload settles first: wait until all four drops are released with their receipts.
 released() { find "$staging/receipts" -name '*.json' 2>/dev/null | wc -l; }
 deadline=$((SECONDS + 20))
-while [ "$(released)" -lt 3 ] && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
+while [ "$(released)" -lt 4 ] && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
 is_as_sent() { # FILE PATTERN: exactly one file in ready/ is like the pattern, and it has the bytes of the other
     local found
     found=$(find "$staging/ready" -type f -path "$2")
@@ -195,6 +207,13 @@ expect "the v1 event is in ready/ once, byte for byte" is_as_sent "$trial/v1.jso
 expect "the v2 event is in ready/ once, byte for byte" is_as_sent "$trial/v2.json" '*/webhook/*visit.ended*'
 expect "the encounter file is in ready/, byte for byte" \
     is_as_sent "$trial/encounter-28540.hl7" '*/sftp/vsee/encounter-28540.hl7'
+expect "the renamed file is there under its final name, once" \
+    is_as_sent "$trial/encounter-28540.hl7" '*/sftp/vsee/lab-28540*'
+withdrawn() {
+    [ -z "$(find "$staging/ready" -name '*wrong*')" ] &&
+        find "$staging/quarantine" -name 'wrong-patient.hl7' | grep .
+}
+expect "the wrong patient's file never was there; it is in quarantine" withdrawn
 # WANTED FILTER…: so many entries match. A rejection is written soon after the connection is closed, not before.
 count() {
     local wanted=$1 found deadline=$((SECONDS + 20))
@@ -208,12 +227,14 @@ count() {
     printf 'expected %s entries, found:\n%s\n' "$wanted" "$found"
     return 1
 }
-expect "the ledger has $listed: 2 events, a file and its login, all accepted as listed" \
-    count 4 --source $listed --verdict accepted --reason listed
+expect "the ledger has $listed: 2 events, 3 files, 3 logins, all accepted as listed" \
+    count 8 --source $listed --verdict accepted --reason listed
+expect "the ledger has the rename" count 1 --source $listed --verdict accepted --reason renamed
+expect "the ledger has what was taken back" count 1 --source $listed --verdict accepted --reason withdrawn
 expect "the ledger has the repeated event as duplicate" count 1 --source $listed --reason duplicate
 expect "the ledger has $stranger on both channels: rejected, not_listed" \
     count 2 --source $stranger --verdict rejected --reason not_listed
-expect "the ledger has nothing else of either" count 7 --source $listed --source $stranger
+expect "the ledger has nothing else of either" count 13 --source $listed --source $stranger
 expect "every released file agrees with the ledger" "$dropgate" drops verify
 proven() { # the head is signed now, and the whole ledger is held against that checkpoint
     "$dropgate" ledger checkpoint >"$trial/checkpoint" &&
@@ -248,7 +269,7 @@ shown "SFTP: every step works" "$dropgate" probe sftp "127.0.0.1:$sftp_port" --s
     --key "$trial/key" --host-key "$host_key"
 shown "as $stranger: the probe says why it is cut off" cut_off "$dropgate" probe webhook "$webhook" --source $stranger
 expect "probes are in the ledger" count 2 --kind probe --source $listed --verdict accepted
-nothing_new() { [ "$(released)" = 3 ]; }
+nothing_new() { [ "$(released)" = 4 ]; }
 expect "and nothing of them is in ready/" nothing_new
 step "dropgate doctor"
 # What it warns of is so in a trial: a certificate of its own, loopback, and no call of VSee's yet.

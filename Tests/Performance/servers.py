@@ -200,7 +200,7 @@ class Gate(Server):
         config = directory / "dropgate.yaml"
         config.write_text(
             "state: state\nnode: performance\n"
-            "webhook: {listen: \"127.0.0.1:0\", plaintext: true}\nsftp: {listen: \"127.0.0.1:0\"}\n"
+            "webhook: {listen: \"127.0.0.1:0\", plaintext: true}\nsftp: {listen: \"127.0.0.1:0\", settle: 0s}\n"
             "sources: [sources/*.yaml]\naccounts: accounts\n")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DROPGATE_")}
         self.state = directory / "state"

@@ -27,14 +27,16 @@ final class TestDaemon: Sendable {
     private let heard = Mutex<[SessionMessage]>([])
     private let links = Mutex<[Int32]>([])
     private let maxFile: Int64?
+    private let idleTimeout: Int?
     private let sessions = DispatchGroup()
 
     init(
-        home: TemporaryDirectory, maxFile: Int64? = nil,
+        home: TemporaryDirectory, maxFile: Int64? = nil, idleTimeout: Int? = nil,
         change: (inout Intake.Configuration) -> Void = { _ in }
     ) async throws {
         self.home = home
         self.maxFile = maxFile
+        self.idleTimeout = idleTimeout
         desk = try await Desk(home, change: change)
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         unlink(home.file("link"))
@@ -152,7 +154,7 @@ final class TestDaemon: Sendable {
             return .welcome(
                 LinkWelcome(
                     ok: true, account: "acme", incoming: begun.sender?.box.files.path, maxFile: maxFile,
-                    provisional: desk.intake.temporaryNames.patterns))
+                    provisional: desk.intake.temporaryNames.patterns, idleTimeout: idleTimeout))
         case .commit(let commit):
             switch conduct.withLock({ $0 }) {
             case .hangUp:

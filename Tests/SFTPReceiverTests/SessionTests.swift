@@ -210,6 +210,17 @@ import Testing
             + SessionClient.word(seconds)
     }
 
+    /// sshd closes the channel of a silent client and does not say so; the session knows how long it was silent.
+    @Test(arguments: [1, 900])
+    func aStallThatTheGateEndsIsSaidToBeEndedByTheGate(idleTimeout: Int) async throws {
+        let daemon = try await TestDaemon(home: home, idleTimeout: idleTimeout)
+        let client = session()
+        #expect(client.write(client.open("/a"), 0, [1]) == 0)
+        #expect(client.hangUp() == 0)
+        let message = try #require(daemon.interruptions.first?.message)
+        #expect(message.contains("the gate ended the connection") == (idleTimeout == 1))
+    }
+
     @Test func aSizeOfRoomIsAskedForAsOftenAsItIsUsed() async throws {
         let daemon = try await TestDaemon(home: home)
         let client = session()

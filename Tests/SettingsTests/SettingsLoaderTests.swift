@@ -71,6 +71,10 @@ import Testing
               max_auth_tries: 2
               encrypt_and_mac: false
               provisional: ["*.wip"]
+              settle: 20s
+              after_release: refuse
+              max_pending_bytes: 2GiB
+              max_pending_names: 500
             console: {listen: 127.0.0.1:8080, token_file: token}
             staging: {path: st, reserve: 500MB, reserve_inodes: 5, layout: ndjson, keep_acknowledged: forever,
                       keep_quarantined: 2d, keep_receipts: 1h}
@@ -96,6 +100,8 @@ import Testing
         #expect(sftp.address.mode == .proxyProtocol && sftp.maxFile == 1 << 30)
         #expect(sftp.resumeFor == .seconds(7 * 86400) && sftp.loginGrace == .seconds(20))
         #expect(sftp.idleTimeout == .seconds(300) && sftp.provisional == ["*.wip"])
+        #expect(sftp.settle == .seconds(20) && sftp.afterRelease == .refuse)
+        #expect(sftp.maxPendingBytes == 2 << 30 && sftp.maxPendingNames == 500)
         #expect(sftp.maxConnections == 12 && sftp.maxConnectionsPerSource == 6)
         #expect(sftp.maxSessions == 3 && sftp.maxAuthTries == 2 && !sftp.encryptAndMAC)
         #expect(settings.console?.token.bytes == Array("0123456789abcdef".utf8))

@@ -69,6 +69,11 @@ import Testing
             "sftp: {listen: localhost:22}",
             "sftp.listen: \"localhost:22\" is no listen address; write ADDRESS:PORT"),
         Case(
+            "sftp: {listen: 1.2.3.4:2, after_release: forbid}",
+            "sftp.after_release: \"forbid\" is not allowed; allowed here: change, refuse"),
+        Case("sftp: {listen: 1.2.3.4:2, settle: 2h}", "sftp.settle: "),
+        Case("sftp: {listen: 1.2.3.4:2, max_pending_names: 0}", "sftp.max_pending_names: "),
+        Case(
             "sftp: {listen: 1.2.3.4:2, max_sessions: 0}",
             "sftp.max_sessions: expected a whole number from 1 to 1000, found \"0\""),
         Case(

@@ -316,7 +316,7 @@ extension Intake {
             state.tree.move(record.id, to: order.to)
         }
         guard let due = changed.record.due, due > now else {
-            await release(record.id, in: box)
+            await release(record.id, in: box, isDue: true)
             return true
         }
         // Where consumers look nothing tells of it any more.

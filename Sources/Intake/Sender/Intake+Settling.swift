@@ -27,9 +27,10 @@ extension Intake {
     }
 
     /// Releases a drop, unless it has more time by now. The box is locked.
-    func release(_ drop: String, in box: SenderBox) async {
+    /// - Parameter isDue: it has been released before, and goes to its new place at once.
+    func release(_ drop: String, in box: SenderBox, isDue: Bool = false) async {
         guard let settling = box.state.withLock({ $0.settling[drop] }) else { return }
-        if let due = due(settling.record, in: box), due > now {
+        if !isDue, let due = due(settling.record, in: box), due > now {
             return settler.schedule(drop, of: box.account, at: due)
         }
         if configuration.temporaryNames.match(name(settling.record, box.account)) {
