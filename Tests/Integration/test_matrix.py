@@ -179,12 +179,18 @@ class Matrix(unittest.TestCase):
         """Kills a client in mid-transfer, then has it go on; what it goes on with is counted."""
         name = cell.name(f"{number}.bin")
         local = os.path.join(cell.folder, name)
-        incoming = glob.glob(os.path.join(self.gate.staging, "incoming/**"), recursive=True)
+        pattern = os.path.join(self.gate.staging, "incoming/sftp/*/parts/*.part")
+        incoming = glob.glob(pattern)
+
+        def size(path):
+            try:
+                return os.path.getsize(path)
+            except FileNotFoundError:  # released since
+                return 0
 
         def arrived():
             """Much of it is with the gate: a kill loses what sshd has not handed on, and a write is up to 255 KiB."""
-            now = glob.glob(os.path.join(self.gate.staging, "incoming/**"), recursive=True)
-            return [path for path in set(now) - set(incoming) if os.path.getsize(path) > 0.4 * point * INTERRUPTED]
+            return [path for path in set(glob.glob(pattern)) - set(incoming) if size(path) > 0.4 * point * INTERRUPTED]
         relay = Relay(self.gate.ports["sftp"], LOGIN + int(point * INTERRUPTED))
         run = self.start(client, ["put", local, name], port=relay.port_here)
         try:
