@@ -362,7 +362,7 @@ class Unwelcome(unittest.TestCase):
                 with open(path + ".new", "w") as file:
                     file.write(text)
                 os.rename(path + ".new", path)
-            self.go(gate, lambda: use(STAND_IN.replace("127.0.0.2", "127.0.0.9")), "from this address", "not_listed",
+            self.go(gate, lambda: use(STAND_IN.replace("127.0.0.2", "127.0.0.9")), "this address", "not_listed",
                     lambda: use(STAND_IN))
 
     def test_an_account_that_is_disabled(self):

@@ -124,20 +124,22 @@ struct LinkDesk: Sendable {
         of login: Login, _ connection: SFTPConnection, looking: ContinuousClock.Instant
     ) -> Ending? {
         var attempt = attempt(.connection, login, connection)
-        var message = "the gate does not take files from this address any more"
-        if attempt.verdict != .rejected {
+        let withdrawal: Withdrawal
+        if attempt.verdict == .rejected {
+            withdrawal = .source(attempt.reason)
+        } else {
             let accounts = book.current(lookedAtAfter: looking)
             guard
-                case .failure(let withdrawal) = accounts.account(
+                case .failure(let found) = accounts.account(
                     login.account.name, with: login.credential, since: login.account)
             else { return nil }
-            attempt.verdict = .rejected
-            attempt.reason = withdrawal.reason
-            message = withdrawal.message
+            withdrawal = found
         }
+        attempt.verdict = .rejected
+        attempt.reason = withdrawal.reason
         attempt.detail["session_ended"] = true
-        attempt.detail["message"] = .string(message)
-        return Ending(attempt: attempt, message: message)
+        attempt.detail["message"] = .string(withdrawal.message)
+        return Ending(attempt: attempt, message: withdrawal.message)
     }
 
     /// The same for a session that lasts: the first time, with an entry.
