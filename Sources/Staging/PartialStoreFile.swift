@@ -137,6 +137,8 @@ package final class PartialFile {
 
     /// Before the first write that does not follow the last one.
     package func leaveSequence() throws(StagingError) {
+        // First, because it makes the length tell the truth again.
+        if sidecar.state == .whole { try reopen(modified: nil) }
         guard sidecar.sequential else { return }
         var changed = sidecar
         changed.sequential = false
@@ -146,13 +148,13 @@ package final class PartialFile {
     package func rename(to path: String) throws(StagingError) {
         var changed = sidecar
         changed.path = path
-        try replaceSidecar(changed)
+        try replaceSidecar(changed, durable: changed.extents != nil)
     }
 
     package func setModified(_ seconds: Int64) throws(StagingError) {
         var changed = sidecar
         changed.modified = seconds
-        try replaceSidecar(changed)
+        try replaceSidecar(changed, durable: changed.extents != nil)
     }
 
     /// Goes on with an upload that was interrupted or whole: what follows its first `bytes` is cut off, because
@@ -162,7 +164,8 @@ package final class PartialFile {
         try reopen(modified: modified)
     }
 
-    /// From here on its length says what has arrived, and a digest that was noted is that of other bytes.
+    /// From here on its length says what has arrived, and a digest that was noted is that of other bytes. Durable
+    /// before they come: after a loss of power the old sidecar would vouch for bytes of two files.
     private func reopen(modified: Int64?) throws(StagingError) {
         var changed = sidecar
         changed.state = .open
@@ -171,7 +174,7 @@ package final class PartialFile {
         changed.sha256 = nil
         changed.boot = boot
         changed.modified = modified ?? changed.modified
-        try replaceSidecar(changed)
+        try replaceSidecar(changed, durable: true)
     }
 
     /// An orderly end before the upload is whole: what has arrived is made durable and noted.

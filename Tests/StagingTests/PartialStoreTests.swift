@@ -436,4 +436,15 @@ import Testing
             atPath: other.file(name), withDestinationPath: outside.path)
         #expect(throws: StagingError.self) { try PartialStore(incoming: other.path) }
     }
+
+
+    @Test func aWholeUploadThatIsWrittenOverOutOfOrderIsNotBelievedAfterACrash() throws {
+        let drop = try killed("x.part") { file in
+            try write(file, "first file", at: 0)
+            try file.keepWhole(size: 10, sha256: file.sha256(of: 10), modified: nil)
+            try file.leaveSequence()
+            try write(file, "other", at: 0)
+        }
+        #expect(try isUndecidable(drop), "five bytes are of one file, five of another")
+    }
 }
