@@ -60,7 +60,8 @@ extension DropBox {
             if failure == nil { renamed(order) }
             status(id, failure)
         case .removeOpen(let id, let slot):
-            handles.withUpload(slot) { $0.condition = .removed }
+            // Its bytes are gone all the same.
+            handles.withUpload(slot) { $0.condition = failure.map { Upload.Condition.refused($0.message) } ?? .removed }
             status(id, failure)
         }
     }

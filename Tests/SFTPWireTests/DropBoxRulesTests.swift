@@ -356,4 +356,19 @@ import Testing
         #expect(second.close(resumed).code == .ok)
         #expect(second.store.releases.map(\.bytes.count) == [150])
     }
+
+
+    @Test func aCloseAfterARemovalThatFailedIsNoDelivery() {
+        let client = Conversation()
+        let handle = client.opened("/a", [.write, .create, .truncate])
+        #expect(client.write(handle, 0, sample(10)).code == .ok)
+        client.store.failure = (
+            { if case .remove = $0 { true } else { false } }, StoreFailure(.other, "the ledger cannot be written")
+        )
+        #expect(client.path(.remove, "/a").code == .failure)
+        client.store.failure = nil
+        // The store has discarded its bytes before it asked.
+        #expect(client.close(handle).code == .failure)
+        #expect(client.store.releases.isEmpty)
+    }
 }
