@@ -18,6 +18,8 @@ final class TestDaemon: Sendable {
         case refuse(String)
         /// Closes the link instead of answering a commit.
         case hangUp
+        /// Accepts, and ends the session while it is asked.
+        case endBefore(String)
     }
 
     let home: TemporaryDirectory
@@ -114,6 +116,11 @@ final class TestDaemon: Sendable {
                 buffer.removeSubrange(...end)
                 heard.withLock { $0.append(message) }
                 guard let answer = answer(message, &session) else { continue }
+                if case .commit = message, case .endBefore(let text) = conduct.withLock({ $0 }),
+                    let line = try? Link.encode(DaemonMessage.end(LinkEnd(message: text)))
+                {
+                    _ = write(link, line, line.count)
+                }
                 guard let line = try? Link.encode(answer), write(link, line, line.count) == line.count else {
                     return
                 }
@@ -163,7 +170,7 @@ final class TestDaemon: Sendable {
             case .refuse(let text):
                 return .commit(
                     LinkCommitAnswer(id: commit.id, ok: false, code: "ledger_failed", message: text))
-            case .accept: break
+            case .accept, .endBefore: break
             }
         case .names, .change, .open, .room, .ended: break
         }

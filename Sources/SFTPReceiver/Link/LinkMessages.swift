@@ -67,7 +67,7 @@ package enum DaemonMessage: Sendable, Equatable {
     case opened(LinkOpened)
     case commit(LinkCommitAnswer)
     case page(LinkPage)
-    /// Unasked: the session may do nothing any more.
+    /// Unasked, or in place of any answer: the session may do nothing any more.
     case end(LinkEnd)
 }
 

@@ -129,7 +129,9 @@ private struct Conversation {
         // How an upload ended is told by a session that may do nothing any more, too. A commit says itself why not.
         case .ended, .commit: try await send(desk.answer(message, session))
         case .names, .change, .open, .room:
-            if let end = desk.ending(of: session) { return try await send(.end(end)) }
+            if let end = desk.ending(of: session) {
+                return try await send(.end(LinkEnd(message: end.message, answers: true)))
+            }
             try await send(desk.answer(message, session))
         }
     }

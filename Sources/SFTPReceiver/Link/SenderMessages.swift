@@ -190,6 +190,12 @@ package struct LinkEnded: Codable, Sendable, Equatable {
 package struct LinkEnd: Codable, Sendable, Equatable {
     /// For the client: why.
     package var message: String
+    /// It comes in place of the answer to a question. Else it comes unasked, and an answer that it has overtaken
+    /// follows.
+    package var answers: Bool?
 
-    package init(message: String) { self.message = message }
+    package init(message: String, answers: Bool? = nil) {
+        self.message = message
+        self.answers = answers
+    }
 }

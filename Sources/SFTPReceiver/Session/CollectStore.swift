@@ -111,8 +111,13 @@ final class CollectStore: SessionHost {
         return page
     }
 
-    private func mayRead(_ drop: String) throws -> Bool {
-        try ask(LinkCollect(drop: drop)).drops.contains { $0.id == drop }
+    /// - Parameter path: where its file is to lie; its sender may have renamed it, and sent another one of the name.
+    private func mayRead(_ drop: String, at path: VirtualPath? = nil) throws -> Bool {
+        try ask(LinkCollect(drop: drop)).drops.contains { $0.id == drop && Self.lies($0, at: path) }
+    }
+
+    private static func lies(_ drop: LinkPage.Drop, at path: VirtualPath?) -> Bool {
+        path.map { $0.bytes.elementsEqual("ready/\(drop.path)".utf8) } ?? true
     }
 
     private func refresh(ifOlderThan age: Duration = .zero) throws {
@@ -218,10 +223,10 @@ final class CollectStore: SessionHost {
     /// known of it may be old.
     private func readable(_ path: VirtualPath) throws -> ArraySlice<String> {
         let known = catalog.files[path]
-        let drops = try (known ?? []).drop { try !mayRead($0) }
+        let drops = try (known ?? []).drop { try !mayRead($0, at: path) }
         guard drops.isEmpty else { return drops }
         try refresh(ifOlderThan: known == nil ? Self.freshness : .zero)
-        return try (catalog.files[path] ?? []).drop { try !mayRead($0) }
+        return try (catalog.files[path] ?? []).drop { try !mayRead($0, at: path) }
     }
 
     private func open(_ slot: UploadSlot, _ path: VirtualPath) throws -> StoreAnswer {
@@ -229,8 +234,9 @@ final class CollectStore: SessionHost {
         guard let opened = try file(path) else { throw absent }
         let node = try node(opened.file)
         if path.isInside(CollectCatalog.ready), let drop = opened.drops.first {
-            // The ledger has it before the client does.
-            guard try !ask(LinkCollect(drop: drop, opens: true)).drops.isEmpty else { throw absent }
+            // The ledger has it before the client does. Where it lies still, it lay when it was opened.
+            let page = try ask(LinkCollect(drop: drop, opens: true))
+            guard page.drops.contains(where: { Self.lies($0, at: path) }) else { throw absent }
         }
         files[slot] = opened
         return .opened(OpenedUpload(size: node.size, modified: node.modified, now: now))

@@ -20,7 +20,7 @@ final class LinkClient {
     private var received: [[UInt8]] = []
     private var commits = 0
     /// Why the daemon has ended the session.
-    private var ended: String?
+    private(set) var ended: String?
 
     /// Seconds that the daemon has for an answer. A commit may wait for a slow disk.
     private static let answerTimeout = 120
@@ -130,12 +130,13 @@ final class LinkClient {
     }
 
     private func answer() throws(LinkError) -> DaemonMessage {
-        let message = try receive()
-        if case .end(let end) = message {
+        while true {
+            let message = try receive()
+            guard case .end(let end) = message else { return message }
             ended = end.message
-            throw LinkError(description: end.message, isForClient: true)
+            // Else what was asked before is answered yet, and what is done is done.
+            if end.answers == true { throw LinkError(description: end.message, isForClient: true) }
         }
-        return message
     }
 
     private func receive() throws(LinkError) -> DaemonMessage {
@@ -161,6 +162,7 @@ final class LinkClient {
 
     private func lost(_ why: String) -> LinkError {
         close()
+        if let ended { return LinkError(description: ended, isForClient: true) }
         return LinkError(description: "the gate's daemon cannot be asked: \(why)")
     }
 

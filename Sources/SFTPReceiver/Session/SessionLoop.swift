@@ -157,6 +157,8 @@ struct SessionLoop<Host: SessionHost> {
 
     /// Waits for input or room for output, and notices a lost link, a signal and the end of a grace.
     private mutating func wait(forInput: Bool) -> Wait {
+        // The end may have come before an answer.
+        if let ended = link?.ended, box.refusal == nil { box.refuseAll(ended) }
         let timeout = closingTimeout()
         if timeout == 0 {
             endsIt = true
