@@ -111,10 +111,20 @@ package struct Janitor: Service {
         guard let age = retention.acknowledged else { return }
         try await forEachDrop(in: .acknowledged, olderThan: age) { drop in
             // A line of a batch is acknowledged by itself; the batch is its consumer's to remove.
-            if try staging.receipt(drop.id)?.line == nil, try isStill(drop) {
-                try staging.removeReleased(drop.readyPath)
-            }
+            if try staging.receipt(drop.id)?.line == nil { try await removeFile(of: drop) }
             return true
+        }
+    }
+
+    private func removeFile(of drop: DropRecord) async throws {
+        let parts = drop.incoming?.split(separator: "/") ?? []
+        guard parts.starts(with: ["incoming", "sftp"]), parts.count > 3 else {
+            if try isStill(drop) { try staging.removeReleased(drop.readyPath) }
+            return
+        }
+        // Nothing else gets its name between the look and the removal.
+        try await intake.box(of: String(parts[2])).lock.with(.exclusive) {
+            if try isStill(drop) { try staging.removeReleased(drop.readyPath) }
         }
     }
 
@@ -134,14 +144,15 @@ package struct Janitor: Service {
 
     /// Removes the receipts of drops for which `isDone` says so.
     private func forEachDrop(
-        in state: DropState, olderThan age: Duration, isDone: (DropRecord) throws -> Bool
+        in state: DropState, olderThan age: Duration, isDone: (DropRecord) async throws -> Bool
     ) async throws {
         var after: Int64 = -1
         while case let drops = try intake.store.drops(
             in: state, changedBefore: intake.now - age, after: after, limit: 256), let last = drops.last
         {
             after = last.seq
-            for drop in drops where try isDone(drop) {
+            for drop in drops {
+                guard try await isDone(drop) else { continue }
                 try staging.removeReceipt(drop.id)
                 try await intake.writer.commit(.forgotten(id: drop.id))
             }

@@ -3,9 +3,15 @@ import Admission
 import GRDB
 
 extension DropRecord {
+    /// The one that is to be released there, else the one that was released there last: an earlier drop may have been
+    /// given the name later.
     static func newestUpload(readyPath: String, _ db: Database) throws -> DropRecord? {
         try Row.fetchOne(
-            db, sql: "SELECT * FROM drops WHERE ready = ? AND incoming IS NOT NULL ORDER BY seq DESC LIMIT 1",
+            db,
+            sql: """
+                SELECT * FROM drops WHERE ready = ? AND incoming IS NOT NULL
+                ORDER BY state = 0 DESC, released DESC, seq DESC LIMIT 1
+                """,
             arguments: [readyPath]
         ).map(DropRecord.init(row:))
     }

@@ -96,8 +96,13 @@ package final class SQLiteLedgerStore: LedgerStore {
         case .released(let drops, let instant):
             for drop in drops {
                 try db.cachedStatement(
-                    sql: "UPDATE drops SET state = 1, released = ?, ready = ? WHERE id = ? AND state = 0"
-                ).execute(arguments: [instant.microseconds, drop.readyPath, drop.id])
+                    // Of one path these times rise, even when the clock does not: they say who lies there.
+                    sql: """
+                        UPDATE drops SET state = 1, ready = ?1, released = max(?2, 1 + coalesce((
+                          SELECT max(released) FROM drops WHERE ready = ?1 AND incoming IS NOT NULL), 0))
+                        WHERE id = ?3 AND state = 0
+                        """
+                ).execute(arguments: [drop.readyPath, instant.microseconds, drop.id])
                 try db.cachedStatement(
                     sql: "DELETE FROM bodies WHERE seq = (SELECT seq FROM drops WHERE id = ?)"
                 )
