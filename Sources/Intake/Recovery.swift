@@ -37,10 +37,13 @@ extension Intake {
             for drop in pending where drop.record.incoming != nil {
                 let receipt = try Receipt(entry: drop.entry, drop: drop.record)
                 if let due = drop.record.due, let account = receipt.account,
-                    due > now || configuration.temporaryNames.match(name(drop.record, account))
+                    case let isTemporary = configuration.temporaryNames.match(name(drop.record, account)),
+                    due > now || isTemporary
                 {
                     staging.keep(promise: drop.record.readyPath)
-                    settler.schedule(drop.record, of: account)
+                    // The clock may have been set back.
+                    settler.schedule(
+                        drop.record.id, of: account, at: min(due, now + mostTime(isTemporary)))
                     continue
                 }
                 switch complete(drop.record, receipt: receipt) {

@@ -68,6 +68,13 @@ import Testing
         #expect(await next() == [Release(account: "a", drops: ["late", "then"])])
     }
 
+    @Test func aClockThatIsSetBackProlongsNothing() async {
+        start()
+        settler.schedule("a", of: "a", at: clock.now + .milliseconds(300))
+        clock.advance(hours: -1)
+        #expect(await next() == [Release(account: "a", drops: ["a"])])
+    }
+
     @Test func whatIsForgottenIsNotReleased() async {
         settler.schedule("gone", of: "a", at: clock.now)
         settler.schedule("stays", of: "a", at: clock.now)

@@ -454,4 +454,100 @@ import Testing
         #expect(try size("a", next, gate) == 4)
         #expect(gate.ready().isEmpty)
     }
+
+
+    @Test func aWholeUploadOfASessionThatDiedBeforeItAskedWaitsForItsSender() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let path = try #require(DropPath("a"))
+        let order = SenderOrder(
+            path: path, exclusive: false, mustExist: false, fresh: true, appends: false, modified: nil)
+        let opening = try gate.intake.open(order, session)
+        do {
+            let partial = try session.box.files.create("a", drop: opening.drop, modified: nil, now: clock.now)
+            try Array("whole".utf8).withUnsafeBytes { try partial.write($0, [0..<5], at: 0) }
+            try partial.seal()
+        }
+        #expect(gate.intake.endSession(session).map(\.bytes) == [5])
+        let next = try gate.intake.beginSession(of: "acme")
+        #expect(try size("a", next, gate) == 5)
+    }
+
+    @Test func aDirectoryOfWhatWaitsIsRenamedWithoutAPauseForEachFile() async throws {
+        let gate = try gate(settle: .zero)
+        let session = try gate.intake.beginSession(of: "acme")
+        try gate.intake.makeDirectory(#require(DropPath("d")), session)
+        for number in 0..<50 { try await send("d/\(number)", "\(number)", session, gate) }
+        await gate.intake.waitUntilStaged()
+        let began = ContinuousClock.now
+        try await rename("d", "e", session, gate)
+        // 100 ms a file is what the stager rests.
+        #expect(began.duration(to: .now) < .seconds(4))
+        #expect(gate.ready().count == 50 && gate.ready().allSatisfy { $0.hasPrefix("sftp/acme/e/") })
+    }
+
+    @Test func aClockThatIsSetBackKeepsNothingFromItsConsumer() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let before = try await send("before", "1", session, gate)
+        clock.pass(.seconds(-3 * 3600))
+        let after = try await send("after", "2", session, gate)
+        clock.pass(.seconds(5))
+        await release([before, after], gate)
+        #expect(gate.ready() == ["sftp/acme/after"])
+        // How long this one has waited cannot be told; it settles anew.
+        clock.pass(.seconds(5))
+        await release([before], gate)
+        #expect(gate.ready() == ["sftp/acme/after", "sftp/acme/before"])
+    }
+
+    @Test func sessionsTogetherGetNoMoreRoomThanTheirAccountHas() async throws {
+        let most: Int64 = 4 << 20
+        let gate = try gate { $0.maxPendingBytes = most }
+        let sessions = try (0..<8).map { _ in try gate.intake.beginSession(of: "acme") }
+        let drops = try sessions.enumerated().map { number, session in
+            try gate.intake.open(
+                SenderOrder(
+                    path: #require(DropPath("\(number)")), exclusive: false, mustExist: false, fresh: true,
+                    appends: false, modified: nil), session
+            ).drop
+        }
+        for _ in 0..<50 {
+            DispatchQueue.concurrentPerform(iterations: sessions.count) { number in
+                _ = try? gate.intake.room(1...(2 << 20), for: drops[number], sessions[number])
+            }
+            #expect(sessions[0].box.usage.bytes <= most)
+            for (drop, session) in zip(drops, sessions) {
+                session.box.state.withLock { $0.tree.update(drop) { $0.bytes = 0 } }
+            }
+        }
+    }
+
+    @Test func roomIsForWhatASessionIsWriting() throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        #expect(throws: SenderRefusal.self) {
+            try gate.intake.room(1...1, for: DropID.make(milliseconds: 1), session)
+        }
+    }
+
+    @Test func aNameThatAnEarlierDropIsGivenLaterIsItsOwn() async throws {
+        let gate = try gate(settle: .zero)
+        let session = try gate.intake.beginSession(of: "acme")
+        let earlier = try await send("x", "1", session, gate)
+        let later = try await send("y", "22", session, gate)
+        await gate.intake.waitUntilStaged()
+        // Its consumer moves the later one away and says so.
+        try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/y"))
+        #expect(try await gate.intake.acknowledge(later))
+        clock.pass(.seconds(-3600))
+        try await rename("x", "y", session, gate)
+        await gate.intake.waitUntilStaged()
+        #expect(try gate.intake.store.newestUpload(readyPath: "sftp/acme/y")?.id == earlier)
+        clock.pass(.seconds(2 * 24 * 3600))
+        await Janitor(gate.intake).sweep()
+        #expect(gate.contents("sftp/acme/y") == "1", "nobody has acknowledged it")
+        try await rename("y", "z", session, gate)
+        #expect(gate.ready() == ["sftp/acme/z"])
+    }
 }

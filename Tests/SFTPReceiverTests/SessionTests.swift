@@ -127,7 +127,7 @@ import Testing
         #expect(next.hangUp() == 0)
     }
 
-    @Test func aCommitWithoutAnAnswerLeavesTheUploadSealed() async throws {
+    @Test func aCommitThatDidNotReachTheLedgerWaitsForItsSender() async throws {
         let daemon = try await TestDaemon(home: home)
         daemon.conduct.withLock { $0 = .hangUp }
         let client = session()
@@ -135,10 +135,9 @@ import Testing
         #expect(client.write(handle, 0, [1, 2, 3]) == 0)
         #expect(client.close(handle).code == 4)
         #expect(client.exitStatus() == 0)
-        #expect(daemon.parts().contains { $0.hasSuffix(".sealed") })
         daemon.conduct.withLock { $0 = .accept }
         let next = session()
-        #expect(next.size("/a.bin") == nil)
+        #expect(next.size("/a.bin") == 3)
         #expect(next.hangUp() == 0)
     }
 
@@ -380,5 +379,41 @@ import Testing
         #expect(names("/receipts") == ["id0.json", "id2.json"])
         #expect(client.hangUp() == 0)
         _ = daemon
+    }
+
+
+    @Test func aNameThatALaterDropHasIsNotReadAsTheEarlierOne() async throws {
+        let daemon = try await collector(["sftp/vsee/a.xml"])
+        let client = session()
+        #expect(read(client, "/ready/sftp/vsee/a.xml") == "sftp/vsee/a.xml")
+        // Its sender renames it, and sends another file of the name.
+        let ready = home.file("staging/ready/sftp/vsee")
+        try FileManager.default.moveItem(atPath: ready + "/a.xml", toPath: ready + "/a.xml.1")
+        try Data("later".utf8).write(to: URL(fileURLWithPath: ready + "/a.xml"))
+        daemon.drops.withLock {
+            $0 = [
+                LinkPage.Drop(id: "id1", path: "sftp/vsee/a.xml"),
+                LinkPage.Drop(id: "id0", path: "sftp/vsee/a.xml.1"),
+            ]
+        }
+        #expect(read(client, "/ready/sftp/vsee/a.xml") == "later")
+        #expect(read(client, "/ready/sftp/vsee/a.xml.1") == "sftp/vsee/a.xml")
+        #expect(client.hangUp() == 0)
+        let opens = daemon.messages.compactMap { message -> String? in
+            if case .collect(let question) = message, question.opens { question.drop } else { nil }
+        }
+        #expect(opens == ["id0", "id1", "id0"], "the ledger says whose bytes were read")
+    }
+
+    @Test func anEndThatOvertakesTheAnswerOfACommitDoesNotDenyIt() async throws {
+        let daemon = try await TestDaemon(home: home)
+        let client = session()
+        let handle = client.open("/a")
+        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        daemon.conduct.withLock { $0 = .endBefore("the account is disabled") }
+        #expect(client.close(handle).code == 0, "it is accepted, whatever comes afterwards")
+        #expect(try ready("a") == [1, 2, 3])
+        #expect(client.open("/b").isEmpty)
+        #expect(client.exitStatus() == 0, "the session ends by itself")
     }
 }

@@ -23,12 +23,7 @@ extension Intake {
             state.tree.insert(folder: folder.path, modified: folder.modified)
         }
         for found in try files.summaries() {
-            var partial = found
-            // A crash came between handing over and the ledger.
-            if partial.standing == .sealed, !partial.isLive, try store.drop(id: partial.drop) == nil {
-                try files.unseal(partial.drop)
-                partial = try files.summary(partial.drop) ?? partial
-            }
+            let partial = try unsealed(found, files)
             if let path = partial.path.flatMap(DropPath.init), let item = SenderItem(partial) {
                 state.tree.insert(item, at: path)
             }
@@ -36,6 +31,15 @@ extension Intake {
         try loadSettling(account, &state)
         try loadWaiting(account, &state)
         return SenderBox(account: account, files: files, state: state)
+    }
+
+    /// A partial that was handed over and is not in the ledger waits again: a session or the gate died in between.
+    func unsealed(_ partial: PartialStore.Summary, _ files: PartialStore) throws -> PartialStore.Summary {
+        guard partial.standing == .sealed, !partial.isLive, try store.drop(id: partial.drop) == nil else {
+            return partial
+        }
+        try files.unseal(partial.drop)
+        return try files.summary(partial.drop) ?? partial
     }
 
     private func loadSettling(_ account: String, _ state: inout SenderBox.State) throws {

@@ -45,20 +45,23 @@ extension Intake {
             staging.withdraw(readyPath)
             throw error
         }
-        guard let record = entry.drop else {
+        guard var record = entry.drop else {
             staging.withdraw(readyPath)
             throw IntakeError(.badPath, "drop \(upload.dropID) was committed before")
         }
-        let receipt = Receipt(attempt, entry, drop: record)
+        // The ledger's times rise also when the clock was set back.
+        record.due = record.due.map { min($0, now + configuration.settle) }
+        let accepted = record
+        let receipt = Receipt(attempt, entry, drop: accepted)
         rooms.end(record.id)
         box.state.withLock { state in
-            state.settling[record.id] = SenderBox.Settling(record: record, receipt: receipt)
+            state.settling[accepted.id] = SenderBox.Settling(record: accepted, receipt: receipt)
             state.tree.insert(
                 SenderItem(
-                    drop: record.id, bytes: upload.bytes,
+                    drop: accepted.id, bytes: upload.bytes,
                     modified: upload.modified ?? entry.time.microseconds / 1_000_000, standing: .settling),
                 at: path)
-            supersede(record.id, at: path, in: &state, box)
+            supersede(accepted.id, at: path, in: &state, box)
         }
         if record.due == nil {
             await release(record.id, in: box)

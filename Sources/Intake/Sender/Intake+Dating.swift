@@ -27,7 +27,7 @@ extension Intake {
                 try change(item, path, size, modified, box)
             } else {
                 try checkSize(size, item.bytes, path)
-                if let modified { await date(item, modified, box) }
+                if let modified { try await date(item, modified, path, box) }
             }
         }
         if let modified { session.dates(path, modified: modified) }
@@ -75,15 +75,22 @@ extension Intake {
     }
 
     /// The sender's time of a delivered file, as it comes after CLOSE from clients that preserve times.
-    private func date(_ item: SenderItem, _ modified: Int64, _ box: SenderBox) async {
+    private func date(
+        _ item: SenderItem, _ modified: Int64, _ path: DropPath, _ box: SenderBox
+    ) async throws(SenderRefusal) {
         guard let text = UploadRegistration.time(modified) else { return }
+        do {
+            // Before its sender hears that it is so.
+            try await writer.commit(.dated(id: item.drop, modified: modified))
+        } catch {
+            throw SenderRefusal(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
+        }
         let isSettling = box.state.withLock { state in
             state.tree.update(item.drop) { $0.modified = modified }
             state.settling[item.drop]?.record.modified = modified
             state.settling[item.drop]?.receipt.modified = text
             return state.settling[item.drop] != nil
         }
-        writer.submit(.dated(id: item.drop, modified: modified)) { _ in }
         guard !isSettling else { return }
         await onUploadQueue {
             do {

@@ -111,7 +111,9 @@ extension Intake {
     func returned(_ drop: String, in state: inout SenderBox.State, _ box: SenderBox) -> SenderItem? {
         guard let path = state.tree.path(of: drop) else { return nil }
         state.tree.remove(drop)
-        guard let summary = try? box.files.summary(drop), let item = SenderItem(summary) else { return nil }
+        guard let found = try? box.files.summary(drop), let summary = try? unsealed(found, box.files),
+            let item = SenderItem(summary)
+        else { return nil }
         state.tree.insert(item, at: path)
         return item.isWritten ? nil : item
     }

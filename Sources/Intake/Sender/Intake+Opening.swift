@@ -119,17 +119,25 @@ extension Intake {
         let box = session.box
         let path = path(of: drop, session)
         let allowed = box.state.withLock { state -> Result<Int64, SenderRefusal> in
+            guard state.tree.item(drop)?.standing == .writing(session: session.id) else {
+                return .failure(SenderRefusal(.failed, nil, "\(path): is not being written"))
+            }
             if let refusal = full(names: 0, bytes: bytes.lowerBound, path, in: &state, box) {
                 // Nothing of what is being written can go on.
                 return .failure(SenderRefusal(.full, refusal.reason, refusal.message))
             }
-            return .success(min(bytes.upperBound, configuration.maxPendingBytes - state.tree.bytes))
+            let allowed = min(bytes.upperBound, configuration.maxPendingBytes - state.tree.bytes)
+            // At once, so that other sessions do not get the same.
+            state.tree.update(drop) { $0.bytes += allowed }
+            return .success(allowed)
         }
-        switch rooms.take(bytes.lowerBound...(try allowed.get()), for: drop) {
+        let wanted = try allowed.get()
+        switch rooms.take(bytes.lowerBound...wanted, for: drop) {
         case .success(let granted):
-            box.state.withLock { $0.tree.update(drop) { $0.bytes += granted } }
+            box.state.withLock { $0.tree.update(drop) { $0.bytes -= wanted - granted } }
             return granted
         case .failure(let missing):
+            box.state.withLock { $0.tree.update(drop) { $0.bytes -= wanted } }
             health.set(problem: "space", message: "\(missing)")
             throw SenderRefusal(
                 .full, .stagingFull,

@@ -38,6 +38,9 @@ extension Intake {
         var wanted = order
         if let open = order.open, !writes(open, session) { wanted.open = nil }
         let order = wanted
+        guard order.from != order.to, !order.to.isInside(order.from) else {
+            throw SenderRefusal(.failed, .badPath, "\(order.from): cannot become \(order.to)")
+        }
         try await box.lock.with(.exclusive) { () async throws(SenderRefusal) in
             try checkParent(order.to, box, reason: .badPath)
             if box.state.withLock({ $0.tree.isFolder(order.to) }) {
@@ -80,7 +83,9 @@ extension Intake {
             }
         }
         if let open = order.open { box.state.withLock { $0.tree.move(open, to: order.to) } }
-        try await rename(parts, order, attempt, session)
+        guard try await rename(parts, order, attempt, session) || order.open != nil else {
+            throw gone(order.from, "renamed", session)
+        }
     }
 
     private func renameFolder(
@@ -105,7 +110,7 @@ extension Intake {
             let part = SenderRename(
                 from: file, to: file.moved(from: order.from, to: order.to), replaces: false, open: nil)
             let items = box.state.withLock { $0.tree.items(file) }
-            try await rename(prepare(items, part, box, isInFolder: true), part, attempt, session)
+            _ = try await rename(prepare(items, part, box, isInFolder: true), part, attempt, session)
         }
         box.state.withLock { $0.tree.move(folder: order.from, to: order.to) }
         // Files may have these names next.
@@ -181,26 +186,30 @@ extension Intake {
         for case .accepted(let settling, let claimed) in parts { giveBack(settling.record, claimed, box) }
     }
 
+    /// Returns whether any was. One that its consumer acknowledged in this instant is left out.
     private func rename(
         _ parts: [Renamed], _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
-    ) async throws(SenderRefusal) {
+    ) async throws(SenderRefusal) -> Bool {
         let box = session.box
+        var isAny = false
         for (index, part) in parts.enumerated() {
             do throws(SenderRefusal) {
                 switch part {
                 case .partial(let item, true) where !configuration.temporaryNames.match(order.to.text):
                     try await accept(item, order, attempt, session)
-                case .partial(let item, _): try keep(item, under: order.to, box)
+                    isAny = true
+                case .partial(let item, _):
+                    try keep(item, under: order.to, box)
+                    isAny = true
                 case .accepted(let settling, let claimed):
-                    guard try await move(settling, to: order, attempt, box, claimed: claimed) else {
-                        throw gone(order.from, "renamed", session)
-                    }
+                    if try await move(settling, to: order, attempt, box, claimed: claimed) { isAny = true }
                 }
             } catch {
                 giveBack(Array(parts[(index + 1)...]), box)
                 throw error
             }
         }
+        return isAny
     }
 
     // MARK: Partial uploads

@@ -27,25 +27,33 @@ extension Intake {
     }
 
     /// Releases a drop, unless it has more time by now. The box is locked.
-    /// - Parameter isDue: it has been released before, and goes to its new place at once.
+    /// - Parameter isDue: its time is over, whatever else its sender renames.
     func release(_ drop: String, in box: SenderBox, isDue: Bool = false) async {
         guard let settling = box.state.withLock({ $0.settling[drop] }) else { return }
-        if !isDue, let due = due(settling.record, in: box), due > now {
+        let now = now
+        let isTemporary = configuration.temporaryNames.match(name(settling.record, box.account))
+        if !isDue, var due = due(settling.record, in: box), due > now {
+            if due - now > mostTime(isTemporary) {
+                // The clock was set back.
+                due = now + (isTemporary ? configuration.retention.resumeFor : configuration.settle)
+                box.state.withLock { $0.settling[drop]?.record.due = due }
+            }
             return settler.schedule(drop, of: box.account, at: due)
         }
-        if configuration.temporaryNames.match(name(settling.record, box.account)) {
+        if isTemporary {
             return await expire(settling, in: box)
         }
         let outcome = await onUploadQueue { self.complete(settling.record, receipt: settling.receipt) }
         switch outcome {
         case .released(let readyPath):
-            stager.finish(upload: drop, readyPath: readyPath)
+            let isNews = box.state.withLock { state in
+                state.tree.update(drop) { $0.standing = .waiting(readyPath: readyPath) }
+                return state.settling.removeValue(forKey: drop) != nil
+            }
+            // Marked once: a second mark could come after its sender has taken it back.
+            if isNews { stager.finish(upload: drop, readyPath: readyPath) }
             // Its bytes are gone from there; what tells of them may go.
             try? box.files.removeSidecars(drop)
-            box.state.withLock { state in
-                state.settling[drop] = nil
-                state.tree.update(drop) { $0.standing = .waiting(readyPath: readyPath) }
-            }
         case .gone:
             box.state.withLock { state in
                 state.settling[drop] = nil
@@ -56,6 +64,11 @@ extension Intake {
         case .failed:
             settler.schedule(drop, of: box.account, at: now + Settler.retry)
         }
+    }
+
+    /// No drop has more time than this before it is released, or expires under a temporary name.
+    func mostTime(_ isTemporary: Bool) -> Duration {
+        isTemporary ? configuration.retention.resumeFor : max(configuration.settle, Self.longestSettling)
     }
 
     /// A drop was renamed to a temporary name and to no other one in time.
@@ -90,7 +103,9 @@ extension Intake {
     /// When a drop is to be released. While its sender goes on renaming, whatever it is, all that settles in its box has
     /// a little more time: so nothing is released under a temporary name while its sender is on the way to it.
     private func due(_ record: DropRecord, in box: SenderBox) -> Instant? {
-        guard let due = record.due, let renamed = box.state.withLock(\.renamed) else { return record.due }
+        guard let due = record.due, let renamed = box.state.withLock(\.renamed), renamed <= now else {
+            return record.due
+        }
         return max(due, min(record.received + Self.longestSettling, renamed + configuration.settle))
     }
 

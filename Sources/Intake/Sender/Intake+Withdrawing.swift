@@ -172,7 +172,7 @@ extension Intake {
         guard configuration.afterRelease == .change else { throw untouchable(path) }
         do {
             // Before the mark of its release is made: it would undo the change.
-            await stager.waitUntilMarked()
+            if try store.drop(id: item.drop)?.state == .pending { await stager.waitUntilMarked() }
             guard let found = try store.newestUploads(readyPaths: [readyPath]).first,
                 found.record.id == item.drop,
                 found.record.state == .released

@@ -6,7 +6,7 @@ import Synchronization
 
 final class Settler: Sendable {
     private struct State {
-        var waiting: [String: (account: String, due: Instant)] = [:]
+        var waiting: [String: (account: String, due: Instant, wait: Duration)] = [:]
         /// The timers' own count: only the newest one counts.
         var timer = 0
         var armedFor: Instant?
@@ -38,7 +38,7 @@ final class Settler: Sendable {
 
     func schedule(_ drop: String, of account: String, at due: Instant) {
         state.withLock { state in
-            state.waiting[drop] = (account, due)
+            state.waiting[drop] = (account, due, due - clock())
             if state.armedFor.map({ due < $0 }) ?? true { arm(&state) }
         }
     }
@@ -61,7 +61,8 @@ final class Settler: Sendable {
         let due = state.withLock { state -> [String: [String]] in
             guard timer == state.timer, !state.isStopped else { return [:] }
             let now = clock()
-            let due = state.waiting.filter { $0.value.due <= now }
+            // What has more to wait than in the beginning: the clock was set back.
+            let due = state.waiting.filter { $0.value.due <= now || $0.value.due - now > $0.value.wait }
             for drop in due.keys { state.waiting[drop] = nil }
             arm(&state)
             return Dictionary(grouping: due.keys.sorted()) { due[$0]?.account ?? "" }
