@@ -78,7 +78,11 @@ package struct Janitor: Service {
         if try intake.store.drop(id: partial.drop) != nil { return nil }
         if case .undecidable(let why) = partial.standing { return why }
         let idle = intake.now - Instant(microseconds: partial.lastWrite * 1_000_000)
-        return idle > retention.resumeFor ? "not resumed within \(retention.resumeFor)" : nil
+        guard idle > retention.resumeFor else { return nil }
+        if case .whole = partial.standing {
+            return "not renamed to a final name within \(retention.resumeFor) (sftp.resume_for)"
+        }
+        return "not resumed within \(retention.resumeFor) (sftp.resume_for)"
     }
 
     private func quarantine(

@@ -120,6 +120,10 @@ package final class SFTPReceiver: Service {
                     return .links
                 }
                 group.addTask {
+                    await self.watchAccounts()
+                    return .patience
+                }
+                group.addTask {
                     for await _ in stopped {}
                     await self.endConnections()
                     return .patience
@@ -152,6 +156,16 @@ package final class SFTPReceiver: Service {
 
     /// How long sessions have to say what they leave unfinished, once their connections have ended.
     private static let lastWords = Duration.seconds(2)
+
+    /// What is wrong with an account file is said when it is written, not when its account next calls.
+    private func watchAccounts() async {
+        while !Task.isCancelled, !isStopping.load(ordering: .acquiring) {
+            _ = handler.book.current()
+            try? await Task.sleep(for: Self.accountsEvery)
+        }
+    }
+
+    private static let accountsEvery = Duration.seconds(1)
 
     private func serve(_ arrivals: AsyncStream<Arrival>) async {
         await withDiscardingTaskGroup { group in

@@ -61,7 +61,9 @@ extension DropBox {
             status(id, failure)
         case .removeOpen(let id, let slot):
             // Its bytes are gone all the same.
-            handles.withUpload(slot) { $0.condition = failure.map { Upload.Condition.refused($0.message) } ?? .removed }
+            handles.withUpload(slot) {
+                $0.condition = failure.map { Upload.Condition.refused($0.message) } ?? .removed
+            }
             status(id, failure)
         }
     }
@@ -114,7 +116,7 @@ extension DropBox {
             switch opened.standing {
             case .fresh: .decided
             case .partial(let isWhole): .partial(isWhole: isWhole)
-            case .delivered: .delivered
+            case .delivered(let bytes): .delivered(bytes: bytes)
             }
         let upload = Upload(
             path: order.path, extents: Extents(prefix: opened.size), size: opened.size, appends: appends,

@@ -123,6 +123,9 @@ extension DropBox {
         guard let size, upload.isStored else { return reply.ok(id) }
         switch upload.start {
         case .decided: resize(id, slot, size)
+        case .delivered(let bytes) where size == bytes && size > 0:
+            // As it is: a client that looks whether anything is missing.
+            reply.ok(id)
         case .delivered:
             // What it was opened over stays; this one begins, with nothing in it.
             handles.withUpload(slot) { $0.start = .decided }

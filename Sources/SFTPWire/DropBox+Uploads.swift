@@ -76,7 +76,7 @@ extension DropBox {
         case .partial(let isWhole): return closeUntouched(id, slot, upload, isWhole: isWhole)
         }
         if let gap = upload.extents.firstGap(below: upload.size) {
-            let text = "incomplete: bytes \(gap.lowerBound)–\(gap.upperBound - 1) are missing"
+            let text = "incomplete: bytes \(gap.lowerBound)-\(gap.upperBound - 1) are missing"
             ask(upload.unfinished(slot, text), .closeFailing(id, slot, text))
             return
         }

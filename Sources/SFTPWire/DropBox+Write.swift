@@ -105,7 +105,7 @@ extension DropBox {
                 return true
             }
             let text =
-                "\(upload.path): was delivered whole, so nothing can be appended to it; send the whole file again"
+                "\(upload.path): was delivered whole, so nothing can be appended to it or changed in it; send the whole file again"
             report(.forbiddenOperation, "WRITE", upload.path.absolute, text)
             handles.withUpload(slot) { $0.condition = .refused(text) }
             consumed = frame.end

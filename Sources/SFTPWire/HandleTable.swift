@@ -9,7 +9,7 @@ struct Upload: Equatable, Sendable {
         /// An earlier upload waits under the name. Only a first write at its end goes on with it.
         case partial(isWhole: Bool)
         /// A delivered file shows under the name. Only a first write at 0 begins another one.
-        case delivered
+        case delivered(bytes: Int64)
     }
 
     enum Condition: Equatable, Sendable {

@@ -97,8 +97,8 @@ package struct OpenedUpload: Equatable, Sendable {
         case fresh
         /// An earlier upload that waits. The first write decides whether it goes on: see `StoreRequest.begin`.
         case partial(isWhole: Bool)
-        /// A fresh upload where a delivered file shows, and it was not asked to start from nothing.
-        case delivered
+        /// A fresh upload where a delivered file of so many bytes shows, and it was not asked to start from nothing.
+        case delivered(bytes: Int64)
     }
     /// Bytes already there without a gap; 0 but for `.partial`.
     package var size: Int64

@@ -79,7 +79,7 @@ package enum Shipped {
           #trusted_proxies: [10.0.0.5/32]
 
           #max_file: 10GiB
-          # How long an interrupted upload waits for its sender before it goes to quarantine.
+          # How long an interrupted upload, or one under a temporary name, waits for its sender before it goes to quarantine.
           #resume_for: 24h
           # How long an accepted file waits before its consumer sees it: its sender may rename or withdraw it until then.
           #settle: 5s

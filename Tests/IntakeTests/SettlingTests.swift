@@ -424,6 +424,7 @@ import Testing
         try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/a"))
         let drop = try await send("b", "2", session, gate)
         #expect(gate.ready() == ["sftp/acme/b"])
+        try await gate.intake.removeDirectory(#require(DropPath("d")), session)
         let opening = try gate.intake.open(
             SenderOrder(
                 path: #require(DropPath("b")), exclusive: false, mustExist: false, fresh: true,
@@ -454,7 +455,6 @@ import Testing
         #expect(try size("a", next, gate) == 4)
         #expect(gate.ready().isEmpty)
     }
-
 
     @Test func aWholeUploadOfASessionThatDiedBeforeItAskedWaitsForItsSender() async throws {
         let gate = try gate()

@@ -270,8 +270,8 @@ class Pending(unittest.TestCase):
                     text = refused(self, FAILURE, "10 names.*sftp.max_pending_names", call, path)
                     self.assertIn("/" + path, text)
                 wait_until(lambda: gate.entries("--reason", "staging_full"), 5, "the entry")
-                # What is there may be written again, renamed and taken back; others are not concerned.
-                one.put("0.csv", b"again")
+                # A version is a file too. What is there may be renamed and taken back; others are not concerned.
+                refused(self, FAILURE, "10 names", one.open, "0.csv")
                 one.rename("1.csv", "d/1.csv")
                 gate.account = "second"
                 with Client(gate) as other:

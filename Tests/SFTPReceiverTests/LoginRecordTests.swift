@@ -62,6 +62,11 @@ import Testing
         ([], 3, 1, .timeout, nil),
         ([], 1, 30, .timeout, nil),
         ([left], 1, 31, .timeout, "acme"),
+        // Who was refused and stays is no late caller.
+        (
+            [.failed(method: "password", account: "acme", isKnown: true, fingerprint: nil), .timedOut], 255,
+            1, .authFailed, "acme"
+        ),
     ]
 
     @Test("The reason of a connection without login follows from what sshd said", arguments: outcomes)

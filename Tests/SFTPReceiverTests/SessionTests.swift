@@ -381,7 +381,6 @@ import Testing
         _ = daemon
     }
 
-
     @Test func aNameThatALaterDropHasIsNotReadAsTheEarlierOne() async throws {
         let daemon = try await collector(["sftp/vsee/a.xml"])
         let client = session()

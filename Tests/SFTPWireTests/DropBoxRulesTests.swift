@@ -40,7 +40,7 @@ import Testing
         #expect(client.write(handle, 150, sample(50)).code == .ok)
         let reply = client.close(handle)
         #expect(reply.code == .failure)
-        #expect(reply.message == "incomplete: bytes 100–149 are missing")
+        #expect(reply.message == "incomplete: bytes 100-149 are missing")
         #expect(client.store.releases.isEmpty)
         #expect(client.size("/a") == 100)
     }
@@ -50,7 +50,7 @@ import Testing
         let handle = client.opened("/a", [.write, .create, .truncate])
         #expect(client.fsetstat(handle, size: 200).code == .ok)
         #expect(client.write(handle, 0, sample(100)).code == .ok)
-        #expect(client.close(handle).message == "incomplete: bytes 100–199 are missing")
+        #expect(client.close(handle).message == "incomplete: bytes 100-199 are missing")
         let again = client.opened("/b", [.write, .create, .truncate])
         #expect(client.fsetstat(again, size: 200).code == .ok)
         #expect(client.write(again, 0, sample(200)).code == .ok)
@@ -357,13 +357,13 @@ import Testing
         #expect(second.store.releases.map(\.bytes.count) == [150])
     }
 
-
     @Test func aCloseAfterARemovalThatFailedIsNoDelivery() {
         let client = Conversation()
         let handle = client.opened("/a", [.write, .create, .truncate])
         #expect(client.write(handle, 0, sample(10)).code == .ok)
         client.store.failure = (
-            { if case .remove = $0 { true } else { false } }, StoreFailure(.other, "the ledger cannot be written")
+            { if case .remove = $0 { true } else { false } },
+            StoreFailure(.other, "the ledger cannot be written")
         )
         #expect(client.path(.remove, "/a").code == .failure)
         client.store.failure = nil

@@ -237,7 +237,7 @@ struct MemoryStore {
         return .opened(
             OpenedUpload(
                 size: 0, modified: order.modified, now: now,
-                standing: shown == nil || order.fresh ? .fresh : .delivered))
+                standing: order.fresh ? .fresh : shown.map { .delivered(bytes: $0.size) } ?? .fresh))
     }
 
     private mutating func begin(_ slot: UploadSlot, keeping kept: Int) -> StoreAnswer {

@@ -63,7 +63,7 @@ import Testing
             #expect(client.store.releases.map(\.bytes) == [Self.old + new[100..<150]])
         } else {
             #expect(written.code == .ok)
-            #expect(closed.message == "incomplete: bytes 0–\(at - 1) are missing")
+            #expect(closed.message == "incomplete: bytes 0-\(at - 1) are missing")
             #expect(client.store.releases.isEmpty)
         }
         #expect(client.store.open.isEmpty)
@@ -159,7 +159,7 @@ import Testing
             let handle = client.opened("/a", [.write, .create])
             #expect(client.fsetstat(handle, size: size).code == .ok)
             #expect(client.write(handle, 0, Array(new[..<50])).code == .ok)
-            #expect(client.close(handle).message == "incomplete: bytes 50–\(size - 1) are missing")
+            #expect(client.close(handle).message == "incomplete: bytes 50-\(size - 1) are missing")
             #expect(client.store.releases.isEmpty)
         }
     }
@@ -180,7 +180,7 @@ import Testing
         let handle = client.opened("/a", [.write, .create])
         #expect(client.write(handle, 100, Array(new[100..<200])).code == .ok)
         #expect(client.write(handle, 0, Array(new[..<50])).code == .ok)
-        #expect(client.close(handle).message == "incomplete: bytes 50–99 are missing")
+        #expect(client.close(handle).message == "incomplete: bytes 50-99 are missing")
         #expect(client.size("/a") == 50)
     }
 

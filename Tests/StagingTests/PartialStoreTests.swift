@@ -437,7 +437,6 @@ import Testing
         #expect(throws: StagingError.self) { try PartialStore(incoming: other.path) }
     }
 
-
     @Test func aWholeUploadThatIsWrittenOverOutOfOrderIsNotBelievedAfterACrash() throws {
         let drop = try killed("x.part") { file in
             try write(file, "first file", at: 0)

@@ -21,13 +21,20 @@ struct DropView {
 
     var stateWord: String { "\(record.state)" }
 
-    /// The file in staging, as a consumer finds it; of a withdrawn drop, where it lies in quarantine.
-    func file(in staging: String) -> String {
-        guard record.state == .withdrawn, let account = entry?["account"]?.string else {
-            return "\(staging)/ready/\(record.readyPath)"
+    func file(in staging: String) -> String { "\(staging)/\(place)" }
+
+    /// Where the file is in staging: as a consumer finds it or, of a drop that is none's yet or no more, where it
+    /// lies now.
+    var place: String {
+        switch record.state {
+        case .pending: return record.incoming ?? "ready/\(record.readyPath)"
+        case .withdrawn:
+            guard let account = entry?["account"]?.string else { break }
+            let name = StagingArea.quarantineName(record.name ?? record.readyPath)
+            return "quarantine/sftp/\(account)/\(record.id)/\(name)"
+        case .released, .acknowledged, .lost, .forgotten: break
         }
-        let name = StagingArea.quarantineName(record.name ?? record.readyPath)
-        return "\(staging)/quarantine/sftp/\(account)/\(record.id)/\(name)"
+        return "ready/\(record.readyPath)"
     }
 
     func json(staging: String) -> JSONValue {

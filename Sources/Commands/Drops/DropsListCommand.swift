@@ -10,9 +10,10 @@ struct DropsListCommand: ParsableCommand {
         commandName: "list", abstract: "Show drops, newest first.",
         discussion: """
             STATES
-              pending       committed, on its way to ready/
+              pending       accepted; it settles, or waits for its final name
               released      lies under ready/ (or its consumer has taken it)
               acknowledged  its consumer said it is done
+              withdrawn     taken back by its sender; in quarantine/
               lost          could not be released; see the log
               forgotten     done so long ago that its receipt was removed
             """)
@@ -52,11 +53,11 @@ struct DropsListCommand: ParsableCommand {
             for view in views { Output.json(view.json(staging: settings.staging.path)) }
             return
         }
-        var table = TextTable(["DROP", "RECEIVED", "STATE", "BYTES", "FILE UNDER READY/"])
+        var table = TextTable(["DROP", "RECEIVED", "STATE", "BYTES", "FILE IN STAGING"])
         for view in views {
             table.add([
                 view.record.id, view.record.received.description.prefix(19) + "Z", view.stateWord,
-                view.bytes.map { "\($0)" } ?? "-", OutsideText.line(view.record.readyPath),
+                view.bytes.map { "\($0)" } ?? "-", OutsideText.line(view.place),
             ])
         }
         for line in table.lines(colour: { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }) {

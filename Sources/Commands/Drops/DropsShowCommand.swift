@@ -38,6 +38,6 @@ struct DropsShowCommand: ParsableCommand {
             ? (json["file"]?.string ?? "").split(separator: "/", omittingEmptySubsequences: false).dropLast()
                 .joined(separator: "/") + "/receipt.json"
             : "\(settings.staging.path)/receipts/\(record.id).json"
-        Output.line("receipt       \(receipt)")
+        if record.state != .pending { Output.line("receipt       \(receipt)") }
     }
 }

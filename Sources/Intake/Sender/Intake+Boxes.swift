@@ -1,14 +1,20 @@
 // Where an account's box comes from: directories and partial uploads from `incoming/`, accepted drops from the
 // ledger, and what waits from `ready/` itself, because a consumer takes files without a word.
-import Admission
+package import Admission
 import Ledger
 import Staging
 import Synchronization
 
 extension Intake {
     /// A session of an account begins.
-    package func beginSession(of account: String) throws -> SenderSession {
-        SenderSession(id: sessions.wrappingAdd(1, ordering: .relaxed).newValue, box: try box(of: account))
+    /// - Parameter withdrawal: why it may change nothing any more; nil: it may. It is asked often.
+    package func beginSession(
+        of account: String,
+        withdrawal: @escaping @Sendable () -> (reason: Reason, message: String)? = { nil }
+    ) throws -> SenderSession {
+        SenderSession(
+            id: sessions.wrappingAdd(1, ordering: .relaxed).newValue, box: try box(of: account),
+            withdrawal: withdrawal)
     }
 
     /// The box of an account.

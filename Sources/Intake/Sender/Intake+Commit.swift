@@ -8,7 +8,9 @@ import Synchronization
 extension Intake {
     /// Accepts a whole, durable upload: returns once its entry is. The client may be told OK then: what a crash leaves
     /// undone is completed at the next start. When it throws, the partial is untouched.
-    package func commit(_ upload: FinishedUpload, attempt: Attempt) async throws(IntakeError) -> DropOutcome {
+    package func commit(
+        _ upload: FinishedUpload, attempt: Attempt, _ session: SenderSession? = nil
+    ) async throws(IntakeError) -> DropOutcome {
         let box: SenderBox
         do {
             box = try self.box(of: upload.account)
@@ -18,7 +20,12 @@ extension Intake {
                 .stagingFull, "the gate cannot store anything now; try again later", retryAfter: 60)
         }
         return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropOutcome in
-            try await commit(upload, attempt: attempt, in: box)
+            do throws(SenderRefusal) {
+                try session?.checkAuthority()
+            } catch {
+                throw IntakeError(error.reason ?? .forbiddenOperation, error.message)
+            }
+            return try await commit(upload, attempt: attempt, in: box)
         }
     }
 

@@ -217,6 +217,8 @@ extension Intake {
         }
     }
 
+    private static let quickLook = Duration.milliseconds(20)
+
     /// Whether an account may have so many names and bytes more; what its consumer has taken counts no longer.
     func full(
         names: Int, bytes: Int64, _ path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
@@ -226,7 +228,13 @@ extension Intake {
                 || state.tree.bytes + bytes > self.configuration.maxPendingBytes
         }
         guard isOver(state) else { return nil }
-        forgetTaken(in: &state, box)
+        // A look at very much costs time that others wait for: a tenth of it all at most.
+        let began = ContinuousClock.now
+        if state.look.map({ $0.took < Self.quickLook || $0.ended.duration(to: began) > $0.took * 10 }) ?? true
+        {
+            forgetTaken(in: &state, box)
+            state.look = (.now, began.duration(to: .now))
+        }
         guard isOver(state) else { return nil }
         let (what, setting) =
             state.tree.bytes + bytes > configuration.maxPendingBytes

@@ -38,8 +38,8 @@ package struct SenderOpening: Sendable {
         case fresh
         /// An earlier upload that waits. The session locks it, and decides with the first write.
         case partial
-        /// A new upload where a delivered file shows.
-        case delivered
+        /// A new upload where a delivered file of so many bytes shows.
+        case delivered(bytes: Int64)
     }
 
     package var drop: String
@@ -91,8 +91,7 @@ extension Intake {
             state.tree.update(shown.drop) { $0.standing = .writing(session: session.id) }
             return SenderOpening(drop: shown.drop, standing: .partial, room: 0)
         }
-        let isNew = state.tree.items(path).isEmpty
-        if let refusal = full(names: isNew ? 1 : 0, bytes: 0, path, in: &state, box) { throw refusal }
+        if let refusal = full(names: 1, bytes: 0, path, in: &state, box) { throw refusal }
         let now = now
         let drop = nextDrop(now)
         state.tree.insert(
@@ -100,7 +99,8 @@ extension Intake {
                 drop: drop, bytes: 0, modified: order.modified ?? now.microseconds / 1_000_000,
                 standing: .writing(session: session.id)), at: path)
         return SenderOpening(
-            drop: drop, standing: !order.fresh && shown != nil ? .delivered : .fresh, room: 0)
+            drop: drop, standing: order.fresh ? .fresh : shown.map { .delivered(bytes: $0.bytes) } ?? .fresh,
+            room: 0)
     }
 
     /// Drop ids sort in the order in which they were given.

@@ -42,6 +42,7 @@ extension Intake {
             throw SenderRefusal(.failed, .badPath, "\(order.from): cannot become \(order.to)")
         }
         try await box.lock.with(.exclusive) { () async throws(SenderRefusal) in
+            try session.checkAuthority()
             try checkParent(order.to, box, reason: .badPath)
             if box.state.withLock({ $0.tree.isFolder(order.to) }) {
                 throw SenderRefusal(
@@ -69,7 +70,9 @@ extension Intake {
         }
         guard !items.isEmpty || order.open != nil else { throw gone(order.from, "renamed", session) }
         if target != nil, !order.replaces {
-            throw SenderRefusal(.exists, .forbiddenOperation, "\(order.to): exists already")
+            throw SenderRefusal(
+                .exists, .forbiddenOperation,
+                "\(order.to): exists already; remove it first, or replace it by posix-rename")
         }
         // Whatever can fail comes before the old file gives way.
         let parts = try await prepare(items, order, box)
@@ -109,6 +112,7 @@ extension Intake {
         for file in files {
             let part = SenderRename(
                 from: file, to: file.moved(from: order.from, to: order.to), replaces: false, open: nil)
+            try session.checkAuthority()
             let items = box.state.withLock { $0.tree.items(file) }
             _ = try await rename(prepare(items, part, box, isInFolder: true), part, attempt, session)
         }
@@ -303,6 +307,7 @@ extension Intake {
         attempt.detail["from"] = .string(order.from.text)
         attempt.detail["to"] = .string(order.to.text)
         attempt.detail["was"] = isReleased ? "released" : "settling"
+        if configuration.temporaryNames.match(order.to.text) { attempt.detail["waits_for_final_name"] = true }
         attempt.detail["accepted_by"] = .int(record.seq)
         let isChanged: Bool
         do {

@@ -19,6 +19,7 @@ extension Intake {
         let open = open.flatMap { writes($0, session) ? $0 : nil }
         if let open { discarded(open, session) }
         let isRemoved = try await box.lock.with(.exclusive) { () async throws(SenderRefusal) -> Bool in
+            try session.checkAuthority()
             if open == nil, box.state.withLock({ $0.tree.isFolder(path) && $0.tree.items(path).isEmpty }) {
                 throw SenderRefusal(.failed, .badPath, "\(path): is a directory; RMDIR removes it")
             }
@@ -34,7 +35,15 @@ extension Intake {
         _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
     ) async throws(SenderRefusal) -> Bool {
         var isAny = false
-        for item in box.state.withLock({ $0.tree.items(path) }).reversed() {
+        let items = box.state.withLock { state in
+            forgetTaken(in: &state, box, at: path)
+            return state.tree.items(path)
+        }
+        // All of a name or nothing.
+        if configuration.afterRelease == .refuse, items.contains(where: \.isWaiting) {
+            throw untouchable(path)
+        }
+        for item in items.reversed() {
             switch item.standing {
             case .writing: continue
             case .partial(let isWhole): try await withdraw(partial: item, isWhole, path, attempt, box)

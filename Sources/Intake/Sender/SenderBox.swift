@@ -16,6 +16,8 @@ package final class SenderBox: Sendable {
         var tree = SenderTree()
         /// Accepted drops that are not released, by id.
         var settling: [String: Settling] = [:]
+        /// The last look at everything that waits: when it ended, and how long it took.
+        var look: (ended: ContinuousClock.Instant, took: Duration)?
         /// When its sender renamed something last.
         var renamed: Instant?
     }

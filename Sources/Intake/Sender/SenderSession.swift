@@ -12,9 +12,20 @@ package final class SenderSession: Sendable {
     /// Names that are remembered; beyond, those of the oldest upload are not known to be the oldest, so all go.
     private static let mostDelivered = 20_000
 
-    init(id: UInt64, box: SenderBox) {
+    /// Why it may change nothing any more; nil: it may.
+    private let withdrawal: @Sendable () -> (reason: Reason, message: String)?
+
+    init(
+        id: UInt64, box: SenderBox, withdrawal: @escaping @Sendable () -> (reason: Reason, message: String)?
+    ) {
         self.id = id
         self.box = box
+        self.withdrawal = withdrawal
+    }
+
+    /// Whoever has waited for the lock of a box is asked again whether it may.
+    func checkAuthority() throws(SenderRefusal) {
+        if let (reason, message) = withdrawal() { throw SenderRefusal(.denied, reason, message) }
     }
 
     func hasDelivered(_ path: DropPath) -> (drop: String, node: SenderNode)? {

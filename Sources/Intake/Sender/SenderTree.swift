@@ -46,8 +46,8 @@ struct SenderTree: Sendable {
     /// Bytes of all items.
     private(set) var bytes: Int64 = 0
 
-    /// Directories, without the root, and names of files.
-    var names: Int { folders.count - 1 + files.count }
+    /// Directories, without the root, and files, versions of one name each by itself.
+    var names: Int { folders.count - 1 + places.count }
 
     // MARK: Looking
 

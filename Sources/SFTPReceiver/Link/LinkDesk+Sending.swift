@@ -97,13 +97,13 @@ extension LinkDesk {
                 SenderOrder(
                     path: path, exclusive: open.exclusive, mustExist: open.mustExist, fresh: open.fresh,
                     appends: open.appends, modified: open.modified), sender)
-            let standing: LinkOpened.Standing =
-                switch opening.standing {
-                case .fresh: .fresh
-                case .partial: .partial
-                case .delivered: .delivered
-                }
-            return .opened(LinkOpened(drop: opening.drop, standing: standing, room: opening.room))
+            var opened = LinkOpened(drop: opening.drop, standing: .fresh, room: opening.room)
+            switch opening.standing {
+            case .fresh: break
+            case .partial: opened.standing = .partial
+            case .delivered(let bytes): (opened.standing, opened.bytes) = (.delivered, bytes)
+            }
+            return .opened(opened)
         } catch {
             return .done(refuse(error, "OPEN", path, session))
         }
@@ -188,7 +188,7 @@ extension LinkDesk {
             dropID: commit.drop, account: session.login.account.name, partial: commit.partial,
             path: commit.path, bytes: commit.bytes, sha256: commit.sha256, modified: commit.modified)
         do throws(IntakeError) {
-            let outcome = try await intake.commit(upload, attempt: attempt)
+            let outcome = try await intake.commit(upload, attempt: attempt, sender)
             sender.delivers(upload, at: intake.now)
             return LinkCommitAnswer(
                 id: commit.id, ok: true, status: outcome.status == .stored ? .stored : .duplicate,

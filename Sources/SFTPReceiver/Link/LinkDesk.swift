@@ -101,7 +101,10 @@ struct LinkDesk: Sendable {
             return LinkSession(connection: connection, login: login, sender: nil)
         }
         do {
-            let sender = try intake.beginSession(of: login.account.name)
+            let sender = try intake.beginSession(of: login.account.name) { [self] in
+                ending(of: login, connection, looking: .now - Self.freshness)
+                    .map { ($0.attempt.reason, $0.message) }
+            }
             return LinkSession(connection: connection, login: login, sender: sender)
         } catch {
             throw Refusal("\(error)", message: "the gate cannot store anything now; try again later")

@@ -126,11 +126,14 @@ package struct LinkOpened: Codable, Sendable, Equatable {
     package var standing: Standing
     /// Bytes that may be written before more room is asked for.
     package var room: Int64
+    /// Of the delivered file that shows.
+    package var bytes: Int64?
 
-    package init(drop: String, standing: Standing, room: Int64) {
+    package init(drop: String, standing: Standing, room: Int64, bytes: Int64? = nil) {
         self.drop = drop
         self.standing = standing
         self.room = room
+        self.bytes = bytes
     }
 }
 

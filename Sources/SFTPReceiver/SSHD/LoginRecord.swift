@@ -180,8 +180,9 @@ struct LoginRecord: Sendable {
         let isLate = end.status == Self.graceStatus || end.elapsed >= end.loginGrace
         switch ending {
         case .failed(let reason): return reason
-        case .timeout: return .timeout
-        case nil where isLate: return .timeout
+        // Who tried, was refused and stayed, was refused; who did nothing came too late.
+        case .timeout where tries == 0: return .timeout
+        case nil where isLate && tries == 0: return .timeout
         default: break
         }
         guard let name else { return end.isHungUp ? .stopped : .handshakeFailed }

@@ -1,5 +1,6 @@
 // The session process: sshd's forced command. It greets the daemon, then serves one SFTP channel on two
 // descriptors. Without a daemon it takes nothing, and says so in SFTP.
+import Admission
 import CShims
 import Glibc
 import SFTPWire
@@ -16,6 +17,7 @@ import Staging
 package func runSession(socket: String, environment: [String: String], input: Int32, output: Int32) -> Int32 {
     guard environment["SSH_ORIGINAL_COMMAND"] == Link.subsystemCommand else {
         complain(SessionText.onlySFTP)
+        tellRefusal(socket, environment)
         return 1
     }
     signal(SIGPIPE, SIG_IGN)
@@ -40,6 +42,22 @@ package func runSession(socket: String, environment: [String: String], input: In
         channel.serve(box, SessionStore?.none)
         return 1
     }
+}
+
+/// A client wants something else than SFTP: an entry, without what it wanted, which may hold anything.
+private func tellRefusal(_ socket: String, _ environment: [String: String]) {
+    let operation = environment["SSH_ORIGINAL_COMMAND"] == nil ? "shell" : "exec"
+    let link: LinkClient? =
+        switch try? greet(socket, environment) {
+        case .sender(let store, _, _): store.link
+        case .collector(let store, _): store.link
+        case nil: nil
+        }
+    link?.tell(
+        .refused(
+            LinkRefused(
+                reason: Reason.forbiddenOperation.rawValue, operation: operation, path: "",
+                message: SessionText.onlySFTP)))
 }
 
 private struct SessionChannel {

@@ -25,7 +25,7 @@ extension SessionStore {
         return .opened(
             OpenedUpload(
                 size: 0, modified: order.modified, now: now,
-                standing: opened.standing == .delivered ? .delivered : .fresh))
+                standing: opened.standing == .delivered ? .delivered(bytes: opened.bytes ?? 0) : .fresh))
     }
 
     private func ask(_ open: LinkOpen) throws -> LinkOpened {
