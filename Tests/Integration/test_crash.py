@@ -389,7 +389,7 @@ def pending(gate):
     """Names of accepted drops that are not released."""
     listed = gate.run("drops", "list", "--state", "pending", "--format", "json", "--limit", "0", "--config",
                       gate.config).stdout
-    return [json.loads(line)["file"] for line in listed.splitlines()]
+    return [json.loads(line)["name"] for line in listed.splitlines()]
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ package struct AttemptRow {
             if let bytes = drop["bytes"]?.int { words.append("\(bytes) bytes") }
         }
         if let detail = entry["detail"] {
-            if let from = detail["from"]?.string { words.append("(was \(from))") }
+            // A renamed drop, or one that was accepted when it got its final name.
+            if let before = (detail["from"] ?? detail["uploaded_as"])?.string { words.append("(was \(before))") }
             words.append(
                 contentsOf: ["command", "query", "user", "message", "error"].compactMap { detail[$0]?.string }
             )
