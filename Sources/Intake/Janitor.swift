@@ -88,12 +88,12 @@ package struct Janitor: Service {
     private func quarantine(
         _ partial: PartialStore.Summary, of account: String, in partials: PartialStore, because why: String
     ) async throws {
-        let place = try staging.quarantine.subdirectory(["sftp", account, partial.drop], create: true)
-        let file = StagingArea.quarantineName(partial.path ?? "")
-        guard try partials.quarantine(partial.drop, in: place, as: file) else { return }
+        guard let file = try partials.locked(partial.drop) else { return }
+        defer { withExtendedLifetime(file) {} }
         var receipt = Receipt(
             drop: partial.drop, channel: Channel.sftp.rawValue, name: partial.path ?? "",
-            file: "quarantine/sftp/\(account)/\(partial.drop)/\(file)", bytes: partial.bytes,
+            file: StagingArea.quarantinedFile(partial.drop, of: account, sent: partial.path ?? ""),
+            bytes: partial.bytes,
             received: (partial.started ?? intake.now).description)
         receipt.account = account
         receipt.reason = Reason.incomplete.rawValue
@@ -101,10 +101,11 @@ package struct Janitor: Service {
         attempt.account = account
         attempt.drop = DropFacts(id: partial.drop, name: receipt.file, bytes: partial.bytes, sha256: nil)
         attempt.detail = ["quarantined": .string(why), "name_as_sent": .string(partial.path ?? "")]
+        // The entry comes first: after a crash it is done again, and nothing lies in quarantine without an entry.
         receipt.seq = try await intake.record(attempt)
-        try place.remove(Self.receiptName)
-        try place.createFile(Self.receiptName).write(receipt.encoded())
-        try place.sync()
+        try staging.quarantine(
+            incoming: StagingArea.acceptedFile(partial.drop, of: account), of: account, receipt: receipt)
+        try partials.removeSidecars(partial.drop)
     }
 
     private static let receiptName = QuarantinedEvent.receiptName

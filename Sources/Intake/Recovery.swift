@@ -25,6 +25,7 @@ extension Intake {
             let receipt = try Receipt(entry: drop.entry, drop: drop.record)
             putAway(drop.record, incoming: drop.record.incoming ?? "", of: receipt.account ?? "", receipt)
         }
+        try staging.removeEmptyQuarantine()
         try recoverPending()
     }
 

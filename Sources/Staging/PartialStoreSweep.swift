@@ -64,18 +64,13 @@ extension PartialStore {
         return drop > DropID.make(milliseconds: Instant.now().microseconds / 1000 - grace)
     }
 
-    /// Moves a partial's bytes to `directory` under `newName` and removes its sidecar; durable.
-    /// - Returns: false when a session has it locked or it is gone.
-    package func quarantine(_ drop: String, in directory: Directory, as newName: String) throws(StagingError)
-        -> Bool
-    {
-        guard case .free(let file) = try lock(drop) else { return false }
+    /// Locks an upload that goes to quarantine, whatever is known of it, and makes its bytes durable. It is locked for
+    /// as long as the file is kept.
+    /// - Returns: nil when a session has it locked or it is gone.
+    package func locked(_ drop: String) throws(StagingError) -> OpenFile? {
+        guard case .free(let file) = try lock(drop) else { return nil }
         try file.sync()
-        try parts.move(PartialName.bytes(drop), to: directory, as: newName)
-        try directory.sync()
-        try removeSidecars(drop)
-        try parts.sync()
-        return true
+        return file
     }
 
     /// Removes a partial and its sidecar.

@@ -38,8 +38,9 @@ extension StagingArea {
         "incoming/sftp/\(account)/parts/\(PartialName.bytes(drop))"
     }
 
-    /// Moves an accepted file into `quarantine/sftp/<account>/<drop>/` with its receipt, durable, and takes its
-    /// receipt away from where consumers look. What was done before a crash is not done twice.
+    /// Moves an upload into `quarantine/sftp/<account>/<drop>/` with its receipt, durable, and takes its receipt away
+    /// from where consumers look. The receipt is written first: bytes in quarantine always have one. What was done
+    /// before a crash is not done twice.
     /// - Parameters:
     ///   - incoming: where it lies, relative to the staging directory.
     ///   - receipt: `file` is set here.
@@ -47,24 +48,48 @@ extension StagingArea {
         var receipt = receipt
         let place = try quarantine.subdirectory(["sftp", account, receipt.drop], create: true)
         let name = Self.quarantineName(receipt.name)
+        receipt.file = Self.quarantinedFile(receipt.drop, of: account, sent: receipt.name)
+        try write(receipt, in: place)
         var components = incoming.split(separator: "/").map(String.init)
         if let file = components.popLast(), let from = try? root.subdirectory(components),
             try from.status(file)?.isRegular == true
         {
             try from.move(file, to: place, as: name)
+            try place.sync()
         }
-        receipt.file = "quarantine/sftp/\(account)/\(receipt.drop)/\(name)"
-        try write(receipt, in: place)
-        try place.sync()
         try receipts.remove(receipt.drop + ".json")
+    }
+
+    /// Removes what a crash left in `quarantine/sftp/` before the bytes were moved there. At the start only, while
+    /// nothing is being moved.
+    package func removeEmptyQuarantine() throws(StagingError) {
+        guard let accounts = try quarantine.existing("sftp") else { return }
+        for account in try accounts.names() {
+            let drops = try accounts.subdirectory(account)
+            for drop in try drops.names() {
+                let place = try drops.subdirectory(drop)
+                let names = try place.names()
+                guard names.allSatisfy(Self.isQuarantineReceipt) else { continue }
+                for name in names { try place.remove(name) }
+                try drops.removeDirectory(drop)
+            }
+        }
+    }
+
+    private static func isQuarantineReceipt(_ name: String) -> Bool {
+        name == QuarantinedEvent.receiptName || name == QuarantinedEvent.newReceiptName
+    }
+
+    /// Where the bytes of an upload lie in quarantine, relative to the staging directory.
+    package static func quarantinedFile(_ drop: String, of account: String, sent: String) -> String {
+        "quarantine/sftp/\(account)/\(drop)/\(quarantineName(sent))"
     }
 
     /// The last component of a name as sent, if it can be one in quarantine.
     package static func quarantineName(_ sent: String) -> String {
         let name = sent.split(separator: "/").last.map(String.init) ?? "unnamed"
         // The receipt lies beside it, and while it is written there is another one.
-        let isReceipt = name == QuarantinedEvent.receiptName || name == QuarantinedEvent.newReceiptName
-        return Directory.isComponent(name) && !isReceipt ? name : "upload"
+        return Directory.isComponent(name) && !isQuarantineReceipt(name) ? name : "upload"
     }
 
     /// Writes the sender's later modification time into the receipt of a released drop, if there is one.

@@ -239,12 +239,11 @@ import Testing
         let file = try create("a.xml")
         try write(file, "hello", at: 0)
         let other = try PartialStore(incoming: home.path)
-        let quarantine = try Directory(path: home.file("quarantine"), create: true)
         #expect(try other.hold(file.drop) == nil)
         #expect(try other.summary(file.drop)?.isLive == true)
         #expect(try other.summaries().map(\.isLive) == [true])
         #expect(try other.remove(file.drop) == false)
-        #expect(try other.quarantine(file.drop, in: quarantine, as: "x") == false)
+        #expect(try other.locked(file.drop) == nil)
         file.release()
         #expect(try other.hold(file.drop)?.bytes == 5)
     }
@@ -329,13 +328,13 @@ import Testing
         #expect(try store.directories().count == 3)
     }
 
-    @Test func quarantineTakesTheBytesAndTheSidecar() throws {
+    @Test func whatIsLockedForQuarantineNobodyElseTakes() throws {
         let drop = try killed("a") { try write($0, "hello", at: 0) }
-        let quarantine = try Directory(path: home.file("quarantine"), create: true)
-        #expect(try store.quarantine(drop, in: quarantine, as: "x"))
-        #expect(home.files(under: "parts").isEmpty)
-        #expect(try String(contentsOfFile: home.file("quarantine/x"), encoding: .utf8) == "hello")
-        #expect(try store.quarantine(drop, in: quarantine, as: "y") == false)
+        let other = try PartialStore(incoming: home.path)
+        let file = try #require(try store.locked(drop))
+        #expect(try other.locked(drop) == nil && other.hold(drop) == nil && other.remove(drop) == false)
+        withExtendedLifetime(file) {}
+        #expect(try store.locked(self.drop(9)) == nil)
     }
 
     @Test func removingTakesTheBytesAndTheSidecar() throws {
@@ -412,11 +411,10 @@ import Testing
         let part = home.file("parts/\(drop).part")
         try FileManager.default.removeItem(atPath: part)
         try FileManager.default.createSymbolicLink(atPath: part, withDestinationPath: outside.file("secret"))
-        let quarantine = try Directory(path: home.file("quarantine"), create: true)
         #expect(try store.hold(drop) == nil)
         #expect(try store.summaries().isEmpty)
         #expect(try store.remove(drop) == false)
-        #expect(try store.quarantine(drop, in: quarantine, as: "x") == false)
+        #expect(try store.locked(drop) == nil)
         #expect(try String(contentsOfFile: outside.file("secret"), encoding: .utf8) == "secret")
 
         let planted = self.drop(9)

@@ -124,12 +124,35 @@ import Testing
     }
 
     @Test func quarantineGoesOnAfterACrashBetweenItsSteps() throws {
-        try put("quarantine/sftp/acme/\(drop)/a.csv", "hello")
+        try put("incoming/sftp/acme/parts/\(drop).part", "hello")
         try put("quarantine/sftp/acme/\(drop)/receipt.json.new", "{")
         try area.quarantine(
             incoming: StagingArea.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt("a.csv"))
         #expect(home.files(under: "quarantine/sftp/acme/\(drop)") == ["a.csv", "receipt.json"])
         #expect(text("quarantine/sftp/acme/\(drop)/a.csv") == "hello")
+    }
+
+    @Test func bytesAreNeverInQuarantineWithoutTheirReceipt() throws {
+        try put("incoming/sftp/acme/parts/\(drop).part", "hello")
+        // Its receipt cannot be written.
+        try put("quarantine/sftp/acme/\(drop)/receipt.json/x", "")
+        #expect(throws: StagingError.self) {
+            try area.quarantine(
+                incoming: StagingArea.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt("a.csv"))
+        }
+        #expect(text("incoming/sftp/acme/parts/\(drop).part") == "hello")
+    }
+
+    @Test func whatACrashLeftInQuarantineBeforeTheBytesCameGoes() throws {
+        for path in ["1/receipt.json", "2/receipt.json.new", "3/a.csv", "3/receipt.json", "4/a.csv"] {
+            try put("quarantine/sftp/acme/" + path, "{}")
+        }
+        try manager.createDirectory(
+            atPath: home.file("quarantine/sftp/acme/5"), withIntermediateDirectories: true)
+        try area.removeEmptyQuarantine()
+        #expect(
+            try manager.contentsOfDirectory(atPath: home.file("quarantine/sftp/acme")).sorted() == ["3", "4"])
+        #expect(home.files(under: "quarantine/sftp/acme") == ["3/a.csv", "3/receipt.json", "4/a.csv"])
     }
 
     @Test(arguments: [

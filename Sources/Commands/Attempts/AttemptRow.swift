@@ -50,7 +50,8 @@ package struct AttemptRow {
         }
         if let detail = entry["detail"] {
             // A renamed drop, or one that was accepted when it got its final name.
-            if let before = (detail["from"] ?? detail["uploaded_as"])?.string { words.append("(was \(before))") }
+            let before = detail["from"] ?? detail["uploaded_as"]
+            if let before = before?.string { words.append("(was \(before))") }
             words.append(
                 contentsOf: ["command", "query", "user", "message", "error"].compactMap { detail[$0]?.string }
             )
