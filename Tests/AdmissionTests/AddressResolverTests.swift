@@ -191,6 +191,19 @@ import Testing
         #expect(resolution.source == nil)
     }
 
+    @Test("a header of thousands of bytes is undeterminable")
+    func refusesTooLongHeaders() throws {
+        let padded = String(repeating: " ", count: 9000) + "20.21.208.105"
+        let extended = "for=20.21.208.105;x=" + String(repeating: "y", count: 9000)
+        let peer = try endpoint("10.0.0.2")
+        for resolution in [
+            try resolver(.xForwardedFor).resolve(peer: peer, forwardedFor: [padded], forwarded: []),
+            try resolver(.forwarded).resolve(peer: peer, forwardedFor: [], forwarded: [extended]),
+        ] {
+            #expect(resolution.failure == .addressUndeterminable && resolution.source == nil)
+        }
+    }
+
     @Test("a quote the caller opens cannot swallow the hop that the proxy appends")
     func resistsQuoteSmuggling() throws {
         let resolver = try resolver(.forwarded)

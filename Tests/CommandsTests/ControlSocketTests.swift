@@ -61,12 +61,20 @@ import Testing
             #""text""#, #"{}"#, #"{"command":""}"#, #"{"command":7}"#, #"{"command":"a","uid":0}"#,
             #"{"command":"a","user":"root"}"#, #"{"command":"a","more":{}}"#, #"{"command":"a","More":"x"}"#,
             #"{"command":"a","more":"\n"}"#, #"{"command":"a","more":"ü"}"#, #"{"command":"a","":"x"}"#,
-            "{\"command\":\"a\",\"more\":\"\(String(repeating: "x", count: 1025))\"}",
             "{\"command\":\"a\"" + (0..<16).map { ",\"\(String(repeating: "x", count: $0 + 1))\":1" }.joined()
                 + "}",
         ])
     func anAccessThatIsNotWellFormedIsRefused(detail: String) throws {
         let value = try JSONValue(parsing: Array(detail.utf8))
         #expect(throws: JSONValueError.self) { try AccessRecord.attempt(value, uid: 1) }
+    }
+
+    @Test func anAccessWithATooLongTextIsRefused() throws {
+        for (count, isRefused) in [(1024, false), (1025, true)] {
+            let value = JSONValue.object([
+                "command": "a", "more": .string(String(repeating: "x", count: count)),
+            ])
+            #expect(((try? AccessRecord.attempt(value, uid: 1)) == nil) == isRefused)
+        }
     }
 }
