@@ -332,6 +332,24 @@ import Testing
         }
     }
 
+    @Test func aTimeThatComesDuringTheReleaseIsInTheReceipt() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        var drops: [String] = []
+        for number in 0..<50 { drops.append(try await send("\(number)", "1", session, gate)) }
+        clock.pass(.seconds(6))
+        let (intake, due) = (gate.intake, drops)
+        async let released: Void = intake.settle(due, of: "acme")
+        for number in 0..<50 {
+            try await intake.setAttributes(
+                #require(DropPath("\(number)")), size: nil, modified: 1_600_000_000, session)
+        }
+        await released
+        #expect(gate.ready().count == 50)
+        let times = try drops.map { try intake.staging.receipt($0)?.modified }
+        #expect(Set(times) == ["2020-09-13T12:26:40.000000Z"])
+    }
+
     // MARK: After a stop
 
     /// A gate in the same directory, after the one before it has gone without a word.

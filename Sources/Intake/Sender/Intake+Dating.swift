@@ -91,12 +91,19 @@ extension Intake {
             state.settling[item.drop]?.receipt.modified = text
             return state.settling[item.drop] != nil
         }
-        guard !isSettling else { return }
+        if !isSettling { await dateReceipt(of: item.drop, box) }
+    }
+
+    /// Gives the receipt of a released drop the time that its sender gave it last. The box is locked.
+    func dateReceipt(of drop: String, _ box: SenderBox) async {
         await onUploadQueue {
+            guard let modified = box.state.withLock({ $0.tree.item(drop)?.modified }),
+                let text = UploadRegistration.time(modified)
+            else { return }
             do {
-                try self.staging.date(item.drop, modified: text)
+                try self.staging.date(drop, modified: text)
             } catch {
-                self.logger.error("the receipt of drop \(item.drop) cannot be given its time: \(error)")
+                self.logger.error("the receipt of drop \(drop) cannot be given its time: \(error)")
             }
         }
     }

@@ -46,12 +46,16 @@ extension Intake {
         let outcome = await onUploadQueue { self.complete(settling.record, receipt: settling.receipt) }
         switch outcome {
         case .released(let readyPath):
-            let isNews = box.state.withLock { state in
+            let settled = box.state.withLock { state in
                 state.tree.update(drop) { $0.standing = .waiting(readyPath: readyPath) }
-                return state.settling.removeValue(forKey: drop) != nil
+                return state.settling.removeValue(forKey: drop)
+            }
+            // Its sender gave it a time while it was being released.
+            if let settled, settled.receipt.modified != settling.receipt.modified {
+                await dateReceipt(of: drop, box)
             }
             // Marked once: a second mark could come after its sender has taken it back.
-            if isNews { stager.finish(upload: drop, readyPath: readyPath) }
+            if settled != nil { stager.finish(upload: drop, readyPath: readyPath) }
             // Its bytes are gone from there; what tells of them may go.
             try? box.files.removeSidecars(drop)
         case .gone:
