@@ -216,8 +216,8 @@ class Sender(threading.Thread):
         if kind == 0:
             self.remove(content, name)
         elif kind == 1:
-            base = name.removesuffix(".part").removesuffix(".tmp")
-            self.rename(content, name, base + "+")
+            # Named by its content: a replacement that was broken off has left two files of one name.
+            self.rename(content, name, content.decode() + "+" * (name.count("+") + 1))
         elif kind == 2 and not name.endswith((".part", ".tmp")):
             self.rename(content, name, name + ".tmp")
 
