@@ -252,9 +252,9 @@ package final class SQLiteLedgerStore: LedgerStore {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT drops.*, entries.json AS json, bodies.body AS body FROM drops
+                    SELECT drops.*, entries.json AS json, bodies.body AS body FROM \(Schema.unfinished)
                     JOIN entries ON entries.seq = drops.seq LEFT JOIN bodies ON bodies.seq = drops.seq
-                    WHERE state = 0 AND drops.seq > ? ORDER BY drops.seq LIMIT ?
+                    WHERE state = 0 AND \(Schema.isUnfinished) AND drops.seq > ? ORDER BY drops.seq LIMIT ?
                     """, arguments: [seq, limit]
             ).map { row in
                 PendingDrop(
@@ -268,10 +268,12 @@ package final class SQLiteLedgerStore: LedgerStore {
         in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
     ) throws -> [DropRecord] {
         let column = state == .acknowledged ? "acknowledged" : state == .released ? "released" : "received"
+        let drops =
+            state == .released ? "drops WHERE" : "\(Schema.unfinished) WHERE \(Schema.isUnfinished) AND"
         return try database.read { db in
             try Row.fetchAll(
                 db,
-                sql: "SELECT * FROM drops WHERE state = ? AND \(column) < ? AND seq > ? ORDER BY seq LIMIT ?",
+                sql: "SELECT * FROM \(drops) state = ? AND \(column) < ? AND seq > ? ORDER BY seq LIMIT ?",
                 arguments: [state.rawValue, instant.microseconds, seq, limit]
             ).map(DropRecord.init(row:))
         }
@@ -300,7 +302,11 @@ package final class SQLiteLedgerStore: LedgerStore {
     package func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] {
         try database.read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM drops WHERE state = 5 AND incoming IS NOT NULL ORDER BY seq"
+                db,
+                sql: """
+                    SELECT * FROM \(Schema.unfinished) WHERE state = 5 AND \(Schema.isUnfinished) AND incoming IS NOT NULL
+                    ORDER BY seq
+                    """
             ).compactMap { try withEntry(DropRecord(row: $0), db) }
         }
     }

@@ -6,6 +6,11 @@ enum Schema {
     /// `PRAGMA user_version`. A higher one in the file was written by a newer Dropgate.
     static let version = 3
 
+    /// Drops that are not just released, by state. SQLite uses a partial index only for a query that asks for the same
+    /// in the same words, whatever else follows from it, and by INDEXED BY fails when it cannot.
+    static let unfinished = "drops INDEXED BY drops_unfinished"
+    static let isUnfinished = "state <> 1"
+
     /// `entries.json` holds the exact canonical bytes; the columns beside it serve queries only. There is no
     /// index on time: times rise with seq, so a time is found by bisecting seq. Sources are indexed day by day, so
     /// that appends touch the pages of one day only, however large the ledger is: see `SQL.day`.
@@ -41,7 +46,7 @@ enum Schema {
         CREATE INDEX drops_repeat ON drops(repeat_key);
         CREATE INDEX drops_event ON drops(event_key) WHERE event_key IS NOT NULL;
         CREATE INDEX drops_upload ON drops(ready) WHERE incoming IS NOT NULL;
-        CREATE INDEX drops_unfinished ON drops(state, seq) WHERE state <> 1;
+        CREATE INDEX drops_unfinished ON drops(state, seq) WHERE \(isUnfinished);
         CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
         """
 
