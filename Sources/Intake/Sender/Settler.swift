@@ -22,6 +22,9 @@ final class Settler: Sendable {
     /// How long after a release that failed it is tried again.
     static let retry = Duration.seconds(10)
 
+    /// Microseconds from one firing to the next at least: each goes through all that waits.
+    private static let rest: Int64 = 100_000
+
     init(clock: @escaping @Sendable () -> Instant) { self.clock = clock }
 
     /// Before the first call nothing is released.
@@ -45,12 +48,12 @@ final class Settler: Sendable {
 
     func forget(_ drop: String) { state.withLock { _ = $0.waiting.removeValue(forKey: drop) } }
 
-    private func arm(_ state: inout State) {
+    private func arm(_ state: inout State, after rest: Int64 = 0) {
         state.timer += 1
         state.armedFor = state.waiting.values.map(\.due).min()
         guard let due = state.armedFor, !state.isStopped else { return }
         let timer = state.timer
-        let delay = max(0, due.microseconds - clock().microseconds)
+        let delay = max(rest, due.microseconds - clock().microseconds)
         queue.asyncAfter(deadline: .now() + .microseconds(Int(clamping: delay))) { [weak self] in
             self?.fire(timer)
         }
@@ -64,7 +67,7 @@ final class Settler: Sendable {
             // What has more to wait than in the beginning: the clock was set back.
             let due = state.waiting.filter { $0.value.due <= now || $0.value.due - now > $0.value.wait }
             for drop in due.keys { state.waiting[drop] = nil }
-            arm(&state)
+            arm(&state, after: Self.rest)
             return Dictionary(grouping: due.keys.sorted()) { due[$0]?.account ?? "" }
         }
         for (account, drops) in due { release(account, drops) }
