@@ -316,6 +316,33 @@ import Testing
         #expect(try reasons(gate).last == "incomplete")
     }
 
+    @Test func whatASessionDeliveredShowsInPagesAfterItsConsumerTookIt() async throws {
+        let gate = try gate(settle: .zero)
+        let session = try gate.intake.beginSession(of: "acme")
+        let names = (10..<40).map(String.init)
+        for name in names { try await send(name, name, session, gate) }
+        await gate.intake.waitUntilStaged()
+        // Of some nobody has taken the file, some were taken back by another session.
+        for name in names where !name.hasSuffix("5") {
+            try FileManager.default.removeItem(
+                atPath: gate.directory.file("staging/ready/sftp/acme/\(name)"))
+        }
+        let other = try gate.intake.beginSession(of: "acme")
+        try await remove("15", other, gate)
+        for limit in [1, 4, 100] {
+            var found: [String] = []
+            var hasMore = true
+            while hasMore {
+                let page = try gate.intake.list(
+                    .root, after: found.last.map { Array($0.utf8) }, limit: limit, bytes: 1 << 20, session)
+                #expect(page.entries.count <= limit)
+                found += page.entries.map { String(decoding: $0.name, as: UTF8.self) }
+                hasMore = page.hasMore && !page.entries.isEmpty
+            }
+            #expect(found == names.filter { $0 != "15" })
+        }
+    }
+
     @Test func aTimeThatComesAfterCloseIsInTheReceipt() async throws {
         let gate = try gate()
         let session = try gate.intake.beginSession(of: "acme")

@@ -47,12 +47,17 @@ extension Intake {
         guard let page else { throw missing(folder, box, reason: nil) }
         var found = page.entries
         let last = page.last
+        // What is delivered and taken may make a page longer; the rest comes with the next one.
+        var added = 0
         for own in session.delivered(in: folder, after: name, upTo: last) where found[own] == nil {
-            found[own] = delivered(folder.child(own), session)
+            // Each costs a look into the ledger: no more of them than a page has and one that says that there are more.
+            guard added <= limit else { break }
+            guard let node = delivered(folder.child(own), session) else { continue }
+            found[own] = node
+            added += 1
         }
         let sorted = found.map { (name: $0.key, node: $0.value) }
             .sorted { $0.name.lexicographicallyPrecedes($1.name) }
-        // What is delivered and taken may make a page longer; the rest comes with the next one.
         let entries = sorted.prefix(limit)
         return (Array(entries), last != nil || entries.count < sorted.count)
     }

@@ -7,10 +7,32 @@ import Synchronization
 package final class SenderSession: Sendable {
     let id: UInt64
     package let box: SenderBox
-    private let delivered = Mutex<[DropPath: (drop: String, node: SenderNode)]>([:])
+    private let delivered = Mutex(Delivered())
 
-    /// Names that are remembered; beyond, those of the oldest upload are not known to be the oldest, so all go.
-    private static let mostDelivered = 20_000
+    private struct Delivered {
+        private(set) var files: [DropPath: (drop: String, node: SenderNode)] = [:]
+        /// The same, by the directory that they are in.
+        private(set) var names: [DropPath: SortedNames] = [:]
+
+        /// Names that are remembered; beyond, those of the oldest upload are not known to be the oldest, so all go.
+        private static let most = 20_000
+
+        mutating func add(_ path: DropPath, _ drop: String, _ node: SenderNode) {
+            if files.count >= Self.most { self = Delivered() }
+            files[path] = (drop, node)
+            names[path.parent, default: SortedNames()].insert(path.name)
+        }
+
+        @discardableResult
+        mutating func remove(_ path: DropPath) -> (drop: String, node: SenderNode)? {
+            guard let file = files.removeValue(forKey: path) else { return nil }
+            names[path.parent]?.remove(path.name)
+            if names[path.parent]?.isEmpty == true { names[path.parent] = nil }
+            return file
+        }
+
+        mutating func date(_ path: DropPath, modified: Int64) { files[path]?.node.modified = modified }
+    }
 
     /// Why it may change nothing any more; nil: it may.
     private let withdrawal: @Sendable () -> (reason: Reason, message: String)?
@@ -29,7 +51,7 @@ package final class SenderSession: Sendable {
     }
 
     func hasDelivered(_ path: DropPath) -> (drop: String, node: SenderNode)? {
-        delivered.withLock { $0[path] }
+        delivered.withLock { $0.files[path] }
     }
 
     /// An upload of this session was accepted.
@@ -37,36 +59,26 @@ package final class SenderSession: Sendable {
         guard let path = DropPath(upload.path) else { return }
         let seconds = upload.modified ?? now.microseconds / 1_000_000
         let node = SenderNode(isDirectory: false, bytes: upload.bytes, modified: seconds)
-        delivered.withLock { delivered in
-            if delivered.count >= Self.mostDelivered { delivered.removeAll() }
-            delivered[path] = (upload.dropID, node)
-        }
+        delivered.withLock { $0.add(path, upload.dropID, node) }
     }
 
-    func takesBack(_ path: DropPath) { delivered.withLock { _ = $0.removeValue(forKey: path) } }
+    func takesBack(_ path: DropPath) { delivered.withLock { _ = $0.remove(path) } }
 
     func renames(_ path: DropPath, to other: DropPath) {
         delivered.withLock { delivered in
-            for known in delivered.keys where known == path || known.isInside(path) {
-                delivered[known.moved(from: path, to: other)] = delivered.removeValue(forKey: known)
+            for known in delivered.files.keys where known == path || known.isInside(path) {
+                guard let file = delivered.remove(known) else { continue }
+                delivered.add(known.moved(from: path, to: other), file.drop, file.node)
             }
         }
     }
 
     func dates(_ path: DropPath, modified: Int64) {
-        delivered.withLock { $0[path]?.node.modified = modified }
+        delivered.withLock { $0.date(path, modified: modified) }
     }
 
-    /// Names that it has delivered directly into a directory, after `name` and up to `last`.
-    func delivered(in folder: DropPath, after name: [UInt8]?, upTo last: [UInt8]?) -> [[UInt8]] {
-        delivered.withLock { delivered in
-            delivered.keys.compactMap { path in
-                guard path.parent == folder else { return nil }
-                let own = path.name
-                if let name, !name.lexicographicallyPrecedes(own) { return nil }
-                if let last, last.lexicographicallyPrecedes(own) { return nil }
-                return own
-            }
-        }
+    /// Names that it has delivered directly into a directory, in their order, after `name` and up to `last`.
+    func delivered(in folder: DropPath, after name: [UInt8]?, upTo last: [UInt8]?) -> ArraySlice<[UInt8]> {
+        delivered.withLock { $0.names[folder]?.names(after: name, through: last) ?? [] }
     }
 }

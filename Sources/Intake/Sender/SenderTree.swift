@@ -32,8 +32,8 @@ struct SenderItem: Sendable, Equatable {
 struct SenderTree: Sendable {
     private struct Folder {
         var modified: Int64
-        /// Of directories and files directly inside, sorted.
-        var names: [[UInt8]] = []
+        /// Of directories and files directly inside.
+        var names = SortedNames()
     }
 
     private var folders: [DropPath: Folder] = [.root: Folder(modified: 0)]
@@ -67,15 +67,12 @@ struct SenderTree: Sendable {
 
     /// The next names directly inside a directory, in order of their bytes.
     func names(in folder: DropPath, after name: [UInt8]?, limit: Int) -> ArraySlice<[UInt8]> {
-        guard let names = folders[folder]?.names else { return [] }
-        guard let name else { return names.prefix(limit) }
-        let (index, isThere) = Self.position(of: name, in: names)
-        return names[(isThere ? index + 1 : index)...].prefix(limit)
+        folders[folder]?.names.names(after: name).prefix(limit) ?? []
     }
 
     /// Files anywhere inside a directory.
     func files(inside folder: DropPath) -> [DropPath] {
-        (folders[folder]?.names ?? []).flatMap { name -> [DropPath] in
+        (folders[folder]?.names.all ?? []).flatMap { name -> [DropPath] in
             let path = folder.child(name)
             return (files[path] == nil ? [] : [path]) + (isFolder(path) ? files(inside: path) : [])
         }
@@ -83,7 +80,7 @@ struct SenderTree: Sendable {
 
     /// Directories anywhere inside a directory.
     func folders(inside folder: DropPath) -> [DropPath] {
-        (folders[folder]?.names ?? []).flatMap { name -> [DropPath] in
+        (folders[folder]?.names.all ?? []).flatMap { name -> [DropPath] in
             let path = folder.child(name)
             return isFolder(path) ? [path] + folders(inside: path) : []
         }
@@ -187,33 +184,7 @@ struct SenderTree: Sendable {
 
     // MARK: Names in directories
 
-    private mutating func link(_ path: DropPath) {
-        let name = path.name
-        guard var names = folders[path.parent]?.names else { return }
-        let (index, isThere) = Self.position(of: name, in: names)
-        guard !isThere else { return }
-        folders[path.parent]?.names = []  // so that the names are not copied
-        names.insert(name, at: index)
-        folders[path.parent]?.names = names
-    }
+    private mutating func link(_ path: DropPath) { folders[path.parent]?.names.insert(path.name) }
 
-    private mutating func unlink(_ path: DropPath) {
-        guard var names = folders[path.parent]?.names else { return }
-        let (index, isThere) = Self.position(of: path.name, in: names)
-        guard isThere else { return }
-        folders[path.parent]?.names = []
-        names.remove(at: index)
-        folders[path.parent]?.names = names
-    }
-
-    /// Where a name is, or belongs.
-    private static func position(of name: [UInt8], in names: [[UInt8]]) -> (index: Int, isThere: Bool) {
-        var low = 0
-        var high = names.count
-        while low < high {
-            let middle = (low + high) / 2
-            if names[middle].lexicographicallyPrecedes(name) { low = middle + 1 } else { high = middle }
-        }
-        return (low, low < names.count && names[low] == name)
-    }
+    private mutating func unlink(_ path: DropPath) { folders[path.parent]?.names.remove(path.name) }
 }
