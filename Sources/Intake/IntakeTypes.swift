@@ -30,8 +30,6 @@ package struct WebhookEvent: Sendable {
 package struct FinishedUpload: Sendable {
     package var dropID: String
     package var account: String
-    /// The file's name inside `incoming/sftp/<account>/parts/`.
-    package var partial: String
     /// As sent, normalised and relative: `dir/name.xml`.
     package var path: String
     package var bytes: Int64
@@ -43,12 +41,11 @@ package struct FinishedUpload: Sendable {
     package var uploadedAs: String?
 
     package init(
-        dropID: String, account: String, partial: String, path: String, bytes: Int64, sha256: String,
+        dropID: String, account: String, path: String, bytes: Int64, sha256: String,
         modified: Int64?, uploadedAs: String? = nil
     ) {
         self.dropID = dropID
         self.account = account
-        self.partial = partial
         self.path = path
         self.bytes = bytes
         self.sha256 = sha256

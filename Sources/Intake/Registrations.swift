@@ -28,11 +28,13 @@ struct UploadRegistration {
     let facts: DropFacts
     let detail: [String: JSONValue]
 
-    /// `readyPath`: promised by staging.
-    /// `settle`: how long it settles; zero: it is released at once.
+    /// - Parameters:
+    ///   - readyPath: promised by staging.
+    ///   - settle: how long it settles; zero: it is released at once.
     init(_ upload: FinishedUpload, readyPath: String, settle: Duration) {
         drop = DropRegistration(
-            id: upload.dropID, content: .incoming("incoming/sftp/\(upload.account)/parts/\(upload.partial)"),
+            id: upload.dropID,
+            content: .incoming(StagingArea.acceptedFile(upload.dropID, of: upload.account)),
             repeatKey: DropKeys.digest(["sftp", upload.account, upload.path, upload.sha256]), eventKey: nil,
             keepsRepeats: true, name: upload.path, settle: settle > .zero ? settle : nil,
             readyPath: { _ in readyPath })

@@ -30,7 +30,7 @@ package final class PartialFile {
     package var drop: String { sidecar.drop }
     package var path: String { sidecar.path }
     /// The name inside `parts`.
-    package var fileName: String { PartialName.bytes(sidecar.drop) }
+    private var fileName: String { PartialName.bytes(sidecar.drop) }
     private var sidecarName: String { PartialName.sidecar(sidecar.drop) }
     private var sealedName: String { PartialName.sealed(sidecar.drop) }
 

@@ -46,7 +46,7 @@ import Testing
         }
         try partial.seal()
         let upload = FinishedUpload(
-            dropID: opening.drop, account: "acme", partial: partial.fileName, path: path,
+            dropID: opening.drop, account: "acme", path: path,
             bytes: Int64(bytes.count), sha256: sha256, modified: nil)
         _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
         session.delivers(upload, at: clock.now)

@@ -116,7 +116,7 @@ final class Desk: Sendable {
         try FileManager.default.createDirectory(atPath: parts, withIntermediateDirectories: true)
         try Data(text.utf8).write(to: URL(filePath: "\(parts)/\(id).part"))
         return LinkCommit(
-            id: 7, drop: id, partial: id + ".part", path: path, bytes: Int64(text.utf8.count),
+            id: 7, drop: id, path: path, bytes: Int64(text.utf8.count),
             sha256: String(repeating: "0a", count: 32), modified: nil)
     }
 
@@ -129,7 +129,7 @@ final class Desk: Sendable {
         var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
         attempt.account = account
         let upload = FinishedUpload(
-            dropID: id, account: account, partial: id + ".part", path: name, bytes: Int64(name.utf8.count),
+            dropID: id, account: account, path: name, bytes: Int64(name.utf8.count),
             sha256: String(repeating: "0a", count: 32), modified: nil)
         return try await intake.commit(upload, attempt: attempt).id
     }

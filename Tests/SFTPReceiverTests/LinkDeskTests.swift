@@ -75,7 +75,7 @@ import Testing
         let commit = try desk.upload("a.xml", "hello")
         let answer = try await desk.commit(commit, session)
         #expect(!answer.ok && answer.code == "not_listed")
-        let partial = desk.directory.file("staging/incoming/sftp/acme/parts/\(commit.partial)")
+        let partial = desk.directory.file("staging/incoming/sftp/acme/parts/\(commit.drop).part")
         #expect(FileManager.default.fileExists(atPath: partial))
         #expect(try await desk.transfers() == ["rejected not_listed acme"])
     }
@@ -96,16 +96,15 @@ import Testing
         #expect(try await desk.transfers() == ["rejected \(code) acme"])
     }
 
-    @Test("A commit of what no session of ours sends ends the session", arguments: 0..<5)
+    @Test("A commit of what no session of ours sends ends the session", arguments: 0..<4)
     func badCommits(index: Int) async throws {
         let desk = try await Desk()
         let session = try await desk.session()
         var commit = try desk.upload("a.xml", "hello")
         switch index {
         case 0: commit.drop = "../../etc"
-        case 1: commit.partial = "../other/parts/" + commit.partial
-        case 2: commit.bytes = -1
-        case 3: commit.sha256 = "ABC"
+        case 1: commit.bytes = -1
+        case 2: commit.sha256 = "ABC"
         default: commit.path = ""
         }
         await #expect(throws: LinkDesk.BadMessage.self) { try await desk.commit(commit, session) }

@@ -30,8 +30,8 @@ struct DropView {
         case .pending: return record.incoming ?? "ready/\(record.readyPath)"
         case .withdrawn:
             guard let account = entry?["account"]?.string else { break }
-            let name = StagingArea.quarantineName(record.name ?? record.readyPath)
-            return "quarantine/sftp/\(account)/\(record.id)/\(name)"
+            return StagingArea.quarantinedFile(
+                record.id, of: account, sent: record.name ?? record.readyPath)
         case .released, .acknowledged, .lost, .forgotten: break
         }
         return "ready/\(record.readyPath)"

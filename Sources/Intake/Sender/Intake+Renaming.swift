@@ -248,8 +248,8 @@ extension Intake {
             throw refusal(error, order.from)
         }
         let upload = FinishedUpload(
-            dropID: item.drop, account: box.account, partial: held.file.fileName, path: order.to.text,
-            bytes: held.bytes, sha256: sha256, modified: held.file.sidecar.modified,
+            dropID: item.drop, account: box.account, path: order.to.text, bytes: held.bytes,
+            sha256: sha256, modified: held.file.sidecar.modified,
             uploadedAs: order.from.text)
         do throws(IntakeError) {
             _ = try await commit(upload, attempt: attempt, in: box)

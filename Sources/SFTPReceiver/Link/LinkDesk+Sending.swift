@@ -172,7 +172,7 @@ extension LinkDesk {
     private func commit(
         _ commit: LinkCommit, _ session: LinkSession, _ sender: SenderSession
     ) async throws(BadMessage) -> LinkCommitAnswer {
-        guard DropID.isValid(commit.drop), commit.partial == commit.drop + ".part", commit.bytes >= 0,
+        guard DropID.isValid(commit.drop), commit.bytes >= 0,
             commit.sha256.utf8.count == 64, commit.sha256.utf8.allSatisfy(Self.isHex), !commit.path.isEmpty
         else {
             throw BadMessage(description: "a commit of what cannot be a drop")
@@ -185,8 +185,8 @@ extension LinkDesk {
             return refuse(commit, attempt, ending.message)
         }
         let upload = FinishedUpload(
-            dropID: commit.drop, account: session.login.account.name, partial: commit.partial,
-            path: commit.path, bytes: commit.bytes, sha256: commit.sha256, modified: commit.modified)
+            dropID: commit.drop, account: session.login.account.name, path: commit.path,
+            bytes: commit.bytes, sha256: commit.sha256, modified: commit.modified)
         do throws(IntakeError) {
             let outcome = try await intake.commit(upload, attempt: attempt, sender)
             sender.delivers(upload, at: intake.now)

@@ -143,8 +143,6 @@ package struct LinkCommit: Codable, Sendable, Equatable {
     package var id: Int
     /// The drop id; also the stem of the partial's and the sidecar's file name.
     package var drop: String
-    /// The partial's file name inside `incoming/sftp/<account>/parts/`.
-    package var partial: String
     /// The final name as sent, normalised and relative: "dir/name.xml".
     package var path: String
     package var bytes: Int64
@@ -154,11 +152,10 @@ package struct LinkCommit: Codable, Sendable, Equatable {
     package var modified: Int64?
 
     package init(
-        id: Int, drop: String, partial: String, path: String, bytes: Int64, sha256: String, modified: Int64?
+        id: Int, drop: String, path: String, bytes: Int64, sha256: String, modified: Int64?
     ) {
         self.id = id
         self.drop = drop
-        self.partial = partial
         self.path = path
         self.bytes = bytes
         self.sha256 = sha256

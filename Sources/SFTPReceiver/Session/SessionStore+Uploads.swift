@@ -105,7 +105,7 @@ extension SessionStore {
         try file.seal()
         let answer = try link.commit(
             LinkCommit(
-                id: 0, drop: file.drop, partial: file.fileName, path: order.path.text, bytes: order.size,
+                id: 0, drop: file.drop, path: order.path.text, bytes: order.size,
                 sha256: sha256, modified: order.modified))
         if answer.ok { return .done }
         do throws(StagingError) {
