@@ -119,6 +119,9 @@ let package = Package(
             ], swiftSettings: strict),
         .executableTarget(name: "dropgate", dependencies: ["Commands"], swiftSettings: strict),
         .target(name: "Support", path: "Tests/Support", swiftSettings: strict),
+        .target(
+            name: "LedgerSupport", dependencies: ["Admission", "Ledger"], path: "Tests/LedgerSupport",
+            swiftSettings: strict),
         .executableTarget(
             name: "ledger-bench", dependencies: ["Admission", "Ledger", "Support"],
             path: "Tests/Performance/LedgerBench", swiftSettings: strict),
@@ -128,7 +131,7 @@ let package = Package(
         ),
         .testTarget(
             name: "IntakeTests",
-            dependencies: ["Admission", "Ledger", "Staging", "Intake", "Support", logging, lifecycle],
+            dependencies: ["Admission", "Ledger", "Staging", "Intake", "LedgerSupport", "Support", logging, lifecycle],
             swiftSettings: strict),
         .testTarget(
             name: "AuditTests",
@@ -160,7 +163,7 @@ let package = Package(
             name: "WebhookReceiverTests",
             dependencies: [
                 "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Staging",
-                "Support", crypto,
+                "LedgerSupport", "Support", crypto,
                 nio,
                 nioHTTP1, subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),

@@ -3,6 +3,7 @@ import Admission
 import Foundation
 import Intake
 import Ledger
+import LedgerSupport
 import Logging
 import Staging
 import Support
@@ -21,7 +22,7 @@ struct Gate {
     let intake: Intake
 
     init(
-        _ directory: TemporaryDirectory? = nil, clock: TestClock? = nil,
+        _ directory: TemporaryDirectory? = nil, clock: TestClock? = nil, disk: FailingDisk = FailingDisk(),
         change: (inout Intake.Configuration) -> Void = { _ in }
     ) throws {
         let directory = try directory ?? TemporaryDirectory("gate")
@@ -31,8 +32,9 @@ struct Gate {
         configuration.reserveBytes = 1
         configuration.reserveInodes = 1
         change(&configuration)
-        intake = try Intake.open(
-            configuration, policy: Self.policy(),
+        let store = try SQLiteLedgerStore(path: configuration.ledgerPath, node: configuration.node)
+        intake = try Intake(
+            configuration, store: FailingStore(store, disk: disk), policy: Self.policy(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             clock: { clock?.now ?? Instant.now() })
     }

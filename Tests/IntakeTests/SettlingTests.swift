@@ -10,82 +10,8 @@ import Testing
 
 @testable import Intake
 
-@Suite(.timeLimit(.minutes(1))) struct SettlingTests {
+@Suite(.timeLimit(.minutes(1))) struct SettlingTests: SenderTests {
     let clock = TestClock()
-
-    private func gate(
-        _ directory: TemporaryDirectory? = nil, settle: Duration = .seconds(5),
-        change: (inout Intake.Configuration) -> Void = { _ in }
-    ) throws -> Gate {
-        try Gate(directory, clock: clock) { configuration in
-            configuration.settle = settle
-            configuration.temporaryNames = TemporaryNames(["*.tmp", "tmp"])
-            change(&configuration)
-        }
-    }
-
-    /// Sends a file as a session does, up to the answer to CLOSE.
-    @discardableResult
-    private func send(_ path: String, _ text: String, _ session: SenderSession, _ gate: Gate) async throws
-        -> String
-    {
-        let file = try #require(DropPath(path))
-        let opening = try gate.intake.open(
-            SenderOrder(
-                path: file, exclusive: false, mustExist: false, fresh: true, appends: false, modified: nil),
-            session)
-        let partial = try session.box.files.create(path, drop: opening.drop, modified: nil, now: clock.now)
-        let bytes = Array(text.utf8)
-        try bytes.withUnsafeBytes { try partial.write($0, [0..<bytes.count], at: 0) }
-        let sha256 = try partial.sha256(of: Int64(bytes.count))
-        if gate.intake.temporaryNames.match(path) {
-            try partial.keepWhole(size: Int64(bytes.count), sha256: sha256, modified: nil)
-            gate.intake.kept(opening.drop, bytes: Int64(bytes.count), isWhole: true, modified: nil, session)
-            partial.release()
-            return opening.drop
-        }
-        try partial.seal()
-        let upload = FinishedUpload(
-            dropID: opening.drop, account: "acme", path: path,
-            bytes: Int64(bytes.count), sha256: sha256, modified: nil)
-        _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
-        session.delivers(upload, at: clock.now)
-        return opening.drop
-    }
-
-    private func rename(
-        _ from: String, _ to: String, _ session: SenderSession, _ gate: Gate, replaces: Bool = false
-    ) async throws {
-        try await gate.intake.rename(
-            SenderRename(
-                from: #require(DropPath(from)), to: #require(DropPath(to)), replaces: replaces, open: nil),
-            attempt: Gate.transfer, session)
-    }
-
-    private func remove(_ path: String, _ session: SenderSession, _ gate: Gate) async throws {
-        try await gate.intake.remove(#require(DropPath(path)), open: nil, attempt: Gate.transfer, session)
-    }
-
-    private func release(_ drops: [String], _ gate: Gate) async {
-        await gate.intake.settle(drops, of: "acme")
-        await gate.intake.waitUntilStaged()
-    }
-
-    private func record(_ drop: String, _ gate: Gate) throws -> DropRecord? {
-        try gate.intake.store.drop(id: drop)
-    }
-
-    private func size(_ path: String, _ session: SenderSession, _ gate: Gate) throws -> Int64? {
-        gate.intake.look(try #require(DropPath(path)), session)?.bytes
-    }
-
-    private func quarantined(_ gate: Gate) -> [String] {
-        gate.directory.files(under: "staging/quarantine/sftp/acme")
-    }
-
-    private func reasons(_ gate: Gate) throws -> [String] {
-        try gate.entries().compactMap { $0["reason"]?.string }
-    }
 
     // MARK: Settling
 
@@ -160,9 +86,6 @@ import Testing
         #expect(try size("up", session, gate) == nil)
         #expect(session.box.state.withLock { $0.tree.item(waiting)?.isPartial } == true)
         #expect(try reasons(gate).filter { $0 == "renamed" }.count == 2)
-        // Made anew from what lies there, it is the same.
-        let again = try gate.intake.beginSession(of: "acme")
-        #expect(again.box === session.box)
     }
 
     @Test func aTemporaryDirectoryIsEmptiedByRenamingIt() async throws {
@@ -197,14 +120,6 @@ import Testing
     }
 
     // MARK: Released
-
-    private func released(_ path: String, _ session: SenderSession, _ gate: Gate) async throws -> String {
-        let drop = try await send(path, "released", session, gate)
-        clock.pass(.seconds(6))
-        await release([drop], gate)
-        #expect(gate.ready().contains("sftp/acme/\(path)"))
-        return drop
-    }
 
     @Test func whatWaitsForItsConsumerIsRenamedWithItsReceipt() async throws {
         let gate = try gate()
@@ -379,9 +294,6 @@ import Testing
 
     // MARK: After a stop
 
-    /// A gate in the same directory, after the one before it has gone without a word.
-    private func restarted(_ directory: TemporaryDirectory) throws -> Gate { try gate(directory) }
-
     @Test func whatSettledGoesOnSettlingAfterARestart() async throws {
         let directory = try TemporaryDirectory("settle")
         var drops: [String] = []
@@ -406,6 +318,39 @@ import Testing
         #expect(gate.ready().sorted() == ["sftp/acme/even", "sftp/acme/renamed"])
         #expect(try gate.intake.staging.receipt(drops[0])?.uploadedAs == "odd")
         #expect(gate.directory.files(under: "staging/incoming").filter { !$0.hasSuffix(".sealed") }.isEmpty)
+    }
+
+    @Test func aDropUnderATemporaryNameIsNotReleasedByARestartHoweverLate() async throws {
+        let directory = try TemporaryDirectory("settle")
+        let drop: String
+        do {
+            let gate = try gate(directory) { $0.retention.resumeFor = .seconds(100) }
+            let session = try gate.intake.beginSession(of: "acme")
+            drop = try await send("a", "1", session, gate)
+            try await rename("a", "a.tmp", session, gate)
+        }
+        clock.pass(.seconds(101))
+        let gate = try restarted(directory)
+        #expect(gate.ready().isEmpty)
+        await release([drop], gate)
+        #expect(gate.ready().isEmpty && quarantined(gate).contains("\(drop)/a.tmp"))
+    }
+
+    @Test func aClockThatWasSetBackBeforeARestartKeepsNothingFromItsConsumer() async throws {
+        let directory = try TemporaryDirectory("settle")
+        do {
+            let gate = try gate(directory)
+            try await send("a", "1", gate.intake.beginSession(of: "acme"), gate)
+        }
+        clock.pass(.seconds(-3 * 3600))
+        let gate = try restarted(directory)
+        #expect(gate.ready().isEmpty)
+        clock.pass(Intake.longestSettling + .seconds(1))
+        // Nobody says which drop is due: it must know by itself.
+        let (due, continuation) = AsyncStream.makeStream(of: [String].self)
+        gate.intake.settler.start { continuation.yield($1) }
+        var moments = due.makeAsyncIterator()
+        #expect(await moments.next()?.count == 1)
     }
 
     @Test func aFileThatWasTakenBackAndNotYetRenamedInTheLedgerGoesBack() async throws {
@@ -470,11 +415,7 @@ import Testing
         let drop = try await send("b", "2", session, gate)
         #expect(gate.ready() == ["sftp/acme/b"])
         try await gate.intake.removeDirectory(#require(DropPath("d")), session)
-        let opening = try gate.intake.open(
-            SenderOrder(
-                path: #require(DropPath("b")), exclusive: false, mustExist: false, fresh: true,
-                appends: false,
-                modified: nil), session)
+        let opening = try gate.intake.open(order("b"), session)
         let full = #expect(throws: SenderRefusal.self) {
             try gate.intake.room((1 << 20)...(1 << 20), for: opening.drop, session)
         }
@@ -485,17 +426,10 @@ import Testing
     @Test func aSessionThatEndsWithoutAWordLeavesWhatItHadWritten() async throws {
         let gate = try gate()
         let session = try gate.intake.beginSession(of: "acme")
-        let path = try #require(DropPath("a"))
-        let order = SenderOrder(
-            path: path, exclusive: false, mustExist: false, fresh: true, appends: false, modified: nil)
-        let opening = try gate.intake.open(order, session)
-        do {
-            let partial = try session.box.files.create("a", drop: opening.drop, modified: nil, now: clock.now)
-            try Array("half".utf8).withUnsafeBytes { try partial.write($0, [0..<4], at: 0) }
-            #expect(try size("a", session, gate) == nil)
-        }
+        let drop = try begin("a", "half", session, gate)
+        #expect(try size("a", session, gate) == nil)
         let left = gate.intake.endSession(session)
-        #expect(left.map(\.drop) == [opening.drop] && left.map(\.bytes) == [4])
+        #expect(left.map(\.drop) == [drop] && left.map(\.bytes) == [4])
         let next = try gate.intake.beginSession(of: "acme")
         #expect(try size("a", next, gate) == 4)
         #expect(gate.ready().isEmpty)
@@ -504,15 +438,7 @@ import Testing
     @Test func aWholeUploadOfASessionThatDiedBeforeItAskedWaitsForItsSender() async throws {
         let gate = try gate()
         let session = try gate.intake.beginSession(of: "acme")
-        let path = try #require(DropPath("a"))
-        let order = SenderOrder(
-            path: path, exclusive: false, mustExist: false, fresh: true, appends: false, modified: nil)
-        let opening = try gate.intake.open(order, session)
-        do {
-            let partial = try session.box.files.create("a", drop: opening.drop, modified: nil, now: clock.now)
-            try Array("whole".utf8).withUnsafeBytes { try partial.write($0, [0..<5], at: 0) }
-            try partial.seal()
-        }
+        _ = try begin("a", "whole", session, gate, isSealed: true)
         #expect(gate.intake.endSession(session).map(\.bytes) == [5])
         let next = try gate.intake.beginSession(of: "acme")
         #expect(try size("a", next, gate) == 5)
@@ -551,11 +477,7 @@ import Testing
         let gate = try gate { $0.maxPendingBytes = most }
         let sessions = try (0..<8).map { _ in try gate.intake.beginSession(of: "acme") }
         let drops = try sessions.enumerated().map { number, session in
-            try gate.intake.open(
-                SenderOrder(
-                    path: #require(DropPath("\(number)")), exclusive: false, mustExist: false, fresh: true,
-                    appends: false, modified: nil), session
-            ).drop
+            try gate.intake.open(order("\(number)"), session).drop
         }
         for _ in 0..<50 {
             DispatchQueue.concurrentPerform(iterations: sessions.count) { number in

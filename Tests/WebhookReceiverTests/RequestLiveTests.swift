@@ -4,6 +4,7 @@ import Crypto
 import Foundation
 import Intake
 import Ledger
+import LedgerSupport
 import Settings
 import Testing
 

@@ -3,6 +3,7 @@ import Admission
 import Foundation
 import Intake
 import Ledger
+import LedgerSupport
 import Logging
 import ServiceLifecycle
 import Settings

@@ -1,0 +1,221 @@
+// A sender's change that goes wrong halfway leaves everything as it was: the ledger fails, an account is disabled, a
+// session ends, the janitor sweeps.
+import Admission
+import Foundation
+import Ledger
+import LedgerSupport
+import Staging
+import Support
+import Synchronization
+import Testing
+
+@testable import Intake
+
+@Suite(.timeLimit(.minutes(1))) struct SenderFaultTests: SenderTests {
+    let clock = TestClock()
+
+    // MARK: The ledger fails
+
+    @Test func aChangeThatTheLedgerDoesNotTakeIsNoneAndCanBeMadeAgain() async throws {
+        let disk = FailingDisk()
+        let gate = try gate(disk: disk)
+        let session = try gate.intake.beginSession(of: "acme")
+        for name in ["a", "b"] { _ = try await released(name, session, gate) }
+        let settling = try await send("s", "settles", session, gate)
+        _ = try await send("whole.tmp", "whole", session, gate)
+        let changes: [(what: String, change: () async throws -> Void)] = [
+            ("remove a", { try await remove("a", session, gate) }),
+            ("remove s", { try await remove("s", session, gate) }),
+            ("remove whole.tmp", { try await remove("whole.tmp", session, gate) }),
+            ("rename a c", { try await rename("a", "c", session, gate) }),
+            ("rename s t", { try await rename("s", "t", session, gate) }),
+            ("rename whole.tmp whole", { try await rename("whole.tmp", "whole", session, gate) }),
+            ("replace a by b", { try await rename("b", "a", session, gate, replaces: true) }),
+            ("replace a by whole.tmp", { try await rename("whole.tmp", "a", session, gate, replaces: true) }),
+        ]
+        let entries = try gate.entries().count
+        for (what, change) in changes {
+            disk.fails = true
+            let refusal = await #expect(throws: SenderRefusal.self, "\(what)") { try await change() }
+            disk.fails = false
+            #expect(refusal?.reason == .ledgerFailed, "\(what)")
+            #expect(gate.ready().sorted() == ["sftp/acme/a", "sftp/acme/b"], "\(what)")
+            #expect(gate.directory.files(under: "staging/incoming/sftp/acme/claimed").isEmpty, "\(what)")
+            #expect(quarantined(gate).isEmpty, "\(what)")
+            #expect(try size("a", session, gate) == 8 && size("b", session, gate) == 8, "\(what)")
+            #expect(try size("s", session, gate) == 7 && size("whole.tmp", session, gate) == 5, "\(what)")
+        }
+        #expect(try gate.entries().count == entries)
+        // No name was promised and forgotten.
+        try await rename("a", "c", session, gate)
+        try await rename("s", "t", session, gate)
+        try await rename("whole.tmp", "whole", session, gate)
+        clock.pass(.seconds(61))
+        await release(
+            [settling] + session.box.state.withLock { state in Array(state.settling.keys) }, gate)
+        #expect(gate.ready().sorted() == ["b", "c", "t", "whole"].map { "sftp/acme/" + $0 })
+    }
+
+    // MARK: Authority
+
+    @Test func whoMayNothingAnyMoreBehindTheLockChangesNothing() async throws {
+        let gate = try gate()
+        let isDisabled = Mutex(false)
+        let session = try gate.intake.beginSession(of: "acme") {
+            isDisabled.withLock { $0 } ? (.accountDisabled, "the account is disabled") : nil
+        }
+        _ = try await released("a", session, gate)
+        _ = try await send("s", "settles", session, gate)
+        let opening = try gate.intake.open(order("new"), session)
+        isDisabled.withLock { $0 = true }
+        for change in [
+            { try await remove("a", session, gate) }, { try await rename("a", "b", session, gate) },
+            { try await remove("s", session, gate) }, { try await rename("s", "t", session, gate) },
+        ] {
+            let refusal = await #expect(throws: SenderRefusal.self) { try await change() }
+            #expect(refusal?.reason == .accountDisabled)
+        }
+        let upload = FinishedUpload(
+            dropID: opening.drop, account: "acme", path: "new", bytes: 0, sha256: "", modified: nil)
+        let refusal = await #expect(throws: IntakeError.self) {
+            _ = try await gate.intake.commit(upload, attempt: Gate.transfer, session)
+        }
+        #expect(refusal?.code == .accountDisabled)
+        #expect(gate.ready() == ["sftp/acme/a"] && quarantined(gate).isEmpty)
+        #expect(try reasons(gate) == ["listed", "listed"])
+    }
+
+    @Test func aDirectoryIsNotRenamedAnyFurtherOnceItsSenderMayNot() async throws {
+        let gate = try gate()
+        let asked = Mutex(0)
+        let session = try gate.intake.beginSession(of: "acme") {
+            asked.withLock { count in
+                count += 1
+                // For the request, the first file, the second one.
+                return count > 2 ? (.accountDisabled, "the account is disabled") : nil
+            }
+        }
+        try gate.intake.makeDirectory(#require(DropPath("d")), session)
+        for name in ["d/1", "d/2", "d/3"] { try await send(name, name, session, gate) }
+        let refusal = await #expect(throws: SenderRefusal.self) { try await rename("d", "e", session, gate) }
+        #expect(refusal?.reason == .accountDisabled)
+        #expect(try reasons(gate).filter { $0 == "renamed" }.count == 1)
+    }
+
+    // MARK: Room
+
+    @Test func howeverAnUploadEndsItsRoomIsFreeAgain() async throws {
+        let gate = try gate()
+        let most = try gate.intake.staging.root.space().bytes / 10 * 6
+        let session = try gate.intake.beginSession(of: "acme")
+        let ends: [(what: String, end: (String, SenderSession) async throws -> Void)] = [
+            ("kept", { gate.intake.kept($0, bytes: 1, isWhole: false, modified: nil, $1) }),
+            ("discarded", { gate.intake.discarded($0, $1) }), ("put back", { gate.intake.putBack($0, $1) }),
+            ("the session ended", { _ = gate.intake.endSession($1) }),
+            (
+                "accepted",
+                { drop, session in
+                    let upload = FinishedUpload(
+                        dropID: drop, account: "acme", path: "accepted", bytes: 1, sha256: "", modified: nil)
+                    _ = try await gate.intake.commit(upload, attempt: Gate.transfer, session)
+                }
+            ),
+        ]
+        for (what, end) in ends {
+            let drop = try begin(what, "1", session, gate)
+            #expect(try gate.intake.room(most...most, for: drop, session) == most, "\(what)")
+            #expect(throws: RoomKeeper.Missing.self, "\(what)") {
+                try gate.intake.rooms.take(most...most, for: "another").get()
+            }
+            try await end(drop, session)
+            #expect(throws: Never.self, "\(what)") {
+                try gate.intake.rooms.take(most...most, for: "another").get()
+            }
+            gate.intake.rooms.end("another")
+        }
+    }
+
+    // MARK: The janitor
+
+    @Test func theJanitorLeavesWhatIsAcceptedOrWrittenAndTakesWhatNobodyRenames() async throws {
+        let gate = try gate { $0.retention.resumeFor = .seconds(-10) }
+        let session = try gate.intake.beginSession(of: "acme")
+        let accepted = try await send("a", "1", session, gate)
+        let whole = try await send("b.tmp", "22", session, gate)
+        let half = try begin("c", "333", session, gate)
+        _ = gate.intake.endSession(session)
+        let writer = try gate.intake.beginSession(of: "acme")
+        let written = try begin("d", "4444", writer, gate)
+        await Janitor(gate.intake).sweep()
+        #expect(gate.intake.health.problems.isEmpty)
+        #expect(
+            Set(quarantined(gate))
+                == ["\(whole)/b.tmp", "\(whole)/receipt.json", "\(half)/c", "\(half)/receipt.json"])
+        let whys = try gate.entries().compactMap { $0["detail"]?["quarantined"]?.string }
+        #expect(whys.count == 2 && whys.contains { $0.hasPrefix("not renamed to a final name") })
+        #expect(gate.intake.writes(written, writer))
+        clock.pass(.seconds(6))
+        await release([accepted], gate)
+        #expect(gate.ready() == ["sftp/acme/a"])
+    }
+
+    @Test func theJanitorWaitsForWhoChangesABox() async throws {
+        let gate = try gate { $0.retention.resumeFor = .seconds(-10) }
+        let session = try gate.intake.beginSession(of: "acme")
+        _ = try await send("b.tmp", "22", session, gate)
+        let intake = gate.intake
+        let sweep = await session.box.lock.with(.shared) {
+            let sweep = Task { await Janitor(intake).sweep() }
+            for _ in 0..<1000 { await Task.yield() }
+            #expect(quarantined(gate).isEmpty)
+            return sweep
+        }
+        await sweep.value
+        #expect(!quarantined(gate).isEmpty)
+    }
+
+    // MARK: Boxes in memory
+
+    @Test func aBoxThatSomebodyHoldsOrSomethingSettlesInStaysTheSame() async throws {
+        let gate = try gate()
+        let boxes = gate.intake.boxes
+        var session: SenderSession? = try gate.intake.beginSession(of: "acme")
+        // Known in memory only.
+        let mark = clock.now
+        session?.box.state.withLock { $0.renamed = mark }
+        boxes.forget(unusedFor: .zero)
+        #expect(
+            try gate.intake.box(of: "acme").state.withLock { $0.renamed } == mark, "a session has it")
+        try await send("s", "settles", #require(session), gate)
+        session = nil
+        boxes.forget(unusedFor: .zero)
+        #expect(
+            try gate.intake.box(of: "acme").state.withLock { $0.renamed } == mark, "something settles in it")
+    }
+
+    @Test func aBoxMadeAnewIsTheSame() async throws {
+        let gate = try gate()
+        let names = ["d/released", "whole.tmp", "half", "d"]
+        func sizes(_ session: SenderSession) throws -> [Int64?] {
+            try names.map { try size($0, session, gate) }
+        }
+        var before: [Int64?] = []
+        var usage: (names: Int, bytes: Int64) = (0, 0)
+        do {
+            let session = try gate.intake.beginSession(of: "acme")
+            try gate.intake.makeDirectory(#require(DropPath("d")), session)
+            _ = try await released("d/released", session, gate)
+            _ = try await send("whole.tmp", "whole", session, gate)
+            _ = try begin("half", "half", session, gate)
+            _ = gate.intake.endSession(session)
+            before = try sizes(session)
+            usage = session.box.usage
+        }
+        #expect(before == [8, 5, 4, 0])
+        gate.intake.boxes.forget(unusedFor: .zero)
+        let session = try gate.intake.beginSession(of: "acme")
+        #expect(session.box.state.withLock { $0.renamed == nil })
+        #expect(try sizes(session) == before)
+        #expect(session.box.usage == usage)
+    }
+}

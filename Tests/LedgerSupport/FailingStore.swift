@@ -1,0 +1,57 @@
+// A ledger store whose disk fails and recovers when told: reading works, committing throws meanwhile.
+package import Admission
+package import Ledger
+import Synchronization
+
+/// The switch of a failing disk.
+package final class FailingDisk: Sendable {
+    private let state = Mutex(false)
+
+    package init() {}
+
+    package var fails: Bool {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
+    }
+}
+
+package final class FailingStore: LedgerStore {
+    private let store: SQLiteLedgerStore
+    private let disk: FailingDisk
+
+    package struct DiskFailure: Error {}
+
+    package init(_ store: SQLiteLedgerStore, disk: FailingDisk) {
+        self.store = store
+        self.disk = disk
+    }
+
+    package func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
+        if disk.fails { throw DiskFailure() }
+        return try store.commit(operations, now: now)
+    }
+
+    package func size() throws -> Int64 { try store.size() }
+    package func root(size: Int64) throws -> MerkleHash { try store.root(size: size) }
+
+    package func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
+        try store.pendingDrops(after: seq, limit: limit)
+    }
+
+    package func drops(
+        in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
+    ) throws -> [DropRecord] {
+        try store.drops(in: state, changedBefore: instant, after: seq, limit: limit)
+    }
+
+    package func drop(id: String) throws -> DropRecord? { try store.drop(id: id) }
+    package func newestUpload(readyPath: String) throws -> DropRecord? {
+        try store.newestUpload(readyPath: readyPath)
+    }
+
+    package func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] {
+        try store.newestUploads(readyPaths: readyPaths)
+    }
+
+    package func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] { try store.withdrawnDrops() }
+}
