@@ -131,7 +131,9 @@ let package = Package(
         ),
         .testTarget(
             name: "IntakeTests",
-            dependencies: ["Admission", "Ledger", "Staging", "Intake", "LedgerSupport", "Support", logging, lifecycle],
+            dependencies: [
+                "Admission", "Ledger", "Staging", "Intake", "LedgerSupport", "Support", logging, lifecycle,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AuditTests",

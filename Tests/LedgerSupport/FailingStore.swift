@@ -53,5 +53,7 @@ package final class FailingStore: LedgerStore {
         try store.newestUploads(readyPaths: readyPaths)
     }
 
-    package func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] { try store.withdrawnDrops() }
+    package func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] {
+        try store.withdrawnDrops()
+    }
 }
