@@ -122,15 +122,20 @@ package struct Janitor: Service {
     }
 
     private func removeFile(of drop: DropRecord) async throws {
-        let parts = drop.incoming?.split(separator: "/") ?? []
-        guard parts.starts(with: ["incoming", "sftp"]), parts.count > 3 else {
-            if try isStill(drop) { try staging.removeReleased(drop.readyPath) }
-            return
-        }
+        guard let account = Self.account(of: drop) else { return try removeIfStill(drop) }
+        let box = try intake.box(of: account)
         // Nothing else gets its name between the look and the removal.
-        try await intake.box(of: String(parts[2])).lock.with(.exclusive) {
-            if try isStill(drop) { try staging.removeReleased(drop.readyPath) }
-        }
+        try await box.lock.with(.exclusive) { try removeIfStill(drop) }
+    }
+
+    /// The account that uploaded a drop; nil for a webhook's.
+    private static func account(of drop: DropRecord) -> String? {
+        let parts = drop.incoming?.split(separator: "/") ?? []
+        return parts.starts(with: ["incoming", "sftp"]) && parts.count > 3 ? String(parts[2]) : nil
+    }
+
+    private func removeIfStill(_ drop: DropRecord) throws {
+        if try isStill(drop) { try staging.removeReleased(drop.readyPath) }
     }
 
     /// Whether what lies at the drop's path is the drop: its consumer may have moved it, and a later file may

@@ -129,9 +129,11 @@ class Sender(threading.Thread):
     """One session that sends, renames and takes back, and keeps book of what it was told. Where a file of this content
     may be: under a name, withdrawn, or nowhere; what it heard no answer to may have happened or not."""
 
-    def __init__(self, gate, prefix, book, random):
+    def __init__(self, gate, prefix, book, random, killing):
         super().__init__()
         self.gate, self.prefix, self.book, self.random = gate, prefix, book, random
+        # Set before anything is killed: until then a session that ends has ended by itself.
+        self.killing = killing
         self.client = None
         self.problem = None
 
@@ -142,11 +144,12 @@ class Sender(threading.Thread):
             while True:
                 self.story(f"{self.prefix}-{number}")
                 number += 1
-        except (Gone, OSError, ValueError):
-            pass
+        except (Gone, OSError, ValueError) as error:
+            if not self.killing.is_set():
+                self.problem = f"its session ended before anything was killed: {error!r}"
         except Refused as refused:
             # Everything here may be done; only a gate that is going says no.
-            if "daemon does not answer" not in refused.text:
+            if not self.killing.is_set() or "daemon does not answer" not in refused.text:
                 self.problem = str(refused)
         except BaseException as error:  # a test's thread must not lose what went wrong
             self.problem = repr(error)
@@ -237,13 +240,15 @@ class SenderCrash(unittest.TestCase):
             gate.start()
             problems += self.look(gate, books, round)
             before = sum(book.get("heard", 0) for book in books)
-            senders = [Sender(gate, f"{n}.{round}", book, random.Random(chance.random()))
+            killing = threading.Event()
+            senders = [Sender(gate, f"{n}.{round}", book, random.Random(chance.random()), killing)
                        for n, book in enumerate(books)]
             for sender in senders:
                 sender.start()
             target = before + 10 + 29 * (round % 7)
             wait_until(lambda: sum(book.get("heard", 0) for book in books) >= target
-                       or not any(sender.is_alive() for sender in senders), 60, "answers")
+                       or not all(sender.is_alive() for sender in senders), 60, "answers")
+            killing.set()
             descendants, sessions = children(gate.process.pid), gate.sessions()
             if round % 3 == 1:
                 self.kill(sessions)
@@ -344,6 +349,14 @@ class SenderCrash(unittest.TestCase):
         for entry in entries:
             last[entry["drop"]["id"]] = entry
         receipts = {r["file"]: r for r in gate.receipts()}
+        # What was accepted and not withdrawn lies somewhere, whether its sender heard of it or not.
+        released = {receipt["drop"] for receipt in receipts.values()}
+        for drop, entry in last.items():
+            if drop not in withdrawn | released and not any(os.path.exists(os.path.join(incoming, place)) for place in
+                                                            (f"claimed/{drop}", f"parts/{drop}.part")):
+                problems.append(f"{drop} was accepted and is nowhere: {entry}")
+        problems += [f"the gate says that it lost a drop: {e}" for e in gate.entries("--channel", "sftp")
+                     if "lost" in e.get("detail", {})]
         for name, receipt in receipts.items():
             # One that was released and has a temporary name now waits elsewhere.
             if not any(os.path.exists(p) for p in (os.path.join(gate.staging, name),
@@ -361,7 +374,8 @@ class SenderCrash(unittest.TestCase):
                     problems.append(f"{content}: withdrawn without an entry")
             elif "nowhere" in places or "withdrawn" in places or len(places) > 1:
                 # What must not be undecided is a problem already.
-                continue
+                if at[0] and at[0] not in places:
+                    problems.append(f"{content}: may be {places}, and {at}")
             else:
                 name, = places
                 if name.endswith((".part", ".tmp")):
