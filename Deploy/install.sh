@@ -21,10 +21,7 @@ Deploy/packages.sh
 if [ -n "${GATE_BIN:-}" ]; then
     built=$GATE_BIN
 else
-    # With Swift's libraries inside: the service's user may not be able to read the toolchain's.
-    build=(swift build -c release --static-swift-stdlib --scratch-path .build/install --product dropgate)
-    "${build[@]}"
-    built=$("${build[@]}" --show-bin-path)/dropgate
+    built=$(Deploy/build.sh)
 fi
 "${as_root[@]}" install -m 755 "$built" /usr/local/bin/dropgate
 

@@ -53,9 +53,7 @@ Deploy/packages.sh
 if [ -n "${GATE_BIN:-}" ]; then
     dropgate=$(realpath "$GATE_BIN")
 else
-    [ -x .build/release/dropgate ] || echo "  the first release build takes minutes; swift says how far it is:"
-    swift build -c release --product dropgate
-    dropgate=$(swift build -c release --show-bin-path)/dropgate
+    dropgate=$(Deploy/build.sh)
 fi
 version=$("$dropgate" --version)
 good "$version"

@@ -1,6 +1,6 @@
 // All loaded source lists as one value: immutable, versioned, and fast enough to ask on every connection.
 // It decides on an address alone; how that address was worked out is AddressResolver's business.
-import Crypto
+import TLS
 
 package struct Policy: Sendable {
     /// `sha256:` and the hash over the sorted canonical text of all entries: two gates with the same lists
@@ -84,10 +84,6 @@ package struct Policy: Sendable {
             hash.update(data: text)
             hash.update(data: [UInt8(ascii: "\n")])
         }
-        let digits = Array("0123456789abcdef".unicodeScalars)
-        return hash.finalize().reduce(into: "sha256:") { text, byte in
-            text.unicodeScalars.append(digits[Int(byte >> 4)])
-            text.unicodeScalars.append(digits[Int(byte & 15)])
-        }
+        return "sha256:" + hash.finish().hex
     }
 }

@@ -1,11 +1,11 @@
 // Takes over drops of another gate: `dropgate pull` has fetched a file into `incoming/pull/`, and here it becomes
 // a drop of this gate, under the id it has there. Whoever fetched it is not believed: everything is checked again.
 package import Admission
-import Crypto
 import Dispatch
 import Ledger
 package import Staging
 import Synchronization
+import TLS
 
 /// A drop of another gate whose file waits in `incoming/pull/<drop id>.part`.
 package struct PulledDrop: Sendable {
@@ -251,7 +251,7 @@ extension Intake {
             throw IntakeError(
                 .malformed, "the fetched file has \(bytes) bytes, its receipt says \(drop.receipt.bytes)")
         }
-        guard DropKeys.hex(hash.finalize()) == drop.sha256 else {
+        guard hash.finish().hex == drop.sha256 else {
             throw IntakeError(.malformed, "the fetched file has not the SHA-256 that its receipt says")
         }
     }

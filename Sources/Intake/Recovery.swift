@@ -1,10 +1,10 @@
 // Completes what was accepted: drops whose entry is committed and whose file is not yet released, and what a sender
 // had renamed or withdrawn. The same steps after a crash and in the gate's ordinary course.
 import Admission
-import Crypto
 import Ledger
 import Logging
 import Staging
+import TLS
 
 /// What became of an accepted file.
 enum ReleaseOutcome: Sendable {
@@ -143,6 +143,6 @@ extension Intake {
         guard try file.status().bytes == receipt.bytes else { return false }
         var hash = SHA256()
         try file.forEachPiece { hash.update(bufferPointer: $0) }
-        return DropKeys.hex(hash.finalize()) == receipt.sha256
+        return hash.finish().hex == receipt.sha256
     }
 }

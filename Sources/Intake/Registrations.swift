@@ -1,8 +1,8 @@
 // How events and uploads are registered in the ledger: their ids, repeat keys, names and facts. Pure.
 import Admission
-import Crypto
 import Ledger
 import Staging
+import TLS
 
 struct WebhookRegistration {
     let drop: DropRegistration
@@ -10,7 +10,7 @@ struct WebhookRegistration {
 
     init(_ event: WebhookEvent, id: String? = nil, at now: Instant) {
         let id = id ?? DropID.make(milliseconds: now.microseconds / 1000)
-        let digest = DropKeys.hex(SHA256.hash(data: event.body))
+        let digest = SHA256.hash(data: event.body).hex
         let identity = ["webhook", event.path, event.eventType ?? "", event.eventID ?? ""]
         let name = WebhookName(event, dropID: id)
         drop = DropRegistration(

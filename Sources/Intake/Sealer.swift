@@ -4,6 +4,7 @@ import Admission
 import Ledger
 import Logging
 import ServiceLifecycle
+import TLS
 
 /// Sweeps the ledger once an hour.
 package struct Sealer: Service {
@@ -97,7 +98,7 @@ package struct Sealer: Service {
             "first_time": .string(segment.firstTime.description),
             "last_time": .string(segment.lastTime.description),
             "file_sha256": .string(
-                segment.sha256.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()),
+                Hex.text(segment.sha256)),
         ]
         return attempt
     }

@@ -1,7 +1,7 @@
+import Glibc
 // The SHA-256 of an upload while it arrives: in order from memory, the rest read back from the file once.
 // It hashes; it does not know which bytes have arrived.
-import Crypto
-import Glibc
+import TLS
 
 struct PartialDigest {
     private var hash = SHA256()
@@ -44,15 +44,7 @@ struct PartialDigest {
     }
 
     /// Lowercase hex of everything up to `position`.
-    func hex() -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        for byte in hash.finalize() {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
+    func hex() -> String { hash.finalize().hex }
 
     private mutating func restart() {
         hash = SHA256()

@@ -5,9 +5,7 @@ import Foundation
 import Ledger
 import Settings
 import Support
-import SwiftASN1
 import Testing
-import X509
 
 @Suite struct InitCommandTests {
     @Test func aDirectoryBecomesAGateThatChecks() async throws {
@@ -105,22 +103,5 @@ import X509
         try gate.write("dropgate.yaml", "state: state\n")
         let answer = await gate.run("init")
         #expect(answer.status == 78 && !FileManager.default.fileExists(atPath: gate.path("state")))
-    }
-
-    @Test func theTrialCertificateIsForThisHostAndLoopback() throws {
-        let now = Date(timeIntervalSince1970: 1_795_000_000)
-        let trial = try TrialCertificate(host: "gate.example", now: now)
-        let certificate = try Certificate(pemEncoded: trial.certificate)
-        let names = try #require(try certificate.extensions.subjectAlternativeNames)
-        #expect(names.map { "\($0)" }.joined().contains("gate.example"))
-        #expect(names.count == 4)
-        #expect(certificate.notValidBefore < now && certificate.notValidAfter > now + 360 * 86400)
-        #expect(try Certificate.PrivateKey(pemEncoded: trial.key).publicKey == certificate.publicKey)
-    }
-
-    @Test(arguments: ["bad name", "-x", "", "ä.example", "localhost"])
-    func aHostWithoutAFitNameStillGetsACertificate(host: String) throws {
-        let certificate = try Certificate(pemEncoded: TrialCertificate(host: host, now: Date()).certificate)
-        #expect(try certificate.extensions.subjectAlternativeNames?.count == 3)
     }
 }

@@ -7,7 +7,9 @@ import Support
 import Testing
 
 @Suite struct SealerTests {
-    private let key = NoteSigner(name: "t/dropgate")
+    private let key: NoteSigner
+
+    init() throws { key = try NoteSigner(name: "t/dropgate") }
 
     /// A gate with this many rejections, and a checkpoint over them.
     private func gate(_ count: Int, _ directory: TemporaryDirectory? = nil) async throws -> Gate {

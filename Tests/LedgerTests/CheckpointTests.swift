@@ -5,7 +5,9 @@ import Support
 import Testing
 
 @Suite struct CheckpointTests {
-    private let key = NoteSigner(name: "gate-1/dropgate")
+    private let key: NoteSigner
+
+    init() throws { key = try NoteSigner(name: "gate-1/dropgate") }
 
     private var checkpoint: Checkpoint {
         Checkpoint(
@@ -45,7 +47,7 @@ import Testing
         let read = try #require(SignedCheckpoint(note))
         #expect(read.checkpoint == checkpoint)
         #expect(read.note.isSigned(by: key.verifier))
-        #expect(!read.note.isSigned(by: NoteSigner(name: "gate-1/dropgate").verifier))
+        #expect(try !read.note.isSigned(by: NoteSigner(name: "gate-1/dropgate").verifier))
         #expect(checkpoint.text.split(separator: "\n").prefix(3).last?.count == 44)
     }
 
@@ -76,7 +78,7 @@ import Testing
     }
 
     @Test func aRotationHoldsOnlyUnderBothKeys() throws {
-        let next = NoteSigner(name: "gate-1/dropgate")
+        let next = try NoteSigner(name: "gate-1/dropgate")
         let rotation = try KeyRotation(from: key, to: next)
         let read = try #require(KeyRotation(parsing: rotation.note.description))
         #expect(read == rotation)
@@ -84,7 +86,7 @@ import Testing
         half.signatures.removeLast()
         #expect(KeyRotation(parsing: half.description) == nil)
         #expect(KeyRotation.keys(from: [next.verifier], by: [rotation]) == [key.verifier, next.verifier])
-        let stranger = NoteSigner(name: "x").verifier
+        let stranger = try NoteSigner(name: "x").verifier
         #expect(KeyRotation.keys(from: [stranger], by: [rotation]) == [stranger])
     }
 }

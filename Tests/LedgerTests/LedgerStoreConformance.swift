@@ -148,9 +148,12 @@ private func upload(_ id: String, key: UInt8) -> LedgerOperation {
 /// The tree of entries, whatever keeps them.
 @Suite struct LedgerTreeConformance {
     let directory: TemporaryDirectory
-    private let key = NoteSigner(name: "t/dropgate")
+    private let key: NoteSigner
 
-    init() throws { directory = try TemporaryDirectory("store") }
+    init() throws {
+        directory = try TemporaryDirectory("store")
+        key = try NoteSigner(name: "t/dropgate")
+    }
 
     private func append(_ count: Int, to store: any LedgerStore) throws {
         _ = try store.commit(

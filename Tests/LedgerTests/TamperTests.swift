@@ -9,12 +9,13 @@ import Testing
 /// A ledger of 700 entries with a checkpoint at each hundred, and everything that was seen signed.
 private final class Evidence {
     let directory: TemporaryDirectory
-    let key = NoteSigner(name: "t/dropgate")
+    let key: NoteSigner
     var checkpoints: [SignedCheckpoint] = []
     var path: String { directory.file("ledger.sqlite") }
 
     init(entries: Int = 700, reason: Reason = .notListed) throws {
         directory = try TemporaryDirectory("tamper")
+        key = try NoteSigner(name: "t/dropgate")
         try grow(to: entries, reason: reason)
     }
 
@@ -235,7 +236,7 @@ private final class Evidence {
 
     @Test func keysTiedByARotationAreTrustedFromEitherEnd() throws {
         let evidence = try Evidence(entries: 200)
-        let next = NoteSigner(name: "t/dropgate")
+        let next = try NoteSigner(name: "t/dropgate")
         let rotation = try KeyRotation(from: evidence.key, to: next)
         do {
             let store = try SQLiteLedgerStore(path: evidence.path, node: "t")

@@ -66,13 +66,4 @@ import Testing
         clear.fields = [.init(name: "authorization", value: "x")]
         #expect(clear.secretInClear?.code == .secretInClear)
     }
-
-    @Test func onlyOneIsAVerifiedChain() {
-        let fault = CertificateChain.Fault(code: 10, depth: 0, words: "expired")
-        #expect(CertificateChain.faults(1, []).isEmpty)
-        #expect(CertificateChain.faults(1, [fault]) == [fault])
-        for result: Int32 in [0, -1, 2] { #expect(CertificateChain.faults(result, []).count == 1) }
-        // Nothing to verify, nothing to set: no trust either.
-        #expect(!CertificateChain(nil, host: "gate.example", authorities: nil).faults.isEmpty)
-    }
 }

@@ -1,9 +1,9 @@
-// The session process between a client and a daemon: bytes on disk, what the daemon is asked and told, and
-// what happens when either of them goes away.
-import Crypto
 import Foundation
 import Support
 import Synchronization
+// The session process between a client and a daemon: bytes on disk, what the daemon is asked and told, and
+// what happens when either of them goes away.
+import TLS
 import Testing
 
 @testable import SFTPReceiver

@@ -1,10 +1,10 @@
 // Partial uploads on a real file system: what is believed after a crash, what is locked, and that no link is
 // ever followed.
 import Admission
-import Crypto
 import Foundation
 import Staging
 import Support
+import TLS
 import Testing
 
 @Suite struct PartialStoreTests {

@@ -1,11 +1,11 @@
 // Routes, credentials and bodies as callers meet them, and what the ledger says afterwards.
 import Admission
-import Crypto
 import Foundation
 import Intake
 import Ledger
 import LedgerSupport
 import Settings
+import TLS
 import Testing
 
 @testable import WebhookReceiver
@@ -149,8 +149,7 @@ import Testing
     private static let key: [UInt8] = Array("signing key of 24 bytes!".utf8)
 
     private func signature(_ body: String, id: String, at time: Int64) -> [String] {
-        let code = HMAC<SHA256>.authenticationCode(
-            for: Data("\(id).\(time).\(body)".utf8), using: SymmetricKey(data: Self.key))
+        let code = HMAC.code(.sha256, key: Array(Self.key), Array("\(id).\(time).\(body)".utf8)) ?? []
         return [
             "webhook-id: \(id)", "webhook-timestamp: \(time)",
             "webhook-signature: v1,\(Data(code).base64EncodedString())",

@@ -1,10 +1,10 @@
 // Routes, credential checks and framing, each by itself.
 import Admission
-import Crypto
 import Foundation
 import NIOCore
 import NIOHTTP1
 import Settings
+import TLS
 import Testing
 
 @testable import WebhookReceiver

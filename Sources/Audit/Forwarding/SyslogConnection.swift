@@ -11,10 +11,11 @@ import CShims
 import Foundation
 import NIOCore
 import NIOPosix
-import NIOSSL
 import NIOTLS
 import Settings
 import Synchronization
+import TLS
+import TLSChannel
 
 final class SyslogConnection: Sendable {
     enum End: Sendable, Equatable {
@@ -71,7 +72,7 @@ final class SyslogConnection: Sendable {
                         try channel.pipeline.syncOperations.addHandler(wire)
                         if let context {
                             try channel.pipeline.syncOperations.addHandlers([
-                                try NIOSSLClientHandler(context: context, serverHostname: host.tlsName),
+                                try TLSHandler(context, .client(host: host.name)),
                                 HandshakeWaiter(handshake),
                             ])
                         } else {
@@ -121,7 +122,7 @@ final class SyslogConnection: Sendable {
 
     private static func end(of error: any Error) -> End {
         if let error = error as? IOError, error.errnoCode == EPIPE { return .clean }
-        if case NIOSSLError.uncleanShutdown = error { return .clean }
+        if let failure = error as? TLSFailure, failure.cause == .truncated { return .clean }
         return .broken("\(error)")
     }
 

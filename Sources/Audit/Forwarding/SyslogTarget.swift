@@ -1,17 +1,12 @@
 // A syslog receiver as settings name it.
 import Foundation
-import NIOSSL
 package import Settings
+import TLS
 
 package struct SyslogTarget: Sendable {
     /// A host as written: a name, or an address without brackets.
     struct Host: Sendable {
         var name: String
-
-        /// For SNI and the certificate; nil for an address, which has no name to send (RFC 6066 section 3).
-        var tlsName: String? {
-            name.contains(":") || name.allSatisfy { $0.isNumber || $0 == "." } ? nil : name
-        }
     }
 
     private let settings: SyslogSettings
@@ -24,19 +19,12 @@ package struct SyslogTarget: Sendable {
     var port: Int { settings.port }
 
     /// nil for plain TCP. TLS 1.2 and later, chain and name verified.
-    func tlsContext() throws -> NIOSSLContext? {
+    func tlsContext() throws -> TLSContext? {
         guard settings.isTLS else { return nil }
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.minimumTLSVersion = .tlsv12
-        if let file = settings.authorities { configuration.trustRoots = .file(file) }
-        // Without a name there is only the chain to verify: NIOSSL compares addresses with IP SANs as well.
-        configuration.certificateVerification = .fullVerification
+        var client = TLSContext.Client(trust: settings.authorities.map { .file($0) } ?? .system)
         if let certificate = settings.certificate, let key = settings.key {
-            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map {
-                .certificate($0)
-            }
-            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
+            client.identity = (try Certificate.list(file: certificate), try PrivateKey(file: key))
         }
-        return try NIOSSLContext(configuration: configuration)
+        return try TLSContext(client)
     }
 }

@@ -7,8 +7,7 @@ import Reachability
 import SFTPReceiver
 import Settings
 import Staging
-import SwiftASN1
-import X509
+import TLS
 
 struct GateCheck {
     /// Days before a certificate's end from which on it is spoken of.
@@ -67,18 +66,16 @@ struct GateCheck {
         let path = tls.certificate
         let fix =
             "put a new certificate and its key at \(path) and \(tls.key); the gate takes them over by itself"
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            return [Finding("certificates", .fail, "\(path) cannot be read", fix: fix)]
+        let chain: [Certificate]
+        do { chain = try Certificate.list(file: path) } catch {
+            return [Finding("certificates", .fail, "\(error)", fix: fix)]
         }
-        let chain = Self.certificates(text)
-        guard let leaf = chain.first, let end = chain.map(\.notValidAfter).min() else {
-            return [Finding("certificates", .fail, "\(path) holds no PEM certificate", fix: fix)]
-        }
-        let today = Date(timeIntervalSince1970: Double(now.microseconds) / 1_000_000)
-        let days = Int((end.timeIntervalSince(today) / 86_400).rounded(.down))
-        let day = Instant(microseconds: Int64(end.timeIntervalSince1970) * 1_000_000).description.prefix(10)
+        guard let leaf = chain.first, let end = chain.map(\.notAfter).min() else { return [] }
+        let today = now.microseconds / 1_000_000
+        let days = Int((Double(end - today) / 86_400).rounded(.down))
+        let day = Instant(microseconds: end * 1_000_000).description.prefix(10)
         var findings: [Finding] = []
-        if leaf.notValidBefore > today {
+        if leaf.notBefore > today {
             findings.append(Finding("certificates", .fail, "\(path) is not valid yet", fix: fix))
         }
         if days < 0 {
@@ -88,7 +85,7 @@ struct GateCheck {
         } else {
             findings.append(Finding("certificates", .ok, "\(path) is good until \(day)"))
         }
-        if leaf.issuer == leaf.subject {
+        if leaf.isSelfIssued {
             findings.append(
                 Finding(
                     "certificates", .warn, "\(path) is self-signed: VSee will refuse it",
@@ -100,14 +97,6 @@ struct GateCheck {
                     fix: "put the full chain into it (fullchain.pem)"))
         }
         return findings
-    }
-
-    private static func certificates(_ text: String) -> [Certificate] {
-        let end = "-----END CERTIFICATE-----"
-        return text.components(separatedBy: end).dropLast().compactMap { part in
-            guard let start = part.range(of: "-----BEGIN CERTIFICATE-----") else { return nil }
-            return try? Certificate(pemEncoded: part[start.lowerBound...] + end)
-        }
     }
 
     func hostKeys() async -> [Finding] {

@@ -1,10 +1,10 @@
 // Looks at one released drop: its bytes under ready/ and its receipt against its ledger entry.
 import Admission
-import Crypto
 import Foundation
 import Ledger
 import Settings
 import Staging
+import TLS
 
 struct DropCheck {
     enum Finding: String, Hashable, CaseIterable {
@@ -64,7 +64,7 @@ struct DropCheck {
             hash.update(bufferPointer: piece)
             bytes += Int64(piece.count)
         }
-        return bytes == view.bytes && Self.hex(hash.finalize()) == view.sha256
+        return bytes == view.bytes && hash.finish().hex == view.sha256
     }
 
     /// One event of an NDJSON batch.
@@ -74,10 +74,6 @@ struct DropCheck {
         guard number > 0, number <= lines.count,
             let line = try? BatchLine(parsing: lines[number - 1]), let body = line.bytes
         else { return false }
-        return Int64(body.count) == view.bytes && Self.hex(SHA256.hash(data: body)) == view.sha256
-    }
-
-    private static func hex(_ digest: SHA256Digest) -> String {
-        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return Int64(body.count) == view.bytes && SHA256.hash(data: body).hex == view.sha256
     }
 }

@@ -1,10 +1,11 @@
 // Makes the parts of a gate that its settings name: directories, source list, host keys, certificate, token.
 // Each part is left alone when it is there, and only what lies in the state directory is made for TLS and token.
-import Crypto
+import Admission
 import Foundation
 import Ledger
 import SFTPReceiver
 import Settings
+import TLS
 
 struct GateSetup {
     let settings: GateSettings
@@ -97,7 +98,8 @@ struct GateSetup {
             guard isOwn(tls.certificate), isOwn(tls.key) else {
                 return log.missing("\(tls.certificate) and \(tls.key): put your certificate and key there")
             }
-            let trial = try TrialCertificate()
+            let trial = try TrialCertificate(
+                host: ProcessInfo.processInfo.hostName, now: Instant.now().microseconds / 1_000_000)
             try write(trial.key, to: tls.key, mode: 0o600, &log)
             try write(trial.certificate, to: tls.certificate, mode: 0o644, &log)
         }
@@ -109,9 +111,7 @@ struct GateSetup {
             return log.missing(
                 "\(console.tokenFile): put a token there, as `openssl rand -hex 32` prints, mode 0600")
         }
-        let token = SymmetricKey(size: .bits256).withUnsafeBytes { bytes in
-            bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        }
+        let token = Hex.text(RandomBytes.make(32))
         try write(token + "\n", to: console.tokenFile, mode: 0o600, &log)
     }
 

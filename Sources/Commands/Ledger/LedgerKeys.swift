@@ -21,7 +21,7 @@ struct LedgerKeys {
     var hasPublicKeys: Bool { FileManager.default.fileExists(atPath: publicFile) }
 
     func make() throws {
-        let key = NoteSigner(name: Checkpoint.origin(node: node))
+        let key = try NoteSigner(name: Checkpoint.origin(node: node))
         try FileReplacement.write(Array((key.verifier.description + "\n").utf8), to: publicFile)
         try FileReplacement.write(Array((key.secretText + "\n").utf8), to: settings.key, mode: 0o600)
     }
@@ -66,7 +66,7 @@ struct LedgerKeys {
 
     /// Makes the key to come, in a file of its own: it takes its place once the ledger has its entry.
     func prepareNext() throws -> NoteSigner {
-        let key = NoteSigner(name: try signer().verifier.name)
+        let key = try NoteSigner(name: signer().verifier.name)
         try FileReplacement.write(Array((key.secretText + "\n").utf8), to: nextFile, mode: 0o600)
         try publish(key.verifier)
         return key

@@ -1,7 +1,7 @@
 // A run of entries with all that proves them: what an auditor gets. `Deploy/verify-bundle.py` is the other reader.
 package import Admission
-import Crypto
 import Foundation
+import TLS
 
 /// Writes a bundle into a directory:
 ///
@@ -71,7 +71,7 @@ package struct LedgerBundle {
         }
         try flush()
         try file.synchronize()
-        return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return hash.finish().hex
     }
 
     private static func write(_ text: String, to path: String) throws {

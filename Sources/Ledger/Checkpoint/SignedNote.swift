@@ -1,6 +1,6 @@
-// Signed notes, C2SP signed-note: a text, an empty line, and one line for each signature. Pure.
-package import Crypto
 import Foundation
+// Signed notes, C2SP signed-note: a text, an empty line, and one line for each signature. Pure.
+package import TLS
 
 /// A text with its signatures. Unknown signatures are kept as they are.
 package struct SignedNote: Sendable, Hashable {
@@ -94,13 +94,13 @@ extension SignedNote.Signature {
 /// A public key of notes: `NAME+KEYID+BASE64`, Ed25519.
 package struct NoteVerifier: Sendable, Hashable {
     package let name: String
-    private let key: [UInt8]
+    private let key: Ed25519.PublicKey
 
     private static let ed25519: UInt8 = 1
 
-    package init(name: String, key: Curve25519.Signing.PublicKey) {
+    package init(name: String, key: Ed25519.PublicKey) {
         self.name = name
-        self.key = Array(key.rawRepresentation)
+        self.key = key
     }
 
     /// nil unless the text is a verifier key whose key id is right.
@@ -109,7 +109,7 @@ package struct NoteVerifier: Sendable, Hashable {
             String.init)
         guard parts.count == 3, NoteSigner.isName(parts[0]), let data = Data(base64Encoded: parts[2]),
             data.count == 33, data.first == Self.ed25519,
-            let key = try? Curve25519.Signing.PublicKey(rawRepresentation: data.dropFirst())
+            let key = Ed25519.PublicKey(Array(data.dropFirst()))
         else { return nil }
         self.init(name: parts[0], key: key)
         guard parts[1] == hexID else { return nil }
@@ -117,39 +117,41 @@ package struct NoteVerifier: Sendable, Hashable {
 
     /// SHA-256(name || "\n" || algorithm || key), its first four bytes.
     package var keyID: [UInt8] {
-        Array(SHA256.hash(data: Array(name.utf8) + [0x0A, Self.ed25519] + key).prefix(4))
+        Array(SHA256.hash(data: Array(name.utf8) + [0x0A, Self.ed25519] + key.bytes).prefix(4))
     }
 
     private var hexID: String {
-        keyID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        Hex.text(keyID)
     }
 
     package var description: String {
-        "\(name)+\(hexID)+\(Data([Self.ed25519] + key).base64EncodedString())"
+        "\(name)+\(hexID)+\(Data([Self.ed25519] + key.bytes).base64EncodedString())"
     }
 
     func isValid(_ signature: [UInt8], for text: String) -> Bool {
-        guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: key) else { return false }
-        return key.isValidSignature(signature, for: Data(text.utf8))
+        key.isValid(signature, for: Array(text.utf8))
     }
 }
 
 /// A private key of notes: `PRIVATE+KEY+NAME+KEYID+BASE64` as Go's note package writes it. Never print it.
 package struct NoteSigner: Sendable {
     package let verifier: NoteVerifier
-    private let seed: [UInt8]
+    private let key: Ed25519.PrivateKey
 
-    package init(name: String, key: Curve25519.Signing.PrivateKey = .init()) {
+    package init(name: String, key: Ed25519.PrivateKey) {
         verifier = NoteVerifier(name: name, key: key.publicKey)
-        seed = Array(key.rawRepresentation)
+        self.key = key
     }
+
+    /// A new key. Throws when the system's crypto policy allows none.
+    package init(name: String) throws { self.init(name: name, key: try .make()) }
 
     package init?(_ text: String) {
         let parts = text.split(separator: "+", maxSplits: 4, omittingEmptySubsequences: false).map(
             String.init)
         guard parts.count == 5, parts[0] == "PRIVATE", parts[1] == "KEY", Self.isName(parts[2]),
             let data = Data(base64Encoded: parts[4]), data.count == 33, data.first == 1,
-            let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: data.dropFirst())
+            let key = try? Ed25519.PrivateKey(seed: Array(data.dropFirst()))
         else { return nil }
         self.init(name: parts[2], key: key)
         guard verifier.description.split(separator: "+")[1] == parts[3] else { return nil }
@@ -158,11 +160,11 @@ package struct NoteSigner: Sendable {
     /// The private key's text: for its file, 0600.
     package var secretText: String {
         let id = verifier.description.split(separator: "+")[1]
-        return "PRIVATE+KEY+\(verifier.name)+\(id)+\(Data([1] + seed).base64EncodedString())"
+        return "PRIVATE+KEY+\(verifier.name)+\(id)+\(Data([1] + key.seed).base64EncodedString())"
     }
 
     func signature(of text: String) throws -> [UInt8] {
-        Array(try Curve25519.Signing.PrivateKey(rawRepresentation: seed).signature(for: Data(text.utf8)))
+        try key.signature(of: Array(text.utf8))
     }
 
     /// C2SP signed-note: not empty, no space, no plus.

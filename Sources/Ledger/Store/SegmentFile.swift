@@ -1,7 +1,7 @@
 // Segment files: canonical entries one a line, gzip (RFC 1952), so that `zcat` reads them. JSON has no raw newline.
 import CShims
-import Crypto
 import Foundation
+import TLS
 
 enum SegmentFile {
     /// Writes lines to a new file, 0600, durable under its name when it returns. What was there is replaced.
@@ -56,7 +56,7 @@ enum SegmentFile {
         while true {
             let count = Foundation.read(descriptor, &buffer, buffer.count)
             guard count >= 0 else { throw failure("read", path) }
-            if count == 0 { return (Array(hash.finalize()), total) }
+            if count == 0 { return (hash.finish().bytes, total) }
             buffer.withUnsafeBytes {
                 hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count]))
             }

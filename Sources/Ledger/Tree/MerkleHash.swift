@@ -1,7 +1,7 @@
+import Foundation
 // A hash of the ledger's Merkle tree, RFC 6962 section 2.1: SHA-256 with one prefix for leaves and one for nodes.
 // Pure, and without allocation of its own: verification makes two of them for every entry.
-import Crypto
-import Foundation
+import TLS
 
 /// 32 bytes of SHA-256.
 package struct MerkleHash: Sendable, Hashable {
@@ -49,7 +49,7 @@ package struct MerkleHash: Sendable, Hashable {
         var hash = SHA256()
         withUnsafeBytes(of: UInt8(0)) { hash.update(bufferPointer: $0) }
         hash.update(bufferPointer: bytes)
-        return hash.finalize().withUnsafeBytes(Self.init(loading:))
+        return hash.finish().withUnsafeBytes(Self.init(loading:))
     }
 
     /// The hash of a node: SHA-256(0x01 || left || right).
@@ -57,9 +57,7 @@ package struct MerkleHash: Sendable, Hashable {
         // One piece of 65 bytes: the prefix is the last byte of the first word in memory.
         var input = (UInt64(1).bigEndian, left.words, right.words)
         return withUnsafeBytes(of: &input) { memory in
-            var hash = SHA256()
-            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: memory[7...]))
-            return hash.finalize().withUnsafeBytes(Self.init(loading:))
+            SHA256.hash(UnsafeRawBufferPointer(rebasing: memory[7...])).withUnsafeBytes(Self.init(loading:))
         }
     }
 

@@ -1,8 +1,8 @@
 // A file that is being fetched: it keeps what came before an interruption, and knows the digest of all it holds.
 import CShims
-import Crypto
 import Glibc
 import Staging
+import TLS
 
 final class PartialFile {
     private let descriptor: Int32
@@ -57,6 +57,6 @@ final class PartialFile {
 
     /// Lower-case hexadecimal, of all that it holds.
     var sha256: String {
-        hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        hash.finalize().hex
     }
 }

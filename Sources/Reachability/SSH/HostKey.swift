@@ -1,8 +1,8 @@
 // A host key as SSH sends it, its fingerprint, and what it is compared with: fingerprints that were given, or the
 // lines of a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
 import Admission
-import Crypto
 import Foundation
+import TLS
 
 package struct HostKey: Sendable, Hashable {
     /// `ssh-ed25519`, printable.
@@ -100,9 +100,7 @@ package struct HostKeyPins: Sendable, Hashable {
         guard parts.count == 3, parts[0] == "1", let salt = Data(base64Encoded: String(parts[1])),
             let hash = Data(base64Encoded: String(parts[2]))
         else { return false }
-        let key = SymmetricKey(data: salt)
-        return HMAC<Insecure.SHA1>.isValidAuthenticationCode(
-            hash, authenticating: Data(name.utf8), using: key)
+        return HMAC.code(.sha1, key: Array(salt), Array(name.utf8)) == Array(hash)
     }
 
     /// Linear in both but for one point to go back to; patterns come from the operator's file.

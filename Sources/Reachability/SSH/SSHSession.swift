@@ -2,8 +2,8 @@
 // is set for each step; it belongs to one thread at a time. Frees itself.
 import Admission
 import CLibSSH2
-import Crypto
 import Foundation
+import TLS
 
 package final class SSHSession {
     package let socket: ProbeSocket

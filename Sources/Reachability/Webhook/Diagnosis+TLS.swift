@@ -1,6 +1,6 @@
 // Diagnoses of TLS: the handshake, and each fault of a chain of certificates with its repair.
 import Admission
-import COpenSSL
+import TLS
 
 extension Diagnosis {
     static func tls(_ failure: TLSSession.Failure, _ socket: ProbeSocket, _ limit: Duration) -> Diagnosis {
@@ -22,33 +22,32 @@ extension Diagnosis {
                 next:
                     "use an http:// URL for the probe if plain HTTP is wanted there; VSee needs https://, so "
                     + "give the listener `tls` or put the port of the one with TLS into the URL")
-        case .ssl(let reason, let words): return .handshake(reason: reason, words)
+        case .tls(let failure): return .handshake(failure)
         }
     }
 
-    private static func handshake(reason: Int32, _ words: String) -> Diagnosis {
-        let said = OutsideText.head(words, limit: 100)
-        switch reason {
-        case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, SSL_R_WRONG_SSL_VERSION,
-            SSL_R_VERSION_TOO_LOW:
+    private static func handshake(_ failure: TLSFailure) -> Diagnosis {
+        let said = OutsideText.head(failure.words, limit: 100)
+        switch failure.cause {
+        case .version:
             return Diagnosis(
                 .tlsVersion,
                 means: "no common TLS version: the server does not speak TLS 1.2 or 1.3 (\(said))",
                 next: "switch on TLS 1.2 and 1.3 on the server; TLS 1.0 and 1.1 are out of use (RFC 8996)")
-        case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+        case .certificateWanted:
             return Diagnosis(
                 .tlsFailed, means: "the server asks for a client certificate (\(said))",
                 next:
                     "VSee documents none: take `tls.client_authorities` away, or ask VSee for its certificate"
             )
-        case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+        case .refused:
             return Diagnosis(
                 .tlsFailed,
                 means:
                     "the server broke the handshake off (\(said)): no common cipher or group, no certificate "
                     + "for this name, or it asks for a client certificate",
                 next: "look at the server's TLS log and its list of ciphers")
-        case SSL_R_TLSV1_UNRECOGNIZED_NAME:
+        case .unrecognizedName:
             return Diagnosis(
                 .tlsName, means: "the server has no certificate for this name (\(said))",
                 next: "use the name that the certificate was issued for, or have one issued for this name")
@@ -91,7 +90,7 @@ extension Diagnosis {
     }
 }
 
-extension CertificateChain.Fault {
+extension CertificateFault {
     fileprivate func diagnosis(
         _ chain: CertificateChain, host: String, severity: Diagnosis.Severity
     ) -> Diagnosis {
@@ -99,8 +98,8 @@ extension CertificateChain.Fault {
         // Beyond what the server sent lies what the trust store added.
         let subject = depth < chain.certificates.count ? chain.certificates[depth].subject : "an authority"
         let isOwn = depth == 0
-        switch code {
-        case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
+        switch kind {
+        case .name:
             let names = leaf.map { $0.names.isEmpty ? $0.subject : $0.names } ?? "nothing"
             return Diagnosis(
                 .tlsName, severity,
@@ -108,29 +107,28 @@ extension CertificateChain.Fault {
                 next:
                     "give VSee a URL with a name of the certificate, or have a certificate issued for this name"
             )
-        case X509_V_ERR_CERT_HAS_EXPIRED:
+        case .expired:
             let when = depth < chain.certificates.count ? " at \(chain.certificates[depth].notAfter)" : ""
             return Diagnosis(
                 .tlsExpired, severity, means: "the certificate of \(subject) has expired\(when)",
                 next: isOwn
                     ? "renew it; VSee cannot call until then"
                     : "put the authority's current intermediate certificate into the server's chain file")
-        case X509_V_ERR_CERT_NOT_YET_VALID:
+        case .notYetValid:
             let when =
                 depth < chain.certificates.count ? " before \(chain.certificates[depth].notBefore)" : ""
             return Diagnosis(
                 .tlsNotYetValid, severity, means: "the certificate of \(subject) is not valid\(when)",
                 next: "compare this machine's clock (`timedatectl`), then the certificate's dates")
-        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        case .selfSigned:
             return Diagnosis(
                 .tlsSelfSigned, severity,
                 means: "the certificate of \(subject) is signed by itself: no caller has reason to trust it",
                 next: "have one issued by a public authority; for a trial, --ca FILE trusts this one and "
                     + "--insecure goes on without")
-        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
-            X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        case .issuerUnknown:
             return issuerUnknown(chain, severity)
-        default:
+        case .other:
             return Diagnosis(
                 .tlsChain, severity, means: "the certificate of \(subject) does not verify: \(words)",
                 next:

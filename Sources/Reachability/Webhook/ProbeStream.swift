@@ -64,7 +64,7 @@ enum ProbeStream {
                 switch error {
                 case .closed: return []
                 case .timeout: throw .noAnswer("to the request", limit)
-                case .notTLS, .ssl: throw .tls(error, socket, limit)
+                case .notTLS, .tls: throw .tls(error, socket, limit)
                 }
             }
         }

@@ -4,6 +4,7 @@ import Admission
 import Foundation
 import Ledger
 package import Settings
+import TLS
 
 package struct WebhookProbe: Sendable {
     /// What is asked of the gate.
@@ -42,7 +43,7 @@ package struct WebhookProbe: Sendable {
     }
 
     /// Whether a file holds authorities that can be trusted.
-    package static func canTrust(_ file: String) -> Bool { CertificateChain.canLoad(file) }
+    package static func canTrust(_ file: String) -> Bool { ServerVerification.canTrust(file) }
 
     private var place: ProbeURL {
         if case .reachability = request { url.at(path: "/reachability") } else { url }
@@ -102,7 +103,7 @@ package struct WebhookProbe: Sendable {
         } catch {
             let isSilent = error.code == .closedAtOnce || error.code == .closedAfterProxyHeader
             guard !place.isTLS, isSilent, let second = ProbeConnection.again(socket, options),
-                TLSSession.isSpoken(over: second, until: Deadline(in: options.timeout))
+                TLSSession.isSpoken(over: second, host: place.host, until: Deadline(in: options.timeout))
             else { throw error }
             throw .plainOnTLS("a second connection got an answer to a TLS handshake")
         }
@@ -111,10 +112,12 @@ package struct WebhookProbe: Sendable {
     private func secure(_ socket: ProbeSocket, _ options: ProbeOptions, _ notes: inout StepNotes)
         throws(Diagnosis) -> (TLSSession, Bool)
     {
-        let isAddress = (try? IPAddress(place.host)) != nil
-        guard let session = TLSSession(over: socket, name: isAddress ? nil : place.host) else {
+        guard let session = TLSSession(over: socket, host: place.host) else {
             throw Diagnosis(
-                .tlsFailed, means: "OpenSSL cannot start a session", next: "look at this machine's memory")
+                .tlsFailed, means: "OpenSSL cannot start a session for \(place.host)",
+                next:
+                    "compare the host's name with the server's certificate, and look at this machine's openssl.cnf"
+            )
         }
         do throws(TLSSession.Failure) {
             try session.handshake(until: Deadline(in: options.timeout))
@@ -124,7 +127,7 @@ package struct WebhookProbe: Sendable {
         notes.fact("version", session.version)
         notes.fact("cipher", session.cipher)
         notes.fact("group", session.group ?? "none")
-        let chain = session.withChain { CertificateChain($0, host: place.host, authorities: authorities) }
+        let chain = CertificateChain(session.chain, host: place.host, authorities: authorities)
         for (index, certificate) in chain.certificates.enumerated() {
             notes.fact(
                 "certificate \(index)",

@@ -3,7 +3,7 @@ import Admission
 import Foundation
 import NIOCore
 import NIOPosix
-import NIOSSL
+import TLS
 
 package struct RuleChecker: Sendable {
     package struct Options: Sendable {
@@ -33,12 +33,9 @@ package struct RuleChecker: Sendable {
 
     /// Throws when the authorities cannot be read.
     package init(_ options: Options) throws {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        tls.certificateVerification = .fullVerification
-        if let file = options.authorities { tls.trustRoots = .file(file) }
         self.options = options
-        tcp = TCPCheck(timeout: options.timeout, context: try NIOSSLContext(configuration: tls))
+        let trust = options.authorities.map { TLSContext.Client.Trust.file($0) } ?? .system
+        tcp = TCPCheck(timeout: options.timeout, context: try TLSContext(TLSContext.Client(trust: trust)))
         udp = UDPCheck(timeout: options.timeout)
     }
 

@@ -3,12 +3,13 @@ import Admission
 import Foundation
 import NIOCore
 import NIOPosix
-import NIOSSL
 import NIOTLS
+import TLS
+import TLSChannel
 
 struct TCPCheck {
     let timeout: Duration
-    let context: NIOSSLContext
+    let context: TLSContext
 
     /// A line of what was seen. Throws what went wrong.
     func connect(_ address: IPAddress, _ port: UInt16) async throws -> String {
@@ -32,7 +33,7 @@ struct TCPCheck {
             channel = try await bootstrap.channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers([
-                        try NIOSSLClientHandler(context: context, serverHostname: name),
+                        try TLSHandler(context, .client(host: name ?? "\(address)")),
                         HandshakeReport(done),
                     ])
                 }

@@ -3,7 +3,8 @@
 import Admission
 import NIOCore
 import NIOPosix
-import NIOSSL
+import TLS
+import TLSChannel
 
 /// `http://HOST:PORT`
 package struct ProxyAddress: Sendable, Hashable {
@@ -31,7 +32,7 @@ struct TunnelCheck {
     let proxy: ProxyAddress
     let timeout: Duration
     let pause: Duration
-    let context: NIOSSLContext
+    let context: TLSContext
 
     private static let port = 443
     private static let longestHead = 64 << 10
@@ -95,7 +96,7 @@ struct TunnelCheck {
     private func startTLS(_ channel: any NIOCore.Channel, _ name: String) async throws {
         let context = context
         try await channel.eventLoop.submit {
-            let handler = try NIOSSLClientHandler(context: context, serverHostname: name)
+            let handler = try TLSHandler(context, .client(host: name))
             try channel.pipeline.syncOperations.addHandler(handler, position: .first)
         }.get()
     }

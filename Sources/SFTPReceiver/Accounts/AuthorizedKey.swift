@@ -1,8 +1,8 @@
 // One public key in OpenSSH's one-line form, checked to its last byte. Options before the key are refused:
 // what a session may do is the gate's to say. Formats: RFC 4253 6.6, RFC 5656 3.1, RFC 8709, PROTOCOL.u2f.
 import Admission
-import Crypto
 import Foundation
+import TLS
 
 /// A public key that an account may log in with.
 package struct AuthorizedKey: Sendable, Hashable, CustomStringConvertible {

@@ -1,7 +1,7 @@
+import Ledger
 // What was typed as a user name and is no account: people type their password there. Neither the ledger nor a log
 // may hold it; the ledger holds what tells one such name from another.
-import Crypto
-import Ledger
+import TLS
 
 struct TypedNames: Sendable {
     /// One place is out of reach: as root, sshd itself adds failed names to the system's btmp (lastb(1)), and has no
@@ -11,16 +11,12 @@ struct TypedNames: Sendable {
     /// and so can a keyed one by whoever reads the key on the same disk; the ledger is kept for years and handed
     /// on. The price: digests tell whether two entries of one run of the gate are about the same name, and
     /// nothing about entries from before a restart.
-    private let key = SymmetricKey(size: .bits256)
+    private let key = RandomBytes.make(32)
 
     /// `length` is in bytes. sshd cuts names: at about 900 bytes, and where it logs no requests at 100.
     func facts(_ name: String) -> JSONValue {
-        let code = HMAC<SHA256>.authenticationCode(for: Array(name.utf8), using: key)
-        let digits = Array("0123456789abcdef".utf8)
-        let hex = code.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        return .object([
-            "hmac_sha256": .string(String(decoding: hex, as: UTF8.self)),
-            "length": .int(Int64(name.utf8.count)),
-        ])
+        var facts: [String: JSONValue] = ["length": .int(Int64(name.utf8.count))]
+        facts["hmac_sha256"] = HMAC.code(.sha256, key: key, Array(name.utf8)).map { .string(Hex.text($0)) }
+        return .object(facts)
     }
 }

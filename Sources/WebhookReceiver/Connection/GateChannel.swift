@@ -7,8 +7,9 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOHTTP2
-import NIOSSL
 import Settings
+import TLS
+import TLSChannel
 
 struct GateChannel: ServerChildChannel {
     /// A PROXY header must be complete within this time after accept.
@@ -155,11 +156,11 @@ extension GateChannel {
     private func build(_ connection: Connection) throws {
         guard let certificate = listener.certificate else { return try addHTTP1(connection) }
         let pipeline = connection.channel.pipeline.syncOperations
-        let tls = NIOSSLServerHandler(context: certificate.context)
+        let tls = try TLSHandler(certificate.context, .server, patience: Connection.patience)
         connection.enter(
             .handshake, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
-        // First the handler behind TLS: on a live channel, adding TLS may start the handshake at once.
-        let handshake = HandshakeHandler(connection, tls: tls) { negotiated in
+        // First the handler behind TLS: on a live channel, adding TLS starts the handshake at once.
+        let handshake = HandshakeHandler(connection, tls: tls.engine) { negotiated in
             connection.enter(
                 .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
             if negotiated == "h2" { try addHTTP2(connection) } else { try addHTTP1(connection) }

@@ -1,9 +1,9 @@
 // The checks beside the source address: path secret (see `Routes`), header, HTTP basic, Standard Webhooks
 // signatures. Each is independent of the others and of the address check; none of them is ever skipped early.
 import Admission
-import Crypto
 import NIOHTTP1
 import Settings
+import TLS
 
 /// What a request offered for its signature; the three headers of Standard Webhooks.
 struct OfferedSignature: Sendable, Equatable {
@@ -23,14 +23,14 @@ struct CredentialChecks: Sendable {
 
     private let header: (name: String, value: HashedSecret)?
     private let basic: HashedSecret?
-    private let keys: [SymmetricKey]
+    private let keys: [[UInt8]]
 
     init(_ checks: WebhookChecks) {
         header = checks.header.map { ($0.name, HashedSecret($0.value.bytes)) }
         basic = checks.basic.map {
             HashedSecret(Base64.encode(Array($0.user.utf8) + [0x3A] + $0.password.bytes))
         }
-        keys = checks.standardWebhooks.map { SymmetricKey(data: $0.bytes) }
+        keys = checks.standardWebhooks.map(\.bytes)
     }
 
     var wantsBasic: Bool { basic != nil }
@@ -85,10 +85,8 @@ struct CredentialChecks: Sendable {
         let prefix = Array("\(offer.id).\(offer.timestamp).".utf8)
         var isSigned = false
         for key in keys {
-            var code = HMAC<SHA256>(key: key)
-            code.update(data: prefix)
-            code.update(data: body)
-            let expected = Base64.encode(Array(code.finalize()))
+            guard let code = HMAC.code(.sha256, key: key, prefix, body) else { continue }
+            let expected = Base64.encode(code)
             for candidate in offered where candidate.matches(expected) { isSigned = true }
         }
         return isSigned

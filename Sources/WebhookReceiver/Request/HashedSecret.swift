@@ -1,28 +1,13 @@
 // Comparing what a caller says with a secret, in time that tells nothing about the secret: both sides are hashed
 // first, so neither length nor position of a difference shows. It keeps no secret in the clear.
-import Crypto
+import TLS
 
 struct HashedSecret: Sendable {
     private let digest: SHA256Digest
 
-    init(_ secret: [UInt8]) { digest = Self.hash(secret) }
+    init(_ secret: [UInt8]) { digest = SHA256.hash(data: secret) }
 
-    func matches(_ offered: [UInt8]) -> Bool {
-        let other = Self.hash(offered)
-        return digest.withUnsafeBytes { mine in
-            other.withUnsafeBytes { theirs in
-                var difference: UInt8 = 0
-                for index in 0..<SHA256Digest.byteCount { difference |= mine[index] ^ theirs[index] }
-                return difference == 0
-            }
-        }
-    }
-
-    private static func hash(_ bytes: [UInt8]) -> SHA256Digest {
-        var hasher = SHA256()
-        bytes.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-        return hasher.finalize()
-    }
+    func matches(_ offered: [UInt8]) -> Bool { SHA256.hash(data: offered) == digest }
 }
 
 /// Base64 (RFC 4648, 4) of a few bytes; encoding only, so nothing from outside has to be decoded.

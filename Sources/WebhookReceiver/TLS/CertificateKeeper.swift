@@ -2,10 +2,9 @@
 // changes nothing but the gate's health: the old one is kept. Private keys are never logged.
 import Intake
 import Logging
-import NIOHTTP2
-import NIOSSL
 import Settings
 import Synchronization
+import TLS
 
 #if canImport(Glibc)
     import Glibc
@@ -28,7 +27,7 @@ final class CertificateKeeper: Sendable {
     static let interval = Duration.seconds(2)
 
     private struct State {
-        var context: NIOSSLContext
+        var context: TLSContext
         var files: [FileState]
         /// Seconds since the epoch.
         var expires: Int64
@@ -50,7 +49,7 @@ final class CertificateKeeper: Sendable {
     }
 
     /// For the next connection.
-    var context: NIOSSLContext { state.withLock { $0.context } }
+    var context: TLSContext { state.withLock { $0.context } }
 
     /// Looks at the files until cancelled.
     func run() async {
@@ -110,45 +109,29 @@ final class CertificateKeeper: Sendable {
 
     private static func load(_ settings: TLSSettings) throws -> State {
         let before = paths(settings).map(FileState.init)
-        let chain = try certificates(settings.certificate)
-        let key: NIOSSLPrivateKey
+        let chain: [Certificate]
+        let context: TLSContext
         do {
-            key = try NIOSSLPrivateKey(file: settings.key, format: .pem)
-        } catch {
-            throw CertificateError(description: "\(settings.key): no readable PEM private key in it")
-        }
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
-        configuration.minimumTLSVersion = .tlsv12
-        // NIOSSL keeps a connection's memory for this long after it has closed it, whether or not it is gone.
-        configuration.shutdownTimeout = Connection.patience
-        configuration.applicationProtocols = NIOHTTP2SupportedALPNProtocols
-        if let authorities = settings.clientAuthorities {
-            configuration.trustRoots = .certificates(try certificates(authorities))
-            configuration.certificateVerification = .noHostnameVerification
-        }
-        let context: NIOSSLContext
-        do {
-            context = try NIOSSLContext(configuration: configuration)
+            chain = try Certificate.list(file: settings.certificate)
+            let authorities = try settings.clientAuthorities.map { path throws(FileError) in
+                try Certificate.list(file: path)
+            }
+            context = try TLSContext(
+                TLSContext.Server(
+                    chain: chain, key: try PrivateKey(file: settings.key), protocols: ["h2", "http/1.1"],
+                    clientAuthorities: authorities))
+        } catch let error as FileError {
+            throw CertificateError(description: "\(error)")
         } catch {
             throw CertificateError(
-                description:
-                    "\(settings.certificate) and \(settings.key) do not belong together or are not usable")
+                description: "\(settings.certificate) and \(settings.key) cannot be used together: \(error)")
         }
         guard paths(settings).map(FileState.init) == before else {
             throw CertificateError(
                 description: "\(settings.certificate): changed while it was read; it is tried again")
         }
         return State(
-            context: context, files: before, expires: chain.map { Int64($0.notValidAfter) }.min() ?? 0)
-    }
-
-    private static func certificates(_ path: String) throws -> [NIOSSLCertificate] {
-        do {
-            let certificates = try NIOSSLCertificate.fromPEMFile(path)
-            if !certificates.isEmpty { return certificates }
-        } catch {}
-        throw CertificateError(description: "\(path): no readable PEM certificate in it")
+            context: context, files: before, expires: chain.map(\.notAfter).min() ?? 0)
     }
 }
 

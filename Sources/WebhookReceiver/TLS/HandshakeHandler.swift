@@ -4,20 +4,20 @@ import Admission
 import Ledger
 import Logging
 import NIOCore
-import NIOSSL
 import NIOTLS
+import TLS
 
 final class HandshakeHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 
     private let connection: Connection
-    private let tls: NIOSSLServerHandler
+    private let tls: TLSEngine
     private var isComplete = false
     /// Adds the handlers for the protocol that ALPN chose ("h2" or another).
     private let proceed: (String?) throws -> Void
 
-    init(_ connection: Connection, tls: NIOSSLServerHandler, proceed: @escaping (String?) throws -> Void) {
+    init(_ connection: Connection, tls: TLSEngine, proceed: @escaping (String?) throws -> Void) {
         self.connection = connection
         self.tls = tls
         self.proceed = proceed

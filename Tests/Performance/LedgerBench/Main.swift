@@ -36,7 +36,7 @@ enum LedgerBench {
     private static func fill(_ path: String, _ count: Int64) throws {
         let store = try SQLiteLedgerStore(path: path, node: "gate-1")
         var source = EntrySource(count: count)
-        let key = NoteSigner(name: "gate-1/dropgate")
+        let key = try NoteSigner(name: "gate-1/dropgate")
         try (key.verifier.description + "\n").write(toFile: path + ".pub", atomically: true, encoding: .utf8)
         func append(_ commits: Int) throws -> Double {
             let began = ContinuousClock.now

@@ -1,0 +1,43 @@
+// A private key for TLS: RSA, ECDSA or EdDSA, as OpenSSL reads it. It never leaves OpenSSL's memory as text but to its
+// own file.
+import COpenSSL
+
+package final class PrivateKey: @unchecked Sendable {
+    /// EVP_PKEY.
+    let pointer: OpaquePointer
+
+    init(owning pointer: OpaquePointer) { self.pointer = pointer }
+
+    deinit { EVP_PKEY_free(pointer) }
+
+    /// The key of a PEM file (PKCS #8, SEC 1 or PKCS #1), not encrypted: a service has nobody to ask. Throws `FileError`.
+    package convenience init(file: String) throws(FileError) {
+        var bytes = try FileError.contents(of: file)
+        defer { bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
+        guard let bio = BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+            throw FileError(description: "\(file): no memory to read it")
+        }
+        defer { BIO_free(bio) }
+        ERR_clear_error()
+        // No password: without a callback OpenSSL would ask on the terminal.
+        guard let key = PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil) else {
+            let code = ERR_peek_last_error()
+            ERR_clear_error()
+            let isLocked = COpenSSL.ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ
+            throw FileError(
+                description: isLocked
+                    ? "\(file): the key in it is encrypted; write it without a password, for its user only (0600)"
+                    : "\(file): no readable PEM private key in it")
+        }
+        self.init(owning: key)
+    }
+
+    /// PKCS #8, for a file with mode 0600.
+    var secretPEM: String { PEM.text { PEM_write_bio_PrivateKey($0, pointer, nil, nil, 0, nil, nil) } }
+
+    /// Whether this is the key of the certificate.
+    package func fits(_ certificate: Certificate) -> Bool {
+        defer { ERR_clear_error() }
+        return X509_check_private_key(certificate.pointer, pointer) == 1
+    }
+}

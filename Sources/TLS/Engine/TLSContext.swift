@@ -1,0 +1,199 @@
+// What many TLS sessions share: certificate, key, authorities, versions, ciphers. It is made whole and never changed;
+// new files make a new one, and sessions keep the one that they began with.
+//
+// The system's crypto policy (openssl.cnf, config(5)) is loaded by OpenSSL itself. What is set here only tightens it.
+import COpenSSL
+
+package final class TLSContext: @unchecked Sendable {
+    /// Protocols for ALPN (RFC 7301), the most wanted first.
+    package typealias Protocols = [String]
+
+    package struct Server: Sendable {
+        /// The server's own certificate, and those between it and its authority.
+        package var chain: [Certificate]
+        package var key: PrivateKey
+        package var protocols: Protocols
+        /// Set: each client needs a certificate of one of these. Each counts as an authority by itself, be it an
+        /// intermediate or a root.
+        package var clientAuthorities: [Certificate]?
+
+        package init(
+            chain: [Certificate], key: PrivateKey, protocols: Protocols = [],
+            clientAuthorities: [Certificate]? = nil
+        ) {
+            self.chain = chain
+            self.key = key
+            self.protocols = protocols
+            self.clientAuthorities = clientAuthorities
+        }
+    }
+
+    package struct Client: Sendable {
+        package enum Trust: Sendable {
+            /// The system's authorities.
+            case system
+            /// Those of a PEM file, and no others.
+            case file(String)
+            /// Any certificate: what it is worth is judged afterwards.
+            case any
+        }
+
+        package var trust: Trust
+        package var protocols: Protocols
+        /// For servers that ask for one.
+        package var identity: (chain: [Certificate], key: PrivateKey)?
+
+        package init(
+            trust: Trust, protocols: Protocols = [], identity: (chain: [Certificate], key: PrivateKey)? = nil
+        ) {
+            self.trust = trust
+            self.protocols = protocols
+            self.identity = identity
+        }
+    }
+
+    /// SSL_CTX.
+    let pointer: OpaquePointer
+    let verifiesServers: Bool
+    /// For ALPN, as on the wire: each name with its length in front.
+    private let protocols: [UInt8]
+
+    /// Throws when certificate, key and policy do not go together, in OpenSSL's words.
+    package init(_ server: Server) throws(OpenSSLError) {
+        pointer = try Self.make(TLS_server_method())
+        protocols = Self.wire(server.protocols)
+        verifiesServers = false
+        // All is initialized: what throws from here on runs deinit.
+        try use(server.chain, server.key)
+        try offerForwardSecrecyOnly()
+        try Self.check(
+            SSL_CTX_set_session_id_context(pointer, Self.sessionContext, UInt32(Self.sessionContext.count)))
+        // Tickets hold sessions; the cache is for callers of TLS 1.2 without tickets.
+        COpenSSL_set_session_cache(pointer, 1, 1000)
+        if let authorities = server.clientAuthorities { try ask(for: authorities) }
+        // What has been allowed to a certificate is asked again soon.
+        SSL_CTX_set_timeout(pointer, server.clientAuthorities == nil ? 3600 : 300)
+        guard !protocols.isEmpty else { return }
+        // Not retained: sessions, which may ask, keep this object.
+        SSL_CTX_set_alpn_select_cb(pointer, Self.choose, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// Throws when authorities or identity cannot be used.
+    package init(_ client: Client) throws(OpenSSLError) {
+        pointer = try Self.make(TLS_client_method())
+        protocols = Self.wire(client.protocols)
+        if case .any = client.trust { verifiesServers = false } else { verifiesServers = true }
+        COpenSSL_set_session_cache(pointer, 0, 0)
+        switch client.trust {
+        case .system: try Self.check(SSL_CTX_set_default_verify_paths(pointer))
+        case .file(let path): try Self.check(SSL_CTX_load_verify_file(pointer, path))
+        case .any: break
+        }
+        if let identity = client.identity { try use(identity.chain, identity.key) }
+        if !protocols.isEmpty {
+            // This function alone says 0 when all is well.
+            try Self.check(1 - SSL_CTX_set_alpn_protos(pointer, protocols, UInt32(protocols.count)))
+        }
+        SSL_CTX_set_verify(pointer, verifiesServers ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
+    }
+
+    deinit { SSL_CTX_free(pointer) }
+
+    /// Sessions of other services with the same certificate are none of ours.
+    private static let sessionContext = Array("dropgate".utf8)
+
+    private static func make(_ method: OpaquePointer?) throws(OpenSSLError) -> OpaquePointer {
+        ERR_clear_error()
+        guard let pointer = SSL_CTX_new(method) else { throw OpenSSLError.queued() }
+        COpenSSL_set_options(pointer)
+        // A policy that asks for more stays.
+        if COpenSSL_min_version(pointer) < TLS1_2_VERSION {
+            _ = COpenSSL_set_min_version(pointer, TLS1_2_VERSION)
+        }
+        return pointer
+    }
+
+    private static func check(_ result: Int32) throws(OpenSSLError) {
+        if result != 1 { throw OpenSSLError.queued() }
+    }
+
+    private func use(_ chain: [Certificate], _ key: PrivateKey) throws(OpenSSLError) {
+        guard let leaf = chain.first else { throw OpenSSLError(words: "no certificate") }
+        guard key.fits(leaf) else { throw OpenSSLError(words: "the key is not the certificate's") }
+        ERR_clear_error()
+        try Self.check(SSL_CTX_use_certificate(pointer, leaf.pointer))
+        for certificate in chain.dropFirst() {
+            try Self.check(COpenSSL_add_chain_certificate(pointer, certificate.pointer))
+        }
+        try Self.check(SSL_CTX_use_PrivateKey(pointer, key.pointer))
+    }
+
+    /// Of the policy's ciphers for TLS 1.2 those that RFC 9325 section 4.2 recommends: forward secrecy by ECDHE, and
+    /// authenticated encryption. TLS 1.3 has no others.
+    private func offerForwardSecrecyOnly() throws(OpenSSLError) {
+        let ciphers = SSL_CTX_get_ciphers(pointer)
+        var names: [String] = []
+        for index in 0..<COpenSSL_cipher_count(ciphers) {
+            guard let cipher = COpenSSL_cipher(ciphers, index), let text = SSL_CIPHER_get_name(cipher) else {
+                continue
+            }
+            let name = String(cString: text)
+            let isRecommended =
+                name.hasPrefix("ECDHE-") && (name.contains("GCM") || name.contains("CHACHA20"))
+            if isRecommended, SSL_CIPHER_is_aead(cipher) == 1 { names.append(name) }
+        }
+        // A policy without any of them has TLS 1.3 alone, or is somebody's decision.
+        guard !names.isEmpty else { return }
+        try Self.check(SSL_CTX_set_cipher_list(pointer, names.joined(separator: ":")))
+    }
+
+    private func ask(for authorities: [Certificate]) throws(OpenSSLError) {
+        guard let store = X509_STORE_new(), let names = COpenSSL_names() else { throw OpenSSLError.queued() }
+        // Both belong to the context from here on.
+        SSL_CTX_set_cert_store(pointer, store)
+        SSL_CTX_set_client_CA_list(pointer, names)
+        X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+        for authority in authorities {
+            try Self.check(X509_STORE_add_cert(store, authority.pointer))
+            try Self.check(COpenSSL_add_name(names, X509_get_subject_name(authority.pointer)))
+        }
+        SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    }
+
+    // MARK: ALPN
+
+    private static func wire(_ protocols: Protocols) -> [UInt8] {
+        protocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
+    }
+
+    private typealias Choice =
+        @convention(c) (
+            OpaquePointer?, UnsafeMutablePointer<UnsafePointer<UInt8>?>?, UnsafeMutablePointer<UInt8>?,
+            UnsafePointer<UInt8>?, UInt32, UnsafeMutableRawPointer?
+        ) -> Int32
+
+    /// Our most wanted protocol among the client's; none where there is none in common, and the client decides.
+    private static let choose: Choice = { _, chosen, chosenCount, offered, offeredCount, context in
+        guard let chosen, let chosenCount, let offered, let context else { return SSL_TLSEXT_ERR_NOACK }
+        let own = Unmanaged<TLSContext>.fromOpaque(context).takeUnretainedValue().protocols
+        let client = UnsafeBufferPointer(start: offered, count: Int(offeredCount))
+        var place = 0
+        while place < own.count {
+            let name = own[place + 1..<place + 1 + Int(own[place])]
+            var index = 0
+            while index < client.count {
+                let count = Int(client[index])
+                guard count > 0, index + 1 + count <= client.count else { break }
+                if client[index + 1..<index + 1 + count].elementsEqual(name) {
+                    // What is chosen must outlive the call: it lies in the client's own list.
+                    chosen.pointee = offered + index + 1
+                    chosenCount.pointee = UInt8(count)
+                    return SSL_TLSEXT_ERR_OK
+                }
+                index += 1 + count
+            }
+            place += 1 + Int(own[place])
+        }
+        return SSL_TLSEXT_ERR_NOACK
+    }
+}

@@ -1,0 +1,24 @@
+// What OpenSSL says went wrong, in its own words, without its source paths.
+import COpenSSL
+
+package struct OpenSSLError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// As ERR_reason_error_string(3) has it: "key values mismatch".
+    package let words: String
+
+    package var description: String { words }
+
+    package init(words: String) { self.words = words }
+
+    /// The last error of this thread's queue, which is empty afterwards.
+    static func queued() -> OpenSSLError {
+        let code = ERR_peek_last_error()
+        ERR_clear_error()
+        return OpenSSLError(words: words(code))
+    }
+
+    static func words(_ code: UInt) -> String {
+        if code == 0 { return "OpenSSL gives no reason" }
+        return ERR_reason_error_string(code).map { String(cString: $0) }
+            ?? "OpenSSL's error \(String(code, radix: 16))"
+    }
+}

@@ -1,0 +1,30 @@
+// A failed handshake as the ledger tells it: the TLS library's words, and a hint that helps.
+import Admission
+import Ledger
+import TLS
+
+extension TLSFailure {
+    /// What the ledger says of a handshake that failed with this error.
+    static func detail(_ error: any Error) -> [String: JSONValue] {
+        guard let failure = error as? TLSFailure else {
+            return ["error": .string(OutsideText.head(String(describing: error), limit: 200))]
+        }
+        var detail: [String: JSONValue] = ["error": .string(OutsideText.head(failure.words, limit: 200))]
+        if let alert = failure.alert { detail["alert"] = .int(Int64(alert)) }
+        if let hint = failure.hint { detail["hint"] = .string(hint) }
+        return detail
+    }
+
+    private var hint: String? {
+        switch cause {
+        case .certificateRefused: "the caller does not trust the gate's certificate"
+        case .notTLS: "the caller did not speak TLS"
+        case .version: "the caller offers nothing newer than TLS 1.1"
+        case .algorithms: "the caller offers no cipher, group or signature algorithm that the gate has"
+        case .noCertificate: "the caller has no client certificate"
+        case .badCertificate: "the caller's certificate is not of the configured authorities"
+        case .certificateWanted, .refused, .unrecognizedName, .closedInHandshake, .truncated, .unread, .other:
+            nil
+        }
+    }
+}

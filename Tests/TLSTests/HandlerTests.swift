@@ -1,0 +1,248 @@
+// The handler in a pipeline: two embedded channels that carry each other's bytes.
+import NIOCore
+import NIOEmbedded
+import NIOTLS
+import TLS
+import TLSChannel
+import TLSSupport
+import Testing
+
+/// What the handlers behind TLS are told.
+private final class Listener: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    var text: [UInt8] = []
+    var failures: [TLSFailure] = []
+    var events: [String] = []
+    var isInactive = false
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        text += unwrapInboundIn(data).readableBytesView
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case TLSUserEvent.handshakeCompleted(let name): events.append("handshake \(name ?? "none")")
+        case ChannelEvent.inputClosed: events.append("input closed")
+        default: break
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let failure = error as? TLSFailure { failures.append(failure) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { isInactive = true }
+}
+
+private final class Ends {
+    let server = EmbeddedChannel()
+    let client = EmbeddedChannel()
+    let atServer = Listener()
+    let atClient = Listener()
+
+    init(halfClosure: Bool = false) throws {
+        let contexts = try EnginePair.contexts()
+        server.allowRemoteHalfClosure = halfClosure
+        client.allowRemoteHalfClosure = halfClosure
+        try server.pipeline.syncOperations.addHandlers([try TLSHandler(contexts.server, .server), atServer])
+        try client.pipeline.syncOperations.addHandlers([
+            try TLSHandler(contexts.client, .client(host: "localhost")), atClient,
+        ])
+        try server.connect(to: SocketAddress(unixDomainSocketPath: "/s")).wait()
+        try client.connect(to: SocketAddress(unixDomainSocketPath: "/c")).wait()
+    }
+
+    /// Carries bytes until there are none.
+    func carry() throws {
+        var isMoving = true
+        while isMoving {
+            isMoving = false
+            while let bytes = try client.readOutbound(as: ByteBuffer.self) {
+                isMoving = true
+                if server.isActive { try server.writeInbound(bytes) }
+            }
+            while let bytes = try server.readOutbound(as: ByteBuffer.self) {
+                isMoving = true
+                if client.isActive { try client.writeInbound(bytes) }
+            }
+            client.embeddedEventLoop.run()
+            server.embeddedEventLoop.run()
+        }
+    }
+
+    func end() {
+        for channel in [server, client] {
+            channel.close(promise: nil)
+            channel.embeddedEventLoop.advanceTime(by: .seconds(10))
+        }
+    }
+}
+
+/// A socket that takes nothing more.
+private final class StuckSocket: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    var isOpen = true
+    private var kept: [EventLoopPromise<Void>?] = []
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if isOpen { context.write(data, promise: promise) } else { kept.append(promise) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        for promise in kept { promise?.fail(ChannelError.ioOnClosedChannel) }
+    }
+}
+
+/// How a future has ended by now; nothing is waited for.
+private func outcome(_ future: EventLoopFuture<Void>) throws {
+    let box = NIOLoopBoundBox<Result<Void, any Error>?>(nil, eventLoop: future.eventLoop)
+    future.whenComplete { box.value = $0 }
+    try #require(box.value, "not done yet").get()
+}
+
+@Suite struct HandlerTests {
+    private static func bytes(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
+
+    @Test func textGoesBothWaysAfterTheHandshakeIsTold() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.carry()
+        #expect(
+            ends.atServer.events == ["handshake http/1.1"] && ends.atClient.events == ["handshake http/1.1"])
+        try ends.client.writeOutbound(Self.bytes("question"))
+        try ends.carry()
+        #expect(ends.atServer.text == Array("question".utf8))
+        try ends.server.writeOutbound(Self.bytes(String(repeating: "x", count: 200_000)))
+        try ends.carry()
+        #expect(ends.atClient.text.count == 200_000)
+    }
+
+    @Test func whatIsWrittenBeforeTheHandshakeGoesOutAfterIt() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        let written = ends.client.writeAndFlush(Self.bytes("early"))
+        try ends.carry()
+        try outcome(written)
+        #expect(ends.atServer.text == Array("early".utf8))
+    }
+
+    @Test func manySmallWritesAreOneRecord() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.carry()
+        let promises = (0..<100).map { _ in ends.client.eventLoop.makePromise(of: Void.self) }
+        for promise in promises { ends.client.write(Self.bytes("0123456789"), promise: promise) }
+        #expect(try ends.client.readOutbound(as: ByteBuffer.self) == nil, "nothing before a flush")
+        ends.client.flush()
+        let sent = try #require(try ends.client.readOutbound(as: ByteBuffer.self))
+        #expect(sent.readableBytes < 1000 + 64 && sent.getInteger(at: 0) == UInt8(23))
+        for promise in promises { try outcome(promise.futureResult) }
+        try ends.server.writeInbound(sent)
+        #expect(ends.atServer.text.count == 1000)
+    }
+
+    @Test func anEndIsSaidAndAwaited() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.carry()
+        let closed = ends.server.close()
+        #expect(ends.server.isActive, "the peer has not said so yet")
+        try ends.carry()
+        try outcome(closed)
+        #expect(!ends.server.isActive && !ends.client.isActive)
+        #expect(ends.atServer.failures.isEmpty && ends.atClient.failures.isEmpty)
+    }
+
+    @Test func aPeerThatDoesNotAnswerTheEndIsNotWaitedForLong() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.carry()
+        let closed = ends.server.close()
+        ends.server.embeddedEventLoop.advanceTime(by: .seconds(4))
+        #expect(ends.server.isActive)
+        ends.server.embeddedEventLoop.advanceTime(by: .seconds(1))
+        try outcome(closed)
+        #expect(!ends.server.isActive)
+    }
+
+    /// Embedded channels cannot be closed in half, so the peer is an engine.
+    @Test func aPeerThatHasClosedItsSideStillGetsItsAnswer() throws {
+        let ends = try Ends(halfClosure: true)
+        defer { ends.end() }
+        let peer = try TLSEngine(EnginePair.contexts().client, .client(host: "localhost"))
+        func carry() throws {
+            if let bytes = peer.takeOutput({ ByteBuffer(bytes: $0) }) { try ends.server.writeInbound(bytes) }
+            while let bytes = try ends.server.readOutbound(as: ByteBuffer.self) {
+                bytes.withUnsafeReadableBytes { peer.receive($0) }
+            }
+        }
+        while try !peer.handshake() { try carry() }
+        try peer.write(Array("question".utf8))
+        peer.close()
+        try carry()
+        #expect(ends.atServer.text == Array("question".utf8))
+        #expect(ends.atServer.events.last == "input closed" && ends.server.isActive)
+        try ends.server.writeOutbound(Self.bytes("answer"))
+        let closed = ends.server.close()
+        try carry()
+        try outcome(closed)
+        let answer = try peer.text()
+        #expect(answer.bytes == Array("answer".utf8) && answer.isClosed)
+        #expect(ends.atServer.failures.isEmpty)
+    }
+
+    @Test func aPeerThatReadsNothingOfWhatItAsksForIsEnded() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        let stuck = StuckSocket()
+        try ends.server.pipeline.syncOperations.addHandler(stuck, position: .first)
+        let peer = try TLSEngine(EnginePair.contexts().client, .client(host: "localhost"))
+        stuck.isOpen = true
+        while try !peer.handshake() {
+            if let bytes = peer.takeOutput({ ByteBuffer(bytes: $0) }) { try ends.server.writeInbound(bytes) }
+            while let bytes = try ends.server.readOutbound(as: ByteBuffer.self) {
+                bytes.withUnsafeReadableBytes { peer.receive($0) }
+            }
+        }
+        stuck.isOpen = false
+        for _ in 0..<20_000 where ends.server.isActive {
+            try peer.askForNewKeys()
+            if let bytes = peer.takeOutput({ ByteBuffer(bytes: $0) }) { try ends.server.writeInbound(bytes) }
+        }
+        #expect(!ends.server.isActive && ends.atServer.failures.map(\.cause) == [.unread])
+    }
+
+    @Test func anEndWithoutCloseNotifyIsAFailureOfItsOwn() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.carry()
+        ends.server.pipeline.fireChannelInactive()
+        #expect(ends.atServer.failures.map(\.cause) == [.truncated] && ends.atServer.isInactive)
+        let early = try Ends()
+        defer { early.end() }
+        early.server.pipeline.fireChannelInactive()
+        #expect(early.atServer.failures.map(\.cause) == [.closedInHandshake])
+    }
+
+    @Test func whatIsNoTLSEndsTheConnection() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.server.writeInbound(Self.bytes("GET / HTTP/1.1\r\n\r\n"))
+        #expect(ends.atServer.failures.map(\.cause) == [.notTLS] && !ends.server.isActive)
+    }
+
+    @Test func aWriteToAFailedSessionFails() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.carry()
+        try ends.server.writeInbound(ByteBuffer(bytes: [23, 3, 3, 0, 32] + [UInt8](repeating: 0, count: 32)))
+        #expect(ends.atServer.failures.count == 1)
+        #expect(throws: (any Error).self) { try outcome(ends.server.writeAndFlush(Self.bytes("late"))) }
+        // The alert reaches the peer.
+        while let bytes = try ends.server.readOutbound(as: ByteBuffer.self) {
+            try ends.client.writeInbound(bytes)
+        }
+        #expect(ends.atClient.failures.first?.alert == 20)
+    }
+}
