@@ -51,7 +51,6 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("crypt"), .linkedLibrary("z")]),
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "TLSChannel", dependencies: ["TLS", nio, nioTLS], swiftSettings: strict),
@@ -88,7 +87,7 @@ let package = Package(
         .target(
             name: "Audit",
             dependencies: [
-                "Admission", "CShims", "Ledger", "Settings", "CCurl", "TLS", "TLSChannel", nio, nioPosix,
+                "Admission", "CShims", "Ledger", "Settings", "TLS", "TLSChannel", nio, nioHTTP1, nioPosix,
                 nioTLS,
                 logging,
                 lifecycle,

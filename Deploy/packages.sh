@@ -7,7 +7,7 @@
 #   Deploy/packages.sh NAME …     that, and these too
 set -euo pipefail
 
-needed=(libssh2-1-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libcrypt-dev zlib1g-dev openssh-server openssh-client libnss-wrapper curl "$@")
+needed=(libssh2-1-dev libssl-dev libsqlite3-dev libcrypt-dev zlib1g-dev openssh-server openssh-client libnss-wrapper curl "$@")
 swift_help="see https://www.swift.org/install/linux"
 
 give_up() {

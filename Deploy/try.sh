@@ -53,10 +53,20 @@ Deploy/packages.sh
 if [ -n "${GATE_BIN:-}" ]; then
     dropgate=$(realpath "$GATE_BIN")
 else
-    dropgate=$(Deploy/build.sh)
+    # The release build where there is one; else the debug build, which is quicker to make and which Tests/run.sh uses.
+    if [ -x "$(Deploy/build.sh --path)" ]; then
+        kind="release build"
+        dropgate=$(Deploy/build.sh)
+    else
+        kind="debug build; Deploy/build.sh makes the one that is installed"
+        debug=$(swift build --show-bin-path)/dropgate
+        [ -x "$debug" ] || echo "  the first build takes some minutes on two cores; swift says how far it is:"
+        swift build --product dropgate
+        dropgate=$debug
+    fi
 fi
 version=$("$dropgate" --version)
-good "$version"
+good "$version (${kind:-GATE_BIN})"
 
 step "2. A gate of its own"
 # Settings of another gate must not reach this one.

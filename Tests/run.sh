@@ -30,7 +30,15 @@ done
 Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-cryptography lftp rclone rsyslog rsyslog-gnutls \
     nftables iptables firewalld ufw coturn nginx-light squid \
     putty-tools sshfs python3-paramiko python3-asyncssh php-cli php-phpseclib3 libnet-sftp-foreign-perl libio-pty-perl \
-    ruby ruby-net-sftp gcc libssh-dev default-jdk-headless libjsch-java
+    ruby ruby-net-sftp gcc libssh-dev default-jdk-headless libjsch-java \
+    dpkg-dev chrpath lintian man-db zsh fish python3-pip nghttp2-client
+# The tests speak odd TLS with a package that Debian does not have.
+python=.build/python
+if [ ! -e $python/.complete ]; then
+    python3 -m pip install --quiet --no-deps --require-hashes --target $python \
+        -r Tests/Integration/requirements.txt
+    touch $python/.complete
+fi
 
 swift build --build-tests
 log=$(mktemp)
@@ -46,7 +54,8 @@ fi
 # A filter names Swift tests; these run in full only.
 if [ ${#arguments[@]} -eq 0 ]; then
     GATE_BIN=$(swift build --show-bin-path)/dropgate
-    export GATE_BIN PYTHONDONTWRITEBYTECODE=1
+    PYTHONPATH=$PWD/$python
+    export GATE_BIN PYTHONPATH PYTHONDONTWRITEBYTECODE=1
     cd Tests/Integration
     python3 -m unittest -v
 fi

@@ -1,58 +1,144 @@
-// One HTTP request and its answer, by libcurl: outgoing HTTP is not what this program is for.
-import CCurl
-import Dispatch
-import Glibc
+// One HTTP/1.1 request and its answer, over SwiftNIO and the gate's own TLS. libcurl would do it too, and would bring
+// LDAP, Kerberos and a second TLS library into the process of every gate and of every SFTP session.
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import TLS
+import TLSChannel
 
 struct HTTPExchange: Sendable {
     struct Failed: Error, CustomStringConvertible {
         let description: String
     }
 
+    struct Answer: Sendable {
+        var status: Int
+        var body: [UInt8]
+    }
+
+    /// `http://` or `https://`; the certificate must be of the system's authorities.
     var url: String
     /// Of an answer; a longer one is an error.
     var longestBody = 1 << 20
-    var timeout = Duration.seconds(10)
+    /// For all of it. Redirects are not followed: who keeps checkpoints is named by the settings.
+    var timeout = TimeAmount.seconds(10)
 
-    private static let isReady = CCurl_begin() == 0
+    /// Throws `Failed` when there is no whole answer. Any status is one.
+    func get() async throws -> Answer { try await perform(.GET, [], type: nil) }
 
-    /// Status and body of the answer, whatever the status. Throws `Failed` when there is none.
-    func get() async throws -> (status: Int, body: [UInt8]) { try await perform(nil, type: "") }
-
-    func post(_ bytes: [UInt8], type: String) async throws -> (status: Int, body: [UInt8]) {
-        try await perform(bytes, type: type)
+    func post(_ bytes: [UInt8], type: String) async throws -> Answer {
+        try await perform(.POST, bytes, type: type)
     }
 
-    /// libcurl blocks, so not on a cooperative thread.
-    private func perform(_ sent: [UInt8]?, type: String) async throws -> (status: Int, body: [UInt8]) {
-        try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(with: Result { try exchange(sent, type) }) }
+    private func perform(_ method: HTTPMethod, _ body: [UInt8], type: String?) async throws -> Answer {
+        let target = try HTTPTarget(url)
+        let context = target.isTLS ? try TLSContext(.init(trust: .system, protocols: ["http/1.1"])) : nil
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let answer = loop.makePromise(of: Answer.self)
+        let (timeout, longestBody) = (timeout, longestBody)
+        let limit = loop.scheduleTask(in: timeout) {
+            answer.fail(Failed(description: "no answer within \(timeout.nanoseconds / 1_000_000_000) s"))
         }
-    }
-
-    private func exchange(_ sent: [UInt8]?, _ type: String) throws -> (status: Int, body: [UInt8]) {
-        guard Self.isReady else { throw Failed(description: "libcurl does not start") }
-        let (seconds, attoseconds) = timeout.components
-        let milliseconds = Int(seconds * 1000 + attoseconds / 1_000_000_000_000_000)
-        var body = CCurl_body(bytes: nil, count: 0, limit: longestBody)
-        defer { free(body.bytes) }
-        var status = 0
-        var words = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
-        let code: Int32
-        if let sent {
-            code = sent.withUnsafeBytes { bytes in
-                // An empty body has no address of its own, and is one all the same.
-                let start = bytes.bindMemory(to: CChar.self).baseAddress
-                return withUnsafePointer(to: CChar(0)) {
-                    CCurl_exchange(url, start ?? $0, bytes.count, type, milliseconds, &body, &status, &words)
+        defer { limit.cancel() }
+        do {
+            let channel = try await ClientBootstrap(group: loop).connectTimeout(timeout).channelInitializer {
+                channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    if let context {
+                        try pipeline.addHandler(TLSHandler(context, .client(host: target.host)))
+                    }
+                    try pipeline.addHTTPClientHandlers()
+                    try pipeline.addHandler(AnswerHandler(answer, longestBody: longestBody))
                 }
+            }.connect(host: target.host, port: target.port).get()
+            defer { channel.close(promise: nil) }
+            // TLS keeps it until its handshake is done.
+            let head = target.head(method, bodyCount: body.count, type: type)
+            channel.write(HTTPClientRequestPart.head(head), promise: nil)
+            if !body.isEmpty {
+                channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
             }
-        } else {
-            code = CCurl_exchange(url, nil, 0, type, milliseconds, &body, &status, &words)
+            channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+            return try await answer.futureResult.get()
+        } catch {
+            answer.fail(error)
+            throw Failed(description: "\(url): \(error)")
         }
-        guard code == 0 else {
-            let text = String(decoding: words.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-            throw Failed(description: "\(url): \(text)")
+    }
+}
+
+private struct HTTPTarget {
+    let isTLS: Bool
+    let host: String
+    let port: Int
+    /// As in the request line.
+    let path: String
+    /// As in the Host field: with its port where that is not the scheme's.
+    let authority: String
+
+    init(_ url: String) throws {
+        guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(),
+            scheme == "http" || scheme == "https", let host = parts.host, !host.isEmpty
+        else { throw HTTPExchange.Failed(description: "\(url) is no URL of HTTP") }
+        isTLS = scheme == "https"
+        let usual = isTLS ? 443 : 80
+        port = parts.port ?? usual
+        // URLComponents keeps the brackets of an IPv6 address (RFC 3986 section 3.2.2).
+        self.host = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+        let named = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+        authority = port == usual ? named : "\(named):\(port)"
+        let path = parts.percentEncodedPath.isEmpty ? "/" : parts.percentEncodedPath
+        self.path = path + (parts.percentEncodedQuery.map { "?\($0)" } ?? "")
+    }
+
+    func head(_ method: HTTPMethod, bodyCount: Int, type: String?) -> HTTPRequestHead {
+        var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
+        head.headers.add(name: "Host", value: authority)
+        head.headers.add(name: "User-Agent", value: "dropgate")
+        head.headers.add(name: "Connection", value: "close")
+        if let type {
+            head.headers.add(name: "Content-Type", value: type)
+            head.headers.add(name: "Content-Length", value: "\(bodyCount)")
         }
-        return (status, Array(UnsafeRawBufferPointer(start: body.bytes, count: body.count)))
+        return head
+    }
+}
+
+private final class AnswerHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+
+    private let answer: EventLoopPromise<HTTPExchange.Answer>
+    private let longestBody: Int
+    private var found = HTTPExchange.Answer(status: 0, body: [])
+
+    init(_ answer: EventLoopPromise<HTTPExchange.Answer>, longestBody: Int) {
+        self.answer = answer
+        self.longestBody = longestBody
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): found.status = Int(head.status.code)
+        case .body(let bytes):
+            guard found.body.count + bytes.readableBytes <= longestBody else {
+                answer.fail(
+                    HTTPExchange.Failed(description: "the answer is longer than \(longestBody) bytes"))
+                return context.close(promise: nil)
+            }
+            found.body += bytes.readableBytesView
+        case .end: answer.succeed(found)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        answer.fail(error)
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        answer.fail(HTTPExchange.Failed(description: "the connection ended before a whole answer"))
+        context.fireChannelInactive()
     }
 }

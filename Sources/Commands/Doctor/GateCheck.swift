@@ -150,7 +150,9 @@ struct GateCheck {
 
     func running() async -> [Finding] {
         let control = ControlClient(path: settings.controlSocket)
-        guard await control.answers() else { return ListenerCheck(listeners(ports: [:])).findings() }
+        guard await control.answers() else {
+            return OpenSSLCheck(running: nil).findings() + ListenerCheck(listeners(ports: [:])).findings()
+        }
         guard let problems = try? await control.ask(["problems": true])["problems"]?.object else {
             return [
                 Finding(
@@ -158,7 +160,9 @@ struct GateCheck {
                     fix: "look into its log; if it is of another version, restart it")
             ]
         }
-        return Self.findings(problems) + ListenerCheck(listeners(ports: boundPorts())).findings()
+        let library = try? await control.ask(["openssl": true])
+        return Self.findings(problems) + OpenSSLCheck(running: library).findings()
+            + ListenerCheck(listeners(ports: boundPorts())).findings()
     }
 
     private static func findings(_ problems: [String: JSONValue]) -> [Finding] {

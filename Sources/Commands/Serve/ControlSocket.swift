@@ -98,6 +98,7 @@ package struct ControlSocket: Service {
             if let drop = request["adopt"] {
                 return ["adopted": .string(try await intake.adopt(PulledDrop(request: drop)).status.rawValue)]
             }
+            if request["openssl"] != nil { return OpenSSLCheck.facts }
             if request["problems"] != nil {
                 return ["problems": .object(intake.health.problems.mapValues { .string($0) })]
             }

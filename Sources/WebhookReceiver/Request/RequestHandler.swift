@@ -64,7 +64,19 @@ extension RequestHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if case .working = state { heldRead = true } else { context.read() }
+        if mayRead(context) { context.read() } else { heldRead = true }
+    }
+
+    /// Not while a request is being answered, and not while the caller leaves answers unread: they would pile up here.
+    /// A stream of HTTP/2 has windows for that.
+    private func mayRead(_ context: ChannelHandlerContext) -> Bool {
+        if case .working = state { return false }
+        return multiplexed || context.channel.isWritable
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        resumeReading(context)
+        context.fireChannelWritabilityChanged()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -223,8 +235,7 @@ extension RequestHandler {
     }
 
     private func resumeReading(_ context: ChannelHandlerContext) {
-        if case .working = state { return }
-        guard heldRead else { return }
+        guard heldRead, mayRead(context) else { return }
         heldRead = false
         context.read()
     }

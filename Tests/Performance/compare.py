@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Two builds of Dropgate against each other: TLS handshakes, kept-alive requests, SHA-256. Turns are interleaved, and
+the median of each is printed with the ratio of the second build to the first.
+
+    Tests/Performance/compare.py BEFORE AFTER [--rounds N]
+
+Needs openssl, h2load (nghttp2-client) and an idle machine. Everything runs on loopback, in directories of its own.
+"""
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Integration"))
+import gate as gate_module  # noqa: E402
+
+SOURCES = "name: test\nentries:\n  - {cidr: 127.0.0.1/32, service: vsee, channels: [webhook, sftp]}\n"
+LARGE = 512  # MiB
+
+
+def gate_of(program):
+    """A running gate of this program: the helper of the integration tests looks for its program when it starts one."""
+    gate_module.BIN = program
+    return gate_module.Gate(sources=SOURCES, level="error").start()
+
+
+def handshakes(gate, *options):
+    said = subprocess.run(
+        ["openssl", "s_time", "-connect", f"127.0.0.1:{gate.ports['webhook']}", "-new", "-time", "3", *options],
+        capture_output=True, text=True, timeout=60).stdout
+    count, seconds = re.search(r"(\d+) connections in (\d+) real seconds", said).groups()
+    return int(count) / int(seconds)
+
+
+def requests(gate, *options):
+    """POSTs of one event, which is stored once: what TLS and HTTP cost, beside a commit of many entries."""
+    with tempfile.NamedTemporaryFile() as body:
+        body.write(b'{"n":1}')
+        body.flush()
+        said = subprocess.run(
+            ["h2load", "-n", "6000", "-c", "16", "-t", "1", "-d", body.name, *options,
+             f"https://127.0.0.1:{gate.ports['webhook']}/webhooks/vsee"],
+            capture_output=True, text=True, timeout=120).stdout
+    good = int(re.search(r"status codes: (\d+) 2xx", said)[1])
+    if good != 6000:
+        raise SystemExit(f"{good} of 6000 requests were answered with 2xx:\n{said}")
+    return float(re.search(r"([\d.]+) req/s", said)[1])
+
+
+def verify(program, gate):
+    """MiB of released files a second that `drops verify` reads and hashes."""
+    began = time.monotonic()
+    subprocess.run([program, "drops", "verify", "--config", gate.config], check=True, capture_output=True, timeout=120)
+    return LARGE / (time.monotonic() - began)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("before")
+    parser.add_argument("after")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    programs = {"before": os.path.abspath(options.before), "after": os.path.abspath(options.after)}
+    gates = {name: gate_of(program) for name, program in programs.items()}
+    found = {}
+    try:
+        cases = {
+            "handshakes/s, TLS 1.3": lambda g, p: handshakes(g, "-tls1_3"),
+            "handshakes/s, TLS 1.2": lambda g, p: handshakes(g, "-tls1_2"),
+            "HTTP/1.1 requests/s, kept alive": lambda g, p: requests(g, "--h1"),
+            "HTTP/2 requests/s": lambda g, p: requests(g, "-m", "8"),
+        }
+        for round in range(options.rounds):
+            for case, measure in cases.items():
+                for name in (list(gates) if round % 2 == 0 else list(gates)[::-1]):
+                    found.setdefault(case, {}).setdefault(name, []).append(measure(gates[name], programs[name]))
+            print(f"round {round + 1} of {options.rounds}", file=sys.stderr)
+        # One ledger and one file for both programs.
+        holder = gates["after"]
+        large = os.path.join(holder.root, "large")
+        subprocess.run(["openssl", "rand", "-out", large, str(LARGE << 20)], check=True)
+        sent = holder.sftp(f"put {large} /large", source="127.0.0.1", options=("-q",))
+        if sent.returncode:
+            raise SystemExit(sent.stderr)
+        gate_module.wait_until(lambda: "sftp/vsee/large" in holder.ready(), 60, "the file in ready/")
+        for round in range(options.rounds + 1):
+            for name, program in programs.items():
+                rate = verify(program, holder)
+                if round > 0:  # the first fills the page cache
+                    found.setdefault("SHA-256 of files, MiB/s", {}).setdefault(name, []).append(rate)
+    finally:
+        for gate in gates.values():
+            gate.close()
+    print(f"{'':34}{'before':>12}{'after':>12}{'ratio':>8}")
+    for case, values in found.items():
+        before, after = (statistics.median(values[name]) for name in ("before", "after"))
+        print(f"{case:34}{before:12.2f}{after:12.2f}{after / before:8.2f}")
+
+
+if __name__ == "__main__":
+    main()
