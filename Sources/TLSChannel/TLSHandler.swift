@@ -35,7 +35,11 @@ package final class TLSHandler: ChannelDuplexHandler {
     private let patience: TimeAmount
     private var state = State.handshaking
     private var hasPeerClosed = false
+    /// The connection itself brings no more: a close_notify cannot come.
+    private var isInputClosed = false
     private var isOutputClosed = false
+    /// What waits to be sent are tickets alone; they go with the first answer, in one packet.
+    private var areTicketsDue = false
     private var allowsHalfClosure = false
     private var waiting: [(text: ByteBuffer, promise: EventLoopPromise<Void>?)] = []
     private var waitingBytes = 0
@@ -132,6 +136,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         guard let event = event as? ChannelEvent, event == .inputClosed else {
             return context.fireUserInboundEventTriggered(event)
         }
+        isInputClosed = true
         switch state {
         case .handshaking:
             engine.endInput()
@@ -150,15 +155,16 @@ package final class TLSHandler: ChannelDuplexHandler {
         do throws(TLSFailure) {
             if case .handshaking = state {
                 let isDone = try engine.handshake()
-                answer(context)
+                if !isDone || !engine.mayOutputWait { answer(context) }
                 guard isDone else { return }
                 state = .open
+                areTicketsDue = engine.mayOutputWait && engine.pendingOutput > 0
                 context.fireUserInboundEventTriggered(
                     TLSUserEvent.handshakeCompleted(negotiatedProtocol: engine.applicationProtocol))
                 if wantsFlush { flush(context: context) }
             }
             try deliver(context)
-            answer(context)
+            if !areTicketsDue { answer(context) }
         } catch {
             answer(context)
             fail(error, context)
@@ -296,7 +302,8 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     private func output(_ context: ChannelHandlerContext) -> ByteBuffer? {
-        engine.takeOutput { context.channel.allocator.buffer(bytes: $0) }
+        areTicketsDue = false
+        return engine.takeOutput { context.channel.allocator.buffer(bytes: $0) }
     }
 
     /// Sends what the session itself has to say to what came: handshake, alerts, new keys.
@@ -337,7 +344,7 @@ package final class TLSHandler: ChannelDuplexHandler {
             guard state == .open else { return context.close(promise: promise) }
             state = .closing
             closePromise = promise
-            if hasPeerClosed { return finish(context) }
+            if hasPeerClosed || isInputClosed { return finish(context) }
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             timer = context.eventLoop.scheduleTask(in: patience) {
                 let (handler, context) = bound.value

@@ -86,7 +86,9 @@ def main():
         sent = holder.sftp(f"put {large} /large", source="127.0.0.1", options=("-q",))
         if sent.returncode:
             raise SystemExit(sent.stderr)
-        gate_module.wait_until(lambda: "sftp/vsee/large" in holder.ready(), 60, "the file in ready/")
+        gate_module.wait_until(
+            lambda: "large" in holder.run("drops", "list", "--state", "released", "--config", holder.config).stdout,
+            60, "the released drop")
         for round in range(options.rounds + 1):
             for name, program in programs.items():
                 rate = verify(program, holder)

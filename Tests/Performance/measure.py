@@ -314,7 +314,7 @@ def parse():
     options = parser.parse_args()
     options.program = os.path.abspath(os.environ.get("DROPGATE_BIN", ".build/release/dropgate"))
     if not options.peers and not os.access(options.program, os.X_OK):
-        tell(f"{options.program} is not there. Build it: swift build -c release --product dropgate\n"
+        tell(f"{options.program} is not there. Build it: Deploy/build.sh\n"
              "or name a built one: DROPGATE_BIN=/path/to/dropgate")
         sys.exit(69)
     return options

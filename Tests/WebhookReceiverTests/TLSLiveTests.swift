@@ -215,6 +215,55 @@ import Testing
         }
     }
 
+    enum Way: String, CaseIterable {
+        case keyFirst = "the key first, each renamed into place"
+        case certificateFirst = "the certificate first, each renamed into place"
+        case inPlace = "both written in place"
+        case link = "a symbolic link to the directory of both, swapped"
+    }
+
+    @Test(arguments: Way.allCases)
+    func aNewPairIsTakenHoweverItComes(way: Way) async throws {
+        let certificates = try await Certificates.shared.value
+        let files = try TemporaryDirectory("reload")
+        func copy(_ name: String, to file: String, atomically: Bool) throws {
+            let bytes = try Data(contentsOf: URL(filePath: certificates.path(name)))
+            try bytes.write(to: URL(filePath: files.file(file)), options: atomically ? .atomic : [])
+        }
+        for name in ["server", "next"] {
+            try FileManager.default.createDirectory(
+                atPath: files.file(name), withIntermediateDirectories: true)
+            for suffix in [".pem", ".key"] {
+                try copy(name + suffix, to: "\(name)/live\(suffix)", atomically: true)
+            }
+        }
+        try FileManager.default.createSymbolicLink(atPath: files.file("live"), withDestinationPath: "server")
+        try await LiveGate.serve { gate in
+            let keeper = try CertificateKeeper(
+                settings: TLSSettings(
+                    certificate: files.file("live/live.pem"), key: files.file("live/live.key")),
+                health: gate.intake.health, logger: LiveGate.quiet)
+            let first = keeper.context
+            switch way {
+            case .keyFirst, .certificateFirst:
+                let order = way == .keyFirst ? [".key", ".pem"] : [".pem", ".key"]
+                try copy("next" + order[0], to: "server/live" + order[0], atomically: true)
+                #expect(!keeper.refresh() && keeper.context === first, "half of a pair is none")
+                try copy("next" + order[1], to: "server/live" + order[1], atomically: true)
+            case .inPlace:
+                for suffix in [".pem", ".key"] {
+                    try copy("next" + suffix, to: "server/live" + suffix, atomically: false)
+                }
+            case .link:
+                try FileManager.default.createSymbolicLink(
+                    atPath: files.file("swap"), withDestinationPath: "next")
+                #expect(rename(files.file("swap"), files.file("live")) == 0)
+            }
+            #expect(keeper.refresh() && keeper.context !== first)
+            #expect(gate.intake.health.problems.isEmpty)
+        }
+    }
+
     @Test func anUnusablePairIsAnErrorAtTheStartThatNamesTheFile() async throws {
         let certificates = try await Certificates.shared.value
         try await LiveGate.serve { gate in

@@ -68,6 +68,8 @@ package final class TLSContext: @unchecked Sendable {
         try offerForwardSecrecyOnly()
         try Self.check(
             SSL_CTX_set_session_id_context(pointer, Self.sessionContext, UInt32(Self.sessionContext.count)))
+        // One ticket a connection: a caller that comes back with it gets the next.
+        SSL_CTX_set_num_tickets(pointer, 1)
         // Tickets hold sessions; the cache is for callers of TLS 1.2 without tickets.
         COpenSSL_set_session_cache(pointer, 1, 1000)
         if let authorities = server.clientAuthorities { try ask(for: authorities) }

@@ -101,8 +101,12 @@ package final class TLSEngine {
         if isHandshakeDone { return true }
         guard try turn({ SSL_do_handshake($0) }) == .done else { return false }
         isHandshakeDone = true
+        COpenSSL_release_buffers(ssl)
         return true
     }
+
+    /// After a server's handshake of TLS 1.3 only tickets are left to send, and those may go with the first answer.
+    package var mayOutputWait: Bool { isServer && SSL_version(ssl) == TLS1_3_VERSION }
 
     /// Puts the next text into `memory`, which must not be empty; only after the handshake.
     package func read(into memory: UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Reading {

@@ -1,7 +1,7 @@
 // `tls-fuzz [RECORDS [SEED]]`: mutated records through the TLS engine. For the address sanitizer:
 //
-//     swift build --sanitize=address --scratch-path .build/asan --product tls-fuzz
-//     .build/asan/debug/tls-fuzz 1000000
+//     swift build -c release --sanitize=address --scratch-path .build/asan --product tls-fuzz
+//     .build/asan/release/tls-fuzz 1000000
 import Support
 import TLSSupport
 
