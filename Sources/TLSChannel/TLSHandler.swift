@@ -38,8 +38,8 @@ package final class TLSHandler: ChannelDuplexHandler {
     /// The connection itself brings no more: a close_notify cannot come.
     private var isInputClosed = false
     private var isOutputClosed = false
-    /// What waits to be sent are tickets alone; they go with the first answer, in one packet.
-    private var areTicketsDue = false
+    /// Bytes of tickets that wait: they go with the first answer, in one packet.
+    private var tickets = 0
     private var allowsHalfClosure = false
     private var waiting: [(text: ByteBuffer, promise: EventLoopPromise<Void>?)] = []
     private var waitingBytes = 0
@@ -158,13 +158,13 @@ package final class TLSHandler: ChannelDuplexHandler {
                 if !isDone || !engine.mayOutputWait { answer(context) }
                 guard isDone else { return }
                 state = .open
-                areTicketsDue = engine.mayOutputWait && engine.pendingOutput > 0
+                tickets = engine.mayOutputWait ? engine.pendingOutput : 0
                 context.fireUserInboundEventTriggered(
                     TLSUserEvent.handshakeCompleted(negotiatedProtocol: engine.applicationProtocol))
                 if wantsFlush { flush(context: context) }
             }
             try deliver(context)
-            if !areTicketsDue { answer(context) }
+            if engine.pendingOutput > tickets { answer(context) }
         } catch {
             answer(context)
             fail(error, context)
@@ -302,7 +302,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     private func output(_ context: ChannelHandlerContext) -> ByteBuffer? {
-        areTicketsDue = false
+        tickets = 0
         return engine.takeOutput { context.channel.allocator.buffer(bytes: $0) }
     }
 
