@@ -24,6 +24,7 @@ let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -67,7 +68,7 @@ let package = Package(
             dependencies: [
                 "Admission", "Ledger", "Intake", "Settings", hummingbirdCore, nio, nioPosix, "TLSChannel",
                 nioTLS,
-                nioHTTP1, nioHTTP2, "TLS", logging, lifecycle,
+                nioHPACK, nioHTTP1, nioHTTP2, "TLS", logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "SFTPWire", swiftSettings: strict),
         .target(

@@ -31,7 +31,7 @@ Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-cryptography lftp rc
     nftables iptables firewalld ufw coturn nginx-light squid \
     putty-tools sshfs python3-paramiko python3-asyncssh php-cli php-phpseclib3 libnet-sftp-foreign-perl libio-pty-perl \
     ruby ruby-net-sftp gcc libssh-dev default-jdk-headless libjsch-java \
-    dpkg-dev chrpath lintian man-db zsh fish python3-pip nghttp2-client
+    dpkg-dev chrpath lintian man-db zsh fish python3-pip haproxy
 # The tests speak odd TLS with a package that Debian does not have.
 python=.build/python
 if [ ! -e $python/.complete ]; then

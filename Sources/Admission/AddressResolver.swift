@@ -6,8 +6,8 @@ package struct AddressResolver: Sendable {
     package static let maximumHops = 16
     /// Bytes kept of the raw chain.
     package static let chainLimit = 1024
-    /// Bytes of header text that are looked at. Sixteen hops with all parameters fit several times.
-    package static let headerLimit = 8192
+    /// Bytes of one element. All parameters of RFC 7239 fit several times.
+    package static let longestElement = 1024
 
     package let mode: AddressMode
     private let trusted: BlockTable
@@ -32,6 +32,15 @@ package struct AddressResolver: Sendable {
     }
 
     package func isTrusted(_ ip: IPAddress) -> Bool { trusted.holds(ip) }
+
+    /// Whether a trusted proxy calls for itself, or does not know for whom. HAProxy's checks say so by LOCAL in version 2,
+    /// and in version 1 by naming their own address.
+    package func isOfProxy(_ header: ProxyHeader) -> Bool {
+        switch header {
+        case .local, .unknown: true
+        case .proxied(let source, _): isTrusted(source.ip)
+        }
+    }
 
     /// `direct`: the peer is the source. In the other modes the caller has no header to give, which is a
     /// failure: `bad_proxy_header` or `address_undeterminable`.
@@ -74,8 +83,8 @@ package struct AddressResolver: Sendable {
         }
     }
 
-    /// `x-forwarded-for` and `forwarded`: the values of all lines of each header, in the order received. The
-    /// other family must be absent, whichever mode is set: a caller must not choose which one is read.
+    /// `x-forwarded-for` and `forwarded`: the values of all lines of each header, in the order received. The mode says
+    /// which of them is read; the other one is the caller's own affair.
     package func resolve(peer: Endpoint?, forwardedFor: [String], forwarded: [String]) -> Resolution {
         let (name, lines): (String, [String])
         switch mode {
@@ -83,47 +92,42 @@ package struct AddressResolver: Sendable {
         case .forwarded: (name, lines) = ("forwarded", forwarded)
         case .direct, .proxyProtocol: return wrongMode(peer, "forwarding headers")
         }
-        let raw = (forwardedFor + forwarded).joined(separator: ", ")
+        let raw = lines.joined(separator: ", ")
         let chain = raw.isEmpty ? nil : OutsideText.tail(raw, limit: Self.chainLimit)
         return withTrustedPeer(peer, chain: chain) { peer, trace in
-            let fail = { (why: String) in
-                failed(peer, .addressUndeterminable, trace + [why], chain: chain)
+            guard !lines.isEmpty else {
+                return failed(
+                    peer, .addressUndeterminable, trace + ["\(name) is missing although the peer is a proxy"],
+                    chain: chain)
             }
-            guard forwardedFor.isEmpty || forwarded.isEmpty else {
-                return fail(
-                    "both x-forwarded-for and forwarded are present: it is not clear which one to believe")
-            }
-            guard !lines.isEmpty else { return fail("\(name) is missing although the peer is a proxy") }
-            guard raw.utf8.count <= Self.headerLimit else {
-                return fail("\(name) is longer than \(Self.headerLimit) bytes")
-            }
-            var hops: [ForwardingHop] = []
-            do throws(ForwardingError) {
-                for line in lines {
-                    hops +=
-                        mode == .forwarded ? try ForwardedHeader.parse(line) : try ForwardedFor.parse(line)
-                }
-            } catch {
-                return fail("\(name) is malformed: \(error.message)")
-            }
-            return walk(hops, name: name, peer: peer, trace: trace, chain: chain)
+            return walk(ForwardingElements(lines), name: name, peer: peer, trace: trace, chain: chain)
         }
     }
 
-    /// Right to left: each trusted hop vouches for the one to its left; the first untrusted one is the source.
+    /// Right to left: each trusted hop vouches for the one to its left; the first untrusted one is the source. What
+    /// stands left of it is not looked at: anybody can have written it.
     private func walk(
-        _ hops: [ForwardingHop], name: String, peer: Endpoint, trace: [String], chain: String?
+        _ elements: ForwardingElements, name: String, peer: Endpoint, trace: [String], chain: String?
     ) -> Resolution {
         var trace = trace
-        guard hops.count <= Self.maximumHops else {
-            trace.append("\(name) has \(hops.count) hops, more than \(Self.maximumHops)")
-            return failed(peer, .addressUndeterminable, trace, chain: chain)
+        func fail(_ why: String) -> Resolution {
+            failed(peer, .addressUndeterminable, trace + [why], chain: chain)
         }
-        for hop in hops.reversed() {
+        for (count, element) in elements.enumerated() {
+            guard count < Self.maximumHops else {
+                return fail("\(name) has more than \(Self.maximumHops) hops of trusted proxies")
+            }
+            guard element.count <= Self.longestElement else {
+                return fail("\(name) has an element of more than \(Self.longestElement) bytes")
+            }
+            let hop: ForwardingHop
+            do throws(ForwardingError) {
+                hop = mode == .forwarded ? try ForwardedHeader.hop(element) : try ForwardedFor.hop(element)
+            } catch {
+                return fail("\(name) is malformed in the part that counts: \(error.message)")
+            }
             switch hop {
-            case .hidden(let text):
-                trace.append("\(name) hop \(text) names no address: the walk stops")
-                return failed(peer, .addressUndeterminable, trace, chain: chain)
+            case .hidden(let text): return fail("\(name) hop \(text) names no address: the walk stops")
             case .address(let endpoint) where isTrusted(endpoint.ip):
                 trace.append("\(name) hop \(endpoint.ip) is a trusted proxy")
             case .address(let endpoint):
@@ -132,8 +136,7 @@ package struct AddressResolver: Sendable {
                     peer: peer, source: endpoint, failure: nil, mode: mode, chain: chain, trace: trace)
             }
         }
-        trace.append("every \(name) hop is a trusted proxy: there is no source")
-        return failed(peer, .addressUndeterminable, trace, chain: chain)
+        return fail("every \(name) hop is a trusted proxy: there is no source")
     }
 
     private func withTrustedPeer(

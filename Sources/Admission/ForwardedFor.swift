@@ -1,19 +1,13 @@
-// Reads one line of X-Forwarded-For. The header has no standard, so the grammar here is what proxies write:
-// addresses separated by commas. Anything else makes the whole line malformed; nothing is skipped.
+// Reads one element of X-Forwarded-For. The header has no standard, so the grammar here is what proxies write: an
+// address, with a port or without.
 
 enum ForwardedFor {
-    static func parse(_ line: String) throws(ForwardingError) -> [ForwardingHop] {
-        var hops: [ForwardingHop] = []
-        let bytes = Array(line.utf8)
-        for part in bytes.split(separator: HeaderBytes.comma, omittingEmptySubsequences: false) {
-            let element = HeaderBytes.trim(part)
-            guard let endpoint = endpoint(element) else {
-                throw ForwardingError(
-                    "element \(hops.count + 1) \"\(HeaderBytes.show(element))\" is not an address")
-            }
-            hops.append(.address(endpoint))
+    static func hop(_ element: ArraySlice<UInt8>) throws(ForwardingError) -> ForwardingHop {
+        let element = HeaderBytes.trim(element)
+        guard let endpoint = endpoint(element) else {
+            throw ForwardingError("\"\(HeaderBytes.show(element))\" is not an address")
         }
-        return hops
+        return .address(endpoint)
     }
 
     /// `a.b.c.d`, `a.b.c.d:port`, `v6`, `[v6]:port`.

@@ -1,18 +1,17 @@
-// Reads one line of Forwarded (RFC 7239). It checks the whole line, also the parameters it has no use for,
-// because a line that breaks the grammar anywhere may have been put together by the caller.
+// Reads one element of Forwarded (RFC 7239). It checks the whole of it, also the parameters it has no use for, because an
+// element that breaks the grammar anywhere may have been put together by the caller.
 
 struct ForwardedHeader {
     private let bytes: [UInt8]
     private var index = 0
 
-    static func parse(_ line: String) throws(ForwardingError) -> [ForwardingHop] {
-        var parser = ForwardedHeader(bytes: Array(line.utf8))
-        var hops = [try parser.element(1)]
-        while parser.take(HeaderBytes.comma) { hops.append(try parser.element(hops.count + 1)) }
+    static func hop(_ element: ArraySlice<UInt8>) throws(ForwardingError) -> ForwardingHop {
+        var parser = ForwardedHeader(bytes: Array(element))
+        let hop = try parser.element()
         guard parser.index == parser.bytes.count else {
             throw ForwardingError("\"\(parser.rest)\" stands where a comma or semicolon belongs")
         }
-        return hops
+        return hop
     }
 
     private init(bytes: [UInt8]) { self.bytes = bytes }
@@ -30,7 +29,7 @@ struct ForwardedHeader {
     }
 
     /// `[ pair ] *( ";" [ pair ] )`. Blanks around `;` are not in the grammar but in wide use.
-    private mutating func element(_ number: Int) throws(ForwardingError) -> ForwardingHop {
+    private mutating func element() throws(ForwardingError) -> ForwardingHop {
         var seen: Set<[UInt8]> = []
         var node: [UInt8]?
         repeat {
@@ -39,18 +38,18 @@ struct ForwardedHeader {
             // Parameter names are case-insensitive, and each may stand once (section 4).
             let lowered = name.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
             guard seen.insert(lowered).inserted else {
-                throw ForwardingError("element \(number) names \"\(HeaderBytes.show(name))\" twice")
+                throw ForwardingError("\"\(HeaderBytes.show(name))\" stands twice")
             }
             guard take(UInt8(ascii: "=")) else {
-                throw ForwardingError("element \(number): \"\(HeaderBytes.show(name))\" has no value")
+                throw ForwardingError("\"\(HeaderBytes.show(name))\" has no value")
             }
-            let value = try value(of: name, element: number)
+            let value = try value(of: name)
             if lowered == Array("for".utf8) { node = value }
             skipBlanks()
         } while take(HeaderBytes.semicolon)
-        guard !seen.isEmpty else { throw ForwardingError("element \(number) is empty") }
+        guard !seen.isEmpty else { throw ForwardingError("an element is empty") }
         guard let node else { return .hidden("without \"for\"") }
-        return try Self.hop(node[...], element: number)
+        return try Self.hop(node: node[...])
     }
 
     private mutating func token() -> ArraySlice<UInt8>? {
@@ -60,12 +59,12 @@ struct ForwardedHeader {
     }
 
     private mutating func value(
-        of name: ArraySlice<UInt8>, element number: Int
+        of name: ArraySlice<UInt8>
     ) throws(ForwardingError) -> [UInt8] {
         if let token = token() { return Array(token) }
         let shown = HeaderBytes.show(name)
         guard take(HeaderBytes.quote) else {
-            throw ForwardingError("element \(number): \"\(shown)\" has no value")
+            throw ForwardingError("\"\(shown)\" has no value")
         }
         var value: [UInt8] = []
         while index < bytes.count {
@@ -80,14 +79,14 @@ struct ForwardedHeader {
             // caller who opens a quote could make it swallow the hop that the proxy appends.
             guard byte == 0x09 || (byte >= 0x20 && byte != 0x7F), byte != HeaderBytes.comma,
                 byte != HeaderBytes.quote
-            else { throw ForwardingError("element \(number): the quoted value of \"\(shown)\" is not plain") }
+            else { throw ForwardingError("the quoted value of \"\(shown)\" is not plain") }
             value.append(byte)
         }
-        throw ForwardingError("element \(number): the quote of \"\(shown)\" is not closed")
+        throw ForwardingError("the quote of \"\(shown)\" is not closed")
     }
 
     /// node = nodename [ ":" node-port ] (section 6).
-    private static func hop(_ node: ArraySlice<UInt8>, element number: Int) throws(ForwardingError)
+    private static func hop(node: ArraySlice<UInt8>) throws(ForwardingError)
         -> ForwardingHop
     {
         if let (ip, tail) = HeaderBytes.split(node) {
@@ -101,7 +100,7 @@ struct ForwardedHeader {
             let portFits = parts.count == 1 || HeaderBytes.port(parts[1]) != nil || isObfuscated(parts[1])
             if isHidden && portFits { return .hidden("\"\(HeaderBytes.show(node))\"") }
         }
-        throw ForwardingError("element \(number) \"for=\(HeaderBytes.show(node))\" is not a node")
+        throw ForwardingError("\"for=\(HeaderBytes.show(node))\" is not a node")
     }
 
     private static func isUnknown(_ bytes: ArraySlice<UInt8>) -> Bool {

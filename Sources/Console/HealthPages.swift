@@ -1,4 +1,5 @@
-// /healthz: the process answers. /readyz: nothing is wrong with the gate, or 503. Without the token only the status.
+// /healthz: the process answers. /readyz: 200 while the gate accepts, be it that somebody should look ("degraded"), and 503
+// while it cannot ("unavailable"). Without the token only the status.
 // /metrics: figures in the Prometheus text format, with the token only.
 import HTTPTypes
 import Hummingbird
@@ -45,9 +46,10 @@ struct HealthPages: Sendable {
     private func readiness(_ request: Request) -> Response {
         let problems = health.problems
         guard !problems.isEmpty else { return Self.json(.ok, ["status": "ready"]) }
-        var answer: [String: JSONValue] = ["status": "degraded"]
+        let isUp = health.canAccept
+        var answer: [String: JSONValue] = ["status": isUp ? "degraded" : "unavailable"]
         if token.isIn(request.headers) { answer["problems"] = .object(problems.mapValues { .string($0) }) }
-        return Self.json(.serviceUnavailable, answer)
+        return Self.json(isUp ? .ok : .serviceUnavailable, answer)
     }
 
     private static func json(_ status: HTTPResponse.Status, _ members: [String: JSONValue]) -> Response {

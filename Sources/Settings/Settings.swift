@@ -125,6 +125,8 @@ package struct WebhookSettings: Sendable {
     /// nil only when `plaintext: true` was said.
     package var tls: TLSSettings?
     package var path: String = "/webhooks/vsee"
+    /// Where trusted proxies and listed sources ask whether the gate accepts.
+    package var healthPath: String = "/healthz"
     package var checks = WebhookChecks()
     package var address = AddressSettings(mode: .direct, trustedProxies: [])
     package var unlisted = UnlistedAnswer.close

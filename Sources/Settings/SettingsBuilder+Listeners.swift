@@ -19,6 +19,13 @@ extension SettingsBuilder {
         settings.address = address
         settings.checks = checks()
         table.read(.webhookPath, into: &settings.path, requestPath)
+        table.read(.webhookHealthPath, into: &settings.healthPath, requestPath)
+        if [settings.path, "/reachability"].contains(settings.healthPath)
+            || settings.healthPath.hasPrefix(settings.path + "/")
+        {
+            table.fail(
+                .webhookHealthPath, "\(settings.healthPath) is taken: the health path needs one of its own")
+        }
         table.read(.webhookUnlisted, into: &settings.unlisted) { $0.word(UnlistedAnswer.self) }
         table.read(.webhookQuarantineEvents, into: &settings.heldEvents) { $0.integer(in: 1...100_000) }
         table.read(.webhookQuarantineBytes, into: &settings.heldBytes) { $0.size(in: 1024...(1 << 40)) }

@@ -10,6 +10,7 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     case webhookPrivateKey = "webhook.tls.key"
     case webhookClientAuthorities = "webhook.tls.client_authorities"
     case webhookPath = "webhook.path"
+    case webhookHealthPath = "webhook.health_path"
     case webhookSecretFile = "webhook.secret_file"
     case webhookHeaderName = "webhook.header.name"
     case webhookHeaderValueFile = "webhook.header.value_file"

@@ -38,6 +38,9 @@ package enum Shipped {
             # Asks for a client certificate of these authorities (mTLS).
             #client_authorities: /etc/dropgate/client-ca.pem
           #path: /webhooks/vsee
+          # For the checks of balancers (trusted proxies) and of listed sources: GET, HEAD or OPTIONS gets 200 while the gate
+          # accepts and 503 while it cannot, and leaves no entry. A PROXY header that says LOCAL may ask at any path.
+          #health_path: /healthz
 
           # How the source of a connection is learnt: direct, proxy-protocol, x-forwarded-for or forwarded.
           # All but direct need the CIDR blocks of the proxies.

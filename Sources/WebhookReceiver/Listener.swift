@@ -30,7 +30,8 @@ final class Listener: Sendable {
         self.logger = logger
         resolver = try AddressResolver(
             mode: settings.address.mode, trustedProxies: settings.address.trustedProxies)
-        routes = Routes(path: settings.path, secret: settings.checks.pathSecret)
+        routes = Routes(
+            path: settings.path, health: settings.healthPath, secret: settings.checks.pathSecret)
         checks = CredentialChecks(settings.checks)
         budget = BodyBudget(largestBody: settings.maxBody)
     }

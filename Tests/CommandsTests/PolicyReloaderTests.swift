@@ -22,6 +22,12 @@ import Testing
             await reloader.look()
         }
 
+        /// The looks of two seconds: the first sees a change, the second that it is over.
+        func settle() async {
+            await reloader.look()
+            await reloader.look()
+        }
+
         func entries() throws -> [JSONValue] {
             try LedgerReader(path: gate.path("state/ledger.sqlite")).entries(LedgerQuery()).map {
                 try $0.value()
@@ -48,7 +54,7 @@ import Testing
         let old = scene.intake.policy.version
         let text = try scene.gate.read("sources/vsee.yaml")
         try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
-        await scene.reloader.look()
+        await scene.settle()
         #expect(try scene.isAdmitted("20.21.208.106") && !scene.isAdmitted("20.21.208.105"))
         let entry = try #require(try scene.entries().last)
         #expect(entry["kind"]?.string == "policy" && entry["verdict"]?.string == "accepted")
@@ -62,14 +68,47 @@ import Testing
         let scene = try await Scene()
         let text = try scene.gate.read("sources/vsee.yaml")
         try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
-        await scene.reloader.look()
-        await scene.reloader.look()
+        await scene.settle()
+        await scene.settle()
         #expect(try scene.isAdmitted("20.21.208.105"))
         #expect(scene.intake.health.problems[PolicyReloader.problem]?.contains("bogus: unknown key") == true)
         #expect(try scene.entries().map { $0["verdict"]?.string } == ["rejected"])
         try scene.gate.write("sources/vsee.yaml", text)
-        await scene.reloader.look()
+        await scene.settle()
         #expect(scene.intake.health.problems.isEmpty)
+        await scene.intake.close()
+    }
+
+    @Test func aListThatIsStillBeingWrittenIsNoneYet() async throws {
+        let scene = try await Scene()
+        let text = try scene.gate.read("sources/vsee.yaml")
+        let whole = text.replacingOccurrences(of: ".105", with: ".106")
+        // Each piece alone would be a good list, and none of them is the one that is meant.
+        for part in [
+            "entries: [{cidr: 192.0.2.1, service: x, channels: [webhook]}]\n", text + "# more\n", whole,
+        ] {
+            try scene.gate.write("sources/vsee.yaml", part)
+            await scene.reloader.look()
+            #expect(try scene.isAdmitted("20.21.208.105") && scene.entries().isEmpty)
+        }
+        await scene.reloader.look()
+        #expect(try scene.isAdmitted("20.21.208.106") && !scene.isAdmitted("20.21.208.105"))
+        #expect(try scene.entries().count == 1)
+        await scene.intake.close()
+    }
+
+    @Test func whatCouldNotBeReadIsTriedAgainUntilItCan() async throws {
+        let scene = try await Scene()
+        let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
+        try scene.gate.write("elsewhere.yaml", "bogus: 1\n")
+        let list = scene.gate.path("sources/vsee.yaml")
+        try FileManager.default.removeItem(atPath: list)
+        try FileManager.default.createSymbolicLink(atPath: list, withDestinationPath: "../elsewhere.yaml")
+        for _ in 0..<3 { await scene.settle() }
+        #expect(try scene.entries().map { $0["verdict"]?.string } == ["rejected"], "once")
+        try scene.gate.write("elsewhere.yaml", text)
+        await scene.settle()
+        #expect(try scene.isAdmitted("20.21.208.106") && scene.intake.health.problems.isEmpty)
         await scene.intake.close()
     }
 
@@ -77,7 +116,7 @@ import Testing
         let scene = try await Scene()
         try scene.gate.write("sources/vsee.yaml", "bogus: 1\n")
         await scene.reloader.look(isAsked: true)
-        await scene.reloader.look()
+        await scene.settle()
         #expect(try scene.entries().count == 1)
         await scene.intake.close()
     }
@@ -86,10 +125,10 @@ import Testing
         let scene = try await Scene()
         try scene.gate.write(
             "sources/lab.yaml", "entries: [{cidr: 192.0.2.1, service: lab, channels: [webhook]}]")
-        await scene.reloader.look()
+        await scene.settle()
         #expect(try scene.isAdmitted("192.0.2.1"))
         try FileManager.default.removeItem(atPath: scene.gate.path("sources/lab.yaml"))
-        await scene.reloader.look()
+        await scene.settle()
         #expect(try !scene.isAdmitted("192.0.2.1"))
         await scene.intake.close()
     }
@@ -97,7 +136,7 @@ import Testing
     @Test func listsThatAreAllGoneAreABadChange() async throws {
         let scene = try await Scene()
         try FileManager.default.removeItem(atPath: scene.gate.path("sources/vsee.yaml"))
-        await scene.reloader.look()
+        await scene.settle()
         #expect(try scene.isAdmitted("20.21.208.105"))
         #expect(scene.intake.health.problems[PolicyReloader.problem] != nil)
         await scene.intake.close()

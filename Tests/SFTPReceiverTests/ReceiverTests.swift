@@ -197,13 +197,21 @@ import Testing
             let good = Array("PROXY TCP4 203.0.113.9 192.0.2.1 4242 22\r\nSSH-1.5-old\r\n".utf8)
             await #expect(client.raw(good, end: true).starts(with: Array("SSH-2.0-".utf8)))
             await #expect(client.raw(Array("PROXY TCP4 198.51.100.9 192.0.2.1 4242 22\r\n".utf8)).isEmpty)
+            // The proxy looks whether the gate is there: closed, and no attempt.
             await #expect(client.raw(Array("PROXY UNKNOWN\r\n".utf8)).isEmpty)
+            await #expect(
+                client.raw([
+                    0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A, 0x20, 0, 0, 0,
+                ])
+                .isEmpty)
+            await #expect(client.raw(Array("PROXY TCP4 127.0.0.1 127.0.0.1 4242 22\r\n".utf8)).isEmpty)
+            await #expect(client.raw([], end: true).isEmpty)
             await #expect(client.raw(Array("SSH-2.0-x\r\n".utf8)).isEmpty)
         }
         let found = Dictionary(grouping: entries) { $0["reason"]?.string ?? "" }
         #expect(
             found.keys.sorted() == [
-                "address_undeterminable", "bad_proxy_header", "handshake_failed", "not_listed",
+                "bad_proxy_header", "handshake_failed", "not_listed",
             ])
         #expect(found["handshake_failed"]?.first?["source"]?["ip"]?.string == "203.0.113.9")
         #expect(found["handshake_failed"]?.first?["peer"]?["ip"]?.string == "127.0.0.1")

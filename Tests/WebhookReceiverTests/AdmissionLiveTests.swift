@@ -146,10 +146,10 @@ import Testing
 
     @Test func aHeaderInPiecesAndSurplusBytesReachTLS() async throws {
         try await LiveGate.serve(tls: true, Self.settings) { gate in
-            // curl names its own address, which is the proxy's here; the list knows 127.0.0.9 only.
+            // curl names its own address, which is the proxy's here: it calls for itself, and delivers nothing.
             let refused = try await gate.curl(from: LiveGate.proxy, body: "{}", "--haproxy-protocol")
-            #expect(refused.exit != 0)
-            #expect(try await gate.entry(.notListed)["source"]?["ip"]?.string == LiveGate.proxy)
+            #expect(refused.status == 403)
+            #expect(try await gate.entry(.addressUndeterminable)["peer"]?["ip"]?.string == LiveGate.proxy)
             gate.intake.use(
                 try Policy(entries: [
                     SourceEntry(
@@ -162,10 +162,8 @@ import Testing
 
     @Test(arguments: [
         ("PROXY TCP4 127.0.0.13 10.0.0.1 1 2\r\n", Reason.notListed),
-        ("PROXY UNKNOWN\r\n", .addressUndeterminable),
         ("GET / HTTP/1.1\r\n\r\n", .badProxyHeader),
         ("PROXY TCP4 20.21.208.0105 10.0.0.1 1 2\r\n", .badProxyHeader),
-        ("\r\n\r\n\0\r\nQUIT\n\u{20}\0\0\0", .addressUndeterminable),
     ])
     func everythingElseIsClosed(header: String, reason: Reason) async throws {
         try await LiveGate.serve(Self.settings) { gate in
@@ -205,6 +203,53 @@ import Testing
             #expect(await client.readToEnd() == "")
             #expect((.seconds(2)...(.seconds(6))).contains(ContinuousClock.now - start))
             #expect(try await gate.entry(.timeout)["detail"]?["phase"]?.string == "proxy_header")
+        }
+    }
+
+    private static let local = "\r\n\r\n\0\r\nQUIT\n\u{20}\0\0\0"
+
+    /// HAProxy's checks: nothing behind the header, or a question of any kind, answered and no attempt.
+    @Test(
+        arguments: [
+            local, "PROXY TCP4 127.0.0.20 127.0.0.1 4711 443\r\n", "PROXY UNKNOWN\r\n",
+            "PROXY UNKNOWN 1.2.3.4 5.6.7.8 9 10\r\n",
+        ],
+        ["", "OPTIONS / HTTP/1.0\r\n\r\n", "GET /any HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"])
+    func aProxyThatCallsForItselfMayAskAndLeavesNoEntry(header: String, request: String) async throws {
+        try await LiveGate.serve(Self.settings) { gate in
+            do {
+                let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+                client.send(header + request)
+                client.finish()
+                let answer = await client.readToEnd()
+                #expect(request.isEmpty ? answer == "" : answer.contains(" 200 OK\r\n"), "\(answer)")
+            }
+            try await gate.waitForConnections(0)
+            #expect(try await gate.entries().isEmpty)
+        }
+    }
+
+    @Test(arguments: [local, "PROXY UNKNOWN\r\n"])
+    func aProxyThatCallsForItselfDeliversNothing(header: String) async throws {
+        try await LiveGate.serve(Self.settings) { gate in
+            let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+            client.send(header + "POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}")
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 403 "))
+            #expect(try await gate.entry(.addressUndeterminable)["peer"]?["ip"]?.string == LiveGate.proxy)
+            #expect(try await gate.staged().isEmpty)
+        }
+    }
+
+    @Test func aProxyThatShakesHandsOnlyLeavesNoEntry() async throws {
+        try await LiveGate.serve(tls: true, Self.settings) { gate in
+            for bytes in ["", "\u{16}"] {
+                let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+                client.send(Self.local + bytes)
+                client.finish()
+                _ = await client.readToEnd()
+            }
+            try await gate.waitForConnections(0)
+            #expect(try await gate.entries().isEmpty)
         }
     }
 
@@ -259,9 +304,11 @@ import Testing
             (.xForwardedFor, ["x_forwarded_for: 20.21.208.105"], 403, "address_undeterminable"),
             (.xForwardedFor, [], 403, "address_undeterminable"),
             (
-                .xForwardedFor, ["x-forwarded-for: 20.21.208.105", "forwarded: for=20.21.208.105"], 403,
-                "address_undeterminable"
+                .xForwardedFor, ["x-forwarded-for: 20.21.208.105", "forwarded: for=6.6.6.6"], 200,
+                "listed"
             ),
+            (.xForwardedFor, ["x-forwarded-for: unknown, , 20.21.208.105"], 200, "listed"),
+            (.xForwardedFor, ["x-forwarded-for: 20.21.208.105, unknown"], 403, "address_undeterminable"),
             (.xForwardedFor, ["x-forwarded-for: 127.0.0.20"], 403, "address_undeterminable"),
             (
                 .xForwardedFor, ["x-forwarded-for: 20.21.208.105", "connection: x-forwarded-for"], 200,
@@ -284,12 +331,54 @@ import Testing
         }
     }
 
-    @Test func aPeerThatIsNoProxyIsRefusedWhateverItSays() async throws {
-        try await LiveGate.serve(Self.settings(.xForwardedFor)) { gate in
-            let reply = try await gate.curl(
-                from: LiveGate.listed, body: "{}", headers: ["x-forwarded-for: 20.21.208.105"])
-            #expect(reply.status == 403)
-            #expect(try await gate.entry(.addressUndeterminable)["peer"]?["ip"]?.string == LiveGate.listed)
+    @Test(arguments: UnlistedAnswer.allCases)
+    func aPeerThatIsNoProxyIsClosedAtAccept(unlisted: UnlistedAnswer) async throws {
+        for mode in [AddressMode.xForwardedFor, .forwarded] {
+            try await LiveGate.serve(
+                tls: true,
+                {
+                    try Self.settings(mode)(&$0)
+                    $0.unlisted = unlisted
+                }
+            ) { gate in
+                let reply = try await gate.curl(
+                    from: LiveGate.listed, body: "{}", headers: ["x-forwarded-for: 20.21.208.105"])
+                #expect(reply.exit != 0 && reply.status == 0)
+                let entry = try await gate.entry(.addressUndeterminable)
+                #expect(entry["peer"]?["ip"]?.string == LiveGate.listed)
+                #expect(entry["kind"]?.string == "connection")
+                #expect(try await gate.entries().count == 1)
+            }
+        }
+    }
+
+    @Test func theHealthPathIsForProxiesAndListedSources() async throws {
+        try await LiveGate.serve(
+            tls: true,
+            {
+                try Self.settings(.xForwardedFor)(&$0)
+                $0.healthPath = "/up"
+            }
+        ) { gate in
+            for options in [[], ["-I"], ["-X", "OPTIONS"]] {
+                let reply = try await gate.curl("/up", from: LiveGate.proxy, options: options)
+                #expect(reply.status == 200)
+            }
+            #expect(try await gate.entries().isEmpty)
+            #expect(try await gate.curl("/up", from: LiveGate.proxy, body: "{}").status == 403)
+            #expect(try await gate.curl("/healthz", from: LiveGate.proxy).status == 403)
+            gate.intake.health.set(problem: "certificate", message: "look")
+            #expect(try await gate.curl("/up", from: LiveGate.proxy).status == 200)
+            gate.intake.health.set(problem: "ledger", message: "cannot be written")
+            #expect(try await gate.curl("/up", from: LiveGate.proxy).status == 503)
+            gate.intake.health.clear(problem: "ledger")
+        }
+        try await LiveGate.serve({ $0.unlisted = .refuse }) { gate in
+            let reply = try await gate.curl("/healthz")
+            #expect(reply.json?["status"]?.string == "ok")
+            #expect(try await gate.entries().isEmpty)
+            #expect(try await gate.curl("/healthz", from: LiveGate.unlisted).status == 403)
+            #expect(try await gate.entry(.notListed)["request"]?["path"]?.string == "/healthz")
         }
     }
 

@@ -69,12 +69,17 @@ import Testing
                 ["-H", "authorization: console-token"], ["-H", "x: y"],
             ] {
                 let told = try await curl(port, "/readyz", options[0], options[1])
-                #expect(told.0 == 503 && told.1 == ["status": "degraded"])
+                #expect(told.0 == 503 && told.1 == ["status": "unavailable"])
             }
             let told = try await curl(port, "/readyz", "-H", "authorization: Bearer console-token")
             #expect(told.0 == 503)
-            #expect(told.1 == ["status": "degraded", "problems": ["space": "the disk is full"]])
+            #expect(told.1 == ["status": "unavailable", "problems": ["space": "the disk is full"]])
             intake.health.clear(problem: "space")
+            // What somebody should look at takes no working gate out of service.
+            intake.health.set(problem: "sources", message: "a list is bad, the old one stays")
+            let look = try await curl(port, "/readyz")
+            #expect(look.0 == 200 && look.1 == ["status": "degraded"])
+            intake.health.clear(problem: "sources")
             #expect(try await curl(port, "/readyz").0 == 200)
         }
     }

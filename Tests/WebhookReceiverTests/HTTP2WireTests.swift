@@ -46,6 +46,31 @@ import Testing
             ], input: bytes)
     }
 
+    /// RFC 9113, 8.3.1. HAProxy sends requests so.
+    @Test(arguments: [[], [("host", "gate.example")]] as [[(String, String)]])
+    func aRequestWithoutAuthorityIsAnswered(fields: [(String, String)]) async throws {
+        try await LiveGate.serve(
+            tls: true,
+            {
+                $0.headerTimeout = .seconds(1)
+                $0.idleTimeout = .milliseconds(300)
+            }
+        ) { gate in
+            var block: [UInt8] = [0x83, 0x87, 0x04, 14] + Array("/webhooks/vsee".utf8)
+            for (name, value) in fields {
+                block +=
+                    [0, UInt8(name.utf8.count)] + Array(name.utf8) + [UInt8(value.utf8.count)]
+                    + Array(value.utf8)
+            }
+            let body = Self.frame(type: 0, flags: 1, stream: 1, Array("{}".utf8))
+            let head = Self.frame(type: 1, flags: 4, stream: 1, block)
+            try await talk(gate, Self.preface + Self.settings + head + body)
+            let entry = try await gate.entry(.listed, kind: .request)
+            #expect(entry["request"]?["status"]?.int == 200)
+            #expect(try await gate.staged() == ["{}"])
+        }
+    }
+
     @Test func aBodyThatDoesNotComeTimesOut() async throws {
         try await LiveGate.serve(
             tls: true,

@@ -14,11 +14,19 @@ import Testing
         ("/webhooks/vsee", Route.webhook, "/webhooks/vsee"),
         ("/webhooks/vsee?x=1#y", .webhook, "/webhooks/vsee"),
         ("/reachability", .reachability, "/reachability"), ("/reachability/", .unknown, "/reachability/"),
-        ("/webhooks/vsee/", .unknown, "/webhooks/vsee/***"),
+        ("/webhooks/vsee/", .webhook, "/webhooks/vsee"), ("/webhooks/vsee/?x", .webhook, "/webhooks/vsee"),
+        ("/webhooks/vsee//", .unknown, "/webhooks/vsee/***"),
         ("/webhooks/vsee/some-secret", .unknown, "/webhooks/vsee/***"),
         ("/webhooks/vseex", .unknown, "/webhooks/vseex"), ("/Webhooks/vsee", .unknown, "/Webhooks/vsee"),
         ("//webhooks/vsee", .unknown, "//webhooks/vsee"), ("", .unknown, ""), ("*", .unknown, "*"),
-        ("http://host/webhooks/vsee", .unknown, "http://host/webhooks/vsee"),
+        ("http://host/webhooks/vsee", .webhook, "/webhooks/vsee"),
+        ("HTTPS://[2001:db8::1]:8443/webhooks/vsee/?x", .webhook, "/webhooks/vsee"),
+        ("http://host:80/reachability", .reachability, "/reachability"),
+        ("http://host", .unknown, "http://host"),
+        ("http:///webhooks/vsee", .unknown, "http:///webhooks/vsee"),
+        ("ftp://host/webhooks/vsee", .unknown, "ftp://host/webhooks/vsee"),
+        ("http://ho st/webhooks/vsee", .unknown, "http://ho?st/webhooks/vsee"),
+        ("http://host?/webhooks/vsee", .unknown, "http://host"),
         ("http://vsee:s3cret@host/webhooks/vsee?x", .unknown, "http://***@host/webhooks/vsee"),
         ("https://vsee:s3/c?r#e@t@host/w", .unknown, "https://***@host/w"),
         ("vsee:s3cret@host:443", .unknown, "***@host:443"), ("host:443", .unknown, "host:443"),
@@ -36,7 +44,9 @@ import Testing
         ("/webhooks/vsee", .wrongSecret, "/webhooks/vsee/***"),
         ("/webhooks/vsee/", .wrongSecret, "/webhooks/vsee/***"),
         ("/webhooks/vsee/0123456789abcdefXY", .wrongSecret, "/webhooks/vsee/***"),
-        ("/webhooks/vsee/0123456789abcdefXYZ/", .wrongSecret, "/webhooks/vsee/***"),
+        ("/webhooks/vsee/0123456789abcdefXYZ/", .webhook, "/webhooks/vsee/***"),
+        ("/webhooks/vsee/0123456789abcdefXYZ//", .wrongSecret, "/webhooks/vsee/***"),
+        ("https://a/webhooks/vsee/0123456789abcdefXYZ", .webhook, "/webhooks/vsee/***"),
         ("/webhooks/vsee/wrong/0123456789abcdefXYZ", .wrongSecret, "/webhooks/vsee/***"),
         ("/webhook/vsee/0123456789abcdefXYZ", .unknown, "/webhook/vsee/***"),
         ("/reachability", .reachability, "/reachability"), ("/.env", .unknown, "/.env"),
@@ -47,10 +57,34 @@ import Testing
         #expect(routed == RoutedTarget(route: route, maskedPath: masked))
     }
 
+    @Test(arguments: ["/hooks", "/hooks/"], ["/hooks", "/hooks/", "/hooks?x", "/hooks/?x"])
+    func aSlashAtTheEndMakesNoOtherPath(path: String, target: String) {
+        #expect(Routes(path: path, secret: nil).route(target).route == .webhook)
+        #expect(Routes(path: path, secret: nil).route("/hooksx").route == .unknown)
+        #expect(Routes(path: "/", secret: nil).route("/").route == .webhook)
+        #expect(Routes(path: "/", secret: nil).route("/x").route == .unknown)
+    }
+
     @Test func aLongUnknownPathIsCut() {
         let routed = Routes(path: "/w", secret: nil).route("/" + String(repeating: "a", count: 5000))
         #expect(routed.maskedPath.utf8.count == Routes.longestPath)
     }
+}
+
+@Suite struct HostFieldTests {
+    @Test(arguments: [
+        "", "a", "gate.example", "gate.example:8443", "gate.example:", "127.0.0.1:1", "[::1]",
+        "[2001:db8::1]:65535",
+        "a_b", "a%2Db", "xn--bcher-kva.example", "a,b", "-",
+    ])
+    func aHostIsOne(field: String) { #expect(HostField.isValid(field.utf8)) }
+
+    @Test(arguments: [
+        "a b", "a/b,c", "a:b", "a:65536", "a:-1", "a:80:80", "[::1", "::1", "[]", "[a]", "[::1]80",
+        "[fe80::1%25eth0]",
+        "a%2", "a%zz", "user@a", "a?b", "a#b", "\"a\"", "a\\b", "ä", "a\u{0}", "a\t", "<a>",
+    ])
+    func whatIsNoHostIsNot(field: String) { #expect(!HostField.isValid(field.utf8)) }
 }
 
 @Suite struct CredentialChecksTests {

@@ -39,6 +39,42 @@ import Testing
         try await expectRefusal(of: before + String(repeating: piece, count: count) + after)
     }
 
+    /// RFC 9112, 3: a target longer than the gate wants is 414, whatever stands behind it.
+    @Test(arguments: [8192, 8193, 20_000])
+    func aTargetThatIsTooLongIsAnsweredWith414(bytes: Int) async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            let target = "/webhooks/vsee?" + String(repeating: "q", count: bytes - 15)
+            client.send(
+                "POST \(target) HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}")
+            let status = bytes > 8192 ? "414" : "200"
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 \(status) "))
+            let entry = try await gate.entry(bytes > 8192 ? .tooLarge : .listed, kind: .request)
+            #expect(entry["request"]?["path"]?.string == "/webhooks/vsee")
+            #expect(try await gate.staged().count == (bytes > 8192 ? 0 : 1))
+        }
+    }
+
+    @Test(arguments: [
+        ("gzip", 415), ("identity", 200), ("Identity", 200), ("br, gzip", 415), ("identity, gzip", 415),
+        ("x", 415),
+    ])
+    func aCodedBodyIsAnsweredWith415(coding: String, status: Int) async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(
+                Self.post + "content-encoding: \(coding)\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}")
+            let answer = await client.readToEnd()
+            #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+            #expect(answer.contains("accept-encoding: identity") == (status == 415))
+            #expect(try await gate.staged().count == (status == 200 ? 1 : 0))
+            if status == 415 {
+                let entry = try await gate.entry(.malformed)
+                #expect(entry["detail"]?["content_encoding"]?.string == coding.lowercased())
+            }
+        }
+    }
+
     private func expectRefusal(of bytes: String) async throws {
         try await LiveGate.serve { gate in
             let client = try RawClient(from: LiveGate.listed, port: gate.port)

@@ -1,7 +1,6 @@
 // Takes changed source lists over while the gate runs: each second when a file changed, and on SIGHUP. A bad
 // reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference.
 import Admission
-import CoreFoundation  // the compiler finds struct stat here in a release build
 import Foundation
 package import Intake
 import Ledger
@@ -15,28 +14,21 @@ package final class PolicyReloader: Service {
     /// The name of the problem in health.
     package static let problem = "sources"
 
-    /// What tells that a file is another one than before.
-    private struct Signature: Hashable {
-        var size: Int64
-        var inode: UInt64
-        var seconds: Int
-        var nanoseconds: Int
-
-        init?(path: String) {
-            var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
-            size = Int64(status.st_size)
-            inode = UInt64(status.st_ino)
-            seconds = status.st_mtim.tv_sec
-            nanoseconds = status.st_mtim.tv_nsec
-        }
-    }
-
     private let patterns: [String]
     private let intake: Intake
     private let logger: Logger
-    /// nil until the first look, which therefore reloads: a list may have changed since the start read it.
-    private let seen = Mutex<[String: Signature?]?>(nil)
+
+    private struct Seen {
+        /// As they were at the last look; nil before the first.
+        var files: [String: FileSignature?]?
+        /// As they were when they were last read; nil before the first look, which therefore reads them: a list may
+        /// have changed since the start did.
+        var read: [String: FileSignature?]?
+        /// Why they could not be put in force; while it stands, they are tried again.
+        var problems: [String] = []
+    }
+
+    private let seen = Mutex(Seen())
 
     /// `patterns` are absolute; files that come to match them later are lists too.
     package init(patterns: [String], intake: Intake, logger: Logger) {
@@ -68,16 +60,21 @@ package final class PolicyReloader: Service {
         }
     }
 
-    /// Reloads when a list has changed, come or gone since the last look, or when it is asked for.
+    /// Reloads when a list has changed, come or gone since the last look, or when it is asked for. What has changed must
+    /// stay as it is from one look to the next: a list that is still being written is none yet.
     package func look(isAsked: Bool = false) async {
         let files = PolicyLoader.files(patterns)
         let signatures = Dictionary(
-            files.map { ($0, Signature(path: $0)) }, uniquingKeysWith: { first, _ in first })
-        let isChanged = seen.withLock { seen in
-            defer { seen = signatures }
-            return seen != signatures
+            files.map { ($0, FileSignature(path: $0)) }, uniquingKeysWith: { first, _ in first })
+        let isDue = seen.withLock { seen in
+            let isStill = seen.files == signatures || seen.files == nil
+            let isNew = seen.read != signatures || !seen.problems.isEmpty
+            seen.files = signatures
+            guard isAsked || (isNew && isStill) else { return false }
+            seen.read = signatures
+            return true
         }
-        if isChanged || isAsked { await reload(isAsked: isAsked) }
+        if isDue { await reload(isAsked: isAsked) }
     }
 
     /// Reads the lists and puts them in force if they are good.
@@ -85,12 +82,13 @@ package final class PolicyReloader: Service {
         do throws(SettingsErrors) {
             await adopt(try PolicyLoader.load(files: PolicyLoader.files(patterns)), isAsked: isAsked)
         } catch {
-            await refuse(error)
+            await refuse(error, isAsked: isAsked)
         }
     }
 
     private func adopt(_ policy: Policy, isAsked: Bool) async {
         let old = intake.policy
+        seen.withLock { $0.problems = [] }
         let isMended = intake.health.clear(problem: Self.problem)
         let difference = policy.difference(from: old)
         guard !difference.isEmpty else {
@@ -106,13 +104,19 @@ package final class PolicyReloader: Service {
         await record(attempt)
     }
 
-    private func refuse(_ errors: SettingsErrors) async {
+    private func refuse(_ errors: SettingsErrors, isAsked: Bool) async {
+        let problems = errors.problems.map { "\($0)" }
+        let isNew = seen.withLock { seen in
+            defer { seen.problems = problems }
+            return seen.problems != problems
+        }
+        guard isNew || isAsked else { return }
         intake.health.set(
             problem: Self.problem, message: "the source lists are bad, the old ones stay in force: \(errors)")
-        for problem in errors.problems { logger.error("source lists stay as they were: \(problem)") }
+        for problem in problems { logger.error("source lists stay as they were: \(problem)") }
         var attempt = Attempt(kind: .policy, channel: nil, verdict: .rejected, reason: .malformed)
         attempt.policy = intake.policy.version
-        attempt.detail["problems"] = Self.lines(errors.problems.map { "\($0)" })
+        attempt.detail["problems"] = Self.lines(problems)
         await record(attempt)
     }
 

@@ -55,6 +55,7 @@ struct ConnectionHandler: Sendable {
             let resolution = await resolve(socket)
             // The place was for the header; `admit` takes one for the connection.
             table.leave()
+            guard let resolution else { return socket.close() }
             if let connection = admit(socket, resolution) { await serve(connection) }
         }
     }
@@ -72,13 +73,18 @@ struct ConnectionHandler: Sendable {
         }
     }
 
-    private func resolve(_ socket: ConnectedSocket) async -> Resolution {
+    /// nil: the trusted proxy only looked whether the gate is there (it calls for itself, does not know for whom, or has
+    /// gone again). That is no attempt: balancers do so every second or two.
+    private func resolve(_ socket: ConnectedSocket) async -> Resolution? {
         guard let descriptor = socket.open else { return resolver.resolve(peer: socket.peer) }
         let failure: String
         switch await proxies.read(descriptor) {
-        case .success(let header): return resolver.resolve(peer: socket.peer, proxy: header)
+        case .failure(.closed): return nil
+        case .success(let header):
+            let resolution = resolver.resolve(peer: socket.peer, proxy: header)
+            let isAdmitted = intake.admit(resolution, channel: .sftp).isAdmitted
+            return isAdmitted || !resolver.isOfProxy(header) ? resolution : nil
         case .failure(.late): failure = "no whole PROXY header came within \(ProxyHeaderReader.limit)"
-        case .failure(.closed): failure = "the proxy closed the connection before a whole PROXY header"
         case .failure(.malformed(let message)): failure = message
         }
         var resolution = resolver.resolve(peer: socket.peer)

@@ -35,6 +35,9 @@ final class Connection {
     private(set) var resolution: Resolution?
     private(set) var decision: Decision?
     var tls: TLSFacts?
+    /// A trusted proxy calls for itself (PROXY LOCAL), or does not know for whom (UNKNOWN): it may look whether the gate
+    /// is there, and ask for its health.
+    var isOfProxy = false
     var isHTTP2 = false
     /// Requests begun so far.
     private(set) var requests = 0
@@ -91,6 +94,12 @@ extension Connection {
 
 // The ledger.
 extension Connection {
+    /// The peer is a trusted proxy.
+    var isFromProxy: Bool { peer.map { listener.resolver.isTrusted($0.ip) } ?? false }
+
+    /// A trusted proxy has not said for whom it calls: when it goes, it has only looked whether the gate is there.
+    var isLookOfProxy: Bool { decision == nil && isFromProxy }
+
     /// Notes what became of the connection as a whole; the first note is the only one.
     func note(_ reason: Reason, verdict: Verdict = .rejected, detail: [String: JSONValue] = [:]) {
         guard !isAccountedFor else { return }
@@ -120,8 +129,7 @@ extension Connection {
     func ended() {
         silence()
         guard requests == 0 else { return }
-        let isProxy = peer.map { listener.resolver.isTrusted($0.ip) } ?? false
-        if isProxy && decision == nil { return }
+        if isLookOfProxy { return }
         note(
             phase == .handshake ? .tlsFailed : .incomplete,
             detail: ["error": "closed by the caller before a request was complete"])
@@ -188,10 +196,11 @@ extension Connection {
             if isShut { cut() } else { shut() }
         case .idle:
             // Nothing wrong was done: the verdict stays. In forwarded modes there is no source to speak of.
-            if let decision {
+            if let decision, !isOfProxy {
                 note(.timeout, verdict: decision.verdict, detail: ["phase": .string(phase.rawValue)])
             }
             channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        case .handshake where isOfProxy, .header where isOfProxy: shut()
         case .proxyHeader, .handshake, .header:
             note(.timeout, detail: ["phase": .string(phase.rawValue)])
             shut()

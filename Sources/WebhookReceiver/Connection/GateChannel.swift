@@ -2,6 +2,7 @@
 // listener's address mode and TLS ask for. Requests are judged in `RequestHandler`, answered by `Clerk`.
 import Admission
 import HummingbirdCore
+import Intake
 import Ledger
 import Logging
 import NIOCore
@@ -77,12 +78,12 @@ extension GateChannel {
         if mode == .direct, try !admit(listener.resolver.resolve(peer: connection.peer), connection) {
             return false
         }
-        if mode == .proxyProtocol {
-            // An untrusted peer is refused whatever its header would say, so it need not send one.
-            guard let peer = connection.peer, listener.resolver.isTrusted(peer.ip) else {
-                return try admit(
-                    listener.resolver.resolve(peer: connection.peer, proxy: .unknown), connection)
-            }
+        // A peer that is no trusted proxy is refused whatever its header would say, so it need not send one.
+        if mode != .direct, connection.peer.map({ listener.resolver.isTrusted($0.ip) }) != true {
+            return try admit(
+                mode == .proxyProtocol
+                    ? listener.resolver.resolve(peer: connection.peer, proxy: .unknown)
+                    : listener.resolver.resolve(peer: connection.peer), connection)
         }
         guard listener.limits.enter() else {
             connection.note(
@@ -95,9 +96,7 @@ extension GateChannel {
         try pipeline.addHandler(ConnectionHandler(connection))
         guard mode == .proxyProtocol else {
             // Behind trusted proxies all callers share their few addresses.
-            let isProxy =
-                listener.isForwarded && connection.peer.map { listener.resolver.isTrusted($0.ip) } == true
-            if !isProxy, !enter(connection.peer, connection) { return false }
+            if !listener.isForwarded, !enter(connection.peer, connection) { return false }
             connection.enter(
                 .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
             try build(connection)
@@ -135,9 +134,15 @@ extension GateChannel {
     private func proceed(_ connection: Connection, _ header: ProxyHeader) -> Bool {
         do {
             let resolution = listener.resolver.resolve(peer: connection.peer, proxy: header)
-            guard try admit(resolution, connection), enter(resolution.source, connection) else {
-                refuse(connection)
-                return false
+            if listener.intake.admit(resolution, channel: .webhook).isAdmitted
+                || !listener.resolver.isOfProxy(header)
+            {
+                guard try admit(resolution, connection), enter(resolution.source, connection) else {
+                    refuse(connection)
+                    return false
+                }
+            } else {
+                connection.isOfProxy = true
             }
             connection.enter(
                 .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
@@ -171,8 +176,9 @@ extension GateChannel {
 
     private func addHTTP1(_ connection: Connection) throws {
         var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = 16 << 10
-        limits.maxHeaderListSize = 32 << 10
+        // The target counts as a field here; one that is too long gets an answer of its own (`Reception`).
+        limits.maxHeaderFieldSize = 32 << 10
+        limits.maxHeaderListSize = 48 << 10
         limits.maxHeaderFieldCount = 100
         let pipeline = connection.channel.pipeline.syncOperations
         try pipeline.configureHTTPServerPipeline(
@@ -202,6 +208,7 @@ extension GateChannel {
             streamDelegate: manager.http2StreamDelegate
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
+                try stream.pipeline.syncOperations.addHandler(AuthorityHandler())
                 try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
                 try stream.pipeline.syncOperations.addHandler(RequestHandler(bound.value))
             }

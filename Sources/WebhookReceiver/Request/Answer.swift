@@ -10,6 +10,8 @@ struct Answer: Sendable, Equatable {
     var allow: String?
     /// Asks for HTTP basic credentials.
     var challenge = false
+    /// Says that bodies are taken as they are, with no coding (RFC 9110, 12.5.3 and 15.5.16).
+    var takesIdentityOnly = false
 
     init(_ status: HTTPResponseStatus, body: [UInt8]) {
         self.status = status
@@ -38,6 +40,7 @@ struct Answer: Sendable, Equatable {
         if let retryAfter { fields.append(("retry-after", String(retryAfter))) }
         if let allow { fields.append(("allow", allow)) }
         if challenge { fields.append(("www-authenticate", "Basic realm=\"webhook\", charset=\"UTF-8\"")) }
+        if takesIdentityOnly { fields.append(("accept-encoding", "identity")) }
         return HTTPHeaders(fields)
     }
 }

@@ -13,6 +13,10 @@ enum BodyFraming: Sendable, Equatable {
     init(_ head: HTTPRequestHead) {
         let lengths = head.headers["content-length"]
         let encodings = head.headers["transfer-encoding"]
+        guard head.headers["host"].allSatisfy({ HostField.isValid($0.utf8) }) else {
+            self = .refused("the host field is not a host")
+            return
+        }
         guard head.version.major < 2 else {
             // The HTTP/2 codec writes `transfer-encoding: chunked` where no length was given.
             self = Self.length(lengths) ?? (encodings.isEmpty ? .none : .untilEnd)

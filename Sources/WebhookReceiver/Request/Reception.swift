@@ -36,6 +36,8 @@ struct Refusal {
 
 enum HeadVerdict {
     case refuse(Refusal)
+    /// Who asks may, and the ledger is not told: a balancer asks every second or two.
+    case answer(Answer)
     /// The caller may be waiting for `100 Continue` before it sends the body.
     case receive(Incoming, awaitsContinue: Bool)
 }
@@ -45,6 +47,8 @@ struct Reception {
     static let retryAfter = 30
     /// Bytes of a content type that are kept.
     static let longestContentType = 200
+    /// Bytes of a request target (RFC 9112, 3 wants 8000 at the least).
+    static let longestTarget = 8192
     /// Bytes of a body that is kept apart: VSee's events are some hundred bytes.
     static let longestStranger = 256 << 10
 
@@ -54,6 +58,9 @@ struct Reception {
     let credential: String?
     let head: HTTPRequestHead
     let target: RoutedTarget
+    /// From a trusted proxy, of which it is not said for whom it calls.
+    let isOfProxy: Bool
+    let isFromProxy: Bool
 
     init(connection: Connection, head: HTTPRequestHead, id: String) {
         listener = connection.listener
@@ -63,15 +70,37 @@ struct Reception {
         decision = connection.decide(
             forwardedFor: { head.headers["x-forwarded-for"] }, forwarded: { head.headers["forwarded"] })
         target = connection.listener.routes.route(head.uri)
+        isOfProxy = connection.isOfProxy
+        isFromProxy = connection.isFromProxy
+    }
+
+    /// Whether this only asks for the gate's health: at its path, or at any path where the proxy itself asks, whose
+    /// connection can deliver nothing.
+    private var asksForHealth: Bool {
+        guard [.GET, .HEAD, .OPTIONS].contains(head.method) else { return false }
+        return isOfProxy || (target.route == .health && (isFromProxy || decision.isAdmitted))
+    }
+
+    private var health: Answer {
+        let accepts = listener.intake.health.canAccept && listener.intake.checkSpace() == nil
+        return accepts
+            ? Answer(.ok, body: Array("{\"status\":\"ok\"}\n".utf8))
+            : Answer(.serviceUnavailable, body: Array("{\"status\":\"unavailable\"}\n".utf8))
     }
 
     func judge(_ framing: BodyFraming) -> HeadVerdict {
+        if asksForHealth, framing == .none { return .answer(health) }
         guard decision.isAdmitted else { return judgeStranger(framing) }
         if case .refused(let why) = framing {
             return refuse(.badRequest, "malformed request", .malformed, ["error": .string(why)])
         }
+        let length = head.uri.utf8.count
+        if length > Self.longestTarget {
+            return refuse(.uriTooLong, "target too long", .tooLarge, ["target_bytes": .int(Int64(length))])
+        }
         switch target.route {
         case .unknown: return refuse(.notFound, "not found", .badPath)
+        case .health: return wrongMethod(allow: "GET, HEAD, OPTIONS")
         case .wrongSecret: return refuse(.notFound, "not found", .badSecret, ["check": "path"])
         case .reachability: return judgeReachability(framing)
         case .webhook: return judgeEvent(framing)
@@ -117,6 +146,16 @@ struct Reception {
         if listener.checks.wantsSignature {
             signature = listener.checks.offeredSignature(in: head.headers)
             if signature == nil { return unauthorised(.badSignature, ["signature headers"]) }
+        }
+        // Nothing here decodes: what is staged are the bytes that came, and a consumer would take them for the event.
+        let codings = head.headers[canonicalForm: "content-encoding"].map { $0.lowercased() }
+        guard codings.allSatisfy({ $0 == "identity" }) else {
+            let named = OutsideText.head(codings.joined(separator: ", "), limit: 100)
+            var refusal = refusal(
+                .unsupportedMediaType, "content-encoding not supported", .malformed,
+                ["content_encoding": .string(named)])
+            refusal.answer.takesIdentityOnly = true
+            return .refuse(refusal)
         }
         var length = 0
         if case .exactly(let announced) = framing {

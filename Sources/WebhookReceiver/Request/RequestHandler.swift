@@ -13,6 +13,8 @@ final class RequestHandler: ChannelDuplexHandler {
     typealias OutboundIn = Answer
     typealias OutboundOut = HTTPServerResponsePart
 
+    /// Requests of one HTTP/1.1 connection, after which the caller connects anew.
+    static let mostRequests = 10_000
     /// How long a caller may go on sending what nobody reads any more, before the connection is cut.
     static let lingering = TimeAmount.seconds(5)
     /// Bytes of it that are read and thrown away, so that the caller gets to see the answer.
@@ -109,9 +111,14 @@ extension RequestHandler {
         isHead = head.method == .HEAD
         let framing = BodyFraming(head)
         let reception = Reception(connection: connection, head: head, id: connection.requestBegan())
+        if !multiplexed, connection.requests >= Self.mostRequests { closes = true }
         switch reception.judge(framing) {
         case .refuse(let refusal):
             refuse(refusal, hasMore: framing.hasBody, context)
+        case .answer(let answer):
+            // Its end is read behind it, as that of a refused request.
+            state = .draining(left: 0)
+            send(answer, context)
         case .receive(let incoming, let awaitsContinue):
             state = .receiving(incoming)
             guard awaitsContinue else { return }

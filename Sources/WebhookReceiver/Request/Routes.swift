@@ -6,6 +6,8 @@ import Settings
 enum Route: Sendable, Equatable {
     case webhook
     case reachability
+    /// Whether the gate accepts, for those who may ask.
+    case health
     /// Under the webhook path, with a missing or wrong secret part, or one where none belongs.
     case wrongSecret
     case unknown
@@ -25,27 +27,35 @@ struct Routes: Sendable {
     static let longestPath = 200
 
     private let path: [UInt8]
+    private let health: [UInt8]
     private let secret: HashedSecret?
     /// The path of accepted events, masked.
     let maskedWebhookPath: String
     private let maskedUnder: String
 
-    init(path: String, secret: Secret?) {
-        self.path = Array(path.utf8)
+    init(path: String, health: String = "/healthz", secret: Secret?) {
+        self.health = Array(health.utf8)
+        // With a slash at its end or without, it is the same path.
+        self.path = Array(path.hasSuffix("/") ? path.dropLast().utf8 : path[...].utf8)
         self.secret = secret.map { HashedSecret($0.bytes) }
         maskedUnder = path + (path.hasSuffix("/") ? "" : "/") + Self.mask
         maskedWebhookPath = secret == nil ? path : maskedUnder
     }
 
-    /// Routes a request target (RFC 9112, 3.2.1: origin form; other forms are unknown).
+    /// Routes a request target: origin form, or absolute form of http and https, of which the path counts (RFC 9112,
+    /// 3.2.1 and 3.2.2). Other forms are unknown, and so is one with a user in it (RFC 9110, 4.2.4).
     func route(_ target: String) -> RoutedTarget {
-        guard target.utf8.first == UInt8(ascii: "/") else { return unknown(Self.withoutUser(target)) }
-        let bytes = target.utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
+        guard let path = Self.path(in: target) else { return unknown(Self.withoutUser(target)) }
+        let bytes = path.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
         if bytes.elementsEqual(Self.reachability.utf8) {
             return RoutedTarget(route: .reachability, maskedPath: Self.reachability)
         }
-        guard bytes.starts(with: path) else { return unknown(Array(bytes)) }
-        let rest = bytes.dropFirst(path.count)
+        if bytes.elementsEqual(health) {
+            return RoutedTarget(route: .health, maskedPath: String(decoding: health, as: UTF8.self))
+        }
+        guard bytes.starts(with: self.path) else { return unknown(Array(bytes)) }
+        var rest = bytes.dropFirst(self.path.count)
+        if rest.last == UInt8(ascii: "/") { rest = rest.dropLast() }
         if rest.isEmpty {
             guard secret != nil else { return RoutedTarget(route: .webhook, maskedPath: maskedWebhookPath) }
             return RoutedTarget(route: .wrongSecret, maskedPath: maskedWebhookPath)
@@ -54,6 +64,21 @@ struct Routes: Sendable {
         guard let secret else { return RoutedTarget(route: .unknown, maskedPath: maskedUnder) }
         let matches = secret.matches(Array(rest.dropFirst()))
         return RoutedTarget(route: matches ? .webhook : .wrongSecret, maskedPath: maskedUnder)
+    }
+
+    /// The path of a target and what follows it; nil where there is none that counts.
+    private static func path(in target: String) -> Substring.UTF8View? {
+        let slash = UInt8(ascii: "/")
+        if target.utf8.first == slash { return target[...].utf8 }
+        let scheme = target.utf8.prefix(8).map { $0 | 0x20 }
+        let count =
+            scheme.starts(with: Array("https://".utf8))
+            ? 8 : scheme.starts(with: Array("http://".utf8)) ? 7 : 0
+        let rest = target.utf8.dropFirst(count)
+        guard count > 0, let start = rest.firstIndex(where: { $0 == slash || $0 == UInt8(ascii: "?") }),
+            HostField.isValid(rest[..<start]), start > rest.startIndex, rest[start] == slash
+        else { return nil }
+        return rest[start...]
     }
 
     /// A target in absolute or authority form ("http://user:password@host/path", "user:password@host:443") without

@@ -28,11 +28,11 @@ final class CertificateKeeper: Sendable {
 
     private struct State {
         var context: TLSContext
-        var files: [FileState]
+        var files: [FileSignature?]
         /// Seconds since the epoch.
         var expires: Int64
         /// Files that could not be loaded; the error is logged once for each of their states.
-        var failed: [FileState]?
+        var failed: [FileSignature?]?
     }
 
     private let settings: TLSSettings
@@ -63,7 +63,7 @@ final class CertificateKeeper: Sendable {
     @discardableResult
     func refresh() -> Bool {
         defer { checkExpiry() }
-        let found = Self.paths(settings).map(FileState.init)
+        let found = Self.paths(settings).map(FileSignature.init(path:))
         let (known, failed) = state.withLock { ($0.files, $0.failed) }
         guard found != known else {
             if failed != nil {
@@ -108,7 +108,7 @@ final class CertificateKeeper: Sendable {
     }
 
     private static func load(_ settings: TLSSettings) throws -> State {
-        let before = paths(settings).map(FileState.init)
+        let before = paths(settings).map(FileSignature.init(path:))
         let chain: [Certificate]
         let context: TLSContext
         do {
@@ -126,35 +126,11 @@ final class CertificateKeeper: Sendable {
             throw CertificateError(
                 description: "\(settings.certificate) and \(settings.key) cannot be used together: \(error)")
         }
-        guard paths(settings).map(FileState.init) == before else {
+        guard paths(settings).map(FileSignature.init(path:)) == before else {
             throw CertificateError(
                 description: "\(settings.certificate): changed while it was read; it is tried again")
         }
         return State(
             context: context, files: before, expires: chain.map(\.notAfter).min() ?? 0)
-    }
-}
-
-/// What tells one state of a file from another without reading it.
-private struct FileState: Sendable, Equatable {
-    var device: UInt64 = 0
-    var inode: UInt64 = 0
-    var size: Int64 = -1
-    var seconds: Int64 = 0
-    var nanoseconds: Int64 = 0
-
-    init(_ path: String) {
-        var found = stat()
-        guard stat(path, &found) == 0 else { return }
-        device = UInt64(found.st_dev)
-        inode = UInt64(found.st_ino)
-        size = Int64(found.st_size)
-        #if canImport(Darwin)
-            let modified = found.st_mtimespec
-        #else
-            let modified = found.st_mtim
-        #endif
-        seconds = Int64(modified.tv_sec)
-        nanoseconds = Int64(modified.tv_nsec)
     }
 }

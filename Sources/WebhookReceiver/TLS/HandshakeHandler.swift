@@ -39,7 +39,12 @@ final class HandshakeHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !isComplete else { return context.fireErrorCaught(error) }
-        connection.note(.tlsFailed, detail: TLSFailure.detail(error))
+        let hasGone = (error as? TLSFailure)?.cause == .closedInHandshake
+        if hasGone, connection.isLookOfProxy {
+            connection.dismiss()
+        } else {
+            connection.note(.tlsFailed, detail: TLSFailure.detail(error))
+        }
         context.close(promise: nil)
     }
 }

@@ -15,6 +15,16 @@ extension TLSFailure {
         return detail
     }
 
+    private static func hint(_ fault: CertificateFault) -> String {
+        switch fault.kind {
+        case .expired: "the caller's certificate has expired"
+        case .notYetValid: "the caller's certificate is not valid yet"
+        case .selfSigned, .issuerUnknown: "the caller's certificate is not of the configured authorities"
+        case .name, .other:
+            "the caller's certificate is not good for this: \(OutsideText.head(fault.words, limit: 100))"
+        }
+    }
+
     private var hint: String? {
         switch cause {
         case .certificateRefused: "the caller does not trust the gate's certificate"
@@ -22,7 +32,7 @@ extension TLSFailure {
         case .version: "the caller offers nothing newer than TLS 1.1"
         case .algorithms: "the caller offers no cipher, group or signature algorithm that the gate has"
         case .noCertificate: "the caller has no client certificate"
-        case .badCertificate: "the caller's certificate is not of the configured authorities"
+        case .badCertificate(let fault): Self.hint(fault)
         case .certificateWanted, .refused, .unrecognizedName, .closedInHandshake, .truncated, .unread, .other:
             nil
         }
