@@ -35,10 +35,10 @@ package struct AddressResolver: Sendable {
 
     /// Whether a trusted proxy calls for itself, or does not know for whom. HAProxy's checks say so by LOCAL in version 2,
     /// and in version 1 by naming their own address.
-    package func isOfProxy(_ header: ProxyHeader) -> Bool {
+    package func isOfProxy(_ header: ProxyHeader, peer: Endpoint?) -> Bool {
         switch header {
         case .local, .unknown: true
-        case .proxied(let source, _): isTrusted(source.ip)
+        case .proxied(let source, _): source.ip == peer?.ip && isTrusted(source.ip)
         }
     }
 

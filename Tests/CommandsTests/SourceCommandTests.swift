@@ -51,8 +51,8 @@ import Testing
             (
                 [
                     "--peer", "10.0.0.5", "--forwarded-for", "20.21.208.105", "--forwarded",
-                    "for=20.21.208.105",
-                ], 1, "address_undeterminable"
+                    "for=6.6.6.6",
+                ], 0, "listed"
             ),
             (["20.21.208.105", "--peer", "10.0.0.6"], 1, "address_undeterminable"),
         ] as [([String], Int32, String)])

@@ -240,6 +240,16 @@ import Testing
         }
     }
 
+    /// A client may lie in a trusted block, too.
+    @Test func anotherSourceOfATrustedBlockIsNoProxy() async throws {
+        try await LiveGate.serve(Self.settings) { gate in
+            let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+            client.send("PROXY TCP4 127.0.0.21 127.0.0.1 4711 443\r\n" + Self.get)
+            #expect(await client.readToEnd() == "")
+            #expect(try await gate.entry(.notListed)["source"]?["ip"]?.string == "127.0.0.21")
+        }
+    }
+
     @Test func aProxyThatShakesHandsOnlyLeavesNoEntry() async throws {
         try await LiveGate.serve(tls: true, Self.settings) { gate in
             for bytes in ["", "\u{16}"] {
@@ -367,6 +377,11 @@ import Testing
             #expect(try await gate.entries().isEmpty)
             #expect(try await gate.curl("/up", from: LiveGate.proxy, body: "{}").status == 403)
             #expect(try await gate.curl("/healthz", from: LiveGate.proxy).status == 403)
+            // For somebody else, and one who is not listed: an attempt like any other.
+            for headers in [["x-forwarded-for: 6.6.6.6"], ["forwarded: for=6.6.6.6"]] {
+                #expect(try await gate.curl("/up", from: LiveGate.proxy, headers: headers).status == 403)
+            }
+            #expect(try await gate.entry(.notListed)["source"]?["ip"]?.string == "6.6.6.6")
             gate.intake.health.set(problem: "certificate", message: "look")
             #expect(try await gate.curl("/up", from: LiveGate.proxy).status == 200)
             gate.intake.health.set(problem: "ledger", message: "cannot be written")

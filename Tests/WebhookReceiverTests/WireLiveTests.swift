@@ -114,6 +114,33 @@ import Testing
         "POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\ncontent-length: \(body.utf8.count)\r\n\(more)\r\n\(body)"
     }
 
+    /// What comes in one piece behind a request that is still being answered ends as any other: cut off, or timed out.
+    @Test(arguments: [true, false])
+    func aBodyThatBreaksOffBehindAnotherRequestIsRecorded(closes: Bool) async throws {
+        try await LiveGate.serve({ $0.bodyTimeout = .milliseconds(500) }) { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(
+                "GET /reachability HTTP/1.1\r\nhost: a\r\n\r\nPOST /webhooks/vsee HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc"
+            )
+            if closes { client.finish() }
+            _ = await client.readToEnd()
+            let entry = try await gate.entry(closes ? .incomplete : .timeout, kind: .request)
+            #expect(entry["detail"]?["bytes_received"]?.int == 3)
+            try await gate.waitForConnections(0)
+        }
+    }
+
+    @Test func thousandsOfPipelinedRefusalsAreAnsweredOneAfterTheOther() async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            let many = String(repeating: "GET / HTTP/1.1\r\nhost: a\r\n\r\n", count: 9_000)
+            client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n" + many)
+            client.finish()
+            let answers = await client.readToEnd()
+            #expect(answers.components(separatedBy: "HTTP/1.1 404").count == 9_001)
+        }
+    }
+
     @Test func pipelinedRequestsAreAnsweredInOrder() async throws {
         try await LiveGate.serve { gate in
             let client = try RawClient(from: LiveGate.listed, port: gate.port)

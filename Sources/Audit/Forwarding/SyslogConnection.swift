@@ -58,12 +58,19 @@ final class SyslogConnection: Sendable {
     static func open(_ target: SyslogTarget, timeout: Duration = .seconds(10)) async throws
         -> SyslogConnection
     {
+        // Files that cannot be read are found before there is a socket to leave behind.
+        let context = try target.tlsContext()
         let descriptor = try await connect(target, timeout)
         let kept = dup(descriptor)
         let wire = WireCounter(base: max(0, dropgate_bytes_acked(descriptor)))
-        let context = try target.tlsContext()
         let host = target.host
-        let handshake = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let handshake = loop.makePromise(of: Void.self)
+        let limit = loop.scheduleTask(in: .nanoseconds(Int64(timeout / .nanoseconds(1)))) {
+            handshake.fail(CannotConnect(description: "no TLS handshake within \(timeout)"))
+        }
+        defer { limit.cancel() }
+        var made: SyslogConnection?
         do {
             let (channel, inbound) = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .channelOption(.socketOption(.so_keepalive), value: 1)
@@ -84,10 +91,13 @@ final class SyslogConnection: Sendable {
                     }
                 }
             let connection = SyslogConnection(channel, socket: kept, wire: wire)
+            made = connection
             connection.watch(inbound)
             try await handshake.futureResult.get()
             return connection
         } catch {
+            // A connection that was made closes what was kept when it goes; its channel must be gone by then.
+            if let made { made.channel.close(promise: nil) } else { Foundation.close(kept) }
             handshake.fail(error)
             throw CannotConnect(description: "\(target.address): \(error)")
         }

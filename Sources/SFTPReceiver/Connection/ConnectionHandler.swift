@@ -83,7 +83,7 @@ struct ConnectionHandler: Sendable {
         case .success(let header):
             let resolution = resolver.resolve(peer: socket.peer, proxy: header)
             let isAdmitted = intake.admit(resolution, channel: .sftp).isAdmitted
-            return isAdmitted || !resolver.isOfProxy(header) ? resolution : nil
+            return isAdmitted || !resolver.isOfProxy(header, peer: socket.peer) ? resolution : nil
         case .failure(.late): failure = "no whole PROXY header came within \(ProxyHeaderReader.limit)"
         case .failure(.malformed(let message)): failure = message
         }

@@ -20,7 +20,7 @@ package final class Certificate: @unchecked Sendable {
     /// The certificates of a PEM text (RFC 7468), in its order; empty when there is none. Throws when one of them is
     /// broken: a chain with a hole is not used.
     package static func list(pem: [UInt8]) throws(OpenSSLError) -> [Certificate] {
-        guard let bio = BIO_new_mem_buf(pem, Int32(pem.count)) else { throw OpenSSLError.queued() }
+        let bio = try PEM.reading(pem)
         defer { BIO_free(bio) }
         var found: [Certificate] = []
         ERR_clear_error()
@@ -122,6 +122,18 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
 }
 
 enum PEM {
+    /// A BIO with a copy of the bytes, wiped when it is freed where they were secret.
+    static func reading(_ bytes: [UInt8], isSecret: Bool = false) throws(OpenSSLError) -> OpaquePointer {
+        ERR_clear_error()
+        guard let bio = BIO_new(isSecret ? BIO_s_secmem() : BIO_s_mem()) else { throw OpenSSLError.queued() }
+        guard bytes.isEmpty || BIO_write(bio, bytes, Int32(bytes.count)) == Int32(bytes.count) else {
+            BIO_free(bio)
+            throw OpenSSLError.queued()
+        }
+        COpenSSL_end(bio)
+        return bio
+    }
+
     static func text(_ write: (OpaquePointer) -> Int32) -> String {
         guard let bio = COpenSSL_memory() else { return "" }
         defer { BIO_free(bio) }

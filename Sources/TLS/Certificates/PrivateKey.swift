@@ -14,7 +14,8 @@ package final class PrivateKey: @unchecked Sendable {
     package convenience init(file: String) throws(FileError) {
         var bytes = try FileError.contents(of: file)
         defer { bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
-        guard let bio = BIO_new_mem_buf(bytes, Int32(bytes.count)) else {
+        let bio: OpaquePointer
+        do { bio = try PEM.reading(bytes, isSecret: true) } catch {
             throw FileError(description: "\(file): no memory to read it")
         }
         defer { BIO_free(bio) }

@@ -135,7 +135,7 @@ extension GateChannel {
         do {
             let resolution = listener.resolver.resolve(peer: connection.peer, proxy: header)
             if listener.intake.admit(resolution, channel: .webhook).isAdmitted
-                || !listener.resolver.isOfProxy(header)
+                || !listener.resolver.isOfProxy(header, peer: connection.peer)
             {
                 guard try admit(resolution, connection), enter(resolution.source, connection) else {
                     refuse(connection)

@@ -58,9 +58,10 @@ struct Reception {
     let credential: String?
     let head: HTTPRequestHead
     let target: RoutedTarget
-    /// From a trusted proxy, of which it is not said for whom it calls.
+    /// The trusted proxy itself asks, over a connection that can deliver nothing.
     let isOfProxy: Bool
-    let isFromProxy: Bool
+    /// A trusted proxy asks, and does not say that it asks for somebody else.
+    let isUnforwarded: Bool
 
     init(connection: Connection, head: HTTPRequestHead, id: String) {
         listener = connection.listener
@@ -71,14 +72,16 @@ struct Reception {
             forwardedFor: { head.headers["x-forwarded-for"] }, forwarded: { head.headers["forwarded"] })
         target = connection.listener.routes.route(head.uri)
         isOfProxy = connection.isOfProxy
-        isFromProxy = connection.isFromProxy
+        isUnforwarded =
+            connection.isLookOfProxy && head.headers["x-forwarded-for"].isEmpty
+            && head.headers["forwarded"].isEmpty
     }
 
     /// Whether this only asks for the gate's health: at its path, or at any path where the proxy itself asks, whose
     /// connection can deliver nothing.
     private var asksForHealth: Bool {
         guard [.GET, .HEAD, .OPTIONS].contains(head.method) else { return false }
-        return isOfProxy || (target.route == .health && (isFromProxy || decision.isAdmitted))
+        return isOfProxy || (target.route == .health && (isUnforwarded || decision.isAdmitted))
     }
 
     private var health: Answer {

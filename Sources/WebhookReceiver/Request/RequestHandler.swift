@@ -45,6 +45,7 @@ final class RequestHandler: ChannelDuplexHandler {
     private var bodyTimer: Scheduled<Void>?
     /// What came behind a request that is still being answered.
     private var queue = CircularBuffer<HTTPServerRequestPart>()
+    private var isTaking = false
     private var heldRead = false
     private var heldError: (any Error)?
     private var inputClosed = false
@@ -119,6 +120,7 @@ extension RequestHandler {
             // Its end is read behind it, as that of a refused request.
             state = .draining(left: 0)
             send(answer, context)
+            startTimer(context, Self.lingering)
         case .receive(let incoming, let awaitsContinue):
             state = .receiving(incoming)
             guard awaitsContinue else { return }
@@ -221,12 +223,27 @@ extension RequestHandler {
         if closes { return end(context) }
         state = .waiting
         connection.requestEnded()
-        if multiplexed { return }
+        // A request that was answered from the queue ends within the loop that took it, which goes on.
+        if multiplexed || isTaking { return }
+        isTaking = true
         while let part = queue.popFirst() {
             take(part, context)
             if case .working = state { break }
         }
-        guard case .waiting = state else { return resumeReading(context) }
+        isTaking = false
+        switch state {
+        case .waiting: break
+        case .receiving:
+            // The rest of this body is due, as after any other header; and it cannot come if the caller has gone.
+            if let error = heldError {
+                heldError = nil
+                return failed(error, context)
+            }
+            if inputClosed { return cutOff(context) }
+            startTimer(context, TimeAmount(bounded: connection.listener.settings.bodyTimeout))
+            return resumeReading(context)
+        case .working, .draining, .ended: return resumeReading(context)
+        }
         if let error = heldError {
             heldError = nil
             return failed(error, context)

@@ -131,6 +131,6 @@ final class CertificateKeeper: Sendable {
                 description: "\(settings.certificate): changed while it was read; it is tried again")
         }
         return State(
-            context: context, files: before, expires: chain.map(\.notAfter).min() ?? 0)
+            context: context, files: before, expires: chain.first?.notAfter ?? 0)
     }
 }

@@ -27,6 +27,16 @@ final class HandshakeHandler: ChannelInboundHandler {
         if !isComplete, case .handshakeCompleted(let negotiated) = event as? TLSUserEvent {
             isComplete = true
             connection.tls = TLSFacts(tls)
+            // A session that is resumed again and again was verified once.
+            if let certificate = tls.peerCertificate,
+                certificate.notAfter < Instant.now().microseconds / 1_000_000
+            {
+                let fault = CertificateFault(kind: .expired, depth: 0, words: "the certificate has expired")
+                connection.note(
+                    .tlsFailed,
+                    detail: TLSFailure.detail(TLSFailure(.badCertificate(fault), words: fault.words)))
+                return context.close(promise: nil)
+            }
             do {
                 try proceed(negotiated)
             } catch {
