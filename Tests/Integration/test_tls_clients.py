@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -274,23 +275,25 @@ class Ends(Clients):
 
 
 class SlowReaders(Clients):
-    most, patience = 16 << 20, 20  # bytes, more than the kernel keeps of requests and answers; seconds
+    patience = 20  # seconds
 
     def test_answers_that_nobody_reads(self):
-        """Requests on end whose answers are not read: the gate stops reading too, keeps little, and ends it."""
+        """Requests on end whose answers are not read: the gate stops reading too, or ends it after so many requests; it
+        keeps little in any case."""
         self.gate_with(header_timeout="3s", idle_timeout="3s", body_timeout="3s")
         before, sent = self.memory(), 0
         client = self.client(receive_buffer=4096).shake()
         client.socket.settimeout(1)
         block = request(path="/" + "n" * 50, method="GET", close=False) * 100
         try:
-            while sent < self.most:
+            end = time.monotonic() + self.patience
+            while time.monotonic() < end:
                 client.tls.write(block)
                 data = client.outbound.read()
                 client.socket.sendall(data)
                 sent += len(data)
                 self.assertLess(self.memory() - before, 32 << 10, f"KiB kept for {sent} bytes of requests")
-            self.fail("the gate reads on while nobody reads its answers")
+            self.fail(f"the gate reads on while nobody reads its answers: {sent} bytes")
         except TimeoutError:
             wait_until(lambda: self.is_over(client), self.patience, "the end of the connection")
         except ConnectionError:
