@@ -84,6 +84,6 @@ package struct Policy: Sendable {
             hash.update(data: text)
             hash.update(data: [UInt8(ascii: "\n")])
         }
-        return "sha256:" + hash.finish().hex
+        return "sha256:" + hash.finalize().hex
     }
 }

@@ -251,7 +251,7 @@ extension Intake {
             throw IntakeError(
                 .malformed, "the fetched file has \(bytes) bytes, its receipt says \(drop.receipt.bytes)")
         }
-        guard hash.finish().hex == drop.sha256 else {
+        guard hash.finalize().hex == drop.sha256 else {
             throw IntakeError(.malformed, "the fetched file has not the SHA-256 that its receipt says")
         }
     }

@@ -10,6 +10,6 @@ enum DropKeys {
             withUnsafeBytes(of: UInt64(bytes.count).bigEndian) { hash.update(bufferPointer: $0) }
             hash.update(data: bytes)
         }
-        return hash.finish().bytes
+        return hash.finalize().bytes
     }
 }

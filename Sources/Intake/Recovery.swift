@@ -143,6 +143,6 @@ extension Intake {
         guard try file.status().bytes == receipt.bytes else { return false }
         var hash = SHA256()
         try file.forEachPiece { hash.update(bufferPointer: $0) }
-        return hash.finish().hex == receipt.sha256
+        return hash.finalize().hex == receipt.sha256
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 // It hashes; it does not know which bytes have arrived.
 import TLS
 
-struct PartialDigest {
+struct PartialDigest: ~Copyable {
     private var hash = SHA256()
     /// Everything below has been hashed.
     private(set) var position: Int64 = 0
@@ -44,7 +44,7 @@ struct PartialDigest {
     }
 
     /// Lowercase hex of everything up to `position`.
-    func hex() -> String { hash.finalize().hex }
+    func hex() -> String { hash.digestSoFar().hex }
 
     private mutating func restart() {
         hash = SHA256()

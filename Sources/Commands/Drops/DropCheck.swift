@@ -64,7 +64,8 @@ struct DropCheck {
             hash.update(bufferPointer: piece)
             bytes += Int64(piece.count)
         }
-        return bytes == view.bytes && hash.finish().hex == view.sha256
+        let sha256 = hash.finalize().hex
+        return bytes == view.bytes && sha256 == view.sha256
     }
 
     /// One event of an NDJSON batch.

@@ -71,7 +71,7 @@ package struct LedgerBundle {
         }
         try flush()
         try file.synchronize()
-        return hash.finish().hex
+        return hash.digestSoFar().hex
     }
 
     private static func write(_ text: String, to path: String) throws {

@@ -56,7 +56,7 @@ enum SegmentFile {
         while true {
             let count = Foundation.read(descriptor, &buffer, buffer.count)
             guard count >= 0 else { throw failure("read", path) }
-            if count == 0 { return (hash.finish().bytes, total) }
+            if count == 0 { return (hash.finalize().bytes, total) }
             buffer.withUnsafeBytes {
                 hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count]))
             }

@@ -49,7 +49,7 @@ package struct MerkleHash: Sendable, Hashable {
         var hash = SHA256()
         withUnsafeBytes(of: UInt8(0)) { hash.update(bufferPointer: $0) }
         hash.update(bufferPointer: bytes)
-        return hash.finish().withUnsafeBytes(Self.init(loading:))
+        return hash.finalize().withUnsafeBytes(Self.init(loading:))
     }
 
     /// The hash of a node: SHA-256(0x01 || left || right).

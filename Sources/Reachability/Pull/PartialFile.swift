@@ -57,6 +57,6 @@ final class PartialFile {
 
     /// Lower-case hexadecimal, of all that it holds.
     var sha256: String {
-        hash.finalize().hex
+        hash.digestSoFar().hex
     }
 }

@@ -1,8 +1,8 @@
-// An X.509 certificate (RFC 5280) as OpenSSL reads it.
+// An X.509 certificate (RFC 5280) as OpenSSL reads it. It stays with the task or event loop that has it.
 import COpenSSL
 import Glibc
 
-package final class Certificate: @unchecked Sendable {
+package final class Certificate {
     /// X509, which nobody changes.
     let pointer: OpaquePointer
 

@@ -2,7 +2,7 @@
 // own file.
 import COpenSSL
 
-package final class PrivateKey: @unchecked Sendable {
+package final class PrivateKey {
     /// EVP_PKEY.
     let pointer: OpaquePointer
 

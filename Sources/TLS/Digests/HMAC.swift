@@ -15,18 +15,12 @@ package struct HMAC: Sendable {
         }
     }
 
-    private struct Algorithm: @unchecked Sendable {
-        let pointer: OpaquePointer?
-    }
-
-    private static let algorithm = Algorithm(pointer: EVP_MAC_fetch(nil, "HMAC", nil))
-
     /// The code of all pieces, one after the other; nil when the system's crypto policy does not allow the hash.
     package static func code(_ hash: Hash, key: [UInt8], _ pieces: [UInt8]...) -> [UInt8]? {
         ERR_clear_error()
-        guard let mac = algorithm.pointer, let context = COpenSSL_hmac(mac, hash.name, key, key.count) else {
-            return nil
-        }
+        guard let mac = EVP_MAC_fetch(nil, "HMAC", nil) else { return nil }
+        defer { EVP_MAC_free(mac) }
+        guard let context = COpenSSL_hmac(mac, hash.name, key, key.count) else { return nil }
         defer { EVP_MAC_CTX_free(context) }
         for piece in pieces where !piece.isEmpty {
             guard EVP_MAC_update(context, piece, piece.count) == 1 else { return nil }

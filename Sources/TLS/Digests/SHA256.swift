@@ -1,15 +1,36 @@
 // SHA-256 (FIPS 180-4) over what comes piece by piece, by OpenSSL.
+import COpenSSL
 
-/// A value: a copy goes on by itself.
-package struct SHA256: Sendable {
-    private var context: DigestContext
+/// One computation, which has one owner: OpenSSL's state cannot be shared, so it cannot be copied.
+package struct SHA256: ~Copyable {
+    /// EVP_MD_CTX.
+    private let state: OpaquePointer
 
-    package init() { context = DigestContext() }
+    package init() {
+        guard let state = EVP_MD_CTX_new(), EVP_DigestInit_ex2(state, Self.algorithm, nil) == 1 else {
+            preconditionFailure("OpenSSL cannot begin a digest: \(OpenSSLError.queued())")
+        }
+        self.state = state
+    }
+
+    deinit { EVP_MD_CTX_free(state) }
+
+    /// EVP_MD, fetched once for the process: fetching it anew costs more than hashing some hundred bytes.
+    ///
+    /// Unsafe only to the compiler, which cannot know that nobody changes it: after EVP_MD_fetch(3) it is passed to
+    /// EVP_DigestInit_ex2 alone, which takes it as const and counts a reference, atomically (openssl-threads(7)). It is
+    /// never freed. Ends the process where OpenSSL does not have it: a gate without SHA-256 can do nothing.
+    private nonisolated(unsafe) static let algorithm: OpaquePointer = {
+        guard let found = EVP_MD_fetch(nil, "SHA2-256", nil) else {
+            preconditionFailure("OpenSSL does not provide SHA-256: \(OpenSSLError.queued())")
+        }
+        return found
+    }()
 
     /// The next piece.
     package mutating func update(bufferPointer bytes: UnsafeRawBufferPointer) {
-        if !isKnownUniquelyReferenced(&context) { context = DigestContext(copying: context) }
-        context.update(bytes)
+        guard let start = bytes.baseAddress, bytes.count > 0 else { return }
+        precondition(EVP_DigestUpdate(state, start, bytes.count) == 1, "OpenSSL cannot go on with a digest")
     }
 
     package mutating func update(data bytes: some Collection<UInt8>) {
@@ -20,19 +41,31 @@ package struct SHA256: Sendable {
         }
     }
 
-    /// The digest of all pieces. It can go on after that.
-    package func finalize() -> SHA256Digest { DigestContext(copying: context).finalize() }
+    /// The digest of all pieces.
+    package consuming func finalize() -> SHA256Digest { Self.end(state) }
 
-    /// The digest of all pieces, without a copy of what has been hashed; begins anew.
-    package mutating func finish() -> SHA256Digest {
-        if !isKnownUniquelyReferenced(&context) { context = DigestContext(copying: context) }
-        return context.finalize()
+    /// The digest of the pieces so far; more may come.
+    package func digestSoFar() -> SHA256Digest {
+        guard let copy = EVP_MD_CTX_new(), EVP_MD_CTX_copy_ex(copy, state) == 1 else {
+            preconditionFailure("OpenSSL cannot copy a digest: \(OpenSSLError.queued())")
+        }
+        defer { EVP_MD_CTX_free(copy) }
+        return Self.end(copy)
+    }
+
+    private static func end(_ state: OpaquePointer) -> SHA256Digest {
+        var digest = SHA256Digest()
+        let ended = digest.withUnsafeMutableBytes { bytes in
+            EVP_DigestFinal_ex(state, bytes.assumingMemoryBound(to: UInt8.self).baseAddress, nil)
+        }
+        precondition(ended == 1, "OpenSSL cannot end a digest")
+        return digest
     }
 
     package static func hash(_ bytes: UnsafeRawBufferPointer) -> SHA256Digest {
-        let context = DigestContext()
-        context.update(bytes)
-        return context.finalize()
+        var hash = SHA256()
+        hash.update(bufferPointer: bytes)
+        return hash.finalize()
     }
 
     package static func hash(data bytes: some Collection<UInt8>) -> SHA256Digest {

@@ -4,11 +4,16 @@
 // The system's crypto policy (openssl.cnf, config(5)) is loaded by OpenSSL itself. What is set here only tightens it.
 import COpenSSL
 
+/// Shared by all event loops, and what the compiler cannot see is this: `init` alone changes the SSL_CTX, before anybody
+/// else has it; no function of this class does afterwards, and nothing outside this target sees the pointer. Sessions take
+/// it by SSL_new(3), which counts a reference, atomically. What their handshakes change in it is OpenSSL's own and behind
+/// OpenSSL's locks: the cache of sessions, counters, what certificates, keys and X509_STORE keep of work once done
+/// (openssl-threads(7)). The callback for ALPN reads constants. `ContextTests` shakes hands over one context from many threads.
 package final class TLSContext: @unchecked Sendable {
     /// Protocols for ALPN (RFC 7301), the most wanted first.
     package typealias Protocols = [String]
 
-    package struct Server: Sendable {
+    package struct Server {
         /// The server's own certificate, and those between it and its authority.
         package var chain: [Certificate]
         package var key: PrivateKey
@@ -28,7 +33,7 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    package struct Client: Sendable {
+    package struct Client {
         package enum Trust: Sendable {
             /// The system's authorities.
             case system
