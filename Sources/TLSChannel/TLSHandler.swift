@@ -173,7 +173,7 @@ package final class TLSHandler: ChannelDuplexHandler {
 
     /// Gives text to the handlers behind. They may write and close meanwhile.
     private func deliver(_ context: ChannelHandlerContext) throws(TLSFailure) {
-        while state == .open || state == .closing, !hasPeerClosed {
+        while state == .open || state == .closing, !hasPeerClosed, engine.hasInput {
             var text = context.channel.allocator.buffer(
                 capacity: min(Self.record, max(512, engine.pendingInput)))
             var reading = TLSEngine.Reading.needsInput

@@ -398,6 +398,30 @@ class ClientCertificates(Clients):
                 self.assertTrue(entry.get("credential", "").startswith("SHA256:"), entry)
         self.finish(self.good)
 
+    def test_a_session_ends_with_its_certificate(self):
+        """Verified once, a session could be taken up again for ever: its certificate's end is looked at each time."""
+        for version in BOTH:
+            with self.subTest(version=version):
+                pair, end = self.authority.issue("brief"), int(time.time()) + 3
+                self.authority.ending("brief", end)
+                client = self.taken(version, pair)
+                context, session = client.context, client.tls.session
+                # X.509 counts whole seconds, and the last one is good.
+                wait_until(lambda: time.time() >= end + 1, 10, "the certificate's end")
+                again = self.client(context=context, session=session)
+                answer = b""
+                try:
+                    again.shake()
+                    again.write(request(self.event()))
+                    answer = again.answer()
+                except (ssl.SSLError, ConnectionError, ValueError, IndexError):
+                    pass
+                again.socket.close()
+                self.assertNotIn(b"HTTP/", answer)
+                entry = self.expect("tls_failed")
+                self.assertIn("has expired", entry["detail"]["hint"])
+        self.finish(self.good)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -2,6 +2,7 @@
 
 It judges nothing. What the gate answers is returned as the name of its alert, its bytes, or the end.
 """
+import datetime
 import os
 import socket
 import ssl
@@ -268,6 +269,25 @@ class Authority:
              *(["-CA", self.path(issuer), "-CAkey", self.path(issuer, ".key")] if issuer else [])],
             check=True, capture_output=True)
         return self.path(name), self.path(name, ".key")
+
+    def ending(self, name, end):
+        """Issues the certificate of `name` once more, for the same key, good until then (seconds since the epoch)."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        def load(reader, path, *more):
+            with open(path, "rb") as file:
+                return reader(file.read(), *more)
+        authority = load(x509.load_pem_x509_certificate, self.path(self.name))
+        key = load(serialization.load_pem_private_key, self.path(self.name, ".key"), None)
+        old = load(x509.load_pem_x509_certificate, self.path(name))
+        moment = lambda seconds: datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).replace(  # noqa: E731
+            tzinfo=None)
+        made = x509.CertificateBuilder(
+            issuer_name=authority.subject, subject_name=old.subject, public_key=old.public_key(),
+            serial_number=x509.random_serial_number(), not_valid_before=moment(end - 3600), not_valid_after=moment(end),
+            extensions=list(old.extensions)).sign(key, hashes.SHA256())
+        with open(self.path(name), "wb") as file:
+            file.write(made.public_bytes(serialization.Encoding.PEM))
 
     def expire(self, name):
         """Issues a certificate once more, for the same key, with an end in the past."""

@@ -22,7 +22,7 @@ import Testing
     }
 
     private func sha256(_ bytes: [UInt8]) -> String {
-        SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+        SHA256.hash(data: bytes).hex
     }
 
     private func ready(_ name: String) throws -> [UInt8] {

@@ -30,7 +30,7 @@ import Testing
     }
 
     private func sha256(_ text: String) -> String {
-        SHA256.hash(data: Data(text.utf8)).map { String(format: "%02x", $0) }.joined()
+        SHA256.hash(data: Array(text.utf8)).hex
     }
 
     /// What a session that was killed leaves: the files without their lock.

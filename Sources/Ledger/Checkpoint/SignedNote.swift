@@ -117,7 +117,7 @@ package struct NoteVerifier: Sendable, Hashable {
 
     /// SHA-256(name || "\n" || algorithm || key), its first four bytes.
     package var keyID: [UInt8] {
-        Array(SHA256.hash(data: Array(name.utf8) + [0x0A, Self.ed25519] + key.bytes).prefix(4))
+        Array(SHA256.hash(data: Array(name.utf8) + [0x0A, Self.ed25519] + key.bytes).bytes.prefix(4))
     }
 
     private var hexID: String {

@@ -14,7 +14,7 @@ package struct HostKey: Sendable, Hashable {
     package init(blob: [UInt8]) {
         let size = blob.prefix(4).reduce(0) { $0 << 8 | Int($1) }
         type = OutsideText.head(String(decoding: blob.dropFirst(4).prefix(min(size, 64)), as: UTF8.self))
-        let digest = Data(SHA256.hash(data: blob)).base64EncodedString()
+        let digest = Data(SHA256.hash(data: blob).bytes).base64EncodedString()
         fingerprint = "SHA256:" + digest.prefix { $0 != "=" }
     }
 }

@@ -50,7 +50,7 @@ package struct AuthorizedKey: Sendable, Hashable, CustomStringConvertible {
 
     /// `SHA256:…` of a key blob.
     static func fingerprint(of blob: Data) -> String {
-        let digest = Data(SHA256.hash(data: blob)).base64EncodedString()
+        let digest = Data(SHA256.hash(data: blob).bytes).base64EncodedString()
         return "SHA256:" + digest.prefix { $0 != "=" }
     }
 

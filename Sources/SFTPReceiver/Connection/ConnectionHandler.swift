@@ -82,8 +82,8 @@ struct ConnectionHandler: Sendable {
         case .failure(.closed): return nil
         case .success(let header):
             let resolution = resolver.resolve(peer: socket.peer, proxy: header)
-            let isAdmitted = intake.admit(resolution, channel: .sftp).isAdmitted
-            return isAdmitted || !resolver.isOfProxy(header, peer: socket.peer) ? resolution : nil
+            guard resolver.isOfProxy(header, peer: socket.peer) else { return resolution }
+            return intake.admit(resolution, channel: .sftp).isAdmitted ? resolution : nil
         case .failure(.late): failure = "no whole PROXY header came within \(ProxyHeaderReader.limit)"
         case .failure(.malformed(let message)): failure = message
         }

@@ -75,7 +75,7 @@ package struct SHA256: ~Copyable {
 }
 
 /// 32 bytes.
-package struct SHA256Digest: Sendable, Hashable, Sequence {
+package struct SHA256Digest: Sendable, Hashable {
     package static let byteCount = 32
 
     private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
@@ -99,8 +99,6 @@ package struct SHA256Digest: Sendable, Hashable, Sequence {
     }
 
     package var bytes: [UInt8] { withUnsafeBytes(Array.init) }
-
-    package func makeIterator() -> IndexingIterator<[UInt8]> { bytes.makeIterator() }
 
     /// 64 digits, lower case.
     package var hex: String { Hex.text(bytes) }

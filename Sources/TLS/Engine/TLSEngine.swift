@@ -91,7 +91,10 @@ package final class TLSEngine {
         return try body(UnsafeRawBufferPointer(start: start, count: count))
     }
 
-    /// Bytes that came and are not a whole record yet.
+    /// Whether bytes came that nothing has been made of yet: be it part of a record only.
+    package var hasInput: Bool { COpenSSL_pending(incoming) > 0 || SSL_has_pending(ssl) == 1 }
+
+    /// Bytes that came and have not been looked at: no text is longer.
     package var pendingInput: Int { COpenSSL_pending(incoming) }
 
     // MARK: Progress

@@ -134,8 +134,8 @@ extension GateChannel {
     private func proceed(_ connection: Connection, _ header: ProxyHeader) -> Bool {
         do {
             let resolution = listener.resolver.resolve(peer: connection.peer, proxy: header)
-            if listener.intake.admit(resolution, channel: .webhook).isAdmitted
-                || !listener.resolver.isOfProxy(header, peer: connection.peer)
+            if !listener.resolver.isOfProxy(header, peer: connection.peer)
+                || listener.intake.admit(resolution, channel: .webhook).isAdmitted
             {
                 guard try admit(resolution, connection), enter(resolution.source, connection) else {
                     refuse(connection)

@@ -13,7 +13,8 @@ enum BodyFraming: Sendable, Equatable {
     init(_ head: HTTPRequestHead) {
         let lengths = head.headers["content-length"]
         let encodings = head.headers["transfer-encoding"]
-        guard head.headers["host"].allSatisfy({ HostField.isValid($0.utf8) }) else {
+        let hosts = head.headers["host"]
+        guard hosts.allSatisfy({ HostField.isValid($0.utf8) }) else {
             self = .refused("the host field is not a host")
             return
         }
@@ -22,8 +23,7 @@ enum BodyFraming: Sendable, Equatable {
             self = Self.length(lengths) ?? (encodings.isEmpty ? .none : .untilEnd)
             return
         }
-        let hosts = head.headers["host"].count
-        if hosts > 1 || (hosts == 0 && head.version.minor > 0) {
+        if hosts.count > 1 || (hosts.isEmpty && head.version.minor > 0) {
             self = .refused("exactly one host header is needed")
         } else if encodings.isEmpty {
             self = Self.length(lengths) ?? .none
