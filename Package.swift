@@ -102,7 +102,7 @@ let package = Package(
         .target(
             name: "RuleBook",
             dependencies: [
-                "Admission", "Ledger", "Settings", "TLS", "TLSChannel", nio, nioPosix, nioTLS, yams,
+                "Admission", "Ledger", "Settings", "TLS", "TLSChannel", nio, nioPosix, yams,
             ], swiftSettings: strict),
         .target(
             name: "Commands",
@@ -141,7 +141,8 @@ let package = Package(
         .testTarget(
             name: "AuditTests",
             dependencies: [
-                "Admission", "Ledger", "Audit", "Settings", "Support", "TLS", logging, lifecycle,
+                "Admission", "Ledger", "Audit", "Settings", "Support", "TLS", "TLSChannel", "TLSSupport", nio,
+                nioPosix, logging, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(name: "SFTPWireTests", dependencies: ["SFTPWire", "Support"], swiftSettings: strict),
@@ -149,7 +150,8 @@ let package = Package(
             name: "StagingTests", dependencies: ["Staging", "Admission", "Support", "TLS"],
             swiftSettings: strict),
         .testTarget(
-            name: "SettingsTests", dependencies: ["Settings", "Admission", "Staging"], swiftSettings: strict),
+            name: "SettingsTests", dependencies: ["Settings", "Admission", "Staging", "Support", "TLS"],
+            swiftSettings: strict),
         .testTarget(
             name: "ReachabilityTests",
             dependencies: ["Reachability", "Admission", "Ledger", "Settings", "Support"],

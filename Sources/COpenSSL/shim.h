@@ -1,6 +1,7 @@
 // OpenSSL 3's libssl and libcrypto, as the system has them, with functions in place of macros that Swift cannot call.
 #pragma once
 #include <openssl/bio.h>
+#include <openssl/conf.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -24,10 +25,16 @@ static inline EVP_MAC_CTX *COpenSSL_hmac(EVP_MAC *mac, const char *digest, const
     return NULL;
 }
 
+static inline void COpenSSL_free(void *memory) { OPENSSL_free(memory); }
+
 // Contexts: SSL_CTX_ctrl(3) and friends.
 
 static inline int COpenSSL_set_min_version(SSL_CTX *context, int version) {
     return (int)SSL_CTX_set_min_proto_version(context, version);
+}
+
+static inline int COpenSSL_set_max_version(SSL_CTX *context, int version) {
+    return (int)SSL_CTX_set_max_proto_version(context, version);
 }
 
 static inline int COpenSSL_min_version(SSL_CTX *context) { return (int)SSL_CTX_get_min_proto_version(context); }

@@ -43,6 +43,8 @@ package enum Program {
     package static func run(_ arguments: [String]) async -> Int32 {
         do {
             var command = try Dropgate.parseAsRoot(arguments)
+            // Doctor says the same and looks at the rest.
+            if !(command is DoctorCommand) { try OpenSSLCheck.refuseMissing() }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

@@ -1,7 +1,7 @@
-import HTTPTypes
-import Settings
 // Whether a request carries the console's token (RFC 6750, 2.1). Compared by digests, in constant time; the token
 // itself is not kept.
+import HTTPTypes
+import Settings
 import TLS
 
 struct BearerToken: Sendable {

@@ -27,8 +27,10 @@ package final class Console: Service {
 
     /// Serves until graceful shutdown. Throws when the address cannot be listened on.
     package func run() async throws {
+        let intake = intake
         let pages = HealthPages(
-            health: intake.health, gauges: intake.gauges, token: BearerToken(settings.token))
+            health: intake.health, accepts: { intake.accepts }, gauges: intake.gauges,
+            token: BearerToken(settings.token))
         let onBound = onBound
         let application = Application(
             responder: CallbackResponder<BasicRequestContext> { request, _ in pages.answer(request) },

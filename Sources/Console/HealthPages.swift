@@ -9,6 +9,7 @@ import NIOCore
 
 struct HealthPages: Sendable {
     let health: Health
+    let accepts: @Sendable () -> Bool
     let gauges: Gauges
     let token: BearerToken
 
@@ -44,9 +45,10 @@ struct HealthPages: Sendable {
     }
 
     private func readiness(_ request: Request) -> Response {
+        // First: it looks, and may find that a problem has ended.
+        let isUp = accepts()
         let problems = health.problems
         guard !problems.isEmpty else { return Self.json(.ok, ["status": "ready"]) }
-        let isUp = health.canAccept
         var answer: [String: JSONValue] = ["status": isUp ? "degraded" : "unavailable"]
         if token.isIn(request.headers) { answer["problems"] = .object(problems.mapValues { .string($0) }) }
         return Self.json(isUp ? .ok : .serviceUnavailable, answer)

@@ -1,7 +1,7 @@
 // What is wrong with the gate right now, for `/readyz` and `doctor`.
 import Synchronization
 
-/// Problems by name. Any problem makes the gate degraded: somebody must look. Some also mean that it accepts nothing.
+/// Problems by name. Any problem makes the gate degraded: somebody must look.
 package final class Health: Sendable {
     private let state = Mutex<[String: String]>([:])
 
@@ -9,11 +9,6 @@ package final class Health: Sendable {
 
     /// The problems that stand, by name.
     package var problems: [String: String] { state.withLock { $0 } }
-
-    /// While one of these stands, every delivery is refused: the ledger cannot be written, or there is no space.
-    package static let blocking: Set<String> = ["ledger", "space"]
-
-    package var canAccept: Bool { state.withLock { !$0.keys.contains(where: Self.blocking.contains) } }
 
     /// Raises or renews a problem. Returns whether it is new.
     @discardableResult

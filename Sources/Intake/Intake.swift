@@ -201,6 +201,9 @@ package final class Intake: Sendable {
         return nil
     }
 
+    /// Whether a webhook would be taken now. It looks, so that a problem of space ends by itself.
+    package var accepts: Bool { checkSpace() == nil && health.problems["ledger"] == nil }
+
     /// Accepts a webhook: returns once entry and body are durable. Staging follows by itself.
     /// `attempt` says everything but the drop.
     /// `id`: that of an event that was held in quarantine.

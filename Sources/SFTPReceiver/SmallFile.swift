@@ -1,34 +1,7 @@
-// Small files of the gate's own: read whole with a limit, written whole under a temporary name, told apart
-// by what stat(2) says. Links are followed when reading: container secrets are mounted as links.
+// Small files of the gate's own: read whole with a limit, written whole under a temporary name. Links are followed when
+// reading: container secrets are mounted as links.
 import Glibc
 import Staging
-
-/// What tells one state of a file from the next without reading it.
-struct FileSignature: Hashable, Sendable {
-    private let inode: UInt64
-    private let size: Int64
-    private let modified: Int64
-    private let changed: Int64
-    let mode: UInt32
-
-    /// nil when the path names nothing.
-    init?(path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        self.init(status)
-    }
-
-    fileprivate init(_ status: stat) {
-        func nanoseconds(_ time: timespec) -> Int64 {
-            Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
-        }
-        inode = UInt64(status.st_ino)
-        size = Int64(status.st_size)
-        modified = nanoseconds(status.st_mtim)
-        changed = nanoseconds(status.st_ctim)
-        mode = UInt32(status.st_mode)
-    }
-}
 
 enum SmallFile {
     struct Contents: Sendable {

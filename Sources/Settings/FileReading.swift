@@ -5,6 +5,8 @@ import Foundation
 package struct FileProblem: Error, Sendable, CustomStringConvertible {
     package let message: String
 
+    package init(message: String) { self.message = message }
+
     package var description: String { message }
 
     static func errno(_ action: String, _ path: String) -> FileProblem {
@@ -18,7 +20,7 @@ package enum FileReading {
     static let maximumSecret = 64 << 10
 
     package static func text(_ path: String) throws(FileProblem) -> String {
-        let bytes = try bytes(path, limit: maximumText, check: nil)
+        let bytes = try bytes(path, limit: maximumText)
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw FileProblem(message: "\(path) is not UTF-8 text")
         }
@@ -27,14 +29,7 @@ package enum FileReading {
 
     /// The bytes of a secret file without one trailing newline. Only its owner may read the file.
     package static func secret(_ path: String) throws(FileProblem) -> [UInt8] {
-        var bytes = try bytes(path, limit: maximumSecret) { status in
-            guard status.st_mode & 0o077 == 0 else {
-                let mode = String(status.st_mode & 0o777, radix: 8)
-                return
-                    "\(path) can be read by others (mode 0\(mode)); a secret is its owner's: chmod 600 \(path)"
-            }
-            return nil
-        }
+        var bytes = try bytes(path, limit: maximumSecret, refusing: 0o077)
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
         guard !bytes.isEmpty else { throw FileProblem(message: "\(path) is empty; put the secret in it") }
@@ -45,11 +40,7 @@ package enum FileReading {
     static func checkReadable(_ path: String, refusing modes: mode_t = 0) throws(FileProblem) {
         let descriptor = try open(path)
         defer { close(descriptor) }
-        let status = try status(descriptor, path)
-        guard status.st_mode & modes == 0 else {
-            let mode = String(status.st_mode & 0o777, radix: 8)
-            throw FileProblem(message: "\(path) can be read by others (mode 0\(mode)): chmod 600 \(path)")
-        }
+        try check(descriptor, path, refusing: modes)
     }
 
     private static func open(_ path: String) throws(FileProblem) -> Int32 {
@@ -59,22 +50,28 @@ package enum FileReading {
         return descriptor
     }
 
-    private static func status(_ descriptor: Int32, _ path: String) throws(FileProblem) -> stat {
+    /// Fails unless it is a regular file without these permissions.
+    private static func check(
+        _ descriptor: Int32, _ path: String, refusing modes: mode_t
+    ) throws(FileProblem) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .errno("read", path) }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw FileProblem(message: "\(path) is not a regular file")
         }
-        return status
+        guard status.st_mode & modes == 0 else {
+            let mode = String(status.st_mode & 0o777, radix: 8)
+            throw FileProblem(message: "\(path) can be read by others (mode 0\(mode)): chmod 600 \(path)")
+        }
     }
 
-    private static func bytes(
-        _ path: String, limit: Int, check: ((stat) -> String?)?
+    /// All bytes of a regular file without these permissions.
+    static func bytes(
+        _ path: String, limit: Int, refusing modes: mode_t = 0
     ) throws(FileProblem) -> [UInt8] {
         let descriptor = try open(path)
         defer { close(descriptor) }
-        let status = try status(descriptor, path)
-        if let message = check?(status) { throw FileProblem(message: message) }
+        try check(descriptor, path, refusing: modes)
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         while true {

@@ -31,9 +31,10 @@ extension SettingsBuilder {
                     return syslog
                 })
         else { return nil }
-        syslog.authorities = table[.forwardSyslogAuthorities].flatMap { readable($0) }
-        syslog.certificate = table[.forwardSyslogCertificate].flatMap { readable($0) }
-        syslog.key = table[.forwardSyslogKey].flatMap { readable($0, refusing: 0o007) }
+        let before = table.log.problems.count
+        syslog.authorities = table[.forwardSyslogAuthorities].flatMap { file($0, TLSFiles.certificates) }
+        syslog.certificate = table[.forwardSyslogCertificate].flatMap { file($0, TLSFiles.certificates) }
+        syslog.key = table[.forwardSyslogKey].flatMap { file($0, TLSFiles.key) }
         for key in [SettingsKey.forwardSyslogAuthorities, .forwardSyslogCertificate, .forwardSyslogKey]
         where !syslog.isTLS && table[key] != nil {
             table.fail(key, "is of TLS, and the address is tcp://; write tls://, or remove it")
@@ -42,6 +43,13 @@ extension SettingsBuilder {
             table.fail(
                 syslog.key == nil ? .forwardSyslogCertificate : .forwardSyslogKey,
                 "certificate and key go together; give both or none")
+        }
+        if let certificate = syslog.certificate, let key = syslog.key, table.log.problems.count == before,
+            areLookedInto([certificate, key])
+        {
+            do throws(FileProblem) { _ = try TLSFiles.client(certificate: certificate, key: key) } catch {
+                table.fail(.forwardSyslogCertificate, error.message)
+            }
         }
         return syslog
     }

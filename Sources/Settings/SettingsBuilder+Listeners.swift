@@ -111,15 +111,23 @@ extension SettingsBuilder {
             return nil
         }
         if isPlain { table.fail(.webhookPlaintext, "contradicts tls; keep one of them") }
+        let before = table.log.problems.count
         let certificate = table.require(.webhookCertificate, "name the PEM file of the certificate chain") {
-            readable($0)
+            file($0, TLSFiles.certificates)
         }
         let key = table.require(.webhookPrivateKey, "name the PEM file of the private key") {
-            readable($0, refusing: 0o007)
+            file($0, TLSFiles.key)
         }
-        let authorities = table[.webhookClientAuthorities].flatMap { readable($0) }
+        let authorities = table[.webhookClientAuthorities].flatMap { file($0, TLSFiles.certificates) }
         guard let certificate, let key else { return nil }
-        return TLSSettings(certificate: certificate, key: key, clientAuthorities: authorities)
+        let tls = TLSSettings(certificate: certificate, key: key, clientAuthorities: authorities)
+        guard table.log.problems.count == before, areLookedInto([certificate, key, authorities]) else {
+            return tls
+        }
+        do throws(FileProblem) { _ = try TLSFiles.server(tls) } catch {
+            table.log.add(table.place(ofSection: "webhook.tls"), "webhook.tls", error.message)
+        }
+        return tls
     }
 
     private func hostKeys(state: String) -> [String] {

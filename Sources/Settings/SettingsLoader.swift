@@ -166,6 +166,17 @@ struct SettingsBuilder {
         }
     }
 
+    /// The path of a file that must be there and in which `read` finds what it should.
+    func file<Content>(_ value: YAMLValue, _ read: (String) throws(FileProblem) -> Content) -> String? {
+        guard let path = path(value) else { return nil }
+        if isSkipped(path) { return path }
+        do throws(FileProblem) { _ = try read(path) } catch { value.fail(error.message) }
+        return path
+    }
+
+    /// Whether each of these files is one to look into.
+    func areLookedInto(_ paths: [String?]) -> Bool { !paths.compactMap(\.self).contains(where: isSkipped) }
+
     /// The path of a file that must be there and readable; `modes` are permissions it must not have.
     func readable(_ value: YAMLValue, refusing modes: mode_t = 0) -> String? {
         guard let path = path(value) else { return nil }

@@ -1,6 +1,6 @@
-import Glibc
 // The SHA-256 of an upload while it arrives: in order from memory, the rest read back from the file once.
 // It hashes; it does not know which bytes have arrived.
+import Glibc
 import TLS
 
 struct PartialDigest: ~Copyable {

@@ -16,6 +16,16 @@ package struct OpenSSLError: Error, Hashable, Sendable, CustomStringConvertible 
         return OpenSSLError(words: words(code))
     }
 
+    /// The first error of this thread's queue, with what it is about: "bad value (section=policy, cmd=MinProtocol)".
+    static func queuedWithDetail() -> OpenSSLError {
+        var data: UnsafePointer<CChar>?
+        let code = ERR_peek_error_data(&data, nil)
+        let detail = data.map { String(cString: $0) } ?? ""
+        let words = detail.isEmpty ? words(code) : "\(words(code)) (\(detail))"
+        ERR_clear_error()
+        return OpenSSLError(words: words)
+    }
+
     static func words(_ code: UInt) -> String {
         if code == 0 { return "OpenSSL gives no reason" }
         return ERR_reason_error_string(code).map { String(cString: $0) }

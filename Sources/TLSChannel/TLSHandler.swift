@@ -4,7 +4,8 @@
 //   record waits here.
 // - Writes wait for a flush and then go out in as few records as hold them.
 // - The peer's close_notify is told as `ChannelEvent.inputClosed` where the channel may be half closed; else it ends it.
-// - `close` says close_notify, and the socket is closed when the peer has said so too, or after `patience`.
+// - `close` says close_notify, and the socket is closed when the peer has said so too, after `patience`, or
+//   when the peer goes on sending all the same.
 // - A failed session is one `errorCaught` with a `TLSFailure`, and the channel is closed, after the alert.
 package import NIOCore
 import NIOTLS
@@ -30,6 +31,8 @@ package final class TLSHandler: ChannelDuplexHandler {
     private static let mostEarly = 1 << 20
     /// Bytes of the session's own answers (alerts, new keys) that may wait for a peer that does not read them.
     private static let mostUnread = 128 << 10
+    /// Bytes of text that are read and thrown away behind our close_notify, until the peer's comes.
+    private static let mostIgnored = 4 << 20
 
     package let engine: TLSEngine
     private let patience: TimeAmount
@@ -46,7 +49,8 @@ package final class TLSHandler: ChannelDuplexHandler {
     /// Up to which of `waiting` a flush was asked for before the handshake was done.
     private var wantsFlush = false
     private var unread = 0
-    private var hasDelivered = false
+    private var ignored = 0
+    /// The handlers behind have asked to read, and have got nothing since.
     private var wantsRead = false
     private var closePromise: EventLoopPromise<Void>?
     private var timer: Scheduled<Void>?
@@ -120,11 +124,10 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
+        // Who asked to read has got nothing: bytes came that are no text yet.
+        let isUnserved = wantsRead
         context.fireChannelReadComplete()
-        // Whoever asked to read has got nothing: bytes came that are no text yet.
-        if wantsRead, !hasDelivered, state != .closed { context.read() }
-        if hasDelivered { wantsRead = false }
-        hasDelivered = false
+        if isUnserved, state != .closed { context.read() }
     }
 
     package func read(context: ChannelHandlerContext) {
@@ -175,7 +178,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     private func deliver(_ context: ChannelHandlerContext) throws(TLSFailure) {
         while state == .open || state == .closing, !hasPeerClosed, engine.hasInput {
             var text = context.channel.allocator.buffer(
-                capacity: min(Self.record, max(512, engine.pendingInput)))
+                capacity: min(Self.record, max(512, engine.pendingInput, engine.pendingText)))
             var reading = TLSEngine.Reading.needsInput
             var failure: TLSFailure?
             text.writeWithUnsafeMutableBytes(minimumWritableBytes: 1) { memory in
@@ -187,10 +190,14 @@ package final class TLSHandler: ChannelDuplexHandler {
             switch reading {
             case .needsInput: return
             case .closed: return peerClosed(context)
-            case .bytes:
-                // What comes after the end of our side has no reader.
-                guard state == .open else { continue }
-                hasDelivered = true
+            case .bytes(let count):
+                guard state == .open else {
+                    // What comes after the end of our side has no reader.
+                    ignored += count
+                    if ignored > Self.mostIgnored { return finish(context) }
+                    continue
+                }
+                wantsRead = false
                 context.fireChannelRead(wrapInboundOut(text))
             }
         }

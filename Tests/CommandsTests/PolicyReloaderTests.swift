@@ -5,6 +5,8 @@ import Foundation
 import Intake
 import Ledger
 import Logging
+import Settings
+import Synchronization
 import Testing
 
 @Suite struct PolicyReloaderTests {
@@ -13,12 +15,12 @@ import Testing
         let intake: Intake
         let reloader: PolicyReloader
 
-        init() async throws {
+        init(load: @escaping PolicyReloader.Load = PolicyReloader.read) async throws {
             gate = try TestGate.plain()
             intake = try gate.openIntake()
             reloader = PolicyReloader(
                 patterns: [gate.path("sources/*.yaml")], intake: intake,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, load: load)
             await reloader.look()
         }
 
@@ -97,17 +99,20 @@ import Testing
         await scene.intake.close()
     }
 
+    /// The file does not change when what kept it from being read goes away.
     @Test func whatCouldNotBeReadIsTriedAgainUntilItCan() async throws {
-        let scene = try await Scene()
+        let isBroken = Mutex(true)
+        let scene = try await Scene { files in
+            guard isBroken.withLock({ $0 }) else { return PolicyReloader.read(files) }
+            let problem = SettingsProblem(place: .file("vsee.yaml"), key: "", message: "too many open files")
+            return .failure(SettingsErrors([problem]))
+        }
         let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
-        try scene.gate.write("elsewhere.yaml", "bogus: 1\n")
-        let list = scene.gate.path("sources/vsee.yaml")
-        try FileManager.default.removeItem(atPath: list)
-        try FileManager.default.createSymbolicLink(atPath: list, withDestinationPath: "../elsewhere.yaml")
+        try scene.gate.write("sources/vsee.yaml", text)
         for _ in 0..<3 { await scene.settle() }
         #expect(try scene.entries().map { $0["verdict"]?.string } == ["rejected"], "once")
-        try scene.gate.write("elsewhere.yaml", text)
-        await scene.settle()
+        isBroken.withLock { $0 = false }
+        await scene.reloader.look()
         #expect(try scene.isAdmitted("20.21.208.106") && scene.intake.health.problems.isEmpty)
         await scene.intake.close()
     }

@@ -67,12 +67,32 @@ import Testing
         _ = try await released("a", session, gate)
         _ = try await send("s", "settles", session, gate)
         let opening = try gate.intake.open(order("new"), session)
-        isDisabled.withLock { $0 = true }
-        for change in [
-            { try await remove("a", session, gate) }, { try await rename("a", "b", session, gate) },
-            { try await remove("s", session, gate) }, { try await rename("s", "t", session, gate) },
-        ] {
-            let refusal = await #expect(throws: SenderRefusal.self) { try await change() }
+        // Each asks while it still may, and waits behind somebody else's change meanwhile.
+        let intake = gate.intake
+        let paths = try ["a", "s", "b", "t"].map { try #require(DropPath($0)) }
+        let changes: [@Sendable () async throws -> Void] = [
+            { try await intake.remove(paths[0], open: nil, attempt: Gate.transfer, session) },
+            { try await intake.remove(paths[1], open: nil, attempt: Gate.transfer, session) },
+            {
+                try await intake.rename(
+                    SenderRename(from: paths[0], to: paths[2], replaces: false, open: nil),
+                    attempt: Gate.transfer, session)
+            },
+            {
+                try await intake.rename(
+                    SenderRename(from: paths[1], to: paths[3], replaces: false, open: nil),
+                    attempt: Gate.transfer, session)
+            },
+        ]
+        for change in changes {
+            isDisabled.withLock { $0 = false }
+            let task = await session.box.lock.with(.exclusive) {
+                let task = Task { try await change() }
+                while session.box.lock.waiters == 0 { await Task.yield() }
+                isDisabled.withLock { $0 = true }
+                return task
+            }
+            let refusal = await #expect(throws: SenderRefusal.self) { try await task.value }
             #expect(refusal?.reason == .accountDisabled)
         }
         let upload = FinishedUpload(
@@ -166,7 +186,7 @@ import Testing
         let intake = gate.intake
         let sweep = await session.box.lock.with(.shared) {
             let sweep = Task { await Janitor(intake).sweep() }
-            for _ in 0..<1000 { await Task.yield() }
+            while session.box.lock.waiters == 0 { await Task.yield() }
             #expect(quarantined(gate).isEmpty)
             return sweep
         }

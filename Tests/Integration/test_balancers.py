@@ -6,16 +6,10 @@ import subprocess
 import unittest
 import uuid
 
-from gate import Gate, V2, wait_until
+from gate import Gate, V2, free_port, wait_until
 
 # 127.0.0.2 is listed; HAProxy calls the gate from 127.0.0.5, which is its trusted proxy.
 PROXY, LISTED, STRANGER = "127.0.0.5", "127.0.0.2", "127.0.0.66"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class HAProxy:

@@ -9,18 +9,12 @@ import threading
 import time
 import unittest
 
-from gate import Gate, read, wait_until
+from gate import Gate, free_port, read, wait_until
 
 LONG = os.environ.get("LONG_TESTS") == "1"
 # Entries that are committed while the receiver is away; the long form takes more than a minute for them.
 OUTAGE = 75000 if LONG else 1500
 ROUNDS = 2
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Rsyslog:

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from gate import Gate
+from gate import Gate, wait_until
 
 POLICY = """openssl_conf = all
 [all]
@@ -62,6 +62,71 @@ class Exchange(unittest.TestCase):
             self.assertEqual(doctor(), before)
 
 
+class Files(unittest.TestCase):
+    """What is wrong with certificate, key or authorities is said with its place in the settings, before all else."""
+
+    def setUp(self):
+        self.gate = Gate()
+        self.addCleanup(self.gate.close)
+        self.keys = os.path.join(self.gate.home, "tls")
+        os.mkdir(self.keys, 0o700)
+        self.make("good", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+    def make(self, name, *key, days="1"):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", *key, "-nodes", "-subj", f"/CN={name}", "-days", days, "-keyout",
+             f"{name}.key", "-out", f"{name}.pem"], cwd=self.keys, check=True, capture_output=True)
+        os.chmod(os.path.join(self.keys, f"{name}.key"), 0o600)
+
+    def settings(self, certificate, key, authorities=None):
+        tls = {"CERTIFICATE": certificate, "KEY": key, "CLIENT_AUTHORITIES": authorities}
+        return {**os.environ, **self.gate.environment,
+                **{f"DROPGATE_WEBHOOK_TLS_{name}": os.path.join(self.keys, file) for name, file in tls.items() if file}}
+
+    def check(self, *files, command=("serve", "--check")):
+        return self.gate.run(*command, "--config", self.gate.config, check=False, env=self.settings(*files))
+
+    def test_bad_files_are_refused(self):
+        self.make("other", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+        self.make("small", "rsa:1024")
+        subprocess.run(["openssl", "x509", "-in", "good.pem", "-outform", "der", "-out", "good.der"], cwd=self.keys,
+                       check=True)
+        for name, files, words in (
+                ("another's key", ("good.pem", "other.key"), ["good.pem", "other.key", "do not belong together"]),
+                ("a small key", ("small.pem", "small.key"), ["small.pem", "policy refuses", "CN=small"]),
+                ("DER", ("good.der", "good.key"), ["good.der", "openssl x509 -inform der"]),
+                ("files changed round", ("good.key", "good.pem"), ["good.key: no PEM certificate",
+                                                                   "good.pem can be read by others"]),
+                ("no authorities", ("good.pem", "good.key", "good.key"), ["good.key: no PEM certificate"]),
+        ):
+            with self.subTest(name):
+                for command in (("serve", "--check"), ("serve",)):
+                    said = self.check(*files, command=command)
+                    self.assertEqual(said.returncode, 78, said.stderr)
+                    for word in words:
+                        self.assertIn(word, said.stderr)
+                doctor = self.check(*files, command=("doctor",))
+                self.assertEqual(doctor.returncode, 1)
+                self.assertIn(words[-1], doctor.stdout)
+        self.assertFalse(os.path.exists(os.path.join(self.gate.home, "state/ledger.sqlite")), "nothing was begun")
+
+    def test_an_expired_certificate_is_a_warning_of_the_check_and_of_the_log(self):
+        subprocess.run(["openssl", "req", "-new", "-key", "good.key", "-subj", "/CN=old", "-out", "old.csr"],
+                       cwd=self.keys, check=True)
+        subprocess.run(["openssl", "x509", "-req", "-in", "old.csr", "-signkey", "good.key", "-days", "-1", "-out",
+                        "old.pem"], cwd=self.keys, check=True, capture_output=True)
+        said = self.check("old.pem", "good.key")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("has expired", said.stderr)
+        self.gate.environment.update({
+            "DROPGATE_WEBHOOK_TLS_CERTIFICATE": os.path.join(self.keys, "old.pem"),
+            "DROPGATE_WEBHOOK_TLS_KEY": os.path.join(self.keys, "good.key")})
+        self.gate.start()
+        wait_until(lambda: "has expired" in self.gate.log(), 10, "the warning")
+        self.assertEqual(self.gate.stop(), 0)
+        self.assertEqual(self.gate.log().count("has expired"), 1)
+
+
 class Policy(unittest.TestCase):
     def policy(self, lines, more=""):
         directory = tempfile.mkdtemp(prefix="openssl-")
@@ -101,6 +166,63 @@ class Policy(unittest.TestCase):
             self.assertIsNone(self.handshake(gate, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"))
             self.assertIsNone(self.handshake(gate, "-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"))
             self.assertEqual(self.handshake(gate, "-tls1_2")[0], "TLSv1.2")
+
+    def test_a_policy_without_a_good_cipher_leaves_tls_1_3_alone(self):
+        with Gate(environment=self.policy("CipherString = AES128-SHA:AES128-GCM-SHA256:@SECLEVEL=0")) as gate:
+            self.assertEqual(self.handshake(gate, "-tls1_3")[0], "TLSv1.3")
+            for options in ([], ["-cipher", "AES128-SHA:@SECLEVEL=0"], ["-cipher", "AES128-GCM-SHA256"]):
+                self.assertIsNone(self.handshake(gate, "-tls1_2", *options), options)
+
+    def test_a_policy_that_lets_no_caller_through_is_said_before_anything_starts(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        for policy in ("CipherString = AES128-SHA:@SECLEVEL=0\nMaxProtocol = TLSv1.2", "MaxProtocol = TLSv1.1",
+                       "MinProtocol = TLSv1.3\nMaxProtocol = TLSv1.2", "CipherString = AES128-SHA\nCiphersuites ="):
+            with self.subTest(policy):
+                self.refused(gate, self.policy(policy), "no caller could connect", "openssl.cnf")
+
+    def test_a_configuration_that_cannot_be_read_or_understood_is_said(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        good = "openssl_conf = all\n[all]\nssl_conf = tls\n[tls]\nsystem_default = policy\n[policy]\n"
+        for name, text, words in (
+                ("no value", good + "MinProtocol = TLSv9\n", ["system_default"]),
+                ("no command", good + "MinimalProtocol = TLSv1.3\n", ["system_default"]),
+                ("no bracket", good.replace("[policy]", "[policy"), [":6: "]),
+                ("no section", "openssl_conf = all\n[all]\nssl_conf = nothing\n", ["nothing"]),
+                ("absent", None, ["cannot read", "No such file"]),
+        ):
+            with self.subTest(name):
+                path = os.path.join(gate.root, "bad.cnf")
+                if text is None:
+                    os.remove(path)
+                else:
+                    with open(path, "w") as file:
+                        file.write(text)
+                self.refused(gate, {"OPENSSL_CONF": path}, path, *words)
+
+    def test_an_openssl_without_digests_is_said_in_one_line(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        path = os.path.join(gate.root, "fips.cnf")
+        with open(path, "w") as file:
+            file.write("openssl_conf = all\n[all]\nalg_section = a\n[a]\ndefault_properties = fips=yes\n")
+        self.refused(gate, {"OPENSSL_CONF": path}, "SHA2-256", "default_properties", path)
+        said = gate.run("attempts", "--config", gate.config, check=False,
+                        env={**os.environ, "OPENSSL_CONF": path})
+        self.assertEqual((said.returncode, said.stderr.count("\n")), (78, 1))
+
+    def refused(self, gate, environment, *words):
+        """By `serve`, by `serve --check` and by `doctor`, in so many words and without a trace."""
+        environment = {**os.environ, **gate.environment, **environment}
+        for arguments, status in ((["serve"], 78), (["serve", "--check"], 78), (["doctor"], 1)):
+            said = gate.run(*arguments, "--config", gate.config, check=False, env=environment)
+            everything = said.stdout + said.stderr
+            self.assertEqual(said.returncode, status, everything)
+            for word in words:
+                self.assertIn(word, everything, arguments)
+            if arguments[0] == "serve":
+                self.assertEqual(said.stderr.count("\n"), 1, said.stderr)
 
     def test_a_policy_of_one_cipher_and_one_group_is_kept(self):
         strict = self.policy("CipherString = ECDHE-ECDSA-AES256-GCM-SHA384\nGroups = P-384")

@@ -12,7 +12,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from gate import BIN, Gate, wait_until  # noqa: E402
+from gate import BIN, Gate, free_port, wait_until  # noqa: E402
 
 UNSHARE = ["unshare", "--net"] if os.getuid() == 0 else ["unshare", "--map-root-user", "--net"]
 DROP = ("ip link set lo up && nft add table inet t && nft 'add chain inet t i { type filter hook input priority 0; }'"
@@ -27,12 +27,6 @@ def probe(server, *arguments, form="json", environment=None):
             raise AssertionError(result.stderr)
         result.report = json.loads(result.stdout)
     return result
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def fingerprint(public):

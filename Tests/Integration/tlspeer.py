@@ -289,17 +289,6 @@ class Authority:
         with open(self.path(name), "wb") as file:
             file.write(made.public_bytes(serialization.Encoding.PEM))
 
-    def expire(self, name):
-        """Issues a certificate once more, for the same key, with an end in the past."""
-        with open(self.path(name, ".ext"), "w") as file:
-            file.write("basicConstraints=critical,CA:FALSE\nextendedKeyUsage=clientAuth\n")
-        key, asked = self.path(name, ".key"), self.path(name, ".csr")
-        for command in (
-                ["req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", asked],
-                ["x509", "-req", "-in", asked, "-CA", self.path(self.name), "-CAkey", self.path(self.name, ".key"),
-                 "-CAcreateserial", "-days", "-1", "-extfile", self.path(name, ".ext"), "-out", self.path(name)]):
-            subprocess.run(["openssl", *command], check=True, capture_output=True)
-
 
 class TLSCase(unittest.TestCase):
     """One gate for each test. It must serve afterwards, and its ledger must hold the expected entries and no other."""

@@ -1,9 +1,16 @@
 // A gate's configuration directory for one test: written, read, removed with the value that stands for it.
 import Foundation
 import Settings
+import TLS
 
 final class GateDirectory {
     let path: String
+
+    /// One for all tests: making a key takes longer than they do.
+    private static let trial = Result { () throws -> (certificate: String, key: String) in
+        let trial = try TrialCertificate(host: "gate.example", now: Int64(Date().timeIntervalSince1970))
+        return (trial.certificate, trial.key)
+    }
 
     init() throws {
         let base = FileManager.default.temporaryDirectory.path
@@ -16,8 +23,9 @@ final class GateDirectory {
     /// A directory with everything that the settings of these tests name.
     static func complete() throws -> GateDirectory {
         let gate = try GateDirectory()
-        try gate.write("certificate.pem", "certificate")
-        try gate.write("key.pem", "key", mode: 0o600)
+        let identity = try trial.get()
+        try gate.write("certificate.pem", identity.certificate)
+        try gate.write("key.pem", identity.key, mode: 0o600)
         try gate.write("token", "0123456789abcdef\n", mode: 0o600)
         try gate.write("secret", "path-secret-0123456789\n", mode: 0o600)
         try gate.write("state/keys/ssh_host_ed25519_key", "key", mode: 0o600)

@@ -143,7 +143,7 @@ import Testing
             "console.token_file: cannot read missing: No such file"),
         Case(
             "console: {listen: 127.0.0.1:1, token_file: open}",
-            "open can be read by others (mode 0644); a secret is its owner's: chmod 600"),
+            "open can be read by others (mode 0644): chmod 600"),
         Case("console: {listen: 127.0.0.1:1, token_file: empty}", "empty is empty; put the secret in it"),
         Case("console: {listen: 127.0.0.1:1, token_file: state}", "state is not a regular file"),
         Case(

@@ -14,14 +14,15 @@ package final class EnginePair {
     }
 
     /// A server with a trial certificate, and a client that trusts anything.
-    package static func contexts(protocols: [String] = ["h2", "http/1.1"]) throws -> (
-        server: TLSContext, client: TLSContext
-    ) {
+    package static func contexts(
+        protocols: [String] = ["h2", "http/1.1"], atMost12: Bool = false
+    ) throws -> (server: TLSContext, client: TLSContext) {
         let identity = try Identity()
         return (
             try TLSContext(
                 TLSContext.Server(chain: identity.chain, key: identity.key, protocols: protocols)),
-            try TLSContext(TLSContext.Client(trust: .any, protocols: ["http/1.1"]))
+            try TLSContext(
+                TLSContext.Client(trust: .any, protocols: ["http/1.1"], isAtMost12: atMost12))
         )
     }
 

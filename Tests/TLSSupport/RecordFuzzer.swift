@@ -11,17 +11,26 @@ package struct RecordFuzzer {
     package private(set) var failures = 0
     package private(set) var survived = 0
 
+    /// TLS 1.3, TLS 1.2, and a server that asks for certificates.
     private let contexts: [(server: TLSContext, client: TLSContext)]
     private var random: any RandomNumberGenerator
 
     package init(_ random: any RandomNumberGenerator) throws {
-        contexts = [try EnginePair.contexts()]
+        let identity = try Identity()
+        let asking = TLSContext.Server(
+            chain: identity.chain, key: identity.key, clientAuthorities: identity.chain)
+        let showing = TLSContext.Client(trust: .any, identity: (identity.chain, identity.key))
+        contexts = [
+            try EnginePair.contexts(), try EnginePair.contexts(atMost12: true),
+            (try TLSContext(asking), try TLSContext(showing)),
+        ]
         self.random = random
     }
 
     /// One session with one mutation somewhere in what the client (or the server) says.
     package mutating func run() throws {
-        let pair = try EnginePair(contexts[0].server, contexts[0].client)
+        let (server, client) = contexts[Int.random(in: 0..<contexts.count, using: &random)]
+        let pair = try EnginePair(server, client)
         let target = Int.random(in: 0..<6, using: &random)
         let text = [UInt8](repeating: 0x61, count: Int.random(in: 1...2000, using: &random))
         do {
@@ -40,9 +49,8 @@ package struct RecordFuzzer {
             failures += 1
             if failure.words.isEmpty { throw Wrong(words: "a failure without words: \(failure.cause)") }
             // A failed session stays failed, and says no more than its alert.
-            if (try? pair.server.handshake()) == true, !pair.server.isHandshakeDone {
-                throw Wrong(words: "a failed session went on")
-            }
+            let failed = [pair.server, pair.client].filter { Self.failure(of: $0) == failure }
+            if failed.isEmpty { throw Wrong(words: "a failed session went on after: \(failure.words)") }
         }
         if pair.server.pendingOutput > 64 << 10 {
             throw Wrong(words: "\(pair.server.pendingOutput) bytes to send")
@@ -74,6 +82,16 @@ package struct RecordFuzzer {
         }
         self.random = random
         records += count
+    }
+
+    /// How a session that is asked to go on fails.
+    private static func failure(of engine: TLSEngine) -> TLSFailure? {
+        let outcome = Result { () throws(TLSFailure) in
+            _ = try engine.handshake()
+            _ = try engine.text()
+        }
+        if case .failure(let failure) = outcome { return failure }
+        return nil
     }
 
     private static func records(in bytes: [UInt8]) -> Int {

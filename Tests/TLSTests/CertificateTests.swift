@@ -1,6 +1,5 @@
 // Certificates: what they say, whether key and chain fit, what a trial certificate is for.
 import Foundation
-import Support
 import TLSSupport
 import Testing
 
@@ -47,14 +46,10 @@ import Testing
         #expect(throws: OpenSSLError.self) { try Certificate.list(pem: Array(good.utf8.prefix(200))) }
     }
 
-    @Test func whatIsWrongWithAFileNamesIt() throws {
-        let directory = try TemporaryDirectory("certificates")
-        for (name, text) in [("absent", nil), ("empty", ""), ("rubbish", "rubbish")] as [(String, String?)] {
-            let file = directory.file(name)
-            if let text { try Data(text.utf8).write(to: URL(filePath: file)) }
-            let first = #expect(throws: FileError.self) { try Certificate.list(file: file) }
-            let second = #expect(throws: FileError.self) { try PrivateKey(file: file) }
-            #expect(first?.description.contains(file) == true && second?.description.contains(file) == true)
+    @Test func aKeyThatCannotBeReadIsSaid() throws {
+        for text in ["", "rubbish", try TrialCertificate(host: "a", now: 1_795_000_000).certificate] {
+            let error = #expect(throws: OpenSSLError.self) { try PrivateKey(pem: Array(text.utf8)) }
+            #expect(error?.words == "no readable PEM private key in it")
         }
     }
 

@@ -15,8 +15,17 @@ private final class Listener: ChannelInboundHandler {
     var failures: [TLSFailure] = []
     var events: [String] = []
     var isInactive = false
+    var reads = 0
+    /// Reads by hand, as a handler does whose channel has no `autoRead`.
+    var readsAgain = false
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if readsAgain { context.read() }
+        context.fireChannelReadComplete()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        reads += 1
         text += unwrapInboundIn(data).readableBytesView
     }
 
@@ -79,6 +88,17 @@ private final class Ends {
     }
 }
 
+/// How often the socket is asked for more.
+private final class ReadCounter: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    var reads = 0
+
+    func read(context: ChannelHandlerContext) {
+        reads += 1
+        context.read()
+    }
+}
+
 /// A socket that takes nothing more.
 private final class StuckSocket: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
@@ -136,10 +156,109 @@ private func outcome(_ future: EventLoopFuture<Void>) throws {
         #expect(try ends.client.readOutbound(as: ByteBuffer.self) == nil, "nothing before a flush")
         ends.client.flush()
         let sent = try #require(try ends.client.readOutbound(as: ByteBuffer.self))
-        #expect(sent.readableBytes < 1000 + 64 && sent.getInteger(at: 0) == UInt8(23))
+        #expect(sent.getInteger(at: 0) == UInt8(23))
+        #expect(sent.getInteger(at: 3, as: UInt16.self).map(Int.init) == sent.readableBytes - 5)
         for promise in promises { try outcome(promise.futureResult) }
         try ends.server.writeInbound(sent)
         #expect(ends.atServer.text.count == 1000)
+    }
+
+    /// They would be a packet of their own, for a caller that may never come back.
+    @Test func ticketsGoOutWithTheFirstAnswer() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        let hello = try #require(try ends.client.readOutbound(as: ByteBuffer.self))
+        try ends.server.writeInbound(hello)
+        let flight = try #require(try ends.server.readOutbound(as: ByteBuffer.self))
+        try ends.client.writeInbound(flight)
+        let finished = try #require(try ends.client.readOutbound(as: ByteBuffer.self))
+        try ends.server.writeInbound(finished)
+        #expect(ends.atServer.events.count == 1)
+        #expect(try ends.server.readOutbound(as: ByteBuffer.self) == nil)
+        try ends.server.writeOutbound(Self.bytes("answer"))
+        let answer = try #require(try ends.server.readOutbound(as: ByteBuffer.self))
+        #expect(answer.readableBytes > 200, "a ticket is among it")
+        #expect(try ends.server.readOutbound(as: ByteBuffer.self) == nil, "and it is one write")
+        try ends.client.writeInbound(answer)
+        #expect(ends.atClient.text == Array("answer".utf8))
+    }
+
+    @Test func whatIsWrittenBeforeTheHandshakeIsBounded() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        let piece = Self.bytes(String(repeating: "x", count: 1 << 19))
+        let outcomes = (0..<4).map { _ in ends.client.writeAndFlush(piece) }
+        #expect(throws: ChannelError.self) { try outcome(outcomes[3]) }
+        try ends.carry()
+        for written in outcomes[..<3] { try outcome(written) }
+        #expect(ends.atServer.text.count == 3 << 19)
+    }
+
+    @Test func aRecordThatComesInTwoPiecesIsDeliveredInFew() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.carry()
+        ends.client.writeAndFlush(Self.bytes(String(repeating: "x", count: 16384)), promise: nil)
+        var record = try #require(try ends.client.readOutbound(as: ByteBuffer.self))
+        let early = record.readSlice(length: record.readableBytes - 100)
+        let first = try #require(early)
+        try ends.server.writeInbound(first)
+        #expect(ends.atServer.text.isEmpty)
+        try ends.server.writeInbound(record)
+        #expect(ends.atServer.text.count == 16384 && ends.atServer.reads <= 2)
+    }
+
+    /// Without `autoRead`, who reads again after each read must get the rest of a record that came in pieces.
+    @Test func aReadThatGaveNoTextIsAskedForAgain() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        let counter = ReadCounter()
+        try ends.server.pipeline.syncOperations.addHandler(counter, position: .first)
+        try ends.carry()
+        ends.atServer.readsAgain = true
+        ends.client.writeAndFlush(Self.bytes("question"), promise: nil)
+        var record = try #require(try ends.client.readOutbound(as: ByteBuffer.self))
+        let early = record.readSlice(length: 10)
+        let first = try #require(early)
+        ends.server.read()
+        var before = counter.reads
+        try ends.server.writeInbound(first)
+        #expect(counter.reads > before && ends.atServer.text.isEmpty)
+        before = counter.reads
+        try ends.server.writeInbound(record)
+        #expect(ends.atServer.text == Array("question".utf8))
+        #expect(counter.reads == before + 1, "the reader's own, and no other")
+    }
+
+    @Test func aPeerWhoseConnectionHasEndedIsNotWaitedFor() throws {
+        let ends = try Ends(halfClosure: true)
+        defer { ends.end() }
+        try ends.carry()
+        ends.server.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(ends.atServer.events.last == "input closed" && ends.server.isActive)
+        let closed = ends.server.close()
+        ends.server.embeddedEventLoop.run()
+        try outcome(closed)
+        #expect(!ends.server.isActive)
+    }
+
+    @Test func newKeysWithoutEndAreNoFaultOfAPeerThatReads() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        let peer = try TLSEngine(EnginePair.contexts().client, .client(host: "localhost"))
+        func carry() throws {
+            if let bytes = peer.takeOutput({ ByteBuffer(bytes: $0) }) { try ends.server.writeInbound(bytes) }
+            while let bytes = try ends.server.readOutbound(as: ByteBuffer.self) {
+                bytes.withUnsafeReadableBytes { peer.receive($0) }
+            }
+        }
+        while try !peer.handshake() { try carry() }
+        for _ in 0..<5_000 {
+            try peer.askForNewKeys()
+            try carry()
+            _ = try peer.text()
+        }
+        #expect(ends.server.isActive && ends.atServer.failures.isEmpty)
     }
 
     @Test func anEndIsSaidAndAwaited() throws {
@@ -164,6 +283,25 @@ private func outcome(_ future: EventLoopFuture<Void>) throws {
         ends.server.embeddedEventLoop.advanceTime(by: .seconds(1))
         try outcome(closed)
         #expect(!ends.server.isActive)
+    }
+
+    @Test func aPeerThatGoesOnSendingAfterTheEndIsNotReadForLong() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.carry()
+        let closed = ends.server.close()
+        let piece = ByteBuffer(repeating: 1, count: 1 << 20)
+        var sent = 0
+        while ends.server.isActive, sent < 8 {
+            ends.client.writeAndFlush(piece, promise: nil)
+            while let bytes = try ends.client.readOutbound(as: ByteBuffer.self) {
+                if ends.server.isActive { try ends.server.writeInbound(bytes) }
+            }
+            sent += 1
+        }
+        #expect(sent == 5, "MiB after which the connection ended")
+        try outcome(closed)
+        #expect(ends.atServer.text.isEmpty && ends.atServer.failures.isEmpty)
     }
 
     /// Embedded channels cannot be closed in half, so the peer is an engine.

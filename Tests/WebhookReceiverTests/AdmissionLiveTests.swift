@@ -387,6 +387,10 @@ import Testing
             gate.intake.health.set(problem: "ledger", message: "cannot be written")
             #expect(try await gate.curl("/up", from: LiveGate.proxy).status == 503)
             gate.intake.health.clear(problem: "ledger")
+            // There is room again: who asks finds out, and need not wait for somebody to deliver.
+            gate.intake.health.set(problem: "space", message: "the disk was full")
+            #expect(try await gate.curl("/up", from: LiveGate.proxy).status == 200)
+            #expect(gate.intake.health.problems["space"] == nil)
         }
         try await LiveGate.serve({ $0.unlisted = .refuse }) { gate in
             let reply = try await gate.curl("/healthz")

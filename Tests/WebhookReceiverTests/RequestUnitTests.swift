@@ -80,7 +80,8 @@ import Testing
     func aHostIsOne(field: String) { #expect(HostField.isValid(field.utf8)) }
 
     @Test(arguments: [
-        "a b", "a/b,c", "a:b", "a:65536", "a:-1", "a:80:80", "[::1", "::1", "[]", "[a]", "[::1]80",
+        "a b", "a/b,c", "a:b", "[:::::]", "[1:2]", "[::1.2.3.4.5]", "a:65536", "a:-1", "a:80:80", "[::1",
+        "::1", "[]", "[a]", "[::1]80",
         "[fe80::1%25eth0]",
         "a%2", "a%zz", "user@a", "a?b", "a#b", "\"a\"", "a\\b", "ä", "a\u{0}", "a\t", "<a>",
     ])

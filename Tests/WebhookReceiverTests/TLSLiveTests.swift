@@ -177,6 +177,7 @@ import Testing
         func put(_ name: String, as file: String) async throws {
             let bytes = try Data(contentsOf: URL(filePath: try await Certificates.shared.value.path(name)))
             try bytes.write(to: URL(filePath: gate.directory.file(file)), options: .atomic)
+            try #require(chmod(gate.directory.file(file), 0o600) == 0)
         }
 
         func keeper() throws -> CertificateKeeper {
@@ -205,6 +206,11 @@ import Testing
             #expect(gate.intake.health.problems.isEmpty)
 
             let second = keeper.context
+            // What the next start would refuse is not taken over either.
+            try #require(chmod(pair.key, 0o644) == 0)
+            #expect(!keeper.refresh() && keeper.context === second)
+            #expect(
+                gate.intake.health.problems[CertificateKeeper.problem]?.contains("chmod 600") == true)
             try Data("rubbish".utf8).write(to: URL(filePath: pair.key))
             #expect(!keeper.refresh() && !keeper.refresh() && keeper.context === second)
             #expect(gate.intake.health.problems[CertificateKeeper.problem] != nil)
@@ -229,6 +235,7 @@ import Testing
         func copy(_ name: String, to file: String, atomically: Bool) throws {
             let bytes = try Data(contentsOf: URL(filePath: certificates.path(name)))
             try bytes.write(to: URL(filePath: files.file(file)), options: atomically ? .atomic : [])
+            try #require(chmod(files.file(file), 0o600) == 0)
         }
         for name in ["server", "next"] {
             try FileManager.default.createDirectory(
@@ -273,7 +280,7 @@ import Testing
             ] {
                 let settings = TLSSettings(
                     certificate: certificates.path(certificate), key: certificates.path(key))
-                let error = #expect(throws: CertificateError.self) {
+                let error = #expect(throws: FileProblem.self) {
                     try CertificateKeeper(
                         settings: settings, health: gate.intake.health, logger: LiveGate.quiet)
                 }
@@ -305,6 +312,7 @@ import Testing
             for suffix in [".pem", ".key"] {
                 let bytes = try Data(contentsOf: URL(filePath: certificates.path(name + suffix)))
                 try bytes.write(to: URL(filePath: files.file("live" + suffix)), options: .atomic)
+                try #require(chmod(files.file("live" + suffix), 0o600) == 0)
             }
         }
         try put("server")

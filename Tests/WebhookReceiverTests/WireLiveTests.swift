@@ -130,6 +130,21 @@ import Testing
         }
     }
 
+    @Test func aConnectionEndsAfterItsRequests() async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            let most = RequestHandler.mostRequests
+            let sent = Task {
+                client.send(String(repeating: "GET / HTTP/1.1\r\nhost: a\r\n\r\n", count: most + 100))
+            }
+            let answers = await client.readToEnd()
+            _ = await sent.value
+            #expect(answers.components(separatedBy: "HTTP/1.1 404").count == most + 1)
+            #expect(answers.components(separatedBy: "connection: close").count == 2)
+            #expect(answers.hasSuffix("}\n"))
+        }
+    }
+
     @Test func thousandsOfPipelinedRefusalsAreAnsweredOneAfterTheOther() async throws {
         try await LiveGate.serve { gate in
             let client = try RawClient(from: LiveGate.listed, port: gate.port)

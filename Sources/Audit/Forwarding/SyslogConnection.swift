@@ -11,7 +11,6 @@ import CShims
 import Foundation
 import NIOCore
 import NIOPosix
-import NIOTLS
 import Settings
 import Synchronization
 import TLS
@@ -79,7 +78,7 @@ final class SyslogConnection: Sendable {
                         try channel.pipeline.syncOperations.addHandler(wire)
                         if let context {
                             try channel.pipeline.syncOperations.addHandlers([
-                                try TLSHandler(context, .client(host: host.name)),
+                                try TLSHandler(context, .client(host: host)),
                                 HandshakeWaiter(handshake),
                             ])
                         } else {
@@ -108,7 +107,7 @@ final class SyslogConnection: Sendable {
             DispatchQueue.global().async {
                 var reason: UnsafePointer<CChar>?
                 let milliseconds = Int32(timeout.components.seconds * 1000)
-                let descriptor = dropgate_connect(target.host.name, "\(target.port)", milliseconds, &reason)
+                let descriptor = dropgate_connect(target.host, "\(target.port)", milliseconds, &reason)
                 if descriptor >= 0 { return continuation.resume(returning: descriptor) }
                 let text = reason.map { String(cString: $0) } ?? "unknown"
                 continuation.resume(throwing: CannotConnect(description: "\(target.address): \(text)"))
@@ -185,30 +184,5 @@ private final class WireCounter: ChannelOutboundHandler, Sendable {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         total.add(Int64(unwrapOutboundIn(data).readableBytes), ordering: .acquiringAndReleasing)
         context.write(data, promise: promise)
-    }
-}
-
-/// Tells when a handshake is done, or why it was not.
-private final class HandshakeWaiter: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-
-    private let done: EventLoopPromise<Void>
-
-    init(_ done: EventLoopPromise<Void>) { self.done = done }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case TLSUserEvent.handshakeCompleted = event { done.succeed() }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        done.fail(error)
-        context.fireErrorCaught(error)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        done.fail(ChannelError.eof)
-        context.fireChannelInactive()
     }
 }

@@ -1,21 +1,16 @@
 // A syslog receiver as settings name it.
-import Foundation
 package import Settings
 import TLS
 
 package struct SyslogTarget: Sendable {
-    /// A host as written: a name, or an address without brackets.
-    struct Host: Sendable {
-        var name: String
-    }
-
     private let settings: SyslogSettings
 
     package init(_ settings: SyslogSettings) { self.settings = settings }
 
     /// `tls://host:port`
     var address: String { settings.address }
-    var host: Host { Host(name: settings.host) }
+    /// A name, or an address without brackets.
+    var host: String { settings.host }
     var port: Int { settings.port }
 
     /// nil for plain TCP. TLS 1.2 and later, chain and name verified.
@@ -23,7 +18,7 @@ package struct SyslogTarget: Sendable {
         guard settings.isTLS else { return nil }
         var client = TLSContext.Client(trust: settings.authorities.map { .file($0) } ?? .system)
         if let certificate = settings.certificate, let key = settings.key {
-            client.identity = (try Certificate.list(file: certificate), try PrivateKey(file: key))
+            client.identity = try TLSFiles.client(certificate: certificate, key: key)
         }
         return try TLSContext(client)
     }

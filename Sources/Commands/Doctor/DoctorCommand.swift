@@ -5,6 +5,7 @@ import Foundation
 import Ledger
 import Reachability
 import Settings
+import TLS
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -38,9 +39,12 @@ struct DoctorCommand: AsyncParsableCommand {
     private func examine() async throws -> [Finding] {
         let now = Instant.now()
         let file = try gate.file()
+        let basics = OpenSSLCheck.basics()
+        // Without its digests nothing else can be looked at.
+        guard OpenSSLLibrary.missing.isEmpty else { return basics }
         let (settings, configuration) = try GateCheck.load(file)
         let check = GateCheck(settings: settings, file: file, now: now)
-        var findings = configuration + check.accounts() + check.certificates()
+        var findings = basics + configuration + check.accounts() + check.certificates()
         findings += await check.hostKeys()
         findings += FilesystemCheck(settings).findings() + MachineCheck(settings).findings()
         findings += await check.openSSH()

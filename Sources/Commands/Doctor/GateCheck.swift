@@ -67,10 +67,12 @@ struct GateCheck {
         let fix =
             "put a new certificate and its key at \(path) and \(tls.key); the gate takes them over by itself"
         let chain: [Certificate]
-        do { chain = try Certificate.list(file: path) } catch {
+        do throws(FileProblem) {
+            chain = try TLSFiles.server(tls).chain
+        } catch {
             return [Finding("certificates", .fail, "\(error)", fix: fix)]
         }
-        guard let leaf = chain.first, let end = chain.map(\.notAfter).min() else { return [] }
+        let (leaf, end) = (chain[0], chain.end ?? 0)
         let today = now.microseconds / 1_000_000
         let days = Int((Double(end - today) / 86_400).rounded(.down))
         let day = Instant(microseconds: end * 1_000_000).description.prefix(10)

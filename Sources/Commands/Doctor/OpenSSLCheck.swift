@@ -9,6 +9,35 @@ struct OpenSSLCheck {
 
     init(running: JSONValue?) { self.running = running }
 
+    /// Throws when OpenSSL lacks what every command needs.
+    static func refuseMissing() throws(Failure) {
+        let missing = OpenSSLLibrary.missing
+        guard missing.isEmpty else { throw Failure(.configuration, lack(of: missing)) }
+    }
+
+    /// Throws when the system's crypto policy cannot be read: OpenSSL would work without it.
+    static func refuseBadConfiguration() throws(Failure) {
+        do throws(OpenSSLError) { try OpenSSLLibrary.checkConfiguration() } catch {
+            throw Failure(.configuration, "OpenSSL's configuration is not good: \(error)")
+        }
+    }
+
+    private static func lack(of missing: [String]) -> String {
+        "OpenSSL does not provide \(missing.joined(separator: ", ")): look at the providers and default_properties "
+            + "in \(OpenSSLLibrary.configuration)"
+    }
+
+    /// Whether OpenSSL can be worked with at all; what more there is to say follows in `findings`.
+    static func basics() -> [Finding] {
+        let fix = "mend it (config(5)), then: dropgate doctor"
+        let missing = OpenSSLLibrary.missing
+        if !missing.isEmpty { return [Finding("openssl", .fail, lack(of: missing), fix: fix)] }
+        do throws(Failure) { try refuseBadConfiguration() } catch {
+            return [Finding("openssl", .fail, error.message, fix: fix)]
+        }
+        return []
+    }
+
     /// What a gate says of its own process.
     static var facts: JSONValue {
         [

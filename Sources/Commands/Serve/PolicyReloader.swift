@@ -1,12 +1,12 @@
 // Takes changed source lists over while the gate runs: each second when a file changed, and on SIGHUP. A bad
 // reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference.
-import Admission
+package import Admission
 import Foundation
 package import Intake
 import Ledger
 package import Logging
 import ServiceLifecycle
-import Settings
+package import Settings
 import Synchronization
 import UnixSignals
 
@@ -14,9 +14,17 @@ package final class PolicyReloader: Service {
     /// The name of the problem in health.
     package static let problem = "sources"
 
+    /// The policy of these files.
+    package typealias Load = @Sendable ([String]) -> Result<Policy, SettingsErrors>
+
+    package static let read: Load = { files in
+        Result { () throws(SettingsErrors) in try PolicyLoader.load(files: files) }
+    }
+
     private let patterns: [String]
     private let intake: Intake
     private let logger: Logger
+    private let load: Load
 
     private struct Seen {
         /// As they were at the last look; nil before the first.
@@ -31,7 +39,11 @@ package final class PolicyReloader: Service {
     private let seen = Mutex(Seen())
 
     /// `patterns` are absolute; files that come to match them later are lists too.
-    package init(patterns: [String], intake: Intake, logger: Logger) {
+    package init(
+        patterns: [String], intake: Intake, logger: Logger,
+        load: @escaping Load = PolicyReloader.read
+    ) {
+        self.load = load
         self.patterns = patterns
         self.intake = intake
         self.logger = logger
@@ -80,7 +92,7 @@ package final class PolicyReloader: Service {
     /// Reads the lists and puts them in force if they are good.
     private func reload(isAsked: Bool) async {
         do throws(SettingsErrors) {
-            await adopt(try PolicyLoader.load(files: PolicyLoader.files(patterns)), isAsked: isAsked)
+            await adopt(try load(PolicyLoader.files(patterns)).get(), isAsked: isAsked)
         } catch {
             await refuse(error, isAsked: isAsked)
         }

@@ -1,6 +1,7 @@
 // `dropgate serve`: the gate itself, until SIGTERM or SIGINT.
 import Admission
 import ArgumentParser
+import Foundation
 import Logging
 import SFTPReceiver
 import Settings
@@ -29,6 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
+        try OpenSSLCheck.refuseBadConfiguration()
         let settings = try gate.settings(.mustExist)
         let policy = try PolicyLoader.load(files: settings.sources)
         // Before anything is opened: sshd would start, and every caller would be cut off.
@@ -69,6 +71,14 @@ struct ServeCommand: AsyncParsableCommand {
             "  sources  \(policy.entries.count) entries in \(settings.sources.count) lists, \(policy.version)"
         )
         Output.line("  state    \(settings.state)")
+        let now = Int64(time(nil))
+        if let tls = settings.webhook?.tls, let end = try TLSFiles.certificates(tls.certificate).end,
+            end < now
+        {
+            Output.error(
+                "warning: a certificate in \(tls.certificate) has expired: callers will refuse it", prefix: ""
+            )
+        }
     }
 
     /// How many accounts there are. Throws what is wrong with their files.

@@ -47,6 +47,9 @@ final class SharedLock: Sendable {
         return try await body()
     }
 
+    /// Those who wait, for tests that wait for them.
+    var waiters: Int { state.withLock { $0.waiting.count } }
+
     private func lock(_ mode: Mode) async {
         await withCheckedContinuation { continuation in
             let isTaken = state.withLock { state in

@@ -1,5 +1,5 @@
-import Foundation
 // Signed notes, C2SP signed-note: a text, an empty line, and one line for each signature. Pure.
+import Foundation
 package import TLS
 
 /// A text with its signatures. Unknown signatures are kept as they are.

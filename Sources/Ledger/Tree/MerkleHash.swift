@@ -1,6 +1,6 @@
-import Foundation
 // A hash of the ledger's Merkle tree, RFC 6962 section 2.1: SHA-256 with one prefix for leaves and one for nodes.
 // Pure, and without allocation of its own: verification makes two of them for every entry.
+import Foundation
 import TLS
 
 /// 32 bytes of SHA-256.

@@ -1,7 +1,8 @@
-import Foundation
-import Staging
 // The gate's SSH host keys: made once by ssh-keygen, never replaced, and their fingerprints for the paper
 // that the sender gets. Private keys are only ever read by sshd and ssh-keygen.
+import Foundation
+import Settings
+import Staging
 import TLS
 
 package enum HostKeys {

@@ -34,17 +34,6 @@ package final class Certificate {
         return found
     }
 
-    /// The certificates of a PEM file. Throws `FileError`.
-    package static func list(file: String) throws(FileError) -> [Certificate] {
-        let bytes = try FileError.contents(of: file)
-        let found: [Certificate]
-        do { found = try list(pem: bytes) } catch {
-            throw FileError(description: "\(file): a certificate in it is broken (\(error))")
-        }
-        if found.isEmpty { throw FileError(description: "\(file): no PEM certificate in it") }
-        return found
-    }
-
     /// Distinguished names on one line, RFC 2253, as a stranger may have written them: control characters and all.
     package var subject: String { Self.text { COpenSSL_name_text(X509_get_subject_name(pointer), $0, $1) } }
     package var issuer: String { Self.text { COpenSSL_name_text(X509_get_issuer_name(pointer), $0, $1) } }
@@ -97,27 +86,6 @@ package final class Certificate {
     private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64 {
         var parts = tm()
         return ASN1_TIME_to_tm(time, &parts) == 1 ? Int64(timegm(&parts)) : 0
-    }
-}
-
-/// A file that cannot be used, with its path and the reason.
-package struct FileError: Error, Sendable, CustomStringConvertible {
-    package let description: String
-
-    /// Files of keys and certificates are small; longer ones are none.
-    private static let longest = 1 << 20
-
-    static func contents(of path: String) throws(FileError) -> [UInt8] {
-        guard let file = fopen(path, "re") else {
-            throw FileError(description: "\(path): \(String(cString: strerror(errno)))")
-        }
-        defer { fclose(file) }
-        let bytes = [UInt8](unsafeUninitializedCapacity: longest) { buffer, count in
-            count = fread(buffer.baseAddress, 1, buffer.count, file)
-        }
-        guard ferror(file) == 0 else { throw FileError(description: "\(path): cannot be read") }
-        guard bytes.count < longest else { throw FileError(description: "\(path): larger than 1 MiB") }
-        return bytes
     }
 }
 

@@ -10,25 +10,19 @@ package final class PrivateKey {
 
     deinit { EVP_PKEY_free(pointer) }
 
-    /// The key of a PEM file (PKCS #8, SEC 1 or PKCS #1), not encrypted: a service has nobody to ask. Throws `FileError`.
-    package convenience init(file: String) throws(FileError) {
-        var bytes = try FileError.contents(of: file)
-        defer { bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
-        let bio: OpaquePointer
-        do { bio = try PEM.reading(bytes, isSecret: true) } catch {
-            throw FileError(description: "\(file): no memory to read it")
-        }
+    /// The key of a PEM text (PKCS #8, SEC 1 or PKCS #1), not encrypted: a service has nobody to ask.
+    package convenience init(pem: [UInt8]) throws(OpenSSLError) {
+        let bio = try PEM.reading(pem, isSecret: true)
         defer { BIO_free(bio) }
-        ERR_clear_error()
         // No password: without a callback OpenSSL would ask on the terminal.
         guard let key = PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil) else {
             let code = ERR_peek_last_error()
             ERR_clear_error()
             let isLocked = COpenSSL.ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ
-            throw FileError(
-                description: isLocked
-                    ? "\(file): the key in it is encrypted; write it without a password, for its user only (0600)"
-                    : "\(file): no readable PEM private key in it")
+            throw OpenSSLError(
+                words: isLocked
+                    ? "the key in it is encrypted; write it without a password, for its user only (0600)"
+                    : "no readable PEM private key in it")
         }
         self.init(owning: key)
     }

@@ -45,12 +45,16 @@ package final class TLSContext: @unchecked Sendable {
 
         package var trust: Trust
         package var protocols: Protocols
+        /// TLS 1.2 is the newest version that is offered: for tests of servers.
+        package var isAtMost12: Bool
         /// For servers that ask for one.
         package var identity: (chain: [Certificate], key: PrivateKey)?
 
         package init(
-            trust: Trust, protocols: Protocols = [], identity: (chain: [Certificate], key: PrivateKey)? = nil
+            trust: Trust, protocols: Protocols = [], isAtMost12: Bool = false,
+            identity: (chain: [Certificate], key: PrivateKey)? = nil
         ) {
+            self.isAtMost12 = isAtMost12
             self.trust = trust
             self.protocols = protocols
             self.identity = identity
@@ -91,6 +95,7 @@ package final class TLSContext: @unchecked Sendable {
         protocols = Self.wire(client.protocols)
         if case .any = client.trust { verifiesServers = false } else { verifiesServers = true }
         COpenSSL_set_session_cache(pointer, 0, 0)
+        if client.isAtMost12 { try Self.check(COpenSSL_set_max_version(pointer, TLS1_2_VERSION)) }
         switch client.trust {
         case .system: try Self.check(SSL_CTX_set_default_verify_paths(pointer))
         case .file(let path): try Self.check(SSL_CTX_load_verify_file(pointer, path))
@@ -128,9 +133,17 @@ package final class TLSContext: @unchecked Sendable {
         guard let leaf = chain.first else { throw OpenSSLError(words: "no certificate") }
         guard key.fits(leaf) else { throw OpenSSLError(words: "the key is not the certificate's") }
         ERR_clear_error()
-        try Self.check(SSL_CTX_use_certificate(pointer, leaf.pointer))
-        for certificate in chain.dropFirst() {
-            try Self.check(COpenSSL_add_chain_certificate(pointer, certificate.pointer))
+        for (index, certificate) in chain.enumerated() {
+            let result =
+                index == 0
+                ? SSL_CTX_use_certificate(pointer, leaf.pointer)
+                : COpenSSL_add_chain_certificate(pointer, certificate.pointer)
+            guard result == 1 else {
+                // As a rule the policy's security level: a key too small, a digest too weak.
+                throw OpenSSLError(
+                    words: "the system's crypto policy refuses the certificate of "
+                        + "\(certificate.subject): \(OpenSSLError.queued())")
+            }
         }
         try Self.check(SSL_CTX_use_PrivateKey(pointer, key.pointer))
     }
@@ -149,8 +162,14 @@ package final class TLSContext: @unchecked Sendable {
                 name.hasPrefix("ECDHE-") && (name.contains("GCM") || name.contains("CHACHA20"))
             if isRecommended, SSL_CIPHER_is_aead(cipher) == 1 { names.append(name) }
         }
-        // A policy without any of them has TLS 1.3 alone, or is somebody's decision.
-        guard !names.isEmpty else { return }
+        // A policy without any of them has TLS 1.3 alone, where all are good.
+        guard !names.isEmpty else {
+            guard COpenSSL_set_min_version(pointer, TLS1_3_VERSION) == 1 else {
+                throw OpenSSLError(
+                    words: "the system's crypto policy (openssl.cnf) leaves no cipher that is good")
+            }
+            return
+        }
         try Self.check(SSL_CTX_set_cipher_list(pointer, names.joined(separator: ":")))
     }
 

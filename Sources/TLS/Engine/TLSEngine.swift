@@ -94,8 +94,11 @@ package final class TLSEngine {
     /// Whether bytes came that nothing has been made of yet: be it part of a record only.
     package var hasInput: Bool { COpenSSL_pending(incoming) > 0 || SSL_has_pending(ssl) == 1 }
 
-    /// Bytes that came and have not been looked at: no text is longer.
+    /// Bytes that came and have not been looked at.
     package var pendingInput: Int { COpenSSL_pending(incoming) }
+
+    /// What is left of the record that is being read (SSL_pending(3)).
+    package var pendingText: Int { Int(SSL_pending(ssl)) }
 
     // MARK: Progress
 

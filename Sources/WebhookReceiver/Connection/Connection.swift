@@ -45,10 +45,6 @@ final class Connection {
     /// The connection's end is already in the ledger, or needs no entry.
     private var isAccountedFor = false
     private let reference: String
-    /// Closes the socket at once, past TLS.
-    var cut: () -> Void = {}
-    /// Closed in order; the caller's part of it is awaited.
-    private(set) var isShut = false
     private var deadline: NIODeadline?
     private var alarm: (at: NIODeadline, task: Scheduled<Void>)?
 
@@ -193,7 +189,7 @@ extension Connection {
         case .closing:
             // A request that slipped in while the end was announced (HTTP/2) has time limits of its own.
             guard open == 0 else { return schedule(at: .now() + .seconds(1)) }
-            if isShut { cut() } else { shut() }
+            shut()
         case .idle:
             // Nothing wrong was done: the verdict stays. In forwarded modes there is no source to speak of.
             if let decision, !isOfProxy {
@@ -212,14 +208,10 @@ extension Connection {
         enter(.closing, until: .now() + time)
     }
 
-    /// Closes the connection in order, and cuts it if the caller does not play its part (TLS).
+    /// Closes the connection in order. TLS waits for the caller's part of it, for `patience` at the most.
     func shut() {
-        isShut = true
         phase = .closing
-        let end = NIODeadline.now() + Self.patience
-        deadline = end
-        alarm?.task.cancel()
-        schedule(at: end)
+        silence()
         channel.close(promise: nil)
     }
 
@@ -228,7 +220,6 @@ extension Connection {
         alarm?.task.cancel()
         alarm = nil
         deadline = nil
-        cut = {}
     }
 }
 

@@ -15,17 +15,12 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     init(_ connection: Connection) { self.connection = connection }
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        // Undone when the connection has ended; it must not keep its own pipeline alive.
-        connection.cut = { context.close(promise: nil) }
-    }
-
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if connection.phase == .idle { requestsWhenIdle = requestsWhenIdle ?? connection.requests }
         context.fireChannelRead(data)
     }
 
-    /// TLS gives its plaintext on at the end of a read, so only then is it known whether a header was completed.
+    /// A header may come in several pieces of one read, so only at its end is it known whether it was completed.
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
         if requestsWhenIdle == connection.requests { connection.headerBegan() }
@@ -54,10 +49,6 @@ final class ConnectionHandler: ChannelInboundHandler {
             connection.close(within: Self.farewell)
         }
         context.fireUserInboundEventTriggered(event)
-        if let event = event as? ChannelEvent, event == .inputClosed, connection.isShut {
-            // TLS would go on waiting for a closing message that cannot come any more.
-            context.close(promise: nil)
-        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

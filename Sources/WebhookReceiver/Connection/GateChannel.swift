@@ -79,7 +79,7 @@ extension GateChannel {
             return false
         }
         // A peer that is no trusted proxy is refused whatever its header would say, so it need not send one.
-        if mode != .direct, connection.peer.map({ listener.resolver.isTrusted($0.ip) }) != true {
+        if mode != .direct, !connection.isFromProxy {
             return try admit(
                 mode == .proxyProtocol
                     ? listener.resolver.resolve(peer: connection.peer, proxy: .unknown)

@@ -1,5 +1,6 @@
 // Whether a Host field, or the authority of a target, is one: `uri-host [ ":" port ]` (RFC 9110, 7.2; RFC 3986, 3.2).
 // The gate serves whatever name it is called by; two programs must only not read one differently.
+import Admission
 
 enum HostField {
     /// An empty one is valid: a target without authority has it (RFC 9112, 3.2).
@@ -43,8 +44,7 @@ enum HostField {
 
     /// IPv6address; IPvFuture has never been used.
     private static func isLiteral(_ text: ArraySlice<UInt8>) -> Bool {
-        text.contains(UInt8(ascii: ":")) && text.count <= 45
-            && text.allSatisfy { isHex($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
+        text.contains(UInt8(ascii: ":")) && (try? IPAddress(String(decoding: text, as: UTF8.self))) != nil
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

@@ -60,7 +60,7 @@ struct Reception {
     let target: RoutedTarget
     /// The trusted proxy itself asks, over a connection that can deliver nothing.
     let isOfProxy: Bool
-    /// A trusted proxy asks, and does not say that it asks for somebody else.
+    /// A trusted proxy asks for the gate's health, and does not say that it asks for somebody else.
     let isUnforwarded: Bool
 
     init(connection: Connection, head: HTTPRequestHead, id: String) {
@@ -73,7 +73,7 @@ struct Reception {
         target = connection.listener.routes.route(head.uri)
         isOfProxy = connection.isOfProxy
         isUnforwarded =
-            connection.isLookOfProxy && head.headers["x-forwarded-for"].isEmpty
+            target.route == .health && connection.isLookOfProxy && head.headers["x-forwarded-for"].isEmpty
             && head.headers["forwarded"].isEmpty
     }
 
@@ -81,12 +81,11 @@ struct Reception {
     /// connection can deliver nothing.
     private var asksForHealth: Bool {
         guard [.GET, .HEAD, .OPTIONS].contains(head.method) else { return false }
-        return isOfProxy || (target.route == .health && (isUnforwarded || decision.isAdmitted))
+        return isOfProxy || isUnforwarded || (target.route == .health && decision.isAdmitted)
     }
 
     private var health: Answer {
-        let accepts = listener.intake.health.canAccept && listener.intake.checkSpace() == nil
-        return accepts
+        listener.intake.accepts
             ? Answer(.ok, body: Array("{\"status\":\"ok\"}\n".utf8))
             : Answer(.serviceUnavailable, body: Array("{\"status\":\"unavailable\"}\n".utf8))
     }

@@ -14,11 +14,6 @@ import TLS
     import Darwin
 #endif
 
-/// Why certificate and key cannot be used, with the file and what to do.
-struct CertificateError: Error, CustomStringConvertible {
-    let description: String
-}
-
 final class CertificateKeeper: Sendable {
     /// Names of the problems in the gate's health.
     static let problem = "webhook_certificate"
@@ -33,6 +28,8 @@ final class CertificateKeeper: Sendable {
         var expires: Int64
         /// Files that could not be loaded; the error is logged once for each of their states.
         var failed: [FileSignature?]?
+        /// In the log, once for each certificate.
+        var isSaidToHaveExpired = false
     }
 
     private let settings: TLSSettings
@@ -40,7 +37,7 @@ final class CertificateKeeper: Sendable {
     private let logger: Logger
     private let state: Mutex<State>
 
-    /// Loads the pair. Throws `CertificateError` when it cannot be used.
+    /// Loads the pair. Throws `FileProblem` when it cannot be used.
     init(settings: TLSSettings, health: Health, logger: Logger) throws {
         self.settings = settings
         self.health = health
@@ -91,46 +88,33 @@ final class CertificateKeeper: Sendable {
     }
 
     private func checkExpiry() {
-        let expires = state.withLock { $0.expires }
-        if expires < Int64(time(nil)) {
-            health.set(
-                problem: Self.expiryProblem,
-                message:
-                    "the certificate in \(settings.certificate) has expired: callers will refuse it; renew it"
-            )
-        } else {
-            health.clear(problem: Self.expiryProblem)
+        let now = Int64(time(nil))
+        let (hasExpired, isNews) = state.withLock { state -> (Bool, Bool) in
+            let hasExpired = state.expires < now
+            defer { state.isSaidToHaveExpired = hasExpired }
+            return (hasExpired, hasExpired && !state.isSaidToHaveExpired)
         }
+        guard hasExpired else {
+            health.clear(problem: Self.expiryProblem)
+            return
+        }
+        let message = "a certificate in \(settings.certificate) has expired: callers will refuse it; renew it"
+        health.set(problem: Self.expiryProblem, message: message)
+        if isNews { logger.warning("\(message)") }
     }
 
     private static func paths(_ settings: TLSSettings) -> [String] {
         [settings.certificate, settings.key] + (settings.clientAuthorities.map { [$0] } ?? [])
     }
 
-    private static func load(_ settings: TLSSettings) throws -> State {
+    private static func load(_ settings: TLSSettings) throws(FileProblem) -> State {
         let before = paths(settings).map(FileSignature.init(path:))
-        let chain: [Certificate]
-        let context: TLSContext
-        do {
-            chain = try Certificate.list(file: settings.certificate)
-            let authorities = try settings.clientAuthorities.map { path throws(FileError) in
-                try Certificate.list(file: path)
-            }
-            context = try TLSContext(
-                TLSContext.Server(
-                    chain: chain, key: try PrivateKey(file: settings.key), protocols: ["h2", "http/1.1"],
-                    clientAuthorities: authorities))
-        } catch let error as FileError {
-            throw CertificateError(description: "\(error)")
-        } catch {
-            throw CertificateError(
-                description: "\(settings.certificate) and \(settings.key) cannot be used together: \(error)")
-        }
+        let (context, chain) = try TLSFiles.server(settings, protocols: ["h2", "http/1.1"])
         guard paths(settings).map(FileSignature.init(path:)) == before else {
-            throw CertificateError(
-                description: "\(settings.certificate): changed while it was read; it is tried again")
+            throw FileProblem(
+                message: "\(settings.certificate): changed while it was read; it is tried again")
         }
         return State(
-            context: context, files: before, expires: chain.first?.notAfter ?? 0)
+            context: context, files: before, expires: chain.end ?? 0)
     }
 }

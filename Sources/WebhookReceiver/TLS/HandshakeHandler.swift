@@ -28,7 +28,7 @@ final class HandshakeHandler: ChannelInboundHandler {
             isComplete = true
             connection.tls = TLSFacts(tls)
             // A session that is resumed again and again was verified once.
-            if let certificate = tls.peerCertificate,
+            if tls.isResumed, let certificate = tls.peerCertificate,
                 certificate.notAfter < Instant.now().microseconds / 1_000_000
             {
                 let fault = CertificateFault(kind: .expired, depth: 0, words: "the certificate has expired")
