@@ -16,7 +16,6 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -60,21 +59,22 @@ let package = Package(
             name: "Ledger", dependencies: ["Admission", "CShims", "TLS", grdb, grdbSQLite],
             swiftSettings: strict),
         .target(name: "Staging", dependencies: ["Admission", "CShims", "TLS"], swiftSettings: strict),
+        .target(name: "Sockets", dependencies: ["Admission", "CShims", "Settings"], swiftSettings: strict),
         .target(
             name: "Intake", dependencies: ["Admission", "Ledger", "Staging", "TLS", logging, lifecycle],
             swiftSettings: strict),
         .target(
             name: "WebhookReceiver",
             dependencies: [
-                "Admission", "Ledger", "Intake", "Settings", hummingbirdCore, nio, nioPosix, "TLSChannel",
-                nioTLS,
+                "Admission", "Ledger", "Intake", "Settings", "Sockets", nio, nioPosix, "TLSChannel", nioTLS,
                 nioHPACK, nioHTTP1, nioHTTP2, "TLS", logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "SFTPWire", swiftSettings: strict),
         .target(
             name: "SFTPReceiver",
             dependencies: [
-                "Admission", "Ledger", "Intake", "Staging", "Settings", "SFTPWire", "CShims", "TLS", nio,
+                "Admission", "Ledger", "Intake", "Staging", "Settings", "SFTPWire", "Sockets", "CShims",
+                "TLS", nio,
                 nioPosix, subprocess, system, yams, logging, lifecycle,
             ], swiftSettings: strict),
         .target(
@@ -96,7 +96,7 @@ let package = Package(
         .target(
             name: "Reachability",
             dependencies: [
-                "Admission", "CLibSSH2", "CShims", "Intake", "Ledger", "Settings", "Staging",
+                "Admission", "CLibSSH2", "CShims", "Intake", "Ledger", "Settings", "Sockets", "Staging",
                 "TLS", logging,
             ], swiftSettings: strict),
         .target(
@@ -153,6 +153,8 @@ let package = Package(
             name: "SettingsTests", dependencies: ["Settings", "Admission", "Staging", "Support", "TLS"],
             swiftSettings: strict),
         .testTarget(
+            name: "SocketsTests", dependencies: ["Sockets", "Admission", "Settings"], swiftSettings: strict),
+        .testTarget(
             name: "ReachabilityTests",
             dependencies: ["Reachability", "Admission", "Ledger", "Settings", "Support"],
             swiftSettings: strict),
@@ -171,13 +173,14 @@ let package = Package(
             dependencies: [
                 "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Staging",
                 "LedgerSupport", "Support", "TLS",
-                nio,
+                nio, nioEmbedded,
                 nioHTTP1, subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),
         .testTarget(
             name: "SFTPReceiverTests",
             dependencies: [
-                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Support", "TLS",
+                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Sockets", "Support",
+                "TLS",
                 logging,
                 lifecycle,
             ], swiftSettings: strict),

@@ -52,6 +52,13 @@ package struct CIDRBlock: Hashable, Sendable {
         self.prefix = prefix
     }
 
+    /// The network that an address stands for when its neighbours count as one with it: /24, or /64 for IPv6, which one
+    /// subscriber has whole (RFC 6177).
+    package init(networkOf ip: IPAddress) {
+        prefix = ip.isIPv4 ? 24 : 64
+        base = IPAddress(value: ip.value & ~Self.hostMask(isIPv4: ip.isIPv4, prefix: prefix))
+    }
+
     /// IPv4 is only ever in IPv4 blocks, although `::/64` spans the mapped range by value.
     package func contains(_ ip: IPAddress) -> Bool {
         ip.isIPv4 == base.isIPv4

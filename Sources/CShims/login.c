@@ -6,10 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-int dropgate_accept(int listener) {
-    return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-}
-
 int dropgate_peer_credentials(int socket, int32_t *pid, uint32_t *uid) {
     struct ucred credentials;
     socklen_t length = sizeof credentials;

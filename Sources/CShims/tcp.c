@@ -59,3 +59,9 @@ int64_t dropgate_bytes_acked(int socket) {
     if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -1;
     return (int64_t)info.tcpi_bytes_acked;
 }
+
+int dropgate_accept(int listener, struct sockaddr_storage *peer) {
+    socklen_t length = sizeof *peer;
+    peer->ss_family = AF_UNSPEC;
+    return accept4(listener, (struct sockaddr *)peer, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}

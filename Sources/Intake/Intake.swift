@@ -139,6 +139,17 @@ package final class Intake: Sendable {
         Decision.decide(resolution, channel: channel, policy: policy, at: clock())
     }
 
+    /// Decides again on who was let in before: lists change, and entries expire, while a body comes.
+    package func admitAgain(_ decision: Decision, channel: Channel) -> Decision {
+        guard let source = decision.source else { return decision }
+        let again = policy.match(source.ip, channel: channel, at: clock())
+        guard again.verdict == .rejected else { return decision }
+        return admit(
+            Resolution(
+                peer: decision.peer, source: source, failure: nil, mode: decision.mode, chain: decision.chain,
+                trace: ["let in before, by the policy \(decision.policy)"]), channel: channel)
+    }
+
     /// Writes an attempt to the ledger and returns its seq once it is durable. Throws `LedgerError`.
     @discardableResult
     package func record(_ attempt: Attempt) async throws -> Int64 {
@@ -188,6 +199,8 @@ package final class Intake: Sendable {
     }
 
     private func flushFlood(all: Bool = false) {
+        // Below the reserve nothing is written that can wait: it is counted on.
+        if !all, case .exhausted = space.level { return }
         for attempt in flood.withLock({ $0.flush(at: clock(), all: all) }) { write(attempt) }
     }
 
@@ -215,9 +228,7 @@ package final class Intake: Sendable {
         var attempt = attempt
         attempt.drop = registration.facts
         attempt.detail["envelope"] = .string(event.envelope)
-        if event.envelope == "unrecognised", let type = event.contentType {
-            attempt.detail["content_type"] = .string(type)
-        }
+        attempt.detail["content_type"] = event.contentType.map(JSONValue.string)
         let entry = try await append(attempt, registration.drop)
         guard let record = entry.drop else {
             return DropOutcome(

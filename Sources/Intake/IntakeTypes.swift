@@ -12,11 +12,17 @@ package struct WebhookEvent: Sendable {
     /// `v1`, `v2` or `unrecognised`.
     package var envelope: String
     package var contentType: String?
+    /// Its file is named `.json`, and `.bin` otherwise.
+    package var looksLikeJSON: Bool
+    /// How long after a body that has no event id the same one is a repeat of it; nil: for ever, as with an id.
+    package var repeatsWithin: Duration?
 
     package init(
         path: String, body: [UInt8], eventID: String?, eventType: String?, envelope: String,
-        contentType: String?
+        contentType: String?, looksLikeJSON: Bool = true, repeatsWithin: Duration? = nil
     ) {
+        self.looksLikeJSON = looksLikeJSON
+        self.repeatsWithin = repeatsWithin
         self.path = path
         self.body = body
         self.eventID = eventID

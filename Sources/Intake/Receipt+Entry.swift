@@ -53,6 +53,7 @@ extension Receipt {
         name = drop.name ?? sent
         uploadedAs = detail["uploaded_as"]?.string ?? (name.utf8.elementsEqual(sent.utf8) ? nil : sent)
         envelope = detail["envelope"]?.string
+        contentType = detail["content_type"]?.string
         modified = drop.modified.flatMap(UploadRegistration.time) ?? detail["modified"]?.string
         origin = detail["pulled_from"]?.string
     }

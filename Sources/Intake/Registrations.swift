@@ -16,6 +16,8 @@ struct WebhookRegistration {
         drop = DropRegistration(
             id: id, content: .body(event.body), repeatKey: DropKeys.digest(identity + [digest]),
             eventKey: event.eventID == nil ? nil : DropKeys.digest(identity), keepsRepeats: false,
+            // With an id a repeat is one whenever it comes.
+            repeatsWithin: event.eventID == nil ? event.repeatsWithin : nil,
             readyPath: { name.path(at: $0) })
         facts = DropFacts(
             id: id, name: "", bytes: Int64(event.body.count), sha256: digest, eventID: event.eventID,

@@ -10,8 +10,7 @@ struct WebhookName: Sendable {
         let isKnown = event.envelope != "unrecognised"
         let type = Self.plain(isKnown ? event.eventType ?? "event" : "unrecognised", limit: 60)
         let tail = Self.plain((isKnown ? event.eventID : nil) ?? String(dropID.suffix(8)), limit: 8)
-        let looksLikeJSON = event.body.first { $0 > 0x20 }.map { $0 == 0x7B || $0 == 0x5B } ?? false
-        suffix = "-\(type)-\(tail).\(looksLikeJSON ? "json" : "bin")"
+        suffix = "-\(type)-\(tail).\(event.looksLikeJSON ? "json" : "bin")"
     }
 
     func path(at time: Instant) -> String {

@@ -7,6 +7,7 @@ import Ledger
 package import Logging
 import ServiceLifecycle
 package import Settings
+import Sockets
 import Staging
 import Synchronization
 
@@ -95,7 +96,7 @@ package final class SFTPReceiver: Service {
         let links = LinkServer(
             socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, logger: logger)
         let listener = try AcceptingSocket.tcp(settings.listen)
-        let port = SocketAddress.local(listener.descriptor)?.port ?? settings.listen.port
+        let port = listener.port ?? settings.listen.port
         return SFTPReceiver(
             port: port, configuration: configuration, listener: listener, handler: handler, links: links,
             table: table)
@@ -107,11 +108,11 @@ package final class SFTPReceiver: Service {
         let (arrivals, continuation) = AsyncStream.makeStream(of: Arrival.self)
         let acceptance = listener.accept(
             label: "dropgate.sftp.accept",
-            take: { [handler] descriptor in
-                guard let arrival = handler.arrived(ConnectedSocket(descriptor)) else { return }
+            take: { [handler] descriptor, peer in
+                guard let arrival = handler.arrived(ConnectedSocket(descriptor, peer: peer)) else { return }
                 if case .enqueued = continuation.yield(arrival) { return }
                 handler.dismiss(arrival)
-            }, turnAway: { [handler] in handler.turnAway(ConnectedSocket($0)) })
+            }, turnAway: { [handler] in handler.turnAway(ConnectedSocket($0, peer: $1)) })
         let (stopped, stop) = AsyncStream.makeStream(of: Void.self)
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Ending.self) { group in

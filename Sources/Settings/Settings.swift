@@ -132,6 +132,9 @@ package struct WebhookSettings: Sendable {
     package var unlisted = UnlistedAnswer.close
     /// With `unlisted: quarantine`: how many events are held at most, and their bytes in all.
     package var heldEvents: Int = 1000
+    /// How long after a body without an event id the same one counts as its repeat. Senders repeat what was not
+    /// answered within minutes; a later one is as a rule an event of its own that says the same.
+    package var repeatWindow: Duration = .seconds(600)
     package var heldBytes: Int64 = 64 << 20
     /// Bytes; a longer body gets 413.
     package var maxBody: Int = 10 << 20

@@ -27,6 +27,9 @@ extension SettingsBuilder {
                 .webhookHealthPath, "\(settings.healthPath) is taken: the health path needs one of its own")
         }
         table.read(.webhookUnlisted, into: &settings.unlisted) { $0.word(UnlistedAnswer.self) }
+        table.read(.webhookRepeatWindow, into: &settings.repeatWindow) {
+            $0.duration(in: .zero ... .seconds(366 * 86400))
+        }
         table.read(.webhookQuarantineEvents, into: &settings.heldEvents) { $0.integer(in: 1...100_000) }
         table.read(.webhookQuarantineBytes, into: &settings.heldBytes) { $0.size(in: 1024...(1 << 40)) }
         if settings.unlisted == .quarantine, !settings.checks.isAny {

@@ -20,6 +20,7 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     case webhookAddress = "webhook.address"
     case webhookTrustedProxies = "webhook.trusted_proxies"
     case webhookUnlisted = "webhook.unlisted"
+    case webhookRepeatWindow = "webhook.repeat_window"
     case webhookQuarantineEvents = "webhook.quarantine.events"
     case webhookQuarantineBytes = "webhook.quarantine.bytes"
     case webhookMaxBody = "webhook.max_body"

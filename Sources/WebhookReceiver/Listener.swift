@@ -12,7 +12,7 @@ final class Listener: Sendable {
     let resolver: AddressResolver
     let routes: Routes
     let checks: CredentialChecks
-    let limits: ConnectionLimits
+    let connections: OpenConnections
     let budget: BodyBudget
     let date = DateLine()
     /// Nil: plain HTTP/1.1.
@@ -20,13 +20,13 @@ final class Listener: Sendable {
     let logger: Logger
 
     init(
-        settings: WebhookSettings, intake: Intake, certificate: CertificateKeeper?, limits: ConnectionLimits,
-        logger: Logger
+        settings: WebhookSettings, intake: Intake, certificate: CertificateKeeper?,
+        connections: OpenConnections, logger: Logger
     ) throws {
         self.settings = settings
         self.intake = intake
         self.certificate = certificate
-        self.limits = limits
+        self.connections = connections
         self.logger = logger
         resolver = try AddressResolver(
             mode: settings.address.mode, trustedProxies: settings.address.trustedProxies)

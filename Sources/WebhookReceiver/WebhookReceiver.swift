@@ -1,27 +1,27 @@
 // The webhook listener as a service: TLS, HTTP/1.1 and HTTP/2, admission before TLS, VSee events into the intake.
 // It decides and stores nothing itself; see `GateChannel` (connections), `Reception` (requests), `Clerk` (events).
 import Admission
-import HummingbirdCore
 package import Intake
 package import Logging
-import NIOCore
 import NIOPosix
 import ServiceLifecycle
 package import Settings
+import Sockets
 
 package final class WebhookReceiver: Service {
     private let settings: WebhookSettings
     private let intake: Intake
     private let logger: Logger
     private let bound = BoundPort()
-    private let limits: ConnectionLimits
+    private let connections: OpenConnections
 
     /// Nothing is opened or read before `run`.
     package init(settings: WebhookSettings, intake: Intake, logger: Logger) {
         self.settings = settings
         self.intake = intake
         self.logger = logger
-        limits = ConnectionLimits(total: settings.maxConnections, perSource: settings.maxConnectionsPerSource)
+        connections = OpenConnections(
+            total: settings.maxConnections, perSource: settings.maxConnectionsPerSource)
     }
 
     /// The port that is listened on; waits until that is known. Throws when the listener could not be opened.
@@ -30,7 +30,7 @@ package final class WebhookReceiver: Service {
     }
 
     /// Connections that are open now, for metrics.
-    package var openConnections: Int { limits.open }
+    package var openConnections: Int { connections.open }
 
     /// Serves until graceful shutdown or cancellation. On graceful shutdown requests in flight are finished.
     /// Throws when certificate and key cannot be used, or the address cannot be listened on.
@@ -49,20 +49,34 @@ package final class WebhookReceiver: Service {
             try CertificateKeeper(settings: $0, health: intake.health, logger: logger)
         }
         let listener = try Listener(
-            settings: settings, intake: intake, certificate: keeper, limits: limits, logger: logger)
-        let server = Server(
-            childChannelSetup: GateChannel(listener: listener, clerk: Clerk(listener: listener)),
-            configuration: ServerConfiguration(
-                address: .hostname(settings.listen.ip.description, port: Int(settings.listen.port)),
-                backlog: 1024),
-            onServerRunning: { [bound] channel in bound.succeed(channel.localAddress?.port ?? 0) },
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
+            settings: settings, intake: intake, certificate: keeper, connections: connections, logger: logger)
+        let socket = try AcceptingSocket.tcp(settings.listen)
+        bound.succeed(Int(socket.port ?? settings.listen.port))
+        let gate = GateChannel(listener: listener, group: MultiThreadedEventLoopGroup.singleton)
+        let acceptance = socket.accept(
+            label: "webhook accept", take: { gate.arrived($0, from: $1) },
+            turnAway: { gate.turnAway($0, from: $1) })
+        await withTaskGroup(of: Void.self) { group in
             if let keeper { group.addTask { await keeper.run() } }
-            group.addTask { try await server.run() }
-            // The keeper ends only when cancelled, so what ends first is the server.
-            try await group.next()
+            await untilStopped()
+            acceptance.stop()
+            connections.quiesce()
+            await withTaskCancellationHandler {
+                await connections.areGone()
+            } onCancel: {
+                connections.close()
+            }
             group.cancelAll()
+        }
+    }
+
+    /// Returns on graceful shutdown, and when the task is cancelled.
+    private func untilStopped() async {
+        let (stopped, stop) = AsyncStream.makeStream(of: Void.self)
+        await withGracefulShutdownHandler {
+            for await _ in stopped {}
+        } onGracefulShutdown: {
+            stop.finish()
         }
     }
 }

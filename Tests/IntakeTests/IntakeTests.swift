@@ -42,6 +42,29 @@ import Testing
         #expect(try gate.intake.staging.receipt(other.id)?.sameEventAs == first.id)
     }
 
+    @Test func theSameBodyWithoutAnIDIsARepeatOnlyWithinItsWindow() async throws {
+        let gate = try Gate()
+        func send(_ id: String?) async throws -> DropOutcome.Status {
+            var event = Gate.event(id, body: "{}")
+            event.repeatsWithin = .zero
+            return try await gate.intake.receive(event, attempt: Gate.accepted).status
+        }
+        #expect(try await [send(nil), send(nil)] == [.stored, .stored], "no window: two events")
+        #expect(try await [send("e"), send("e")] == [.stored, .duplicate], "an id has no window")
+        let long = Gate.event(nil, body: "{\"a\":1}")
+        for expected in [DropOutcome.Status.stored, .duplicate, .duplicate] {
+            #expect(try await gate.intake.receive(long, attempt: Gate.accepted).status == expected)
+        }
+    }
+
+    @Test func typeOfContentStandsInEntryAndReceipt() async throws {
+        let gate = try Gate()
+        let id = try await gate.intake.receive(Gate.event("e", body: "{}"), attempt: Gate.accepted).id
+        await gate.intake.waitUntilStaged()
+        #expect(try gate.intake.staging.receipt(id)?.contentType == "application/json")
+        #expect(try gate.entries().last?["detail"]?["content_type"] == "application/json")
+    }
+
     @Test func manyWebhooksAtOnceEachAppearOnce() async throws {
         let gate = try Gate()
         let names = try await withThrowingTaskGroup(of: String.self) { group in
@@ -69,7 +92,7 @@ import Testing
         }
         let binary = WebhookEvent(
             path: "/w", body: [0xFF, 0], eventID: nil, eventType: nil, envelope: "unrecognised",
-            contentType: nil)
+            contentType: nil, looksLikeJSON: false)
         let binaryID = try await gate.intake.receive(binary, attempt: Gate.accepted).id
         await gate.intake.waitUntilStaged()
         var seen: [String: [UInt8]] = [:]

@@ -18,7 +18,9 @@ struct StoreMaker: Sendable, CustomTestStringConvertible {
 
 private let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
 
-private func webhook(_ id: String, key: UInt8, event: UInt8? = nil, body: String = "b") -> LedgerOperation {
+private func webhook(
+    _ id: String, key: UInt8, event: UInt8? = nil, body: String = "b", within: Duration? = nil
+) -> LedgerOperation {
     var attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
     attempt.drop = DropFacts(id: id, name: "", bytes: Int64(body.utf8.count), sha256: "00")
     return .append(
@@ -26,7 +28,7 @@ private func webhook(_ id: String, key: UInt8, event: UInt8? = nil, body: String
         drop: DropRegistration(
             id: id, content: .body(Array(body.utf8)), repeatKey: Array(repeating: key, count: 32),
             eventKey: event.map { Array(repeating: $0, count: 32) }, keepsRepeats: false,
-            readyPath: { "webhook/\($0.microseconds)" }))
+            repeatsWithin: within, readyPath: { "webhook/\($0.microseconds)" }))
 }
 
 private func upload(_ id: String, key: UInt8) -> LedgerOperation {
@@ -80,6 +82,17 @@ private func upload(_ id: String, key: UInt8) -> LedgerOperation {
         #expect(entries[0].drop?.id == "a" && entries[0].repeats == nil)
         #expect(entries[1].drop == nil && entries[1].repeats == "a")
         #expect(try store.pendingDrops(after: -1, limit: 10).map(\.record.id) == ["a"])
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aRepeatThatComesAfterItsWindowIsADropOfItsOwn(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let times: [Int64] = [0, 9_000_000, 10_000_001, 15_000_000, 30_000_000]
+        let drops = try times.enumerated().flatMap { number, time in
+            try commit(store, [webhook("d\(number)", key: 1, within: .seconds(10))], at: 1_000_000_000 + time)
+        }
+        #expect(drops.map(\.drop?.id) == ["d0", nil, "d2", nil, "d4"])
+        #expect(drops.map(\.repeats) == [nil, "d0", nil, "d2", nil])
     }
 
     @Test(arguments: StoreMaker.all)

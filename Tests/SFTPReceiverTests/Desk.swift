@@ -5,6 +5,7 @@ import Intake
 import Ledger
 import Logging
 import Settings
+import Sockets
 import Staging
 import Support
 import Synchronization
@@ -48,7 +49,7 @@ final class Desk: Sendable {
         connection = SFTPConnection(
             socket: near, addresses: addresses, resolution: resolution,
             decision: intake.admit(resolution, channel: .sftp), source: addresses.peer)
-        #expect(table.enter() && table.add(connection, source: addresses.peer.ip))
+        #expect(table.add(connection, source: addresses.peer.ip))
         desk = LinkDesk(
             intake: intake, table: table,
             book: AccountBook(store: store, handOver: { _ in }, report: { _ in }),
@@ -70,7 +71,11 @@ final class Desk: Sendable {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         try #require(
             SocketAddress.withSocketAddress(loopback, port: port) { connect(descriptor, $0, $1) } == 0)
-        return (ConnectedSocket(accept(listener.descriptor, nil, nil)), ConnectedSocket(descriptor))
+        let accepted = accept(listener.descriptor, nil, nil)
+        return (
+            ConnectedSocket(accepted, peer: SocketAddress.peer(accepted)),
+            ConnectedSocket(descriptor, peer: SocketAddress.peer(descriptor))
+        )
     }
 
     func login(_ credential: Credential? = nil) async {

@@ -7,6 +7,7 @@ import Ledger
 import Logging
 import ServiceLifecycle
 import Settings
+import Sockets
 import Support
 
 @testable import SFTPReceiver

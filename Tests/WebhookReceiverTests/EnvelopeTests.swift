@@ -30,6 +30,13 @@ enum Samples {
 }
 
 @Suite struct EnvelopeTests {
+    /// What a body is labelled with, whatever it looks like.
+    private static func labels(_ body: [UInt8]) -> Envelope {
+        var envelope = Envelope.read(body)
+        envelope.looksLikeJSON = false
+        return envelope
+    }
+
     @Test(
         arguments: [
             (Samples.v2, Envelope.Form.v2, "5c34979c-30dc-496c-8cd3-6eb9925862c1", "visit.ended"),
@@ -88,7 +95,7 @@ enum Samples {
             ("{\"id\":\"a\u{0}b\"}", .unrecognised, nil, nil),
         ] as [(String, Envelope.Form, String?, String?)])
     func labelsABody(body: String, form: Envelope.Form, id: String?, type: String?) {
-        #expect(Envelope.read(Array(body.utf8)) == Envelope(form: form, eventID: id, eventType: type))
+        #expect(Self.labels(Array(body.utf8)) == Envelope(form: form, eventID: id, eventType: type))
     }
 
     @Test(arguments: [(200, true), (201, false)])
@@ -112,7 +119,7 @@ enum Samples {
 
     @Test func bytesThatAreNotUTF8AreNotIndexed() {
         let body = Array(#"{"id":""#.utf8) + [0xFF, 0xC0, 0x80] + Array(#"","type":"visit.ended"}"#.utf8)
-        #expect(Envelope.read(body) == Envelope(form: .unrecognised, eventID: nil, eventType: "visit.ended"))
+        #expect(Self.labels(body) == Envelope(form: .unrecognised, eventID: nil, eventType: "visit.ended"))
     }
 }
 
@@ -183,5 +190,15 @@ enum Samples {
             }
         }
         #expect(compared > 500)
+    }
+
+    @Test(arguments: [
+        ("{}", true), ("[1]", true), ("\u{FEFF}{}", true), ("// VSee\n{}", true), (" /* a */\r\n\t[", true),
+        ("\u{FEFF} // a\n /**/ {\"id\":", true), ("", false), ("// {}", false), ("/* {} ", false),
+        ("a{}", false),
+        ("\"{\"", false), ("\u{1F}\u{8B}{", false),
+    ])
+    func oneReaderTellsWhatIsJSON(body: String, looksLikeJSON: Bool) {
+        #expect(Envelope.read(Array(body.utf8)).looksLikeJSON == looksLikeJSON)
     }
 }

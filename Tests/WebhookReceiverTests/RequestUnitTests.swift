@@ -2,6 +2,7 @@
 import Admission
 import Foundation
 import NIOCore
+import NIOEmbedded
 import NIOHTTP1
 import Settings
 import TLS
@@ -129,33 +130,38 @@ import Testing
 
     @Test func acceptsTheReferenceVector() {
         let checks = CredentialChecks(WebhookChecks(standardWebhooks: [Secret([1, 2, 3]), Self.key]))
-        #expect(checks.isSigned(Self.body, by: Self.vector, now: Self.then))
+        #expect(checks.fault(of: Self.vector, for: Self.body, now: Self.then) == nil)
         var rotated = Self.vector
         rotated.signatures = "v1,AAAA v2,xx " + rotated.signatures
-        #expect(checks.isSigned(Self.body, by: rotated, now: Self.then))
+        #expect(checks.fault(of: rotated, for: Self.body, now: Self.then) == nil)
     }
 
     @Test(arguments: [(-300, true), (300, true), (-301, false), (301, false)])
     func theSignedTimeMayBeFiveMinutesOff(seconds: Int, isGood: Bool) {
         let checks = CredentialChecks(WebhookChecks(standardWebhooks: [Self.key]))
-        #expect(checks.isSigned(Self.body, by: Self.vector, now: Self.then + .seconds(seconds)) == isGood)
+        let fault = checks.fault(of: Self.vector, for: Self.body, now: Self.then + .seconds(seconds))
+        #expect(fault == (isGood ? nil : .stale))
     }
 
     @Test(
         arguments: [
-            (\OfferedSignature.id, "msg_other"), (\.timestamp, "1614265331"), (\.timestamp, "+1614265330"),
-            (\.timestamp, "1614265330.0"), (\.timestamp, ""), (\.timestamp, "99999999999999999999"),
-            (\.signatures, "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="), (\.signatures, "v1,"),
-            (\.signatures, ""),
-            (\.signatures, "v1a,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
-            (\.signatures, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OF="),
-        ] as [(any WritableKeyPath<OfferedSignature, String> & Sendable, String)])
-    func refusesAnythingElse(field: any WritableKeyPath<OfferedSignature, String> & Sendable, value: String) {
+            (\OfferedSignature.id, "msg_other", .wrongKey), (\.timestamp, "1614265331", .wrongKey),
+            (\.timestamp, "+1614265330", .malformed), (\.timestamp, "1614265330.0", .malformed),
+            (\.timestamp, "", .malformed), (\.timestamp, "99999999999999999999", .malformed),
+            (\.timestamp, "1614260000", .stale),
+            (\.signatures, "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", .malformed),
+            (\.signatures, "v1,", .wrongKey), (\.signatures, "", .malformed),
+            (\.signatures, "v1a,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", .malformed),
+            (\.signatures, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OF=", .wrongKey),
+        ] as [(any WritableKeyPath<OfferedSignature, String> & Sendable, String, SignatureFault)])
+    func refusesAnythingElseAndSaysWhy(
+        field: any WritableKeyPath<OfferedSignature, String> & Sendable, value: String, fault: SignatureFault
+    ) {
         let checks = CredentialChecks(WebhookChecks(standardWebhooks: [Self.key]))
         var offer = Self.vector
         offer[keyPath: field] = value
-        #expect(!checks.isSigned(Self.body, by: offer, now: Self.then))
-        #expect(!checks.isSigned(Self.body + [0x20], by: Self.vector, now: Self.then))
+        #expect(checks.fault(of: offer, for: Self.body, now: Self.then) == fault)
+        #expect(checks.fault(of: Self.vector, for: Self.body + [0x20], now: Self.then) == .wrongKey)
     }
 
     @Test(arguments: [
@@ -226,23 +232,84 @@ extension [UInt8] {
         #expect(DateLine.format(second) == text)
     }
 
-    @Test func theBudgetOfBodiesIsNeverOverdrawn() {
-        let budget = BodyBudget(limit: 100, largestBody: 10)
-        #expect(budget.take(60) && budget.take(40) && !budget.take(1))
-        budget.giveBack(50)
-        #expect(budget.take(50) && !budget.take(1) && budget.taken == 100)
-        #expect(BodyBudget(limit: 100, largestBody: 80).take(160))
-        #expect(BodyBudget(limit: 100, largestBody: .max).take(1 << 40))
+    @Test func theBudgetOfBodiesIsNeverOverdrawn() throws {
+        let one = FairShares.Taker(source: try IPAddress("20.21.208.105"), isListed: true)
+        let other = FairShares.Taker(source: try IPAddress("192.0.2.1"), isListed: true)
+        let budget = BodyBudget(limit: 128, largestBody: 10)
+        #expect(budget.take(64, one) && !budget.take(1, one), "half of it is one source's")
+        #expect(
+            budget.take(48, other) && !budget.take(16, other), "the last part is for those who have little")
+        budget.giveBack(48, other)
+        #expect(budget.taken == 64 && budget.take(40, other))
+        #expect(BodyBudget(limit: 100, largestBody: 80).take(80, one))
+        #expect(BodyBudget(limit: 100, largestBody: .max).take(1 << 40, one))
     }
 
-    @Test func placesAreGivenBack() throws {
-        let limits = ConnectionLimits(total: 2, perSource: 1)
-        let ip = try IPAddress("20.21.208.105")
-        #expect(limits.enter() && limits.enter() && !limits.enter() && limits.open == 2)
-        limits.leave()
-        #expect(limits.enter(ip) && !limits.enter(ip) && limits.enter())
-        limits.leave(ip)
-        #expect(limits.enter(ip))
+    @Test func placesOfSourcesStrangersAndProxiesAreKeptApart() throws {
+        func taker(_ n: Int, listed: Bool = true) throws -> FairShares.Taker {
+            FairShares.Taker(source: try IPAddress("192.0.2.\(n)"), isListed: listed)
+        }
+        var shares = FairShares(total: 1024, perSource: 256)
+        for n in 1...4 {
+            for _ in 0..<256 { _ = shares.take(1, try taker(n, listed: false)) }
+        }
+        #expect(shares.used == 128, "all strangers together")
+        for n in 5...7 {
+            for _ in 0..<256 { _ = shares.take(1, try taker(n)) }
+        }
+        var isTaken = shares.take(1, try taker(5))
+        #expect(shares.used == 1024 - 128 && !isTaken)
+        for n in 30...37 {
+            for _ in 0..<256 { _ = shares.take(1, try taker(n)) }
+        }
+        #expect(shares.used == 1024, "sixteen for each that has nothing yet")
+        isTaken = shares.take(1, .proxy)
+        #expect(!isTaken)
+        shares.giveBack(1, try taker(5))
+        isTaken = shares.take(1, .proxy)
+        var isMoved = shares.move(1, from: .proxy, to: try taker(5))
+        #expect(isTaken && !isMoved)
+        isMoved = shares.move(1, from: .proxy, to: try taker(40))
+        #expect(isMoved && shares.used == 1024)
+    }
+
+    @Test func whatIsTakenIsGivenBackWhole() throws {
+        var random = SystemRandomNumberGenerator()
+        var shares = FairShares(total: 100, perSource: 30)
+        var taken: [(Int, FairShares.Taker)] = []
+        for _ in 0..<10_000 {
+            let taker = FairShares.Taker(
+                source: IPAddress(bytes: [10, 0, 0, UInt8.random(in: 0...9, using: &random)]),
+                isListed: Bool.random(using: &random))
+            let count = Int.random(in: 1...8, using: &random)
+            if Bool.random(using: &random), let (count, taker) = taken.popLast() {
+                shares.giveBack(count, taker)
+            } else if shares.take(count, taker) {
+                taken.append((count, taker))
+            }
+            #expect(shares.used <= 100 && shares.used == taken.reduce(0) { $0 + $1.0 })
+            let strangers = taken.filter { !$0.1.isListed }.reduce(0) { $0 + $1.0 }
+            #expect(strangers <= 12)
+        }
+        for (count, taker) in taken { shares.giveBack(count, taker) }
+        #expect(shares.used == 0)
+    }
+
+    @Test func theEndIsWhenTheLastConnectionAndTheLastRequestAreGone() async throws {
+        let connections = OpenConnections(total: 2, perSource: 1)
+        await connections.areGone()
+        #expect(connections.enter(.proxy))
+        connections.requestBegan()
+        let ended = Task {
+            await connections.areGone()
+            return connections.open
+        }
+        let channel = EmbeddedChannel()
+        #expect(connections.add(channel, .proxy))
+        channel.close(promise: nil)
+        channel.embeddedEventLoop.run()
+        connections.requestEnded()
+        #expect(await ended.value == 0)
     }
 
     @Test func absurdTimesSaturate() {

@@ -5,8 +5,6 @@
 
 // Sockets (Linux: GNU interfaces). Results are those of the system call: -1 with errno on failure.
 
-/// accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK; the peer's address is left to getpeername(2).
-int dropgate_accept(int listener);
 /// SO_PEERCRED of a connected Unix socket.
 int dropgate_peer_credentials(int socket, int32_t *pid, uint32_t *uid);
 

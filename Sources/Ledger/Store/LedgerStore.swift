@@ -20,6 +20,8 @@ package struct DropRegistration: Sendable {
     package var eventKey: [UInt8]?
     /// What a repeat becomes: an entry without a drop (webhooks), or a drop that is marked (files).
     package var keepsRepeats: Bool
+    /// How old the drop may be that this one repeats; nil: any age.
+    package var repeatsWithin: Duration?
     /// The path under `ready/`, given the time that the entry gets.
     package var readyPath: @Sendable (Instant) -> String
     /// The name that its sender knows it by; nil for events.
@@ -29,13 +31,15 @@ package struct DropRegistration: Sendable {
 
     package init(
         id: String, content: Content, repeatKey: [UInt8], eventKey: [UInt8]?, keepsRepeats: Bool,
-        name: String? = nil, settle: Duration? = nil, readyPath: @escaping @Sendable (Instant) -> String
+        repeatsWithin: Duration? = nil, name: String? = nil, settle: Duration? = nil,
+        readyPath: @escaping @Sendable (Instant) -> String
     ) {
         self.id = id
         self.content = content
         self.repeatKey = repeatKey
         self.eventKey = eventKey
         self.keepsRepeats = keepsRepeats
+        self.repeatsWithin = repeatsWithin
         self.name = name
         self.settle = settle
         self.readyPath = readyPath

@@ -198,9 +198,11 @@ package final class SQLiteLedgerStore: LedgerStore {
     private func register(
         _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, _ appended: inout AppendedEntry
     ) throws {
+        let oldest = drop.repeatsWithin.map { (appended.time - $0).microseconds } ?? 0
         let repeated = try String.fetchOne(
-            db.cachedStatement(sql: "SELECT id FROM drops WHERE repeat_key = ? ORDER BY seq LIMIT 1"),
-            arguments: [Data(drop.repeatKey)])
+            db.cachedStatement(
+                sql: "SELECT id FROM drops WHERE repeat_key = ? AND received > ? ORDER BY seq LIMIT 1"),
+            arguments: [Data(drop.repeatKey), oldest])
         let isKnown = try Bool.fetchOne(
             db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM drops WHERE id = ?)"), arguments: [drop.id])
         if let repeated {

@@ -2,6 +2,7 @@
 // the one thread of its probe. The descriptor is non-blocking, for libraries that do their own reading.
 package import Admission
 import Foundation
+import Sockets
 
 package final class ProbeSocket {
     package enum Arrival {
@@ -31,7 +32,7 @@ package final class ProbeSocket {
     init(taking descriptor: Int32, peer: Endpoint) {
         self.descriptor = descriptor
         self.peer = peer
-        local = SocketAddress.endpoint(of: descriptor, getsockname)
+        local = SocketAddress.local(descriptor)
     }
 
     deinit { close(descriptor) }

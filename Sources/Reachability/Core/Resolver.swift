@@ -2,6 +2,7 @@
 // that is left behind when its time is over.
 import Admission
 import Foundation
+import Sockets
 import Synchronization
 
 enum Resolver {

@@ -2,6 +2,7 @@
 // nor a working one that another is broken.
 import Admission
 import Foundation
+import Sockets
 
 struct TCPConnector {
     enum Outcome: Hashable {
@@ -95,19 +96,21 @@ struct TCPConnector {
     /// Starts one connection: an outcome when it is known at once, a descriptor while it is of use.
     private func begin(_ ip: IPAddress) -> (Outcome?, Int32?) {
         if let source, source.isIPv4 != ip.isIPv4 { return (.otherFamily, nil) }
-        let address = SocketAddress(ip, port: port)
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(address.family, kind, 0)
+        let descriptor = socket(SocketAddress.family(ip), kind, 0)
         guard descriptor >= 0 else { return (Self.classify(errno), nil) }
         var on: Int32 = 1
         _ = setsockopt(
             descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
-        if let source, SocketAddress(source, port: 0).with({ bind(descriptor, $0, $1) }) != 0 {
+        if let source, SocketAddress.withSocketAddress(source, port: 0, { bind(descriptor, $0, $1) }) != 0 {
             let code = errno
             close(descriptor)
             return (.noSource(code), nil)
         }
-        if address.with({ Foundation.connect(descriptor, $0, $1) }) == 0 { return (.connected, descriptor) }
+        let result = SocketAddress.withSocketAddress(ip, port: port) {
+            Foundation.connect(descriptor, $0, $1)
+        }
+        if result == 0 { return (.connected, descriptor) }
         let code = errno
         if code == EINPROGRESS || code == EINTR { return (nil, descriptor) }
         close(descriptor)

@@ -3,6 +3,7 @@
 import Admission
 import Foundation
 package import Settings
+import Sockets
 
 package struct ListenerCheck {
     private static let area = "listeners"
@@ -74,13 +75,16 @@ package struct ListenerCheck {
 
     /// errno of a bind that is undone at once; nil: it works.
     private static func bindError(_ address: ListenAddress) -> Int32? {
-        let place = SocketAddress(address.ip, port: address.port)
-        let descriptor = socket(place.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let family = SocketAddress.family(address.ip)
+        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return errno }
         defer { close(descriptor) }
         var on: Int32 = 1
         _ = setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-        return place.with { bind(descriptor, $0, $1) } == 0 ? nil : errno
+        let result = SocketAddress.withSocketAddress(address.ip, port: address.port) {
+            bind(descriptor, $0, $1)
+        }
+        return result == 0 ? nil : errno
     }
 
     private func connects(_ ip: IPAddress?, _ port: UInt16) -> Bool {

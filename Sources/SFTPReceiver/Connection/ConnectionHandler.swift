@@ -5,6 +5,7 @@ import Intake
 import Ledger
 import Logging
 import ServiceLifecycle
+import Sockets
 
 /// What the listener hands on: a connection that may be served, or one whose source is not known yet.
 enum Arrival: Sendable {
@@ -101,12 +102,7 @@ struct ConnectionHandler: Sendable {
         }
         let connection = SFTPConnection(
             socket: socket, addresses: addresses, resolution: resolution, decision: decision, source: source)
-        guard table.enter() else {
-            reject(socket, decision, reason: .connectionLimit)
-            return nil
-        }
         guard table.add(connection, source: source.ip) else {
-            table.leave()
             reject(socket, decision, reason: .connectionLimit)
             return nil
         }
@@ -123,7 +119,6 @@ struct ConnectionHandler: Sendable {
 
     private func release(_ connection: SFTPConnection) {
         table.remove(connection, source: connection.source.ip)
-        table.leave()
     }
 
     // MARK: Serving

@@ -5,39 +5,25 @@ import Synchronization
 
 final class ConnectionTable: Sendable {
     private struct State {
-        var total = 0
-        var bySource: [IPAddress: Int] = [:]
+        var places: FairShares
         var connections: [AddressPair: SFTPConnection] = [:]
     }
 
-    private let maximum: Int
-    private let maximumPerSource: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     init(maximum: Int, maximumPerSource: Int) {
-        self.maximum = maximum
-        self.maximumPerSource = maximumPerSource
+        state = Mutex(State(places: FairShares(total: maximum, perSource: maximumPerSource)))
     }
 
-    /// Takes a place for a connection whose source may not be known yet. False: all are taken.
-    func enter() -> Bool {
-        state.withLock { state in
-            guard state.total < maximum else { return false }
-            state.total += 1
-            return true
-        }
-    }
+    /// Takes a place for a connection whose source is not known yet. False: all are taken.
+    func enter() -> Bool { state.withLock { $0.places.take(1, .proxy) } }
 
-    func leave() {
-        state.withLock { $0.total -= 1 }
-    }
+    func leave() { state.withLock { $0.places.giveBack(1, .proxy) } }
 
-    /// Counts an admitted connection for its source and makes it findable. False: the source has its share.
+    /// Takes a place for an admitted connection and makes it findable. False: there is none, or none for its source.
     func add(_ connection: SFTPConnection, source: IPAddress) -> Bool {
         state.withLock { state in
-            let count = state.bySource[source, default: 0]
-            guard count < maximumPerSource else { return false }
-            state.bySource[source] = count + 1
+            guard state.places.take(1, .init(source: source, isListed: true)) else { return false }
             state.connections[connection.addresses] = connection
             return true
         }
@@ -46,8 +32,7 @@ final class ConnectionTable: Sendable {
     func remove(_ connection: SFTPConnection, source: IPAddress) {
         state.withLock { state in
             state.connections[connection.addresses] = nil
-            let count = state.bySource[source, default: 0]
-            state.bySource[source] = count > 1 ? count - 1 : nil
+            state.places.giveBack(1, .init(source: source, isListed: true))
         }
     }
 
@@ -56,7 +41,7 @@ final class ConnectionTable: Sendable {
     }
 
     /// Places that are taken.
-    var count: Int { state.withLock { $0.total } }
+    var count: Int { state.withLock { $0.places.used } }
 
     var all: [SFTPConnection] {
         state.withLock { Array($0.connections.values) }

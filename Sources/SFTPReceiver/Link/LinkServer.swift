@@ -5,6 +5,7 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
+import Sockets
 
 struct LinkServer: Sendable {
     let socket: AcceptingSocket
@@ -27,10 +28,10 @@ struct LinkServer: Sendable {
     func run() async {
         let acceptance = socket.accept(
             label: "dropgate.sftp.link",
-            take: { [continuation] descriptor in
+            take: { [continuation] descriptor, _ in
                 if case .enqueued = continuation.yield(descriptor) { return }
                 close(descriptor)
-            }, turnAway: { close($0) })
+            }, turnAway: { descriptor, _ in close(descriptor) })
         await withDiscardingTaskGroup { group in
             for await descriptor in arrivals {
                 group.addTask { await serve(descriptor) }

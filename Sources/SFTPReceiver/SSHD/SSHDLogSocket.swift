@@ -3,6 +3,7 @@
 // message, apart from the next.
 @preconcurrency import Dispatch
 import Glibc
+import Sockets
 
 /// Both ends of the socket. The write end goes to sshd and is closed here once it has been started.
 struct SSHDLogSocket: Sendable {

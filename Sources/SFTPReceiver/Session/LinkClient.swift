@@ -1,6 +1,7 @@
 // The session's end of the link to the daemon: one question, one answer, over the daemon's Unix socket.
 // It blocks, with limits of time; it decides nothing.
 import Glibc
+import Sockets
 
 /// The daemon cannot be asked any more.
 struct LinkError: Error, CustomStringConvertible {

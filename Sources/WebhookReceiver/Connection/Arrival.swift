@@ -11,7 +11,8 @@ struct Arrival: Sendable {
     let isMultiplexed: Bool
     /// The reference of this request.
     let id: String
-    let decision: Decision
+    /// That on the header; it is made again before an event is accepted.
+    var decision: Decision
     let method: String
     let maskedPath: String
     /// Fingerprint of the client's certificate, with mTLS.

@@ -25,15 +25,11 @@ final class Connection {
 
     let listener: Listener
     let channel: any NIOCore.Channel
-    let peer: Endpoint?
     let accepted: NIODeadline
-    /// Arrivals go in here.
-    let arrivals: AsyncStream<Arrival>.Continuation
 
     private(set) var phase: Phase
-    /// In the modes where one source stands for the whole connection.
-    private(set) var resolution: Resolution?
-    private(set) var decision: Decision?
+    /// With a PROXY header it becomes what that says.
+    private(set) var caller: Caller
     var tls: TLSFacts?
     /// A trusted proxy calls for itself (PROXY LOCAL), or does not know for whom (UNKNOWN): it may look whether the gate
     /// is there, and ask for its health.
@@ -49,14 +45,12 @@ final class Connection {
     private var alarm: (at: NIODeadline, task: Scheduled<Void>)?
 
     init(
-        listener: Listener, channel: any NIOCore.Channel, peer: Endpoint?,
-        arrivals: AsyncStream<Arrival>.Continuation
+        listener: Listener, channel: any NIOCore.Channel, caller: Caller, accepted: NIODeadline
     ) {
         self.listener = listener
         self.channel = channel
-        self.peer = peer
-        self.arrivals = arrivals
-        accepted = .now()
+        self.caller = caller
+        self.accepted = accepted
         phase = .header
         reference = Reference.make()
     }
@@ -64,12 +58,15 @@ final class Connection {
 
 // Admission.
 extension Connection {
-    /// Decides on a source that holds for the whole connection.
-    func decide(_ resolution: Resolution) -> Decision {
-        let decision = listener.intake.admit(resolution, channel: .webhook)
-        self.resolution = resolution
-        self.decision = decision
-        return decision
+    var peer: Endpoint? { caller.peer }
+    /// On the connection as a whole, where there is one.
+    var decision: Decision? { caller.decision }
+
+    /// Decides on a source that holds for the whole connection. False: the caller may not go on.
+    func decide(_ resolution: Resolution) -> Bool {
+        caller.resolution = resolution
+        caller.decision = listener.intake.admit(resolution, channel: .webhook)
+        return caller.mayEnter(listener)
     }
 
     /// Decides on one request. Lists may have changed or entries expired since the connection was accepted.
@@ -79,12 +76,9 @@ extension Connection {
                 peer: peer, forwardedFor: forwardedFor(), forwarded: forwarded())
             return listener.intake.admit(resolution, channel: .webhook)
         }
-        guard let resolution else {
-            return decide(
-                Resolution(
-                    peer: peer, source: nil, failure: .addressUndeterminable, mode: listener.resolver.mode))
-        }
-        return listener.intake.admit(resolution, channel: .webhook)
+        let unknown = Resolution(
+            peer: peer, source: nil, failure: .addressUndeterminable, mode: listener.resolver.mode)
+        return listener.intake.admit(caller.resolution ?? unknown, channel: .webhook)
     }
 }
 
@@ -100,23 +94,9 @@ extension Connection {
     func note(_ reason: Reason, verdict: Verdict = .rejected, detail: [String: JSONValue] = [:]) {
         guard !isAccountedFor else { return }
         isAccountedFor = true
-        var attempt: Attempt
-        if let decision {
-            attempt = Attempt(kind: .connection, channel: .webhook, decision: decision)
-            // Refused before: that stays the reason.
-            if decision.isAdmitted {
-                attempt.verdict = verdict
-                attempt.reason = reason
-            } else if reason != decision.reason {
-                attempt.detail["ended_by"] = .string(reason.rawValue)
-            }
-        } else {
-            attempt = Attempt(kind: .connection, channel: .webhook, verdict: verdict, reason: reason)
-            attempt.peer = peer
-            attempt.addressMode = listener.resolver.mode
-        }
+        var attempt = caller.attempt(
+            reason, verdict: verdict, mode: listener.resolver.mode, detail: detail)
         attempt.credential = tls?.credential
-        attempt.detail.merge(detail) { _, new in new }
         listener.intake.note(attempt)
     }
 
@@ -137,6 +117,18 @@ extension Connection {
 
 // Requests.
 extension Connection {
+    /// Has a request answered that has arrived whole. It runs to its end even if the caller leaves.
+    func handOn(_ arrival: Arrival) {
+        let (clerk, connections) = (Clerk(listener: listener), listener.connections)
+        connections.requestBegan()
+        Task {
+            let answer = await clerk.answer(arrival)
+            arrival.channel.writeAndFlush(answer, promise: nil)
+            await clerk.settle(arrival)
+            connections.requestEnded()
+        }
+    }
+
     /// A request's header is complete. Returns the reference for it.
     func requestBegan() -> String {
         requests += 1

@@ -30,12 +30,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         context.fireChannelInactive()
         connection.ended()
-        connection.arrivals.finish()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         connection.silence()
-        connection.arrivals.finish()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -1,133 +1,108 @@
 // Takes each accepted connection: looks at the peer before a single byte is read, and builds the pipeline that the
 // listener's address mode and TLS ask for. Requests are judged in `RequestHandler`, answered by `Clerk`.
 import Admission
-import HummingbirdCore
+import Glibc
 import Intake
 import Ledger
 import Logging
 import NIOCore
 import NIOHTTP1
 import NIOHTTP2
+import NIOPosix
 import Settings
 import TLS
 import TLSChannel
 
-struct GateChannel: ServerChildChannel {
+struct GateChannel: Sendable {
     /// A PROXY header must be complete within this time after accept.
     static let proxyHeaderTime = TimeAmount.seconds(3)
 
-    /// An accepted connection; one that was refused has no arrivals.
-    struct Value: ServerChildChannelValue {
-        let channel: any NIOCore.Channel
-        let arrivals: AsyncStream<Arrival>
-    }
-
     let listener: Listener
-    let clerk: Clerk
+    let group: any EventLoopGroup
 
-    func setup(channel: any NIOCore.Channel, logger: Logger) -> EventLoopFuture<Value> {
-        let (arrivals, continuation) = AsyncStream.makeStream(of: Arrival.self)
-        let connection = Connection(
-            listener: listener, channel: channel, peer: Endpoint(channel.remoteAddress),
-            arrivals: continuation)
-        do {
-            if try !receive(connection) { refuse(connection) }
-        } catch {
-            logger.error("cannot take a connection: \(error)")
-            refuse(connection)
+    /// On the listener's thread. Who is refused here has cost no channel, no handler and no task.
+    func arrived(_ descriptor: Int32, from peer: Endpoint?) {
+        let caller = Caller(peer, listener)
+        guard caller.mayEnter(listener) else {
+            return turnAway(descriptor, caller, caller.decision?.reason ?? .addressUndeterminable)
         }
-        return channel.eventLoop.makeSucceededFuture(Value(channel: channel, arrivals: arrivals))
-    }
-
-    /// Answers what arrives until the connection is gone. Each request runs to its end even if the caller leaves.
-    func handle(value: Value, logger: Logger) async {
-        await withDiscardingTaskGroup { group in
-            for await arrival in value.arrivals {
-                if arrival.isMultiplexed {
-                    group.addTask { await answer(arrival) }
-                } else {
-                    await answer(arrival)
-                }
+        let owner = owner(of: caller)
+        guard listener.connections.enter(owner) else {
+            return turnAway(descriptor, caller, .connectionLimit, limits)
+        }
+        let accepted = NIODeadline.now()
+        ClientBootstrap(group: group)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelInitializer { channel in
+                open(
+                    Connection(listener: listener, channel: channel, caller: caller, accepted: accepted),
+                    owner)
+                return channel.eventLoop.makeSucceededVoidFuture()
             }
-        }
-        // Only a cancelled task comes here while the connection is open.
-        value.channel.close(promise: nil)
+            .withConnectedSocket(descriptor)
+            .whenFailure { error in listener.logger.debug("a connection could not be opened: \(error)") }
     }
 
-    private func answer(_ arrival: Arrival) async {
-        let answer = await clerk.answer(arrival)
-        arrival.channel.writeAndFlush(answer, promise: nil)
-        await clerk.settle(arrival)
+    /// Behind trusted proxies that speak HTTP all callers share their few addresses.
+    private func owner(of caller: Caller) -> FairShares.Taker {
+        guard !listener.isForwarded, let decision = caller.decision else { return .proxy }
+        return FairShares.Taker(decision)
+    }
+
+    private var limits: [String: JSONValue] {
+        [
+            "limit": .int(Int64(listener.settings.maxConnections)),
+            "limit_per_source": .int(Int64(listener.settings.maxConnectionsPerSource)),
+        ]
+    }
+
+    /// The process has no descriptor left for the connection.
+    func turnAway(_ descriptor: Int32, from peer: Endpoint?) {
+        turnAway(descriptor, Caller(peer, listener), .connectionLimit, ["limit": "open files"])
+    }
+
+    private func turnAway(
+        _ descriptor: Int32, _ caller: Caller, _ reason: Reason, _ detail: [String: JSONValue] = [:]
+    ) {
+        close(descriptor)
+        listener.intake.note(caller.attempt(reason, mode: listener.resolver.mode, detail: detail))
     }
 
     /// What is to be said of it has been noted.
     private func refuse(_ connection: Connection) {
         connection.dismiss()
         connection.silence()
-        connection.arrivals.finish()
         connection.channel.close(promise: nil)
     }
 }
 
-// From accept to the first byte.
+// From accept to the first byte, on the connection's event loop.
 extension GateChannel {
-    /// False: the connection is refused, and that has been noted.
-    private func receive(_ connection: Connection) throws -> Bool {
-        let channel = connection.channel
-        let mode = listener.resolver.mode
-        if mode == .direct, try !admit(listener.resolver.resolve(peer: connection.peer), connection) {
-            return false
+    private func open(_ connection: Connection, _ owner: FairShares.Taker) {
+        do {
+            let isWelcome = listener.connections.add(connection.channel, owner)
+            if isWelcome { try receive(connection) } else { refuse(connection) }
+        } catch {
+            listener.logger.error("cannot take a connection: \(error)")
+            refuse(connection)
         }
-        // A peer that is no trusted proxy is refused whatever its header would say, so it need not send one.
-        if mode != .direct, !connection.isFromProxy {
-            return try admit(
-                mode == .proxyProtocol
-                    ? listener.resolver.resolve(peer: connection.peer, proxy: .unknown)
-                    : listener.resolver.resolve(peer: connection.peer), connection)
-        }
-        guard listener.limits.enter() else {
-            connection.note(
-                .connectionLimit, detail: ["limit": .int(Int64(listener.settings.maxConnections))])
-            return false
-        }
-        let limits = listener.limits
-        channel.closeFuture.whenComplete { _ in limits.leave() }
-        let pipeline = channel.pipeline.syncOperations
+    }
+
+    private func receive(_ connection: Connection) throws {
+        let pipeline = connection.channel.pipeline.syncOperations
         try pipeline.addHandler(ConnectionHandler(connection))
-        guard mode == .proxyProtocol else {
-            // Behind trusted proxies all callers share their few addresses.
-            if !listener.isForwarded, !enter(connection.peer, connection) { return false }
-            connection.enter(
-                .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
-            try build(connection)
-            return true
+        if listener.resolver.mode == .proxyProtocol {
+            connection.enter(.proxyHeader, until: connection.accepted + Self.proxyHeaderTime)
+            try pipeline.addHandler(ProxyHeaderHandler(connection) { proceed(connection, $0) })
+        } else {
+            try begin(connection)
         }
-        connection.enter(.proxyHeader, until: connection.accepted + Self.proxyHeaderTime)
-        try pipeline.addHandler(ProxyHeaderHandler(connection) { proceed(connection, $0) })
-        return true
     }
 
-    /// Decides on the whole connection. An unlisted source may go on where it is to be refused in HTTP.
-    private func admit(_ resolution: Resolution, _ connection: Connection) throws -> Bool {
-        let decision = connection.decide(resolution)
-        guard !decision.isAdmitted else { return true }
-        if listener.settings.unlisted != .close, decision.source != nil { return true }
-        connection.note(decision.reason)
-        return false
-    }
-
-    /// One more connection of this source?
-    private func enter(_ source: Endpoint?, _ connection: Connection) -> Bool {
-        guard let ip = source?.ip else { return true }
-        let limits = listener.limits
-        guard limits.enter(ip) else {
-            connection.note(
-                .connectionLimit,
-                detail: ["limit_per_source": .int(Int64(listener.settings.maxConnectionsPerSource))])
-            return false
-        }
-        connection.channel.closeFuture.whenComplete { _ in limits.leave(ip) }
-        return true
+    private func begin(_ connection: Connection) throws {
+        connection.enter(
+            .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
+        try build(connection)
     }
 
     /// The PROXY header is complete: decide, and build the rest of the pipeline.
@@ -137,22 +112,35 @@ extension GateChannel {
             if !listener.resolver.isOfProxy(header, peer: connection.peer)
                 || listener.intake.admit(resolution, channel: .webhook).isAdmitted
             {
-                guard try admit(resolution, connection), enter(resolution.source, connection) else {
+                guard isWelcome(connection, resolution) else {
                     refuse(connection)
                     return false
                 }
             } else {
                 connection.isOfProxy = true
             }
-            connection.enter(
-                .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
-            try build(connection)
+            try begin(connection)
             return true
         } catch {
             listener.logger.error("cannot take a connection: \(error)")
             refuse(connection)
             return false
         }
+    }
+}
+
+// The caller that a PROXY header names.
+extension GateChannel {
+    /// False: it may not go on, and that has been noted.
+    private func isWelcome(_ connection: Connection, _ resolution: Resolution) -> Bool {
+        let mayEnter = connection.decide(resolution)
+        guard mayEnter, let decision = connection.decision else {
+            connection.note(connection.decision?.reason ?? .addressUndeterminable)
+            return false
+        }
+        let hasPlace = listener.connections.move(connection.channel, to: FairShares.Taker(decision))
+        if !hasPlace { connection.note(.connectionLimit, detail: limits) }
+        return hasPlace
     }
 }
 

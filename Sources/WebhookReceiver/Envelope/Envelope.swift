@@ -13,6 +13,8 @@ struct Envelope: Sendable, Equatable {
     var eventType: String?
     /// A `dropgate probe webhook` made it: VSee's form in every respect, under a code that no clinic has.
     var isProbe = false
+    /// Whether the body begins as JSON: the name of its file says so.
+    var looksLikeJSON = false
 
     static let unrecognised = Envelope(form: .unrecognised, eventID: nil, eventType: nil)
 
@@ -28,6 +30,7 @@ struct Envelope: Sendable, Equatable {
         let members = scanner.scan()
         var envelope = Envelope(
             form: .unrecognised, eventID: members.id.text, eventType: members.type.text)
+        envelope.looksLikeJSON = members.looksLikeJSON
         guard members.isWhole, envelope.eventID != nil, let type = envelope.eventType,
             knownTypes.contains(type)
         else { return envelope }

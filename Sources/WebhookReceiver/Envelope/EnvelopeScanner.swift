@@ -17,6 +17,8 @@ struct EnvelopeMembers: Sendable, Equatable {
     var clinicCode = Value.absent
     /// The bytes were one object from the first to the last, and no member above came twice.
     var isWhole = false
+    /// They begin as an object or a list does, behind a byte order mark, white space and comments.
+    var looksLikeJSON = false
 }
 
 struct EnvelopeScanner {
@@ -33,7 +35,9 @@ struct EnvelopeScanner {
     mutating func scan() -> EnvelopeMembers {
         var members = EnvelopeMembers()
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { at = 3 }
-        guard skipSpace(), take(UInt8(ascii: "{")) else { return members }
+        guard skipSpace() else { return members }
+        members.looksLikeJSON = [UInt8(ascii: "{"), UInt8(ascii: "[")].contains(bytes[at])
+        guard take(UInt8(ascii: "{")) else { return members }
         var repeated = false
         while skipSpace() {
             if take(UInt8(ascii: "}")) {

@@ -4,6 +4,7 @@ import Admission
 import Intake
 import Ledger
 import NIOHTTP1
+import Settings
 
 struct Clerk: Sendable {
     let listener: Listener
@@ -18,13 +19,20 @@ struct Clerk: Sendable {
     }
 
     private func keep(_ arrival: Arrival, _ offered: OfferedEvent) async -> Answer {
-        guard isSigned(offered) else {
+        if let fault = signatureFault(offered) {
             let answer = Reception.unauthorised(listener, id: arrival.id)
             listener.intake.note(
                 attempt(
                     .request, arrival, status: answer.status, refused: .badSignature,
-                    detail: ["check": ["signature"]]))
+                    detail: ["check": ["signature"], "signature": .string(fault.rawValue)]))
             return answer
+        }
+        var arrival = arrival
+        arrival.decision = listener.intake.admitAgain(arrival.decision, channel: .webhook)
+        guard arrival.decision.isAdmitted else {
+            listener.intake.note(
+                attempt(.request, arrival, status: .forbidden, refused: arrival.decision.reason))
+            return .error(.forbidden, "forbidden", id: arrival.id)
         }
         let envelope = Envelope.read(offered.body)
         guard !envelope.isProbe else {
@@ -46,7 +54,10 @@ struct Clerk: Sendable {
     func settle(_ arrival: Arrival) async {
         guard case .stranger(let offered, var failed) = arrival.matter else { return }
         var refused = attempt(.request, arrival, status: .forbidden, refused: arrival.decision.reason)
-        if !isSigned(offered) { failed.append("signature") }
+        if let fault = signatureFault(offered) {
+            failed.append("signature")
+            refused.detail["signature"] = .string(fault.rawValue)
+        }
         let envelope = Envelope.read(offered.body)
         guard failed.isEmpty, envelope.form != .unrecognised, !envelope.isProbe else {
             if !failed.isEmpty { refused.detail["check"] = .array(failed.map { .string($0) }) }
@@ -55,15 +66,17 @@ struct Clerk: Sendable {
         await listener.intake.hold(event(arrival, offered, envelope), attempt: refused)
     }
 
-    private func isSigned(_ offered: OfferedEvent) -> Bool {
-        guard listener.checks.wantsSignature else { return true }
-        return offered.signature.map { listener.checks.isSigned(offered.body, by: $0, now: .now()) } ?? false
+    private func signatureFault(_ offered: OfferedEvent) -> SignatureFault? {
+        guard listener.checks.wantsSignature else { return nil }
+        guard let signature = offered.signature else { return .malformed }
+        return listener.checks.fault(of: signature, for: offered.body, now: .now())
     }
 
     private func event(_ arrival: Arrival, _ offered: OfferedEvent, _ envelope: Envelope) -> WebhookEvent {
         WebhookEvent(
             path: arrival.maskedPath, body: offered.body, eventID: envelope.eventID,
-            eventType: envelope.eventType, envelope: envelope.form.rawValue, contentType: offered.contentType)
+            eventType: envelope.eventType, envelope: envelope.form.rawValue, contentType: offered.contentType,
+            looksLikeJSON: envelope.looksLikeJSON, repeatsWithin: listener.settings.repeatWindow)
     }
 
     /// What the gate saw of a probe. It is in the ledger when the caller reads it, with the number it reads.

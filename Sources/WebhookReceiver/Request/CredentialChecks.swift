@@ -13,6 +13,16 @@ struct OfferedSignature: Sendable, Equatable {
     var signatures: String
 }
 
+/// What is wrong with a signature; told to the ledger alone.
+enum SignatureFault: String, Sendable {
+    /// A header is missing, twice there, too long, or its time is no number of seconds.
+    case malformed
+    /// It was made too long ago, or in the future: an old request, or a clock that is wrong.
+    case stale
+    /// No key of the settings makes it of this body.
+    case wrongKey = "wrong_key"
+}
+
 struct CredentialChecks: Sendable {
     /// How far the signed time may be from the gate's, either way. The value of the Standard Webhooks libraries.
     static let tolerance: Int64 = 300
@@ -71,17 +81,18 @@ struct CredentialChecks: Sendable {
         return OfferedSignature(id: id, timestamp: timestamp, signatures: signatures)
     }
 
-    /// Whether the body was signed, within five minutes of `now`, with one of the keys.
-    func isSigned(_ body: [UInt8], by offer: OfferedSignature, now: Instant) -> Bool {
+    /// nil: the body was signed, within five minutes of `now`, with one of the keys.
+    func fault(of offer: OfferedSignature, for body: [UInt8], now: Instant) -> SignatureFault? {
         guard let signed = Int64(offer.timestamp),
             offer.timestamp.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
-        else { return false }
+        else { return .malformed }
         let seconds = now.microseconds / 1_000_000
         let (difference, overflow) = seconds.subtractingReportingOverflow(signed)
-        guard !overflow, difference >= -Self.tolerance, difference <= Self.tolerance else { return false }
+        guard !overflow, difference >= -Self.tolerance, difference <= Self.tolerance else { return .stale }
         let offered = offer.signatures.split(separator: " ").prefix(Self.mostSignatures)
             .filter { $0.hasPrefix("v1,") }
             .map { HashedSecret(Array($0.dropFirst(3).utf8)) }
+        guard !offered.isEmpty else { return .malformed }
         let prefix = Array("\(offer.id).\(offer.timestamp).".utf8)
         var isSigned = false
         for key in keys {
@@ -89,6 +100,6 @@ struct CredentialChecks: Sendable {
             let expected = Base64.encode(code)
             for candidate in offered where candidate.matches(expected) { isSigned = true }
         }
-        return isSigned
+        return isSigned ? nil : .wrongKey
     }
 }

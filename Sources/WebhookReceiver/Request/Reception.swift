@@ -147,7 +147,11 @@ struct Reception {
         var signature: OfferedSignature?
         if listener.checks.wantsSignature {
             signature = listener.checks.offeredSignature(in: head.headers)
-            if signature == nil { return unauthorised(.badSignature, ["signature headers"]) }
+            if signature == nil {
+                return unauthorised(
+                    .badSignature, ["signature headers"],
+                    ["signature": .string(SignatureFault.malformed.rawValue)])
+            }
         }
         // Nothing here decodes: what is staged are the bytes that came, and a consumer would take them for the event.
         let codings = head.headers[canonicalForm: "content-encoding"].map { $0.lowercased() }
@@ -209,8 +213,10 @@ extension Reception {
     }
 
     /// Which check failed goes to the ledger only; the caller gets the same answer for each.
-    private func unauthorised(_ reason: Reason, _ failed: [String]) -> HeadVerdict {
-        var refusal = refusal(.forbidden, "forbidden", reason)
+    private func unauthorised(
+        _ reason: Reason, _ failed: [String], _ detail: [String: JSONValue] = [:]
+    ) -> HeadVerdict {
+        var refusal = refusal(.forbidden, "forbidden", reason, detail)
         refusal.answer = Self.unauthorised(listener, id: id)
         refusal.attempt.request?.status = Int(refusal.answer.status.code)
         refusal.attempt.detail["check"] = .array(failed.map { .string($0) })

@@ -35,8 +35,9 @@ final class RequestHandler: ChannelDuplexHandler {
     private var state = State.waiting
     /// Of the request that is being received. Not in `state`, so that growing it never copies it.
     private var body: [UInt8] = []
-    /// Bytes taken from the budget of all bodies, until the request is over.
+    /// Bytes taken from the budget of all bodies, until the request is over, and for whom.
     private var taken = 0
+    private var taker = FairShares.Taker.proxy
     /// Close after the present answer: the caller asked for it, its request cannot be read to the end, or the
     /// gate shuts down.
     private var closes = false
@@ -136,7 +137,8 @@ extension RequestHandler {
                 .payloadTooLarge, "body too large", .tooLarge, credential: connection.tls?.credential)
             return refuse(refusal, hasMore: true, context)
         }
-        guard connection.listener.budget.take(count) else {
+        taker = FairShares.Taker(incoming.decision)
+        guard connection.listener.budget.take(count, taker) else {
             var refusal = incoming.refusal(
                 .serviceUnavailable, "try again later", .rateLimited, credential: connection.tls?.credential,
                 ["error": "too many bytes of bodies are being received at once"])
@@ -161,7 +163,7 @@ extension RequestHandler {
         // What is done with a stranger's event comes after its answer, and must not be felt by its next request.
         if case .stranger = incoming.purpose, !multiplexed { closes = true }
         state = .working
-        connection.arrivals.yield(
+        connection.handOn(
             Arrival(
                 channel: context.channel, isMultiplexed: multiplexed, id: incoming.id,
                 decision: incoming.decision,
@@ -254,7 +256,8 @@ extension RequestHandler {
 
     private func letGoOfBody() {
         body = []
-        connection.listener.budget.giveBack(taken)
+        guard taken > 0 else { return }
+        connection.listener.budget.giveBack(taken, taker)
         taken = 0
     }
 

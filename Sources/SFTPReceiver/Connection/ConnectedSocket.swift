@@ -4,20 +4,21 @@ import Glibc
 import Synchronization
 
 final class ConnectedSocket: Sendable {
-    /// nil when the caller was gone before it could be asked.
+    /// The other end, as it stood when the connection was accepted.
+    let peer: Endpoint?
+    /// nil when one of the ends is not known.
     let addresses: AddressPair?
     private let descriptor: Mutex<Int32?>
     private let isHungUp = Atomic(false)
 
     /// Takes the descriptor over.
-    init(_ descriptor: Int32) {
-        addresses = AddressPair(descriptor)
+    init(_ descriptor: Int32, peer: Endpoint?) {
+        self.peer = peer
+        addresses = AddressPair(descriptor, peer: peer)
         self.descriptor = Mutex(descriptor)
     }
 
     deinit { close() }
-
-    var peer: Endpoint? { addresses?.peer }
 
     /// The descriptor, for as long as the socket is not closed.
     var open: Int32? { descriptor.withLock { $0 } }

@@ -1,0 +1,194 @@
+// A listening socket, TCP or Unix, that hands over every connection as a plain descriptor: nothing has been
+// read from it and nothing written. It admits and refuses nobody.
+package import Admission
+import CShims
+import Foundation
+package import Settings
+import Synchronization
+
+/// Why a listener could not be opened.
+package struct ListenError: Error, Sendable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ what: String, errno error: Int32) {
+        let advice =
+            switch error {
+            case EADDRINUSE: "; something listens there already: choose another port or stop it"
+            case EACCES: "; ports below 1024 need the capability CAP_NET_BIND_SERVICE"
+            case EADDRNOTAVAIL: "; no interface of this machine has that address"
+            default: ""
+            }
+        description = "\(what): \(String(cString: strerror(error)))\(advice)"
+    }
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// An open listening socket. Closes itself.
+package final class AcceptingSocket: Sendable {
+    package let descriptor: Int32
+
+    private init(descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+
+    /// Connections that may wait to be accepted; the system allows 4096 as a rule (listen(2)).
+    private static let backlog: Int32 = 1024
+
+    /// Listens on a TCP port; 0 asks for a free one. `::` takes IPv4 as well.
+    package static func tcp(_ address: ListenAddress) throws(ListenError) -> AcceptingSocket {
+        let socket = try open(SocketAddress.family(address.ip))
+        var on: Int32 = 1
+        var off: Int32 = 0
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        setsockopt(socket.descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
+        if !address.ip.isIPv4 { setsockopt(socket.descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &off, size) }
+        let bound = SocketAddress.withSocketAddress(address.ip, port: address.port) {
+            bind(socket.descriptor, $0, $1)
+        }
+        guard bound == 0, listen(socket.descriptor, backlog) == 0 else {
+            throw ListenError("cannot listen on \(address)", errno: errno)
+        }
+        return socket
+    }
+
+    /// Listens on a Unix socket that only this user may connect to. A socket that an earlier run left is replaced.
+    package static func unix(_ path: String) throws(ListenError) -> AcceptingSocket {
+        guard path.utf8.count <= SocketAddress.longestUnixPath else {
+            throw ListenError(
+                "cannot listen on \(path): a Unix socket's path may have \(SocketAddress.longestUnixPath) bytes at most "
+                    + "and this one has \(path.utf8.count); use a shorter state directory")
+        }
+        let socket = try open(AF_UNIX)
+        unlink(path)
+        guard SocketAddress.withUnixAddress(path, { bind(socket.descriptor, $0, $1) }) == 0,
+            chmod(path, 0o600) == 0, listen(socket.descriptor, 64) == 0
+        else {
+            throw ListenError("cannot listen on \(path)", errno: errno)
+        }
+        return socket
+    }
+
+    private static func open(_ family: Int32) throws(ListenError) -> AcceptingSocket {
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(family, type, 0)
+        guard descriptor >= 0 else { throw ListenError("cannot make a socket", errno: errno) }
+        return AcceptingSocket(descriptor: descriptor)
+    }
+
+    /// The port that is listened on: the system's choice where 0 was asked for. nil for a Unix socket.
+    package var port: UInt16? { SocketAddress.local(descriptor)?.port }
+
+    /// Accepts until `stop` is called: `take` gets each descriptor (non-blocking, close-on-exec) with the address that
+    /// came with it, and owns it. `turnAway` gets those for which the process has no room, and must close them before it
+    /// returns. Both are called on a thread of the listener's own, one connection after another.
+    package func accept(
+        label: String, take: @escaping Taker, turnAway: @escaping Taker
+    ) -> Acceptance {
+        let stopping = StopSignal()
+        let loop = AcceptLoop(socket: self, take: take, turnAway: turnAway)
+        let thread = Thread { loop.run(until: stopping) }
+        thread.name = label
+        thread.start()
+        return Acceptance(stopping: stopping)
+    }
+
+    package typealias Taker = @Sendable (_ descriptor: Int32, _ peer: Endpoint?) -> Void
+}
+
+/// Accepting that goes on until it is stopped.
+package struct Acceptance: Sendable {
+    fileprivate let stopping: StopSignal
+
+    /// The listener closes for new callers once those are taken that it has already let in.
+    package func stop() { stopping.send() }
+}
+
+/// What wakes a thread that waits in poll(2): an eventfd.
+private final class StopSignal: Sendable {
+    let descriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
+
+    deinit { close(descriptor) }
+
+    func send() { eventfd_write(descriptor, 1) }
+}
+
+private struct AcceptLoop: Sendable {
+    /// How long nothing is accepted when the system has no memory for it: trying at once would only burn time.
+    private static let pause: Int32 = 100  // milliseconds
+
+    let socket: AcceptingSocket
+    let take: AcceptingSocket.Taker
+    let turnAway: AcceptingSocket.Taker
+    private let spare = SpareDescriptor()
+
+    init(
+        socket: AcceptingSocket, take: @escaping AcceptingSocket.Taker,
+        turnAway: @escaping AcceptingSocket.Taker
+    ) {
+        self.socket = socket
+        self.take = take
+        self.turnAway = turnAway
+    }
+
+    func run(until stopping: StopSignal) {
+        var watched = [
+            pollfd(fd: stopping.descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        while true {
+            let count = poll(&watched, 2, -1)
+            if count < 0, errno == EINTR { continue }
+            let hasRoom = acceptAll()
+            if count < 0 || watched[0].revents != 0 { break }
+            if !hasRoom { poll(&watched, 1, Self.pause) }
+        }
+        // Whoever got through is told; whoever comes later is refused by the system.
+        _ = shutdown(socket.descriptor, Int32(SHUT_RDWR))
+    }
+
+    /// Accepts what waits. False: the system has no room, and more may wait.
+    private func acceptAll() -> Bool {
+        var peer = sockaddr_storage()
+        while true {
+            let connection = dropgate_accept(socket.descriptor, &peer)
+            if connection >= 0 {
+                take(connection, SocketAddress.endpoint(peer))
+                continue
+            }
+            switch errno {
+            case EAGAIN, EBADF, EINVAL: return true
+            case EMFILE, ENFILE:
+                // Without a free descriptor the connection would stay in the queue and wake us for ever.
+                var hasRoom = false
+                spare.release {
+                    let connection = dropgate_accept(socket.descriptor, &peer)
+                    hasRoom = connection >= 0 || errno == EAGAIN
+                    if connection >= 0 { turnAway(connection, SocketAddress.endpoint(peer)) }
+                }
+                if !hasRoom { return false }
+            case ENOBUFS, ENOMEM: return false
+            // The connection's own errors, which accept(2) passes on: the next one is another.
+            default: continue
+            }
+        }
+    }
+}
+
+/// A descriptor kept to have one when there are none left.
+private final class SpareDescriptor: Sendable {
+    private let descriptor = Mutex(SpareDescriptor.open())
+
+    deinit { descriptor.withLock { _ = close($0) } }
+
+    /// Lends the descriptor's place to `body`.
+    func release(_ body: () -> Void) {
+        descriptor.withLock { descriptor in
+            close(descriptor)
+            body()
+            descriptor = Self.open()
+        }
+    }
+
+    private static func open() -> Int32 { Foundation.open("/dev/null", O_RDONLY | O_CLOEXEC) }
+}

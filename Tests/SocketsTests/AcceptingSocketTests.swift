@@ -1,0 +1,99 @@
+// The listener with real connections over loopback: whom it hands over, and when it ends.
+import Admission
+import Foundation
+import Settings
+import Synchronization
+import Testing
+
+@testable import Sockets
+
+/// What a listener has handed over, and a wait for a certain number of it.
+private final class Taken: Sendable {
+    private let peers = Mutex<[Endpoint?]>([])
+    private let condition = DispatchSemaphore(value: 0)
+
+    func take(_ descriptor: Int32, _ peer: Endpoint?) {
+        close(descriptor)
+        peers.withLock { $0.append(peer) }
+        condition.signal()
+    }
+
+    /// The addresses of so many connections; fewer after ten seconds.
+    func first(_ count: Int) -> [Endpoint?] {
+        for _ in 0..<count where condition.wait(timeout: .now() + 10) == .timedOut { break }
+        return peers.withLock { $0 }
+    }
+}
+
+@Suite struct AcceptingSocketTests {
+    private let loopback: IPAddress
+    private let listener: AcceptingSocket
+    private let port: UInt16
+
+    init() throws {
+        loopback = try IPAddress("127.0.0.1")
+        listener = try AcceptingSocket.tcp(ListenAddress(ip: loopback, port: 0))
+        port = try #require(listener.port)
+    }
+
+    private func call() throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let result = SocketAddress.withSocketAddress(loopback, port: port) { connect(descriptor, $0, $1) }
+        guard result == 0 else {
+            close(descriptor)
+            throw ListenError("connect", errno: errno)
+        }
+        return descriptor
+    }
+
+    /// getpeername(2) knows nothing of such a connection: what is told is what accept(2) told.
+    @Test func aConnectionThatWasResetBeforeItIsAcceptedKeepsItsAddress() throws {
+        for _ in 0..<20 {
+            let descriptor = try call()
+            var linger = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(
+                descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+            close(descriptor)
+        }
+        let taken = Taken()
+        let acceptance = listener.accept(label: "test", take: taken.take, turnAway: taken.take)
+        let peers = taken.first(20)
+        acceptance.stop()
+        #expect(peers.count == 20)
+        #expect(peers.allSatisfy { $0?.ip == loopback && $0?.port != nil })
+    }
+
+    @Test func whoWaitsAtTheStopIsStillTakenAndNobodyAfterIt() async throws {
+        let callers = try (0..<5).map { _ in try call() }
+        defer { for caller in callers { close(caller) } }
+        let taken = Taken()
+        let acceptance = listener.accept(label: "test", take: taken.take, turnAway: taken.take)
+        acceptance.stop()
+        #expect(taken.first(5).count == 5)
+        // The listener shuts after it has taken them.
+        var isRefused = false
+        while !isRefused {
+            do { close(try call()) } catch { isRefused = true }
+            await Task.yield()
+        }
+        #expect(isRefused)
+    }
+
+    @Test func aPortThatIsTakenIsSaidWithAdvice() throws {
+        let error = #expect(throws: ListenError.self) {
+            try AcceptingSocket.tcp(ListenAddress(ip: loopback, port: port))
+        }
+        #expect(error?.description.contains("choose another port") == true)
+    }
+
+    @Test func unixSocketsAreOpenToTheirUserAlone() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/accepting-\(UUID().uuidString)"
+        let socket = try AcceptingSocket.unix(path)
+        defer { unlink(path) }
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600 && socket.port == nil)
+        #expect(throws: ListenError.self) {
+            try AcceptingSocket.unix("/" + String(repeating: "p", count: 200))
+        }
+    }
+}
