@@ -33,7 +33,7 @@ package struct SyslogSettings: Sendable {
             host = String(rest.prefix { $0 != ":" })
             rest = rest.dropFirst(host.count)
         }
-        guard !host.isEmpty, !host.contains("/") else { return nil }
+        guard !host.isEmpty, !host.contains("/"), !host.contains("@") else { return nil }
         guard rest.hasPrefix(":") else {
             guard rest.isEmpty else { return nil }
             port = isTLS ? 6514 : 601

@@ -250,10 +250,11 @@ package enum WitnessSettings: Sendable, Hashable, CustomStringConvertible {
     /// Messages to the target of `forward.syslog`.
     case syslog
 
+    /// What is shown of it, without secrets.
     package var description: String {
         switch self {
         case .file(let path): path
-        case .http(let url): url
+        case .http(let url): WitnessURL.shown(url)
         case .syslog: "syslog"
         }
     }

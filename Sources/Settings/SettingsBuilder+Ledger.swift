@@ -10,6 +10,10 @@ extension SettingsBuilder {
             $0.duration(in: .seconds(1) ... .seconds(3600))
         }
         table.read(.ledgerWitnesses, into: &settings.witnesses) { $0.list { witness($0) } }
+        let names = settings.witnesses.map(\.description)
+        if let twin = names.first(where: { name in names.count { $0 == name } > 1 }) {
+            table.fail(.ledgerWitnesses, "\(twin) is there twice, up to a query; name it once")
+        }
         table.read(.ledgerSealAfter, into: &settings.sealAfter) { $0.durationOrForever(in: ages) }
         table.read(.ledgerRetain, into: &settings.retain) { $0.durationOrForever(in: ages) }
         if let retain = settings.retain, let seal = settings.sealAfter, retain < seal {
@@ -28,9 +32,15 @@ extension SettingsBuilder {
         guard let text = value.text("a file, an https URL or the word syslog") else { return nil }
         if text == "syslog" { return .syslog }
         guard text.contains("://") else { return .file(SettingsPath.resolve(text, beside: table.file)) }
+        guard !WitnessURL.hasUser(text) else {
+            value.fail(
+                "\"\(WitnessURL.shown(text))\" is written with a user name or password, which the gate does not send; "
+                    + "remove it, up to the @")
+            return nil
+        }
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false
         else {
-            value.fail("\"\(text)\" is no witness; write a file, an https URL, or syslog")
+            value.fail("\"\(WitnessURL.shown(text))\" is no witness; write a file, an https URL, or syslog")
             return nil
         }
         return .http(text)

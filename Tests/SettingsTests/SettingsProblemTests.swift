@@ -104,6 +104,17 @@ import Testing
         Case(
             "ledger: {witnesses: [syslog]}", "ledger.witnesses: names syslog, and there is no forward.syslog"),
         Case("ledger: {witnesses: [\"ftp://x/y\"]}", "ledger.witnesses[0]: \"ftp://x/y\" is no witness"),
+        Case(
+            "ledger: {witnesses: [\"https://me:pw@x/y?t=1\"]}",
+            "dropgate.yaml:5:22: ledger.witnesses[0]: \"https://x/y\" is written with a user name or password"
+        ),
+        Case("ledger: {witnesses: [\"https://@x/y\"]}", "is written with a user name or password"),
+        Case(
+            "ledger: {witnesses: [\"https://x/y?a=1\", \"https://x/y?a=2\"]}",
+            "ledger.witnesses: https://x/y is there twice"),
+        Case(
+            "forward: {syslog: {address: \"tcp://me@x:1\"}}",
+            "forward.syslog.address: \"tcp://x:1\" is no syslog receiver"),
         Case("ledger: {seal_after: 30d, retain: 20d}", "ledger.seal_after: is longer than ledger.retain"),
         Case("staging: {keep_receipts: never}", "staging.keep_receipts: \"never\" is not a duration"),
     ]
@@ -172,6 +183,15 @@ import Testing
         let problems = try gate.problems(Self.base + wrong.yaml + "\n")
         #expect(problems.contains { $0.contains(wrong.problem) }, "\(problems)")
         #expect(problems.count == 1, "one mistake, one problem: \(problems)")
+    }
+
+    @Test(arguments: [
+        ("https://x/y?token=1", "https://x/y"), ("https://a:b@x:1/y", "https://x:1/y"),
+        ("https://x/@y#z", "https://x/@y"), ("https://a@b@x", "https://x"), ("no url?x", "no url"),
+    ])
+    func whatIsShownOfAURLHoldsNoSecret(url: String, shown: String) {
+        #expect(WitnessURL.shown(url) == shown)
+        #expect("\(WitnessSettings.http(url))" == shown)
     }
 
     @Test func neitherTLSNorPlaintextIsAProblem() throws {
