@@ -5,6 +5,10 @@ import Logging
 import Settings
 
 struct LedgerKeepers {
+    /// How long all keepers together are waited for. A lost packet of a new connection is sent again after 1 and 3 s
+    /// (RFC 6298, section 2), so two may be lost; and a start with a witness that is silent is no later than this.
+    static let patience = Duration.seconds(5)
+
     let archive: CheckpointFile
     let witnesses: [any CheckpointKeeper]
     private let verifiers: Set<NoteVerifier>
@@ -26,9 +30,11 @@ struct LedgerKeepers {
     /// The newest checkpoint of each keeper. One that cannot be asked is passed over, with a warning.
     func seen(_ warn: (String) -> Void) async throws -> [(checkpoint: Checkpoint, keeper: String)] {
         var seen: [(checkpoint: Checkpoint, keeper: String)] = []
-        for keeper in [archive] + witnesses {
-            do {
-                guard let newest = try await keeper.newest() else { continue }
+        let keepers = [archive] + witnesses
+        for (keeper, answer) in zip(keepers, await keepers.newest(within: Self.patience)) {
+            switch answer {
+            case .success(nil): break
+            case .success(let newest?):
                 guard verifiers.contains(where: newest.note.isSigned) else {
                     throw LedgerError(
                         .forked,
@@ -37,12 +43,25 @@ struct LedgerKeepers {
                     )
                 }
                 seen.append((newest.checkpoint, keeper.name))
-            } catch let error as LedgerError where error.code == .forked {
-                throw error
-            } catch {
-                warn("witness \(keeper.name) cannot be asked for its newest checkpoint: \(error)")
+            case .failure(let error):
+                warn("witness \(keeper.name) cannot be asked what it has, and is not compared with: \(error)")
             }
         }
         return seen
+    }
+
+    /// The newest checkpoint of each witness, signed by whomever. One that cannot be asked is passed over, with a
+    /// warning.
+    func witnessed(_ warn: (String) -> Void) async -> [LedgerVerifier.Kept] {
+        zip(witnesses, await witnesses.newest(within: Self.patience)).compactMap { witness, answer in
+            switch answer {
+            case .success(let newest):
+                return newest.map { LedgerVerifier.Kept($0, keeper: witness.name, isOutside: true) }
+            case .failure(let error):
+                warn(
+                    "witness \(witness.name) cannot be asked what it has, and is not compared with: \(error)")
+                return nil
+            }
+        }
     }
 }

@@ -72,14 +72,7 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
             guard !found.isEmpty else { throw Failure(.usage, "--checkpoint: \(file) holds no checkpoint") }
             kept += found.map { LedgerVerifier.Kept($0, keeper: file, isOutside: true) }
         }
-        for witness in keepers.witnesses {
-            do {
-                guard let newest = try await witness.newest() else { continue }
-                kept.append(LedgerVerifier.Kept(newest, keeper: witness.name, isOutside: true))
-            } catch {
-                Output.note("witness \(witness.name) cannot be asked: \(error)")
-            }
-        }
+        kept += await keepers.witnessed { Output.note($0) }
         return kept
     }
 }

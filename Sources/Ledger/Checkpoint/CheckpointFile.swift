@@ -1,6 +1,7 @@
 // Checkpoints in files, one note after the other with an empty line between: the copy beside the ledger, a file
 // for each month, and witnesses that are a file on another mount.
 import Admission
+import Dispatch
 import Foundation
 
 package struct CheckpointFile: CheckpointKeeper {
@@ -10,6 +11,7 @@ package struct CheckpointFile: CheckpointKeeper {
     }
 
     private let place: Place
+    private let calls = BlockingCalls(DispatchQueue(label: "checkpoint file"))
 
     /// Appends to one file.
     package init(file: String) { place = .file(file) }
@@ -23,7 +25,7 @@ package struct CheckpointFile: CheckpointKeeper {
         }
     }
 
-    package func keep(_ signed: SignedCheckpoint) async throws { try append(signed) }
+    package func keep(_ signed: SignedCheckpoint) async throws { try await calls.run { try append(signed) } }
 
     /// Durable when it returns. A checkpoint of a size that the newest one has already is left out.
     package func append(_ signed: SignedCheckpoint) throws {
@@ -52,7 +54,7 @@ package struct CheckpointFile: CheckpointKeeper {
         }
     }
 
-    package func newest() async throws -> SignedCheckpoint? { try last() }
+    package func newest() async throws -> SignedCheckpoint? { try await calls.run { try last() } }
 
     /// All checkpoints, in the order in which they were kept.
     package func all() throws -> [SignedCheckpoint] { try files().flatMap { try Self.read($0, tail: nil) } }
