@@ -7,15 +7,27 @@ import ServiceLifecycle
 import Synchronization
 
 package final class Checkpointer: Service {
+    /// Names of the problems in the gate's health.
+    package static let problem = "checkpoint"
+    package static let witnessProblem = "witness"
+    /// How long a witness may take for a checkpoint. HTTP and syslog give up before; a file on a mount whose server is gone
+    /// never does.
+    private static let patience: Duration = .seconds(15)
     /// How often the head is signed when nothing is appended.
     package static let idle: Duration = .seconds(60)
+
+    /// Of one witness, since the start.
+    private struct Standing {
+        /// The newest checkpoint that it has taken.
+        var taken: Checkpoint?
+        var succeeded: Instant?
+        var failed: Instant?
+    }
 
     private struct State {
         var key: NoteSigner
         var signed: SignedCheckpoint?
-        /// The newest checkpoint that each witness has taken.
-        var taken: [String: Checkpoint] = [:]
-        var failing: Set<String> = []
+        var witnesses: [String: Standing]
     }
 
     private let intake: Intake
@@ -37,25 +49,28 @@ package final class Checkpointer: Service {
         self.witnesses = witnesses
         // A witness that is slow gets the newest checkpoint, not all of them: it covers those before.
         mailboxes = witnesses.map { _ in AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
-        state = Mutex(State(key: key))
+        state = Mutex(
+            State(
+                key: key,
+                witnesses: Dictionary(
+                    witnesses.map { ($0.name, Standing()) }, uniquingKeysWith: { first, _ in first })))
         addGauges()
     }
 
     // MARK: Signing
 
+    /// Goes on until graceful shutdown. What is on its way to a witness then is given up: `finish` brings a newer one.
     package func run() async throws {
-        await withTaskGroup(of: Void.self) { group in
-            for (witness, mailbox) in zip(witnesses, mailboxes) {
-                group.addTask {
-                    for await checkpoint in mailbox.stream { await self.deliver(checkpoint, to: witness) }
-                }
-            }
-            group.addTask {
-                await cancelWhenGracefulShutdown {
-                    while !Task.isCancelled {
-                        await self.signIfDue()
-                        try? await Task.sleep(for: self.every)
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                for (witness, mailbox) in zip(self.witnesses, self.mailboxes) {
+                    group.addTask {
+                        for await checkpoint in mailbox.stream { await self.deliver(checkpoint, to: witness) }
                     }
+                }
+                while !Task.isCancelled {
+                    await self.signIfDue()
+                    try? await Task.sleep(for: self.every)
                 }
                 for mailbox in self.mailboxes { mailbox.continuation.finish() }
             }
@@ -70,9 +85,9 @@ package final class Checkpointer: Service {
                 return
             }
             if let checkpoint = try await sign() { mailboxes.forEach { $0.continuation.yield(checkpoint) } }
-            report(nil, as: "checkpoint")
+            works(Self.problem, "signing checkpoints")
         } catch {
-            report(error, as: "checkpoint")
+            fails(Self.problem, "signing checkpoints", error)
         }
     }
 
@@ -88,15 +103,23 @@ package final class Checkpointer: Service {
         return signed
     }
 
-    /// The last checkpoint of a gate that stops, to all witnesses. Call it after the last append.
+    /// The last checkpoint of a gate that stops, to all witnesses at once. Call it after the last append. Whoever cancels it
+    /// waits for them no longer; the log says which of them did not take it.
     package func finish() async {
         do {
             guard let checkpoint = try await sign() else { return }
             await withTaskGroup(of: Void.self) { group in
-                for witness in witnesses { group.addTask { await self.deliver(checkpoint, to: witness) } }
+                for witness in witnesses {
+                    group.addTask {
+                        guard await !self.deliver(checkpoint, to: witness) else { return }
+                        self.intake.logger.warning(
+                            "witness \(witness.name) has not taken the last checkpoint before the stop; it gets the next one after the start"
+                        )
+                    }
+                }
             }
         } catch {
-            report(error, as: "checkpoint")
+            fails(Self.problem, "signing checkpoints", error)
         }
     }
 
@@ -109,35 +132,46 @@ package final class Checkpointer: Service {
         return rotation
     }
 
-    private func deliver(_ signed: SignedCheckpoint, to witness: any CheckpointKeeper) async {
+    /// Returns whether the witness has taken it. A delivery that is cancelled says nothing of the witness.
+    @discardableResult
+    private func deliver(_ signed: SignedCheckpoint, to witness: any CheckpointKeeper) async -> Bool {
+        let what = "witness \(witness.name)"
         do {
-            try await witness.keep(signed)
+            try await within(Self.patience) { try await witness.keep(signed) }
             try await intake.writer.commit(
                 .witnessed(name: witness.name, size: signed.checkpoint.size, at: intake.now))
-            state.withLock { $0.taken[witness.name] = signed.checkpoint }
-            report(nil, as: "witness \(witness.name)")
+            state.withLock {
+                $0.witnesses[witness.name]?.taken = signed.checkpoint
+                $0.witnesses[witness.name]?.succeeded = intake.now
+            }
+            works(Self.witnessProblem, what)
+            return true
         } catch {
-            report(error, as: "witness \(witness.name)")
+            guard !Task.isCancelled else { return false }
+            state.withLock { $0.witnesses[witness.name]?.failed = intake.now }
+            fails(Self.witnessProblem, what, error)
+            return false
         }
     }
 
-    /// One line when something begins to fail, and one when it works again.
-    private func report(_ error: (any Error)?, as name: String) {
-        let isNew = state.withLock { state in
-            error == nil ? state.failing.remove(name) != nil : state.failing.insert(name).inserted
+    /// In the gate's health each time; one line in the log when something begins to fail, and one when it works again.
+    private func fails(_ problem: String, _ what: String, _ error: any Error) {
+        let message = "\(what) fails, it is tried again with each checkpoint: \(error)"
+        if intake.health.set(problem: problem, of: what, message: message) {
+            intake.logger.error("\(message)")
         }
-        guard isNew else { return }
-        if let error {
-            intake.logger.error("\(name) fails, it is tried again: \(error)")
-        } else {
-            intake.logger.notice("\(name) works again")
-        }
+    }
+
+    private func works(_ problem: String, _ what: String) {
+        if intake.health.clear(problem: problem, of: what) { intake.logger.notice("\(what) works again") }
     }
 
     // MARK: Figures
 
     /// The newest checkpoint that a witness has taken since the start; nil before the first.
-    private var witnessed: Checkpoint? { state.withLock { $0.taken.values.max { $0.size < $1.size } } }
+    private var witnessed: Checkpoint? {
+        state.withLock { $0.witnesses.values.compactMap(\.taken).max { $0.size < $1.size } }
+    }
 
     /// The gate's gauges outlive this and must not keep it.
     private func addGauges() {
@@ -161,12 +195,26 @@ package final class Checkpointer: Service {
             let age = (checkpointer.intake.now - newest.time).components.seconds
             return [Gauges.Reading(checkpointer.size > newest.size ? age : 0)]
         }
-        add(
-            "dropgate_ledger_witness_entries", "Entries under the newest checkpoint that a witness has taken."
+        func addOfWitness(
+            _ name: String, _ help: String, _ read: @escaping @Sendable (Standing) -> Int64?
         ) {
-            $0.state.withLock { $0.taken }.sorted { $0.key < $1.key }
-                .map { Gauges.Reading($0.value.size, labels: [("witness", $0.key)]) }
+            add(name, help) { checkpointer in
+                checkpointer.state.withLock(\.witnesses).sorted { $0.key < $1.key }.compactMap { witness in
+                    read(witness.value).map { Gauges.Reading($0, labels: [("witness", witness.key)]) }
+                }
+            }
         }
+        addOfWitness(
+            "dropgate_ledger_witness_entries", "Entries under the newest checkpoint that a witness has taken."
+        ) { $0.taken?.size }
+        addOfWitness(
+            "dropgate_ledger_witness_success_timestamp_seconds",
+            "When a witness took a checkpoint last; 0 before the first since the start."
+        ) { ($0.succeeded?.microseconds ?? 0) / 1_000_000 }
+        addOfWitness(
+            "dropgate_ledger_witness_failure_timestamp_seconds",
+            "When a witness failed to take a checkpoint last; 0 before the first since the start."
+        ) { ($0.failed?.microseconds ?? 0) / 1_000_000 }
     }
 
     private var size: Int64 { (try? intake.store.size()) ?? 0 }

@@ -1,0 +1,139 @@
+// Witnesses that answer, fail and stay silent: how long they hold anything up, and where it shows.
+import Dispatch
+import Foundation
+import Intake
+import Ledger
+import Support
+import Synchronization
+import Testing
+
+/// Does as the test says; silent, it waits until its task is cancelled.
+private final class Witness: CheckpointKeeper {
+    enum Behaviour: Sendable { case takes, fails, isSilent }
+    struct Full: Error, CustomStringConvertible { let description = "it is full" }
+
+    let name: String
+    private let behaviour: Mutex<Behaviour>
+    private let kept = Mutex(0)
+
+    init(_ name: String, _ behaviour: Behaviour) {
+        self.name = name
+        self.behaviour = Mutex(behaviour)
+    }
+
+    var count: Int { kept.withLock { $0 } }
+    func become(_ new: Behaviour) { behaviour.withLock { $0 = new } }
+
+    private func behave() async throws {
+        switch behaviour.withLock({ $0 }) {
+        case .takes: kept.withLock { $0 += 1 }
+        case .fails: throw Full()
+        case .isSilent: try await Task.sleep(for: .seconds(3600))
+        }
+    }
+
+    func keep(_ checkpoint: SignedCheckpoint) async throws { try await behave() }
+
+    func newest() async throws -> SignedCheckpoint? {
+        try await behave()
+        return nil
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct WitnessTests {
+    private let gate: Gate
+    private let key: NoteSigner
+
+    init() throws {
+        gate = try Gate()
+        key = try NoteSigner(name: "t/dropgate")
+    }
+
+    private func checkpointer(_ witnesses: [Witness]) -> Checkpointer {
+        Checkpointer(
+            gate.intake, key: key, every: .seconds(1),
+            archive: CheckpointFile(directory: gate.directory.file("checkpoints")), witnesses: witnesses)
+    }
+
+    private func figure(_ name: String, _ witness: String = "w") -> Int64? {
+        let line = gate.intake.gauges.text.split(separator: "\n").first {
+            $0.hasPrefix("\(name){witness=\"\(witness)\"} ")
+        }
+        return line?.split(separator: " ").last.flatMap { Int64($0) }
+    }
+
+    @Test func allWitnessesAreAskedAtOnceWithOneBound() async throws {
+        let witnesses: [any CheckpointKeeper] =
+            (0..<20).map { Witness("silent \($0)", .isSilent) } + [
+                Witness("good", .takes), Witness("full", .fails),
+            ]
+        let start = ContinuousClock.now
+        let answers = await witnesses.newest(within: .milliseconds(300))
+        #expect(ContinuousClock.now - start < .seconds(3), "one after the other is 6 s")
+        for answer in answers.prefix(20) { #expect(throws: TookTooLong.self) { try answer.get() } }
+        #expect(try answers[20].get() == nil)
+        #expect(throws: Witness.Full.self) { try answers[21].get() }
+    }
+
+    @Test func aWitnessThatFailsIsAProblemUntilItTakesACheckpoint() async throws {
+        let (bad, good) = (Witness("w", .fails), Witness("v", .takes))
+        let checkpointer = checkpointer([bad, good])
+        try await gate.intake.record(Gate.accepted)
+        await checkpointer.finish()
+        let problem = try #require(gate.intake.health.problems["witness"])
+        #expect(problem.contains("witness w") && problem.contains("it is full"), "\(problem)")
+        #expect(!problem.contains("witness v"))
+        #expect(gate.intake.accepts, "somebody must look, and the gate goes on")
+        #expect(try #require(figure("dropgate_ledger_witness_failure_timestamp_seconds")) > 0)
+        #expect(figure("dropgate_ledger_witness_success_timestamp_seconds") == 0)
+
+        bad.become(.takes)
+        await checkpointer.finish()
+        #expect(gate.intake.health.problems == [:])
+        #expect(try #require(figure("dropgate_ledger_witness_success_timestamp_seconds")) > 0)
+        #expect(good.count == 2)
+    }
+
+    @Test func theProblemStandsUntilTheLastWitnessWorks() async throws {
+        let (first, second) = (Witness("a", .fails), Witness("b", .fails))
+        let checkpointer = checkpointer([first, second])
+        try await gate.intake.record(Gate.accepted)
+        await checkpointer.finish()
+        first.become(.takes)
+        await checkpointer.finish()
+        #expect(gate.intake.health.problems["witness"]?.contains("witness b") == true)
+        #expect(gate.intake.health.problems["witness"]?.contains("witness a") == false)
+    }
+
+    @Test func aStopWaitsForSilentWitnessesNoLongerThanItsBound() async throws {
+        let (silent, good) = (Witness("w", .isSilent), Witness("v", .takes))
+        let checkpointer = checkpointer([silent, good])
+        try await gate.intake.record(Gate.accepted)
+        let start = ContinuousClock.now
+        try? await within(.milliseconds(300)) { await checkpointer.finish() }
+        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(good.count == 1, "who answers gets the last checkpoint all the same")
+        #expect(gate.intake.health.problems == [:], "it was not given the time to fail")
+    }
+
+    @Test func aCallThatBlocksHoldsUpNobodyWhoIsCancelled() async throws {
+        let (blocked, release) = (AsyncStream.makeStream(of: Void.self), DispatchSemaphore(value: 0))
+        let late = AsyncStream.makeStream(of: Int.self)
+        let calls = BlockingCalls(DispatchQueue(label: "test"))
+        let task = Task {
+            try await calls.run {
+                blocked.continuation.finish()
+                release.wait()
+                return 7
+            } late: {
+                late.continuation.yield($0)
+            }
+        }
+        for await _ in blocked.stream {}
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        release.signal()
+        #expect(await late.stream.first { _ in true } == 7)
+        #expect(try await calls.run { 8 } == 8)
+    }
+}
