@@ -7,8 +7,13 @@
 //   acknowledged was read by the receiving program; what was not was not.
 // - The peer closes with something unread, or vanishes: Linux sends RST (RFC 2525 section 2.17), and we see
 //   ECONNRESET. What was acknowledged lately may not have been read.
+//
+// Over TLS no end tells that much: between the kernel and the receiving program there is a library with text of its
+// own, and after a close_notify (RFC 5425 section 4.4) we close as well and never see whether a reset follows. What was
+// acknowledged lately is in doubt there however it ends.
 import CShims
 import Foundation
+import Ledger
 import NIOCore
 import NIOPosix
 import Settings
@@ -34,6 +39,7 @@ final class SyslogConnection: Sendable {
     }
 
     private let channel: any Channel
+    private let isTLS: Bool
     /// The same socket, so that its figures can be asked for after the channel has closed.
     private let socket: Int32
     /// What is acknowledged of a connection without data: the SYN, on some kernels.
@@ -42,8 +48,9 @@ final class SyslogConnection: Sendable {
     private let state: Mutex<State>
     private let reader: Mutex<Task<Void, Never>?>
 
-    private init(_ channel: any Channel, socket: Int32, wire: WireCounter) {
+    private init(_ channel: any Channel, isTLS: Bool, socket: Int32, wire: WireCounter) {
         self.channel = channel
+        self.isTLS = isTLS
         self.socket = socket
         self.wire = wire
         base = wire.base
@@ -53,7 +60,8 @@ final class SyslogConnection: Sendable {
 
     deinit { Foundation.close(socket) }
 
-    /// Connects, with a TLS handshake where settings ask for one.
+    /// Connects, with a TLS handshake where settings ask for one. Throws `CannotConnect`, without the address, or
+    /// `CancellationError`.
     static func open(_ target: SyslogTarget, timeout: Duration = .seconds(10)) async throws
         -> SyslogConnection
     {
@@ -66,7 +74,9 @@ final class SyslogConnection: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let handshake = loop.makePromise(of: Void.self)
         let limit = loop.scheduleTask(in: .nanoseconds(Int64(timeout / .nanoseconds(1)))) {
-            handshake.fail(CannotConnect(description: "no TLS handshake within \(timeout)"))
+            handshake.fail(
+                CannotConnect(
+                    description: "no TLS handshake within \(timeout); see whether it speaks TLS there"))
         }
         defer { limit.cancel() }
         var made: SyslogConnection?
@@ -89,62 +99,70 @@ final class SyslogConnection: Sendable {
                         return (channel, asynchronous)
                     }
                 }
-            let connection = SyslogConnection(channel, socket: kept, wire: wire)
+            let connection = SyslogConnection(
+                channel, isTLS: context != nil, socket: kept, wire: wire)
             made = connection
             connection.watch(inbound)
-            try await handshake.futureResult.get()
+            try await handshake.futureResult.getUnlessCancelled()
             return connection
         } catch {
             // A connection that was made closes what was kept when it goes; its channel must be gone by then.
             if let made { made.channel.close(promise: nil) } else { Foundation.close(kept) }
             handshake.fail(error)
-            throw CannotConnect(description: "\(target.address): \(error)")
+            if error is CancellationError { throw error }
+            throw CannotConnect(description: CallTrouble.words(error))
         }
     }
 
     private static func connect(_ target: SyslogTarget, _ timeout: Duration) async throws -> Int32 {
-        try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
-                var reason: UnsafePointer<CChar>?
-                let milliseconds = Int32(timeout.components.seconds * 1000)
-                let descriptor = dropgate_connect(target.host, "\(target.port)", milliseconds, &reason)
-                if descriptor >= 0 { return continuation.resume(returning: descriptor) }
-                let text = reason.map { String(cString: $0) } ?? "unknown"
-                continuation.resume(throwing: CannotConnect(description: "\(target.address): \(text)"))
-            }
+        let (host, port) = (target.host, "\(target.port)")
+        let milliseconds = Int32(timeout.components.seconds * 1000)
+        return try await BlockingCalls(.global()).run {
+            var reason: UnsafePointer<CChar>?
+            let descriptor = dropgate_connect(host, port, milliseconds, &reason)
+            if descriptor >= 0 { return descriptor }
+            let text = reason.map { String(cString: $0).lowercased() } ?? "unknown"
+            throw CannotConnect(
+                description:
+                    "no connection, \(text); see whether it runs, and whether a firewall stands between")
+        } late: {
+            Foundation.close($0)
         }
     }
 
     /// Receivers send nothing; the end of the stream is all there is to read.
     private func watch(_ inbound: NIOAsyncChannel<ByteBuffer, ByteBuffer>) {
         let task = Task { [weak self] in
-            var end = End.clean
             do {
                 try await inbound.executeThenClose { inbound, _ in for try await _ in inbound {} }
+                self?.finish(.clean)
             } catch {
-                end = Self.end(of: error)
+                self?.finish(Self.end(of: error))
             }
-            self?.finish(end)
         }
         reader.withLock { $0 = task }
     }
 
     private static func end(of error: any Error) -> End {
         if let error = error as? IOError, error.errnoCode == EPIPE { return .clean }
-        if let failure = error as? TLSFailure, failure.cause == .truncated { return .clean }
-        return .broken("\(error)")
+        return .broken(CallTrouble.words(error))
     }
 
-    private func finish(_ end: End) { state.withLock { $0.end = $0.end ?? end } }
+    private func finish(_ end: End) {
+        let end = isTLS && end == .clean ? .broken("it closed; see why in its log") : end
+        state.withLock { $0.end = $0.end ?? end }
+    }
 
     /// nil while the connection stands.
     var end: End? { state.withLock { $0.end } }
 
     /// Sends messages whose last one is of entry `seq`; returns when the kernel has taken them. An error says nothing
-    /// that `end` does not say better.
+    /// that `end` does not say better, but for a `CancellationError`: then the connection must be closed.
     func send(_ bytes: ByteBuffer, last seq: Int64) async throws {
         do {
-            try await channel.writeAndFlush(bytes).get()
+            try await channel.writeAndFlush(bytes).getUnlessCancelled()
+        } catch let error as CancellationError {
+            throw error
         } catch {
             finish(Self.end(of: error))
             throw error
@@ -162,8 +180,9 @@ final class SyslogConnection: Sendable {
         }
     }
 
+    /// Returns when it is closed and `end` says how. A task that is cancelled does not wait for that.
     func close() async {
-        try? await channel.close().get()
+        guard (try? await channel.close().getUnlessCancelled()) != nil || !Task.isCancelled else { return }
         let task = reader.withLock { $0 }
         await task?.value
     }

@@ -49,8 +49,10 @@ final class SyslogStream: ForwardStream {
                 $0.sent = seq
                 $0.batches += 1
             }
+        } catch let error as CancellationError {
+            throw error
         } catch {
-            throw await broken("\(error)")
+            throw await broken(CallTrouble.words(error))
         }
     }
 
@@ -91,7 +93,7 @@ final class SyslogStream: ForwardStream {
             case .clean:
                 return ForwardBreak(
                     confirmed: state.acknowledged.last?.seq ?? state.confirmed,
-                    description: "the receiver closed")
+                    description: "it closed; see why in its log")
             case .broken(let why): return ForwardBreak(confirmed: state.confirmed, description: why)
             case nil: return ForwardBreak(confirmed: state.confirmed, description: message)
             }

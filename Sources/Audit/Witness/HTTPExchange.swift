@@ -24,7 +24,8 @@ struct HTTPExchange: Sendable {
     /// For all of it. Redirects are not followed: who keeps checkpoints is named by the settings.
     var timeout = TimeAmount.seconds(10)
 
-    /// Throws `Failed` when there is no whole answer. Any status is one.
+    /// Throws `Failed` when there is no whole answer, in words that do not repeat the URL, and `CancellationError` as soon
+    /// as the task is cancelled. Any status is an answer.
     func get() async throws -> Answer { try await perform(.GET, [], type: nil) }
 
     func post(_ bytes: [UInt8], type: String) async throws -> Answer {
@@ -32,44 +33,63 @@ struct HTTPExchange: Sendable {
     }
 
     private func perform(_ method: HTTPMethod, _ body: [UInt8], type: String?) async throws -> Answer {
-        let target = try HTTPTarget(url)
+        do {
+            let target = try HTTPTarget(url)
+            let answer = try begin(target, head: target.head(method, bodyCount: body.count, type: type), body)
+            let timeout = timeout
+            let limit = answer.futureResult.eventLoop.scheduleTask(in: timeout) {
+                answer.fail(Failed(description: CallTrouble.silent(timeout.nanoseconds / 1_000_000_000)))
+            }
+            defer { limit.cancel() }
+            return try await withTaskCancellationHandler {
+                try await answer.futureResult.get()
+            } onCancel: {
+                answer.fail(CancellationError())
+            }
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw Failed(description: CallTrouble.words(error))
+        }
+    }
+
+    /// Connects and asks. The connection ends with the promise, however that comes.
+    private func begin(_ target: HTTPTarget, head: HTTPRequestHead, _ body: [UInt8]) throws
+        -> EventLoopPromise<Answer>
+    {
         let context = target.isTLS ? try TLSContext(.init(trust: .system, protocols: ["http/1.1"])) : nil
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let answer = loop.makePromise(of: Answer.self)
-        let (timeout, longestBody) = (timeout, longestBody)
-        let limit = loop.scheduleTask(in: timeout) {
-            answer.fail(Failed(description: "no answer within \(timeout.nanoseconds / 1_000_000_000) s"))
-        }
-        defer { limit.cancel() }
-        do {
-            let channel = try await ClientBootstrap(group: loop).connectTimeout(timeout).channelInitializer {
-                channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    if let context {
-                        try pipeline.addHandler(TLSHandler(context, .client(host: target.host)))
-                    }
-                    try pipeline.addHTTPClientHandlers()
-                    try pipeline.addHandler(AnswerHandler(answer, longestBody: longestBody))
+        let longestBody = longestBody
+        let connecting = ClientBootstrap(group: loop).connectTimeout(timeout).channelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture {
+                let pipeline = channel.pipeline.syncOperations
+                if let context {
+                    try pipeline.addHandler(TLSHandler(context, .client(host: target.host)))
                 }
-            }.connect(host: target.host, port: target.port).get()
-            defer { channel.close(promise: nil) }
-            // TLS keeps it until its handshake is done.
-            let head = target.head(method, bodyCount: body.count, type: type)
-            channel.write(HTTPClientRequestPart.head(head), promise: nil)
-            if !body.isEmpty {
-                channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
+                try pipeline.addHTTPClientHandlers()
+                try pipeline.addHandler(AnswerHandler(answer, longestBody: longestBody))
             }
-            channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
-            return try await answer.futureResult.get()
-        } catch {
-            answer.fail(error)
-            throw Failed(description: "\(url): \(error)")
+        }.connect(host: target.host, port: target.port)
+        connecting.whenComplete { connected in
+            switch connected {
+            case .failure(let error): answer.fail(error)
+            case .success(let channel):
+                // TLS keeps it until its handshake is done.
+                channel.write(HTTPClientRequestPart.head(head), promise: nil)
+                if !body.isEmpty {
+                    channel.write(
+                        HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
+                }
+                channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+                answer.futureResult.whenComplete { _ in channel.close(promise: nil) }
+            }
         }
+        return answer
     }
 }
 
-private struct HTTPTarget {
+private struct HTTPTarget: Sendable {
     let isTLS: Bool
     let host: String
     let port: Int
@@ -81,7 +101,7 @@ private struct HTTPTarget {
     init(_ url: String) throws {
         guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(),
             scheme == "http" || scheme == "https", let host = parts.host, !host.isEmpty
-        else { throw HTTPExchange.Failed(description: "\(url) is no URL of HTTP") }
+        else { throw HTTPExchange.Failed(description: "this is no URL of HTTP; write https://host/path") }
         isTLS = scheme == "https"
         let usual = isTLS ? 443 : 80
         port = parts.port ?? usual
@@ -124,7 +144,9 @@ private final class AnswerHandler: ChannelInboundHandler {
         case .body(let bytes):
             guard found.body.count + bytes.readableBytes <= longestBody else {
                 answer.fail(
-                    HTTPExchange.Failed(description: "the answer is longer than \(longestBody) bytes"))
+                    HTTPExchange.Failed(
+                        description:
+                            "its answer is longer than \(longestBody) bytes; see whether the path is right"))
                 return context.close(promise: nil)
             }
             found.body += bytes.readableBytesView
@@ -138,7 +160,9 @@ private final class AnswerHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        answer.fail(HTTPExchange.Failed(description: "the connection ended before a whole answer"))
+        answer.fail(
+            HTTPExchange.Failed(
+                description: "it ended the connection before its answer was whole; look into its log"))
         context.fireChannelInactive()
     }
 }

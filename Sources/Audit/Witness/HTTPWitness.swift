@@ -1,39 +1,60 @@
 // A witness behind HTTP: each checkpoint is posted to its URL as a signed note, and the newest one is asked back.
 package import Ledger
+import Settings
 
 package struct HTTPWitness: CheckpointKeeper {
+    /// The URL without its query, which may hold a secret.
     package let name: String
+    private let url: String
 
     private static let type = "text/plain; charset=utf-8"
 
-    package init(url: String) { name = url }
+    package init(url: String) {
+        self.url = url
+        name = WitnessURL.shown(url)
+    }
 
     package struct Refused: Error, CustomStringConvertible {
         package let description: String
+
+        init(_ description: String) { self.description = description }
+
+        init(status: Int, method: String) {
+            let next =
+                switch status {
+                case 300..<400: "name in ledger.witnesses where it leads to: redirects are not followed"
+                case 401, 403, 407: "let it take this machine's address without a password"
+                case 404, 405, 410: "see whether the path in ledger.witnesses is right"
+                default: "look into its log"
+                }
+            self.init("it answered \(method) with \(status); \(next)")
+        }
     }
 
     /// POST; any 2xx means that it is kept.
     package func keep(_ checkpoint: SignedCheckpoint) async throws {
         let note = Array(checkpoint.note.description.utf8)
-        let answer = try await HTTPExchange(url: name).post(note, type: Self.type)
+        let answer = try await HTTPExchange(url: url).post(note, type: Self.type)
         guard (200..<300).contains(answer.status) else {
-            throw Refused(description: "\(name) answered \(answer.status)")
+            throw Refused(status: answer.status, method: "POST")
         }
     }
 
     /// GET; 404, 405 and 501 mean that it does not give checkpoints back.
     package func newest() async throws -> SignedCheckpoint? {
-        let answer = try await HTTPExchange(url: name).get()
+        let answer = try await HTTPExchange(url: url).get()
         switch answer.status {
         case 200:
             guard let note = SignedNote(parsing: String(decoding: answer.body, as: UTF8.self)),
                 let signed = SignedCheckpoint(note)
             else {
-                throw Refused(description: "\(name) answered a GET with something that is no checkpoint")
+                throw Refused(
+                    "it answered GET with something that is no checkpoint; see whether the path in "
+                        + "ledger.witnesses is right")
             }
             return signed
         case 404, 405, 501: return nil
-        default: throw Refused(description: "\(name) answered \(answer.status)")
+        default: throw Refused(status: answer.status, method: "GET")
         }
     }
 }

@@ -34,7 +34,9 @@ package struct SyslogWitness: CheckpointKeeper {
         }
         await connection.close()
         guard isTaken else {
-            throw NotTaken(description: "\(target.address) did not acknowledge a checkpoint")
+            throw NotTaken(
+                description:
+                    "it did not acknowledge a checkpoint; see whether it still reads, and look into its log")
         }
     }
 
