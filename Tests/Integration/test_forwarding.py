@@ -1,4 +1,5 @@
 """Live forwarding to a real rsyslog, over TCP and TLS, through outages; and to a file that is rotated."""
+import http.server
 import json
 import os
 import re
@@ -20,8 +21,8 @@ ROUNDS = 2
 class Rsyslog:
     """An rsyslogd of its own on loopback that writes the seq of each message to a file."""
 
-    def __init__(self, root, tls=False):
-        self.root, self.port, self.process = root, free_port(), None
+    def __init__(self, root, tls=False, port=None):
+        self.root, self.port, self.process = root, port or free_port(), None
         self.output = os.path.join(root, "received")
         self.config = os.path.join(root, "rsyslog.conf")
         self.pid = os.path.join(root, "rsyslog.pid")
@@ -73,6 +74,136 @@ class Rsyslog:
             return []
         found = (re.search(r'"seq":(\d+),', line) for line in read(self.output).splitlines())
         return [int(match.group(1)) for match in found if match]
+
+
+class Silent:
+    """Accepts connections, by the kernel alone, and never says or reads anything."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(100)
+        self.port = self.socket.getsockname()[1]
+
+
+class SilenceTest(unittest.TestCase):
+    """Who never answers holds up neither a start nor a stop, shows where somebody looks, and gets all afterwards."""
+
+    def setUp(self):
+        self.gate = Gate()
+        self.addCleanup(self.gate.close)
+
+    def silent(self):
+        silent = Silent()
+        self.addCleanup(silent.socket.close)
+        return silent.port
+
+    def timed(self, action):
+        began = time.monotonic()
+        action()
+        return time.monotonic() - began
+
+    def console(self, page):
+        token = read(os.path.join(self.gate.home, "state/console.token")).strip()
+        return subprocess.run(
+            ["curl", "-sS", "-w", "\n%{http_code}", "-H", f"Authorization: Bearer {token}",
+             f"http://127.0.0.1:{self.gate.ports['console']}{page}"],
+            check=True, capture_output=True, text=True).stdout
+
+    def test_silent_witnesses_and_receivers_delay_start_and_stop_by_one_short_bound(self):
+        urls = [f"https://127.0.0.1:{self.silent()}/{n}?token=s3cret" for n in range(3)]
+        quoted = ", ".join(f'"{url}"' for url in urls)
+        self.gate.environment.update({
+            "DROPGATE_LEDGER_WITNESSES": f"[{quoted}, syslog]", "DROPGATE_LEDGER_CHECKPOINT_EVERY": "1s",
+            "DROPGATE_FORWARD_SYSLOG_ADDRESS": f"tls://127.0.0.1:{self.silent()}"})
+        start = self.timed(self.gate.start)
+        stop = self.timed(self.gate.stop)
+        print(f"three silent witnesses and a silent receiver: start {start:.1f} s, stop {stop:.1f} s")
+        self.assertEqual(self.gate.process.returncode, 0)
+        self.assertLess(start, 9, "5 s for all of them")
+        self.assertLess(stop, 5, "2 s for all of them")
+        log = self.gate.log()
+        for url in urls:
+            name = url.split("?")[0]
+            self.assertRegex(log, f"witness {name} cannot be asked .*: it did not answer within 5 s; see ")
+            self.assertIn(f"witness {name} has not taken the last checkpoint before the stop", log)
+        self.assertRegex(log, r"forwarding to tls://\S+: \d+ entries had not got through for certain")
+        self.assertNotIn("s3cret", log)
+        self.assertNotIn("NIO", log)
+
+    def test_what_did_not_get_through_before_the_stop_follows_after_the_next_start(self):
+        port = free_port()
+        self.gate.environment["DROPGATE_FORWARD_SYSLOG_ADDRESS"] = f"tcp://127.0.0.1:{port}"
+        self.gate.start()
+        wait_until(lambda: os.path.exists(os.path.join(self.gate.home, "state/forward/syslog.json")),
+                   what="the forwarder's position")
+        first = len(self.gate.entries())
+        for number in range(5):
+            self.gate.post(f"{{}} {number}")
+        self.gate.stop()
+        syslog = Rsyslog(self.gate.root, port=port)
+        syslog.start()
+        self.addCleanup(syslog.stop)
+        self.gate.start()
+        newest = max(entry["seq"] for entry in self.gate.entries())
+        wait_until(lambda: (syslog.seqs() or [0])[-1] >= newest, what="the newest entry")
+        seqs = syslog.seqs()
+        self.assertEqual(seqs, list(range(seqs[0], seqs[-1] + 1)), "none is missing, none comes twice")
+        self.assertLessEqual(seqs[0], first)
+        # And what a receiver that is there has not been given before the stop, is given to it at the stop.
+        self.gate.post("{} last")
+        self.gate.stop()
+        self.assertIn("stopped", read(syslog.output).splitlines()[-1])
+        self.assertNotIn("had not got through", self.gate.log().split("\nready\n")[-1])
+
+    def test_what_fails_shows_in_readiness_figures_and_doctor_until_it_works(self):
+        witness, receiver = free_port(), free_port()
+        self.gate.environment.update({
+            "DROPGATE_LEDGER_WITNESSES": f'["http://127.0.0.1:{witness}/gate?token=s3cret"]',
+            "DROPGATE_LEDGER_CHECKPOINT_EVERY": "1s",
+            "DROPGATE_FORWARD_SYSLOG_ADDRESS": f"tcp://127.0.0.1:{receiver}"})
+        self.gate.start()
+
+        def problems():
+            body, status = self.console("/readyz").rsplit("\n", 1)
+            self.assertEqual(status, "200", "the gate goes on accepting")
+            return json.loads(body).get("problems", {})
+        found = wait_until(lambda: {"witness", "forwarding"} <= problems().keys() and problems(), what="both problems")
+        self.assertIn(f"witness http://127.0.0.1:{witness}/gate fails", found["witness"])
+        self.assertIn("nobody listens there; see", found["witness"])
+        self.assertIn(f"forwarding to tcp://127.0.0.1:{receiver} has stopped", found["forwarding"])
+        self.gate.post("{}")
+        figures = self.console("/metrics")
+        self.assertRegex(figures, r'dropgate_forward_waiting_entries\{forwarder="syslog"\} [1-9]')
+        self.assertRegex(figures, r'dropgate_forward_waiting_seconds\{forwarder="syslog"\} \d')
+        label = f'{{witness="http://127.0.0.1:{witness}/gate"}}'
+        self.assertRegex(figures, re.escape(f"dropgate_ledger_witness_failure_timestamp_seconds{label}") + " [1-9]")
+        self.assertIn(f"dropgate_ledger_witness_success_timestamp_seconds{label} 0\n", figures)
+        doctor = self.gate.run("doctor", "--config", self.gate.config, check=False,
+                               env={**os.environ, **self.gate.environment}).stdout
+        self.assertIn("forwarding: forwarding to tcp://", doctor)
+        self.assertIn("witness: witness http://", doctor)
+        self.assertNotIn("s3cret", doctor + figures + self.gate.log())
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", witness), Taking)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        reading = socket.create_server(("127.0.0.1", receiver))
+        self.addCleanup(reading.close)
+        self.gate.post("{} again")
+        wait_until(lambda: not problems(), 60, "the end of both problems")
+        self.assertIn(f"dropgate_ledger_witness_success_timestamp_seconds{label} 1", self.console("/metrics"))
+
+
+class Taking(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 class ForwardingTest(unittest.TestCase):

@@ -1,23 +1,16 @@
 // Forwards entries as they come. The ledger itself is the buffer: after an outage it goes on where the target's
 // position says, in order. A target that is down stops nothing but its own forwarding.
+package import Admission
 import Foundation
 import Ledger
 package import Logging
-import ServiceLifecycle
 package import Settings
 import Synchronization
 
-package final class Forwarder: Service {
-    /// How far a forwarder is, for pages and metrics.
-    package struct Status: Sendable {
-        /// The last entry that is certainly at the target; −1 before the first.
-        package var confirmed: Int64 = -1
-        package var isConnected = false
-        /// Why it is not; nil before the first failure.
-        package var lastError: String?
-    }
-
+package final class Forwarder: Sendable {
     typealias Open = @Sendable (ForwardCursor) async throws -> any ForwardStream
+    /// Told why nothing goes through, each time that is tried, and nil once something does again.
+    package typealias Report = @Sendable (String?) -> Void
 
     package let name: String
     private let target: String
@@ -26,45 +19,54 @@ package final class Forwarder: Service {
     private let render: @Sendable (StoredEntry) throws -> [UInt8]
     private let open: Open
     private let logger: Logger
-    private let state = Mutex(Status())
+    private let report: Report
+    private let standing = Mutex(ForwardStanding(at: .now))
+    private let phase = Mutex(Phase.new)
+    private let end = AsyncStream.makeStream(of: Void.self)
+
+    private enum Phase { case new, running, finishing, ended }
 
     /// Entries read at once.
     private static let page = 256
     private static let idle: Duration = .milliseconds(100)
+    /// How long a target may acknowledge nothing, with entries waiting, before somebody should look: longer than a receiver
+    /// that restarts takes, or that writes its buffers away.
+    private static let patience: Duration = .seconds(30)
 
     /// - Parameter cursorFile: where the position lies.
     init(
         name: String, target: String, reader: LedgerReader, cursorFile: String, logger: Logger,
-        render: @escaping @Sendable (StoredEntry) throws -> [UInt8], open: @escaping Open
+        report: @escaping Report, render: @escaping @Sendable (StoredEntry) throws -> [UInt8],
+        open: @escaping Open
     ) {
         self.name = name
         self.target = target
         self.reader = reader
         self.cursorFile = cursorFile
         self.logger = logger
+        self.report = report
         self.render = render
         self.open = open
     }
 
     /// RFC 5424 messages to a receiver over TCP or TLS. `directory` holds positions.
-    package static func syslog(_ settings: SyslogSettings, ledger: String, directory: String, logger: Logger)
-        throws
-        -> Forwarder
-    {
+    package static func syslog(
+        _ settings: SyslogSettings, ledger: String, directory: String, logger: Logger,
+        report: @escaping Report
+    ) throws -> Forwarder {
         let target = SyslogTarget(settings)
         return Forwarder(
             name: "syslog", target: target.address, reader: try LedgerReader(path: ledger),
-            cursorFile: directory + "/syslog.json", logger: logger,
+            cursorFile: directory + "/syslog.json", logger: logger, report: report,
             render: { try EntryFormatter(.syslog).message($0) },
             open: { _ in SyslogStream(try await SyslogConnection.open(target)) })
     }
 
     /// Lines to a file for log shippers.
     package static func file(
-        _ settings: ForwardFileSettings, ledger: String, directory: String, logger: Logger
-    ) throws
-        -> Forwarder
-    {
+        _ settings: ForwardFileSettings, ledger: String, directory: String, logger: Logger,
+        report: @escaping Report
+    ) throws -> Forwarder {
         let format: EntryFormat =
             switch settings.format {
             case .jsonl: .jsonl
@@ -75,41 +77,82 @@ package final class Forwarder: Service {
         return Forwarder(
             name: "file", target: "\(settings.path) \(settings.format.rawValue)",
             reader: try LedgerReader(path: ledger), cursorFile: directory + "/file.json", logger: logger,
-            render: { try formatter.message($0) },
+            report: report, render: { try formatter.message($0) },
             open: { try FileStream(path: settings.path, cursor: $0) })
     }
 
-    package var status: Status { state.withLock { $0 } }
+    // MARK: Beginning and end
 
-    /// Goes on until graceful shutdown, and gives what was committed by then a moment to leave.
-    package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var backOff = BackOff()
-            while !Task.isCancelled {
-                do {
-                    var cursor = try self.position()
-                    let stream = try await self.open(cursor)
-                    self.connected(cursor)
-                    backOff = BackOff()
-                    try await self.forward(over: stream, &cursor)
-                } catch is CancellationError {
-                    return
-                } catch {
-                    self.failed(error)
-                    try? await Task.sleep(for: backOff.next())
-                }
+    /// Goes on until `finish` is called and nothing waits, or the task is cancelled. It runs once.
+    package func run() async {
+        phase.withLock { $0 = .running }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.lookForStalls() }
+            await forwardUntilEnd()
+            group.cancelAll()
+        }
+        if let waiting, waiting > 0 {
+            logger.warning(
+                "forwarding to \(target): \(waiting) entries had not got through for certain when the gate stopped; they follow after the next start"
+            )
+        }
+        phase.withLock { $0 = .ended }
+        end.continuation.finish()
+    }
+
+    /// Lets `run` end once all that was committed by now is there for certain, and returns when it has ended. A target that
+    /// is away is not waited for. The caller says how long it waits, by cancelling.
+    package func finish() async {
+        let isRunning = phase.withLock { phase in
+            if phase == .running { phase = .finishing }
+            return phase == .finishing
+        }
+        if isRunning { for await _ in end.stream {} }
+    }
+
+    private var isFinishing: Bool { phase.withLock { $0 == .finishing } }
+
+    private func forwardUntilEnd() async {
+        var backOff = BackOff()
+        while !Task.isCancelled {
+            do {
+                var cursor = try position()
+                let stream = try await open(cursor)
+                return try await forward(over: stream, &cursor)
+            } catch is CancellationError {
+                return
+            } catch {
+                if failed(error) { backOff = BackOff() }
+                await pause(backOff.next())
+                if isFinishing { return }
             }
         }
     }
 
+    /// Ends at once when the gate stops.
+    private func pause(_ duration: Duration) async {
+        let end = ContinuousClock.now + duration
+        while ContinuousClock.now < end, !isFinishing, !Task.isCancelled {
+            try? await Task.sleep(for: Self.idle)
+        }
+    }
+
+    // MARK: Forwarding
+
     /// Where to go on: the stored position, or for a new target the end of the ledger as it is now.
     private func position() throws -> ForwardCursor {
-        if let cursor = try ForwardCursor.read(cursorFile, target: target) { return cursor }
-        let cursor = ForwardCursor(target: target, seq: try reader.lastSeq() ?? -1)
-        try cursor.write(cursorFile)
+        let cursor: ForwardCursor
+        if let stored = try ForwardCursor.read(cursorFile, target: target) {
+            cursor = stored
+        } else {
+            cursor = ForwardCursor(target: target, seq: try reader.lastSeq() ?? -1)
+            try cursor.write(cursorFile)
+        }
+        standing.withLock { $0.begins(at: cursor.seq) }
         return cursor
     }
 
+    /// Returns when the gate stops and nothing waits. Throws what ended the stream.
     private func forward(over stream: any ForwardStream, _ cursor: inout ForwardCursor) async throws {
         do {
             var query = LedgerQuery()
@@ -117,7 +160,10 @@ package final class Forwarder: Service {
             // A file may hold more than the position says.
             try await confirm(stream, &cursor)
             query.after = cursor.seq
-            while !Task.isCancelled {
+            while true {
+                try Task.checkCancellation()
+                // Asked before the ledger is, so that the last look finds the last entry.
+                let isLast = isFinishing
                 let entries = stream.hasRoom ? try reader.entries(query) : []
                 if let last = entries.last {
                     try stream.prepare()
@@ -127,21 +173,22 @@ package final class Forwarder: Service {
                     query.after = last.seq
                 }
                 try await confirm(stream, &cursor)
-                if entries.isEmpty { try await Task.sleep(for: Self.idle) }
+                guard entries.isEmpty else { continue }
+                if cursor.seq >= query.after ?? -1 {
+                    works(cursor.seq)
+                    if isLast { break }
+                }
+                try await Task.sleep(for: Self.idle)
             }
-            try await stop(stream, &cursor, sent: query.after)
+            await stream.close()
         } catch let end as ForwardBreak {
             if let confirmed = end.confirmed { try advance(&cursor, to: confirmed, stream) }
             throw end
-        } catch is CancellationError {
-            try await stop(stream, &cursor, sent: nil)
-            throw CancellationError()
+        } catch {
+            try? await confirm(stream, &cursor)
+            await stream.close()
+            throw error
         }
-    }
-
-    private func stop(_ stream: any ForwardStream, _ cursor: inout ForwardCursor, sent: Int64?) async throws {
-        try? await confirm(stream, &cursor)
-        await stream.close()
     }
 
     private func confirm(_ stream: any ForwardStream, _ cursor: inout ForwardCursor) async throws {
@@ -154,29 +201,63 @@ package final class Forwarder: Service {
         if let mark = (stream as? FileStream)?.mark { (next.inode, next.size) = (mark.inode, mark.size) }
         guard next != cursor else { return }
         try next.write(cursorFile)
+        let isFurther = next.seq > cursor.seq
         cursor = next
-        state.withLock { $0.confirmed = next.seq }
+        if isFurther { works(next.seq) }
     }
 
     // MARK: What is said of it
 
-    private func connected(_ cursor: ForwardCursor) {
-        let wasLost = state.withLock { state in
-            defer { (state.isConnected, state.confirmed) = (true, cursor.seq) }
-            return !state.isConnected && state.lastError != nil
-        }
-        let waiting = ((try? reader.lastSeq()) ?? -1) - cursor.seq
-        if wasLost {
-            logger.notice("forwarding to \(target) goes on, \(max(0, waiting)) entries were waiting")
-        }
+    /// Entries that are not at the target for certain; nil before its position is known.
+    package var waiting: Int64? {
+        guard let confirmed = standing.withLock({ $0.confirmed }) else { return nil }
+        return max(0, ((try? reader.lastSeq()) ?? -1) - confirmed)
     }
 
-    private func failed(_ error: any Error) {
-        let isNew = state.withLock { state in
-            defer { (state.isConnected, state.lastError) = (false, "\(error)") }
-            return state.isConnected || state.lastError == nil
+    /// When the first of them was recorded; nil when none waits.
+    package var waitingSince: Instant? {
+        guard let confirmed = standing.withLock({ $0.confirmed }) else { return nil }
+        var query = LedgerQuery()
+        query.after = confirmed
+        query.limit = 1
+        return (try? reader.entries(query))?.first?.time
+    }
+
+    private func works(_ seq: Int64) {
+        let change = standing.withLock { $0.goesOn(to: seq, at: .now) }
+        guard change == .works else { return }
+        report(nil)
+        logger.notice("forwarding to \(target) works again, \(waiting ?? 0) entries are waiting")
+    }
+
+    /// Returns whether it is new.
+    @discardableResult
+    private func failed(_ error: any Error) -> Bool {
+        let isNew = standing.withLock { $0.fails("\(error)") }
+        report("forwarding to \(target) has stopped, the ledger keeps what comes: \(error)")
+        if isNew {
+            logger.warning("forwarding to \(target) has stopped, the ledger keeps what comes: \(error)")
         }
-        if isNew { logger.warning("forwarding to \(target) stopped, the ledger keeps what comes: \(error)") }
+        return isNew
+    }
+
+    /// A target that takes nothing and says nothing ends no stream: it is found by what waits.
+    private func lookForStalls() async {
+        while (try? await Task.sleep(for: .seconds(1))) != nil {
+            guard let waiting, waiting > 0 else {
+                standing.withLock { $0.rests(at: .now) }
+                continue
+            }
+            let hasStalled = standing.withLock {
+                $0.hasStalled(for: Self.patience, waiting: waiting, at: .now)
+            }
+            guard hasStalled else { continue }
+            failed(
+                ForwardBreak(
+                    description:
+                        "it has acknowledged nothing for \(Self.patience.components.seconds) s; see whether it is up and reads"
+                ))
+        }
     }
 }
 

@@ -20,6 +20,12 @@ struct Gate {
     let policy: Policy
     let logger: Logger
 
+    /// How long the witnesses get for the last checkpoint and the forwarders for the last entries, all together, when the
+    /// gate stops. Whoever listens needs a few round trips and half a second (`SyslogStream`); whoever does not must not
+    /// hold up a restart, nor have the gate killed by what started it (containers get 10 s). Nothing is lost by it:
+    /// forwarding goes on from its position, and the next checkpoint covers the last one.
+    private static let farewell = Duration.seconds(2)
+
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
@@ -34,19 +40,29 @@ struct Gate {
             intake, key: key, every: settings.ledger.checkpointEvery, archive: keepers.archive,
             witnesses: keepers.witnesses)
         warnOfEntries()
-        do {
-            try await recordStart(intake)
-            var configuration = ServiceGroupConfiguration(
-                services: try await services(intake, checkpointer),
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger)
-            configuration.maximumGracefulShutdownDuration = .seconds(60)
-            try await ServiceGroup(configuration: configuration).run()
-        } catch {
-            await stop(intake, checkpointer, error: error)
-            throw error
+        let forwarding = try Forwarding(settings, intake: intake, logger: logger)
+        defer { logger.notice("stopped") }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            // What is forwarded includes the gate's stop, so forwarders end after all services.
+            defer { tasks.cancelAll() }
+            do {
+                try await recordStart(intake)
+                let services = try await services(intake, checkpointer)
+                for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.run() } }
+                try await serve(services)
+            } catch {
+                await stop(intake, checkpointer, forwarding, error: error)
+                throw error
+            }
+            await stop(intake, checkpointer, forwarding, error: nil)
         }
-        await stop(intake, checkpointer, error: nil)
+    }
+
+    private func serve(_ services: [any Service]) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(60)
+        try await ServiceGroup(configuration: configuration).run()
     }
 
     // MARK: Parts
@@ -61,7 +77,6 @@ struct Gate {
             Janitor(intake), checkpointer, try SilenceService(intake),
             try Sealer(intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain),
         ]
-        all += try forwarders()
         var listeners: [Listener] = []
         if let console = settings.console {
             let port = PortPromise()
@@ -87,18 +102,6 @@ struct Gate {
         }
         all.append(Announcer(listeners: listeners, file: settings.portsFile, logger: logger))
         return all
-    }
-
-    private func forwarders() throws -> [any Service] {
-        let (ledger, directory) = (settings.ledger.path, settings.forwardDirectory)
-        return try [
-            settings.forward.syslog.map {
-                try Forwarder.syslog($0, ledger: ledger, directory: directory, logger: logger)
-            },
-            settings.forward.file.map {
-                try Forwarder.file($0, ledger: ledger, directory: directory, logger: logger)
-            },
-        ].compactMap { $0 }
     }
 
     private func prepareDirectories() throws {
@@ -154,7 +157,9 @@ struct Gate {
         try await intake.record(attempt)
     }
 
-    private func stop(_ intake: Intake, _ checkpointer: Checkpointer, error: (any Error)?) async {
+    private func stop(
+        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, error: (any Error)?
+    ) async {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .stopped)
         attempt.policy = intake.policy.version
         if let error { attempt.detail["error"] = .string(OutsideText.head("\(error)", limit: 512)) }
@@ -164,7 +169,12 @@ struct Gate {
             logger.error("the stop could not be recorded: \(error)")
         }
         await intake.close()
-        await checkpointer.finish()
-        logger.notice("stopped")
+        // Each says itself what did not get through.
+        try? await within(Self.farewell) {
+            await withTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await checkpointer.finish() }
+                for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.finish() } }
+            }
+        }
     }
 }
