@@ -131,6 +131,32 @@ class SilenceTest(unittest.TestCase):
         self.assertNotIn("s3cret", log)
         self.assertNotIn("NIO", log)
 
+    def test_so_do_those_whose_packets_are_lost_and_a_file_that_never_opens(self):
+        """A queue of connections that is full has the kernel drop what else comes; a pipe opens once somebody writes."""
+        full = socket.socket()
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        self.addCleanup(full.close)
+        address = full.getsockname()
+        for _ in range(4):
+            caller = socket.socket()
+            caller.setblocking(False)
+            caller.connect_ex(address)
+            self.addCleanup(caller.close)
+        pipe = os.path.join(self.gate.root, "notes")
+        os.mkfifo(pipe)
+        self.gate.environment.update({
+            "DROPGATE_LEDGER_WITNESSES": f'[{pipe}, "http://127.0.0.1:{address[1]}/", syslog]',
+            "DROPGATE_LEDGER_CHECKPOINT_EVERY": "1s",
+            "DROPGATE_FORWARD_SYSLOG_ADDRESS": f"tcp://127.0.0.1:{address[1]}"})
+        start = self.timed(self.gate.start)
+        stop = self.timed(self.gate.stop)
+        print(f"lost packets and a file that never opens: start {start:.1f} s, stop {stop:.1f} s")
+        self.assertEqual(self.gate.process.returncode, 0)
+        self.assertLess(start, 9)
+        self.assertLess(stop, 5)
+        self.assertIn(f"witness {pipe} cannot be asked", self.gate.log())
+
     def test_what_did_not_get_through_before_the_stop_follows_after_the_next_start(self):
         port = free_port()
         self.gate.environment["DROPGATE_FORWARD_SYSLOG_ADDRESS"] = f"tcp://127.0.0.1:{port}"
