@@ -41,7 +41,7 @@ extension DropBox {
             return
         }
         if tooLarge {
-            refuseTooLarge(frame, slot, upload)
+            refuseTooLarge(frame, offset, slot, upload)
             return
         }
         if !gathering {
@@ -114,19 +114,23 @@ extension DropBox {
         }
     }
 
-    private mutating func refuseTooLarge(_ frame: Frame, _ slot: Int, _ upload: Upload) {
-        let text = tooLarge(upload.path)
+    /// Nothing of it is kept: it would count against its account until its time is over, and can never be whole.
+    private mutating func refuseTooLarge(
+        _ frame: Frame, _ offset: Int64, _ slot: Int, _ upload: Upload
+    ) {
+        // An earlier upload stays as it was if it is whole, or if this does not go on with it.
+        let stays =
+            if case .partial(let isWhole) = upload.start { isWhole || offset != upload.size } else { false }
+        let text = tooLarge(upload.path) + (stays ? "" : "; what has arrived of it is given up")
         report(.tooLarge, "WRITE", upload.path.bytes, text)
         handles.withUpload(slot) { $0.condition = .refused(text) }
         consumed = frame.end
         closing = max(closing, .whenIdle)
-        // An earlier upload that nothing was added to stays as it was.
-        let request: StoreRequest = if case .partial = upload.start { .putBack(slot) } else { .discard(slot) }
-        pending = Pending(request: request, purpose: .refused(frame.id, text))
+        pending = Pending(request: stays ? .putBack(slot) : .discard(slot), purpose: .refused(frame.id, text))
     }
 
     func tooLarge(_ path: VirtualPath) -> String {
-        "\(path): larger than the \(settings.maxFile ?? .max) bytes that this gate takes; ask its owner for more (sftp.max_file)"
+        "\(path): larger than the \(settings.maxFile ?? .max) bytes that this gate takes; ask its owner for more (sftp.max_file, sftp.max_pending_bytes)"
     }
 
     mutating func fail(_ frame: Frame, _ text: String) {

@@ -423,6 +423,36 @@ import Testing
         #expect(opening.drop != drop)
     }
 
+    @Test func anInterruptedUploadGivesWayWhenItsAccountNeedsTheRoom() async throws {
+        let gate = try gate(settle: .zero) { $0.maxPendingBytes = 10 }
+        let killed = try gate.intake.beginSession(of: "acme")
+        let abandoned = try begin("abandoned", "123456789", killed, gate)
+        _ = gate.intake.endSession(killed)
+        let session = try gate.intake.beginSession(of: "acme")
+        try await send("whole.tmp", "1", session, gate)
+        #expect(try size("abandoned", session, gate) == 9, "nobody needs its room")
+        try await send("fits", "23", session, gate)
+        #expect(try size("abandoned", session, gate) == nil)
+        #expect(gate.ready() == ["sftp/acme/fits"] && session.box.usage.bytes == 3)
+        #expect(try size("whole.tmp", session, gate) == 1, "its sender was told that it is there")
+        await gate.intake.close()
+        let entry = try #require(try gate.entries().first { $0["drop"]?["id"]?.string == abandoned })
+        #expect(entry["reason"]?.string == "incomplete" && entry["account"]?.string == "acme")
+        #expect(entry["drop"]?["name"]?.string == "abandoned")
+        #expect(entry["detail"]?["message"]?.string?.contains("sftp.max_pending_bytes") == true)
+    }
+
+    @Test func anInterruptedUploadStaysWhereItsRoomWouldNotBeEnough() async throws {
+        let gate = try gate(settle: .zero) { $0.maxPendingBytes = 10 }
+        let killed = try gate.intake.beginSession(of: "acme")
+        _ = try begin("abandoned", "12", killed, gate)
+        _ = gate.intake.endSession(killed)
+        let session = try gate.intake.beginSession(of: "acme")
+        let opening = try gate.intake.open(order("large"), session)
+        #expect(throws: SenderRefusal.self) { try gate.intake.room(20...20, for: opening.drop, session) }
+        #expect(try size("abandoned", session, gate) == 2)
+    }
+
     @Test func aSessionThatEndsWithoutAWordLeavesWhatItHadWritten() async throws {
         let gate = try gate()
         let session = try gate.intake.beginSession(of: "acme")

@@ -301,6 +301,60 @@ class Pending(unittest.TestCase):
             self.assertEqual(len(gate.contents("sftp/vsee/five.bin")), 5 << 20)
 
 
+    def sftp(self, gate, *commands):
+        """OpenSSH's own client, which says nothing of a file's size before it sends it."""
+        return subprocess.run(
+            ["sftp", "-F", "none", "-b", "-", "-i", gate.key, "-o", "IdentitiesOnly=yes", "-o", "BindAddress=127.0.0.2",
+             "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={gate.root}/known_hosts",
+             "-P", str(gate.ports["sftp"]), f"{gate.account}@127.0.0.1"],
+            input="\n".join(commands), capture_output=True, text=True, timeout=60)
+
+    def file(self, gate, name, size):
+        path, data = os.path.join(gate.root, name), os.urandom(size)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path, data
+
+    def parts(self, gate):
+        return [n for n in os.listdir(os.path.join(gate.staging, "incoming/sftp/vsee/parts")) if n.endswith(".part")]
+
+    def test_an_upload_that_alone_is_more_than_its_account_may_have_does_not_lock_it_out(self):
+        with Gate(environment={"DROPGATE_SFTP_MAX_PENDING_BYTES": "2MiB", "DROPGATE_SFTP_SETTLE": "0s"}) as gate:
+            (large, _), (small, data) = self.file(gate, "large.bin", 5 << 20), self.file(gate, "small.bin", 2 << 20)
+            refused = self.sftp(gate, f"put {large} /large.bin")
+            self.assertNotEqual(refused.returncode, 0)
+            entry, = wait_until(lambda: gate.entries("--reason", "too_large"), 10, "the entry")
+            self.assertEqual((entry["account"], entry["detail"]["operation"]), ("vsee", "WRITE"))
+            self.assertRegex(entry["detail"]["message"], "/large.bin: larger than the 2097152 bytes .* given up")
+            self.assertEqual(self.parts(gate), [])
+            # All of the bound is free again, also for a session that goes on where the other one ended.
+            accepted = self.sftp(gate, f"put {small} /small.bin")
+            self.assertEqual(accepted.returncode, 0, accepted.stderr)
+            self.assertEqual(gate.contents("sftp/vsee/small.bin"), data)
+
+    def test_an_upload_that_is_refused_beside_others_does_not_lock_its_account_out(self):
+        with Gate(environment={"DROPGATE_SFTP_MAX_PENDING_BYTES": "2MiB", "DROPGATE_SFTP_SETTLE": "0s"}) as gate:
+            (first, _), (large, _) = self.file(gate, "first.bin", 1000), self.file(gate, "large.bin", 2 << 20)
+            next_one, data = self.file(gate, "next.bin", 1 << 20)
+            self.assertEqual(self.sftp(gate, f"put {first} /first.bin").returncode, 0)
+            self.assertNotEqual(self.sftp(gate, f"put {large} /large.bin").returncode, 0)
+            accepted = self.sftp(gate, f"put {next_one} /next.bin")
+            self.assertEqual(accepted.returncode, 0, accepted.stderr)
+            self.assertEqual(gate.contents("sftp/vsee/next.bin"), data)
+            self.assertEqual(self.parts(gate), [])
+            given_up = wait_until(lambda: [e for e in gate.entries("--reason", "incomplete")
+                                           if "given up" in e["detail"]["message"]], 10, "the entry")
+            self.assertEqual(given_up[0]["account"], "vsee")
+
+    def test_a_bound_of_a_file_that_could_never_apply_is_refused(self):
+        gate = Gate(environment={})
+        self.addCleanup(gate.close)
+        check = gate.run("serve", "--check", "--config", gate.config, check=False, env={
+            **os.environ, "DROPGATE_SFTP_MAX_FILE": "3MiB", "DROPGATE_SFTP_MAX_PENDING_BYTES": "2MiB"})
+        self.assertEqual(check.returncode, 78, check)
+        self.assertIn("sftp.max_file: 3MiB is more than sftp.max_pending_bytes, 2MiB; it would never apply", check.stderr)
+
+
 class Unwelcome(unittest.TestCase):
     """What becomes of sessions that are open when their source or account goes."""
 

@@ -83,11 +83,11 @@ struct MemoryStore {
         }
     }
 
-    /// Nothing changes an earlier upload before `begin` has said what becomes of it.
+    /// Nothing changes an earlier upload before `begin` has said what becomes of it. It may be given up whole.
     private func checkBegun(_ request: StoreRequest) {
         let slot: UploadSlot? =
             switch request {
-            case .leaveSequence(let slot), .write(let slot, _, _), .resize(let slot, _), .discard(let slot):
+            case .leaveSequence(let slot), .write(let slot, _, _), .resize(let slot, _):
                 slot
             case .finish(let order): order.slot
             case .keep(let order): order.slot

@@ -184,15 +184,36 @@ import Testing
         #expect(client.size("/a") == 50)
     }
 
-    @Test(arguments: [UInt64(0), 100])
-    func anEarlierUploadStaysWhenItsNextWriteIsTooLarge(_ offset: UInt64) {
+    @Test func anEarlierUploadStaysWhenAnotherOneInItsPlaceIsTooLarge() {
         let client = Conversation(maxFile: 120)
         client.store.partials["a"] = .init(bytes: Self.old, known: 100)
         let handle = client.opened("/a", [.write, .create])
-        #expect(client.write(handle, offset, sample(130)).code == .failure)
+        #expect(client.write(handle, 0, sample(130)).code == .failure)
         #expect(client.close(handle).code == .failure)
         #expect(client.store.partials["a"] == .init(bytes: Self.old, known: 100))
         #expect(client.store.open.isEmpty)
+    }
+
+    @Test func aWholeUploadUnderATemporaryNameStaysWhenMoreOfItIsTooLarge() {
+        let client = Conversation(maxFile: 120)
+        client.store.partials["a.part"] = .init(bytes: Self.old, known: 100, isWhole: true)
+        let handle = client.opened("/a.part", [.write, .create])
+        #expect(client.write(handle, 100, sample(21)).code == .failure)
+        #expect(client.close(handle).code == .failure)
+        #expect(client.store.partials["a.part"] == .init(bytes: Self.old, known: 100, isWhole: true))
+    }
+
+    /// It can never be whole, and would count against its account for as long as it waits.
+    @Test(arguments: [21, 130])
+    func anEarlierUploadThatGoesOnBeyondTheLimitIsGivenUp(_ more: Int) {
+        let client = Conversation(maxFile: 120)
+        client.store.partials["a"] = .init(bytes: Self.old, known: 100)
+        let handle = client.opened("/a", [.write, .create])
+        #expect(client.write(handle, 100, sample(more)).code == .failure)
+        #expect(client.close(handle).code == .failure)
+        #expect(client.reports.map(\.reason) == [.tooLarge])
+        #expect(client.reports.first?.message.contains("given up") == true)
+        #expect(client.store.partials.isEmpty && client.store.open.isEmpty)
     }
 
     @Test func aFailedBeginningFailsTheWriteAndTheClose() {

@@ -240,6 +240,8 @@ extension Intake {
             forgetTaken(in: &state, box)
             state.look = (.now, began.duration(to: .now))
         }
+        let excess = state.tree.bytes + bytes - configuration.maxPendingBytes
+        if excess > 0 { giveUpInterrupted(excess, in: &state, box) }
         guard isOver(state) else { return nil }
         let (what, setting) =
             state.tree.bytes + bytes > configuration.maxPendingBytes
@@ -249,5 +251,29 @@ extension Intake {
             .failed, .stagingFull,
             "\(path): this account has as much in the gate as it may (\(what)); its consumer must take some first, or the gate's owner allow more (\(setting))"
         )
+    }
+
+    /// Interrupted uploads give way, oldest first, where their account needs the room and they have enough of it: one that
+    /// nobody goes on with would lock the account out for as long as it waits. Their senders have them still.
+    private func giveUpInterrupted(_ bytes: Int64, in state: inout SenderBox.State, _ box: SenderBox) {
+        let items = state.tree.drops.sorted().compactMap { state.tree.item($0) }
+            .filter { $0.standing == .partial(isWhole: false) }
+        guard items.reduce(0, { $0 + $1.bytes }) >= bytes else { return }
+        var missing = bytes
+        for item in items where missing > 0 {
+            // One that cannot be removed counts on.
+            guard let path = state.tree.path(of: item.drop), (try? box.files.remove(item.drop)) == true else {
+                continue
+            }
+            state.tree.remove(item.drop)
+            missing -= item.bytes
+            var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete)
+            attempt.account = box.account
+            attempt.drop = DropFacts(
+                id: item.drop, name: OutsideText.head(path.text, limit: 1024), bytes: item.bytes, sha256: nil)
+            attempt.detail["message"] =
+                "this interrupted upload was given up: its account needed the room (sftp.max_pending_bytes)"
+            note(attempt)
+        }
     }
 }
