@@ -5,21 +5,26 @@
 #   Deploy/build.sh            builds
 #   Deploy/build.sh --path     only says where the program lies
 set -euo pipefail
+
+usage() { sed -n '2,6s/^# \{0,1\}//p' "$0"; }
+case "$#:${1:-}" in
+0: | 1:--path) ;;
+1:-h | 1:--help)
+    usage
+    exit 0
+    ;;
+*)
+    usage >&2
+    exit 64
+    ;;
+esac
 cd "$(dirname "$0")/.."
 
 # With Swift's libraries inside: where the program is installed there is no toolchain, or not one for its user.
 flags=(-c release --static-swift-stdlib --product dropgate)
 path=$(swift build "${flags[@]}" --show-bin-path)/dropgate
-case "${1:-}" in
-"")
+if [ $# = 0 ]; then
     [ -x "$path" ] || echo "build: the first one takes several minutes on two cores" >&2
     swift build "${flags[@]}" >&2
-    ;;
---path) ;;
-*)
-    sed -n '2,6s/^# \{0,1\}//p' "$0"
-    [ "$1" = --help ] || [ "$1" = -h ] && exit 0
-    exit 64
-    ;;
-esac
+fi
 echo "$path"

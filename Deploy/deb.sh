@@ -12,7 +12,6 @@
 set -euo pipefail
 umask 022
 from=$PWD
-cd "$(dirname "$0")/.."
 
 give_up() {
     echo "deb: $*" >&2
@@ -20,33 +19,47 @@ give_up() {
 }
 say() { echo "deb: $*" >&2; }
 
-output=.build/package version='' lint='' for_test=''
+usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
+misused() {
+    say "$*"
+    usage >&2
+    exit 64
+}
+
+output='' version='' lint='' for_test=''
 while [ $# -gt 0 ]; do
     case $1 in
     --version)
-        version=${2:?deb: --version needs one}
+        [ $# -gt 1 ] || misused "--version needs a version"
+        # deb-version(7), without an epoch, which names of files do not have.
+        [[ $2 =~ ^[0-9][0-9A-Za-z.+~-]*$ ]] ||
+            misused "--version: \"$2\" is none; it begins with a digit and has letters, digits and . + ~ - only"
+        version=$2
         shift
         ;;
     --lint) lint=yes ;;
     --for-test) for_test=yes ;;
     -h | --help)
-        sed -n '2,11s/^# \{0,1\}//p' "$0"
+        usage
         exit 0
         ;;
-    -*)
-        sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
-        exit 64
+    -*) misused "there is no option $1" ;;
+    '') misused "DIR is empty" ;;
+    *)
+        [ -z "$output" ] || misused "one DIR is enough"
+        case $1 in /*) output=$1 ;; *) output=$from/$1 ;; esac
         ;;
-    /*) output=$1 ;;
-    *) output=$from/$1 ;;
     esac
     shift
 done
+output=${output:-.build/package}
+# Read from where the caller is.
+GATE_BIN=$("$(dirname "$0")/gate-bin.sh" --early)
+export GATE_BIN
+cd "$(dirname "$0")/.."
 
 Deploy/packages.sh dpkg-dev chrpath python3 ${lint:+lintian} >&2
-program=${GATE_BIN:-$(Deploy/build.sh)}
-program=$(realpath "$program")
-[ -x "$program" ] || give_up "there is no program at $program"
+if [ -n "$GATE_BIN" ]; then program=$(Deploy/gate-bin.sh); else program=$(realpath "$(Deploy/build.sh)"); fi
 if [ -z "$version" ]; then version=$("$program" --version | cut -d ' ' -f 2); fi
 commit=$(git rev-parse --short HEAD 2>/dev/null) || commit=unknown
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null)} ||

@@ -7,19 +7,29 @@
 # Makes /usr/local/bin/dropgate, the user dropgate, /etc/dropgate (its settings, lists and accounts),
 # /var/lib/dropgate (its state) and dropgate.service. GATE_BIN names a built dropgate to use in place of building.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
-if [ $# -gt 0 ]; then
-    sed -n '2,8s/^# \{0,1\}//p' "$0"
-    [ "$1" = --help ] || [ "$1" = -h ] && exit 0
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
+case "$#:${1:-}" in
+0:) ;;
+1:-h | 1:--help)
+    usage
+    exit 0
+    ;;
+*)
+    usage >&2
     exit 64
-fi
+    ;;
+esac
+# Read from where the caller is.
+GATE_BIN=$("$(dirname "$0")/gate-bin.sh" --early)
+export GATE_BIN
+cd "$(dirname "$0")/.."
 as_root=()
 if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
 
 Deploy/packages.sh
-if [ -n "${GATE_BIN:-}" ]; then
-    built=$GATE_BIN
+if [ -n "$GATE_BIN" ]; then
+    built=$(Deploy/gate-bin.sh)
 else
     built=$(Deploy/build.sh)
 fi

@@ -7,6 +7,19 @@
 #   Deploy/packages.sh NAME …     that, and these too
 set -euo pipefail
 
+usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; }
+for name in "$@"; do
+    case $name in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    '' | -*)
+        usage >&2
+        exit 64
+        ;;
+    esac
+done
 needed=(libssh2-1-dev libssl-dev libsqlite3-dev libcrypt-dev zlib1g-dev openssh-server openssh-client libnss-wrapper curl "$@")
 swift_help="see https://www.swift.org/install/linux"
 

@@ -9,18 +9,25 @@
 # root beyond installing packages. Its directory is made anew each time: $GATE_TRIAL, or one under $TMPDIR.
 # GATE_BIN names a built dropgate to use in place of building one.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
 once=0
-case "${1:-}" in
-"") [ -t 1 ] || once=1 ;;
---once) once=1 ;;
+case "$#:${1:-}" in
+0:) [ -t 1 ] || once=1 ;;
+1:--once) once=1 ;;
+1:-h | 1:--help)
+    usage
+    exit 0
+    ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0"
-    [ "$1" = --help ] || [ "$1" = -h ] && exit 0
+    usage >&2
     exit 64
     ;;
 esac
+# Read from where the caller is.
+GATE_BIN=$("$(dirname "$0")/gate-bin.sh" --early)
+export GATE_BIN
+cd "$(dirname "$0")/.."
 
 listed=127.0.0.2 stranger=127.0.0.66
 bold='' green='' red='' plain=''
@@ -50,8 +57,8 @@ expect() {
 
 step "1. Packages and program"
 Deploy/packages.sh
-if [ -n "${GATE_BIN:-}" ]; then
-    dropgate=$(realpath "$GATE_BIN")
+if [ -n "$GATE_BIN" ]; then
+    dropgate=$(Deploy/gate-bin.sh)
 else
     # The release build where there is one; else the debug build, which is quicker to make and which Tests/run.sh uses.
     if [ -x "$(Deploy/build.sh --path)" ]; then

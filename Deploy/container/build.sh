@@ -7,19 +7,35 @@
 # debootstrap (as root): nothing but Debian's own archive is needed then.
 set -euo pipefail
 from=$PWD
-cd "$(dirname "$0")/../.."
 
-case ${1:-} in
--h | --help)
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
+usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; }
+say() { echo "container: $*" >&2; }
+case "$#:${1:-}" in
+0:) package='' ;;
+1:-h | 1:--help)
+    usage
     exit 0
     ;;
--*)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+1: | 1:-*)
+    usage >&2
+    exit 64
+    ;;
+1:/*) package=$1 ;;
+1:*) package=$from/$1 ;;
+*)
+    usage >&2
     exit 64
     ;;
 esac
-say() { echo "container: $*" >&2; }
+# Before anything is installed.
+if [ -z "$package" ]; then
+    GATE_BIN=$("$(dirname "$0")/../gate-bin.sh" --early)
+    export GATE_BIN
+elif ! version=$(dpkg-deb -f "$package" Version 2>/dev/null) || [ "$(dpkg-deb -f "$package" Package)" != dropgate ]; then
+    say "$package is no Debian package of dropgate; Deploy/deb.sh makes one"
+    exit 1
+fi
+cd "$(dirname "$0")/../.."
 
 needed=(podman)
 if [ -z "${BASE:-}" ]; then needed+=(debootstrap); fi
@@ -27,12 +43,10 @@ if [ -z "${BASE:-}" ]; then needed+=(debootstrap); fi
 for tool in "${needed[@]}"; do
     command -v "$tool" >/dev/null || Deploy/packages.sh "$tool" >&2
 done
-case ${1:-} in
-"") package=$(Deploy/deb.sh) ;;
-/*) package=$1 ;;
-*) package=$from/$1 ;;
-esac
-version=$(dpkg-deb -f "$package" Version)
+if [ -z "$package" ]; then
+    package=$(Deploy/deb.sh)
+    version=$(dpkg-deb -f "$package" Version)
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

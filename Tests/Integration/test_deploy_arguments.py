@@ -1,0 +1,70 @@
+"""What the scripts in Deploy say of arguments that they do not take and of a GATE_BIN that is none, before they do or
+install anything."""
+import os
+import subprocess
+import tempfile
+import unittest
+
+DEPLOY = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../Deploy"))
+SCRIPTS = ["try.sh", "build.sh", "deb.sh", "install.sh", "container/build.sh", "packages.sh", "gate-bin.sh"]
+
+
+def run(script, *arguments, **environment):
+    # Without a PATH to sudo, apt-get or swift, going on would fail in other words.
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **environment}
+    return subprocess.run([os.path.join(DEPLOY, script), *arguments], env=environment, capture_output=True, text=True,
+                          timeout=60, stdin=subprocess.DEVNULL, cwd="/")
+
+
+class Arguments(unittest.TestCase):
+    def test_help_is_the_answer_and_usage_the_error(self):
+        for script in SCRIPTS:
+            for option in ("--help", "-h"):
+                with self.subTest(script=script, option=option):
+                    answer = run(script, option)
+                    self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+                    self.assertIn(f"Deploy/{script}", answer.stdout)
+            with self.subTest(script=script):
+                answer = run(script, "--bogus")
+                self.assertEqual((answer.returncode, answer.stdout), (64, ""))
+                self.assertIn(f"Deploy/{script}", answer.stderr)
+
+    def test_what_is_too_much_is_misuse(self):
+        for script, *arguments in (("try.sh", "--once", "more"), ("try.sh", "more"), ("build.sh", "--path", "more"),
+                                   ("build.sh", "more"), ("deb.sh", "one", "two"), ("install.sh", "more"),
+                                   ("container/build.sh", "one.deb", "two.deb"), ("deb.sh", "--version"),
+                                   ("deb.sh", "--version", ""), ("deb.sh", "--version", "one"), ("deb.sh", "")):
+            with self.subTest(script=script, arguments=arguments):
+                answer = run(script, *arguments)
+                self.assertEqual((answer.returncode, answer.stdout), (64, ""), answer.stderr)
+                self.assertIn(f"Deploy/{script}", answer.stderr)
+                self.assertNotRegex(answer.stderr, "line [0-9]")
+
+    def test_a_package_that_is_none_is_said_in_one_line(self):
+        answer = run("container/build.sh", "/etc/passwd")
+        self.assertEqual((answer.returncode, answer.stdout, answer.stderr.count("\n")), (1, "", 1))
+        self.assertIn("/etc/passwd is no Debian package of dropgate", answer.stderr)
+
+
+class GateBin(unittest.TestCase):
+    def test_what_is_no_program_of_ours_is_said_in_one_line(self):
+        with tempfile.TemporaryDirectory() as folder:
+            plain, liar = os.path.join(folder, "plain"), os.path.join(folder, "liar")
+            for path, mode in ((plain, 0o600), (liar, 0o700)):
+                with open(path, "w") as file:
+                    file.write("#!/bin/sh\necho dropgate of another kind\n")
+                os.chmod(path, mode)
+            for path, words in (("/nonexistent", "there is no file"), (folder, "is no file"),
+                                (plain, "is not executable"), ("/bin/true", "is not dropgate"),
+                                ("/bin/false", "is not dropgate"), (liar, "is not dropgate")):
+                for script in ("try.sh", "deb.sh", "install.sh", "container/build.sh", "gate-bin.sh"):
+                    with self.subTest(path=path, script=script):
+                        answer = run(script, GATE_BIN=path)
+                        self.assertEqual((answer.returncode, answer.stdout, answer.stderr.count("\n")), (1, "", 1),
+                                         answer.stderr)
+                        self.assertIn(path, answer.stderr)
+                        self.assertIn(words, answer.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
