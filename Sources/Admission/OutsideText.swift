@@ -40,6 +40,66 @@ package enum OutsideText {
         return result
     }
 
+    /// As `line`, for text of ledger and receipts, where what came from outside was escaped when it was stored: `\` stays
+    /// as it is, so that nothing is escaped twice.
+    package static func stored(_ text: some StringProtocol) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            result += scalar == "\\" ? "\\" : escape(scalar, asciiOnly: false)
+        }
+        return result
+    }
+
+    /// For whole lines that are printed: only what misleads whoever reads them is escaped.
+    package static func visible(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: misleads) else { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if misleads(scalar) {
+                result += escape(scalar, asciiOnly: true)
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    /// JSON text with what misleads written as JSON's own escapes: the same values.
+    package static func json(_ bytes: [UInt8]) -> [UInt8] {
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard text.unicodeScalars.contains(where: misleads) else { return bytes }
+        return text.unicodeScalars.reduce(into: []) { result, scalar in
+            guard misleads(scalar) else {
+                return result.append(contentsOf: Array(String(Character(scalar)).utf8))
+            }
+            let digits = String(scalar.value, radix: 16)
+            result += Array(("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8)
+        }
+    }
+
+    /// Whether a text can stand for a name that somebody types and others read: it is not empty, and has no control
+    /// characters and none that mislead.
+    package static func isName(_ text: String) -> Bool {
+        !text.isEmpty
+            && !text.unicodeScalars.contains {
+                $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || misleads($0)
+            }
+    }
+
+    /// What is said about a text that is no name.
+    package static let noName =
+        "it must not be empty or have control characters, nor invisible ones or such that change the direction of writing"
+
+    /// Characters by which a text looks like another one, or like two lines: zero-width ones, marks of direction,
+    /// embeddings, overrides and isolates (Unicode Standard Annex 9), line and paragraph separator, invisible operators,
+    /// and the byte order mark.
+    package static func misleads(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x2064, 0x2066...0x2069, 0xFEFF: true
+        default: false
+        }
+    }
+
     /// For text that is hashed: escapes `\` and ASCII control characters alone, so that the result never
     /// depends on a version of Unicode.
     static func canonical(_ text: String) -> String {
@@ -57,7 +117,7 @@ package enum OutsideText {
     private static func escape(_ scalar: Unicode.Scalar, asciiOnly: Bool) -> String {
         if scalar == "\\" { return "\\\\" }
         if scalar.value >= 0x20 && scalar.value < 0x7F { return String(Character(scalar)) }
-        if !asciiOnly {
+        if !asciiOnly, !misleads(scalar) {
             switch scalar.properties.generalCategory {
             case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: break
             default: return String(Character(scalar))

@@ -60,6 +60,13 @@ enum ArgumentText {
         }
     }
 
+    /// Words of an operator that others will read.
+    static func checkWords(_ text: String?, _ option: String) throws {
+        guard let text, !OutsideText.isName(text) else { return }
+        throw ValidationError(
+            "\(option): \"\(OutsideText.line(text))\" cannot be written; \(OutsideText.noName)")
+    }
+
     /// A date or a moment to come.
     static func instant(_ text: String, _ option: String) throws -> Instant {
         guard let instant = Instant(rfc3339: text) else {

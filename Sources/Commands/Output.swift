@@ -1,5 +1,6 @@
 // What commands print: answers to stdout, errors and progress to stderr. Text from outside must be made
-// printable before it comes here (`OutsideText`).
+// printable before it comes here (`OutsideText`); what misleads in a line for people is escaped here at last.
+import Admission
 import Foundation
 import Ledger
 import Synchronization
@@ -21,7 +22,7 @@ package enum Output {
 
     @TaskLocal package static var capture: Capture?
 
-    static func line(_ text: String = "") { write(text + "\n", to: STDOUT_FILENO) }
+    static func line(_ text: String = "") { write(OutsideText.visible(text) + "\n", to: STDOUT_FILENO) }
 
     static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
 
@@ -36,19 +37,17 @@ package enum Output {
     }
 
     /// A line for people beside the answer.
-    static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+    static func note(_ text: String) { write(OutsideText.visible(text) + "\n", to: STDERR_FILENO) }
 
     /// Part of a line that is written over again.
     static func progress(_ text: String) { write(text, to: STDERR_FILENO) }
 
     static func error(_ message: String, prefix: String = "dropgate: ") {
-        write(prefix + message + "\n", to: STDERR_FILENO)
+        write(prefix + OutsideText.visible(message) + "\n", to: STDERR_FILENO)
     }
 
-    /// One JSON value on a line of its own.
-    static func json(_ value: JSONValue) {
-        line(String(decoding: CanonicalJSON.encode(value), as: UTF8.self))
-    }
+    /// One JSON value on a line of its own, as it is: for programs.
+    static func json(_ value: JSONValue) { bytes(CanonicalJSON.encode(value) + [0x0A]) }
 
     private static func write(_ text: String, to descriptor: Int32) {
         write(Array(text.utf8)[...], to: descriptor)

@@ -13,11 +13,15 @@ package enum Quantity {
     package static let durationHelp = "write a whole number with s, m, h or d, as in 10s, 5m, 24h or 7d"
 
     /// Bytes, or nil when the text is no size or does not fit.
-    package static func size(_ text: String) -> Int64? { value(text, units: sizeUnits) }
+    package static func size(_ text: String) -> Int64? { amount(text, units: sizeUnits).flatMap(\.self) }
+
+    /// Whether a text is a size or a duration that no number here can hold: negative, or too large.
+    static func isBeyondSizes(_ text: String) -> Bool { isBeyond(text, units: sizeUnits) }
+    static func isBeyondDurations(_ text: String) -> Bool { isBeyond(text, units: durationUnits) }
 
     /// Whole seconds as a duration, or nil. A number without a unit is refused: seconds or minutes?
     package static func duration(_ text: String) -> Duration? {
-        value(text, units: durationUnits).map { .seconds($0) }
+        amount(text, units: durationUnits).flatMap(\.self).map { .seconds($0) }
     }
 
     /// The shortest exact way to write a size: 10MiB, 1500.
@@ -39,13 +43,19 @@ package enum Quantity {
         return "\(seconds)s"
     }
 
-    private static func value(_ text: String, units: [String: Int64]) -> Int64? {
+    private static func isBeyond(_ text: String, units: [String: Int64]) -> Bool {
+        amount(text.hasPrefix("-") ? String(text.dropFirst()) : text, units: units).map {
+            $0 == nil || text.hasPrefix("-")
+        } ?? false
+    }
+
+    /// nil: not written so. An inner nil: it does not fit.
+    private static func amount(_ text: String, units: [String: Int64]) -> Int64?? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let unit = text.dropFirst(digits.count).drop { $0 == " " }
-        guard !digits.isEmpty, let number = Int64(digits), let factor = units[String(unit)] else {
-            return nil
-        }
+        guard !digits.isEmpty, let factor = units[String(unit)] else { return nil }
+        guard let number = Int64(digits) else { return .some(nil) }
         let (product, overflow) = number.multipliedReportingOverflow(by: factor)
-        return overflow ? nil : product
+        return .some(overflow ? nil : product)
     }
 }

@@ -5,8 +5,15 @@ extension SettingsBuilder {
     /// Shorter secrets can be guessed over the network.
     private static let shortestSecret = 16
 
+    /// In bytes. A request line is bounded too.
+    private static let longestPath = 1024
+
     func requestPath(_ value: YAMLValue) -> String? {
         guard let text = value.text("a path, as in /webhooks/vsee") else { return nil }
+        guard text.utf8.count <= Self.longestPath else {
+            value.fail("is \(text.utf8.count) bytes long; \(Self.longestPath) are the most")
+            return nil
+        }
         let parts = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         let isGood =
             text.hasPrefix("/")

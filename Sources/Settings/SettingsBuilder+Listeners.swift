@@ -23,8 +23,16 @@ extension SettingsBuilder {
         if [settings.path, "/reachability"].contains(settings.healthPath)
             || settings.healthPath.hasPrefix(settings.path + "/")
         {
-            table.fail(
-                .webhookHealthPath, "\(settings.healthPath) is taken: the health path needs one of its own")
+            if table[.webhookHealthPath] == nil {
+                table.fail(
+                    .webhookPath,
+                    "\(settings.path) is taken by webhook.health_path, \(settings.healthPath): choose another path, or "
+                        + "write another health_path")
+            } else {
+                table.fail(
+                    .webhookHealthPath,
+                    "\(settings.healthPath) is taken: the health path needs one of its own")
+            }
         }
         table.read(.webhookUnlisted, into: &settings.unlisted) { $0.word(UnlistedAnswer.self) }
         table.read(.webhookRepeatWindow, into: &settings.repeatWindow) {
@@ -55,7 +63,6 @@ extension SettingsBuilder {
         let hostKeys = hostKeys(state: state)
         var settings = SFTPSettings(listen: listen(.sftpListen), hostKeys: hostKeys)
         settings.address = address
-        table.read(.sftpMaxFile, into: &settings.maxFile) { $0.size(in: 1...(1 << 50)) }
         table.read(.sftpResumeFor, into: &settings.resumeFor) {
             $0.duration(in: .zero ... .seconds(366 * 86400))
         }
@@ -66,10 +73,10 @@ extension SettingsBuilder {
         table.read(.sftpMaxSessions, into: &settings.maxSessions) { $0.integer(in: Self.sessions) }
         table.read(.sftpMaxAuthTries, into: &settings.maxAuthTries) { $0.integer(in: Self.authTries) }
         table.read(.sftpEncryptAndMAC, into: &settings.encryptAndMAC) { $0.flag() }
-        table.read(.sftpProvisional, into: &settings.provisional) { $0.list { provisionalPattern($0) } }
+        table.read(.sftpProvisional, into: &settings.provisional, provisional)
         table.read(.sftpSettle, into: &settings.settle) { $0.duration(in: .zero ... .seconds(3600)) }
         table.read(.sftpAfterRelease, into: &settings.afterRelease) { $0.word(AfterRelease.self) }
-        table.read(.sftpMaxPendingBytes, into: &settings.maxPendingBytes) { $0.size(in: 1...(1 << 60)) }
+        uploads(&settings)
         table.read(.sftpMaxPendingNames, into: &settings.maxPendingNames) { $0.integer(in: 1...10_000_000) }
         limits(
             .sftpMaxConnections, .sftpMaxConnectionsPerSource, all: &settings.maxConnections,
@@ -202,9 +209,43 @@ extension SettingsBuilder {
         perSource = all
     }
 
+    /// An upload counts against what its account may have waiting, from its first byte on: none can be larger than that.
+    private func uploads(_ settings: inout SFTPSettings) {
+        let before = table.log.problems.count
+        table.read(.sftpMaxFile, into: &settings.maxFile) { $0.size(in: 1...(1 << 50)) }
+        table.read(.sftpMaxPendingBytes, into: &settings.maxPendingBytes) { $0.size(in: 1...(1 << 60)) }
+        guard settings.maxFile > settings.maxPendingBytes, table.log.problems.count == before else { return }
+        if table[.sftpMaxFile] != nil {
+            let (file, most) = (settings.maxFile, settings.maxPendingBytes)
+            table.fail(
+                .sftpMaxFile,
+                "\(Quantity.text(size: file)) is more than \(SettingsKey.sftpMaxPendingBytes.rawValue), "
+                    + "\(Quantity.text(size: most)); it would never apply")
+        }
+        settings.maxFile = settings.maxPendingBytes
+    }
+
+    private func provisional(_ value: YAMLValue) -> [String]? {
+        guard let patterns: [String] = value.list(of: { provisionalPattern($0) }) else { return nil }
+        guard !Self.matchEveryName(patterns) else {
+            value.fail("these patterns together match every name: nothing would ever be delivered")
+            return nil
+        }
+        return patterns
+    }
+
+    /// Names that have no letter or digit in common, and are longer than what a pattern asks for that is meant well.
+    private static let strangers = ["encounter.hl7", "0413-8866-95", "QWZJKXGMVFDB"]
+
+    /// Decided by trying them: there are too many ways to write a pattern that matches everything.
+    private static func matchEveryName(_ patterns: [String]) -> Bool {
+        // FNM_CASEFOLD, as the gate matches; Glibc's module does not show it.
+        strangers.allSatisfy { name in patterns.contains { fnmatch($0, name, 1 << 4) == 0 } }
+    }
+
     private func provisionalPattern(_ value: YAMLValue) -> String? {
         guard let text = value.text("a file name pattern, as in *.part") else { return nil }
-        guard !text.contains("/"), text.contains(where: { $0 != "*" }) else {
+        guard !text.contains("/"), !Self.matchEveryName([text]) else {
             value.fail(
                 "\"\(text)\" would match whole paths or every name; write a file name pattern, as in *.part")
             return nil

@@ -89,7 +89,8 @@ package enum Shipped {
           # What a sender may do with a released file that nobody has taken: change (rename, replace, withdraw; each an entry,
           # and what it withdraws goes to quarantine) or refuse.
           #after_release: change
-          # What one account may have in the gate that its consumer has not taken.
+          # What one account may have in the gate that its consumer has not taken. No file can be larger: without max_file this
+          # bounds it too.
           #max_pending_bytes: 100GiB
           #max_pending_names: 100000
           #login_grace: 30s

@@ -14,13 +14,19 @@ package enum YAMLFile {
 
     package static func parse(_ text: String, path: String, log: ProblemLog) -> YAMLValue? {
         do {
-            let node = try compose(yaml: text) ?? Node([(Node, Node)]())
+            let node = try compose(yaml: withoutMark(text)) ?? Node([(Node, Node)]())
             return YAMLValue(node: node, key: "", place: .file(path, line: 1, column: 1), log: log)
         } catch {
             let (place, message) = explain(error, path: path)
             log.add(place, "", message)
             return nil
         }
+    }
+
+    /// A text without the byte order mark that some editors put in front of UTF-8. YAML allows it there and libyaml, told
+    /// that it gets UTF-8, does not.
+    package static func withoutMark(_ text: String) -> String {
+        text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
     }
 
     /// The node of YAML flow text in an environment variable.

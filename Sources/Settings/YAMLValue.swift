@@ -58,16 +58,15 @@ package struct YAMLValue {
         return scalar.string
     }
 
-    /// Text that is not empty and has no control characters.
+    /// Text that is not empty and has no control characters, nor any that mislead who reads it.
     package func text(_ expected: String = "text") -> String? {
         guard let text = scalar(expected), case .scalar(let scalar) = node else { return nil }
         if scalar.style == .plain, Self.booleans.contains(text.lowercased()) {
             fail("expected \(expected), found the boolean \(text); put it in quotes if you mean the word")
             return nil
         }
-        guard !text.isEmpty, !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
-        else {
-            fail("expected \(expected); it must not be empty or have control characters")
+        guard OutsideText.isName(text) else {
+            fail("expected \(expected); \(OutsideText.noName)")
             return nil
         }
         return text
@@ -101,11 +100,12 @@ package struct YAMLValue {
     /// Bytes.
     func size(in range: ClosedRange<Int64>) -> Int64? {
         guard let text = scalar("a size") else { return nil }
-        guard let size = Quantity.size(text) else {
+        let size = Quantity.size(text)
+        guard size != nil || Quantity.isBeyondSizes(text) else {
             fail("\(found) is not a size; \(Quantity.sizeHelp)")
             return nil
         }
-        guard range.contains(size) else {
+        guard let size, range.contains(size) else {
             let (low, high) = (Quantity.text(size: range.lowerBound), Quantity.text(size: range.upperBound))
             fail("\(text) is out of range; allowed: \(low) to \(high)")
             return nil
@@ -115,11 +115,12 @@ package struct YAMLValue {
 
     func duration(in range: ClosedRange<Duration>) -> Duration? {
         guard let text = scalar("a duration") else { return nil }
-        guard let duration = Quantity.duration(text) else {
+        let duration = Quantity.duration(text)
+        guard duration != nil || Quantity.isBeyondDurations(text) else {
             fail("\(found) is not a duration; \(Quantity.durationHelp)")
             return nil
         }
-        guard range.contains(duration) else {
+        guard let duration, range.contains(duration) else {
             let low = Quantity.text(duration: range.lowerBound)
             fail("\(text) is out of range; allowed: \(low) to \(Quantity.text(duration: range.upperBound))")
             return nil

@@ -25,6 +25,46 @@ import Testing
         }
     }
 
+    /// Each by its number: what misleads must not depend on a version of Unicode.
+    static let misleading: [UInt32] =
+        Array(0x200B...0x200F) + [0x2028, 0x2029] + Array(0x202A...0x202E) + Array(0x2060...0x2064)
+        + Array(0x2066...0x2069) + [0xFEFF, 0x061C]
+
+    @Test("what misleads is escaped by every way of showing text, and is in no name", arguments: misleading)
+    func misleads(value: UInt32) throws {
+        let scalar = try #require(Unicode.Scalar(value))
+        let text = "a\(Character(scalar))b"
+        let escaped = "a\\u{\(String(value, radix: 16, uppercase: true))}b"
+        #expect(OutsideText.head(text) == escaped && OutsideText.tail(text, limit: 64) == escaped)
+        #expect(OutsideText.line(text) == escaped && OutsideText.stored(text) == escaped)
+        #expect(OutsideText.visible(text) == escaped)
+        #expect(!OutsideText.isName(text))
+        let json = OutsideText.json(Array("[\"é\(text)\\n\"]".utf8))
+        let digits = String(value, radix: 16)
+        let padded = String(repeating: "0", count: 4 - digits.count) + digits
+        #expect(String(decoding: json, as: UTF8.self) == "[\"éa\\u\(padded)b\\n\"]")
+    }
+
+    @Test("what was escaped when it was stored is not escaped again")
+    func stored() {
+        let kept = OutsideText.head("a\nb\\c")
+        #expect(OutsideText.stored(kept) == #"a\u{A}b\\c"# && OutsideText.line(kept) == #"a\\u{A}b\\\\c"#)
+        #expect(OutsideText.stored("a\nb\u{1B}é") == #"a\u{A}b\u{1B}é"#)
+    }
+
+    @Test("a whole line keeps its tabs, colours and language")
+    func visible() {
+        #expect(OutsideText.visible("\u{1B}[1ma\tb\nعيادة \\ é") == "\u{1B}[1ma\tb\nعيادة \\ é")
+    }
+
+    @Test(
+        "names are words of any language",
+        arguments: [
+            ("Clínica عيادة", true), ("a b\\c", true), ("", false), ("a\nb", false), ("a\u{7F}", false),
+            ("a\u{85}b", false),
+        ])
+    func names(text: String, isName: Bool) { #expect(OutsideText.isName(text) == isName) }
+
     @Test("the operator's own words keep their language")
     func keepsWords() {
         #expect(OutsideText.line("Clínica عيادة\n\u{2028}\u{200F}") == #"Clínica عيادة\u{A}\u{2028}\u{200F}"#)

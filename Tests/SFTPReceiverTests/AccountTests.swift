@@ -45,6 +45,11 @@ import Testing
         #expect(try CollectScope(accounts: [], webhooks: true).covers("webhook/2026-11-23/a.json"))
     }
 
+    @Test("A byte order mark is skipped")
+    func byteOrderMark() throws {
+        #expect(try parse("\u{FEFF}note: x\n").note == "x")
+    }
+
     @Test("A file may leave out everything but its braces")
     func minimal() throws {
         let account = try parse("{}")
@@ -58,6 +63,7 @@ import Testing
             ("keys: ssh-ed25519\n", 1, "expected a list"),
             ("keys:\n  - \(AuthorizedKeyTests.ed25519)\n  - \(AuthorizedKeyTests.rsa1024)\n", 3, "1024 bits"),
             ("disabled: yes\n", 1, "true or false"),
+            ("keys: []\nnote: \"a\\u202eb\"\n", 2, "note: it must not be empty or have control characters"),
             ("created: monday\n", 1, "expected a time"),
             ("password_hash: secret\n", 1, "crypt(3)"),
             ("password_hash: \"$1$abcdefgh$ZBTwVAcGTgmZXlkAcm4pF0\"\n", 1, "crypt(3)"),

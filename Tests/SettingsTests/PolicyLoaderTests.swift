@@ -53,6 +53,14 @@ import Testing
         #expect(entries[1].document == .init(title: "Mail", page: nil, read: "2026-10-01"))
     }
 
+    /// Some editors put one there.
+    @Test func aByteOrderMarkIsSkipped() throws {
+        #expect(try problems("\u{FEFF}entries: [{cidr: 192.0.2.1, service: a, channels: [sftp]}]\n") == [])
+        #expect(
+            try problems("\u{FEFF}bogus: 1\nentries: []\n").first?.hasPrefix(
+                "vsee.yaml:1:1: bogus: unknown key") == true)
+    }
+
     @Test func aListMayNameItself() throws {
         let gate = try GateDirectory()
         let file = try gate.write(

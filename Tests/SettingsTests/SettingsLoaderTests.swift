@@ -30,6 +30,25 @@ import Testing
         #expect(webhook.maxBody == 10 << 20 && webhook.headerTimeout == .seconds(10))
     }
 
+    @Test func aByteOrderMarkIsSkipped() throws {
+        let gate = try GateDirectory.complete()
+        let settings = try gate.load(
+            "\u{FEFF}state: state\nnode: marked\nwebhook: {listen: 127.0.0.1:0, plaintext: true}\n")
+        #expect(settings.node == "marked")
+    }
+
+    /// Else the default would let a file begin that its account can never have.
+    @Test func withoutABoundOfItsOwnAFileIsBoundedByWhatItsAccountMayHave() throws {
+        let gate = try GateDirectory.complete()
+        func sftp(_ keys: String) throws -> SFTPSettings? {
+            try gate.load("state: state\nsftp: {listen: 127.0.0.1:0\(keys)}\n").sftp
+        }
+        #expect(try sftp(", max_pending_bytes: 1MiB")?.maxFile == 1 << 20)
+        #expect(try sftp(", max_pending_bytes: 1MiB, max_file: 1MiB")?.maxFile == 1 << 20)
+        #expect(try sftp(", max_pending_bytes: 20GiB")?.maxFile == 10 << 30)
+        #expect(try sftp("")?.maxFile == 10 << 30)
+    }
+
     @Test func everyKeyIsRead() throws {
         let gate = try GateDirectory.complete()
         try gate.write("signing", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", mode: 0o600)

@@ -49,6 +49,20 @@ import Testing
             "dropgate.yaml:5:13: webhook.max_body: \"10 potatoes\" is not a size; write bytes,"),
         Case("  max_body: 1GiB", "webhook.max_body: 1GiB is out of range; allowed: 1KiB to 256MiB"),
         Case(
+            "sftp: {listen: 1.2.3.4:2, max_file: 99999999TiB}",
+            "sftp.max_file: 99999999TiB is out of range; allowed: 1 to 1024TiB"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, max_file: 99999999999999999999}",
+            "sftp.max_file: 99999999999999999999 is out of range; allowed: 1 to 1024TiB"),
+        Case("  max_body: -1", "webhook.max_body: -1 is out of range; allowed: 1KiB to 256MiB"),
+        Case(
+            "  idle_timeout: 99999999999999999999d",
+            "webhook.idle_timeout: 99999999999999999999d is out of range; allowed: 1s to 1h"),
+        Case(
+            "  health_path: /" + String(repeating: "h", count: 1024),
+            "webhook.health_path: is 1025 bytes long; 1024 are the most"),
+        Case("node: \"a\\u202eb\"", "node: expected a name; it must not be empty or have control characters"),
+        Case(
             "  idle_timeout: 10",
             "webhook.idle_timeout: \"10\" is not a duration; write a whole number with s, m, h or d"),
         Case("  idle_timeout: 2h", "webhook.idle_timeout: 2h is out of range; allowed: 1s to 1h"),
@@ -93,6 +107,23 @@ import Testing
         Case("sftp: {listen: \"::1:22\"}", "sftp.listen: \"::1:22\" is no listen address"),
         Case("sftp: {listen: 010.1.2.3:22}", "sftp.listen: \"010.1.2.3:22\" is no listen address"),
         Case("sftp: {listen: 1.2.3.4:2, provisional: [\"*\"]}", "sftp.provisional[0]: \"*\" would match"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, provisional: [\"*.part\", \"?*\"]}",
+            "sftp.provisional[1]: \"?*\" would match"),
+        Case("sftp: {listen: 1.2.3.4:2, provisional: [\"*?\"]}", "sftp.provisional[0]: \"*?\" would match"),
+        Case("sftp: {listen: 1.2.3.4:2, provisional: [\"??*\"]}", "sftp.provisional[0]: \"??*\" would match"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, provisional: [\"[!.]*\"]}",
+            "sftp.provisional[0]: \"[!.]*\" would match"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, provisional: [\"[0-9a-z]*\"]}",
+            "provisional[0]: \"[0-9a-z]*\" would match"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, provisional: [\"*/tmp\"]}",
+            "sftp.provisional[0]: \"*/tmp\" would match"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, provisional: [\"[a-z]*\", \"[0-9]*\"]}",
+            "sftp.provisional: these patterns together match every name"),
         Case(
             "staging: {layout: json}", "staging.layout: \"json\" is not allowed; allowed here: file, ndjson"),
         Case(
@@ -146,6 +177,22 @@ import Testing
             "  max_connections: 5\n  max_connections_per_source: 6",
             "webhook.max_connections_per_source: 6 is more than webhook.max_connections, 5"),
         Case("sftp: {listen: 1.2.3.4:2, host_keys: []}", "sftp.host_keys: names no host key"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, max_file: 2GiB, max_pending_bytes: 1GiB}",
+            "sftp.max_file: 2GiB is more than sftp.max_pending_bytes, 1GiB; it would never apply"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, max_file: 101GiB}",
+            "sftp.max_file: 101GiB is more than sftp.max_pending_bytes, 100GiB; it would never apply"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, max_file: x, max_pending_bytes: 1GiB}", "sftp.max_file: \"x\" is not"),
+        Case(
+            "sftp: {listen: 1.2.3.4:2, max_file: 200GiB, max_pending_bytes: x}",
+            "sftp.max_pending_bytes: \"x\" is not"),
+        Case("  path: /healthz", "dropgate.yaml:5:9: webhook.path: /healthz is taken by webhook.health_path"),
+        Case(
+            "  path: /in\n  health_path: /in/health",
+            "dropgate.yaml:6:16: webhook.health_path: /in/health is taken"),
+        Case("  health_path: /webhooks/vsee", "webhook.health_path: /webhooks/vsee is taken"),
     ]
 
     static let fileCases = [

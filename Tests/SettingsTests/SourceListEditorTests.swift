@@ -113,6 +113,16 @@ import Testing
         #expect(try gate.read("vsee.yaml") == text)
     }
 
+    @Test func aByteOrderMarkStaysWhereItIs() throws {
+        let gate = try GateDirectory()
+        let text = "\u{FEFF}entries:\n- cidr: 192.0.2.1\n  service: a\n  channels: [sftp]\n"
+        let file = try gate.write("vsee.yaml", text)
+        _ = try SourceListEditor(file: file).add(entry("192.0.2.2"))
+        // `String` would leave it out.
+        #expect(FileManager.default.contents(atPath: file)?.starts(with: Data(text.utf8)) == true)
+        #expect(try SourceListEditor(file: file).entries.count == 2)
+    }
+
     @Test func aFileWithoutALastNewlineCanBeAddedTo() throws {
         let gate = try GateDirectory()
         let text = "entries:\n- cidr: 192.0.2.1\n  service: a\n  channels: [sftp]"

@@ -54,6 +54,7 @@ struct AccountAddCommand: ParsableCommand {
     @OptionGroup var output: FormatOptions
 
     func validate() throws {
+        try ArgumentText.checkWords(note, "--note")
         if key.isEmpty, !passwordStdin {
             throw ValidationError("nobody could log in: give --key FILE or --password-stdin")
         }

@@ -60,6 +60,6 @@ package struct AttemptRow {
                     \.string))
         }
         if let count = entry["count"]?.int, count > 1 { words.append("(\(count) times)") }
-        return OutsideText.line(words.joined(separator: " "))
+        return OutsideText.stored(words.joined(separator: " "))
     }
 }

@@ -55,6 +55,13 @@ struct SourceAddCommand: ParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func validate() throws {
+        for (text, option) in [
+            (service, "--service"), (title, "--title"), (page, "--page"), (owner, "--owner"),
+        ] {
+            try ArgumentText.checkWords(text, option)
+        }
+        // It may have several lines.
+        for line in note?.split(separator: "\n") ?? [] { try ArgumentText.checkWords(String(line), "--note") }
         if channel.contains(.console) { throw ValidationError("--channel: the console has no source list") }
         if (title == nil) != (read == nil) { throw ValidationError("--title and --read go together") }
         if page != nil, title == nil { throw ValidationError("--page needs --title") }

@@ -72,7 +72,7 @@ private struct AccountFileReader {
             return try Account(
                 name: name, keys: authorizedKeys(values["keys"]), passwordHash: hash(values["password_hash"]),
                 disabled: flag(values["disabled"], "disabled", ifBad: true), collects: scope(values),
-                note: line(values["note"], "note"),
+                note: note(values["note"]),
                 created: created(values["created"]))
         } catch {
             fail(nil, "", error.message)
@@ -83,7 +83,7 @@ private struct AccountFileReader {
     private mutating func values(in text: String, allowed: [String]) -> [String: Node]? {
         let root: Node?
         do {
-            root = try compose(yaml: text)
+            root = try compose(yaml: YAMLFile.withoutMark(text))
         } catch {
             fail(nil, "", "not YAML: \(error)")
             return nil
@@ -113,6 +113,15 @@ private struct AccountFileReader {
             return nil
         }
         return scalar.string
+    }
+
+    private mutating func note(_ node: Node?) -> String? {
+        guard let text = line(node, "note") else { return nil }
+        guard OutsideText.isName(text) else {
+            fail(node, "note", OutsideText.noName)
+            return nil
+        }
+        return text
     }
 
     private mutating func authorizedKeys(_ node: Node?) -> [AuthorizedKey] {
