@@ -29,4 +29,9 @@ package enum DropID {
     package static func isValid(_ text: String) -> Bool {
         text.utf8.count == 26 && text.utf8.allSatisfy(alphabet.contains)
     }
+
+    /// Whether a text could be the first characters of an identifier, and not all of them.
+    package static func isBeginning(_ text: String) -> Bool {
+        (1..<26).contains(text.utf8.count) && text.utf8.allSatisfy(alphabet.contains)
+    }
 }

@@ -197,6 +197,56 @@ import Testing
         #expect(await gate.run("drops", "show", "nonsense").status == 1)
     }
 
+    @Test func anIdThatMeansNoDropIsAnsweredByASentenceAndTheNextStep() async throws {
+        let (gate, drop) = try await gate()
+        let unknown = "01jdk2v8q3m5t7w9y1b3d5f7h9"
+        let list = "`dropgate drops list`"
+        let cases = [
+            ("nonsense", "\"nonsense\" is no drop id; \(list) shows"),
+            ("", "\"\" is no drop id; \(list) shows"),
+            ("../../x", "\"../../x\" is no drop id; \(list) shows"),
+            ("a\nb\u{202E}", #""a\u{A}b\u{202E}" is no drop id; "# + "\(list) shows"),
+            (
+                String(drop.id.prefix(8)),
+                "\"\(drop.id.prefix(8))\" is only the beginning of a drop id, and several may"
+            ),
+        ]
+        for command in ["show", "ack", "release", "verify"] {
+            for (id, words) in cases {
+                let answer = await gate.run("drops", command, id)
+                #expect(
+                    answer.status == 1 && answer.error.hasPrefix("dropgate: \(words)"),
+                    "\(command): \(answer)")
+            }
+        }
+        for command in ["show", "ack", "verify"] {
+            let answer = await gate.run("drops", command, unknown)
+            #expect(answer.error == "dropgate: there is no drop \(unknown); \(list) shows what there is\n")
+        }
+        let held = await gate.run("drops", "release", unknown)
+        #expect(
+            held.status == 1
+                && held.error.contains("there is no drop \(unknown) in quarantine; `dropgate drops list"))
+        let released = await gate.run("drops", "release", drop.id)
+        #expect(
+            released.status == 1
+                && released.error.contains("is not held, it is released; `dropgate drops show"))
+        #expect(await gate.run("drops", "ack", drop.id.uppercased()).out == "acknowledged \(drop.id)\n")
+        let again = await gate.run("drops", "ack", drop.id)
+        #expect(
+            again.status == 1
+                && again.error.contains("drop \(drop.id) is acknowledged already; `dropgate drops show"))
+    }
+
+    @Test func whatCameFromOutsideIsEscapedOnceWhereADropIsShown() async throws {
+        let (gate, drop) = try await gate()
+        for arguments in [["drops", "show", drop.id], ["drops", "list"], ["attempts"]] {
+            let answer = await TestGate.run(arguments + ["--config", gate.config])
+            #expect(!answer.out.contains("\u{1B}") && !answer.out.contains(#"\\u{"#), "\(answer)")
+        }
+        #expect(await gate.run("drops", "show", drop.id).out.contains(#"visit\u{1B}[31m.ended"#))
+    }
+
     @Test func anAlteredFileFailsVerificationAndATakenOneDoesNot() async throws {
         let (gate, drop) = try await gate()
         let file = "state/staging/ready/\(drop.name)"

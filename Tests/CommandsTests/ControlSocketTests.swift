@@ -34,7 +34,7 @@ import Testing
             let answer = await gate.run("drops", "ack", drop.id, "nonsense")
             #expect(answer.status == 1)
             #expect(answer.out == "acknowledged \(drop.id)\n")
-            #expect(answer.error.contains("nonsense is no released drop"))
+            #expect(answer.error.contains("\"nonsense\" is no drop id; `dropgate drops list` shows"))
             let control = ControlClient(path: gate.path("state/run/control.sock"))
             #expect((try? await control.ask(["drop_standing": .string(drop.id)]))?["standing"] == "kept")
             let strange = DropID.make(milliseconds: 1)

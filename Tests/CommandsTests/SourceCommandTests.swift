@@ -55,6 +55,8 @@ import Testing
                 ], 0, "listed"
             ),
             (["20.21.208.105", "--peer", "10.0.0.6"], 1, "address_undeterminable"),
+            (["--peer", "10.0.0.5"], 1, "address_undeterminable"),
+            (["--peer", "20.21.208.105"], 1, "address_undeterminable"),
         ] as [([String], Int32, String)])
     func proxiesAreHeardAsTheListenerWould(arguments: [String], status: Int32, reason: String) async throws {
         let gate = try TestGate.plain()
@@ -69,15 +71,59 @@ import Testing
         #expect(answer.out.contains(": \(reason)\n"), "\(answer)")
     }
 
+    @Test(
+        arguments: [("20.21.208.105", 0, "listed"), ("192.0.2.1", 1, "not_listed")]
+            as [(String, Int32, String)])
+    func aPeerAloneIsTheSourceWhereNoProxyIsAsked(ip: String, status: Int32, reason: String) async throws {
+        let gate = try TestGate.plain()
+        let answer = await gate.run("source", "explain", "--peer", ip, "--channel", "webhook")
+        #expect(answer.status == status, "\(answer)")
+        #expect(answer.out.contains("\(ip) on webhook: \(reason)\n"), "\(answer)")
+    }
+
+    /// Each by its number, as in the table of OutsideText.
+    static let misleading: [UInt32] =
+        Array(0x200B...0x200F) + [0x2028, 0x2029] + Array(0x202A...0x202E) + Array(0x2060...0x2064)
+        + Array(0x2066...0x2069) + [0xFEFF]
+
+    @Test(arguments: misleading)
+    func namesThatMisleadAreRefused(value: UInt32) async throws {
+        let sign = String(Character(try #require(Unicode.Scalar(value))))
+        let gate = try TestGate.plain()
+        let escaped = "\\u{\(String(value, radix: 16, uppercase: true))}"
+        let entry = [
+            "source", "add", "192.0.2.1", "--service", "lab", "--channel", "webhook", "--read", "2026-11-23",
+        ]
+        for arguments in [
+            entry + ["--title", "t", "--owner", "a\(sign)b"], entry + ["--title", "a\(sign)b"],
+            entry + ["--title", "t", "--page", "a\(sign)b"],
+            entry + ["--title", "t", "--note", "a\n\(sign)b"],
+            ["account", "add", "lab", "--key", "none.pub", "--note", "a\(sign)b"],
+            ["account", "disable", "a\(sign)b"],
+        ] {
+            let answer = await TestGate.run(arguments + ["--config", gate.config])
+            #expect(answer.status == 64, "\(answer)")
+            #expect(answer.error.contains(escaped), "\(answer)")
+            #expect(!answer.error.unicodeScalars.contains { $0.value == value })
+        }
+        try gate.write(
+            "sources/vsee.yaml", "entries:\n\(TestGate.entry)    owner: \"a\\u\(Self.hex(value))b\"\n")
+        let listed = await gate.run("source", "list")
+        #expect(listed.status == 78 && listed.error.contains("owner: expected who answers"), "\(listed)")
+    }
+
+    private static func hex(_ value: UInt32) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 4 - digits.count) + digits
+    }
+
     @Test func entriesAreListedWithWhatIsDue() async throws {
         let gate = try TestGate.plain(
-            entries: TestGate.entry + "    review_by: 2020-01-01\n    owner: \"me \\u202e\"\n"
+            entries: TestGate.entry + "    review_by: 2020-01-01\n    owner: \"me\"\n"
                 + TestGate.entry.replacingOccurrences(of: "105", with: "106") + "    expires: 2020-01-01\n")
         let answer = await gate.run("source", "list")
         #expect(answer.status == 0)
         #expect(answer.out.contains("review overdue") && answer.out.contains("expired"))
-        #expect(
-            !answer.out.unicodeScalars.contains("\u{202E}"), "control characters of a list are not printed")
         let json = try JSONValue(
             parsing: Array(await gate.run("source", "list", "--format", "json").out.utf8))
         #expect(json["entries"]?.array?.map { $0["state"]?.string } == ["review overdue", "expired"])

@@ -21,10 +21,14 @@ struct DropsAckCommand: AsyncParsableCommand {
         let acknowledge = try await acknowledger(settings)
         var areAllKnown = true
         for id in ids {
-            if try await acknowledge(id) {
-                Output.line("acknowledged \(id)")
-            } else {
-                Output.error("\(OutsideText.head(id)) is no released drop")
+            do {
+                let drop = try TypedDrop(id)
+                guard try await acknowledge(drop.id) else {
+                    throw Failure(.no, drop.notAcknowledged(settings))
+                }
+                Output.line("acknowledged \(drop.id)")
+            } catch let failure as Failure where failure.status == .no {
+                Output.error(failure.message)
                 areAllKnown = false
             }
         }

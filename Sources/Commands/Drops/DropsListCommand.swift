@@ -57,7 +57,7 @@ struct DropsListCommand: ParsableCommand {
         for view in views {
             table.add([
                 view.record.id, view.record.received.description.prefix(19) + "Z", view.stateWord,
-                view.bytes.map { "\($0)" } ?? "-", OutsideText.line(view.place),
+                view.bytes.map { "\($0)" } ?? "-", OutsideText.stored(view.place),
             ])
         }
         for line in table.lines(colour: { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }) {
@@ -75,7 +75,8 @@ struct DropsListCommand: ParsableCommand {
         for receipt in receipts {
             table.add([
                 receipt.drop, receipt.received.prefix(19) + "Z", receipt.source ?? "-", receipt.reason ?? "-",
-                OutsideText.line("\(receipt.eventType ?? "-") \(receipt.eventID ?? "")"), "\(receipt.bytes)",
+                OutsideText.stored("\(receipt.eventType ?? "-") \(receipt.eventID ?? "")"),
+                "\(receipt.bytes)",
             ])
         }
         for line in table.lines() { Output.line(line) }

@@ -18,7 +18,7 @@ struct DropsReleaseCommand: AsyncParsableCommand {
             EXAMPLES
               dropgate drops list --held
               dropgate source add 20.21.208.110 --service clinic --channel webhook
-              dropgate drops release 01JDK2V8Q3M5T7W9Y1B3D5F7H9
+              dropgate drops release 01jdk2v8q3m5t7w9y1b3d5f7h9
             """)
 
     @Argument(help: "Ids of drops in quarantine.") var ids: [String]
@@ -29,21 +29,30 @@ struct DropsReleaseCommand: AsyncParsableCommand {
         let inside = try await GateInside(settings)
         var isAnyLeft = false
         for id in ids {
-            let answer =
-                switch inside {
-                case .own(let intake): await HeldDrops.release(id, intake)
-                case .running(let control): try await control.ask(["release": .string(id)])
-                }
-            if let refusal = answer["refused"]?.string {
-                Output.error(refusal)
+            do {
+                Output.line(try await release(TypedDrop(id), inside, settings))
+            } catch let failure as Failure where failure.status == .no {
+                Output.error(failure.message)
                 isAnyLeft = true
-            } else {
-                let name = answer["name"]?.string.map { " as \(settings.staging.path)/ready/\($0)" } ?? ""
-                Output.line("released \(id): \(answer["status"]?.string ?? "")\(name)")
             }
         }
         await inside.close()
         if isAnyLeft { throw ExitCode(ExitStatus.no.rawValue) }
+    }
+
+    /// Returns what is said of a release. Throws a `Failure` when nothing was released.
+    private func release(_ drop: TypedDrop, _ inside: GateInside, _ settings: GateSettings) async throws
+        -> String
+    {
+        guard drop.isHeld(settings) else { throw Failure(.no, drop.notHeld(settings)) }
+        let answer =
+            switch inside {
+            case .own(let intake): await HeldDrops.release(drop.id, intake)
+            case .running(let control): try await control.ask(["release": .string(drop.id)])
+            }
+        if let refusal = answer["refused"]?.string { throw Failure(.no, refusal) }
+        let name = answer["name"]?.string.map { " as \(settings.staging.path)/ready/\($0)" } ?? ""
+        return OutsideText.stored("released \(drop.id): \(answer["status"]?.string ?? "")\(name)")
     }
 }
 

@@ -15,10 +15,9 @@ struct DropsShowCommand: ParsableCommand {
 
     func run() throws {
         let settings = try gate.settings()
+        let drop = try TypedDrop(id)
         let reader = try LedgerReader(path: settings.ledger.path)
-        guard let record = try reader.drop(id: id) else {
-            throw Failure(.no, "there is no drop \(OutsideText.head(id)); see `dropgate drops list`")
-        }
+        let record = try drop.record(reader, settings)
         let json = try DropView(record, reader).json(staging: settings.staging.path)
         if output.isJSON { return Output.json(json) }
         let order = [
@@ -30,7 +29,7 @@ struct DropsShowCommand: ParsableCommand {
         for name in order {
             guard let value = json[name] else { continue }
             let text = value.string ?? value.int.map { "\($0)" } ?? ""
-            Output.line(name.padding(toLength: 14, withPad: " ", startingAt: 0) + OutsideText.line(text))
+            Output.line(name.padding(toLength: 14, withPad: " ", startingAt: 0) + OutsideText.stored(text))
         }
         if let ip = json["source"]?["ip"]?.string { Output.line("source        \(ip)") }
         let receipt =
@@ -38,6 +37,6 @@ struct DropsShowCommand: ParsableCommand {
             ? (json["file"]?.string ?? "").split(separator: "/", omittingEmptySubsequences: false).dropLast()
                 .joined(separator: "/") + "/receipt.json"
             : "\(settings.staging.path)/receipts/\(record.id).json"
-        if record.state != .pending { Output.line("receipt       \(receipt)") }
+        if record.state != .pending { Output.line("receipt       \(OutsideText.stored(receipt))") }
     }
 }

@@ -33,7 +33,7 @@ struct DropsVerifyCommand: ParsableCommand {
             } else {
                 let colour: Colour = isWrong ? .red : .green
                 Output.line(
-                    "\(colour(finding.rawValue))  \(record.id)  \(OutsideText.line(record.readyPath))")
+                    "\(colour(finding.rawValue))  \(record.id)  \(OutsideText.stored(record.readyPath))")
             }
         }
         let progress = Progress("verifying")
@@ -53,10 +53,7 @@ struct DropsVerifyCommand: ParsableCommand {
         }
         progress.end()
         for id in ids {
-            guard let record = try reader.drop(id: id) else {
-                throw Failure(.no, "there is no drop \(OutsideText.head(id)); see `dropgate drops list`")
-            }
-            try verify(record)
+            try verify(TypedDrop(id).record(reader, settings))
         }
         summarise(counts)
         if counts[.altered] != nil || counts[.receiptDiffers] != nil {

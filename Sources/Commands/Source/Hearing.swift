@@ -21,6 +21,8 @@ struct Hearing {
         let peer = Endpoint(ip: try ArgumentText.address(peerText))
         let resolver = try AddressResolver(mode: address.mode, trustedProxies: address.trustedProxies)
         let hasHeaders = !command.forwardedFor.isEmpty || !command.forwarded.isEmpty
+        // It says nothing of another address.
+        if command.ip == nil, !hasHeaders { return resolver.resolve(peer: peer) }
         switch address.mode {
         case .direct:
             return resolver.resolve(peer: peer)

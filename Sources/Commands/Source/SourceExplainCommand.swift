@@ -15,9 +15,11 @@ struct SourceExplainCommand: ParsableCommand {
               dropgate source explain 20.21.208.105 --channel sftp --at 2027-03-01
               dropgate source explain 20.21.208.105 --peer 10.0.0.5        passed on by this proxy
               dropgate source explain --peer 10.0.0.5 --forwarded-for "203.0.113.9, 20.21.208.105"
+              dropgate source explain --peer 10.0.0.5                      which says nothing of another address
             """)
 
-    @Argument(help: "The address that calls. Leave it out when headers say it.")
+    @Argument(
+        help: "The address that calls. Leave it out when headers say it, or when the peer itself calls.")
     var ip: String?
 
     @Option(help: "webhook or sftp; both when not given.")
@@ -49,7 +51,7 @@ struct SourceExplainCommand: ParsableCommand {
         if hasHeaders, ip != nil {
             throw ValidationError("give the calling address, or the headers that say it")
         }
-        if ip == nil, !hasHeaders {
+        if ip == nil, peer == nil {
             throw ValidationError("say which address calls, as in: explain 20.21.208.105")
         }
         if channel == .console {
