@@ -81,6 +81,39 @@ import Testing
         await scene.intake.close()
     }
 
+    /// Else the last entry would say that they are bad.
+    @Test func listsThatAreMendedToWhatTheyWereLeaveAnEntry() async throws {
+        let scene = try await Scene()
+        let version = scene.intake.policy.version
+        let text = try scene.gate.read("sources/vsee.yaml")
+        try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
+        await scene.settle()
+        try scene.gate.write("sources/vsee.yaml", text)
+        await scene.settle()
+        await scene.settle()
+        #expect(try scene.entries().map { $0["verdict"]?.string } == ["rejected", "accepted"], "once")
+        let entry = try #require(try scene.entries().last)
+        #expect(entry["kind"]?.string == "policy" && entry["reason"]?.string == "changed")
+        #expect(entry["policy"]?.string == version && entry["detail"]?["from"]?.string == version)
+        #expect(entry["detail"]?["message"]?.string == "the source lists are good again")
+        #expect(entry["detail"]?["diff"] == nil)
+        await scene.intake.close()
+    }
+
+    @Test func listsThatAreMendedAndChangedLeaveOneEntryOfBoth() async throws {
+        let scene = try await Scene()
+        let text = try scene.gate.read("sources/vsee.yaml")
+        try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
+        await scene.settle()
+        try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
+        await scene.settle()
+        let entries = try scene.entries()
+        #expect(entries.map { $0["verdict"]?.string } == ["rejected", "accepted"])
+        #expect(entries.last?["detail"]?["message"]?.string == "the source lists are good again")
+        #expect(entries.last?["detail"]?["diff"]?.array?.count == 2)
+        await scene.intake.close()
+    }
+
     @Test func aListThatIsStillBeingWrittenIsNoneYet() async throws {
         let scene = try await Scene()
         let text = try scene.gate.read("sources/vsee.yaml")

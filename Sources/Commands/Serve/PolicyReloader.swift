@@ -1,5 +1,6 @@
 // Takes changed source lists over while the gate runs: each second when a file changed, and on SIGHUP. A bad
-// reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference.
+// reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference, and that the
+// lists are good again.
 package import Admission
 import Foundation
 package import Intake
@@ -105,15 +106,25 @@ package final class PolicyReloader: Service {
         let difference = policy.difference(from: old)
         guard !difference.isEmpty else {
             if isAsked || isMended { logger.notice("source lists are good and unchanged: \(policy.version)") }
+            // The entry that said that they are bad would stand as the last word.
+            if isMended { await record(Self.change(to: policy, from: old, Self.mended)) }
             return
         }
         intake.use(policy)
         for line in difference { logger.notice("source lists: \(line)") }
+        var attempt = Self.change(to: policy, from: old, isMended ? Self.mended : nil)
+        attempt.detail["diff"] = Self.lines(difference)
+        await record(attempt)
+    }
+
+    private static let mended = "the source lists are good again"
+
+    private static func change(to policy: Policy, from old: Policy, _ message: String?) -> Attempt {
         var attempt = Attempt(kind: .policy, channel: nil, verdict: .accepted, reason: .changed)
         attempt.policy = policy.version
         attempt.detail["from"] = .string(old.version)
-        attempt.detail["diff"] = Self.lines(difference)
-        await record(attempt)
+        attempt.detail["message"] = message.map(JSONValue.string)
+        return attempt
     }
 
     private func refuse(_ errors: SettingsErrors, isAsked: Bool) async {
