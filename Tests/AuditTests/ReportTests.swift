@@ -143,6 +143,24 @@ import Testing
         #expect(codes(report).contains("bad_reload"))
     }
 
+    @Test func whatMisleadsIsEscapedOnThePageAndOnTheTerminal() throws {
+        let signs = MisleadingTextTests.scalars.compactMap(Unicode.Scalar.init)
+        let text = String(String.UnicodeScalarView(signs))
+        let change = try attempt(nil, .rejected, .malformed, kind: .policy) {
+            $0.detail["problems"] = .array([.string("a" + text + #"b \u{A}"#)])
+        }
+        let report = try report([change])
+        let escaped =
+            "a" + signs.map { "\\u{\(String($0.value, radix: 16, uppercase: true))}" }.joined() + #"b \u{A}"#
+        let shown = [
+            ReportPage(report).html, ReportText(report).lines { text, _ in text }.joined(separator: "\n"),
+        ]
+        for page in shown {
+            #expect(page.contains(escaped), "\(page)")
+            #expect(!page.unicodeScalars.contains { signs.contains($0) })
+        }
+    }
+
     @Test func whatComesFromOutsideIsEscapedOnThePageAndInTheText() throws {
         let evil = "<script>alert(1)</script>\"'&\u{1B}[31m"
         let login = try attempt("20.21.208.105", .accepted, .listed, kind: .login) { $0.account = evil }

@@ -90,7 +90,7 @@ enum CEFFormat {
     /// In the header `|` and `\` are escaped, and there may be no line break.
     private static func headerField(_ text: String) -> String {
         var result = ""
-        for scalar in text.unicodeScalars {
+        for scalar in OutsideText.visible(text).unicodeScalars {
             switch scalar {
             case "|", "\\": result += "\\\(scalar)"
             case _ where scalar.isBreakOrControl: result += " "
@@ -103,7 +103,7 @@ enum CEFFormat {
     /// In a value `=` and `\` are escaped and line breaks are written `\n` and `\r`.
     private static func value(_ text: String, limit: Int) -> String {
         var result = ""
-        for scalar in text.unicodeScalars.prefix(limit) {
+        for scalar in OutsideText.visible(text).unicodeScalars.prefix(limit) {
             switch scalar {
             case "=", "\\": result += "\\\(scalar)"
             case "\n": result += "\\n"
@@ -117,10 +117,8 @@ enum CEFFormat {
 }
 
 extension Unicode.Scalar {
-    /// C0, C1, DEL, and the two separators that Unicode counts as line breaks.
-    fileprivate var isBreakOrControl: Bool {
-        value < 0x20 || (0x7F...0x9F).contains(value) || value == 0x2028 || value == 0x2029
-    }
+    /// C0, C1 and DEL.
+    fileprivate var isBreakOrControl: Bool { value < 0x20 || (0x7F...0x9F).contains(value) }
 }
 
 extension Instant {

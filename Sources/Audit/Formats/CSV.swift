@@ -1,4 +1,5 @@
 // Comma-separated values (RFC 4180) that a spreadsheet cannot take for formulas.
+import Admission
 
 package enum CSV {
     /// One record with its CRLF.
@@ -8,7 +9,8 @@ package enum CSV {
 
     /// A cell that begins like a formula gets an apostrophe in front (OWASP, "CSV Injection").
     package static func cell(_ text: String) -> String {
-        var text = text
+        // First: a formula behind an invisible character is one too.
+        var text = OutsideText.visible(text)
         if let first = text.unicodeScalars.first, "=+-@\t\r".unicodeScalars.contains(first) {
             text = "'" + text
         }

@@ -1,4 +1,5 @@
 // Entries as rows of a spreadsheet. `detail`, which differs from kind to kind, is one cell of JSON.
+import Admission
 import Ledger
 
 package enum CSVFormat {
@@ -30,7 +31,7 @@ package enum CSVFormat {
         case .bool(let flag): "\(flag)"
         case .array(let values): values.compactMap(\.string).joined(separator: " ")
         case .object(let members):
-            String(decoding: CanonicalJSON.encode(.object(members)), as: UTF8.self)
+            String(decoding: OutsideText.json(CanonicalJSON.encode(.object(members))), as: UTF8.self)
         }
     }
 }

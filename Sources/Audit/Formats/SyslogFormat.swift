@@ -14,14 +14,15 @@ enum SyslogFormat {
 
     /// HEADER, STRUCTURED-DATA and the entry's canonical JSON as MSG. The JSON stands without a byte order mark:
     /// RFC 8259 section 8.1 forbids one, so that MSG is MSG-ANY in the terms of RFC 5424 section 6.4. It has no
-    /// control characters, which JSON escapes.
+    /// control characters, which JSON escapes, and what misleads whoever reads it is escaped as JSON does.
     static func message(_ facts: EntryFacts) -> [UInt8] {
         let header = [
             "<\(facility * 8 + severity(facts))>1", facts.time.description, field(facts.node, limit: 255),
             Product.name, "-",
             field("\(facts.text("kind") ?? "entry").\(facts.text("verdict") ?? "-")", limit: 32),
         ]
-        return Array((header.joined(separator: " ") + " " + structuredData(facts) + " ").utf8) + facts.json
+        return Array((header.joined(separator: " ") + " " + structuredData(facts) + " ").utf8)
+            + OutsideText.json(facts.json)
     }
 
     /// Informational, notice, warning or error (RFC 5424 section 6.2.1).

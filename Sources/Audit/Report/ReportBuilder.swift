@@ -140,7 +140,9 @@ package struct ReportBuilder {
             let detail = entry["detail"]
             switch kind {
             case EntryKind.policy.rawValue:
-                let lines = (detail?["diff"] ?? detail?["problems"])?.array?.compactMap(\.string) ?? []
+                // Lists that are good again, and as they were, have a message alone.
+                let message = detail?["message"]?.string.map { [$0] } ?? []
+                let lines = (detail?["diff"] ?? detail?["problems"])?.array?.compactMap(\.string) ?? message
                 report.changes.append(
                     Report.Change(
                         time: stored.time, isRejected: entry["verdict"]?.string == Verdict.rejected.rawValue,

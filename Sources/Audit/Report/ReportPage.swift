@@ -1,4 +1,5 @@
 // A report as one page of HTML: nothing is fetched, nothing runs, it prints. Pure; every text is escaped.
+import Admission
 
 package struct ReportPage {
     private let report: Report
@@ -94,15 +95,13 @@ enum HTML {
     /// For content and quoted attributes; control characters become visible.
     static func escaped(_ text: String) -> String {
         var result = ""
-        for scalar in text.unicodeScalars {
+        for scalar in OutsideText.stored(text).unicodeScalars {
             switch scalar {
             case "&": result += "&amp;"
             case "<": result += "&lt;"
             case ">": result += "&gt;"
             case "\"": result += "&quot;"
             case "'": result += "&#39;"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F || scalar.properties.isBidiControl:
-                result += "\u{FFFD}"
             default: result.unicodeScalars.append(scalar)
             }
         }
