@@ -1,7 +1,9 @@
 """A real HAProxy in front of the gate: its checks keep the gate up and leave no entry, listed senders get through in each
 mode, and what a sender says of itself decides nothing."""
+import contextlib
 import os
 import socket
+import struct
 import subprocess
 import unittest
 import uuid
@@ -21,6 +23,7 @@ class HAProxy:
         path = self.control + ".cfg"
         with open(path, "w") as file:
             file.write(f"""global
+ nbthread 1
  stats socket {self.control} level admin
 defaults
  timeout connect 5s
@@ -42,19 +45,34 @@ listen gate
         except OSError:
             return None
 
-    def stat(self):
-        """(status, last check) of the server, after some checks."""
+    def row(self):
         with socket.socket(socket.AF_UNIX) as asked:
             asked.connect(self.control)
             asked.sendall(b"show stat\n")
             text = b"".join(iter(lambda: asked.recv(65536), b"")).decode()
         head, *rows = [line.split(",") for line in text.splitlines() if line]
-        row = dict(zip((name.lstrip("# ") for name in head), next(r for r in rows if r[1] == "one")))
+        return dict(zip((name.lstrip("# ") for name in head), next(r for r in rows if r[1] == "one")))
+
+    def stat(self):
+        """(status, last check) of the server, after some checks."""
+        row = self.row()
         return row["status"], row["check_status"], int(row["chkfail"] or 0)
+
+    def connections(self):
+        """Connections to the server so far, and requests that went over one that there was."""
+        row = self.row()
+        return int(row["connect"]), int(row["reuse"])
 
     def stop(self):
         self.process.terminate()
         self.process.wait(20)
+
+    def begin(self, source, length, field=None):
+        """A request whose body is for the caller to send."""
+        sender = socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(source, 0))
+        sender.sendall(b"POST /webhooks/vsee HTTP/1.1\r\nhost: gate.example\r\nconnection: close\r\n%s\r\n\r\n"
+                       % (field or b"content-length: %d" % length))
+        return sender
 
     def post(self, source, *options, scheme="http"):
         """The status that a sender gets; 0 for none."""
@@ -112,7 +130,9 @@ class Balancers(unittest.TestCase):
             gate = self.gate(mode)
             for server, lines, wanted in (
                     ("check check-ssl ssl verify none", "", "L6OK"),
-                    ("check check-ssl ssl verify none", " option httpchk GET /healthz", "L7OK"), ("check", "", "L4OK")):
+                    ("check check-ssl ssl verify none", " option httpchk GET /healthz", "L7OK"),
+                    ("check check-ssl check-alpn h2 ssl verify none", " option httpchk GET /healthz", "L7OK"),
+                    ("check", "", "L4OK")):
                 with self.subTest(mode=mode, server=server, lines=lines):
                     haproxy = self.behind(gate, "http", server, lines)
                     self.stays_up(gate, haproxy, wanted)
@@ -161,6 +181,46 @@ class Balancers(unittest.TestCase):
             self.assertEqual(found, {
                 ("accepted", "listed", LISTED), ("rejected", "not_listed", STRANGER),
                 ("rejected", "address_undeterminable", None)})
+
+    def test_strangers_do_not_disturb_an_upload_on_the_same_connection(self):
+        """`http-reuse always` over HTTP/2: all requests go to the gate on one connection. Strangers that hang up, reset or
+        send bad lengths end their own streams and no other."""
+        gate = self.gate("x-forwarded-for")
+        haproxy = self.behind(gate, "http", "ssl verify none alpn h2", " http-reuse always\n option forwardfor")
+        body = (V2 % uuid.uuid4()).encode()
+        upload = haproxy.begin(LISTED, len(body))
+        self.addCleanup(upload.close)
+        upload.sendall(body[:10])
+        wait_until(lambda: haproxy.connections()[0] == 1, 20, "the connection to the gate")
+        strangers = (
+            (b"content-length: 500", b"x", "close"), (b"content-length: 500", b"x", "reset"),
+            (b"content-length: 500", b"x" * 400, "shut"), (b"transfer-encoding: chunked", b"5\r\nab", "close"),
+            (b"transfer-encoding: chunked", b"zz\r\n", "shut"), (b"transfer-encoding: chunked", b"1\r\nabc\r\n", "shut"),
+            (b"content-length: 0\r\nconnection: x-forwarded-for", b"", "shut"),
+            (b"content-length: 2\r\nte: gzip", b"{}", "shut"), (b"content-length: 2\r\nhost: other", b"{}", "shut"))
+        for number in range(3):
+            for field, sent, end in strangers:
+                stranger = haproxy.begin(STRANGER, None, field)
+                answer = b""
+                # HAProxy may have refused it and closed before it is at its end.
+                with stranger, contextlib.suppress(OSError):
+                    stranger.sendall(sent)
+                    if end == "reset":
+                        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    elif end == "shut":
+                        stranger.shutdown(socket.SHUT_WR)
+                        answer = stranger.recv(4096)
+                self.assertNotIn(b" 200 ", answer, (field, sent))
+            self.assertEqual(haproxy.post(STRANGER), 403, number)
+        upload.sendall(body[10:])
+        self.assertIn(b" 200 ", upload.recv(4096))
+        opened, reused = haproxy.connections()
+        self.assertEqual(opened, 1, "connections to the gate")
+        self.assertGreater(reused, 10, "requests on it")
+        wait_until(gate.ready, 20, "the upload")
+        self.assertEqual([gate.contents(name) for name in gate.ready()], [body])
+        rejected = [e for e in gate.entries() if e["verdict"] == "rejected"]
+        self.assertEqual({e["kind"] for e in rejected}, {"request"})
 
 
 if __name__ == "__main__":

@@ -214,6 +214,42 @@ import Testing
         }
     }
 
+    private static let chunked =
+        "POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nexpect: 100-continue\r\n"
+        + "connection: close\r\n\r\n"
+
+    /// In one chunk, or in one after the other: RFC 9112, 7.1.1.
+    @Test(arguments: [("1;x=", "y"), ("", "1;x=yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\na\r\n")])
+    func endlessChunkExtensionsAreCutOff(before: String, piece: String) async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(Self.chunked)
+            #expect(await client.read(through: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
+            client.send(before)
+            let pieces = Array(String(repeating: piece, count: 4096 / piece.utf8.count).utf8)
+            var sent = 0
+            while client.send(pieces), sent < 64 << 20 { sent += pieces.count }
+            #expect(sent < 64 << 20)
+            let entry = try await gate.entry(.malformed)
+            #expect(entry["detail"]?["error"]?.string?.contains("chunk extensions") == true)
+            #expect(entry["request"]?["status"]?.int == 400)
+            #expect(try await gate.staged().isEmpty)
+        }
+    }
+
+    @Test(arguments: ["1\r\na\r\n", "00000001\r\na\r\n"])
+    func aBodyOfVerySmallChunksIsTaken(chunk: String) async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(Self.chunked)
+            #expect(await client.read(through: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
+            client.send("2;name=\"value\"\r\naa\r\n" + String(repeating: chunk, count: 50_000))
+            client.send("0;last\r\ntrailer: " + String(repeating: "t", count: 1000) + "\r\n\r\n")
+            #expect(await client.readToEnd().contains("200 OK"))
+            #expect(try await gate.staged() == [String(repeating: "a", count: 50_002)])
+        }
+    }
+
     @Test(arguments: [["--http1.1"], ["--http2"]])
     func aCallerThatWaitsForContinueIsToldTo(options: [String]) async throws {
         try await LiveGate.serve(tls: true) { gate in

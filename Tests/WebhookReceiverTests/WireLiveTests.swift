@@ -24,7 +24,10 @@ import Testing
         post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "POST /webhooks/vsee HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         post + "x: a\u{0}b\r\n\r\n", post + "\r\u{b}content-length: 3\r\n\r\nabc",
-        post + " folded: 1\r\n\r\n",
+        post + " folded: 1\r\n\r\n", "POST /webhooks/vsee#part HTTP/1.1\r\nhost: a\r\n\r\n",
+        "POST http://vsee:word@a/webhooks/vsee HTTP/1.1\r\nhost: a\r\n\r\n",
+        "POST https:///webhooks/vsee HTTP/1.1\r\nhost: a\r\n\r\n",
+        "POST http://a b/webhooks/vsee HTTP/1.1\r\nhost: a\r\n\r\n",
     ])
     func isAnsweredWith400AndClosed(bytes: String) async throws { try await expectRefusal(of: bytes) }
 
@@ -84,6 +87,8 @@ import Testing
             let entry = try await gate.entry(.malformed)
             #expect(entry["verdict"]?.string == "rejected" && entry["request"]?["status"]?.int == 400)
             #expect(entry["source"]?["ip"]?.string == LiveGate.listed)
+            let words = entry["detail"]?["error"]?.string ?? ""
+            #expect(words.contains(" ") && !words.contains("("))
             #expect(try await gate.staged().isEmpty)
         }
     }

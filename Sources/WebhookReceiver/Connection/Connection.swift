@@ -37,7 +37,8 @@ final class Connection {
     var isHTTP2 = false
     /// Requests begun so far.
     private(set) var requests = 0
-    private var open = 0
+    /// Requests begun and not yet over.
+    private(set) var open = 0
     /// The connection's end is already in the ledger, or needs no entry.
     private var isAccountedFor = false
     private let reference: String

@@ -6,6 +6,7 @@ import Intake
 import Ledger
 import Logging
 import NIOCore
+import NIOHPACK
 import NIOHTTP1
 import NIOHTTP2
 import NIOPosix
@@ -169,10 +170,12 @@ extension GateChannel {
         limits.maxHeaderListSize = 48 << 10
         limits.maxHeaderFieldCount = 100
         let pipeline = connection.channel.pipeline.syncOperations
+        let raw = RawByteCounter()
+        try pipeline.addHandler(raw)
         try pipeline.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
             withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
-        try pipeline.addHandler(RequestHandler(connection))
+        try pipeline.addHandlers(ChunkOverhead(raw), RequestHandler(connection))
     }
 
     private func addHTTP2(_ connection: Connection) throws {
@@ -189,14 +192,24 @@ extension GateChannel {
         stream.targetWindowSize = 1 << 20
         var whole = NIOHTTP2Handler.ConnectionConfiguration()
         whole.targetWindowSize = 4 << 20
+        whole.initialSettings = [
+            HTTP2Setting(parameter: .maxConcurrentStreams, value: StreamLimit.borne),
+            HTTP2Setting(parameter: .maxHeaderListSize, value: HPACKDecoder.defaultMaxHeaderListSize),
+        ]
+        // The gate answers malformed requests itself; the library would reset their streams without a word.
+        whole.headerBlockValidation = .disabled
+        whole.contentLengthValidation = .disabled
+        // As many as there may be streams: frames that were under way when one was reset are no error.
+        whole.maximumRecentlyResetStreams = StreamLimit.told
         let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
         let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(StreamLimit())
         _ = try pipeline.configureHTTP2Pipeline(
             mode: .server, connectionConfiguration: whole, streamConfiguration: stream,
             streamDelegate: manager.http2StreamDelegate
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
-                try stream.pipeline.syncOperations.addHandler(AuthorityHandler())
+                try stream.pipeline.syncOperations.addHandler(StreamValidator())
                 try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
                 try stream.pipeline.syncOperations.addHandler(RequestHandler(bound.value))
             }

@@ -1,8 +1,9 @@
-// Last in an HTTP/2 connection's pipeline: closes it on protocol errors and when the caller has closed its side.
-// Streams have their own pipelines and never come by here.
+// Last in an HTTP/2 connection's pipeline: closes it on errors of the connection and when the caller has closed its side.
+// Streams have their own pipelines and never come by here; but the library tells of their errors here, too.
 import Admission
 import Ledger
 import NIOCore
+import NIOHTTP2
 
 final class HTTP2EndHandler: ChannelInboundHandler {
     typealias InboundIn = Any
@@ -12,11 +13,23 @@ final class HTTP2EndHandler: ChannelInboundHandler {
     init(_ connection: Connection) { self.connection = connection }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if Self.isOfStream(error) { return }
         if context.channel.isActive, !connection.isQuietEnd(error) {
-            let text = OutsideText.head(String(describing: error), limit: 300)
-            connection.note(.malformed, detail: ["error": .string(text)])
+            connection.note(.malformed, detail: ["error": .string(ErrorSentence.of(error))])
         }
         context.close(promise: nil)
+    }
+
+    /// The library has reset the stream for it, and the connection goes on (RFC 9113, 5.4.2). Errors that it has for
+    /// streams and for connections, those of flow control, end the connection (5.4.1 allows that): no proxy passes
+    /// them on from a client.
+    private static func isOfStream(_ error: any Error) -> Bool {
+        switch error {
+        case is NIOHTTP2Errors.BadStreamStateTransition, is NIOHTTP2Errors.TrailersWithoutEndStream,
+            is NIOHTTP2Errors.StreamError, is NIOHTTP2Errors.StreamClosed:
+            true
+        default: false
+        }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -16,7 +16,10 @@ extension Attempt {
             self.reason = reason
         }
         self.credential = credential
-        request = RequestFacts(id: id, method: method, path: path, status: Int(status.code))
+        // In HTTP/2 either may be missing from a malformed request.
+        request = RequestFacts(
+            id: id, method: method.isEmpty ? nil : method, path: path.isEmpty ? nil : path,
+            status: Int(status.code))
         self.detail.merge(detail) { _, new in new }
     }
 }

@@ -10,7 +10,14 @@ enum BodyFraming: Sendable, Equatable {
     /// Ambiguous or not as the RFC demands; why.
     case refused(String)
 
+    /// RFC 9113, 8.3.1, of HTTP/2 alone: HTTP/1.1 has one answer for no host and for two.
+    static let withoutHost = BodyFraming.refused("neither :authority nor host says which host is meant")
+
     init(_ head: HTTPRequestHead) {
+        if let fault = RequestTarget.fault(in: head) {
+            self = .refused(fault)
+            return
+        }
         let lengths = head.headers["content-length"]
         let encodings = head.headers["transfer-encoding"]
         let hosts = head.headers["host"]
@@ -19,6 +26,10 @@ enum BodyFraming: Sendable, Equatable {
             return
         }
         guard head.version.major < 2 else {
+            if hosts == [""] {
+                self = .withoutHost
+                return
+            }
             // The HTTP/2 codec writes `transfer-encoding: chunked` where no length was given.
             self = Self.length(lengths) ?? (encodings.isEmpty ? .none : .untilEnd)
             return

@@ -22,6 +22,16 @@ enum HostField {
             && (port.isEmpty || Int(String(decoding: port, as: UTF8.self)).map { $0 <= 65535 } == true)
     }
 
+    /// Whether two name the same host and port of https: case does not count, nor does the port that would be taken anyway.
+    static func areSame(_ one: String, _ other: String) -> Bool {
+        func plain(_ field: String) -> String {
+            let lower = field.lowercased()
+            return [":443", ":"].first { lower.hasSuffix($0) }.map { String(lower.dropLast($0.count)) }
+                ?? lower
+        }
+        return plain(one) == plain(other)
+    }
+
     /// reg-name; an IPv4 address is one, too.
     private static func isName(_ name: ArraySlice<UInt8>) -> Bool {
         var index = name.startIndex

@@ -91,7 +91,8 @@ struct Reception {
     }
 
     func judge(_ framing: BodyFraming) -> HeadVerdict {
-        if asksForHealth, framing == .none { return .answer(health) }
+        // HAProxy's checks over HTTP/2 name no host.
+        if asksForHealth, framing == .none || framing == .withoutHost { return .answer(health) }
         guard decision.isAdmitted else { return judgeStranger(framing) }
         if case .refused(let why) = framing {
             return refuse(.badRequest, "malformed request", .malformed, ["error": .string(why)])

@@ -49,6 +49,8 @@ final class RequestHandler: ChannelDuplexHandler {
     private var isTaking = false
     private var heldRead = false
     private var heldError: (any Error)?
+    /// What is wrong with the header that comes next.
+    private var fault: RequestFault?
     private var inputClosed = false
 
     init(_ connection: Connection) { self.connection = connection }
@@ -111,9 +113,11 @@ extension RequestHandler {
         closes = closes || (!multiplexed && (!head.isKeepAlive || upgrades))
         isHTTP10 = head.version == .http1_0
         isHead = head.method == .HEAD
-        let framing = BodyFraming(head)
+        let framing = fault.map { BodyFraming.refused($0.sentence) } ?? BodyFraming(head)
+        fault = nil
         let reception = Reception(connection: connection, head: head, id: connection.requestBegan())
         if !multiplexed, connection.requests >= Self.mostRequests { closes = true }
+        if multiplexed, connection.open > StreamLimit.told { return refuseStream(reception, context) }
         switch reception.judge(framing) {
         case .refuse(let refusal):
             refuse(refusal, hasMore: framing.hasBody, context)
@@ -217,6 +221,17 @@ extension RequestHandler {
         startTimer(context, Self.lingering)
     }
 
+    /// One request too many at once: it is not looked at, and the caller may send it again (RFC 9113, 8.7).
+    private func refuseStream(_ reception: Reception, _ context: ChannelHandlerContext) {
+        var refusal = reception.refusal(
+            .serviceUnavailable, "try again later", .connectionLimit,
+            ["limit_streams": .int(Int64(StreamLimit.told))])
+        refusal.attempt.request?.status = nil
+        connection.listener.intake.note(refusal.attempt)
+        state = .draining(left: 0)
+        context.triggerUserOutboundEvent(StreamRefusal(), promise: nil)
+    }
+
     /// The present request is over: on to the next, or the end.
     private func answered(_ context: ChannelHandlerContext) {
         letGoOfBody()
@@ -285,11 +300,11 @@ extension RequestHandler {
 // What goes wrong.
 extension RequestHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError || error is NIOHTTPDecoderError else {
+        guard error is HTTPParserError || error is NIOHTTPDecoderError || error is RequestFault else {
             // TLS, socket and stream errors: the end follows. What has been handed on is decided all the same.
             if case .working = state { return }
             if case .receiving = state, !multiplexed { return }
-            return cutOff(context)
+            return cutOff(context, by: error)
         }
         if case .working = state {
             heldError = heldError ?? error
@@ -301,8 +316,9 @@ extension RequestHandler {
     /// The bytes are not HTTP, or end in the middle of it.
     private func failed(_ error: any Error, _ context: ChannelHandlerContext) {
         if case .invalidEOFState? = error as? HTTPParserError { return cutOff(context) }
-        let detail: [String: JSONValue] = ["error": .string(String(describing: error))]
-        closes = true
+        let detail: [String: JSONValue] = ["error": .string(ErrorSentence.of(error))]
+        // What stands behind it cannot be read; a stream of HTTP/2 has an end of its own.
+        closes = closes || !multiplexed
         switch state {
         case .waiting:
             let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "")
@@ -319,17 +335,21 @@ extension RequestHandler {
             let refusal = incoming.refusal(
                 .badRequest, "malformed request", .malformed, credential: connection.tls?.credential, detail)
             refuse(refusal, hasMore: true, context)
-        case .draining: end(context)
+        case .draining: if !multiplexed { end(context) }
         case .working, .ended: break
         }
     }
 
     /// The caller has gone or closed its side before its request was whole.
-    private func cutOff(_ context: ChannelHandlerContext) {
+    private func cutOff(_ context: ChannelHandlerContext, by error: (any Error)? = nil) {
         if case .receiving(let incoming) = state {
             var refusal = incoming.refusal(
                 .badRequest, "incomplete", .incomplete, credential: connection.tls?.credential,
-                ["bytes_received": .int(Int64(body.count))])
+                [
+                    "bytes_received": .int(Int64(body.count)),
+                    "error": .string(
+                        error.map(ErrorSentence.of) ?? "the caller closed before the body's end"),
+                ])
             refusal.attempt.request?.status = nil
             connection.listener.intake.note(refusal.attempt)
         }
@@ -340,6 +360,7 @@ extension RequestHandler {
         switch event {
         case let event as ChannelEvent where event == .inputClosed:
             if case .working = state { inputClosed = true } else { cutOff(context) }
+        case let event as RequestFault: fault = event
         case is ChannelShouldQuiesceEvent:
             if case .waiting = state {
                 connection.dismiss()

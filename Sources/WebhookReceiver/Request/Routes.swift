@@ -70,15 +70,11 @@ struct Routes: Sendable {
     private static func path(in target: String) -> Substring.UTF8View? {
         let slash = UInt8(ascii: "/")
         if target.utf8.first == slash { return target[...].utf8 }
-        let scheme = target.utf8.prefix(8).map { $0 | 0x20 }
-        let count =
-            scheme.starts(with: Array("https://".utf8))
-            ? 8 : scheme.starts(with: Array("http://".utf8)) ? 7 : 0
-        let rest = target.utf8.dropFirst(count)
-        guard count > 0, let start = rest.firstIndex(where: { $0 == slash || $0 == UInt8(ascii: "?") }),
-            HostField.isValid(rest[..<start]), start > rest.startIndex, rest[start] == slash
+        guard let authority = RequestTarget.authority(of: target.utf8), !authority.isEmpty,
+            HostField.isValid(authority)
         else { return nil }
-        return rest[start...]
+        let rest = target[authority.endIndex...].utf8
+        return rest.first == slash ? rest : nil
     }
 
     /// A target in absolute or authority form ("http://user:password@host/path", "user:password@host:443") without
