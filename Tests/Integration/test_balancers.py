@@ -187,11 +187,13 @@ class Balancers(unittest.TestCase):
         send bad lengths end their own streams and no other."""
         gate = self.gate("x-forwarded-for")
         haproxy = self.behind(gate, "http", "ssl verify none alpn h2", " http-reuse always\n option forwardfor")
+        # The connection is there, with its handshake over, before anybody is to share it.
+        self.assertEqual(haproxy.post(STRANGER), 403)
         body = (V2 % uuid.uuid4()).encode()
         upload = haproxy.begin(LISTED, len(body))
         self.addCleanup(upload.close)
         upload.sendall(body[:10])
-        wait_until(lambda: haproxy.connections()[0] == 1, 20, "the connection to the gate")
+        wait_until(lambda: haproxy.connections() == (1, 1), 20, "the upload on the connection that there is")
         strangers = (
             (b"content-length: 500", b"x", "close"), (b"content-length: 500", b"x", "reset"),
             (b"content-length: 500", b"x" * 400, "shut"), (b"transfer-encoding: chunked", b"5\r\nab", "close"),
