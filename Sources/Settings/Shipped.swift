@@ -60,6 +60,7 @@ package enum Shipped {
           #standard_webhooks: {secret_files: [webhook-signing]}
 
           #max_body: 10MiB
+          #repeat_window: 10m    # how long the same body without an event id is a repeat, and no event of its own
           #header_timeout: 10s
           #body_timeout: 60s
           #idle_timeout: 60s

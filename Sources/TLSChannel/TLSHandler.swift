@@ -41,8 +41,6 @@ package final class TLSHandler: ChannelDuplexHandler {
     /// The connection itself brings no more: a close_notify cannot come.
     private var isInputClosed = false
     private var isOutputClosed = false
-    /// Bytes of tickets that wait: they go with the first answer, in one packet.
-    private var tickets = 0
     private var allowsHalfClosure = false
     private var waiting: [(text: ByteBuffer, promise: EventLoopPromise<Void>?)] = []
     private var waitingBytes = 0
@@ -158,16 +156,15 @@ package final class TLSHandler: ChannelDuplexHandler {
         do throws(TLSFailure) {
             if case .handshaking = state {
                 let isDone = try engine.handshake()
-                if !isDone || !engine.mayOutputWait { answer(context) }
+                answer(context)
                 guard isDone else { return }
                 state = .open
-                tickets = engine.mayOutputWait ? engine.pendingOutput : 0
                 context.fireUserInboundEventTriggered(
                     TLSUserEvent.handshakeCompleted(negotiatedProtocol: engine.applicationProtocol))
                 if wantsFlush { flush(context: context) }
             }
             try deliver(context)
-            if engine.pendingOutput > tickets { answer(context) }
+            answer(context)
         } catch {
             answer(context)
             fail(error, context)
@@ -309,7 +306,6 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     private func output(_ context: ChannelHandlerContext) -> ByteBuffer? {
-        tickets = 0
         return engine.takeOutput { context.channel.allocator.buffer(bytes: $0) }
     }
 

@@ -55,11 +55,10 @@ struct SourceAddCommand: ParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func validate() throws {
-        for (text, option) in [
-            (service, "--service"), (title, "--title"), (page, "--page"), (owner, "--owner"),
-        ] {
-            try ArgumentText.checkWords(text, option)
-        }
+        try ArgumentText.checkWords(service, "--service")
+        try ArgumentText.checkWords(title, "--title")
+        try ArgumentText.checkWords(page, "--page")
+        try ArgumentText.checkWords(owner, "--owner")
         // It may have several lines.
         for line in note?.split(separator: "\n") ?? [] { try ArgumentText.checkWords(String(line), "--note") }
         if channel.contains(.console) { throw ValidationError("--channel: the console has no source list") }

@@ -32,6 +32,9 @@ package final class TLSEngine {
     /// The first bytes that came, to tell what else they may be.
     package private(set) var firstBytes: [UInt8] = []
     package private(set) var isHandshakeDone = false
+    /// A server of TLS 1.3 gives one ticket a connection: a caller that comes back with it gets the next. It goes with the
+    /// first answer, so a connection without one costs none.
+    private var owesTicket = false
 
     /// Throws when OpenSSL has no memory, or does not take the host.
     package init(_ context: TLSContext, _ role: Role) throws(OpenSSLError) {
@@ -107,12 +110,10 @@ package final class TLSEngine {
         if isHandshakeDone { return true }
         guard try turn({ SSL_do_handshake($0) }) == .done else { return false }
         isHandshakeDone = true
+        owesTicket = isServer && SSL_version(ssl) == TLS1_3_VERSION
         COpenSSL_release_buffers(ssl)
         return true
     }
-
-    /// After a server's handshake of TLS 1.3 only tickets are left to send, and those may go with the first answer.
-    package var mayOutputWait: Bool { isServer && SSL_version(ssl) == TLS1_3_VERSION }
 
     /// Puts the next text into `memory`, which must not be empty; only after the handshake.
     package func read(into memory: UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Reading {
@@ -127,6 +128,11 @@ package final class TLSEngine {
     /// Encrypts text; only after the handshake.
     package func write(_ text: UnsafeRawBufferPointer) throws(TLSFailure) {
         guard let start = text.baseAddress, text.count > 0 else { return }
+        if owesTicket {
+            owesTicket = false
+            // It is sent before what is written next. Without it the caller's next handshake is a whole one.
+            SSL_new_session_ticket(ssl)
+        }
         var count = 0
         guard try turn({ SSL_write_ex($0, start, text.count, &count) }) == .done, count == text.count else {
             let failed = TLSFailure(.other, words: "the session cannot write")
