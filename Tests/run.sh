@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-cryptography lftp rclone rsyslog rsyslog-gnutls \
+Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-seccomp python3-cryptography lftp rclone rsyslog rsyslog-gnutls \
     nftables iptables firewalld ufw coturn nginx-light squid \
     putty-tools sshfs python3-paramiko python3-asyncssh php-cli php-phpseclib3 libnet-sftp-foreign-perl libio-pty-perl \
     ruby ruby-net-sftp gcc libssh-dev default-jdk-headless libjsch-java \

@@ -32,6 +32,8 @@ struct FloodCoalescer {
     private struct Kind: Hashable {
         var kind: EntryKind
         var channel: Channel?
+        /// Accepted ones come here when the ledger could not be written.
+        var verdict: Verdict
         var reason: Reason
         var isListed: Bool
         var scope: Scope
@@ -52,7 +54,8 @@ struct FloodCoalescer {
     mutating func take(_ attempt: Attempt, at now: Instant, passes: Bool) -> Attempt? {
         let isListed = !attempt.entries.isEmpty
         var kind = Kind(
-            kind: attempt.kind, channel: attempt.channel, reason: attempt.reason, isListed: isListed,
+            kind: attempt.kind, channel: attempt.channel, verdict: attempt.verdict, reason: attempt.reason,
+            isListed: isListed,
             scope: .source(attempt.source?.ip, account: attempt.account))
         var count = counts[kind]
         if passes, count?.held == nil, (count?.passed ?? 0) < Self.passingPerWindow,

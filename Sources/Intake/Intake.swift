@@ -176,7 +176,9 @@ package final class Intake: Sendable {
         if let written { write(written) }
     }
 
-    private func write(_ attempt: Attempt) {
+    /// As `note`, but never counted into another entry: for what the gate did itself and must be accounted for one by
+    /// one. Callers bound how much of it there can be.
+    func write(_ attempt: Attempt) {
         let time = clock()
         writer.submit(.append(attempt, drop: nil)) { result in
             switch result {

@@ -149,7 +149,7 @@ package final class SFTPReceiver: Service {
             acceptance.stop()
             stop.finish()
         }
-        acceptance.stop()
+        await acceptance.end()
     }
 
     /// What has ended, in the order of stopping.

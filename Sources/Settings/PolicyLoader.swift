@@ -7,12 +7,19 @@ package enum PolicyLoader {
         Set(patterns.flatMap(SettingsPath.glob)).sorted()
     }
 
-    /// `files` are absolute. Two lists of one name are a problem: an entry's id must say where it stands.
-    package static func load(files: [String]) throws(SettingsErrors) -> Policy {
+    /// `files` are absolute. Two lists of one name are a problem: an entry's id must say where it stands. `isForGate`: the
+    /// policy is to decide on callers, so files that others may have changed are a problem.
+    package static func load(files: [String], isForGate: Bool = false) throws(SettingsErrors) -> Policy {
         let log = ProblemLog()
         var entries: [SourceEntry] = []
         var names: [String: String] = [:]
         for file in files {
+            if isForGate {
+                do throws(FileProblem) { try FileTrust.check(file) } catch {
+                    log.add(.file(file), "", error.message)
+                    continue
+                }
+            }
             guard let root = YAMLFile.read(file, log: log),
                 let contents = SourceListReader(file: file, log: log).read(root)
             else { continue }

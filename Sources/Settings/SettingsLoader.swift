@@ -22,6 +22,11 @@ package enum SettingsLoader {
         let log = ProblemLog()
         let path = SettingsPath.absolute(file)
         guard let root = YAMLFile.read(path, log: log) else { throw SettingsErrors(log.problems) }
+        if namedFiles == .mustExist {
+            do throws(FileProblem) { try FileTrust.check(path) } catch {
+                log.add(.file(path), "", error.message)
+            }
+        }
         let table = SettingsTable(file: path, root: root, environment: environment)
         let settings = SettingsBuilder(table: table, namedFiles: namedFiles).build()
         try log.throwIfAny()

@@ -102,20 +102,58 @@ package struct Acceptance: Sendable {
 
     /// The listener closes for new callers once those are taken that it has already let in.
     package func stop() { stopping.send() }
+
+    /// Stops, and returns when nobody will be taken or turned away any more.
+    package func end() async {
+        stopping.send()
+        await stopping.ended()
+    }
 }
 
-/// What wakes a thread that waits in poll(2): an eventfd.
+/// What wakes a thread that waits in poll(2), an eventfd, and what waits for its end.
 private final class StopSignal: Sendable {
+    private enum State {
+        case running([CheckedContinuation<Void, Never>])
+        case ended
+    }
+
     let descriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
+    private let state = Mutex(State.running([]))
 
     deinit { close(descriptor) }
 
     func send() { eventfd_write(descriptor, 1) }
+
+    func finish() {
+        let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
+            defer { state = .ended }
+            if case .running(let waiters) = state { return waiters }
+            return []
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    func ended() async {
+        await withCheckedContinuation { continuation in
+            let hasEnded = state.withLock {
+                guard case .running(let waiters) = $0 else { return true }
+                $0 = .running(waiters + [continuation])
+                return false
+            }
+            if hasEnded { continuation.resume() }
+        }
+    }
 }
 
 private struct AcceptLoop: Sendable {
     /// How long nothing is accepted when the system has no memory for it: trying at once would only burn time.
     private static let pause: Int32 = 100  // milliseconds
+    /// Connections that are taken before the stop is looked for.
+    private static let batch = 256
+
+    private enum Outcome {
+        case mayHaveMore, nobodyWaits, noRoom
+    }
 
     let socket: AcceptingSocket
     let take: AcceptingSocket.Taker
@@ -132,6 +170,7 @@ private struct AcceptLoop: Sendable {
     }
 
     func run(until stopping: StopSignal) {
+        defer { stopping.finish() }
         var watched = [
             pollfd(fd: stopping.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0),
@@ -139,39 +178,52 @@ private struct AcceptLoop: Sendable {
         while true {
             let count = poll(&watched, 2, -1)
             if count < 0, errno == EINTR { continue }
-            let hasRoom = acceptAll()
+            let outcome = acceptBatch()
             if count < 0 || watched[0].revents != 0 { break }
-            if !hasRoom { poll(&watched, 1, Self.pause) }
+            if outcome == .noRoom { poll(&watched, 1, Self.pause) }
         }
         // Whoever got through is told; whoever comes later is refused by the system.
         _ = shutdown(socket.descriptor, Int32(SHUT_RDWR))
     }
 
-    /// Accepts what waits. False: the system has no room, and more may wait.
-    private func acceptAll() -> Bool {
+    private func acceptBatch() -> Outcome {
+        for _ in 0..<Self.batch {
+            let outcome = acceptOne()
+            if outcome != .mayHaveMore { return outcome }
+        }
+        return .mayHaveMore
+    }
+
+    private func acceptOne() -> Outcome {
         var peer = sockaddr_storage()
-        while true {
+        let connection = dropgate_accept(socket.descriptor, &peer)
+        if connection >= 0 {
+            take(connection, SocketAddress.endpoint(peer))
+            return .mayHaveMore
+        }
+        switch errno {
+        case EAGAIN, EBADF, EINVAL: return .nobodyWaits
+        case EMFILE, ENFILE: return turnOneAway()
+        case ENOBUFS, ENOMEM: return .noRoom
+        // The connection's own errors, which accept(2) passes on: the next one is another.
+        default: return .mayHaveMore
+        }
+    }
+
+    /// Without a free descriptor a connection would stay in the queue and wake us for ever. The system says that there is
+    /// none before it looks whether anybody waits, so that must be seen here.
+    private func turnOneAway() -> Outcome {
+        var outcome = Outcome.mayHaveMore
+        spare.release {
+            var peer = sockaddr_storage()
             let connection = dropgate_accept(socket.descriptor, &peer)
             if connection >= 0 {
-                take(connection, SocketAddress.endpoint(peer))
-                continue
-            }
-            switch errno {
-            case EAGAIN, EBADF, EINVAL: return true
-            case EMFILE, ENFILE:
-                // Without a free descriptor the connection would stay in the queue and wake us for ever.
-                var hasRoom = false
-                spare.release {
-                    let connection = dropgate_accept(socket.descriptor, &peer)
-                    hasRoom = connection >= 0 || errno == EAGAIN
-                    if connection >= 0 { turnAway(connection, SocketAddress.endpoint(peer)) }
-                }
-                if !hasRoom { return false }
-            case ENOBUFS, ENOMEM: return false
-            // The connection's own errors, which accept(2) passes on: the next one is another.
-            default: continue
+                turnAway(connection, SocketAddress.endpoint(peer))
+            } else {
+                outcome = errno == EAGAIN ? .nobodyWaits : .noRoom
             }
         }
+        return outcome
     }
 }
 

@@ -59,7 +59,7 @@ package final class WebhookReceiver: Service {
         await withTaskGroup(of: Void.self) { group in
             if let keeper { group.addTask { await keeper.run() } }
             await untilStopped()
-            acceptance.stop()
+            await acceptance.end()
             connections.quiesce()
             await withTaskCancellationHandler {
                 await connections.areGone()

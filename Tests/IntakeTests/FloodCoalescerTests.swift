@@ -135,4 +135,15 @@ import Testing
         let again = flood.flush(at: now, all: true)
         #expect(again.map(\.count).reduce(0, +) == first.map(\.count).reduce(0, +))
     }
+
+    /// An accepted entry that could not be written is counted, and not into those that were refused.
+    @Test mutating func whatWasAcceptedIsNotCountedWithWhatWasRefused() throws {
+        var accepted = try Self.attempt("20.21.208.105", listed: true)
+        accepted.verdict = .accepted
+        let rejected = try Self.attempt("20.21.208.105", listed: true)
+        for attempt in [accepted, rejected, accepted] { _ = flood.take(attempt, at: now, passes: false) }
+        let counted = flood.flush(at: now, all: true)
+        #expect(counted.filter { $0.verdict == .accepted }.map(\.count) == [2])
+        #expect(counted.filter { $0.verdict == .rejected }.map(\.count) == [1])
+    }
 }

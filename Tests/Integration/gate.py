@@ -71,6 +71,8 @@ class Gate:
             "DROPGATE_WEBHOOK_LISTEN": "127.0.0.1:0", "DROPGATE_SFTP_LISTEN": "127.0.0.1:0",
             "DROPGATE_CONSOLE_LISTEN": "127.0.0.1:0", "DROPGATE_STAGING_RESERVE": "16MiB", **(environment or {})}
         self.process = None
+        # What the program is started by, and where it lies for those who may not look into a build's directory.
+        self.wrapper, self.program = [], None
         self.run("init", self.home)
         if sources:
             with open(os.path.join(self.home, "sources/test.yaml"), "w") as file:
@@ -90,7 +92,7 @@ class Gate:
         with open(os.path.join(self.root, "serve.log"), "ab") as log:
             before = log.tell()
             self.process = subprocess.Popen(
-                [BIN, "serve", "--config", self.config, "--log-level", self.level], stderr=log, stdout=log,
+                [*self.wrapper, self.program or BIN, "serve", "--config", self.config, "--log-level", self.level], stderr=log, stdout=log,
                 env={**os.environ, **self.environment})
 
         def ready():

@@ -1,10 +1,12 @@
 """Live forwarding to a real rsyslog, over TCP and TLS, through outages; and to a file that is rotated."""
+import http.client
 import http.server
 import json
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -239,21 +241,23 @@ class ForwardingTest(unittest.TestCase):
         self.load = None
 
     def start_load(self):
-        """Strangers knock: each refused connection is an entry."""
+        """A listed source asks whether it can reach the gate: each time is an entry, whatever a flood would be counted
+        into."""
         self.stopping = threading.Event()
 
         def knock(number):
-            source = f"127.0.{number + 1}.{{}}"
-            count = 0
+            context = ssl._create_unverified_context()
             while not self.stopping.is_set():
-                count += 1
-                with socket.socket() as stranger:
-                    stranger.bind((source.format(count % 250 + 1), 0))
-                    try:
-                        stranger.connect(("127.0.0.1", self.gate.ports["webhook"]))
-                        stranger.recv(1)
-                    except OSError:
-                        pass
+                caller = http.client.HTTPSConnection(
+                    "127.0.0.1", self.gate.ports["webhook"], context=context, timeout=20, source_address=("127.0.0.2", 0))
+                try:
+                    while not self.stopping.is_set():
+                        caller.request("GET", "/reachability")
+                        caller.getresponse().read()
+                except (OSError, http.client.HTTPException):
+                    pass
+                finally:
+                    caller.close()
         self.load = [threading.Thread(target=knock, args=(number,)) for number in range(4)]
         for thread in self.load:
             thread.start()

@@ -90,6 +90,40 @@ class Silence(unittest.TestCase):
             self.assertIn("dropgate_source_last_contact_timestamp_seconds", metrics())
 
 
+class Trust(unittest.TestCase):
+    """Files that decide who is let in, and that others may have changed."""
+
+    def test_what_everybody_can_write_or_a_hash_that_everybody_can_read_is_refused(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        for path, mode in (("dropgate.yaml", 0o666), ("sources/test.yaml", 0o666), ("sources", 0o777),
+                           ("accounts/vsee.yaml", 0o606), ("accounts/vsee.yaml", 0o644), ("accounts", 0o777)):
+            with self.subTest(path, mode=oct(mode)):
+                path = os.path.join(gate.home, path)
+                before = os.stat(path).st_mode & 0o7777
+                os.chmod(path, mode)
+                for arguments, status in ((["serve", "--check"], 78), (["doctor"], 1)):
+                    said = gate.run(*arguments, "--config", gate.config, check=False)
+                    self.assertEqual(said.returncode, status, said.stdout + said.stderr)
+                    self.assertIn("everybody", said.stdout + said.stderr)
+                    self.assertIn(path, said.stdout + said.stderr)
+                os.chmod(path, before)
+        gate.run("serve", "--check", "--config", gate.config)
+
+    def test_a_list_that_comes_open_while_the_gate_runs_is_not_put_in_force(self):
+        with Gate() as gate:
+            path = os.path.join(gate.home, "sources/test.yaml")
+            with open(path, "w") as file:
+                file.write("name: test\nentries:\n  - {cidr: 127.0.0.3/32, service: vsee, channels: [webhook, sftp]}\n")
+            os.chmod(path, 0o666)
+            entries = lambda: [entry for entry in gate.entries() if entry["kind"] == "policy"]  # noqa: E731
+            wait_until(lambda: [e for e in entries() if e["reason"] == "malformed"], 15, "the refusal")
+            self.assertIn('"stored"', gate.post(V2 % "still").stdout)
+            os.chmod(path, 0o644)
+            wait_until(lambda: [e for e in entries() if "diff" in e["detail"]], 15, "the new list")
+            self.assertNotIn('"stored"', gate.post(V2 % "gone").stdout)
+
+
 class Doctor(unittest.TestCase):
     def doctor(self, gate, check=None):
         # The gate's own environment: the reserve and the listeners are set there.

@@ -79,6 +79,35 @@ private final class Taken: Sendable {
         #expect(isRefused)
     }
 
+    /// accept(2) says EMFILE before it looks whether anybody waits: who takes that for a caller never waits again.
+    @Test func withoutDescriptorsCallersAreTurnedAwayAndTheStopIsSeen() async throws {
+        let callers = try (0..<3).map { _ in try call() }
+        defer { for caller in callers { close(caller) } }
+        var before = rlimit()
+        try #require(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &before) == 0)
+        let highest = dup(0)
+        close(highest)
+        var few = before
+        few.rlim_cur = rlim_t(highest + 8)
+        try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &few) == 0)
+        var filling: [Int32] = []
+        while true {
+            let descriptor = dup(0)
+            guard descriptor >= 0 else { break }
+            filling.append(descriptor)
+        }
+        // Those of the listener itself: what wakes it, and the spare one.
+        for _ in 0..<2 { _ = filling.popLast().map { close($0) } }
+        let (taken, turnedAway) = (Taken(), Taken())
+        let acceptance = listener.accept(label: "test", take: taken.take, turnAway: turnedAway.take)
+        let peers = turnedAway.first(3)
+        await acceptance.end()
+        for descriptor in filling { close(descriptor) }
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &before)
+        #expect(peers.count == 3 && peers.allSatisfy { $0?.ip == loopback })
+        #expect(taken.first(0).isEmpty)
+    }
+
     @Test func aPortThatIsTakenIsSaidWithAdvice() throws {
         let error = #expect(throws: ListenError.self) {
             try AcceptingSocket.tcp(ListenAddress(ip: loopback, port: port))

@@ -298,18 +298,21 @@ extension [UInt8] {
     @Test func theEndIsWhenTheLastConnectionAndTheLastRequestAreGone() async throws {
         let connections = OpenConnections(total: 2, perSource: 1)
         await connections.areGone()
-        #expect(connections.enter(.proxy))
+        let place = try #require(connections.enter(.proxy))
         connections.requestBegan()
         let ended = Task {
             await connections.areGone()
             return connections.open
         }
         let channel = EmbeddedChannel()
-        #expect(connections.add(channel, .proxy))
+        #expect(connections.add(channel, place))
         channel.close(promise: nil)
         channel.embeddedEventLoop.run()
         connections.requestEnded()
         #expect(await ended.value == 0)
+        // Given back already.
+        connections.leave(place)
+        #expect(connections.open == 0)
     }
 
     @Test func absurdTimesSaturate() {

@@ -69,6 +69,11 @@ final class SyslogConnection: Sendable {
         let context = try target.tlsContext()
         let descriptor = try await connect(target, timeout)
         let kept = dup(descriptor)
+        guard kept >= 0 else {
+            let words = String(cString: strerror(errno))
+            Foundation.close(descriptor)
+            throw CannotConnect(description: "no second descriptor for the connection: \(words)")
+        }
         let wire = WireCounter(base: max(0, dropgate_bytes_acked(descriptor)))
         let host = target.host
         let loop = MultiThreadedEventLoopGroup.singleton.next()

@@ -55,7 +55,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     private func sources(_ settings: GateSettings, _ now: Instant) -> [Finding] {
         do {
-            let policy = try PolicyLoader.load(files: settings.sources)
+            let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
             let isThere = FileManager.default.fileExists(atPath: settings.ledger.path)
             let reader = isThere ? try LedgerReader(path: settings.ledger.path) : nil
             return try ContactCheck(policy: policy, reader: reader, now: now).findings()

@@ -19,7 +19,7 @@ package final class PolicyReloader: Service {
     package typealias Load = @Sendable ([String]) -> Result<Policy, SettingsErrors>
 
     package static let read: Load = { files in
-        Result { () throws(SettingsErrors) in try PolicyLoader.load(files: files) }
+        Result { () throws(SettingsErrors) in try PolicyLoader.load(files: files, isForGate: true) }
     }
 
     private let patterns: [String]

@@ -32,7 +32,7 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         try OpenSSLCheck.refuseBadConfiguration()
         let settings = try gate.settings(.mustExist)
-        let policy = try PolicyLoader.load(files: settings.sources)
+        let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
         // Before anything is opened: sshd would start, and every caller would be cut off.
         if let sftp = settings.sftp { try await HostKeys.check(sftp.hostKeys) }
         if check { return try report(settings, policy) }

@@ -273,7 +273,7 @@ extension Intake {
                 id: item.drop, name: OutsideText.head(path.text, limit: 1024), bytes: item.bytes, sha256: nil)
             attempt.detail["message"] =
                 "this interrupted upload was given up: its account needed the room (sftp.max_pending_bytes)"
-            note(attempt)
+            write(attempt)
         }
     }
 }

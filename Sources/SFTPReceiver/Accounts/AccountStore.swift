@@ -111,16 +111,18 @@ package struct AccountStore: Sendable {
         } catch {
             throw problem(error.message)
         }
+        do throws(FileProblem) { try FileTrust.check(path) } catch { throw problem(error.message) }
         switch SmallFile.read(path, limit: AccountFile.maximumSize) {
         case .failure(let failure): throw problem(failure.message)
         case .success(let file):
-            guard file.mode & 0o002 == 0 else {
-                throw problem("everybody may write this file, so anybody may log in by it: chmod o-w \(path)")
-            }
             guard let text = String(validating: file.bytes, as: UTF8.self) else {
                 throw problem("not UTF-8 text")
             }
-            return try AccountFile.parse(text, name: name, path: path)
+            let account = try AccountFile.parse(text, name: name, path: path)
+            guard account.passwordHash == nil || file.mode & 0o004 == 0 else {
+                throw problem("everybody can read the hash of its password: chmod 600 \(path)")
+            }
+            return account
         }
     }
 

@@ -31,7 +31,10 @@ final class ConnectionTable: Sendable {
 
     func remove(_ connection: SFTPConnection, source: IPAddress) {
         state.withLock { state in
-            state.connections[connection.addresses] = nil
+            // Its caller may be back already, from the same port.
+            if state.connections[connection.addresses] === connection {
+                state.connections[connection.addresses] = nil
+            }
             state.places.giveBack(1, .init(source: source, isListed: true))
         }
     }

@@ -19,6 +19,9 @@ struct Arrival: Sendable {
     let credential: String?
     let transport: TransportFacts
     let matter: Matter
+    /// Bytes of the budget of all bodies, and whose: they are given back when the request is settled.
+    let taken: Int
+    let taker: FairShares.Taker
 
     enum Matter: Sendable {
         case event(OfferedEvent)

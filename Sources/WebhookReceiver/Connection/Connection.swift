@@ -25,6 +25,7 @@ final class Connection {
 
     let listener: Listener
     let channel: any NIOCore.Channel
+    let place: OpenConnections.Place
     let accepted: NIODeadline
 
     private(set) var phase: Phase
@@ -43,14 +44,18 @@ final class Connection {
     private var isAccountedFor = false
     private let reference: String
     private var deadline: NIODeadline?
+    /// When a connection whose end was announced is cut, whatever it is doing.
+    private var lastMoment: NIODeadline?
     private var alarm: (at: NIODeadline, task: Scheduled<Void>)?
 
     init(
-        listener: Listener, channel: any NIOCore.Channel, caller: Caller, accepted: NIODeadline
+        listener: Listener, channel: any NIOCore.Channel, caller: Caller,
+        place: OpenConnections.Place, accepted: NIODeadline
     ) {
         self.listener = listener
         self.channel = channel
         self.caller = caller
+        self.place = place
         self.accepted = accepted
         phase = .header
         reference = Reference.make()
@@ -126,6 +131,7 @@ extension Connection {
             let answer = await clerk.answer(arrival)
             arrival.channel.writeAndFlush(answer, promise: nil)
             await clerk.settle(arrival)
+            if arrival.taken > 0 { clerk.listener.budget.giveBack(arrival.taken, arrival.taker) }
             connections.requestEnded()
         }
     }
@@ -134,8 +140,11 @@ extension Connection {
     func requestBegan() -> String {
         requests += 1
         open += 1
-        phase = .busy
-        deadline = nil
+        // Its end has been announced: that stands, whatever still comes.
+        if phase != .closing {
+            phase = .busy
+            deadline = nil
+        }
         return "\(reference)-\(requests)"
     }
 
@@ -180,8 +189,10 @@ extension Connection {
         switch phase {
         case .busy: break
         case .closing:
-            // A request that slipped in while the end was announced (HTTP/2) has time limits of its own.
-            guard open == 0 else { return schedule(at: .now() + .seconds(1)) }
+            // A request that slipped in while the end was announced (HTTP/2) has its time, but others after it have not.
+            guard open == 0 || lastMoment.map({ $0 <= .now() }) ?? false else {
+                return schedule(at: .now() + .seconds(1))
+            }
             shut()
         case .idle:
             // Nothing wrong was done: the verdict stays. In forwarded modes there is no source to speak of.
@@ -199,6 +210,7 @@ extension Connection {
     /// Nothing more is waited for: the connection is closed at the latest after `time`.
     func close(within time: TimeAmount) {
         enter(.closing, until: .now() + time)
+        lastMoment = lastMoment ?? .now() + time + TimeAmount(bounded: listener.settings.bodyTimeout)
     }
 
     /// Closes the connection in order. TLS waits for the caller's part of it, for `patience` at the most.

@@ -27,21 +27,23 @@ struct GateChannel: Sendable {
         guard caller.mayEnter(listener) else {
             return turnAway(descriptor, caller, caller.decision?.reason ?? .addressUndeterminable)
         }
-        let owner = owner(of: caller)
-        guard listener.connections.enter(owner) else {
+        guard let place = listener.connections.enter(owner(of: caller)) else {
             return turnAway(descriptor, caller, .connectionLimit, limits)
         }
         let accepted = NIODeadline.now()
         ClientBootstrap(group: group)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
-                open(
-                    Connection(listener: listener, channel: channel, caller: caller, accepted: accepted),
-                    owner)
-                return channel.eventLoop.makeSucceededVoidFuture()
+                let connection = Connection(
+                    listener: listener, channel: channel, caller: caller, place: place, accepted: accepted)
+                // A connection that cannot be opened is closed by the bootstrap.
+                return channel.eventLoop.makeCompletedFuture { try open(connection) }
             }
             .withConnectedSocket(descriptor)
-            .whenFailure { error in listener.logger.debug("a connection could not be opened: \(error)") }
+            .whenFailure { error in
+                listener.connections.leave(place)
+                if !(error is ChannelError) { listener.logger.error("cannot take a connection: \(error)") }
+            }
     }
 
     /// Behind trusted proxies that speak HTTP all callers share their few addresses.
@@ -79,13 +81,17 @@ struct GateChannel: Sendable {
 
 // From accept to the first byte, on the connection's event loop.
 extension GateChannel {
-    private func open(_ connection: Connection, _ owner: FairShares.Taker) {
+    /// Throws when it cannot be opened, or must not be any more.
+    private func open(_ connection: Connection) throws {
         do {
-            let isWelcome = listener.connections.add(connection.channel, owner)
-            if isWelcome { try receive(connection) } else { refuse(connection) }
+            guard listener.connections.add(connection.channel, connection.place) else {
+                throw ChannelError.ioOnClosedChannel
+            }
+            try receive(connection)
         } catch {
-            listener.logger.error("cannot take a connection: \(error)")
-            refuse(connection)
+            connection.dismiss()
+            connection.silence()
+            throw error
         }
     }
 
@@ -139,7 +145,7 @@ extension GateChannel {
             connection.note(connection.decision?.reason ?? .addressUndeterminable)
             return false
         }
-        let hasPlace = listener.connections.move(connection.channel, to: FairShares.Taker(decision))
+        let hasPlace = listener.connections.move(connection.place, to: FairShares.Taker(decision))
         if !hasPlace { connection.note(.connectionLimit, detail: limits) }
         return hasPlace
     }

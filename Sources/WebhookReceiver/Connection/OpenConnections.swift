@@ -7,7 +7,7 @@ import Synchronization
 final class OpenConnections: Sendable {
     private struct State {
         var places: FairShares
-        var connections: [ObjectIdentifier: (channel: any NIOCore.Channel, owner: FairShares.Taker)] = [:]
+        var channels: [ObjectIdentifier: any NIOCore.Channel] = [:]
         var requests = 0
         var isEnding = false
         var waiters: [CheckedContinuation<Void, Never>] = []
@@ -33,34 +33,51 @@ final class OpenConnections: Sendable {
 
     // MARK: Connections
 
-    /// Takes a place; false when there is none for this one.
-    func enter(_ owner: FairShares.Taker) -> Bool { state.withLock { $0.places.take(1, owner) } }
+    /// A connection's place, until it is given back.
+    final class Place: Sendable {
+        fileprivate let owner: Mutex<FairShares.Taker?>
 
-    /// The connection that has a place is open. It leaves by itself when it is closed. False: all are being ended, and
+        fileprivate init(_ owner: FairShares.Taker) { self.owner = Mutex(owner) }
+    }
+
+    /// Takes a place; nil when there is none for this one.
+    func enter(_ owner: FairShares.Taker) -> Place? {
+        state.withLock { $0.places.take(1, owner) } ? Place(owner) : nil
+    }
+
+    /// Gives a place back. Doing so twice is doing it once.
+    func leave(_ place: Place) {
+        guard
+            let owner = place.owner.withLock({ owner in
+                defer { owner = nil }
+                return owner
+            })
+        else { return }
+        resume { $0.places.giveBack(1, owner) }
+    }
+
+    /// The connection that has the place is open, and leaves by itself when it is closed. False: all are being ended, and
     /// it must be closed.
-    func add(_ channel: any NIOCore.Channel, _ owner: FairShares.Taker) -> Bool {
+    func add(_ channel: any NIOCore.Channel, _ place: Place) -> Bool {
         let id = ObjectIdentifier(channel)
         let isWelcome = state.withLock {
-            $0.connections[id] = (channel, owner)
+            $0.channels[id] = channel
             return !$0.isEnding
         }
         channel.closeFuture.whenComplete { [self] _ in
-            resume { state in
-                guard let owner = state.connections.removeValue(forKey: id)?.owner else { return }
-                state.places.giveBack(1, owner)
-            }
+            state.withLock { $0.channels[id] = nil }
+            leave(place)
         }
         return isWelcome
     }
 
     /// It is known now for whom the connection is: its place is that one's. False: there is none for it.
-    func move(_ channel: any NIOCore.Channel, to owner: FairShares.Taker) -> Bool {
-        let id = ObjectIdentifier(channel)
-        return state.withLock {
-            guard let old = $0.connections[id]?.owner, $0.places.move(1, from: old, to: owner) else {
+    func move(_ place: Place, to owner: FairShares.Taker) -> Bool {
+        place.owner.withLock { old in
+            guard let current = old, state.withLock({ $0.places.move(1, from: current, to: owner) }) else {
                 return false
             }
-            $0.connections[id]?.owner = owner
+            old = owner
             return true
         }
     }
@@ -97,7 +114,7 @@ final class OpenConnections: Sendable {
     private func ending() -> [any NIOCore.Channel] {
         state.withLock {
             $0.isEnding = true
-            return $0.connections.values.map(\.channel)
+            return Array($0.channels.values)
         }
     }
 

@@ -174,7 +174,9 @@ extension RequestHandler {
                 method: incoming.method, maskedPath: incoming.maskedPath,
                 credential: connection.tls?.credential,
                 transport: TransportFacts(http: incoming.http, tls: connection.tls?.version),
-                matter: matter))
+                matter: matter, taken: taken, taker: taker))
+        // From here on the arrival's: whoever hangs up now still has its body in memory.
+        taken = 0
     }
 }
 

@@ -1,0 +1,59 @@
+"""The systemd unit: what it allows is enough for a gate that takes webhooks and uploads, and little enough."""
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import unittest
+
+from gate import BIN, V2, Gate
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+UNIT = os.path.abspath(os.path.join(HERE, "../../Deploy/systemd/dropgate.service"))
+USER = "nobody"
+
+
+class Unit(unittest.TestCase):
+    def test_its_exposure_is_low(self):
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("systemd-analyze is not installed")
+        said = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT], capture_output=True,
+                              text=True, check=True).stdout
+        level = re.search(r"Overall exposure level for dropgate.service: ([0-9.]+)", said)
+        self.assertLessEqual(float(level[1]), 1.4, said)
+
+    @unittest.skipUnless(os.getuid() == 0, "namespaces of mounts and another user's rights: as root")
+    def test_a_gate_under_its_filters_takes_a_webhook_and_an_upload(self):
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("systemd-analyze is not installed")
+        gate = Gate()
+        self.addCleanup(gate.close)
+        user = pwd.getpwnam(USER)
+        # sshd starts the program by its path, as the user.
+        gate.program = os.path.join(gate.root, "dropgate")
+        shutil.copy(BIN, gate.program)
+        os.chmod(gate.root, 0o755)
+        os.chmod(gate.program, 0o755)
+        gate.wrapper = ["/usr/bin/python3", os.path.join(HERE, "confined.py"), UNIT, USER]
+        for folder, _, names in os.walk(gate.home):
+            for path in [folder, *(os.path.join(folder, name) for name in names)]:
+                os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+        gate.start()
+        with open(f"/proc/{gate.process.pid}/status") as file:
+            status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
+        self.assertEqual((status["Seccomp"], status["NoNewPrivs"]), ("2", "1"))
+        self.assertEqual(status["Uid"].split()[0], str(user.pw_uid))
+        self.assertIn('"stored"', gate.post(V2 % "1").stdout)
+        path = os.path.join(gate.root, "file.csv")
+        with open(path, "w") as file:
+            file.write("a,b\n" * 1000)
+        sent = gate.sftp(f"put {path} /file.csv")
+        self.assertEqual(sent.returncode, 0, sent.stderr + gate.log())
+        entries = gate.entries()
+        self.assertEqual([e["verdict"] for e in entries if e["kind"] in ("request", "transfer")], ["accepted"] * 2)
+        self.assertEqual(gate.stop(), 0)
+        self.assertNotIn("Operation not permitted", gate.log())
+
+
+if __name__ == "__main__":
+    unittest.main()
