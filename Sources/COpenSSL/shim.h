@@ -25,6 +25,19 @@ static inline EVP_MAC_CTX *COpenSSL_hmac(EVP_MAC *mac, const char *digest, const
     return NULL;
 }
 
+// Digests: EVP_MD_fetch(3).
+
+static CRYPTO_ONCE COpenSSL_sha256_once = CRYPTO_ONCE_STATIC_INIT;
+static const EVP_MD *COpenSSL_sha256_found = NULL;
+
+static inline void COpenSSL_find_sha256(void) { COpenSSL_sha256_found = EVP_MD_fetch(NULL, "SHA2-256", NULL); }
+
+/// SHA-256, fetched once for the process and never freed, or NULL where it is not to be had. Whoever gets it sees it whole,
+/// from any thread: that is what CRYPTO_THREAD_run_once(3) is for.
+static inline const EVP_MD *COpenSSL_sha256(void) {
+    return CRYPTO_THREAD_run_once(&COpenSSL_sha256_once, COpenSSL_find_sha256) == 1 ? COpenSSL_sha256_found : NULL;
+}
+
 static inline void COpenSSL_free(void *memory) { OPENSSL_free(memory); }
 
 // Contexts: SSL_CTX_ctrl(3) and friends.

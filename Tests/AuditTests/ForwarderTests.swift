@@ -36,7 +36,7 @@ private final class Target: ForwardStream {
     func send(_ records: [ForwardRecord]) async throws {
         switch state.withLock({ $0.behaviour }) {
         case .breaks: throw ForwardBreak(confirmed: nil, description: "it broke off")
-        case .blocks: try await Task.sleep(for: .seconds(3600))
+        case .blocks: try await untilCancelled()
         case .acknowledgesNothing: state.withLock { $0.taken += records.map(\.seq) }
         case .takes, .isAway:
             state.withLock {

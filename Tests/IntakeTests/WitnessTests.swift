@@ -28,7 +28,7 @@ private final class Witness: CheckpointKeeper {
         switch behaviour.withLock({ $0 }) {
         case .takes: kept.withLock { $0 += 1 }
         case .fails: throw Full()
-        case .isSilent: try await Task.sleep(for: .seconds(3600))
+        case .isSilent: try await untilCancelled()
         }
     }
 

@@ -25,7 +25,7 @@ private final class Taken: Sendable {
     }
 }
 
-@Suite struct AcceptingSocketTests {
+@Suite(.timeLimit(.minutes(1))) struct AcceptingSocketTests {
     private let loopback: IPAddress
     private let listener: AcceptingSocket
     private let port: UInt16

@@ -80,6 +80,15 @@ private final class Ends {
         }
     }
 
+    /// Carries bytes between the server and an engine that stands in for the client: embedded channels cannot be closed
+    /// in half, nor ask for new keys.
+    func carry(_ peer: TLSEngine) throws {
+        if let bytes = peer.takeOutput({ ByteBuffer(bytes: $0) }) { try server.writeInbound(bytes) }
+        while let bytes = try server.readOutbound(as: ByteBuffer.self) {
+            bytes.withUnsafeReadableBytes { peer.receive($0) }
+        }
+    }
+
     func end() {
         for channel in [server, client] {
             channel.close(promise: nil)
@@ -246,16 +255,10 @@ private func outcome(_ future: EventLoopFuture<Void>) throws {
         let ends = try Ends()
         defer { ends.end() }
         let peer = try TLSEngine(EnginePair.contexts().client, .client(host: "localhost"))
-        func carry() throws {
-            if let bytes = peer.takeOutput({ ByteBuffer(bytes: $0) }) { try ends.server.writeInbound(bytes) }
-            while let bytes = try ends.server.readOutbound(as: ByteBuffer.self) {
-                bytes.withUnsafeReadableBytes { peer.receive($0) }
-            }
-        }
-        while try !peer.handshake() { try carry() }
+        while try !peer.handshake() { try ends.carry(peer) }
         for _ in 0..<5_000 {
             try peer.askForNewKeys()
-            try carry()
+            try ends.carry(peer)
             _ = try peer.text()
         }
         #expect(ends.server.isActive && ends.atServer.failures.isEmpty)
@@ -309,21 +312,15 @@ private func outcome(_ future: EventLoopFuture<Void>) throws {
         let ends = try Ends(halfClosure: true)
         defer { ends.end() }
         let peer = try TLSEngine(EnginePair.contexts().client, .client(host: "localhost"))
-        func carry() throws {
-            if let bytes = peer.takeOutput({ ByteBuffer(bytes: $0) }) { try ends.server.writeInbound(bytes) }
-            while let bytes = try ends.server.readOutbound(as: ByteBuffer.self) {
-                bytes.withUnsafeReadableBytes { peer.receive($0) }
-            }
-        }
-        while try !peer.handshake() { try carry() }
+        while try !peer.handshake() { try ends.carry(peer) }
         try peer.write(Array("question".utf8))
         peer.close()
-        try carry()
+        try ends.carry(peer)
         #expect(ends.atServer.text == Array("question".utf8))
         #expect(ends.atServer.events.last == "input closed" && ends.server.isActive)
         try ends.server.writeOutbound(Self.bytes("answer"))
         let closed = ends.server.close()
-        try carry()
+        try ends.carry(peer)
         try outcome(closed)
         let answer = try peer.text()
         #expect(answer.bytes == Array("answer".utf8) && answer.isClosed)

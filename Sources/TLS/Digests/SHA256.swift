@@ -1,31 +1,23 @@
 // SHA-256 (FIPS 180-4) over what comes piece by piece, by OpenSSL.
 import COpenSSL
 
-/// One computation, which has one owner: OpenSSL's state cannot be shared, so it cannot be copied.
+/// One computation, which has one owner: OpenSSL's state cannot be shared, so it cannot be copied. Ends the process where
+/// OpenSSL has no SHA-256: a gate without it can do nothing, and every command but doctor says so before it begins.
 package struct SHA256: ~Copyable {
     /// EVP_MD_CTX.
     private let state: OpaquePointer
 
     package init() {
-        guard let state = EVP_MD_CTX_new(), EVP_DigestInit_ex2(state, Self.algorithm, nil) == 1 else {
-            preconditionFailure("OpenSSL cannot begin a digest: \(OpenSSLError.queued())")
+        // Fetched once: doing so for each digest costs more than hashing some hundred bytes.
+        guard let algorithm = COpenSSL_sha256(), let state = EVP_MD_CTX_new(),
+            EVP_DigestInit_ex2(state, algorithm, nil) == 1
+        else {
+            preconditionFailure("OpenSSL cannot begin a SHA-256: \(OpenSSLError.queued())")
         }
         self.state = state
     }
 
     deinit { EVP_MD_CTX_free(state) }
-
-    /// EVP_MD, fetched once for the process: fetching it anew costs more than hashing some hundred bytes.
-    ///
-    /// Unsafe only to the compiler, which cannot know that nobody changes it: after EVP_MD_fetch(3) it is passed to
-    /// EVP_DigestInit_ex2 alone, which takes it as const and counts a reference, atomically (openssl-threads(7)). It is
-    /// never freed. Ends the process where OpenSSL does not have it: a gate without SHA-256 can do nothing.
-    private nonisolated(unsafe) static let algorithm: OpaquePointer = {
-        guard let found = EVP_MD_fetch(nil, "SHA2-256", nil) else {
-            preconditionFailure("OpenSSL does not provide SHA-256: \(OpenSSLError.queued())")
-        }
-        return found
-    }()
 
     /// The next piece.
     package mutating func update(bufferPointer bytes: UnsafeRawBufferPointer) {

@@ -4,12 +4,8 @@
 // The system's crypto policy (openssl.cnf, config(5)) is loaded by OpenSSL itself. What is set here only tightens it.
 import COpenSSL
 
-/// Shared by all event loops, and what the compiler cannot see is this: `init` alone changes the SSL_CTX, before anybody
-/// else has it; no function of this class does afterwards, and nothing outside this target sees the pointer. Sessions take
-/// it by SSL_new(3), which counts a reference, atomically. What their handshakes change in it is OpenSSL's own and behind
-/// OpenSSL's locks: the cache of sessions, counters, what certificates, keys and X509_STORE keep of work once done
-/// (openssl-threads(7)). The callback for ALPN reads constants. `ContextTests` shakes hands over one context from many threads.
-package final class TLSContext: @unchecked Sendable {
+/// Shared by all event loops.
+package final class TLSContext: Sendable {
     /// Protocols for ALPN (RFC 7301), the most wanted first.
     package typealias Protocols = [String]
 
@@ -61,8 +57,14 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    /// SSL_CTX.
-    let pointer: OpaquePointer
+    /// SSL_CTX. The one thing here that the compiler cannot judge, because it does not know what OpenSSL does behind it:
+    /// - `init` alone changes what is set in it, before anybody else has it; nothing outside this target sees the pointer.
+    /// - Sessions take it by SSL_new(3), which counts a reference, atomically.
+    /// - What their handshakes change in it is OpenSSL's own and behind OpenSSL's locks (openssl-threads(7)): the cache of
+    ///   sessions, counters, what certificates, keys and X509_STORE keep of work once done.
+    /// - The callback for ALPN reads constants of this object, which every session keeps.
+    /// `ContextTests` shakes hands over one context from many threads.
+    nonisolated(unsafe) let pointer: OpaquePointer
     let verifiesServers: Bool
     /// For ALPN, as on the wire: each name with its length in front.
     private let protocols: [UInt8]
