@@ -6,18 +6,8 @@
 #   Deploy/build.sh --path     only says where the program lies
 set -euo pipefail
 
-usage() { sed -n '2,6s/^# \{0,1\}//p' "$0"; }
-case "$#:${1:-}" in
-0: | 1:--path) ;;
-1:-h | 1:--help)
-    usage
-    exit 0
-    ;;
-*)
-    usage >&2
-    exit 64
-    ;;
-esac
+. "$(dirname "$0")/usage.sh"
+check_arguments "--path" "$@"
 cd "$(dirname "$0")/.."
 
 # With Swift's libraries inside: where the program is installed there is no toolchain, or not one for its user.

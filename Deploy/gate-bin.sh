@@ -6,25 +6,14 @@
 #   Deploy/gate-bin.sh --early    libraries that it needs may still be missing; no GATE_BIN is no fault
 set -euo pipefail
 
-usage() { sed -n '2,6s/^# \{0,1\}//p' "$0"; }
+. "$(dirname "$0")/usage.sh"
 give_up() {
     echo "GATE_BIN: $*; name a built dropgate, or leave GATE_BIN out to have one built" >&2
     exit 1
 }
 
-early=''
-case "$#:${1:-}" in
-0:) ;;
-1:--early) early=yes ;;
-1:-h | 1:--help)
-    usage
-    exit 0
-    ;;
-*)
-    usage >&2
-    exit 64
-    ;;
-esac
+check_arguments "--early" "$@"
+early=${1:-}
 if [ -z "${GATE_BIN:-}" ]; then
     [ -n "$early" ] || give_up "it is empty"
     exit 0

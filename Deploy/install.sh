@@ -8,18 +8,8 @@
 # /var/lib/dropgate (its state) and dropgate.service. GATE_BIN names a built dropgate to use in place of building.
 set -euo pipefail
 
-usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
-case "$#:${1:-}" in
-0:) ;;
-1:-h | 1:--help)
-    usage
-    exit 0
-    ;;
-*)
-    usage >&2
-    exit 64
-    ;;
-esac
+. "$(dirname "$0")/usage.sh"
+check_arguments "" "$@"
 # Read from where the caller is.
 GATE_BIN=$("$(dirname "$0")/gate-bin.sh" --early)
 export GATE_BIN

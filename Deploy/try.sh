@@ -10,20 +10,10 @@
 # GATE_BIN names a built dropgate to use in place of building one.
 set -euo pipefail
 
-usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
+. "$(dirname "$0")/usage.sh"
+check_arguments "--once" "$@"
 once=0
-case "$#:${1:-}" in
-0:) [ -t 1 ] || once=1 ;;
-1:--once) once=1 ;;
-1:-h | 1:--help)
-    usage
-    exit 0
-    ;;
-*)
-    usage >&2
-    exit 64
-    ;;
-esac
+if [ $# = 1 ] || [ ! -t 1 ]; then once=1; fi
 # Read from where the caller is.
 GATE_BIN=$("$(dirname "$0")/gate-bin.sh" --early)
 export GATE_BIN
