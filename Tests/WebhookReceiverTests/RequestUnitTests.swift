@@ -236,13 +236,16 @@ extension [UInt8] {
         let one = FairShares.Taker(source: try IPAddress("20.21.208.105"), isListed: true)
         let other = FairShares.Taker(source: try IPAddress("192.0.2.1"), isListed: true)
         let budget = BodyBudget(limit: 128, largestBody: 10)
-        #expect(budget.take(64, one) && !budget.take(1, one), "half of it is one source's")
-        #expect(
-            budget.take(48, other) && !budget.take(16, other), "the last part is for those who have little")
-        budget.giveBack(48, other)
-        #expect(budget.taken == 64 && budget.take(40, other))
-        #expect(BodyBudget(limit: 100, largestBody: 80).take(80, one))
-        #expect(BodyBudget(limit: 100, largestBody: .max).take(1 << 40, one))
+        let ones = budget.share(of: one)
+        #expect(ones.grow(by: 64) && !ones.grow(by: 1), "half of it is one source's")
+        var others: BodyShare? = budget.share(of: other)
+        #expect(others?.grow(by: 48) == true)
+        #expect(others?.grow(by: 16) == false, "the last part is for those who have little")
+        others = nil
+        let again = budget.share(of: other)
+        #expect(budget.taken == 64 && again.grow(by: 40), "it was given back with the body")
+        #expect(BodyBudget(limit: 100, largestBody: 80).share(of: one).grow(by: 80))
+        #expect(BodyBudget(limit: 100, largestBody: .max).share(of: one).grow(by: 1 << 40))
     }
 
     @Test func placesOfSourcesStrangersAndProxiesAreKeptApart() throws {

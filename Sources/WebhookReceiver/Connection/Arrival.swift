@@ -19,9 +19,8 @@ struct Arrival: Sendable {
     let credential: String?
     let transport: TransportFacts
     let matter: Matter
-    /// Bytes of the budget of all bodies, and whose: they are given back when the request is settled.
-    let taken: Int
-    let taker: FairShares.Taker
+    /// What the body takes of the budget of all bodies, until the request is settled.
+    let share: BodyShare?
 
     enum Matter: Sendable {
         case event(OfferedEvent)

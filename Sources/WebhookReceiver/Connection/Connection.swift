@@ -131,7 +131,7 @@ extension Connection {
             let answer = await clerk.answer(arrival)
             arrival.channel.writeAndFlush(answer, promise: nil)
             await clerk.settle(arrival)
-            if arrival.taken > 0 { clerk.listener.budget.giveBack(arrival.taken, arrival.taker) }
+            withExtendedLifetime(arrival) {}
             connections.requestEnded()
         }
     }

@@ -13,11 +13,39 @@ final class BodyBudget: Sendable {
         shares = Mutex(FairShares(total: total, perSource: total / 2))
     }
 
-    /// Takes room for some more bytes; false when there is none.
-    func take(_ bytes: Int, _ taker: FairShares.Taker) -> Bool { shares.withLock { $0.take(bytes, taker) } }
+    /// A share of no bytes yet.
+    func share(of taker: FairShares.Taker) -> BodyShare { BodyShare(self, taker) }
 
-    func giveBack(_ bytes: Int, _ taker: FairShares.Taker) { shares.withLock { $0.giveBack(bytes, taker) } }
+    fileprivate func take(_ bytes: Int, _ taker: FairShares.Taker) -> Bool {
+        shares.withLock { $0.take(bytes, taker) }
+    }
+
+    fileprivate func giveBack(_ bytes: Int, _ taker: FairShares.Taker) {
+        shares.withLock { $0.giveBack(bytes, taker) }
+    }
 
     /// Bytes taken now.
     var taken: Int { shares.withLock { $0.used } }
+}
+
+/// What one body takes of the budget. It goes where the body goes, and gives its bytes back with its own end, whichever way
+/// that comes about.
+final class BodyShare: Sendable {
+    private let budget: BodyBudget
+    private let taker: FairShares.Taker
+    private let bytes = Atomic(0)
+
+    fileprivate init(_ budget: BodyBudget, _ taker: FairShares.Taker) {
+        self.budget = budget
+        self.taker = taker
+    }
+
+    deinit { budget.giveBack(bytes.load(ordering: .relaxed), taker) }
+
+    /// Takes room for some more bytes; false when there is none.
+    func grow(by count: Int) -> Bool {
+        guard budget.take(count, taker) else { return false }
+        bytes.wrappingAdd(count, ordering: .relaxed)
+        return true
+    }
 }

@@ -35,9 +35,8 @@ final class RequestHandler: ChannelDuplexHandler {
     private var state = State.waiting
     /// Of the request that is being received. Not in `state`, so that growing it never copies it.
     private var body: [UInt8] = []
-    /// Bytes taken from the budget of all bodies, until the request is over, and for whom.
-    private var taken = 0
-    private var taker = FairShares.Taker.proxy
+    /// What it takes of the budget of all bodies.
+    private var share: BodyShare?
     /// Close after the present answer: the caller asked for it, its request cannot be read to the end, or the
     /// gate shuts down.
     private var closes = false
@@ -141,15 +140,15 @@ extension RequestHandler {
                 .payloadTooLarge, "body too large", .tooLarge, credential: connection.tls?.credential)
             return refuse(refusal, hasMore: true, context)
         }
-        taker = FairShares.Taker(incoming.decision)
-        guard connection.listener.budget.take(count, taker) else {
+        let share = share ?? connection.listener.budget.share(of: FairShares.Taker(incoming.decision))
+        self.share = share
+        guard share.grow(by: count) else {
             var refusal = incoming.refusal(
                 .serviceUnavailable, "try again later", .rateLimited, credential: connection.tls?.credential,
                 ["error": "too many bytes of bodies are being received at once"])
             refusal.answer.retryAfter = Reception.retryAfter
             return refuse(refusal, hasMore: true, context)
         }
-        taken += count
         // What was announced is not yet there: no more than this is set aside for it.
         if body.isEmpty { body.reserveCapacity(max(count, min(incoming.announced, 64 << 10))) }
         body.append(contentsOf: bytes.readableBytesView)
@@ -174,9 +173,9 @@ extension RequestHandler {
                 method: incoming.method, maskedPath: incoming.maskedPath,
                 credential: connection.tls?.credential,
                 transport: TransportFacts(http: incoming.http, tls: connection.tls?.version),
-                matter: matter, taken: taken, taker: taker))
+                matter: matter, share: share))
         // From here on the arrival's: whoever hangs up now still has its body in memory.
-        taken = 0
+        share = nil
     }
 }
 
@@ -273,9 +272,7 @@ extension RequestHandler {
 
     private func letGoOfBody() {
         body = []
-        guard taken > 0 else { return }
-        connection.listener.budget.giveBack(taken, taker)
-        taken = 0
+        share = nil
     }
 
     private func resumeReading(_ context: ChannelHandlerContext) {
