@@ -22,6 +22,15 @@ class Unit(unittest.TestCase):
         level = re.search(r"Overall exposure level for dropgate.service: ([0-9.]+)", said)
         self.assertLessEqual(float(level[1]), 1.4, said)
 
+    @unittest.skipUnless(os.getuid() == 0 and shutil.which("systemd-analyze"), "as root, with systemd-analyze")
+    def test_what_its_filters_forbid_fails(self):
+        """ptrace(2) is anybody's otherwise: without the filter the same program says 0."""
+        trace = ["/usr/bin/python3", "-c", "import ctypes; print(ctypes.CDLL(None).ptrace(0, 0, 0, 0))"]
+        confined = ["/usr/bin/python3", os.path.join(HERE, "confined.py"), UNIT, USER]
+        said = [subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout.strip()
+                for command in (trace, confined + trace)]
+        self.assertEqual(said, ["0", "-1"])
+
     @unittest.skipUnless(os.getuid() == 0, "namespaces of mounts and another user's rights: as root")
     def test_a_gate_under_its_filters_takes_a_webhook_and_an_upload(self):
         if not shutil.which("systemd-analyze"):
