@@ -29,16 +29,20 @@ if ! getent passwd dropgate >/dev/null; then
     "${as_root[@]}" useradd --system --user-group --home-dir /var/lib/dropgate --no-create-home \
         --shell /usr/sbin/nologin dropgate
 fi
-"${as_root[@]}" install -d -o dropgate -g dropgate -m 750 /etc/dropgate
+# The gate reads its configuration and cannot change it. Earlier versions made it the gate's.
+"${as_root[@]}" install -d -o root -g dropgate -m 750 /etc/dropgate
+"${as_root[@]}" chown -R root:dropgate /etc/dropgate
+"${as_root[@]}" chmod -R u=rwX,g=rX,o= /etc/dropgate
 "${as_root[@]}" install -d -o dropgate -g dropgate -m 700 /var/lib/dropgate
 if [ ! -e /etc/dropgate/dropgate.yaml ]; then
-    "${as_root[@]}" install -o dropgate -g dropgate -m 640 Config/dropgate.yaml /etc/dropgate/dropgate.yaml
+    "${as_root[@]}" install -o root -g dropgate -m 640 Config/dropgate.yaml /etc/dropgate/dropgate.yaml
 fi
-"${as_root[@]}" runuser -u dropgate -- /usr/local/bin/dropgate init --config /etc/dropgate/dropgate.yaml
+"${as_root[@]}" /usr/local/bin/dropgate init --config /etc/dropgate/dropgate.yaml
 "${as_root[@]}" install -m 644 Deploy/systemd/dropgate.service /etc/systemd/system/dropgate.service
 if [ -d /run/systemd/system ]; then "${as_root[@]}" systemctl daemon-reload; fi
 cat <<'TEXT'
 
-Installed. Run the gate's commands as its user:  sudo -u dropgate dropgate …
+Installed. To change sources and accounts:       sudo dropgate …
+To ask the gate, as its user:                    sudo -u dropgate dropgate …
 When accounts and certificate are there:         sudo systemctl enable --now dropgate
 TEXT

@@ -15,6 +15,14 @@ package struct FileProblem: Error, Sendable, CustomStringConvertible {
 }
 
 package enum FileReading {
+    /// Who may read a file beside its owner.
+    package enum Readers: Sendable {
+        case anybody
+        /// Root's group and the gate's own (a Kubernetes Secret's).
+        case group
+        case nobody
+    }
+
     /// Settings and lists are small; more than this is not one of them.
     static let maximumText = 4 << 20
     static let maximumSecret = 64 << 10
@@ -29,7 +37,7 @@ package enum FileReading {
 
     /// The bytes of a secret file without one trailing newline. Only its owner may read the file.
     package static func secret(_ path: String) throws(FileProblem) -> [UInt8] {
-        var bytes = try bytes(path, limit: maximumSecret, refusing: 0o077)
+        var bytes = try bytes(path, limit: maximumSecret, readers: .nobody)
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
         guard !bytes.isEmpty else { throw FileProblem(message: "\(path) is empty; put the secret in it") }
@@ -37,10 +45,10 @@ package enum FileReading {
     }
 
     /// Fails unless the path is a regular file that this process may read.
-    static func checkReadable(_ path: String, refusing modes: mode_t = 0) throws(FileProblem) {
+    static func checkReadable(_ path: String, readers: Readers = .anybody) throws(FileProblem) {
         let descriptor = try open(path)
         defer { close(descriptor) }
-        try check(descriptor, path, refusing: modes)
+        try check(descriptor, path, readers)
     }
 
     private static func open(_ path: String) throws(FileProblem) -> Int32 {
@@ -50,28 +58,30 @@ package enum FileReading {
         return descriptor
     }
 
-    /// Fails unless it is a regular file without these permissions.
-    private static func check(
-        _ descriptor: Int32, _ path: String, refusing modes: mode_t
-    ) throws(FileProblem) {
+    /// Fails unless it is a regular file. What only some may read must also be the gate's: whoever can put another key in its
+    /// place is the gate.
+    private static func check(_ descriptor: Int32, _ path: String, _ readers: Readers) throws(FileProblem) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .errno("read", path) }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw FileProblem(message: "\(path) is not a regular file")
         }
-        guard status.st_mode & modes == 0 else {
-            let mode = String(status.st_mode & 0o777, radix: 8)
-            throw FileProblem(message: "\(path) can be read by others (mode 0\(mode)): chmod 600 \(path)")
+        guard readers != .anybody else { return }
+        if let fault = FileTrust.exposure(FileTrust.Facts(status), readers, .current) {
+            throw FileProblem(message: "\(path) \(fault): chmod 600 \(path)")
+        }
+        do throws(FileProblem) { try FileTrust.check(path) } catch {
+            throw FileProblem(message: "\(path): \(error.message)")
         }
     }
 
-    /// All bytes of a regular file without these permissions.
+    /// All bytes of a regular file that nobody but these may read.
     static func bytes(
-        _ path: String, limit: Int, refusing modes: mode_t = 0
+        _ path: String, limit: Int, readers: Readers = .anybody
     ) throws(FileProblem) -> [UInt8] {
         let descriptor = try open(path)
         defer { close(descriptor) }
-        try check(descriptor, path, refusing: modes)
+        try check(descriptor, path, readers)
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         while true {

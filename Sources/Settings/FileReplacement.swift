@@ -2,7 +2,8 @@
 package import Foundation
 
 package enum FileReplacement {
-    /// Replaces or creates `path` with `bytes`. A new file gets `mode`; an old one keeps its own mode and owner.
+    /// Replaces or creates `path` with `bytes`. A new file gets `mode`, and by root the owner of its directory; an old one
+    /// keeps its own mode and owner.
     package static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws {
         // The file behind a symbolic link is replaced, not the link.
         let target = FileManager.default.fileExists(atPath: path) ? realPath(path) : path
@@ -14,7 +15,8 @@ package enum FileReplacement {
         do {
             defer { close(descriptor) }
             try writeAll(bytes, descriptor, temporary)
-            if exists, getuid() == 0 { _ = fchown(descriptor, old.st_uid, old.st_gid) }
+            if !exists { _ = stat(SettingsPath.directory(of: target), &old) }
+            if geteuid() == 0 { _ = fchown(descriptor, old.st_uid, old.st_gid) }
             guard fchmod(descriptor, exists ? old.st_mode & 0o7777 : mode) == 0, fsync(descriptor) == 0 else {
                 throw FileProblem.errno("write", temporary)
             }

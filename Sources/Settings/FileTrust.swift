@@ -8,6 +8,14 @@ package enum FileTrust {
         var owner: uid_t
         var group: gid_t
         var mode: mode_t
+
+        init(owner: uid_t, group: gid_t, mode: mode_t) {
+            self.owner = owner
+            self.group = group
+            self.mode = mode
+        }
+
+        init(_ status: stat) { self.init(owner: status.st_uid, group: status.st_gid, mode: status.st_mode) }
     }
 
     /// Who judges: the gate's user and group. Root reads for whoever's gate it is, so it judges modes alone.
@@ -18,32 +26,50 @@ package enum FileTrust {
         static var current: Judge { Judge(user: geteuid(), group: getegid()) }
     }
 
-    /// Throws why this file is not to be believed, with what mends it. What counts is the file that is read, the directory
-    /// in which it lies, and that of the link that names it, if one does. What is not there is not judged.
+    /// Throws why this file is not to be believed, with what mends it. What counts is the file that is read and every
+    /// directory on the way to it, and to each link that names it: who can write one of them can put another file in its
+    /// place. What is not there is not judged.
     package static func check(_ path: String) throws(FileProblem) {
         for place in places(of: path) {
             var status = stat()
             guard stat(place, &status) == 0 else { continue }
-            let facts = Facts(owner: status.st_uid, group: status.st_gid, mode: status.st_mode)
-            guard let fault = fault(facts, .current) else { continue }
+            guard let fault = fault(Facts(status), .current) else { continue }
             // Callers say of which file they speak.
             let what = place == path ? "it" : "\(place), which leads to it,"
             throw FileProblem(message: "\(what) \(fault.what): \(fault.fix) \(place)")
         }
     }
 
-    /// The file, its directory, and the directory of each link on the way to it.
+    /// The file, the directories above it, and those above each link on the way to it.
     private static func places(of path: String) -> [String] {
         var places = [path]
         var next = path
         // As many links as the system follows (path_resolution(7)).
         for _ in 0..<40 {
             let directory = SettingsPath.directory(of: next)
-            if !places.contains(directory) { places.append(directory) }
+            var above = directory
+            while !places.contains(above) {
+                places.append(above)
+                above = SettingsPath.directory(of: above)
+            }
             guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: next) else { break }
             next = target.hasPrefix("/") ? target : directory + "/" + target
         }
         return places
+    }
+
+    /// How a secret is open to more than `readers`, for the end of "FILE …"; nil when it is not.
+    static func exposure(_ facts: Facts, _ readers: FileReading.Readers, _ judge: Judge) -> String? {
+        let mode = String(facts.mode & 0o777, radix: 8)
+        switch readers {
+        case .anybody: return nil
+        case .nobody: return facts.mode & 0o077 == 0 ? nil : "can be read by others (mode 0\(mode))"
+        case .group:
+            guard facts.mode & 0o007 == 0 else { return "can be read by others (mode 0\(mode))" }
+            let isAnothers = judge.user != 0 && ![0, judge.group].contains(facts.group)
+            return facts.mode & 0o070 != 0 && isAnothers
+                ? "can be read by the group \(facts.group), which is not the gate's (mode 0\(mode))" : nil
+        }
     }
 
     static func fault(_ facts: Facts, _ judge: Judge) -> (what: String, fix: String)? {

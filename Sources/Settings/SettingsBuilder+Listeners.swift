@@ -144,13 +144,13 @@ extension SettingsBuilder {
         guard let value = table[.sftpHostKeys] else {
             let keys = SFTPSettings.defaultHostKeys(state: state).filter { isExpected(hostKey: $0) }
             for path in keys {
-                check(path, refusing: 0o077) { message in
+                check(path, readers: .nobody) { message in
                     table.fail(.sftpHostKeys, "\(message); `dropgate init` makes what is missing")
                 }
             }
             return keys
         }
-        let keys = value.list { readable($0, refusing: 0o077) } ?? []
+        let keys = value.list { readable($0, readers: .nobody) } ?? []
         if keys.isEmpty, value.isEmptyList {
             value.fail("names no host key; leave the key out for those that `dropgate init` makes")
         }

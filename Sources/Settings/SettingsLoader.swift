@@ -183,16 +183,16 @@ struct SettingsBuilder {
     func areLookedInto(_ paths: [String?]) -> Bool { !paths.compactMap(\.self).contains(where: isSkipped) }
 
     /// The path of a file that must be there and readable; `modes` are permissions it must not have.
-    func readable(_ value: YAMLValue, refusing modes: mode_t = 0) -> String? {
+    func readable(_ value: YAMLValue, readers: FileReading.Readers = .anybody) -> String? {
         guard let path = path(value) else { return nil }
-        check(path, refusing: modes) { value.fail($0) }
+        check(path, readers: readers) { value.fail($0) }
         return path
     }
 
-    func check(_ path: String, refusing modes: mode_t, fail: (String) -> Void) {
+    func check(_ path: String, readers: FileReading.Readers, fail: (String) -> Void) {
         if isSkipped(path) { return }
         do throws(FileProblem) {
-            try FileReading.checkReadable(path, refusing: modes)
+            try FileReading.checkReadable(path, readers: readers)
         } catch {
             fail(error.message)
         }

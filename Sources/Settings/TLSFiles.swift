@@ -3,8 +3,6 @@ import Foundation
 package import TLS
 
 package enum TLSFiles {
-    /// A key may be readable by its group (a Kubernetes Secret's), and by nobody else.
-    static let refusedKeyModes: mode_t = 0o007
     private static let longest = 1 << 20
 
     /// At least one, in the file's order. Throws when one of them is broken: a chain with a hole is not used.
@@ -25,7 +23,7 @@ package enum TLSFiles {
     }
 
     package static func key(_ path: String) throws(FileProblem) -> PrivateKey {
-        let bytes = try FileReading.bytes(path, limit: longest, refusing: refusedKeyModes)
+        let bytes = try FileReading.bytes(path, limit: longest, readers: .group)
         do { return try PrivateKey(pem: bytes) } catch {
             throw FileProblem(message: "\(path): \(error)")
         }
@@ -73,6 +71,10 @@ extension TLSFiles {
 
     private static func authorities(_ path: String?) throws(FileProblem) -> [Certificate]? {
         guard let path else { return nil }
+        // Who may call in is theirs to say.
+        do throws(FileProblem) { try FileTrust.check(path) } catch {
+            throw FileProblem(message: "\(path): \(error.message)")
+        }
         return try certificates(path)
     }
 }

@@ -132,6 +132,41 @@ import Testing
         await scene.intake.close()
     }
 
+    /// As an editor does that saves by pieces, or a copy that stalls: each piece is a good list.
+    @Test func aListWhoseWriterPausesIsNotPutInForceHalfWritten() async throws {
+        let scene = try await Scene()
+        let path = scene.gate.path("sources/vsee.yaml")
+        let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
+        let writer = try #require(FileHandle(forWritingAtPath: path))
+        try writer.truncate(atOffset: 0)
+        try writer.write(
+            contentsOf: Data("entries: [{cidr: 192.0.2.1, service: x, channels: [webhook]}]\n".utf8))
+        for _ in 0..<40 { await scene.reloader.look() }
+        #expect(try scene.isAdmitted("20.21.208.105") && scene.entries().isEmpty)
+        #expect(scene.intake.health.problems[PolicyReloader.problem]?.contains("still has it open") == true)
+        try writer.truncate(atOffset: 0)
+        try writer.seek(toOffset: 0)
+        try writer.write(contentsOf: Data(text.utf8))
+        try writer.close()
+        await scene.settle()
+        #expect(try scene.isAdmitted("20.21.208.106") && !scene.isAdmitted("192.0.2.1"))
+        #expect(scene.intake.health.problems.isEmpty)
+        await scene.intake.close()
+    }
+
+    @Test func aListThatIsHeldOpenIsTakenOverWhenItIsAskedFor() async throws {
+        let scene = try await Scene()
+        let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
+        let writer = try #require(FileHandle(forWritingAtPath: scene.gate.path("sources/vsee.yaml")))
+        try writer.write(contentsOf: Data(text.utf8))
+        await scene.settle()
+        #expect(try scene.isAdmitted("20.21.208.105"))
+        await scene.reloader.look(isAsked: true)
+        #expect(try scene.isAdmitted("20.21.208.106"))
+        try writer.close()
+        await scene.intake.close()
+    }
+
     /// The file does not change when what kept it from being read goes away.
     @Test func whatCouldNotBeReadIsTriedAgainUntilItCan() async throws {
         let isBroken = Mutex(true)

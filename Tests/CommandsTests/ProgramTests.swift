@@ -35,6 +35,9 @@ import Testing
 
     @Test func checkSaysWhatTheGateWouldDo() async throws {
         let gate = try TestGate.plain()
+        let early = await gate.run("serve", "--check")
+        #expect(early.status == 78 && early.error.contains("ledger.key"), "as `serve` would say")
+        #expect(await gate.run("init").status == 0)
         let answer = await gate.run("serve", "--check")
         #expect(answer.status == 0, "\(answer)")
         #expect(answer.out.contains("webhook  127.0.0.1:0 plain HTTP, /webhooks/vsee, address direct"))

@@ -92,7 +92,8 @@ class Gate:
         with open(os.path.join(self.root, "serve.log"), "ab") as log:
             before = log.tell()
             self.process = subprocess.Popen(
-                [*self.wrapper, self.program or BIN, "serve", "--config", self.config, "--log-level", self.level], stderr=log, stdout=log,
+                [*self.wrapper, self.program or BIN, "serve", "--allow-root", "--config", self.config,
+                 "--log-level", self.level], stderr=log, stdout=log,
                 env={**os.environ, **self.environment})
 
         def ready():

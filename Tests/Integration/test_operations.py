@@ -1,8 +1,11 @@
 """What ops live with: doctor, a silent source, an address of VSee's that has changed. The real gate each time."""
 import json
 import os
+import pwd
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -70,6 +73,71 @@ class Quarantine(unittest.TestCase):
         self.assertIn("quarantine needs a secret", checked.stderr)
 
 
+@unittest.skipUnless(os.geteuid() == 0, "asks what root may do")
+class Root(unittest.TestCase):
+    USER = pwd.getpwnam("www-data")
+
+    def test_serve_as_root_is_refused_with_the_next_step(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        said = gate.run("serve", "--config", gate.config, check=False, env={**os.environ, **gate.environment})
+        self.assertEqual(said.returncode, 78)
+        self.assertIn("does not run as root", said.stderr)
+        self.assertIn("--allow-root", said.stderr)
+
+    def test_init_as_root_says_whom_to_give_the_gate(self):
+        home = os.path.join(tempfile.mkdtemp(), "gate")
+        self.addCleanup(shutil.rmtree, os.path.dirname(home))
+        said = subprocess.run([BIN, "init", home], capture_output=True, text=True, check=True).stdout
+        self.assertRegex(said, f"chown -R [A-Za-z]+: {home}`")
+
+    def test_init_as_root_leaves_the_configuration_roots_and_the_state_its_users(self):
+        home, state = self.installed()
+        planted = os.path.join(home, "planted")
+        os.mkdir(planted, 0o700)
+        os.symlink(planted, os.path.join(state, "tls"))
+        run = self.run_init(home)
+        # Made as the user, who may not write where the link leads.
+        self.assertNotEqual(run.returncode, 0)
+        self.assertEqual(os.listdir(planted), [])
+        os.unlink(os.path.join(state, "tls"))
+        self.assertEqual(self.run_init(home).returncode, 0)
+        for folder, _, names in os.walk(home):
+            for path in [folder, *(os.path.join(folder, name) for name in names)]:
+                status = os.stat(path)
+                if path.startswith(state):
+                    self.assertEqual((status.st_uid, status.st_mode & 0o022), (self.USER.pw_uid, 0), path)
+                elif path not in (planted, home, os.path.join(home, "dropgate.yaml")):
+                    self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777),
+                                     (0, self.USER.pw_gid, 0o750 if os.path.isdir(path) else 0o640), path)
+        key = os.path.join(home, "planted/key")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        subprocess.run([BIN, "account", "add", "vsee", "--key", key + ".pub", "--config", home + "/dropgate.yaml"],
+                       capture_output=True, check=True)
+        status = os.stat(home + "/accounts/vsee.yaml")
+        self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777), (0, self.USER.pw_gid, 0o640))
+
+    def installed(self):
+        """As Deploy/install.sh leaves it before it calls `init`."""
+        home = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, home)
+        state = os.path.join(home, "state")
+        os.mkdir(state, 0o700)
+        os.chown(state, self.USER.pw_uid, self.USER.pw_gid)
+        os.chown(home, 0, self.USER.pw_gid)
+        os.chmod(home, 0o750)
+        with open(os.path.join(home, "dropgate.yaml"), "w") as file:
+            file.write("state: state\nwebhook:\n  listen: 127.0.0.1:0\n  tls: {certificate: state/tls/certificate.pem, "
+                       "key: state/tls/key.pem}\nsftp: {listen: '127.0.0.1:0'}\n")
+        os.chown(file.name, 0, self.USER.pw_gid)
+        os.chmod(file.name, 0o640)
+        return home, state
+
+    def run_init(self, home):
+        return subprocess.run([BIN, "init", "--config", os.path.join(home, "dropgate.yaml")], capture_output=True,
+                              text=True)
+
+
 class Silence(unittest.TestCase):
     def test_an_overdue_source_is_an_entry_a_metric_and_a_warning_until_it_calls(self):
         with Gate(sources=EXPECTING) as gate:
@@ -97,9 +165,10 @@ class Trust(unittest.TestCase):
         gate = Gate()
         self.addCleanup(gate.close)
         for path, mode in (("dropgate.yaml", 0o666), ("sources/test.yaml", 0o666), ("sources", 0o777),
-                           ("accounts/vsee.yaml", 0o606), ("accounts/vsee.yaml", 0o644), ("accounts", 0o777)):
+                           ("accounts/vsee.yaml", 0o606), ("accounts/vsee.yaml", 0o644), ("accounts", 0o777),
+                           ("state/keys", 0o777), ("state/tls", 0o777), ("state", 0o777), ("", 0o777)):
             with self.subTest(path, mode=oct(mode)):
-                path = os.path.join(gate.home, path)
+                path = os.path.join(gate.home, path).rstrip("/")
                 before = os.stat(path).st_mode & 0o7777
                 os.chmod(path, mode)
                 for arguments, status in ((["serve", "--check"], 78), (["doctor"], 1)):
@@ -109,6 +178,19 @@ class Trust(unittest.TestCase):
                     self.assertIn(path, said.stdout + said.stderr)
                 os.chmod(path, before)
         gate.run("serve", "--check", "--config", gate.config)
+
+    def test_a_secret_that_others_can_read_is_refused_by_the_check_as_by_the_start(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        for path in ("tls/key.pem", "keys/ledger.key", "keys/ssh_host_ed25519_key", "console.token"):
+            with self.subTest(path):
+                path = os.path.join(gate.home, "state", path)
+                os.chmod(path, 0o644)
+                for command in (["serve", "--check"], ["serve", "--allow-root"]):
+                    said = gate.run(*command, "--config", gate.config, check=False)
+                    self.assertEqual(said.returncode, 78, said.stdout + said.stderr)
+                    self.assertIn(f"{path} can be read by others (mode 0644): chmod 600 {path}", said.stderr)
+                os.chmod(path, 0o600)
 
     def test_a_list_that_comes_open_while_the_gate_runs_is_not_put_in_force(self):
         with Gate() as gate:
@@ -172,11 +254,11 @@ class Doctor(unittest.TestCase):
         gate = Gate()
         self.addCleanup(gate.close)
         os.chmod(os.path.join(gate.home, "state"), 0o777)
-        served = subprocess.run([BIN, "serve", "--config", gate.config], capture_output=True, text=True, timeout=30,
-                                env={**os.environ, **gate.environment})
-        self.assertEqual(served.returncode, 70)
-        self.assertIn("anybody can change it", served.stderr)
-        self.assertIn("chmod 700", served.stderr)
+        served = subprocess.run([BIN, "serve", "--allow-root", "--config", gate.config], capture_output=True, text=True,
+                                timeout=30, env={**os.environ, **gate.environment})
+        self.assertEqual(served.returncode, 78)
+        self.assertIn("can be written by everybody", served.stderr)
+        self.assertIn(f"chmod o-w {gate.home}/state\n", served.stderr)
 
 
 if __name__ == "__main__":

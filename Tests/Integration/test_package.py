@@ -282,7 +282,7 @@ class Life(PackageTest):
         owners = self.inside("stat", "-c", "%a %U:%G %n", "/etc/dropgate", CONFFILES[0], "/var/lib/dropgate",
                              "/var/lib/dropgate/keys/ssh_host_ed25519_key", "/var/lib/dropgate/console.token").stdout
         self.assertEqual(owners.splitlines(), [
-            "750 dropgate:dropgate /etc/dropgate", f"644 dropgate:dropgate {CONFFILES[0]}",
+            "750 root:dropgate /etc/dropgate", f"640 root:dropgate {CONFFILES[0]}",
             "700 dropgate:dropgate /var/lib/dropgate",
             "600 dropgate:dropgate /var/lib/dropgate/keys/ssh_host_ed25519_key",
             "600 dropgate:dropgate /var/lib/dropgate/console.token"])

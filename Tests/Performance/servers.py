@@ -206,7 +206,7 @@ class Gate(Server):
         self.state = directory / "state"
         run(program, "init", "--config", config, env=environment)
         run(program, "account", "add", self.user, "--key", f"{key}.pub", "--config", config, env=environment)
-        self.start([program, "serve", "--config", config], directory / "gate.log", environment)
+        self.start([program, "serve", "--allow-root", "--config", config], directory / "gate.log", environment)
         ports_file = self.state / "run/ports.json"
         ports = json.loads(self.ready(lambda: ports_file.exists() and ports_file.read_text()))
         self.port, self.sftp_port = ports["webhook"], ports["sftp"]

@@ -227,6 +227,33 @@ import Testing
         #expect(lastReport == AccountReport(changes: ["~ acme (disabled)"], problems: []))
     }
 
+    @Test("A file that is still being written says nothing yet; what it said before stands")
+    func waitsForTheWriter() throws {
+        try store.setDisabled(true, name: "acme")
+        _ = book.current()
+        let whole = try Data(contentsOf: URL(filePath: store.path(of: "acme")))
+        let writer = try FileHandle(forWritingTo: URL(filePath: store.path(of: "acme")))
+        let line = try #require(whole.range(of: Data("disabled".utf8)))
+        try writer.truncate(atOffset: UInt64(line.lowerBound))
+        let added = store.directory + "/later.yaml"
+        let other = open(added, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        try #require(other >= 0 && write(other, "keys: []\n", 9) == 9)
+        guard case .disabled = book.current().standing(of: "acme") else {
+            Issue.record("opened by half a file")
+            return
+        }
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        try writer.seekToEnd()
+        try writer.write(contentsOf: whole[line.lowerBound...])
+        try writer.close()
+        close(other)
+        #expect(book.current().sorted.map(\.name) == ["acme", "later"])
+        guard case .disabled = book.current().standing(of: "acme") else {
+            Issue.record("opened")
+            return
+        }
+    }
+
     @Test("A file that has become bad keeps its last good account and is reported until it is mended")
     func keepsLastGood() throws {
         _ = book.current()

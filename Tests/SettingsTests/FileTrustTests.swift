@@ -27,6 +27,20 @@ import Testing
         #expect((root != nil) == (fix == "o-w"))
     }
 
+    @Test(
+        arguments: [
+            (.nobody, 991, 0o100600, false), (.nobody, 991, 0o100640, true), (.nobody, 0, 0o100604, true),
+            (.nobody, 0, 0o100610, true), (.group, 0, 0o100640, false), (.group, 991, 0o100440, false),
+            (.group, 100, 0o100640, true), (.group, 100, 0o100600, false), (.group, 0, 0o100644, true),
+            (.group, 991, 0o100641, true), (.anybody, 100, 0o100644, false),
+        ] as [(FileReading.Readers, UInt32, UInt32, Bool)])
+    func aSecretIsForThoseWhoMayReadIt(
+        readers: FileReading.Readers, group: UInt32, mode: UInt32, isExposed: Bool
+    ) {
+        let facts = FileTrust.Facts(owner: 990, group: group, mode: mode)
+        #expect((FileTrust.exposure(facts, readers, Self.gate) != nil) == isExposed)
+    }
+
     @Test func theDirectoryOfAFileAndOfALinkToItCountToo() throws {
         let directory = try TemporaryDirectory("trust")
         for name in ["real", "links"] {
@@ -39,14 +53,12 @@ import Testing
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
         try FileTrust.check(link)
         try FileTrust.check(directory.file("absent.yaml"))
-        for open in ["real", "links"] {
-            try #require(chmod(directory.file(open), 0o777) == 0)
+        for open in [directory.file("real"), directory.file("links"), directory.path] {
+            try #require(chmod(open, 0o777) == 0)
             let error = #expect(throws: FileProblem.self) { try FileTrust.check(link) }
-            #expect(
-                error?.message.hasSuffix(
-                    ", which leads to it, can be written by everybody: chmod o-w \(directory.file(open))")
-                    == true)
-            try #require(chmod(directory.file(open), 0o755) == 0)
+            let words = ", which leads to it, can be written by everybody: chmod o-w \(open)"
+            #expect(error?.message.hasSuffix(words) == true)
+            try #require(chmod(open, 0o755) == 0)
         }
         try #require(chmod(file, 0o666) == 0)
         #expect(throws: FileProblem.self) { try FileTrust.check(link) }

@@ -11,14 +11,20 @@ struct GateSetup {
     let settings: GateSettings
 
     func make(_ log: inout SetupLog) async throws {
+        let gate = SetupOwner(of: settings.state)
+        try log.directory(settings.accounts)
+        try makeSourceList(&log)
+        try makeRules(&log)
+        if let gate {
+            try gate.admit(to: log.made)
+            try gate.become()
+        }
         for directory in [
             settings.state, settings.runDirectory, settings.staging.path,
-            SettingsPath.directory(of: settings.ledger.path), settings.accounts,
+            SettingsPath.directory(of: settings.ledger.path),
         ] {
             try log.directory(directory)
         }
-        try makeSourceList(&log)
-        try makeRules(&log)
         try makeLedgerKey(&log)
         if let sftp = settings.sftp { try await makeHostKeys(sftp, &log) }
         if let tls = settings.webhook?.tls { try makeCertificate(tls, &log) }

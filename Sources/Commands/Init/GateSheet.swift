@@ -61,9 +61,23 @@ struct GateSheet {
         steps.append(
             "let the source list's addresses through your firewall: dropgate rules export --direction ingress "
                 + "--format nftables --config \(file)")
+        if let roots { steps.append(roots) }
         steps.append("dropgate serve --check --config \(file)")
         steps.append("dropgate serve --config \(file)")
         return steps
+    }
+
+    /// What root has made is of no use to a gate that runs as another user.
+    private var roots: String? {
+        var status = stat()
+        guard stat(settings.state, &status) == 0, status.st_uid == 0 else { return nil }
+        let user = getpwnam("dropgate") == nil ? "USER" : "dropgate"
+        let home = SettingsPath.directory(of: file)
+        let paths =
+            settings.state.hasPrefix(home + "/")
+            ? home : "\(settings.state)` and `chgrp -R \(user): \(home)"
+        return "give it to the user that the gate runs as, since it does not run as root: "
+            + "`chown -R \(user): \(paths)`"
     }
 
     func json(_ log: SetupLog) -> JSONValue {

@@ -14,9 +14,13 @@ struct InitCommand: AsyncParsableCommand {
             Makes host keys, a trial certificate (self-signed: replace it before VSee calls) and the console's token \
             where they are missing. What is there stays as it is, so it may be run again at any time.
 
+            As root: settings, lists and accounts stay root's, for the gate to read, and what is missing of the state \
+            is made as the user to whom the state directory belongs. A gate that is root's altogether has to be given \
+            to the user that it will run as; the answer says how.
+
             EXAMPLES
               dropgate init gate
-              sudo -u dropgate dropgate init --config /etc/dropgate/dropgate.yaml
+              sudo dropgate init --config /etc/dropgate/dropgate.yaml
             """)
 
     @Argument(help: "Directory of a self-contained gate.", completion: .directory)
@@ -32,6 +36,8 @@ struct InitCommand: AsyncParsableCommand {
     func run() async throws {
         var log = SetupLog()
         let file: String
+        let place = try directory.map(SettingsPath.absolute) ?? SettingsPath.directory(of: gate.file())
+        try SetupOwner(of: place)?.become()
         if let directory {
             file = try GateTemplate.make(in: SettingsPath.absolute(directory), log: &log)
         } else {
@@ -39,7 +45,6 @@ struct InitCommand: AsyncParsableCommand {
         }
         let settings = try SettingsLoader.load(file: file, namedFiles: .mayBeMissing)
         try await GateSetup(settings: settings).make(&log)
-        try log.giveToOwner(of: settings.state)
         let sheet = try await GateSheet(settings: settings, file: file)
         if output.isJSON {
             Output.json(sheet.json(log))

@@ -1,5 +1,4 @@
-// What `init` made and what it found: for its report, and to give new files to the state directory's owner.
-import CoreFoundation  // the compiler finds struct stat here in a release build
+// What `init` made and what it found, for its report.
 import Foundation
 import Ledger
 
@@ -21,18 +20,6 @@ struct SetupLog {
     var lines: [String] {
         made.map { "\(Colour.green("made"))     \($0)" } + kept.map { "kept     \($0)" }
             + missing.map { "\(Colour.yellow("missing"))  \($0)" }
-    }
-
-    /// When root makes the state of a service's user, the user gets it.
-    func giveToOwner(of state: String) throws {
-        var status = stat()
-        guard getuid() == 0, stat(state, &status) == 0, status.st_uid != 0 else { return }
-        for path in made where path.hasPrefix(state + "/") {
-            guard lchown(path, status.st_uid, status.st_gid) == 0 else {
-                throw Failure(
-                    .inside, "cannot give \(path) to its owner: \(String(cString: strerror(errno)))")
-            }
-        }
     }
 
     var json: [String: JSONValue] {

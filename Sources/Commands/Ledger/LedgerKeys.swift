@@ -39,7 +39,11 @@ struct LedgerKeys {
     }
 
     private func read(_ path: String) throws -> NoteSigner {
-        guard let key = NoteSigner(String(decoding: try FileReading.secret(path), as: UTF8.self)) else {
+        let secret: [UInt8]
+        do throws(FileProblem) { secret = try FileReading.secret(path) } catch {
+            throw Failure(.configuration, error.message)
+        }
+        guard let key = NoteSigner(String(decoding: secret, as: UTF8.self)) else {
             throw Failure(.configuration, "\(path) is no signing key of notes (PRIVATE+KEY+…)")
         }
         return key

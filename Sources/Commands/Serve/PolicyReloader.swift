@@ -35,9 +35,14 @@ package final class PolicyReloader: Service {
         var read: [String: FileSignature?]?
         /// Why they could not be put in force; while it stands, they are tried again.
         var problems: [String] = []
+        /// Looks in a row at which a list was being written.
+        var unfinished = 0
     }
 
     private let seen = Mutex(Seen())
+    private let writers = WriterWatch()
+    /// A list that takes longer to write than this many looks is a problem that somebody should know of.
+    private static let longestWrite = 30
 
     /// `patterns` are absolute; files that come to match them later are lists too.
     package init(
@@ -74,20 +79,30 @@ package final class PolicyReloader: Service {
     }
 
     /// Reloads when a list has changed, come or gone since the last look, or when it is asked for. What has changed must
-    /// stay as it is from one look to the next: a list that is still being written is none yet.
+    /// stay as it is from one look to the next, and nobody may have it open who changed it: a list that is still being
+    /// written is none yet.
     package func look(isAsked: Bool = false) async {
         let files = PolicyLoader.files(patterns)
         let signatures = Dictionary(
             files.map { ($0, FileSignature(path: $0)) }, uniquingKeysWith: { first, _ in first })
+        let unfinished = writers.unfinished(files)
         let isDue = seen.withLock { seen in
-            let isStill = seen.files == signatures || seen.files == nil
+            seen.unfinished = unfinished.isEmpty ? 0 : seen.unfinished + 1
+            let isStill = (seen.files == signatures && unfinished.isEmpty) || seen.files == nil
             let isNew = seen.read != signatures || !seen.problems.isEmpty
             seen.files = signatures
             guard isAsked || (isNew && isStill) else { return false }
             seen.read = signatures
             return true
         }
-        if isDue { await reload(isAsked: isAsked) }
+        if isDue { return await reload(isAsked: isAsked) }
+        if seen.withLock({ $0.unfinished == Self.longestWrite }), let file = unfinished.first {
+            let message =
+                "\(file) was changed by somebody who still has it open, so the lists stay as they were; "
+                + "SIGHUP takes it over as it is"
+            logger.warning("\(message)")
+            intake.health.set(problem: Self.problem, message: message)
+        }
     }
 
     /// Reads the lists and puts them in force if they are good.

@@ -13,6 +13,9 @@ struct ServeCommand: AsyncParsableCommand {
             Runs in the foreground and logs to stderr. SIGTERM and SIGINT end it after what is in flight is done. \
             Source lists are taken over within a second of a change, and on SIGHUP; other settings at a restart.
 
+            It does not run as root, unless --allow-root is said: a gate takes bytes from outside and needs no rights \
+            for that. Ports below 1024: let the firewall pass them on, or give the service CAP_NET_BIND_SERVICE.
+
             Every key of the settings file can be set by environment: webhook.max_body is DROPGATE_WEBHOOK_MAX_BODY, \
             lists are written [a, b].
 
@@ -23,6 +26,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Flag(help: "Validate settings, source lists, host keys and accounts, and exit.")
     var check = false
+
+    @Flag(help: "Run as root all the same: in a trial, or a container whose root is nobody outside.")
+    var allowRoot = false
 
     @Option(help: "trace, debug, info, notice, warning, error or critical.", transform: ServeCommand.level)
     var logLevel = Logger.Level.info
@@ -36,6 +42,12 @@ struct ServeCommand: AsyncParsableCommand {
         // Before anything is opened: sshd would start, and every caller would be cut off.
         if let sftp = settings.sftp { try await HostKeys.check(sftp.hostKeys) }
         if check { return try report(settings, policy) }
+        guard allowRoot || geteuid() != 0 else {
+            throw Failure(
+                .configuration,
+                "the gate does not run as root: start it as the user to whom \(settings.state) belongs "
+                    + "(`sudo -u dropgate dropgate serve`), or say --allow-root")
+        }
         let level = logLevel
         LoggingSystem.bootstrap { label in
             var handler = StreamLogHandler.standardError(label: label)
@@ -55,6 +67,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func report(_ settings: GateSettings, _ policy: Policy) throws {
         let accounts = try accountCount(settings)
+        _ = try LedgerKeys(settings).signer()
         Output.line("\(try gate.file()): good")
         if let webhook = settings.webhook {
             let scheme = webhook.tls == nil ? "plain HTTP" : "HTTPS"

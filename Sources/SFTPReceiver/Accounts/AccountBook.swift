@@ -93,6 +93,7 @@ final class AccountBook: Sendable {
     private let handOver: @Sendable (AccountSnapshot) throws -> Void
     private let report: @Sendable (AccountReport) -> Void
     private let state = Mutex(State())
+    private let writers = WriterWatch()
 
     /// `handOver` gives sshd its files; it is called again at the next look when it throws. `report` is
     /// called when something has changed.
@@ -136,6 +137,11 @@ final class AccountBook: Sendable {
             problems.append(error.message)
             // A directory that is gone holds no accounts; one that cannot be read says nothing new.
             if error.code != .notFound { seen = state.files.mapValues(\.signature) }
+        }
+        // Half an account may open what the other half would close.
+        for path in writers.unfinished(seen.keys.map { "\(store.directory)/\($0)" }) {
+            let file = SettingsPath.lastComponent(of: path)
+            seen[file] = state.files[file]?.signature
         }
         let isSame = seen == state.files.mapValues(\.signature) && problems == state.directoryProblems
         if isSame && state.isHandedOver { return nil }
