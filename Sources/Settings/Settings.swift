@@ -86,6 +86,8 @@ package struct TLSSettings: Sendable {
     package var key: String
     /// PEM file of the authorities that client certificates must chain to (mTLS), or nil: not asked for.
     package var clientAuthorities: String?
+    /// Senders that know no cipher of TLS 1.2 with forward secrecy and authenticated encryption. They alone get others.
+    package var oldSenders: [CIDRBlock] = []
 
     package init(certificate: String, key: String, clientAuthorities: String? = nil) {
         self.certificate = certificate

@@ -129,8 +129,10 @@ extension SettingsBuilder {
             file($0, TLSFiles.key)
         }
         let authorities = table[.webhookClientAuthorities].flatMap { file($0, TLSFiles.certificates) }
+        let old = table[.webhookOldSenders]?.list { $0.block() } ?? []
         guard let certificate, let key else { return nil }
-        let tls = TLSSettings(certificate: certificate, key: key, clientAuthorities: authorities)
+        var tls = TLSSettings(certificate: certificate, key: key, clientAuthorities: authorities)
+        tls.oldSenders = old
         guard table.log.problems.count == before, areLookedInto([certificate, key, authorities]) else {
             return tls
         }

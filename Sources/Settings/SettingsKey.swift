@@ -9,6 +9,7 @@ package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
     case webhookCertificate = "webhook.tls.certificate"
     case webhookPrivateKey = "webhook.tls.key"
     case webhookClientAuthorities = "webhook.tls.client_authorities"
+    case webhookOldSenders = "webhook.tls.old_senders"
     case webhookPath = "webhook.path"
     case webhookHealthPath = "webhook.health_path"
     case webhookSecretFile = "webhook.secret_file"

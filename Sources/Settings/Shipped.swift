@@ -37,6 +37,9 @@ package enum Shipped {
             key: /var/lib/dropgate/tls/key.pem
             # Asks for a client certificate of these authorities (mTLS).
             #client_authorities: /etc/dropgate/client-ca.pem
+            # TLS 1.2 is spoken with ECDHE and authenticated encryption only. These senders, and nobody else, may also use
+            # CBC and RSA key exchange, whose traffic can be read once the key is lost: for a time, until they are renewed.
+            #old_senders: [192.0.2.7/32]
           #path: /webhooks/vsee
           # For the checks of balancers (trusted proxies) and of listed sources: GET, HEAD or OPTIONS gets 200 while the gate
           # accepts and 503 while it cannot, and leaves no entry. A PROXY header that says LOCAL may ask at any path.

@@ -34,11 +34,12 @@ extension TLSFiles {
     /// What a listener needs for TLS, tried by a handshake with itself. Throws when the files, or the system's crypto
     /// policy and they, do not go together.
     package static func server(
-        _ settings: TLSSettings, protocols: TLSContext.Protocols = []
+        _ settings: TLSSettings, protocols: TLSContext.Protocols = [], allowsOldCiphers: Bool = false
     ) throws(FileProblem) -> (context: TLSContext, chain: [Certificate]) {
         let server = TLSContext.Server(
             chain: try certificates(settings.certificate), key: try key(settings.key), protocols: protocols,
-            clientAuthorities: try authorities(settings.clientAuthorities))
+            clientAuthorities: try authorities(settings.clientAuthorities), allowsOldCiphers: allowsOldCiphers
+        )
         let files = "\(settings.certificate) and \(settings.key)"
         guard server.key.fits(server.chain[0]) else {
             throw FileProblem(

@@ -54,7 +54,8 @@ import Testing
     /// A commented value that is not the default would teach something false.
     @Test func commentedValuesAreTheDefaults() throws {
         let optional = [
-            "node:", "client_authorities:", "secret_file:", "header:", "basic:", "standard_webhooks:",
+            "node:", "client_authorities:", "old_senders:", "secret_file:", "header:", "basic:",
+            "standard_webhooks:",
             "witnesses:",
             "forward:",
         ]

@@ -55,6 +55,23 @@ import Testing
         }
     }
 
+    /// `tls.old_senders` opens them to those alone that it names.
+    @Test(arguments: [
+        ("ECDHE-ECDSA-AES128-SHA", LiveGate.listed, true),
+        ("ECDHE-ECDSA-AES256-SHA384", LiveGate.listed, true),
+        ("ECDHE-ECDSA-AES128-SHA", LiveGate.observed, false),
+        ("ECDHE-ECDSA-AES128-GCM-SHA256", LiveGate.listed, true),
+        ("ECDHE-ECDSA-AES128-GCM-SHA256", LiveGate.observed, true),
+    ])
+    func aNamedOldSenderMayUseOtherCiphers(cipher: String, source: String, isServed: Bool) async throws {
+        let old = try CIDRBlock(LiveGate.listed + "/32")
+        try await LiveGate.serve(tls: true, { $0.tls?.oldSenders = [old] }) { gate in
+            let options = ["--tls-max", "1.2", "--ciphers", cipher]
+            let reply = try await gate.curl(from: source, body: "{}", options: options)
+            #expect(reply.status == (isServed ? 200 : 0))
+        }
+    }
+
     @Test(arguments: ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", "\u{16}\u{3}\u{1}", ""])
     func whatIsNoTLSIsRecorded(bytes: String) async throws {
         try await LiveGate.serve(tls: true) { gate in
@@ -193,29 +210,29 @@ import Testing
             try await pair.put("server.pem", as: "live.pem")
             try await pair.put("server.key", as: "live.key")
             let keeper = try pair.keeper()
-            let first = keeper.context
-            #expect(!keeper.refresh() && keeper.context === first)
+            let first = keeper.context(for: nil)
+            #expect(!keeper.refresh() && keeper.context(for: nil) === first)
 
             // Only the certificate has been renewed so far: it does not fit the key.
             try await pair.put("next.pem", as: "live.pem")
-            #expect(!keeper.refresh() && keeper.context === first)
+            #expect(!keeper.refresh() && keeper.context(for: nil) === first)
             #expect(gate.intake.health.problems[CertificateKeeper.problem]?.contains("live.pem") == true)
 
             try await pair.put("next.key", as: "live.key")
-            #expect(keeper.refresh() && keeper.context !== first)
+            #expect(keeper.refresh() && keeper.context(for: nil) !== first)
             #expect(gate.intake.health.problems.isEmpty)
 
-            let second = keeper.context
+            let second = keeper.context(for: nil)
             // What the next start would refuse is not taken over either.
             try #require(chmod(pair.key, 0o644) == 0)
-            #expect(!keeper.refresh() && keeper.context === second)
+            #expect(!keeper.refresh() && keeper.context(for: nil) === second)
             #expect(
                 gate.intake.health.problems[CertificateKeeper.problem]?.contains("chmod 600") == true)
             try Data("rubbish".utf8).write(to: URL(filePath: pair.key))
-            #expect(!keeper.refresh() && !keeper.refresh() && keeper.context === second)
+            #expect(!keeper.refresh() && !keeper.refresh() && keeper.context(for: nil) === second)
             #expect(gate.intake.health.problems[CertificateKeeper.problem] != nil)
             try FileManager.default.removeItem(atPath: pair.key)
-            #expect(!keeper.refresh() && keeper.context === second)
+            #expect(!keeper.refresh() && keeper.context(for: nil) === second)
             try await pair.put("next.key", as: "live.key")
             #expect(keeper.refresh() && gate.intake.health.problems.isEmpty)
         }
@@ -250,12 +267,12 @@ import Testing
                 settings: TLSSettings(
                     certificate: files.file("live/live.pem"), key: files.file("live/live.key")),
                 health: gate.intake.health, logger: LiveGate.quiet)
-            let first = keeper.context
+            let first = keeper.context(for: nil)
             switch way {
             case .keyFirst, .certificateFirst:
                 let order = way == .keyFirst ? [".key", ".pem"] : [".pem", ".key"]
                 try copy("next" + order[0], to: "server/live" + order[0], atomically: true)
-                #expect(!keeper.refresh() && keeper.context === first, "half of a pair is none")
+                #expect(!keeper.refresh() && keeper.context(for: nil) === first, "half of a pair is none")
                 try copy("next" + order[1], to: "server/live" + order[1], atomically: true)
             case .inPlace:
                 for suffix in [".pem", ".key"] {
@@ -266,7 +283,7 @@ import Testing
                     atPath: files.file("swap"), withDestinationPath: "next")
                 #expect(rename(files.file("swap"), files.file("live")) == 0)
             }
-            #expect(keeper.refresh() && keeper.context !== first)
+            #expect(keeper.refresh() && keeper.context(for: nil) !== first)
             #expect(gate.intake.health.problems.isEmpty)
         }
     }

@@ -17,11 +17,15 @@ package final class TLSContext: Sendable {
         /// Set: each client needs a certificate of one of these. Each counts as an authority by itself, be it an
         /// intermediate or a root.
         package var clientAuthorities: [Certificate]?
+        /// For clients that know no good cipher of TLS 1.2: those of the policy without authenticated encryption or without
+        /// forward secrecy come behind the good ones.
+        package var allowsOldCiphers: Bool
 
         package init(
             chain: [Certificate], key: PrivateKey, protocols: Protocols = [],
-            clientAuthorities: [Certificate]? = nil
+            clientAuthorities: [Certificate]? = nil, allowsOldCiphers: Bool = false
         ) {
+            self.allowsOldCiphers = allowsOldCiphers
             self.chain = chain
             self.key = key
             self.protocols = protocols
@@ -76,7 +80,7 @@ package final class TLSContext: Sendable {
         verifiesServers = false
         // All is initialized: what throws from here on runs deinit.
         try use(server.chain, server.key)
-        try offerForwardSecrecyOnly()
+        try offerCiphers(old: server.allowsOldCiphers)
         try Self.check(
             SSL_CTX_set_session_id_context(pointer, Self.sessionContext, UInt32(Self.sessionContext.count)))
         // Sessions of TLS 1.3 make theirs with the first answer.
@@ -151,16 +155,17 @@ package final class TLSContext: Sendable {
     }
 
     /// Of the policy's ciphers for TLS 1.2 those that RFC 9325 section 4.2 recommends: forward secrecy by ECDHE, and
-    /// authenticated encryption. TLS 1.3 has no others.
+    /// authenticated encryption; the others only where they are asked for. TLS 1.3 has no others.
     ///
     /// Where the policy says nothing of their order, AES-128 comes first: it is no weaker in practice, and a handshake
     /// with SHA-384 costs a tenth more.
-    private func offerForwardSecrecyOnly() throws(OpenSSLError) {
+    private func offerCiphers(old isOldAllowed: Bool) throws(OpenSSLError) {
         let usual = try Self.usualCiphers()
-        var (old, new) = Self.goodCiphers(pointer)
+        var (old, new, rest) = Self.ciphers(pointer)
         if old == usual.old { old = Self.fastestFirst(old) }
         if new == usual.new { new = Self.fastestFirst(new) }
         if !new.isEmpty { try Self.check(SSL_CTX_set_ciphersuites(pointer, new.joined(separator: ":"))) }
+        if isOldAllowed { old += rest }
         // A policy without any of them has TLS 1.3 alone, where all are good.
         guard !old.isEmpty else {
             guard COpenSSL_set_min_version(pointer, TLS1_3_VERSION) == 1 else {
@@ -172,12 +177,13 @@ package final class TLSContext: Sendable {
         try Self.check(SSL_CTX_set_cipher_list(pointer, old.joined(separator: ":")))
     }
 
-    private typealias Ciphers = (old: [String], new: [String])
+    private typealias Ciphers = (old: [String], new: [String], rest: [String])
 
-    /// The good ones of TLS 1.2 and those of 1.3, in the context's order.
-    private static func goodCiphers(_ pointer: OpaquePointer) -> Ciphers {
+    /// The good ones of TLS 1.2, those of 1.3, and of the others those that do no worse than CBC or RSA key exchange, in the
+    /// context's order.
+    private static func ciphers(_ pointer: OpaquePointer) -> Ciphers {
         let ciphers = SSL_CTX_get_ciphers(pointer)
-        var found: Ciphers = ([], [])
+        var found: Ciphers = ([], [], [])
         for index in 0..<COpenSSL_cipher_count(ciphers) {
             guard let cipher = COpenSSL_cipher(ciphers, index), let text = SSL_CIPHER_get_name(cipher) else {
                 continue
@@ -186,7 +192,11 @@ package final class TLSContext: Sendable {
             if name.hasPrefix("TLS_") { found.new.append(name) }
             let isRecommended =
                 name.hasPrefix("ECDHE-") && (name.contains("GCM") || name.contains("CHACHA20"))
-            if isRecommended, SSL_CIPHER_is_aead(cipher) == 1 { found.old.append(name) }
+            if isRecommended, SSL_CIPHER_is_aead(cipher) == 1 {
+                found.old.append(name)
+            } else if name.contains("AES"), name.hasPrefix("ECDHE-") || name.hasPrefix("AES") {
+                found.rest.append(name)
+            }
         }
         return found
     }
@@ -197,7 +207,7 @@ package final class TLSContext: Sendable {
         defer { SSL_CTX_free(pointer) }
         try check(SSL_CTX_set_cipher_list(pointer, OSSL_default_cipher_list()))
         try check(SSL_CTX_set_ciphersuites(pointer, OSSL_default_ciphersuites()))
-        return goodCiphers(pointer)
+        return ciphers(pointer)
     }
 
     private static func fastestFirst(_ names: [String]) -> [String] {

@@ -1,5 +1,6 @@
 // Keeps the TLS context that new connections use, and replaces it when the files behind it change. A bad new pair
 // changes nothing but the gate's health: the old one is kept. Private keys are never logged.
+import Admission
 import Intake
 import Logging
 import Settings
@@ -23,6 +24,8 @@ final class CertificateKeeper: Sendable {
 
     private struct State {
         var context: TLSContext
+        /// For `tls.old_senders`, where there are any.
+        var old: TLSContext?
         var files: [FileSignature?]
         /// Seconds since the epoch.
         var expires: Int64
@@ -45,8 +48,11 @@ final class CertificateKeeper: Sendable {
         state = Mutex(try Self.load(settings))
     }
 
-    /// For the next connection.
-    var context: TLSContext { state.withLock { $0.context } }
+    /// For the next connection, which comes from this address as far as is known before TLS.
+    func context(for source: IPAddress?) -> TLSContext {
+        let isOld = source.map { ip in settings.oldSenders.contains { $0.contains(ip) } } ?? false
+        return state.withLock { isOld ? $0.old ?? $0.context : $0.context }
+    }
 
     /// Looks at the files until cancelled.
     func run() async {
@@ -109,12 +115,16 @@ final class CertificateKeeper: Sendable {
 
     private static func load(_ settings: TLSSettings) throws(FileProblem) -> State {
         let before = paths(settings).map(FileSignature.init(path:))
-        let (context, chain) = try TLSFiles.server(settings, protocols: ["h2", "http/1.1"])
+        let protocols = ["h2", "http/1.1"]
+        let (context, chain) = try TLSFiles.server(settings, protocols: protocols)
+        let old =
+            settings.oldSenders.isEmpty
+            ? nil : try TLSFiles.server(settings, protocols: protocols, allowsOldCiphers: true).context
         guard paths(settings).map(FileSignature.init(path:)) == before else {
             throw FileProblem(
                 message: "\(settings.certificate): changed while it was read; it is tried again")
         }
         return State(
-            context: context, files: before, expires: chain.end ?? 0)
+            context: context, old: old, files: before, expires: chain.end ?? 0)
     }
 }
