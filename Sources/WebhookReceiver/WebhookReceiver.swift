@@ -3,7 +3,6 @@
 import Admission
 package import Intake
 package import Logging
-import NIOPosix
 import ServiceLifecycle
 package import Settings
 import Sockets
@@ -52,7 +51,8 @@ package final class WebhookReceiver: Service {
             settings: settings, intake: intake, certificate: keeper, connections: connections, logger: logger)
         let socket = try AcceptingSocket.tcp(settings.listen)
         bound.succeed(Int(socket.port ?? settings.listen.port))
-        let gate = GateChannel(listener: listener, group: MultiThreadedEventLoopGroup.singleton)
+        let loops = EventLoops(listener)
+        let gate = GateChannel(listener: listener, loops: loops)
         let acceptance = socket.accept(
             label: "webhook accept", take: { gate.arrived($0, from: $1) },
             turnAway: { gate.turnAway($0, from: $1) })
@@ -68,6 +68,7 @@ package final class WebhookReceiver: Service {
             }
             group.cancelAll()
         }
+        await loops.shutDown()
     }
 
     /// Returns on graceful shutdown, and when the task is cancelled.

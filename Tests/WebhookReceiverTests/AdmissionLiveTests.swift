@@ -1,5 +1,6 @@
 // Who may connect and call, seen from real sockets: all address modes, both answers to the unlisted, limits.
 import Admission
+import Foundation
 import Intake
 import Ledger
 import NIOCore
@@ -59,6 +60,18 @@ import Testing
             }
             #expect(try await gate.curl(body: "{}").status == 200)
             #expect(try await gate.staged() == ["{}"])
+        }
+    }
+
+    /// What it sends behind is not worth a look each.
+    @Test func aRefusedSourceGetsOneAnswerAConnection() async throws {
+        try await LiveGate.serve({ $0.unlisted = .refuse }) { gate in
+            let client = try RawClient(from: LiveGate.unlisted, port: gate.port)
+            client.send(String(repeating: "GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n", count: 50))
+            let answers = await client.readToEnd()
+            #expect(answers.components(separatedBy: "HTTP/1.1 403").count == 2)
+            #expect(answers.contains("connection: close"))
+            try await gate.waitForConnections(0)
         }
     }
 

@@ -51,6 +51,8 @@ import Testing
     private static let malformed: [(fields: [(String, String)], words: String)] = [
         (with(("X-Upper", "1")), "a field name in upper case: X-Upper"),
         (with(("a b", "1")), "a field name that is none: a b"),
+        (with(("x\u{E9}", "1"), ("x", "\u{E9}")), "a field name that is none: x\\u{E9}"),
+        (with(("\u{212A}", "1"), ("X\u{E9}", "1")), "a field name that is none: \\u{212A}"),
         (with(("connection", "close")), "a field that HTTP/2 does not have: connection"),
         (with(("transfer-encoding", "chunked")), "a field that HTTP/2 does not have: transfer-encoding"),
         (with(("upgrade", "h2c")), "a field that HTTP/2 does not have: upgrade"),
@@ -73,7 +75,7 @@ import Testing
         (without(":path", (":path", "https://a/webhooks/vsee")), "the :path does not begin with a slash"),
         (without(":path", (":path", "*")), "the :path does not begin with a slash"),
         (without(":path", (":path", "/webhooks/vsee#x")), "a fragment in the target"),
-        (without(":scheme", (":scheme", "http")), "the :scheme is not that of the connection, https"),
+        (without(":scheme", (":scheme", "ftp")), "the :scheme is neither https nor http"),
         (with(("host", "b")), ":authority and host name different hosts"),
         (with(("host", "a:8443")), ":authority and host name different hosts"),
         (without(":authority", ("host", "a"), ("host", "a")), "more than one host"),

@@ -11,13 +11,14 @@ import Testing
 
 @Suite struct HTTP2WireTests: SpeaksHTTP2 {
     /// RFC 9113, 8.3.1. HAProxy sends requests so.
-    @Test(arguments: [
-        [("host", "gate.example")], [(":authority", "gate.example"), ("host", "Gate.example:443")],
-        [(":authority", "gate.example:"), ("te", "Trailers")],
-    ])
-    func aHostMayBeNamedInTwoWays(fields: [(String, String)]) async throws {
+    @Test(
+        arguments: [
+            [("host", "gate.example")], [(":authority", "gate.example"), ("host", "Gate.example:443")],
+            [(":authority", "gate.example:"), ("te", "Trailers")],
+        ], ["https", "http"])
+    func aHostMayBeNamedInTwoWays(fields: [(String, String)], scheme: String) async throws {
         try await LiveGate.serve(tls: true, { $0.idleTimeout = .milliseconds(300) }) { gate in
-            let request = [(":method", "POST"), (":scheme", "https"), (":path", "/webhooks/vsee")]
+            let request = [(":method", "POST"), (":scheme", scheme), (":path", "/webhooks/vsee")]
             let frames = try await talk(
                 gate,
                 Self.preface + Self.settings + Self.head(request + fields, stream: 1, ends: false)
@@ -25,6 +26,27 @@ import Testing
             #expect(frames.status(of: 1) == 200)
             let staged = try await gate.staged()
             #expect(staged == ["{}"])
+        }
+    }
+
+    @Test func aRefusedSourceIsToldToGoAway() async throws {
+        try await LiveGate.serve(tls: true, { $0.unlisted = .refuse }) { gate in
+            gate.intake.use(
+                try Policy(entries: [
+                    SourceEntry(
+                        list: "new", service: "clinic", cidr: CIDRBlock("192.0.2.1"), channels: [.webhook])
+                ]))
+            let frames = try await talk(
+                gate,
+                Self.preface + Self.settings + Self.frame(type: 4, flags: 1, stream: 0, [])
+                    + Self.head(
+                        [
+                            (":method", "GET"), (":scheme", "https"), (":path", "/reachability"),
+                            (":authority", "a"),
+                        ], stream: 1, ends: true))
+            #expect(frames.contains { $0.type == 1 && $0.stream == 1 }, "an answer")
+            #expect(frames.contains { $0.type == 7 }, "GOAWAY")
+            #expect(try await gate.entry(.notListed)["request"]?["status"]?.int == 403)
         }
     }
 

@@ -105,6 +105,22 @@ import Testing
         }
     }
 
+    /// RFC 9112, 2.2: some may come before a request. Without an end they are none.
+    @Test(arguments: [(2, 200), (1000, 200), (200_000, 400)])
+    func lineEndsBeforeARequestAreBounded(pairs: Int, status: Int) async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            let sent = Task {
+                client.send(
+                    String(repeating: "\r\n", count: pairs)
+                        + "GET /reachability HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            }
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 \(status) "))
+            _ = await sent.value
+            if status == 400 { #expect(try await gate.entry(.malformed)["request"]?["status"]?.int == 400) }
+        }
+    }
+
     @Test func bytesThatAreNotHTTP2EndTheConnection() async throws {
         try await LiveGate.serve { gate in
             let client = try RawClient(from: LiveGate.listed, port: gate.port)

@@ -199,12 +199,18 @@ extension Connection {
             if let decision, !isOfProxy {
                 note(.timeout, verdict: decision.verdict, detail: ["phase": .string(phase.rawValue)])
             }
-            channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+            announceEnd()
         case .handshake where isOfProxy, .header where isOfProxy: shut()
         case .proxyHeader, .handshake, .header:
             note(.timeout, detail: ["phase": .string(phase.rawValue)])
             shut()
         }
+    }
+
+    /// Takes no further requests; what has begun is answered. HTTP/2 callers are told (GOAWAY).
+    func announceEnd() {
+        guard phase != .closing else { return }
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
     }
 
     /// Nothing more is waited for: the connection is closed at the latest after `time`.

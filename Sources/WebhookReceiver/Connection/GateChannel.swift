@@ -18,8 +18,12 @@ struct GateChannel: Sendable {
     /// A PROXY header must be complete within this time after accept.
     static let proxyHeaderTime = TimeAmount.seconds(3)
 
+    /// One read of one connection in a turn of its event loop, and no more bytes than this: what a caller sends is work for
+    /// the loop, and the others of the loop wait for it.
+    static let longestRead = 16 << 10
+
     let listener: Listener
-    let group: any EventLoopGroup
+    let loops: EventLoops
 
     /// On the listener's thread. Who is refused here has cost no channel, no handler and no task.
     func arrived(_ descriptor: Int32, from peer: Endpoint?) {
@@ -31,8 +35,14 @@ struct GateChannel: Sendable {
             return turnAway(descriptor, caller, .connectionLimit, limits)
         }
         let accepted = NIODeadline.now()
-        ClientBootstrap(group: group)
+        ClientBootstrap(group: loops.group(of: caller))
             .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 1024, initial: 4096, maximum: Self.longestRead)
+            )
             .channelInitializer { channel in
                 let connection = Connection(
                     listener: listener, channel: channel, caller: caller, place: place, accepted: accepted)
@@ -156,7 +166,8 @@ extension GateChannel {
     private func build(_ connection: Connection) throws {
         guard let certificate = listener.certificate else { return try addHTTP1(connection) }
         let pipeline = connection.channel.pipeline.syncOperations
-        let tls = try TLSHandler(certificate.context, .server, patience: Connection.patience)
+        let source = connection.caller.resolution?.source ?? connection.peer
+        let tls = try TLSHandler(certificate.context(for: source?.ip), .server, patience: Connection.patience)
         connection.enter(
             .handshake, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
         // First the handler behind TLS: on a live channel, adding TLS starts the handshake at once.
@@ -181,7 +192,7 @@ extension GateChannel {
         try pipeline.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
             withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
-        try pipeline.addHandlers(ChunkOverhead(raw), RequestHandler(connection))
+        try pipeline.addHandlers(ParserWaste(raw), RequestQueue(), RequestHandler(connection))
     }
 
     private func addHTTP2(_ connection: Connection) throws {

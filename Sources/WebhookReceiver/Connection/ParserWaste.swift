@@ -1,5 +1,6 @@
-// Bounds what the parts of a chunked body cost beside their bytes: the parser reads extensions and trailers and throws
-// them away, so a body could go on for ever without growing (RFC 9112, 7.1.1). Two handlers, around the decoder.
+// Bounds what the parser reads and throws away: extensions and trailers of chunks (RFC 9112, 7.1.1), so that a body could
+// go on for ever without growing, and line ends before a request (2.2). And it slows down bodies in very small chunks, each
+// of which costs the event loop as much as many bytes. Two handlers, around the decoder.
 import NIOCore
 import NIOHTTP1
 
@@ -23,44 +24,84 @@ final class RawByteCounter: ChannelInboundHandler {
 }
 
 /// Behind the decoder: compares that with what came out of it, and refuses a request for which too much was lost.
-final class ChunkOverhead: ChannelInboundHandler {
+final class ParserWaste: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     /// Bytes of extensions and trailers that a body may have.
     static let most = 8 << 10
     /// Bytes of a chunk that are none of these: its length, padded to eight digits as some do, and two line ends.
     static let ofChunk = 12
+    /// Chunks in one read that cost nothing, and how long the next read waits for each of more: some four times as long as
+    /// they took, so that the loop has most of its time for others.
+    static let freeChunks = 256
+    static let pauseForChunk = TimeAmount.microseconds(4)
+    /// Bytes between two requests, with the header of the second. The parser's own limits leave less to a header.
+    static let mostBetween = 128 << 10
 
     private let raw: RawByteCounter
     /// In a chunked body: the read in which its header ended. What follows in that one read is not counted.
     private var body: (readOfHeader: Int, decoded: Int)?
+    /// Of the present read.
+    private var chunks = 0
+    private var isPausing = false
+    private var heldRead = false
     private var allowed = most
+    private var isBetween = true
 
     init(_ raw: RawByteCounter) { self.raw = raw }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
+            isBetween = false
             body = head.headers.contains(name: "transfer-encoding") ? (raw.reads, 0) : nil
             raw.reset()
             allowed = Self.most
         case .body(let bytes):
+            chunks += 1
             if let body, body.readOfHeader != raw.reads {
                 self.body?.decoded += bytes.readableBytes + Self.ofChunk
             }
-        case .end: body = nil
+        case .end:
+            (body, isBetween) = (nil, true)
+            raw.reset()
         }
         context.fireChannelRead(data)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        if isBetween, raw.bytes > Self.mostBetween {
+            raw.reset()
+            context.fireErrorCaught(
+                RequestFault("more than \(Self.mostBetween) bytes without the end of a header"))
+        }
         if let body, raw.bytes - body.decoded > allowed {
             // So much of the rest is thrown away before the connection is cut.
             allowed += RequestHandler.mostLingering
             context.fireErrorCaught(
                 RequestFault("chunk extensions and trailers of more than \(Self.most) bytes"))
         }
+        if chunks > Self.freeChunks { pause(context, for: chunks) }
+        chunks = 0
         context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isPausing { heldRead = true } else { context.read() }
+    }
+
+    private func pause(_ context: ChannelHandlerContext, for chunks: Int) {
+        isPausing = true
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.pauseForChunk * chunks) {
+            let (waste, context) = bound.value
+            waste.isPausing = false
+            guard waste.heldRead else { return }
+            waste.heldRead = false
+            context.read()
+        }
     }
 }

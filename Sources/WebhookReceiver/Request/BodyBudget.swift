@@ -16,6 +16,15 @@ final class BodyBudget: Sendable {
     /// A share of no bytes yet.
     func share(of taker: FairShares.Taker) -> BodyShare { BodyShare(self, taker) }
 
+    /// Whether a body of this length would find room now.
+    func hasRoom(for bytes: Int, of taker: FairShares.Taker) -> Bool {
+        shares.withLock { shares in
+            guard shares.take(bytes, taker) else { return false }
+            shares.giveBack(bytes, taker)
+            return true
+        }
+    }
+
     fileprivate func take(_ bytes: Int, _ taker: FairShares.Taker) -> Bool {
         shares.withLock { $0.take(bytes, taker) }
     }
@@ -33,19 +42,27 @@ final class BodyBudget: Sendable {
 final class BodyShare: Sendable {
     private let budget: BodyBudget
     private let taker: FairShares.Taker
-    private let bytes = Atomic(0)
+    /// Room that was taken, and how much of it is used. Of one event loop at a time.
+    private let held = Atomic(0)
+    private let used = Atomic(0)
+    /// Room is taken by so many bytes, since a body may come in pieces of one.
+    private static let step = 4096
 
     fileprivate init(_ budget: BodyBudget, _ taker: FairShares.Taker) {
         self.budget = budget
         self.taker = taker
     }
 
-    deinit { budget.giveBack(bytes.load(ordering: .relaxed), taker) }
+    deinit { budget.giveBack(held.load(ordering: .relaxed), taker) }
 
     /// Takes room for some more bytes; false when there is none.
     func grow(by count: Int) -> Bool {
-        guard budget.take(count, taker) else { return false }
-        bytes.wrappingAdd(count, ordering: .relaxed)
-        return true
+        let wanted = used.wrappingAdd(count, ordering: .relaxed).newValue - held.load(ordering: .relaxed)
+        guard wanted > 0 else { return true }
+        for bytes in [max(wanted, Self.step), wanted] where budget.take(bytes, taker) {
+            held.wrappingAdd(bytes, ordering: .relaxed)
+            return true
+        }
+        return false
     }
 }

@@ -47,7 +47,10 @@ struct RequestBlock {
         // The target of CONNECT is an authority, as in HTTP/1.1.
         let target = pseudo[":path"] ?? (pseudo[":method"] == "CONNECT" ? authority : nil)
         headers.add(name: ":path", value: Self.word(target))
-        for (name, value) in fields where name != "host" { headers.add(name: name, value: value) }
+        // The library ends the process over names that are not ASCII.
+        for (name, value) in fields where name != "host" && name.utf8.allSatisfy({ $0 < 0x80 }) {
+            headers.add(name: name, value: value)
+        }
         self.headers = headers
     }
 
@@ -102,8 +105,9 @@ extension RequestBlock {
             }
         } else {
             guard let scheme = pseudo[":scheme"] else { return "no :scheme" }
-            guard scheme.lowercased() == "https" else {
-                return "the :scheme is not that of the connection, https"
+            // A proxy may pass on how it was itself called (RFC 9110, 7.4).
+            guard ["https", "http"].contains(scheme.lowercased()) else {
+                return "the :scheme is neither https nor http"
             }
             guard let path = pseudo[":path"], !path.isEmpty else { return "no :path" }
         }

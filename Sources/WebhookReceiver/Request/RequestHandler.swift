@@ -1,5 +1,6 @@
 // Reads one request after the other on an HTTP/1.1 connection, or the one of an HTTP/2 stream: judges its header,
-// collects its body, hands it on whole, writes the answer. No request is begun while another is being answered.
+// collects its body, hands it on whole, writes the answer. No request comes while another is being answered
+// (`RequestQueue`).
 import Admission
 import Intake
 import Ledger
@@ -43,14 +44,8 @@ final class RequestHandler: ChannelDuplexHandler {
     private var isHTTP10 = false
     private var isHead = false
     private var bodyTimer: Scheduled<Void>?
-    /// What came behind a request that is still being answered.
-    private var queue = CircularBuffer<HTTPServerRequestPart>()
-    private var isTaking = false
-    private var heldRead = false
-    private var heldError: (any Error)?
     /// What is wrong with the header that comes next.
     private var fault: RequestFault?
-    private var inputClosed = false
 
     init(_ connection: Connection) { self.connection = connection }
 
@@ -60,28 +55,7 @@ final class RequestHandler: ChannelDuplexHandler {
 // Reading.
 extension RequestHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let part = unwrapInboundIn(data)
-        if case .working = state {
-            queue.append(part)
-        } else {
-            take(part, context)
-        }
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if mayRead(context) { context.read() } else { heldRead = true }
-    }
-
-    /// Not while a request is being answered, and not while the caller leaves answers unread: they would pile up here.
-    /// A stream of HTTP/2 has windows for that.
-    private func mayRead(_ context: ChannelHandlerContext) -> Bool {
-        if case .working = state { return false }
-        return multiplexed || context.channel.isWritable
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        resumeReading(context)
-        context.fireChannelWritabilityChanged()
+        take(unwrapInboundIn(data), context)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -116,16 +90,25 @@ extension RequestHandler {
         fault = nil
         let reception = Reception(connection: connection, head: head, id: connection.requestBegan())
         if !multiplexed, connection.requests >= Self.mostRequests { closes = true }
+        // Whoever is not let in has nothing more to say on this connection.
+        let isLast = !reception.decision.isAdmitted && !connection.listener.isForwarded
+        if isLast, !multiplexed { closes = true }
         if multiplexed, connection.open > StreamLimit.told { return refuseStream(reception, context) }
         switch reception.judge(framing) {
         case .refuse(let refusal):
             refuse(refusal, hasMore: framing.hasBody, context)
+            if isLast, multiplexed { connection.announceEnd() }
         case .answer(let answer):
             // Its end is read behind it, as that of a refused request.
             state = .draining(left: 0)
             send(answer, context)
             startTimer(context, Self.lingering)
         case .receive(let incoming, let awaitsContinue):
+            // A body that will not find room need not be sent.
+            let taker = FairShares.Taker(incoming.decision)
+            guard connection.listener.budget.hasRoom(for: incoming.announced, of: taker) else {
+                return refuse(tooManyBytes(incoming), hasMore: framing.hasBody, context)
+            }
             state = .receiving(incoming)
             guard awaitsContinue else { return }
             let go = HTTPResponseHead(version: head.version, status: .continue)
@@ -143,15 +126,19 @@ extension RequestHandler {
         let share = share ?? connection.listener.budget.share(of: FairShares.Taker(incoming.decision))
         self.share = share
         guard share.grow(by: count) else {
-            var refusal = incoming.refusal(
-                .serviceUnavailable, "try again later", .rateLimited, credential: connection.tls?.credential,
-                ["error": "too many bytes of bodies are being received at once"])
-            refusal.answer.retryAfter = Reception.retryAfter
-            return refuse(refusal, hasMore: true, context)
+            return refuse(tooManyBytes(incoming), hasMore: true, context)
         }
         // What was announced is not yet there: no more than this is set aside for it.
         if body.isEmpty { body.reserveCapacity(max(count, min(incoming.announced, 64 << 10))) }
         body.append(contentsOf: bytes.readableBytesView)
+    }
+
+    private func tooManyBytes(_ incoming: Incoming) -> Refusal {
+        var refusal = incoming.refusal(
+            .serviceUnavailable, "try again later", .rateLimited, credential: connection.tls?.credential,
+            ["error": "too many bytes of bodies are being received at once"])
+        refusal.answer.retryAfter = Reception.retryAfter
+        return refusal
     }
 
     private func handOn(_ incoming: Incoming, _ context: ChannelHandlerContext) {
@@ -241,44 +228,11 @@ extension RequestHandler {
         if closes { return end(context) }
         state = .waiting
         connection.requestEnded()
-        // A request that was answered from the queue ends within the loop that took it, which goes on.
-        if multiplexed || isTaking { return }
-        isTaking = true
-        while let part = queue.popFirst() {
-            take(part, context)
-            if case .working = state { break }
-        }
-        isTaking = false
-        switch state {
-        case .waiting: break
-        case .receiving:
-            // The rest of this body is due, as after any other header; and it cannot come if the caller has gone.
-            if let error = heldError {
-                heldError = nil
-                return failed(error, context)
-            }
-            if inputClosed { return cutOff(context) }
-            startTimer(context, TimeAmount(bounded: connection.listener.settings.bodyTimeout))
-            return resumeReading(context)
-        case .working, .draining, .ended: return resumeReading(context)
-        }
-        if let error = heldError {
-            heldError = nil
-            return failed(error, context)
-        }
-        if inputClosed { return end(context) }
-        resumeReading(context)
     }
 
     private func letGoOfBody() {
         body = []
         share = nil
-    }
-
-    private func resumeReading(_ context: ChannelHandlerContext) {
-        guard heldRead, mayRead(context) else { return }
-        heldRead = false
-        context.read()
     }
 
     /// No more requests here.
@@ -291,7 +245,6 @@ extension RequestHandler {
         case .receiving, .working, .draining: connection.requestEnded()
         }
         state = .ended
-        queue.removeAll()
         if multiplexed { context.close(promise: nil) } else { connection.shut() }
     }
 }
@@ -305,11 +258,7 @@ extension RequestHandler {
             if case .receiving = state, !multiplexed { return }
             return cutOff(context, by: error)
         }
-        if case .working = state {
-            heldError = heldError ?? error
-        } else {
-            failed(error, context)
-        }
+        failed(error, context)
     }
 
     /// The bytes are not HTTP, or end in the middle of it.
@@ -358,7 +307,9 @@ extension RequestHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case let event as ChannelEvent where event == .inputClosed:
-            if case .working = state { inputClosed = true } else { cutOff(context) }
+            // Of a stream of HTTP/2 this is the end of its request.
+            if case .working = state { break }
+            cutOff(context)
         case let event as RequestFault: fault = event
         case is ChannelShouldQuiesceEvent:
             if case .waiting = state {

@@ -49,7 +49,8 @@ final class HandshakeHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !isComplete else { return context.fireErrorCaught(error) }
-        let hasGone = (error as? TLSFailure)?.cause == .closedInHandshake
+        // Checks of a balancer end as it likes, with a reset too.
+        let hasGone = (error as? TLSFailure)?.cause == .closedInHandshake || error is IOError
         if hasGone, connection.isLookOfProxy {
             connection.dismiss()
         } else {

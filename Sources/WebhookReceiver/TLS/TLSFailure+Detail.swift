@@ -7,7 +7,7 @@ extension TLSFailure {
     /// What the ledger says of a handshake that failed with this error.
     static func detail(_ error: any Error) -> [String: JSONValue] {
         guard let failure = error as? TLSFailure else {
-            return ["error": .string(OutsideText.head(String(describing: error), limit: 200))]
+            return ["error": .string(ErrorSentence.of(error))]
         }
         var detail: [String: JSONValue] = ["error": .string(OutsideText.head(failure.words, limit: 200))]
         if let alert = failure.alert { detail["alert"] = .int(Int64(alert)) }
