@@ -67,7 +67,7 @@ get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock
 # What a package that came this way would start at boot stays off: the gate and the tests run servers by themselves.
 declare -A units=(
     [openssh-server]="ssh.service ssh.socket" [nginx-light]=nginx.service [squid]=squid.service
-    [coturn]=coturn.service [firewalld]=firewalld.service [haproxy]=haproxy.service
+    [coturn]=coturn.service [firewalld]=firewalld.service [haproxy]=haproxy.service [caddy]=caddy.service
 )
 command -v systemctl >/dev/null || exit 0
 for package in "${missing[@]}"; do
