@@ -22,7 +22,7 @@ from dataclasses import dataclass
 HERE = os.path.dirname(os.path.abspath(__file__))
 LISTED, OTHER = "127.0.0.2", "127.0.0.3"  # the client that is measured, and a listed source that floods
 BIND_ADDRESS_NO_PORT = 24  # ip(7)
-MOST = 1_000_000  # attempts of one worker
+MOST = 1_000_000_000  # attempts of one worker, frames and requests too
 
 
 class Caller:

@@ -2,7 +2,7 @@
 """The gate's memory and a listed client's waiting time under each flood, beside the same client while all is quiet and
 while the same attackers call a bare listener that closes at once; README.md says why.
 
-    Tests/Performance/floods.py [--only NAME …] [--seconds N] [--minutes N]
+    Tests/Performance/floods.py [--only NAME …] [--without NAME …] [--seconds N] [--minutes N]
 
 `mix` is all floods at once. DROPGATE_BIN names the program. Exit status: 1 an aim is missed.
 """
@@ -46,7 +46,11 @@ class Standing:
             os.chmod(secret, 0o600)
             self.gate.environment["DROPGATE_WEBHOOK_SECRET_FILE"] = secret
             self.path += "/" + SECRET
-        self.gate.start()
+        try:
+            self.gate.start()
+        except AssertionError:
+            self.gate.close()
+            raise
 
     @contextlib.contextmanager
     def flooded(self, names, seconds, ports=None):
@@ -119,7 +123,7 @@ class Row:
 def measure(standing, name, options):
     names, seconds, longest = [name], options.seconds, options.seconds
     if name == MIX:
-        names, longest = list(FLOODS), options.minutes * 60
+        names, longest = [each for each in FLOODS if each not in options.without], options.minutes * 60
     # OpenSSH's client is no small load itself.
     kinds = KINDS + (["SFTP"] if name == MIX or FLOODS[name].channel == "sftp" else [])
     quiet = standing.watch(seconds, kinds)
@@ -166,6 +170,8 @@ def run(options, strangers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=[*FLOODS, MIX], metavar="NAME", help="this flood; repeatable")
+    parser.add_argument("--without", action="append", default=[], choices=FLOODS, metavar="NAME",
+                        help="a mix without this flood; repeatable")
     parser.add_argument("--seconds", type=float, default=10, help="of each flood (default 10)")
     parser.add_argument("--minutes", type=float, default=1, help="of the mix (default 1)")
     options = parser.parse_args()
