@@ -1,10 +1,10 @@
 // Writes a file whole: a reader sees the old bytes or the new ones, after a crash too. It keeps the old mode.
-package import Foundation
+import Foundation
 
 package enum FileReplacement {
-    /// Replaces or creates `path` with `bytes`. A new file gets `mode`, and by root the owner of its directory; an old one
+    /// Replaces or creates `path` with `bytes`. A new file gets `mode` (as of chmod(2)), and by root the owner of its directory; an old one
     /// keeps its own mode and owner.
-    package static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws {
+    package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws {
         // The file behind a symbolic link is replaced, not the link.
         let target = FileManager.default.fileExists(atPath: path) ? realPath(path) : path
         let temporary = "\(target).\(getpid()).new"

@@ -243,8 +243,6 @@ class Envoy(Balancer):
         route = {"match": {"prefix": "/"}, "route": {"cluster": "gate", "timeout": "20s"}}
         return {"name": "front", "typed_config": self.typed(
             network + "http_connection_manager.v3.HttpConnectionManager", stat_prefix="front", use_remote_address=True,
-            # As behind a front with TLS. From this one HTTP/2 would have the senders' own scheme, http.
-            scheme_header_transformation={"scheme_to_overwrite": "https"} if self.way.upstream != "plain" else None,
             route_config={"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
             http_filters=[{"name": "router", "typed_config": router}])}
 

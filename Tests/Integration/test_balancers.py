@@ -179,7 +179,7 @@ class BehindHAProxy(Checked, unittest.TestCase):
     balancer = HAProxy
     ways = (HTTP1, H2, FORWARDED_HTTP1, FORWARDED_H2, PROXY_V1, PROXY_V2, PROXY_V2_SSL)
     checks = (
-        *((way, check) for way in (PROXY_V1, PROXY_V2) for check in ("tls", "http", "options")),
+        *((way, check) for way in (PROXY_V1, PROXY_V2) for check in ("tcp", "tls", "http", "options")),
         (PROXY_V2_SSL, "tls"),
         *((way, check) for way in (HTTP1, FORWARDED_HTTP1) for check in ("tcp", "tls", "http")),
         (H2, "http"), (FORWARDED_H2, "http"))

@@ -250,15 +250,22 @@ class Doctor(unittest.TestCase):
         self.found(findings, "sources", "warn", "old/x 192.0.2.1/32 (enforce, sftp, until 2020-01-01")
         self.found(findings, "listeners", "warn", "is not bound")
 
-    def test_serve_refuses_a_state_that_anybody_can_change(self):
+    def test_a_state_or_staging_that_anybody_can_change_is_refused_by_the_check_as_by_the_start(self):
         gate = Gate()
         self.addCleanup(gate.close)
-        os.chmod(os.path.join(gate.home, "state"), 0o777)
-        served = subprocess.run([BIN, "serve", "--allow-root", "--config", gate.config], capture_output=True, text=True,
-                                timeout=30, env={**os.environ, **gate.environment})
-        self.assertEqual(served.returncode, 78)
-        self.assertIn("can be written by everybody", served.stderr)
-        self.assertIn(f"chmod o-w {gate.home}/state\n", served.stderr)
+        gate.start().stop()
+        for path, words, fix in (("state", "can be written by everybody", "chmod o-w"),
+                                 ("state/staging", "anybody can change it", "chmod 700")):
+            path = os.path.join(gate.home, path)
+            os.chmod(path, 0o777)
+            for command in (["serve", "--check"], ["serve", "--allow-root"]):
+                with self.subTest(path, command=command):
+                    said = gate.run(*command, "--config", gate.config, check=False,
+                                    env={**os.environ, **gate.environment})
+                    self.assertEqual(said.returncode, 78, said.stdout + said.stderr)
+                    self.assertIn(words, said.stderr)
+                    self.assertIn(f"{fix} {path}\n", said.stderr)
+            os.chmod(path, 0o700)
 
 
 if __name__ == "__main__":

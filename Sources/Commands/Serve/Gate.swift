@@ -8,7 +8,6 @@ import Foundation
 import Intake
 import Ledger
 import Logging
-import Reachability
 import SFTPReceiver
 import ServiceLifecycle
 import Settings
@@ -31,7 +30,6 @@ struct Gate {
         umask(0o077)
         FileLimit.raise(logger)
         try prepareDirectories()
-        try refuseUnsafeState()
         let keepers = try LedgerKeepers(settings)
         let key = try LedgerKeys(settings).signer()
         let seen = try await keepers.seen { logger.warning("\($0)") }
@@ -114,14 +112,6 @@ struct Gate {
         try GateDirectories.make(settings.forwardDirectory)
         try GateDirectories.make(settings.staging.path)
         try GateDirectories.make(SettingsPath.directory(of: settings.ledger.path))
-    }
-
-    /// What `dropgate doctor` finds and nothing may be accepted on.
-    private func refuseUnsafeState() throws {
-        let fatal = FilesystemCheck(settings).findings().filter(\.isFatal)
-        guard let first = fatal.first else { return }
-        for finding in fatal.dropFirst() { logger.error("\(finding.text); \(finding.fix ?? "")") }
-        throw Failure(.inside, "\(first.text); \(first.fix ?? "")")
     }
 
     /// The program itself: sshd starts it as its session.

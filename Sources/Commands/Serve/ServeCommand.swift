@@ -3,6 +3,7 @@ import Admission
 import ArgumentParser
 import Foundation
 import Logging
+import Reachability
 import SFTPReceiver
 import Settings
 
@@ -41,6 +42,7 @@ struct ServeCommand: AsyncParsableCommand {
         let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
         // Before anything is opened: sshd would start, and every caller would be cut off.
         if let sftp = settings.sftp { try await HostKeys.check(sftp.hostKeys) }
+        try refuseUnsafeState(settings)
         if check { return try report(settings, policy) }
         guard allowRoot || geteuid() != 0 else {
             throw Failure(
@@ -63,6 +65,16 @@ struct ServeCommand: AsyncParsableCommand {
                 "--log-level: \"\(word)\" is none of \(Logger.Level.allCases.map(\.rawValue))")
         }
         return level
+    }
+
+    /// What `dropgate doctor` finds of directories, and nothing may be accepted on.
+    private func refuseUnsafeState(_ settings: GateSettings) throws {
+        let fatal = FilesystemCheck(settings).findings().filter(\.isFatal)
+        guard !fatal.isEmpty else { return }
+        throw Failure(
+            .configuration,
+            fatal.map { finding in finding.text + (finding.fix.map { "; \($0)" } ?? "") }
+                .joined(separator: "\ndropgate: "))
     }
 
     private func report(_ settings: GateSettings, _ policy: Policy) throws {

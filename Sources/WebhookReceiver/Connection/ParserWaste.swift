@@ -38,6 +38,8 @@ final class ParserWaste: ChannelDuplexHandler {
     /// they took, so that the loop has most of its time for others.
     static let freeChunks = 256
     static let pauseForChunk = TimeAmount.microseconds(4)
+    /// Chunks of fewer bytes go on together with others of the same read.
+    static let smallChunk = 1024
     /// Bytes between two requests, with the header of the second. The parser's own limits leave less to a header.
     static let mostBetween = 128 << 10
 
@@ -46,6 +48,8 @@ final class ParserWaste: ChannelDuplexHandler {
     private var body: (readOfHeader: Int, decoded: Int)?
     /// Of the present read.
     private var chunks = 0
+    /// What came of the body in this read and has not been passed on.
+    private var gathered: ByteBuffer?
     private var isPausing = false
     private var heldRead = false
     private var allowed = most
@@ -65,14 +69,43 @@ final class ParserWaste: ChannelDuplexHandler {
             if let body, body.readOfHeader != raw.reads {
                 self.body?.decoded += bytes.readableBytes + Self.ofChunk
             }
+            return gather(bytes, context)
         case .end:
             (body, isBetween) = (nil, true)
             raw.reset()
+            passGathered(context)
         }
         context.fireChannelRead(data)
     }
 
+    private func gather(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard var all = gathered else {
+            gathered = bytes
+            return
+        }
+        gathered = nil
+        guard bytes.readableBytes < Self.smallChunk else {
+            context.fireChannelRead(wrapInboundOut(.body(all)))
+            gathered = bytes
+            return
+        }
+        all.writeImmutableBuffer(bytes)
+        gathered = all
+    }
+
+    private func passGathered(_ context: ChannelHandlerContext) {
+        guard let all = gathered else { return }
+        gathered = nil
+        context.fireChannelRead(wrapInboundOut(.body(all)))
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        passGathered(context)
+        context.fireErrorCaught(error)
+    }
+
     func channelReadComplete(context: ChannelHandlerContext) {
+        passGathered(context)
         if isBetween, raw.bytes > Self.mostBetween {
             raw.reset()
             context.fireErrorCaught(

@@ -21,6 +21,9 @@ final class RequestHandler: ChannelDuplexHandler {
     /// Bytes of it that are read and thrown away, so that the caller gets to see the answer.
     static let mostLingering = 4 << 20
 
+    /// Bytes of a body that are set aside on the strength of its announcement alone.
+    static let trusted = 64 << 10
+
     private enum State {
         case waiting
         case receiving(Incoming)
@@ -128,8 +131,12 @@ extension RequestHandler {
         guard share.grow(by: count) else {
             return refuse(tooManyBytes(incoming), hasMore: true, context)
         }
-        // What was announced is not yet there: no more than this is set aside for it.
-        if body.isEmpty { body.reserveCapacity(max(count, min(incoming.announced, 64 << 10))) }
+        // What was announced is not yet there: no more than this is set aside for it before some of it has come.
+        if body.isEmpty {
+            body.reserveCapacity(max(count, min(incoming.announced, Self.trusted)))
+        } else if body.count + count > Self.trusted, body.capacity < incoming.announced {
+            body.reserveCapacity(incoming.announced)
+        }
         body.append(contentsOf: bytes.readableBytesView)
     }
 
