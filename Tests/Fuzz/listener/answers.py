@@ -2,8 +2,9 @@
 import re
 import struct
 
-import http2
+import frames
 from hpack import StatusReader
+from inputs import ANY
 
 FINAL = re.compile(rb"HTTP/1\.[01] ([2-9]\d\d) ")
 
@@ -37,7 +38,7 @@ class Reader1:
 
 class Reader2:
     """HTTP/2. A stream that the gate resets counts as answered, with status 0."""
-    opening = http2.OPENING
+    opening = frames.OPENING
 
     def __init__(self):
         self.is_closing, self.buffer, self.block, self.acks = False, b"", b"", 0
@@ -47,6 +48,8 @@ class Reader2:
 
     def begin(self, given):
         self.stream, self.number, self.statuses, self.is_settled = given.stream, given.number, [], False
+        # With a ping behind it an input is dealt with when that is answered: before, not all of it has been read.
+        self.has_ping = given.expect == ANY
 
     def rest(self):
         """No input is under way; what comes now is for earlier ones."""
@@ -62,19 +65,19 @@ class Reader2:
             kind, flags, stream = struct.unpack(">BBI", self.buffer[at + 3:at + 9])
             payload = self.buffer[at + 9:at + 9 + length]
             at += 9 + length
-            if kind in (http2.HEADERS, http2.CONTINUATION):
+            if kind in (frames.HEADERS, frames.CONTINUATION):
                 self.block += payload
-                if flags & http2.END_HEADERS:
+                if flags & frames.END_HEADERS:
                     status, self.block = self.hpack.status(self.block), b""
                     if status and status >= 200:
                         found.append(self.answered(stream, status))
-            elif kind == http2.RST and (stream == self.stream and not self.statuses or stream in self.pending):
+            elif kind == frames.RST and (stream == self.stream and not self.statuses or stream in self.pending):
                 found.append(self.answered(stream, 0))
-            elif kind == http2.SETTINGS and not flags & http2.ACK:
+            elif kind == frames.SETTINGS and not flags & frames.ACK:
                 self.acks += 1
-            elif kind == http2.GOAWAY:
+            elif kind == frames.GOAWAY:
                 self.is_closing = True
-            elif kind == http2.PING and flags & http2.ACK and payload == struct.pack(">Q", self.number):
+            elif kind == frames.PING and flags & frames.ACK and payload == struct.pack(">Q", self.number):
                 self.is_settled = True
         self.buffer = self.buffer[at:]
         return found
@@ -85,14 +88,14 @@ class Reader2:
             self.pending.discard(stream)
             return status, None if was_pending else False
         self.statuses.append(status)
-        self.is_settled = True
+        self.is_settled = self.is_settled or not self.has_ping
         return status, True
 
     def behind(self, given):
         """What tells that the gate has read the input."""
-        return http2.ping(given.number) if given.expect == "any" else b""
+        return frames.ping(given.number) if self.has_ping else b""
 
     def owed(self):
         """Goes out between two inputs only: within one it would be a mutation of its own."""
         acks, self.acks = self.acks, 0
-        return http2.frame(http2.SETTINGS, http2.ACK, 0) * acks
+        return frames.frame(frames.SETTINGS, frames.ACK, 0) * acks

@@ -13,7 +13,8 @@ TIMEOUT, PROXY_HEADER, LINGERING, FAREWELL, PATIENCE = 2, 3, 5, 2, 1
 # What a busy machine may add.
 SLACK = 5
 FIRST_WORD = max(TIMEOUT, PROXY_HEADER) + SLACK
-AFTER_WORD = TIMEOUT + LINGERING + FAREWELL + PATIENCE + SLACK
+# A body, the rest of it that is thrown away, idleness, and the announced end of an HTTP/2 connection.
+AFTER_WORD = TIMEOUT + LINGERING + TIMEOUT + FAREWELL + PATIENCE + SLACK
 AFTER_HALF_CLOSE = LINGERING + PATIENCE + SLACK
 # How long an answer is waited for before the connection is half closed, where the gate may still wait for more.
 MOMENT = 0.03
@@ -84,16 +85,17 @@ class Caller:
     def sent(self):
         given = self.given
         if given.expect == OK:
-            self.enter("answer", FIRST_WORD)
+            # Behind others it may have become a part of one of them, which has its own time.
+            self.enter("answer", FIRST_WORD if self.was_clean else FIRST_WORD + AFTER_WORD)
             self.progress()
         elif given.end == "reset":
             self.wire.reset()
             self.over("left")
         elif given.end == "half":
             self.half_close()
-        elif given.end == "wait":
+        elif given.end == "wait" and self.run.is_patient:
             self.wait_patiently(True)
-            self.enter("wait", FIRST_WORD)
+            self.enter("wait", AFTER_WORD if self.heard else FIRST_WORD)
         else:
             self.enter("grace", MOMENT)
             self.progress()
@@ -114,7 +116,10 @@ class Caller:
             self.over("closed")
         elif data:
             self.take(data)
-            self.progress()
+            if self.wire.is_at_end:
+                self.over("closed")
+            else:
+                self.progress()
 
     def drain(self):
         """The gate has closed; what it said before is there still."""
@@ -180,8 +185,8 @@ class Caller:
         match self.stage:
             case "grace": self.half_close()
             case "farewell": self.finish()
-            case "wait" if self.heard: self.late(f"not closed within {FIRST_WORD + AFTER_WORD} s")
-            case "wait" | "answer": self.late(f"neither answered nor closed within {FIRST_WORD} s")
+            case "wait" if self.heard: self.late(f"not closed within {AFTER_WORD} s after a first word")
+            case "wait" | "answer": self.late("neither answered nor closed in time")
             case "ending": self.late(f"not closed within {AFTER_HALF_CLOSE} s after half of it was")
             case "sending": self.late("neither read nor closed")
 

@@ -20,6 +20,8 @@ class Crowd:
         self.soon, self.alarms, self.patient, self.active = collections.deque(), [], 0, 0
         self.answers, self.outcomes, self.judged = collections.Counter(), collections.Counter(), collections.Counter()
         self.findings, self.canaries = [], []
+        # Whether some wait as long as the gate lets them.
+        self.is_patient = True
         # The last inputs on which the connection ended, for the case that the gate did.
         self.last, self.is_lost = collections.deque(maxlen=200), False
 

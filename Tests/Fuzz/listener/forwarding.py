@@ -14,6 +14,7 @@ ODD_ADDRESSES = [
 
 class ForwardedFor:
     NAME, ADDRESS, TLS = "x-forwarded-for", "x-forwarded-for", False
+    ENDS = http1.ENDS
     FIELD, OTHER = b"X-Forwarded-For", b"Forwarded"
 
     @classmethod
@@ -50,7 +51,8 @@ class Forwarded(ForwardedFor):
         odd = rng.choice(ODD_ADDRESSES)
         return rng.choice((
             f"for={odd}", f'for="{odd}"', f'for="{odd}', f"for={odd};for=127.0.1.1", f'for="\\"{odd}\\""', f'by="for={odd}"',
-            f'proto="https;for={odd}"', f"for ={odd}", f"for= {odd}", f"{odd}", "for=_SEVKISEK;by=_x", 'for="_gaz:_port"', "for=unknown:1",
+            f'proto="https;for={odd}"', f"for ={odd}", f"for= {odd}", f"{odd}", "for=_SEVKISEK;by=_x",
+            'for="_gaz:_port"', "for=unknown:1",
             'for="[2001:db8:7::1]:_o"', "for", "for=", "=127.0.1.1", ";;;", "for=127.0.1.1;;", 'for="127.0.1.1\\', 'for="a,b"',
             "for*=utf-8''127.0.1.1", 'host="\\\\\\"";for=' + odd))
 

@@ -1,6 +1,6 @@
 """Sends mutated inputs to the listener of a real gate, and says what it did about them.
 
-    python3 Tests/Fuzz/listener/fuzz.py                          1,000,000 inputs: all kinds, in some minutes
+    python3 Tests/Fuzz/listener/fuzz.py                          1,000,000 inputs: all kinds, in seven minutes
     python3 Tests/Fuzz/listener/fuzz.py --kind http1 --inputs 250000 --seed 7
     python3 Tests/Fuzz/listener/fuzz.py --kind http2 --seed 7 --only 4711    that input and its group, with bytes and outcome
 
@@ -26,19 +26,20 @@ import collections
 import multiprocessing
 import os
 import re
+import signal
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../../Integration")]
-import caller  # noqa: E402
 import forwarding  # noqa: E402
 import http1  # noqa: E402
 import http2  # noqa: E402
 import proxy  # noqa: E402
 from crowd import Crowd  # noqa: E402
-from gate import Gate, read, wait_until  # noqa: E402
-from inputs import GROUP, SOURCES, group  # noqa: E402
+from gate import wait_until  # noqa: E402
+from inputs import GROUP, group  # noqa: E402
+from subject import TROUBLE, Standing, gate_for  # noqa: E402
 
 KINDS = {kind.NAME: kind for kind in (http1, http2, proxy, forwarding.ForwardedFor, forwarding.Forwarded)}
 # Of a million; the two forwarding modes share theirs.
@@ -47,37 +48,14 @@ BATCH = 5000
 WORKERS = 2
 # What may be more after all inputs than after the first part of them: MiB of memory, descriptors, threads.
 MORE_MEMORY, MORE_DESCRIPTORS, MORE_THREADS = 64, 4, 4
-TROUBLE = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|Fatal error|SUMMARY:|Program crashed")
-
-
-def gate_for(kind):
-    made = Gate(sources=SOURCES, level="error", environment={
-        "DROPGATE_WEBHOOK_HEADER_TIMEOUT": f"{caller.TIMEOUT}s", "DROPGATE_WEBHOOK_BODY_TIMEOUT": f"{caller.TIMEOUT}s",
-        "DROPGATE_WEBHOOK_IDLE_TIMEOUT": f"{caller.TIMEOUT}s", "DROPGATE_WEBHOOK_MAX_CONNECTIONS": "8192",
-        "DROPGATE_WEBHOOK_MAX_CONNECTIONS_PER_SOURCE": "2048", "DROPGATE_WEBHOOK_ADDRESS": kind.ADDRESS,
-        **({} if kind.ADDRESS == "direct" else {"DROPGATE_WEBHOOK_TRUSTED_PROXIES": "[127.0.2.0/24, 10.0.0.0/8]"})})
-    if not kind.TLS:
-        text = read(made.config)
-        with open(made.config, "w") as file:
-            file.write(re.sub(r"(?m)^  tls:.*\n(    .*\n)*", "  plaintext: true\n", text, count=1))
-    return made
-
-
-class Standing(collections.namedtuple("Standing", "memory descriptors threads")):
-    """Of a process: MiB that are resident, open files, threads."""
-
-    @classmethod
-    def of(cls, pid):
-        status = read(f"/proc/{pid}/status")
-        return cls(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) // 1024, len(os.listdir(f"/proc/{pid}/fd")),
-                   int(re.search(r"Threads:\s+(\d+)", status)[1]))
 
 
 class Fuzzer:
     """One gate, and all inputs of one kind."""
 
-    def __init__(self, kind, inputs, seed):
-        self.kind, self.inputs, self.seed = kind, inputs, seed
+    def __init__(self, kind, inputs, seed, patient=True):
+        """`patient`: some callers wait for the gate's time limits, some ten seconds each."""
+        self.kind, self.inputs, self.seed, self.is_patient = kind, inputs, seed, patient
         self.crowd = {name: collections.Counter() for name in ("answers", "outcomes", "judged")}
         self.findings, self.canaries, self.suspects = [], [], set()
 
@@ -103,7 +81,8 @@ class Fuzzer:
         pipes, workers = [], []
         for worker in range(WORKERS):
             ours, theirs = multiprocessing.Pipe(False)
-            process = multiprocessing.get_context("fork").Process(target=self.work, args=(theirs, start, end, worker), daemon=True)
+            process = multiprocessing.get_context("fork").Process(
+                target=self.work, args=(theirs, start, end, worker), daemon=True)
             process.start()
             theirs.close()
             pipes.append(ours)
@@ -125,6 +104,7 @@ class Fuzzer:
     def work(self, pipe, start, end, worker):
         crowd = Crowd(self.kind, self.gate.ports["webhook"])
         firsts = range(start + worker * GROUP, end, GROUP * WORKERS)
+        crowd.is_patient = self.is_patient
         crowd.work((group(self.kind, self.seed, first)[:end - first] for first in firsts), BATCH // WORKERS)
         pipe.send(({"answers": crowd.answers, "outcomes": crowd.outcomes, "judged": crowd.judged}, crowd.findings, crowd.canaries,
                    {number // GROUP * GROUP for number in crowd.last} if crowd.is_lost else set()))
@@ -192,17 +172,21 @@ class Fuzzer:
         for number, what, why, data in sorted(self.findings, key=lambda found: found[0] != "gate")[:20]:
             print(f"  finding: {number} ({what}): {why}\n    {data!r}", flush=True)
 
+    def answered(self):
+        """The part of the inputs that was answered 2xx or 4xx."""
+        outcomes = self.crowd["outcomes"]
+        return sum(outcomes[how] for how in outcomes if how in range(200, 500)) / max(1, sum(outcomes.values()))
+
     def lines(self, before, after):
         name, outcomes = self.kind.NAME, self.crowd["outcomes"]
-        answered = sum(count for how, count in outcomes.items() if isinstance(how, int) and 200 <= how < 500)
-        total = max(1, sum(outcomes.values()))
-        words = {"closed": "closed without an answer", "read": "read without an answer", "left": "reset by the caller", 0: "stream reset", "late": "late"}
+        words = {"closed": "closed without an answer", "read": "read without an answer", "left": "reset by the caller",
+                 0: "stream reset", "late": "late"}
         ends = [f"{outcomes[how]} {words[how]}" for how in words if outcomes[how]]
         statuses = [f"{status} × {count}" for status, count in sorted(self.crowd["answers"].items()) if status]
         judged = self.crowd["judged"]
         return [
             f"{name}: {self.inputs} inputs, seed {self.seed}, {self.seconds:.0f} s, {self.inputs / self.seconds:.0f}/s: "
-            f"{100 * answered // total} % answered 2xx or 4xx, {', '.join(ends)}",
+            f"{100 * self.answered():.0f} % answered 2xx or 4xx, {', '.join(ends)}",
             f"{name}: answers {', '.join(statuses)}",
             f"{name}: {judged['ok']} that had to be answered 2xx, {judged['refused']} that had to be refused; "
             f"{len(self.canaries)} canaries, the slowest {1000 * max(self.canaries, default=0):.0f} ms",
@@ -234,6 +218,8 @@ def main():
     parser.add_argument("--seed", default="1")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="the group of this input alone, in words")
     options = parser.parse_args()
+    # Leaves no gate behind when it is ended early.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.only is not None:
         return show(KINDS[options.kind], options.seed, options.only)
     findings = []

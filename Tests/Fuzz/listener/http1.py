@@ -4,6 +4,8 @@ from inputs import ANY, AWKWARD, BODIES, NUMBERS, OK, Input, cut_short, long_run
 NAME = "http1"
 ADDRESS = "direct"
 TLS = False
+# How often of 100 each way to end (inputs.py).
+ENDS = 45, 50, 1, 4
 
 PATH = b"/webhooks/vsee"
 TARGETS = [PATH, PATH + b"/", PATH + b"?x=1&y=%20", b"http://gate.example" + PATH, b"HTTPS://gate.example:8443" + PATH]
@@ -109,12 +111,20 @@ def bend_fields(rng, request):
         case 2: rng.shuffle(fields); return "fields in another order"
         case 3: fields[at:at + 1] = [(name, value + rng.choice(AWKWARD) + value)]; return "an awkward value"
         case 4: fields[at:at + 1] = [(name + rng.choice(AWKWARD), value)]; return "an awkward name"
-        case 5: fields.insert(at, (rng.choice((b"X-Long", long_run(rng)[:rng.choice((100, 70000))])), long_run(rng))); return "a long field"
-        case 6: fields += [(b"X-%d" % n, b"") for n in range(rng.choice((95, 99, 100, 101, 500)))]; return "many fields"
-        case 7: fields[at:at + 1] = [(name, b"x\r\n" + rng.choice((b" ", b"\t")) + value)]; return "a folded field"
+        case 5:
+            fields.insert(at, (rng.choice((b"X-Long", long_run(rng)[:rng.choice((100, 70000))])), long_run(rng)))
+            return "a long field"
+        case 6:
+            fields += [(b"X-%d" % n, b"") for n in range(rng.choice((95, 99, 100, 101, 500)))]
+            return "many fields"
+        case 7:
+            fields[at:at + 1] = [(name, b"x\r\n" + rng.choice((b" ", b"\t")) + value)]
+            return "a folded field"
         case 8: fields.append(rng.choice(SPECIAL)); return "a special field"
         case 9: fields.append((name.swapcase(), value + b"1")); return "a field twice, other value"
-        case 10: request.between = rng.choice((b" : ", b"", b"\0:", b":\r\n ", b": \x0b")); return "odd colons"
+        case 10:
+            request.between = rng.choice((b" : ", b"", b"\0:", b":\r\n ", b": \x0b"))
+            return "odd colons"
 
 
 def bend_length(rng, request):
@@ -168,8 +178,12 @@ def mutate(rng, request):
             match rng.randrange(4):
                 case 0: request.method = rng.choice(METHODS); return "method " + repr(request.method)[:40]
                 case 1: request.version = rng.choice(VERSIONS); return "version " + repr(request.version)
-                case 2 | 3: request.target = rng.choice(ODD_TARGETS); return "target " + repr(request.target)[:60]
-        case 7: request.line = rng.choice((b"\n", b"\r", b"\r\r\n", b"\n\r", b"\r\n ")); return "lines end in " + repr(request.line)
+                case 2 | 3:
+                    request.target = rng.choice(ODD_TARGETS)
+                    return "target " + repr(request.target)[:60]
+        case 7:
+            request.line = rng.choice((b"\n", b"\r", b"\r\r\n", b"\n\r", b"\r\n "))
+            return "lines end in " + repr(request.line)
         case 8: return bend_fields(rng, request) + ", " + bend_fields(rng, request)
 
 

@@ -45,7 +45,7 @@ class Input:
         self.head, self.fresh, self.stream = head, fresh, stream
         self.number, self.pieces, self.end = None, None, None
 
-    def cast(self, number, rng):
+    def cast(self, number, rng, ends):
         """How it is sent: cut where, and what its sender does then."""
         self.number = number
         cuts = set()
@@ -55,7 +55,7 @@ class Input:
         self.pieces = [self.data[start:end] for start, end in zip(edges, edges[1:])]
         # half: closes its side at once. ask: when nothing has come for a moment. wait: never, it is for the gate to
         # close. reset: is gone at once.
-        self.end = rng.choices(("half", "ask", "wait", "reset"), (45, 50, 1, 4))[0] if self.expect == ANY else "ask"
+        self.end = rng.choices(("half", "ask", "wait", "reset"), ends)[0] if self.expect == ANY else "ask"
         return self
 
 
@@ -65,7 +65,7 @@ def group(kind, seed, first):
     for number in range(first, first + GROUP):
         rng = dice(seed, kind.NAME, number)
         # A stream for each, which is rising on whatever connection it comes to lie.
-        found.append(kind.make(rng, 2 * (number - first) + 1).cast(number, rng))
+        found.append(kind.make(rng, 2 * (number - first) + 1).cast(number, rng, kind.ENDS))
     return found
 
 

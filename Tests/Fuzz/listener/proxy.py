@@ -9,6 +9,8 @@ from inputs import ANY, AWKWARD, BODIES, LISTED, LISTED6, NUMBERS, OK, REFUSED, 
 NAME = "proxy"
 ADDRESS = "proxy-protocol"
 TLS = False
+# How often of 100 each way to end (inputs.py).
+ENDS = 45, 50, 1, 4
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LOCAL, PROXY = 0x20, 0x21
@@ -37,7 +39,8 @@ def version1(rng, source):
 
 def addresses(source):
     if ":" in source:
-        return 0x21, socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, "2001:db8::1") + b"\x10\x92\x20\xfb"
+        both = [socket.inet_pton(socket.AF_INET6, address) for address in (source, "2001:db8::1")]
+        return 0x21, b"".join(both) + b"\x10\x92\x20\xfb"
     return 0x11, socket.inet_aton(source) + socket.inet_aton("192.0.2.1") + b"\x10\x92\x20\xfb"
 
 
@@ -47,8 +50,9 @@ def field(kind, value, length=None):
 
 def fields(rng):
     """Type-length-value fields that a proxy may send."""
-    some = [field(1, b"h2"), field(2, b"gate.example"), field(NOOP, bytes(rng.choice((0, 1, 100)))), field(UNIQUE_ID, token(rng, 100)),
-            field(SSL, b"\1\0\0\0\0" + field(0x21, b"TLSv1.3") + field(0x22, token(rng))), field(0x30, b"ns"), field(0xEA, token(rng, 100)),
+    some = [field(1, b"h2"), field(2, b"gate.example"), field(NOOP, bytes(rng.choice((0, 1, 100)))),
+            field(UNIQUE_ID, token(rng, 100)), field(0x30, b"ns"), field(0xEA, token(rng, 100)),
+            field(SSL, b"\1\0\0\0\0" + field(0x21, b"TLSv1.3") + field(0x22, token(rng))),
             field(0xE0, bytes(rng.choice((0, 1, 1500)))), field(0xFF, b"")]
     return rng.sample(some, rng.choice((0, 0, 1, 2, 5)))
 
@@ -99,15 +103,20 @@ def wrong(rng, source):
         case 6: return version2(PROXY, rng.choice((0x41, 0x13, 0xFF)), block + bytes(300)), "another family"
         case 7: return version2(PROXY, family, block + field(NOOP, bytes(4096))), "a long header"
         case 8: return good.replace(b" ", b"  ", 1), "two spaces"
-        case 9: return b" ".join(words[:4] + [rng.choice((b"04242", b"65536", b"-1", b"", b"+1", b"4242 ")), words[5]]) + b"\r\n", "a wrong port"
+        case 9:
+            words[4] = rng.choice((b"04242", b"65536", b"-1", b"", b"+1", b"4242 "))
+            return b" ".join(words) + b"\r\n", "a wrong port"
         case 10:
             words[1] = b"TCP4" if ":" in source else b"TCP6"
             return b" ".join(words) + b"\r\n", "the other family"
         case 11: return good[:-2] + rng.choice((b"\n", b"\r\r\n", b" \r\n", b"\0\r\n", b"x" * 80 + b"\r\n")), "a wrong end"
         case 12:
-            words[2] = rng.choice((b"127.0.1.01", b"127.0.1", b"0x7f.0.1.1", b"127.0.1.1/32", b"[2001:db8:7::1]", b"2001:db8:7::1%lo", b""))
+            words[2] = rng.choice((
+                b"127.0.1.01", b"127.0.1", b"0x7f.0.1.1", b"127.0.1.1/32", b"[2001:db8:7::1]", b"2001:db8:7::1%lo", b""))
             return b" ".join(words) + b"\r\n", "an address that is none"
-        case 13: return rng.choice((b"", b"proxy TCP4" + good[10:], good[1:], b"\r\n" + good, SIGNATURE[1:], b"\x16\x03\x01")), "no header"
+        case 13:
+            return rng.choice((
+                b"", b"proxy TCP4" + good[10:], good[1:], b"\r\n" + good, SIGNATURE[1:], b"\x16\x03\x01")), "no header"
 
 
 def bend(rng, source):
@@ -124,7 +133,9 @@ def bend(rng, source):
         case 4: return version2(rng.randrange(256), rng.randrange(256), block), "any command and family"
         case 5: return legal(rng, source) * 2, "two headers"
         case 6: return version1(rng, source).replace(b" ", rng.choice(AWKWARD), rng.randint(1, 5)), "awkward spaces"
-        case 7: return version2(PROXY, family, block + field(rng.randrange(256), rng.randbytes(rng.choice((0, 1, 4081, 4082))))), "any field"
+        case 7:
+            value = rng.randbytes(rng.choice((0, 1, 4081, 4082)))
+            return version2(PROXY, family, block + field(rng.randrange(256), value)), "any field"
 
 
 def make(rng, stream):
