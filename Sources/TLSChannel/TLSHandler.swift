@@ -4,6 +4,8 @@
 //   record waits here.
 // - Writes wait for a flush and then go out in as few records as hold them.
 // - The peer's close_notify is told as `ChannelEvent.inputClosed` where the channel may be half closed; else it ends it.
+//   Either comes behind the end of the read, as from a socket: a channel that is closed within a read does not tell its
+//   handlers of the read's end, and those of HTTP/2 keep what they had put off until then for ever.
 // - `close` says close_notify, and the socket is closed when the peer has said so too, after `patience`, or
 //   when the peer goes on sending all the same.
 // - A failed session is one `errorCaught` with a `TLSFailure`, and the channel is closed, after the alert.
@@ -38,6 +40,10 @@ package final class TLSHandler: ChannelDuplexHandler {
     private let patience: TimeAmount
     private var state = State.handshaking
     private var hasPeerClosed = false
+    /// Between the first bytes of a read and its end.
+    private var isReading = false
+    /// The peer's close_notify came in this read.
+    private var mustTellOfEnd = false
     /// The connection itself brings no more: a close_notify cannot come.
     private var isInputClosed = false
     private var isOutputClosed = false
@@ -117,6 +123,7 @@ package final class TLSHandler: ChannelDuplexHandler {
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard state != .closed else { return }
+        isReading = true
         unwrapInboundIn(data).withUnsafeReadableBytes { engine.receive($0) }
         advance(context)
     }
@@ -124,8 +131,16 @@ package final class TLSHandler: ChannelDuplexHandler {
     package func channelReadComplete(context: ChannelHandlerContext) {
         // Who asked to read has got nothing: bytes came that are no text yet.
         let isUnserved = wantsRead
-        context.fireChannelReadComplete()
+        endRead(context)
         if isUnserved, state != .closed { context.read() }
+    }
+
+    private func endRead(_ context: ChannelHandlerContext) {
+        isReading = false
+        context.fireChannelReadComplete()
+        guard mustTellOfEnd else { return }
+        mustTellOfEnd = false
+        if state == .open { tellOfEnd(context) }
     }
 
     package func read(context: ChannelHandlerContext) {
@@ -167,6 +182,7 @@ package final class TLSHandler: ChannelDuplexHandler {
             answer(context)
         } catch {
             answer(context)
+            if isReading { endRead(context) }
             fail(error, context)
         }
     }
@@ -203,6 +219,10 @@ package final class TLSHandler: ChannelDuplexHandler {
     private func peerClosed(_ context: ChannelHandlerContext) {
         hasPeerClosed = true
         if state == .closing { return finish(context) }
+        if isReading { mustTellOfEnd = true } else { tellOfEnd(context) }
+    }
+
+    private func tellOfEnd(_ context: ChannelHandlerContext) {
         if allowsHalfClosure {
             context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         } else {

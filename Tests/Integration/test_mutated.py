@@ -22,6 +22,9 @@ class Mutated(unittest.TestCase):
     def test_bent_requests_are_answered_or_closed_and_harm_nobody(self):
         self.send("http1", 0.5)
 
+    def test_bent_frames_are_answered_or_closed_and_harm_nobody(self):
+        self.send("http2", 0.3)
+
     def test_a_bent_proxy_header_lets_nobody_in(self):
         self.send("proxy", 0.3)
 

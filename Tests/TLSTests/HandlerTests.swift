@@ -8,7 +8,7 @@ import TLSSupport
 import Testing
 
 /// What the handlers behind TLS are told.
-private final class Listener: ChannelInboundHandler {
+private final class Listener: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
     var text: [UInt8] = []
@@ -325,6 +325,37 @@ private func outcome(_ future: EventLoopFuture<Void>) throws {
         let answer = try peer.text()
         #expect(answer.bytes == Array("answer".utf8) && answer.isClosed)
         #expect(ends.atServer.failures.isEmpty)
+    }
+
+    /// A channel that is closed within a read never hears of the read's end, and what was put off until then stays for ever.
+    @Test(arguments: [true, false])
+    func theEndComesBehindTheReadThatBroughtIt(isGood: Bool) throws {
+        final class Order: ChannelInboundHandler {
+            typealias InboundIn = ByteBuffer
+            var heard: [String] = []
+            func channelRead(context: ChannelHandlerContext, data: NIOAny) { heard.append("text") }
+            func channelReadComplete(context: ChannelHandlerContext) { heard.append("end of the read") }
+            func errorCaught(context: ChannelHandlerContext, error: any Error) { heard.append("error") }
+            func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+                guard case ChannelEvent.inputClosed = event else { return }
+                heard.append("end of input")
+                context.close(promise: nil)
+            }
+        }
+        let ends = try Ends(halfClosure: true)
+        defer { ends.end() }
+        let peer = try TLSEngine(EnginePair.contexts().client, .client(host: "localhost"))
+        while try !peer.handshake() { try ends.carry(peer) }
+        try ends.carry(peer)
+        let order = Order()
+        try ends.server.pipeline.syncOperations.addHandler(order)
+        try ends.server.pipeline.syncOperations.removeHandler(ends.atServer).wait()
+        try peer.write(Array("question".utf8))
+        if isGood { peer.close() }
+        var sent = try #require(peer.takeOutput { ByteBuffer(bytes: $0) })
+        if !isGood { sent.writeString("no record at all") }
+        try ends.server.writeInbound(sent)
+        #expect(order.heard.prefix(3) == ["text", "end of the read", isGood ? "end of input" : "error"])
     }
 
     @Test func aPeerThatReadsNothingOfWhatItAsksForIsEnded() throws {

@@ -17,7 +17,14 @@ final class HTTP2EndHandler: ChannelInboundHandler {
         if context.channel.isActive, !connection.isQuietEnd(error) {
             connection.note(.malformed, detail: ["error": .string(ErrorSentence.of(error))])
         }
-        context.close(promise: nil)
+        close(context)
+    }
+
+    /// Not within the read that brought the reason: its end must be told to the library's handlers, which keep the streams of
+    /// the read for ever otherwise.
+    private func close(_ context: ChannelHandlerContext) {
+        let channel = context.channel
+        context.eventLoop.execute { channel.close(promise: nil) }
     }
 
     /// The library has reset the stream for it, and the connection goes on (RFC 9113, 5.4.2). Errors that it has for
@@ -33,7 +40,7 @@ final class HTTP2EndHandler: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
+        if let event = event as? ChannelEvent, event == .inputClosed { close(context) }
         context.fireUserInboundEventTriggered(event)
     }
 }

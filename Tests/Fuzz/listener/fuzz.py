@@ -1,6 +1,6 @@
 """Sends mutated inputs to the listener of a real gate, and says what it did about them.
 
-    python3 Tests/Fuzz/listener/fuzz.py                          1,000,000 inputs: all kinds, in seven minutes
+    python3 Tests/Fuzz/listener/fuzz.py                          1,000,000 inputs: all kinds, in ten minutes
     python3 Tests/Fuzz/listener/fuzz.py --kind http1 --inputs 250000 --seed 7
     python3 Tests/Fuzz/listener/fuzz.py --kind http2 --seed 7 --only 4711    that input and its group, with bytes and outcome
 
