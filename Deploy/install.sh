@@ -31,8 +31,9 @@ if ! getent passwd dropgate >/dev/null; then
 fi
 # The gate reads its configuration and cannot change it. Earlier versions made it the gate's.
 "${as_root[@]}" install -d -o root -g dropgate -m 750 /etc/dropgate
-"${as_root[@]}" chown -R root:dropgate /etc/dropgate
-"${as_root[@]}" chmod -R u=rwX,g=rX,o= /etc/dropgate
+# Directories first: from then on nobody but root can plant something for the second line.
+"${as_root[@]}" find /etc/dropgate -xdev -type d -exec chown -h root:dropgate {} + -exec chmod 750 {} +
+"${as_root[@]}" find /etc/dropgate -xdev -type f -links 1 -exec chown -h root:dropgate {} + -exec chmod 640 {} +
 "${as_root[@]}" install -d -o dropgate -g dropgate -m 700 /var/lib/dropgate
 if [ ! -e /etc/dropgate/dropgate.yaml ]; then
     "${as_root[@]}" install -o root -g dropgate -m 640 Config/dropgate.yaml /etc/dropgate/dropgate.yaml

@@ -11,7 +11,15 @@ package enum FileReplacement {
         var old = stat()
         let exists = stat(target, &old) == 0
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw FileProblem.errno("write", temporary) }
+        guard descriptor >= 0 else {
+            let isDenied = errno == EACCES
+            let problem = FileProblem.errno("write", target)
+            guard isDenied else { throw problem }
+            throw FileProblem(
+                message:
+                    "\(problem); run this as the owner of \(SettingsPath.directory(of: target)), with sudo as a rule"
+            )
+        }
         do {
             defer { close(descriptor) }
             try writeAll(bytes, descriptor, temporary)

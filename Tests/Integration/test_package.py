@@ -213,7 +213,11 @@ class Life(PackageTest):
         settings = read(self.there(CONFFILES[0])).replace("#node: gate-1", "node: changed-by-hand")
         with open(self.there(CONFFILES[0]), "w") as file:
             file.write(settings)
-        self.gate("source", "add", "127.0.0.2", "--service", "test", "--channel", "webhook", "--channel", "sftp")
+        add = ("source", "add", "127.0.0.2", "--service", "test", "--channel", "webhook", "--channel", "sftp")
+        # The gate's own user cannot change who is let in.
+        with self.assertRaisesRegex(AssertionError, "Permission denied; run this as the owner of /etc/dropgate/sources"):
+            self.gate(*add)
+        self.inside("dropgate", *add)
         key = os.path.join(self.folder, "key")
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
         shutil.copy(key + ".pub", self.there("/tmp/key.pub"))
