@@ -255,7 +255,9 @@ class Doctor(unittest.TestCase):
         self.addCleanup(gate.close)
         gate.start().stop()
         for path, words, fix in (("state", "can be written by everybody", "chmod o-w"),
-                                 ("state/staging", "anybody can change it", "chmod 700")):
+                                 ("state/staging", "anybody can change it", "chmod 700"),
+                                 ("state/run", "anybody can change it", "chmod 700"),
+                                 ("state/sshd", "anybody can change it", "chmod 700")):
             path = os.path.join(gate.home, path)
             os.chmod(path, 0o777)
             for command in (["serve", "--check"], ["serve", "--allow-root"]):

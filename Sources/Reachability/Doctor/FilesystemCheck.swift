@@ -44,7 +44,13 @@ package struct FilesystemCheck {
 
     private func privacy() -> [Finding] {
         var findings: [Finding] = []
-        for place in places {
+        // Of directories in a private state only what anybody could change counts.
+        let inner = Self.directories(in: settings.state)
+            .filter { path in
+                !places.contains { $0.path == path } && Self.mode(path).map { $0 & 0o002 != 0 } == true
+            }
+            .map { (name: "a directory of the state,", path: $0) }
+        for place in places + inner {
             guard let mode = Self.mode(place.path), mode & 0o077 != 0 else { continue }
             let text = "\(place.name) \(place.path) is open to others (mode 0\(String(mode, radix: 8)))"
             let fix = "chmod 700 \(place.path)"
@@ -65,6 +71,14 @@ package struct FilesystemCheck {
         }
         return findings.isEmpty
             ? [Finding(Self.area, .ok, "directories and secrets are the gate's alone")] : findings
+    }
+
+    private static func directories(in path: String) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.sorted().map { "\(path)/\($0)" }.filter { path in
+            var status = stat()
+            return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        }
     }
 
     private static func mode(_ path: String) -> mode_t? {
