@@ -61,14 +61,16 @@ package final class TLSContext: Sendable {
         }
     }
 
-    /// SSL_CTX. The one thing here that the compiler cannot judge, because it does not know what OpenSSL does behind it:
-    /// - `init` alone changes what is set in it, before anybody else has it; nothing outside this target sees the pointer.
-    /// - Sessions take it by SSL_new(3), which counts a reference, atomically.
-    /// - What their handshakes change in it is OpenSSL's own and behind OpenSSL's locks (openssl-threads(7)): the cache of
-    ///   sessions, counters, what certificates, keys and X509_STORE keep of work once done.
-    /// - The callback for ALPN reads constants of this object, which every session keeps.
+    /// SSL_CTX. `OpaquePointer` is not Sendable, and the compiler cannot see what C does behind it. A Mutex does not help: in
+    /// `init` C calls tie the pointer to certificates and to a callback, so the compiler lets nobody send it into one. That
+    /// it may be shared all the same rests on what can be checked here:
+    /// - It is private. `init` sets it up before anybody else has this object; `session` passes it to SSL_new(3), which reads
+    ///   it and counts a reference, atomically; `deinit` gives that of this object back. Nothing else is done with it.
+    /// - What handshakes change behind it is OpenSSL's own (sessions, counters, what X509_STORE, certificates and keys keep
+    ///   of work once done), and is behind OpenSSL's locks (openssl-threads(7)).
+    /// - The callback for ALPN reads constants of this object, which each `TLSEngine` keeps until its SSL is freed.
     /// `ContextTests` shakes hands over one context from many threads.
-    nonisolated(unsafe) let pointer: OpaquePointer
+    private nonisolated(unsafe) let pointer: OpaquePointer
     let verifiesServers: Bool
     /// For ALPN, as on the wire: each name with its length in front.
     private let protocols: [UInt8]
@@ -116,6 +118,9 @@ package final class TLSContext: Sendable {
     }
 
     deinit { SSL_CTX_free(pointer) }
+
+    /// A new SSL, for the caller to free; nil as SSL_new(3) says it.
+    func session() -> OpaquePointer? { SSL_new(pointer) }
 
     /// Sessions of other services with the same certificate are none of ours.
     private static let sessionContext = Array("dropgate".utf8)

@@ -39,7 +39,7 @@ package final class TLSEngine {
     /// Throws when OpenSSL has no memory, or does not take the host.
     package init(_ context: TLSContext, _ role: Role) throws(OpenSSLError) {
         ERR_clear_error()
-        guard let ssl = SSL_new(context.pointer) else { throw OpenSSLError.queued() }
+        guard let ssl = context.session() else { throw OpenSSLError.queued() }
         guard let incoming = COpenSSL_memory(), let outgoing = COpenSSL_memory() else {
             SSL_free(ssl)
             throw OpenSSLError.queued()
