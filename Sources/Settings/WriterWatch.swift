@@ -38,8 +38,8 @@ package final class WriterWatch: Sendable {
         guard descriptor >= 0 else { return [] }
         return state.withLock { state in
             #if os(Linux)
-                for directory in Set(files.map(SettingsPath.directory(of:))) { watch(directory, &state) }
                 drain(&state)
+                for directory in Set(files.map(SettingsPath.directory(of:))) { watch(directory, &state) }
             #endif
             return files.filter { state.open.contains($0) }
         }
@@ -50,7 +50,9 @@ package final class WriterWatch: Sendable {
     extension WriterWatch {
         private func watch(_ directory: String, _ state: inout State) {
             guard state.numbers[directory] == nil else { return }
-            let events = UInt32(IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE)
+            let events = UInt32(
+                IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE
+                    | IN_MOVE_SELF)
             let number = inotify_add_watch(descriptor, directory, events)
             guard number >= 0 else { return }
             state.numbers[directory] = number
@@ -80,9 +82,12 @@ package final class WriterWatch: Sendable {
                 offset += head + length
                 // Some events are lost: nothing is known of those before.
                 if mask & UInt32(IN_Q_OVERFLOW) != 0 { state.open = [] }
-                // The directory is gone; another of its name is watched by the next question.
+                // Another directory may take its name.
+                if mask & UInt32(IN_MOVE_SELF) != 0 { inotify_rm_watch(descriptor, number) }
+                // The directory is gone, and so are its files.
                 if mask & UInt32(IN_IGNORED) != 0, let gone = state.directories.removeValue(forKey: number) {
                     state.numbers[gone] = nil
+                    state.open = state.open.filter { SettingsPath.directory(of: $0) != gone }
                 }
                 guard let directory = state.directories[number], !name.isEmpty else { continue }
                 let path = directory + "/" + String(decoding: name, as: UTF8.self)

@@ -154,6 +154,39 @@ import Testing
         await scene.intake.close()
     }
 
+    /// The name is another file's now; and so may the directory's name be another directory's.
+    @Test(arguments: [false, true])
+    func aListThatTakesTheNameOfOneThatIsHeldOpenIsTakenOver(movesDirectory: Bool) async throws {
+        let scene = try await Scene()
+        let (files, path) = (FileManager.default, scene.gate.path("sources/vsee.yaml"))
+        let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
+        let writer = try #require(FileHandle(forWritingAtPath: path))
+        try writer.write(contentsOf: Data("entries: [".utf8))
+        await scene.settle()
+        #expect(try scene.isAdmitted("20.21.208.105"))
+        if movesDirectory {
+            try files.moveItem(atPath: scene.gate.path("sources"), toPath: scene.gate.path("old"))
+            try files.createDirectory(atPath: scene.gate.path("sources"), withIntermediateDirectories: false)
+        } else {
+            try files.moveItem(atPath: path, toPath: path + ".old")
+        }
+        try text.write(toFile: scene.gate.path("whole"), atomically: false, encoding: .utf8)
+        try files.linkItem(atPath: scene.gate.path("whole"), toPath: path)
+        await scene.settle()
+        #expect(try scene.isAdmitted("20.21.208.106"))
+        // The new directory is watched, too.
+        let next = try #require(FileHandle(forWritingAtPath: path))
+        try next.truncate(atOffset: 0)
+        try next.write(contentsOf: Data(text.replacingOccurrences(of: ".106", with: ".107").utf8))
+        for _ in 0..<3 { await scene.settle() }
+        #expect(try !scene.isAdmitted("20.21.208.107"))
+        try next.close()
+        await scene.settle()
+        #expect(try scene.isAdmitted("20.21.208.107"))
+        try writer.close()
+        await scene.intake.close()
+    }
+
     @Test func aListThatIsHeldOpenIsTakenOverWhenItIsAskedFor() async throws {
         let scene = try await Scene()
         let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
