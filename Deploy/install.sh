@@ -33,7 +33,9 @@ fi
 "${as_root[@]}" install -d -o root -g dropgate -m 750 /etc/dropgate
 # Directories first: from then on nobody but root can plant something for the second line.
 "${as_root[@]}" find /etc/dropgate -xdev -type d -exec chown -h root:dropgate {} + -exec chmod 750 {} +
-"${as_root[@]}" find /etc/dropgate -xdev -type f -links 1 -exec chown -h root:dropgate {} + -exec chmod 640 {} +
+# What its owner alone may read stays as it is: secrets and keys that settings name.
+"${as_root[@]}" find /etc/dropgate -xdev -type f -links 1 '(' -path '/etc/dropgate/accounts/*' -o ! -perm 600 ')' \
+    -exec chown -h root:dropgate {} + -exec chmod 640 {} +
 "${as_root[@]}" install -d -o dropgate -g dropgate -m 700 /var/lib/dropgate
 if [ ! -e /etc/dropgate/dropgate.yaml ]; then
     "${as_root[@]}" install -o root -g dropgate -m 640 Config/dropgate.yaml /etc/dropgate/dropgate.yaml

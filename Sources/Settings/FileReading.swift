@@ -20,6 +20,7 @@ package enum FileReading {
         case anybody
         /// Root's group and the gate's own (a Kubernetes Secret's).
         case group
+        /// What sshd asks of its host keys.
         case nobody
     }
 
@@ -35,9 +36,9 @@ package enum FileReading {
         return text
     }
 
-    /// The bytes of a secret file without one trailing newline. Only its owner may read the file.
+    /// The bytes of a secret file without one trailing newline. Its owner may read the file, and a group as of a key.
     package static func secret(_ path: String) throws(FileProblem) -> [UInt8] {
-        var bytes = try bytes(path, limit: maximumSecret, readers: .nobody)
+        var bytes = try bytes(path, limit: maximumSecret, readers: .group)
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
         guard !bytes.isEmpty else { throw FileProblem(message: "\(path) is empty; put the secret in it") }
