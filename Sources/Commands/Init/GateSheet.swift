@@ -73,11 +73,11 @@ struct GateSheet {
         guard stat(settings.state, &status) == 0, status.st_uid == 0 else { return nil }
         let user = getpwnam("dropgate") == nil ? "USER" : "dropgate"
         let home = SettingsPath.directory(of: file)
-        let paths =
+        let commands =
             settings.state.hasPrefix(home + "/")
-            ? home : "\(settings.state)` and `chgrp -R \(user): \(home)"
-        return "give it to the user that the gate runs as, since it does not run as root: "
-            + "`chown -R \(user): \(paths)`"
+            ? "chown -R \(user): \(home)"
+            : "chown -R \(user): \(settings.state) && chgrp -R \(user) \(home) && chmod -R g+rX \(home)"
+        return "give it to the user that the gate runs as, since it does not run as root: `\(commands)`"
     }
 
     func json(_ log: SetupLog) -> JSONValue {

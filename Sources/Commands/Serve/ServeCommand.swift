@@ -45,10 +45,11 @@ struct ServeCommand: AsyncParsableCommand {
         try refuseUnsafeState(settings)
         if check { return try report(settings, policy) }
         guard allowRoot || geteuid() != 0 else {
-            throw Failure(
-                .configuration,
-                "the gate does not run as root: start it as the user to whom \(settings.state) belongs "
-                    + "(`sudo -u dropgate dropgate serve`), or say --allow-root")
+            let next =
+                SetupOwner(of: settings.state) == nil
+                ? "give it to a user of its own, as `dropgate init` says (\(settings.state) is root's)"
+                : "start it as the user to whom \(settings.state) belongs (`sudo -u dropgate dropgate serve`)"
+            throw Failure(.configuration, "the gate does not run as root: \(next), or say --allow-root")
         }
         let level = logLevel
         LoggingSystem.bootstrap { label in
