@@ -1,7 +1,9 @@
 """What ops live with: doctor, a silent source, an address of VSee's that has changed. The real gate each time."""
 import json
 import os
+import glob
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from gate import BIN, V2, Gate, wait_until  # noqa: E402
+from gate import BIN, V2, Gate, read, wait_until  # noqa: E402
 
 SECRET = "a-path-secret-of-some-length"
 EXPECTING = """name: test
@@ -91,6 +93,25 @@ class Root(unittest.TestCase):
         said = subprocess.run([BIN, "init", home], capture_output=True, text=True, check=True).stdout
         self.assertRegex(said, f"chown -R [A-Za-z]+: {home}`")
 
+    def test_init_as_root_says_what_lets_a_gate_in_two_places_run(self):
+        home = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, home)
+        os.chmod(home, 0o755)
+        os.mkdir(home + "/etc")
+        with open(home + "/etc/dropgate.yaml", "w") as file:
+            file.write(f"state: {home}/state\nsources: [sources/*.yaml]\nconsole: {{listen: '127.0.0.1:0', "
+                       f"token_file: {home}/state/console.token}}\nsftp: {{listen: '127.0.0.1:0'}}\n")
+        os.chmod(file.name, 0o600)
+        said = self.run_init(home + "/etc")
+        commands = re.search(r"`(chown -R [^`]*)`", said.stdout)
+        self.assertTrue(commands, said.stdout + said.stderr)
+        subprocess.run(["sh", "-ec", commands[1].replace("USER", "www-data").replace("dropgate:", "www-data:")
+                        .replace("-R dropgate ", "-R www-data ")], check=True)
+        program = shutil.copy(BIN, home)
+        checked = subprocess.run(["setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups", program, "serve",
+                                  "--check", "--config", home + "/etc/dropgate.yaml"], capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
     def test_init_as_root_leaves_the_configuration_roots_and_the_state_its_users(self):
         home, state = self.installed()
         planted = os.path.join(home, "planted")
@@ -156,6 +177,17 @@ class Silence(unittest.TestCase):
             gate.post(V2 % "at-last")
             wait_until(lambda: gate.entries("--reason", "heard"), what="its return")
             self.assertIn("dropgate_source_last_contact_timestamp_seconds", metrics())
+
+
+class Threads(unittest.TestCase):
+    def test_unlisted_sources_that_get_an_answer_have_a_thread_of_the_lowest_priority(self):
+        for unlisted, threads in (("refuse", 1), ("close", 0)):
+            with self.subTest(unlisted), Gate(environment={"DROPGATE_WEBHOOK_UNLISTED": unlisted}) as gate:
+                def niced():
+                    found = [read(path).rsplit(")", 1)[1].split()[16]
+                             for path in glob.glob(f"/proc/{gate.process.pid}/task/*/stat")]
+                    return found.count("19") == threads
+                wait_until(niced, what=f"{threads} threads")
 
 
 class Trust(unittest.TestCase):

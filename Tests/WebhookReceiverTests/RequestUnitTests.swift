@@ -232,6 +232,16 @@ extension [UInt8] {
         #expect(DateLine.format(second) == text)
     }
 
+    /// A body in pieces of a byte does not ask for each.
+    @Test func roomForABodyIsTakenInSteps() throws {
+        let taker = FairShares.Taker(source: try IPAddress("20.21.208.105"), isListed: true)
+        let budget = BodyBudget(limit: 1 << 20, largestBody: 10)
+        let share = budget.share(of: taker)
+        for (bytes, taken) in [(1, 4096), (4095, 4096), (1, 8192), (4096, 12288), (100_000, 108_193)] {
+            #expect(share.grow(by: bytes) && budget.taken == taken, "\(bytes)")
+        }
+    }
+
     @Test func theBudgetOfBodiesIsNeverOverdrawn() throws {
         let one = FairShares.Taker(source: try IPAddress("20.21.208.105"), isListed: true)
         let other = FairShares.Taker(source: try IPAddress("192.0.2.1"), isListed: true)
@@ -242,6 +252,8 @@ extension [UInt8] {
         #expect(others?.grow(by: 48) == true)
         #expect(others?.grow(by: 16) == false, "the last part is for those who have little")
         others = nil
+        #expect(
+            budget.hasRoom(for: 40, of: other) && !budget.hasRoom(for: 65, of: other) && budget.taken == 64)
         let again = budget.share(of: other)
         #expect(budget.taken == 64 && again.grow(by: 40), "it was given back with the body")
         #expect(BodyBudget(limit: 100, largestBody: 80).share(of: one).grow(by: 80))

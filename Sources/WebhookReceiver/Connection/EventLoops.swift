@@ -1,5 +1,5 @@
-// On which event loops connections run. Those of unlisted sources have a thread of their own, which works while nobody
-// else wants the processor: whatever they send, listed sources do not wait for it.
+// On which event loops connections run. Those of unlisted sources have a thread of their own, of the lowest priority, which
+// gets little of the processor while others want it: listed sources are not behind them in any loop.
 import Admission
 import Glibc
 import NIOCore
