@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 import subprocess
+import tempfile
 import typing
 import uuid
 
@@ -35,8 +36,8 @@ class Balancer:
         """`check`: tcp, tls, http at the gate's health path, or options, which is what HAProxy asks by itself."""
         self.gate, self.way, self.check = gate, way, check
         self.port, self.server = free_port(), f"127.0.0.1:{gate.ports['webhook']}"
-        self.folder = os.path.join(gate.root, f"balancer-{self.port}")
-        os.mkdir(self.folder)
+        # Not named by the port: a later balancer may get the same.
+        self.folder = tempfile.mkdtemp(prefix="balancer-", dir=gate.root)
         self.control, path = self.folder + "/control", self.folder + "/config" + self.suffix
         with open(path, "w") as file:
             file.write(self.config())
