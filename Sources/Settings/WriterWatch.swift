@@ -60,7 +60,8 @@ package final class WriterWatch: Sendable {
         }
 
         private func drain(_ state: inout State) {
-            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            // Room for some events; one with the longest name takes 272 bytes.
+            var buffer = [UInt8](repeating: 0, count: 4096)
             while true {
                 let count = read(descriptor, &buffer, buffer.count)
                 guard count > 0 else { return }

@@ -107,9 +107,7 @@ extension RequestHandler {
             send(answer, context)
             startTimer(context, Self.lingering)
         case .receive(let incoming, let awaitsContinue):
-            // A body that will not find room need not be sent.
-            let taker = FairShares.Taker(incoming.decision)
-            guard connection.listener.budget.hasRoom(for: incoming.announced, of: taker) else {
+            guard incoming.announced <= Self.trusted || hasRoom(incoming) else {
                 return refuse(tooManyBytes(incoming), hasMore: framing.hasBody, context)
             }
             state = .receiving(incoming)
@@ -138,6 +136,12 @@ extension RequestHandler {
             body.reserveCapacity(incoming.announced)
         }
         body.append(contentsOf: bytes.readableBytesView)
+    }
+
+    /// A large body that will not find room need not be sent.
+    private func hasRoom(_ incoming: Incoming) -> Bool {
+        connection.listener.budget.hasRoom(
+            for: incoming.announced, of: FairShares.Taker(incoming.decision))
     }
 
     private func tooManyBytes(_ incoming: Incoming) -> Refusal {
