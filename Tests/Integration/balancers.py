@@ -26,6 +26,8 @@ class Way(typing.NamedTuple):
     upstream: str
     # Of the PROXY header: v1, v2, v2-ssl.
     version: str = ""
+    # Where the gate takes it: webhook or sftp.
+    channel: str = "webhook"
 
 
 class Balancer:
@@ -35,7 +37,8 @@ class Balancer:
     def __init__(self, gate, way, check=None):
         """`check`: tcp, tls, http at the gate's health path, or options, which is what HAProxy asks by itself."""
         self.gate, self.way, self.check = gate, way, check
-        self.port, self.server = free_port(), f"127.0.0.1:{gate.ports['webhook']}"
+        self.port, self.to_port = free_port(), gate.ports[way.channel]
+        self.server = f"127.0.0.1:{self.to_port}"
         # Not named by the port: a later balancer may get the same.
         self.folder = tempfile.mkdtemp(prefix="balancer-", dir=gate.root)
         self.control, path = self.folder + "/control", self.folder + "/config" + self.suffix
@@ -176,7 +179,7 @@ class Caddy(Balancer):
         checks = ""
         if self.check:
             # It says of a check that it was, not how many: they come by a relay, which counts what they send.
-            self.relay = Relay(self.gate.ports["webhook"])
+            self.relay = Relay(self.to_port)
             checks = f"health_uri /healthz\n health_interval 20ms\n health_port {self.relay.port_here}"
         return f"""{{
  admin off
@@ -215,7 +218,7 @@ class Envoy(Balancer):
     def config(self):
         tcp = self.way.upstream == "tcp"
         port = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": self.port}}}
-        to_gate = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": self.gate.ports["webhook"]}}}
+        to_gate = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": self.to_port}}}
         options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
         return json.dumps({
             "admin": {"address": {"pipe": {"path": self.control}}},

@@ -202,12 +202,14 @@ class Gate:
         os.chmod(script, 0o700)
         return {**os.environ, "SSH_ASKPASS": script, "SSH_ASKPASS_REQUIRE": "force"}
 
-    def sftp(self, commands, source="127.0.0.2", host="127.0.0.1", password=False, options=()):
+    def sftp(self, commands, source="127.0.0.2", host="127.0.0.1", password=False, options=(), port=None):
         # `-b` would set BatchMode and forbid the password; commands come by standard input either way.
         batch = [] if password else ["-b", "-"]
+        if port:  # of a balancer, behind which is the gate's own host key
+            options = [*options, "-o", f"HostKeyAlias=[{host}]:{self.ports['sftp']}"]
         return subprocess.run(
-            ["sftp", *batch, *options, *self.ssh_options(source, password), "-P", str(self.ports["sftp"]),
-             f"{self.account}@{host}"],
+            ["sftp", *batch, *options, *self.ssh_options(source, password), "-P",
+             str(port or self.ports["sftp"]), f"{self.account}@{host}"],
             input=commands, capture_output=True, text=True, timeout=60,
             env=self.askpass() if password else None)
 

@@ -204,5 +204,35 @@ class BehindEnvoy(Checked, unittest.TestCase):
         (H2, "http"), (H2_V2, "http"))
 
 
+class BeforeSFTP(unittest.TestCase):
+    """Balancers of TCP that say by the PROXY header for whom they call."""
+    cases = ((HAProxy, "v1", "tcp"), (HAProxy, "v2", "tcp"), (Nginx, "v1", None), (Envoy, "v1", "tcp"), (Envoy, "v2", "tcp"))
+
+    @classmethod
+    def setUpClass(cls):
+        cls.gate = Gate(environment={
+            "DROPGATE_SFTP_ADDRESS": "proxy-protocol",
+            "DROPGATE_SFTP_TRUSTED_PROXIES": f"[{HAProxy.address}/32]"}).start()
+        cls.addClassCleanup(cls.gate.close)
+
+    def test_senders_are_judged_by_their_own_address_and_checks_leave_no_entry(self):
+        for (balancer, version, check), stranger in zip(self.cases, STRANGERS):
+            way = Way("proxy-protocol", "tcp", version, "sftp")
+            with self.subTest(balancer=balancer.__name__, version=version), \
+                    contextlib.closing(balancer(self.gate, way, check)) as between:
+                before = len(self.gate.entries())
+                sent = self.gate.sftp(f"put {self.gate.file('small', b'small')} /{uuid.uuid4()}.txt", port=between.port)
+                self.assertEqual(sent.returncode, 0, sent.stderr)
+                self.assertNotEqual(self.gate.sftp("ls", source=stranger, port=between.port).returncode, 0)
+                if check:
+                    wait_until(lambda: between.checks()[1] >= 20, 30, "checks")
+                    self.assertEqual(between.checks()[::2], (True, 0))
+                entries = [e for e in self.gate.entries()[before:] if e["kind"] in ("connection", "login")]
+                self.assertEqual(
+                    {(e["verdict"], e["reason"], e["source"]["ip"], e["peer"]["ip"]) for e in entries},
+                    {("accepted", "listed", LISTED, between.address), ("rejected", "not_listed", stranger, between.address)})
+        wait_until(lambda: len(self.gate.ready()) == len(self.cases), 20, "the uploads")
+
+
 if __name__ == "__main__":
     unittest.main()

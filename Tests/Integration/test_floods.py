@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Performance"))
-from attacks import FLOODS  # noqa: E402
+from attacks import FLOODS, IdleGroup  # noqa: E402
 from floods import KINDS, MEMORY, Standing, compile_strangers  # noqa: E402
 
 SECONDS = 2
@@ -20,11 +20,13 @@ class Floods(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(directory.cleanup)
         cls.strangers = compile_strangers(directory.name)
+        cls.group = IdleGroup()
+        cls.addClassCleanup(cls.group.close)
 
     def flood(self, unlisted):
         """All floods that are for a gate which treats unlisted sources so."""
         names = [name for name, flood in FLOODS.items() if flood.unlisted == unlisted]
-        standing = Standing(unlisted, self.strangers)
+        standing = Standing(unlisted, self.strangers, self.group)
         self.addCleanup(standing.gate.close)
         with standing.flooded(names, SECONDS) as made:
             during = standing.watch(SECONDS, KINDS)
@@ -38,7 +40,7 @@ class Floods(unittest.TestCase):
         self.flood("close")
 
     def test_every_refused_connection_is_counted(self):
-        standing = Standing("close", self.strangers)
+        standing = Standing("close", self.strangers, self.group)
         self.addCleanup(standing.gate.close)
         names = ["refused at accept", "10,000 addresses", "SFTP refused at accept"]
         with standing.flooded(names, 1) as made:

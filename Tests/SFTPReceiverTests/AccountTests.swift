@@ -285,6 +285,22 @@ import Testing
         #expect(lastReport?.problems.isEmpty == true)
     }
 
+    @Test("While everybody can write the directory, nothing new in it is believed, and that is reported")
+    func openDirectory() throws {
+        _ = book.current()
+        func setMode(_ mode: Int) throws {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: store.directory)
+        }
+        try setMode(0o777)
+        try store.add(Account(name: "planted", keys: [AuthorizedKey(AuthorizedKeyTests.ed25519)]))
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        #expect(lastReport?.problems.count == 1)
+        #expect(lastReport?.problems.first?.contains("chmod o-w \(store.directory)") == true)
+        try setMode(0o700)
+        #expect(book.current().sorted.map(\.name) == ["acme", "planted"])
+        #expect(lastReport == AccountReport(changes: ["+ planted"], problems: []))
+    }
+
     @Test("A removed directory holds no accounts")
     func removedDirectory() throws {
         _ = book.current()

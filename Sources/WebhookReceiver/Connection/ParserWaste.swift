@@ -50,8 +50,7 @@ final class ParserWaste: ChannelDuplexHandler {
     private var chunks = 0
     /// What came of the body in this read and has not been passed on.
     private var gathered: ByteBuffer?
-    private var isPausing = false
-    private var heldRead = false
+    private let pause = ReadPause()
     private var allowed = most
     private var isBetween = true
 
@@ -117,24 +116,10 @@ final class ParserWaste: ChannelDuplexHandler {
             context.fireErrorCaught(
                 RequestFault("chunk extensions and trailers of more than \(Self.most) bytes"))
         }
-        if chunks > Self.freeChunks { pause(context, for: chunks) }
+        if chunks > Self.freeChunks { pause.begin(context, for: Self.pauseForChunk * chunks) }
         chunks = 0
         context.fireChannelReadComplete()
     }
 
-    func read(context: ChannelHandlerContext) {
-        if isPausing { heldRead = true } else { context.read() }
-    }
-
-    private func pause(_ context: ChannelHandlerContext, for chunks: Int) {
-        isPausing = true
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: Self.pauseForChunk * chunks) {
-            let (waste, context) = bound.value
-            waste.isPausing = false
-            guard waste.heldRead else { return }
-            waste.heldRead = false
-            context.read()
-        }
-    }
+    func read(context: ChannelHandlerContext) { pause.read(context) }
 }

@@ -20,6 +20,10 @@ final class RequestHandler: ChannelDuplexHandler {
     static let lingering = TimeAmount.seconds(5)
     /// Bytes of it that are read and thrown away, so that the caller gets to see the answer.
     static let mostLingering = 4 << 20
+    /// So many of them are read as quickly as anything else, and from then on one read comes in each `lingeringPause`:
+    /// decrypting what nobody wants would keep the others of the event loop waiting.
+    static let quicklyLingering = 64 << 10
+    static let lingeringPause = TimeAmount.milliseconds(10)
 
     /// Bytes of a body that are set aside on the strength of its announcement alone.
     static let trusted = 64 << 10
@@ -29,8 +33,8 @@ final class RequestHandler: ChannelDuplexHandler {
         case receiving(Incoming)
         /// Handed on; the answer is awaited.
         case working
-        /// Answered early; the rest of the request is thrown away.
-        case draining(left: Int)
+        /// Answered early; the rest of the request is thrown away, up to so many bytes.
+        case draining(read: Int, most: Int)
         /// Nothing is read or answered any more.
         case ended
     }
@@ -47,6 +51,7 @@ final class RequestHandler: ChannelDuplexHandler {
     private var isHTTP10 = false
     private var isHead = false
     private var bodyTimer: Scheduled<Void>?
+    private let pause = ReadPause()
     /// What is wrong with the header that comes next.
     private var fault: RequestFault?
 
@@ -66,18 +71,24 @@ extension RequestHandler {
         if case .receiving = state, bodyTimer == nil {
             startTimer(context, TimeAmount(bounded: connection.listener.settings.bodyTimeout))
         }
+        // Not the streams of HTTP/2: what they do not read waits in memory.
+        if case .draining(let read, _) = state, read > Self.quicklyLingering, !multiplexed {
+            pause.begin(context, for: Self.lingeringPause)
+        }
         context.fireChannelReadComplete()
     }
+
+    func read(context: ChannelHandlerContext) { pause.read(context) }
 
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch (state, part) {
         case (.waiting, .head(let head)): begin(head, context)
         case (.receiving(let incoming), .body(let bytes)): collect(bytes, incoming, context)
         case (.receiving(let incoming), .end): handOn(incoming, context)
-        case (.draining(let left), .body(let bytes)):
-            let rest = left - bytes.readableBytes
-            state = .draining(left: rest)
-            if rest < 0 { end(context) }
+        case (.draining(let read, let most), .body(let bytes)):
+            let sum = read + bytes.readableBytes
+            state = .draining(read: sum, most: most)
+            if sum > most { end(context) }
         case (.draining, .end): answered(context)
         default: break
         }
@@ -103,7 +114,7 @@ extension RequestHandler {
             if isLast, multiplexed { connection.announceEnd() }
         case .answer(let answer):
             // Its end is read behind it, as that of a refused request.
-            state = .draining(left: 0)
+            state = .draining(read: 0, most: 0)
             send(answer, context)
             startTimer(context, Self.lingering)
         case .receive(let incoming, let awaitsContinue):
@@ -214,7 +225,7 @@ extension RequestHandler {
         connection.listener.intake.note(refusal.attempt)
         // A body that nobody wants is not read to its end on a connection of its own.
         if hasMore, !multiplexed { closes = true }
-        state = .draining(left: Self.mostLingering)
+        state = .draining(read: 0, most: Self.mostLingering)
         send(refusal.answer, context)
         if hasMore, !multiplexed { context.close(mode: .output, promise: nil) }
         startTimer(context, Self.lingering)
@@ -227,7 +238,7 @@ extension RequestHandler {
             ["limit_streams": .int(Int64(StreamLimit.told))])
         refusal.attempt.request?.status = nil
         connection.listener.intake.note(refusal.attempt)
-        state = .draining(left: 0)
+        state = .draining(read: 0, most: 0)
         context.triggerUserOutboundEvent(StreamRefusal(), promise: nil)
     }
 
