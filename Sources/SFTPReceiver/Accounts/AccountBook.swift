@@ -132,7 +132,8 @@ final class AccountBook: Sendable {
         do throws(AccountError) {
             // Looked at each time: a directory that others may write now shows no change of its files.
             do throws(FileProblem) { try FileTrust.check(store.directory) } catch {
-                throw AccountError(.failed, "the directory of the accounts, \(store.directory): \(error.message)")
+                throw AccountError(
+                    .failed, "the directory of the accounts, \(store.directory): \(error.message)")
             }
             for file in try store.files() {
                 seen[file] = FileSignature(path: "\(store.directory)/\(file)")
