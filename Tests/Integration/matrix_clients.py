@@ -13,6 +13,8 @@ one after the other, in one session where the client has sessions:
 GATE_HOST, GATE_PORT, GATE_USER and GATE_KEY (a private key file) or GATE_PASSWORD are in the environment, and for
 the host's keys GATE_KNOWN_HOSTS (a file) and GATE_HOST_KEYS (fingerprints).
 """
+# Needs: lftp rclone putty-tools sshfs python3-paramiko python3-asyncssh php-cli php-phpseclib3 libnet-sftp-foreign-perl
+# Needs: libio-pty-perl ruby ruby-net-sftp gcc libssh-dev default-jdk-headless libjsch-java
 import glob
 import os
 import shutil

@@ -1,4 +1,5 @@
 """Real SFTP clients with their defaults, each against the real gate and the machine's sshd."""
+# Needs: lftp rclone default-jdk-headless libjsch-java
 import os
 import shutil
 import subprocess

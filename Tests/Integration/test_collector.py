@@ -1,4 +1,5 @@
 """An integrator collects over SFTP with the clients it has: receipts and files of its accounts, and nothing else."""
+# Needs: rclone
 import hashlib
 import json
 import os

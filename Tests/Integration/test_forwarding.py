@@ -1,4 +1,5 @@
 """Live forwarding to a real rsyslog, over TCP and TLS, through outages; and to a file that is rotated."""
+# Needs: rsyslog rsyslog-gnutls
 import http.client
 import http.server
 import json

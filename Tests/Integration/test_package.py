@@ -1,4 +1,5 @@
 """The Debian package: what is in it, and (LONG_TESTS=1) its life on a Debian of its own, from installation to purge."""
+# Needs: dpkg-dev chrpath lintian man-db zsh fish
 import glob
 import gzip
 import json

@@ -1,4 +1,5 @@
 """`dropgate probe sftp` against the real thing: every diagnosis is shown where its cause is real."""
+# Needs: iproute2 nftables
 import http.server
 import json
 import os

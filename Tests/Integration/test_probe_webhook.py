@@ -1,4 +1,5 @@
 """`dropgate probe webhook` against real things that fail in each way: gates, openssl s_server, nginx, firewalls."""
+# Needs: iproute2 nftables nginx-light
 import json
 import os
 import re

@@ -1,5 +1,6 @@
 """VSee's network rules where they count: firewalls take the exports, a loaded export lets VSee in and keeps others
 out, and a check tries real servers and blames exactly the rule that is blocked. All in namespaces of its own."""
+# Needs: iproute2 nftables iptables firewalld ufw coturn nginx-light squid
 import contextlib
 import ipaddress
 import json

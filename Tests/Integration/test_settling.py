@@ -1,5 +1,6 @@
 """What a sender may do with a drop until its consumer has it: RENAME, REMOVE, overwriting, resuming, over sessions and
 restarts. What the sender hears, what the consumer gets and what the ledger says must be one story."""
+# Needs: lftp rclone
 import hashlib
 import os
 import shutil

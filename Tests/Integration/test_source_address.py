@@ -1,5 +1,6 @@
 """The source address really is VSee's: in a network namespace whose loopback carries 20.21.208.105, under the
 shipped source list and nothing else."""
+# Needs: iproute2
 import os
 import subprocess
 import sys

@@ -1,4 +1,5 @@
 """The systemd unit: what it allows is enough for a gate that takes webhooks and uploads, and little enough."""
+# Needs: python3-seccomp
 import os
 import pwd
 import re

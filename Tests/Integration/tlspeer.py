@@ -2,6 +2,7 @@
 
 It judges nothing. What the gate answers is returned as the name of its alert, its bytes, or the end.
 """
+# Needs: python3-cryptography pypi
 import datetime
 import os
 import socket

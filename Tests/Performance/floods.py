@@ -6,6 +6,7 @@ while the same attackers call a bare listener that closes at once; README.md say
 
 `mix` is all floods at once. DROPGATE_BIN names the program. Exit status: 1 an aim is missed.
 """
+# Needs: gcc
 import argparse
 import contextlib
 import os
