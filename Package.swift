@@ -35,82 +35,124 @@ let package = Package(
     name: "dropgate",
     platforms: [.macOS(.v15)],
     products: [.executable(name: "dropgate", targets: ["dropgate"])],
+    // A lock file cannot be committed, so the ranges are what was tested, with the corrections of its minor version.
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", .upToNextMinor(from: "1.8.2")),
+        .package(url: "https://github.com/apple/swift-http-types", .upToNextMinor(from: "1.8.0")),
+        .package(url: "https://github.com/apple/swift-log", .upToNextMinor(from: "1.16.2")),
+        .package(url: "https://github.com/apple/swift-nio", .upToNextMinor(from: "2.101.2")),
+        .package(url: "https://github.com/apple/swift-nio-http2", .upToNextMinor(from: "1.46.0")),
+        .package(url: "https://github.com/apple/swift-system", .upToNextMinor(from: "1.8.1")),
+        .package(url: "https://github.com/groue/GRDB.swift", .upToNextMinor(from: "7.10.0")),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", .upToNextMinor(from: "2.28.1"),
+            traits: []),
+        .package(url: "https://github.com/jpsim/Yams", .upToNextMinor(from: "6.2.2")),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", .upToNextMinor(from: "2.13.0")),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", .upToNextMinor(from: "1.0.2")),
     ],
     targets: [
         .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("crypt"), .linkedLibrary("z")]),
+        .target(name: "Files", swiftSettings: strict),
+        .target(name: "JSON", swiftSettings: strict),
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "TLSChannel", dependencies: ["TLS", nio, nioTLS], swiftSettings: strict),
         .target(name: "Admission", dependencies: ["TLS"], swiftSettings: strict),
         .target(
-            name: "Ledger", dependencies: ["Admission", "CShims", "TLS", grdb, grdbSQLite],
+            name: "Ledger", dependencies: ["Admission", "CShims", "JSON", "TLS", grdb, grdbSQLite],
             swiftSettings: strict),
         .target(name: "Staging", dependencies: ["Admission", "CShims", "TLS"], swiftSettings: strict),
         .target(name: "Sockets", dependencies: ["Admission", "CShims", "Settings"], swiftSettings: strict),
         .target(
-            name: "Intake", dependencies: ["Admission", "Ledger", "Staging", "TLS", logging, lifecycle],
+            name: "Intake",
+            dependencies: ["Admission", "JSON", "Ledger", "Staging", "TLS", logging],
+            swiftSettings: strict),
+        .target(
+            name: "Upkeep",
+            dependencies: ["Admission", "Intake", "JSON", "Ledger", "TLS", logging, lifecycle],
             swiftSettings: strict),
         .target(
             name: "WebhookReceiver",
             dependencies: [
-                "Admission", "Ledger", "Intake", "Settings", "Sockets", nio, nioPosix, "TLSChannel", nioTLS,
+                "Admission", "Files", "JSON", "Ledger", "Intake", "Settings", "Sockets", nio, nioPosix,
+                "TLSChannel",
+                nioTLS,
                 nioHPACK, nioHTTP1, nioHTTP2, "TLS", logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "SFTPWire", swiftSettings: strict),
         .target(
+            name: "LocalSocket", dependencies: ["Sockets"], swiftSettings: strict),
+        .target(
+            name: "LocalServer", dependencies: ["CShims", "LocalSocket", "Sockets", nio, nioPosix],
+            swiftSettings: strict),
+        .target(
+            name: "Accounts",
+            dependencies: ["Admission", "CShims", "Files", "Settings", "Staging", "TLS", yams],
+            swiftSettings: strict),
+        .target(
+            name: "SFTPSession",
+            dependencies: ["Admission", "CShims", "Files", "LocalSocket", "SFTPWire", "Staging"],
+            swiftSettings: strict),
+        .target(
             name: "SFTPReceiver",
             dependencies: [
-                "Admission", "Ledger", "Intake", "Staging", "Settings", "SFTPWire", "Sockets", "CShims",
-                "TLS", nio,
-                nioPosix, subprocess, system, yams, logging, lifecycle,
+                "Accounts", "Admission", "Files", "Intake", "JSON", "Ledger", "LocalServer", "LocalSocket",
+                "Settings", "SFTPSession", "Sockets", "Staging", "TLS", subprocess, system, logging,
+                lifecycle,
             ], swiftSettings: strict),
         .target(
             name: "Console",
             dependencies: [
-                "Admission", "Ledger", "Intake", "Settings", hummingbird, nio, nioPosix, httpTypes, "TLS",
-                logging,
-                lifecycle,
+                "Admission", "JSON", "Ledger", "Intake", "Settings", hummingbird, nio, httpTypes, "TLS",
+                logging, lifecycle,
             ], swiftSettings: strict),
-        .target(name: "Settings", dependencies: ["Admission", yams, "TLS"], swiftSettings: strict),
+        .target(name: "Settings", dependencies: ["Admission", "Files", yams, "TLS"], swiftSettings: strict),
         .target(
             name: "Audit",
             dependencies: [
-                "Admission", "CShims", "Ledger", "Settings", "TLS", "TLSChannel", nio, nioHTTP1, nioPosix,
-                nioTLS,
-                logging,
-                lifecycle,
+                "Admission", "CShims", "Files", "JSON", "Ledger", "Settings", "TLS", "TLSChannel", nio,
+                nioHTTP1, nioPosix, logging,
             ], swiftSettings: strict),
         .target(
             name: "Reachability",
             dependencies: [
-                "Admission", "CLibSSH2", "CShims", "Intake", "Ledger", "Settings", "Sockets", "Staging",
-                "TLS", logging,
+                "Admission", "CLibSSH2", "CShims", "Files", "Intake", "JSON", "Ledger", "Settings", "Sockets",
+                "Staging", "TLS",
             ], swiftSettings: strict),
         .target(
             name: "RuleBook",
+            dependencies: ["Admission", "JSON", "Ledger", "Settings", "TLS", "TLSChannel", nio, nioPosix],
+            swiftSettings: strict),
+        .target(
+            name: "Management",
             dependencies: [
-                "Admission", "Ledger", "Settings", "TLS", "TLSChannel", nio, nioPosix, yams,
-            ], swiftSettings: strict),
+                "Accounts", "Admission", "Audit", "CShims", "Files", "Intake", "JSON", "Ledger",
+                "LocalServer", "LocalSocket", "Reachability", "Settings", "SFTPReceiver", "Sockets",
+                "Staging", "TLS", logging, lifecycle,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Pull",
+            dependencies: [
+                "Admission", "Intake", "JSON", "Ledger", "Management", "Reachability", "Settings", "Staging",
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "Admission", "Audit", "Console", "Files", "Intake", "JSON", "Ledger", "Management",
+                "Settings", "SFTPReceiver", "Upkeep", "WebhookReceiver", logging, lifecycle, unixSignals,
+            ],
+            swiftSettings: strict),
         .target(
             name: "Commands",
             dependencies: [
-                "Admission", "Ledger", "Staging", "Intake", "Audit", "WebhookReceiver", "SFTPReceiver",
-                "Console", "Reachability", "RuleBook",
-                "Settings", "CShims", argumentParser, "TLS", nio, nioPosix, logging, lifecycle,
-                unixSignals,
+                "Accounts", "Admission", "Audit", "Daemon", "Files", "Intake", "JSON", "Ledger", "Management",
+                "Pull", "Reachability", "RuleBook", "Settings", "SFTPReceiver", "SFTPSession", "Staging",
+                argumentParser, logging, unixSignals,
             ], swiftSettings: strict),
         .executableTarget(name: "dropgate", dependencies: ["Commands"], swiftSettings: strict),
         .target(name: "Support", path: "Tests/Support", swiftSettings: strict),
@@ -119,30 +161,36 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "TLSSupport", dependencies: ["TLS"], path: "Tests/TLSSupport", swiftSettings: strict),
         .executableTarget(
-            name: "tls-fuzz", dependencies: ["TLS", "TLSSupport", "Support"], path: "Tests/Fuzz/TLS",
+            name: "tls-fuzz", dependencies: ["TLSSupport", "Support"], path: "Tests/Fuzz/TLS",
             swiftSettings: strict),
         .testTarget(
             name: "TLSTests",
-            dependencies: ["TLS", "TLSChannel", "TLSSupport", "Support", nio, nioPosix, nioTLS, nioEmbedded],
+            dependencies: ["TLS", "TLSChannel", "TLSSupport", "Support", nio, nioTLS, nioEmbedded],
             swiftSettings: strict),
         .executableTarget(
-            name: "ledger-bench", dependencies: ["Admission", "Ledger", "Support"],
+            name: "ledger-bench", dependencies: ["Admission", "JSON", "Ledger", "Support"],
             path: "Tests/Performance/LedgerBench", swiftSettings: strict),
-        .testTarget(name: "AdmissionTests", dependencies: ["Admission", "TLS"], swiftSettings: strict),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "Support"], swiftSettings: strict),
         .testTarget(
-            name: "LedgerTests", dependencies: ["Admission", "Ledger", "Support", grdb], swiftSettings: strict
+            name: "AccountsTests", dependencies: ["Accounts", "Admission", "Settings", "Support"],
+            swiftSettings: strict),
+        .testTarget(name: "AdmissionTests", dependencies: ["Admission"], swiftSettings: strict),
+        .testTarget(
+            name: "LedgerTests", dependencies: ["JSON", "Admission", "Ledger", "Support", grdb],
+            swiftSettings: strict
         ),
         .testTarget(
             name: "IntakeTests",
             dependencies: [
-                "Admission", "Ledger", "Staging", "Intake", "LedgerSupport", "Support", logging, lifecycle,
+                "Admission", "Intake", "JSON", "Ledger", "LedgerSupport", "Staging", "Support", "Upkeep",
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "AuditTests",
             dependencies: [
-                "Admission", "Ledger", "Audit", "Settings", "Support", "TLS", "TLSChannel", "TLSSupport", nio,
-                nioPosix, logging, lifecycle,
+                "JSON", "Admission", "Ledger", "Audit", "Settings", "Support", "TLS", "TLSChannel",
+                "TLSSupport", nio, nioPosix, logging,
             ],
             swiftSettings: strict),
         .testTarget(name: "SFTPWireTests", dependencies: ["SFTPWire", "Support"], swiftSettings: strict),
@@ -150,27 +198,29 @@ let package = Package(
             name: "StagingTests", dependencies: ["Staging", "Admission", "Support", "TLS"],
             swiftSettings: strict),
         .testTarget(
-            name: "SettingsTests", dependencies: ["Settings", "Admission", "Staging", "Support", "TLS"],
+            name: "SettingsTests",
+            dependencies: ["Files", "Settings", "Admission", "Staging", "Support", "TLS"],
             swiftSettings: strict),
         .testTarget(
             name: "SocketsTests", dependencies: ["Sockets", "Admission", "Settings"], swiftSettings: strict),
         .testTarget(
             name: "ReachabilityTests",
-            dependencies: ["Reachability", "Admission", "Ledger", "Settings", "Support"],
+            dependencies: ["JSON", "Reachability", "Admission", "Ledger", "Settings", "Support"],
             swiftSettings: strict),
         .testTarget(
-            name: "RuleBookTests", dependencies: ["RuleBook", "Admission", "Ledger", "Settings", "Support"],
+            name: "RuleBookTests",
+            dependencies: ["JSON", "RuleBook", "Admission", "Ledger", "Settings"],
             swiftSettings: strict),
         .testTarget(
             name: "CommandsTests",
             dependencies: [
-                "Commands", "Admission", "Audit", "Ledger", "Intake", "Settings", "Support",
-                logging,
-                lifecycle,
+                "Admission", "Audit", "Commands", "Daemon", "Files", "Intake", "JSON", "Ledger",
+                "LocalSocket", "Management", "Settings", "Staging", "Support", logging,
             ], swiftSettings: strict),
         .testTarget(
             name: "WebhookReceiverTests",
             dependencies: [
+                "Files", "JSON",
                 "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Staging",
                 "LedgerSupport", "Support", "TLS",
                 nio, nioEmbedded,
@@ -179,10 +229,8 @@ let package = Package(
         .testTarget(
             name: "SFTPReceiverTests",
             dependencies: [
-                "SFTPReceiver", "Admission", "Intake", "Ledger", "Staging", "Settings", "Sockets", "Support",
-                "TLS",
-                logging,
-                lifecycle,
+                "Accounts", "Admission", "Intake", "JSON", "Ledger", "LocalServer", "LocalSocket", "Settings",
+                "SFTPReceiver", "SFTPSession", "Sockets", "Staging", "Support", "TLS", logging, lifecycle,
             ], swiftSettings: strict),
     ]
 )

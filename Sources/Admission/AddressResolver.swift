@@ -93,7 +93,7 @@ package struct AddressResolver: Sendable {
         case .direct, .proxyProtocol: return wrongMode(peer, "forwarding headers")
         }
         let raw = lines.joined(separator: ", ")
-        let chain = raw.isEmpty ? nil : OutsideText.tail(raw, limit: Self.chainLimit)
+        let chain = raw.isEmpty ? nil : UntrustedText.tail(raw, limit: Self.chainLimit)
         return withTrustedPeer(peer, chain: chain) { peer, trace in
             guard !lines.isEmpty else {
                 return failed(

@@ -9,7 +9,7 @@ package struct CIDRBlock: Hashable, Sendable {
     /// `a.b.c.d/n`, `v6/n`, or a bare address for a block of one. `::ffff:a.b.c.d/n` with n of 97 or more is
     /// the IPv4 block of n - 96.
     package init(_ text: some StringProtocol) throws(AddressError) {
-        let shown = OutsideText.head(text)
+        let shown = UntrustedText.head(text)
         // One byte more than the longest block, so that a longer text cannot pass as its own beginning.
         let bytes = [UInt8](text.utf8.prefix(AddressText.limit + "/128".utf8.count + 1))
         let slash = bytes.firstIndex(of: UInt8(ascii: "/"))

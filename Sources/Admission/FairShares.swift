@@ -20,7 +20,7 @@ package struct FairShares: Sendable {
     }
 
     /// All unlisted sources together have one part of so many.
-    static let strangers = 8
+    static let unlistedPart = 8
     /// The last part of so many is for sources that have little: whoever has much leaves it to the others.
     static let lastPart = 8
     /// What little is: one part of so many.
@@ -29,7 +29,7 @@ package struct FairShares: Sendable {
     private let total: Int
     private let perSource: Int
     package private(set) var used = 0
-    private var usedByStrangers = 0
+    private var usedByUnlisted = 0
     private var bySource: [IPAddress: Int] = [:]
 
     /// `perSource`: what one source may take at the most.
@@ -41,7 +41,7 @@ package struct FairShares: Sendable {
     /// False when there is nothing left, or nothing for this one; nothing is taken then.
     package mutating func take(_ count: Int, _ taker: Taker) -> Bool {
         guard count <= total - used else { return false }
-        if !taker.isListed, count > max(1, total / Self.strangers) - usedByStrangers { return false }
+        if !taker.isListed, count > max(1, total / Self.unlistedPart) - usedByUnlisted { return false }
         guard let source = taker.source else {
             add(count, taker)
             return true
@@ -67,7 +67,7 @@ package struct FairShares: Sendable {
 
     private mutating func add(_ count: Int, _ taker: Taker) {
         used += count
-        if !taker.isListed { usedByStrangers += count }
+        if !taker.isListed { usedByUnlisted += count }
         guard let source = taker.source else { return }
         let own = bySource[source, default: 0] + count
         bySource[source] = own == 0 ? nil : own

@@ -18,7 +18,7 @@ enum HeaderBytes {
 
     /// Printable and bounded, for messages.
     static func show(_ bytes: ArraySlice<UInt8>) -> String {
-        OutsideText.head(String(decoding: bytes.prefix(128), as: UTF8.self))
+        UntrustedText.head(String(decoding: bytes.prefix(128), as: UTF8.self))
     }
 
     /// `a.b.c.d` before an optional `:…`, or `[v6]` before an optional `:…`. The tail is what follows the

@@ -13,7 +13,7 @@ package struct IPAddress: Hashable, Sendable {
         guard let value = AddressText.parse(text)?.value else {
             throw AddressError(
                 .badAddress,
-                "\"\(OutsideText.head(text))\" is not an IP address: write four decimal numbers without "
+                "\"\(UntrustedText.head(text))\" is not an IP address: write four decimal numbers without "
                     + "leading zeros (20.21.208.105) or IPv6 text (2001:db8::1), without port, zone or brackets"
             )
         }

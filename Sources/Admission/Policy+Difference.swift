@@ -40,9 +40,9 @@ extension Policy {
     }
 
     private static func change(from old: SourceEntry, to new: SourceEntry) -> String {
-        let show = { (value: String?) in value.map(OutsideText.line) ?? "none" }
+        let show = { (value: String?) in value.map(UntrustedText.line) ?? "none" }
         let changes = zip(old.fields, new.fields).filter { $0.value != $1.value }
             .map { "\($0.name) \(show($0.value)) -> \(show($1.value))" }
-        return "\(OutsideText.line(new.id)) \(new.cidr): \(changes.joined(separator: ", "))"
+        return "\(UntrustedText.line(new.id)) \(new.cidr): \(changes.joined(separator: ", "))"
     }
 }

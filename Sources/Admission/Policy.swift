@@ -47,7 +47,7 @@ package struct Policy: Sendable {
         if let entry = entries.first(where: \.channels.isEmpty) {
             throw PolicyError(
                 .noChannels,
-                "\(OutsideText.line(entry.id)) \(entry.cidr) names no channel: write channels: [webhook, sftp]"
+                "\(UntrustedText.line(entry.id)) \(entry.cidr) names no channel: write channels: [webhook, sftp]"
             )
         }
         self.entries = entries

@@ -5,7 +5,7 @@ extension SourceEntry {
     /// `vsee-qatar/clinic 20.21.208.105/32 (enforce, webhook+sftp)`
     package var summary: String {
         let until = expires.map { ", until \($0)" } ?? ""
-        return "\(OutsideText.line(id)) \(cidr) (\(mode.rawValue), \(channelText)\(until))"
+        return "\(UntrustedText.line(id)) \(cidr) (\(mode.rawValue), \(channelText)\(until))"
     }
 
     /// `webhook+sftp`, always in the order of `Channel`.
@@ -27,7 +27,7 @@ extension SourceEntry {
     /// `name=value` for the fields that are set, tab separated. `\` and the control characters that could
     /// end a field are escaped, so no two different entries have the same text.
     var canonicalText: String {
-        fields.compactMap { field in field.value.map { "\(field.name)=\(OutsideText.canonical($0))" } }
+        fields.compactMap { field in field.value.map { "\(field.name)=\(UntrustedText.canonical($0))" } }
             .joined(separator: "\t")
     }
 }

@@ -62,9 +62,9 @@ enum ArgumentText {
 
     /// Words of an operator that others will read.
     static func checkWords(_ text: String?, _ option: String) throws {
-        guard let text, !OutsideText.isName(text) else { return }
+        guard let text, !UntrustedText.isName(text) else { return }
         throw ValidationError(
-            "\(option): \"\(OutsideText.line(text))\" cannot be written; \(OutsideText.noName)")
+            "\(option): \"\(UntrustedText.line(text))\" cannot be written; \(UntrustedText.noName)")
     }
 
     /// A date or a moment to come.

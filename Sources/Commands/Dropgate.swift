@@ -1,9 +1,12 @@
 // The command tree and the one place where errors become messages and exit statuses.
 // Commands print through `Output` and throw; they never exit by themselves.
+import Accounts
 import ArgumentParser
 import Audit
+import Files
 import Foundation
 import Ledger
+import Management
 import SFTPReceiver
 import Settings
 import Staging
@@ -61,21 +64,21 @@ package enum Program {
         switch error {
         case let code as ExitCode:
             return code.rawValue
-        case let failure as Failure:
-            Output.error(failure.message)
-            return failure.status.rawValue
+        case let error as ManagementError:
+            Output.error(error.message)
+            return ExitStatus(error.code).rawValue
         case let errors as SettingsErrors:
             for problem in errors.problems { Output.error("\(problem)") }
             return ExitStatus.configuration.rawValue
         case let error as LedgerError where LedgerVerdict.status(error) != nil:
             Output.error("\(error)")
-            return LedgerVerdict.status(error) ?? ExitStatus.inside.rawValue
+            return LedgerVerdict.status(error) ?? ExitStatus.internalError.rawValue
         case let error as SSHDError where error.code == .hostKey:
             Output.error("\(error)")
             return ExitStatus.configuration.rawValue
         case is LedgerError, is StagingError, is SSHDError, is FileProblem:
             Output.error("\(error)")
-            return ExitStatus.inside.rawValue
+            return ExitStatus.internalError.rawValue
         case let error as AccountError:
             Output.error("\(error)")
             return status(of: error).rawValue
@@ -89,7 +92,7 @@ package enum Program {
         case .badName, .badKey, .badPassword: .usage
         case .badFile: .configuration
         case .exists, .notFound: .no
-        default: .inside
+        default: .internalError
         }
     }
 
@@ -103,7 +106,7 @@ package enum Program {
             Output.error(text, prefix: "")
         } else {
             Output.error("internal error: \(error)")
-            return ExitStatus.inside.rawValue
+            return ExitStatus.internalError.rawValue
         }
         return code.rawValue
     }

@@ -1,6 +1,8 @@
 // Options that several commands share: where the settings are, and in which form to answer.
 import ArgumentParser
+import Files
 import Foundation
+import Management
 import Settings
 
 struct GateOptions: ParsableArguments {
@@ -23,13 +25,13 @@ struct GateOptions: ParsableArguments {
     /// The absolute path of the settings file. Throws when there is none.
     func file() throws -> String {
         guard let file = locate() else {
-            throw Failure(
+            throw ManagementError(
                 .configuration,
                 "no settings: neither --config nor $DROPGATE_CONFIG is given, and \(Self.places.joined(separator: " and ")) "
                     + "are not there; `dropgate init DIR` makes a gate in DIR, then use --config DIR/dropgate.yaml"
             )
         }
-        return SettingsPath.absolute(file)
+        return Paths.absolute(file)
     }
 
     func settings(_ namedFiles: SettingsLoader.NamedFiles = .ignored) throws -> GateSettings {

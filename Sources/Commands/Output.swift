@@ -1,7 +1,8 @@
 // What commands print: answers to stdout, errors and progress to stderr. Text from outside must be made
-// printable before it comes here (`OutsideText`); what misleads in a line for people is escaped here at last.
+// printable before it comes here (`UntrustedText`); what misleads in a line for people is escaped here at last.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import Synchronization
 
@@ -22,7 +23,7 @@ package enum Output {
 
     @TaskLocal package static var capture: Capture?
 
-    static func line(_ text: String = "") { write(OutsideText.visible(text) + "\n", to: STDOUT_FILENO) }
+    static func line(_ text: String = "") { write(UntrustedText.visible(text) + "\n", to: STDOUT_FILENO) }
 
     static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
 
@@ -37,13 +38,13 @@ package enum Output {
     }
 
     /// A line for people beside the answer.
-    static func note(_ text: String) { write(OutsideText.visible(text) + "\n", to: STDERR_FILENO) }
+    static func note(_ text: String) { write(UntrustedText.visible(text) + "\n", to: STDERR_FILENO) }
 
     /// Part of a line that is written over again.
     static func progress(_ text: String) { write(text, to: STDERR_FILENO) }
 
     static func error(_ message: String, prefix: String = "dropgate: ") {
-        write(prefix + OutsideText.visible(message) + "\n", to: STDERR_FILENO)
+        write(prefix + UntrustedText.visible(message) + "\n", to: STDERR_FILENO)
     }
 
     /// One JSON value on a line of its own, as it is: for programs.

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import SFTPReceiver
+import SFTPSession
 
 struct SFTPSessionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

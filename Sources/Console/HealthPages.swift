@@ -4,6 +4,7 @@
 import HTTPTypes
 import Hummingbird
 import Intake
+import JSON
 import Ledger
 import NIOCore
 

@@ -1,6 +1,7 @@
 // One entry that stands for many rejections: it says what all of them have in common, and of what differs how much there
 // was, with a few examples.
 import Admission
+import JSON
 import Ledger
 
 struct CoalescedAttempt {
@@ -64,7 +65,7 @@ struct CoalescedAttempt {
 
 /// How many different values there were, up to a bound, and the first few of them.
 private struct Distinct<Value: Hashable> {
-    /// A stranger must not make it grow: 1,024 addresses of 40 bytes in each of 100 networks are 4 MB.
+    /// Anybody can add to it, so it is bounded: 1,024 addresses of 40 bytes in each of 100 networks are 4 MB.
     private static var most: Int { 1024 }
     private static var mostExamples: Int { 5 }
 

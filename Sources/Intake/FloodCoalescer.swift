@@ -1,6 +1,7 @@
 // Decides which rejections get an entry of their own and which are counted into one: exact counts, bounded
 // memory, bounded writes. Pure: time comes in, attempts to write come out.
 import Admission
+import JSON
 import Ledger
 
 /// Counts repeated rejections. In every window the first few of one source, account and reason pass as they are, and the

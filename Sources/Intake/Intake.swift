@@ -2,6 +2,7 @@
 // Receivers decide nothing by themselves and write nothing by themselves.
 package import Admission
 import Dispatch
+import JSON
 package import Ledger
 package import Logging
 package import Staging
@@ -27,7 +28,7 @@ package final class Intake: Sendable {
         package var reserveBytes: Int64 = 1 << 30
         package var reserveInodes: Int64 = 1000
         package var layout = Layout.file
-        package var retention = Retention()
+        package var retention = RetentionPeriods()
         /// How many events of unlisted sources are held in quarantine at most, and their bytes in all.
         package var mostHeldEvents = 1000
         package var mostHeldBytes: Int64 = 64 << 20
@@ -48,18 +49,18 @@ package final class Intake: Sendable {
     }
 
     package let health = Health()
-    package let silence = SilenceWatch()
+    package let contacts = ContactMonitor()
     package let gauges = Gauges()
-    package let staging: StagingArea
-    package let store: any LedgerStore
+    let staging: StagingArea
+    let store: any LedgerStore
     let writer: LedgerWriter
     let stager: Stager
-    let logger: Logger
+    package let logger: Logger
     let clock: @Sendable () -> Instant
     let configuration: Configuration
     private let space: SpaceGuard
     private let currentPolicy: Mutex<Policy>
-    let held: Mutex<HeldCount>
+    let held: Mutex<QuarantineQuota>
     private let flood = Mutex(FloodCoalescer())
     /// Fetched files that somebody is at, by their drop: being taken over, or thrown away.
     let fetchedInHand = Mutex<Set<String>>([])
@@ -107,7 +108,7 @@ package final class Intake: Sendable {
             reserveInodes: configuration.reserveInodes)
         settler = Settler(clock: clock)
         currentPolicy = Mutex(policy)
-        held = Mutex(HeldCount(try staging.quarantinedEvents()))
+        held = Mutex(QuarantineQuota(try staging.quarantinedEvents()))
         stager = Stager(
             staging: staging, store: store, writer: writer, health: health, layout: configuration.layout,
             clock: clock, logger: logger)
@@ -156,7 +157,7 @@ package final class Intake: Sendable {
         do {
             let entry = try await writer.append(attempt)
             ledgerWorks()
-            silence.heard(attempt, at: entry.time)
+            contacts.heard(attempt, at: entry.time)
             return entry.seq
         } catch {
             ledgerFails(error)
@@ -184,7 +185,7 @@ package final class Intake: Sendable {
             switch result {
             case .success:
                 self.ledgerWorks()
-                self.silence.heard(attempt, at: time)
+                self.contacts.heard(attempt, at: time)
             case .failure(let error):
                 self.ledgerFails(error)
                 self.flood.withLock { _ = $0.take(attempt, at: time, passes: false) }
@@ -257,6 +258,43 @@ package final class Intake: Sendable {
         return true
     }
 
+    package var ledgerPath: String { configuration.ledgerPath }
+    package var stagingPath: String { configuration.stagingPath }
+
+    /// A drop as the ledger has it now.
+    package func drop(id: String) throws -> DropRecord? { try store.drop(id: id) }
+
+    /// The number of the ledger's entries.
+    package func ledgerSize() throws -> Int64 { try store.size() }
+
+    /// What the upkeep of the ledger may have written, beside entries.
+    package enum LedgerUpkeep: Sendable {
+        /// A witness has taken a checkpoint of so many entries.
+        case witnessed(name: String, size: Int64, at: Instant)
+        case sealed(LedgerSegment)
+        /// Takes sealed entries below a number out of the database, at most so many.
+        case clearSealed(below: Int64, limit: Int)
+        /// The entry tells of the removal.
+        case segmentRemoved(number: Int64, entry: Int64)
+    }
+
+    @discardableResult
+    package func carryOut(_ upkeep: LedgerUpkeep) async throws -> LedgerOutcome {
+        let operation: LedgerOperation =
+            switch upkeep {
+            case .witnessed(let name, let size, let time): .witnessed(name: name, size: size, at: time)
+            case .sealed(let segment): .sealed(segment)
+            case .clearSealed(let number, let limit): .clearSealed(below: number, limit: limit)
+            case .segmentRemoved(let number, let entry): .segmentRemoved(number: number, entry: entry)
+            }
+        return try await writer.commit(operation)
+    }
+
+    /// Signs the ledger through this intake's writer.
+    package func checkpointSigner(key: NoteSigner, archive: CheckpointFile) -> CheckpointSigner {
+        CheckpointSigner(writer, key: key, archive: archive)
+    }
+
     /// Returns when everything committed so far lies in `ready/`.
     package func waitUntilStaged() async { await stager.waitUntilIdle() }
 
@@ -278,16 +316,24 @@ package final class Intake: Sendable {
         do {
             let entry = try await writer.append(attempt, drop: drop)
             ledgerWorks()
-            silence.heard(attempt, at: entry.time)
+            contacts.heard(attempt, at: entry.time)
             return entry
         } catch {
             ledgerFails(error)
+            if Self.isBusy(error) {
+                throw IntakeError(
+                    .rateLimited, "too much waits to be written, nothing was stored", retryAfter: 1)
+            }
             throw IntakeError(
                 .ledgerFailed, "the ledger cannot be written, nothing was stored", retryAfter: 30)
         }
     }
 
+    /// It could be written, but not now.
+    private static func isBusy(_ error: any Error) -> Bool { (error as? LedgerError)?.code == .busy }
+
     private func ledgerFails(_ error: any Error) {
+        guard !Self.isBusy(error) else { return }
         if health.set(problem: "ledger", message: "\(error)") {
             logger.error("nothing is accepted: \(error)")
         }

@@ -62,9 +62,9 @@ package struct FinishedUpload: Sendable {
 
 /// What became of something accepted.
 package struct DropOutcome: Sendable, Hashable {
-    package enum Status: String, Sendable {
+    package enum Status: String, Codable, Sendable {
         case stored, duplicate
-        /// Only of an adopted drop: committed, and in `ready/` after the next start; its file is the only copy.
+        /// Only of an imported drop: committed, and in `ready/` after the next start; its file is the only copy.
         case pending
     }
 

@@ -1,6 +1,7 @@
 // Events of VSee's form, under the right secret, from sources that are not let in: VSee does not document that it
 // sends again, so they are kept until somebody has found out whose address it is. They are refused all the same.
 import Admission
+import JSON
 package import Ledger
 import Logging
 import Staging
@@ -18,7 +19,7 @@ extension Intake {
         guard checkSpace() == nil, reserve(receipt) else { return pass(attempt, facts) }
         let source = attempt.source?.ip.description ?? ""
         do {
-            // First whole, then promised: what the ledger calls held can be released.
+            // First whole, then recorded: what the ledger calls held can be released.
             try staging.quarantine(QuarantinedEvent(receipt: receipt, body: event.body))
             attempt.drop = facts
             attempt.drop?.name = receipt.file
@@ -79,7 +80,7 @@ extension Intake {
         guard let event = found(drop) else {
             throw IntakeError(
                 .badPath,
-                "no event \(OutsideText.head(drop)) in quarantine; `dropgate drops list --held` shows all")
+                "no event \(UntrustedText.head(drop)) in quarantine; `dropgate drops list --held` shows all")
         }
         let receipt = event.receipt
         guard let ip = receipt.source.flatMap({ try? IPAddress($0) }) else {

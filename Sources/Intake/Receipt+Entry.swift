@@ -1,6 +1,7 @@
 // A receipt from what the ledger holds: the same one from the attempt just committed and, after a crash, from
 // the entry's bytes.
 import Admission
+import JSON
 import Ledger
 import Staging
 

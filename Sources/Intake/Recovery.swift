@@ -41,7 +41,7 @@ extension Intake {
                     case let isTemporary = configuration.temporaryNames.match(name(drop.record, account)),
                     due > now || isTemporary
                 {
-                    staging.keep(promise: drop.record.readyPath)
+                    staging.reserve(exactly: drop.record.readyPath)
                     // The clock may have been set back.
                     settler.schedule(
                         drop.record.id, of: account, at: min(due, now + mostTime(isTemporary)))
@@ -53,7 +53,7 @@ extension Intake {
                     done += [.append(lost(drop.record, receipt), drop: nil), .lost(id: drop.record.id)]
                 case .failed:
                     guard let account = receipt.account else { continue }
-                    staging.keep(promise: drop.record.readyPath)
+                    staging.reserve(exactly: drop.record.readyPath)
                     settler.schedule(drop.record.id, of: account, at: now + Settler.retry)
                 }
             }
@@ -93,7 +93,7 @@ extension Intake {
             let readyPath = VersionName.path(record.readyPath, version: version)
             do {
                 try staging.release(incoming: incoming, readyPath: readyPath, receipt: receipt, now: now)
-                staging.withdraw(record.readyPath)
+                staging.cancelReservation(record.readyPath)
                 health.clear(problem: "release")
                 return .released(readyPath)
             } catch let error as StagingError where error.code == .exists && version < 100 {

@@ -1,5 +1,6 @@
 // How events and uploads are registered in the ledger: their ids, repeat keys, names and facts. Pure.
 import Admission
+import JSON
 import Ledger
 import Staging
 import TLS
@@ -31,7 +32,7 @@ struct UploadRegistration {
     let detail: [String: JSONValue]
 
     /// - Parameters:
-    ///   - readyPath: promised by staging.
+    ///   - readyPath: reserved in staging.
     ///   - settle: how long it settles; zero: it is released at once.
     init(_ upload: FinishedUpload, readyPath: String, settle: Duration) {
         drop = DropRegistration(

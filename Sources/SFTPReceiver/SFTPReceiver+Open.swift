@@ -1,7 +1,9 @@
 // The steps of opening the receiver that are not about connections: sshd's files, and what is said about them.
+import Accounts
 import Admission
 import Glibc
 import Intake
+import JSON
 import Ledger
 import Logging
 import Settings
@@ -84,7 +86,7 @@ extension SFTPReceiver {
             for problem in report.problems { logger.error("account: \(problem)") }
             var attempt = Attempt(kind: .policy, channel: .sftp, verdict: .rejected, reason: .malformed)
             attempt.detail["accounts"] = .array(
-                report.problems.map { .string(OutsideText.head($0, limit: 512)) })
+                report.problems.map { .string(UntrustedText.head($0, limit: 512)) })
             intake.note(attempt)
         }
         guard !report.changes.isEmpty else { return }

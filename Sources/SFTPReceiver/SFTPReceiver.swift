@@ -1,5 +1,6 @@
 // The SFTP channel of the gate as one service: listens, admits, hands connections to sshd, and answers the
 // sessions that sshd starts. It speaks no SSH and no SFTP itself.
+import Accounts
 import Admission
 import Glibc
 package import Intake
@@ -51,13 +52,13 @@ package final class SFTPReceiver: Service {
     private let configuration: Configuration
     private let listener: AcceptingSocket
     private let handler: ConnectionHandler
-    private let links: LinkServer
+    private let links: SessionIPCServer
     private let table: ConnectionTable
     private let isStopping = Atomic(false)
 
     private init(
         port: UInt16, configuration: Configuration, listener: AcceptingSocket, handler: ConnectionHandler,
-        links: LinkServer, table: ConnectionTable
+        links: SessionIPCServer, table: ConnectionTable
     ) {
         self.port = port
         self.configuration = configuration
@@ -77,7 +78,7 @@ package final class SFTPReceiver: Service {
             mode: settings.address.mode, trustedProxies: settings.address.trustedProxies)
         let files = try await SSHDFiles.checked(configuration)
         warnWithoutWrapper(files, intake, logger)
-        let book = AccountBook(
+        let book = AccountCache(
             store: AccountStore(directory: configuration.accounts),
             handOver: { try files.write($0) },
             report: { report($0, intake, logger) })
@@ -87,13 +88,13 @@ package final class SFTPReceiver: Service {
         let handler = ConnectionHandler(
             intake: intake, resolver: resolver, table: table, book: book, process: SSHDProcess(files: files),
             loginGrace: settings.loginGrace, logger: logger)
-        let desk = LinkDesk(
+        let desk = SessionIPCHandler(
             intake: intake, table: table, book: book,
-            terms: LinkTerms(
+            terms: SessionTerms(
                 maxFile: settings.maxFile, provisional: intake.temporaryNames.patterns,
                 idleTimeout: Int(settings.idleTimeout.components.seconds)),
             logger: logger)
-        let links = LinkServer(
+        let links = SessionIPCServer(
             socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, logger: logger)
         let listener = try AcceptingSocket.tcp(settings.listen)
         let port = listener.port ?? settings.listen.port
@@ -105,13 +106,13 @@ package final class SFTPReceiver: Service {
     /// Serves until graceful shutdown: then nobody new is let in, callers without a login are hung up on, and
     /// logged-in ones have `shutdownGrace` to finish. What they had not finished stays for resume.
     package func run() async throws {
-        let (arrivals, continuation) = AsyncStream.makeStream(of: Arrival.self)
+        let (arrivals, continuation) = AsyncStream.makeStream(of: IncomingConnection.self)
         let acceptance = listener.accept(
             label: "dropgate.sftp.accept",
             take: { [handler] descriptor, peer in
-                guard let arrival = handler.arrived(ConnectedSocket(descriptor, peer: peer)) else { return }
-                if case .enqueued = continuation.yield(arrival) { return }
-                handler.dismiss(arrival)
+                guard let incoming = handler.arrived(ConnectedSocket(descriptor, peer: peer)) else { return }
+                if case .enqueued = continuation.yield(incoming) { return }
+                handler.dismiss(incoming)
             }, turnAway: { [handler] in handler.turnAway(ConnectedSocket($0, peer: $1)) })
         let (stopped, stop) = AsyncStream.makeStream(of: Void.self)
         await withGracefulShutdownHandler {
@@ -168,13 +169,13 @@ package final class SFTPReceiver: Service {
 
     private static let accountsEvery = Duration.seconds(1)
 
-    private func serve(_ arrivals: AsyncStream<Arrival>) async {
+    private func serve(_ arrivals: AsyncStream<IncomingConnection>) async {
         await withDiscardingTaskGroup { group in
-            for await arrival in arrivals {
+            for await incoming in arrivals {
                 if isStopping.load(ordering: .acquiring) {
-                    handler.dismiss(arrival)
+                    handler.dismiss(incoming)
                 } else {
-                    group.addTask { await self.handler.serve(arrival) }
+                    group.addTask { await self.handler.serve(incoming) }
                 }
             }
         }

@@ -1,10 +1,11 @@
 // All source list files to one Policy, or all that is wrong with them. The caller keeps its old policy on errors.
 package import Admission
+import Files
 
 package enum PolicyLoader {
     /// The files that absolute patterns name now, sorted, each once. A path without wildcards stands for itself.
     package static func files(_ patterns: [String]) -> [String] {
-        Set(patterns.flatMap(SettingsPath.glob)).sorted()
+        Set(patterns.flatMap(Paths.glob)).sorted()
     }
 
     /// `files` are absolute. Two lists of one name are a problem: an entry's id must say where it stands. `isForGate`: the

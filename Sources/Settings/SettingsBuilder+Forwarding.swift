@@ -1,4 +1,5 @@
 // The section `forward`.
+import Files
 
 extension SettingsBuilder {
     func forward() -> ForwardSettings {

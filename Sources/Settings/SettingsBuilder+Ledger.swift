@@ -1,4 +1,5 @@
 // The ledger's section: key, checkpoints, witnesses, retention.
+import Files
 import Foundation
 
 extension SettingsBuilder {
@@ -31,7 +32,7 @@ extension SettingsBuilder {
     private func witness(_ value: YAMLValue) -> WitnessSettings? {
         guard let text = value.text("a file, an https URL or the word syslog") else { return nil }
         if text == "syslog" { return .syslog }
-        guard text.contains("://") else { return .file(SettingsPath.resolve(text, beside: table.file)) }
+        guard text.contains("://") else { return .file(Paths.resolve(text, beside: table.file)) }
         guard !WitnessURL.hasUser(text) else {
             value.fail(
                 "\"\(WitnessURL.shown(text))\" is written with a user name or password, which the gate does not send; "

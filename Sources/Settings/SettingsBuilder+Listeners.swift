@@ -1,5 +1,6 @@
 // The listener sections: webhook, sftp, console. Contradictions between their keys are found here.
 import Admission
+import Files
 import Foundation
 
 extension SettingsBuilder {
@@ -162,7 +163,7 @@ extension SettingsBuilder {
     /// An upgrade must not keep a gate from starting: without the key that earlier versions did not make it serves
     /// its callers as it did. Settings that name the key insist on it, and `init` makes it.
     private func isExpected(hostKey path: String) -> Bool {
-        namedFiles == .mayBeMissing || SettingsPath.lastComponent(of: path) != SFTPSettings.laterHostKey
+        namedFiles == .mayBeMissing || Paths.lastComponent(of: path) != SFTPSettings.laterHostKey
             || FileManager.default.fileExists(atPath: path)
     }
 
@@ -237,12 +238,12 @@ extension SettingsBuilder {
     }
 
     /// Names that have no letter or digit in common, and are longer than what a pattern asks for that is meant well.
-    private static let strangers = ["encounter.hl7", "0413-8866-95", "QWZJKXGMVFDB"]
+    private static let unlikeNames = ["encounter.hl7", "0413-8866-95", "QWZJKXGMVFDB"]
 
     /// Decided by trying them: there are too many ways to write a pattern that matches everything.
     private static func matchEveryName(_ patterns: [String]) -> Bool {
         // FNM_CASEFOLD, as the gate matches; Glibc's module does not show it.
-        strangers.allSatisfy { name in patterns.contains { fnmatch($0, name, 1 << 4) == 0 } }
+        unlikeNames.allSatisfy { name in patterns.contains { fnmatch($0, name, 1 << 4) == 0 } }
     }
 
     private func provisionalPattern(_ value: YAMLValue) -> String? {

@@ -1,5 +1,6 @@
 // dropgate.yaml and the environment to validated GateSettings, with every problem in one answer.
 // It reads files and opens no sockets; what a listener means is in the extensions beside this file.
+import Files
 import Foundation
 
 package enum SettingsLoader {
@@ -20,7 +21,7 @@ package enum SettingsLoader {
         namedFiles: NamedFiles = .mustExist
     ) throws(SettingsErrors) -> GateSettings {
         let log = ProblemLog()
-        let path = SettingsPath.absolute(file)
+        let path = Paths.absolute(file)
         guard let root = YAMLFile.read(path, log: log) else { throw SettingsErrors(log.problems) }
         if namedFiles == .mustExist {
             do throws(FileProblem) { try FileTrust.check(path) } catch {
@@ -62,7 +63,7 @@ struct SettingsBuilder {
         let sources = sources()
         var settings = GateSettings(
             state: state, node: node, webhook: webhook, sftp: sftp, console: console, sources: sources.files,
-            accounts: path(.accounts) ?? SettingsPath.resolve("accounts", beside: table.file),
+            accounts: path(.accounts) ?? Paths.resolve("accounts", beside: table.file),
             staging: staging(state: state),
             ledger: ledger(state: state))
         settings.sourcePatterns = sources.patterns
@@ -81,8 +82,8 @@ struct SettingsBuilder {
     /// The patterns of source lists and the files they name now.
     private func sources() -> (patterns: [String], files: [String]) {
         guard let value = table[.sources] else {
-            let pattern = SettingsPath.resolve("sources/*.yaml", beside: table.file)
-            let files = SettingsPath.glob(pattern)
+            let pattern = Paths.resolve("sources/*.yaml", beside: table.file)
+            let files = Paths.glob(pattern)
             if files.isEmpty, namedFiles == .mustExist {
                 table.fail(
                     .sources,
@@ -94,8 +95,8 @@ struct SettingsBuilder {
         if values.isEmpty { value.fail("names no source list; write one, as in [sources/*.yaml]") }
         let patterns = values.compactMap { value -> String? in
             guard let text = value.text("a file or a pattern, as in sources/*.yaml") else { return nil }
-            let pattern = SettingsPath.resolve(text, beside: table.file)
-            if namedFiles == .mustExist, SettingsPath.glob(pattern).isEmpty {
+            let pattern = Paths.resolve(text, beside: table.file)
+            if namedFiles == .mustExist, Paths.glob(pattern).isEmpty {
                 value.fail("\(pattern) names no file")
             }
             return pattern
@@ -106,12 +107,12 @@ struct SettingsBuilder {
     /// No file is no mistake: a gate serves without network rules.
     private func rulePatterns() -> [String] {
         guard let value = table[.rules] else {
-            return [SettingsPath.resolve("rules/*.yaml", beside: table.file)]
+            return [Paths.resolve("rules/*.yaml", beside: table.file)]
         }
         guard let values = value.list("a list of files, as in [rules/*.yaml]") else { return [] }
         return values.compactMap { value in
             value.text("a file or a pattern, as in rules/*.yaml").map {
-                SettingsPath.resolve($0, beside: table.file)
+                Paths.resolve($0, beside: table.file)
             }
         }
     }
@@ -156,7 +157,7 @@ struct SettingsBuilder {
     func path(_ key: SettingsKey) -> String? { table[key].flatMap(path) }
 
     func path(_ value: YAMLValue) -> String? {
-        value.text("a path").map { SettingsPath.resolve($0, beside: table.file) }
+        value.text("a path").map { Paths.resolve($0, beside: table.file) }
     }
 
     /// A secret in a file of its own.

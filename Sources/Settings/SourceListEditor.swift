@@ -1,6 +1,7 @@
 // `source add` and `source remove`: changes one entry's lines in a list file and leaves every other line as
 // it is. The new text is read back and must hold exactly the entries that were meant before it replaces the file.
 package import Admission
+import Files
 import Foundation
 
 package struct SourceListEditor {

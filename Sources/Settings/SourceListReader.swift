@@ -1,6 +1,7 @@
 // One source list file to its entries, strictly: what it cannot read fully it refuses. Defaults that stand
 // at the top of a list are laid under each entry here, so a policy knows entries only.
 import Admission
+import Files
 
 struct SourceListReader {
     /// Keys that a list may give once for all of its entries.
@@ -30,7 +31,7 @@ struct SourceListReader {
     func read(_ root: YAMLValue) -> Contents? {
         guard let values = root.mapping(allowing: Self.listKeys) else { return nil }
         let fallback =
-            SettingsPath.lastComponent(of: file).split(separator: ".").first.map(String.init) ?? "list"
+            Paths.lastComponent(of: file).split(separator: ".").first.map(String.init) ?? "list"
         let name = values["name"].map(Self.name) ?? .some(fallback)
         guard let list = values["entries"] else {
             log.add(

@@ -1,4 +1,5 @@
 // Certificates and keys in the PEM files that settings name. One judgement for the start, for each reload and for doctor.
+package import Files
 import Foundation
 package import TLS
 

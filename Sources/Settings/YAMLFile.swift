@@ -1,4 +1,5 @@
 // YAML text to a tree of nodes with places, syntax errors as problems. It knows no keys.
+import Files
 import Yams
 
 package enum YAMLFile {

@@ -65,8 +65,8 @@ package struct YAMLValue {
             fail("expected \(expected), found the boolean \(text); put it in quotes if you mean the word")
             return nil
         }
-        guard OutsideText.isName(text) else {
-            fail("expected \(expected); \(OutsideText.noName)")
+        guard UntrustedText.isName(text) else {
+            fail("expected \(expected); \(UntrustedText.noName)")
             return nil
         }
         return text

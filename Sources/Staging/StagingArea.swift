@@ -14,8 +14,8 @@ package final class StagingArea: Sendable {
     package let pulls: Directory
     /// Webhook batches on their way to `ready/`.
     let batches: Directory
-    /// Paths under `ready/` that are promised to a drop whose entry is not yet committed.
-    let promised = Mutex<Set<[UInt8]>>([])
+    /// Paths under `ready/` that are reserved for a drop whose entry is not yet committed.
+    let reserved = Mutex<Set<[UInt8]>>([])
 
     /// Throws `StagingError` when a directory cannot be made, or lies on another filesystem than the rest.
     package init(path: String) throws(StagingError) {

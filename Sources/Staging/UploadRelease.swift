@@ -7,32 +7,32 @@ extension StagingArea {
     /// How many versions of one name may wait for their consumer.
     static let mostVersions = 10_000
 
-    /// Promises a free path under `ready/` for a file that wants `plain` (`sftp/<account>/<path as sent>`): that
-    /// path, or its second version and so on (`VersionName`) while earlier ones wait for their consumer. Keep the
-    /// promise with `release`, or give it back with `withdraw`.
-    package func promise(_ plain: String) throws(StagingError) -> String {
+    /// Reserves a free path under `ready/` for a file that wants `plain` (`sftp/<account>/<path as sent>`): that
+    /// path, or its second version and so on (`VersionName`) while earlier ones wait for their consumer. It is
+    /// used by `release`, or given back by `cancelReservation`.
+    package func reserve(_ plain: String) throws(StagingError) -> String {
         for version in 1...Self.mostVersions {
             let candidate = VersionName.path(plain, version: version)
-            let isFree = promised.withLock { $0.insert(Array(candidate.utf8)).inserted }
+            let isFree = reserved.withLock { $0.insert(Array(candidate.utf8)).inserted }
             guard isFree else { continue }
             do {
                 if try !isOccupied(candidate) { return candidate }
-                withdraw(candidate)
+                cancelReservation(candidate)
             } catch {
-                withdraw(candidate)
+                cancelReservation(candidate)
                 throw error
             }
         }
         throw StagingError(.exists, "\(Self.mostVersions) versions of \(plain) wait for their consumer")
     }
 
-    /// Promises exactly this path: that of a drop which was accepted before the gate started.
-    package func keep(promise readyPath: String) {
-        promised.withLock { _ = $0.insert(Array(readyPath.utf8)) }
+    /// Reserves exactly this path: that of a drop which was accepted before the gate started.
+    package func reserve(exactly readyPath: String) {
+        reserved.withLock { _ = $0.insert(Array(readyPath.utf8)) }
     }
 
-    package func withdraw(_ readyPath: String) {
-        _ = promised.withLock { $0.remove(Array(readyPath.utf8)) }
+    package func cancelReservation(_ readyPath: String) {
+        _ = reserved.withLock { $0.remove(Array(readyPath.utf8)) }
     }
 
     /// Makes a committed upload visible: receipt first, then the file. `incoming` is relative to the staging
@@ -51,7 +51,7 @@ extension StagingArea {
         }
         try install(receipt, file: "ready/" + readyPath, now: now)
         try from.move(file, to: place.directory, as: place.name)
-        withdraw(readyPath)
+        cancelReservation(readyPath)
     }
 
     /// Writes a receipt where consumers look.

@@ -1,6 +1,5 @@
 // The webhook listener as a service: TLS, HTTP/1.1 and HTTP/2, admission before TLS, VSee events into the intake.
-// It decides and stores nothing itself; see `GateChannel` (connections), `Reception` (requests), `Clerk` (events).
-import Admission
+// It decides and stores nothing itself; see `GateChannel` (connections), `RequestValidator` (requests), `RequestProcessor` (events).
 package import Intake
 package import Logging
 import ServiceLifecycle
@@ -47,7 +46,7 @@ package final class WebhookReceiver: Service {
         let keeper = try settings.tls.map {
             try CertificateKeeper(settings: $0, health: intake.health, logger: logger)
         }
-        let listener = try Listener(
+        let listener = try WebhookListener(
             settings: settings, intake: intake, certificate: keeper, connections: connections, logger: logger)
         let socket = try AcceptingSocket.tcp(settings.listen)
         bound.succeed(Int(socket.port ?? settings.listen.port))

@@ -2,25 +2,25 @@
 import Admission
 import Testing
 
-@Suite struct OutsideTextTests {
+@Suite struct UntrustedTextTests {
     @Test("escapes everything but printable ASCII, and the backslash")
     func escapes() {
         #expect(
-            OutsideText.head("a b\r\n\t\0\u{7F}\\é\u{202E}")
+            UntrustedText.head("a b\r\n\t\0\u{7F}\\é\u{202E}")
                 == #"a b\u{D}\u{A}\u{9}\u{0}\u{7F}\\\u{E9}\u{202E}"#)
-        #expect(OutsideText.head("\r\n") != OutsideText.head(#"\u{D}\u{A}"#))
+        #expect(UntrustedText.head("\r\n") != UntrustedText.head(#"\u{D}\u{A}"#))
     }
 
     @Test("keeps the beginning or the end within the limit, never half an escape")
     func bounds() {
-        #expect(OutsideText.head("abcdef", limit: 6) == "abcdef")
-        #expect(OutsideText.head("abcdefg", limit: 6) == "abcdef...")
-        #expect(OutsideText.head("abcde\n", limit: 6) == "abcde...")
-        #expect(OutsideText.tail("abcdef", limit: 6) == "abcdef")
-        #expect(OutsideText.tail("abcdefg", limit: 6) == "...efg")
-        #expect(OutsideText.tail("abcde\nf", limit: 9) == #"...\u{A}f"#)
+        #expect(UntrustedText.head("abcdef", limit: 6) == "abcdef")
+        #expect(UntrustedText.head("abcdefg", limit: 6) == "abcdef...")
+        #expect(UntrustedText.head("abcde\n", limit: 6) == "abcde...")
+        #expect(UntrustedText.tail("abcdef", limit: 6) == "abcdef")
+        #expect(UntrustedText.tail("abcdefg", limit: 6) == "...efg")
+        #expect(UntrustedText.tail("abcde\nf", limit: 9) == #"...\u{A}f"#)
         for limit in 3...40 {
-            let tail = OutsideText.tail(String(repeating: "x\n", count: 50), limit: limit)
+            let tail = UntrustedText.tail(String(repeating: "x\n", count: 50), limit: limit)
             #expect(tail.utf8.count <= limit && tail.hasPrefix("..."))
         }
     }
@@ -35,11 +35,11 @@ import Testing
         let scalar = try #require(Unicode.Scalar(value))
         let text = "a\(Character(scalar))b"
         let escaped = "a\\u{\(String(value, radix: 16, uppercase: true))}b"
-        #expect(OutsideText.head(text) == escaped && OutsideText.tail(text, limit: 64) == escaped)
-        #expect(OutsideText.line(text) == escaped && OutsideText.stored(text) == escaped)
-        #expect(OutsideText.visible(text) == escaped)
-        #expect(!OutsideText.isName(text))
-        let json = OutsideText.json(Array("[\"é\(text)\\n\"]".utf8))
+        #expect(UntrustedText.head(text) == escaped && UntrustedText.tail(text, limit: 64) == escaped)
+        #expect(UntrustedText.line(text) == escaped && UntrustedText.stored(text) == escaped)
+        #expect(UntrustedText.visible(text) == escaped)
+        #expect(!UntrustedText.isName(text))
+        let json = UntrustedText.json(Array("[\"é\(text)\\n\"]".utf8))
         let digits = String(value, radix: 16)
         let padded = String(repeating: "0", count: 4 - digits.count) + digits
         #expect(String(decoding: json, as: UTF8.self) == "[\"éa\\u\(padded)b\\n\"]")
@@ -47,14 +47,14 @@ import Testing
 
     @Test("what was escaped when it was stored is not escaped again")
     func stored() {
-        let kept = OutsideText.head("a\nb\\c")
-        #expect(OutsideText.stored(kept) == #"a\u{A}b\\c"# && OutsideText.line(kept) == #"a\\u{A}b\\\\c"#)
-        #expect(OutsideText.stored("a\nb\u{1B}é") == #"a\u{A}b\u{1B}é"#)
+        let kept = UntrustedText.head("a\nb\\c")
+        #expect(UntrustedText.stored(kept) == #"a\u{A}b\\c"# && UntrustedText.line(kept) == #"a\\u{A}b\\\\c"#)
+        #expect(UntrustedText.stored("a\nb\u{1B}é") == #"a\u{A}b\u{1B}é"#)
     }
 
     @Test("a whole line keeps its tabs, colours and language")
     func visible() {
-        #expect(OutsideText.visible("\u{1B}[1ma\tb\nعيادة \\ é") == "\u{1B}[1ma\tb\nعيادة \\ é")
+        #expect(UntrustedText.visible("\u{1B}[1ma\tb\nعيادة \\ é") == "\u{1B}[1ma\tb\nعيادة \\ é")
     }
 
     @Test(
@@ -63,10 +63,11 @@ import Testing
             ("Clínica عيادة", true), ("a b\\c", true), ("", false), ("a\nb", false), ("a\u{7F}", false),
             ("a\u{85}b", false),
         ])
-    func names(text: String, isName: Bool) { #expect(OutsideText.isName(text) == isName) }
+    func names(text: String, isName: Bool) { #expect(UntrustedText.isName(text) == isName) }
 
     @Test("the operator's own words keep their language")
     func keepsWords() {
-        #expect(OutsideText.line("Clínica عيادة\n\u{2028}\u{200F}") == #"Clínica عيادة\u{A}\u{2028}\u{200F}"#)
+        #expect(
+            UntrustedText.line("Clínica عيادة\n\u{2028}\u{200F}") == #"Clínica عيادة\u{A}\u{2028}\u{200F}"#)
     }
 }

@@ -1,6 +1,6 @@
 // Elastic Common Schema: fields by their names, categories by the allowed values.
-import Admission
 import Audit
+import JSON
 import Ledger
 import Testing
 

@@ -1,18 +1,19 @@
 // What holds for every format: line endings, one record an entry, and nothing that makes it fail.
 import Audit
 import Foundation
+import JSON
 import Ledger
 import Testing
 
 @Suite struct EntryFormatTests {
     @Test func jsonLinesAreTheCanonicalBytes() throws {
         let entry = FormatSamples.entry(try FormatSamples.hostile())
-        #expect(try EntryFormatter(.jsonl).record(entry) == entry.json + [0x0A])
+        #expect(try EntryFormat.jsonl.record(entry) == entry.json + [0x0A])
     }
 
     @Test(arguments: EntryFormat.allCases)
     func aRecordIsOneLineWithItsEnding(format: EntryFormat) throws {
-        let formatter = EntryFormatter(format)
+        let formatter = format
         #expect((formatter.header != nil) == (format == .csv))
         for attempt in try FormatSamples.all() + [FormatSamples.hostile()] {
             let entry = FormatSamples.entry(attempt)
@@ -26,7 +27,7 @@ import Testing
     @Test(arguments: EntryFormat.allCases)
     func entriesOfAnotherProgramDoNotMakeItFail(format: EntryFormat) throws {
         for json in FormatSamples.strange {
-            let message = try EntryFormatter(format).message(FormatSamples.stored(Array(json.utf8)))
+            let message = try format.message(FormatSamples.stored(Array(json.utf8)))
             #expect(!message.isEmpty)
         }
     }
@@ -43,13 +44,13 @@ import Testing
     @Test func whatIsNoJSONIsAnError() {
         for format in EntryFormat.allCases where format != .jsonl {
             #expect(throws: JSONValueError.self) {
-                try EntryFormatter(format).message(FormatSamples.stored([0x7B]))
+                try format.message(FormatSamples.stored([0x7B]))
             }
         }
     }
 
     @Test func csvShowsADetailAsOneCell() throws {
-        let header = String(decoding: try #require(EntryFormatter(.csv).header), as: UTF8.self)
+        let header = String(decoding: try #require(EntryFormat.csv.header), as: UTF8.self)
         #expect(header.hasPrefix("seq,time,node,kind,") && header.hasSuffix(",policy,detail\r\n"))
         let row = try FormatSamples.record(.csv, FormatSamples.entry(FormatSamples.access()))
         #expect(

@@ -1,6 +1,7 @@
 // Entries for the tests of the export formats: one of each kind, and such as outsiders would like to write.
 import Admission
 import Audit
+import JSON
 import Ledger
 import Testing
 
@@ -17,11 +18,11 @@ enum FormatSamples {
     }
 
     static func record(_ format: EntryFormat, _ entry: StoredEntry) throws -> String {
-        String(decoding: try EntryFormatter(format).message(entry), as: UTF8.self)
+        String(decoding: try format.message(entry), as: UTF8.self)
     }
 
     static func document(_ format: EntryFormat, _ entry: StoredEntry) throws -> JSONValue {
-        try JSONValue(parsing: EntryFormatter(format).message(entry))
+        try JSONValue(parsing: format.message(entry))
     }
 
     static func refused() throws -> Attempt {

@@ -2,6 +2,7 @@
 import Admission
 import Audit
 import Foundation
+import JSON
 import Ledger
 import Testing
 

@@ -1,6 +1,6 @@
 // OCSF: the class of each kind, and the attributes that the schema requires.
-import Admission
 import Audit
+import JSON
 import Ledger
 import Testing
 

@@ -1,6 +1,7 @@
 // RFC 5424: header, structured data and message of entries.
 import Admission
 import Audit
+import JSON
 import Ledger
 import Testing
 

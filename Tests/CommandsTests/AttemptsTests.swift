@@ -4,7 +4,9 @@ import Audit
 import Commands
 import Foundation
 import Intake
+import JSON
 import Ledger
+import Management
 import Testing
 
 @Suite struct AttemptsTests {
@@ -77,14 +79,14 @@ import Testing
     func anExportIsRecordedFirstAndHasTheEntriesBefore(format: EntryFormat) async throws {
         let gate = try await gate().gate
         let answer = await gate.run(
-            "attempts", "--format", format.rawValue, "--verdict", "accepted", "--text", "vsee\u{1B}")
+            "attempts", "--format", format.name, "--verdict", "accepted", "--text", "vsee\u{1B}")
         #expect(answer.status == 0 && answer.error.isEmpty, "\(answer)")
         let reader = try LedgerReader(path: gate.path("state/ledger.sqlite"))
         #expect(try reader.lastSeq() == 3)
         let entry = try #require(try reader.entry(seq: 3)?.value())
         #expect(entry["kind"] == "access" && entry["reason"] == "exported" && entry["verdict"] == "accepted")
         #expect(
-            entry["detail"]?["command"] == "attempts" && entry["detail"]?["format"]?.string == format.rawValue
+            entry["detail"]?["command"] == "attempts" && entry["detail"]?["format"]?.string == format.name
         )
         #expect(entry["detail"]?["query"] == #"--verdict accepted --text vsee\u{1B} --limit 50"#)
         #expect(entry["detail"]?["uid"]?.int == Int64(geteuid()) && entry["detail"]?["user"] != nil)

@@ -1,10 +1,13 @@
 // `drops ack` beside a running gate: over the control socket, and not without it.
 import Admission
-import Commands
 import Foundation
 import Intake
+import JSON
 import Ledger
+import LocalSocket
 import Logging
+import Management
+import Settings
 import Staging
 import Testing
 
@@ -22,8 +25,13 @@ import Testing
         #expect(locked.status == 70 && locked.error.contains("is the gate already running?"), "\(locked)")
 
         let (opened, open) = AsyncStream.makeStream(of: Void.self)
-        let socket = ControlSocket(
-            path: gate.path("state/run/control.sock"), intake: intake,
+        let signer = intake.checkpointSigner(
+            key: try NoteSigner(name: "test"),
+            archive: CheckpointFile(directory: gate.path("state/checkpoints")))
+        let authority = LocalAuthority(
+            try SettingsLoader.load(file: gate.config), intake: intake, signing: signer)
+        let socket = ControlServer(
+            path: gate.path("state/run/control.sock"), authority: authority, health: intake.health,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onOpen: { open.yield() })
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -36,12 +44,12 @@ import Testing
             #expect(answer.out == "acknowledged \(drop.id)\n")
             #expect(answer.error.contains("\"nonsense\" is no drop id; `dropgate drops list` shows"))
             let control = ControlClient(path: gate.path("state/run/control.sock"))
-            #expect((try? await control.ask(["drop_standing": .string(drop.id)]))?["standing"] == "kept")
+            #expect((try? await control.standing(ofDrop: drop.id)) == .kept)
             let strange = DropID.make(milliseconds: 1)
-            #expect((try? await control.ask(["drop_standing": .string(strange)]))?["standing"] == "unknown")
+            #expect((try? await control.standing(ofDrop: strange)) == .unknown)
             // What is wrong with one drop says so, and is not the gate's failure.
             let refused = await #expect(throws: IntakeError.self) {
-                try await control.ask(["discard_fetched": "../x"])
+                try await control.discardFetched("../x")
             }
             #expect(refused?.code == .malformed)
             let export = await gate.run("attempts", "--format", "jsonl", "--limit", "0")
@@ -56,6 +64,43 @@ import Testing
         await intake.close()
     }
 
+    @Test func aGateOfAnotherVersionSaysSo() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let path = gate.path("state/run/control.sock")
+        let signer = intake.checkpointSigner(
+            key: try NoteSigner(name: "test"),
+            archive: CheckpointFile(directory: gate.path("state/checkpoints")))
+        let (opened, open) = AsyncStream.makeStream(of: Void.self)
+        let socket = ControlServer(
+            path: path,
+            authority: LocalAuthority(
+                try SettingsLoader.load(file: gate.config), intake: intake, signing: signer),
+            health: intake.health, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            onOpen: { open.yield() })
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await socket.run() }
+            for await _ in opened { break }
+            for line in [#"{"ping":true}"#, #"{"version":1,"message":{"hello":{}}}"#, "", "nonsense"] {
+                let answer = try? await BlockingCalls(.global()).run {
+                    let connection = try LineConnection(
+                        path: path, longest: 1 << 16, answerTimeout: 10, sendTimeout: 10)
+                    try connection.send(Array((line + "\n").utf8))
+                    return try JSONLine.decode(
+                        ControlEnvelope<ControlAnswer>.self, from: try connection.receive()
+                    ).message
+                }
+                guard case .failed(let message)? = answer else {
+                    Issue.record("\(line): \(String(describing: answer))")
+                    continue
+                }
+                #expect(message.contains("another version") == line.contains("version"))
+            }
+            group.cancelAll()
+        }
+        await intake.close()
+    }
+
     @Test(
         arguments: [
             #""text""#, #"{}"#, #"{"command":""}"#, #"{"command":7}"#, #"{"command":"a","uid":0}"#,
@@ -66,7 +111,7 @@ import Testing
         ])
     func anAccessThatIsNotWellFormedIsRefused(detail: String) throws {
         let value = try JSONValue(parsing: Array(detail.utf8))
-        #expect(throws: JSONValueError.self) { try AccessRecord.attempt(value, uid: 1) }
+        #expect(throws: JSONValueError.self) { try AccessRecord.attempt(value, by: .localUser(1)) }
     }
 
     @Test func anAccessWithATooLongTextIsRefused() throws {
@@ -74,7 +119,7 @@ import Testing
             let value = JSONValue.object([
                 "command": "a", "more": .string(String(repeating: "x", count: count)),
             ])
-            #expect(((try? AccessRecord.attempt(value, uid: 1)) == nil) == isRefused)
+            #expect(((try? AccessRecord.attempt(value, by: .localUser(1))) == nil) == isRefused)
         }
     }
 }

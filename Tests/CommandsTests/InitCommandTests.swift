@@ -1,7 +1,7 @@
 // `dropgate init`: a gate out of nothing, nothing changed the second time, and a certificate that fits.
 import Admission
-import Commands
 import Foundation
+import JSON
 import Ledger
 import Settings
 import Support

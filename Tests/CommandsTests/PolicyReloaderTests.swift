@@ -1,8 +1,9 @@
 // Changed source lists in a running gate: good ones are taken over, bad ones are refused and reported.
 import Admission
-import Commands
+import Daemon
 import Foundation
 import Intake
+import JSON
 import Ledger
 import Logging
 import Settings

@@ -1,5 +1,6 @@
 // `dropgate rules`: what is listed, what is written, and with which status it ends.
 import Foundation
+import JSON
 import Ledger
 import Testing
 

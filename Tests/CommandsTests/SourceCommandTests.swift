@@ -1,6 +1,7 @@
 // `dropgate source`: what is explained, listed, added and removed.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import Testing
 
@@ -81,7 +82,7 @@ import Testing
         #expect(answer.out.contains("\(ip) on webhook: \(reason)\n"), "\(answer)")
     }
 
-    /// Each by its number, as in the table of OutsideText.
+    /// Each by its number, as in the table of UntrustedText.
     static let misleading: [UInt32] =
         Array(0x200B...0x200F) + [0x2028, 0x2029] + Array(0x202A...0x202E) + Array(0x2060...0x2064)
         + Array(0x2066...0x2069) + [0xFEFF]

@@ -1,6 +1,7 @@
 // A gate directory made by `dropgate init` itself, and commands run against it with their output captured.
 import Admission
 import Commands
+import Files
 import Foundation
 import Intake
 import Logging
@@ -38,7 +39,7 @@ struct TestGate {
     func write(_ name: String, _ text: String) throws {
         let file = path(name)
         try FileManager.default.createDirectory(
-            atPath: SettingsPath.directory(of: file), withIntermediateDirectories: true)
+            atPath: Paths.directory(of: file), withIntermediateDirectories: true)
         try Data(text.utf8).write(to: URL(fileURLWithPath: file))
     }
 

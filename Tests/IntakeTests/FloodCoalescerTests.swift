@@ -1,5 +1,6 @@
 // Floods of rejections: what is written stays within bounds, and the counts stay exact.
 import Admission
+import JSON
 import Ledger
 import Testing
 

@@ -1,11 +1,13 @@
 // What Intake promises to receivers and consumers.
 import Admission
 import Foundation
-import Intake
+import JSON
 import Ledger
 import Staging
 import Support
 import Testing
+
+@testable import Intake
 
 @Suite(.timeLimit(.minutes(1))) struct IntakeTests {
     @Test func aWebhookIsInReadyWithItsReceiptAndItsEntry() async throws {

@@ -1,11 +1,12 @@
 // Interrupted uploads go to quarantine; what is done goes away; what waits in `ready/` stays.
-import Admission
 import Foundation
 import Intake
+import JSON
 import Ledger
 import Staging
 import Support
 import Testing
+import Upkeep
 
 @Suite(.timeLimit(.minutes(1))) struct JanitorTests {
     /// Bytes in `parts/` without a sidecar: nobody can tell what they are.
@@ -16,7 +17,7 @@ import Testing
     @Test func anUndecidableUploadGoesToQuarantineWithReceiptAndEntry() async throws {
         let gate = try Gate()
         let id = try strand(gate)
-        await Janitor(gate.intake).sweep()
+        await Retention(gate.intake).sweep()
         #expect(gate.intake.health.problems.isEmpty)
         let files = gate.directory.files(under: "staging/quarantine")
         #expect(files.sorted() == ["sftp/acme/\(id)/receipt.json", "sftp/acme/\(id)/unnamed"])
@@ -30,7 +31,7 @@ import Testing
         let directory = try TemporaryDirectory("janitor")
         let gate = try Gate(directory) { $0.retention.quarantined = .seconds(-10) }
         _ = try strand(gate)
-        await Janitor(gate.intake).sweep()
+        await Retention(gate.intake).sweep()
         #expect(directory.files(under: "staging/quarantine").isEmpty)
     }
 
@@ -40,7 +41,7 @@ import Testing
         let waiting = try await gate.intake.receive(Gate.event("b", body: "2"), attempt: Gate.accepted)
         await gate.intake.waitUntilStaged()
         #expect(try await gate.intake.acknowledge(done.id))
-        await Janitor(gate.intake).sweep()
+        await Retention(gate.intake).sweep()
         #expect(gate.ready() == [waiting.name])
         #expect(gate.directory.files(under: "staging/receipts") == [waiting.id + ".json"])
     }
@@ -51,7 +52,7 @@ import Testing
         let waiting = try await gate.intake.receive(Gate.event("b", body: "2"), attempt: Gate.accepted)
         await gate.intake.waitUntilStaged()
         try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/" + consumed.name))
-        await Janitor(gate.intake).sweep()
+        await Retention(gate.intake).sweep()
         #expect(gate.directory.files(under: "staging/receipts") == [waiting.id + ".json"])
     }
 
@@ -64,7 +65,7 @@ import Testing
         await gate.intake.waitUntilStaged()
         #expect(tuesday.name == monday.name)
         #expect(try await gate.intake.acknowledge(monday.id))
-        await Janitor(gate.intake).sweep()
+        await Retention(gate.intake).sweep()
         #expect(gate.contents("sftp/acme/day.csv") == "tue")
         #expect(gate.directory.files(under: "staging/receipts") == [tuesday.id + ".json"])
     }

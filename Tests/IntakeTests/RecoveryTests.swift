@@ -1,13 +1,15 @@
 // A crash at any point between the commit and the release: the next start completes it, exactly once.
 import Admission
 import Foundation
-import Intake
+import JSON
 import Ledger
 import Logging
 import Staging
 import Support
 import Synchronization
 import Testing
+
+@testable import Intake
 
 @Suite(.timeLimit(.minutes(1))) struct RecoveryTests {
     private func path(_ gate: TemporaryDirectory, _ name: String) -> String { gate.file("staging/" + name) }

@@ -1,10 +1,13 @@
 // Sealing: entries in files still verify, prove and read; removal leaves proofs of the rest.
 import Admission
 import Foundation
-import Intake
+import JSON
 import Ledger
 import Support
 import Testing
+import Upkeep
+
+@testable import Intake
 
 @Suite struct SealerTests {
     private let key: NoteSigner

@@ -2,12 +2,14 @@
 // session ends, the janitor sweeps.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import LedgerSupport
 import Staging
 import Support
 import Synchronization
 import Testing
+import Upkeep
 
 @testable import Intake
 
@@ -166,7 +168,7 @@ import Testing
         _ = gate.intake.endSession(session)
         let writer = try gate.intake.beginSession(of: "acme")
         let written = try begin("d", "4444", writer, gate)
-        await Janitor(gate.intake).sweep()
+        await Retention(gate.intake).sweep()
         #expect(gate.intake.health.problems.isEmpty)
         #expect(
             Set(quarantined(gate))
@@ -185,7 +187,7 @@ import Testing
         _ = try await send("b.tmp", "22", session, gate)
         let intake = gate.intake
         let sweep = await session.box.lock.with(.shared) {
-            let sweep = Task { await Janitor(intake).sweep() }
+            let sweep = Task { await Retention(intake).sweep() }
             while session.box.lock.waiters == 0 { await Task.yield() }
             #expect(quarantined(gate).isEmpty)
             return sweep

@@ -1,6 +1,7 @@
 // What tests of a sender's files do with a gate: they send, rename, remove and release as a session and the settler do.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import LedgerSupport
 import Staging

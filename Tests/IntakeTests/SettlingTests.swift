@@ -2,11 +2,13 @@
 // sender heard is what the ledger says and what the consumer gets, after a crash too.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import Staging
 import Support
 import Synchronization
 import Testing
+import Upkeep
 
 @testable import Intake
 
@@ -542,7 +544,7 @@ import Testing
         await gate.intake.waitUntilStaged()
         #expect(try gate.intake.store.newestUpload(readyPath: "sftp/acme/y")?.id == earlier)
         clock.pass(.seconds(2 * 24 * 3600))
-        await Janitor(gate.intake).sweep()
+        await Retention(gate.intake).sweep()
         #expect(gate.contents("sftp/acme/y") == "1", "nobody has acknowledged it")
         try await rename("y", "z", session, gate)
         #expect(gate.ready() == ["sftp/acme/z"])

@@ -1,11 +1,13 @@
 // Those who are expected to call and do not, over a clock of the test's own.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import Logging
 import Support
 import Synchronization
 import Testing
+import Upkeep
 
 @testable import Intake
 
@@ -61,7 +63,7 @@ import Testing
     @Test func overdueContactIsSaidOnceAndSoIsItsReturn() async throws {
         let watched = try Watched()
         let intake = try watched.open()
-        let service = try SilenceService(intake)
+        let service = try ContactWatch(intake)
         await service.look()
         watched.clock.pass(.seconds(3600))
         await service.look()
@@ -83,7 +85,7 @@ import Testing
     @Test func probesRefusalsAndOtherChannelsAreNoContact() async throws {
         let watched = try Watched()
         let intake = try watched.open()
-        let service = try SilenceService(intake)
+        let service = try ContactWatch(intake)
         await service.look()
         watched.clock.pass(.seconds(3601))
         var others = [Self.call, Self.call, Self.call]
@@ -107,18 +109,18 @@ import Testing
         try await live { try await $0.record(Self.call) }
         watched.clock.pass(.seconds(1800))
         try await live { intake in
-            try await SilenceService(intake).look()
+            try await ContactWatch(intake).look()
             #expect(try watched.said() == [])
             watched.clock.pass(.seconds(1801))
-            try await SilenceService(intake).look()
+            try await ContactWatch(intake).look()
             #expect(try watched.said() == ["silent"])
         }
         watched.clock.pass(.seconds(60))
         try await live { intake in
-            try await SilenceService(intake).look()
+            try await ContactWatch(intake).look()
             #expect(try watched.said() == ["silent"])
             try await intake.record(Self.call)
-            try await SilenceService(intake).look()
+            try await ContactWatch(intake).look()
             #expect(try watched.said() == ["silent", "heard"])
         }
     }
@@ -127,7 +129,7 @@ import Testing
         let watched = try Watched()
         let office = ExpectedContact(every: .seconds(4 * 3600), hours: 480..<1080, zone: "Asia/Qatar")
         let intake = try watched.open(expect: [.webhook: office])
-        let service = try SilenceService(intake)
+        let service = try ContactWatch(intake)
         watched.clock.pass(.seconds(8 * 3600))
         try await intake.record(Self.call)  // 14:00 UTC, an hour before closing
         await service.look()

@@ -6,9 +6,10 @@ import Ledger
 import Support
 import Synchronization
 import Testing
+import Upkeep
 
 /// Does as the test says; silent, it waits until its task is cancelled.
-private final class Witness: CheckpointKeeper {
+private final class FakeWitness: Witness {
     enum Behaviour: Sendable { case takes, fails, isSilent }
     struct Full: Error, CustomStringConvertible { let description = "it is full" }
 
@@ -49,7 +50,7 @@ private final class Witness: CheckpointKeeper {
         key = try NoteSigner(name: "t/dropgate")
     }
 
-    private func checkpointer(_ witnesses: [Witness]) -> Checkpointer {
+    private func checkpointer(_ witnesses: [FakeWitness]) -> Checkpointer {
         Checkpointer(
             gate.intake, key: key, every: .seconds(1),
             archive: CheckpointFile(directory: gate.directory.file("checkpoints")), witnesses: witnesses)
@@ -63,20 +64,20 @@ private final class Witness: CheckpointKeeper {
     }
 
     @Test func allWitnessesAreAskedAtOnceWithOneBound() async throws {
-        let witnesses: [any CheckpointKeeper] =
-            (0..<20).map { Witness("silent \($0)", .isSilent) } + [
-                Witness("good", .takes), Witness("full", .fails),
+        let witnesses: [any Witness] =
+            (0..<20).map { FakeWitness("silent \($0)", .isSilent) } + [
+                FakeWitness("good", .takes), FakeWitness("full", .fails),
             ]
         let start = ContinuousClock.now
         let answers = await witnesses.newest(within: .milliseconds(300))
         #expect(ContinuousClock.now - start < .seconds(3), "one after the other is 6 s")
         for answer in answers.prefix(20) { #expect(throws: TookTooLong.self) { try answer.get() } }
         #expect(try answers[20].get() == nil)
-        #expect(throws: Witness.Full.self) { try answers[21].get() }
+        #expect(throws: FakeWitness.Full.self) { try answers[21].get() }
     }
 
     @Test func aWitnessThatFailsIsAProblemUntilItTakesACheckpoint() async throws {
-        let (bad, good) = (Witness("w", .fails), Witness("v", .takes))
+        let (bad, good) = (FakeWitness("w", .fails), FakeWitness("v", .takes))
         let checkpointer = checkpointer([bad, good])
         try await gate.intake.record(Gate.accepted)
         await checkpointer.finish()
@@ -95,7 +96,7 @@ private final class Witness: CheckpointKeeper {
     }
 
     @Test func theProblemStandsUntilTheLastWitnessWorks() async throws {
-        let (first, second) = (Witness("a", .fails), Witness("b", .fails))
+        let (first, second) = (FakeWitness("a", .fails), FakeWitness("b", .fails))
         let checkpointer = checkpointer([first, second])
         try await gate.intake.record(Gate.accepted)
         await checkpointer.finish()
@@ -106,7 +107,7 @@ private final class Witness: CheckpointKeeper {
     }
 
     @Test func aStopWaitsForSilentWitnessesNoLongerThanItsBound() async throws {
-        let (silent, good) = (Witness("w", .isSilent), Witness("v", .takes))
+        let (silent, good) = (FakeWitness("w", .isSilent), FakeWitness("v", .takes))
         let checkpointer = checkpointer([silent, good])
         try await gate.intake.record(Gate.accepted)
         let start = ContinuousClock.now

@@ -1,6 +1,7 @@
 // The canonical bytes are what is hashed: sorted, without spaces, the same for the same value.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import Support
 import Testing

@@ -1,5 +1,6 @@
 // Filters that read the entry's JSON, blocks with few and with many addresses, and bounds.
 import Admission
+import JSON
 import Ledger
 import Support
 import Testing

@@ -1,5 +1,6 @@
 // What every ledger store must do, whatever keeps it. A new store joins by one line in `stores`.
 import Admission
+import JSON
 import Ledger
 import Support
 import Testing
@@ -18,7 +19,7 @@ struct StoreMaker: Sendable, CustomTestStringConvertible {
 
 private let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
 
-private func webhook(
+func webhookOperation(
     _ id: String, key: UInt8, event: UInt8? = nil, body: String = "b", within: Duration? = nil
 ) -> LedgerOperation {
     var attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
@@ -31,7 +32,7 @@ private func webhook(
             repeatsWithin: within, readyPath: { "webhook/\($0.microseconds)" }))
 }
 
-private func upload(_ id: String, key: UInt8) -> LedgerOperation {
+func uploadOperation(_ id: String, key: UInt8) -> LedgerOperation {
     var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
     attempt.drop = DropFacts(id: id, name: "", bytes: 1, sha256: "00")
     return .append(
@@ -78,7 +79,7 @@ private func upload(_ id: String, key: UInt8) -> LedgerOperation {
     @Test(arguments: StoreMaker.all)
     func aRepeatedWebhookGetsAnEntryAndNoSecondDrop(maker: StoreMaker) throws {
         let store = try maker.open(directory)
-        let entries = try commit(store, [webhook("a", key: 1), webhook("b", key: 1)])
+        let entries = try commit(store, [webhookOperation("a", key: 1), webhookOperation("b", key: 1)])
         #expect(entries[0].drop?.id == "a" && entries[0].repeats == nil)
         #expect(entries[1].drop == nil && entries[1].repeats == "a")
         #expect(try store.pendingDrops(after: -1, limit: 10).map(\.record.id) == ["a"])
@@ -89,7 +90,9 @@ private func upload(_ id: String, key: UInt8) -> LedgerOperation {
         let store = try maker.open(directory)
         let times: [Int64] = [0, 9_000_000, 10_000_001, 15_000_000, 30_000_000]
         let drops = try times.enumerated().flatMap { number, time in
-            try commit(store, [webhook("d\(number)", key: 1, within: .seconds(10))], at: 1_000_000_000 + time)
+            try commit(
+                store, [webhookOperation("d\(number)", key: 1, within: .seconds(10))],
+                at: 1_000_000_000 + time)
         }
         #expect(drops.map(\.drop?.id) == ["d0", nil, "d2", nil, "d4"])
         #expect(drops.map(\.repeats) == [nil, "d0", nil, "d2", nil])
@@ -98,21 +101,24 @@ private func upload(_ id: String, key: UInt8) -> LedgerOperation {
     @Test(arguments: StoreMaker.all)
     func theSameEventWithAnotherBodyIsKeptAndFlagged(maker: StoreMaker) throws {
         let store = try maker.open(directory)
-        let entries = try commit(store, [webhook("a", key: 1, event: 9), webhook("b", key: 2, event: 9)])
+        let entries = try commit(
+            store, [webhookOperation("a", key: 1, event: 9), webhookOperation("b", key: 2, event: 9)])
         #expect(entries[1].drop?.id == "b" && entries[1].sameEvent == "a")
     }
 
     @Test(arguments: StoreMaker.all)
     func aRepeatedUploadIsKeptAndMarked(maker: StoreMaker) throws {
         let store = try maker.open(directory)
-        let entries = try commit(store, [upload("a", key: 1), upload("b", key: 1)])
+        let entries = try commit(store, [uploadOperation("a", key: 1), uploadOperation("b", key: 1)])
         #expect(entries[1].drop?.id == "b" && entries[1].repeats == "a")
     }
 
     @Test(arguments: StoreMaker.all)
     func aDropCommittedTwiceFailsNobody(maker: StoreMaker) throws {
         let store = try maker.open(directory)
-        let entries = try commit(store, [upload("a", key: 1), upload("a", key: 2), webhook("c", key: 3)])
+        let entries = try commit(
+            store,
+            [uploadOperation("a", key: 1), uploadOperation("a", key: 2), webhookOperation("c", key: 3)])
         #expect(entries.map { $0.drop?.id } == ["a", nil, "c"])
     }
 
@@ -120,7 +126,11 @@ private func upload(_ id: String, key: UInt8) -> LedgerOperation {
     func pendingDropsCarryBodyAndEntryUntilTheyAreReleased(maker: StoreMaker) throws {
         let store = try maker.open(directory)
         _ = try commit(
-            store, [webhook("a", key: 1, body: "hello"), upload("u", key: 2), webhook("b", key: 3)])
+            store,
+            [
+                webhookOperation("a", key: 1, body: "hello"), uploadOperation("u", key: 2),
+                webhookOperation("b", key: 3),
+            ])
         let pending = try store.pendingDrops(after: -1, limit: 10)
         #expect(pending.map(\.record.id) == ["a", "u", "b"])
         #expect(pending[0].body == Array("hello".utf8) && pending[1].body == nil)
@@ -138,7 +148,7 @@ private func upload(_ id: String, key: UInt8) -> LedgerOperation {
     func onlyAReleasedDropIsAcknowledgedAndOnlyOnce(maker: StoreMaker) throws {
         let store = try maker.open(directory)
         let now = Instant(microseconds: 9)
-        _ = try commit(store, [webhook("a", key: 1)])
+        _ = try commit(store, [webhookOperation("a", key: 1)])
         func acknowledge() throws -> Bool? {
             if case .changed(let changed) = try store.commit([.acknowledge(id: "a", at: now)], now: now)[0] {
                 changed

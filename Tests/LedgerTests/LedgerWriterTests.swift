@@ -31,6 +31,68 @@ import Testing
         #expect(try await writer.append(rejection).seq == 0)
     }
 
+    @Test func whatFindsNoRoomIsRefusedAsBusyAndTheRestIsWritten() async throws {
+        let store = FailingStore()
+        var bounds = LedgerWriter.Bounds()
+        bounds.operations = 10
+        let writer = LedgerWriter(store: store, bounds: bounds, clock: { Instant(microseconds: 1) })
+        let outcomes = Mutex<[Result<LedgerOutcome, any Error>]>([])
+        let (ended, end) = AsyncStream.makeStream(of: Void.self)
+        func submit() {
+            writer.submit(.append(rejection, drop: nil)) { outcome in
+                outcomes.withLock { $0.append(outcome) }
+                end.yield()
+            }
+        }
+        let held = store.hold()
+        submit()
+        await store.isHeld()
+        for _ in 0..<13 { submit() }
+        // What is the gate's own is taken all the same.
+        writer.submit(.released([], at: Instant(microseconds: 1))) { _ in end.yield() }
+        held.release()
+        var iterator = ended.makeAsyncIterator()
+        for _ in 0..<15 { await iterator.next() }
+        let busy = outcomes.withLock { $0.filter { Self.code($0) == .busy }.count }
+        #expect(busy == 3 && outcomes.withLock { $0.count } == 14)
+        #expect(try store.size() == 12)
+        #expect(try await writer.append(rejection).seq == 12, "there is room again")
+    }
+
+    @Test func bodiesMayWaitUpToTheirBytesAndALargeOneAlone() async throws {
+        let store = FailingStore()
+        var bounds = LedgerWriter.Bounds()
+        bounds.bytes = 100
+        let writer = LedgerWriter(store: store, bounds: bounds, clock: { Instant(microseconds: 1) })
+        func drop(_ count: Int) -> DropRegistration {
+            DropRegistration(
+                id: "x", content: .body([UInt8](repeating: 0, count: count)), repeatKey: [], eventKey: nil,
+                keepsRepeats: true, readyPath: { _ in "x" })
+        }
+        let codes = Mutex<[LedgerError.Code?]>([])
+        let (ended, end) = AsyncStream.makeStream(of: Void.self)
+        let held = store.hold()
+        writer.submit(.append(rejection, drop: nil)) { _ in end.yield() }
+        await store.isHeld()
+        for size in [150, 1] {
+            writer.submit(.append(rejection, drop: drop(size))) { outcome in
+                codes.withLock { $0.append(Self.code(outcome)) }
+                end.yield()
+            }
+        }
+        var iterator = ended.makeAsyncIterator()
+        await iterator.next()
+        #expect(codes.withLock { $0 } == [.busy], "the small one behind the large one")
+        held.release()
+        for _ in 0..<2 { await iterator.next() }
+        #expect(codes.withLock { $0 } == [.busy, nil])
+    }
+
+    private static func code(_ outcome: Result<LedgerOutcome, any Error>) -> LedgerError.Code? {
+        guard case .failure(let error) = outcome else { return nil }
+        return (error as? LedgerError)?.code
+    }
+
     @Test func theOpenConnectionIsSynchronousFull() throws {
         let directory = try TemporaryDirectory("full")
         let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
@@ -77,8 +139,36 @@ import Testing
 private final class FailingStore: LedgerStore {
     let fails = Atomic(false)
     private let next = Atomic<Int64>(0)
+    private let gate = Mutex<Hold?>(nil)
+    private let arrived = AsyncStream.makeStream(of: Void.self)
+
+    /// The next commit waits until it is released.
+    final class Hold: Sendable {
+        private let semaphore = DispatchSemaphore(value: 0)
+        func wait() { semaphore.wait() }
+        func release() { semaphore.signal() }
+    }
+
+    func hold() -> Hold {
+        let hold = Hold()
+        gate.withLock { $0 = hold }
+        return hold
+    }
+
+    /// Returns when a commit waits.
+    func isHeld() async {
+        for await _ in arrived.stream { return }
+    }
 
     func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
+        let hold = gate.withLock { hold in
+            defer { hold = nil }
+            return hold
+        }
+        if let hold {
+            arrived.continuation.yield()
+            hold.wait()
+        }
         if fails.load(ordering: .relaxed) { throw LedgerError(.unwritable, "disk full") }
         return operations.map { _ in
             .appended(AppendedEntry(seq: next.wrappingAdd(1, ordering: .relaxed).oldValue, time: now))

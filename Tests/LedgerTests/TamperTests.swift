@@ -2,6 +2,7 @@
 import Admission
 import Foundation
 import GRDB
+import JSON
 import Ledger
 import Support
 import Testing

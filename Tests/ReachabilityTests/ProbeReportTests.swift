@@ -1,5 +1,6 @@
 // How a report is told: verdict, JSON, and the line for monitoring plugins.
 import Admission
+import JSON
 import Ledger
 import Reachability
 import Testing

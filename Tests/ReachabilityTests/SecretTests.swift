@@ -1,4 +1,5 @@
 // What a probe sends in secret is neither printed when a server echoes it nor sent in the clear unasked.
+import JSON
 import Ledger
 import Settings
 import Testing

@@ -1,6 +1,7 @@
 // The marked event has VSee's shape in both versions.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import Reachability
 import Testing

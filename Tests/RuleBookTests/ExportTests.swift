@@ -1,5 +1,6 @@
 // Exports: the texts of a small plan, word for word, and what is refused.
 import Admission
+import JSON
 import Ledger
 import RuleBook
 import Settings

@@ -1,5 +1,6 @@
 // Ports that several listeners or rows share: every source gets to its own listener, and no cloud is given a rule twice.
 import Admission
+import JSON
 import Ledger
 import RuleBook
 import Settings

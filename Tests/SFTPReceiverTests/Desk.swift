@@ -2,7 +2,9 @@
 import Admission
 import Foundation
 import Intake
+import JSON
 import Ledger
+import LocalServer
 import Logging
 import Settings
 import Sockets
@@ -11,7 +13,9 @@ import Support
 import Synchronization
 import Testing
 
+@testable import Accounts
 @testable import SFTPReceiver
+@testable import SFTPSession
 
 /// A desk with a real Intake and one connection that this process itself serves.
 final class Desk: Sendable {
@@ -20,7 +24,7 @@ final class Desk: Sendable {
     let store: AccountStore
     let connection: SFTPConnection
     let table = ConnectionTable(maximum: 4, maximumPerSource: 4)
-    let desk: LinkDesk
+    let desk: SessionIPCHandler
     let account: Account
     /// The other end of the connection.
     private let client: ConnectedSocket
@@ -40,7 +44,7 @@ final class Desk: Sendable {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         intake = try Intake.open(configuration, policy: Self.policy("127.0.0.0/8"), logger: logger)
         store = AccountStore(directory: directory.file("accounts"))
-        account = try Account(name: "acme", keys: [AuthorizedKey(AuthorizedKeyTests.ed25519)])
+        account = try Account(name: "acme", keys: [AuthorizedKey(SampleKeys.ed25519)])
         try? store.add(account)
         let (near, far) = try Self.connected()
         client = far
@@ -50,10 +54,10 @@ final class Desk: Sendable {
             socket: near, addresses: addresses, resolution: resolution,
             decision: intake.admit(resolution, channel: .sftp), source: addresses.peer)
         #expect(table.add(connection, source: addresses.peer.ip))
-        desk = LinkDesk(
+        desk = SessionIPCHandler(
             intake: intake, table: table,
-            book: AccountBook(store: store, handOver: { _ in }, report: { _ in }),
-            terms: LinkTerms(
+            book: AccountCache(store: store, handOver: { _ in }, report: { _ in }),
+            terms: SessionTerms(
                 maxFile: maxFile, provisional: intake.temporaryNames.patterns, idleTimeout: 900),
             logger: logger)
         await connection.started(getpid())
@@ -83,44 +87,44 @@ final class Desk: Sendable {
         await connection.loggedIn(Login(account: account, credential: credential ?? key))
     }
 
-    var hello: LinkHello {
+    var hello: SessionHello {
         let (peer, local) = (connection.addresses.peer, connection.addresses.local)
-        return LinkHello(
+        return SessionHello(
             connection: "\(peer.ip) \(peer.port ?? 0) \(local.ip) \(local.port ?? 0)", user: "acme",
             pid: getpid(),
-            version: Link.version, authentication: nil)
+            version: SessionIPC.version, authentication: nil)
     }
 
-    var peer: LinkPeer { LinkPeer(process: getpid(), user: getuid()) }
+    var peer: LocalPeer { LocalPeer(process: getpid(), user: getuid()) }
 
-    func session() async throws -> LinkSession {
+    func session() async throws -> WelcomedSession {
         await login()
         return try #require(await desk.welcome(hello, from: peer).0)
     }
 
     /// A session without the questions of who is at the other end of the link.
-    func unaskedSession() async throws -> LinkSession {
+    func unaskedSession() async throws -> WelcomedSession {
         await login()
         let key = Credential.key(fingerprint: account.keys[0].fingerprint)
-        return LinkSession(
+        return WelcomedSession(
             connection: connection, login: Login(account: account, credential: key),
             sender: try intake.beginSession(of: account.name))
     }
 
-    func commit(_ commit: LinkCommit, _ session: LinkSession) async throws -> LinkCommitAnswer {
+    func commit(_ commit: UploadCommit, _ session: WelcomedSession) async throws -> UploadCommitAnswer {
         guard case .commit(let answer) = try await desk.answer(.commit(commit), session) else {
-            throw LinkDesk.BadMessage(description: "a commit was answered by something else")
+            throw SessionIPCHandler.BadMessage(description: "a commit was answered by something else")
         }
         return answer
     }
 
     /// Puts bytes where a session leaves a whole upload.
-    func upload(_ path: String, _ text: String) throws -> LinkCommit {
+    func upload(_ path: String, _ text: String) throws -> UploadCommit {
         let id = DropID.make(milliseconds: 1)
         let parts = directory.file("staging/incoming/sftp/acme/parts")
         try FileManager.default.createDirectory(atPath: parts, withIntermediateDirectories: true)
         try Data(text.utf8).write(to: URL(filePath: "\(parts)/\(id).part"))
-        return LinkCommit(
+        return UploadCommit(
             id: 7, drop: id, path: path, bytes: Int64(text.utf8.count),
             sha256: String(repeating: "0a", count: 32), modified: nil)
     }

@@ -1,8 +1,10 @@
 // What the ledger gets for a connection: reason, causes, names that may and may not be written, decisions.
 import Admission
+import JSON
 import Ledger
 import Testing
 
+@testable import Accounts
 @testable import SFTPReceiver
 
 @Suite struct LoginRecordTests {

@@ -2,10 +2,12 @@
 import Admission
 import Foundation
 import Ledger
+import LocalSocket
 import Support
 import Testing
 
 @testable import SFTPReceiver
+@testable import SFTPSession
 
 @Suite struct PiecesTests {
     @Test("Lines are cut whatever the pieces they come in")

@@ -2,11 +2,13 @@
 import Admission
 import Foundation
 import Intake
+import JSON
 import Ledger
 import Settings
 import Support
 import Testing
 
+@testable import Accounts
 @testable import SFTPReceiver
 
 @Suite(.enabled(if: TestGate.isPossible), .timeLimit(.minutes(2))) struct ReceiverTests {

@@ -5,11 +5,13 @@ import Dispatch
 import Foundation
 import Glibc
 import Intake
+import LocalSocket
 import Staging
 import Support
 import Synchronization
 
 @testable import SFTPReceiver
+@testable import SFTPSession
 
 /// A daemon that remembers what it was told and answers as it is set up to.
 final class TestDaemon: Sendable {
@@ -75,13 +77,13 @@ final class TestDaemon: Sendable {
         _ = sessions.wait(timeout: .now() + 20)
         return heard.withLock { $0 }
     }
-    var commits: [LinkCommit] {
+    var commits: [UploadCommit] {
         messages.compactMap { if case .commit(let commit) = $0 { commit } else { nil } }
     }
-    var refusals: [LinkRefused] {
+    var refusals: [SessionRefusal] {
         messages.compactMap { if case .refused(let told) = $0 { told } else { nil } }
     }
-    var interruptions: [LinkEnded] {
+    var interruptions: [UploadEnded] {
         messages.compactMap { message in
             if case .ended(let ended) = message, ended.outcome == .interrupted { ended } else { nil }
         }
@@ -100,7 +102,7 @@ final class TestDaemon: Sendable {
     func parts() -> [String] { home.files(under: "staging/incoming/sftp/acme/parts") }
 
     private func serve(_ link: Int32) {
-        var session: LinkSession?
+        var session: WelcomedSession?
         defer {
             session.map(desk.desk.ended)
             close(link)
@@ -110,18 +112,19 @@ final class TestDaemon: Sendable {
         while case let count = read(link, &piece, piece.count), count > 0 {
             buffer += piece[..<count]
             while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
-                guard let message = try? Link.decode(SessionMessage.self, from: buffer[..<end]) else {
+                guard let message = try? JSONLine.decode(SessionMessage.self, from: buffer[..<end]) else {
                     return
                 }
                 buffer.removeSubrange(...end)
                 heard.withLock { $0.append(message) }
                 guard let answer = answer(message, &session) else { continue }
                 if case .commit = message, case .endBefore(let text) = conduct.withLock({ $0 }),
-                    let line = try? Link.encode(DaemonMessage.end(LinkEnd(message: text)))
+                    let line = try? JSONLine.encode(DaemonMessage.end(SessionEnding(message: text)))
                 {
                     _ = write(link, line, line.count)
                 }
-                guard let line = try? Link.encode(answer), write(link, line, line.count) == line.count else {
+                guard let line = try? JSONLine.encode(answer), write(link, line, line.count) == line.count
+                else {
                     return
                 }
             }
@@ -129,27 +132,27 @@ final class TestDaemon: Sendable {
     }
 
     /// Drops that a collector may read, newest first: two a page.
-    let drops = Mutex<[LinkPage.Drop]>([])
+    let drops = Mutex<[CollectPage.Drop]>([])
     let isCollector = Mutex(false)
     /// Why a collector may not read any more.
     let withdrawal = Mutex<String?>(nil)
 
-    private func page(_ question: LinkCollect) -> LinkPage {
-        if let why = withdrawal.withLock(\.self) { return LinkPage(ok: false, message: why) }
+    private func page(_ question: CollectQuestion) -> CollectPage {
+        if let why = withdrawal.withLock(\.self) { return CollectPage(ok: false, message: why) }
         return drops.withLock { drops in
             guard let id = question.drop else {
                 let from = Int(question.before ?? 0)
                 let page = drops.dropFirst(from).prefix(2)
-                return LinkPage(
+                return CollectPage(
                     ok: true, drops: Array(page), next: from + 2 < drops.count ? Int64(from + 2) : nil)
             }
             let found = drops.filter { $0.id == id }
             if question.acknowledges { drops.removeAll { $0.id == id } }
-            return LinkPage(ok: true, drops: found)
+            return CollectPage(ok: true, drops: found)
         }
     }
 
-    private func answer(_ message: SessionMessage, _ session: inout LinkSession?) -> DaemonMessage? {
+    private func answer(_ message: SessionMessage, _ session: inout WelcomedSession?) -> DaemonMessage? {
         switch message {
         case .refused, .probed: return nil
         case .collect(let question): return .page(page(question))
@@ -159,7 +162,7 @@ final class TestDaemon: Sendable {
             guard let begun = waiting({ try await self.desk.unaskedSession() }) else { return nil }
             session = begun
             return .welcome(
-                LinkWelcome(
+                SessionWelcome(
                     ok: true, account: "acme", incoming: begun.sender?.box.files.path, maxFile: maxFile,
                     provisional: desk.intake.temporaryNames.patterns, idleTimeout: idleTimeout))
         case .commit(let commit):
@@ -169,7 +172,7 @@ final class TestDaemon: Sendable {
                 return nil
             case .refuse(let text):
                 return .commit(
-                    LinkCommitAnswer(id: commit.id, ok: false, code: "ledger_failed", message: text))
+                    UploadCommitAnswer(id: commit.id, ok: false, code: "ledger_failed", message: text))
             case .accept, .endBefore: break
             }
         case .names, .change, .open, .room, .ended: break

@@ -7,6 +7,7 @@ import TLS
 import Testing
 
 @testable import SFTPReceiver
+@testable import SFTPSession
 
 @Suite struct SessionTests {
     private let home: TemporaryDirectory
@@ -255,7 +256,7 @@ import Testing
         #expect(client.status(13, SessionClient.string("/.dropgate-probe-1")).code == 0)
         #expect(client.hangUp() == 0)
         let probes = daemon.messages.compactMap { if case .probed(let told) = $0 { told } else { nil } }
-        #expect(probes == [LinkProbed(path: ".dropgate-probe-1", bytes: 3)])
+        #expect(probes == [ProbeNotice(path: ".dropgate-probe-1", bytes: 3)])
         #expect(daemon.commits.isEmpty && daemon.parts().isEmpty)
     }
 
@@ -271,7 +272,7 @@ import Testing
                     at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
                 try Data(text.utf8).write(to: place)
             }
-            daemon.drops.withLock { $0.append(LinkPage.Drop(id: id, path: file)) }
+            daemon.drops.withLock { $0.append(CollectPage.Drop(id: id, path: file)) }
         }
         daemon.isCollector.withLock { $0 = true }
         return daemon
@@ -391,8 +392,8 @@ import Testing
         try Data("later".utf8).write(to: URL(fileURLWithPath: ready + "/a.xml"))
         daemon.drops.withLock {
             $0 = [
-                LinkPage.Drop(id: "id1", path: "sftp/vsee/a.xml"),
-                LinkPage.Drop(id: "id0", path: "sftp/vsee/a.xml.1"),
+                CollectPage.Drop(id: "id1", path: "sftp/vsee/a.xml"),
+                CollectPage.Drop(id: "id0", path: "sftp/vsee/a.xml.1"),
             ]
         }
         #expect(read(client, "/ready/sftp/vsee/a.xml") == "later")

@@ -3,6 +3,7 @@ import Admission
 import Dispatch
 import Foundation
 import Intake
+import JSON
 import Ledger
 import Logging
 import ServiceLifecycle
@@ -10,6 +11,7 @@ import Settings
 import Sockets
 import Support
 
+@testable import Accounts
 @testable import SFTPReceiver
 
 /// What a test may set before the gate opens.

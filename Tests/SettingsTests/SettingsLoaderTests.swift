@@ -1,5 +1,6 @@
 // What good settings become: defaults, sections, paths, lists, the environment.
 import Admission
+import Files
 import Foundation
 import Settings
 import Testing
@@ -166,7 +167,7 @@ import Testing
         let gate = try GateDirectory.complete()
         let yaml = Self.minimal + "\nsftp: {listen: 0.0.0.0:2222}"
         func names() throws -> [String]? {
-            try gate.load(yaml).sftp?.hostKeys.map { SettingsPath.lastComponent(of: $0) }
+            try gate.load(yaml).sftp?.hostKeys.map { Paths.lastComponent(of: $0) }
         }
         #expect(try names() == ["ssh_host_ed25519_key", "ssh_host_rsa_key"])
         try gate.write("state/keys/ssh_host_ecdsa_key", "key", mode: 0o600)

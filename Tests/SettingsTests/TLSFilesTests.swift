@@ -1,4 +1,5 @@
 // PEM files as settings name them: what is wrong with one names it.
+import Files
 import Foundation
 import Settings
 import Support

@@ -209,11 +209,11 @@ import Testing
     }
 
     @Test func laterVersionsGetNamesOfTheirOwn() throws {
-        #expect(try area.promise("sftp/acme/a.csv") == "sftp/acme/a.csv")
-        #expect(try area.promise("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
+        #expect(try area.reserve("sftp/acme/a.csv") == "sftp/acme/a.csv")
+        #expect(try area.reserve("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
         try put("ready/sftp/acme/a~3.csv", "x")
-        #expect(try area.promise("sftp/acme/a.csv") == "sftp/acme/a~4.csv")
-        area.withdraw("sftp/acme/a~2.csv")
-        #expect(try area.promise("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
+        #expect(try area.reserve("sftp/acme/a.csv") == "sftp/acme/a~4.csv")
+        area.cancelReservation("sftp/acme/a~2.csv")
+        #expect(try area.reserve("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
     }
 }

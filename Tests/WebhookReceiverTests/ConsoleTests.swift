@@ -3,6 +3,7 @@ import Admission
 import Console
 import Foundation
 import Intake
+import JSON
 import Ledger
 import ServiceLifecycle
 import Settings

@@ -2,6 +2,7 @@
 // ended behind it, on the same connection, and the good one is kept.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import Settings
 import Testing

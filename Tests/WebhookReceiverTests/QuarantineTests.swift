@@ -1,17 +1,18 @@
 // `unlisted: quarantine`: who is held, who is not, and that everybody hears the same. And probes' events.
 import Admission
 import Foundation
-import Intake
+import JSON
 import Ledger
 import Settings
 import Staging
 import Support
 import Testing
 
+@testable import Intake
 @testable import WebhookReceiver
 
 extension Reply {
-    /// What every stranger hears.
+    /// What every unlisted source hears.
     fileprivate var isRefusal: Bool {
         status == 403 && json?["error"] == "forbidden" && json?["id"]?.string != nil
     }
@@ -112,7 +113,7 @@ extension LiveGate {
 
     @Test func aLongBodyIsRefusedAsAnyStranger() async throws {
         let long = Samples.v2.replacingOccurrences(
-            of: "cancelled", with: String(repeating: "x", count: Reception.longestStranger))
+            of: "cancelled", with: String(repeating: "x", count: RequestValidator.longestUnlisted))
         try await LiveGate.serve(Self.quarantine) { gate in
             for options in [[], ["-H", "transfer-encoding: chunked"]] {
                 let reply = try await gate.curl(

@@ -2,6 +2,7 @@
 import Admission
 import Foundation
 import Intake
+import JSON
 import Ledger
 import LedgerSupport
 import Settings

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct RequestQueueTests {
     /// Behind the queue: what is let through, in words. Answers when it is told to, or at once.
-    private final class Listener: ChannelInboundHandler {
+    private final class RequestListener: ChannelInboundHandler {
         typealias InboundIn = HTTPServerRequestPart
         typealias OutboundOut = HTTPServerResponsePart
 
@@ -44,10 +44,10 @@ import Testing
 
     private final class Scene {
         let channel = EmbeddedChannel()
-        let listener: Listener
+        let listener: RequestListener
 
         init(answersAtOnce: Bool) throws {
-            listener = Listener(answersAtOnce: answersAtOnce)
+            listener = RequestListener(answersAtOnce: answersAtOnce)
             try channel.pipeline.syncOperations.addHandlers(RequestQueue(), listener)
             channel.embeddedEventLoop.run()
         }

@@ -1,7 +1,9 @@
 // TLS as callers meet it: versions, HTTP/2, client certificates, failed handshakes, certificates that change.
 import Admission
+import Files
 import Foundation
 import Intake
+import JSON
 import Ledger
 import Settings
 import Support

@@ -1,6 +1,7 @@
 // Entries in the ArcSight Common Event Format, version 0 ("Micro Focus Security ArcSight Common Event Format",
 // version 25): a header of seven fields and an extension of key=value pairs from CEF's own dictionary.
 import Admission
+import JSON
 import Ledger
 
 enum CEFFormat {
@@ -90,7 +91,7 @@ enum CEFFormat {
     /// In the header `|` and `\` are escaped, and there may be no line break.
     private static func headerField(_ text: String) -> String {
         var result = ""
-        for scalar in OutsideText.visible(text).unicodeScalars {
+        for scalar in UntrustedText.visible(text).unicodeScalars {
             switch scalar {
             case "|", "\\": result += "\\\(scalar)"
             case _ where scalar.isBreakOrControl: result += " "
@@ -103,7 +104,7 @@ enum CEFFormat {
     /// In a value `=` and `\` are escaped and line breaks are written `\n` and `\r`.
     private static func value(_ text: String, limit: Int) -> String {
         var result = ""
-        for scalar in OutsideText.visible(text).unicodeScalars.prefix(limit) {
+        for scalar in UntrustedText.visible(text).unicodeScalars.prefix(limit) {
             switch scalar {
             case "=", "\\": result += "\\\(scalar)"
             case "\n": result += "\\n"
@@ -127,4 +128,9 @@ extension Instant {
         let (quotient, remainder) = microseconds.quotientAndRemainder(dividingBy: 1000)
         return remainder < 0 ? quotient - 1 : quotient
     }
+}
+
+extension EntryFormat {
+    /// ArcSight Common Event Format.
+    package static let cef = EntryFormat("cef", facts: CEFFormat.record)
 }

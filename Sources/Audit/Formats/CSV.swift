@@ -10,7 +10,7 @@ package enum CSV {
     /// A cell that begins like a formula gets an apostrophe in front (OWASP, "CSV Injection").
     package static func cell(_ text: String) -> String {
         // First: a formula behind an invisible character is one too.
-        var text = OutsideText.visible(text)
+        var text = UntrustedText.visible(text)
         if let first = text.unicodeScalars.first, "=+-@\t\r".unicodeScalars.contains(first) {
             text = "'" + text
         }

@@ -1,5 +1,6 @@
 // Entries as rows of a spreadsheet. `detail`, which differs from kind to kind, is one cell of JSON.
 import Admission
+import JSON
 import Ledger
 
 package enum CSVFormat {
@@ -31,7 +32,13 @@ package enum CSVFormat {
         case .bool(let flag): "\(flag)"
         case .array(let values): values.compactMap(\.string).joined(separator: " ")
         case .object(let members):
-            String(decoding: OutsideText.json(CanonicalJSON.encode(.object(members))), as: UTF8.self)
+            String(decoding: UntrustedText.json(CanonicalJSON.encode(.object(members))), as: UTF8.self)
         }
     }
+}
+
+extension EntryFormat {
+    /// RFC 4180 with a header line; lines end with CRLF (section 2).
+    package static let csv = EntryFormat(
+        "csv", header: Array(CSV.line(CSVFormat.columns).utf8), ending: [0x0D, 0x0A], facts: CSVFormat.record)
 }

@@ -1,6 +1,7 @@
 // Entries as documents of the Elastic Common Schema (ECS 8.17 field reference and categorization fields). What ECS
 // has no field for stands under `dropgate`.
 import Admission
+import JSON
 import Ledger
 
 enum ECSFormat {
@@ -103,5 +104,12 @@ enum ECSFormat {
         case .access: (["database"], ["access"])
         case nil: nil
         }
+    }
+}
+
+extension EntryFormat {
+    /// Elastic Common Schema, one JSON document a line.
+    package static let ecs = EntryFormat("ecs", about: "Elastic Common Schema") { (facts: EntryFacts) in
+        CanonicalJSON.encode(ECSFormat.document(facts))
     }
 }

@@ -1,6 +1,7 @@
 // An entry's members as the formats ask for them. It reads and names; it leaves nothing out: `rest` has what no
 // format knows.
 package import Admission
+package import JSON
 package import Ledger
 
 /// One entry, read. Members that are missing or of another type than expected are nil.

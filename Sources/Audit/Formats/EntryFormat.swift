@@ -2,51 +2,62 @@
 // and nothing is left out or decided here.
 package import Ledger
 
-/// A form of export.
-package enum EntryFormat: String, CaseIterable, Sendable {
-    /// The exact canonical bytes that are hashed, one entry a line.
-    case jsonl
-    /// RFC 4180 with a header line.
-    case csv
-    /// Elastic Common Schema, one JSON document a line.
-    case ecs
-    /// Open Cybersecurity Schema Framework, one JSON event a line.
-    case ocsf
-    /// ArcSight Common Event Format.
-    case cef
-    /// RFC 5424.
-    case syslog
-}
+/// A form of export. A new one is a file of this folder with its value, and a line in `allCases`.
+package struct EntryFormat: Sendable, CaseIterable {
+    package static let allCases: [EntryFormat] = [.jsonl, .csv, .ecs, .ocsf, .cef, .syslog]
 
-/// Writes entries in one format.
-package struct EntryFormatter: Sendable {
-    package let format: EntryFormat
-
-    package init(_ format: EntryFormat) { self.format = format }
-
+    /// As it is written in commands and settings.
+    package let name: String
+    /// What it is, in a few words for people; nil where the name says it.
+    package let about: String?
     /// What stands before the first record, with its line ending; nil where a format has no such thing.
-    package var header: [UInt8]? {
-        format == .csv ? Array(CSV.line(CSVFormat.columns).utf8) : nil
+    package let header: [UInt8]?
+    private let ending: [UInt8]
+    private let write: @Sendable (StoredEntry) throws -> [UInt8]
+
+    /// - Parameters:
+    ///   - ending: of each record.
+    ///   - write: one entry without its ending.
+    init(
+        _ name: String, about: String? = nil, header: [UInt8]? = nil, ending: [UInt8] = [0x0A],
+        write: @escaping @Sendable (StoredEntry) throws -> [UInt8]
+    ) {
+        self.name = name
+        self.about = about
+        self.header = header
+        self.ending = ending
+        self.write = write
     }
 
-    /// One entry with its line ending: CRLF for CSV (RFC 4180 section 2), LF for all others. Throws when the
-    /// stored bytes are not JSON of the kind that a ledger holds.
-    package func record(_ entry: StoredEntry) throws -> [UInt8] {
-        try message(entry) + (format == .csv ? [0x0D, 0x0A] : [0x0A])
+    /// Of the facts of an entry.
+    init(
+        _ name: String, about: String? = nil, header: [UInt8]? = nil, ending: [UInt8] = [0x0A],
+        facts: @escaping @Sendable (EntryFacts) -> [UInt8]
+    ) {
+        self.init(name, about: about, header: header, ending: ending) { facts(try EntryFacts($0)) }
     }
+
+    /// nil for a name that no format has.
+    package init?(name: String) {
+        guard let format = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = format
+    }
+
+    /// One entry with its line ending. Throws when the stored bytes are not JSON of the kind that a ledger holds.
+    package func record(_ entry: StoredEntry) throws -> [UInt8] { try write(entry) + ending }
 
     /// One entry without a line ending, for a sender that frames records in its own way. It has no line break
     /// but those inside quoted CSV cells.
-    package func message(_ entry: StoredEntry) throws -> [UInt8] {
-        if format == .jsonl { return entry.json }
-        let facts = try EntryFacts(entry)
-        return switch format {
-        case .jsonl: entry.json
-        case .csv: CSVFormat.record(facts)
-        case .ecs: CanonicalJSON.encode(ECSFormat.document(facts))
-        case .ocsf: CanonicalJSON.encode(OCSFFormat.event(facts))
-        case .cef: CEFFormat.record(facts)
-        case .syslog: SyslogFormat.message(facts)
-        }
-    }
+    package func message(_ entry: StoredEntry) throws -> [UInt8] { try write(entry) }
+}
+
+extension EntryFormat: Hashable, CustomStringConvertible {
+    package static func == (one: EntryFormat, other: EntryFormat) -> Bool { one.name == other.name }
+    package func hash(into hasher: inout Hasher) { hasher.combine(name) }
+    package var description: String { name }
+}
+
+extension EntryFormat {
+    /// The exact canonical bytes that are hashed, one entry a line.
+    package static let jsonl = EntryFormat("jsonl", about: "the entries exactly as hashed", write: \.json)
 }

@@ -1,5 +1,6 @@
 // Which OCSF class an entry is an event of, its activity, and the attributes that only that class has.
 import Admission
+import JSON
 import Ledger
 
 struct OCSFClass {

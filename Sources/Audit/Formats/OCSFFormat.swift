@@ -1,6 +1,7 @@
 // Entries as events of the Open Cybersecurity Schema Framework (OCSF 1.4.0, in which every class has
 // the profile security_control). What the schema has no attribute for stands under `unmapped`.
 import Admission
+import JSON
 import Ledger
 
 enum OCSFFormat {
@@ -89,5 +90,12 @@ enum OCSFFormat {
         // Not every class has a place for it.
         if facts.kind != .login { rest["credential"] = facts.value["credential"] }
         return .members(rest.mapValues(Optional.some))
+    }
+}
+
+extension EntryFormat {
+    /// Open Cybersecurity Schema Framework, one JSON event a line.
+    package static let ocsf = EntryFormat("ocsf") { (facts: EntryFacts) in
+        CanonicalJSON.encode(OCSFFormat.event(facts))
     }
 }

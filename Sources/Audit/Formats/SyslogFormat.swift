@@ -1,5 +1,6 @@
 // Entries as syslog messages (RFC 5424). Framing for a transport (RFC 5425, RFC 6587) is the sender's.
 import Admission
+import JSON
 import Ledger
 
 enum SyslogFormat {
@@ -22,7 +23,7 @@ enum SyslogFormat {
             field("\(facts.text("kind") ?? "entry").\(facts.text("verdict") ?? "-")", limit: 32),
         ]
         return Array((header.joined(separator: " ") + " " + structuredData(facts) + " ").utf8)
-            + OutsideText.json(facts.json)
+            + UntrustedText.json(facts.json)
     }
 
     /// Informational, notice, warning or error (RFC 5424 section 6.2.1).
@@ -55,10 +56,15 @@ enum SyslogFormat {
     /// that splits at line feeds is not misled.
     private static func escaped(_ text: String) -> String {
         var result = ""
-        for scalar in OutsideText.line(text).unicodeScalars {
+        for scalar in UntrustedText.line(text).unicodeScalars {
             if scalar == "\"" || scalar == "\\" || scalar == "]" { result += "\\" }
             result.unicodeScalars.append(scalar)
         }
         return result
     }
+}
+
+extension EntryFormat {
+    /// RFC 5424.
+    package static let syslog = EntryFormat("syslog", about: "RFC 5424", facts: SyslogFormat.message)
 }

@@ -1,7 +1,8 @@
 // How far a forwarder has come: a small file, replaced whole, so that forwarding goes on where it stopped.
+import Files
 import Foundation
+import JSON
 import Ledger
-import Settings
 
 /// The position of one forwarder at one target.
 struct ForwardCursor: Sendable, Equatable {

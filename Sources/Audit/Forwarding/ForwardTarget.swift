@@ -1,5 +1,4 @@
 // Where entries are forwarded to: a stream that takes them in order and says how far it has them for certain.
-import Ledger
 
 /// One entry, rendered.
 struct ForwardRecord: Sendable {

@@ -58,7 +58,7 @@ package final class Forwarder: Sendable {
         return Forwarder(
             name: "syslog", target: target.address, reader: try LedgerReader(path: ledger),
             cursorFile: directory + "/syslog.json", logger: logger, report: report,
-            render: { try EntryFormatter(.syslog).message($0) },
+            render: { try EntryFormat.syslog.message($0) },
             open: { _ in SyslogStream(try await SyslogConnection.open(target)) })
     }
 
@@ -73,11 +73,10 @@ package final class Forwarder: Sendable {
             case .ecs: .ecs
             case .ocsf: .ocsf
             }
-        let formatter = EntryFormatter(format)
         return Forwarder(
             name: "file", target: "\(settings.path) \(settings.format.rawValue)",
             reader: try LedgerReader(path: ledger), cursorFile: directory + "/file.json", logger: logger,
-            report: report, render: { try formatter.message($0) },
+            report: report, render: { try format.message($0) },
             open: { try FileStream(path: settings.path, cursor: $0) })
     }
 

@@ -1,5 +1,6 @@
 // From a tally and the lists in force to a report. Pure: what must be looked up comes in.
 package import Admission
+import JSON
 package import Ledger
 
 package struct ReportBuilder {

@@ -1,6 +1,7 @@
 // A report as JSON; the member names are stable. Times are RFC 3339, gaps seconds, counts attempts.
 import Admission
-package import Ledger
+package import JSON
+import Ledger
 
 extension Report {
     /// `sources` holds at most `limit`, most attempts first; `source_count` says how many there are.

@@ -95,7 +95,7 @@ enum HTML {
     /// For content and quoted attributes; control characters become visible.
     static func escaped(_ text: String) -> String {
         var result = ""
-        for scalar in OutsideText.stored(text).unicodeScalars {
+        for scalar in UntrustedText.stored(text).unicodeScalars {
             switch scalar {
             case "&": result += "&amp;"
             case "<": result += "&lt;"

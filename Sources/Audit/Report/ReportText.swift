@@ -19,7 +19,7 @@ package struct ReportText {
         for finding in report.findings {
             lines.append("  \(paint(finding.severity.rawValue, finding.severity))  \(finding.title)")
             lines.append("    \(finding.advice)")
-            lines += finding.items.prefix(10).map { "    - \(OutsideText.stored($0))" }
+            lines += finding.items.prefix(10).map { "    - \(UntrustedText.stored($0))" }
             if finding.items.count > 10 { lines.append("    … and \(finding.items.count - 10) more") }
         }
         for table in report.tables { lines += ["", paint(table.title, nil)] + Self.lines(table) }
@@ -28,7 +28,7 @@ package struct ReportText {
 
     private static func lines(_ table: ReportTable) -> [String] {
         guard !table.rows.isEmpty else { return ["  " + table.empty] }
-        let rows = ([table.header] + table.rows).map { $0.map { OutsideText.stored($0) } }
+        let rows = ([table.header] + table.rows).map { $0.map { UntrustedText.stored($0) } }
         let widths = table.header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         var lines = rows.map { row in
             let cells = row.enumerated().map { column, cell in

@@ -2,7 +2,7 @@
 package import Ledger
 import Settings
 
-package struct HTTPWitness: CheckpointKeeper {
+package struct HTTPWitness: Witness {
     /// The URL without its query, which may hold a secret.
     package let name: String
     private let url: String

@@ -1,11 +1,12 @@
 // A witness that is a syslog receiver: each checkpoint is a message there. It cannot be asked for them again; an
 // auditor finds them in the receiver's log, and gives them to `dropgate ledger verify --checkpoint`.
 import Foundation
+import JSON
 package import Ledger
 import NIOCore
 package import Settings
 
-package struct SyslogWitness: CheckpointKeeper {
+package struct SyslogWitness: Witness {
     private let target: SyslogTarget
 
     package init(_ settings: SyslogSettings) { target = SyslogTarget(settings) }

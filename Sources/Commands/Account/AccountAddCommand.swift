@@ -1,7 +1,10 @@
 // `dropgate account add`: a new account for a sender's or a collector's key, password or both.
+import Accounts
 import Admission
 import ArgumentParser
+import Files
 import Foundation
+import Management
 import SFTPReceiver
 import Settings
 
@@ -77,7 +80,7 @@ struct AccountAddCommand: ParsableCommand {
         } else {
             Output.line("added \(name) (\(store.path(of: name)))")
             for key in account.keys {
-                Output.line("  \(key.fingerprint)  \(key.type)  \(OutsideText.line(key.comment))")
+                Output.line("  \(key.fingerprint)  \(key.type)  \(UntrustedText.line(key.comment))")
             }
             if hash != nil { Output.line("  password") }
             if let scope = account.collects { Output.line("  collects \(scope.summary)") }
@@ -85,26 +88,26 @@ struct AccountAddCommand: ParsableCommand {
     }
 
     private func keys(in file: String) throws -> [AuthorizedKey] {
-        let path = SettingsPath.absolute(file)
+        let path = Paths.absolute(file)
         guard let data = FileManager.default.contents(atPath: path), data.count < 1 << 20,
             let text = String(validating: data, as: UTF8.self)
-        else { throw Failure(.usage, "--key: cannot read \(file), or it is no text") }
+        else { throw ManagementError(.invalid, "--key: cannot read \(file), or it is no text") }
         let lines = text.split(whereSeparator: \.isNewline).filter { line in
             !line.allSatisfy(\.isWhitespace) && !line.hasPrefix("#")
         }
-        guard !lines.isEmpty else { throw Failure(.usage, "--key: \(file) holds no public key") }
+        guard !lines.isEmpty else { throw ManagementError(.invalid, "--key: \(file) holds no public key") }
         return try lines.map { line throws in
             do throws(AccountError) {
                 return try AuthorizedKey(line)
             } catch {
-                throw Failure(.usage, "--key: \(file): \(error)")
+                throw ManagementError(.invalid, "--key: \(file): \(error)")
             }
         }
     }
 
     private func password() throws -> String {
         guard let line = readLine(strippingNewline: true), !line.isEmpty else {
-            throw Failure(.usage, "--password-stdin: standard input holds no password")
+            throw ManagementError(.invalid, "--password-stdin: standard input holds no password")
         }
         return line
     }

@@ -1,5 +1,5 @@
 // `dropgate account disable`, `enable` and `remove`: the three small changes of an account.
-import Admission
+import Accounts
 import ArgumentParser
 import SFTPReceiver
 import Settings

@@ -1,8 +1,9 @@
 // `dropgate account`: who may log in over SFTP once the source address is admitted.
+import Accounts
 import Admission
 import ArgumentParser
 import Foundation
-import Ledger
+import JSON
 import SFTPReceiver
 import Settings
 

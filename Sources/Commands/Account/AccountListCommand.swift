@@ -1,6 +1,8 @@
 // `dropgate account list`: all accounts, and the files that are no good.
+import Accounts
 import Admission
 import ArgumentParser
+import JSON
 import Ledger
 import SFTPReceiver
 import Settings
@@ -34,7 +36,7 @@ struct AccountListCommand: ParsableCommand {
                 table.add([
                     account.name, account.disabled ? "disabled" : "enabled", account.roleSummary,
                     account.credentials,
-                    account.created?.day ?? "-", account.note.map(OutsideText.line) ?? "",
+                    account.created?.day ?? "-", account.note.map(UntrustedText.line) ?? "",
                 ])
             }
             for line in table.lines(colour: { $0 == 1 && $1 == "disabled" ? Colour.yellow($1) : $1 }) {

@@ -1,8 +1,8 @@
 // `dropgate account show`: one account with its keys.
+import Accounts
 import Admission
 import ArgumentParser
 import SFTPReceiver
-import Settings
 
 struct AccountShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,10 +20,10 @@ struct AccountShowCommand: ParsableCommand {
         Output.line("  file      \(store.path(of: name))")
         Output.line("  role      \(account.roleSummary)")
         if let created = account.created { Output.line("  created   \(created)") }
-        if let note = account.note { Output.line("  note      \(OutsideText.line(note))") }
+        if let note = account.note { Output.line("  note      \(UntrustedText.line(note))") }
         Output.line("  password  \(account.passwordHash == nil ? "no" : "yes")")
         for key in account.keys {
-            Output.line("  key       \(key.fingerprint)  \(key.type)  \(OutsideText.line(key.comment))")
+            Output.line("  key       \(key.fingerprint)  \(key.type)  \(UntrustedText.line(key.comment))")
         }
     }
 }

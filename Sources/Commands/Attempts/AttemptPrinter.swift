@@ -3,15 +3,15 @@ import Audit
 import Ledger
 
 struct AttemptPrinter {
-    private let formatter: EntryFormatter?
-
     /// nil: the table.
-    init(_ format: EntryFormat?) { formatter = format.map(EntryFormatter.init) }
+    private let format: EntryFormat?
+
+    init(_ format: EntryFormat?) { self.format = format }
 
     /// The head of a table or of CSV.
     func begin() {
-        if let formatter {
-            if let header = formatter.header { Output.bytes(header) }
+        if let format {
+            if let header = format.header { Output.bytes(header) }
         } else {
             Output.line(Colour.faint(AttemptRow.header))
         }
@@ -20,8 +20,8 @@ struct AttemptPrinter {
     /// Whole entries in one write, so that a reader sees no halves.
     func print(_ entries: [StoredEntry]) throws {
         guard !entries.isEmpty else { return }
-        if let formatter {
-            Output.bytes(try entries.flatMap(formatter.record))
+        if let format {
+            Output.bytes(try entries.flatMap(format.record))
         } else {
             Output.text(try entries.map { AttemptRow(try $0.value()).line + "\n" }.joined())
         }

@@ -1,6 +1,7 @@
 // One ledger entry as a row of a table for people. It shows what the entry says and adds nothing.
 import Admission
-package import Ledger
+package import JSON
+import Ledger
 
 package struct AttemptRow {
     private let entry: JSONValue
@@ -60,6 +61,6 @@ package struct AttemptRow {
                     \.string))
         }
         if let count = entry["count"]?.int, count > 1 { words.append("(\(count) times)") }
-        return OutsideText.stored(words.joined(separator: " "))
+        return UntrustedText.stored(words.joined(separator: " "))
     }
 }

@@ -4,6 +4,7 @@ import Admission
 import ArgumentParser
 import Audit
 import Ledger
+import Management
 import Settings
 
 struct AttemptsCommand: AsyncParsableCommand {
@@ -31,13 +32,6 @@ struct AttemptsCommand: AsyncParsableCommand {
               dropgate attempts --account vsee --format jsonl | jq .drop
             """)
 
-    enum Format: String, ExpressibleByArgument, CaseIterable {
-        case table, jsonl, csv, ecs, ocsf, cef, syslog
-
-        /// nil for people's table.
-        var export: EntryFormat? { EntryFormat(rawValue: rawValue) }
-    }
-
     @OptionGroup var filter: AttemptFilter
 
     @Option(help: "How many entries at most; 0: all.")
@@ -53,11 +47,8 @@ struct AttemptsCommand: AsyncParsableCommand {
     var follow = false
 
     @Option(
-        help: """
-            table for people; for programs jsonl (the entries exactly as hashed), csv, ecs (Elastic Common \
-            Schema), ocsf, cef or syslog (RFC 5424).
-            """)
-    var format: Format = .table
+        help: ArgumentHelp("table for people; for programs \(AttemptFormat.exports).", valueName: "format"))
+    var format = AttemptFormat(export: nil)
 
     @OptionGroup var gate: GateOptions
 
@@ -69,94 +60,55 @@ struct AttemptsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try gate.settings()
-        let reader = try LedgerReader(path: settings.ledger.path)
-        var query = try filter.query()
-        // Entries below `end` are shown now; following begins above `last`.
-        let last: Int64
-        let end: Int64
-        if let export = format.export {
-            last = try await record(export, settings)
-            end = last
-        } else {
-            last = try reader.lastSeq() ?? -1
-            end = last + 1
-        }
-        query.below = min(before ?? end, end)
-        query.above = after
+        let attempts = try AttemptService(try gate.settings())
+        var request = AttemptService.Request()
+        request.query = try filter.query()
+        (request.limit, request.after, request.before, request.follows) = (limit, after, before, follow)
         let printer = AttemptPrinter(format.export)
-        printer.begin()
-        if limit == 0 || after != nil {
-            try showOldest(query, reader, printer)
-        } else {
-            try showNewest(query, reader, printer)
-        }
-        query.below = nil
-        if follow { try await follow(AttemptPages(reader, query, above: last), printer) }
-    }
-
-    /// Writes down that entries leave, and returns the seq of that entry.
-    private func record(_ export: EntryFormat, _ settings: GateSettings) async throws -> Int64 {
-        var query = [filter.asText]
-        if let after { query.append("--after \(after)") }
-        if let before { query.append("--before \(before)") }
-        query.append(follow ? "--limit \(limit) --follow" : "--limit \(limit)")
-        return try await AccessRecord.exported(
-            "attempts",
-            detail: [
-                "format": .string(export.rawValue),
-                "query": .string(query.filter { !$0.isEmpty }.joined(separator: " ")),
-            ], settings: settings)
-    }
-
-    private func showNewest(_ query: LedgerQuery, _ reader: LedgerReader, _ printer: AttemptPrinter) throws {
-        var query = query
-        query.order = .newestFirst
-        query.limit = limit == Int.max ? limit : limit + 1
-        let entries = try reader.entries(query)
-        let shown = entries.prefix(limit)
-        try printer.print(shown.reversed())
-        if entries.count > limit, let first = shown.last { note("--before \(first.seq)") }
-    }
-
-    private func showOldest(_ query: LedgerQuery, _ reader: LedgerReader, _ printer: AttemptPrinter) throws {
-        var pages = AttemptPages(reader, query, above: query.above)
-        var left = limit == 0 || follow ? Int.max : limit
-        var last: Int64?
-        try pages.read { page in
-            if left == 0 {
-                if let last { note("--after \(last)") }
-                return false
-            }
-            let shown = page.prefix(left)
-            try printer.print(Array(shown))
-            left -= shown.count
-            last = shown.last?.seq
-            if shown.count < page.count, let last {
-                note("--after \(last)")
-                return false
-            }
+        let (more, last) = try await attempts.read(
+            request, export: format.export.map { .init(format: $0.name, words: filter.asText) },
+            warn: { Output.note($0) }, begin: printer.begin
+        ) { page in
+            try printer.print(page)
             return !Output.isReaderGone
         }
-    }
-
-    private func note(_ option: String) {
-        Output.note("more entries match: go on with \(option)")
-    }
-
-    /// Goes on until interrupted, or until nobody reads.
-    private func follow(_ pages: AttemptPages, _ printer: AttemptPrinter) async throws {
-        var pages = pages
-        while !Output.isReaderGone {
-            try pages.read { page in
-                try printer.print(page)
-                return !Output.isReaderGone
-            }
-            do {
-                try await Task.sleep(for: .milliseconds(250))
-            } catch {
-                return
-            }
+        switch more {
+        case .before(let seq): Output.note("more entries match: go on with --before \(seq)")
+        case .after(let seq): Output.note("more entries match: go on with --after \(seq)")
+        case nil: break
         }
+        if follow {
+            try await attempts.follow(
+                request, above: last, isWanted: { !Output.isReaderGone }, take: printer.print)
+        }
+    }
+}
+
+/// A table for people, or an export.
+struct AttemptFormat: ExpressibleByArgument {
+    /// nil: the table.
+    let export: EntryFormat?
+
+    private static let table = "table"
+
+    init(export: EntryFormat?) { self.export = export }
+
+    init?(argument: String) {
+        if argument == Self.table {
+            self.init(export: nil)
+        } else {
+            guard let format = EntryFormat(name: argument) else { return nil }
+            self.init(export: format)
+        }
+    }
+
+    var defaultValueDescription: String { export?.name ?? Self.table }
+    static var allValueStrings: [String] { [table] + EntryFormat.allCases.map(\.name) }
+    static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
+
+    /// "jsonl (the entries exactly as hashed), csv … or syslog (RFC 5424)".
+    static var exports: String {
+        let words = EntryFormat.allCases.map { $0.name + ($0.about.map { " (\($0))" } ?? "") }
+        return words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")
     }
 }

@@ -3,9 +3,9 @@ import Admission
 import ArgumentParser
 import Foundation
 import Ledger
+import Management
 import Reachability
 import Settings
-import TLS
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,7 +26,7 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var output: FormatOptions
 
     func run() async throws {
-        let findings = try await examine()
+        let findings = try await Diagnostics.findings(settings: gate.file())
         let shown = quiet ? findings.filter { $0.state != .ok } : findings
         if output.isJSON {
             for finding in shown { Output.json(finding.json) }
@@ -34,38 +34,6 @@ struct DoctorCommand: AsyncParsableCommand {
             show(shown, all: findings)
         }
         if findings.contains(where: { $0.state == .fail }) { throw ExitCode(ExitStatus.no.rawValue) }
-    }
-
-    private func examine() async throws -> [Finding] {
-        let now = Instant.now()
-        let file = try gate.file()
-        let basics = OpenSSLCheck.basics()
-        // Without its digests nothing else can be looked at.
-        guard OpenSSLLibrary.missing.isEmpty else { return basics }
-        let (settings, configuration) = try GateCheck.load(file)
-        let check = GateCheck(settings: settings, file: file, now: now)
-        var findings = basics + configuration + check.accounts() + check.certificates()
-        findings += await check.hostKeys()
-        findings += FilesystemCheck(settings).findings() + MachineCheck(settings).findings()
-        findings += await check.openSSH()
-        findings += await check.running()
-        findings += sources(settings, now) + check.held()
-        return findings
-    }
-
-    private func sources(_ settings: GateSettings, _ now: Instant) -> [Finding] {
-        do {
-            let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
-            let isThere = FileManager.default.fileExists(atPath: settings.ledger.path)
-            let reader = isThere ? try LedgerReader(path: settings.ledger.path) : nil
-            return try ContactCheck(policy: policy, reader: reader, now: now).findings()
-        } catch let errors as SettingsErrors {
-            return errors.problems.map {
-                Finding("sources", .fail, "\($0)", fix: "mend the list; the old one stays")
-            }
-        } catch {
-            return [Finding("ledger", .fail, "\(error)", fix: "run `dropgate ledger verify`")]
-        }
     }
 
     private func show(_ findings: [Finding], all: [Finding]) {
@@ -79,10 +47,10 @@ struct DoctorCommand: AsyncParsableCommand {
                 }
             let area = finding.area.padding(toLength: width, withPad: " ", startingAt: 0)
             let state = finding.state.rawValue.padding(toLength: 5, withPad: " ", startingAt: 0)
-            Output.line(colour(state) + area + OutsideText.line(finding.text))
+            Output.line(colour(state) + area + UntrustedText.line(finding.text))
             if let fix = finding.fix {
                 Output.line(
-                    String(repeating: " ", count: 5 + width) + Colour.faint("→ \(OutsideText.line(fix))"))
+                    String(repeating: " ", count: 5 + width) + Colour.faint("→ \(UntrustedText.line(fix))"))
             }
         }
         func count(_ state: Finding.State) -> Int { all.filter { $0.state == state }.count }

@@ -1,9 +1,8 @@
 // `dropgate drops ack`: a consumer says that it is done. A running gate is asked over its control socket, because
 // it alone writes the ledger; without one the ledger is written here.
-import Admission
 import ArgumentParser
 import Ledger
-import Settings
+import Management
 
 struct DropsAckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,34 +17,17 @@ struct DropsAckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        let acknowledge = try await acknowledger(settings)
+        let drops = try await DropService(settings).changing(warn: { Output.note($0) })
         var areAllKnown = true
         for id in ids {
             do {
-                let drop = try TypedDrop(id)
-                guard try await acknowledge(drop.id) else {
-                    throw Failure(.no, drop.notAcknowledged(settings))
-                }
-                Output.line("acknowledged \(drop.id)")
-            } catch let failure as Failure where failure.status == .no {
+                Output.line("acknowledged \(try await drops.acknowledge(id))")
+            } catch let failure as ManagementError where failure.code == .refused {
                 Output.error(failure.message)
                 areAllKnown = false
             }
         }
+        await drops.close()
         if !areAllKnown { throw ExitCode(ExitStatus.no.rawValue) }
-    }
-
-    private func acknowledger(_ settings: GateSettings) async throws -> (String) async throws -> Bool {
-        let control = ControlClient(path: settings.controlSocket)
-        if await control.answers() { return { try await control.acknowledge($0) } }
-        let store = try await LedgerOwner.open(settings)
-        let writer = LedgerWriter(store: store, clock: { Instant.now() })
-        return { id in
-            guard case .changed(let changed) = try await writer.commit(.acknowledge(id: id, at: .now()))
-            else {
-                return false
-            }
-            return changed
-        }
     }
 }

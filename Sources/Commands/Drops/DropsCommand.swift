@@ -1,7 +1,5 @@
 // `dropgate drops`: what was accepted, and where it lies.
-import Admission
 import ArgumentParser
-import Settings
 
 struct DropsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,6 +2,7 @@
 import Admission
 import ArgumentParser
 import Ledger
+import Management
 import Settings
 import Staging
 
@@ -45,10 +46,10 @@ struct DropsListCommand: ParsableCommand {
 
     func run() throws {
         let settings = try gate.settings()
-        if held { return try showHeld(StagingArea(path: settings.staging.path)) }
-        let reader = try LedgerReader(path: settings.ledger.path)
-        let records = try reader.drops(states: Set(state), limit: limit == 0 ? .max : limit)
-        let views = try records.map { try DropView($0, reader) }
+        let drops = DropService(settings)
+        let most = limit == 0 ? Int.max : limit
+        if held { return try showHeld(drops.held(limit: most)) }
+        let views = try drops.list(states: Set(state), limit: most)
         if output.isJSON {
             for view in views { Output.json(view.json(staging: settings.staging.path)) }
             return
@@ -57,7 +58,7 @@ struct DropsListCommand: ParsableCommand {
         for view in views {
             table.add([
                 view.record.id, view.record.received.description.prefix(19) + "Z", view.stateWord,
-                view.bytes.map { "\($0)" } ?? "-", OutsideText.stored(view.place),
+                view.bytes.map { "\($0)" } ?? "-", UntrustedText.stored(view.place),
             ])
         }
         for line in table.lines(colour: { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }) {
@@ -65,8 +66,7 @@ struct DropsListCommand: ParsableCommand {
         }
     }
 
-    private func showHeld(_ staging: StagingArea) throws {
-        let receipts = try staging.quarantinedEvents().prefix(limit == 0 ? .max : limit)
+    private func showHeld(_ receipts: [Receipt]) throws {
         if output.isJSON {
             for receipt in receipts { Output.bytes(try receipt.encoded()) }
             return
@@ -75,7 +75,7 @@ struct DropsListCommand: ParsableCommand {
         for receipt in receipts {
             table.add([
                 receipt.drop, receipt.received.prefix(19) + "Z", receipt.source ?? "-", receipt.reason ?? "-",
-                OutsideText.stored("\(receipt.eventType ?? "-") \(receipt.eventID ?? "")"),
+                UntrustedText.stored("\(receipt.eventType ?? "-") \(receipt.eventID ?? "")"),
                 "\(receipt.bytes)",
             ])
         }

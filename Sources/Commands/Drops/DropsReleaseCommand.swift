@@ -4,6 +4,7 @@ import Admission
 import ArgumentParser
 import Intake
 import Ledger
+import Management
 import Settings
 
 struct DropsReleaseCommand: AsyncParsableCommand {
@@ -26,47 +27,19 @@ struct DropsReleaseCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        let inside = try await GateInside(settings)
+        let drops = try await DropService(settings).changing(warn: { Output.note($0) })
         var isAnyLeft = false
         for id in ids {
             do {
-                Output.line(try await release(TypedDrop(id), inside, settings))
-            } catch let failure as Failure where failure.status == .no {
+                let (drop, event) = try await drops.release(id)
+                let name = event.name.map { " as \(settings.staging.path)/ready/\($0)" } ?? ""
+                Output.line(UntrustedText.stored("released \(drop): \(event.status.rawValue)\(name)"))
+            } catch let failure as ManagementError where failure.code == .refused {
                 Output.error(failure.message)
                 isAnyLeft = true
             }
         }
-        await inside.close()
+        await drops.close()
         if isAnyLeft { throw ExitCode(ExitStatus.no.rawValue) }
-    }
-
-    /// Returns what is said of a release. Throws a `Failure` when nothing was released.
-    private func release(_ drop: TypedDrop, _ inside: GateInside, _ settings: GateSettings) async throws
-        -> String
-    {
-        guard drop.isHeld(settings) else { throw Failure(.no, drop.notHeld(settings)) }
-        let answer =
-            switch inside {
-            case .own(let intake): await HeldDrops.release(drop.id, intake)
-            case .running(let control): try await control.ask(["release": .string(drop.id)])
-            }
-        if let refusal = answer["refused"]?.string { throw Failure(.no, refusal) }
-        let name = answer["name"]?.string.map { " as \(settings.staging.path)/ready/\($0)" } ?? ""
-        return OutsideText.stored("released \(drop.id): \(answer["status"]?.string ?? "")\(name)")
-    }
-}
-
-/// The answer to a release, the same from the running gate and from this process.
-enum HeldDrops {
-    static func release(_ id: String, _ intake: Intake) async -> JSONValue {
-        do throws(IntakeError) {
-            let outcome = try await intake.releaseHeld(id)
-            var answer: [String: JSONValue] = ["status": .string(outcome.status.rawValue)]
-            // A repeat of what is there already has no file of its own.
-            if outcome.status == .stored { answer["name"] = .string(outcome.name) }
-            return .object(answer)
-        } catch {
-            return ["refused": .string(error.description)]
-        }
     }
 }

@@ -2,7 +2,9 @@
 import Admission
 import ArgumentParser
 import Foundation
+import JSON
 import Ledger
+import Management
 import Settings
 
 struct DropsShowCommand: ParsableCommand {
@@ -15,10 +17,9 @@ struct DropsShowCommand: ParsableCommand {
 
     func run() throws {
         let settings = try gate.settings()
-        let drop = try TypedDrop(id)
-        let reader = try LedgerReader(path: settings.ledger.path)
-        let record = try drop.record(reader, settings)
-        let json = try DropView(record, reader).json(staging: settings.staging.path)
+        let drops = DropService(settings)
+        let view = try drops.show(id)
+        let json = view.json(staging: settings.staging.path)
         if output.isJSON { return Output.json(json) }
         let order = [
             "id", "state", "due", "name", "file", "bytes", "sha256", "channel", "account", "credential",
@@ -29,14 +30,11 @@ struct DropsShowCommand: ParsableCommand {
         for name in order {
             guard let value = json[name] else { continue }
             let text = value.string ?? value.int.map { "\($0)" } ?? ""
-            Output.line(name.padding(toLength: 14, withPad: " ", startingAt: 0) + OutsideText.stored(text))
+            Output.line(name.padding(toLength: 14, withPad: " ", startingAt: 0) + UntrustedText.stored(text))
         }
         if let ip = json["source"]?["ip"]?.string { Output.line("source        \(ip)") }
-        let receipt =
-            record.state == .withdrawn
-            ? (json["file"]?.string ?? "").split(separator: "/", omittingEmptySubsequences: false).dropLast()
-                .joined(separator: "/") + "/receipt.json"
-            : "\(settings.staging.path)/receipts/\(record.id).json"
-        if record.state != .pending { Output.line("receipt       \(OutsideText.stored(receipt))") }
+        if let receipt = drops.receiptPath(view) {
+            Output.line("receipt       \(UntrustedText.stored(receipt))")
+        }
     }
 }

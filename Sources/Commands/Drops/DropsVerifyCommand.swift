@@ -2,8 +2,9 @@
 import Admission
 import ArgumentParser
 import Foundation
+import JSON
 import Ledger
-import Settings
+import Management
 import Staging
 
 struct DropsVerifyCommand: ParsableCommand {
@@ -20,55 +21,35 @@ struct DropsVerifyCommand: ParsableCommand {
 
     func run() throws {
         let settings = try gate.settings()
-        let reader = try LedgerReader(path: settings.ledger.path)
-        let check = try DropCheck(staging: settings.staging.path, reader: reader)
-        var counts: [DropCheck.Finding: Int64] = [:]
-        func verify(_ record: DropRecord) throws {
-            let finding = try check.look(at: record)
-            counts[finding, default: 0] += 1
-            let isWrong = finding == .altered || finding == .receiptDiffers
-            guard isWrong || !ids.isEmpty else { return }
-            if output.isJSON {
-                Output.json(["id": .string(record.id), "finding": .string(finding.rawValue)])
-            } else {
-                let colour: Colour = isWrong ? .red : .green
-                Output.line(
-                    "\(colour(finding.rawValue))  \(record.id)  \(OutsideText.stored(record.readyPath))")
-            }
-        }
         let progress = Progress("verifying")
-        if ids.isEmpty {
-            let all = try reader.lastSeq() ?? 0
-            var before: Int64?
-            while true {
-                let records = try reader.drops(
-                    states: [.released, .acknowledged], before: before, limit: 500)
-                for record in records {
-                    try verify(record)
-                    progress.show(all - record.seq, of: all)
-                }
-                guard let last = records.last else { break }
-                before = last.seq
-            }
-        }
+        let counts = try DropService(settings).verify(ids, progress: progress.show, found: show)
         progress.end()
-        for id in ids {
-            try verify(TypedDrop(id).record(reader, settings))
-        }
         summarise(counts)
         if counts[.altered] != nil || counts[.receiptDiffers] != nil {
             throw ExitCode(ExitStatus.no.rawValue)
         }
     }
 
-    private func summarise(_ counts: [DropCheck.Finding: Int64]) {
+    private func show(_ record: DropRecord, _ finding: DropFinding) {
+        let isWrong = finding == .altered || finding == .receiptDiffers
+        guard isWrong || !ids.isEmpty else { return }
+        if output.isJSON {
+            Output.json(["id": .string(record.id), "finding": .string(finding.rawValue)])
+        } else {
+            let colour: Colour = isWrong ? .red : .green
+            Output.line(
+                "\(colour(finding.rawValue))  \(record.id)  \(UntrustedText.stored(record.readyPath))")
+        }
+    }
+
+    private func summarise(_ counts: [DropFinding: Int64]) {
         if output.isJSON {
             let members = counts.map { ($0.key.rawValue, JSONValue.int($0.value)) }
             Output.json(.object(Dictionary(uniqueKeysWithValues: members)))
         } else {
             // Of all released ones no other finding is possible.
-            let always: Set<DropCheck.Finding> = [.intact, .altered, .receiptDiffers, .taken]
-            let words = DropCheck.Finding.allCases.filter { always.contains($0) || counts[$0] != nil }
+            let always: Set<DropFinding> = [.intact, .altered, .receiptDiffers, .taken]
+            let words = DropFinding.allCases.filter { always.contains($0) || counts[$0] != nil }
                 .map { "\(counts[$0] ?? 0) \($0.rawValue)" }
             Output.line(words.joined(separator: ", "))
         }

@@ -1,7 +1,11 @@
 // What the people of a gate tell VSee, and what to do next. It holds no secret.
+import Accounts
 import Admission
+import Files
 import Foundation
+import JSON
 import Ledger
+import Management
 import SFTPReceiver
 import Settings
 
@@ -72,7 +76,7 @@ struct GateSheet {
         var status = stat()
         guard stat(settings.state, &status) == 0, status.st_uid == 0 else { return nil }
         let user = getpwnam("dropgate") == nil ? "USER" : "dropgate"
-        let home = SettingsPath.directory(of: file)
+        let home = Paths.directory(of: file)
         let commands =
             settings.state.hasPrefix(home + "/")
             ? "chown -R \(user): \(home)"

@@ -1,7 +1,9 @@
 // `dropgate init`: makes what a gate lacks and changes nothing that is there, then says what to tell VSee.
 import ArgumentParser
+import Files
 import Foundation
 import Ledger
+import Management
 import Settings
 
 struct InitCommand: AsyncParsableCommand {
@@ -36,10 +38,10 @@ struct InitCommand: AsyncParsableCommand {
     func run() async throws {
         var log = SetupLog()
         let file: String
-        let place = try directory.map(SettingsPath.absolute) ?? SettingsPath.directory(of: gate.file())
+        let place = try directory.map(Paths.absolute) ?? Paths.directory(of: gate.file())
         try SetupOwner(of: place)?.become()
         if let directory {
-            file = try GateTemplate.make(in: SettingsPath.absolute(directory), log: &log)
+            file = try GateTemplate.make(in: Paths.absolute(directory), log: &log)
         } else {
             file = try gate.file()
         }
@@ -51,5 +53,12 @@ struct InitCommand: AsyncParsableCommand {
         } else {
             for line in log.lines + [""] + sheet.lines { Output.line(line) }
         }
+    }
+}
+
+extension SetupLog {
+    fileprivate var lines: [String] {
+        made.map { "\(Colour.green("made"))     \($0)" } + kept.map { "kept     \($0)" }
+            + missing.map { "\(Colour.yellow("missing"))  \($0)" }
     }
 }

@@ -1,6 +1,7 @@
 // `dropgate ledger checkpoint`: signs the ledger's head now and prints the note.
 import ArgumentParser
 import Ledger
+import Management
 import Settings
 
 struct LedgerCheckpointCommand: AsyncParsableCommand {
@@ -15,9 +16,6 @@ struct LedgerCheckpointCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        guard let note = try await LedgerOwner(settings).checkpoint() else {
-            throw Failure(.no, "the ledger has no entries")
-        }
-        Output.text(note)
+        Output.text(try await LedgerService(settings).checkpoint(warn: { Output.note($0) }))
     }
 }

@@ -1,8 +1,8 @@
 // `dropgate ledger export`: a run of entries with all that proves them, for an auditor.
-import Admission
 import ArgumentParser
 import Foundation
 import Ledger
+import Management
 import Settings
 
 struct LedgerExportCommand: AsyncParsableCommand {
@@ -32,37 +32,18 @@ struct LedgerExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        let reader = try LedgerReader(path: settings.ledger.path)
-        guard let signed = try reader.newestCheckpoint() else {
-            throw Failure(.no, "no checkpoint is signed yet; run `dropgate ledger checkpoint`")
-        }
-        let range = try range(reader, below: signed.checkpoint.size)
-        guard let key = try LedgerKeys(settings).verifiers().first(where: signed.note.isSigned) else {
-            throw Failure(
-                .no, "the newest checkpoint is signed by no key of this ledger; run `dropgate ledger verify`")
-        }
-        try await AccessRecord.exported(
-            "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
-            settings: settings)
         let progress = Progress("exporting")
-        let manifest = try LedgerBundle(reader).write(
-            range, checkpoint: signed, key: key, to: output, now: .now(), progress: progress.show)
+        let bundle = try await LedgerService(settings).export(
+            from: since.map { .time($0.instant) } ?? first.map { .entry($0) },
+            to: until.map { .time($0.instant) } ?? last.map { .entry($0) }, into: output,
+            progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
-        if form.isJSON { return Output.json(manifest) }
+        if form.isJSON { return Output.json(bundle.manifest) }
+        let (entries, checkpoint) = (bundle.entries, bundle.checkpoint)
         Output.line(
-            "\(output): entries \(range.lowerBound) to \(range.upperBound - 1), under the checkpoint of "
-                + "\(signed.checkpoint.size) entries, \(signed.checkpoint.time)")
+            "\(output): entries \(entries.lowerBound) to \(entries.upperBound - 1), under the checkpoint of "
+                + "\(checkpoint.size) entries, \(checkpoint.time)")
         Output.line("verify it with: Deploy/verify-bundle.py --key \(settings.ledger.key).pub \(output)")
-    }
-
-    private func range(_ reader: LedgerReader, below size: Int64) throws -> Range<Int64> {
-        let start = try since.map { try reader.firstSeq(notBefore: $0.instant) } ?? first ?? 0
-        let end = min(
-            size, try until.map { try reader.firstSeq(notBefore: $0.instant) } ?? last.map { $0 + 1 } ?? size)
-        guard start >= 0, start < end else {
-            throw Failure(.no, "no signed entries in this range; the newest checkpoint is of \(size) entries")
-        }
-        return start..<end
     }
 
     func validate() throws {

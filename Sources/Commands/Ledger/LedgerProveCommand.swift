@@ -1,7 +1,9 @@
 // `dropgate ledger prove`: that one entry is in the signed tree, as a file that verifies offline.
 import ArgumentParser
+import Files
 import Foundation
 import Ledger
+import Management
 import Settings
 
 struct LedgerProveCommand: AsyncParsableCommand {
@@ -29,28 +31,7 @@ struct LedgerProveCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        let reader = try LedgerReader(path: settings.ledger.path)
-        let size = try reader.size()
-        guard seq >= 0, seq < size else {
-            throw Failure(.no, "there is no entry \(seq); the ledger has \(size) entries")
-        }
-        guard let signed = try reader.checkpoint(covering: seq + 1) else {
-            throw Failure(
-                .no,
-                "no checkpoint covers entry \(seq) yet: the gate signs one within \(settings.ledger.checkpointEvery), "
-                    + "or run `dropgate ledger checkpoint`")
-        }
-        let proof = TLogProof(
-            index: seq,
-            hashes: try reader.withTree { try $0.inclusionProof(index: seq, size: signed.checkpoint.size) },
-            checkpoint: signed.note)
-        if let entry {
-            try await AccessRecord.exported(
-                "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], settings: settings)
-            try reader.forEachEntry(seq..<seq + 1) { _, json in
-                try FileReplacement.write(json, to: entry, mode: 0o600)
-            }
-        }
+        let proof = try await LedgerService(settings).prove(seq, entryFile: entry, warn: { Output.note($0) })
         if let output {
             try FileReplacement.write(Array(proof.description.utf8), to: output, mode: 0o600)
         } else {

@@ -1,7 +1,7 @@
 // `dropgate ledger rotate-key`: a new signing key, tied to the old one by an entry under both signatures.
 import ArgumentParser
 import Ledger
-import Settings
+import Management
 
 struct LedgerRotateKeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,7 +15,7 @@ struct LedgerRotateKeyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        let key = try await LedgerOwner(settings).rotateKey()
+        let key = try await LedgerService(settings).rotateKey(warn: { Output.note($0) })
         Output.line("the ledger is now signed by \(key)")
     }
 }

@@ -1,5 +1,6 @@
 // What a verification found, in words and as JSON. Pure.
 import Admission
+import JSON
 import Ledger
 
 struct LedgerVerdict {
@@ -36,7 +37,7 @@ struct LedgerVerdict {
     private var unwitnessed: Int64 { result.size - (result.witnessed?.size ?? 0) }
 
     var lines: [String] {
-        var lines = result.faults.map { "\(Colour.red($0.kind.rawValue))  \(OutsideText.line($0.message))" }
+        var lines = result.faults.map { "\(Colour.red($0.kind.rawValue))  \(UntrustedText.line($0.message))" }
         let more = result.faultCount - result.faults.count
         if more > 0 { lines.append("… and \(more) more findings") }
         for range in result.removed {

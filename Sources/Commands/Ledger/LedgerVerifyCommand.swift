@@ -3,7 +3,7 @@ import Admission
 import ArgumentParser
 import Foundation
 import Ledger
-import Settings
+import Management
 
 struct LedgerVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,31 +48,14 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        let trusted = try key.map(LedgerKeys.verifiers) ?? LedgerKeys(settings).verifiers()
-        let reader = try LedgerReader(path: settings.ledger.path)
         let progress = Progress("verifying")
-        let result = try LedgerVerifier(
-            path: settings.ledger.path, trusted: trusted,
-            kept: try await kept(settings), progress: progress.show
-        ).verify()
+        let verification = try await LedgerService(settings).verify(
+            checkpoints: checkpoint, key: key, progress: { progress.show($0, of: $1) },
+            warn: { Output.note($0) })
         progress.end()
         let verdict = LedgerVerdict(
-            result, now: .now(), witnessed: try reader.witnessed(), hasKey: key != nil)
+            verification.result, now: .now(), witnessed: verification.witnessed, hasKey: key != nil)
         if output.isJSON { Output.json(verdict.json) } else { verdict.lines.forEach { Output.line($0) } }
         if let status = verdict.exitStatus { throw ExitCode(status) }
-    }
-
-    private func kept(_ settings: GateSettings) async throws -> [LedgerVerifier.Kept] {
-        let keepers = try LedgerKeepers(settings)
-        var kept = try keepers.archive.all().map {
-            LedgerVerifier.Kept($0, keeper: keepers.archive.name, isOutside: false)
-        }
-        for file in checkpoint {
-            let found = try CheckpointFile(file: SettingsPath.absolute(file)).all()
-            guard !found.isEmpty else { throw Failure(.usage, "--checkpoint: \(file) holds no checkpoint") }
-            kept += found.map { LedgerVerifier.Kept($0, keeper: file, isOutside: true) }
-        }
-        kept += await keepers.witnessed { Output.note($0) }
-        return kept
     }
 }

@@ -1,6 +1,7 @@
 // Runs any probe as often as asked and prints what it finds, in the three forms. It knows no protocol.
 import ArgumentParser
 import Foundation
+import Management
 import Reachability
 
 /// One probe, telling its steps as they go.
@@ -41,7 +42,7 @@ struct ProbePrinter {
     func prepare<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()
-        } catch let failure as Failure where format == .nagios {
+        } catch let failure as ManagementError where format == .nagios {
             Output.line(PluginLine.write(kind, .unknown, failure.message))
             throw ExitCode(PluginStatus.unknown.rawValue)
         }

@@ -1,5 +1,7 @@
 // `dropgate probe sftp`: can VSee log in and put a file on this SFTP server, and if not, at which step does it fail?
 import ArgumentParser
+import Files
+import Management
 import Reachability
 import Settings
 
@@ -64,24 +66,25 @@ struct SSHOptionGroup: ParsableArguments {
         if let passwordFile {
             let bytes = try secret(passwordFile, "--password-file")
             guard !bytes.contains(0) else {
-                throw Failure(.usage, "--password-file: \(passwordFile) holds a NUL, which no password has")
+                throw ManagementError(
+                    .invalid, "--password-file: \(passwordFile) holds a NUL, which no password has")
             }
             return .password(bytes)
         }
         guard let key else { return nil }
         let phrase = try passphraseFile.map { try secret($0, "--passphrase-file") }
         do throws(FileProblem) {
-            return .key(try PrivateKeyFile(path: SettingsPath.absolute(key), passphrase: phrase))
-        } catch { throw Failure(.usage, "--key: \(error)") }
+            return .key(try PrivateKeyFile(path: Paths.absolute(key), passphrase: phrase))
+        } catch { throw ManagementError(.invalid, "--key: \(error)") }
     }
 
     func pins(for target: SFTPTarget) throws -> HostKeyPins? {
         if let knownHosts {
             do throws(FileProblem) {
-                let text = try FileReading.text(SettingsPath.absolute(knownHosts))
+                let text = try FileReading.text(Paths.absolute(knownHosts))
                 return HostKeyPins(
                     knownHosts: text, host: target.host, port: target.port, origin: knownHosts)
-            } catch { throw Failure(.usage, "--known-hosts: \(error)") }
+            } catch { throw ManagementError(.invalid, "--known-hosts: \(error)") }
         }
         guard !hostKey.isEmpty else { return nil }
         do throws(HostKeyPins.Problem) {
@@ -90,8 +93,8 @@ struct SSHOptionGroup: ParsableArguments {
     }
 
     private func secret(_ file: String, _ option: String) throws -> [UInt8] {
-        do throws(FileProblem) { return try FileReading.secret(SettingsPath.absolute(file)) } catch {
-            throw Failure(.usage, "\(option): \(error)")
+        do throws(FileProblem) { return try FileReading.secret(Paths.absolute(file)) } catch {
+            throw ManagementError(.invalid, "\(option): \(error)")
         }
     }
 }

@@ -2,6 +2,8 @@
 import Admission
 import ArgumentParser
 import Audit
+import Files
+import Management
 import Reachability
 import Settings
 
@@ -95,14 +97,16 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
         if let secretFile {
             let secret = try secret(secretFile, "--secret-file")
             guard secret.bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/?#".utf8.contains($0) }) else {
-                throw Failure(.usage, "--secret-file: \(secretFile) holds what no part of a path can be")
+                throw ManagementError(
+                    .invalid, "--secret-file: \(secretFile) holds what no part of a path can be")
             }
             probe.pathSecret = secret
         }
         if let ca {
-            let path = SettingsPath.absolute(ca)
+            let path = Paths.absolute(ca)
             guard WebhookProbe.canTrust(path) else {
-                throw Failure(.usage, "--ca: \(ca) is not there, or holds no certificates in PEM form")
+                throw ManagementError(
+                    .invalid, "--ca: \(ca) is not there, or holds no certificates in PEM form")
             }
             probe.authorities = path
         }
@@ -112,9 +116,9 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
 
     private func secret(_ file: String, _ option: String) throws -> Secret {
         do throws(FileProblem) {
-            return Secret(try FileReading.secret(SettingsPath.absolute(file)))
+            return Secret(try FileReading.secret(Paths.absolute(file)))
         } catch {
-            throw Failure(.usage, "\(option): \(error)")
+            throw ManagementError(.invalid, "\(option): \(error)")
         }
     }
 

@@ -2,6 +2,8 @@
 import Admission
 import ArgumentParser
 import Ledger
+import Management
+import Pull
 import Reachability
 import Settings
 import Staging
@@ -71,29 +73,32 @@ struct PullCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let round = try makeRound()
+        let progress = Progress("pulling")
+        let round = try makeRound(progress)
         guard let every else {
-            if try await !Self.isWell(finish(round)) { throw ExitCode(ExitStatus.no.rawValue) }
+            if try await !Self.isWell(finish(round, progress)) { throw ExitCode(ExitStatus.no.rawValue) }
             return
         }
-        try await keepOn(round, every: every.duration)
+        try await keepOn(round, progress, every: every.duration)
     }
 
-    private func makeRound() throws -> PullRound {
+    private func makeRound(_ progress: Progress) throws -> PullRound {
         let target = try login.target(gateURL)
         guard let user = target.user, let credential = try login.credential(),
             let pins = try login.pins(for: target)
         else { throw ValidationError("an account, a credential and a host key are needed") }
         guard !pins.fingerprints.isEmpty else {
-            throw Failure(
-                .usage,
-                "\(OutsideText.line(pins.origin)) has no key of \(target.host), port \(target.port); "
+            throw ManagementError(
+                .invalid,
+                "\(UntrustedText.line(pins.origin)) has no key of \(target.host), port \(target.port); "
                     + "add it there, or use --host-key")
         }
         let options = ProbeOptions(source: try source.map(ArgumentText.address), timeout: timeout.duration)
         let remote = RemoteGate(
             target: target, user: user, credential: credential, pins: pins, options: options)
-        return PullRound(settings: try gate.settings(), remote: remote, origin: "\(target)")
+        return PullRound(
+            settings: try gate.settings(), remote: remote, origin: "\(target)",
+            progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
     }
 
     private static func isWell(_ summary: PullSummary) -> Bool {
@@ -101,18 +106,19 @@ struct PullCommand: AsyncParsableCommand {
     }
 
     /// One round with its outcome printed.
-    private func finish(_ round: PullRound) async throws -> PullSummary {
+    private func finish(_ round: PullRound, _ progress: Progress) async throws -> PullSummary {
         let summary: PullSummary
+        defer { progress.end() }
         do {
             summary = try await round.run()
         } catch let error as Diagnosis {
-            throw Failure(.no, "\(round.origin): \(error)")
+            throw ManagementError(.refused, "\(round.origin): \(error)")
         } catch let error as SFTPError {
-            throw Failure(
-                .no,
+            throw ManagementError(
+                .refused,
                 "\(round.origin): the connection was lost: \(error); the next pull goes on where it ended")
         }
-        for failure in summary.failures { Output.error(OutsideText.line(failure.why)) }
+        for failure in summary.failures { Output.error(UntrustedText.line(failure.why)) }
         if output.isJSON {
             Output.json(summary.json(from: round.origin))
         } else if every == nil || summary.isWorthALine {
@@ -122,14 +128,14 @@ struct PullCommand: AsyncParsableCommand {
     }
 
     /// Rounds until SIGTERM or SIGINT; what fails is told and tried again. A round ends between two drops.
-    private func keepOn(_ round: PullRound, every pause: Duration) async throws {
+    private func keepOn(_ round: PullRound, _ progress: Progress, every pause: Duration) async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled {
                     do {
-                        _ = try await finish(round)
-                    } catch let failure as Failure {
+                        _ = try await finish(round, progress)
+                    } catch let failure as ManagementError {
                         Output.error(failure.message)
                     } catch let error as StagingError {
                         Output.error("\(error)")

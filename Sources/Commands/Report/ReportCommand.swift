@@ -2,8 +2,11 @@
 import Admission
 import ArgumentParser
 import Audit
+import Files
 import Foundation
+import JSON
 import Ledger
+import Management
 import Settings
 
 struct ReportCommand: AsyncParsableCommand {
@@ -36,13 +39,11 @@ struct ReportCommand: AsyncParsableCommand {
         let now = Instant.now()
         let (start, end) = (since?.instant ?? now - .seconds(30 * 86400), until?.instant ?? now)
         guard start < end else { throw ValidationError("--since lies after --until") }
-        try await AccessRecord.exported(
-            "report",
-            detail: [
-                "since": .string(start.description), "until": .string(end.description),
-                "format": .string(format.rawValue),
-            ], settings: settings)
-        let report = try make(settings, start, end, now)
+        let progress = Progress("reading")
+        let report = try await ReportService(settings).report(
+            since: start, until: end, now: now, format: format.rawValue,
+            progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
+        progress.end()
         switch format {
         case .text:
             try write(
@@ -57,25 +58,6 @@ struct ReportCommand: AsyncParsableCommand {
         case .html: try write(ReportPage(report).html)
         case .json: try write(String(decoding: CanonicalJSON.encode(report.json()), as: UTF8.self) + "\n")
         }
-    }
-
-    private func make(_ settings: GateSettings, _ start: Instant, _ end: Instant, _ now: Instant) throws
-        -> Report
-    {
-        let policy = try PolicyLoader.load(files: settings.sources)
-        let reader = try LedgerReader(path: settings.ledger.path)
-        let first = try reader.firstSeq(notBefore: start)
-        let range = first..<max(first, try reader.firstSeq(notBefore: end))
-        let progress = Progress("reading")
-        let tally = try reader.tally(range, progress: progress.show)
-        let seen = try reader.seen(Set(tally.groups.keys.compactMap(\.source)), before: first)
-        progress.end()
-        return ReportBuilder(
-            tally, policy: policy, seenBefore: seen, now: now,
-            timeBefore: { seq in (try? reader.entry(seq: seq - 1))?.time }
-        ).report(
-            node: settings.node, since: start, until: end,
-            seqs: range.isEmpty ? nil : range.lowerBound...range.upperBound - 1)
     }
 
     private func write(_ text: String) throws {

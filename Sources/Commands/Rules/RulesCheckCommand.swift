@@ -1,7 +1,10 @@
 // `dropgate rules check`: tries VSee's network rules from this machine and says row by row what came of it.
 import Admission
 import ArgumentParser
+import Files
+import JSON
 import Ledger
+import Management
 import RuleBook
 import Settings
 
@@ -79,11 +82,12 @@ struct RulesCheckCommand: AsyncParsableCommand {
         }
         options.rows = Set(row)
         options.hosts = try host.map(for: books)
-        options.authorities = ca.map(SettingsPath.absolute)
+        options.authorities = ca.map(Paths.absolute)
         do {
             return try RuleChecker(options)
         } catch {
-            throw Failure(.configuration, "\(ca ?? "the system's authorities") cannot be used: \(error)")
+            throw ManagementError(
+                .configuration, "\(ca ?? "the system's authorities") cannot be used: \(error)")
         }
     }
 
@@ -92,8 +96,8 @@ struct RulesCheckCommand: AsyncParsableCommand {
         for result in results {
             let mark = result.isOptional && result.outcome == .blocked ? " (optional)" : ""
             table.add([
-                result.id, result.outcome.rawValue + mark, OutsideText.line(result.purpose),
-                OutsideText.line(result.detail),
+                result.id, result.outcome.rawValue + mark, UntrustedText.line(result.purpose),
+                UntrustedText.line(result.detail),
             ])
         }
         let lines = table.lines { column, cell in

@@ -1,7 +1,9 @@
 // `dropgate rules export`: the gate's source lists (ingress) or VSee's network rules (egress) in a firewall's language.
 import Admission
 import ArgumentParser
+import Files
 import Foundation
+import Management
 import RuleBook
 import Settings
 
@@ -76,15 +78,15 @@ struct RulesExportCommand: AsyncParsableCommand {
             let plan = direction == .ingress ? try ingress() : try await egress()
             text = try format.text(plan, family: family ?? .v4)
         } catch let refusal as ExportRefusal {
-            throw Failure(.no, "nothing was exported: \(refusal)")
+            throw ManagementError(.refused, "nothing was exported: \(refusal)")
         } catch let failure as HostLookup.Failure {
-            throw Failure(.no, "nothing was exported: \(OutsideText.line("\(failure)"))")
+            throw ManagementError(.refused, "nothing was exported: \(UntrustedText.line("\(failure)"))")
         }
         guard let output else { return Output.text(text) }
         do {
-            try FileReplacement.write(Array(text.utf8), to: SettingsPath.absolute(output), mode: 0o644)
+            try FileReplacement.write(Array(text.utf8), to: Paths.absolute(output), mode: 0o644)
         } catch {
-            throw Failure(.inside, "\(error)")
+            throw ManagementError(.internalError, "\(error)")
         }
     }
 

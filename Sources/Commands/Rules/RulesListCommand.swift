@@ -1,6 +1,7 @@
 // `dropgate rules list`: every row of the document, table by table, with what it does not show.
 import Admission
 import ArgumentParser
+import JSON
 import Ledger
 import RuleBook
 import Settings
@@ -24,25 +25,25 @@ struct RulesListCommand: ParsableCommand {
     }
 
     private func show(_ book: RuleBook) {
-        let page = book.document.page.map { ", \(OutsideText.line($0))" } ?? ""
+        let page = book.document.page.map { ", \(UntrustedText.line($0))" } ?? ""
         Output.line(
             Colour.bold(book.name)
-                + "  \(OutsideText.line(book.document.title))\(page), read \(book.document.read)")
-        if let note = book.note { Output.line(OutsideText.line(note)) }
+                + "  \(UntrustedText.line(book.document.title))\(page), read \(book.document.read)")
+        if let note = book.note { Output.line(UntrustedText.line(note)) }
         for table in book.tables {
             section(table.title)
             var lines = TextTable(["ROW", "PURPOSE", "PORTS", "SERVERS", ""])
             for row in table.rows { lines.add(cells(row)) }
             for line in lines.lines() { Output.line(line) }
             for row in table.rows {
-                if let note = row.note { Output.line(Colour.faint("\(row.id): \(OutsideText.line(note))")) }
+                if let note = row.note { Output.line(Colour.faint("\(row.id): \(UntrustedText.line(note))")) }
             }
         }
         if !book.proxy.isEmpty {
             section("Proxy Servers")
             var lines = TextTable(["ROW", "WHAT IS ASKED", ""])
             for rule in book.proxy {
-                lines.add([rule.id, OutsideText.line(rule.purpose), rule.isOptional ? "recommended" : ""])
+                lines.add([rule.id, UntrustedText.line(rule.purpose), rule.isOptional ? "recommended" : ""])
             }
             for line in lines.lines() { Output.line(line) }
         }
@@ -50,7 +51,7 @@ struct RulesListCommand: ParsableCommand {
             section("Outbound Connections (VSee to you)")
             var lines = TextTable(["ROW", "SERVICE", "ADDRESS"])
             for rule in book.outbound {
-                lines.add([rule.id, OutsideText.line(rule.service), "\(rule.address.base)"])
+                lines.add([rule.id, UntrustedText.line(rule.service), "\(rule.address.base)"])
             }
             for line in lines.lines() { Output.line(line) }
         }
@@ -58,7 +59,7 @@ struct RulesListCommand: ParsableCommand {
 
     private func section(_ title: String) {
         Output.line()
-        Output.line(Colour.bold(OutsideText.line(title)))
+        Output.line(Colour.bold(UntrustedText.line(title)))
     }
 
     private func cells(_ row: NetworkRule) -> [String] {
@@ -72,7 +73,7 @@ struct RulesListCommand: ParsableCommand {
             remarks.append("undocumented: \(row.undocumentedWords.joined(separator: ", ")); \(standIn)")
         }
         return [
-            row.id, OutsideText.line(row.purpose),
+            row.id, UntrustedText.line(row.purpose),
             ports.isEmpty ? "undocumented" : ports.joined(separator: " "),
             row.servers.isEmpty ? "undocumented" : row.servers.map(\.text).joined(separator: ","),
             remarks.joined(separator: "; "),

@@ -1,8 +1,11 @@
 // `dropgate serve`: the gate itself, until SIGTERM or SIGINT.
+import Accounts
 import Admission
 import ArgumentParser
+import Daemon
 import Foundation
 import Logging
+import Management
 import Reachability
 import SFTPReceiver
 import Settings
@@ -49,7 +52,8 @@ struct ServeCommand: AsyncParsableCommand {
                 SetupOwner(of: settings.state) == nil
                 ? "give it to a user of its own, as `dropgate init` says (\(settings.state) is root's)"
                 : "start it as the user to whom \(settings.state) belongs (`sudo -u dropgate dropgate serve`)"
-            throw Failure(.configuration, "the gate does not run as root: \(next), or say --allow-root")
+            throw ManagementError(
+                .configuration, "the gate does not run as root: \(next), or say --allow-root")
         }
         let level = logLevel
         LoggingSystem.bootstrap { label in
@@ -57,7 +61,10 @@ struct ServeCommand: AsyncParsableCommand {
             handler.logLevel = level
             return handler
         }
-        try await Gate(settings: settings, policy: policy, logger: Logger(label: "dropgate")).run()
+        try await Gate(
+            settings: settings, policy: policy, logger: Logger(label: "dropgate"),
+            announce: { Output.note($0) }
+        ).run()
     }
 
     private static func level(_ word: String) throws -> Logger.Level {
@@ -72,7 +79,7 @@ struct ServeCommand: AsyncParsableCommand {
     private func refuseUnsafeState(_ settings: GateSettings) throws {
         let fatal = FilesystemCheck(settings).findings().filter(\.isFatal)
         guard !fatal.isEmpty else { return }
-        throw Failure(
+        throw ManagementError(
             .configuration,
             fatal.map { finding in finding.text + (finding.fix.map { "; \($0)" } ?? "") }
                 .joined(separator: "\ndropgate: "))

@@ -1,6 +1,7 @@
 // `dropgate source add`: one entry more in a list file; every other line of the file stays.
 import Admission
 import ArgumentParser
+import Management
 import Settings
 
 struct SourceAddCommand: ParsableCommand {
@@ -67,16 +68,15 @@ struct SourceAddCommand: ParsableCommand {
     }
 
     func run() throws {
-        let settings = try gate.settings()
-        let editor = try ListChoice.editor(list, of: settings)
         let document = title.map { SourceEntry.Document(title: $0, page: page, read: read ?? "") }
-        let entry = SourceEntry(
-            list: editor.name, service: service, cidr: try ArgumentText.block(cidr), channels: Set(channel),
-            document: document, owner: owner,
-            reviewBy: try reviewBy.map { try ArgumentText.instant($0, "--review-by") },
-            expires: try expires.map { try ArgumentText.instant($0, "--expires") }, mode: mode, note: note)
-        let added = try ListChoice.change { try editor.add(entry) }
+        let added = try SourceService(gate.settings()).add(to: list) { list in
+            SourceEntry(
+                list: list, service: service, cidr: try ArgumentText.block(cidr), channels: Set(channel),
+                document: document, owner: owner,
+                reviewBy: try reviewBy.map { try ArgumentText.instant($0, "--review-by") },
+                expires: try expires.map { try ArgumentText.instant($0, "--expires") }, mode: mode, note: note
+            )
+        }
         Output.line("+ \(added.summary)")
-        _ = try PolicyLoader.load(files: settings.sources)
     }
 }

@@ -1,7 +1,9 @@
 // `dropgate source explain`: the decision on an address, by the lists and the listener's own address mode.
 import Admission
 import ArgumentParser
+import JSON
 import Ledger
+import Management
 import Settings
 
 struct SourceExplainCommand: ParsableCommand {
@@ -60,14 +62,12 @@ struct SourceExplainCommand: ParsableCommand {
     }
 
     func run() throws {
-        let settings = try gate.settings()
-        let policy = try PolicyLoader.load(files: settings.sources)
-        let moment = at?.instant ?? Instant.now()
-        let channels = channel.map { [$0] } ?? [.webhook, .sftp]
-        let decisions = try channels.map { channel in
-            let resolution = try Hearing(self, channel: channel, settings: settings).resolution()
-            return (channel, Decision.decide(resolution, channel: channel, policy: policy, at: moment))
-        }
+        var question = SourceQuestion()
+        question.ip = try ip.map(ArgumentText.address)
+        question.peer = try peer.map(ArgumentText.address)
+        (question.forwardedFor, question.forwarded) = (forwardedFor, forwarded)
+        let decisions = try SourceService(gate.settings()).explain(
+            question, on: channel.map { [$0] } ?? [.webhook, .sftp], at: at?.instant ?? .now())
         if output.isJSON {
             Output.json(.array(decisions.map { $1.json(channel: $0) }))
         } else {

@@ -1,7 +1,9 @@
 // `dropgate source list`: every entry of every list, with what is due.
 import Admission
 import ArgumentParser
+import JSON
 import Ledger
+import Management
 import Settings
 
 struct SourceListCommand: ParsableCommand {
@@ -13,7 +15,7 @@ struct SourceListCommand: ParsableCommand {
     @OptionGroup var output: FormatOptions
 
     func run() throws {
-        let policy = try PolicyLoader.load(files: gate.settings().sources)
+        let policy = try SourceService(gate.settings()).policy()
         let now = Instant.now()
         if output.isJSON {
             Output.json([
@@ -29,7 +31,7 @@ struct SourceListCommand: ParsableCommand {
                 entry.id, entry.cidr.description, entry.channelWords.joined(separator: ","),
                 entry.mode.rawValue,
                 entry.reviewBy?.day ?? "-", entry.expires?.day ?? "-",
-                entry.owner.map(OutsideText.line) ?? "-",
+                entry.owner.map(UntrustedText.line) ?? "-",
                 entry.state(at: now),
             ])
         }

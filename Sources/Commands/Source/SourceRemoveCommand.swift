@@ -1,6 +1,7 @@
 // `dropgate source remove`: one entry less in a list file; every other line of the file stays.
 import Admission
 import ArgumentParser
+import Management
 import Settings
 
 struct SourceRemoveCommand: ParsableCommand {
@@ -26,12 +27,8 @@ struct SourceRemoveCommand: ParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func run() throws {
-        let settings = try gate.settings()
-        let editor = try ListChoice.editor(list, of: settings)
-        let block = try ArgumentText.block(cidr)
-        for entry in try ListChoice.change({ try editor.remove(block, service: service) }) {
-            Output.line("- \(entry.summary)")
-        }
-        _ = try PolicyLoader.load(files: settings.sources)
+        let removed = try SourceService(gate.settings()).remove(
+            ArgumentText.block(cidr), service: service, from: list)
+        for entry in removed { Output.line("- \(entry.summary)") }
     }
 }

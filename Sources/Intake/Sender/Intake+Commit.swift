@@ -40,7 +40,7 @@ extension Intake {
                 "\(path): the gate's disk is full; nothing is taken until its owner has made space",
                 retryAfter: 60)
         }
-        let readyPath = try promise(path, box)
+        let readyPath = try reserve(path, box)
         let registration = UploadRegistration(upload, readyPath: readyPath, settle: configuration.settle)
         var attempt = attempt
         attempt.drop = registration.facts
@@ -49,11 +49,11 @@ extension Intake {
         do {
             entry = try await append(attempt, registration.drop)
         } catch {
-            staging.withdraw(readyPath)
+            staging.cancelReservation(readyPath)
             throw error
         }
         guard var record = entry.drop else {
-            staging.withdraw(readyPath)
+            staging.cancelReservation(readyPath)
             throw IntakeError(.badPath, "drop \(upload.dropID) was committed before")
         }
         // The ledger's times rise also when the clock was set back.
@@ -95,11 +95,11 @@ extension Intake {
     }
 
     /// A path under `ready/` for a file of this name. The text of an error is for the client.
-    func promise(_ path: DropPath, _ box: SenderBox) throws(IntakeError) -> String {
+    func reserve(_ path: DropPath, _ box: SenderBox) throws(IntakeError) -> String {
         do {
-            return try staging.promise(Self.readyRoot(box.account) + path.text)
+            return try staging.reserve(Self.readyRoot(box.account) + path.text)
         } catch {
-            logger.error("no place under ready/ for \(OutsideText.head(path.description)): \(error)")
+            logger.error("no place under ready/ for \(UntrustedText.head(path.description)): \(error)")
             throw IntakeError(
                 .badPath,
                 "\(path): the gate has no place for a file of this name now; send it under another one, or ask the gate's owner to run dropgate doctor"

@@ -1,6 +1,7 @@
 // What a sender sees, and the directories it makes. What its consumer has taken is noticed here: a look at `ready/`
 // decides.
 import Admission
+import JSON
 import Ledger
 import Logging
 package import Staging
@@ -217,7 +218,7 @@ extension Intake {
                 "\(path): the gate's disk is full; nothing is taken until its owner has made space")
         case .exists: return SenderRefusal(.exists, .badPath, "\(path): exists already, or is not empty")
         case .notFound, .badPath, .failed:
-            logger.error("\(OutsideText.head(path.description)): \(error)")
+            logger.error("\(UntrustedText.head(path.description)): \(error)")
             return SenderRefusal(.failed, .badPath, "\(path): \(SenderRefusal.broken.message)")
         }
     }
@@ -270,7 +271,8 @@ extension Intake {
             var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete)
             attempt.account = box.account
             attempt.drop = DropFacts(
-                id: item.drop, name: OutsideText.head(path.text, limit: 1024), bytes: item.bytes, sha256: nil)
+                id: item.drop, name: UntrustedText.head(path.text, limit: 1024), bytes: item.bytes,
+                sha256: nil)
             attempt.detail["message"] =
                 "this interrupted upload was given up: its account needed the room (sftp.max_pending_bytes)"
             write(attempt)

@@ -1,6 +1,7 @@
 // RENAME: a drop that settles gets its final name, one that waits in `ready/` is moved there, an upload that waits for
 // its final name is accepted under it. Each with an entry that says from what to what.
 import Admission
+import JSON
 package import Ledger
 package import Staging
 import Synchronization
@@ -281,7 +282,7 @@ extension Intake {
         let record = settling.record
         var changed = settling
         do throws(IntakeError) {
-            changed.record.readyPath = try promise(order.to, box)
+            changed.record.readyPath = try reserve(order.to, box)
         } catch {
             giveBack(record, claimed, box)
             throw SenderRefusal(.failed, error.code, error.description)
@@ -313,17 +314,17 @@ extension Intake {
         do {
             isChanged = try await make(change, attempt)
         } catch {
-            staging.withdraw(changed.record.readyPath)
+            staging.cancelReservation(changed.record.readyPath)
             giveBack(record, claimed, box)
             throw SenderRefusal(.failed, .ledgerFailed, "\(order.from): \(Self.ledgerText)")
         }
         guard isChanged else {
             // Acknowledged in this instant: its consumer has it.
-            staging.withdraw(changed.record.readyPath)
+            staging.cancelReservation(changed.record.readyPath)
             giveBack(record, claimed, box)
             return false
         }
-        if !isReleased { staging.withdraw(record.readyPath) }
+        if !isReleased { staging.cancelReservation(record.readyPath) }
         box.state.withLock { state in
             state.settling[record.id] = changed
             state.tree.update(record.id) { $0.standing = .settling }

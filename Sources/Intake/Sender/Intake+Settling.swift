@@ -1,6 +1,7 @@
 // Releases accepted uploads that have settled. A sender that goes on renaming has a little more time.
 import Admission
 import Dispatch
+import JSON
 import Ledger
 import Logging
 import Staging
@@ -93,7 +94,7 @@ extension Intake {
         } catch {
             return settler.schedule(record.id, of: box.account, at: now + Settler.retry)
         }
-        staging.withdraw(record.readyPath)
+        staging.cancelReservation(record.readyPath)
         box.state.withLock { state in
             state.settling[record.id] = nil
             state.tree.remove(record.id)

@@ -1,6 +1,7 @@
 // REMOVE: what was accepted and nobody has taken goes to quarantine, with an entry, never away. And the steps that
 // renaming shares with it: taking a released file back before a consumer has it.
 import Admission
+import JSON
 package import Ledger
 import Logging
 package import Staging
@@ -142,7 +143,7 @@ extension Intake {
             return false
         }
         if claimed == nil {
-            staging.withdraw(record.readyPath)
+            staging.cancelReservation(record.readyPath)
             settler.forget(record.id)
         }
         box.state.withLock { state in
@@ -202,7 +203,7 @@ extension Intake {
                 record: found.record, receipt: try Receipt(entry: found.entry, drop: found.record))
         } catch {
             box.state.withLock { $0.tree.update(item.drop) { $0.standing = .waiting(readyPath: readyPath) } }
-            logger.error("\(OutsideText.head(path.description)) cannot be taken back: \(error)")
+            logger.error("\(UntrustedText.head(path.description)) cannot be taken back: \(error)")
             throw SenderRefusal(.failed, .badPath, "\(path): \(SenderRefusal.broken.message)")
         }
     }
@@ -232,7 +233,7 @@ extension Intake {
         guard case .appended(let entry) = try await writer.commit(.change(attempt, change)) else {
             return false
         }
-        silence.heard(attempt, at: entry.time)
+        contacts.heard(attempt, at: entry.time)
         return true
     }
 

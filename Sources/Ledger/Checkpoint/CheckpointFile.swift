@@ -4,7 +4,7 @@ import Admission
 import Dispatch
 import Foundation
 
-package struct CheckpointFile: CheckpointKeeper {
+package struct CheckpointFile: Witness {
     private enum Place: Sendable {
         case file(String)
         case directory(String)

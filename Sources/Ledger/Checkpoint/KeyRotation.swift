@@ -1,5 +1,6 @@
 // The change from one signing key to the next: a note signed under both, kept in an entry of the ledger. Pure.
 import Admission
+import JSON
 
 /// Says that `new` follows `old`.
 package struct KeyRotation: Sendable, Hashable {

@@ -1,6 +1,7 @@
 // A run of entries with all that proves them: what an auditor gets. `Deploy/verify-bundle.py` is the other reader.
 package import Admission
 import Foundation
+package import JSON
 import TLS
 
 /// Writes a bundle into a directory:

@@ -1,6 +1,7 @@
 // An attempt: what a receiver says about one contact, before the ledger gives it its number and time.
 // No bodies, passwords, secret path parts or authorization headers may ever be put into one.
 package import Admission
+package import JSON
 
 /// What an entry is about.
 package enum EntryKind: String, Sendable, Hashable, CaseIterable {

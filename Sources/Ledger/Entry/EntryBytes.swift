@@ -1,5 +1,6 @@
 // One entry as canonical bytes and its RFC 6962 leaf hash. Pure.
 package import Admission
+import JSON
 
 /// The canonical bytes of one entry and its leaf hash.
 package struct EntryBytes: Sendable, Hashable {

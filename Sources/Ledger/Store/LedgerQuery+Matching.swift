@@ -1,5 +1,6 @@
 // Whether an entry answers a query, in Swift: for sealed entries, which no SQL reaches. It means what the SQL means.
 import Admission
+import JSON
 
 extension LedgerQuery {
     /// All conditions but the limit.

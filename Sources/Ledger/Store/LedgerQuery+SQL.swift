@@ -3,6 +3,7 @@
 import Admission
 import Foundation
 import GRDB
+import JSON
 
 struct SQL {
     private(set) var text = ""

@@ -1,5 +1,6 @@
 // What can be asked of the ledger, as a value.
 package import Admission
+package import JSON
 
 /// A question to the ledger. Empty sets and nil mean "any".
 package struct LedgerQuery: Sendable {

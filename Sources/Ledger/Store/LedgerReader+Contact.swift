@@ -1,5 +1,6 @@
 // When somebody was last heard from: the newest accepted attempt that an entry of a source list let in.
 package import Admission
+import JSON
 
 extension LedgerReader {
     /// What counts as contact. A probe does not, and neither does a connection that brought nothing.

@@ -2,6 +2,7 @@
 package import Admission
 import Foundation
 import GRDB
+import JSON
 
 extension LedgerReader {
     /// - Parameter progress: called once in a while with entries done and in all.

@@ -2,6 +2,7 @@
 package import Admission
 import Foundation
 import GRDB
+import JSON
 
 /// A reading connection to a ledger file. Blocking.
 package final class LedgerReader: Sendable {

@@ -195,7 +195,15 @@ package struct PendingDrop: Sendable {
     }
 }
 
-/// A ledger's keeper. Calls block; one caller at a time (the writer's queue).
+/// A ledger's keeper, for the process that holds its lock.
+///
+/// - **Threads**: `commit` is called by one thread at a time (`LedgerWriter`), and may be called on different ones. All other
+///   methods may be called by any thread, beside a commit; they may wait for it. Every call blocks.
+/// - **Order**: entries are numbered from 0 without a gap, in the order of the operations; their times rise strictly. What a
+///   commit has returned is what every later read sees.
+/// - **Durability**: a commit that has returned survives a crash of the process and of the machine. One that throws has left
+///   nothing behind.
+/// - **Errors**: `LedgerError`, `.unwritable` from a commit and `.unreadable` from a read.
 package protocol LedgerStore: AnyObject, Sendable {
     /// Carries out all operations in one durable transaction: all of them or, when it throws, none.
     func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome]
@@ -233,6 +241,8 @@ package protocol LedgerStore: AnyObject, Sendable {
 package struct LedgerError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
         case locked, unreadable, unwritable, newer
+        /// More waits to be written than may wait: try again.
+        case busy
         /// Fewer entries than somebody has seen signed.
         case rolledBack
         /// Other entries than somebody has seen signed.

@@ -1,5 +1,5 @@
 // The one writer: groups all waiting operations into one transaction (group commit). A call returns when its
-// operation is durable. It knows nothing of what the operations mean.
+// operation is durable. What waits is bounded: beyond it, entries are refused as `.busy`.
 package import Admission
 import Dispatch
 import Synchronization
@@ -10,6 +10,17 @@ package final class LedgerWriter: Sendable {
     static let largestBatch = 512
     static let largestBatchBytes = 8 << 20
 
+    /// What may wait: a disk that stalls must not fill the memory. Only appends are refused; the other operations are the
+    /// gate's own, few, and end what appends began.
+    package struct Bounds: Sendable {
+        package var operations = 16_384
+        /// Of bodies; as many as the webhook listener has room for (`BodyBudget`). One that is larger by itself is taken when no
+        /// other body waits.
+        package var bytes = 256 << 20
+
+        package init() {}
+    }
+
     private struct Waiting: Sendable {
         let operation: LedgerOperation
         let finish: @Sendable (Result<LedgerOutcome, any Error>) -> Void
@@ -17,16 +28,21 @@ package final class LedgerWriter: Sendable {
 
     private struct State {
         var waiting: [Waiting] = []
+        var bytes = 0
         var isDraining = false
     }
 
     private let store: any LedgerStore
     private let clock: @Sendable () -> Instant
     private let queue = DispatchQueue(label: "ledger.writer", qos: .userInitiated)
+    private let bounds: Bounds
     private let state = Mutex(State())
 
-    package init(store: any LedgerStore, clock: @escaping @Sendable () -> Instant) {
+    package init(
+        store: any LedgerStore, bounds: Bounds = Bounds(), clock: @escaping @Sendable () -> Instant
+    ) {
         self.store = store
+        self.bounds = bounds
         self.clock = clock
     }
 
@@ -46,16 +62,38 @@ package final class LedgerWriter: Sendable {
         }
     }
 
-    /// Queues one operation; `finish` is called on the writer's queue after the commit and must not block.
+    /// Queues one operation; `finish` is called after the commit, in the order of the queue, and must not block. For an
+    /// append that finds no room it is called with `.busy`, soon.
     package func submit(
         _ operation: LedgerOperation, finish: @escaping @Sendable (Result<LedgerOutcome, any Error>) -> Void
     ) {
-        let mustDrain = state.withLock { state in
+        let bytes = Self.bytes(operation)
+        // nil: there is no room.
+        let mustDrain: Bool? = state.withLock { state in
+            if case .append = operation,
+                state.waiting.count >= bounds.operations
+                    || state.bytes > 0 && state.bytes + bytes > bounds.bytes
+            {
+                return nil
+            }
             state.waiting.append(Waiting(operation: operation, finish: finish))
+            state.bytes += bytes
             defer { state.isDraining = true }
             return !state.isDraining
         }
-        if mustDrain { queue.async { self.drain() } }
+        switch mustDrain {
+        case true?: queue.async { self.drain() }
+        case false?: break
+        case nil:
+            DispatchQueue.global(qos: .userInitiated).async {
+                finish(.failure(LedgerError(.busy, "more waits to be written than may wait")))
+            }
+        }
+    }
+
+    private static func bytes(_ operation: LedgerOperation) -> Int {
+        guard case .append(_, let drop?) = operation, case .body(let body) = drop.content else { return 0 }
+        return body.count
     }
 
     /// Commits batch after batch until nothing waits. Runs on the writer's queue only.
@@ -63,6 +101,7 @@ package final class LedgerWriter: Sendable {
         while true {
             let batch = state.withLock { state -> [Waiting] in
                 let batch = Self.takeBatch(&state.waiting)
+                for waiting in batch { state.bytes -= Self.bytes(waiting.operation) }
                 if batch.isEmpty { state.isDraining = false }
                 return batch
             }
@@ -80,9 +119,7 @@ package final class LedgerWriter: Sendable {
         var bytes = 0
         var count = 0
         while count < min(waiting.count, largestBatch), bytes < largestBatchBytes {
-            if case .append(_, let drop?) = waiting[count].operation, case .body(let body) = drop.content {
-                bytes += body.count
-            }
+            bytes += Self.bytes(waiting[count].operation)
             count += 1
         }
         if count == waiting.count {

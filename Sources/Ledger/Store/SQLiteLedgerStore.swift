@@ -3,6 +3,7 @@
 package import Admission
 import Foundation
 import GRDB
+import JSON
 import Synchronization
 
 /// `LedgerStore` in SQLite. Holds an exclusive lock beside the file for as long as it lives.

@@ -2,6 +2,7 @@
 import Admission
 import Foundation
 import GRDBSQLite
+import JSON
 
 /// Column numbers are those of `EntryRows.sql`.
 struct ColumnCheck {

@@ -2,6 +2,7 @@
 import Admission
 import Foundation
 import GRDB
+import JSON
 
 struct HeadCheck {
     /// The newest stored checkpoint that is signed and right.

@@ -1,7 +1,7 @@
 // One verification: walks segments and entries, feeds the tree, and notes what is wrong where.
-import Admission
 import Foundation
 import GRDB
+import JSON
 
 struct VerifyRun {
     private let verifier: LedgerVerifier

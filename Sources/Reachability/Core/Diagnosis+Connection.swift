@@ -4,7 +4,7 @@ import Foundation
 
 extension Diagnosis {
     static func nameUnresolved(_ host: String, code: Int32, _ words: String) -> Diagnosis {
-        let name = OutsideText.head(host, limit: 255)
+        let name = UntrustedText.head(host, limit: 255)
         if code == EAI_AGAIN {
             return Diagnosis(
                 .nameUnresolved,
@@ -19,7 +19,7 @@ extension Diagnosis {
     static func resolverTimeout(_ host: String, _ limit: Duration) -> Diagnosis {
         Diagnosis(
             .resolverTimeout,
-            means: "the name \(OutsideText.head(host, limit: 255)) was not resolved within "
+            means: "the name \(UntrustedText.head(host, limit: 255)) was not resolved within "
                 + "\(limit.secondsText) s",
             next: "check that this machine reaches the name servers in /etc/resolv.conf")
     }
@@ -77,7 +77,7 @@ extension Diagnosis {
         let list = broken.map { "\(Endpoint(ip: $0.ip, port: port)) \($0.outcome.words)" }
         return Diagnosis(
             .addressFailed, .warning,
-            means: "\(OutsideText.head(host, limit: 255)) has addresses that do not work: "
+            means: "\(UntrustedText.head(host, limit: 255)) has addresses that do not work: "
                 + list.joined(separator: ", ") + "; a caller that takes them first waits or fails",
             next: "make the gate listen there too, or take the address out of DNS")
     }

@@ -2,7 +2,8 @@
 // (`run`), so a recorder belongs to one thread and needs no lock.
 import Admission
 import Dispatch
-package import Ledger
+package import JSON
+import Ledger
 
 /// What a step notes while it runs; kept also when it fails.
 package struct StepNotes {

@@ -1,6 +1,7 @@
 // What one probe found: its steps, and what follows from them. Built by `ProbeRecorder`.
 package import Admission
-package import Ledger
+package import JSON
+import Ledger
 
 package struct ProbeReport: Sendable, Hashable {
     package enum Verdict: String, Sendable, Hashable {

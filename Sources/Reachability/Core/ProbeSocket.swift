@@ -5,7 +5,7 @@ import Foundation
 import Sockets
 
 package final class ProbeSocket {
-    package enum Arrival {
+    package enum ReadResult {
         case bytes([UInt8])
         /// The other side has closed in good order.
         case end
@@ -14,7 +14,7 @@ package final class ProbeSocket {
         case failed(Int32)
     }
 
-    package enum Departure: Equatable {
+    package enum WriteResult: Equatable {
         case sent
         case timeout
         case failed(Int32)
@@ -53,7 +53,7 @@ package final class ProbeSocket {
     package func waitWritable(until deadline: Deadline) -> Bool { wait(Int32(POLLOUT), until: deadline) }
 
     /// The next bytes, `limit` at most.
-    package func read(limit: Int = 16384, until deadline: Deadline) -> Arrival {
+    package func read(limit: Int = 16384, until deadline: Deadline) -> ReadResult {
         var buffer = [UInt8](repeating: 0, count: limit)
         while true {
             let count = recv(descriptor, &buffer, limit, 0)
@@ -71,7 +71,7 @@ package final class ProbeSocket {
     }
 
     /// All the bytes.
-    package func write(_ bytes: [UInt8], until deadline: Deadline) -> Departure {
+    package func write(_ bytes: [UInt8], until deadline: Deadline) -> WriteResult {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {

@@ -9,7 +9,7 @@ package struct ProbeStep: Sendable, Hashable {
     /// What was seen. A name may come more than once, as the addresses of a host do.
     package struct Fact: Sendable, Hashable {
         package var name: String
-        /// Printable: text from outside has gone through `OutsideText`.
+        /// Printable: text from outside has gone through `UntrustedText`.
         package var value: String
 
         package init(_ name: String, _ value: String) {

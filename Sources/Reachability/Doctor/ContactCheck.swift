@@ -2,6 +2,7 @@
 // are overdue, and whether a NAT hides them all.
 package import Admission
 import Intake
+import JSON
 package import Ledger
 
 package struct ContactCheck {
@@ -57,7 +58,7 @@ package struct ContactCheck {
                     overdue.append("\(channel.rawValue) \(expectation.summary)")
                 }
             }
-            let text = "\(OutsideText.line(entry.id)): \(words.joined(separator: ", "))"
+            let text = "\(UntrustedText.line(entry.id)): \(words.joined(separator: ", "))"
             if !overdue.isEmpty {
                 findings.append(
                     Finding(

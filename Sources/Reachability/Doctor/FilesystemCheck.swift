@@ -1,6 +1,7 @@
 // Whether the gate's directories keep what they promise: they are the gate's alone, local, honour fsync and rename,
 // and have room. It writes one small file in `incoming/` and takes it away again.
 import CShims
+import Files
 import Foundation
 package import Settings
 import Staging
@@ -20,7 +21,7 @@ package struct FilesystemCheck {
 
     package init(_ settings: GateSettings) { self.settings = settings }
 
-    private var ledgerFolder: String { SettingsPath.directory(of: settings.ledger.path) }
+    private var ledgerFolder: String { Paths.directory(of: settings.ledger.path) }
 
     /// Places that are there, each once.
     private var places: [(name: String, path: String)] {

@@ -1,5 +1,5 @@
 // What a check of the gate found: one line, and what to do where it is not well. Values only.
-package import Ledger
+package import JSON
 
 package struct Finding: Sendable, Hashable {
     package enum State: String, Sendable, CaseIterable { case ok, warn, fail }

@@ -95,10 +95,10 @@ package actor RemoteGate {
     }
 
     /// Fetches a drop's bytes into `<id>.part` of a directory, going on where an earlier fetch was cut off, and
-    /// checks them. Durable only after adoption, which syncs. Throws `PullError`, `SFTPError` or `StagingError`.
+    /// checks them. Durable only after the import, which syncs. Throws `PullError`, `SFTPError` or `StagingError`.
     package func fetch(_ remote: RemoteReceipt, into directory: Directory, reserve: Int64) throws {
         let receipt = remote.receipt
-        let part: PartialFile
+        let part: FetchedPart
         if let line = receipt.line {
             let bytes = try event(line, of: receipt)
             part = try partial(receipt, directory, reserve)
@@ -119,8 +119,8 @@ package actor RemoteGate {
     }
 
     /// The partial file, when there is room for the rest of it.
-    private func partial(_ receipt: Receipt, _ directory: Directory, _ reserve: Int64) throws -> PartialFile {
-        let part = try PartialFile(in: directory, name: receipt.drop + ".part")
+    private func partial(_ receipt: Receipt, _ directory: Directory, _ reserve: Int64) throws -> FetchedPart {
+        let part = try FetchedPart(in: directory, name: receipt.drop + ".part")
         if part.size > receipt.bytes { try part.restart() }
         guard try directory.space().bytes - (receipt.bytes - part.size) >= reserve else {
             throw PullError(
@@ -132,7 +132,7 @@ package actor RemoteGate {
 
     private func download(
         _ receipt: Receipt, into directory: Directory, _ reserve: Int64
-    ) throws -> PartialFile {
+    ) throws -> FetchedPart {
         let client = try connected()
         return try onDrop(receipt.drop) {
             // First the room: a handle that is not used would stay open there.
@@ -183,7 +183,7 @@ package actor RemoteGate {
             while let piece = try client.piece(handle, at: Int64(bytes.count)) {
                 bytes += piece
                 guard bytes.count <= limit else {
-                    throw PullError(.badReceipt, "\(OutsideText.head(path)) is longer than \(limit) bytes")
+                    throw PullError(.badReceipt, "\(UntrustedText.head(path)) is longer than \(limit) bytes")
                 }
                 client.session.deadline = Deadline(in: options.timeout)
             }

@@ -14,7 +14,9 @@ package struct RemoteReceipt: Sendable {
             PullError(.badReceipt, "the receipt of \(id) cannot be believed: \(why)")
         }
         guard let receipt = try? Receipt(parsing: bytes) else { throw refuse("it is no receipt") }
-        guard receipt.drop == id else { throw refuse("it names the drop \(OutsideText.head(receipt.drop))") }
+        guard receipt.drop == id else {
+            throw refuse("it names the drop \(UntrustedText.head(receipt.drop))")
+        }
         let isDigest = receipt.sha256.map { digest in
             digest.utf8.count == 64
                 && digest.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
@@ -22,7 +24,7 @@ package struct RemoteReceipt: Sendable {
         guard isDigest == true, receipt.bytes >= 0 else { throw refuse("it gives no size and SHA-256") }
         let parts = receipt.file.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count >= 3, parts.first == "ready", parts.allSatisfy(Directory.isComponent) else {
-            throw refuse("its file \(OutsideText.head(receipt.file)) is no path under ready/")
+            throw refuse("its file \(UntrustedText.head(receipt.file)) is no path under ready/")
         }
         if let line = receipt.line {
             guard line > 0, Directory.isComponent(receipt.name) else {
@@ -34,7 +36,7 @@ package struct RemoteReceipt: Sendable {
 
     /// The receipt to hand over: what this gate writes anew is left out, and an event that lay in a batch of many
     /// lies in a file of its own here.
-    package var adopted: Receipt {
+    package var toImport: Receipt {
         var single = receipt
         (single.origin, single.reason, single.released) = (nil, nil, nil)
         (single.path, single.contentType) = (nil, nil)

@@ -39,7 +39,7 @@ package struct AlgorithmOffer: Sendable, Hashable {
         for field in Field.allCases {
             guard let size = Self.number(&rest), rest.count >= size else { return nil }
             let text = String(decoding: rest.prefix(size), as: UTF8.self)
-            lists[field] = text.split(separator: ",").map { OutsideText.head($0, limit: 64) }
+            lists[field] = text.split(separator: ",").map { UntrustedText.head($0, limit: 64) }
             rest = rest.dropFirst(size)
         }
     }

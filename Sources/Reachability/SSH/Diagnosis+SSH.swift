@@ -23,7 +23,7 @@ extension Diagnosis {
         let ours = session.ourOffer
         if let theirs = session.theirOffer, let field = ours.firstGap(to: theirs) {
             func list(_ offer: AlgorithmOffer) -> String {
-                OutsideText.head((offer.lists[field] ?? []).joined(separator: ","), limit: 400)
+                UntrustedText.head((offer.lists[field] ?? []).joined(separator: ","), limit: 400)
             }
             return Diagnosis(
                 .sshNoCommonAlgorithm,
@@ -62,7 +62,7 @@ extension Diagnosis {
         case .pinned: return nil
         case .unknown:
             let why =
-                pins.map { "\(OutsideText.head($0.origin, limit: 200)) has no key of this host" }
+                pins.map { "\(UntrustedText.head($0.origin, limit: 200)) has no key of this host" }
                 ?? "no --host-key or --known-hosts was given"
             let ends = pins != nil || sendsPassword
             return Diagnosis(
@@ -97,14 +97,14 @@ extension Diagnosis {
     static func login(
         _ error: SSHError, user: String, _ credential: SSHCredential, _ session: SSHSession, _ limit: Duration
     ) -> Diagnosis {
-        let who = OutsideText.head(user)
+        let who = UntrustedText.head(user)
         switch credential {
         case .key(let file) where error.isKeyFile:
             return Diagnosis(
-                .keyUnusable, means: "the key file \(OutsideText.line(file.path)) cannot be used: \(error)",
+                .keyUnusable, means: "the key file \(UntrustedText.line(file.path)) cannot be used: \(error)",
                 next: "give its passphrase with --passphrase-file, or a key in OpenSSH's or PEM format")
         case .key(let file) where error.isRefusal:
-            let key = file.publicKey.map { "\($0.type) \($0.fingerprint)" } ?? OutsideText.line(file.path)
+            let key = file.publicKey.map { "\($0.type) \($0.fingerprint)" } ?? UntrustedText.line(file.path)
             if file.isRSA {
                 return Diagnosis(
                     .keyRefused,
@@ -134,7 +134,7 @@ extension Diagnosis {
     static func notOffered(_ method: String, _ offered: [String], user: String) -> Diagnosis {
         Diagnosis(
             .methodNotOffered,
-            means: "the server does not offer \(method) to \(OutsideText.head(user)), only "
+            means: "the server does not offer \(method) to \(UntrustedText.head(user)), only "
                 + (offered.isEmpty ? "nothing" : offered.joined(separator: ", ")),
             next: "use a credential of an offered kind, or have the account get one of this kind")
     }

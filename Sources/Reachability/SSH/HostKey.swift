@@ -13,7 +13,7 @@ package struct HostKey: Sendable, Hashable {
     /// The blob begins with its type as a string of SSH (RFC 4253 section 6.6).
     package init(blob: [UInt8]) {
         let size = blob.prefix(4).reduce(0) { $0 << 8 | Int($1) }
-        type = OutsideText.head(String(decoding: blob.dropFirst(4).prefix(min(size, 64)), as: UTF8.self))
+        type = UntrustedText.head(String(decoding: blob.dropFirst(4).prefix(min(size, 64)), as: UTF8.self))
         let digest = Data(SHA256.hash(data: blob).bytes).base64EncodedString()
         fingerprint = "SHA256:" + digest.prefix { $0 != "=" }
     }
@@ -40,7 +40,7 @@ package struct HostKeyPins: Sendable, Hashable {
                 Data(base64Encoded: digits + "=")?.count == 32
             else {
                 throw Problem(
-                    description: "\(origin): \"\(OutsideText.head(text))\" is no fingerprint; write "
+                    description: "\(origin): \"\(UntrustedText.head(text))\" is no fingerprint; write "
                         + "SHA256:… as `ssh-keygen -lf KEY.pub` prints it")
             }
         }

@@ -1,6 +1,7 @@
 // A private key file: that it can be read, and which key it is, for messages. The library reads the key itself.
+package import Files
 import Foundation
-package import Settings
+import Settings
 
 package struct PrivateKeyFile: Sendable {
     package let path: String

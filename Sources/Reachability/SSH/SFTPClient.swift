@@ -131,7 +131,7 @@ package final class SFTPClient {
         do throws(SFTPError) {
             let code = try answer.fields.number()
             let text = (try? answer.fields.string()).map { String(decoding: $0, as: UTF8.self) } ?? ""
-            return .status(code: code, text: OutsideText.head(text, limit: 200))
+            return .status(code: code, text: UntrustedText.head(text, limit: 200))
         } catch { return error }
     }
 
@@ -159,7 +159,7 @@ package final class SFTPClient {
                 let size = input.prefix(4).reduce(0) { $0 << 8 | Int($1) }
                 guard (1...Self.longestPacket).contains(size) else {
                     let head = String(decoding: input.prefix(40), as: UTF8.self)
-                    throw .malformed("it begins with \"\(OutsideText.head(head, limit: 40))\"")
+                    throw .malformed("it begins with \"\(UntrustedText.head(head, limit: 40))\"")
                 }
                 if input.count >= 4 + size {
                     defer { input.removeFirst(4 + size) }

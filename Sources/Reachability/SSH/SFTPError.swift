@@ -1,5 +1,4 @@
 // How a request to an SFTP server ends other than well. Status codes: draft-ietf-secsh-filexfer-02, section 7.
-import Admission
 
 package enum SFTPError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The server's answer: its code and its own words, printable.

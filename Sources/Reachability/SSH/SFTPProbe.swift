@@ -40,7 +40,7 @@ package struct SFTPProbe: Sendable {
         if let offered { try steps.logIn(session, user: user, credential, offered: offered) }
         let client = try steps.openSFTP(session)
         try exchangeMarker(client, session, recorder)
-        recorder.summary = "logged in as \(OutsideText.head(user)); a marker was uploaded, seen and removed"
+        recorder.summary = "logged in as \(UntrustedText.head(user)); a marker was uploaded, seen and removed"
     }
 
     private func exchangeMarker(
@@ -65,7 +65,7 @@ package struct SFTPProbe: Sendable {
 
         do throws(Diagnosis) {
             try step("upload", .uploadRefused, "an upload") { (notes: inout StepNotes) throws(SFTPError) in
-                notes.fact("marker", OutsideText.head(path, limit: 255))
+                notes.fact("marker", UntrustedText.head(path, limit: 255))
                 let handle = try client.open(path, [.write, .create, .truncate])
                 try client.write(handle, at: 0, content)
                 try client.close(handle)

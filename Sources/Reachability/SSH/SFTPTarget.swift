@@ -62,7 +62,7 @@ package struct SFTPTarget: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String {
         let place = host.contains(":") ? "[\(host)]" : host
-        return "sftp://" + (user.map { OutsideText.head($0) + "@" } ?? "") + "\(place):\(port)/"
-            + OutsideText.head(directory, limit: 255)
+        return "sftp://" + (user.map { UntrustedText.head($0) + "@" } ?? "") + "\(place):\(port)/"
+            + UntrustedText.head(directory, limit: 255)
     }
 }

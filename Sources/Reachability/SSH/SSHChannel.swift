@@ -67,6 +67,6 @@ final class SSHChannel {
         guard count > 0 else { return "" }
         let bytes = buffer[..<count].map(UInt8.init(bitPattern:))
         let text = String(decoding: bytes, as: UTF8.self)
-        return OutsideText.head(text.split(whereSeparator: \.isNewline).joined(separator: "; "), limit: 300)
+        return UntrustedText.head(text.split(whereSeparator: \.isNewline).joined(separator: "; "), limit: 300)
     }
 }

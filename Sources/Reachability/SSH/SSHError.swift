@@ -12,7 +12,7 @@ package struct SSHError: Error, Sendable, Hashable, CustomStringConvertible {
 
     init(_ code: Int32, _ text: String, isClosed: Bool = false) {
         self.code = code
-        self.text = OutsideText.head(text, limit: 200)
+        self.text = UntrustedText.head(text, limit: 200)
         self.isClosed =
             isClosed || code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_SEND
     }

@@ -28,7 +28,7 @@ package struct SSHGreeting: Sendable, Hashable {
         var bytes: [UInt8] = []
         while true {
             if let line = try identification(in: bytes) {
-                return SSHGreeting(line: OutsideText.head(line, limit: 255), bytes: bytes)
+                return SSHGreeting(line: UntrustedText.head(line, limit: 255), bytes: bytes)
             }
             switch socket.read(until: deadline) {
             case .bytes(let more): bytes += more
@@ -56,6 +56,6 @@ package struct SSHGreeting: Sendable, Hashable {
 
     private static func head(_ bytes: [UInt8]) -> String {
         let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
-        return OutsideText.head(String(decoding: line, as: UTF8.self), limit: 80)
+        return UntrustedText.head(String(decoding: line, as: UTF8.self), limit: 80)
     }
 }

@@ -18,7 +18,7 @@ extension SSHSession {
             if libssh2_userauth_authenticated(raw) != 0 { return [] }
             throw lastError()
         }
-        return String(cString: list).split(separator: ",").map { OutsideText.head($0, limit: 64) }
+        return String(cString: list).split(separator: ",").map { UntrustedText.head($0, limit: 64) }
     }
 
     package func logIn(_ user: String, _ credential: SSHCredential) throws(SSHError) {

@@ -3,7 +3,6 @@
 import Admission
 import CLibSSH2
 import Foundation
-import TLS
 
 package final class SSHSession {
     package let socket: ProbeSocket
@@ -77,7 +76,7 @@ package final class SSHSession {
     /// The agreed algorithms, by the words of `AlgorithmOffer`; both directions in one when they are the same.
     package var agreed: [(name: String, value: String)] {
         func method(_ kind: Int32) -> String? {
-            libssh2_session_methods(raw, kind).map { OutsideText.head(String(cString: $0)) }
+            libssh2_session_methods(raw, kind).map { UntrustedText.head(String(cString: $0)) }
         }
         func both(_ name: String, _ out: Int32, _ back: Int32) -> (String, String)? {
             guard let first = method(out), let second = method(back), first != "" else { return nil }

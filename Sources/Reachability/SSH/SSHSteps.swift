@@ -107,7 +107,7 @@ package struct SSHSteps {
         _ session: SSHSession, user: String, _ credential: SSHCredential, offered: [String]
     ) throws(Diagnosis) {
         try recorder.step("login") { (notes: inout StepNotes) throws(Diagnosis) in
-            notes.fact("user", OutsideText.head(user))
+            notes.fact("user", UntrustedText.head(user))
             let method =
                 switch credential {
                 case .key, .agent: "publickey"

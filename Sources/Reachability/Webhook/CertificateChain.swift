@@ -4,7 +4,7 @@ import Foundation
 import TLS
 
 struct CertificateChain {
-    /// What a certificate says, made printable: a stranger wrote it.
+    /// What a certificate says, made printable: anybody can have written it.
     struct Facts {
         var subject: String
         var issuer: String
@@ -16,15 +16,15 @@ struct CertificateChain {
         var issuerPlace: String?
 
         init(_ certificate: Certificate) {
-            subject = OutsideText.line(certificate.subject)
-            issuer = OutsideText.line(certificate.issuer)
+            subject = UntrustedText.line(certificate.subject)
+            issuer = UntrustedText.line(certificate.issuer)
             notBefore = Instant(microseconds: certificate.notBefore * 1_000_000)
             notAfter = Instant(microseconds: certificate.notAfter * 1_000_000)
-            names = OutsideText.line(certificate.names)
-            issuerPlace = Self.issuerPlace(OutsideText.line(certificate.authorityAccess))
+            names = UntrustedText.line(certificate.names)
+            issuerPlace = Self.issuerPlace(UntrustedText.line(certificate.authorityAccess))
         }
 
-        /// `CA Issuers - URI:http://…` among lines that were made one by `OutsideText`.
+        /// `CA Issuers - URI:http://…` among lines that were made one by `UntrustedText`.
         private static func issuerPlace(_ text: String) -> String? {
             let mark = "CA Issuers - URI:"
             guard let range = text.range(of: mark) else { return nil }

@@ -14,7 +14,7 @@ extension Diagnosis {
         switch answer.status {
         case 200..<300: return nil
         case 300..<400:
-            let place = answer["location"].map { " to \(OutsideText.head($0, limit: 200))" } ?? ""
+            let place = answer["location"].map { " to \(UntrustedText.head($0, limit: 200))" } ?? ""
             (code, means, next) = (
                 .redirected, "the server sends the caller on\(place); webhook callers do not follow",
                 "give VSee the URL that answers by itself"
@@ -51,7 +51,7 @@ extension Diagnosis {
         case 405:
             return (
                 .wrongMethod,
-                "the path exists, for " + OutsideText.head(answer["allow"] ?? "another method", limit: 40),
+                "the path exists, for " + UntrustedText.head(answer["allow"] ?? "another method", limit: 40),
                 "events go to the gate's webhook path by POST; /reachability takes GET"
             )
         case 413:
@@ -77,7 +77,7 @@ extension Diagnosis {
             )
         case 503:
             let wait = answer["retry-after"].map {
-                ", and asks to come again in \(OutsideText.head($0, limit: 40)) s"
+                ", and asks to come again in \(UntrustedText.head($0, limit: 40)) s"
             }
             return (
                 .unavailable, "the gate is there and takes nothing now\(wait ?? "")",
@@ -99,7 +99,7 @@ extension Diagnosis {
         case .notHTTP(let bytes):
             // A TLS alert record (RFC 8446 section 5.1).
             if bytes.first == 21 { return .plainOnTLS("it answered with a TLS alert") }
-            let text = OutsideText.head(String(decoding: bytes, as: UTF8.self), limit: 40)
+            let text = UntrustedText.head(String(decoding: bytes, as: UTF8.self), limit: 40)
             let isSSH = bytes.starts(with: Array("SSH-".utf8))
             return Diagnosis(
                 .notHTTP, means: "\(socket.peer) does not speak HTTP: it answered \"\(text)\"",

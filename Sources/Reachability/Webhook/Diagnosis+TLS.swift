@@ -15,7 +15,7 @@ extension Diagnosis {
                     + "inspects TLS")
         case .notTLS(let bytes):
             if bytes.starts(with: Array("SSH-".utf8)) { return .unreadable(.notHTTP(bytes), socket) }
-            let text = OutsideText.head(String(decoding: bytes, as: UTF8.self), limit: 40)
+            let text = UntrustedText.head(String(decoding: bytes, as: UTF8.self), limit: 40)
             return Diagnosis(
                 .tlsOnPlain,
                 means: "\(socket.peer) does not speak TLS: it answered \"\(text)\"",
@@ -27,7 +27,7 @@ extension Diagnosis {
     }
 
     private static func handshake(_ failure: TLSFailure) -> Diagnosis {
-        let said = OutsideText.head(failure.words, limit: 100)
+        let said = UntrustedText.head(failure.words, limit: 100)
         switch failure.cause {
         case .version:
             return Diagnosis(
@@ -103,7 +103,7 @@ extension CertificateFault {
             let names = leaf.map { $0.names.isEmpty ? $0.subject : $0.names } ?? "nothing"
             return Diagnosis(
                 .tlsName, severity,
-                means: "the certificate is not for \(OutsideText.head(host, limit: 255)) but for \(names)",
+                means: "the certificate is not for \(UntrustedText.head(host, limit: 255)) but for \(names)",
                 next:
                     "give VSee a URL with a name of the certificate, or have a certificate issued for this name"
             )

@@ -1,5 +1,6 @@
 // What a Dropgate gate says of itself in an answer. Anything else is nil: another receiver owes nobody these words.
 import Admission
+import JSON
 import Ledger
 
 struct GateAnswer {
@@ -21,14 +22,14 @@ struct GateAnswer {
     init?(_ body: [UInt8], _ scrubber: SecretScrubber) {
         guard let said = try? JSONValue(parsing: body), said.object != nil else { return nil }
         let json = scrubber.json(said)
-        func text(_ key: String) -> String? { json[key]?.string.map { OutsideText.head($0, limit: 120) } }
+        func text(_ key: String) -> String? { json[key]?.string.map { UntrustedText.head($0, limit: 120) } }
         self.json = json
         reference = text("id")
         status = text("status")
         // An address, or an address with its port.
-        source = text("source") ?? json["source"]?["ip"]?.string.map { OutsideText.head($0, limit: 60) }
+        source = text("source") ?? json["source"]?["ip"]?.string.map { UntrustedText.head($0, limit: 60) }
         entries = (json["entries"]?.array ?? []).prefix(16).compactMap { $0.string }
-            .map { OutsideText.head($0, limit: 120) }
+            .map { UntrustedText.head($0, limit: 120) }
         verdict = text("verdict")
         reason = text("reason")
         error = text("error")

@@ -2,6 +2,7 @@
 // and records it as one and stores nothing.
 package import Admission
 package import Foundation
+import JSON
 import Ledger
 
 package enum SyntheticEvent: String, Sendable, CaseIterable {

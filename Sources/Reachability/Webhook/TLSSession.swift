@@ -91,7 +91,7 @@ final class TLSSession {
         }
     }
 
-    private func flush(until deadline: Deadline) -> ProbeSocket.Departure {
+    private func flush(until deadline: Deadline) -> ProbeSocket.WriteResult {
         // A failure shows again when the answer is read, which may say more.
         engine.takeOutput { socket.write(Array($0), until: deadline) } ?? .sent
     }

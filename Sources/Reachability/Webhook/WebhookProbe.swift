@@ -2,6 +2,7 @@
 // It sends no credentials to a server whose certificate it does not trust, unless told to.
 import Admission
 import Foundation
+import JSON
 import Ledger
 package import Settings
 import TLS
@@ -175,7 +176,7 @@ package struct WebhookProbe: Sendable {
     {
         let gate = GateAnswer(answer.body, scrubber)
         notes.fact("status", "\(answer.status)")
-        if let server = answer["server"] { notes.fact("server", OutsideText.head(server, limit: 60)) }
+        if let server = answer["server"] { notes.fact("server", UntrustedText.head(server, limit: 60)) }
         if let gate {
             for (name, value) in [
                 ("reference", gate.reference), ("said", gate.error ?? gate.status), ("source", gate.source),
@@ -185,10 +186,10 @@ package struct WebhookProbe: Sendable {
             }
             if !gate.entries.isEmpty { notes.fact("entries", gate.entries.joined(separator: ", ")) }
         } else if !answer.body.isEmpty {
-            notes.fact("body", OutsideText.head(String(decoding: answer.body, as: UTF8.self), limit: 120))
+            notes.fact("body", UntrustedText.head(String(decoding: answer.body, as: UTF8.self), limit: 120))
         }
         var members: [String: JSONValue] = ["status": .int(Int64(answer.status))]
-        members["retry_after"] = answer["retry-after"].map { .string(OutsideText.head($0)) }
+        members["retry_after"] = answer["retry-after"].map { .string(UntrustedText.head($0)) }
         members["gate"] = gate?.shown
         members["is_dropgate"] = .bool(gate?.isDropgate ?? false)
         recorder.answer = .object(members)

@@ -181,7 +181,7 @@ package struct RuleChecker: Sendable {
         case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
         case ChannelError.connectTimeout: "no answer"
         case let error as CheckProblem: error.description
-        default: OutsideText.head("\(error)", limit: 200)
+        default: UntrustedText.head("\(error)", limit: 200)
         }
     }
 }

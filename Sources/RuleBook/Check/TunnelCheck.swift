@@ -89,7 +89,7 @@ struct TunnelCheck {
         let line = answer.prefix { $0 != "\r\n" && $0 != "\n" }
         let words = line.split(separator: " ")
         guard words.count >= 2, words[0].hasPrefix("HTTP/1."), words[1].first == "2" else {
-            throw CheckProblem("the proxy refuses CONNECT \(authority): \(OutsideText.head(String(line)))")
+            throw CheckProblem("the proxy refuses CONNECT \(authority): \(UntrustedText.head(String(line)))")
         }
     }
 

@@ -1,6 +1,7 @@
 // The JSON of cloud tools and of Dropgate itself. JSON has no comments, so what the rules were made from stands in
 // their descriptions.
 import Admission
+import JSON
 import Ledger
 
 /// For `aws ec2 authorize-security-group-ingress|-egress --ip-permissions file://FILE`.

@@ -51,7 +51,7 @@ package enum EgressPlan {
                 "addresses are what the names resolved to when this was written; look them up again")
         }
         return FirewallPlan(
-            direction: .egress, version: OutsideText.line(version), remarks: remarks, groups: groups)
+            direction: .egress, version: UntrustedText.line(version), remarks: remarks, groups: groups)
     }
 
     private static func peers(

@@ -97,7 +97,7 @@ package enum IngressPlan {
         }
         return inForce.map { entry in
             let mark = entry.mode == .observe ? " (observed)" : ""
-            return FirewallPlan.Peer(block: entry.cidr, origin: OutsideText.line(entry.id) + mark)
+            return FirewallPlan.Peer(block: entry.cidr, origin: UntrustedText.line(entry.id) + mark)
         }
     }
 }

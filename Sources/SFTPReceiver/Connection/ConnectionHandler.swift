@@ -1,14 +1,16 @@
 // From an accepted socket to its last ledger entry: resolve, admit, count, hand to sshd, follow the log.
 // Every connection ends in at least one entry; a login is in the ledger before its session may do anything.
+import Accounts
 import Admission
 import Intake
+import JSON
 import Ledger
 import Logging
 import ServiceLifecycle
 import Sockets
 
 /// What the listener hands on: a connection that may be served, or one whose source is not known yet.
-enum Arrival: Sendable {
+enum IncomingConnection: Sendable {
     case admitted(SFTPConnection)
     case announced(ConnectedSocket)
 }
@@ -17,7 +19,7 @@ struct ConnectionHandler: Sendable {
     let intake: Intake
     let resolver: AddressResolver
     let table: ConnectionTable
-    let book: AccountBook
+    let book: AccountCache
     let process: SSHDProcess
     let loginGrace: Duration
     let logger: Logger
@@ -27,8 +29,8 @@ struct ConnectionHandler: Sendable {
 
     // MARK: Arriving
 
-    /// Decides on a connection that was just accepted. It is quick and never blocks: strangers cost no task.
-    func arrived(_ socket: ConnectedSocket) -> Arrival? {
+    /// Decides on a connection that was just accepted. It is quick and never blocks: unlisted sources cost no task.
+    func arrived(_ socket: ConnectedSocket) -> IncomingConnection? {
         let peer = socket.peer
         guard resolver.mode == .proxyProtocol, let peer, resolver.isTrusted(peer.ip) else {
             return admit(socket, resolver.resolve(peer: peer)).map { .admitted($0) }
@@ -47,9 +49,9 @@ struct ConnectionHandler: Sendable {
         reject(socket, decision, reason: decision.isAdmitted ? .connectionLimit : decision.reason)
     }
 
-    /// Serves an arrival to its end.
-    func serve(_ arrival: Arrival) async {
-        switch arrival {
+    /// Serves an incoming connection to its end.
+    func serve(_ incoming: IncomingConnection) async {
+        switch incoming {
         case .admitted(let connection):
             await serve(connection)
         case .announced(let socket):
@@ -61,9 +63,9 @@ struct ConnectionHandler: Sendable {
         }
     }
 
-    /// Gives up an arrival that nobody will serve: the gate is stopping.
-    func dismiss(_ arrival: Arrival) {
-        switch arrival {
+    /// Gives up an incoming connection that nobody will serve: the gate is stopping.
+    func dismiss(_ incoming: IncomingConnection) {
+        switch incoming {
         case .announced(let socket):
             table.leave()
             reject(
@@ -249,7 +251,7 @@ struct ConnectionHandler: Sendable {
     /// Whether a login that sshd took is one, now.
     private func permission(
         _ name: String, _ credential: Credential, _ decision: Decision
-    ) -> Result<Account, Withdrawal> {
+    ) -> Result<Account, LoginRevocation> {
         guard decision.isAdmitted else { return .failure(.source(decision.reason)) }
         return book.current().account(name, with: credential)
     }

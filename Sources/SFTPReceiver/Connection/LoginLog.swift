@@ -1,4 +1,5 @@
 // The login record of one connection while its log is being followed, and whether it came to a login.
+import Accounts
 import Admission
 
 actor LoginLog {
@@ -23,7 +24,7 @@ actor LoginLog {
 
     /// sshd let in what the gate does not.
     func refuse(
-        _ account: String, _ credential: Credential, _ withdrawal: Withdrawal, _ decision: Decision
+        _ account: String, _ credential: Credential, _ withdrawal: LoginRevocation, _ decision: Decision
     ) {
         record.refuse(account, credential, withdrawal, decision)
     }
@@ -41,6 +42,6 @@ actor LoginLog {
         guard namesOnlyAccounts else {
             return "(withheld: the user name is no account's and may be a password)"
         }
-        return OutsideText.head(message, limit: 512)
+        return UntrustedText.head(message, limit: 512)
     }
 }

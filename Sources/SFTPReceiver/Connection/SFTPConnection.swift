@@ -1,5 +1,6 @@
 // One admitted connection: who called, which process serves it, and who logged in. Sessions wait here for
 // the login that the ledger has written. It does no I/O but hanging up.
+import Accounts
 import Admission
 import Glibc
 
@@ -20,14 +21,14 @@ actor SFTPConnection {
 
     private enum State {
         case starting
-        case decided(Result<Login, Withdrawal>)
+        case decided(Result<Login, LoginRevocation>)
         case ended
     }
 
     private var state = State.starting
     /// sshd's process id, once there is one.
     private(set) var process: pid_t?
-    private var waiters: [CheckedContinuation<Result<Login, Withdrawal>?, Never>] = []
+    private var waiters: [CheckedContinuation<Result<Login, LoginRevocation>?, Never>] = []
 
     init(
         socket: ConnectedSocket, addresses: AddressPair, resolution: Resolution, decision: Decision,
@@ -54,9 +55,9 @@ actor SFTPConnection {
     func loggedIn(_ login: Login) { decide(.success(login)) }
 
     /// sshd took a login that the gate does not.
-    func refused(_ withdrawal: Withdrawal) { decide(.failure(withdrawal)) }
+    func refused(_ withdrawal: LoginRevocation) { decide(.failure(withdrawal)) }
 
-    private func decide(_ outcome: Result<Login, Withdrawal>) {
+    private func decide(_ outcome: Result<Login, LoginRevocation>) {
         guard case .starting = state else { return }
         state = .decided(outcome)
         resume(outcome)
@@ -69,7 +70,7 @@ actor SFTPConnection {
     }
 
     /// Waits for the login, or why it is none; nil when the connection ended without one.
-    func login() async -> Result<Login, Withdrawal>? {
+    func login() async -> Result<Login, LoginRevocation>? {
         switch state {
         case .decided(let outcome): outcome
         case .ended: nil
@@ -77,7 +78,7 @@ actor SFTPConnection {
         }
     }
 
-    private func resume(_ outcome: Result<Login, Withdrawal>?) {
+    private func resume(_ outcome: Result<Login, LoginRevocation>?) {
         for waiter in waiters { waiter.resume(returning: outcome) }
         waiters = []
     }

@@ -1,5 +1,6 @@
 // Whether sshd will show a host key to anybody. sshd itself does not mind: it starts with a key that it never
 // offers, takes the first of two of one type, and cuts every caller off when nothing is left.
+import Accounts
 import Glibc
 
 extension HostKeys {

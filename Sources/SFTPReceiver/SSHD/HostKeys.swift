@@ -1,9 +1,8 @@
 // The gate's SSH host keys: made once by ssh-keygen, never replaced, and their fingerprints for the paper
 // that the sender gets. Private keys are only ever read by sshd and ssh-keygen.
+import Files
 import Foundation
-import Settings
 import Staging
-import TLS
 
 package enum HostKeys {
     /// One host key as a sender may check it.

@@ -1,6 +1,8 @@
 // What a caller offered to be let in by, and why none of it was taken: for programs as words, for people as
 // sentences that end in a next step. Pure.
+import Accounts
 import Admission
+import JSON
 import Ledger
 
 /// Why a login failed. One connection may have several causes.
@@ -52,7 +54,7 @@ struct LoginOffer: Sendable {
                 unprovenKeys.append(fingerprint)
             }
         case .algorithmRefused(let name):
-            let name = OutsideText.head(name)
+            let name = UntrustedText.head(name)
             if refusedAlgorithms.count < Self.keptAlgorithms, !refusedAlgorithms.contains(name) {
                 refusedAlgorithms.append(name)
             }
@@ -79,7 +81,7 @@ struct LoginOffer: Sendable {
     private mutating func addRefused(_ fingerprint: String) {
         guard !refusedKeys.contains(fingerprint) else { return }
         if refusedKeys.count < Self.keptKeys {
-            refusedKeys.append(OutsideText.head(fingerprint))
+            refusedKeys.append(UntrustedText.head(fingerprint))
         } else {
             moreRefusedKeys += 1
         }

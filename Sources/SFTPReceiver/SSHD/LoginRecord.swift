@@ -1,6 +1,8 @@
 // What a connection came to before a login, gathered from sshd's events, and the one entry the ledger gets for a
 // connection that ended without one. Pure; it never learns an address from the log.
+import Accounts
 import Admission
+import JSON
 import Ledger
 
 /// The events of one connection up to its login or its end.
@@ -68,7 +70,7 @@ struct LoginRecord: Sendable {
 
     /// sshd let the account in, and the gate did not.
     mutating func refuse(
-        _ account: String, _ credential: Credential, _ withdrawal: Withdrawal, _ decision: Decision
+        _ account: String, _ credential: Credential, _ withdrawal: LoginRevocation, _ decision: Decision
     ) {
         name = account
         if case .key(let fingerprint) = credential { offer.proved(fingerprint) }
@@ -116,7 +118,7 @@ struct LoginRecord: Sendable {
             attempt.detail["failed_tries"] = .int(Int64(tries))
             attempt.detail.merge(offer.detail) { old, _ in old }
             if isAccount(name, accounts) {
-                attempt.account = OutsideText.head(name)
+                attempt.account = UntrustedText.head(name)
             } else {
                 attempt.detail["user_name"] = names.facts(name)
             }
@@ -155,7 +157,7 @@ struct LoginRecord: Sendable {
             sentence = "no login came in time"
         default: break
         }
-        if let sentence { attempt.detail["message"] = .string(OutsideText.head(sentence, limit: 1024)) }
+        if let sentence { attempt.detail["message"] = .string(UntrustedText.head(sentence, limit: 1024)) }
     }
 
     /// Whether a name may be written down. With a credential that sshd took it was an account just now.
@@ -170,7 +172,7 @@ struct LoginRecord: Sendable {
         var attempt = Attempt(kind: .login, channel: .sftp, decision: decision)
         attempt.account = account
         attempt.credential = credential.description
-        attempt.detail["method"] = .string(OutsideText.head(method))
+        attempt.detail["method"] = .string(UntrustedText.head(method))
         if tries > 0 { attempt.detail["failed_tries"] = .int(Int64(tries)) }
         if held > .zero { attempt.detail["held_ms"] = .int(held.milliseconds) }
         return attempt

@@ -1,5 +1,7 @@
 // The configuration that sshd is started with, as text. Pure. Everything a drop box does not need is off,
 // and every directive is written down: nothing rests on a default that a distribution may have changed.
+import Accounts
+import SFTPSession
 
 /// What the generated sshd_config(5) depends on.
 struct SSHDConfiguration: Sendable, Hashable {
@@ -59,7 +61,7 @@ struct SSHDConfiguration: Sendable, Hashable {
         lines += algorithms + logins
         lines += [
             "ForceCommand \(session)",
-            "Subsystem sftp \(Link.subsystemCommand)",
+            "Subsystem sftp \(SessionIPC.subsystemCommand)",
             "MaxSessions \(maxSessions)",
             "DisableForwarding yes",
             "PermitTTY no",

@@ -1,5 +1,6 @@
 // What sshd reads, under <state>/sshd: its configuration, the passwd and shadow files that libnss-wrapper
 // shows it, and one file of keys an account. All of it is derived from settings and accounts.
+import Accounts
 import Glibc
 import Staging
 import Subprocess

@@ -1,6 +1,6 @@
 // What was typed as a user name and is no account: people type their password there. Neither the ledger nor a log
 // may hold it; the ledger holds what tells one such name from another.
-import Ledger
+import JSON
 import TLS
 
 struct TypedNames: Sendable {

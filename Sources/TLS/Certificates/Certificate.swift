@@ -34,7 +34,7 @@ package final class Certificate {
         return found
     }
 
-    /// Distinguished names on one line, RFC 2253, as a stranger may have written them: control characters and all.
+    /// Distinguished names on one line, RFC 2253, as anybody may have written them: control characters and all.
     package var subject: String { Self.text { COpenSSL_name_text(X509_get_subject_name(pointer), $0, $1) } }
     package var issuer: String { Self.text { COpenSSL_name_text(X509_get_issuer_name(pointer), $0, $1) } }
 

@@ -1,6 +1,7 @@
 // Who calls, as far as the accepted connection alone tells: its address, and what is decided on it before a byte is read.
 import Admission
 import Intake
+import JSON
 import Ledger
 import Settings
 
@@ -10,7 +11,7 @@ struct Caller: Sendable {
     var resolution: Resolution?
     var decision: Decision?
 
-    init(_ peer: Endpoint?, _ listener: Listener) {
+    init(_ peer: Endpoint?, _ listener: WebhookListener) {
         self.peer = peer
         guard let known = Self.resolution(peer, listener.resolver) else { return }
         resolution = known
@@ -27,7 +28,7 @@ struct Caller: Sendable {
     }
 
     /// Whether the caller may go on to say something. An unlisted source may where it is to be refused in HTTP.
-    func mayEnter(_ listener: Listener) -> Bool {
+    func mayEnter(_ listener: WebhookListener) -> Bool {
         guard let decision, !decision.isAdmitted else { return true }
         return listener.settings.unlisted != .close && decision.source != nil
     }

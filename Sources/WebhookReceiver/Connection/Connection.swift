@@ -2,6 +2,7 @@
 // alarm clock. Lives on the connection's event loop; HTTP/2 streams share it. It never touches bytes.
 import Admission
 import Intake
+import JSON
 import Ledger
 import NIOCore
 import Settings
@@ -23,7 +24,7 @@ final class Connection {
     /// How long a caller may take to answer the closing of its connection.
     static let patience = TimeAmount.seconds(1)
 
-    let listener: Listener
+    let listener: WebhookListener
     let channel: any NIOCore.Channel
     let place: OpenConnections.Place
     let accepted: NIODeadline
@@ -49,7 +50,7 @@ final class Connection {
     private var alarm: (at: NIODeadline, task: Scheduled<Void>)?
 
     init(
-        listener: Listener, channel: any NIOCore.Channel, caller: Caller,
+        listener: WebhookListener, channel: any NIOCore.Channel, caller: Caller,
         place: OpenConnections.Place, accepted: NIODeadline
     ) {
         self.listener = listener
@@ -124,14 +125,14 @@ extension Connection {
 // Requests.
 extension Connection {
     /// Has a request answered that has arrived whole. It runs to its end even if the caller leaves.
-    func handOn(_ arrival: Arrival) {
-        let (clerk, connections) = (Clerk(listener: listener), listener.connections)
+    func handOn(_ received: ReceivedRequest) {
+        let (processor, connections) = (RequestProcessor(listener: listener), listener.connections)
         connections.requestBegan()
         Task {
-            let answer = await clerk.answer(arrival)
-            arrival.channel.writeAndFlush(answer, promise: nil)
-            await clerk.settle(arrival)
-            withExtendedLifetime(arrival) {}
+            let answer = await processor.answer(received)
+            received.channel.writeAndFlush(answer, promise: nil)
+            await processor.settle(received)
+            withExtendedLifetime(received) {}
             connections.requestEnded()
         }
     }

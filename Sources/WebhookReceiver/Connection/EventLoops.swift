@@ -11,7 +11,7 @@ struct EventLoops: Sendable {
     /// nil where an unlisted source does not get past accept, or is not known there.
     private let unlisted: MultiThreadedEventLoopGroup?
 
-    init(_ listener: Listener) {
+    init(_ listener: WebhookListener) {
         guard listener.settings.unlisted != .close, listener.resolver.mode == .direct else {
             unlisted = nil
             return

@@ -1,8 +1,9 @@
 // Takes each accepted connection: looks at the peer before a single byte is read, and builds the pipeline that the
-// listener's address mode and TLS ask for. Requests are judged in `RequestHandler`, answered by `Clerk`.
+// listener's address mode and TLS ask for. Requests are judged in `RequestHandler`, answered by `RequestProcessor`.
 import Admission
 import Glibc
 import Intake
+import JSON
 import Ledger
 import Logging
 import NIOCore
@@ -22,7 +23,7 @@ struct GateChannel: Sendable {
     /// the loop, and the others of the loop wait for it.
     static let longestRead = 16 << 10
 
-    let listener: Listener
+    let listener: WebhookListener
     let loops: EventLoops
 
     /// On the listener's thread. Who is refused here has cost no channel, no handler and no task.
@@ -182,7 +183,7 @@ extension GateChannel {
 
     private func addHTTP1(_ connection: Connection) throws {
         var limits = NIOHTTPDecoderLimitConfiguration()
-        // The target counts as a field here; one that is too long gets an answer of its own (`Reception`).
+        // The target counts as a field here; one that is too long gets an answer of its own (`RequestValidator`).
         limits.maxHeaderFieldSize = 32 << 10
         limits.maxHeaderListSize = 48 << 10
         limits.maxHeaderFieldCount = 100

@@ -1,7 +1,7 @@
 // Last in an HTTP/2 connection's pipeline: closes it on errors of the connection and when the caller has closed its side.
 // Streams have their own pipelines and never come by here; but the library tells of their errors here, too.
 import Admission
-import Ledger
+import JSON
 import NIOCore
 import NIOHTTP2
 

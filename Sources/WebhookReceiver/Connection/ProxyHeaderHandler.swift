@@ -1,7 +1,7 @@
 // Reads the PROXY protocol header in front of everything else, has the source decided on, and only then lets the
 // rest of the pipeline come into being. Bytes behind the header are replayed into it.
 import Admission
-import Ledger
+import JSON
 import NIOCore
 
 final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler {

@@ -1,4 +1,4 @@
-// What a webhook body says it is: VSee's v1 or v2 envelope, or unrecognised. See facts/vsee.md.
+// What a webhook body says it is: VSee's v1 or v2 envelope, or unrecognised.
 // It only labels and indexes; it never rejects, changes or loses a body.
 import Admission
 

@@ -1,7 +1,7 @@
 // Reads the members of a body's outermost JSON object that make up VSee's envelope, tolerating what VSee's own
 // samples contain: comments and trailing commas. It is no JSON validator, never recurses and never throws.
 
-/// The members of the outermost object that matter.
+/// The members of the outermost object that payload.
 struct EnvelopeMembers: Sendable, Equatable {
     /// A member's value: absent, a string fit to index, or something else.
     enum Value: Sendable, Equatable {

@@ -1,5 +1,6 @@
 // How an HTTP request becomes a ledger entry: in one place, so that every outcome of a request says the same things.
 import Admission
+import JSON
 import Ledger
 import NIOHTTP1
 

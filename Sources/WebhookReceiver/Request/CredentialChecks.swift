@@ -60,7 +60,7 @@ struct CredentialChecks: Sendable {
         return matches && values.count == 1
     }
 
-    /// RFC 7617: the scheme's case does not matter, the credentials' does.
+    /// RFC 7617: the scheme's case does not payload, the credentials' does.
     private static func basic(in headers: HTTPHeaders, matches secret: HashedSecret) -> Bool {
         let values = headers["authorization"]
         let words = (values.first ?? "").split(separator: " ", omittingEmptySubsequences: true)

@@ -14,7 +14,7 @@ enum ErrorSentence {
         case is NIOHTTPDecoderError: "the header is not one of HTTP/1.1"
         case let error as NIOHTTP2Errors.StreamError: of(error.baseError)
         case let error as any NIOHTTP2Error: sentence(error)
-        case let error as TLSFailure: OutsideText.head(error.words, limit: 200)
+        case let error as TLSFailure: UntrustedText.head(error.words, limit: 200)
         case is IOError, is ChannelError: "the connection broke"
         default: "the bytes are not HTTP"
         }

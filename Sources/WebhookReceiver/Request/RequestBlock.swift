@@ -125,7 +125,7 @@ extension RequestBlock {
         (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
     }
 
-    private static func shown(_ name: String) -> String { OutsideText.head(name, limit: 40) }
+    private static func shown(_ name: String) -> String { UntrustedText.head(name, limit: 40) }
 
     /// Without what no pseudo-header field may hold; it is refused anyway.
     private static func word(_ value: String?) -> String {

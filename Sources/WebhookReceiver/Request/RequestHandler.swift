@@ -3,6 +3,7 @@
 // (`RequestQueue`).
 import Admission
 import Intake
+import JSON
 import Ledger
 import NIOCore
 import NIOHTTP1
@@ -102,13 +103,13 @@ extension RequestHandler {
         isHead = head.method == .HEAD
         let framing = fault.map { BodyFraming.refused($0.sentence) } ?? BodyFraming(head)
         fault = nil
-        let reception = Reception(connection: connection, head: head, id: connection.requestBegan())
+        let validator = RequestValidator(connection: connection, head: head, id: connection.requestBegan())
         if !multiplexed, connection.requests >= Self.mostRequests { closes = true }
         // Whoever is not let in has nothing more to say on this connection.
-        let isLast = !reception.decision.isAdmitted && !connection.listener.isForwarded
+        let isLast = !validator.decision.isAdmitted && !connection.listener.isForwarded
         if isLast, !multiplexed { closes = true }
-        if multiplexed, connection.open > StreamLimit.told { return refuseStream(reception, context) }
-        switch reception.judge(framing) {
+        if multiplexed, connection.open > StreamLimit.told { return refuseStream(validator, context) }
+        switch validator.judge(framing) {
         case .refuse(let refusal):
             refuse(refusal, hasMore: framing.hasBody, context)
             if isLast, multiplexed { connection.announceEnd() }
@@ -159,31 +160,31 @@ extension RequestHandler {
         var refusal = incoming.refusal(
             .serviceUnavailable, "try again later", .rateLimited, credential: connection.tls?.credential,
             ["error": "too many bytes of bodies are being received at once"])
-        refusal.answer.retryAfter = Reception.retryAfter
+        refusal.answer.retryAfter = RequestValidator.retryAfter
         return refusal
     }
 
     private func handOn(_ incoming: Incoming, _ context: ChannelHandlerContext) {
         stopTimer()
-        let matter: Arrival.Matter =
+        let payload: ReceivedRequest.Payload =
             switch incoming.purpose {
             case .event: .event(incoming.event(body))
-            case .stranger(let failed): .stranger(incoming.event(body), failed: failed)
+            case .unlisted(let failed): .unlisted(incoming.event(body), failed: failed)
             case .reachability: .reachability
             }
         body = []
-        // What is done with a stranger's event comes after its answer, and must not be felt by its next request.
-        if case .stranger = incoming.purpose, !multiplexed { closes = true }
+        // What is done with an unlisted source's event comes after its answer, and must not be felt by its next request.
+        if case .unlisted = incoming.purpose, !multiplexed { closes = true }
         state = .working
         connection.handOn(
-            Arrival(
+            ReceivedRequest(
                 channel: context.channel, isMultiplexed: multiplexed, id: incoming.id,
                 decision: incoming.decision,
                 method: incoming.method, maskedPath: incoming.maskedPath,
                 credential: connection.tls?.credential,
                 transport: TransportFacts(http: incoming.http, tls: connection.tls?.version),
-                matter: matter, share: share))
-        // From here on the arrival's: whoever hangs up now still has its body in memory.
+                payload: payload, share: share))
+        // From here on it belongs to the received request: whoever hangs up now still has its body in memory.
         share = nil
     }
 }
@@ -232,8 +233,8 @@ extension RequestHandler {
     }
 
     /// One request too many at once: it is not looked at, and the caller may send it again (RFC 9113, 8.7).
-    private func refuseStream(_ reception: Reception, _ context: ChannelHandlerContext) {
-        var refusal = reception.refusal(
+    private func refuseStream(_ validator: RequestValidator, _ context: ChannelHandlerContext) {
+        var refusal = validator.refusal(
             .serviceUnavailable, "try again later", .connectionLimit,
             ["limit_streams": .int(Int64(StreamLimit.told))])
         refusal.attempt.request?.status = nil
@@ -292,14 +293,15 @@ extension RequestHandler {
         switch state {
         case .waiting:
             let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "")
-            let reception = Reception(connection: connection, head: head, id: connection.requestBegan())
-            var refusal = reception.refusal(.badRequest, "malformed request", .malformed, detail)
-            if !reception.decision.isAdmitted {
+            let validator = RequestValidator(
+                connection: connection, head: head, id: connection.requestBegan())
+            var refusal = validator.refusal(.badRequest, "malformed request", .malformed, detail)
+            if !validator.decision.isAdmitted {
                 // In forwarded modes there are no headers to tell who it was; otherwise that is known.
-                if !connection.listener.isForwarded { refusal.attempt.reason = reception.decision.reason }
-                refusal.answer = .error(.forbidden, "forbidden", id: reception.id)
+                if !connection.listener.isForwarded { refusal.attempt.reason = validator.decision.reason }
+                refusal.answer = .error(.forbidden, "forbidden", id: validator.id)
             }
-            refusal.attempt.request = RequestFacts(id: reception.id, status: Int(refusal.answer.status.code))
+            refusal.attempt.request = RequestFacts(id: validator.id, status: Int(refusal.answer.status.code))
             refuse(refusal, hasMore: true, context)
         case .receiving(let incoming):
             let refusal = incoming.refusal(

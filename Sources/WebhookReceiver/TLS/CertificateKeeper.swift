@@ -1,6 +1,7 @@
 // Keeps the TLS context that new connections use, and replaces it when the files behind it change. A bad new pair
 // changes nothing but the gate's health: the old one is kept. Private keys are never logged.
 import Admission
+import Files
 import Intake
 import Logging
 import Settings

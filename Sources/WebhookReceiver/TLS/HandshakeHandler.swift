@@ -1,7 +1,6 @@
 // Stands behind TLS: records a failed handshake, and after a good one has the pipeline for the negotiated protocol
 // built. It takes no part in the handshake itself.
 import Admission
-import Ledger
 import Logging
 import NIOCore
 import NIOTLS

@@ -1,6 +1,6 @@
 // A failed handshake as the ledger tells it: the TLS library's words, and a hint that helps.
 import Admission
-import Ledger
+import JSON
 import TLS
 
 extension TLSFailure {
@@ -9,7 +9,7 @@ extension TLSFailure {
         guard let failure = error as? TLSFailure else {
             return ["error": .string(ErrorSentence.of(error))]
         }
-        var detail: [String: JSONValue] = ["error": .string(OutsideText.head(failure.words, limit: 200))]
+        var detail: [String: JSONValue] = ["error": .string(UntrustedText.head(failure.words, limit: 200))]
         if let alert = failure.alert { detail["alert"] = .int(Int64(alert)) }
         if let hint = failure.hint { detail["hint"] = .string(hint) }
         return detail
@@ -21,7 +21,7 @@ extension TLSFailure {
         case .notYetValid: "the caller's certificate is not valid yet"
         case .selfSigned, .issuerUnknown: "the caller's certificate is not of the configured authorities"
         case .name, .other:
-            "the caller's certificate is not good for this: \(OutsideText.head(fault.words, limit: 100))"
+            "the caller's certificate is not good for this: \(UntrustedText.head(fault.words, limit: 100))"
         }
     }
 

@@ -6,6 +6,7 @@
 // there already is measured as it is. Times are a year up to now, spread evenly.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import Support
 

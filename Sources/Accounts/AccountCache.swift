@@ -1,0 +1,211 @@
+// The accounts as the daemon sees them: looked at again whenever their files have changed, handed to sshd's
+// files, and kept at the last good state where a file has become bad. It never opens what a file closed.
+package import Admission
+import Files
+import Settings
+import Synchronization
+
+/// The accounts at one moment.
+package struct AccountSnapshot: Sendable {
+    package var accounts: [String: Account] = [:]
+
+    package init(accounts: [String: Account] = [:]) { self.accounts = accounts }
+
+    package enum Standing: Sendable {
+        case active(Account)
+        case disabled
+        case unknown
+    }
+
+    package func standing(of name: String) -> Standing {
+        guard let account = accounts[name] else { return .unknown }
+        return account.disabled ? .disabled : .active(account)
+    }
+
+    /// The account, if it may log in with a credential now; else why not. `earlier` is the account as it was
+    /// when the credential was last good.
+    package func account(
+        _ name: String, with credential: Credential, since earlier: Account? = nil
+    ) -> Result<Account, LoginRevocation> {
+        switch standing(of: name) {
+        case .unknown: .failure(.removed)
+        case .disabled: .failure(.disabled)
+        case .active(let account):
+            account.stillHolds(credential, since: earlier ?? account)
+                ? .success(account) : .failure(.credential)
+        }
+    }
+
+    /// All of them, by name.
+    package var sorted: [Account] { accounts.values.sorted { $0.name < $1.name } }
+}
+
+/// Why a login that sshd took is not good, or not any more.
+package enum LoginRevocation: Error, Sendable, Equatable {
+    case removed, disabled, credential
+    /// The address it comes from is not let in any more.
+    case source(Reason)
+
+    package var reason: Reason {
+        switch self {
+        case .removed: .unknownAccount
+        case .disabled: .accountDisabled
+        case .credential: .authFailed
+        case .source(let reason): reason
+        }
+    }
+
+    package var message: String {
+        switch self {
+        case .removed: "this account was removed"
+        case .disabled: "this account was disabled"
+        case .credential: "the credential of this login was withdrawn"
+        case .source: "the gate does not let this address in any more"
+        }
+    }
+}
+
+/// What a look at the accounts found to be new.
+package struct AccountReport: Sendable, Equatable {
+    /// "+ name", "- name", "~ name", sorted by name.
+    package var changes: [String] = []
+    /// Everything that is wrong now, in the order of file names; empty: all is well.
+    package var problems: [String] = []
+
+    package init(changes: [String] = [], problems: [String] = []) {
+        self.changes = changes
+        self.problems = problems
+    }
+}
+
+package final class AccountCache: Sendable {
+    private struct File {
+        var signature: FileSignature
+        /// The last good account that this file held.
+        var account: Account?
+        var problem: SettingsErrors?
+    }
+
+    private struct State {
+        var files: [String: File] = [:]
+        var snapshot = AccountSnapshot()
+        var isHandedOver = false
+        /// What was wrong with the directory itself.
+        var directoryProblems: [String] = []
+        /// All that was reported.
+        var problems: [String] = []
+        var lookedAt: ContinuousClock.Instant?
+    }
+
+    private let store: AccountStore
+    private let handOver: @Sendable (AccountSnapshot) throws -> Void
+    private let report: @Sendable (AccountReport) -> Void
+    private let state = Mutex(State())
+    private let writers = WriterWatch()
+
+    /// `handOver` gives sshd its files; it is called again at the next look when it throws. `report` is
+    /// called when something has changed.
+    package init(
+        store: AccountStore, handOver: @escaping @Sendable (AccountSnapshot) throws -> Void,
+        report: @escaping @Sendable (AccountReport) -> Void
+    ) {
+        self.store = store
+        self.handOver = handOver
+        self.report = report
+    }
+
+    /// The accounts as their files are now. Costs one directory listing and one stat a file.
+    package func current() -> AccountSnapshot {
+        let (snapshot, news) = state.withLock { state in
+            let news = refresh(&state)
+            return (state.snapshot, news)
+        }
+        if let news { report(news) }
+        return snapshot
+    }
+
+    /// The accounts as their files were at some time after `instant`: questions that come thick and fast need not
+    /// look each time.
+    package func current(lookedAtAfter instant: ContinuousClock.Instant) -> AccountSnapshot {
+        let known = state.withLock { state in
+            state.lookedAt.flatMap { $0 >= instant ? state.snapshot : nil }
+        }
+        return known ?? current()
+    }
+
+    private func refresh(_ state: inout State) -> AccountReport? {
+        state.lookedAt = .now
+        var problems: [String] = []
+        var seen: [String: FileSignature] = [:]
+        do throws(AccountError) {
+            // Looked at each time: a directory that others may write now shows no change of its files.
+            do throws(FileProblem) { try FileTrust.check(store.directory) } catch {
+                throw AccountError(
+                    .failed, "the directory of the accounts, \(store.directory): \(error.message)")
+            }
+            for file in try store.files() {
+                seen[file] = FileSignature(path: "\(store.directory)/\(file)")
+            }
+        } catch {
+            problems.append(error.message)
+            // A directory that is gone holds no accounts; one that cannot be read says nothing new.
+            if error.code != .notFound { seen = state.files.mapValues(\.signature) }
+        }
+        // Half an account may open what the other half would close.
+        for path in writers.unfinished(seen.keys.map { "\(store.directory)/\($0)" }) {
+            let file = Paths.lastComponent(of: path)
+            seen[file] = state.files[file]?.signature
+        }
+        let isSame = seen == state.files.mapValues(\.signature) && problems == state.directoryProblems
+        if isSame && state.isHandedOver { return nil }
+        state.directoryProblems = problems
+        let before = state.snapshot
+        readChanged(&state, seen)
+        state.snapshot = AccountSnapshot(
+            accounts: Dictionary(
+                state.files.values.compactMap(\.account).map { ($0.name, $0) },
+                uniquingKeysWith: { first, _ in first }))
+        for file in state.files.keys.sorted() {
+            problems += state.files[file]?.problem?.problems.map(\.description) ?? []
+        }
+        do {
+            try handOver(state.snapshot)
+            state.isHandedOver = true
+        } catch {
+            state.isHandedOver = false
+            problems.append("the accounts could not be handed to sshd: \(error)")
+        }
+        let changes = state.snapshot.changes(from: before)
+        guard !changes.isEmpty || problems != state.problems else { return nil }
+        state.problems = problems
+        return AccountReport(changes: changes, problems: problems)
+    }
+
+    private func readChanged(_ state: inout State, _ seen: [String: FileSignature]) {
+        state.files = state.files.filter { seen[$0.key] != nil }
+        for (file, signature) in seen where state.files[file]?.signature != signature {
+            var entry = File(signature: signature, account: state.files[file]?.account)
+            do throws(SettingsErrors) {
+                entry.account = try store.load(file: file)
+            } catch {
+                entry.problem = error
+            }
+            state.files[file] = entry
+        }
+    }
+}
+
+extension AccountSnapshot {
+    fileprivate func changes(from before: AccountSnapshot) -> [String] {
+        Set(accounts.keys).union(before.accounts.keys).sorted().compactMap { name in
+            switch (before.accounts[name], accounts[name]) {
+            case (nil, let new?): new.disabled ? "+ \(name) (disabled)" : "+ \(name)"
+            case (_?, nil): "- \(name)"
+            case (let old?, let new?) where old != new:
+                old.disabled == new.disabled
+                    ? "~ \(name)" : "~ \(name) (\(new.disabled ? "disabled" : "enabled"))"
+            default: nil
+            }
+        }
+    }
+}

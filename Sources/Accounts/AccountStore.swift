@@ -1,0 +1,147 @@
+// The directory of account files: reading all of them, and the changes that `dropgate account` makes.
+// A file that cannot be read spoils only itself. Writes are durable and appear at once (rename).
+import Files
+import Glibc
+package import Settings
+import Staging
+
+/// What a look into the directory found.
+package struct AccountListing: Sendable {
+    /// Good accounts by name.
+    package var accounts: [String: Account] = [:]
+    /// What is wrong with the other files, by file name.
+    package var problems: [String: SettingsErrors] = [:]
+}
+
+package struct AccountStore: Sendable {
+    /// Absolute.
+    package let directory: String
+
+    package init(directory: String) { self.directory = directory }
+
+    package func path(of name: String) -> String { "\(directory)/\(name)\(Self.suffix)" }
+
+    /// Every account. Throws only when the directory itself cannot be listed.
+    package func load() throws(AccountError) -> AccountListing {
+        var listing = AccountListing()
+        for file in try files() {
+            do throws(SettingsErrors) {
+                let account = try load(file: file)
+                listing.accounts[account.name] = account
+            } catch {
+                listing.problems[file] = error
+            }
+        }
+        return listing
+    }
+
+    /// One account. Throws `.notFound`, `.badName` or `.badFile`.
+    package func load(name: String) throws(AccountError) -> Account {
+        try Account.check(name: name)
+        guard FileSignature(path: path(of: name)) != nil else {
+            throw AccountError(.notFound, "there is no account \"\(name)\" (no file \(path(of: name)))")
+        }
+        do throws(SettingsErrors) {
+            return try load(file: name + Self.suffix)
+        } catch {
+            throw AccountError(.badFile, "\(error)")
+        }
+    }
+
+    /// Writes a new account. Throws `.exists` when there is one of this name.
+    package func add(_ account: Account) throws(AccountError) {
+        try write(account, replacing: false)
+    }
+
+    /// Writes an account over the one of its name.
+    package func replace(_ account: Account) throws(AccountError) {
+        _ = try load(name: account.name)
+        try write(account, replacing: true)
+    }
+
+    /// Disables or enables an account and returns it as it now stands.
+    @discardableResult
+    package func setDisabled(_ disabled: Bool, name: String) throws(AccountError) -> Account {
+        var account = try load(name: name)
+        guard account.disabled != disabled else { return account }
+        account.disabled = disabled
+        try write(account, replacing: true)
+        return account
+    }
+
+    /// Removes an account's file. What the account delivered stays.
+    package func remove(name: String) throws(AccountError) {
+        try Account.check(name: name)
+        do throws(StagingError) {
+            let folder = try Directory(path: directory)
+            guard try folder.remove(name + Self.suffix) else {
+                throw StagingError(.notFound, "there is no account \"\(name)\"")
+            }
+            try folder.sync()
+        } catch {
+            throw AccountError(error.code == .notFound ? .notFound : .failed, error.description)
+        }
+    }
+
+    static let suffix = ".yaml"
+
+    /// The names of the account files, sorted. Hidden files are none.
+    func files() throws(AccountError) -> [String] {
+        do throws(StagingError) {
+            return try Directory(path: directory).names().filter { name in
+                !name.hasPrefix(".") && (name.hasSuffix(".yaml") || name.hasSuffix(".yml"))
+            }
+        } catch {
+            throw AccountError(error.code == .notFound ? .notFound : .failed, error.description)
+        }
+    }
+
+    /// Reads one file of `files()`.
+    func load(file: String) throws(SettingsErrors) -> Account {
+        let path = "\(directory)/\(file)"
+        func problem(_ message: String) -> SettingsErrors {
+            SettingsErrors([SettingsProblem(place: .file(path), key: "", message: message)])
+        }
+        guard file.hasSuffix(Self.suffix) else {
+            throw problem("the name of an account's file ends in .yaml")
+        }
+        let name = String(file.dropLast(Self.suffix.count))
+        do throws(AccountError) {
+            try Account.check(name: name)
+        } catch {
+            throw problem(error.message)
+        }
+        do throws(FileProblem) { try FileTrust.check(path) } catch { throw problem(error.message) }
+        switch SmallFile.read(path, limit: AccountFile.maximumSize) {
+        case .failure(let failure): throw problem(failure.message)
+        case .success(let file):
+            guard let text = String(validating: file.bytes, as: UTF8.self) else {
+                throw problem("not UTF-8 text")
+            }
+            let account = try AccountFile.parse(text, name: name, path: path)
+            guard account.passwordHash == nil || file.mode & 0o004 == 0 else {
+                throw problem("everybody can read the hash of its password: chmod 600 \(path)")
+            }
+            return account
+        }
+    }
+
+    private func write(_ account: Account, replacing: Bool) throws(AccountError) {
+        let text: String
+        do {
+            text = try AccountFile.text(account)
+        } catch {
+            throw AccountError(.failed, "cannot write the account as YAML: \(error)")
+        }
+        do throws(StagingError) {
+            let folder = try Directory(path: directory, create: true)
+            try folder.place(Array(text.utf8), as: account.name + Self.suffix, replacing: replacing)
+        } catch {
+            guard error.code == .exists else { throw AccountError(.failed, error.description) }
+            throw AccountError(
+                .exists,
+                "there is an account \"\(account.name)\" already (\(path(of: account.name))); remove it first"
+            )
+        }
+    }
+}

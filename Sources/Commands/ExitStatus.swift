@@ -1,0 +1,22 @@
+// How a command ends other than well.
+import Management
+
+/// Exit statuses (sysexits.h where it has a name for it).
+enum ExitStatus: Int32 {
+    /// The command worked and the answer is no: rejected, not found, verification failed.
+    case no = 1
+    case usage = 64
+    /// The gate, the system or the disk failed.
+    case internalError = 70
+    case configuration = 78
+
+    init(_ code: ManagementError.Code) {
+        self =
+            switch code {
+            case .refused: .no
+            case .invalid: .usage
+            case .configuration: .configuration
+            case .internalError: .internalError
+            }
+    }
+}

@@ -1,0 +1,187 @@
+// The running gate: opens what the settings say, runs it as one group of services, and records its start and stop.
+// It decides nothing about attempts; receivers ask Intake.
+package import Admission
+import Audit
+import Console
+import Files
+import Foundation
+import Intake
+import JSON
+import Ledger
+package import Logging
+import Management
+import SFTPReceiver
+import ServiceLifecycle
+package import Settings
+import UnixSignals
+import Upkeep
+import WebhookReceiver
+
+package struct Gate: Sendable {
+    private let settings: GateSettings
+    private let policy: Policy
+    private let logger: Logger
+    private let announce: @Sendable (String) -> Void
+
+    /// - Parameter announce: told in a line where each listener listens, and "ready".
+    package init(
+        settings: GateSettings, policy: Policy, logger: Logger, announce: @escaping @Sendable (String) -> Void
+    ) {
+        self.settings = settings
+        self.policy = policy
+        self.logger = logger
+        self.announce = announce
+    }
+
+    /// How long the witnesses get for the last checkpoint and the forwarders for the last entries, all together, when the
+    /// gate stops. Whoever listens needs a few round trips and half a second (`SyslogStream`); whoever does not must not
+    /// hold up a restart, nor have the gate killed by what started it (containers get 10 s). Nothing is lost by it:
+    /// forwarding goes on from its position, and the next checkpoint covers the last one.
+    private static let farewell = Duration.seconds(2)
+
+    /// Returns when the gate has ended after SIGTERM or SIGINT.
+    package func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        umask(0o077)
+        FileLimit.raise(logger)
+        try prepareDirectories()
+        let keepers = try LedgerWitnesses(settings)
+        let key = try LedgerKeys(settings).signer()
+        let seen = try await keepers.seen { logger.warning("\($0)") }
+        let intake = try Intake.open(settings.intake, policy: policy, logger: logger, seen: seen)
+        let checkpointer = Checkpointer(
+            intake, key: key, every: settings.ledger.checkpointEvery, archive: keepers.archive,
+            witnesses: keepers.witnesses)
+        warnOfEntries()
+        let forwarding = try Forwarding(settings, intake: intake, logger: logger)
+        defer { logger.notice("stopped") }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            // What is forwarded includes the gate's stop, so forwarders end after all services.
+            defer { tasks.cancelAll() }
+            do {
+                try await recordStart(intake)
+                let services = try await services(intake, checkpointer)
+                for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.run() } }
+                try await serve(services)
+            } catch {
+                await stop(intake, checkpointer, forwarding, error: error)
+                throw error
+            }
+            await stop(intake, checkpointer, forwarding, error: nil)
+        }
+    }
+
+    private func serve(_ services: [any Service]) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(60)
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    // MARK: Parts
+
+    private func services(_ intake: Intake, _ checkpointer: Checkpointer) async throws -> [any Service] {
+        var all: [any Service] = [
+            ControlServer(
+                path: settings.controlSocket,
+                authority: LocalAuthority(settings, intake: intake, signing: checkpointer),
+                health: intake.health, logger: logger),
+            PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
+            Retention(intake), checkpointer, try ContactWatch(intake),
+            try Sealer(intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain),
+        ]
+        var listeners: [AnnouncedListener] = []
+        if let console = settings.console {
+            let port = PortPromise()
+            let service = Console(settings: console, intake: intake, logger: logger) { port.fulfil($0) }
+            listeners.append(AnnouncedListener(name: "console", address: console.listen) { await port.value })
+            all.append(NamedService("console on \(console.listen)", service))
+        }
+        if let webhook = settings.webhook {
+            let service = WebhookReceiver(settings: webhook, intake: intake, logger: logger)
+            listeners.append(
+                AnnouncedListener(name: "webhook", address: webhook.listen) { try? await service.port })
+            all.append(NamedService("webhook listener on \(webhook.listen)", service))
+        }
+        if let sftp = SFTPReceiver.Configuration(settings, executable: try Self.executable()) {
+            let name = "sftp listener on \(sftp.settings.listen)"
+            let service: SFTPReceiver
+            do {
+                service = try await SFTPReceiver.open(sftp, intake: intake, logger: logger)
+            } catch {
+                throw ManagementError(.internalError, "\(name): \(error)")
+            }
+            listeners.append(
+                AnnouncedListener(name: "sftp", address: sftp.settings.listen) { Int(service.port) })
+            all.append(NamedService(name, service))
+        }
+        all.append(Announcer(listeners: listeners, file: settings.portsFile, announce: announce))
+        return all
+    }
+
+    private func prepareDirectories() throws {
+        guard FileManager.default.fileExists(atPath: settings.state) else {
+            throw ManagementError(
+                .configuration, "the state directory \(settings.state) is not there; `dropgate init` makes it"
+            )
+        }
+        try GateDirectories.make(settings.runDirectory)
+        try GateDirectories.make(settings.forwardDirectory)
+        try GateDirectories.make(settings.staging.path)
+        try GateDirectories.make(Paths.directory(of: settings.ledger.path))
+    }
+
+    /// The program itself: sshd starts it as its session.
+    private static func executable() throws -> String {
+        do {
+            return try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        } catch {
+            throw ManagementError(.internalError, "cannot tell where this program lies: \(error)")
+        }
+    }
+
+    private func warnOfEntries() {
+        let now = Instant.now()
+        for entry in policy.entries where ["expired", "review overdue"].contains(entry.state(at: now)) {
+            logger.warning("source entry \(entry.summary): \(entry.state(at: now))")
+        }
+    }
+
+    // MARK: Start and stop
+
+    private func recordStart(_ intake: Intake) async throws {
+        var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+        attempt.policy = intake.policy.version
+        attempt.detail["version"] = .string("\(Product.name) \(Product.version)")
+        var listeners: [String: JSONValue] = [:]
+        for (name, address) in [
+            ("webhook", settings.webhook?.listen), ("sftp", settings.sftp?.listen),
+            ("console", settings.console?.listen),
+        ] {
+            listeners[name] = address.map { .string($0.description) }
+        }
+        attempt.detail["listeners"] = .object(listeners)
+        try await intake.record(attempt)
+    }
+
+    private func stop(
+        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, error: (any Error)?
+    ) async {
+        var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .stopped)
+        attempt.policy = intake.policy.version
+        if let error { attempt.detail["error"] = .string(UntrustedText.head("\(error)", limit: 512)) }
+        do {
+            try await intake.record(attempt)
+        } catch {
+            logger.error("the stop could not be recorded: \(error)")
+        }
+        await intake.close()
+        // Each says itself what did not get through.
+        try? await within(Self.farewell) {
+            await withTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await checkpointer.finish() }
+                for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.finish() } }
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+// Takes changed source lists over while the gate runs: each second when a file changed, and on SIGHUP. A bad
+// reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference, and that the
+// lists are good again.
+package import Admission
+import Files
+import Foundation
+package import Intake
+import JSON
+import Ledger
+package import Logging
+import ServiceLifecycle
+package import Settings
+import Synchronization
+import UnixSignals
+
+package final class PolicyReloader: Service {
+    /// The name of the problem in health.
+    package static let problem = "sources"
+
+    /// The policy of these files.
+    package typealias Load = @Sendable ([String]) -> Result<Policy, SettingsErrors>
+
+    package static let read: Load = { files in
+        Result { () throws(SettingsErrors) in try PolicyLoader.load(files: files, isForGate: true) }
+    }
+
+    private let patterns: [String]
+    private let intake: Intake
+    private let logger: Logger
+    private let load: Load
+
+    private struct Seen {
+        /// As they were at the last look; nil before the first.
+        var files: [String: FileSignature?]?
+        /// As they were when they were last read; nil before the first look, which therefore reads them: a list may
+        /// have changed since the start did.
+        var read: [String: FileSignature?]?
+        /// Why they could not be put in force; while it stands, they are tried again.
+        var problems: [String] = []
+        /// Looks in a row at which a list was being written.
+        var unfinished = 0
+    }
+
+    private let seen = Mutex(Seen())
+    private let writers = WriterWatch()
+    /// A list that takes longer to write than this many looks is a problem that somebody should know of.
+    private static let longestWrite = 30
+
+    /// `patterns` are absolute; files that come to match them later are lists too.
+    package init(
+        patterns: [String], intake: Intake, logger: Logger,
+        load: @escaping Load = PolicyReloader.read
+    ) {
+        self.load = load
+        self.patterns = patterns
+        self.intake = intake
+        self.logger = logger
+    }
+
+    /// What asks for a look. One task takes them in turn: two reloads at once could leave the older in force.
+    private enum Trigger: Sendable { case second, hangUp }
+
+    package func run() async throws {
+        let hangUps = await UnixSignalsSequence(trapping: .sighup)
+        let (triggers, trigger) = AsyncStream.makeStream(of: Trigger.self)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await cancelWhenGracefulShutdown {
+                    while !Task.isCancelled {
+                        trigger.yield(.second)
+                        try? await Task.sleep(for: .seconds(1))
+                    }
+                }
+                trigger.finish()
+            }
+            group.addTask {
+                for await _ in hangUps.cancelOnGracefulShutdown() { trigger.yield(.hangUp) }
+            }
+            for await trigger in triggers { await look(isAsked: trigger == .hangUp) }
+        }
+    }
+
+    /// Reloads when a list has changed, come or gone since the last look, or when it is asked for. What has changed must
+    /// stay as it is from one look to the next, and nobody may have it open who changed it: a list that is still being
+    /// written is none yet.
+    package func look(isAsked: Bool = false) async {
+        let files = PolicyLoader.files(patterns)
+        let signatures = Dictionary(
+            files.map { ($0, FileSignature(path: $0)) }, uniquingKeysWith: { first, _ in first })
+        let unfinished = writers.unfinished(files)
+        let isDue = seen.withLock { seen in
+            seen.unfinished = unfinished.isEmpty ? 0 : seen.unfinished + 1
+            let isStill = (seen.files == signatures && unfinished.isEmpty) || seen.files == nil
+            let isNew = seen.read != signatures || !seen.problems.isEmpty
+            seen.files = signatures
+            guard isAsked || (isNew && isStill) else { return false }
+            seen.read = signatures
+            return true
+        }
+        if isDue { return await reload(isAsked: isAsked) }
+        if seen.withLock({ $0.unfinished == Self.longestWrite }), let file = unfinished.first {
+            let message =
+                "\(file) was changed by somebody who still has it open, so the lists stay as they were; "
+                + "SIGHUP takes it over as it is"
+            logger.warning("\(message)")
+            intake.health.set(problem: Self.problem, message: message)
+        }
+    }
+
+    /// Reads the lists and puts them in force if they are good.
+    private func reload(isAsked: Bool) async {
+        do throws(SettingsErrors) {
+            await putInForce(try load(PolicyLoader.files(patterns)).get(), isAsked: isAsked)
+        } catch {
+            await refuse(error, isAsked: isAsked)
+        }
+    }
+
+    private func putInForce(_ policy: Policy, isAsked: Bool) async {
+        let old = intake.policy
+        seen.withLock { $0.problems = [] }
+        let isMended = intake.health.clear(problem: Self.problem)
+        let difference = policy.difference(from: old)
+        guard !difference.isEmpty else {
+            if isAsked || isMended { logger.notice("source lists are good and unchanged: \(policy.version)") }
+            // The entry that said that they are bad would stand as the last word.
+            if isMended { await record(Self.change(to: policy, from: old, Self.mended)) }
+            return
+        }
+        intake.use(policy)
+        for line in difference { logger.notice("source lists: \(line)") }
+        var attempt = Self.change(to: policy, from: old, isMended ? Self.mended : nil)
+        attempt.detail["diff"] = Self.lines(difference)
+        await record(attempt)
+    }
+
+    private static let mended = "the source lists are good again"
+
+    private static func change(to policy: Policy, from old: Policy, _ message: String?) -> Attempt {
+        var attempt = Attempt(kind: .policy, channel: nil, verdict: .accepted, reason: .changed)
+        attempt.policy = policy.version
+        attempt.detail["from"] = .string(old.version)
+        attempt.detail["message"] = message.map(JSONValue.string)
+        return attempt
+    }
+
+    private func refuse(_ errors: SettingsErrors, isAsked: Bool) async {
+        let problems = errors.problems.map { "\($0)" }
+        let isNew = seen.withLock { seen in
+            defer { seen.problems = problems }
+            return seen.problems != problems
+        }
+        guard isNew || isAsked else { return }
+        intake.health.set(
+            problem: Self.problem, message: "the source lists are bad, the old ones stay in force: \(errors)")
+        for problem in problems { logger.error("source lists stay as they were: \(problem)") }
+        var attempt = Attempt(kind: .policy, channel: nil, verdict: .rejected, reason: .malformed)
+        attempt.policy = intake.policy.version
+        attempt.detail["problems"] = Self.lines(problems)
+        await record(attempt)
+    }
+
+    /// At most 100 lines of at most 512 bytes: an entry is no place for a whole list.
+    private static func lines(_ lines: [String]) -> JSONValue {
+        let shown = lines.prefix(100).map { UntrustedText.head($0, limit: 512) }
+        return .array(
+            (shown + (lines.count > 100 ? ["… \(lines.count - 100) more"] : [])).map(JSONValue.string))
+    }
+
+    private func record(_ attempt: Attempt) async {
+        do {
+            try await intake.record(attempt)
+        } catch {
+            logger.error("a change of source lists could not be recorded: \(error)")
+        }
+    }
+}

@@ -1,0 +1,88 @@
+// Whether a file may decide for the gate. Settings, source lists and accounts say who is let in: whoever can write one of
+// them, or put another in its place, lets in whom they like.
+import Foundation
+
+package enum FileTrust {
+    /// What stat(2) says of a file or a directory, as far as it counts here.
+    struct Facts: Sendable, Hashable {
+        var owner: uid_t
+        var group: gid_t
+        var mode: mode_t
+
+        init(owner: uid_t, group: gid_t, mode: mode_t) {
+            self.owner = owner
+            self.group = group
+            self.mode = mode
+        }
+
+        init(_ status: stat) { self.init(owner: status.st_uid, group: status.st_gid, mode: status.st_mode) }
+    }
+
+    /// Who judges: the gate's user and group. Root reads for whoever's gate it is, so it judges modes alone.
+    struct Judge: Sendable, Hashable {
+        var user: uid_t
+        var group: gid_t
+
+        static var current: Judge { Judge(user: geteuid(), group: getegid()) }
+    }
+
+    /// Throws why this file is not to be believed, with what mends it. What counts is the file that is read and every
+    /// directory on the way to it, and to each link that names it: who can write one of them can put another file in its
+    /// place. What is not there is not judged.
+    package static func check(_ path: String) throws(FileProblem) {
+        for place in places(of: path) {
+            var status = stat()
+            guard stat(place, &status) == 0 else { continue }
+            guard let fault = fault(Facts(status), .current) else { continue }
+            // Callers say of which file they speak.
+            let what = place == path ? "it" : "\(place), which leads to it,"
+            throw FileProblem(message: "\(what) \(fault.what): \(fault.fix) \(place)")
+        }
+    }
+
+    /// The file, the directories above it, and those above each link on the way to it.
+    private static func places(of path: String) -> [String] {
+        var places = [path]
+        var next = path
+        // As many links as the system follows (path_resolution(7)).
+        for _ in 0..<40 {
+            let directory = Paths.directory(of: next)
+            var above = directory
+            while !places.contains(above) {
+                places.append(above)
+                above = Paths.directory(of: above)
+            }
+            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: next) else { break }
+            next = target.hasPrefix("/") ? target : directory + "/" + target
+        }
+        return places
+    }
+
+    /// How a secret is open to more than `readers`, for the end of "FILE …"; nil when it is not.
+    static func exposure(_ facts: Facts, _ readers: FileReading.Readers, _ judge: Judge) -> String? {
+        let mode = String(facts.mode & 0o777, radix: 8)
+        switch readers {
+        case .anybody: return nil
+        case .nobody: return facts.mode & 0o077 == 0 ? nil : "can be read by others (mode 0\(mode))"
+        case .group:
+            guard facts.mode & 0o007 == 0 else { return "can be read by others (mode 0\(mode))" }
+            let isAnothers = judge.user != 0 && ![0, judge.group].contains(facts.group)
+            return facts.mode & 0o070 != 0 && isAnothers
+                ? "can be read by the group \(facts.group), which is not the gate's (mode 0\(mode))" : nil
+        }
+    }
+
+    static func fault(_ facts: Facts, _ judge: Judge) -> (what: String, fix: String)? {
+        // In a directory with the sticky bit nobody can take away or replace what is another's (/tmp).
+        let isSticky = facts.mode & S_IFMT == S_IFDIR && facts.mode & S_ISVTX != 0
+        if facts.mode & 0o002 != 0, !isSticky { return ("can be written by everybody", "chmod o-w") }
+        guard judge.user != 0 else { return nil }
+        guard [0, judge.user].contains(facts.owner) else {
+            return ("belongs to the user \(facts.owner), who is neither root nor the gate's", "chown root")
+        }
+        if facts.mode & 0o020 != 0, !isSticky, ![0, judge.group].contains(facts.group) {
+            return ("can be written by the group \(facts.group), which is not the gate's", "chmod g-w")
+        }
+        return nil
+    }
+}

@@ -1,0 +1,40 @@
+// Paths as text, and the files that a shell pattern names. Nothing here follows a link.
+import Foundation
+
+/// Paths as a settings file writes them.
+package enum Paths {
+    /// An absolute path: relative ones start at the directory of the file that names them.
+    package static func resolve(_ path: String, beside file: String) -> String {
+        if path.hasPrefix("/") { return normal(path) }
+        return normal(directory(of: file) + "/" + path)
+    }
+
+    /// The path itself, made absolute from the working directory.
+    package static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? normal(path) : normal(FileManager.default.currentDirectoryPath + "/" + path)
+    }
+
+    /// The directory that holds an absolute path.
+    package static func directory(of file: String) -> String {
+        let parts = file.split(separator: "/").dropLast()
+        return "/" + parts.joined(separator: "/")
+    }
+
+    package static func lastComponent(of path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    /// The files that an absolute shell pattern names, sorted; a path without wildcards is its own answer.
+    package static func glob(_ pattern: String) -> [String] {
+        guard pattern.contains(where: { "*?[".contains($0) }) else { return [pattern] }
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard Foundation.glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else { return [] }
+        return (0..<Int(found.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }.sorted()
+    }
+
+    private static func normal(_ path: String) -> String {
+        // ".." stays: the directory before it may be a symbolic link.
+        "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    }
+}

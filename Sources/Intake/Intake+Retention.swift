@@ -1,0 +1,187 @@
+// Takes away what nobody waits for: interrupted uploads to quarantine, then, when their time is over, old
+// quarantine, acknowledged files and receipts of consumed drops. A file in `ready/` that nobody acknowledged
+// is never removed.
+import Admission
+import JSON
+import Ledger
+import Staging
+import Synchronization
+
+extension Intake {
+    /// One round over staging. Throws what failed; the next round tries it again.
+    package func sweepStaging() async throws { try await StagingSweep(intake: self).run() }
+}
+
+private struct StagingSweep {
+    let intake: Intake
+
+    func run() async throws {
+        try await quarantineInterruptedUploads()
+        try await removeAcknowledged()
+        try await removeOldReceipts()
+        try removeOldQuarantine()
+    }
+
+    private var retention: RetentionPeriods { intake.configuration.retention }
+    private var staging: StagingArea { intake.staging }
+
+    // MARK: Interrupted uploads
+
+    private func quarantineInterruptedUploads() async throws {
+        for account in try staging.uploads.names()
+        where try staging.uploads.status(account)?.isDirectory == true {
+            let partials = try PartialStore(incoming: staging.uploads(of: account).path)
+            guard try !partials.parts.names().isEmpty else { continue }
+            let box = try intake.box(of: account)
+            // Nobody renames, removes or opens one of them meanwhile.
+            try await box.lock.with(.exclusive) { try await sweep(box) }
+        }
+        intake.boxes.forget(unusedFor: Self.idle)
+    }
+
+    /// How long the names of an account that nobody uses stay in memory.
+    private static let idle = Duration.seconds(600)
+
+    private func sweep(_ box: SenderBox) async throws {
+        for partial in try box.files.summaries() where !partial.isLive {
+            guard let why = try reason(for: partial) else { continue }
+            let isTaken = box.state.withLock { state in
+                // A session was given it and has not locked it yet.
+                if state.tree.item(partial.drop)?.isWritten == true { return false }
+                state.tree.remove(partial.drop)
+                return true
+            }
+            if isTaken { try await quarantine(partial, of: box.account, in: box.files, because: why) }
+        }
+        try box.files.removeOrphans()
+    }
+
+    /// Why a partial goes to quarantine now; nil while it may still be resumed or released.
+    private func reason(for partial: PartialStore.Summary) throws -> String? {
+        // What is in the ledger is released, or withdrawn, by it.
+        if try intake.store.drop(id: partial.drop) != nil { return nil }
+        if case .undecidable(let why) = partial.standing { return why }
+        let idle = intake.now - Instant(microseconds: partial.lastWrite * 1_000_000)
+        guard idle > retention.resumeFor else { return nil }
+        if case .whole = partial.standing {
+            return "not renamed to a final name within \(retention.resumeFor) (sftp.resume_for)"
+        }
+        return "not resumed within \(retention.resumeFor) (sftp.resume_for)"
+    }
+
+    private func quarantine(
+        _ partial: PartialStore.Summary, of account: String, in partials: PartialStore, because why: String
+    ) async throws {
+        guard let file = try partials.locked(partial.drop) else { return }
+        defer { withExtendedLifetime(file) {} }
+        var receipt = Receipt(
+            drop: partial.drop, channel: Channel.sftp.rawValue, name: partial.path ?? "",
+            file: StagingArea.quarantinedFile(partial.drop, of: account, sent: partial.path ?? ""),
+            bytes: partial.bytes,
+            received: (partial.started ?? intake.now).description)
+        receipt.account = account
+        receipt.reason = Reason.incomplete.rawValue
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete)
+        attempt.account = account
+        attempt.drop = DropFacts(id: partial.drop, name: receipt.file, bytes: partial.bytes, sha256: nil)
+        attempt.detail = ["quarantined": .string(why), "name_as_sent": .string(partial.path ?? "")]
+        // The entry comes first: after a crash it is done again, and nothing lies in quarantine without an entry.
+        receipt.seq = try await intake.record(attempt)
+        try staging.quarantine(
+            incoming: StagingArea.acceptedFile(partial.drop, of: account), of: account, receipt: receipt)
+        try partials.removeSidecars(partial.drop)
+    }
+
+    private static let receiptName = QuarantinedEvent.receiptName
+
+    // MARK: What is done with
+
+    private func removeAcknowledged() async throws {
+        guard let age = retention.acknowledged else { return }
+        try await forEachDrop(in: .acknowledged, olderThan: age) { drop in
+            // A line of a batch is acknowledged by itself; the batch is its consumer's to remove.
+            if try staging.receipt(drop.id)?.line == nil { try await removeFile(of: drop) }
+            return true
+        }
+    }
+
+    private func removeFile(of drop: DropRecord) async throws {
+        guard let account = Self.account(of: drop) else { return try removeIfStill(drop) }
+        let box = try intake.box(of: account)
+        // Nothing else gets its name between the look and the removal.
+        try await box.lock.with(.exclusive) { try removeIfStill(drop) }
+    }
+
+    /// The account that uploaded a drop; nil for a webhook's.
+    private static func account(of drop: DropRecord) -> String? {
+        let parts = drop.incoming?.split(separator: "/") ?? []
+        return parts.starts(with: ["incoming", "sftp"]) && parts.count > 3 ? String(parts[2]) : nil
+    }
+
+    private func removeIfStill(_ drop: DropRecord) throws {
+        if try isStill(drop) { try staging.removeReleased(drop.readyPath) }
+    }
+
+    /// Whether what lies at the drop's path is the drop: its consumer may have moved it, and a later file may
+    /// have been given the name since.
+    private func isStill(_ drop: DropRecord) throws -> Bool {
+        guard drop.incoming != nil else { return true }
+        return try intake.store.newestUpload(readyPath: drop.readyPath)?.id == drop.id
+    }
+
+    private func removeOldReceipts() async throws {
+        guard let age = retention.receipts else { return }
+        try await forEachDrop(in: .released, olderThan: age) { drop in
+            try !staging.stillHolds(drop.readyPath) || !isStill(drop)
+        }
+    }
+
+    /// Removes the receipts of drops for which `isDone` says so.
+    private func forEachDrop(
+        in state: DropState, olderThan age: Duration, isDone: (DropRecord) async throws -> Bool
+    ) async throws {
+        var after: Int64 = -1
+        while case let drops = try intake.store.drops(
+            in: state, changedBefore: intake.now - age, after: after, limit: 256), let last = drops.last
+        {
+            after = last.seq
+            for drop in drops {
+                guard try await isDone(drop) else { continue }
+                try staging.removeReceipt(drop.id)
+                try await intake.writer.commit(.forgotten(id: drop.id))
+            }
+        }
+    }
+
+    private func removeOldQuarantine() throws {
+        guard let age = retention.quarantined else { return }
+        if let accounts = try staging.quarantine.existing("sftp") {
+            for account in try accounts.names() {
+                try removeOldDrops(in: try accounts.subdirectory(account), keptFor: age)
+            }
+        }
+        let limit = intake.now - age
+        for event in try staging.quarantinedEvents() {
+            guard let received = Instant(rfc3339: event.received), received < limit else { continue }
+            intake.remove(event)
+        }
+        // What a crash left without a receipt.
+        if let events = try staging.quarantine.existing("webhook") {
+            try removeOldDrops(in: events, keptFor: age)
+        }
+    }
+
+    /// Each drop has a directory; its receipt, written last, tells its age.
+    private func removeOldDrops(in drops: Directory, keptFor age: Duration) throws {
+        let limit = (intake.now - age).microseconds / 1_000_000
+        for name in try drops.names() {
+            let drop = try drops.subdirectory(name)
+            // Without a receipt a crash has come between.
+            guard let written = try drop.status(Self.receiptName) ?? drops.status(name),
+                written.modified < limit
+            else { continue }
+            for file in try drop.names() { try drop.remove(file) }
+            try drops.removeDirectory(name)
+        }
+    }
+}

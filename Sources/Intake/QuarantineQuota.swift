@@ -1,0 +1,47 @@
+// How much quarantine holds, and for whom: so that unlisted sources can fill it only up to its bounds. Pure but for its
+// first look.
+import Staging
+
+/// Known without looking, because unlisted sources decide how often it is asked.
+struct QuarantineQuota: Sendable {
+    /// One source may take this part of the room for events: another one may be VSee's new address.
+    static let sourceShare = 4
+
+    private(set) var events = 0
+    private var bytes: Int64 = 0
+    private var sources: [String: Int] = [:]
+    /// The drop that holds a body, by the body's digest: an event that is sent again takes no more room.
+    private var drops: [String: String] = [:]
+
+    init(_ receipts: [Receipt]) {
+        for receipt in receipts { add(receipt) }
+    }
+
+    /// The drop that holds this body already.
+    func drop(holding sha256: String?) -> String? { sha256.flatMap { drops[$0] } }
+
+    /// Takes the room for an event; false when there is none.
+    mutating func take(_ receipt: Receipt, mostEvents: Int, mostBytes: Int64) -> Bool {
+        guard drop(holding: receipt.sha256) == nil, events < mostEvents, bytes + receipt.bytes <= mostBytes,
+            sources[receipt.source ?? "", default: 0] < max(1, mostEvents / Self.sourceShare)
+        else { return false }
+        add(receipt)
+        return true
+    }
+
+    private mutating func add(_ receipt: Receipt) {
+        events += 1
+        bytes += receipt.bytes
+        sources[receipt.source ?? "", default: 0] += 1
+        if let sha256 = receipt.sha256 { drops[sha256] = receipt.drop }
+    }
+
+    /// The event is not held any more, or could not be.
+    mutating func giveBack(_ receipt: Receipt) {
+        events -= 1
+        bytes -= receipt.bytes
+        sources[receipt.source ?? "", default: 1] -= 1
+        if sources[receipt.source ?? ""] == 0 { sources[receipt.source ?? ""] = nil }
+        if let sha256 = receipt.sha256, drops[sha256] == receipt.drop { drops[sha256] = nil }
+    }
+}

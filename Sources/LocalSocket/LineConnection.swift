@@ -1,0 +1,96 @@
+// The caller's end of a local socket: lines to another process of this machine and user, and its lines back. It blocks, with
+// limits of time.
+import Glibc
+import Sockets
+
+/// The other process cannot be talked to, or not any more.
+package struct LocalSocketError: Error, Sendable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+
+    static func errno(_ what: String) -> LocalSocketError {
+        LocalSocketError("\(what): \(String(cString: strerror(Glibc.errno)))")
+    }
+}
+
+/// Not for several threads at once. Closes itself.
+package final class LineConnection {
+    /// For poll(2); -1 once it is closed.
+    package private(set) var descriptor: Int32
+    private var lines: LineBuffer
+    private var received: [[UInt8]] = []
+
+    /// - Parameters:
+    ///   - longest: bytes of a line that is taken, without its newline.
+    ///   - answerTimeout: seconds that the other process has for each line.
+    ///   - sendTimeout: seconds that it has to take one.
+    package init(
+        path: String, longest: Int, answerTimeout: Int, sendTimeout: Int
+    ) throws(LocalSocketError) {
+        guard path.utf8.count <= SocketAddress.longestUnixPath else {
+            throw LocalSocketError("the socket's path is too long: \(path)")
+        }
+        lines = LineBuffer(limit: longest)
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw .errno("no socket") }
+        let connected = SocketAddress.withUnixAddress(path) { address, length in
+            connect(descriptor, address, length)
+        }
+        guard connected == 0 else {
+            let error = LocalSocketError.errno("cannot connect to \(path)")
+            close()
+            throw error
+        }
+        setTimeout(SO_RCVTIMEO, seconds: answerTimeout)
+        setTimeout(SO_SNDTIMEO, seconds: sendTimeout)
+    }
+
+    deinit { close() }
+
+    package var isOpen: Bool { descriptor >= 0 }
+
+    package func close() {
+        if descriptor >= 0 { _ = Glibc.close(descriptor) }
+        descriptor = -1
+    }
+
+    /// - Parameter line: with its newline.
+    package func send(_ line: [UInt8]) throws(LocalSocketError) {
+        var sent = 0
+        while sent < line.count {
+            let count = line.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            if count < 0 {
+                if Glibc.errno == EINTR { continue }
+                throw .errno("sending")
+            }
+            sent += count
+        }
+    }
+
+    /// The next line, without its newline.
+    package func receive() throws(LocalSocketError) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while received.isEmpty {
+            let count = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
+            if count < 0, Glibc.errno == EINTR { continue }
+            guard count > 0 else {
+                throw count == 0
+                    ? LocalSocketError("it closed the connection") : .errno("waiting for an answer")
+            }
+            do throws(LineBuffer.TooLong) {
+                received += try lines.feed(buffer[..<count])
+            } catch {
+                throw LocalSocketError("it sent a line that is too long")
+            }
+        }
+        return received.removeFirst()
+    }
+
+    private func setTimeout(_ option: Int32, seconds: Int) {
+        var time = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
+}

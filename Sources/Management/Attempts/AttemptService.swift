@@ -1,0 +1,153 @@
+// Attempts as the ledger has them: asked for by filters, given in pages, and followed as they come. Entries are numbered and
+// never change, so that pages are stable.
+import JSON
+package import Ledger
+package import Settings
+
+/// Methods throw `ManagementError` or `LedgerError`.
+package struct AttemptService: Sendable {
+    /// What is asked for.
+    package struct Request: Sendable {
+        /// What entries must match. Its order, limit and bounds are the service's to set.
+        package var query = LedgerQuery()
+        /// Entries at most; 0: all.
+        package var limit = 50
+        /// The oldest entries above this one.
+        package var after: Int64?
+        /// The newest entries below this one.
+        package var before: Int64?
+        package var follows = false
+
+        package init() {}
+    }
+
+    /// What leaves the gate for another program, and is recorded before it does.
+    package struct Export: Sendable {
+        package var format: String
+        /// The filters, as they could be typed.
+        package var words: String
+
+        package init(format: String, words: String) {
+            self.format = format
+            self.words = words
+        }
+    }
+
+    /// How to go on where there are more entries than were asked for.
+    package enum More: Sendable, Hashable {
+        case before(Int64)
+        case after(Int64)
+    }
+
+    private let settings: GateSettings
+    private let reader: LedgerReader
+
+    package init(_ settings: GateSettings) throws {
+        self.settings = settings
+        reader = try LedgerReader(path: settings.ledger.path)
+    }
+
+    /// Gives the entries that are there, oldest first, and returns how to go on.
+    /// - Parameters:
+    ///   - export: nil where the entries stay with a person.
+    ///   - begin: called once, when nothing can prevent the answer any more.
+    ///   - take: called with whole pages; false ends it.
+    /// Returns also the number below which everything has been looked at: `follow` goes on there.
+    package func read(
+        _ request: Request, export: Export?, warn: @escaping @Sendable (String) -> Void, begin: () -> Void,
+        take: ([StoredEntry]) throws -> Bool
+    ) async throws -> (more: More?, last: Int64) {
+        // Entries below `end` are given now; following begins above `last`. An export has those up to its own entry.
+        let last: Int64
+        let end: Int64
+        if let export {
+            last = try await record(export, request, warn)
+            end = last
+        } else {
+            last = try reader.lastSeq() ?? -1
+            end = last + 1
+        }
+        var query = request.query
+        query.below = min(request.before ?? end, end)
+        query.above = request.after
+        begin()
+        let isFromStart = request.limit == 0 || request.after != nil
+        let more = try isFromStart ? oldest(query, request, take) : newest(query, request, take)
+        return (more, last)
+    }
+
+    /// Goes on with what comes, until `isWanted` says no or the task is cancelled.
+    package func follow(
+        _ request: Request, above last: Int64, isWanted: () -> Bool, take: ([StoredEntry]) throws -> Void
+    ) async throws {
+        var query = request.query
+        query.below = nil
+        query.above = request.after
+        var pages = AttemptPages(reader, query, above: last)
+        while isWanted() {
+            try pages.read { page in
+                try take(page)
+                return isWanted()
+            }
+            do {
+                try await Task.sleep(for: .milliseconds(250))
+            } catch {
+                return
+            }
+        }
+    }
+
+    /// Writes down that entries leave, and returns the seq of that entry.
+    private func record(
+        _ export: Export, _ request: Request, _ warn: @escaping @Sendable (String) -> Void
+    ) async throws -> Int64 {
+        var words = [export.words]
+        if let after = request.after { words.append("--after \(after)") }
+        if let before = request.before { words.append("--before \(before)") }
+        words.append("--limit \(request.limit)" + (request.follows ? " --follow" : ""))
+        return try await Authority.recordExport(
+            "attempts",
+            detail: [
+                "format": .string(export.format),
+                "query": .string(words.filter { !$0.isEmpty }.joined(separator: " ")),
+            ], settings: settings, warn: warn)
+    }
+
+    private func newest(
+        _ query: LedgerQuery, _ request: Request, _ take: ([StoredEntry]) throws -> Bool
+    ) throws -> More? {
+        let limit = request.limit
+        var query = query
+        query.order = .newestFirst
+        query.limit = limit == Int.max ? limit : limit + 1
+        let entries = try reader.entries(query)
+        let shown = entries.prefix(limit)
+        _ = try take(shown.reversed())
+        return entries.count > limit ? shown.last.map { .before($0.seq) } : nil
+    }
+
+    private func oldest(
+        _ query: LedgerQuery, _ request: Request, _ take: ([StoredEntry]) throws -> Bool
+    ) throws -> More? {
+        var pages = AttemptPages(reader, query, above: query.above)
+        var left = request.limit == 0 || request.follows ? Int.max : request.limit
+        var last: Int64?
+        var more: More?
+        try pages.read { page in
+            guard left > 0 else {
+                more = last.map { .after($0) }
+                return false
+            }
+            let shown = page.prefix(left)
+            let goesOn = try take(Array(shown))
+            left -= shown.count
+            last = shown.last?.seq
+            if shown.count < page.count {
+                more = last.map { .after($0) }
+                return false
+            }
+            return goesOn
+        }
+        return more
+    }
+}

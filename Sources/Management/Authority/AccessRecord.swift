@@ -1,0 +1,45 @@
+// The entry of an access: what leaves the gate for another program, and who took it. Pure.
+import Admission
+package import JSON
+package import Ledger
+
+package enum AccessRecord {
+    /// Bounds of what is said of an access.
+    private static let mostMembers = 16
+    private static let longestText = 1024
+    private static let longestName = 32
+
+    /// Texts cut to what an entry takes.
+    package static func bounded(_ detail: [String: JSONValue]) -> [String: JSONValue] {
+        detail.mapValues { value in
+            value.string.map { .string(UntrustedText.head($0, limit: longestText - 3)) } ?? value
+        }
+    }
+
+    /// - Parameter detail: a `command`, and a few facts with short names and short printable texts.
+    /// Throws `JSONValueError` for what is not well formed.
+    package static func attempt(_ detail: JSONValue, by principal: Principal) throws -> Attempt {
+        guard let members = detail.object, members.count <= mostMembers,
+            members["command"]?.string?.isEmpty == false, members.allSatisfy(isBounded),
+            principal.facts.keys.allSatisfy({ members[$0] == nil }), members["user"] == nil
+        else {
+            throw JSONValueError(
+                description: "an access is told by a command and a few short printable texts")
+        }
+        var attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .exported)
+        attempt.detail = members.merging(principal.facts) { _, fact in fact }
+        return attempt
+    }
+
+    private static func isBounded(_ name: String, _ value: JSONValue) -> Bool {
+        let isName =
+            (1...longestName).contains(name.utf8.count)
+            && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F }
+        return switch value {
+        case .string(let text):
+            isName && text.utf8.count <= longestText && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+        case .int, .bool: isName
+        case .array, .object: false
+        }
+    }
+}

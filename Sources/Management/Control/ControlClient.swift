@@ -1,0 +1,121 @@
+// The authority of a running gate, as a command has it: asked over the control socket.
+import Admission
+import Dispatch
+package import Intake
+package import JSON
+import Ledger
+import LocalSocket
+
+package struct ControlClient: GateAuthority {
+    private let path: String
+    private static let calls = BlockingCalls(.global())
+
+    /// Seconds that a gate may take: to say that it is there, and for an answer. Taking a large drop over reads all of it.
+    private static let patience = 5
+    private static let answerTimeout = 3600
+
+    package init(path: String) { self.path = path }
+
+    /// Whether a gate runs and answers, of whatever version it is.
+    package func answers() async -> Bool {
+        do {
+            _ = try await call(.hello, answerTimeout: Self.patience)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// How the running gate is.
+    package func state() async throws -> GateState {
+        guard case .state(let state) = try await ask(.state) else { throw Self.strange }
+        return state
+    }
+
+    package func recordAccess(_ detail: [String: JSONValue], by principal: Principal) async throws -> Int64 {
+        // Who asks is known to the gate from the kernel.
+        guard case .recorded(let seq) = try await ask(.recordAccess(detail: detail)) else {
+            throw Self.strange
+        }
+        return seq
+    }
+
+    package func acknowledge(_ drop: String) async throws -> Bool {
+        guard case .acknowledged(let isDone) = try await ask(.acknowledge(drop: drop)) else {
+            throw Self.strange
+        }
+        return isDone
+    }
+
+    package func releaseHeld(_ drop: String) async throws -> ReleasedEvent {
+        guard case .released(let event) = try await ask(.releaseHeld(drop: drop)) else { throw Self.strange }
+        return event
+    }
+
+    package func standing(ofDrop drop: String) async throws -> DropStanding {
+        guard case .standing(let standing) = try await ask(.standing(drop: drop)) else { throw Self.strange }
+        return standing
+    }
+
+    package func discardFetched(_ drop: String) async throws {
+        guard case .discarded = try await ask(.discardFetched(drop: drop)) else { throw Self.strange }
+    }
+
+    package func importDrop(_ drop: FetchedDrop) async throws -> DropOutcome.Status {
+        guard case .imported(let status) = try await ask(.importDrop(drop)) else { throw Self.strange }
+        return status
+    }
+
+    package func checkpoint() async throws -> String? {
+        guard case .checkpoint(let note) = try await ask(.checkpoint) else { throw Self.strange }
+        return note
+    }
+
+    package func rotateKey() async throws -> String {
+        guard case .rotated(let key) = try await ask(.rotateKey) else { throw Self.strange }
+        return key
+    }
+
+    /// The gate goes on without us.
+    package func close() async {}
+
+    private static let strange = ManagementError(
+        .internalError, "the running gate answered something else than what was asked")
+
+    private func ask(_ request: ControlRequest) async throws -> ControlAnswer {
+        let answer = try await call(request, answerTimeout: Self.answerTimeout)
+        switch answer {
+        case .refused(let reason, let message):
+            throw IntakeError(Reason(rawValue: reason) ?? .malformed, message)
+        case .failed(let message):
+            throw ManagementError(.internalError, "the running gate says: \(message)")
+        default: return answer
+        }
+    }
+
+    private static func answer(_ line: [UInt8]) throws(LocalSocketError) -> ControlAnswer {
+        do {
+            return try JSONLine.decode(ControlEnvelope<ControlAnswer>.self, from: line).message
+        } catch {
+            throw LocalSocketError(
+                "its answer is not of this command's version; restart it, so that both are of one")
+        }
+    }
+
+    private func call(_ request: ControlRequest, answerTimeout: Int) async throws -> ControlAnswer {
+        let path = path
+        let line = try JSONLine.encode(ControlEnvelope(request))
+        return try await Self.calls.run {
+            do throws(LocalSocketError) {
+                let connection = try LineConnection(
+                    path: path, longest: Control.longestLine, answerTimeout: answerTimeout,
+                    sendTimeout: Self.patience)
+                try connection.send(line)
+                return try Self.answer(connection.receive())
+            } catch {
+                throw ManagementError(
+                    .internalError, "the running gate cannot be asked: \(error)", cause: error)
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// What is said on the control socket: one question and one answer a connection, each a JSON object on a line. Both ends use
+// these types and nothing else.
+package import Intake
+package import JSON
+
+package enum Control {
+    /// The version of these messages. A gate answers no other one: it and the command are of two installations.
+    package static let version = 2
+    /// Bytes of a line.
+    package static let longestLine = 64 << 10
+}
+
+/// What a command asks of the running gate.
+package enum ControlRequest: Codable, Sendable, Hashable {
+    /// Answered by `.here`.
+    case hello
+    /// How the gate is. Answered by `.state`.
+    case state
+    case recordAccess(detail: [String: JSONValue])
+    case acknowledge(drop: String)
+    case releaseHeld(drop: String)
+    case standing(drop: String)
+    case discardFetched(drop: String)
+    case importDrop(FetchedDrop)
+    case checkpoint
+    case rotateKey
+}
+
+package enum ControlAnswer: Codable, Sendable, Hashable {
+    case here
+    case state(GateState)
+    case recorded(seq: Int64)
+    case acknowledged(Bool)
+    case released(ReleasedEvent)
+    case standing(DropStanding)
+    case discarded
+    case imported(DropOutcome.Status)
+    /// nil: the ledger is empty.
+    case checkpoint(note: String?)
+    case rotated(key: String)
+    /// The gate's inside refuses it (`IntakeError`).
+    case refused(reason: String, message: String)
+    /// It failed.
+    case failed(message: String)
+}
+
+/// A message with the version of its language, which is looked at first.
+package struct ControlEnvelope<Message: Codable & Sendable>: Codable, Sendable {
+    package var version = Control.version
+    package var message: Message
+
+    package init(_ message: Message) { self.message = message }
+}
+
+/// Of an envelope alone.
+struct ControlVersion: Codable {
+    var version: Int
+}
+
+/// How a running gate is.
+package struct GateState: Codable, Sendable, Hashable {
+    /// What stands in its health, by name.
+    package var problems: [String: String]
+    /// The version of OpenSSL that it works with.
+    package var openSSL: String
+    /// Files of it that were replaced since the gate's start.
+    package var replacedFiles: [String]
+}

@@ -1,0 +1,80 @@
+// Looks at one released drop: its bytes under ready/ and its receipt against its ledger entry.
+import Admission
+import Foundation
+import Ledger
+import Staging
+import TLS
+
+/// Of one drop.
+package enum DropFinding: String, Sendable, Hashable, CaseIterable {
+    case intact, altered
+    /// The bytes are right, but the receipt is absent or says something else than the ledger.
+    case receiptDiffers = "receipt differs"
+    /// Not under `ready/` any more: its consumer has it.
+    case taken
+    /// Not yet under `ready/`.
+    case pending
+    /// Taken back by its sender; in quarantine.
+    case withdrawn
+    /// Its bytes are gone; the ledger says when that was found.
+    case lost
+}
+
+struct DropCheck {
+    private let staging: StagingArea
+    private let reader: LedgerReader
+
+    /// Never makes a staging directory: one that is not there cannot be verified.
+    init(staging path: String, reader: LedgerReader) throws {
+        guard FileManager.default.fileExists(atPath: path + "/ready") else {
+            throw ManagementError(.internalError, "there is no staging directory at \(path)")
+        }
+        staging = try StagingArea(path: path)
+        self.reader = reader
+    }
+
+    func look(at record: DropRecord) throws -> DropFinding {
+        switch record.state {
+        case .pending: return .pending
+        case .withdrawn: return .withdrawn
+        case .lost: return .lost
+        case .released, .acknowledged, .forgotten: break
+        }
+        guard try staging.stillHolds(record.readyPath), try isStill(record) else { return .taken }
+        let view = try DropView(record, reader)
+        let receipt = try? staging.receipt(record.id)
+        let matches = try receipt?.line.map { try lineMatches($0, record, view) } ?? fileMatches(record, view)
+        guard matches else { return .altered }
+        let agrees =
+            receipt?.drop == record.id && receipt?.seq == record.seq && receipt?.bytes == view.bytes
+            && receipt?.sha256 == view.sha256 && receipt?.file == "ready/" + record.readyPath
+        return agrees ? .intact : .receiptDiffers
+    }
+
+    /// Whether what lies at the path is this drop, not a later one that was given the name since.
+    private func isStill(_ record: DropRecord) throws -> Bool {
+        guard record.incoming != nil else { return true }
+        return try reader.newestUpload(readyPath: record.readyPath)?.id == record.id
+    }
+
+    private func fileMatches(_ record: DropRecord, _ view: DropView) throws -> Bool {
+        var hash = SHA256()
+        var bytes: Int64 = 0
+        try staging.openReleased(record.readyPath).forEachPiece { piece in
+            hash.update(bufferPointer: piece)
+            bytes += Int64(piece.count)
+        }
+        let sha256 = hash.finalize().hex
+        return bytes == view.bytes && sha256 == view.sha256
+    }
+
+    /// One event of an NDJSON batch.
+    private func lineMatches(_ number: Int, _ record: DropRecord, _ view: DropView) throws -> Bool {
+        let contents = try staging.openReleased(record.readyPath).contents(limit: 1 << 30)
+        let lines = contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        guard number > 0, number <= lines.count,
+            let line = try? BatchLine(parsing: lines[number - 1]), let body = line.bytes
+        else { return false }
+        return Int64(body.count) == view.bytes && SHA256.hash(data: body).hex == view.sha256
+    }
+}

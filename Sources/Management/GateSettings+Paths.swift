@@ -1,0 +1,47 @@
+// Where a gate keeps its small files, and its settings in Intake's words.
+import Admission
+package import Intake
+package import Settings
+import Staging
+
+extension GateSettings {
+    /// Sockets and facts of the running process. Made by `init` and `serve`, 0700.
+    package var runDirectory: String { state + "/run" }
+    /// Positions of forwarders.
+    package var forwardDirectory: String { state + "/forward" }
+    package var controlSocket: String { runDirectory + "/control.sock" }
+    /// Bound ports of the running gate: `{"webhook":8443,…}`; there only while it runs.
+    package var portsFile: String { runDirectory + "/ports.json" }
+
+    package var intake: Intake.Configuration {
+        var configuration = Intake.Configuration(
+            node: node, ledgerPath: ledger.path, stagingPath: staging.path)
+        configuration.reserveBytes = staging.reserve
+        configuration.reserveInodes = staging.reserveInodes
+        configuration.layout =
+            switch staging.layout {
+            case .file: .file
+            case .ndjson: .ndjson
+            }
+        configuration.retention.acknowledged = staging.keepAcknowledged
+        configuration.retention.quarantined = staging.keepQuarantined
+        configuration.retention.receipts = staging.keepReceipts
+        if let webhook {
+            configuration.mostHeldEvents = webhook.heldEvents
+            configuration.mostHeldBytes = webhook.heldBytes
+        }
+        if let sftp {
+            configuration.retention.resumeFor = sftp.resumeFor
+            configuration.settle = sftp.settle
+            configuration.afterRelease =
+                switch sftp.afterRelease {
+                case .change: .change
+                case .refuse: .refuse
+                }
+            configuration.temporaryNames = TemporaryNames(sftp.provisional + [ProbeMark.filePrefix + "*"])
+            configuration.maxPendingBytes = sftp.maxPendingBytes
+            configuration.maxPendingNames = sftp.maxPendingNames
+        }
+        return configuration
+    }
+}

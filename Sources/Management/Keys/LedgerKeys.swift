@@ -1,0 +1,91 @@
+// The files of the ledger's signing key: the private key, 0600, and beside it the public keys, old ones too.
+import Files
+import Foundation
+package import Ledger
+package import Settings
+
+package struct LedgerKeys: Sendable {
+    private let settings: LedgerSettings
+    private let node: String
+
+    private var publicFile: String { settings.key + ".pub" }
+    /// A new key between its entry and its place.
+    private var nextFile: String { settings.key + ".next" }
+
+    package init(_ settings: GateSettings) {
+        self.settings = settings.ledger
+        node = settings.node
+    }
+
+    package var isThere: Bool { FileManager.default.fileExists(atPath: settings.key) }
+
+    package var hasPublicKeys: Bool { FileManager.default.fileExists(atPath: publicFile) }
+
+    package func make() throws {
+        let key = try NoteSigner(name: Checkpoint.origin(node: node))
+        try FileReplacement.write(Array((key.verifier.description + "\n").utf8), to: publicFile)
+        try FileReplacement.write(Array((key.secretText + "\n").utf8), to: settings.key, mode: 0o600)
+    }
+
+    package var made: [String] { [settings.key, publicFile] }
+
+    /// Throws `ManagementError` when there is no good key.
+    package func signer() throws -> NoteSigner {
+        guard isThere else {
+            throw ManagementError(
+                .configuration,
+                "\(settings.key): the key that signs the ledger is not there; `dropgate init` makes it")
+        }
+        return try read(settings.key)
+    }
+
+    private func read(_ path: String) throws -> NoteSigner {
+        let secret: [UInt8]
+        do throws(FileProblem) { secret = try FileReading.secret(path) } catch {
+            throw ManagementError(.configuration, error.message)
+        }
+        guard let key = NoteSigner(String(decoding: secret, as: UTF8.self)) else {
+            throw ManagementError(.configuration, "\(path) is no signing key of notes (PRIVATE+KEY+…)")
+        }
+        return key
+    }
+
+    /// All public keys of this ledger.
+    package func verifiers() throws -> Set<NoteVerifier> { try Self.verifiers(publicFile) }
+
+    /// The public keys in a file, one a line; lines that begin with # are comments.
+    package static func verifiers(_ path: String) throws -> Set<NoteVerifier> {
+        let lines = try FileReading.text(path).split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let keys = try lines.map { line in
+            guard let key = NoteVerifier(String(line)) else {
+                throw ManagementError(
+                    .configuration, "\(path): \"\(line.prefix(60))\" is no verifier key (NAME+ID+BASE64)")
+            }
+            return key
+        }
+        guard !keys.isEmpty else { throw ManagementError(.configuration, "\(path) holds no verifier key") }
+        return Set(keys)
+    }
+
+    // MARK: Rotation
+
+    /// Makes the key to come, in a file of its own: it takes its place once the ledger has its entry.
+    func prepareNext() throws -> NoteSigner {
+        let key = try NoteSigner(name: signer().verifier.name)
+        try FileReplacement.write(Array((key.secretText + "\n").utf8), to: nextFile, mode: 0o600)
+        try publish(key.verifier)
+        return key
+    }
+
+    func installNext() throws {
+        guard rename(nextFile, settings.key) == 0 else {
+            throw ManagementError(
+                .internalError, "cannot put \(nextFile) in its place: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    private func publish(_ key: NoteVerifier) throws {
+        let old = (try? FileReading.text(publicFile)) ?? ""
+        try FileReplacement.write(Array((old + key.description + "\n").utf8), to: publicFile)
+    }
+}

@@ -1,0 +1,156 @@
+// The ledger as a whole: signed, verified, proven, handed over.
+package import Admission
+import Files
+package import JSON
+package import Ledger
+package import Settings
+
+/// Methods throw `ManagementError` or `LedgerError`.
+/// - `warn` is told of witnesses that cannot be asked, `progress` how many entries are behind, of how many.
+package struct LedgerService: Sendable {
+    package typealias Warn = @Sendable (String) -> Void
+    package typealias Progress = @Sendable (Int64, Int64) -> Void
+
+    private let settings: GateSettings
+    private var path: String { settings.ledger.path }
+
+    package init(_ settings: GateSettings) { self.settings = settings }
+
+    /// Signs the ledger's head now, and returns the signed note.
+    package func checkpoint(warn: @escaping Warn) async throws -> String {
+        guard let note = try await Authority.over(settings, warn: warn).checkpoint() else {
+            throw ManagementError(.refused, "the ledger has no entries")
+        }
+        return note
+    }
+
+    /// Goes over to a new signing key, and returns the public one.
+    package func rotateKey(warn: @escaping Warn) async throws -> String {
+        try await Authority.over(settings, warn: warn).rotateKey()
+    }
+
+    // MARK: Verification
+
+    /// What was found, and what it can be held against.
+    package struct Verification: Sendable {
+        package let result: LedgerVerifier.Result
+        package let witnessed: [LedgerReader.Witnessed]
+    }
+
+    /// Hashes every entry, and compares with everything that was signed.
+    /// - Parameters:
+    ///   - checkpoints: files of checkpoints that were kept elsewhere.
+    ///   - key: a file of public keys that were kept elsewhere; nil: those beside the ledger's key.
+    package func verify(
+        checkpoints: [String] = [], key: String? = nil, progress: @escaping Progress, warn: @escaping Warn
+    ) async throws -> Verification {
+        let trusted = try key.map(LedgerKeys.verifiers) ?? LedgerKeys(settings).verifiers()
+        let reader = try LedgerReader(path: path)
+        let witnesses = try LedgerWitnesses(settings)
+        var kept = try witnesses.archive.all().map {
+            LedgerVerifier.Kept($0, keeper: witnesses.archive.name, isOutside: false)
+        }
+        for file in checkpoints {
+            let found = try CheckpointFile(file: Paths.absolute(file)).all()
+            guard !found.isEmpty else {
+                throw ManagementError(.invalid, "--checkpoint: \(file) holds no checkpoint")
+            }
+            kept += found.map { LedgerVerifier.Kept($0, keeper: file, isOutside: true) }
+        }
+        kept += await witnesses.witnessed(warn)
+        let verifier = LedgerVerifier(path: path, trusted: trusted, kept: kept, progress: progress)
+        return Verification(result: try verifier.verify(), witnessed: try reader.witnessed())
+    }
+
+    // MARK: Evidence
+
+    /// That one entry is in the signed tree.
+    /// - Parameter entryFile: where the entry's own bytes go, too; that is an access, and recorded.
+    package func prove(_ seq: Int64, entryFile: String? = nil, warn: @escaping Warn) async throws -> TLogProof
+    {
+        let reader = try LedgerReader(path: path)
+        let size = try reader.size()
+        guard seq >= 0, seq < size else {
+            throw ManagementError(.refused, "there is no entry \(seq); the ledger has \(size) entries")
+        }
+        guard let signed = try reader.checkpoint(covering: seq + 1) else {
+            throw ManagementError(
+                .refused,
+                "no checkpoint covers entry \(seq) yet: the gate signs one within \(settings.ledger.checkpointEvery), "
+                    + "or run `dropgate ledger checkpoint`")
+        }
+        let proof = TLogProof(
+            index: seq,
+            hashes: try reader.withTree { try $0.inclusionProof(index: seq, size: signed.checkpoint.size) },
+            checkpoint: signed.note)
+        if let entryFile {
+            try await Authority.recordExport(
+                "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], settings: settings,
+                warn: warn)
+            try reader.forEachEntry(seq..<seq + 1) { _, json in
+                try FileReplacement.write(json, to: entryFile, mode: 0o600)
+            }
+        }
+        return proof
+    }
+
+    /// Where a bundle of entries begins or ends.
+    package enum Bound: Sendable {
+        case time(Instant)
+        case entry(Int64)
+    }
+
+    /// What a bundle holds.
+    package struct Bundle: Sendable {
+        package let entries: Range<Int64>
+        package let checkpoint: Checkpoint
+        package let manifest: JSONValue
+    }
+
+    /// Writes entries with all that proves them into a new directory.
+    /// - Parameters:
+    ///   - from: nil: the first entry.
+    ///   - to: up to and without this time, or with this entry; nil: the last signed entry.
+    package func export(
+        from: Bound?, to: Bound?, into directory: String, progress: @escaping Progress, warn: @escaping Warn
+    ) async throws -> Bundle {
+        let reader = try LedgerReader(path: path)
+        guard let signed = try reader.newestCheckpoint() else {
+            throw ManagementError(.refused, "no checkpoint is signed yet; run `dropgate ledger checkpoint`")
+        }
+        let range = try Self.range(reader, from, to, below: signed.checkpoint.size)
+        guard let key = try LedgerKeys(settings).verifiers().first(where: signed.note.isSigned) else {
+            throw ManagementError(
+                .refused,
+                "the newest checkpoint is signed by no key of this ledger; run `dropgate ledger verify`")
+        }
+        try await Authority.recordExport(
+            "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
+            settings: settings, warn: warn)
+        let manifest = try LedgerBundle(reader).write(
+            range, checkpoint: signed, key: key, to: directory, now: .now(), progress: progress)
+        return Bundle(entries: range, checkpoint: signed.checkpoint, manifest: manifest)
+    }
+
+    private static func range(
+        _ reader: LedgerReader, _ from: Bound?, _ to: Bound?, below size: Int64
+    ) throws -> Range<Int64> {
+        let start: Int64 =
+            switch from {
+            case .time(let time): try reader.firstSeq(notBefore: time)
+            case .entry(let seq): seq
+            case nil: 0
+            }
+        let end: Int64 =
+            switch to {
+            case .time(let time): try reader.firstSeq(notBefore: time)
+            case .entry(let seq): seq + 1
+            case nil: size
+            }
+        guard start >= 0, start < min(size, end) else {
+            throw ManagementError(
+                .refused, "no signed entries in this range; the newest checkpoint is of \(size) entries")
+        }
+        return start..<min(size, end)
+    }
+}

@@ -1,0 +1,28 @@
+// Why something that was asked of a gate was not done, the same for every face of it: commands make exit statuses of the
+// codes, a console HTTP statuses.
+
+package struct ManagementError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Codable, Sendable, CaseIterable {
+        /// It was understood, and the answer is no: not found, not in that state, not allowed by the policy.
+        case refused
+        /// It cannot be meant: an argument is wrong or missing.
+        case invalid
+        /// The settings, or files that they name, are not good.
+        case configuration
+        /// The gate, the system or the disk failed.
+        case internalError = "internal"
+    }
+
+    package let code: Code
+    /// What is wrong, where, and what to do: one line for people.
+    package let message: String
+    package let cause: (any Error)?
+
+    package init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.cause = cause
+    }
+
+    package var description: String { message }
+}

@@ -1,0 +1,22 @@
+// Directories of the gate's state: made private, never changed when they are there.
+import Foundation
+
+package enum GateDirectories {
+    /// Makes a directory and its parents, 0700, and returns those that were made, outermost first.
+    @discardableResult
+    package static func make(_ path: String) throws -> [String] {
+        var missing: [String] = []
+        var current = path
+        while current != "/", !FileManager.default.fileExists(atPath: current) {
+            missing.append(current)
+            current = "/" + current.split(separator: "/").dropLast().joined(separator: "/")
+        }
+        for directory in missing.reversed() {
+            guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
+                throw ManagementError(
+                    .internalError, "cannot make \(directory): \(String(cString: strerror(errno)))")
+            }
+        }
+        return missing.reversed()
+    }
+}

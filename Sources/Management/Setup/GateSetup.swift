@@ -1,0 +1,136 @@
+// Makes the parts of a gate that its settings name: directories, source list, host keys, certificate, token.
+// Each part is left alone when it is there, and only what lies in the state directory is made for TLS and token.
+import Admission
+import Files
+import Foundation
+import Ledger
+import SFTPReceiver
+package import Settings
+import TLS
+
+package struct GateSetup {
+    private let settings: GateSettings
+
+    package init(settings: GateSettings) { self.settings = settings }
+
+    package func make(_ log: inout SetupLog) async throws {
+        let gate = SetupOwner(of: settings.state)
+        try log.directory(settings.accounts)
+        try makeSourceList(&log)
+        try makeRules(&log)
+        if let gate {
+            try gate.admit(to: log.made)
+            try gate.become()
+        }
+        for directory in [
+            settings.state, settings.runDirectory, settings.staging.path,
+            Paths.directory(of: settings.ledger.path),
+        ] {
+            try log.directory(directory)
+        }
+        try makeLedgerKey(&log)
+        if let sftp = settings.sftp { try await makeHostKeys(sftp, &log) }
+        if let tls = settings.webhook?.tls { try makeCertificate(tls, &log) }
+        if let console = settings.console { try makeToken(console, &log) }
+    }
+
+    /// VSee's list, where the settings look for lists in a directory that has none.
+    private func makeSourceList(_ log: inout SetupLog) throws {
+        guard settings.sources.isEmpty else {
+            for file in settings.sources { log.kept(file) }
+            return
+        }
+        guard let pattern = settings.sourcePatterns.first(where: { $0.hasSuffix("/*.yaml") }) else {
+            return log.missing(
+                "source lists: \(settings.sourcePatterns.joined(separator: ", ")) name no file")
+        }
+        let directory = Paths.directory(of: pattern)
+        try log.directory(directory)
+        let file = directory + "/vsee-qatar.yaml"
+        try FileReplacement.write(Array(Shipped.sourceList.utf8), to: file)
+        log.made(file)
+    }
+
+    /// VSee's network rules, where the settings look for rules in a directory that has none.
+    private func makeRules(_ log: inout SetupLog) throws {
+        guard settings.rules.isEmpty else {
+            for file in settings.rules { log.kept(file) }
+            return
+        }
+        guard let pattern = settings.rulePatterns.first(where: { $0.hasSuffix("/*.yaml") }) else { return }
+        try write(
+            Shipped.rules, to: Paths.directory(of: pattern) + "/vsee-qatar.yaml", mode: 0o644, &log)
+    }
+
+    /// Never where a ledger is that another key signed: that must be put back.
+    private func makeLedgerKey(_ log: inout SetupLog) throws {
+        let keys = LedgerKeys(settings)
+        guard !keys.isThere else { return log.kept(settings.ledger.key) }
+        let checkpoints = CheckpointFile(directory: LedgerPaths(settings.ledger.path).checkpoints)
+        guard try checkpoints.all().isEmpty else {
+            return log.missing(
+                "\(settings.ledger.key): the key that signed \(checkpoints.name); put it back, or move the ledger aside"
+            )
+        }
+        try log.directory(Paths.directory(of: settings.ledger.key))
+        try keys.make()
+        for file in keys.made { log.made(file) }
+    }
+
+    private func makeHostKeys(_ sftp: SFTPSettings, _ log: inout SetupLog) async throws {
+        let absent = sftp.hostKeys.filter { !exists($0) }
+        for key in sftp.hostKeys where exists(key) { log.kept(key) }
+        guard !absent.isEmpty else { return }
+        guard sftp.hostKeys == SFTPSettings.defaultHostKeys(state: settings.state) else {
+            for key in absent { log.missing("\(key): a host key that sftp.host_keys names") }
+            return
+        }
+        let directory = Paths.directory(of: sftp.hostKeys[0])
+        try log.directory(directory)
+        _ = try await HostKeys.ensure(in: directory)
+        for key in absent {
+            log.made(key)
+            log.made(key + ".pub")
+        }
+    }
+
+    private func makeCertificate(_ tls: TLSSettings, _ log: inout SetupLog) throws {
+        switch (exists(tls.certificate), exists(tls.key)) {
+        case (true, true):
+            log.kept(tls.certificate)
+            log.kept(tls.key)
+        case (true, false):
+            log.missing("\(tls.key): the private key of \(tls.certificate)")
+        case (false, true):
+            log.missing("\(tls.certificate): the certificate of \(tls.key)")
+        case (false, false):
+            guard isOwn(tls.certificate), isOwn(tls.key) else {
+                return log.missing("\(tls.certificate) and \(tls.key): put your certificate and key there")
+            }
+            let trial = try TrialCertificate(
+                host: ProcessInfo.processInfo.hostName, now: Instant.now().microseconds / 1_000_000)
+            try write(trial.key, to: tls.key, mode: 0o600, &log)
+            try write(trial.certificate, to: tls.certificate, mode: 0o644, &log)
+        }
+    }
+
+    private func makeToken(_ console: ConsoleSettings, _ log: inout SetupLog) throws {
+        guard !exists(console.tokenFile) else { return log.kept(console.tokenFile) }
+        guard isOwn(console.tokenFile) else {
+            return log.missing(
+                "\(console.tokenFile): put a token there, as `openssl rand -hex 32` prints, mode 0600")
+        }
+        let token = Hex.text(RandomBytes.make(32))
+        try write(token + "\n", to: console.tokenFile, mode: 0o600, &log)
+    }
+
+    private func write(_ text: String, to path: String, mode: mode_t, _ log: inout SetupLog) throws {
+        try log.directory(Paths.directory(of: path))
+        try FileReplacement.write(Array(text.utf8), to: path, mode: mode)
+        log.made(path)
+    }
+
+    private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    private func isOwn(_ path: String) -> Bool { path.hasPrefix(settings.state + "/") }
+}

@@ -1,0 +1,39 @@
+// Whose the parts of a gate are that root makes. Settings, lists and accounts stay root's and are the gate's to read;
+// the state is the gate's. What lies in a directory of another user is made as that user, so that no link planted there
+// leads root's hand elsewhere.
+import CShims
+package import Foundation
+
+package struct SetupOwner: Sendable {
+    package let user: uid_t
+    package let group: gid_t
+
+    /// Who owns a directory that is not root's; nil for root's, for what is not there, and where this process is not root.
+    package init?(of directory: String) {
+        var status = stat()
+        guard geteuid() == 0, stat(directory, &status) == 0, status.st_uid != 0 else { return nil }
+        user = status.st_uid
+        group = status.st_gid
+    }
+
+    /// Goes on as this user, for good.
+    package func become() throws {
+        guard setgroups(0, nil) == 0, setgid(group) == 0, setuid(user) == 0 else {
+            throw ManagementError(
+                .internalError, "cannot go on as the user \(user): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Lets the gate read what root has made of its configuration, and change none of it: 0750 and 0640.
+    package func admit(to made: [String]) throws {
+        for path in made {
+            var status = stat()
+            guard lstat(path, &status) == 0 else { continue }
+            let mode: mode_t = status.st_mode & S_IFMT == S_IFDIR ? 0o750 : 0o640
+            guard lchown(path, 0, group) == 0, chmod(path, mode) == 0 else {
+                throw ManagementError(
+                    .internalError, "cannot let the gate read \(path): \(String(cString: strerror(errno)))")
+            }
+        }
+    }
+}

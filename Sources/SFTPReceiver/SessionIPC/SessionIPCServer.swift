@@ -1,0 +1,125 @@
+// The Unix socket where session processes ask: accepts them, reads their lines one after another, answers.
+// Anything that is not the agreed order of messages ends the session.
+import LocalServer
+import LocalSocket
+import Logging
+import SFTPSession
+import Sockets
+
+struct SessionIPCServer: Sendable {
+    let server: LocalServer
+    let desk: SessionIPCHandler
+    let logger: Logger
+
+    init(socket: AcceptingSocket, desk: SessionIPCHandler, logger: Logger) {
+        server = LocalServer(socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine)
+        self.desk = desk
+        self.logger = logger
+    }
+
+    /// No session is taken any more; `run` returns when those that are there have ended.
+    func stop() { server.stop() }
+
+    /// Serves sessions until `stop` or until the task is cancelled.
+    func run() async {
+        await server.run { lines in
+            var conversation = Conversation(desk: desk, peer: lines.peer, writer: lines.writer)
+            defer { conversation.session.map(desk.ended) }
+            try await conversation.run(&lines)
+        } failed: { peer, error in
+            switch error {
+            case let error as SessionIPCHandler.BadMessage:
+                logger.warning(
+                    "an SFTP session of process \(peer.process) was ended: it sent \(error.description)")
+            // The gate is stopping.
+            case is CancellationError: break
+            default: logger.debug("an SFTP session of process \(peer.process) ended: \(error)")
+            }
+        }
+    }
+}
+
+/// One session's messages in their order, and the watch over whether it may go on.
+private struct Conversation {
+    let desk: SessionIPCHandler
+    let peer: LocalPeer
+    let writer: LocalWriter
+    private(set) var session: WelcomedSession?
+
+    /// How often it is asked whether a session that says nothing may go on.
+    private static let watch = Duration.milliseconds(500)
+    /// How long a session that may not has for its last words.
+    private static let grace = Duration.seconds(5)
+
+    init(desk: SessionIPCHandler, peer: LocalPeer, writer: LocalWriter) {
+        self.desk = desk
+        self.peer = peer
+        self.writer = writer
+    }
+
+    mutating func run(_ lines: inout LocalConversation) async throws {
+        var watcher: Task<Void, Never>?
+        defer { watcher?.cancel() }
+        while let line = try await lines.next() {
+            let message: SessionMessage
+            do {
+                message = try JSONLine.decode(SessionMessage.self, from: line)
+            } catch {
+                throw SessionIPCHandler.BadMessage(description: "a line that is no message")
+            }
+            if let session {
+                try await answer(message, session)
+            } else {
+                guard try await greet(message) else { return }
+                watcher = watched()
+            }
+        }
+    }
+
+    /// Returns whether the session is welcome.
+    private mutating func greet(_ message: SessionMessage) async throws -> Bool {
+        guard case .hello(let hello) = message else {
+            throw SessionIPCHandler.BadMessage(description: "something before its hello")
+        }
+        let (welcomed, answer) = await desk.welcome(hello, from: peer)
+        session = welcomed
+        try await send(.welcome(answer))
+        return welcomed != nil
+    }
+
+    private func answer(_ message: SessionMessage, _ session: WelcomedSession) async throws {
+        switch message {
+        case .hello: throw SessionIPCHandler.BadMessage(description: "a second hello")
+        case .refused(let refused): try desk.refused(refused, session)
+        case .probed(let probed): try desk.probed(probed, session)
+        case .collect(let question): try await send(.page(desk.collect(question, session)))
+        // How an upload ended is told by a session that may do nothing any more, too. A commit says itself why not.
+        case .ended, .commit: try await send(desk.answer(message, session))
+        case .names, .change, .open, .room:
+            if let end = desk.ending(of: session) {
+                return try await send(.end(SessionEnding(message: end.message, answers: true)))
+            }
+            try await send(desk.answer(message, session))
+        }
+    }
+
+    private func send(_ message: DaemonMessage) async throws {
+        try await writer.send(message)
+    }
+
+    /// Ends a session whose source or account is not let in any more, also in the middle of a file.
+    private func watched() -> Task<Void, Never>? {
+        guard let session else { return nil }
+        return Task { [desk, writer] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.watch)
+                guard !Task.isCancelled else { return }
+                guard let end = desk.ending(of: session) else { continue }
+                try? await writer.send(DaemonMessage.end(end))
+                try? await Task.sleep(for: Self.grace)
+                session.connection.socket.hangUp()
+                return
+            }
+        }
+    }
+}

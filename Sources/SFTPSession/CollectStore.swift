@@ -1,0 +1,252 @@
+// Carries out what a collection asks: reads released files and receipts, and asks the daemon which of them may be
+// read now. It opens what the daemon names and nothing else, and writes nothing.
+import Admission
+import Glibc
+import SFTPWire
+import Staging
+
+/// Not for several threads.
+final class CollectStore: SessionHost {
+    let link: SessionIPCClient
+    private let ready: Directory
+    private let receipts: Directory
+    private var files: [UploadSlot: Opened] = [:]
+    private var catalog = CollectCatalog()
+    private var asked: ContinuousClock.Instant?
+
+    /// How long the daemon's word holds: of a listing for the directories below it, while a client walks the tree,
+    /// and of a drop for an open file.
+    private static let freshness = Duration.seconds(1)
+
+    private struct Opened {
+        let file: OpenFile
+        /// Whose file it is; as long as one of them may be read, it may.
+        var drops: [String]
+        var asked: ContinuousClock.Instant
+        /// This session collected it, and may read it to its end.
+        var isCollected = false
+        /// Nothing more of it may be read.
+        var end: StoreFailure?
+    }
+
+    /// - Parameter staging: the staging directory.
+    init(staging: String, link: SessionIPCClient) throws(StagingError) {
+        let root = try Directory(path: staging)
+        ready = try root.subdirectory("ready")
+        receipts = try root.subdirectory("receipts")
+        self.link = link
+    }
+
+    func perform(_ order: CollectOrder, for machine: inout DropCollection, _ input: UnsafeRawBufferPointer) {
+        if case .read(let slot, let offset, _) = order, let opened = files[slot], mayGoOn(slot) {
+            machine.answer(reading: { Self.read(opened.file, offset, $0) })
+        } else {
+            machine.answer(answer(order))
+        }
+    }
+
+    /// Whether an open file may be read still. Account, source and drop may have changed since it was opened.
+    private func mayGoOn(_ slot: UploadSlot) -> Bool {
+        guard var opened = files[slot], opened.end == nil else { return false }
+        if opened.asked.duration(to: .now) < Self.freshness { return true }
+        do {
+            // The question says also whether the account may read anything.
+            while let drop = opened.drops.first, try !mayRead(drop), !opened.isCollected {
+                opened.drops.removeFirst()
+            }
+            if opened.drops.isEmpty {
+                opened.end = StoreFailure(
+                    .denied, "its drop was collected or withdrawn; nothing more of it is read")
+            }
+        } catch {
+            opened.end = Self.failure(error)
+        }
+        opened.asked = .now
+        files[slot] = opened
+        return opened.end == nil
+    }
+
+    private static func read(
+        _ file: OpenFile, _ offset: Int64, _ buffer: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        while true {
+            let count = pread(file.descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+            if count >= 0 || errno != EINTR { return count }
+        }
+    }
+
+    private func answer(_ order: CollectOrder) -> StoreAnswer {
+        do {
+            switch order {
+            case .stat(let path): return .node(try node(path))
+            case .list(let path, let after): return try list(path, after: after)
+            case .open(let slot, let path): return try open(slot, path)
+            case .read(let slot, _, _):
+                throw files[slot]?.end ?? StoreFailure(.other, "READ: there is no such open file")
+            case .close(let slot):
+                files[slot] = nil
+                return .done
+            case .acknowledge(let path): return try acknowledge(path)
+            }
+        } catch {
+            return .failed(Self.failure(error))
+        }
+    }
+
+    private static func failure(_ error: any Error) -> StoreFailure {
+        switch error {
+        case let failure as StoreFailure: failure
+        case let error as StagingError where error.code == .notFound:
+            StoreFailure(.absent, "it is not there any more: its consumer has taken it")
+        case is SessionIPCError: StoreFailure(.gone, SessionText.gone)
+        default: StoreFailure(.other, "the gate could not do it; ask its owner to run dropgate doctor")
+        }
+    }
+
+    // MARK: The daemon's word
+
+    private func ask(_ question: CollectQuestion) throws -> CollectPage {
+        let page = try link.collect(question)
+        guard page.ok else { throw StoreFailure(.denied, page.message ?? "nothing may be read here") }
+        return page
+    }
+
+    /// - Parameter path: where its file is to lie; its sender may have renamed it, and sent another one of the name.
+    private func mayRead(_ drop: String, at path: VirtualPath? = nil) throws -> Bool {
+        try ask(CollectQuestion(drop: drop)).drops.contains { $0.id == drop && Self.lies($0, at: path) }
+    }
+
+    private static func lies(_ drop: CollectPage.Drop, at path: VirtualPath?) -> Bool {
+        path.map { $0.bytes.elementsEqual("ready/\(drop.path)".utf8) } ?? true
+    }
+
+    private func refresh(ifOlderThan age: Duration = .zero) throws {
+        if let asked, asked.duration(to: .now) < age { return }
+        var fresh = CollectCatalog()
+        var question = CollectQuestion()
+        repeat {
+            let page = try ask(question)
+            for drop in page.drops { fresh.add(drop) }
+            question.before = page.next
+        } while question.before != nil
+        catalog = fresh
+        asked = .now
+    }
+
+    // MARK: Names
+
+    private var now: Int64 { Instant.now().microseconds / 1_000_000 }
+    private var directory: Node { Node(kind: .directory, size: 0, modified: now) }
+
+    private func node(_ path: VirtualPath) throws -> Node? {
+        if path.isRoot || path == CollectCatalog.ready || path == CollectCatalog.receiptsDirectory {
+            return directory
+        }
+        if path.isInside(CollectCatalog.ready) {
+            if catalog.files[path] == nil { try refresh(ifOlderThan: Self.freshness) }
+            if catalog.directories[path] != nil { return directory }
+        }
+        return try file(path).map { try node($0.file) }
+    }
+
+    private func node(_ file: OpenFile) throws(StagingError) -> Node {
+        let status = try file.status()
+        return Node(kind: .file, size: status.bytes, modified: status.modified)
+    }
+
+    /// Names of one answer.
+    private static let pageNames = 100
+
+    private func list(_ path: VirtualPath, after name: [UInt8]?) throws -> StoreAnswer {
+        if path.isRoot {
+            let names = [CollectCatalog.ready, CollectCatalog.receiptsDirectory]
+            return .listing(
+                names.map { DirectoryEntry(name: $0.bytes, node: directory) }, hasMore: false, now: now)
+        }
+        // The pages of one listing are of one moment.
+        if name == nil {
+            let isFresh = path == CollectCatalog.ready || path == CollectCatalog.receiptsDirectory
+            try refresh(ifOlderThan: isFresh ? .zero : Self.freshness)
+        }
+        let place = path == CollectCatalog.receiptsDirectory ? receipts : try? place(path)
+        var last = name
+        while true {
+            guard let names = catalog.names(in: path, after: last, limit: Self.pageNames) else {
+                throw StoreFailure(.absent, "\(path): no such directory")
+            }
+            let found = try names.compactMap { name in
+                try entry(place?.status(Self.text(name)), name)
+            }
+            let hasMore = names.count == Self.pageNames
+            if !found.isEmpty || !hasMore { return .listing(found, hasMore: hasMore, now: now) }
+            last = names.last
+        }
+    }
+
+    /// nil for what is not there any more.
+    private func entry(_ status: FileStatus?, _ name: some Swift.Collection<UInt8>) throws -> DirectoryEntry?
+    {
+        guard let status, status.isRegular || status.isDirectory else { return nil }
+        return DirectoryEntry(
+            name: Array(name),
+            node: Node(
+                kind: status.isDirectory ? .directory : .file, size: status.isDirectory ? 0 : status.bytes,
+                modified: status.modified))
+    }
+
+    private static func text(_ name: some Swift.Collection<UInt8>) -> String {
+        String(decoding: name, as: UTF8.self)
+    }
+
+    /// A directory under `ready/` by its path in the view.
+    private func place(_ path: VirtualPath) throws(StagingError) -> Directory {
+        try ready.subdirectory(path.text.split(separator: "/").dropFirst().map(String.init))
+    }
+
+    // MARK: Files
+
+    /// The file under a path, if the daemon says that it may be read now.
+    private func file(_ path: VirtualPath) throws -> Opened? {
+        if let drop = CollectCatalog.drop(ofReceipt: path) {
+            guard try mayRead(drop) else { return nil }
+            return Opened(
+                file: try receipts.openFile(Self.text(path.name)), drops: [drop], asked: .now)
+        }
+        guard path.isInside(CollectCatalog.ready) else { return nil }
+        let drops = try readable(path)
+        guard !drops.isEmpty else { return nil }
+        return Opened(
+            file: try place(path.parent).openFile(Self.text(path.name)), drops: Array(drops), asked: .now)
+    }
+
+    /// The drops that lie there, the first of which may be read now. A name comes back with a later drop, so what is
+    /// known of it may be old.
+    private func readable(_ path: VirtualPath) throws -> ArraySlice<String> {
+        let known = catalog.files[path]
+        let drops = try (known ?? []).drop { try !mayRead($0, at: path) }
+        guard drops.isEmpty else { return drops }
+        try refresh(ifOlderThan: known == nil ? Self.freshness : .zero)
+        return try (catalog.files[path] ?? []).drop { try !mayRead($0, at: path) }
+    }
+
+    private func open(_ slot: UploadSlot, _ path: VirtualPath) throws -> StoreAnswer {
+        let absent = StoreFailure(.absent, "\(path): no such file, or it was collected already")
+        guard let opened = try file(path) else { throw absent }
+        let node = try node(opened.file)
+        if path.isInside(CollectCatalog.ready), let drop = opened.drops.first {
+            // The ledger has it before the client does. Where it lies still, it lay when it was opened.
+            let page = try ask(CollectQuestion(drop: drop, opens: true))
+            guard page.drops.contains(where: { Self.lies($0, at: path) }) else { throw absent }
+        }
+        files[slot] = opened
+        return .opened(OpenedUpload(size: node.size, modified: node.modified, now: now))
+    }
+
+    private func acknowledge(_ path: VirtualPath) throws -> StoreAnswer {
+        guard let drop = CollectCatalog.drop(ofReceipt: path),
+            try !ask(CollectQuestion(drop: drop, acknowledges: true)).drops.isEmpty
+        else { throw StoreFailure(.absent, "\(path): no such receipt, or its drop was collected already") }
+        for (slot, opened) in files where opened.drops.contains(drop) { files[slot]?.isCollected = true }
+        return .done
+    }
+}

@@ -1,0 +1,127 @@
+// The session process: sshd's forced command. It greets the daemon, then serves one SFTP channel on two
+// descriptors. Without a daemon it takes nothing, and says so in SFTP.
+import Admission
+import CShims
+import Files
+import Glibc
+import SFTPWire
+import Staging
+
+/// Serves one SFTP session and returns when it has ended. Blocks the calling thread; needs no other.
+/// - Parameters:
+///   - socket: the daemon's Unix socket.
+///   - environment: as sshd has set it. SSH_ORIGINAL_COMMAND must be `SessionIPC.subsystemCommand`.
+///   - input: the client's bytes; made non-blocking.
+///   - output: the answers; made non-blocking.
+/// - Returns: the exit status: 0 after a session, 1 when the client wanted something else than SFTP or the
+///   daemon did not welcome it.
+package func runSession(socket: String, environment: [String: String], input: Int32, output: Int32) -> Int32 {
+    guard environment["SSH_ORIGINAL_COMMAND"] == SessionIPC.subsystemCommand else {
+        complain(SessionText.onlySFTP)
+        tellRefusal(socket, environment)
+        return 1
+    }
+    signal(SIGPIPE, SIG_IGN)
+    let signals = dropgate_termination_signals()
+    defer { if signals >= 0 { close(signals) } }
+    for descriptor in Set([input, output]) {
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+    }
+    let channel = SessionChannel(input: input, output: output, signals: signals)
+    do throws(Unwelcome) {
+        switch try greet(socket, environment) {
+        case .sender(let store, let settings, let idleTimeout):
+            channel.serve(DropBox(settings: settings), store, idleTimeout: idleTimeout)
+        case .collector(let store, let account):
+            channel.serve(DropCollection(account: account), store)
+        }
+        return 0
+    } catch {
+        complain(error.message)
+        var box = DropBox(settings: DropBox.Settings(account: "", maxFile: nil))
+        box.refuseAll(error.message)
+        channel.serve(box, SessionStore?.none)
+        return 1
+    }
+}
+
+/// A client wants something else than SFTP: an entry, without what it wanted, which may hold anything.
+private func tellRefusal(_ socket: String, _ environment: [String: String]) {
+    let operation = environment["SSH_ORIGINAL_COMMAND"] == nil ? "shell" : "exec"
+    let link: SessionIPCClient? =
+        switch try? greet(socket, environment) {
+        case .sender(let store, _, _): store.link
+        case .collector(let store, _): store.link
+        case nil: nil
+        }
+    link?.tell(
+        .refused(
+            SessionRefusal(
+                reason: Reason.forbiddenOperation.rawValue, operation: operation, path: "",
+                message: SessionText.onlySFTP)))
+}
+
+private struct SessionChannel {
+    let input: Int32
+    let output: Int32
+    let signals: Int32
+
+    func serve<Host: SessionHost>(_ machine: Host.Machine, _ host: Host?, idleTimeout: Int = 0) {
+        var loop = SessionLoop(
+            machine, host: host, input: input, output: output, signals: signals, idleTimeout: idleTimeout)
+        loop.run()
+    }
+}
+
+/// What the daemon welcomed.
+private enum Welcomed {
+    case sender(SessionStore, DropBox.Settings, idleTimeout: Int)
+    case collector(CollectStore, account: String)
+}
+
+/// Why the session takes nothing, for the client.
+private struct Unwelcome: Error {
+    let message: String
+}
+
+private func greet(
+    _ socket: String, _ environment: [String: String]
+) throws(Unwelcome) -> Welcomed {
+    do {
+        let link = try SessionIPCClient(socket: socket)
+        let welcome = try link.hello(
+            SessionHello(
+                connection: environment["SSH_CONNECTION"] ?? "",
+                user: environment["USER"] ?? environment["LOGNAME"] ?? "", pid: getpid(),
+                version: SessionIPC.version,
+                authentication: environment["SSH_USER_AUTH"].flatMap(authentication)))
+        if welcome.ok, let account = welcome.account, let staging = welcome.staging {
+            return .collector(try CollectStore(staging: staging, link: link), account: account)
+        }
+        guard welcome.ok, let account = welcome.account, let incoming = welcome.incoming else {
+            throw Unwelcome(message: welcome.message ?? SessionText.gone)
+        }
+        let store = SessionStore(
+            store: try PartialStore(incoming: incoming), link: link,
+            temporaryNames: TemporaryNames(welcome.provisional ?? []))
+        return .sender(
+            store, DropBox.Settings(account: account, maxFile: welcome.maxFile),
+            idleTimeout: welcome.idleTimeout ?? 0)
+    } catch let error as Unwelcome {
+        throw error
+    } catch {
+        // What exactly failed is the gate's business, not the client's.
+        throw Unwelcome(message: SessionText.gone)
+    }
+}
+
+/// How the client logged in, as sshd wrote it down: methods and public keys.
+private func authentication(_ path: String) -> String? {
+    guard case .success(let file) = SmallFile.read(path, limit: 16 * 1024) else { return nil }
+    return String(decoding: file.bytes, as: UTF8.self)
+}
+
+private func complain(_ message: String) {
+    let line = Array("dropgate: \(message)\n".utf8)
+    _ = write(STDERR_FILENO, line, line.count)
+}

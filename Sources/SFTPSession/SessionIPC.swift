@@ -1,0 +1,270 @@
+// The messages between an SFTP session process and the daemon: one JSON object a line, over the
+// daemon's Unix socket. The session speaks first and asks; the daemon answers and decides. Both ends
+// use these types and nothing else; this file does no I/O and knows no policy.
+
+/// Bounds and names that both ends agree on.
+package enum SessionIPC {
+    /// The version of these messages. A daemon refuses a hello with another one.
+    package static let version = 3
+    /// The longest line either end sends or takes, in bytes, without its newline.
+    package static let maxLine = 64 * 1024
+    /// What sshd's `Subsystem` runs; anything else in SSH_ORIGINAL_COMMAND is not an SFTP client.
+    package static let subsystemCommand = "dropgate-sftp"
+}
+
+/// What a session sends: `{"type":"hello",…}`.
+package enum SessionMessage: Sendable, Equatable {
+    /// First, once. Answered by `DaemonMessage.welcome`.
+    case hello(SessionHello)
+    /// A sender's question about names. Answered by `DaemonMessage.names`, or by `.done` when there is an error.
+    case names(NameQuestion)
+    /// A sender's change. Answered by `DaemonMessage.done`.
+    case change(NameChange)
+    /// A sender begins an upload. Answered by `DaemonMessage.opened`, or by `.done` when it may not.
+    case open(UploadOpening)
+    /// Room for more bytes of an upload. Answered by `DaemonMessage.done`.
+    case room(RoomRequest)
+    /// A whole, durable upload, to be accepted. Answered by `DaemonMessage.commit`.
+    case commit(UploadCommit)
+    /// How an upload ended that was not committed. Answered by `DaemonMessage.done`: what the client hears next is so
+    /// for every session.
+    case ended(UploadEnded)
+    /// Something the session refused by itself; a ledger entry, no answer.
+    case refused(SessionRefusal)
+    /// A probe's file that arrived whole and was removed again; a ledger entry, no answer.
+    case probed(ProbeNotice)
+    /// A collector's question. Answered by `DaemonMessage.page`.
+    case collect(CollectQuestion)
+}
+
+/// What the daemon sends: `{"type":"welcome",…}`.
+package enum DaemonMessage: Sendable, Equatable {
+    case welcome(SessionWelcome)
+    case names(NameAnswer)
+    case done(ChangeAnswer)
+    case opened(UploadOpened)
+    case commit(UploadCommitAnswer)
+    case page(CollectPage)
+    /// Unasked, or in place of any answer: the session may do nothing any more.
+    case end(SessionEnding)
+}
+
+package struct SessionHello: Codable, Sendable, Equatable {
+    /// SSH_CONNECTION as sshd set it: client address, client port, server address, server port.
+    package var connection: String
+    /// The account's name as sshd knows it (USER).
+    package var user: String
+    /// The session's process id; the daemon compares it with the socket's peer credentials.
+    package var pid: Int32
+    /// `SessionIPC.version`.
+    package var version: Int
+    /// The contents of the file that SSH_USER_AUTH names (methods and public keys, never a password), if any.
+    package var authentication: String?
+
+    package init(connection: String, user: String, pid: Int32, version: Int, authentication: String?) {
+        self.connection = connection
+        self.user = user
+        self.pid = pid
+        self.version = version
+        self.authentication = authentication
+    }
+}
+
+package struct SessionWelcome: Codable, Sendable, Equatable {
+    /// False: `message` says why and what to do; the session ends.
+    package var ok: Bool
+    package var account: String?
+    /// For a sender: absolute path of `incoming/sftp/<account>`.
+    package var incoming: String?
+    /// For a collector: absolute path of the staging directory.
+    package var staging: String?
+    /// The largest upload, in bytes; nil is no limit.
+    package var maxFile: Int64?
+    /// fnmatch(3) patterns of names that are not final yet: `TemporaryNames`.
+    package var provisional: [String]?
+    /// Seconds without a byte from the client after which sshd ends the connection.
+    package var idleTimeout: Int?
+    package var message: String?
+
+    package init(
+        ok: Bool, account: String? = nil, incoming: String? = nil, maxFile: Int64? = nil,
+        provisional: [String]? = nil, idleTimeout: Int? = nil, message: String? = nil
+    ) {
+        self.ok = ok
+        self.account = account
+        self.incoming = incoming
+        self.maxFile = maxFile
+        self.provisional = provisional
+        self.idleTimeout = idleTimeout
+        self.message = message
+    }
+
+    package static func collector(_ account: String, staging: String) -> SessionWelcome {
+        var welcome = SessionWelcome(ok: true, account: account)
+        welcome.staging = staging
+        return welcome
+    }
+
+    package static func refusal(_ message: String) -> SessionWelcome {
+        SessionWelcome(ok: false, message: message)
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case ok, account, incoming, staging, provisional, message
+        case maxFile = "max_file"
+        case idleTimeout = "idle_timeout"
+    }
+}
+
+package struct UploadCommit: Codable, Sendable, Equatable {
+    /// Counts up within the session; the answer repeats it.
+    package var id: Int
+    /// The drop id; also the stem of the partial's and the sidecar's file name.
+    package var drop: String
+    /// The final name as sent, normalised and relative: "dir/name.xml".
+    package var path: String
+    package var bytes: Int64
+    /// Lowercase hex.
+    package var sha256: String
+    /// The client's modification time, in seconds since the epoch, if it gave one.
+    package var modified: Int64?
+
+    package init(
+        id: Int, drop: String, path: String, bytes: Int64, sha256: String, modified: Int64?
+    ) {
+        self.id = id
+        self.drop = drop
+        self.path = path
+        self.bytes = bytes
+        self.sha256 = sha256
+        self.modified = modified
+    }
+}
+
+package struct UploadCommitAnswer: Codable, Sendable, Equatable {
+    package enum Status: String, Codable, Sendable {
+        case stored, duplicate
+    }
+    package var id: Int
+    package var ok: Bool
+    package var status: Status?
+    /// The final name under `ready/sftp/<account>/`, "dir/name~2.xml" for a second version.
+    package var name: String?
+    /// The raw value of the `Reason` of a refusal.
+    package var code: String?
+    /// What the client is told when the commit failed.
+    package var message: String?
+
+    package init(
+        id: Int, ok: Bool, status: Status? = nil, name: String? = nil, code: String? = nil,
+        message: String? = nil
+    ) {
+        self.id = id
+        self.ok = ok
+        self.status = status
+        self.name = name
+        self.code = code
+        self.message = message
+    }
+}
+
+package struct SessionRefusal: Codable, Sendable, Equatable {
+    /// The raw value of a `Reason`: forbidden_operation, bad_path, too_large, malformed, connection_limit.
+    package var reason: String
+    /// The SFTP request in the draft's words: "OPEN", "SYMLINK".
+    package var operation: String
+    /// The path as sent, printable and bounded; empty when the request names none.
+    package var path: String
+    package var message: String
+
+    package init(reason: String, operation: String, path: String, message: String) {
+        self.reason = reason
+        self.operation = operation
+        self.path = path
+        self.message = message
+    }
+}
+
+private enum TypeKey: String, CodingKey {
+    case type
+}
+
+extension SessionMessage: Codable {
+    private enum Kind: String, Codable {
+        case hello, names, change, open, room, commit, ended, refused, probed, collect
+    }
+
+    package init(from decoder: any Decoder) throws {
+        switch try decoder.container(keyedBy: TypeKey.self).decode(Kind.self, forKey: .type) {
+        case .hello: self = .hello(try SessionHello(from: decoder))
+        case .names: self = .names(try NameQuestion(from: decoder))
+        case .change: self = .change(try NameChange(from: decoder))
+        case .open: self = .open(try UploadOpening(from: decoder))
+        case .room: self = .room(try RoomRequest(from: decoder))
+        case .commit: self = .commit(try UploadCommit(from: decoder))
+        case .ended: self = .ended(try UploadEnded(from: decoder))
+        case .refused: self = .refused(try SessionRefusal(from: decoder))
+        case .probed: self = .probed(try ProbeNotice(from: decoder))
+        case .collect: self = .collect(try CollectQuestion(from: decoder))
+        }
+    }
+
+    private var parts: (kind: Kind, message: any Encodable) {
+        switch self {
+        case .hello(let message): (.hello, message)
+        case .names(let message): (.names, message)
+        case .change(let message): (.change, message)
+        case .open(let message): (.open, message)
+        case .room(let message): (.room, message)
+        case .commit(let message): (.commit, message)
+        case .ended(let message): (.ended, message)
+        case .refused(let message): (.refused, message)
+        case .probed(let message): (.probed, message)
+        case .collect(let message): (.collect, message)
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        let (kind, message) = parts
+        var container = encoder.container(keyedBy: TypeKey.self)
+        try container.encode(kind, forKey: .type)
+        try message.encode(to: encoder)
+    }
+}
+
+extension DaemonMessage: Codable {
+    private enum Kind: String, Codable {
+        case welcome, names, done, opened, commit, page, end
+    }
+
+    package init(from decoder: any Decoder) throws {
+        switch try decoder.container(keyedBy: TypeKey.self).decode(Kind.self, forKey: .type) {
+        case .welcome: self = .welcome(try SessionWelcome(from: decoder))
+        case .names: self = .names(try NameAnswer(from: decoder))
+        case .done: self = .done(try ChangeAnswer(from: decoder))
+        case .opened: self = .opened(try UploadOpened(from: decoder))
+        case .commit: self = .commit(try UploadCommitAnswer(from: decoder))
+        case .page: self = .page(try CollectPage(from: decoder))
+        case .end: self = .end(try SessionEnding(from: decoder))
+        }
+    }
+
+    private var parts: (kind: Kind, message: any Encodable) {
+        switch self {
+        case .welcome(let message): (.welcome, message)
+        case .names(let message): (.names, message)
+        case .done(let message): (.done, message)
+        case .opened(let message): (.opened, message)
+        case .commit(let message): (.commit, message)
+        case .page(let message): (.page, message)
+        case .end(let message): (.end, message)
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        let (kind, message) = parts
+        var container = encoder.container(keyedBy: TypeKey.self)
+        try container.encode(kind, forKey: .type)
+        try message.encode(to: encoder)
+    }
+}

@@ -1,0 +1,133 @@
+// The session's end of the link to the daemon: one question, one answer, over the daemon's Unix socket.
+// It blocks, with limits of time; it decides nothing.
+import LocalSocket
+
+/// The daemon cannot be asked any more.
+struct SessionIPCError: Error, CustomStringConvertible {
+    let description: String
+    /// The daemon has ended the session, and this says why.
+    var isForClient = false
+
+    /// For the client.
+    var text: String { isForClient ? description : SessionText.gone }
+}
+
+/// Not for several threads.
+final class SessionIPCClient {
+    private let connection: LineConnection
+    private var commits = 0
+    /// Why the daemon has ended the session.
+    private(set) var ended: String?
+
+    /// Seconds that the daemon has for an answer. A commit may wait for a slow disk.
+    private static let answerTimeout = 120
+    private static let sendTimeout = 30
+
+    init(socket path: String) throws(SessionIPCError) {
+        do throws(LocalSocketError) {
+            connection = try LineConnection(
+                path: path, longest: SessionIPC.maxLine, answerTimeout: Self.answerTimeout,
+                sendTimeout: Self.sendTimeout)
+        } catch {
+            throw SessionIPCError(description: error.description)
+        }
+    }
+
+    /// -1 once the link is lost.
+    var descriptor: Int32 { connection.descriptor }
+    var isOpen: Bool { connection.isOpen }
+
+    func close() { connection.close() }
+
+    func hello(_ hello: SessionHello) throws(SessionIPCError) -> SessionWelcome {
+        try send(.hello(hello))
+        guard case .welcome(let welcome) = try answer() else {
+            throw lost("it answered a hello with something else")
+        }
+        return welcome
+    }
+
+    /// - Parameter commit: its id is filled in here.
+    func commit(_ commit: UploadCommit) throws(SessionIPCError) -> UploadCommitAnswer {
+        commits += 1
+        var commit = commit
+        commit.id = commits
+        guard case .commit(let answer) = try ask(.commit(commit)), answer.id == commits else {
+            throw lost("it answered a commit with something else")
+        }
+        return answer
+    }
+
+    func collect(_ question: CollectQuestion) throws(SessionIPCError) -> CollectPage {
+        guard case .page(let page) = try ask(.collect(question)) else {
+            throw lost("it answered a question for drops with something else")
+        }
+        return page
+    }
+
+    /// A question that has an answer.
+    func ask(_ message: SessionMessage) throws(SessionIPCError) -> DaemonMessage {
+        guard isOpen else { throw lost("the link is closed") }
+        try send(message)
+        return try answer()
+    }
+
+    /// The link can be read although nothing was asked: why the daemon ends the session, or nil when it is gone. What
+    /// becomes of open uploads can still be told.
+    func farewell() -> String? {
+        // An answer may have been overtaken by the end; it matters no more.
+        if let message = try? receive(), case .end(let end) = message { ended = end.message }
+        return ended
+    }
+
+    /// Says how an upload ended. Whether the daemon can be asked shows with the next question.
+    func end(_ upload: UploadEnded) { _ = try? ask(.ended(upload)) }
+
+    /// Tells the daemon something that has no answer. A lost link shows with the next question.
+    func tell(_ message: SessionMessage) {
+        guard isOpen else { return }
+        do throws(SessionIPCError) {
+            try send(message)
+        } catch {
+            close()
+        }
+    }
+
+    private func send(_ message: SessionMessage) throws(SessionIPCError) {
+        let line: [UInt8]
+        do {
+            line = try JSONLine.encode(message)
+        } catch {
+            throw lost("a message cannot be encoded: \(error)")
+        }
+        do throws(LocalSocketError) { try connection.send(line) } catch { throw lost(error.description) }
+    }
+
+    private func answer() throws(SessionIPCError) -> DaemonMessage {
+        while true {
+            let message = try receive()
+            guard case .end(let end) = message else { return message }
+            ended = end.message
+            // Else what was asked before is answered yet, and what is done is done.
+            if end.answers == true { throw SessionIPCError(description: end.message, isForClient: true) }
+        }
+    }
+
+    private func receive() throws(SessionIPCError) -> DaemonMessage {
+        let line: [UInt8]
+        do throws(LocalSocketError) { line = try connection.receive() } catch {
+            throw lost(error.description)
+        }
+        do {
+            return try JSONLine.decode(DaemonMessage.self, from: line)
+        } catch {
+            throw lost("it sent what is no answer: \(error)")
+        }
+    }
+
+    private func lost(_ why: String) -> SessionIPCError {
+        close()
+        if let ended { return SessionIPCError(description: ended, isForClient: true) }
+        return SessionIPCError(description: "the gate's daemon cannot be asked: \(why)")
+    }
+}

@@ -1,0 +1,173 @@
+// An upload from OPEN to its acceptance or its rest: which partial it is, and what the daemon is told.
+import Admission
+import SFTPWire
+import Staging
+
+extension SessionStore {
+    func open(_ order: OpenOrder) throws -> StoreAnswer {
+        let opened = try ask(
+            UploadOpening(
+                path: order.path.text, exclusive: order.exclusive, mustExist: order.mustExist,
+                fresh: order.fresh, appends: order.appends, modified: order.modified))
+        if opened.standing == .partial {
+            // Locked by a session that the gate has lost sight of: that one is still writing it.
+            guard let held = try store.hold(opened.drop) else {
+                tell(opened.drop, order.path, .untouched)
+                throw StoreFailure(.other, "\(order.path): another session is writing it; try again later")
+            }
+            uploads[order.slot] = Open(file: held.file, earlier: held, room: opened.room)
+            return .opened(
+                OpenedUpload(
+                    size: held.bytes, modified: order.modified ?? held.file.sidecar.modified, now: now,
+                    standing: .partial(isWhole: held.isWhole)))
+        }
+        uploads[order.slot] = try create(opened, order.path, order.modified)
+        return .opened(
+            OpenedUpload(
+                size: 0, modified: order.modified, now: now,
+                standing: opened.standing == .delivered ? .delivered(bytes: opened.bytes ?? 0) : .fresh))
+    }
+
+    private func ask(_ open: UploadOpening) throws -> UploadOpened {
+        try wanted(.open(open)) { if case .opened(let opened) = $0 { opened } else { nil } }
+    }
+
+    private func create(_ opened: UploadOpened, _ path: VirtualPath, _ modified: Int64?) throws -> Open {
+        do {
+            let file = try store.create(path.text, drop: opened.drop, modified: modified, now: .now())
+            return Open(file: file, room: opened.room)
+        } catch {
+            tell(opened.drop, path, .discarded)
+            throw error
+        }
+    }
+
+    /// An earlier upload goes on after its first bytes, or stays and a fresh one takes its place here.
+    func begin(_ slot: UploadSlot, keeping bytes: Int64) throws -> StoreAnswer {
+        var open = try upload(slot)
+        guard let earlier = open.earlier else { return .done }
+        if bytes > 0 || earlier.bytes == 0 {
+            // A whole one keeps its digest until something is written.
+            if bytes < earlier.bytes || !earlier.isWhole {
+                try store.resume(earlier, at: bytes, modified: earlier.file.sidecar.modified)
+            }
+            open.earlier = nil
+            uploads[slot] = open
+            return .done
+        }
+        let path = try VirtualPath(sent: Array(earlier.file.path.utf8))
+        uploads[slot] = nil
+        putBack(open)
+        let modified = earlier.file.sidecar.modified
+        let opened = try ask(
+            UploadOpening(
+                path: path.text, exclusive: false, mustExist: false, fresh: true, appends: false,
+                modified: modified))
+        uploads[slot] = try create(opened, path, modified)
+        return .done
+    }
+
+    /// The upload is whole: handed over to be accepted, or kept under its temporary name.
+    func finish(_ order: FinishOrder) throws -> StoreAnswer {
+        let file = try upload(order.slot).file
+        uploads[order.slot] = nil
+        guard try file.status().bytes == order.size else {
+            tell(file.drop, order.path, .untouched)
+            throw StoreFailure(.other, "\(order.path): it has not the length that was written; send it again")
+        }
+        do {
+            let sha256 = try file.sha256(of: order.size)
+            try file.syncWithName()
+            if temporaryNames.match(order.path.text) {
+                try keepWhole(file, order, sha256)
+                return .done
+            }
+            return try handOver(file, order, sha256)
+        } catch let error as StagingError {
+            tell(file.drop, order.path, .untouched)
+            throw error
+        }
+    }
+
+    private func keepWhole(_ file: PartialFile, _ order: FinishOrder, _ sha256: String) throws(StagingError) {
+        try file.keepWhole(size: order.size, sha256: sha256, modified: order.modified)
+        file.release()
+        tell(file.drop, order.path, .whole, bytes: order.size, modified: order.modified)
+    }
+
+    /// Asks the daemon to accept a whole, durable upload. While it is asked the partial is sealed, so that nobody
+    /// resumes what may be accepted already.
+    private func handOver(_ file: PartialFile, _ order: FinishOrder, _ sha256: String) throws -> StoreAnswer {
+        guard link.isOpen else {
+            try file.keepWhole(size: order.size, sha256: sha256, modified: order.modified)
+            return .failed(StoreFailure(.gone, SessionText.gone))
+        }
+        try file.seal()
+        let answer = try link.commit(
+            UploadCommit(
+                id: 0, drop: file.drop, path: order.path.text, bytes: order.size,
+                sha256: sha256, modified: order.modified))
+        if answer.ok { return .done }
+        do throws(StagingError) {
+            try file.unseal()
+            try keepWhole(file, order, sha256)
+        } catch {
+            // It stays where it is and goes to quarantine with time.
+        }
+        return .failed(
+            StoreFailure(
+                .other,
+                answer.message
+                    ?? "\(order.path): the gate did not take it (\(answer.code ?? "no reason given"))"))
+    }
+
+    /// The upload is not whole; it waits for its sender. One without a byte is not worth waiting for.
+    func keep(_ order: KeepOrder) {
+        guard let file = uploads.removeValue(forKey: order.slot)?.file else { return }
+        do throws(StagingError) {
+            if order.extents.ranges.isEmpty {
+                try file.discard()
+                tell(file.drop, order.path, .lost, message: order.message)
+            } else {
+                try file.keep(order.extents.ranges, modified: order.modified)
+                // Who is told of it may go on with it at once.
+                file.release()
+                tell(
+                    file.drop, order.path, .interrupted, bytes: order.extents.count,
+                    prefix: order.extents.prefix, modified: order.modified, message: order.message)
+            }
+        } catch {
+            tell(
+                file.drop, order.path, .lost, bytes: order.extents.count,
+                message:
+                    "\(order.message); what has arrived could not be kept for resume: \(error.description)")
+        }
+    }
+
+    func discard(_ slot: UploadSlot) throws(StagingError) {
+        guard let file = uploads.removeValue(forKey: slot)?.file else { return }
+        try file.discard()
+        link.end(UploadEnded(drop: file.drop, path: file.path, outcome: .discarded))
+    }
+
+    func putBack(_ slot: UploadSlot) {
+        if let open = uploads.removeValue(forKey: slot) { putBack(open) }
+    }
+
+    func putBack(_ open: Open) {
+        // The lock goes with the file; until then the daemon would take it for one that is being written.
+        open.file.release()
+        link.end(UploadEnded(drop: open.file.drop, path: open.file.path, outcome: .untouched))
+    }
+
+    private func tell(
+        _ drop: String, _ path: VirtualPath, _ outcome: UploadEnded.Outcome, bytes: Int64 = 0,
+        prefix: Int64 = 0,
+        modified: Int64? = nil, message: String? = nil
+    ) {
+        link.end(
+            UploadEnded(
+                drop: drop, path: path.text, outcome: outcome, bytes: bytes,
+                prefix: outcome == .whole ? bytes : prefix, modified: modified, message: message))
+    }
+}

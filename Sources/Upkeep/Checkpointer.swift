@@ -1,0 +1,203 @@
+// Signs the head of the ledger soon after each append and once in a while when nothing comes, and hands each
+// checkpoint to the copy beside the ledger and to the witnesses. A witness that fails stops nothing else.
+import Admission
+package import Intake
+package import Ledger
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+package final class Checkpointer: Service, CheckpointSigning {
+    /// Names of the problems in the gate's health.
+    package static let problem = "checkpoint"
+    package static let witnessProblem = "witness"
+    /// How long a witness may take for a checkpoint. HTTP and syslog give up before; a file on a mount whose server is gone
+    /// never does.
+    private static let patience: Duration = .seconds(15)
+    /// How often the head is signed when nothing is appended.
+    package static let idle: Duration = .seconds(60)
+
+    /// Of one witness, since the start.
+    private struct Standing {
+        /// The newest checkpoint that it has taken.
+        var taken: Checkpoint?
+        var succeeded: Instant?
+        var failed: Instant?
+    }
+
+    private let intake: Intake
+    private let every: Duration
+    private let signer: CheckpointSigner
+    private let witnesses: [any Witness]
+    private let mailboxes:
+        [(stream: AsyncStream<SignedCheckpoint>, continuation: AsyncStream<SignedCheckpoint>.Continuation)]
+    /// By the names of witnesses.
+    private let standings: Mutex<[String: Standing]>
+
+    /// - Parameter every: the time from an append to its checkpoint, at most.
+    package init(
+        _ intake: Intake, key: NoteSigner, every: Duration, archive: CheckpointFile,
+        witnesses: [any Witness]
+    ) {
+        self.intake = intake
+        self.every = every
+        signer = intake.checkpointSigner(key: key, archive: archive)
+        self.witnesses = witnesses
+        // A witness that is slow gets the newest checkpoint, not all of them: it covers those before.
+        mailboxes = witnesses.map { _ in AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
+        standings = Mutex(
+            Dictionary(witnesses.map { ($0.name, Standing()) }, uniquingKeysWith: { first, _ in first }))
+        addGauges()
+    }
+
+    // MARK: Signing
+
+    /// Goes on until graceful shutdown. What is on its way to a witness then is given up: `finish` brings a newer one.
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                for (witness, mailbox) in zip(self.witnesses, self.mailboxes) {
+                    group.addTask {
+                        for await checkpoint in mailbox.stream { await self.deliver(checkpoint, to: witness) }
+                    }
+                }
+                while !Task.isCancelled {
+                    await self.signIfDue()
+                    try? await Task.sleep(for: self.every)
+                }
+                for mailbox in self.mailboxes { mailbox.continuation.finish() }
+            }
+        }
+    }
+
+    private func signIfDue() async {
+        do {
+            let signed = signer.newest?.checkpoint
+            let size = try intake.ledgerSize()
+            guard size > signed?.size ?? 0 || intake.now - (signed?.time ?? intake.now) >= Self.idle else {
+                return
+            }
+            if let checkpoint = try await sign() { mailboxes.forEach { $0.continuation.yield(checkpoint) } }
+            works(Self.problem, "signing checkpoints")
+        } catch {
+            fails(Self.problem, "signing checkpoints", error)
+        }
+    }
+
+    @discardableResult
+    package func sign() async throws -> SignedCheckpoint? { try await signer.sign() }
+
+    /// The last checkpoint of a gate that stops, to all witnesses at once. Call it after the last append. Whoever cancels it
+    /// waits for them no longer; the log says which of them did not take it.
+    package func finish() async {
+        do {
+            guard let checkpoint = try await sign() else { return }
+            await withTaskGroup(of: Void.self) { group in
+                for witness in witnesses {
+                    group.addTask {
+                        guard await !self.deliver(checkpoint, to: witness) else { return }
+                        self.intake.logger.warning(
+                            "witness \(witness.name) has not taken the last checkpoint before the stop; it gets the next one after the start"
+                        )
+                    }
+                }
+            }
+        } catch {
+            fails(Self.problem, "signing checkpoints", error)
+        }
+    }
+
+    package func rotate(to new: NoteSigner) async throws -> KeyRotation {
+        let rotation = try await signer.rotate(to: new)
+        if let checkpoint = signer.newest { mailboxes.forEach { $0.continuation.yield(checkpoint) } }
+        return rotation
+    }
+
+    /// Returns whether the witness has taken it. A delivery that is cancelled says nothing of the witness.
+    @discardableResult
+    private func deliver(_ signed: SignedCheckpoint, to witness: any Witness) async -> Bool {
+        let what = "witness \(witness.name)"
+        do {
+            try await within(Self.patience) { try await witness.keep(signed) }
+            standings.withLock {
+                $0[witness.name]?.taken = signed.checkpoint
+                $0[witness.name]?.succeeded = intake.now
+            }
+            works(Self.witnessProblem, what)
+            // The ledger's own trouble is not the witness's; how far that one is, is seen again with the next checkpoint.
+            _ = try? await intake.carryOut(
+                .witnessed(name: witness.name, size: signed.checkpoint.size, at: intake.now))
+            return true
+        } catch {
+            guard !Task.isCancelled else { return false }
+            standings.withLock { $0[witness.name]?.failed = intake.now }
+            fails(Self.witnessProblem, what, error)
+            return false
+        }
+    }
+
+    /// In the gate's health each time; one line in the log when something begins to fail, and one when it works again.
+    private func fails(_ problem: String, _ what: String, _ error: any Error) {
+        let message = "\(what) fails, it is tried again with each checkpoint: \(error)"
+        if intake.health.set(problem: problem, of: what, message: message) {
+            intake.logger.error("\(message)")
+        }
+    }
+
+    private func works(_ problem: String, _ what: String) {
+        if intake.health.clear(problem: problem, of: what) { intake.logger.notice("\(what) works again") }
+    }
+
+    // MARK: Figures
+
+    /// The newest checkpoint that a witness has taken since the start; nil before the first.
+    private var witnessed: Checkpoint? {
+        standings.withLock { $0.values.compactMap(\.taken).max { $0.size < $1.size } }
+    }
+
+    /// The gate's gauges outlive this and must not keep it.
+    private func addGauges() {
+        func add(
+            _ name: String, _ help: String, _ read: @escaping @Sendable (Checkpointer) -> [Gauges.Reading]
+        ) {
+            intake.gauges.add(name, help) { [weak self] in self.map(read) ?? [] }
+        }
+        add("dropgate_ledger_entries", "Entries of the ledger.") { [Gauges.Reading($0.size)] }
+        add("dropgate_ledger_signed_entries", "Entries under the newest checkpoint.") {
+            [Gauges.Reading($0.signer.newest?.checkpoint.size ?? 0)]
+        }
+        add("dropgate_ledger_unwitnessed_entries", "Entries that no witness has taken a checkpoint of yet.") {
+            [Gauges.Reading($0.size - ($0.witnessed?.size ?? 0))]
+        }
+        add(
+            "dropgate_ledger_unwitnessed_seconds",
+            "Age of the newest checkpoint that a witness has taken, while entries wait; -1 before the first."
+        ) { checkpointer in
+            guard let newest = checkpointer.witnessed else { return [Gauges.Reading(-1)] }
+            let age = (checkpointer.intake.now - newest.time).components.seconds
+            return [Gauges.Reading(checkpointer.size > newest.size ? age : 0)]
+        }
+        func addOfWitness(
+            _ name: String, _ help: String, _ read: @escaping @Sendable (Standing) -> Int64?
+        ) {
+            add(name, help) { checkpointer in
+                checkpointer.standings.withLock(\.self).sorted { $0.key < $1.key }.compactMap { witness in
+                    read(witness.value).map { Gauges.Reading($0, labels: [("witness", witness.key)]) }
+                }
+            }
+        }
+        addOfWitness(
+            "dropgate_ledger_witness_entries", "Entries under the newest checkpoint that a witness has taken."
+        ) { $0.taken?.size }
+        addOfWitness(
+            "dropgate_ledger_witness_success_timestamp_seconds",
+            "When a witness took a checkpoint last; 0 before the first since the start."
+        ) { ($0.succeeded?.microseconds ?? 0) / 1_000_000 }
+        addOfWitness(
+            "dropgate_ledger_witness_failure_timestamp_seconds",
+            "When a witness failed to take a checkpoint last; 0 before the first since the start."
+        ) { ($0.failed?.microseconds ?? 0) / 1_000_000 }
+    }
+
+    private var size: Int64 { (try? intake.ledgerSize()) ?? 0 }
+}

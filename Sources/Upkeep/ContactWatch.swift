@@ -1,0 +1,99 @@
+// Tells when a source that is expected to call has not: an entry, a warning and a metric, and another entry when it calls
+// again. It admits and rejects nobody.
+import Admission
+package import Intake
+import JSON
+import Ledger
+import Logging
+import ServiceLifecycle
+
+/// Looks every few seconds whether somebody is overdue.
+package struct ContactWatch: Service {
+    private static let interval = Duration.seconds(5)
+    /// How far back a silence that was announced is looked for, where there was no contact at all.
+    private static let memory = Duration.seconds(30 * 86_400)
+
+    private let intake: Intake
+    private let reader: LedgerReader
+
+    package init(_ intake: Intake) throws {
+        self.intake = intake
+        reader = try LedgerReader(path: intake.ledgerPath)
+        let monitor = intake.contacts
+        intake.gauges.add(
+            "dropgate_source_silent", "1 while the expected contact of a source entry is overdue."
+        ) {
+            monitor.readings().map { Gauges.Reading($0.isSilent ? 1 : 0, labels: $0.key.labels) }
+        }
+        intake.gauges.add(
+            "dropgate_source_last_contact_timestamp_seconds", "The last contact of an expected source entry."
+        ) {
+            monitor.readings().compactMap { reading in
+                reading.last.map { Gauges.Reading($0.microseconds / 1_000_000, labels: reading.key.labels) }
+            }
+        }
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await look()
+                try? await Task.sleep(for: Self.interval)
+            }
+        }
+    }
+
+    /// One look.
+    package func look() async {
+        intake.contacts.follow(intake.policy, now: intake.now, lastHeard: lastHeard)
+        for change in intake.contacts.changes(now: intake.now) {
+            let what = "\(change.key.entry) on \(change.key.channel.rawValue)"
+            let last = change.last.map { "last heard \($0)" } ?? "never heard"
+            let message =
+                change.isSilent
+                ? "\(what) is silent: expected \(change.expectation.summary), \(last)"
+                : "\(what) is heard again"
+            intake.logger.log(level: change.isSilent ? .warning : .notice, "\(message)")
+            var attempt = Attempt(
+                kind: .service, channel: change.key.channel,
+                verdict: change.isSilent ? .observed : .accepted,
+                reason: change.isSilent ? .silent : .heard)
+            attempt.entries = [change.key.entry]
+            attempt.policy = intake.policy.version
+            attempt.detail["message"] = .string(message)
+            attempt.detail["last"] = change.last.map { .string($0.description) }
+            attempt.detail["expected"] = .string(change.expectation.summary)
+            do {
+                try await intake.record(attempt)
+            } catch {
+                intake.logger.error("that could not be recorded: \(error)")
+            }
+        }
+    }
+
+    /// What the ledger says: the last contact, and whether the silence since was announced before a restart.
+    private func lastHeard(_ entry: SourceEntry, _ channel: Channel) -> (last: Instant?, isSilent: Bool) {
+        do {
+            let last = try reader.lastContact(entry, on: channel)
+            var query = LedgerQuery()
+            query.order = .newestFirst
+            query.limit = 1
+            query.entries = [entry.id]
+            query.channels = [channel]
+            query.kinds = [.service]
+            query.reasons = [.silent, .heard]
+            query.since = last ?? intake.now - Self.memory
+            let announced = try reader.entries(query).first.map { try $0.value()["reason"]?.string }
+            return (last, announced == Reason.silent.rawValue)
+        } catch {
+            intake.logger.error("the last contact of \(entry.id) cannot be read: \(error)")
+            return (nil, false)
+        }
+    }
+}
+
+extension ContactMonitor.ContactKey {
+    fileprivate var labels: [(name: String, value: String)] {
+        [("entry", entry), ("channel", channel.rawValue)]
+    }
+}

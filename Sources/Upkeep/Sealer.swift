@@ -1,0 +1,107 @@
+// Moves old entries of the ledger to compressed segment files, and removes those whose time is over. Their hashes
+// stay in the tree, so that all other entries can still be proven.
+import Admission
+package import Intake
+import JSON
+import Ledger
+import Logging
+import ServiceLifecycle
+import TLS
+
+/// Sweeps the ledger once an hour.
+package struct Sealer: Service {
+    /// Entries that leave the database in one transaction: receivers wait no longer than that takes.
+    private static let step = 500
+
+    private let intake: Intake
+    private let reader: LedgerReader
+    private let sealAfter: Duration?
+    private let retain: Duration?
+    private let width: Int64
+
+    /// - Parameter sealAfter: the age at which entries are sealed; nil: never.
+    /// - Parameter retain: the age at which sealed entries are removed; nil: never.
+    /// - Parameter width: entries in a segment, a multiple of 256.
+    package init(
+        _ intake: Intake, sealAfter: Duration?, retain: Duration?, width: Int64 = LedgerSegment.width
+    ) throws {
+        self.intake = intake
+        self.sealAfter = sealAfter
+        self.retain = retain
+        self.width = width
+        reader = try LedgerReader(path: intake.ledgerPath)
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await sweep()
+                try? await Task.sleep(for: .seconds(3600))
+            }
+        }
+    }
+
+    /// One round. What fails is logged and tried again in the next one.
+    package func sweep() async {
+        do {
+            try await clearSealed()
+            while try await sealNext() {}
+            try await removeOld()
+            intake.health.clear(problem: "sealing")
+        } catch {
+            if intake.health.set(problem: "sealing", message: "\(error)") {
+                intake.logger.error("sealing the ledger failed, it is tried again: \(error)")
+            }
+        }
+    }
+
+    private func sealNext() async throws -> Bool {
+        guard let sealAfter, !Task.isCancelled, let next = try reader.nextSegment(width: width),
+            intake.now - next.lastTime > sealAfter, try !reader.hasPendingDrops(next.entries)
+        else { return false }
+        let segment = try reader.writeSegment(next.number, next.entries)
+        try await intake.carryOut(.sealed(segment))
+        intake.logger.notice(
+            "ledger: sealed entries \(segment.first) to \(segment.last) in \(segment.fileName), \(segment.bytes) bytes"
+        )
+        try await clearSealed()
+        return true
+    }
+
+    /// Takes sealed entries out of the database, also those that a stop left there.
+    private func clearSealed() async throws {
+        guard let last = try reader.segments().last?.last, try reader.hasUnclearedEntries(below: last + 1)
+        else { return }
+        while case .changed(true) = try await intake.carryOut(
+            .clearSealed(below: last + 1, limit: Self.step))
+        {
+            try Task.checkCancellation()
+        }
+    }
+
+    private func removeOld() async throws {
+        for segment in try reader.segments() {
+            var segment = segment
+            if let retain, segment.removalEntry == nil, intake.now - segment.lastTime > retain {
+                let entry = try await intake.record(removal(of: segment))
+                try await intake.carryOut(.segmentRemoved(number: segment.number, entry: entry))
+                segment.removalEntry = entry
+                intake.logger.notice(
+                    "ledger: removed entries \(segment.first) to \(segment.last), their time is over")
+            }
+            try reader.removeFile(of: segment)
+        }
+    }
+
+    private func removal(of segment: LedgerSegment) -> Attempt {
+        var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .changed)
+        attempt.detail[LedgerSegment.removalMember] = [
+            "first": .int(segment.first), "last": .int(segment.last),
+            "first_time": .string(segment.firstTime.description),
+            "last_time": .string(segment.lastTime.description),
+            "file_sha256": .string(
+                Hex.text(segment.sha256)),
+        ]
+        return attempt
+    }
+}

@@ -1,0 +1,281 @@
+// The judgement on a request's header, before a byte of its body is kept: source, framing, route, method,
+// credentials, size, space. It answers nothing itself and reads no body.
+import Admission
+import Intake
+import JSON
+import Ledger
+import NIOHTTP1
+import Settings
+
+/// A request that may go on and whose body is being read.
+struct Incoming {
+    enum Purpose {
+        case event
+        /// From a source that is not let in. What it failed to show; nothing: its event may be kept apart.
+        case unlisted(failed: [String])
+        case reachability
+    }
+
+    let id: String
+    let decision: Decision
+    let method: String
+    let maskedPath: String
+    let purpose: Purpose
+    let http: String
+    let signature: OfferedSignature?
+    let contentType: String?
+    /// Bytes the body may have, and bytes that were announced (0: not known).
+    let limit: Int
+    let announced: Int
+}
+
+/// A request that ends here: what the caller is told and what the ledger is told.
+struct Refusal {
+    var answer: Answer
+    var attempt: Attempt
+}
+
+enum HeadVerdict {
+    case refuse(Refusal)
+    /// Who asks may, and the ledger is not told: a balancer asks every second or two.
+    case answer(Answer)
+    /// The caller may be waiting for `100 Continue` before it sends the body.
+    case receive(Incoming, awaitsContinue: Bool)
+}
+
+struct RequestValidator {
+    /// Seconds, where the intake does not say when to come again.
+    static let retryAfter = 30
+    /// Bytes of a content type that are kept.
+    static let longestContentType = 200
+    /// Bytes of a request target (RFC 9112, 3 wants 8000 at the least).
+    static let longestTarget = 8192
+    /// Bytes of a body that is kept apart: VSee's events are some hundred bytes.
+    static let longestUnlisted = 256 << 10
+
+    let listener: WebhookListener
+    let decision: Decision
+    let id: String
+    let credential: String?
+    let head: HTTPRequestHead
+    let target: RoutedTarget
+    /// The trusted proxy itself asks, over a connection that can deliver nothing.
+    let isOfProxy: Bool
+    /// A trusted proxy asks for the gate's health, and does not say that it asks for somebody else.
+    let isUnforwarded: Bool
+
+    init(connection: Connection, head: HTTPRequestHead, id: String) {
+        listener = connection.listener
+        credential = connection.tls?.credential
+        self.head = head
+        self.id = id
+        decision = connection.decide(
+            forwardedFor: { head.headers["x-forwarded-for"] }, forwarded: { head.headers["forwarded"] })
+        target = connection.listener.routes.route(head.uri)
+        isOfProxy = connection.isOfProxy
+        isUnforwarded =
+            target.route == .health && connection.isLookOfProxy && head.headers["x-forwarded-for"].isEmpty
+            && head.headers["forwarded"].isEmpty
+    }
+
+    /// Whether this only asks for the gate's health: at its path, or at any path where the proxy itself asks, whose
+    /// connection can deliver nothing.
+    private var asksForHealth: Bool {
+        guard [.GET, .HEAD, .OPTIONS].contains(head.method) else { return false }
+        return isOfProxy || isUnforwarded || (target.route == .health && decision.isAdmitted)
+    }
+
+    private var health: Answer {
+        listener.intake.accepts
+            ? Answer(.ok, body: Array("{\"status\":\"ok\"}\n".utf8))
+            : Answer(.serviceUnavailable, body: Array("{\"status\":\"unavailable\"}\n".utf8))
+    }
+
+    func judge(_ framing: BodyFraming) -> HeadVerdict {
+        // HAProxy's checks over HTTP/2 name no host.
+        if asksForHealth, framing == .none || framing == .withoutHost { return .answer(health) }
+        guard decision.isAdmitted else { return judgeUnlisted(framing) }
+        if case .refused(let why) = framing {
+            return refuse(.badRequest, "malformed request", .malformed, ["error": .string(why)])
+        }
+        let length = head.uri.utf8.count
+        if length > Self.longestTarget {
+            return refuse(.uriTooLong, "target too long", .tooLarge, ["target_bytes": .int(Int64(length))])
+        }
+        switch target.route {
+        case .unknown: return refuse(.notFound, "not found", .badPath)
+        case .health: return wrongMethod(allow: "GET, HEAD, OPTIONS")
+        case .wrongSecret: return refuse(.notFound, "not found", .badSecret, ["check": "path"])
+        case .reachability: return judgeReachability(framing)
+        case .webhook: return judgeEvent(framing)
+        }
+    }
+
+    /// A source that is not let in. With `unlisted: quarantine` the bodies of all of them are read before they
+    /// hear it, whatever they show, so that the answer and its time tell nobody whether a secret was right.
+    private func judgeUnlisted(_ framing: BodyFraming) -> HeadVerdict {
+        let refused = refuse(.forbidden, "forbidden", decision.reason)
+        guard listener.settings.unlisted == .quarantine, decision.source != nil, head.method == .POST,
+            framing.hasBody, head.headers["expect"].isEmpty
+        else { return refused }
+        if case .refused = framing { return refused }
+        if case .exactly(let announced) = framing, announced > Self.longestUnlisted { return refused }
+        var failed = listener.checks.failures(in: head.headers)
+        if target.route != .webhook { failed.append("path") }
+        let signature = listener.checks.offeredSignature(in: head.headers)
+        return .receive(
+            incoming(.unlisted(failed: failed), signature: signature, length: 0), awaitsContinue: false)
+    }
+
+    /// Bytes that a body may have.
+    private func limit(of purpose: Incoming.Purpose) -> Int {
+        switch purpose {
+        case .event: listener.settings.maxBody
+        case .unlisted: min(listener.settings.maxBody, Self.longestUnlisted)
+        case .reachability: 0
+        }
+    }
+
+    private func judgeReachability(_ framing: BodyFraming) -> HeadVerdict {
+        guard head.method == .GET else { return wrongMethod(allow: "GET") }
+        guard !framing.hasBody else { return refuse(.payloadTooLarge, "body not expected", .tooLarge) }
+        return .receive(incoming(.reachability, signature: nil, length: 0), awaitsContinue: false)
+    }
+
+    private func judgeEvent(_ framing: BodyFraming) -> HeadVerdict {
+        guard head.method == .POST else { return wrongMethod(allow: "POST") }
+        let failed = listener.checks.failures(in: head.headers)
+        if !failed.isEmpty { return unauthorised(.badSecret, failed) }
+        var signature: OfferedSignature?
+        if listener.checks.wantsSignature {
+            signature = listener.checks.offeredSignature(in: head.headers)
+            if signature == nil {
+                return unauthorised(
+                    .badSignature, ["signature headers"],
+                    ["signature": .string(SignatureFault.malformed.rawValue)])
+            }
+        }
+        // Nothing here decodes: what is staged are the bytes that came, and a consumer would take them for the event.
+        let codings = head.headers[canonicalForm: "content-encoding"].map { $0.lowercased() }
+        guard codings.allSatisfy({ $0 == "identity" }) else {
+            let named = UntrustedText.head(codings.joined(separator: ", "), limit: 100)
+            var refusal = refusal(
+                .unsupportedMediaType, "content-encoding not supported", .malformed,
+                ["content_encoding": .string(named)])
+            refusal.answer.takesIdentityOnly = true
+            return .refuse(refusal)
+        }
+        var length = 0
+        if case .exactly(let announced) = framing {
+            guard announced <= listener.settings.maxBody else {
+                return refuse(
+                    .payloadTooLarge, "body too large", .tooLarge, ["announced": .int(Int64(announced))])
+            }
+            length = announced
+        }
+        let expectations = head.headers["expect"]
+        let awaitsContinue = expectations.first?.lowercased() == "100-continue"
+        guard expectations.isEmpty || (awaitsContinue && expectations.count == 1) else {
+            return refuse(
+                .expectationFailed, "expectation failed", .malformed, ["error": "unknown expectation"])
+        }
+        if let problem = listener.intake.checkSpace() {
+            var refusal = refusal(.serviceUnavailable, "try again later", problem.code)
+            refusal.answer.retryAfter = problem.retryAfter ?? Self.retryAfter
+            return .refuse(refusal)
+        }
+        return .receive(
+            incoming(.event, signature: signature, length: length),
+            awaitsContinue: awaitsContinue && framing.hasBody && head.version != .http1_0)
+    }
+
+    private func incoming(_ purpose: Incoming.Purpose, signature: OfferedSignature?, length: Int) -> Incoming
+    {
+        var contentType = head.headers.first(name: "content-type")
+        if let type = contentType, type.utf8.count > Self.longestContentType {
+            contentType = UntrustedText.head(type, limit: Self.longestContentType)
+        }
+        return Incoming(
+            id: id, decision: decision, method: head.method.rawValue, maskedPath: target.maskedPath,
+            purpose: purpose, http: Self.version(head), signature: signature, contentType: contentType,
+            limit: limit(of: purpose), announced: length)
+    }
+
+    private static func version(_ head: HTTPRequestHead) -> String {
+        head.version.major == 2 ? "2" : "\(head.version.major).\(head.version.minor)"
+    }
+}
+
+// Refusals.
+extension RequestValidator {
+    private func wrongMethod(allow: String) -> HeadVerdict {
+        var refusal = refusal(.methodNotAllowed, "method not allowed", .badMethod)
+        refusal.answer.allow = allow
+        return .refuse(refusal)
+    }
+
+    /// Which check failed goes to the ledger only; the caller gets the same answer for each.
+    private func unauthorised(
+        _ reason: Reason, _ failed: [String], _ detail: [String: JSONValue] = [:]
+    ) -> HeadVerdict {
+        var refusal = refusal(.forbidden, "forbidden", reason, detail)
+        refusal.answer = Self.unauthorised(listener, id: id)
+        refusal.attempt.request?.status = Int(refusal.answer.status.code)
+        refusal.attempt.detail["check"] = .array(failed.map { .string($0) })
+        return .refuse(refusal)
+    }
+
+    /// The one answer for every failed credential beside the path secret.
+    static func unauthorised(_ listener: WebhookListener, id: String) -> Answer {
+        guard listener.checks.wantsBasic else { return .error(.forbidden, "forbidden", id: id) }
+        var answer = Answer.error(.unauthorized, "unauthorized", id: id)
+        answer.challenge = true
+        return answer
+    }
+
+    private func refuse(
+        _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason,
+        _ detail: [String: JSONValue] = [:]
+    ) -> HeadVerdict {
+        .refuse(refusal(status, text, reason, detail))
+    }
+
+    func refusal(
+        _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason,
+        _ detail: [String: JSONValue] = [:]
+    ) -> Refusal {
+        let attempt = Attempt(
+            id: id, decision: decision, credential: credential, method: Self.written(head.method.rawValue),
+            path: target.maskedPath, status: status, refused: reason, detail: detail)
+        return Refusal(answer: .error(status, text, id: id), attempt: attempt)
+    }
+
+    /// Methods are tokens of any length in HTTP/2.
+    private static func written(_ method: String) -> String { UntrustedText.head(method, limit: 20) }
+}
+
+extension Incoming {
+    func event(_ body: [UInt8]) -> OfferedEvent {
+        OfferedEvent(body: body, contentType: contentType, signature: signature)
+    }
+
+    /// A refusal after the header was found good: while the body was read, or when it was checked.
+    func refusal(
+        _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason, credential: String?,
+        _ detail: [String: JSONValue] = [:]
+    ) -> Refusal {
+        if case .unlisted = purpose {
+            // It hears what every unlisted source hears, and the ledger goes on calling it that.
+            let attempt = Attempt(
+                id: id, decision: decision, credential: credential, method: method, path: maskedPath,
+                status: .forbidden, refused: decision.reason,
+                detail: detail.merging(["ended_by": .string(reason.rawValue)]) { old, _ in old })
+            return Refusal(answer: .error(.forbidden, "forbidden", id: id), attempt: attempt)
+        }
+        let attempt = Attempt(
+            id: id, decision: decision, credential: credential, method: method, path: maskedPath,
+            status: status,
+            refused: reason, detail: detail)
+        return Refusal(answer: .error(status, text, id: id), attempt: attempt)
+    }
+}

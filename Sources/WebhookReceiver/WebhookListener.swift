@@ -1,0 +1,45 @@
+// What all connections of one webhook listener share. Immutable, but for the counters and the certificate it holds.
+import Admission
+import Intake
+import Logging
+import NIOCore
+import Settings
+
+final class WebhookListener: Sendable {
+    let settings: WebhookSettings
+    let intake: Intake
+    let resolver: AddressResolver
+    let routes: Routes
+    let checks: CredentialChecks
+    let connections: OpenConnections
+    let budget: BodyBudget
+    let date = DateLine()
+    /// Nil: plain HTTP/1.1.
+    let certificate: CertificateKeeper?
+    let logger: Logger
+
+    init(
+        settings: WebhookSettings, intake: Intake, certificate: CertificateKeeper?,
+        connections: OpenConnections, logger: Logger
+    ) throws {
+        self.settings = settings
+        self.intake = intake
+        self.certificate = certificate
+        self.connections = connections
+        self.logger = logger
+        resolver = try AddressResolver(
+            mode: settings.address.mode, trustedProxies: settings.address.trustedProxies)
+        routes = Routes(
+            path: settings.path, health: settings.healthPath, secret: settings.checks.pathSecret)
+        checks = CredentialChecks(settings.checks)
+        budget = BodyBudget(largestBody: settings.maxBody)
+    }
+
+    /// Whether the source comes from request headers, request by request.
+    var isForwarded: Bool {
+        switch resolver.mode {
+        case .direct, .proxyProtocol: false
+        case .xForwardedFor, .forwarded: true
+        }
+    }
+}

@@ -1,0 +1,312 @@
+// Account files, the store that changes them, and the daemon's view of them.
+import Admission
+import Foundation
+import Settings
+import Support
+import Synchronization
+import Testing
+
+@testable import Accounts
+
+@Suite struct AccountFileTests {
+    private func parse(_ text: String) throws -> Account {
+        try AccountFile.parse(text, name: "acme", path: "/a/acme.yaml")
+    }
+
+    @Test("An account written and read again is the same account")
+    func roundTrip() throws {
+        let account = try Account(
+            name: "acme",
+            keys: [AuthorizedKey(SampleKeys.ed25519), AuthorizedKey(SampleKeys.rsa2048)],
+            passwordHash: PasswordHash(password: "correct horse battery"), disabled: true,
+            note: "Clinic \"north\": #1 – ok", created: Instant(rfc3339: "2026-11-23T08:15:30.123456Z"))
+        #expect(try parse(AccountFile.text(account)) == account)
+    }
+
+    @Test("A collector written and read again is the same collector")
+    func collectorRoundTrip() throws {
+        let account = try Account(
+            name: "acme", keys: [AuthorizedKey(SampleKeys.ed25519)],
+            collects: CollectScope(accounts: ["vsee", "lab"], webhooks: true))
+        #expect(try parse(AccountFile.text(account)) == account && account.role == .collector)
+        #expect(try parse("role: sender\n").role == .sender)
+        #expect(try parse("role: collector\ncollects_webhooks: true\n").collects?.accounts == [])
+    }
+
+    @Test("A collector's scope covers the accounts that it names, and webhooks when it says so")
+    func scope() throws {
+        let scope = try CollectScope(accounts: ["vsee"], webhooks: false)
+        #expect(scope.covers("sftp/vsee/a/b.xml"))
+        for path in [
+            "sftp/vsee2/a.xml", "sftp/vse/a.xml", "sftp/vsee", "webhook/2026-11-23/a.json", "vsee/a", "",
+        ] {
+            #expect(!scope.covers(path))
+        }
+        #expect(try CollectScope(accounts: [], webhooks: true).covers("webhook/2026-11-23/a.json"))
+    }
+
+    @Test("A byte order mark is skipped")
+    func byteOrderMark() throws {
+        #expect(try parse("\u{FEFF}note: x\n").note == "x")
+    }
+
+    @Test("A file may leave out everything but its braces")
+    func minimal() throws {
+        let account = try parse("{}")
+        #expect(account.keys.isEmpty && account.passwordHash == nil && !account.disabled)
+    }
+
+    @Test(
+        "What a file must not say is a problem with its line",
+        arguments: [
+            ("keys: []\nkey: x\n", 2, "key: unknown key"),
+            ("keys: ssh-ed25519\n", 1, "expected a list"),
+            ("keys:\n  - \(SampleKeys.ed25519)\n  - \(AuthorizedKeyTests.rsa1024)\n", 3, "1024 bits"),
+            ("disabled: yes\n", 1, "true or false"),
+            ("keys: []\nnote: \"a\\u202eb\"\n", 2, "note: it must not be empty or have control characters"),
+            ("created: monday\n", 1, "expected a time"),
+            ("password_hash: secret\n", 1, "crypt(3)"),
+            ("password_hash: \"$1$abcdefgh$ZBTwVAcGTgmZXlkAcm4pF0\"\n", 1, "crypt(3)"),
+            ("password_hash: \"$y$j9T$a:0:0\"\n", 1, "crypt(3)"),
+            ("note: \"a\\nb\"\n", 1, "one line"),
+            ("- a\n", 1, "expected a mapping"),
+            ("role: admin\n", 1, "sender or collector"),
+            ("role: collector\n", 1, "something to collect"),
+            ("note: x\ncollects: [vsee]\n", 2, "only a collector collects"),
+            ("role: sender\ncollects_webhooks: true\n", 2, "only a collector collects"),
+            ("role: collector\ncollects: vsee\n", 2, "list of account names"),
+            ("role: collector\ncollects: [webhook]\n", 2, "collects_webhooks"),
+            ("role: collector\ncollects: [../x]\n", 2, "no account name"),
+        ])
+    func problems(text: String, line: Int, message: String) {
+        let error = #expect(throws: SettingsErrors.self) { try parse(text) }
+        let problem = error?.problems.first
+        #expect(
+            problem?.description.contains(message) == true,
+            "\(error.map(String.init(describing:)) ?? "taken")")
+        guard case .file("/a/acme.yaml", line, _) = problem?.place else {
+            Issue.record("not at line \(line): \(String(describing: problem))")
+            return
+        }
+    }
+
+    @Test("Text that is no YAML is a problem", arguments: ["keys: [", "a: b: c", "keys: []\nkeys: []\n"])
+    func notYAML(text: String) {
+        #expect(throws: SettingsErrors.self) { try parse(text) }
+    }
+
+    @Test(
+        "Names are those of Linux users",
+        arguments: ["acme", "_a", "a.b-c_9", String(repeating: "a", count: 32)])
+    func goodNames(name: String) throws {
+        try Account.check(name: name)
+    }
+
+    @Test(
+        "Other names are refused",
+        arguments: [
+            "", "Acme", "9a", "-a", ".a", "a b", "a/b", "..", "a:b", "a\nb", "é", "sshd",
+            String(repeating: "a", count: 33),
+        ])
+    func badNames(name: String) {
+        #expect(throws: AccountError.self) { try Account.check(name: name) }
+    }
+
+    @Test("A password's hash matches that password alone and prints nothing")
+    func passwords() throws {
+        let hash = try PasswordHash(password: "correct horse battery")
+        #expect(hash.matches("correct horse battery"))
+        #expect(!hash.matches("correct horse batterz"))
+        #expect(!"\(hash)".contains("$"))
+        #expect(try PasswordHash(hash: hash.text) == hash)
+    }
+
+    @Test(
+        "Short, long and unprintable passwords are refused", arguments: ["short", "with\ncontrol-char", ""])
+    func badPasswords(password: String) {
+        #expect(throws: AccountError.self) { try PasswordHash(password: password) }
+    }
+}
+
+@Suite struct AccountStoreTests {
+    private let directory: TemporaryDirectory
+    private let store: AccountStore
+
+    init() throws {
+        directory = try TemporaryDirectory("accounts")
+        store = AccountStore(directory: directory.file("accounts"))
+    }
+
+    private func account(_ name: String) throws -> Account {
+        try Account(name: name, keys: [AuthorizedKey(SampleKeys.ed25519)])
+    }
+
+    @Test("Accounts are added once, disabled, enabled and removed")
+    func lifecycle() throws {
+        try store.add(account("acme"))
+        let again = #expect(throws: AccountError.self) { try store.add(account("acme")) }
+        #expect(again?.code == .exists)
+        #expect(try store.setDisabled(true, name: "acme").disabled)
+        #expect(try store.load(name: "acme").disabled)
+        try store.setDisabled(false, name: "acme")
+        #expect(try store.load().accounts["acme"]?.disabled == false)
+        try store.remove(name: "acme")
+        #expect(try store.load().accounts.isEmpty)
+        let gone = #expect(throws: AccountError.self) { try store.remove(name: "acme") }
+        #expect(gone?.code == .notFound)
+    }
+
+    @Test("Files are private and no temporary file stays")
+    func privacy() throws {
+        try store.add(account("acme"))
+        let attributes = try FileManager.default.attributesOfItem(atPath: store.path(of: "acme"))
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: store.directory) == ["acme.yaml"])
+    }
+
+    @Test("A bad file spoils only itself")
+    func badFile() throws {
+        try store.add(account("acme"))
+        try Data("disabled: maybe\n".utf8).write(to: URL(filePath: store.path(of: "bad")))
+        try Data("{}".utf8).write(to: URL(filePath: store.directory + "/Not-A-Name.yaml"))
+        try Data("{}".utf8).write(to: URL(filePath: store.directory + "/other.yml"))
+        try Data("{}".utf8).write(to: URL(filePath: store.directory + "/README.md"))
+        let listing = try store.load()
+        #expect(Array(listing.accounts.keys) == ["acme"])
+        #expect(listing.problems.keys.sorted() == ["Not-A-Name.yaml", "bad.yaml", "other.yml"])
+    }
+
+    @Test("A file that everybody may write is refused")
+    func worldWritable() throws {
+        try store.add(account("acme"))
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o606], ofItemAtPath: store.path(of: "acme"))
+        #expect(try store.load().problems["acme.yaml"]?.description.contains("chmod o-w") == true)
+    }
+}
+
+@Suite struct AccountCacheTests {
+    private final class Events: Sendable {
+        let reports = Mutex<[AccountReport]>([])
+        let handed = Mutex<[[String]]>([])
+        let fails = Mutex(false)
+    }
+    private struct HandOverFailed: Error {}
+
+    private let directory: TemporaryDirectory
+    private let store: AccountStore
+    private let events = Events()
+    private let book: AccountCache
+
+    init() throws {
+        directory = try TemporaryDirectory("book")
+        store = AccountStore(directory: directory.file("accounts"))
+        let events = events
+        book = AccountCache(
+            store: store,
+            handOver: { snapshot in
+                if events.fails.withLock({ $0 }) { throw HandOverFailed() }
+                events.handed.withLock { $0.append(snapshot.sorted.map(\.name)) }
+            }, report: { report in events.reports.withLock { $0.append(report) } })
+        try store.add(Account(name: "acme", keys: [AuthorizedKey(SampleKeys.ed25519)]))
+    }
+
+    private var lastReport: AccountReport? { events.reports.withLock { $0.last } }
+
+    @Test("Accounts are handed over once, and again only when a file has changed")
+    func handsOverChanges() throws {
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        _ = book.current()
+        #expect(events.handed.withLock { $0 } == [["acme"]])
+        try store.setDisabled(true, name: "acme")
+        guard case .disabled = book.current().standing(of: "acme") else {
+            Issue.record("still active")
+            return
+        }
+        #expect(events.handed.withLock { $0 } == [["acme"], ["acme"]])
+        #expect(lastReport == AccountReport(changes: ["~ acme (disabled)"], problems: []))
+    }
+
+    @Test("A file that is still being written says nothing yet; what it said before stands")
+    func waitsForTheWriter() throws {
+        try store.setDisabled(true, name: "acme")
+        _ = book.current()
+        let whole = try Data(contentsOf: URL(filePath: store.path(of: "acme")))
+        let writer = try FileHandle(forWritingTo: URL(filePath: store.path(of: "acme")))
+        let line = try #require(whole.range(of: Data("disabled".utf8)))
+        try writer.truncate(atOffset: UInt64(line.lowerBound))
+        let added = store.directory + "/later.yaml"
+        let other = open(added, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        try #require(other >= 0 && write(other, "keys: []\n", 9) == 9)
+        guard case .disabled = book.current().standing(of: "acme") else {
+            Issue.record("opened by half a file")
+            return
+        }
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        try writer.seekToEnd()
+        try writer.write(contentsOf: whole[line.lowerBound...])
+        try writer.close()
+        close(other)
+        #expect(book.current().sorted.map(\.name) == ["acme", "later"])
+        guard case .disabled = book.current().standing(of: "acme") else {
+            Issue.record("opened")
+            return
+        }
+    }
+
+    @Test("A file that has become bad keeps its last good account and is reported until it is mended")
+    func keepsLastGood() throws {
+        _ = book.current()
+        let good = try Data(contentsOf: URL(filePath: store.path(of: "acme")))
+        try Data("keys: x\n".utf8).write(to: URL(filePath: store.path(of: "acme")))
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        #expect(lastReport?.problems.count == 1)
+        _ = book.current()
+        #expect(events.reports.withLock { $0.count } == 2)
+        try good.write(to: URL(filePath: store.path(of: "acme")))
+        _ = book.current()
+        #expect(lastReport == AccountReport())
+    }
+
+    @Test("A file that was never good opens nothing")
+    func neverGood() throws {
+        try Data("keys: x\n".utf8).write(to: URL(filePath: store.path(of: "bad")))
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+    }
+
+    @Test("When the files of sshd cannot be written it is reported and tried again")
+    func retriesHandOver() throws {
+        events.fails.withLock { $0 = true }
+        _ = book.current()
+        #expect(lastReport?.problems.count == 1)
+        events.fails.withLock { $0 = false }
+        _ = book.current()
+        #expect(events.handed.withLock { $0 } == [["acme"]])
+        #expect(lastReport?.problems.isEmpty == true)
+    }
+
+    @Test("While everybody can write the directory, nothing new in it is believed, and that is reported")
+    func openDirectory() throws {
+        _ = book.current()
+        func setMode(_ mode: Int) throws {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: store.directory)
+        }
+        try setMode(0o777)
+        try store.add(Account(name: "planted", keys: [AuthorizedKey(SampleKeys.ed25519)]))
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        #expect(lastReport?.problems.count == 1)
+        #expect(lastReport?.problems.first?.contains("chmod o-w \(store.directory)") == true)
+        try setMode(0o700)
+        #expect(book.current().sorted.map(\.name) == ["acme", "planted"])
+        #expect(lastReport == AccountReport(changes: ["+ planted"], problems: []))
+    }
+
+    @Test("A removed directory holds no accounts")
+    func removedDirectory() throws {
+        _ = book.current()
+        try FileManager.default.removeItem(atPath: store.directory)
+        #expect(book.current().accounts.isEmpty)
+        #expect(lastReport?.changes == ["- acme"])
+        #expect(lastReport?.problems.count == 1)
+    }
+}

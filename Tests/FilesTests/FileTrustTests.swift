@@ -1,0 +1,66 @@
+// Which files may decide for the gate: by owner and mode, theirs and their directory's.
+import Foundation
+import Support
+import Testing
+
+@testable import Files
+
+@Suite struct FileTrustTests {
+    private static let gate = FileTrust.Judge(user: 990, group: 991)
+
+    @Test(
+        arguments: [
+            (0, 0, 0o100644, nil), (0, 991, 0o100640, nil), (990, 991, 0o100600, nil),
+            (0, 991, 0o100660, nil),
+            (990, 0, 0o100664, nil), (0, 0, 0o100666, "o-w"), (990, 991, 0o100602, "o-w"),
+            (1000, 1000, 0o100600, "chown root"), (1, 991, 0o100640, "chown root"),
+            (0, 100, 0o100664, "g-w"), (990, 100, 0o100660, "g-w"), (0, 100, 0o100644, nil),
+            (0, 0, 0o040755, nil), (0, 0, 0o040777, "o-w"), (0, 0, 0o041777, nil), (0, 100, 0o041770, nil),
+            (0, 100, 0o040770, "g-w"), (1000, 1000, 0o040755, "chown root"),
+        ] as [(UInt32, UInt32, UInt32, String?)])
+    func whoeverCouldChangeItIsAskedFor(owner: UInt32, group: UInt32, mode: UInt32, fix: String?) {
+        let facts = FileTrust.Facts(owner: owner, group: group, mode: mode)
+        let fault = FileTrust.fault(facts, Self.gate)
+        #expect(fault == nil ? fix == nil : fault?.fix.contains(fix ?? "?") == true)
+        // Root reads for whoever's gate it is; what everybody can write is nobody's.
+        let root = FileTrust.fault(facts, FileTrust.Judge(user: 0, group: 0))
+        #expect((root != nil) == (fix == "o-w"))
+    }
+
+    @Test(
+        arguments: [
+            (.nobody, 991, 0o100600, false), (.nobody, 991, 0o100640, true), (.nobody, 0, 0o100604, true),
+            (.nobody, 0, 0o100610, true), (.group, 0, 0o100640, false), (.group, 991, 0o100440, false),
+            (.group, 100, 0o100640, true), (.group, 100, 0o100600, false), (.group, 0, 0o100644, true),
+            (.group, 991, 0o100641, true), (.anybody, 100, 0o100644, false),
+        ] as [(FileReading.Readers, UInt32, UInt32, Bool)])
+    func aSecretIsForThoseWhoMayReadIt(
+        readers: FileReading.Readers, group: UInt32, mode: UInt32, isExposed: Bool
+    ) {
+        let facts = FileTrust.Facts(owner: 990, group: group, mode: mode)
+        #expect((FileTrust.exposure(facts, readers, Self.gate) != nil) == isExposed)
+    }
+
+    @Test func theDirectoryOfAFileAndOfALinkToItCountToo() throws {
+        let directory = try TemporaryDirectory("trust")
+        for name in ["real", "links"] {
+            try FileManager.default.createDirectory(
+                atPath: directory.file(name), withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o755])
+        }
+        let (file, link) = (directory.file("real/a.yaml"), directory.file("links/a.yaml"))
+        try "a".write(toFile: file, atomically: false, encoding: .utf8)
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
+        try FileTrust.check(link)
+        try FileTrust.check(directory.file("absent.yaml"))
+        for open in [directory.file("real"), directory.file("links"), directory.path] {
+            try #require(chmod(open, 0o777) == 0)
+            let error = #expect(throws: FileProblem.self) { try FileTrust.check(link) }
+            let words = ", which leads to it, can be written by everybody: chmod o-w \(open)"
+            #expect(error?.message.hasSuffix(words) == true)
+            try #require(chmod(open, 0o755) == 0)
+        }
+        try #require(chmod(file, 0o666) == 0)
+        #expect(throws: FileProblem.self) { try FileTrust.check(link) }
+    }
+}

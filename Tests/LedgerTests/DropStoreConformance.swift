@@ -1,0 +1,193 @@
+// What every ledger store must do for drops after they are accepted, whatever keeps it: renamed, withdrawn, released, taken,
+// lost, forgotten. And for its segments.
+import Admission
+import JSON
+import Ledger
+import Support
+import Testing
+
+@Suite struct DropStoreConformance {
+    private let directory: TemporaryDirectory
+    private static let later = Instant(microseconds: 5000)
+
+    init() throws { directory = try TemporaryDirectory("drops") }
+
+    /// A store with these uploads, whose paths are `sftp/<id>`.
+    private func store(_ maker: StoreMaker, _ ids: String...) throws -> any LedgerStore {
+        let store = try maker.open(directory)
+        for (number, id) in ids.enumerated() {
+            _ = try store.commit(
+                [uploadOperation(id, key: UInt8(number + 1))], now: Instant(microseconds: 1000))
+        }
+        return store
+    }
+
+    @discardableResult
+    private func carryOut(
+        _ operation: LedgerOperation, _ store: any LedgerStore, at time: Int64 = 5000
+    ) throws -> Bool {
+        switch try store.commit([operation], now: Instant(microseconds: time))[0] {
+        case .changed(let changed): changed
+        case .appended: true
+        case .checkpointed: false
+        }
+    }
+
+    private func release(_ id: String, _ store: any LedgerStore, at time: Int64 = 5000) throws {
+        try carryOut(.released([(id, "sftp/\(id)")], at: Instant(microseconds: time)), store)
+    }
+
+    private func change(_ id: String, from: DropState, _ kind: DropChange.Kind) -> LedgerOperation {
+        let attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
+        return .change(attempt, DropChange(id: id, from: from, kind: kind))
+    }
+
+    private func renamed(_ name: String) -> DropChange.Kind {
+        .renamed(name: name, readyPath: "sftp/\(name)", incoming: "incoming/\(name)", due: Self.later)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aRenamedDropIsPendingAgainUnderItsNewName(maker: StoreMaker) throws {
+        let store = try store(maker, "a")
+        try release("a", store)
+        #expect(try carryOut(change("a", from: .released, renamed("b")), store))
+        let record = try #require(try store.drop(id: "a"))
+        #expect(record.state == .pending && record.released == nil && record.due == Self.later)
+        #expect(
+            [record.name, record.readyPath, record.incoming] == ["b", "sftp/b", "incoming/b"])
+        #expect(try store.size() == 2, "the change has an entry")
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aChangeFromAnotherStateChangesNothingAndHasNoEntry(maker: StoreMaker) throws {
+        let store = try store(maker, "a")
+        let before = try store.drop(id: "a")
+        #expect(try !carryOut(change("a", from: .released, renamed("b")), store))
+        #expect(try !carryOut(change("a", from: .released, .withdrawn(incoming: "x")), store))
+        #expect(try !carryOut(change("nobody", from: .pending, renamed("b")), store))
+        #expect(try store.drop(id: "a") == before)
+        #expect(try store.size() == 1)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aWithdrawnDropIsListedUntilItsBytesAreInQuarantine(maker: StoreMaker) throws {
+        let store = try store(maker, "a", "b")
+        #expect(try carryOut(change("a", from: .pending, .withdrawn(incoming: "incoming/q")), store))
+        let withdrawn = try store.withdrawnDrops()
+        #expect(withdrawn.map(\.record.id) == ["a"] && withdrawn.map(\.record.incoming) == ["incoming/q"])
+        #expect(
+            try JSONValue(parsing: withdrawn[0].entry)["seq"]?.int == 0, "with the entry that accepted it")
+        #expect(try carryOut(.quarantined(id: "a"), store))
+        #expect(try store.withdrawnDrops().isEmpty)
+        #expect(try store.drop(id: "a")?.state == .withdrawn)
+        #expect(try !carryOut(.quarantined(id: "b"), store), "b was not withdrawn")
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aTimeThatComesLaterIsKept(maker: StoreMaker) throws {
+        let store = try store(maker, "a")
+        #expect(try carryOut(.dated(id: "a", modified: 77), store))
+        #expect(try store.drop(id: "a")?.modified == 77)
+        #expect(try !carryOut(.dated(id: "nobody", modified: 77), store))
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func onlyAPendingDropIsLost(maker: StoreMaker) throws {
+        let store = try store(maker, "a", "b")
+        try release("b", store)
+        #expect(try carryOut(.lost(id: "a"), store))
+        #expect(try !carryOut(.lost(id: "b"), store))
+        #expect(try store.pendingDrops(after: -1, limit: 9).isEmpty)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func onlyWhatWasReleasedIsForgotten(maker: StoreMaker) throws {
+        let store = try store(maker, "a", "b", "c")
+        try release("a", store)
+        try release("b", store)
+        try carryOut(.acknowledge(id: "b", at: Self.later), store)
+        let outcomes = try ["a", "b", "c"].map { try carryOut(.forgotten(id: $0), store) }
+        #expect(outcomes == [true, true, false])
+        #expect(try store.drop(id: "a")?.state == .forgotten)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func dropsAreListedByTheTimeOfTheirLastChange(maker: StoreMaker) throws {
+        let store = try store(maker, "a", "b", "c")
+        try release("a", store, at: 2000)
+        try release("b", store, at: 3000)
+        func released(before time: Int64, after seq: Int64 = -1, limit: Int = 9) throws -> [String] {
+            try store.drops(
+                in: .released, changedBefore: Instant(microseconds: time), after: seq, limit: limit
+            ).map(\.id)
+        }
+        #expect(try released(before: 2000) == [])
+        #expect(try released(before: 2001) == ["a"])
+        #expect(try released(before: 9000) == ["a", "b"])
+        #expect(try released(before: 9000, after: 0) == ["b"])
+        #expect(try released(before: 9000, limit: 1) == ["a"])
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func ofOnePathTheNewestUploadIsToldWaitingOnesFirst(maker: StoreMaker) throws {
+        let store = try store(maker, "a", "b", "c")
+        // In turn all three lay at one path.
+        for id in ["a", "b"] {
+            try carryOut(.released([(id, "sftp/x")], at: Instant(microseconds: 2000)), store)
+        }
+        #expect(try store.newestUpload(readyPath: "sftp/x")?.id == "b", "released later, by the same clock")
+        try carryOut(
+            change(
+                "c", from: .pending, .renamed(name: "x", readyPath: "sftp/x", incoming: "i", due: Self.later)),
+            store)
+        #expect(try store.newestUpload(readyPath: "sftp/x")?.id == "c")
+        #expect(try store.newestUpload(readyPath: "sftp/nobody") == nil)
+        let newest = try store.newestUploads(readyPaths: ["sftp/x", "sftp/nobody"])
+        #expect(newest.map(\.record.id) == ["c"])
+        #expect(try JSONValue(parsing: newest[0].entry)["seq"]?.int == 2)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func sealedEntriesGoStepByStepAndTheTreeStays(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+        // Segments are of whole tiles (`MerkleTile`), of 256 entries.
+        for _ in 0..<300 { _ = try store.commit([.append(rejection, drop: nil)], now: Self.later) }
+        let root = try store.root(size: 300)
+        let segment = LedgerSegment(
+            number: 0, first: 0, last: 255, firstTime: Self.later, lastTime: Self.later,
+            sha256: [UInt8](repeating: 7, count: 32), bytes: 100)
+        #expect(try carryOut(.sealed(segment), store))
+        #expect(throws: (any Error).self) { try carryOut(.sealed(segment), store) }
+        let cleared = try (0..<3).map { _ in try carryOut(.clearSealed(below: 256, limit: 200), store) }
+        #expect(cleared == [true, true, false])
+        #expect(try store.root(size: 300) == root && store.size() == 300)
+        #expect(try carryOut(.segmentRemoved(number: 0, entry: 299), store))
+        #expect(try !carryOut(.segmentRemoved(number: 0, entry: 299), store), "it is removed once")
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aWitnessGoesForward(maker: StoreMaker) throws {
+        let store = try store(maker, "a")
+        for size in [5, 3] as [Int64] {
+            #expect(try carryOut(.witnessed(name: "w", size: size, at: Self.later), store))
+        }
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aCommitThatFailsLeavesNothingOfItself(maker: StoreMaker) throws {
+        let store = try store(maker, "a")
+        let segment = LedgerSegment(
+            number: 0, first: 0, last: 0, firstTime: Self.later, lastTime: Self.later, sha256: [7], bytes: 1)
+        try carryOut(.sealed(segment), store)
+        let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+        #expect(throws: (any Error).self) {
+            _ = try store.commit(
+                [.append(rejection, drop: nil), .lost(id: "a"), .sealed(segment)], now: Self.later)
+        }
+        #expect(try store.size() == 1)
+        #expect(try store.drop(id: "a")?.state == .pending)
+        #expect(try store.commit([.append(rejection, drop: nil)], now: Self.later).count == 1)
+        #expect(try store.size() == 2)
+    }
+}

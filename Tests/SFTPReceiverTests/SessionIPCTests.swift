@@ -1,0 +1,261 @@
+// What the daemon answers to sessions: who is welcomed, and what may be committed, decided anew each time.
+import Admission
+import Foundation
+import Intake
+import JSON
+import Ledger
+import LocalServer
+import Settings
+import Staging
+import Support
+import Testing
+
+@testable import Accounts
+@testable import SFTPReceiver
+@testable import SFTPSession
+
+@Suite struct SessionIPCTests {
+    @Test("A session of the connection's own sshd is welcomed with the account that logged in")
+    func welcome() async throws {
+        let desk = try await Desk()
+        await desk.login()
+        let (session, answer) = await desk.desk.welcome(desk.hello, from: desk.peer)
+        #expect(session != nil && answer.ok)
+        #expect(answer.account == "acme" && answer.maxFile == 9 && answer.provisional?.first == "*.tmp")
+        #expect(answer.incoming == desk.directory.file("staging/incoming/sftp/acme"))
+    }
+
+    @Test("A hello waits for the login to be in the ledger")
+    func waitsForLogin() async throws {
+        let desk = try await Desk()
+        async let welcomed = desk.desk.welcome(desk.hello, from: desk.peer)
+        await desk.login()
+        #expect(await welcomed.1.ok)
+    }
+
+    @Test("A connection that ends without a login welcomes nobody")
+    func endsWithoutLogin() async throws {
+        let desk = try await Desk()
+        async let welcomed = desk.desk.welcome(desk.hello, from: desk.peer)
+        await desk.connection.ended()
+        #expect(await !welcomed.1.ok)
+    }
+
+    @Test("Whoever is not that session is refused", arguments: 0..<7)
+    func refusals(index: Int) async throws {
+        let desk = try await Desk()
+        var hello = desk.hello
+        var peer = desk.peer
+        switch index {
+        case 0: hello.version = 99
+        case 1: peer.user += 1
+        case 2: hello.pid += 1
+        case 3: hello.connection = "127.0.0.1 1 127.0.0.1 2"
+        case 4: hello.user = "other"
+        case 5: await desk.connection.started(getpid() + 1)
+        default: try desk.store.setDisabled(true, name: "acme")
+        }
+        await desk.login()
+        let (session, answer) = await desk.desk.welcome(hello, from: peer)
+        #expect(session == nil && !answer.ok && answer.message?.isEmpty == false)
+    }
+
+    @Test("A commit is stored, and the same bytes under the same name are a duplicate")
+    func commits() async throws {
+        let desk = try await Desk()
+        let session = try await desk.session()
+        let first = try await desk.commit(desk.upload("d/a.xml", "hello"), session)
+        #expect(first.ok && first.id == 7 && first.status == .stored && first.name == "d/a.xml")
+        let second = try await desk.commit(desk.upload("d/a.xml", "hello"), session)
+        #expect(second.ok && second.status == .duplicate)
+        #expect(try await desk.transfers().count == 2)
+    }
+
+    @Test("A source that is no longer listed commits nothing; the partial stays")
+    func withdrawnSource() async throws {
+        let desk = try await Desk()
+        let session = try await desk.session()
+        desk.intake.use(try Desk.policy("203.0.113.0/24"))
+        let commit = try desk.upload("a.xml", "hello")
+        let answer = try await desk.commit(commit, session)
+        #expect(!answer.ok && answer.code == "not_listed")
+        let partial = desk.directory.file("staging/incoming/sftp/acme/parts/\(commit.drop).part")
+        #expect(FileManager.default.fileExists(atPath: partial))
+        #expect(try await desk.transfers() == ["rejected not_listed acme"])
+    }
+
+    @Test("An account that was disabled or removed, or lost its key, commits nothing", arguments: 0..<3)
+    func withdrawnAccount(index: Int) async throws {
+        let desk = try await Desk()
+        let session = try await desk.session()
+        switch index {
+        case 0: try desk.store.setDisabled(true, name: "acme")
+        case 1: try desk.store.remove(name: "acme")
+        default:
+            try desk.store.replace(Account(name: "acme", keys: [AuthorizedKey(SampleKeys.rsa2048)]))
+        }
+        let answer = try await desk.commit(desk.upload("a.xml", "hello"), session)
+        let code = ["account_disabled", "unknown_account", "auth_failed"][index]
+        #expect(!answer.ok && answer.code == code)
+        #expect(try await desk.transfers() == ["rejected \(code) acme"])
+    }
+
+    @Test("A commit of what no session of ours sends ends the session", arguments: 0..<4)
+    func badCommits(index: Int) async throws {
+        let desk = try await Desk()
+        let session = try await desk.session()
+        var commit = try desk.upload("a.xml", "hello")
+        switch index {
+        case 0: commit.drop = "../../etc"
+        case 1: commit.bytes = -1
+        case 2: commit.sha256 = "ABC"
+        default: commit.path = ""
+        }
+        await #expect(throws: SessionIPCHandler.BadMessage.self) { try await desk.commit(commit, session) }
+        #expect(desk.directory.files(under: "staging/ready").isEmpty)
+    }
+
+    @Test(
+        "Paths that leave the account's directory are refused",
+        arguments: ["../b.xml", "/b.xml", "a/../../b", "a//b"])
+    func badPaths(path: String) async throws {
+        let desk = try await Desk()
+        let session = try await desk.session()
+        let answer = try await desk.commit(desk.upload(path, "hello"), session)
+        #expect(!answer.ok && answer.code == "bad_path")
+        #expect(desk.directory.files(under: "staging/ready").isEmpty)
+    }
+
+    @Test("What a session refuses or leaves unfinished is written down; other reasons are not its to give")
+    func sessionReports() async throws {
+        let desk = try await Desk()
+        let session = try await desk.session()
+        try desk.desk.refused(
+            SessionRefusal(reason: "forbidden_operation", operation: "SYMLINK", path: "/x\n", message: "no"),
+            session)
+        let ended = UploadEnded(
+            drop: DropID.make(milliseconds: 1), path: "a.xml", outcome: .interrupted, bytes: 3, prefix: 3,
+            message: "cut")
+        #expect(try await desk.desk.answer(.ended(ended), session) == .done(ChangeAnswer()))
+        #expect(throws: SessionIPCHandler.BadMessage.self) {
+            try desk.desk.refused(
+                SessionRefusal(reason: "listed", operation: "", path: "", message: ""), session)
+        }
+        #expect(
+            try await desk.transfers().sorted() == [
+                "rejected forbidden_operation acme", "rejected incomplete acme",
+            ])
+    }
+
+    @Test("A probe is written down as one; a file of another name is none")
+    func probes() async throws {
+        let desk = try await Desk()
+        let session = try await desk.session()
+        try desk.desk.probed(ProbeNotice(path: "in/.dropgate-probe-1", bytes: 16), session)
+        #expect(throws: SessionIPCHandler.BadMessage.self) {
+            try desk.desk.probed(ProbeNotice(path: "a.xml", bytes: 16), session)
+        }
+        await desk.intake.close()
+        let entries = try desk.entries("probe")
+        #expect(entries.count == 1 && entries.first?["reason"] == "listed")
+        #expect(entries.first?["detail"]?["bytes"] == 16 && entries.first?["account"] == "acme")
+    }
+
+    // MARK: Collectors
+
+    private func collector(
+        _ desk: Desk, accounts: [String] = ["vsee"], webhooks: Bool = false
+    ) async throws -> WelcomedSession {
+        let account = try Account(
+            name: "acme", keys: desk.account.keys,
+            collects: CollectScope(accounts: accounts, webhooks: webhooks))
+        try desk.store.replace(account)
+        await desk.connection.loggedIn(
+            Login(account: account, credential: .key(fingerprint: account.keys[0].fingerprint)))
+        let (session, welcome) = await desk.desk.welcome(desk.hello, from: desk.peer)
+        #expect(welcome.incoming == nil && welcome.staging == desk.directory.file("staging"))
+        return try #require(session)
+    }
+
+    @Test("A collector gets every released drop of its scope, in pages, and nothing else")
+    func collectorPages() async throws {
+        let desk = try await Desk()
+        var expected: [String] = []
+        for number in 0..<450 {
+            let account = number % 3 == 0 ? "other" : "vsee"
+            let drop = try await desk.release("f\(number).xml", of: account)
+            if account == "vsee" { expected.append(drop) }
+        }
+        await desk.intake.waitUntilStaged()
+        let session = try await collector(desk)
+        var found: [CollectPage.Drop] = []
+        var question = CollectQuestion()
+        repeat {
+            let page = try await desk.desk.collect(question, session)
+            #expect(page.ok && page.drops.count <= 200)
+            found += page.drops
+            question.before = page.next
+        } while question.before != nil
+        #expect(found.map(\.id) == expected.reversed())
+        #expect(found.allSatisfy { $0.path.hasPrefix("sftp/vsee/f") })
+        await desk.intake.close()
+        let reads = try desk.entries("access")
+        #expect(reads.count == 1 && reads.first?["reason"] == "read" && reads.first?["account"] == "acme")
+    }
+
+    @Test("A collector acknowledges once, and only what it may read")
+    func collectorAcknowledges() async throws {
+        let desk = try await Desk()
+        let mine = try await desk.release("a.xml", of: "vsee")
+        let other = try await desk.release("a.xml", of: "other")
+        await desk.intake.waitUntilStaged()
+        let session = try await collector(desk)
+        for drop in [other, DropID.make(milliseconds: 9), "../x"] {
+            let answer = try await desk.desk.collect(CollectQuestion(drop: drop, acknowledges: true), session)
+            #expect(answer == CollectPage(ok: true))
+        }
+        _ = try await desk.desk.collect(CollectQuestion(drop: other, opens: true), session)
+        #expect(try await !desk.desk.collect(CollectQuestion(drop: mine, opens: true), session).drops.isEmpty)
+        let opened = try #require(try desk.entries("access").last?["detail"])
+        #expect(opened["drop"]?.string == mine && opened["file"] == "sftp/vsee/a.xml")
+        #expect(opened["acknowledged"] == nil, "committed before the answer")
+        let question = CollectQuestion(drop: mine, acknowledges: true)
+        #expect(try await desk.desk.collect(question, session).drops.map(\.id) == [mine])
+        #expect(try await desk.desk.collect(question, session).drops.isEmpty)
+        #expect(try desk.intake.drop(id: mine)?.state == .acknowledged)
+        #expect(try desk.intake.drop(id: other)?.state == .released)
+        await desk.intake.close()
+        #expect(try desk.entries("access").compactMap { $0["detail"]?["drop"]?.string } == [mine, mine])
+    }
+
+    @Test(
+        "A collector that was disabled, became a sender or is no longer listed reads nothing",
+        arguments: 0..<3)
+    func withdrawnCollector(index: Int) async throws {
+        let desk = try await Desk()
+        _ = try await desk.release("a.xml", of: "vsee")
+        await desk.intake.waitUntilStaged()
+        let session = try await collector(desk)
+        switch index {
+        case 0: try desk.store.setDisabled(true, name: "acme")
+        case 1: try desk.store.replace(desk.account)
+        default: desk.intake.use(try Desk.policy("203.0.113.0/24"))
+        }
+        let answer = try await desk.desk.collect(CollectQuestion(), session)
+        #expect(!answer.ok && answer.drops.isEmpty && answer.message?.isEmpty == false)
+    }
+
+    @Test("A collector commits nothing, and a sender asks for nothing")
+    func rolesDoNotMix() async throws {
+        let desk = try await Desk()
+        let session = try await collector(desk)
+        await #expect(throws: SessionIPCHandler.BadMessage.self) {
+            try await desk.commit(desk.upload("a.xml", "hello"), session)
+        }
+        let other = try await Desk()
+        let sender = try await other.session()
+        await #expect(throws: SessionIPCHandler.BadMessage.self) {
+            try await other.desk.collect(CollectQuestion(), sender)
+        }
+    }
+}
