@@ -143,7 +143,7 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Admission", "Audit", "Console", "Files", "Intake", "JSON", "Ledger", "Management",
+                "Admission", "Audit", "Console", "CShims", "Files", "Intake", "JSON", "Ledger", "Management",
                 "Settings", "SFTPReceiver", "Upkeep", "WebhookReceiver", logging, lifecycle, unixSignals,
             ],
             swiftSettings: strict),

@@ -2,6 +2,7 @@
 #include "shims.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/timex.h>
 #include <sys/vfs.h>
@@ -16,6 +17,8 @@ int dropgate_syncfs(int descriptor) { return syncfs(descriptor); }
 int dropgate_openat(int directory, const char *name, int flags, unsigned int mode) {
     return openat(directory, name, flags, mode);
 }
+
+int dropgate_return_large_blocks(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes); }
 
 int dropgate_clock_synchronised(void) {
     struct timex clock = {0};

@@ -44,6 +44,7 @@ package struct Gate: Sendable {
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
         FileLimit.raise(logger)
+        Allocator.returnLargeBlocks()
         try prepareDirectories()
         let keepers = try LedgerWitnesses(settings)
         let key = try LedgerKeys(settings).signer()

@@ -12,6 +12,10 @@ int dropgate_syncfs(int descriptor);
 /// openat(2) without its variadic mode.
 int dropgate_openat(int directory, const char *name, int flags, unsigned int mode);
 
+/// mallopt(3): blocks of so many bytes and more are given back to the system when they are freed. Left to itself, glibc
+/// raises that bound with each larger block that is freed, and keeps them. 1, or 0 when it is refused.
+int dropgate_return_large_blocks(int bytes);
+
 /// adjtimex(2): 1 when the kernel's clock is kept by something (NTP, PTP), 0 when not, -1 when it cannot be asked.
 int dropgate_clock_synchronised(void);
 
