@@ -61,86 +61,75 @@ package final class TLSContext: Sendable {
         }
     }
 
-    /// SSL_CTX. `OpaquePointer` is not Sendable, and the compiler cannot see what C does behind it. A Mutex does not help: in
-    /// `init` C calls tie the pointer to certificates and to a callback, so the compiler lets nobody send it into one. That
-    /// it may be shared all the same rests on what can be checked here:
-    /// - It is private. `init` sets it up before anybody else has this object; `session` passes it to SSL_new(3), which reads
-    ///   it and counts a reference, atomically; `deinit` gives that of this object back. Nothing else is done with it.
-    /// - What handshakes change behind it is OpenSSL's own (sessions, counters, what X509_STORE, certificates and keys keep
-    ///   of work once done), and is behind OpenSSL's locks (openssl-threads(7)).
-    /// - The callback for ALPN reads constants of this object, which each `TLSEngine` keeps until its SSL is freed.
-    /// `ContextTests` shakes hands over one context from many threads.
-    private nonisolated(unsafe) let pointer: OpaquePointer
+    private let shared: SharedContext
     let verifiesServers: Bool
-    /// For ALPN, as on the wire: each name with its length in front.
-    private let protocols: [UInt8]
 
     /// Throws when certificate, key and policy do not go together, in OpenSSL's words.
     package init(_ server: Server) throws(OpenSSLError) {
-        pointer = try Self.make(TLS_server_method())
-        protocols = Self.wire(server.protocols)
         verifiesServers = false
-        // All is initialized: what throws from here on runs deinit.
-        try use(server.chain, server.key)
-        try offerCiphers(old: server.allowsOldCiphers)
-        try Self.check(
-            SSL_CTX_set_session_id_context(pointer, Self.sessionContext, UInt32(Self.sessionContext.count)))
-        // Sessions of TLS 1.3 make theirs with the first answer.
-        SSL_CTX_set_num_tickets(pointer, 0)
-        // Tickets hold sessions; the cache is for callers of TLS 1.2 without tickets.
-        COpenSSL_set_session_cache(pointer, 1, 1000)
-        if let authorities = server.clientAuthorities { try ask(for: authorities) }
-        // What has been allowed to a certificate is asked again soon.
-        SSL_CTX_set_timeout(pointer, server.clientAuthorities == nil ? 3600 : 300)
-        guard !protocols.isEmpty else { return }
-        // Not retained: sessions, which may ask, keep this object.
-        SSL_CTX_set_alpn_select_cb(pointer, Self.choose, Unmanaged.passUnretained(self).toOpaque())
+        shared = try SharedContext(TLS_server_method(), choosing: server.protocols) {
+            pointer throws(OpenSSLError) in
+            Self.limit(pointer)
+            try Self.use(server.chain, server.key, pointer)
+            try Self.offerCiphers(old: server.allowsOldCiphers, pointer)
+            try Self.check(
+                SSL_CTX_set_session_id_context(
+                    pointer, Self.sessionContext, UInt32(Self.sessionContext.count)))
+            // Sessions of TLS 1.3 make theirs with the first answer.
+            SSL_CTX_set_num_tickets(pointer, 0)
+            // Tickets hold sessions; the cache is for callers of TLS 1.2 without tickets.
+            COpenSSL_set_session_cache(pointer, 1, 1000)
+            if let authorities = server.clientAuthorities { try Self.ask(for: authorities, pointer) }
+            // What has been allowed to a certificate is asked again soon.
+            SSL_CTX_set_timeout(pointer, server.clientAuthorities == nil ? 3600 : 300)
+        }
     }
 
     /// Throws when authorities or identity cannot be used.
     package init(_ client: Client) throws(OpenSSLError) {
-        pointer = try Self.make(TLS_client_method())
-        protocols = Self.wire(client.protocols)
-        if case .any = client.trust { verifiesServers = false } else { verifiesServers = true }
-        COpenSSL_set_session_cache(pointer, 0, 0)
-        if client.isAtMost12 { try Self.check(COpenSSL_set_max_version(pointer, TLS1_2_VERSION)) }
-        switch client.trust {
-        case .system: try Self.check(SSL_CTX_set_default_verify_paths(pointer))
-        case .file(let path): try Self.check(SSL_CTX_load_verify_file(pointer, path))
-        case .any: break
+        let verifies: Bool
+        if case .any = client.trust { verifies = false } else { verifies = true }
+        verifiesServers = verifies
+        shared = try SharedContext(TLS_client_method()) { pointer throws(OpenSSLError) in
+            Self.limit(pointer)
+            COpenSSL_set_session_cache(pointer, 0, 0)
+            if client.isAtMost12 { try Self.check(COpenSSL_set_max_version(pointer, TLS1_2_VERSION)) }
+            switch client.trust {
+            case .system: try Self.check(SSL_CTX_set_default_verify_paths(pointer))
+            case .file(let path): try Self.check(SSL_CTX_load_verify_file(pointer, path))
+            case .any: break
+            }
+            if let identity = client.identity { try Self.use(identity.chain, identity.key, pointer) }
+            let protocols = SharedContext.wire(client.protocols)
+            if !protocols.isEmpty {
+                // This function alone says 0 when all is well.
+                try Self.check(1 - SSL_CTX_set_alpn_protos(pointer, protocols, UInt32(protocols.count)))
+            }
+            SSL_CTX_set_verify(pointer, verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
         }
-        if let identity = client.identity { try use(identity.chain, identity.key) }
-        if !protocols.isEmpty {
-            // This function alone says 0 when all is well.
-            try Self.check(1 - SSL_CTX_set_alpn_protos(pointer, protocols, UInt32(protocols.count)))
-        }
-        SSL_CTX_set_verify(pointer, verifiesServers ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
     }
 
-    deinit { SSL_CTX_free(pointer) }
-
-    /// A new SSL, for the caller to free; nil as SSL_new(3) says it.
-    func session() -> OpaquePointer? { SSL_new(pointer) }
+    /// A new SSL, for the caller to free before it lets go of this object; nil as SSL_new(3) says it.
+    func session() -> OpaquePointer? { shared.session() }
 
     /// Sessions of other services with the same certificate are none of ours.
     private static let sessionContext = Array("dropgate".utf8)
 
-    private static func make(_ method: OpaquePointer?) throws(OpenSSLError) -> OpaquePointer {
-        ERR_clear_error()
-        guard let pointer = SSL_CTX_new(method) else { throw OpenSSLError.queued() }
+    private static func limit(_ pointer: OpaquePointer) {
         COpenSSL_set_options(pointer)
         // A policy that asks for more stays.
         if COpenSSL_min_version(pointer) < TLS1_2_VERSION {
             _ = COpenSSL_set_min_version(pointer, TLS1_2_VERSION)
         }
-        return pointer
     }
 
     private static func check(_ result: Int32) throws(OpenSSLError) {
         if result != 1 { throw OpenSSLError.queued() }
     }
 
-    private func use(_ chain: [Certificate], _ key: PrivateKey) throws(OpenSSLError) {
+    private static func use(
+        _ chain: [Certificate], _ key: PrivateKey, _ pointer: OpaquePointer
+    ) throws(OpenSSLError) {
         guard let leaf = chain.first else { throw OpenSSLError(words: "no certificate") }
         guard key.fits(leaf) else { throw OpenSSLError(words: "the key is not the certificate's") }
         ERR_clear_error()
@@ -164,7 +153,9 @@ package final class TLSContext: Sendable {
     ///
     /// Where the policy says nothing of their order, AES-128 comes first: it is no weaker in practice, and a handshake
     /// with SHA-384 costs a tenth more.
-    private func offerCiphers(old isOldAllowed: Bool) throws(OpenSSLError) {
+    private static func offerCiphers(
+        old isOldAllowed: Bool, _ pointer: OpaquePointer
+    ) throws(OpenSSLError) {
         let usual = try Self.usualCiphers()
         var (old, new, rest) = Self.ciphers(pointer)
         if old == usual.old { old = Self.fastestFirst(old) }
@@ -220,7 +211,9 @@ package final class TLSContext: Sendable {
         return names.filter(isFast) + names.filter { !isFast($0) }
     }
 
-    private func ask(for authorities: [Certificate]) throws(OpenSSLError) {
+    private static func ask(
+        for authorities: [Certificate], _ pointer: OpaquePointer
+    ) throws(OpenSSLError) {
         guard let store = X509_STORE_new(), let names = COpenSSL_names() else { throw OpenSSLError.queued() }
         // Both belong to the context from here on.
         SSL_CTX_set_cert_store(pointer, store)
@@ -231,42 +224,5 @@ package final class TLSContext: Sendable {
             try Self.check(COpenSSL_add_name(names, X509_get_subject_name(authority.pointer)))
         }
         SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
-    }
-
-    // MARK: ALPN
-
-    private static func wire(_ protocols: Protocols) -> [UInt8] {
-        protocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
-    }
-
-    private typealias Choice =
-        @convention(c) (
-            OpaquePointer?, UnsafeMutablePointer<UnsafePointer<UInt8>?>?, UnsafeMutablePointer<UInt8>?,
-            UnsafePointer<UInt8>?, UInt32, UnsafeMutableRawPointer?
-        ) -> Int32
-
-    /// Our most wanted protocol among the client's; none where there is none in common, and the client decides.
-    private static let choose: Choice = { _, chosen, chosenCount, offered, offeredCount, context in
-        guard let chosen, let chosenCount, let offered, let context else { return SSL_TLSEXT_ERR_NOACK }
-        let own = Unmanaged<TLSContext>.fromOpaque(context).takeUnretainedValue().protocols
-        let client = UnsafeBufferPointer(start: offered, count: Int(offeredCount))
-        var place = 0
-        while place < own.count {
-            let name = own[place + 1..<place + 1 + Int(own[place])]
-            var index = 0
-            while index < client.count {
-                let count = Int(client[index])
-                guard count > 0, index + 1 + count <= client.count else { break }
-                if client[index + 1..<index + 1 + count].elementsEqual(name) {
-                    // What is chosen must outlive the call: it lies in the client's own list.
-                    chosen.pointee = offered + index + 1
-                    chosenCount.pointee = UInt8(count)
-                    return SSL_TLSEXT_ERR_OK
-                }
-                index += 1 + count
-            }
-            place += 1 + Int(own[place])
-        }
-        return SSL_TLSEXT_ERR_NOACK
     }
 }
