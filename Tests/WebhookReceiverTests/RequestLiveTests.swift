@@ -5,6 +5,7 @@ import Intake
 import JSON
 import Ledger
 import LedgerSupport
+import NIOCore
 import Settings
 import TLS
 import Testing
@@ -198,6 +199,28 @@ import Testing
             let answer = await client.readToEnd()
             #expect(answer.hasPrefix("HTTP/1.1 413") && answer.contains("connection: close"))
             #expect(try await gate.entry(.tooLarge)["detail"]?["announced"]?.int == 1001)
+        }
+    }
+
+    @Test func whatNobodyWantsOfABodyIsReadSlowly() async throws {
+        try await LiveGate.serve {
+            $0.maxBody = 1000
+        } body: { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            let began = ContinuousClock.now
+            let size = 1 << 20
+            #expect(
+                client.send(
+                    "POST /webhooks/vsee HTTP/1.1\r\nHost: a\r\nContent-Length: \(size)\r\n\r\n"))
+            #expect(await client.read(through: "\r\n\r\n").hasPrefix("HTTP/1.1 413"))
+            #expect(client.send([UInt8](repeating: 0x61, count: size)))
+            while gate.receiver.openConnections > 0, ContinuousClock.now - began < .seconds(20) {
+                await Task.yield()
+            }
+            let reads = (size - RequestHandler.quicklyLingering) / GateChannel.longestRead
+            let least = Duration.nanoseconds(RequestHandler.lingeringPause.nanoseconds) * (reads - 2)
+            #expect(ContinuousClock.now - began >= least)
+            #expect(gate.receiver.openConnections == 0)
         }
     }
 
