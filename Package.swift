@@ -215,7 +215,8 @@ let package = Package(
             name: "CommandsTests",
             dependencies: [
                 "Admission", "Audit", "Commands", "Daemon", "Files", "Intake", "JSON", "Ledger",
-                "LocalSocket", "Management", "Settings", "Staging", "Support", logging,
+                "LocalServer", "LocalSocket", "Management", "Settings", "Sockets", "Staging", "Support",
+                logging,
             ], swiftSettings: strict),
         .testTarget(
             name: "WebhookReceiverTests",

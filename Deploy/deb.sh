@@ -88,7 +88,7 @@ objcopy --add-gnu-debuglink="$debug" "$root/usr/bin/dropgate"
 
 # Libraries are Debian's, or inside. A program that finds some by a path of the machine that built it runs there only.
 libraries=()
-if readelf -d "$program" | grep -q 'NEEDED.*libswift'; then
+if readelf -d "$program" | grep 'NEEDED.*libswift' >/dev/null; then
     [ -n "$for_test" ] || give_up "$program needs Swift's libraries to run: build it with Deploy/build.sh"
     libraries=(--ignore-missing-info)
 else

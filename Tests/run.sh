@@ -43,8 +43,9 @@ cd "$(dirname "$0")/.."
 
 slowest() {
     printf '\nWhat took longest, in seconds:\n'
+    # awk reads to the end: a reader that leaves would be a SIGPIPE to those before it, and a failure with pipefail.
     sed -nE 's/^.{1,4}Test (.*) passed after ([0-9.]+) seconds\.?$/\2  \1/p' "$1" | grep -v '^[0-9.]*  run with' |
-        sort -rn | cut -c1-110 | sed 15q
+        sort -rn | cut -c1-110 | awk 'NR <= 15'
 }
 
 run_swift() {

@@ -4,10 +4,12 @@ import Foundation
 import Intake
 import JSON
 import Ledger
+import LocalServer
 import LocalSocket
 import Logging
 import Management
 import Settings
+import Sockets
 import Staging
 import Testing
 
@@ -62,6 +64,38 @@ import Testing
         }
         #expect(!FileManager.default.fileExists(atPath: gate.path("state/run/control.sock")))
         await intake.close()
+    }
+
+    /// As gates answered before messages had a version.
+    @Test func aCommandIsToldThatTheRunningGateIsOfAnotherVersion() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let path = gate.path("state/run/control.sock")
+        let server = LocalServer(socket: try AcceptingSocket.unix(path), label: "old gate", longest: 1 << 16)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await server.run { lines in
+                    while try await lines.next() != nil {
+                        try await lines.writer.send(["error": "unknown request"])
+                    }
+                } failed: { _, _ in
+                }
+            }
+            #expect(await ControlClient(path: path).answers())
+            for command in [["drops", "ack", DropID.make(milliseconds: 1)], ["ledger", "checkpoint"]] {
+                let answer = await TestGate.run(command + ["--config", gate.config])
+                #expect(answer.status == 70 && answer.error.contains("another version"), "\(answer)")
+            }
+            group.cancelAll()
+        }
+        await intake.close()
+    }
+
+    @Test func whatIsHeldCanBeAskedWhereThereIsNoStaging() async throws {
+        let gate = try TestGate.plain()
+        let answer = await gate.run("drops", "list", "--held", "--format", "json")
+        #expect(answer.status == 0 && answer.out.isEmpty, "\(answer)")
+        #expect(!FileManager.default.fileExists(atPath: gate.path("state/staging")))
     }
 
     @Test func aGateOfAnotherVersionSaysSo() async throws {

@@ -45,6 +45,21 @@ import Testing
             await gate.run("ledger", "checkpoint").out.contains("\n5\n"), "three entries and two rotations")
     }
 
+    @Test func ofRotationsAtOnceOneIsDoneAndTheKeyFitsTheLedger() async throws {
+        let gate = try await gate(entries: 1)
+        do {
+            let authority = try await LocalAuthority.open(SettingsLoader.load(file: gate.config)) { _ in }
+            let done = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<5 { group.addTask { (try? await authority.rotateKey()) != nil } }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            #expect(done >= 1)
+            #expect(try publicKeys(gate).count == 1 + done)
+        }
+        let (signed, verified) = (await gate.run("ledger", "checkpoint"), await gate.run("ledger", "verify"))
+        #expect(signed.status == 0 && verified.status == 0, "\(signed) \(verified)")
+    }
+
     @Test func aProofOfAnEntryIsAnAccessOnlyWithTheEntrysBytes() async throws {
         let gate = try await gate(entries: 1)
         _ = await gate.run("ledger", "checkpoint")

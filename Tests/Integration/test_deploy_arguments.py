@@ -1,12 +1,16 @@
 """What the scripts in Deploy say of arguments that they do not take and of a GATE_BIN that is none, before they do or
-install anything."""
+install anything; and what no script may do."""
+import glob
 import os
+import re
 import subprocess
 import tempfile
 import unittest
 
 DEPLOY = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../Deploy"))
 SCRIPTS = ["try.sh", "build.sh", "deb.sh", "install.sh", "container/build.sh", "packages.sh", "gate-bin.sh"]
+# Readers that end before their input does.
+LEAVING = re.compile(r"\|\s*(sed [^|]*\bq\b|sed [0-9]+q|head\b|grep -\w*[qm])")
 
 
 def run(script, *arguments, **environment):
@@ -14,6 +18,19 @@ def run(script, *arguments, **environment):
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **environment}
     return subprocess.run([os.path.join(DEPLOY, script), *arguments], env=environment, capture_output=True, text=True,
                           timeout=60, stdin=subprocess.DEVNULL, cwd="/")
+
+
+class Pipes(unittest.TestCase):
+    def test_no_script_fails_because_a_reader_left_early(self):
+        # With pipefail, the SIGPIPE of the command before it is the status of all (141), now and then.
+        root = os.path.dirname(DEPLOY)
+        scripts = [os.path.join(root, ".ci/run"), *glob.glob(f"{root}/Tests/*.sh"), *glob.glob(f"{root}/Tests/*/*.sh"),
+                   *glob.glob(f"{DEPLOY}/**/*.sh", recursive=True)]
+        self.assertGreater(len(scripts), 10)
+        for script in scripts:
+            with open(script, encoding="utf-8") as lines:
+                found = [line for line in lines if LEAVING.search(line) and "||" not in line]
+            self.assertEqual(found, [], script)
 
 
 class Arguments(unittest.TestCase):

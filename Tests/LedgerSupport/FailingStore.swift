@@ -5,12 +5,20 @@ import Synchronization
 
 /// The switch of a failing disk.
 package final class FailingDisk: Sendable {
-    private let state = Mutex(false)
+    private let state = Mutex<(any Error)?>(nil)
+
+    package struct Failure: Error {}
 
     package init() {}
 
     package var fails: Bool {
-        get { state.withLock { $0 } }
+        get { state.withLock { $0 != nil } }
+        set { state.withLock { $0 = newValue ? Failure() : nil } }
+    }
+
+    /// What a commit throws; nil while it works.
+    package var error: (any Error)? {
+        get { state.withLock(\.self) }
         set { state.withLock { $0 = newValue } }
     }
 }
@@ -19,15 +27,13 @@ package final class FailingStore: LedgerStore {
     private let store: SQLiteLedgerStore
     private let disk: FailingDisk
 
-    package struct DiskFailure: Error {}
-
     package init(_ store: SQLiteLedgerStore, disk: FailingDisk) {
         self.store = store
         self.disk = disk
     }
 
     package func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
-        if disk.fails { throw DiskFailure() }
+        if let error = disk.error { throw error }
         return try store.commit(operations, now: now)
     }
 

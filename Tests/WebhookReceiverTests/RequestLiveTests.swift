@@ -304,6 +304,23 @@ import Testing
         }
     }
 
+    @Test func aLedgerThatIsBusyIsToldSoAndIsNoProblemOfTheGate() async throws {
+        let disk = FailingDisk()
+        let entries = try await LiveGate.serve(disk: disk) { gate in
+            disk.error = LedgerError(.busy, "more waits to be written than may wait")
+            let reply = try await gate.curl(body: "{\"n\":1}")
+            #expect(reply.status == 503 && reply.headers.contains("retry-after: 1\r\n"), "\(reply)")
+            #expect(gate.intake.accepts && gate.intake.health.problems.isEmpty)
+            disk.error = nil
+            #expect(try await gate.curl(body: "{\"n\":1}").json?["status"]?.string == "stored")
+            #expect(try await gate.staged() == ["{\"n\":1}"])
+        }
+        // The refusal could not be written either; it was counted, and written later.
+        let refused = entries.filter { $0["reason"]?.string == "rate_limited" }
+        #expect(refused.map { $0["verdict"]?.string } == ["rejected"])
+        #expect(refused.map { $0["count"]?.int } == [1])
+    }
+
     @Test func aLedgerThatFailsIsNeverAnsweredWith200() async throws {
         let disk = FailingDisk()
         let entries = try await LiveGate.serve(disk: disk) { gate in

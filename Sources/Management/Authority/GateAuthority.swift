@@ -107,10 +107,13 @@ package enum Authority {
             }
             return try await LocalAuthority.open(settings, warn: warn).recordAccess(detail, by: principal)
         } catch {
+            // What the running gate says has its own advice.
+            let advice =
+                error is ManagementError ? "" : "; run this as the gate's own user, with room on its disk"
             throw ManagementError(
                 .internalError,
-                "nothing was exported, because the export cannot be recorded in the ledger: \(error); "
-                    + "run this as the gate's own user, with room on its disk", cause: error)
+                "nothing was exported, because the export cannot be recorded in the ledger: \(error)\(advice)",
+                cause: error)
         }
     }
 }

@@ -12,6 +12,7 @@ package actor LocalAuthority: GateAuthority {
     private var inside: Inside
     /// Of a running gate.
     private let signing: (any CheckpointSigning)?
+    private var isRotating = false
 
     private enum Inside {
         case intake(Intake)
@@ -108,6 +109,10 @@ package actor LocalAuthority: GateAuthority {
 
     /// The new private key takes its place once its entry is durable.
     package func rotateKey() async throws -> String {
+        // The key to come has one file.
+        guard !isRotating else { throw ManagementError(.refused, "the key is being rotated already") }
+        isRotating = true
+        defer { isRotating = false }
         let signer = try signer()
         let new = try keys.prepareNext()
         _ = try await signer.rotate(to: new)

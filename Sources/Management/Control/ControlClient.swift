@@ -21,10 +21,15 @@ package struct ControlClient: GateAuthority {
         do {
             _ = try await call(.hello, answerTimeout: Self.patience)
             return true
+        } catch let error as ManagementError {
+            return error.cause is OtherVersion
         } catch {
             return false
         }
     }
+
+    /// It answers, in another language.
+    private struct OtherVersion: Error {}
 
     /// How the running gate is.
     package func state() async throws -> GateState {
@@ -93,12 +98,14 @@ package struct ControlClient: GateAuthority {
         }
     }
 
-    private static func answer(_ line: [UInt8]) throws(LocalSocketError) -> ControlAnswer {
+    private static func answer(_ line: [UInt8]) throws(ManagementError) -> ControlAnswer {
         do {
             return try JSONLine.decode(ControlEnvelope<ControlAnswer>.self, from: line).message
         } catch {
-            throw LocalSocketError(
-                "its answer is not of this command's version; restart it, so that both are of one")
+            throw ManagementError(
+                .internalError,
+                "the running gate is of another version than this command; restart it, so that both are of one",
+                cause: OtherVersion())
         }
     }
 
@@ -106,16 +113,18 @@ package struct ControlClient: GateAuthority {
         let path = path
         let line = try JSONLine.encode(ControlEnvelope(request))
         return try await Self.calls.run {
+            let reply: [UInt8]
             do throws(LocalSocketError) {
                 let connection = try LineConnection(
                     path: path, longest: Control.longestLine, answerTimeout: answerTimeout,
                     sendTimeout: Self.patience)
                 try connection.send(line)
-                return try Self.answer(connection.receive())
+                reply = try connection.receive()
             } catch {
                 throw ManagementError(
                     .internalError, "the running gate cannot be asked: \(error)", cause: error)
             }
+            return try Self.answer(reply)
         }
     }
 }

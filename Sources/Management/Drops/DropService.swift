@@ -1,6 +1,7 @@
 // Drops: what there is, what became of one, whether the files are still what the ledger says, and what a consumer or an
 // operator does with them.
 import Admission
+import Foundation
 import Intake
 package import Ledger
 package import Settings
@@ -21,7 +22,9 @@ package struct DropService: Sendable {
 
     /// Receipts of events that are held in quarantine, oldest first.
     package func held(limit: Int = .max) throws -> [Receipt] {
-        Array(try StagingArea(path: settings.staging.path).quarantinedEvents().prefix(limit))
+        // Opening it would make it, as whoever asks.
+        guard FileManager.default.fileExists(atPath: settings.staging.path) else { return [] }
+        return Array(try StagingArea(path: settings.staging.path).quarantinedEvents().prefix(limit))
     }
 
     package func show(_ id: String) throws -> DropView {
