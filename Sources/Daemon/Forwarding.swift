@@ -13,7 +13,7 @@ struct Forwarding {
     let forwarders: [Forwarder]
 
     init(_ settings: GateSettings, intake: Intake, logger: Logger) throws {
-        let (ledger, directory) = (settings.ledger.path, settings.forwardDirectory)
+        let (ledger, directory) = (settings.ledgerHandle, settings.forwardDirectory)
         let health = intake.health
         func report(_ name: String) -> Forwarder.Report {
             { message in

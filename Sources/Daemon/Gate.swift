@@ -129,7 +129,7 @@ package struct Gate: Sendable {
         try GateDirectories.make(settings.runDirectory)
         try GateDirectories.make(settings.forwardDirectory)
         try GateDirectories.make(settings.staging.path)
-        try GateDirectories.make(Paths.directory(of: settings.ledger.path))
+        try GateDirectories.make(settings.ledgerHandle.directory)
     }
 
     /// The program itself: sshd starts it as its session.

@@ -5,12 +5,12 @@ package import Ledger
 extension Intake {
     /// Drops that are released and not acknowledged, newest first, with a seq below `before`.
     package func released(before: Int64?, limit: Int) async throws -> [DropRecord] {
-        let path = configuration.ledgerPath
+        let ledger = configuration.ledger
         return try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global(qos: .userInitiated).async {
                 continuation.resume(
                     with: Result {
-                        try LedgerReader(path: path).drops(states: [.released], before: before, limit: limit)
+                        try ledger.reader().drops(states: [.released], before: before, limit: limit)
                     })
             }
         }

@@ -35,7 +35,7 @@ package final class ContactMonitor: Sendable {
 
     /// Something was recorded. Cheap where nobody is expected.
     func heard(_ attempt: Attempt, at time: Instant) {
-        guard let channel = attempt.channel, LedgerReader.isContact(attempt) else { return }
+        guard let channel = attempt.channel, attempt.isContact else { return }
         contacts.withLock { contacts in
             guard !contacts.isEmpty else { return }
             for entry in attempt.entries {

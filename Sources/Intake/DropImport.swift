@@ -31,7 +31,7 @@ package struct PulledDrop: Sendable {
             IntakeError(
                 .malformed, "the receipt of \(UntrustedText.head(receipt.drop)) cannot be believed: \(why)")
         }
-        guard DropID.isValid(receipt.drop) else { throw refuse("its drop id is none") }
+        guard DropID.isValid(receipt.drop) else { throw refuse("its drop id is not valid") }
         guard let sha256 = receipt.sha256, Self.isDigest(sha256), receipt.bytes >= 0 else {
             throw refuse("it gives no size and SHA-256")
         }
@@ -54,7 +54,7 @@ package struct PulledDrop: Sendable {
         }
         let times = [receipt.received, receipt.modified].compactMap(\.self)
         guard times.allSatisfy({ $0.utf8.count <= Self.longestText && Instant(rfc3339: $0) != nil }) else {
-            throw refuse("one of its times is none")
+            throw refuse("one of its times is not valid")
         }
         self.receipt = receipt
         self.channel = channel
@@ -86,8 +86,9 @@ package struct PulledDrop: Sendable {
 
     /// `ready/sftp/<account>/…` or `ready/webhook/<day>/<name>` without its `ready/`; nil for anything else.
     private static func readyPath(_ file: String, _ channel: Channel, account: String?) -> String? {
-        guard file.hasPrefix("ready/"), isText(file, limit: longestPath) else { return nil }
-        let path = String(file.dropFirst("ready/".count))
+        guard isText(file, limit: longestPath), let path = StagingLayout.readyPath(ofFile: file) else {
+            return nil
+        }
         let components = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard (3...deepestPath).contains(components.count), components[0] == channel.rawValue,
             components.allSatisfy(Directory.isComponent)
@@ -128,7 +129,7 @@ extension Intake {
         defer { letGo(id) }
         if let known = try record(ofDrop: id), known.state == .pending { return }
         do {
-            try staging.pulls.remove(StagingArea.pulledFile(id))
+            try staging.pulls.remove(StagingLayout.pulledName(id))
         } catch {
             throw IntakeError(.malformed, "what was fetched of drop \(id) cannot be removed: \(error)")
         }
@@ -143,15 +144,15 @@ extension Intake {
     /// The file of a pending drop is data that somebody relies on; that of any other one is a leftover. One whose file has gone
     /// to `ready/` waits only for the mark in the ledger.
     private func standing(of known: DropRecord) -> DropStanding {
-        let part = StagingArea.pulledFile(known.id)
+        let part = StagingLayout.pulledName(known.id)
         if known.state != .pending {
             _ = try? staging.pulls.remove(part)
             return .kept
         }
         do {
             let isMoved =
-                try known.incoming == Self.fetched(known.id) && staging.pulls.status(part) == nil
-                && staging.receipt(known.id) != nil
+                try known.incoming == StagingLayout.pulledFile(known.id) && staging.pulls.status(part) == nil
+                && staging.ready.receipt(known.id) != nil
             return isMoved ? .kept : .pending
         } catch {
             return .pending
@@ -161,8 +162,6 @@ extension Intake {
     private func takeInHand(_ id: String) -> Bool { fetchedInHand.withLock { $0.insert(id).inserted } }
 
     private func letGo(_ id: String) { fetchedInHand.withLock { _ = $0.remove(id) } }
-
-    fileprivate static func fetched(_ id: String) -> String { "incoming/pull/" + StagingArea.pulledFile(id) }
 
     /// Makes a fetched drop one of this gate: entry committed, then released. `.stored` when it lies in `ready/`,
     /// `.pending` when that failed or another import is at it. One that is kept already is `.duplicate`, and
@@ -186,7 +185,7 @@ extension Intake {
         try await verify(drop)
         let readyPath: String
         do {
-            readyPath = try staging.reserve(drop.readyPath)
+            readyPath = try staging.ready.reserve(drop.readyPath)
         } catch {
             throw IntakeError(.badPath, "no place for \(drop.readyPath): \(error)")
         }
@@ -195,16 +194,16 @@ extension Intake {
         do {
             entry = try await append(attempt, drop.registration(readyPath: readyPath))
         } catch {
-            staging.cancelReservation(readyPath)
+            staging.ready.cancelReservation(readyPath)
             throw error
         }
         guard let record = entry.drop else {
             // It came in another way since it was looked up. How it stands shows when it is asked for again.
-            staging.cancelReservation(readyPath)
+            staging.ready.cancelReservation(readyPath)
             return DropOutcome(
                 id: drop.receipt.drop, status: .pending, name: drop.readyPath, seq: entry.seq)
         }
-        let receipt = Receipt(attempt, entry, drop: record)
+        let receipt = Receipt(AcceptedEntry(attempt, entry), drop: record)
         let isReleased = await withCheckedContinuation { continuation in
             uploadQueue.async {
                 guard case .released(let readyPath) = self.complete(record, receipt: receipt) else {
@@ -240,7 +239,7 @@ extension Intake {
         var hash = SHA256()
         let bytes: Int64
         do {
-            let file = try staging.pulls.openFile(StagingArea.pulledFile(drop.receipt.drop))
+            let file = try staging.pulls.openFile(StagingLayout.pulledName(drop.receipt.drop))
             bytes = try file.status().bytes
             if bytes == drop.receipt.bytes { try file.forEachPiece { hash.update(bufferPointer: $0) } }
             try file.sync()
@@ -261,7 +260,7 @@ extension Intake {
 extension PulledDrop {
     fileprivate func registration(readyPath: String) -> DropRegistration {
         DropRegistration(
-            id: receipt.drop, content: .incoming(Intake.fetched(receipt.drop)),
+            id: receipt.drop, content: .incoming(StagingLayout.pulledFile(receipt.drop)),
             repeatKey: DropKeys.digest(["pull", receipt.drop]), eventKey: nil, keepsRepeats: true,
             readyPath: { _ in readyPath })
     }

@@ -76,7 +76,7 @@ private struct StagingSweep {
         defer { withExtendedLifetime(file) {} }
         var receipt = Receipt(
             drop: partial.drop, channel: Channel.sftp.rawValue, name: partial.path ?? "",
-            file: StagingArea.quarantinedFile(partial.drop, of: account, sent: partial.path ?? ""),
+            file: StagingLayout.quarantinedFile(partial.drop, of: account, sent: partial.path ?? ""),
             bytes: partial.bytes,
             received: (partial.started ?? intake.now).description)
         receipt.account = account
@@ -88,11 +88,11 @@ private struct StagingSweep {
         // The entry comes first: after a crash it is done again, and nothing lies in quarantine without an entry.
         receipt.seq = try await intake.record(attempt)
         try staging.quarantine(
-            incoming: StagingArea.acceptedFile(partial.drop, of: account), of: account, receipt: receipt)
+            incoming: StagingLayout.acceptedFile(partial.drop, of: account), of: account, receipt: receipt)
         try partials.removeSidecars(partial.drop)
     }
 
-    private static let receiptName = QuarantinedEvent.receiptName
+    private static let receiptName = StagingLayout.quarantineReceipt
 
     // MARK: What is done with
 
@@ -100,7 +100,7 @@ private struct StagingSweep {
         guard let age = retention.acknowledged else { return }
         try await forEachDrop(in: .acknowledged, olderThan: age) { drop in
             // A line of a batch is acknowledged by itself; the batch is its consumer's to remove.
-            if try staging.receipt(drop.id)?.line == nil { try await removeFile(of: drop) }
+            if try staging.ready.receipt(drop.id)?.line == nil { try await removeFile(of: drop) }
             return true
         }
     }
@@ -114,12 +114,11 @@ private struct StagingSweep {
 
     /// The account that uploaded a drop; nil for a webhook's.
     private static func account(of drop: DropRecord) -> String? {
-        let parts = drop.incoming?.split(separator: "/") ?? []
-        return parts.starts(with: ["incoming", "sftp"]) && parts.count > 3 ? String(parts[2]) : nil
+        drop.incoming.flatMap(StagingLayout.account(ofIncoming:))
     }
 
     private func removeIfStill(_ drop: DropRecord) throws {
-        if try isStill(drop) { try staging.removeReleased(drop.readyPath) }
+        if try isStill(drop) { try staging.ready.removeReleased(drop.readyPath) }
     }
 
     /// Whether what lies at the drop's path is the drop: its consumer may have moved it, and a later file may
@@ -132,7 +131,7 @@ private struct StagingSweep {
     private func removeOldReceipts() async throws {
         guard let age = retention.receipts else { return }
         try await forEachDrop(in: .released, olderThan: age) { drop in
-            try !staging.stillHolds(drop.readyPath) || !isStill(drop)
+            try !staging.ready.stillHolds(drop.readyPath) || !isStill(drop)
         }
     }
 
@@ -147,7 +146,7 @@ private struct StagingSweep {
             after = last.seq
             for drop in drops {
                 guard try await isDone(drop) else { continue }
-                try staging.removeReceipt(drop.id)
+                try staging.ready.removeReceipt(drop.id)
                 try await intake.writer.commit(.forgotten(id: drop.id))
             }
         }
@@ -155,7 +154,7 @@ private struct StagingSweep {
 
     private func removeOldQuarantine() throws {
         guard let age = retention.quarantined else { return }
-        if let accounts = try staging.quarantine.existing("sftp") {
+        if let accounts = try staging.quarantine.existing(StagingLayout.sftp) {
             for account in try accounts.names() {
                 try removeOldDrops(in: try accounts.subdirectory(account), keptFor: age)
             }
@@ -166,7 +165,7 @@ private struct StagingSweep {
             intake.remove(event)
         }
         // What a crash left without a receipt.
-        if let events = try staging.quarantine.existing("webhook") {
+        if let events = try staging.quarantine.existing(StagingLayout.webhook) {
             try removeOldDrops(in: events, keptFor: age)
         }
     }

@@ -22,7 +22,7 @@ package final class Intake: Sendable {
 
     package struct Configuration: Sendable {
         package var node: String
-        package var ledgerPath: String
+        package var ledger: LedgerHandle
         package var stagingPath: String
         /// Free bytes and inodes below which nothing is accepted.
         package var reserveBytes: Int64 = 1 << 30
@@ -41,9 +41,9 @@ package final class Intake: Sendable {
         package var maxPendingNames = 100_000
         package var maxPendingBytes = Int64.max
 
-        package init(node: String, ledgerPath: String, stagingPath: String) {
+        package init(node: String, ledger: LedgerHandle, stagingPath: String) {
             self.node = node
-            self.ledgerPath = ledgerPath
+            self.ledger = ledger
             self.stagingPath = stagingPath
         }
     }
@@ -68,7 +68,7 @@ package final class Intake: Sendable {
     private let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
     let uploadQueue = DispatchQueue(label: "intake.uploads", qos: .userInitiated)
     let boxes = SenderBoxes()
-    let rooms: RoomKeeper
+    let uploadSpace: UploadSpace
     let settler: Settler
     let sessions = Atomic<UInt64>(0)
     /// The milliseconds in the newest drop id that was given to a session.
@@ -82,7 +82,7 @@ package final class Intake: Sendable {
         seen: [(checkpoint: Checkpoint, keeper: String)] = [],
         clock: @escaping @Sendable () -> Instant = { Instant.now() }
     ) throws -> Intake {
-        let store = try SQLiteLedgerStore(path: configuration.ledgerPath, node: configuration.node)
+        let store = try configuration.ledger.open(node: configuration.node)
         for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
         return try Intake(configuration, store: store, policy: policy, logger: logger, clock: clock)
     }
@@ -98,12 +98,10 @@ package final class Intake: Sendable {
         self.clock = clock
         staging = try StagingArea(path: configuration.stagingPath)
         writer = LedgerWriter(store: store, clock: clock)
-        let ledgerFolder = configuration.ledgerPath.split(separator: "/", omittingEmptySubsequences: false)
-            .dropLast().joined(separator: "/")
         space = SpaceGuard(
-            directories: [staging.root, try Directory(path: ledgerFolder.isEmpty ? "/" : ledgerFolder)],
+            directories: [staging.root, try Directory(path: configuration.ledger.directory)],
             reserveBytes: configuration.reserveBytes, reserveInodes: configuration.reserveInodes)
-        rooms = RoomKeeper(
+        uploadSpace = UploadSpace(
             directory: staging.root, reserveBytes: configuration.reserveBytes,
             reserveInodes: configuration.reserveInodes)
         settler = Settler(clock: clock)
@@ -238,11 +236,10 @@ package final class Intake: Sendable {
                 id: entry.repeats ?? registration.drop.id, status: .duplicate, name: "", seq: entry.seq)
         }
         stager.offer(
-            Stager.Event(
-                seq: entry.seq,
-                release: WebhookRelease(
-                    readyPath: record.readyPath, body: event.body,
-                    receipt: Receipt(attempt, entry, drop: record))))
+            WebhookRelease(
+                readyPath: record.readyPath, body: event.body,
+                receipt: Receipt(AcceptedEntry(attempt, entry), drop: record)),
+            seq: entry.seq)
         return DropOutcome(id: record.id, status: .stored, name: record.readyPath, seq: entry.seq)
     }
 
@@ -258,7 +255,8 @@ package final class Intake: Sendable {
         return true
     }
 
-    package var ledgerPath: String { configuration.ledgerPath }
+    /// The ledger, to be read beside the writer.
+    package var ledger: LedgerHandle { configuration.ledger }
     package var stagingPath: String { configuration.stagingPath }
 
     /// A drop as the ledger has it now.

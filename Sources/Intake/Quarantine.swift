@@ -48,7 +48,7 @@ extension Intake {
         if let earlier = held.withLock({ $0.drop(holding: facts.sha256) }) {
             attempt.drop = facts
             attempt.drop?.id = earlier
-            attempt.drop?.name = QuarantinedEvent.file(earlier)
+            attempt.drop?.name = StagingLayout.heldFile(earlier)
             attempt.detail["held_as"] = .string(earlier)
         } else {
             attempt.detail["message"] = .string("\(Self.hint); not held: there is no room in quarantine")
@@ -99,7 +99,7 @@ extension Intake {
         attempt.source = Endpoint(ip: ip)
         attempt.entries = match.entries
         attempt.policy = policy.version
-        attempt.detail[LedgerReader.releasedMember] = "quarantine"
+        attempt.detail[Attempt.releasedMember] = "quarantine"
         attempt.detail["held_entry"] = receipt.seq.map(JSONValue.int)
         attempt.detail["held_since"] = .string(receipt.received)
         let outcome = try await receive(
@@ -123,7 +123,7 @@ extension Intake {
     }
 
     private func receipt(_ event: WebhookEvent, _ attempt: Attempt, _ facts: DropFacts) -> Receipt {
-        let name = QuarantinedEvent.file(facts.id)
+        let name = StagingLayout.heldFile(facts.id)
         var receipt = Receipt(
             drop: facts.id, channel: Channel.webhook.rawValue, name: event.eventType ?? "event", file: name,
             bytes: facts.bytes, received: clock().description)

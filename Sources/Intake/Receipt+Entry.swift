@@ -1,61 +1,85 @@
-// A receipt from what the ledger holds: the same one from the attempt just committed and, after a crash, from
-// the entry's bytes.
+// The entry that accepted a drop, and the one place where a receipt is made of it.
 import Admission
 import JSON
 import Ledger
 import Staging
 
-extension Receipt {
-    /// From an attempt that was just committed.
-    init(_ attempt: Attempt, _ appended: AppendedEntry, drop: DropRecord) {
-        self.init(
-            drop: drop.id, channel: attempt.channel?.rawValue ?? "", name: "", file: "",
-            bytes: attempt.drop?.bytes ?? 0, received: appended.time.description)
+/// The entry that accepted a drop: the same from the attempt that was just committed and, after a crash, from its bytes.
+struct AcceptedEntry: Sendable {
+    var seq: Int64
+    /// RFC 3339, as the entry has it.
+    var time: String
+    var channel: String
+    var source: String?
+    var account: String?
+    var credential: String?
+    var facts: DropFacts
+    var detail: [String: JSONValue]
+
+    /// From an attempt that was just committed, and that names its drop.
+    init(_ attempt: Attempt, _ appended: AppendedEntry) {
         seq = appended.seq
+        time = appended.time.description
+        channel = attempt.channel?.rawValue ?? ""
         source = attempt.source?.ip.description
         account = attempt.account
         credential = attempt.credential
-        sha256 = attempt.drop?.sha256
-        eventID = attempt.drop?.eventID
-        eventType = attempt.drop?.eventType
-        duplicateOf = appended.repeats ?? attempt.detail["duplicate_of"]?.string
-        sameEventAs = appended.sameEvent ?? attempt.detail["same_event_as"]?.string
-        take(detail: attempt.detail, drop)
+        facts = attempt.drop ?? DropFacts(id: "", name: "", bytes: 0, sha256: nil)
+        detail = attempt.detail
+        // What the ledger found when it took the entry.
+        if let other = appended.repeats { detail["duplicate_of"] = .string(other) }
+        if let other = appended.sameEvent { detail["same_event_as"] = .string(other) }
     }
 
-    /// From the canonical bytes of the entry that accepted a drop. Throws when they are not such an entry.
-    init(entry: [UInt8], drop: DropRecord) throws {
-        let value = try JSONValue(parsing: entry)
-        guard let facts = value["drop"], let bytes = facts["bytes"]?.int,
-            let channel = value["channel"]?.string
+    /// From an entry's canonical bytes. Throws when they describe no drop.
+    init(_ bytes: [UInt8]) throws {
+        let value = try JSONValue(parsing: bytes)
+        guard let seq = value["seq"]?.int, let time = value["time"]?.string,
+            let channel = value["channel"]?.string,
+            let drop = value["drop"], let size = drop["bytes"]?.int
         else {
-            throw JSONValueError(description: "entry \(drop.seq) does not describe a drop")
+            throw JSONValueError(
+                description: "entry \(value["seq"]?.int.map(String.init) ?? "?") does not describe a drop")
         }
-        self.init(
-            drop: drop.id, channel: channel, name: "", file: "", bytes: bytes,
-            received: value["time"]?.string ?? drop.received.description)
-        seq = drop.seq
+        self.seq = seq
+        self.time = time
+        self.channel = channel
         source = value["source"]?["ip"]?.string
         account = value["account"]?.string
         credential = value["credential"]?.string
-        sha256 = facts["sha256"]?.string
-        eventID = facts["event_id"]?.string
-        eventType = facts["event_type"]?.string
-        duplicateOf = value["detail"]?["duplicate_of"]?.string
-        sameEventAs = value["detail"]?["same_event_as"]?.string
-        take(detail: value["detail"]?.object ?? [:], drop)
+        facts = DropFacts(
+            id: drop["id"]?.string ?? "", name: drop["name"]?.string ?? "", bytes: size,
+            sha256: drop["sha256"]?.string, eventID: drop["event_id"]?.string,
+            eventType: drop["event_type"]?.string)
+        detail = value["detail"]?.object ?? [:]
     }
+}
 
-    /// What its sender changed since stands in the record.
-    private mutating func take(detail: [String: JSONValue], _ drop: DropRecord) {
+extension Receipt {
+    /// Where the file lies and when it was released is set by the release.
+    /// - Parameter drop: as it is now; what its sender changed since the entry stands here.
+    init(_ entry: AcceptedEntry, drop: DropRecord) {
+        self.init(
+            drop: drop.id, channel: entry.channel, name: "", file: "", bytes: entry.facts.bytes,
+            received: entry.time)
+        seq = entry.seq
+        source = entry.source
+        account = entry.account
+        credential = entry.credential
+        sha256 = entry.facts.sha256
+        eventID = entry.facts.eventID
+        eventType = entry.facts.eventType
+        func text(_ member: String) -> String? { entry.detail[member]?.string }
+        duplicateOf = text("duplicate_of")
+        sameEventAs = text("same_event_as")
         let sent =
-            detail["name_as_sent"]?.string ?? drop.readyPath.split(separator: "/").last.map(String.init)
+            text("name_as_sent") ?? drop.readyPath.split(separator: "/").last.map(String.init)
             ?? drop.readyPath
         name = drop.name ?? sent
-        uploadedAs = detail["uploaded_as"]?.string ?? (name.utf8.elementsEqual(sent.utf8) ? nil : sent)
-        envelope = detail["envelope"]?.string
-        contentType = detail["content_type"]?.string
-        modified = drop.modified.flatMap(UploadRegistration.time) ?? detail["modified"]?.string
-        origin = detail["pulled_from"]?.string
+        uploadedAs = text("uploaded_as") ?? (name.utf8.elementsEqual(sent.utf8) ? nil : sent)
+        envelope = text("envelope")
+        contentType = text("content_type")
+        modified = drop.modified.flatMap(UploadRegistration.time) ?? text("modified")
+        origin = text("pulled_from")
     }
 }

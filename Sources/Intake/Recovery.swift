@@ -19,10 +19,10 @@ enum ReleaseOutcome: Sendable {
 extension Intake {
     /// At start, before any receiver.
     func recover() throws {
-        try staging.recoverBatches()
+        try staging.ready.recover()
         try recoverClaims()
         for drop in try store.withdrawnDrops() {
-            let receipt = try Receipt(entry: drop.entry, drop: drop.record)
+            let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
             putAway(drop.record, incoming: drop.record.incoming ?? "", of: receipt.account ?? "", receipt)
         }
         try staging.removeEmptyQuarantine()
@@ -36,12 +36,12 @@ extension Intake {
         while case let pending = try store.pendingDrops(after: after, limit: 256), let last = pending.last {
             after = last.record.seq
             for drop in pending where drop.record.incoming != nil {
-                let receipt = try Receipt(entry: drop.entry, drop: drop.record)
+                let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
                 if let due = drop.record.due, let account = receipt.account,
                     case let isTemporary = configuration.temporaryNames.match(name(drop.record, account)),
                     due > now || isTemporary
                 {
-                    staging.reserve(exactly: drop.record.readyPath)
+                    staging.ready.reserve(exactly: drop.record.readyPath)
                     // The clock may have been set back.
                     settler.schedule(
                         drop.record.id, of: account, at: min(due, now + mostTime(isTemporary)))
@@ -53,13 +53,13 @@ extension Intake {
                     done += [.append(lost(drop.record, receipt), drop: nil), .lost(id: drop.record.id)]
                 case .failed:
                     guard let account = receipt.account else { continue }
-                    staging.reserve(exactly: drop.record.readyPath)
+                    staging.ready.reserve(exactly: drop.record.readyPath)
                     settler.schedule(drop.record.id, of: account, at: now + Settler.retry)
                 }
             }
         }
         guard !completed.isEmpty || !done.isEmpty else { return }
-        try staging.sync()
+        try staging.ready.sync()
         _ = try store.commit([.released(completed, at: clock())] + done, now: clock())
         logger.notice(
             "recovery: completed \(completed.count) uploads that were accepted before the last stop")
@@ -75,7 +75,8 @@ extension Intake {
                     record.state == .released || record.state == .acknowledged
                 else { continue }
                 do throws(StagingError) {
-                    try staging.unclaim(drop, to: record.readyPath, in: files)
+                    try staging.ready.putBack(
+                        StagedFile(drop, in: files.claimed), to: record.readyPath)
                 } catch {
                     health.set(problem: "release", message: "drop \(drop): \(error)")
                     logger.error("drop \(drop) could not be put back into ready/: \(error)")
@@ -92,8 +93,9 @@ extension Intake {
             // Beyond the first: somebody put a file there in the meantime.
             let readyPath = VersionName.path(record.readyPath, version: version)
             do {
-                try staging.release(incoming: incoming, readyPath: readyPath, receipt: receipt, now: now)
-                staging.cancelReservation(record.readyPath)
+                try staging.ready.release(
+                    staging.file(incoming), readyPath: readyPath, receipt: receipt, now: now)
+                staging.ready.cancelReservation(record.readyPath)
                 health.clear(problem: "release")
                 return .released(readyPath)
             } catch let error as StagingError where error.code == .exists && version < 100 {
@@ -114,17 +116,18 @@ extension Intake {
     /// receipt comes first, or if its bytes lie in its place; a consumer may have taken it since.
     private func moved(_ record: DropRecord, _ receipt: Receipt, now: String) -> ReleaseOutcome {
         do {
-            if try staging.hasReceipt(record.id) {
-                guard let written = try? staging.receipt(record.id) else {
+            if try staging.ready.hasReceipt(record.id) {
+                guard let written = try? staging.ready.receipt(record.id) else {
                     // A crash of the machine left its name and not its bytes.
-                    try staging.install(receipt, file: "ready/" + record.readyPath, now: now)
+                    try staging.ready.install(receipt, readyPath: record.readyPath, now: now)
                     return .released(record.readyPath)
                 }
-                let place = String(written.file.dropFirst("ready/".utf8.count))
-                if written.name == receipt.name { return .released(place) }
+                if written.name == receipt.name, let place = StagingLayout.readyPath(ofFile: written.file) {
+                    return .released(place)
+                }
             }
             if try holds(record.readyPath, receipt) {
-                try staging.install(receipt, file: "ready/" + record.readyPath, now: now)
+                try staging.ready.install(receipt, readyPath: record.readyPath, now: now)
                 return .released(record.readyPath)
             }
         } catch {
@@ -138,9 +141,9 @@ extension Intake {
     }
 
     private func holds(_ readyPath: String, _ receipt: Receipt) throws -> Bool {
-        guard try staging.stillHolds(readyPath) else { return false }
-        let file = try staging.openReleased(readyPath)
-        guard try file.status().bytes == receipt.bytes else { return false }
+        guard try staging.ready.stillHolds(readyPath) else { return false }
+        let file = try staging.ready.openReleased(readyPath)
+        guard try file.size() == receipt.bytes else { return false }
         var hash = SHA256()
         try file.forEachPiece { hash.update(bufferPointer: $0) }
         return hash.finalize().hex == receipt.sha256

@@ -37,7 +37,7 @@ struct UploadRegistration {
     init(_ upload: FinishedUpload, readyPath: String, settle: Duration) {
         drop = DropRegistration(
             id: upload.dropID,
-            content: .incoming(StagingArea.acceptedFile(upload.dropID, of: upload.account)),
+            content: .incoming(StagingLayout.acceptedFile(upload.dropID, of: upload.account)),
             repeatKey: DropKeys.digest(["sftp", upload.account, upload.path, upload.sha256]), eventKey: nil,
             keepsRepeats: true, name: upload.path, settle: settle > .zero ? settle : nil,
             readyPath: { _ in readyPath })

@@ -15,15 +15,9 @@ final class Stager: Sendable {
     static let gathering = DispatchTimeInterval.milliseconds(100)
     static let mostQueuedBytes = 64 << 20
 
-    /// A committed webhook that is not yet in `ready/`.
-    struct Event: Sendable {
-        var seq: Int64
-        var release: WebhookRelease
-        var size: Int { release.body.count + 1024 }
-    }
-
     private struct State {
-        var events: [Event] = []
+        /// Committed webhooks that are not yet in `ready/`.
+        var events: [WebhookRelease] = []
         var eventBytes = 0
         /// Uploads that were renamed into `ready/` and wait for their durability mark.
         var uploads: [(id: String, readyPath: String)] = []
@@ -67,9 +61,10 @@ final class Stager: Sendable {
     /// Begins with whatever the store holds as pending.
     func start() { run { _ in } }
 
-    func offer(_ event: Event) {
+    /// - Parameter seq: of the entry that accepted it.
+    func offer(_ event: WebhookRelease, seq: Int64) {
         run { state in
-            if event.seq <= state.loadedThrough { return }
+            if seq <= state.loadedThrough { return }
             if state.hasBacklog || state.eventBytes + event.size > Self.mostQueuedBytes {
                 // Its body is in the store and will be read from there, in order.
                 state.hasBacklog = true
@@ -154,14 +149,15 @@ final class Stager: Sendable {
                 state.events = []
                 state.eventBytes = 0
             }
-            try? staging.recoverBatches()
+            try? staging.ready.recover()
             queue.asyncAfter(deadline: .now() + 1) { self.work() }
         }
     }
 
     /// One batch. `.idle`: nothing is left to do, and the stager is marked as not running.
     private func step() throws -> Progress {
-        let work = state.withLock { state -> (events: [Event], uploads: [(id: String, readyPath: String)])? in
+        let work = state.withLock {
+            state -> (events: [WebhookRelease], uploads: [(id: String, readyPath: String)])? in
             if state.isStopped { state.isRunning = false; return nil }
             let count = min(state.events.count, Self.largestBatch)
             let events = Array(state.events[..<count])
@@ -194,7 +190,7 @@ final class Stager: Sendable {
         return true
     }
 
-    private func complete(_ events: [Event], _ uploads: [(id: String, readyPath: String)]) throws {
+    private func complete(_ events: [WebhookRelease], _ uploads: [(id: String, readyPath: String)]) throws {
         // Who asks from now on may mean what comes after this batch.
         let asked = state.withLock { state in
             state.isCompleting = true
@@ -202,14 +198,13 @@ final class Stager: Sendable {
         }
         defer { state.withLock { $0.isCompleting = false } }
         let now = clock()
-        let releases = events.map(\.release)
         var done =
             switch layout {
-            case .file: try staging.release(releases, now: now.description)
-            case .ndjson: try staging.releaseTogether(releases, now: now.description)
+            case .file: try staging.ready.release(events, now: now.description)
+            case .ndjson: try staging.ready.releaseTogether(events, now: now.description)
             }
         if !uploads.isEmpty {
-            try staging.sync()
+            try staging.ready.sync()
             done += uploads
         }
         try mark(done, at: now)
@@ -235,8 +230,8 @@ final class Stager: Sendable {
     }
 
     /// Pending webhooks from the store. Those whose receipt exists were released before a crash: only marked.
-    private func loadBacklog() throws -> [Event] {
-        var events: [Event] = []
+    private func loadBacklog() throws -> [WebhookRelease] {
+        var events: [WebhookRelease] = []
         var after: Int64 = -1
         while events.isEmpty {
             let pending = try store.pendingDrops(after: after, limit: Self.largestBatch)
@@ -245,19 +240,22 @@ final class Stager: Sendable {
             state.withLock { $0.loadedThrough = max($0.loadedThrough, after) }
             for drop in pending {
                 guard let body = drop.body else { continue }
-                let receipt = try Receipt(entry: drop.entry, drop: drop.record)
-                if let written = try staging.receipt(drop.record.id) {
-                    try mark(
-                        [(drop.record.id, String(written.file.dropFirst("ready/".utf8.count)))], at: clock())
+                let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
+                if let written = try staging.ready.receipt(drop.record.id),
+                    let readyPath = StagingLayout.readyPath(ofFile: written.file)
+                {
+                    try mark([(drop.record.id, readyPath)], at: clock())
                 } else {
                     events.append(
-                        Event(
-                            seq: drop.record.seq,
-                            release: WebhookRelease(
-                                readyPath: drop.record.readyPath, body: body, receipt: receipt)))
+                        WebhookRelease(readyPath: drop.record.readyPath, body: body, receipt: receipt))
                 }
             }
         }
         return events
     }
+}
+
+extension WebhookRelease {
+    /// What it takes of memory, about.
+    fileprivate var size: Int { body.count + 1024 }
 }

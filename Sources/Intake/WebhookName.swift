@@ -1,5 +1,6 @@
 // The file name of a webhook event under `ready/`. Pure.
 import Admission
+import Staging
 
 /// `webhook/2026-11-23/081530.123456Z-visit.ended-5c34979c.json`. The time is the ledger entry's and rises
 /// strictly, so no two events share a name. Text from outside keeps only letters, digits, `.`, `_`.
@@ -18,7 +19,7 @@ struct WebhookName: Sendable {
         let text = Array(time.description.utf8)
         let day = String(decoding: text[0..<10], as: UTF8.self)
         let clock = String(decoding: text[11...].filter { $0 != 0x3A }, as: UTF8.self)
-        return "webhook/\(day)/\(clock)\(suffix)"
+        return "\(StagingLayout.webhook)/\(day)/\(clock)\(suffix)"
     }
 
     private static func plain(_ text: String, limit: Int) -> String {

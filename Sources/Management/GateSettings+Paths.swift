@@ -1,6 +1,7 @@
 // Where a gate keeps its small files, and its settings in Intake's words.
 import Admission
 package import Intake
+package import Ledger
 package import Settings
 import Staging
 
@@ -13,9 +14,12 @@ extension GateSettings {
     /// Bound ports of the running gate: `{"webhook":8443,…}`; there only while it runs.
     package var portsFile: String { runDirectory + "/ports.json" }
 
+    /// The ledger of these settings.
+    package var ledgerHandle: LedgerHandle { LedgerHandle(file: ledger.path) }
+
     package var intake: Intake.Configuration {
         var configuration = Intake.Configuration(
-            node: node, ledgerPath: ledger.path, stagingPath: staging.path)
+            node: node, ledger: ledgerHandle, stagingPath: staging.path)
         configuration.reserveBytes = staging.reserve
         configuration.reserveInodes = staging.reserveInodes
         configuration.layout =

@@ -73,7 +73,7 @@ package struct PullRound: Sendable {
     /// the summary. Ends between two drops when the task is cancelled.
     package func run() async throws -> PullSummary {
         let directory = try Directory(path: settings.staging.path, create: true)
-            .subdirectory(["incoming", "pull"], create: true)
+            .subdirectory([StagingLayout.incoming, StagingLayout.pull], create: true)
         guard let lock = try PullLock(in: directory) else {
             throw ManagementError(
                 .internalError, "another pull into \(settings.staging.path) is running; let it end first")
@@ -112,14 +112,12 @@ package struct PullRound: Sendable {
 
     /// Drops of which a part lies here, and which the other gate does not list any more.
     private func leftovers(in directory: Directory, listed: [String]) throws -> [String] {
-        let suffix = ".part"
-        let parts = try directory.names().filter { $0.hasSuffix(suffix) }
+        let parts = try directory.names().filter { StagingLayout.drop(ofPulledName: $0) != nil }
         guard !parts.isEmpty else { return [] }
         let listed = Set(listed)
         let oldest = (Instant.now().microseconds - Self.partsAge) / 1_000_000
         return try parts.filter { try directory.status($0).map { $0.modified < oldest } ?? false }
-            .map { String($0.dropLast(suffix.count)) }
-            .filter { DropID.isValid($0) && !listed.contains($0) }
+            .compactMap(StagingLayout.drop(ofPulledName:)).filter { !listed.contains($0) }
     }
 
     private func takeAll(

@@ -1,5 +1,6 @@
 // The released drops of a collector's scope as a tree of names, as the daemon told them at one moment. Pure.
 import SFTPWire
+import Staging
 
 struct CollectCatalog {
     /// By drop id, the path of its receipt.
@@ -11,8 +12,8 @@ struct CollectCatalog {
     /// The same in their order, once somebody has listed it; the receipts too.
     private var sorted: [VirtualPath: [[UInt8]]] = [:]
 
-    static let ready = name("ready")
-    static let receiptsDirectory = name("receipts")
+    static let ready = name(StagingLayout.ready)
+    static let receiptsDirectory = name(StagingLayout.receipts)
     private static let suffix = ".json"
     /// As the state machine has it: what stands before a sender's own path.
     private static let room = PathRoom(bytes: 64, depth: 3)
@@ -22,9 +23,11 @@ struct CollectCatalog {
     }
 
     mutating func add(_ drop: CollectPage.Drop) {
-        receipts[drop.id] = Self.name("receipts/\(drop.id)\(Self.suffix)")
+        receipts[drop.id] = Self.name("\(StagingLayout.receipts)/\(StagingLayout.receipt(drop.id))")
         // What no client could name has a receipt all the same.
-        guard let path = try? VirtualPath(sent: Array("ready/\(drop.path)".utf8), room: Self.room) else {
+        guard
+            let path = try? VirtualPath(sent: Array(StagingLayout.released(drop.path).utf8), room: Self.room)
+        else {
             return
         }
         files[path, default: []].append(drop.id)

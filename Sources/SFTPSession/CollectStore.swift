@@ -32,8 +32,8 @@ final class CollectStore: SessionHost {
     /// - Parameter staging: the staging directory.
     init(staging: String, link: SessionIPCClient) throws(StagingError) {
         let root = try Directory(path: staging)
-        ready = try root.subdirectory("ready")
-        receipts = try root.subdirectory("receipts")
+        ready = try root.subdirectory(StagingLayout.ready)
+        receipts = try root.subdirectory(StagingLayout.receipts)
         self.link = link
     }
 
@@ -117,7 +117,7 @@ final class CollectStore: SessionHost {
     }
 
     private static func lies(_ drop: CollectPage.Drop, at path: VirtualPath?) -> Bool {
-        path.map { $0.bytes.elementsEqual("ready/\(drop.path)".utf8) } ?? true
+        path.map { $0.bytes.elementsEqual(StagingLayout.released(drop.path).utf8) } ?? true
     }
 
     private func refresh(ifOlderThan age: Duration = .zero) throws {

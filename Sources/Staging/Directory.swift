@@ -161,14 +161,19 @@ package final class Directory: Sendable {
         }
     }
 
-    /// Whether a rename between the two directories is possible.
-    func isOnFilesystem(of other: Directory) throws(StagingError) -> Bool {
+    /// Throws unless a rename between the two directories is possible.
+    func requireFilesystem(of root: Directory) throws(StagingError) {
         var mine = stat()
         var theirs = stat()
-        guard fstat(descriptor, &mine) == 0, fstat(other.descriptor, &theirs) == 0 else {
+        guard fstat(descriptor, &mine) == 0, fstat(root.descriptor, &theirs) == 0 else {
             throw StagingError(errno: errno, "cannot look at \(path)")
         }
-        return mine.st_dev == theirs.st_dev
+        guard mine.st_dev == theirs.st_dev else {
+            throw StagingError(
+                .failed,
+                "\(path) is on another filesystem than \(root.path): release is a rename, mount the whole staging directory instead"
+            )
+        }
     }
 
     /// Free space as a process without privileges may use it.

@@ -18,7 +18,7 @@ package struct FileStatus: Sendable, Hashable {
 }
 
 /// An open file. Closes itself.
-package final class OpenFile: Sendable {
+package final class OpenFile: ReleasedFile {
     package let descriptor: Int32
     /// For messages only.
     package let path: String
@@ -37,6 +37,8 @@ package final class OpenFile: Sendable {
         }
         return FileStatus(status)
     }
+
+    package func size() throws(StagingError) -> Int64 { try status().bytes }
 
     /// Writes all bytes at the current position.
     package func write(_ bytes: [UInt8]) throws(StagingError) {

@@ -24,9 +24,9 @@ package final class PartialStore: Sendable {
         let slash = incoming.utf8.lastIndex(of: UInt8(ascii: "/")) ?? incoming.startIndex
         self.incoming = try Directory(path: String(incoming[..<slash]))
             .subdirectory(String(incoming[slash...].dropFirst()), create: true)
-        parts = try self.incoming.subdirectory("parts", create: true)
-        tree = try self.incoming.subdirectory("tree", create: true)
-        claimed = try self.incoming.subdirectory("claimed", create: true)
+        parts = try self.incoming.subdirectory(StagingLayout.parts, create: true)
+        tree = try self.incoming.subdirectory(StagingLayout.tree, create: true)
+        claimed = try self.incoming.subdirectory(StagingLayout.claimed, create: true)
         boot = PartialSidecar.currentBoot()
     }
 

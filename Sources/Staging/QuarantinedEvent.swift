@@ -3,11 +3,6 @@
 
 /// One event in quarantine.
 package struct QuarantinedEvent: Sendable {
-    package static let receiptName = "receipt.json"
-    /// A receipt that is being written.
-    static let newReceiptName = receiptName + ".new"
-    static let bodyName = "body"
-    static let folder = "webhook"
     static let longestReceipt = 64 << 10
 
     package var receipt: Receipt
@@ -17,23 +12,20 @@ package struct QuarantinedEvent: Sendable {
         self.receipt = receipt
         self.body = body
     }
-
-    /// Where the body lies, relative to the staging directory.
-    package static func file(_ drop: String) -> String { "quarantine/\(folder)/\(drop)/\(bodyName)" }
 }
 
 extension StagingArea {
     /// The directory of one event; nil when there is none.
     private func place(_ drop: String) throws(StagingError) -> Directory? {
         guard DropID.isValid(drop) else { return nil }
-        return try quarantine.existing(QuarantinedEvent.folder)?.existing(drop)
+        return try quarantine.existing(StagingLayout.webhook)?.existing(drop)
     }
 
     /// Keeps an event, durable when it returns.
     package func quarantine(_ event: QuarantinedEvent) throws {
-        let events = try quarantine.subdirectory(QuarantinedEvent.folder, create: true)
+        let events = try quarantine.subdirectory(StagingLayout.webhook, create: true)
         let place = try events.subdirectory(event.receipt.drop, create: true)
-        let file = try place.createFile(QuarantinedEvent.bodyName)
+        let file = try place.createFile(StagingLayout.heldBody)
         try file.write(event.body)
         try file.sync()
         try write(event.receipt, in: place)
@@ -48,27 +40,27 @@ extension StagingArea {
 
     /// A reader sees a whole receipt or none, after a crash too.
     func write(_ receipt: Receipt, in place: Directory) throws {
-        let temporary = QuarantinedEvent.newReceiptName
+        let temporary = StagingLayout.newQuarantineReceipt
         try place.remove(temporary)
         let file = try place.createFile(temporary)
         try file.write(receipt.encoded())
         try file.sync()
-        try place.replace(temporary, to: place, as: QuarantinedEvent.receiptName)
+        try place.replace(temporary, to: place, as: StagingLayout.quarantineReceipt)
         try place.sync()
     }
 
     /// The receipts of all events in quarantine, oldest first. One that cannot be read costs no other.
     package func quarantinedEvents() throws -> [Receipt] {
-        guard let events = try quarantine.existing(QuarantinedEvent.folder) else { return [] }
+        guard let events = try quarantine.existing(StagingLayout.webhook) else { return [] }
         return try events.names().compactMap { try? quarantinedReceipt($0) }
     }
 
     private func quarantinedReceipt(_ drop: String) throws -> Receipt? {
-        guard let place = try place(drop), try place.status(QuarantinedEvent.receiptName) != nil else {
+        guard let place = try place(drop), try place.status(StagingLayout.quarantineReceipt) != nil else {
             return nil
         }
         return try Receipt(
-            parsing: place.openFile(QuarantinedEvent.receiptName).contents(
+            parsing: place.openFile(StagingLayout.quarantineReceipt).contents(
                 limit: QuarantinedEvent.longestReceipt))
     }
 
@@ -76,12 +68,12 @@ extension StagingArea {
     package func quarantinedEvent(_ drop: String, limit: Int) throws -> QuarantinedEvent? {
         guard let receipt = try quarantinedReceipt(drop), let place = try place(drop) else { return nil }
         return QuarantinedEvent(
-            receipt: receipt, body: try place.openFile(QuarantinedEvent.bodyName).contents(limit: limit))
+            receipt: receipt, body: try place.openFile(StagingLayout.heldBody).contents(limit: limit))
     }
 
     /// Takes an event out of quarantine for good; absent is no error.
     package func removeQuarantined(_ drop: String) throws(StagingError) {
-        guard let place = try place(drop), let events = try quarantine.existing(QuarantinedEvent.folder)
+        guard let place = try place(drop), let events = try quarantine.existing(StagingLayout.webhook)
         else { return }
         for name in try place.names() { try place.remove(name) }
         try events.removeDirectory(drop)

@@ -14,11 +14,11 @@ package struct ContactWatch: Service {
     private static let memory = Duration.seconds(30 * 86_400)
 
     private let intake: Intake
-    private let reader: LedgerReader
+    private let reader: any LedgerReading
 
     package init(_ intake: Intake) throws {
         self.intake = intake
-        reader = try LedgerReader(path: intake.ledgerPath)
+        reader = try intake.ledger.reader()
         let monitor = intake.contacts
         intake.gauges.add(
             "dropgate_source_silent", "1 while the expected contact of a source entry is overdue."

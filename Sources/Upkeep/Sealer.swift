@@ -14,7 +14,7 @@ package struct Sealer: Service {
     private static let step = 500
 
     private let intake: Intake
-    private let reader: LedgerReader
+    private let reader: any LedgerSealing
     private let sealAfter: Duration?
     private let retain: Duration?
     private let width: Int64
@@ -29,7 +29,7 @@ package struct Sealer: Service {
         self.sealAfter = sealAfter
         self.retain = retain
         self.width = width
-        reader = try LedgerReader(path: intake.ledgerPath)
+        reader = try intake.ledger.sealing()
     }
 
     package func run() async throws {

@@ -53,13 +53,13 @@ private final class Target: ForwardStream {
 
 @Suite(.timeLimit(.minutes(1))) struct ForwarderTests {
     private let directory: TemporaryDirectory
-    private let store: SQLiteLedgerStore
+    private let store: any LedgerStore
     private let target = Target()
     private let reports = AsyncStream.makeStream(of: String?.self)
 
     init() throws {
         directory = try TemporaryDirectory("forwarder")
-        store = try SQLiteLedgerStore(path: directory.file("ledger.sqlite"), node: "t")
+        store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
         try append(1)
         // A target that is new gets what comes from now on.
         try ForwardCursor(target: "the target", seq: 0).write(directory.file("cursor.json"))
@@ -77,7 +77,7 @@ private final class Target: ForwardStream {
         let (target, reports) = (target, reports.continuation)
         return Forwarder(
             name: "test", target: "the target",
-            reader: try LedgerReader(path: directory.file("ledger.sqlite")),
+            reader: try LedgerHandle(file: directory.file("ledger.sqlite")).reader(),
             cursorFile: directory.file("cursor.json"),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             report: { reports.yield($0) }, render: { $0.json }, open: { _ in try target.open() })

@@ -37,7 +37,7 @@ import Testing
         before: [Attempt] = [], _ attempts: [Attempt], policy: Policy? = nil, now: Instant? = nil
     ) throws -> Report {
         let path = directory.file("ledger.sqlite")
-        let store = try SQLiteLedgerStore(path: path, node: "t")
+        let store = try LedgerHandle(file: path).open(node: "t")
         for (index, attempt) in before.enumerated() {
             _ = try store.commit(
                 [.append(attempt, drop: nil)], now: day - .seconds(86400) + .seconds(Int64(index) * 60))
@@ -45,7 +45,7 @@ import Testing
         for (index, attempt) in attempts.enumerated() {
             _ = try store.commit([.append(attempt, drop: nil)], now: day + .seconds(Int64(index) * 60))
         }
-        let reader = try LedgerReader(path: path)
+        let reader = try LedgerHandle(file: path).reader()
         let first = try reader.firstSeq(notBefore: day)
         let range = first..<(try reader.size())
         let tally = try reader.tally(range)

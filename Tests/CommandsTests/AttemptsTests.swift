@@ -81,7 +81,7 @@ import Testing
         let answer = await gate.run(
             "attempts", "--format", format.name, "--verdict", "accepted", "--text", "vsee\u{1B}")
         #expect(answer.status == 0 && answer.error.isEmpty, "\(answer)")
-        let reader = try LedgerReader(path: gate.path("state/ledger.sqlite"))
+        let reader = try LedgerHandle(file: gate.path("state/ledger.sqlite")).reader()
         #expect(try reader.lastSeq() == 3)
         let entry = try #require(try reader.entry(seq: 3)?.value())
         #expect(entry["kind"] == "access" && entry["reason"] == "exported" && entry["verdict"] == "accepted")
@@ -95,7 +95,7 @@ import Testing
     @Test func aTableIsNoExport() async throws {
         let gate = try await gate().gate
         #expect(await gate.run("attempts").status == 0)
-        #expect(try LedgerReader(path: gate.path("state/ledger.sqlite")).lastSeq() == 2)
+        #expect(try LedgerHandle(file: gate.path("state/ledger.sqlite")).reader().lastSeq() == 2)
     }
 
     @Test func whatCannotBeRecordedIsNotExported() async throws {
@@ -112,7 +112,7 @@ import Testing
     @Test func pagesSkipAndRepeatNothingWhileEntriesCome() async throws {
         let gate = try await gate().gate
         let intake = try gate.openIntake()
-        let reader = try LedgerReader(path: gate.path("state/ledger.sqlite"))
+        let reader = try LedgerHandle(file: gate.path("state/ledger.sqlite")).reader()
         let total: Int64 = 5000
         var query = LedgerQuery()
         query.verdicts = [.rejected]

@@ -57,7 +57,8 @@ import Testing
             let export = await gate.run("attempts", "--format", "jsonl", "--limit", "0")
             #expect(export.status == 0, "\(export)")
             #expect(export.out.split(separator: "\n").count == 1, "the webhook, not the export itself")
-            let access = try? LedgerReader(path: gate.path("state/ledger.sqlite")).entry(seq: 1)?.value()
+            let access = try? LedgerHandle(file: gate.path("state/ledger.sqlite")).reader().entry(seq: 1)?
+                .value()
             #expect(access?["reason"] == "exported")
             #expect(access?["detail"]?["uid"]?.int == Int64(geteuid()))
             group.cancelAll()

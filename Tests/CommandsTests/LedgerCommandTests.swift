@@ -63,7 +63,7 @@ import Testing
     @Test func aProofOfAnEntryIsAnAccessOnlyWithTheEntrysBytes() async throws {
         let gate = try await gate(entries: 1)
         _ = await gate.run("ledger", "checkpoint")
-        let reader = try LedgerReader(path: gate.path("state/ledger.sqlite"))
+        let reader = try LedgerHandle(file: gate.path("state/ledger.sqlite")).reader()
         let proof = await gate.run("ledger", "prove", "0")
         #expect(proof.status == 0 && proof.out.contains("tlog-proof"), "\(proof)")
         #expect(try reader.lastSeq() == 0)

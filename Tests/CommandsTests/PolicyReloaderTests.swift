@@ -32,7 +32,7 @@ import Testing
         }
 
         func entries() throws -> [JSONValue] {
-            try LedgerReader(path: gate.path("state/ledger.sqlite")).entries(LedgerQuery()).map {
+            try LedgerHandle(file: gate.path("state/ledger.sqlite")).reader().entries(LedgerQuery()).map {
                 try $0.value()
             }
         }

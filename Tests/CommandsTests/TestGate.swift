@@ -4,6 +4,7 @@ import Commands
 import Files
 import Foundation
 import Intake
+import Ledger
 import Logging
 import Settings
 import Support
@@ -66,7 +67,8 @@ struct TestGate {
 
     func openIntake(clock: @escaping @Sendable () -> Instant = { Instant.now() }) throws -> Intake {
         let configuration = Intake.Configuration(
-            node: "gate-1", ledgerPath: path("state/ledger.sqlite"), stagingPath: path("state/staging"))
+            node: "gate-1", ledger: LedgerHandle(file: path("state/ledger.sqlite")),
+            stagingPath: path("state/staging"))
         return try Intake.open(
             configuration, policy: policy(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             clock: clock)

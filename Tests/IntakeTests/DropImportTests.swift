@@ -11,7 +11,7 @@ import Testing
 
 @testable import Intake
 
-@Suite(.timeLimit(.minutes(1))) struct AdoptionTests {
+@Suite(.timeLimit(.minutes(1))) struct DropImportTests {
     static let id = DropID.make(milliseconds: 7)
 
     private static let digests = [
@@ -48,7 +48,7 @@ import Testing
         let outcome = try await gate.intake.importDrop(drop(Self.receipt()))
         #expect(outcome.status == .stored && outcome.name == "sftp/vsee/a.xml")
         #expect(gate.contents("sftp/vsee/a.xml") == "data")
-        let receipt = try #require(try gate.intake.staging.receipt(Self.id))
+        let receipt = try #require(try gate.intake.staging.ready.receipt(Self.id))
         #expect(receipt.source == "20.21.208.105" && receipt.origin == "sftp://gate-2:2222")
         #expect(receipt.name == "a.xml" && receipt.account == "vsee" && receipt.seq == outcome.seq)
         let entry = try #require(try gate.entries().first)
@@ -118,7 +118,7 @@ import Testing
         }
         let outcome = try await gate.intake.importDrop(drop(receipt))
         #expect(gate.contents(outcome.name) == "{}" && "ready/" + outcome.name == receipt.file)
-        let written = try #require(try gate.intake.staging.receipt(Self.id))
+        let written = try #require(try gate.intake.staging.ready.receipt(Self.id))
         #expect(written.eventID == "e-1" && written.eventType == "visit.ended" && written.envelope == "v2")
     }
 
@@ -168,7 +168,7 @@ import Testing
     }
 
     @Test func aCrashAfterTheCommitIsCompletedAtStart() async throws {
-        let directory = try TemporaryDirectory("adopt")
+        let directory = try TemporaryDirectory("import")
         do {
             let gate = try Gate(directory)
             try fetched(gate)
@@ -194,7 +194,7 @@ import Testing
         }
         let gate = try #require(reopened)
         #expect(gate.contents("sftp/vsee/a.xml") == "data")
-        let receipt = try #require(try gate.intake.staging.receipt(Self.id))
+        let receipt = try #require(try gate.intake.staging.ready.receipt(Self.id))
         #expect(receipt.origin == "sftp://gate-2:2222" && receipt.source == "20.21.208.105")
         #expect(receipt.channel == "sftp" && receipt.name == "a.xml" && receipt.seq == 0)
     }

@@ -29,11 +29,12 @@ struct Gate {
         let directory = try directory ?? TemporaryDirectory("gate")
         self.directory = directory
         var configuration = Intake.Configuration(
-            node: "t", ledgerPath: directory.file("ledger.sqlite"), stagingPath: directory.file("staging"))
+            node: "t", ledger: LedgerHandle(file: directory.file("ledger.sqlite")),
+            stagingPath: directory.file("staging"))
         configuration.reserveBytes = 1
         configuration.reserveInodes = 1
         change(&configuration)
-        let store = try SQLiteLedgerStore(path: configuration.ledgerPath, node: configuration.node)
+        let store = try configuration.ledger.open(node: configuration.node)
         intake = try Intake(
             configuration, store: FailingStore(store, disk: disk), policy: Self.policy(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
@@ -85,6 +86,6 @@ struct Gate {
     }
 
     func entries(_ query: LedgerQuery = LedgerQuery()) throws -> [JSONValue] {
-        try LedgerReader(path: directory.file("ledger.sqlite")).entries(query).map { try $0.value() }
+        try LedgerHandle(file: directory.file("ledger.sqlite")).reader().entries(query).map { try $0.value() }
     }
 }

@@ -19,7 +19,7 @@ import Testing
         #expect(outcome.name.hasPrefix("webhook/") && outcome.name.hasSuffix("Z-visit.ended-5c34979c.json"))
         #expect(gate.ready() == [String(outcome.name)])
         #expect(gate.contents(outcome.name) == #"{"a":1}"#)
-        let receipt = try #require(try gate.intake.staging.receipt(outcome.id))
+        let receipt = try #require(try gate.intake.staging.ready.receipt(outcome.id))
         #expect(receipt.seq == outcome.seq && receipt.file == "ready/" + outcome.name && receipt.bytes == 7)
         #expect(
             receipt.eventID == "5c34979c-30dc" && receipt.envelope == "v2"
@@ -27,7 +27,9 @@ import Testing
         #expect(receipt.sha256 == "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862")
         let entry = try #require(try gate.entries().first)
         #expect(entry["drop"]?["id"]?.string == outcome.id && entry["drop"]?["name"]?.string == outcome.name)
-        #expect(try LedgerReader(path: gate.directory.file("ledger.sqlite")).body(seq: outcome.seq) == nil)
+        #expect(
+            try LedgerHandle(file: gate.directory.file("ledger.sqlite")).reader().body(seq: outcome.seq)
+                == nil)
     }
 
     @Test func aRepeatAnswersWithTheFirstDropAndMakesNoSecondFile() async throws {
@@ -41,7 +43,7 @@ import Testing
         #expect(gate.ready().count == 2)
         let reasons = try gate.entries().map { $0["reason"]?.string }
         #expect(reasons == ["listed", "duplicate", "listed"])
-        #expect(try gate.intake.staging.receipt(other.id)?.sameEventAs == first.id)
+        #expect(try gate.intake.staging.ready.receipt(other.id)?.sameEventAs == first.id)
     }
 
     @Test func theSameBodyWithoutAnIDIsARepeatOnlyWithinItsWindow() async throws {
@@ -63,7 +65,7 @@ import Testing
         let gate = try Gate()
         let id = try await gate.intake.receive(Gate.event("e", body: "{}"), attempt: Gate.accepted).id
         await gate.intake.waitUntilStaged()
-        #expect(try gate.intake.staging.receipt(id)?.contentType == "application/json")
+        #expect(try gate.intake.staging.ready.receipt(id)?.contentType == "application/json")
         #expect(try gate.entries().last?["detail"]?["content_type"] == "application/json")
     }
 
@@ -104,7 +106,7 @@ import Testing
                 let line = try BatchLine(parsing: text.utf8)
                 #expect(line.receipt.line == index + 1 && line.receipt.file == "ready/" + file)
                 seen[line.receipt.drop] = line.bytes
-                #expect(try gate.intake.staging.receipt(line.receipt.drop) == line.receipt)
+                #expect(try gate.intake.staging.ready.receipt(line.receipt.drop) == line.receipt)
             }
         }
         #expect(seen == ids.mapValues { Array($0.utf8) }.merging([binaryID: [0xFF, 0]]) { $1 })
@@ -120,7 +122,7 @@ import Testing
         #expect(
             gate.contents("sftp/acme/in/a.xml") == "one" && gate.contents("sftp/acme/in/a~2.xml") == "two")
         await gate.intake.waitUntilStaged()
-        let receipt = try #require(try gate.intake.staging.receipt(again.id))
+        let receipt = try #require(try gate.intake.staging.ready.receipt(again.id))
         #expect(
             receipt.duplicateOf == first.id && receipt.name == "in/a.xml"
                 && receipt.file == "ready/sftp/acme/in/a~3.xml")

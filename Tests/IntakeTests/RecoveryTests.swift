@@ -18,7 +18,7 @@ import Testing
     private func crashed(sha256: String = "00") async throws -> (TemporaryDirectory, drop: String) {
         let directory = try TemporaryDirectory("crash")
         let staging = try StagingArea(path: directory.file("staging"))
-        let store = try SQLiteLedgerStore(path: directory.file("ledger.sqlite"), node: "t")
+        let store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
         let id = DropID.make(milliseconds: 5)
         let parts = try staging.uploads(of: "acme").subdirectory("parts", create: true)
         try parts.createFile(id + ".part").write(Array("data".utf8))
@@ -36,7 +36,7 @@ import Testing
         let (directory, id) = try await crashed()
         let gate = try Gate(directory)
         #expect(gate.contents("sftp/acme/a.xml") == "data")
-        #expect(try gate.intake.staging.receipt(id)?.name == "a.xml")
+        #expect(try gate.intake.staging.ready.receipt(id)?.name == "a.xml")
         #expect(try gate.intake.health.problems.isEmpty && gate.entries().count == 1)
     }
 
@@ -49,8 +49,9 @@ import Testing
         try receipt.encoded().withUnsafeBytes { try Data($0).write(to: receiptFile(directory, id)) }
         let gate = try Gate(directory)
         #expect(gate.ready().isEmpty)
-        #expect(try gate.intake.staging.receipt(id)?.drop == id)
-        #expect(try LedgerReader(path: directory.file("ledger.sqlite")).drop(id: id)?.state == .released)
+        #expect(try gate.intake.staging.ready.receipt(id)?.drop == id)
+        #expect(
+            try LedgerHandle(file: directory.file("ledger.sqlite")).reader().drop(id: id)?.state == .released)
     }
 
     private func receiptFile(_ directory: TemporaryDirectory, _ id: String) throws -> URL {
@@ -67,7 +68,7 @@ import Testing
             atPath: path(directory, "ready/sftp/acme"), withIntermediateDirectories: true)
         try FileManager.default.moveItem(atPath: part, toPath: path(directory, "ready/sftp/acme/a.xml"))
         let gate = try Gate(directory)
-        #expect(try gate.intake.staging.receipt(id)?.file == "ready/sftp/acme/a.xml")
+        #expect(try gate.intake.staging.ready.receipt(id)?.file == "ready/sftp/acme/a.xml")
         #expect(gate.ready() == ["sftp/acme/a.xml"])
     }
 
@@ -76,7 +77,7 @@ import Testing
         let (directory, id) = try await crashed()
         try FileManager.default.removeItem(atPath: path(directory, "incoming/sftp/acme/parts/\(id).part"))
         let gate = try Gate(directory)
-        #expect(try LedgerReader(path: directory.file("ledger.sqlite")).drop(id: id)?.state == .lost)
+        #expect(try LedgerHandle(file: directory.file("ledger.sqlite")).reader().drop(id: id)?.state == .lost)
         #expect(gate.intake.health.problems["lost"]?.contains(id) == true)
         let entry = try #require(try gate.entries().first { $0["verdict"] == "rejected" })
         #expect(entry["drop"]?["id"]?.string == id && entry["detail"]?["lost"] == true)
@@ -90,12 +91,12 @@ import Testing
         let gate = try Gate(directory)
         #expect(gate.contents("sftp/acme/a.xml") == "mine" && gate.contents("sftp/acme/a~2.xml") == "data")
         #expect(
-            try LedgerReader(path: directory.file("ledger.sqlite")).drop(id: id)?.readyPath
+            try LedgerHandle(file: directory.file("ledger.sqlite")).reader().drop(id: id)?.readyPath
                 == "sftp/acme/a~2.xml")
     }
 
     private func commitWebhook(_ directory: TemporaryDirectory, id: String) throws {
-        let store = try SQLiteLedgerStore(path: directory.file("ledger.sqlite"), node: "t")
+        let store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
         var attempt = Gate.accepted
         attempt.drop = DropFacts(id: id, name: "", bytes: 2, sha256: "00")
         let drop = DropRegistration(
@@ -138,7 +139,7 @@ import Testing
                 readyPath: "webhook/2026-11-23/081530.000000Z-x-\($0).json", body: Array("{}".utf8),
                 receipt: Receipt(drop: $0, channel: "webhook", name: "n", file: "", bytes: 2, received: ""))
         }
-        _ = try staging.release(releases, now: "now")
+        _ = try staging.ready.release(releases, now: "now")
         // As if the crash came after receipts and one file were out, and the consumer took that file.
         let whole = path(directory, "incoming/webhook/\(ids[0]).whole")
         try FileManager.default.createDirectory(atPath: whole, withIntermediateDirectories: true)
@@ -153,7 +154,9 @@ import Testing
         #expect(gate.ready() == ["webhook/2026-11-23/\(name)"])
         #expect(directory.files(under: "staging/incoming").isEmpty)
         #expect(
-            try LedgerReader(path: directory.file("ledger.sqlite")).drops(states: [.pending], limit: 9)
-                .isEmpty)
+            try LedgerHandle(file: directory.file("ledger.sqlite")).reader().drops(
+                states: [.pending], limit: 9
+            )
+            .isEmpty)
     }
 }

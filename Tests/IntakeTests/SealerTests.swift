@@ -37,12 +37,16 @@ import Upkeep
     }
 
     private func verify(_ gate: Gate) throws -> LedgerVerifier.Result {
-        try LedgerVerifier(
-            path: gate.directory.file("ledger.sqlite"), trusted: [key.verifier],
+        try LedgerHandle(file: gate.directory.file("ledger.sqlite")).verifier(
+            trusted: [key.verifier],
             kept: CheckpointFile(directory: gate.directory.file("checkpoints")).all().map {
                 .init($0, keeper: "copy", isOutside: false)
             }
         ).verify()
+    }
+
+    private func segments(_ gate: Gate) throws -> [LedgerSegment] {
+        try LedgerHandle(file: gate.directory.file("ledger.sqlite")).sealing().segments()
     }
 
     private func file(_ gate: Gate, _ number: Int) -> String {
@@ -51,10 +55,10 @@ import Upkeep
 
     @Test func sealedEntriesVerifyProveAndReadAsBefore() async throws {
         let gate = try await gate(600)
-        let reader = try LedgerReader(path: gate.directory.file("ledger.sqlite"))
+        let reader = try LedgerHandle(file: gate.directory.file("ledger.sqlite")).reader()
         let before = try (0..<600).map { try #require(try reader.entry(seq: $0)).json }
         try await sweep(gate)
-        #expect(try reader.segments().map(\.first) == [0, 256])
+        #expect(try segments(gate).map(\.first) == [0, 256])
         #expect(try verify(gate).faults.map(\.message) == [])
         #expect(try verify(gate).size == 600)
         for seq: Int64 in [0, 255, 256, 511, 512, 599] {
@@ -83,7 +87,7 @@ import Upkeep
             attempt.detail["message"] = .string("Number \(number) \"quoted\"")
             try await gate.intake.record(attempt)
         }
-        let reader = try LedgerReader(path: gate.directory.file("ledger.sqlite"))
+        let reader = try LedgerHandle(file: gate.directory.file("ledger.sqlite")).reader()
         var queries: [LedgerQuery] = [
             LedgerQuery(), LedgerQuery(), LedgerQuery(), LedgerQuery(), LedgerQuery(),
         ]
@@ -104,7 +108,7 @@ import Upkeep
             }
         }
         try await sweep(gate)
-        #expect(try reader.segments().count == 2)
+        #expect(try segments(gate).count == 2)
         for (query, before) in pages {
             #expect(try reader.entries(query).map(\.seq) == before)
             var rest = query
@@ -154,7 +158,7 @@ import Upkeep
         let result = try verify(gate)
         #expect(result.faults.map(\.message) == [])
         #expect(result.removed == [0...255, 256...511])
-        let reader = try LedgerReader(path: gate.directory.file("ledger.sqlite"))
+        let reader = try LedgerHandle(file: gate.directory.file("ledger.sqlite")).reader()
         #expect(try reader.entry(seq: 0) == nil)
         let entry = try #require(try reader.entry(seq: 600)?.value())
         #expect(entry["detail"]?[LedgerSegment.removalMember]?["last"]?.int == 255)
@@ -170,10 +174,9 @@ import Upkeep
     @Test func whatIsYoungOrNotWholeStaysWhereItIs() async throws {
         let gate = try await gate(300)
         try await sweep(gate, seal: .seconds(3600))
-        let reader = try LedgerReader(path: gate.directory.file("ledger.sqlite"))
-        #expect(try reader.segments().isEmpty)
+        #expect(try segments(gate).isEmpty)
         try await sweep(gate)
-        #expect(try reader.segments().count == 1)
+        #expect(try segments(gate).count == 1)
         await gate.intake.close()
     }
 }

@@ -1,5 +1,5 @@
 // A sender's change that goes wrong halfway leaves everything as it was: the ledger fails, an account is disabled, a
-// session ends, the janitor sweeps.
+// session ends, retention sweeps.
 import Admission
 import Foundation
 import JSON
@@ -146,18 +146,18 @@ import Upkeep
         for (what, end) in ends {
             let drop = try begin(what, "1", session, gate)
             #expect(try gate.intake.room(most...most, for: drop, session) == most, "\(what)")
-            #expect(throws: RoomKeeper.Missing.self, "\(what)") {
-                try gate.intake.rooms.take(most...most, for: "another").get()
+            #expect(throws: UploadSpace.Missing.self, "\(what)") {
+                try gate.intake.uploadSpace.take(most...most, for: "another").get()
             }
             try await end(drop, session)
             #expect(throws: Never.self, "\(what)") {
-                try gate.intake.rooms.take(most...most, for: "another").get()
+                try gate.intake.uploadSpace.take(most...most, for: "another").get()
             }
-            gate.intake.rooms.end("another")
+            gate.intake.uploadSpace.end("another")
         }
     }
 
-    // MARK: The janitor
+    // MARK: Retention
 
     @Test func theJanitorLeavesWhatIsAcceptedOrWrittenAndTakesWhatNobodyRenames() async throws {
         let gate = try gate { $0.retention.resumeFor = .seconds(-10) }

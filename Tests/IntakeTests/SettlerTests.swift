@@ -118,7 +118,7 @@ import Testing
 }
 
 /// The disk's own free space counts, which others change meanwhile: the sizes are far from it.
-@Suite struct RoomKeeperTests {
+@Suite struct UploadSpaceTests {
     private let home: TemporaryDirectory
     private let directory: Directory
     private let most: Int64
@@ -129,54 +129,54 @@ import Testing
         most = try directory.space().bytes / 10 * 6
     }
 
-    private func keeper(_ reserve: Int64 = 0, inodes: Int64 = 0) -> RoomKeeper {
-        RoomKeeper(directory: directory, reserveBytes: reserve, reserveInodes: inodes)
+    private func uploadSpace(_ reserve: Int64 = 0, inodes: Int64 = 0) -> UploadSpace {
+        UploadSpace(directory: directory, reserveBytes: reserve, reserveInodes: inodes)
     }
 
     /// What is missing for exactly so many bytes; nil: they were granted.
-    private func missing(_ rooms: RoomKeeper, _ bytes: Int64, _ drop: String) -> String? {
-        switch rooms.take(bytes...bytes, for: drop) {
+    private func missing(_ space: UploadSpace, _ bytes: Int64, _ drop: String) -> String? {
+        switch space.take(bytes...bytes, for: drop) {
         case .success(let granted): granted == bytes ? nil : "\(granted) were granted"
         case .failure(let missing): missing.description
         }
     }
 
     @Test func whoWantsMuchGetsWhatThereIs() throws {
-        let granted = try keeper().take(1...Int64.max, for: "a").get()
+        let granted = try uploadSpace().take(1...Int64.max, for: "a").get()
         #expect(granted > most && granted < Int64.max)
     }
 
     @Test func whatIsPromisedToOneIsNotPromisedToAnother() {
-        let rooms = keeper()
-        #expect(missing(rooms, most, "a") == nil)
-        #expect(missing(rooms, most, "b")?.contains("\(most) of them promised") == true)
-        #expect(missing(rooms, 1, "c") == nil)
-        rooms.end("a")
-        #expect(missing(rooms, most, "b") == nil)
+        let space = uploadSpace()
+        #expect(missing(space, most, "a") == nil)
+        #expect(missing(space, most, "b")?.contains("\(most) of them promised") == true)
+        #expect(missing(space, 1, "c") == nil)
+        space.end("a")
+        #expect(missing(space, most, "b") == nil)
     }
 
     @Test func whoAsksAgainHasWrittenWhatItWasGiven() {
-        let rooms = keeper()
-        for _ in 0..<3 { #expect(missing(rooms, most, "a") == nil) }
+        let space = uploadSpace()
+        for _ in 0..<3 { #expect(missing(space, most, "a") == nil) }
     }
 
     @Test func whoIsRefusedHoldsNothing() {
-        let rooms = keeper()
-        #expect(missing(rooms, most, "a") == nil)
-        #expect(missing(rooms, most * 2, "a") != nil)
-        #expect(missing(rooms, most, "b") == nil)
+        let space = uploadSpace()
+        #expect(missing(space, most, "a") == nil)
+        #expect(missing(space, most * 2, "a") != nil)
+        #expect(missing(space, most, "b") == nil)
     }
 
     @Test func theReserveIsKeptBackWithASixteenth() {
-        #expect(missing(keeper(most), 1, "a") == nil)
-        #expect(missing(keeper(most / 6 * 10), 1, "a") != nil)
-        #expect(missing(keeper(most), most, "a")?.contains("\(most + most / 16) are kept back") == true)
+        #expect(missing(uploadSpace(most), 1, "a") == nil)
+        #expect(missing(uploadSpace(most / 6 * 10), 1, "a") != nil)
+        #expect(missing(uploadSpace(most), most, "a")?.contains("\(most + most / 16) are kept back") == true)
     }
 
     @Test func inodesAreKeptBackToo() throws {
         let inodes = try directory.space().inodes
         guard inodes < Int64.max / 4 else { return }
-        #expect(missing(keeper(inodes: inodes / 2), 1, "a") == nil)
-        #expect(missing(keeper(inodes: inodes * 2), 1, "a")?.contains("inodes are free") == true)
+        #expect(missing(uploadSpace(inodes: inodes / 2), 1, "a") == nil)
+        #expect(missing(uploadSpace(inodes: inodes * 2), 1, "a")?.contains("inodes are free") == true)
     }
 }

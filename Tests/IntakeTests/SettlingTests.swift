@@ -45,7 +45,7 @@ import Upkeep
         clock.pass(.seconds(2))
         await release([drop], gate)
         #expect(gate.ready() == ["sftp/acme/a.hl7"])
-        let receipt = try #require(try gate.intake.staging.receipt(drop))
+        let receipt = try #require(try gate.intake.staging.ready.receipt(drop))
         #expect(receipt.name == "a.hl7" && receipt.uploadedAs == "a.hl7.odd")
         #expect(receipt.file == "ready/sftp/acme/a.hl7")
         let entry = try #require(try gate.entries().first { $0["reason"] == "renamed" })
@@ -100,7 +100,7 @@ import Upkeep
         clock.pass(.seconds(6))
         await release([drop], gate)
         #expect(gate.ready() == ["sftp/acme/final/a.hl7"])
-        #expect(try gate.intake.staging.receipt(drop)?.uploadedAs == "tmp/a.hl7")
+        #expect(try gate.intake.staging.ready.receipt(drop)?.uploadedAs == "tmp/a.hl7")
     }
 
     @Test func aRemovalWhileItSettlesWithdrawsIt() async throws {
@@ -129,7 +129,7 @@ import Upkeep
         let drop = try await released("a", session, gate)
         try await rename("a", "b", session, gate)
         #expect(gate.ready() == ["sftp/acme/b"])
-        let receipt = try #require(try gate.intake.staging.receipt(drop))
+        let receipt = try #require(try gate.intake.staging.ready.receipt(drop))
         #expect(receipt.file == "ready/sftp/acme/b" && receipt.name == "b" && receipt.uploadedAs == "a")
         await gate.intake.waitUntilStaged()
         #expect(try record(drop, gate)?.state == .released && record(drop, gate)?.readyPath == "sftp/acme/b")
@@ -268,9 +268,9 @@ import Upkeep
         try await gate.intake.setAttributes(path, size: 1, modified: 1_600_000_000, session)
         clock.pass(.seconds(6))
         await release([drop], gate)
-        #expect(try gate.intake.staging.receipt(drop)?.modified == "2020-09-13T12:26:40.000000Z")
+        #expect(try gate.intake.staging.ready.receipt(drop)?.modified == "2020-09-13T12:26:40.000000Z")
         try await gate.intake.setAttributes(path, size: nil, modified: 1_600_000_001, session)
-        #expect(try gate.intake.staging.receipt(drop)?.modified == "2020-09-13T12:26:41.000000Z")
+        #expect(try gate.intake.staging.ready.receipt(drop)?.modified == "2020-09-13T12:26:41.000000Z")
         await #expect(throws: SenderRefusal.self) {
             try await gate.intake.setAttributes(path, size: 9, modified: nil, session)
         }
@@ -290,7 +290,7 @@ import Upkeep
         }
         await released
         #expect(gate.ready().count == 50)
-        let times = try drops.map { try intake.staging.receipt($0)?.modified }
+        let times = try drops.map { try intake.staging.ready.receipt($0)?.modified }
         #expect(Set(times) == ["2020-09-13T12:26:40.000000Z"])
     }
 
@@ -318,7 +318,7 @@ import Upkeep
         clock.pass(.seconds(6))
         let gate = try restarted(directory)
         #expect(gate.ready().sorted() == ["sftp/acme/even", "sftp/acme/renamed"])
-        #expect(try gate.intake.staging.receipt(drops[0])?.uploadedAs == "odd")
+        #expect(try gate.intake.staging.ready.receipt(drops[0])?.uploadedAs == "odd")
         #expect(gate.directory.files(under: "staging/incoming").filter { !$0.hasSuffix(".sealed") }.isEmpty)
     }
 
@@ -362,7 +362,9 @@ import Upkeep
             let gate = try gate(directory)
             let session = try gate.intake.beginSession(of: "acme")
             drop = try await released("a", session, gate)
-            #expect(try gate.intake.staging.claim(drop, at: "sftp/acme/a", bytes: 8, in: session.box.files))
+            #expect(
+                try gate.intake.staging.ready.takeBack(
+                    "sftp/acme/a", bytes: 8, to: StagedFile(drop, in: session.box.files.claimed)))
         }
         let gate = try restarted(directory)
         #expect(gate.ready() == ["sftp/acme/a"])
@@ -378,8 +380,10 @@ import Upkeep
             let gate = try gate(directory)
             let session = try gate.intake.beginSession(of: "acme")
             drop = try await released("a", session, gate)
-            #expect(try gate.intake.staging.claim(drop, at: "sftp/acme/a", bytes: 8, in: session.box.files))
-            let claimed = StagingArea.claimedFile(drop, of: "acme")
+            #expect(
+                try gate.intake.staging.ready.takeBack(
+                    "sftp/acme/a", bytes: 8, to: StagedFile(drop, in: session.box.files.claimed)))
+            let claimed = StagingLayout.claimedFile(drop, of: "acme")
             let kind: DropChange.Kind =
                 isRename
                 ? .renamed(name: "b", readyPath: "sftp/acme/b", incoming: claimed, due: clock.now)
@@ -391,7 +395,7 @@ import Upkeep
         #expect(gate.ready() == (isRename ? ["sftp/acme/b"] : []))
         #expect(gate.directory.files(under: "staging/incoming").isEmpty)
         if isRename {
-            #expect(try gate.intake.staging.receipt(drop)?.file == "ready/sftp/acme/b")
+            #expect(try gate.intake.staging.ready.receipt(drop)?.file == "ready/sftp/acme/b")
         } else {
             #expect(quarantined(gate).contains("\(drop)/a"))
         }

@@ -24,10 +24,10 @@ package final class FailingDisk: Sendable {
 }
 
 package final class FailingStore: LedgerStore {
-    private let store: SQLiteLedgerStore
+    private let store: any LedgerStore
     private let disk: FailingDisk
 
-    package init(_ store: SQLiteLedgerStore, disk: FailingDisk) {
+    package init(_ store: any LedgerStore, disk: FailingDisk) {
         self.store = store
         self.disk = disk
     }

@@ -7,11 +7,11 @@ import Testing
 
 @Suite struct LedgerQueryTests {
     /// A ledger of these attempts, one a microsecond.
-    private func reader(_ attempts: [Attempt], _ directory: TemporaryDirectory) throws -> LedgerReader {
-        let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+    private func reader(_ attempts: [Attempt], _ directory: TemporaryDirectory) throws -> any LedgerReading {
+        let store = try LedgerHandle(file: directory.file("l")).open(node: "t")
         _ = try store.commit(
             attempts.map { .append($0, drop: nil) }, now: Instant(microseconds: 0))
-        return try LedgerReader(path: directory.file("l"))
+        return try LedgerHandle(file: directory.file("l")).reader()
     }
 
     private func attempt(_ change: (inout Attempt) throws -> Void = { _ in }) throws -> Attempt {
@@ -20,7 +20,7 @@ import Testing
         return attempt
     }
 
-    private func seqs(_ reader: LedgerReader, _ change: (inout LedgerQuery) -> Void) throws -> [Int64] {
+    private func seqs(_ reader: any LedgerReading, _ change: (inout LedgerQuery) -> Void) throws -> [Int64] {
         var query = LedgerQuery()
         query.limit = 2000
         change(&query)

@@ -5,16 +5,22 @@ import Ledger
 import Support
 import Testing
 
-/// Makes a store in a directory; opening twice in turn gives the same ledger.
+/// Makes a ledger in a directory; opening twice in turn gives the same one.
 struct StoreMaker: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let open: @Sendable (TemporaryDirectory) throws -> any LedgerStore
+    let reader: @Sendable (TemporaryDirectory) throws -> any LedgerReading
+    let sealing: @Sendable (TemporaryDirectory) throws -> any LedgerSealing
 
     static let all = [
-        StoreMaker(testDescription: "SQLite") {
-            try SQLiteLedgerStore(path: $0.file("ledger.sqlite"), node: "t")
-        }
+        StoreMaker(
+            testDescription: "SQLite", open: { try sqlite($0).open(node: "t") },
+            reader: { try sqlite($0).reader() }, sealing: { try sqlite($0).sealing() })
     ]
+
+    private static func sqlite(_ directory: TemporaryDirectory) -> LedgerHandle {
+        LedgerHandle(file: directory.file("ledger.sqlite"))
+    }
 }
 
 private let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)

@@ -1,24 +1,25 @@
 // Group commit: every caller gets its own outcome, in order, and only after the commit.
 import Admission
 import Foundation
-import Ledger
 import Support
 import Synchronization
 import Testing
+
+@testable import Ledger
 
 @Suite(.timeLimit(.minutes(1))) struct LedgerWriterTests {
     private let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
 
     @Test func concurrentAppendsAllGetTheirOwnSeq() async throws {
         let directory = try TemporaryDirectory("writer")
-        let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        let store = try LedgerHandle(file: directory.file("l")).open(node: "t")
         let writer = LedgerWriter(store: store, clock: { Instant.now() })
         let seqs = try await withThrowingTaskGroup(of: Int64.self) { group in
             for _ in 0..<2000 { group.addTask { try await writer.append(rejection).seq } }
             return try await group.reduce(into: Set<Int64>()) { $0.insert($1) }
         }
         #expect(seqs == Set(0..<2000))
-        let reader = try LedgerReader(path: directory.file("l"))
+        let reader = try LedgerHandle(file: directory.file("l")).reader()
         #expect(try reader.lastSeq() == 1999)
     }
 
@@ -103,28 +104,28 @@ import Testing
 
     @Test func aSecondWriterIsRefused() throws {
         let directory = try TemporaryDirectory("locked")
-        let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
-        #expect(throws: LedgerError.self) { try SQLiteLedgerStore(path: directory.file("l"), node: "t") }
+        let store = try LedgerHandle(file: directory.file("l")).open(node: "t")
+        #expect(throws: LedgerError.self) { try LedgerHandle(file: directory.file("l")).open(node: "t") }
         _ = store
     }
 
     @Test func aLedgerOfANewerFormatIsRefusedInWords() throws {
         let directory = try TemporaryDirectory("newer")
-        _ = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        _ = try LedgerHandle(file: directory.file("l")).open(node: "t")
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/sqlite3")
         process.arguments = [directory.file("l"), "PRAGMA user_version = 99"]
         try process.run()
         process.waitUntilExit()
         let error = #expect(throws: LedgerError.self) {
-            try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+            try LedgerHandle(file: directory.file("l")).open(node: "t")
         }
         #expect(error?.description.contains("99") == true)
     }
 
     @Test func ledgerFilesAreForTheirOwnerOnly() throws {
         let directory = try TemporaryDirectory("modes")
-        let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        let store = try LedgerHandle(file: directory.file("l")).open(node: "t")
         _ = try store.commit([.append(rejection, drop: nil)], now: Instant(microseconds: 1))
         for name in ["l", "l-wal", "l-shm", "l.lock"] {
             let mode =

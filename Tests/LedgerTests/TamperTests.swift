@@ -21,7 +21,7 @@ private final class Evidence {
     }
 
     func grow(to entries: Int, reason: Reason = .notListed) throws {
-        let store = try SQLiteLedgerStore(path: path, node: "t")
+        let store = try LedgerHandle(file: path).open(node: "t")
         while try store.size() < entries {
             let operations = try (0..<100).map { index -> LedgerOperation in
                 var attempt = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: reason)
@@ -54,8 +54,7 @@ private final class Evidence {
     func verify(_ kept: [LedgerVerifier.Kept] = [], trusted: [NoteSigner]? = nil) throws
         -> LedgerVerifier.Result
     {
-        try LedgerVerifier(
-            path: path,
+        try LedgerHandle(file: path).verifier(
             trusted: Set((trusted ?? [key]).map(\.verifier)),
             kept: kept
         ).verify()
@@ -82,7 +81,7 @@ private final class Evidence {
 
     @Test func aLedgerThatGrowsBesideItsVerificationIsGood() throws {
         let evidence = try Evidence(entries: 300)
-        let store = try SQLiteLedgerStore(path: evidence.path, node: "t")
+        let store = try LedgerHandle(file: evidence.path).open(node: "t")
         let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
         _ = try store.commit([.append(rejection, drop: nil)], now: .now())
         #expect(try evidence.verify().size == 301)
@@ -188,7 +187,7 @@ private final class Evidence {
                 "rolled_back 400-699"
             ])
         #expect(throws: LedgerError.self, "and nothing is appended") {
-            let store = try SQLiteLedgerStore(path: evidence.path, node: "t")
+            let store = try LedgerHandle(file: evidence.path).open(node: "t")
             try store.require(extends: evidence.checkpoints[6].checkpoint, keptBy: "w")
         }
     }
@@ -230,7 +229,7 @@ private final class Evidence {
     @Test func aLedgerWhoseLastCheckpointDoesNotFitIsNotAppendedTo() throws {
         let evidence = try Evidence()
         try evidence.tamper("DELETE FROM entries WHERE seq >= 600")
-        #expect { try SQLiteLedgerStore(path: evidence.path, node: "t") } throws: {
+        #expect { try LedgerHandle(file: evidence.path).open(node: "t") } throws: {
             ($0 as? LedgerError)?.code == .rolledBack
         }
     }
@@ -240,7 +239,7 @@ private final class Evidence {
         let next = try NoteSigner(name: "t/dropgate")
         let rotation = try KeyRotation(from: evidence.key, to: next)
         do {
-            let store = try SQLiteLedgerStore(path: evidence.path, node: "t")
+            let store = try LedgerHandle(file: evidence.path).open(node: "t")
             _ = try store.commit([.append(rotation.attempt, drop: nil), .checkpoint(next)], now: .now())
         }
         #expect(try evidence.findings() == [])

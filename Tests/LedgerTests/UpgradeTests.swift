@@ -14,7 +14,7 @@ import Testing
         let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
         let operations = Array(repeating: LedgerOperation.append(rejection, drop: nil), count: 300)
         func append() throws -> MerkleHash {
-            let store = try SQLiteLedgerStore(path: path, node: "t")
+            let store = try LedgerHandle(file: path).open(node: "t")
             _ = try store.commit(operations, now: Instant(microseconds: 1_795_421_730_000_000))
             return try store.root(size: 300)
         }
@@ -31,9 +31,11 @@ import Testing
             try db.execute(sql: "PRAGMA user_version = 1")
         }
         try database.close()
-        #expect(throws: LedgerError.self, "a reader does not upgrade") { try LedgerReader(path: path) }
+        #expect(throws: LedgerError.self, "a reader does not upgrade") {
+            try LedgerHandle(file: path).reader()
+        }
         #expect(try append() == root)
-        let result = try LedgerVerifier(path: path, trusted: [], kept: []).verify()
+        let result = try LedgerHandle(file: path).verifier(trusted: [], kept: []).verify()
         #expect(result.isGood && result.size == 600)
     }
 
@@ -51,7 +53,7 @@ import Testing
         let drop = DropRegistration(
             id: "a", content: .incoming("incoming/a"), repeatKey: [1], eventKey: nil, keepsRepeats: true,
             readyPath: { _ in "sftp/acme/a" })
-        _ = try SQLiteLedgerStore(path: path, node: "t").commit(
+        _ = try LedgerHandle(file: path).open(node: "t").commit(
             [.append(attempt, drop: drop)], now: Instant(microseconds: 5))
         let database = try DatabaseQueue(path: path)
         try database.writeWithoutTransaction { db in
@@ -59,7 +61,7 @@ import Testing
             try db.execute(sql: "PRAGMA user_version = 2")
         }
         try database.close()
-        let record = try #require(try SQLiteLedgerStore(path: path, node: "t").drop(id: "a"))
+        let record = try #require(try LedgerHandle(file: path).open(node: "t").drop(id: "a"))
         #expect(record.state == .pending && record.readyPath == "sftp/acme/a")
         #expect(record.name == nil && record.due == nil && record.modified == nil)
     }

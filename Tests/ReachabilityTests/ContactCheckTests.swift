@@ -26,7 +26,7 @@ import Testing
     ) throws -> [Finding] {
         let directory = try TemporaryDirectory("contacts")
         let path = directory.file("ledger.sqlite")
-        let store = try SQLiteLedgerStore(path: path, node: "t")
+        let store = try LedgerHandle(file: path).open(node: "t")
         let time = try Self.at("2026-11-23T08:00:00Z")
         if !attempts.isEmpty {
             _ = try store.commit(attempts.map { .append($0, drop: nil) }, now: time)
@@ -35,7 +35,7 @@ import Testing
             list: "l", service: "clinic", cidr: try CIDRBlock("20.21.208.105"), channels: [.webhook, .sftp])
         change(&entry)
         return try ContactCheck(
-            policy: try Policy(entries: [entry]), reader: try LedgerReader(path: path),
+            policy: try Policy(entries: [entry]), reader: try LedgerHandle(file: path).reader(),
             now: time + .seconds(3600)
         ).findings()
     }

@@ -36,7 +36,8 @@ final class Desk: Sendable {
         let directory = try directory ?? TemporaryDirectory("desk")
         self.directory = directory
         var configuration = Intake.Configuration(
-            node: "t", ledgerPath: directory.file("ledger.sqlite"), stagingPath: directory.file("staging"))
+            node: "t", ledger: LedgerHandle(file: directory.file("ledger.sqlite")),
+            stagingPath: directory.file("staging"))
         configuration.reserveBytes = 1
         configuration.reserveInodes = 1
         configuration.temporaryNames = TemporaryNames(["*.tmp", "*.partial", ".dropgate-probe-*"])
@@ -146,13 +147,13 @@ final class Desk: Sendable {
     func entries(_ kind: String) throws -> [JSONValue] {
         var query = LedgerQuery()
         query.limit = 10_000
-        return try LedgerReader(path: directory.file("ledger.sqlite")).entries(query)
+        return try LedgerHandle(file: directory.file("ledger.sqlite")).reader().entries(query)
             .map { try $0.value() }.filter { $0["kind"]?.string == kind }
     }
 
     func transfers() async throws -> [String] {
         await intake.close()
-        return try LedgerReader(path: directory.file("ledger.sqlite")).entries(LedgerQuery())
+        return try LedgerHandle(file: directory.file("ledger.sqlite")).reader().entries(LedgerQuery())
             .map { try $0.value() }.filter { $0["kind"]?.string == "transfer" }
             .map { entry in
                 ["verdict", "reason", "account"].compactMap { entry[$0]?.string }.joined(separator: " ")

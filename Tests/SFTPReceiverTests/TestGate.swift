@@ -58,7 +58,8 @@ final class TestGate: Sendable {
     private init(_ options: TestGateOptions) async throws {
         directory = try TemporaryDirectory("sftp")
         var configuration = Intake.Configuration(
-            node: "t", ledgerPath: directory.file("ledger.sqlite"), stagingPath: directory.file("staging"))
+            node: "t", ledger: LedgerHandle(file: directory.file("ledger.sqlite")),
+            stagingPath: directory.file("staging"))
         configuration.reserveBytes = 1
         configuration.reserveInodes = 1
         intake = try Intake.open(
@@ -115,7 +116,7 @@ final class TestGate: Sendable {
     }
 
     func entries() throws -> [JSONValue] {
-        try LedgerReader(path: directory.file("ledger.sqlite")).entries(LedgerQuery())
+        try LedgerHandle(file: directory.file("ledger.sqlite")).reader().entries(LedgerQuery())
             .map { try $0.value() }.filter { $0["kind"]?.string != "policy" }
             .sorted { $0["seq"]?.int ?? 0 < $1["seq"]?.int ?? 0 }
     }

@@ -29,7 +29,7 @@ import Testing
     }
 
     private func claim(_ readyPath: String, bytes: Int64 = 5) throws -> Bool {
-        try area.claim(drop, at: readyPath, bytes: bytes, in: files)
+        try area.ready.takeBack(readyPath, bytes: bytes, to: StagedFile(drop, in: files.claimed))
     }
 
     private func receipt(_ name: String) -> Receipt {
@@ -43,9 +43,9 @@ import Testing
         try put("ready/sftp/acme/d/b.csv", "world")
         #expect(try claim("sftp/acme/d/a.csv"))
         #expect(home.files(under: "ready") == ["sftp/acme/d/b.csv"])
-        #expect(text(StagingArea.claimedFile(drop, of: "acme")) == "hello")
+        #expect(text(StagingLayout.claimedFile(drop, of: "acme")) == "hello")
         #expect(try claim("sftp/acme/d/a.csv") == false)
-        try area.unclaim(drop, to: "sftp/acme/d/a.csv", in: files)
+        try area.ready.putBack(StagedFile(drop, in: files.claimed), to: "sftp/acme/d/a.csv")
         #expect(text("ready/sftp/acme/d/a.csv") == "hello")
         #expect(home.files(under: "incoming/sftp/acme/claimed").isEmpty)
     }
@@ -88,10 +88,10 @@ import Testing
         #expect(try claim("sftp/acme/a.csv"))
         try put("ready/sftp/acme/a.csv", "other")
         #expect(throws: StagingError.self) {
-            try area.unclaim(drop, to: "sftp/acme/a.csv", in: files)
+            try area.ready.putBack(StagedFile(drop, in: files.claimed), to: "sftp/acme/a.csv")
         }
         #expect(text("ready/sftp/acme/a.csv") == "other")
-        #expect(text(StagingArea.claimedFile(drop, of: "acme")) == "hello")
+        #expect(text(StagingLayout.claimedFile(drop, of: "acme")) == "hello")
     }
 
     @Test func puttingBackFollowsNoLink() throws {
@@ -101,7 +101,7 @@ import Testing
         try manager.createSymbolicLink(
             atPath: home.file("ready/sftp/acme/d"), withDestinationPath: home.file("outside"))
         #expect(throws: StagingError.self) {
-            try area.unclaim(drop, to: "sftp/acme/d/a.csv", in: files)
+            try area.ready.putBack(StagedFile(drop, in: files.claimed), to: "sftp/acme/d/a.csv")
         }
         #expect(home.files(under: "outside") == ["x"])
     }
@@ -113,7 +113,8 @@ import Testing
         try put("receipts/\(drop).json", "{}")
         for _ in 0..<3 {
             try area.quarantine(
-                incoming: StagingArea.claimedFile(drop, of: "acme"), of: "acme", receipt: receipt("d/a.csv"))
+                incoming: StagingLayout.claimedFile(drop, of: "acme"), of: "acme", receipt: receipt("d/a.csv")
+            )
             #expect(home.files(under: "quarantine/sftp/acme/\(drop)") == ["a.csv", "receipt.json"])
             #expect(text("quarantine/sftp/acme/\(drop)/a.csv") == "hello")
         }
@@ -127,7 +128,7 @@ import Testing
         try put("incoming/sftp/acme/parts/\(drop).part", "hello")
         try put("quarantine/sftp/acme/\(drop)/receipt.json.new", "{")
         try area.quarantine(
-            incoming: StagingArea.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt("a.csv"))
+            incoming: StagingLayout.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt("a.csv"))
         #expect(home.files(under: "quarantine/sftp/acme/\(drop)") == ["a.csv", "receipt.json"])
         #expect(text("quarantine/sftp/acme/\(drop)/a.csv") == "hello")
     }
@@ -138,7 +139,7 @@ import Testing
         try put("quarantine/sftp/acme/\(drop)/receipt.json/x", "")
         #expect(throws: StagingError.self) {
             try area.quarantine(
-                incoming: StagingArea.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt("a.csv"))
+                incoming: StagingLayout.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt("a.csv"))
         }
         #expect(text("incoming/sftp/acme/parts/\(drop).part") == "hello")
     }
@@ -160,10 +161,10 @@ import Testing
         ("receipt.json", "upload"), ("d/receipt.json.new", "upload"), ("receipt.jsonl", "receipt.jsonl"),
     ])
     func aFileInQuarantineIsNeverTakenForAReceipt(_ sent: String, _ expected: String) throws {
-        #expect(StagingArea.quarantineName(sent) == expected)
+        #expect(StagingLayout.quarantineName(sent) == expected)
         try put("incoming/sftp/acme/parts/\(drop).part", "hello")
         try area.quarantine(
-            incoming: StagingArea.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt(sent))
+            incoming: StagingLayout.acceptedFile(drop, of: "acme"), of: "acme", receipt: receipt(sent))
         #expect(text("quarantine/sftp/acme/\(drop)/\(expected)") == "hello")
     }
 
@@ -173,7 +174,7 @@ import Testing
         try manager.removeItem(atPath: claimed)
         try manager.createSymbolicLink(atPath: claimed, withDestinationPath: home.file("outside"))
         try area.quarantine(
-            incoming: StagingArea.claimedFile(drop, of: "acme"), of: "acme", receipt: receipt("a"))
+            incoming: StagingLayout.claimedFile(drop, of: "acme"), of: "acme", receipt: receipt("a"))
         #expect(text("outside/\(drop)") == "hello")
         #expect(home.files(under: "quarantine/sftp/acme/\(drop)") == ["receipt.json"])
     }
@@ -189,31 +190,31 @@ import Testing
                 atPath: home.file("ready/sftp/acme/" + link), withDestinationPath: home.file(target))
         }
         #expect(
-            try area.released(below: "sftp/acme/").sorted()
+            try area.ready.released(below: "sftp/acme/").sorted()
                 == ["sftp/acme/a", "sftp/acme/d/b", "sftp/acme/d/e/c"])
-        #expect(try area.released(below: "sftp/none/").isEmpty)
+        #expect(try area.ready.released(below: "sftp/none/").isEmpty)
     }
 
     @Test func theTimeOfAReleasedDropIsAmendedInItsReceiptOnly() throws {
-        try area.date(drop, modified: "2026-01-01T00:00:00Z")
+        try area.ready.date(drop, modified: "2026-01-01T00:00:00Z")
         #expect(home.files(under: "receipts").isEmpty)
         try put("incoming/sftp/acme/parts/\(drop).part", "hello")
-        try area.release(
-            incoming: StagingArea.acceptedFile(drop, of: "acme"), readyPath: "sftp/acme/a",
+        try area.ready.release(
+            area.file(StagingLayout.acceptedFile(drop, of: "acme")), readyPath: "sftp/acme/a",
             receipt: receipt("a"), now: "2026-11-23T09:04:00Z")
-        try area.date(drop, modified: "2026-01-01T00:00:00Z")
-        let amended = try #require(try area.receipt(drop))
+        try area.ready.date(drop, modified: "2026-01-01T00:00:00Z")
+        let amended = try #require(try area.ready.receipt(drop))
         #expect(amended.modified == "2026-01-01T00:00:00Z" && amended.file == "ready/sftp/acme/a")
         #expect(amended.released == "2026-11-23T09:04:00Z")
         #expect(text("ready/sftp/acme/a") == "hello")
     }
 
     @Test func laterVersionsGetNamesOfTheirOwn() throws {
-        #expect(try area.reserve("sftp/acme/a.csv") == "sftp/acme/a.csv")
-        #expect(try area.reserve("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
+        #expect(try area.ready.reserve("sftp/acme/a.csv") == "sftp/acme/a.csv")
+        #expect(try area.ready.reserve("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
         try put("ready/sftp/acme/a~3.csv", "x")
-        #expect(try area.reserve("sftp/acme/a.csv") == "sftp/acme/a~4.csv")
-        area.cancelReservation("sftp/acme/a~2.csv")
-        #expect(try area.reserve("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
+        #expect(try area.ready.reserve("sftp/acme/a.csv") == "sftp/acme/a~4.csv")
+        area.ready.cancelReservation("sftp/acme/a~2.csv")
+        #expect(try area.ready.reserve("sftp/acme/a.csv") == "sftp/acme/a~2.csv")
     }
 }

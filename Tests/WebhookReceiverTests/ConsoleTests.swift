@@ -25,7 +25,8 @@ import Testing
     private func serve(_ body: (Int, Intake) async throws -> Void) async throws {
         let directory = try TemporaryDirectory("console")
         var configuration = Intake.Configuration(
-            node: "t", ledgerPath: directory.file("ledger.sqlite"), stagingPath: directory.file("staging"))
+            node: "t", ledger: LedgerHandle(file: directory.file("ledger.sqlite")),
+            stagingPath: directory.file("staging"))
         configuration.reserveBytes = 1
         configuration.reserveInodes = 1
         let intake = try Intake.open(configuration, policy: LiveGate.policy(), logger: LiveGate.quiet)

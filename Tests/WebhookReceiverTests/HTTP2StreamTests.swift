@@ -51,9 +51,9 @@ import Testing
 
     private static let malformed: [(fields: [(String, String)], words: String)] = [
         (with(("X-Upper", "1")), "a field name in upper case: X-Upper"),
-        (with(("a b", "1")), "a field name that is none: a b"),
-        (with(("x\u{E9}", "1"), ("x", "\u{E9}")), "a field name that is none: x\\u{E9}"),
-        (with(("\u{212A}", "1"), ("X\u{E9}", "1")), "a field name that is none: \\u{212A}"),
+        (with(("a b", "1")), "a field name that is not valid: a b"),
+        (with(("x\u{E9}", "1"), ("x", "\u{E9}")), "a field name that is not valid: x\\u{E9}"),
+        (with(("\u{212A}", "1"), ("X\u{E9}", "1")), "a field name that is not valid: \\u{212A}"),
         (with(("connection", "close")), "a field that HTTP/2 does not have: connection"),
         (with(("transfer-encoding", "chunked")), "a field that HTTP/2 does not have: transfer-encoding"),
         (with(("upgrade", "h2c")), "a field that HTTP/2 does not have: upgrade"),
@@ -71,7 +71,7 @@ import Testing
         (without(":method"), "no :method"), (without(":path"), "no :path"),
         (without(":scheme"), "no :scheme"),
         (without(":method", (":method", "P T")), "white space or a control character in :method"),
-        (without(":method", (":method", "P@T")), "the :method is none"),
+        (without(":method", (":method", "P@T")), "the :method is not valid"),
         (without(":path", (":path", "")), "no :path"),
         (without(":path", (":path", "https://a/webhooks/vsee")), "the :path does not begin with a slash"),
         (without(":path", (":path", "*")), "the :path does not begin with a slash"),

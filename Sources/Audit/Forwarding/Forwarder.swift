@@ -2,7 +2,7 @@
 // position says, in order. A target that is down stops nothing but its own forwarding.
 package import Admission
 import Foundation
-import Ledger
+package import Ledger
 package import Logging
 package import Settings
 import Synchronization
@@ -14,7 +14,7 @@ package final class Forwarder: Sendable {
 
     package let name: String
     private let target: String
-    private let reader: LedgerReader
+    private let reader: any LedgerReading
     private let cursorFile: String
     private let render: @Sendable (StoredEntry) throws -> [UInt8]
     private let open: Open
@@ -35,7 +35,7 @@ package final class Forwarder: Sendable {
 
     /// - Parameter cursorFile: where the position lies.
     init(
-        name: String, target: String, reader: LedgerReader, cursorFile: String, logger: Logger,
+        name: String, target: String, reader: any LedgerReading, cursorFile: String, logger: Logger,
         report: @escaping Report, render: @escaping @Sendable (StoredEntry) throws -> [UInt8],
         open: @escaping Open
     ) {
@@ -51,12 +51,12 @@ package final class Forwarder: Sendable {
 
     /// RFC 5424 messages to a receiver over TCP or TLS. `directory` holds positions.
     package static func syslog(
-        _ settings: SyslogSettings, ledger: String, directory: String, logger: Logger,
+        _ settings: SyslogSettings, ledger: LedgerHandle, directory: String, logger: Logger,
         report: @escaping Report
     ) throws -> Forwarder {
         let target = SyslogTarget(settings)
         return Forwarder(
-            name: "syslog", target: target.address, reader: try LedgerReader(path: ledger),
+            name: "syslog", target: target.address, reader: try ledger.reader(),
             cursorFile: directory + "/syslog.json", logger: logger, report: report,
             render: { try EntryFormat.syslog.message($0) },
             open: { _ in SyslogStream(try await SyslogConnection.open(target)) })
@@ -64,7 +64,7 @@ package final class Forwarder: Sendable {
 
     /// Lines to a file for log shippers.
     package static func file(
-        _ settings: ForwardFileSettings, ledger: String, directory: String, logger: Logger,
+        _ settings: ForwardFileSettings, ledger: LedgerHandle, directory: String, logger: Logger,
         report: @escaping Report
     ) throws -> Forwarder {
         let format: EntryFormat =
@@ -75,7 +75,7 @@ package final class Forwarder: Sendable {
             }
         return Forwarder(
             name: "file", target: "\(settings.path) \(settings.format.rawValue)",
-            reader: try LedgerReader(path: ledger), cursorFile: directory + "/file.json", logger: logger,
+            reader: try ledger.reader(), cursorFile: directory + "/file.json", logger: logger,
             report: report, render: { try format.message($0) },
             open: { try FileStream(path: settings.path, cursor: $0) })
     }

@@ -28,10 +28,6 @@ final class SyslogConnection: Sendable {
         case broken(String)
     }
 
-    struct CannotConnect: Error, CustomStringConvertible {
-        let description: String
-    }
-
     private struct State {
         var end: End?
         /// Ends of what was sent, in bytes on the wire, with the last entry of each.
@@ -60,7 +56,7 @@ final class SyslogConnection: Sendable {
 
     deinit { Foundation.close(socket) }
 
-    /// Connects, with a TLS handshake where settings ask for one. Throws `CannotConnect`, without the address, or
+    /// Connects, with a TLS handshake where settings ask for one. Throws `OutgoingError`, without the address, or
     /// `CancellationError`.
     static func open(_ target: SyslogTarget, timeout: Duration = .seconds(10)) async throws
         -> SyslogConnection
@@ -72,7 +68,7 @@ final class SyslogConnection: Sendable {
         guard kept >= 0 else {
             let words = String(cString: strerror(errno))
             Foundation.close(descriptor)
-            throw CannotConnect(description: "no second descriptor for the connection: \(words)")
+            throw OutgoingError(.unreachable, "no second descriptor for the connection: \(words)")
         }
         let wire = WireCounter(base: max(0, dropgate_bytes_acked(descriptor)))
         let host = target.host
@@ -80,8 +76,8 @@ final class SyslogConnection: Sendable {
         let handshake = loop.makePromise(of: Void.self)
         let limit = loop.scheduleTask(in: .nanoseconds(Int64(timeout / .nanoseconds(1)))) {
             handshake.fail(
-                CannotConnect(
-                    description: "no TLS handshake within \(timeout); see whether it speaks TLS there"))
+                OutgoingError(
+                    .unreachable, "no TLS handshake within \(timeout); see whether it speaks TLS there"))
         }
         defer { limit.cancel() }
         var made: SyslogConnection?
@@ -114,8 +110,8 @@ final class SyslogConnection: Sendable {
             // A connection that was made closes what was kept when it goes; its channel must be gone by then.
             if let made { made.channel.close(promise: nil) } else { Foundation.close(kept) }
             handshake.fail(error)
-            if error is CancellationError { throw error }
-            throw CannotConnect(description: CallTrouble.words(error))
+            if error is CancellationError || error is OutgoingError { throw error }
+            throw OutgoingError(.unreachable, CallTrouble.words(error))
         }
     }
 
@@ -127,9 +123,9 @@ final class SyslogConnection: Sendable {
             let descriptor = dropgate_connect(host, port, milliseconds, &reason)
             if descriptor >= 0 { return descriptor }
             let text = reason.map { String(cString: $0).lowercased() } ?? "unknown"
-            throw CannotConnect(
-                description:
-                    "no connection, \(text); see whether it runs, and whether a firewall stands between")
+            throw OutgoingError(
+                .unreachable,
+                "no connection, \(text); see whether it runs, and whether a firewall stands between")
         } late: {
             Foundation.close($0)
         }

@@ -8,10 +8,6 @@ import TLS
 import TLSChannel
 
 struct HTTPExchange: Sendable {
-    struct Failed: Error, CustomStringConvertible {
-        let description: String
-    }
-
     struct Answer: Sendable {
         var status: Int
         var body: [UInt8]
@@ -24,7 +20,7 @@ struct HTTPExchange: Sendable {
     /// For all of it. Redirects are not followed: who keeps checkpoints is named by the settings.
     var timeout = TimeAmount.seconds(10)
 
-    /// Throws `Failed` when there is no whole answer, in words that do not repeat the URL, and `CancellationError` as soon
+    /// Throws `OutgoingError` when there is no whole answer, in words that do not repeat the URL, and `CancellationError` as soon
     /// as the task is cancelled. Any status is an answer.
     func get() async throws -> Answer { try await perform(.GET, [], type: nil) }
 
@@ -38,7 +34,8 @@ struct HTTPExchange: Sendable {
             let answer = try begin(target, head: target.head(method, bodyCount: body.count, type: type), body)
             let timeout = timeout
             let limit = answer.futureResult.eventLoop.scheduleTask(in: timeout) {
-                answer.fail(Failed(description: CallTrouble.silent(timeout.nanoseconds / 1_000_000_000)))
+                answer.fail(
+                    OutgoingError(.unreachable, CallTrouble.silent(timeout.nanoseconds / 1_000_000_000)))
             }
             defer { limit.cancel() }
             return try await withTaskCancellationHandler {
@@ -46,10 +43,10 @@ struct HTTPExchange: Sendable {
             } onCancel: {
                 answer.fail(CancellationError())
             }
-        } catch let error as CancellationError {
+        } catch  where error is CancellationError || error is OutgoingError {
             throw error
         } catch {
-            throw Failed(description: CallTrouble.words(error))
+            throw OutgoingError(.unreachable, CallTrouble.words(error))
         }
     }
 
@@ -101,7 +98,7 @@ private struct HTTPTarget: Sendable {
     init(_ url: String) throws {
         guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(),
             scheme == "http" || scheme == "https", let host = parts.host, !host.isEmpty
-        else { throw HTTPExchange.Failed(description: "this is no URL of HTTP; write https://host/path") }
+        else { throw OutgoingError(.refused, "this is no URL of HTTP; write https://host/path") }
         isTLS = scheme == "https"
         let usual = isTLS ? 443 : 80
         port = parts.port ?? usual
@@ -144,9 +141,9 @@ private final class AnswerHandler: ChannelInboundHandler {
         case .body(let bytes):
             guard found.body.count + bytes.readableBytes <= longestBody else {
                 answer.fail(
-                    HTTPExchange.Failed(
-                        description:
-                            "its answer is longer than \(longestBody) bytes; see whether the path is right"))
+                    OutgoingError(
+                        .refused,
+                        "its answer is longer than \(longestBody) bytes; see whether the path is right"))
                 return context.close(promise: nil)
             }
             found.body += bytes.readableBytesView
@@ -161,8 +158,8 @@ private final class AnswerHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         answer.fail(
-            HTTPExchange.Failed(
-                description: "it ended the connection before its answer was whole; look into its log"))
+            OutgoingError(
+                .unreachable, "it ended the connection before its answer was whole; look into its log"))
         context.fireChannelInactive()
     }
 }

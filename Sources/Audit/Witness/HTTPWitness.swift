@@ -14,21 +14,15 @@ package struct HTTPWitness: Witness {
         name = WitnessURL.shown(url)
     }
 
-    package struct Refused: Error, CustomStringConvertible {
-        package let description: String
-
-        init(_ description: String) { self.description = description }
-
-        init(status: Int, method: String) {
-            let next =
-                switch status {
-                case 300..<400: "name in ledger.witnesses where it leads to: redirects are not followed"
-                case 401, 403, 407: "let it take this machine's address without a password"
-                case 404, 405, 410: "see whether the path in ledger.witnesses is right"
-                default: "look into its log"
-                }
-            self.init("it answered \(method) with \(status); \(next)")
-        }
+    private static func refused(_ method: String, _ status: Int) -> OutgoingError {
+        let next =
+            switch status {
+            case 300..<400: "name in ledger.witnesses where it leads to: redirects are not followed"
+            case 401, 403, 407: "let it take this machine's address without a password"
+            case 404, 405, 410: "see whether the path in ledger.witnesses is right"
+            default: "look into its log"
+            }
+        return OutgoingError(.refused, "it answered \(method) with \(status); \(next)")
     }
 
     /// POST; any 2xx means that it is kept.
@@ -36,7 +30,7 @@ package struct HTTPWitness: Witness {
         let note = Array(checkpoint.note.description.utf8)
         let answer = try await HTTPExchange(url: url).post(note, type: Self.type)
         guard (200..<300).contains(answer.status) else {
-            throw Refused(status: answer.status, method: "POST")
+            throw Self.refused("POST", answer.status)
         }
     }
 
@@ -48,13 +42,14 @@ package struct HTTPWitness: Witness {
             guard let note = SignedNote(parsing: String(decoding: answer.body, as: UTF8.self)),
                 let signed = SignedCheckpoint(note)
             else {
-                throw Refused(
+                throw OutgoingError(
+                    .refused,
                     "it answered GET with something that is no checkpoint; see whether the path in "
                         + "ledger.witnesses is right")
             }
             return signed
         case 404, 405, 501: return nil
-        default: throw Refused(status: answer.status, method: "GET")
+        default: throw Self.refused("GET", answer.status)
         }
     }
 }

@@ -13,10 +13,6 @@ package struct SyslogWitness: Witness {
 
     package var name: String { "syslog \(target.address)" }
 
-    package struct NotTaken: Error, CustomStringConvertible {
-        package let description: String
-    }
-
     /// Returns when the receiver's kernel has acknowledged the message.
     package func keep(_ checkpoint: SignedCheckpoint) async throws {
         let message = Self.message(checkpoint)
@@ -35,9 +31,9 @@ package struct SyslogWitness: Witness {
         }
         await connection.close()
         guard isTaken else {
-            throw NotTaken(
-                description:
-                    "it did not acknowledge a checkpoint; see whether it still reads, and look into its log")
+            throw OutgoingError(
+                .unconfirmed,
+                "it did not acknowledge a checkpoint; see whether it still reads, and look into its log")
         }
     }
 

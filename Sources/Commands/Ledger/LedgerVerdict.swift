@@ -6,11 +6,11 @@ import Ledger
 struct LedgerVerdict {
     private let result: LedgerVerifier.Result
     private let now: Instant
-    private let witnessed: [LedgerReader.Witnessed]
+    private let witnessed: [WitnessedSize]
     private let hasKey: Bool
 
     /// - Parameter hasKey: whether the public key came from elsewhere.
-    init(_ result: LedgerVerifier.Result, now: Instant, witnessed: [LedgerReader.Witnessed], hasKey: Bool) {
+    init(_ result: LedgerVerifier.Result, now: Instant, witnessed: [WitnessedSize], hasKey: Bool) {
         self.result = result
         self.now = now
         self.witnessed = witnessed

@@ -54,7 +54,7 @@ extension Intake {
             after = last.record.seq
             for drop in pending where drop.record.readyPath.hasPrefix(Self.readyRoot(account)) {
                 guard let path = DropPath(name(drop.record, account)) else { continue }
-                let receipt = try Receipt(entry: drop.entry, drop: drop.record)
+                let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
                 state.settling[drop.record.id] = SenderBox.Settling(record: drop.record, receipt: receipt)
                 state.tree.insert(
                     SenderItem(
@@ -66,10 +66,11 @@ extension Intake {
     }
 
     private func loadWaiting(_ account: String, _ state: inout SenderBox.State) throws {
-        for drop in try store.newestUploads(readyPaths: staging.released(below: Self.readyRoot(account)))
+        for drop in try store.newestUploads(
+            readyPaths: staging.ready.released(below: Self.readyRoot(account)))
         where drop.record.state == .released {
             guard let path = DropPath(name(drop.record, account)) else { continue }
-            let receipt = try Receipt(entry: drop.entry, drop: drop.record)
+            let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
             state.tree.insert(
                 SenderItem(
                     drop: drop.record.id, bytes: receipt.bytes, modified: Self.seconds(drop.record, receipt),
@@ -78,7 +79,7 @@ extension Intake {
     }
 
     /// What lies below it belongs to the account.
-    static func readyRoot(_ account: String) -> String { "sftp/\(account)/" }
+    static func readyRoot(_ account: String) -> String { StagingLayout.readyRoot(of: account) }
 
     /// The name that the sender knows a drop by. Ledgers before format 3 know the one under `ready/` only.
     func name(_ record: DropRecord, _ account: String) -> String {
@@ -92,7 +93,7 @@ extension Intake {
 }
 
 extension SenderItem {
-    /// A partial upload as it lies there; nil for one that nobody can go on with, which is the janitor's.
+    /// A partial upload as it lies there; nil for one that nobody can go on with, which is left to retention.
     init?(_ partial: PartialStore.Summary) {
         let bytes: Int64
         let standing: Standing

@@ -49,18 +49,18 @@ extension Intake {
         do {
             entry = try await append(attempt, registration.drop)
         } catch {
-            staging.cancelReservation(readyPath)
+            staging.ready.cancelReservation(readyPath)
             throw error
         }
         guard var record = entry.drop else {
-            staging.cancelReservation(readyPath)
+            staging.ready.cancelReservation(readyPath)
             throw IntakeError(.badPath, "drop \(upload.dropID) was committed before")
         }
         // The ledger's times rise also when the clock was set back.
         record.due = record.due.map { min($0, now + configuration.settle) }
         let accepted = record
-        let receipt = Receipt(attempt, entry, drop: accepted)
-        rooms.end(record.id)
+        let receipt = Receipt(AcceptedEntry(attempt, entry), drop: accepted)
+        uploadSpace.end(record.id)
         box.state.withLock { state in
             state.settling[accepted.id] = SenderBox.Settling(record: accepted, receipt: receipt)
             state.tree.insert(
@@ -97,7 +97,7 @@ extension Intake {
     /// A path under `ready/` for a file of this name. The text of an error is for the client.
     func reserve(_ path: DropPath, _ box: SenderBox) throws(IntakeError) -> String {
         do {
-            return try staging.reserve(Self.readyRoot(box.account) + path.text)
+            return try staging.ready.reserve(Self.readyRoot(box.account) + path.text)
         } catch {
             logger.error("no place under ready/ for \(UntrustedText.head(path.description)): \(error)")
             throw IntakeError(

@@ -101,7 +101,7 @@ extension Intake {
                 let text = UploadRegistration.time(modified)
             else { return }
             do {
-                try self.staging.date(drop, modified: text)
+                try self.staging.ready.date(drop, modified: text)
             } catch {
                 self.logger.error("the receipt of drop \(drop) cannot be given its time: \(error)")
             }

@@ -101,7 +101,7 @@ extension Intake {
                 empty = empty ?? item
             case .partial, .settling: return item
             case .waiting(let readyPath):
-                if (try? staging.stillHolds(readyPath)) ?? true { return item }
+                if (try? staging.ready.stillHolds(readyPath)) ?? true { return item }
                 state.tree.remove(item.drop)
             case .writing(session: 0):
                 // Of a session that the gate before this one had started: is it still there?
@@ -134,7 +134,7 @@ extension Intake {
         for item in state.tree.items(path) {
             switch item.standing {
             case .waiting(let readyPath):
-                if !((try? staging.stillHolds(readyPath)) ?? true) { state.tree.remove(item.drop) }
+                if !((try? staging.ready.stillHolds(readyPath)) ?? true) { state.tree.remove(item.drop) }
             case .writing(session: 0):
                 if (try? box.files.summary(item.drop))??.isLive != true {
                     _ = returned(item.drop, in: &state, box)
@@ -186,7 +186,7 @@ extension Intake {
                 }
                 state.tree.remove(folder: path)
                 // A file may have the name next.
-                staging.removeEmptyDirectory(Self.readyRoot(box.account) + path.text)
+                staging.ready.removeEmptyDirectory(Self.readyRoot(box.account) + path.text)
                 return nil
             }
         }

@@ -132,7 +132,7 @@ extension Intake {
             return .success(allowed)
         }
         let wanted = try allowed.get()
-        switch rooms.take(bytes.lowerBound...wanted, for: drop) {
+        switch uploadSpace.take(bytes.lowerBound...wanted, for: drop) {
         case .success(let granted):
             box.state.withLock { $0.tree.update(drop) { $0.bytes -= wanted - granted } }
             return granted
@@ -162,7 +162,7 @@ extension Intake {
         _ drop: String, bytes: Int64, isWhole: Bool, modified: Int64?, _ session: SenderSession
     ) {
         guard writes(drop, session) else { return }
-        rooms.end(drop)
+        uploadSpace.end(drop)
         let box = session.box
         box.state.withLock { state in
             guard let path = state.tree.path(of: drop) else { return }
@@ -178,14 +178,14 @@ extension Intake {
     /// Nothing is kept of an upload.
     package func discarded(_ drop: String, _ session: SenderSession) {
         guard writes(drop, session) else { return }
-        rooms.end(drop)
+        uploadSpace.end(drop)
         session.box.state.withLock { _ = $0.tree.remove(drop) }
     }
 
     /// A session does not write this one after all: what lies there counts.
     package func putBack(_ drop: String, _ session: SenderSession) {
         guard writes(drop, session) else { return }
-        rooms.end(drop)
+        uploadSpace.end(drop)
         let box = session.box
         box.state.withLock { _ = returned(drop, in: &$0, box) }
     }
@@ -198,7 +198,7 @@ extension Intake {
                 state.tree.item($0)?.standing == .writing(session: session.id)
             }
             return open.compactMap { drop in
-                rooms.end(drop)
+                uploadSpace.end(drop)
                 guard let path = state.tree.path(of: drop) else { return nil }
                 return (drop, path, returned(drop, in: &state, box)?.bytes ?? 0)
             }

@@ -119,7 +119,7 @@ extension Intake {
         }
         box.state.withLock { $0.tree.move(folder: order.from, to: order.to) }
         // Files may have these names next.
-        staging.removeEmptyDirectories(folders.map { Self.readyRoot(box.account) + $0.text })
+        staging.ready.removeEmptyDirectories(folders.map { Self.readyRoot(box.account) + $0.text })
     }
 
     /// A directory is renamed as a whole or not at all. Returns it and all directories in it.
@@ -291,7 +291,7 @@ extension Intake {
         changed.record.name = order.to.text
         changed.record.state = .pending
         changed.record.incoming =
-            isReleased ? StagingArea.claimedFile(record.id, of: box.account) : record.incoming
+            isReleased ? StagingLayout.claimedFile(record.id, of: box.account) : record.incoming
         changed.record.due = due(record, under: order.to)
         changed.receipt.uploadedAs = changed.receipt.uploadedAs ?? changed.receipt.name
         changed.receipt.name = order.to.text
@@ -314,17 +314,17 @@ extension Intake {
         do {
             isChanged = try await make(change, attempt)
         } catch {
-            staging.cancelReservation(changed.record.readyPath)
+            staging.ready.cancelReservation(changed.record.readyPath)
             giveBack(record, claimed, box)
             throw SenderRefusal(.failed, .ledgerFailed, "\(order.from): \(Self.ledgerText)")
         }
         guard isChanged else {
             // Acknowledged in this instant: its consumer has it.
-            staging.cancelReservation(changed.record.readyPath)
+            staging.ready.cancelReservation(changed.record.readyPath)
             giveBack(record, claimed, box)
             return false
         }
-        if !isReleased { staging.cancelReservation(record.readyPath) }
+        if !isReleased { staging.ready.cancelReservation(record.readyPath) }
         box.state.withLock { state in
             state.settling[record.id] = changed
             state.tree.update(record.id) { $0.standing = .settling }
@@ -335,7 +335,7 @@ extension Intake {
             return true
         }
         // Where consumers look nothing tells of it any more.
-        if isReleased { try? staging.removeReceipt(record.id) }
+        if isReleased { try? staging.ready.removeReceipt(record.id) }
         settler.schedule(changed.record, of: box.account)
         return true
     }

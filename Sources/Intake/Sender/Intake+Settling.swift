@@ -94,7 +94,7 @@ extension Intake {
         } catch {
             return settler.schedule(record.id, of: box.account, at: now + Settler.retry)
         }
-        staging.cancelReservation(record.readyPath)
+        staging.ready.cancelReservation(record.readyPath)
         box.state.withLock { state in
             state.settling[record.id] = nil
             state.tree.remove(record.id)

@@ -107,7 +107,7 @@ extension Intake {
         let result = await onUploadQueue {
             Result {
                 try self.staging.quarantine(
-                    incoming: StagingArea.acceptedFile(done.drop, of: box.account), of: box.account,
+                    incoming: StagingLayout.acceptedFile(done.drop, of: box.account), of: box.account,
                     receipt: done)
             }
         }
@@ -121,7 +121,7 @@ extension Intake {
     ) async throws(SenderRefusal) -> Bool {
         let record = settling.record
         let incoming =
-            claimed == nil ? record.incoming ?? "" : StagingArea.claimedFile(record.id, of: box.account)
+            claimed == nil ? record.incoming ?? "" : StagingLayout.claimedFile(record.id, of: box.account)
         var attempt = attempt
         attempt.reason = attempt.verdict == .accepted ? .withdrawn : attempt.reason
         attempt.drop = DropFacts(
@@ -143,7 +143,7 @@ extension Intake {
             return false
         }
         if claimed == nil {
-            staging.cancelReservation(record.readyPath)
+            staging.ready.cancelReservation(record.readyPath)
             settler.forget(record.id)
         }
         box.state.withLock { state in
@@ -193,14 +193,17 @@ extension Intake {
             // Who looks meanwhile must not take it for one that its consumer took.
             box.state.withLock { $0.tree.update(item.drop) { $0.standing = .settling } }
             let isClaimed = try await onUploadQueue {
-                Result { try self.staging.claim(item.drop, at: readyPath, bytes: item.bytes, in: box.files) }
+                Result {
+                    try self.staging.ready.takeBack(
+                        readyPath, bytes: item.bytes, to: StagedFile(item.drop, in: box.files.claimed))
+                }
             }.get()
             guard isClaimed else {
                 box.state.withLock { _ = $0.tree.remove(item.drop) }
                 return nil
             }
             return SenderBox.Settling(
-                record: found.record, receipt: try Receipt(entry: found.entry, drop: found.record))
+                record: found.record, receipt: try Receipt(AcceptedEntry(found.entry), drop: found.record))
         } catch {
             box.state.withLock { $0.tree.update(item.drop) { $0.standing = .waiting(readyPath: readyPath) } }
             logger.error("\(UntrustedText.head(path.description)) cannot be taken back: \(error)")
@@ -219,7 +222,7 @@ extension Intake {
     func giveBack(_ record: DropRecord, _ claimed: String?, _ box: SenderBox) {
         guard let claimed else { return }
         do throws(StagingError) {
-            try staging.unclaim(record.id, to: claimed, in: box.files)
+            try staging.ready.putBack(StagedFile(record.id, in: box.files.claimed), to: claimed)
             box.state.withLock { $0.tree.update(record.id) { $0.standing = .waiting(readyPath: claimed) } }
         } catch {
             // The next start puts it back.

@@ -15,9 +15,9 @@ import TLS
 package struct LedgerBundle {
     package static let format = "dropgate-ledger-bundle@v1"
 
-    private let reader: LedgerReader
+    private let reader: any LedgerReading
 
-    package init(_ reader: LedgerReader) { self.reader = reader }
+    package init(_ reader: any LedgerReading) { self.reader = reader }
 
     /// - Parameter range: not empty, and below the checkpoint's size.
     /// - Returns: the manifest.

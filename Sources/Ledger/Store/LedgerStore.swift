@@ -195,7 +195,7 @@ package struct PendingDrop: Sendable {
     }
 }
 
-/// A ledger's keeper, for the process that holds its lock.
+/// What keeps a ledger, for the process that holds its lock.
 ///
 /// - **Threads**: `commit` is called by one thread at a time (`LedgerWriter`), and may be called on different ones. All other
 ///   methods may be called by any thread, beside a commit; they may wait for it. Every call blocks.

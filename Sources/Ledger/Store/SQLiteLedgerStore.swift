@@ -1,13 +1,13 @@
 // The ledger in one SQLite file: entries, drops and the bodies that are not yet staged. Blocking; the writer's
 // queue calls it. Entries are only ever inserted.
-package import Admission
+import Admission
 import Foundation
 import GRDB
 import JSON
 import Synchronization
 
 /// `LedgerStore` in SQLite. Holds an exclusive lock beside the file for as long as it lives.
-package final class SQLiteLedgerStore: LedgerStore {
+final class SQLiteLedgerStore: LedgerStore {
     private struct Head {
         var seq: Int64
         var time: Instant
@@ -22,7 +22,7 @@ package final class SQLiteLedgerStore: LedgerStore {
 
     /// Opens or makes the ledger at `path` (files 0600). Throws `LedgerError`: `.locked` when another process
     /// writes it, `.newer`, `.unwritable`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
-    package init(path: String, node: String) throws {
+    init(path: String, node: String) throws {
         lock = try FileLock(path: path + ".lock")
         self.node = node
         do {
@@ -52,11 +52,11 @@ package final class SQLiteLedgerStore: LedgerStore {
     deinit { try? database.close() }
 
     /// The value of SQLite's `PRAGMA synchronous` on the open connection: 2 is FULL.
-    package func synchronousLevel() throws -> Int {
+    func synchronousLevel() throws -> Int {
         try database.read { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
     }
 
-    package func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
+    func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
         var next = head.withLock { $0 }
         var outcomes: [LedgerOutcome] = []
         outcomes.reserveCapacity(operations.count)
@@ -243,15 +243,15 @@ package final class SQLiteLedgerStore: LedgerStore {
         appended.drop = record
     }
 
-    package func size() throws -> Int64 { head.withLock { $0.tree.size } }
+    func size() throws -> Int64 { head.withLock { $0.tree.size } }
 
-    package func root(size: Int64) throws -> MerkleHash {
+    func root(size: Int64) throws -> MerkleHash {
         let whole = head.withLock { $0.tree.size }
-        return try database.read { try StoredTree.tree($0, size: whole).root(size: size) }
+        return try database.readLedger { try StoredTree.tree($0, size: whole).root(size: size) }
     }
 
-    package func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
-        try database.read { db in
+    func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
+        try database.readLedger { db in
             try Row.fetchAll(
                 db,
                 sql: """
@@ -267,13 +267,13 @@ package final class SQLiteLedgerStore: LedgerStore {
         }
     }
 
-    package func drops(
+    func drops(
         in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
     ) throws -> [DropRecord] {
         let column = state == .acknowledged ? "acknowledged" : state == .released ? "released" : "received"
         let drops =
             state == .released ? "drops WHERE" : "\(Schema.unfinished) WHERE \(Schema.isUnfinished) AND"
-        return try database.read { db in
+        return try database.readLedger { db in
             try Row.fetchAll(
                 db,
                 sql: "SELECT * FROM \(drops) state = ? AND \(column) < ? AND seq > ? ORDER BY seq LIMIT ?",
@@ -282,19 +282,19 @@ package final class SQLiteLedgerStore: LedgerStore {
         }
     }
 
-    package func drop(id: String) throws -> DropRecord? {
-        try database.read { db in
+    func drop(id: String) throws -> DropRecord? {
+        try database.readLedger { db in
             try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE id = ?", arguments: [id]).map(
                 DropRecord.init(row:))
         }
     }
 
-    package func newestUpload(readyPath: String) throws -> DropRecord? {
-        try database.read { try DropRecord.newestUpload(readyPath: readyPath, $0) }
+    func newestUpload(readyPath: String) throws -> DropRecord? {
+        try database.readLedger { try DropRecord.newestUpload(readyPath: readyPath, $0) }
     }
 
-    package func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] {
-        try database.read { db in
+    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] {
+        try database.readLedger { db in
             try readyPaths.compactMap { path in
                 guard let record = try DropRecord.newestUpload(readyPath: path, db) else { return nil }
                 return try withEntry(record, db)
@@ -302,8 +302,8 @@ package final class SQLiteLedgerStore: LedgerStore {
         }
     }
 
-    package func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] {
-        try database.read { db in
+    func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] {
+        try database.readLedger { db in
             try Row.fetchAll(
                 db,
                 sql: """

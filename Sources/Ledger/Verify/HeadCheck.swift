@@ -44,7 +44,10 @@ struct HeadCheck {
             let note = (row["note"] as String?).flatMap { SignedNote(parsing: $0) }
             if keptSizes.contains(size) { storedSizes.insert(size) }
             guard let read = note.flatMap(SignedCheckpoint.init), read.checkpoint.size == size else {
-                pending.append(.init(.badSignature, nil, "the checkpoint stored for \(size) entries is none"))
+                pending.append(
+                    .init(
+                        .badSignature, nil,
+                        "what is stored as the checkpoint of \(size) entries is not a checkpoint"))
                 lastSize = size
                 continue
             }

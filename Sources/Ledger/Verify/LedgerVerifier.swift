@@ -41,20 +41,17 @@ package struct LedgerVerifier {
 
     package static let faultLimit = 1000
 
-    let path: String
-    var segments: String { LedgerPaths(path).segments }
+    let paths: LedgerPaths
     let trusted: Set<NoteVerifier>
     let kept: [Kept]
     let progress: (_ done: Int64, _ of: Int64) -> Void
 
-    /// - Parameter trusted: keys that are known to be the ledger's; others are trusted when an entry with both
-    ///   signatures ties them to one of these.
-    /// - Parameter progress: called once in a while with entries done and in all.
-    package init(
-        path: String, trusted: Set<NoteVerifier>, kept: [Kept],
-        progress: @escaping (_ done: Int64, _ of: Int64) -> Void = { _, _ in }
+    /// See `LedgerHandle.verifier`.
+    init(
+        _ paths: LedgerPaths, trusted: Set<NoteVerifier>, kept: [Kept],
+        progress: @escaping (_ done: Int64, _ of: Int64) -> Void
     ) {
-        self.path = path
+        self.paths = paths
         self.trusted = trusted
         self.kept = kept
         self.progress = progress
@@ -62,7 +59,7 @@ package struct LedgerVerifier {
 
     /// Throws `LedgerError` when the ledger cannot be read at all.
     package func verify() throws -> Result {
-        let database = try Schema.openForReading(path: path)
+        let database = try Schema.openForReading(path: paths.file)
         return try database.read { db in
             var run = try VerifyRun(self, db)
             return try run.all()

@@ -119,7 +119,7 @@ struct VerifyRun {
             result.removed.append(entries)
             return try takeRecorded(upTo: segment.last)
         }
-        let path = "\(verifier.segments)/\(segment.fileName)"
+        let path = "\(verifier.paths.segments)/\(segment.fileName)"
         do {
             try SegmentFile.read(path) { line in
                 guard next <= segment.last else {

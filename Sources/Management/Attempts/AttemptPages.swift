@@ -5,11 +5,11 @@ package import Ledger
 package struct AttemptPages {
     private static let size = 1000
 
-    private let reader: LedgerReader
+    private let reader: any LedgerReading
     private var query: LedgerQuery
 
     /// Begins above `above`.
-    package init(_ reader: LedgerReader, _ query: LedgerQuery, above: Int64?) {
+    package init(_ reader: any LedgerReading, _ query: LedgerQuery, above: Int64?) {
         self.reader = reader
         self.query = query
         self.query.order = .oldestFirst

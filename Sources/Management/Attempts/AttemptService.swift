@@ -40,11 +40,11 @@ package struct AttemptService: Sendable {
     }
 
     private let settings: GateSettings
-    private let reader: LedgerReader
+    private let reader: any LedgerReading
 
     package init(_ settings: GateSettings) throws {
         self.settings = settings
-        reader = try LedgerReader(path: settings.ledger.path)
+        reader = try settings.ledgerHandle.reader()
     }
 
     /// Gives the entries that are there, oldest first, and returns how to go on.

@@ -102,8 +102,8 @@ package enum Authority {
         do {
             let control = ControlClient(path: settings.controlSocket)
             if await control.answers() { return try await control.recordAccess(detail, by: principal) }
-            guard FileManager.default.fileExists(atPath: settings.ledger.path) else {
-                throw LedgerError(.unwritable, "there is no ledger at \(settings.ledger.path)")
+            guard settings.ledgerHandle.exists else {
+                throw LedgerError(.unwritable, "there is no ledger at \(settings.ledgerHandle)")
             }
             return try await LocalAuthority.open(settings, warn: warn).recordAccess(detail, by: principal)
         } catch {

@@ -41,7 +41,7 @@ package actor LocalAuthority: GateAuthority {
         _ settings: GateSettings, warn: @Sendable (String) -> Void
     ) async throws -> LocalAuthority {
         let seen = try await LedgerWitnesses(settings).seen(warn)
-        let store = try SQLiteLedgerStore(path: settings.ledger.path, node: settings.node)
+        let store = try settings.ledgerHandle.open(node: settings.node)
         for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
         return LocalAuthority(settings, store)
     }
@@ -63,7 +63,7 @@ package actor LocalAuthority: GateAuthority {
     private func signer() throws -> any CheckpointSigning {
         if let signing { return signing }
         let key = try keys.signer()
-        let archive = CheckpointFile(directory: LedgerPaths(settings.ledger.path).checkpoints)
+        let archive = settings.ledgerHandle.checkpoints
         return switch inside {
         case .intake(let intake): intake.checkpointSigner(key: key, archive: archive)
         case .ledger(_, let writer): CheckpointSigner(writer, key: key, archive: archive)

@@ -29,8 +29,7 @@ package enum Diagnostics {
     private static func sources(_ settings: GateSettings, _ now: Instant) -> [Finding] {
         do {
             let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
-            let isThere = FileManager.default.fileExists(atPath: settings.ledger.path)
-            let reader = isThere ? try LedgerReader(path: settings.ledger.path) : nil
+            let reader = settings.ledgerHandle.exists ? try settings.ledgerHandle.reader() : nil
             return try ContactCheck(policy: policy, reader: reader, now: now).findings()
         } catch let errors as SettingsErrors {
             return errors.problems.map {

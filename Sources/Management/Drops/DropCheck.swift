@@ -22,11 +22,11 @@ package enum DropFinding: String, Sendable, Hashable, CaseIterable {
 
 struct DropCheck {
     private let staging: StagingArea
-    private let reader: LedgerReader
+    private let reader: any LedgerReading
 
     /// Never makes a staging directory: one that is not there cannot be verified.
-    init(staging path: String, reader: LedgerReader) throws {
-        guard FileManager.default.fileExists(atPath: path + "/ready") else {
+    init(staging path: String, reader: any LedgerReading) throws {
+        guard FileManager.default.fileExists(atPath: "\(path)/\(StagingLayout.ready)") else {
             throw ManagementError(.internalError, "there is no staging directory at \(path)")
         }
         staging = try StagingArea(path: path)
@@ -40,14 +40,14 @@ struct DropCheck {
         case .lost: return .lost
         case .released, .acknowledged, .forgotten: break
         }
-        guard try staging.stillHolds(record.readyPath), try isStill(record) else { return .taken }
+        guard try staging.ready.stillHolds(record.readyPath), try isStill(record) else { return .taken }
         let view = try DropView(record, reader)
-        let receipt = try? staging.receipt(record.id)
+        let receipt = try? staging.ready.receipt(record.id)
         let matches = try receipt?.line.map { try lineMatches($0, record, view) } ?? fileMatches(record, view)
         guard matches else { return .altered }
         let agrees =
             receipt?.drop == record.id && receipt?.seq == record.seq && receipt?.bytes == view.bytes
-            && receipt?.sha256 == view.sha256 && receipt?.file == "ready/" + record.readyPath
+            && receipt?.sha256 == view.sha256 && receipt?.file == StagingLayout.released(record.readyPath)
         return agrees ? .intact : .receiptDiffers
     }
 
@@ -60,7 +60,7 @@ struct DropCheck {
     private func fileMatches(_ record: DropRecord, _ view: DropView) throws -> Bool {
         var hash = SHA256()
         var bytes: Int64 = 0
-        try staging.openReleased(record.readyPath).forEachPiece { piece in
+        try staging.ready.openReleased(record.readyPath).forEachPiece { piece in
             hash.update(bufferPointer: piece)
             bytes += Int64(piece.count)
         }
@@ -70,7 +70,7 @@ struct DropCheck {
 
     /// One event of an NDJSON batch.
     private func lineMatches(_ number: Int, _ record: DropRecord, _ view: DropView) throws -> Bool {
-        let contents = try staging.openReleased(record.readyPath).contents(limit: 1 << 30)
+        let contents = try staging.ready.openReleased(record.readyPath).contents(limit: 1 << 30)
         let lines = contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         guard number > 0, number <= lines.count,
             let line = try? BatchLine(parsing: lines[number - 1]), let body = line.bytes

@@ -16,7 +16,7 @@ package struct DropService: Sendable {
     /// Newest first.
     /// - Parameter states: none: all.
     package func list(states: Set<DropState> = [], limit: Int = .max) throws -> [DropView] {
-        let reader = try LedgerReader(path: settings.ledger.path)
+        let reader = try settings.ledgerHandle.reader()
         return try reader.drops(states: states, limit: limit).map { try DropView($0, reader) }
     }
 
@@ -28,7 +28,7 @@ package struct DropService: Sendable {
     }
 
     package func show(_ id: String) throws -> DropView {
-        let reader = try LedgerReader(path: settings.ledger.path)
+        let reader = try settings.ledgerHandle.reader()
         return try DropView(TypedDrop(id).record(reader, settings), reader)
     }
 
@@ -38,9 +38,9 @@ package struct DropService: Sendable {
         case .pending: nil
         case .withdrawn:
             view.file(in: settings.staging.path).split(separator: "/", omittingEmptySubsequences: false)
-                .dropLast().joined(separator: "/") + "/" + QuarantinedEvent.receiptName
+                .dropLast().joined(separator: "/") + "/" + StagingLayout.quarantineReceipt
         case .released, .acknowledged, .lost, .forgotten:
-            "\(settings.staging.path)/receipts/\(view.record.id).json"
+            "\(settings.staging.path)/\(StagingLayout.receipts)/\(StagingLayout.receipt(view.record.id))"
         }
     }
 
@@ -54,7 +54,7 @@ package struct DropService: Sendable {
         _ ids: [String] = [], progress: (Int64, Int64) -> Void,
         found: (DropRecord, DropFinding) throws -> Void
     ) throws -> [DropFinding: Int64] {
-        let reader = try LedgerReader(path: settings.ledger.path)
+        let reader = try settings.ledgerHandle.reader()
         let check = try DropCheck(staging: settings.staging.path, reader: reader)
         var counts: [DropFinding: Int64] = [:]
         func look(at record: DropRecord) throws {

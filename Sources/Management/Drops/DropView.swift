@@ -11,7 +11,7 @@ package struct DropView: Sendable {
     /// The entry that accepted the drop.
     package let entry: JSONValue?
 
-    package init(_ record: DropRecord, _ reader: LedgerReader) throws {
+    package init(_ record: DropRecord, _ reader: any LedgerReading) throws {
         self.record = record
         entry = try reader.entry(seq: record.seq)?.value()
     }
@@ -28,14 +28,14 @@ package struct DropView: Sendable {
     /// lies now.
     package var place: String {
         switch record.state {
-        case .pending: return record.incoming ?? "ready/\(record.readyPath)"
+        case .pending: return record.incoming ?? StagingLayout.released(record.readyPath)
         case .withdrawn:
             guard let account = entry?["account"]?.string else { break }
-            return StagingArea.quarantinedFile(
+            return StagingLayout.quarantinedFile(
                 record.id, of: account, sent: record.name ?? record.readyPath)
         case .released, .acknowledged, .lost, .forgotten: break
         }
-        return "ready/\(record.readyPath)"
+        return StagingLayout.released(record.readyPath)
     }
 
     package func json(staging: String) -> JSONValue {

@@ -25,13 +25,13 @@ struct TypedDrop {
     }
 
     /// Throws a `ManagementError` when the ledger does not know the drop.
-    func record(_ reader: LedgerReader, _ settings: GateSettings) throws -> DropRecord {
+    func record(_ reader: any LedgerReading, _ settings: GateSettings) throws -> DropRecord {
         guard let record = try reader.drop(id: id) else { throw ManagementError(.refused, unknown(settings)) }
         return record
     }
 
     func isHeld(_ settings: GateSettings) -> Bool {
-        FileManager.default.fileExists(atPath: "\(settings.staging.path)/\(QuarantinedEvent.file(id))")
+        FileManager.default.fileExists(atPath: "\(settings.staging.path)/\(StagingLayout.heldFile(id))")
     }
 
     /// Why the drop was not acknowledged.
@@ -57,7 +57,7 @@ struct TypedDrop {
     }
 
     private func known(_ settings: GateSettings) -> DropRecord? {
-        try? LedgerReader(path: settings.ledger.path).drop(id: id)
+        try? settings.ledgerHandle.reader().drop(id: id)
     }
 
     private func unknown(_ settings: GateSettings) -> String {

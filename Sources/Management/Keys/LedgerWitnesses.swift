@@ -14,7 +14,7 @@ package struct LedgerWitnesses {
     private let verifiers: Set<NoteVerifier>
 
     package init(_ settings: GateSettings) throws {
-        archive = CheckpointFile(directory: LedgerPaths(settings.ledger.path).checkpoints)
+        archive = settings.ledgerHandle.checkpoints
         witnesses = settings.ledger.witnesses.compactMap { witness in
             switch witness {
             case .file(let path): CheckpointFile(file: path)

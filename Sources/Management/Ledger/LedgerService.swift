@@ -12,7 +12,7 @@ package struct LedgerService: Sendable {
     package typealias Progress = @Sendable (Int64, Int64) -> Void
 
     private let settings: GateSettings
-    private var path: String { settings.ledger.path }
+    private var ledger: LedgerHandle { settings.ledgerHandle }
 
     package init(_ settings: GateSettings) { self.settings = settings }
 
@@ -34,7 +34,7 @@ package struct LedgerService: Sendable {
     /// What was found, and what it can be held against.
     package struct Verification: Sendable {
         package let result: LedgerVerifier.Result
-        package let witnessed: [LedgerReader.Witnessed]
+        package let witnessed: [WitnessedSize]
     }
 
     /// Hashes every entry, and compares with everything that was signed.
@@ -45,7 +45,7 @@ package struct LedgerService: Sendable {
         checkpoints: [String] = [], key: String? = nil, progress: @escaping Progress, warn: @escaping Warn
     ) async throws -> Verification {
         let trusted = try key.map(LedgerKeys.verifiers) ?? LedgerKeys(settings).verifiers()
-        let reader = try LedgerReader(path: path)
+        let reader = try ledger.reader()
         let witnesses = try LedgerWitnesses(settings)
         var kept = try witnesses.archive.all().map {
             LedgerVerifier.Kept($0, keeper: witnesses.archive.name, isOutside: false)
@@ -58,7 +58,7 @@ package struct LedgerService: Sendable {
             kept += found.map { LedgerVerifier.Kept($0, keeper: file, isOutside: true) }
         }
         kept += await witnesses.witnessed(warn)
-        let verifier = LedgerVerifier(path: path, trusted: trusted, kept: kept, progress: progress)
+        let verifier = ledger.verifier(trusted: trusted, kept: kept, progress: progress)
         return Verification(result: try verifier.verify(), witnessed: try reader.witnessed())
     }
 
@@ -68,7 +68,7 @@ package struct LedgerService: Sendable {
     /// - Parameter entryFile: where the entry's own bytes go, too; that is an access, and recorded.
     package func prove(_ seq: Int64, entryFile: String? = nil, warn: @escaping Warn) async throws -> TLogProof
     {
-        let reader = try LedgerReader(path: path)
+        let reader = try ledger.reader()
         let size = try reader.size()
         guard seq >= 0, seq < size else {
             throw ManagementError(.refused, "there is no entry \(seq); the ledger has \(size) entries")
@@ -114,7 +114,7 @@ package struct LedgerService: Sendable {
     package func export(
         from: Bound?, to: Bound?, into directory: String, progress: @escaping Progress, warn: @escaping Warn
     ) async throws -> Bundle {
-        let reader = try LedgerReader(path: path)
+        let reader = try ledger.reader()
         guard let signed = try reader.newestCheckpoint() else {
             throw ManagementError(.refused, "no checkpoint is signed yet; run `dropgate ledger checkpoint`")
         }
@@ -133,7 +133,7 @@ package struct LedgerService: Sendable {
     }
 
     private static func range(
-        _ reader: LedgerReader, _ from: Bound?, _ to: Bound?, below size: Int64
+        _ reader: any LedgerReading, _ from: Bound?, _ to: Bound?, below size: Int64
     ) throws -> Range<Int64> {
         let start: Int64 =
             switch from {

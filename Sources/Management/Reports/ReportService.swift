@@ -26,7 +26,7 @@ package struct ReportService: Sendable {
                 "format": .string(format),
             ], settings: settings, warn: warn)
         let policy = try PolicyLoader.load(files: settings.sources)
-        let reader = try LedgerReader(path: settings.ledger.path)
+        let reader = try settings.ledgerHandle.reader()
         let first = try reader.firstSeq(notBefore: start)
         let range = first..<max(first, try reader.firstSeq(notBefore: end))
         let tally = try reader.tally(range, progress: progress)

@@ -24,7 +24,7 @@ package struct GateSetup {
         }
         for directory in [
             settings.state, settings.runDirectory, settings.staging.path,
-            Paths.directory(of: settings.ledger.path),
+            settings.ledgerHandle.directory,
         ] {
             try log.directory(directory)
         }
@@ -66,7 +66,7 @@ package struct GateSetup {
     private func makeLedgerKey(_ log: inout SetupLog) throws {
         let keys = LedgerKeys(settings)
         guard !keys.isThere else { return log.kept(settings.ledger.key) }
-        let checkpoints = CheckpointFile(directory: LedgerPaths(settings.ledger.path).checkpoints)
+        let checkpoints = settings.ledgerHandle.checkpoints
         guard try checkpoints.all().isEmpty else {
             return log.missing(
                 "\(settings.ledger.key): the key that signed \(checkpoints.name); put it back, or move the ledger aside"

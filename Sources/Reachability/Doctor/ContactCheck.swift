@@ -14,9 +14,9 @@ package struct ContactCheck {
     private let policy: Policy
     private let now: Instant
     /// nil: there is no ledger yet.
-    private let reader: LedgerReader?
+    private let reader: (any LedgerReading)?
 
-    package init(policy: Policy, reader: LedgerReader?, now: Instant) {
+    package init(policy: Policy, reader: (any LedgerReading)?, now: Instant) {
         self.policy = policy
         self.reader = reader
         self.now = now

@@ -28,7 +28,7 @@ package struct RemoteReceipt: Sendable {
         }
         if let line = receipt.line {
             guard line > 0, Directory.isComponent(receipt.name) else {
-                throw refuse("its line or name is none")
+                throw refuse("its line or name is not valid")
             }
         }
         self.receipt = receipt

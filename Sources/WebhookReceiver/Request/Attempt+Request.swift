@@ -23,4 +23,15 @@ extension Attempt {
             status: Int(status.code))
         self.detail.merge(detail) { _, new in new }
     }
+
+    /// An attempt by a request whose header was found good.
+    init(
+        _ head: RequestHead, _ kind: EntryKind = .request, status: HTTPResponseStatus,
+        refused reason: Reason? = nil,
+        detail: [String: JSONValue] = [:]
+    ) {
+        self.init(
+            kind, id: head.id, decision: head.decision, credential: head.credential, method: head.method,
+            path: head.maskedPath, status: status, refused: reason, detail: detail)
+    }
 }

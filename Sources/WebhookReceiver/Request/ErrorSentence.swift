@@ -26,7 +26,7 @@ enum ErrorSentence {
         case .invalidEOFState, .closedConnection: "the connection ended within the request"
         case .invalidVersion: "the version of HTTP is not 1.0 or 1.1"
         case .invalidMethod: "the request does not begin with a method"
-        case .invalidURL: "the target is none"
+        case .invalidURL: "the request target is not valid"
         case .invalidHeaderToken: "a field name or value with a character that it may not have"
         case .invalidContentLength: "content-length is not a number, or comes twice"
         case .unexpectedContentLength: "content-length beside transfer-encoding"

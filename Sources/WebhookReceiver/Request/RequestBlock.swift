@@ -81,7 +81,8 @@ extension RequestBlock {
         }
         guard !name.isEmpty, name.utf8.allSatisfy(isOfName) else {
             return name.utf8.contains { (0x41...0x5A).contains($0) }
-                ? "a field name in upper case: \(shown(name))" : "a field name that is none: \(shown(name))"
+                ? "a field name in upper case: \(shown(name))"
+                : "a field name that is not valid: \(shown(name))"
         }
         if ofConnections.contains(name) { return "a field that HTTP/2 does not have: \(name)" }
         if name == "te", value.lowercased() != "trailers" { return "te other than trailers" }
@@ -97,7 +98,7 @@ extension RequestBlock {
     private static func fault(in pseudo: [String: String], hosts: [String]) -> String? {
         guard let method = pseudo[":method"] else { return "no :method" }
         guard !method.isEmpty, method.utf8.allSatisfy({ isOfName($0) || (0x41...0x5A).contains($0) }) else {
-            return "the :method is none"
+            return "the :method is not valid"
         }
         if method == "CONNECT" {
             guard pseudo[":scheme"] == nil, pseudo[":path"] == nil else {

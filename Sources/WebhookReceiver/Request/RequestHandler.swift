@@ -31,7 +31,7 @@ final class RequestHandler: ChannelDuplexHandler {
 
     private enum State {
         case waiting
-        case receiving(Incoming)
+        case receiving(RequestHead)
         /// Handed on; the answer is awaited.
         case working
         /// Answered early; the rest of the request is thrown away, up to so many bytes.
@@ -84,8 +84,8 @@ extension RequestHandler {
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch (state, part) {
         case (.waiting, .head(let head)): begin(head, context)
-        case (.receiving(let incoming), .body(let bytes)): collect(bytes, incoming, context)
-        case (.receiving(let incoming), .end): handOn(incoming, context)
+        case (.receiving(let request), .body(let bytes)): collect(bytes, request, context)
+        case (.receiving(let request), .end): handOn(request, context)
         case (.draining(let read, let most), .body(let bytes)):
             let sum = read + bytes.readableBytes
             state = .draining(read: sum, most: most)
@@ -118,72 +118,62 @@ extension RequestHandler {
             state = .draining(read: 0, most: 0)
             send(answer, context)
             startTimer(context, Self.lingering)
-        case .receive(let incoming, let awaitsContinue):
-            guard incoming.announced <= Self.trusted || hasRoom(incoming) else {
-                return refuse(tooManyBytes(incoming), hasMore: framing.hasBody, context)
+        case .receive(let request, let awaitsContinue):
+            guard request.announced <= Self.trusted || hasRoom(request) else {
+                return refuse(tooManyBytes(request), hasMore: framing.hasBody, context)
             }
-            state = .receiving(incoming)
+            state = .receiving(request)
             guard awaitsContinue else { return }
             let go = HTTPResponseHead(version: head.version, status: .continue)
             context.writeAndFlush(wrapOutboundOut(.head(go)), promise: nil)
         }
     }
 
-    private func collect(_ bytes: ByteBuffer, _ incoming: Incoming, _ context: ChannelHandlerContext) {
+    private func collect(_ bytes: ByteBuffer, _ request: RequestHead, _ context: ChannelHandlerContext) {
         let count = bytes.readableBytes
-        guard body.count + count <= incoming.limit else {
-            let refusal = incoming.refusal(
-                .payloadTooLarge, "body too large", .tooLarge, credential: connection.tls?.credential)
+        guard body.count + count <= request.limit else {
+            let refusal = request.refusal(
+                .payloadTooLarge, "body too large", .tooLarge)
             return refuse(refusal, hasMore: true, context)
         }
-        let share = share ?? connection.listener.budget.share(of: FairShares.Taker(incoming.decision))
+        let share = share ?? connection.listener.budget.share(of: FairShares.Taker(request.decision))
         self.share = share
         guard share.grow(by: count) else {
-            return refuse(tooManyBytes(incoming), hasMore: true, context)
+            return refuse(tooManyBytes(request), hasMore: true, context)
         }
         // What was announced is not yet there: no more than this is set aside for it before some of it has come.
         if body.isEmpty {
-            body.reserveCapacity(max(count, min(incoming.announced, Self.trusted)))
-        } else if body.count + count > Self.trusted, body.capacity < incoming.announced {
-            body.reserveCapacity(incoming.announced)
+            body.reserveCapacity(max(count, min(request.announced, Self.trusted)))
+        } else if body.count + count > Self.trusted, body.capacity < request.announced {
+            body.reserveCapacity(request.announced)
         }
         body.append(contentsOf: bytes.readableBytesView)
     }
 
     /// A large body that will not find room need not be sent.
-    private func hasRoom(_ incoming: Incoming) -> Bool {
+    private func hasRoom(_ request: RequestHead) -> Bool {
         connection.listener.budget.hasRoom(
-            for: incoming.announced, of: FairShares.Taker(incoming.decision))
+            for: request.announced, of: FairShares.Taker(request.decision))
     }
 
-    private func tooManyBytes(_ incoming: Incoming) -> Refusal {
-        var refusal = incoming.refusal(
-            .serviceUnavailable, "try again later", .rateLimited, credential: connection.tls?.credential,
+    private func tooManyBytes(_ request: RequestHead) -> Refusal {
+        var refusal = request.refusal(
+            .serviceUnavailable, "try again later", .rateLimited,
             ["error": "too many bytes of bodies are being received at once"])
         refusal.answer.retryAfter = RequestValidator.retryAfter
         return refusal
     }
 
-    private func handOn(_ incoming: Incoming, _ context: ChannelHandlerContext) {
+    private func handOn(_ request: RequestHead, _ context: ChannelHandlerContext) {
         stopTimer()
-        let payload: ReceivedRequest.Payload =
-            switch incoming.purpose {
-            case .event: .event(incoming.event(body))
-            case .unlisted(let failed): .unlisted(incoming.event(body), failed: failed)
-            case .reachability: .reachability
-            }
-        body = []
         // What is done with an unlisted source's event comes after its answer, and must not be felt by its next request.
-        if case .unlisted = incoming.purpose, !multiplexed { closes = true }
+        if case .unlisted = request.purpose, !multiplexed { closes = true }
         state = .working
         connection.handOn(
             ReceivedRequest(
-                channel: context.channel, isMultiplexed: multiplexed, id: incoming.id,
-                decision: incoming.decision,
-                method: incoming.method, maskedPath: incoming.maskedPath,
-                credential: connection.tls?.credential,
-                transport: TransportFacts(http: incoming.http, tls: connection.tls?.version),
-                payload: payload, share: share))
+                head: request, body: body, share: share, channel: context.channel, isMultiplexed: multiplexed)
+        )
+        body = []
         // From here on it belongs to the received request: whoever hangs up now still has its body in memory.
         share = nil
     }
@@ -303,9 +293,9 @@ extension RequestHandler {
             }
             refusal.attempt.request = RequestFacts(id: validator.id, status: Int(refusal.answer.status.code))
             refuse(refusal, hasMore: true, context)
-        case .receiving(let incoming):
-            let refusal = incoming.refusal(
-                .badRequest, "malformed request", .malformed, credential: connection.tls?.credential, detail)
+        case .receiving(let request):
+            let refusal = request.refusal(
+                .badRequest, "malformed request", .malformed, detail)
             refuse(refusal, hasMore: true, context)
         case .draining: if !multiplexed { end(context) }
         case .working, .ended: break
@@ -314,9 +304,9 @@ extension RequestHandler {
 
     /// The caller has gone or closed its side before its request was whole.
     private func cutOff(_ context: ChannelHandlerContext, by error: (any Error)? = nil) {
-        if case .receiving(let incoming) = state {
-            var refusal = incoming.refusal(
-                .badRequest, "incomplete", .incomplete, credential: connection.tls?.credential,
+        if case .receiving(let request) = state {
+            var refusal = request.refusal(
+                .badRequest, "incomplete", .incomplete,
                 [
                     "bytes_received": .int(Int64(body.count)),
                     "error": .string(
@@ -374,9 +364,9 @@ extension RequestHandler {
     private func timeIsUp(_ context: ChannelHandlerContext) {
         bodyTimer = nil
         switch state {
-        case .receiving(let incoming):
-            let refusal = incoming.refusal(
-                .requestTimeout, "timeout", .timeout, credential: connection.tls?.credential,
+        case .receiving(let request):
+            let refusal = request.refusal(
+                .requestTimeout, "timeout", .timeout,
                 ["phase": "body", "bytes_received": .int(Int64(body.count))])
             refuse(refusal, hasMore: true, context)
         case .draining: end(context)

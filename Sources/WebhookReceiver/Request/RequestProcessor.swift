@@ -12,40 +12,39 @@ struct RequestProcessor: Sendable {
 
     /// The answer to a request. Everything that is to be recorded has been when this returns.
     func answer(_ received: ReceivedRequest) async -> Answer {
-        switch received.payload {
-        case .event(let offered): await keep(received, offered)
-        case .unlisted: .error(.forbidden, "forbidden", id: received.id)
-        case .reachability: await tell(received, what: [:])
+        switch received.head.purpose {
+        case .event: await keep(received)
+        case .unlisted: .error(.forbidden, "forbidden", id: received.head.id)
+        case .reachability: await tell(received.head, what: [:])
         }
     }
 
-    private func keep(_ received: ReceivedRequest, _ offered: OfferedEvent) async -> Answer {
-        if let fault = signatureFault(offered) {
-            let answer = RequestValidator.unauthorised(listener, id: received.id)
+    private func keep(_ received: ReceivedRequest) async -> Answer {
+        var head = received.head
+        if let fault = signatureFault(received) {
+            let answer = RequestValidator.unauthorised(listener, id: head.id)
             listener.intake.note(
-                attempt(
-                    .request, received, status: answer.status, refused: .badSignature,
+                Attempt(
+                    head, status: answer.status, refused: .badSignature,
                     detail: ["check": ["signature"], "signature": .string(fault.rawValue)]))
             return answer
         }
-        var received = received
-        received.decision = listener.intake.admitAgain(received.decision, channel: .webhook)
-        guard received.decision.isAdmitted else {
-            listener.intake.note(
-                attempt(.request, received, status: .forbidden, refused: received.decision.reason))
-            return .error(.forbidden, "forbidden", id: received.id)
+        head.decision = listener.intake.admitAgain(head.decision, channel: .webhook)
+        guard head.decision.isAdmitted else {
+            listener.intake.note(Attempt(head, status: .forbidden, refused: head.decision.reason))
+            return .error(.forbidden, "forbidden", id: head.id)
         }
-        let envelope = Envelope.read(offered.body)
+        let envelope = Envelope.read(received.body)
         guard !envelope.isProbe else {
             return await tell(
-                received, what: ["status": "probe", "envelope": .string(envelope.form.rawValue)])
+                head, what: ["status": "probe", "envelope": .string(envelope.form.rawValue)])
         }
         do throws(IntakeError) {
             let outcome = try await listener.intake.receive(
-                event(received, offered, envelope), attempt: attempt(.request, received, status: .ok))
+                event(received, envelope), attempt: Attempt(head, status: .ok))
             return .kept(dropID: outcome.id, isDuplicate: outcome.status == .duplicate)
         } catch {
-            return unavailable(received, .request, error.code, retryAfter: error.retryAfter)
+            return unavailable(head, .request, error.code, retryAfter: error.retryAfter)
         }
     }
 
@@ -53,76 +52,64 @@ struct RequestProcessor: Sendable {
     /// VSee's in form: its event is held in quarantine, because VSee's address may have changed, and nobody knows
     /// whether it sends again. It hears what every unlisted source hears, as soon.
     func settle(_ received: ReceivedRequest) async {
-        guard case .unlisted(let offered, var failed) = received.payload else { return }
-        var refused = attempt(.request, received, status: .forbidden, refused: received.decision.reason)
-        if let fault = signatureFault(offered) {
+        guard case .unlisted(var failed) = received.head.purpose else { return }
+        var refused = Attempt(received.head, status: .forbidden, refused: received.head.decision.reason)
+        if let fault = signatureFault(received) {
             failed.append("signature")
             refused.detail["signature"] = .string(fault.rawValue)
         }
-        let envelope = Envelope.read(offered.body)
+        let envelope = Envelope.read(received.body)
         guard failed.isEmpty, envelope.form != .unrecognised, !envelope.isProbe else {
             if !failed.isEmpty { refused.detail["check"] = .array(failed.map { .string($0) }) }
             return listener.intake.note(refused)
         }
-        await listener.intake.hold(event(received, offered, envelope), attempt: refused)
+        await listener.intake.hold(event(received, envelope), attempt: refused)
     }
 
-    private func signatureFault(_ offered: OfferedEvent) -> SignatureFault? {
+    private func signatureFault(_ received: ReceivedRequest) -> SignatureFault? {
         guard listener.checks.wantsSignature else { return nil }
-        guard let signature = offered.signature else { return .malformed }
-        return listener.checks.fault(of: signature, for: offered.body, now: .now())
+        guard let signature = received.head.signature else { return .malformed }
+        return listener.checks.fault(of: signature, for: received.body, now: .now())
     }
 
-    private func event(_ received: ReceivedRequest, _ offered: OfferedEvent, _ envelope: Envelope)
-        -> WebhookEvent
-    {
+    private func event(_ received: ReceivedRequest, _ envelope: Envelope) -> WebhookEvent {
         WebhookEvent(
-            path: received.maskedPath, body: offered.body, eventID: envelope.eventID,
-            eventType: envelope.eventType, envelope: envelope.form.rawValue, contentType: offered.contentType,
-            looksLikeJSON: envelope.looksLikeJSON, repeatsWithin: listener.settings.repeatWindow)
+            path: received.head.maskedPath, body: received.body, eventID: envelope.eventID,
+            eventType: envelope.eventType, envelope: envelope.form.rawValue,
+            contentType: received.head.contentType, looksLikeJSON: envelope.looksLikeJSON,
+            repeatsWithin: listener.settings.repeatWindow)
     }
 
     /// What the gate saw of a probe. It is in the ledger when the caller reads it, with the number it reads.
-    private func tell(_ received: ReceivedRequest, what: [String: JSONValue]) async -> Answer {
+    private func tell(_ head: RequestHead, what: [String: JSONValue]) async -> Answer {
         let time = Instant.now()
         let seq: Int64
         do {
-            seq = try await listener.intake.record(attempt(.probe, received, status: .ok, detail: what))
+            seq = try await listener.intake.record(Attempt(head, .probe, status: .ok, detail: what))
         } catch {
-            return unavailable(received, .probe, .ledgerFailed, retryAfter: nil)
+            return unavailable(head, .probe, .ledgerFailed, retryAfter: nil)
         }
-        let decision = received.decision
+        let decision = head.decision
         var seen: [String: JSONValue] = [
-            "id": .string(received.id), "seq": .int(seq), "time": .string(time.description),
+            "id": .string(head.id), "seq": .int(seq), "time": .string(time.description),
             "verdict": .string(decision.verdict.rawValue), "reason": .string(decision.reason.rawValue),
             "entries": .array(decision.entries.map { .string($0) }), "policy": .string(decision.policy),
-            "address_mode": .string(decision.mode.rawValue), "http": .string(received.transport.http),
+            "address_mode": .string(decision.mode.rawValue), "http": .string(head.transport.http),
             "trace": .array(decision.trace.map { .string($0) }),
         ]
         if let source = decision.source { seen["source"] = .string(source.description) }
         if let peer = decision.peer { seen["peer"] = .string(peer.description) }
-        if let tls = received.transport.tls { seen["tls"] = .string(tls) }
+        if let tls = head.transport.tls { seen["tls"] = .string(tls) }
         seen.merge(what) { _, new in new }
         return Answer(.ok, body: CanonicalJSON.encode(.object(seen)) + [0x0A])
     }
 
-    private func attempt(
-        _ kind: EntryKind, _ received: ReceivedRequest, status: HTTPResponseStatus,
-        refused reason: Reason? = nil,
-        detail: [String: JSONValue] = [:]
-    ) -> Attempt {
-        Attempt(
-            kind, id: received.id, decision: received.decision, credential: received.credential,
-            method: received.method,
-            path: received.maskedPath, status: status, refused: reason, detail: detail)
-    }
-
     /// Nothing was kept: the caller is asked to come again.
     private func unavailable(
-        _ received: ReceivedRequest, _ kind: EntryKind, _ reason: Reason, retryAfter: Int?
+        _ head: RequestHead, _ kind: EntryKind, _ reason: Reason, retryAfter: Int?
     ) -> Answer {
-        listener.intake.note(attempt(kind, received, status: .serviceUnavailable, refused: reason))
-        var answer = Answer.error(.serviceUnavailable, "try again later", id: received.id)
+        listener.intake.note(Attempt(head, kind, status: .serviceUnavailable, refused: reason))
+        var answer = Answer.error(.serviceUnavailable, "try again later", id: head.id)
         answer.retryAfter = retryAfter ?? RequestValidator.retryAfter
         return answer
     }

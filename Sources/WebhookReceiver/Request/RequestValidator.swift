@@ -7,28 +7,6 @@ import Ledger
 import NIOHTTP1
 import Settings
 
-/// A request that may go on and whose body is being read.
-struct Incoming {
-    enum Purpose {
-        case event
-        /// From a source that is not let in. What it failed to show; nothing: its event may be kept apart.
-        case unlisted(failed: [String])
-        case reachability
-    }
-
-    let id: String
-    let decision: Decision
-    let method: String
-    let maskedPath: String
-    let purpose: Purpose
-    let http: String
-    let signature: OfferedSignature?
-    let contentType: String?
-    /// Bytes the body may have, and bytes that were announced (0: not known).
-    let limit: Int
-    let announced: Int
-}
-
 /// A request that ends here: what the caller is told and what the ledger is told.
 struct Refusal {
     var answer: Answer
@@ -40,7 +18,7 @@ enum HeadVerdict {
     /// Who asks may, and the ledger is not told: a balancer asks every second or two.
     case answer(Answer)
     /// The caller may be waiting for `100 Continue` before it sends the body.
-    case receive(Incoming, awaitsContinue: Bool)
+    case receive(RequestHead, awaitsContinue: Bool)
 }
 
 struct RequestValidator {
@@ -57,6 +35,7 @@ struct RequestValidator {
     let decision: Decision
     let id: String
     let credential: String?
+    private let tlsVersion: String?
     let head: HTTPRequestHead
     let target: RoutedTarget
     /// The trusted proxy itself asks, over a connection that can deliver nothing.
@@ -67,6 +46,7 @@ struct RequestValidator {
     init(connection: Connection, head: HTTPRequestHead, id: String) {
         listener = connection.listener
         credential = connection.tls?.credential
+        tlsVersion = connection.tls?.version
         self.head = head
         self.id = id
         decision = connection.decide(
@@ -124,11 +104,11 @@ struct RequestValidator {
         if target.route != .webhook { failed.append("path") }
         let signature = listener.checks.offeredSignature(in: head.headers)
         return .receive(
-            incoming(.unlisted(failed: failed), signature: signature, length: 0), awaitsContinue: false)
+            accepted(.unlisted(failed: failed), signature: signature, length: 0), awaitsContinue: false)
     }
 
     /// Bytes that a body may have.
-    private func limit(of purpose: Incoming.Purpose) -> Int {
+    private func limit(of purpose: RequestHead.Purpose) -> Int {
         switch purpose {
         case .event: listener.settings.maxBody
         case .unlisted: min(listener.settings.maxBody, Self.longestUnlisted)
@@ -139,7 +119,7 @@ struct RequestValidator {
     private func judgeReachability(_ framing: BodyFraming) -> HeadVerdict {
         guard head.method == .GET else { return wrongMethod(allow: "GET") }
         guard !framing.hasBody else { return refuse(.payloadTooLarge, "body not expected", .tooLarge) }
-        return .receive(incoming(.reachability, signature: nil, length: 0), awaitsContinue: false)
+        return .receive(accepted(.reachability, signature: nil, length: 0), awaitsContinue: false)
     }
 
     private func judgeEvent(_ framing: BodyFraming) -> HeadVerdict {
@@ -185,20 +165,22 @@ struct RequestValidator {
             return .refuse(refusal)
         }
         return .receive(
-            incoming(.event, signature: signature, length: length),
+            accepted(.event, signature: signature, length: length),
             awaitsContinue: awaitsContinue && framing.hasBody && head.version != .http1_0)
     }
 
-    private func incoming(_ purpose: Incoming.Purpose, signature: OfferedSignature?, length: Int) -> Incoming
-    {
+    private func accepted(
+        _ purpose: RequestHead.Purpose, signature: OfferedSignature?, length: Int
+    ) -> RequestHead {
         var contentType = head.headers.first(name: "content-type")
         if let type = contentType, type.utf8.count > Self.longestContentType {
             contentType = UntrustedText.head(type, limit: Self.longestContentType)
         }
-        return Incoming(
+        return RequestHead(
             id: id, decision: decision, method: head.method.rawValue, maskedPath: target.maskedPath,
-            purpose: purpose, http: Self.version(head), signature: signature, contentType: contentType,
-            limit: limit(of: purpose), announced: length)
+            purpose: purpose, credential: credential,
+            transport: TransportFacts(http: Self.version(head), tls: tlsVersion), signature: signature,
+            contentType: contentType, limit: limit(of: purpose), announced: length)
     }
 
     private static func version(_ head: HTTPRequestHead) -> String {
@@ -254,28 +236,21 @@ extension RequestValidator {
     private static func written(_ method: String) -> String { UntrustedText.head(method, limit: 20) }
 }
 
-extension Incoming {
-    func event(_ body: [UInt8]) -> OfferedEvent {
-        OfferedEvent(body: body, contentType: contentType, signature: signature)
-    }
-
+extension RequestHead {
     /// A refusal after the header was found good: while the body was read, or when it was checked.
     func refusal(
-        _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason, credential: String?,
+        _ status: HTTPResponseStatus, _ text: StaticString, _ reason: Reason,
         _ detail: [String: JSONValue] = [:]
     ) -> Refusal {
         if case .unlisted = purpose {
             // It hears what every unlisted source hears, and the ledger goes on calling it that.
             let attempt = Attempt(
-                id: id, decision: decision, credential: credential, method: method, path: maskedPath,
-                status: .forbidden, refused: decision.reason,
+                self, status: .forbidden, refused: decision.reason,
                 detail: detail.merging(["ended_by": .string(reason.rawValue)]) { old, _ in old })
             return Refusal(answer: .error(.forbidden, "forbidden", id: id), attempt: attempt)
         }
-        let attempt = Attempt(
-            id: id, decision: decision, credential: credential, method: method, path: maskedPath,
-            status: status,
-            refused: reason, detail: detail)
-        return Refusal(answer: .error(status, text, id: id), attempt: attempt)
+        return Refusal(
+            answer: .error(status, text, id: id),
+            attempt: Attempt(self, status: status, refused: reason, detail: detail))
     }
 }

@@ -35,7 +35,7 @@ enum LedgerBench {
     private static let windowCommits = 40
 
     private static func fill(_ path: String, _ count: Int64) throws {
-        let store = try SQLiteLedgerStore(path: path, node: "gate-1")
+        let store = try LedgerHandle(file: path).open(node: "gate-1")
         var source = EntrySource(count: count)
         let key = try NoteSigner(name: "gate-1/dropgate")
         try (key.verifier.description + "\n").write(toFile: path + ".pub", atomically: true, encoding: .utf8)
@@ -65,7 +65,7 @@ enum LedgerBench {
     // MARK: Questions
 
     private static func query(_ path: String) throws {
-        let reader = try LedgerReader(path: path)
+        let reader = try LedgerHandle(file: path).reader()
         let end = Instant.now() - .seconds(30 * 86400)
         for (what, sources) in [("one address", ["198.51.100.7"]), ("a /24", ["198.51.100.0/24"])] {
             var query = LedgerQuery()
@@ -90,7 +90,7 @@ enum LedgerBench {
             String(contentsOfFile: path + ".pub", encoding: .utf8).split(separator: "\n")[0].description)
         let began = ContinuousClock.now
         let before = clock()
-        let result = try LedgerVerifier(path: path, trusted: key.map { [$0] } ?? [], kept: []).verify()
+        let result = try LedgerHandle(file: path).verifier(trusted: key.map { [$0] } ?? [], kept: []).verify()
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         let cpu = Double(clock() - before) / 1_000_000
         print(

@@ -70,22 +70,25 @@ struct LiveGate: Sendable {
     private static func entries(in directory: TemporaryDirectory) throws -> [JSONValue] {
         var query = LedgerQuery()
         query.limit = 10_000
-        return try LedgerReader(path: directory.file("ledger.sqlite")).entries(query).map { try $0.value() }
-            .filter { $0["kind"]?.string != "service" }
+        return try LedgerHandle(file: directory.file("ledger.sqlite")).reader().entries(query).map {
+            try $0.value()
+        }
+        .filter { $0["kind"]?.string != "service" }
     }
 
     private static func openIntake(
         _ directory: TemporaryDirectory, reserveBytes: Int64, disk: FailingDisk?
     ) throws -> Intake {
         var configuration = Intake.Configuration(
-            node: "t", ledgerPath: directory.file("ledger.sqlite"), stagingPath: directory.file("staging"))
+            node: "t", ledger: LedgerHandle(file: directory.file("ledger.sqlite")),
+            stagingPath: directory.file("staging"))
         configuration.reserveBytes = reserveBytes
         configuration.reserveInodes = 1
         // A quarter of it for each source.
         configuration.mostHeldEvents = 12
         guard let disk else { return try Intake.open(configuration, policy: policy(), logger: quiet) }
         let store = try FailingStore(
-            SQLiteLedgerStore(path: configuration.ledgerPath, node: configuration.node), disk: disk)
+            configuration.ledger.open(node: configuration.node), disk: disk)
         return try Intake(
             configuration, store: store, policy: policy(), logger: quiet, clock: { Instant.now() })
     }

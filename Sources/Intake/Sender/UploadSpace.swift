@@ -1,14 +1,14 @@
-// The free space of staging as one account: what sessions have been given room for, and may not have written yet,
-// counts as used, so that many together cannot pass the reserve.
+// The free space of staging, shared out to uploads: what sessions have been granted, and may not have written yet, counts as
+// used, so that many together cannot pass the reserve.
 import Staging
 import Synchronization
 
-final class RoomKeeper: Sendable {
+final class UploadSpace: Sendable {
     private let directory: Directory
     private let floorBytes: Int64
     private let floorInodes: Int64
-    /// Bytes given and not known to be written, by drop.
-    private let given = Mutex<[String: Int64]>([:])
+    /// Bytes granted and not known to be written, by drop.
+    private let granted = Mutex<[String: Int64]>([:])
 
     /// Uploads leave a sixteenth of the reserve more than other callers, so that when they have filled the rest,
     /// webhooks, which are small, are still taken.
@@ -23,15 +23,15 @@ final class RoomKeeper: Sendable {
         return isTooMuch ? .max : sum
     }
 
-    /// Room for more bytes of an upload that has written what it was given before.
+    /// Room for more bytes of an upload that has written what it was granted before.
     /// - Returns: how many, of those that are wanted; or what is missing for the fewest of them.
     func take(_ bytes: ClosedRange<Int64>, for drop: String) -> Result<Int64, Missing> {
         guard let space = try? directory.space() else {
             return .failure(Missing(description: "the free space cannot be read"))
         }
-        return given.withLock { given in
-            given[drop] = nil
-            let promised = given.values.reduce(0, +)
+        return granted.withLock { granted in
+            granted[drop] = nil
+            let promised = granted.values.reduce(0, +)
             let (rest, isBelow) = (space.bytes - promised).subtractingReportingOverflow(floorBytes)
             guard !isBelow, rest >= bytes.lowerBound else {
                 return .failure(
@@ -40,13 +40,13 @@ final class RoomKeeper: Sendable {
                             "\(space.bytes) bytes are free, \(promised) of them promised; \(floorBytes) are kept back"
                     ))
             }
-            guard space.inodes - Int64(given.count) >= floorInodes else {
+            guard space.inodes - Int64(granted.count) >= floorInodes else {
                 return .failure(
                     Missing(description: "\(space.inodes) inodes are free; \(floorInodes) are kept back"))
             }
-            let granted = min(rest, bytes.upperBound)
-            given[drop] = granted
-            return .success(granted)
+            let share = min(rest, bytes.upperBound)
+            granted[drop] = share
+            return .success(share)
         }
     }
 
@@ -56,5 +56,5 @@ final class RoomKeeper: Sendable {
     }
 
     /// The upload is not written any more.
-    func end(_ drop: String) { given.withLock { $0[drop] = nil } }
+    func end(_ drop: String) { granted.withLock { $0[drop] = nil } }
 }

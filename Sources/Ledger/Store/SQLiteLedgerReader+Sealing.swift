@@ -1,18 +1,16 @@
 // Moves the bytes of old entries to a segment file: the first half of sealing, outside any transaction.
-package import Admission
+import Admission
 import Foundation
 import GRDB
 
-extension LedgerReader {
-    /// The next segment that could be sealed: `width` entries that are all there, with another one
-    /// behind them: the newest entry always stays in the database. nil when there is none.
-    package func nextSegment(width: Int64) throws -> (
+extension SQLiteLedgerReader {
+    func nextSegment(width: Int64) throws -> (
         number: Int64, entries: Range<Int64>, lastTime: Instant
     )? {
         let sealed = try segments()
         let number = (sealed.last?.number ?? -1) + 1
         let entries = number * width..<(number + 1) * width
-        let time = try database.read { db in
+        let time = try database.readLedger { db in
             try Int64.fetchOne(
                 db,
                 sql:
@@ -22,19 +20,16 @@ extension LedgerReader {
         return time.map { (number, entries, Instant(microseconds: $0)) }
     }
 
-    /// Whether a drop of these entries still waits to be released.
-    package func hasPendingDrops(_ entries: Range<Int64>) throws -> Bool {
-        try database.read { db in
+    func hasPendingDrops(_ entries: Range<Int64>) throws -> Bool {
+        try database.readLedger { db in
             try Bool.fetchOne(
                 db, sql: "SELECT EXISTS (SELECT 1 FROM drops WHERE state = 0 AND seq >= ? AND seq < ?)",
                 arguments: [entries.lowerBound, entries.upperBound]) ?? false
         }
     }
 
-    /// Writes the segment's file, durable when it returns, and compares each entry with its hash in the tree: what
-    /// was altered is not sealed. Throws `LedgerError`.
-    package func writeSegment(_ number: Int64, _ entries: Range<Int64>) throws -> LedgerSegment {
-        let times = try database.read { db in
+    func writeSegment(_ number: Int64, _ entries: Range<Int64>) throws -> LedgerSegment {
+        let times = try database.readLedger { db in
             try Int64.fetchAll(
                 db, sql: "SELECT time FROM entries WHERE seq IN (?, ?) ORDER BY seq",
                 arguments: [entries.lowerBound, entries.upperBound - 1])
@@ -52,7 +47,7 @@ extension LedgerReader {
             try forEachEntry(entries) { seq, json in
                 let place = Int(seq % Int64(MerkleTile.width))
                 if place == 0 || tile == nil {
-                    tile = try database.read {
+                    tile = try database.readLedger {
                         try StoredTree.tile($0, level: 0, number: seq / Int64(MerkleTile.width))
                     }
                 }
@@ -72,16 +67,14 @@ extension LedgerReader {
         return segment
     }
 
-    /// Entries that are sealed and still in the database too.
-    package func hasUnclearedEntries(below seq: Int64) throws -> Bool {
-        try database.read { db in
+    func hasUnclearedEntries(below seq: Int64) throws -> Bool {
+        try database.readLedger { db in
             try Bool.fetchOne(
                 db, sql: "SELECT EXISTS (SELECT 1 FROM entries WHERE seq < ?)", arguments: [seq]) ?? false
         }
     }
 
-    /// Removes the file of a segment whose removal is recorded.
-    package func removeFile(of segment: LedgerSegment) throws {
+    func removeFile(of segment: LedgerSegment) throws {
         guard segment.removalEntry != nil else { return }
         try SegmentFile.remove(segment.fileName, in: LedgerPaths(path).segments)
     }

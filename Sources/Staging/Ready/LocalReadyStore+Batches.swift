@@ -9,42 +9,24 @@
 // with it is finished. A receipt is visible before its data file, so a consumer always finds it, and a pending
 // drop that has a receipt is known to be released even if its file was consumed already.
 
-/// An event to release.
-package struct WebhookRelease: Sendable {
-    /// Relative to `ready/`: `webhook/<day>/<name>`.
-    package var readyPath: String
-    package var body: [UInt8]
-    /// `file`, `line` and `released` are set here.
-    package var receipt: Receipt
-
-    package init(readyPath: String, body: [UInt8], receipt: Receipt) {
-        self.readyPath = readyPath
-        self.body = body
-        self.receipt = receipt
-    }
-}
-
-extension StagingArea {
+extension LocalReadyStore {
     private static let whole = ".whole"
 
-    /// Releases events, one file an event. Returns each drop and where its data lies under `ready/`. Durable
-    /// when it returns.
     package func release(_ events: [WebhookRelease], now: String) throws -> [(id: String, readyPath: String)]
     {
         guard let first = events.first else { return [] }
         let batch = try emptyBatch(first.receipt.drop)
         for event in events {
             var receipt = event.receipt
-            receipt.file = "ready/" + event.readyPath
+            receipt.file = StagingLayout.released(event.readyPath)
             receipt.released = now
             try batch.createFile(Self.dataName(event.readyPath)).write(event.body)
-            try batch.createFile(receipt.drop + ".json").write(receipt.encoded())
+            try batch.createFile(StagingLayout.receipt(receipt.drop)).write(receipt.encoded())
         }
         try finish(batch, named: first.receipt.drop)
         return events.map { ($0.receipt.drop, $0.readyPath) }
     }
 
-    /// Releases events as one NDJSON file, a line an event (`BatchLine`), its name that of the first event.
     package func releaseTogether(
         _ events: [WebhookRelease], now: String
     ) throws -> [(id: String, readyPath: String)] {
@@ -56,19 +38,18 @@ extension StagingArea {
         var lines: [UInt8] = []
         for (index, event) in events.enumerated() {
             var receipt = event.receipt
-            receipt.file = "ready/" + readyPath
+            receipt.file = StagingLayout.released(readyPath)
             receipt.line = index + 1
             receipt.released = now
             lines += try BatchLine(receipt: receipt, body: event.body).encoded()
-            try batch.createFile(receipt.drop + ".json").write(receipt.encoded())
+            try batch.createFile(StagingLayout.receipt(receipt.drop)).write(receipt.encoded())
         }
         try batch.createFile(Self.dataName(readyPath)).write(lines)
         try finish(batch, named: first.receipt.drop)
         return events.map { ($0.receipt.drop, readyPath) }
     }
 
-    /// Finishes or throws away what a crash left. Call before anything else is released.
-    package func recoverBatches() throws {
+    package func recover() throws {
         for name in try batches.names() {
             let batch = try batches.subdirectory(name)
             if name.hasSuffix(Self.whole) {
@@ -115,7 +96,7 @@ extension StagingArea {
                 name, of: batch, to: directory, as: String(readyPath.dropFirst(day.utf8.count + 1)))
         }
         for directory in changed.values { try directory.sync() }
-        if !changed.isEmpty { try ready.subdirectory("webhook").sync() }
+        if !changed.isEmpty { try ready.subdirectory(StagingLayout.webhook).sync() }
     }
 
     /// Names of events never meet (their times rise strictly); should something else lie there, it stays.

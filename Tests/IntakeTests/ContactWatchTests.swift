@@ -11,7 +11,7 @@ import Upkeep
 
 @testable import Intake
 
-@Suite struct SilenceTests {
+@Suite struct ContactWatchTests {
     private final class Clock: Sendable {
         private let time: Mutex<Instant>
         init(_ start: Instant) { time = Mutex(start) }
@@ -37,7 +37,8 @@ import Upkeep
                 channels: [.webhook, .sftp])
             entry.expect = expect
             var configuration = Intake.Configuration(
-                node: "t", ledgerPath: gate.file("ledger.sqlite"), stagingPath: gate.file("staging"))
+                node: "t", ledger: LedgerHandle(file: gate.file("ledger.sqlite")),
+                stagingPath: gate.file("staging"))
             (configuration.reserveBytes, configuration.reserveInodes) = (1, 1)
             let clock = clock
             return try Intake.open(
@@ -46,7 +47,7 @@ import Upkeep
         }
 
         func said() throws -> [String] {
-            try LedgerReader(path: gate.file("ledger.sqlite")).entries(LedgerQuery()).compactMap {
+            try LedgerHandle(file: gate.file("ledger.sqlite")).reader().entries(LedgerQuery()).compactMap {
                 let entry = try $0.value()
                 return entry["kind"] == "service" ? entry["reason"]?.string : nil
             }

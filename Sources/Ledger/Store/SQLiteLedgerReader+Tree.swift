@@ -1,58 +1,45 @@
 // The tree and the checkpoints as a reader has them: proofs and what was signed.
-package import Admission
+import Admission
 import Foundation
 import GRDB
 
-extension LedgerReader {
-    /// How far a witness has come.
-    package struct Witnessed: Sendable {
-        package var name: String
-        package var size: Int64
-        package var time: Instant
-    }
-
-    /// The number of entries, sealed ones too.
-    package func size() throws -> Int64 { try database.read { try Self.size($0) } }
+extension SQLiteLedgerReader {
+    func size() throws -> Int64 { try database.readLedger { try Self.size($0) } }
 
     static func size(_ db: Database) throws -> Int64 {
         let entries = try Int64.fetchOne(db, sql: "SELECT max(seq) + 1 FROM entries")
         return try entries ?? Int64.fetchOne(db, sql: "SELECT max(last) + 1 FROM segments") ?? 0
     }
 
-    package func newestCheckpoint() throws -> SignedCheckpoint? { try database.read(CheckpointTable.newest) }
+    func newestCheckpoint() throws -> SignedCheckpoint? { try database.readLedger(CheckpointTable.newest) }
 
-    /// The oldest checkpoint of at least `size` entries.
-    package func checkpoint(covering size: Int64) throws -> SignedCheckpoint? {
-        try database.read { db in
+    func checkpoint(covering size: Int64) throws -> SignedCheckpoint? {
+        try database.readLedger { db in
             try String.fetchOne(
                 db, sql: "SELECT note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1",
                 arguments: [size])
         }.flatMap { SignedNote(parsing: $0) }.flatMap(SignedCheckpoint.init)
     }
 
-    package func witnessed() throws -> [Witnessed] {
-        try database.read { db in
+    func witnessed() throws -> [WitnessedSize] {
+        try database.readLedger { db in
             try Row.fetchAll(db, sql: "SELECT * FROM witnessed ORDER BY name").map {
-                Witnessed(name: $0["name"], size: $0["size"], time: Instant(microseconds: $0["time"]))
+                WitnessedSize(name: $0["name"], size: $0["size"], time: Instant(microseconds: $0["time"]))
             }
         }
     }
 
-    /// Gives the tree as it stands to `body`, in one snapshot.
-    package func withTree<R>(_ body: (MerkleTree) throws -> R) throws -> R {
-        try database.read { try body(StoredTree.tree($0, size: Self.size($0))) }
+    func withTree<R>(_ body: (MerkleTree) throws -> R) throws -> R {
+        try database.readLedger { try body(StoredTree.tree($0, size: Self.size($0))) }
     }
 
-    /// Segments of sealed entries, oldest first.
-    package func segments() throws -> [LedgerSegment] {
-        try database.read { db in
+    func segments() throws -> [LedgerSegment] {
+        try database.readLedger { db in
             try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(LedgerSegment.init(row:))
         }
     }
 
-    /// The canonical bytes of entries from `range`, in order, sealed ones from their files. Throws when one is not
-    /// there.
-    package func forEachEntry(
+    func forEachEntry(
         _ range: Range<Int64>, _ body: (Int64, [UInt8]) throws -> Void
     ) throws {
         var next = range.lowerBound
@@ -89,7 +76,7 @@ extension LedgerReader {
     }
 }
 
-extension LedgerReader {
+extension SQLiteLedgerReader {
     /// The entries of segments that answer a query, in its order and up to its limit.
     func sealedEntries(_ query: LedgerQuery, _ segments: [LedgerSegment]) throws -> [StoredEntry] {
         var found: [StoredEntry] = []

@@ -1,16 +1,16 @@
-// Reads the ledger beside its writer: queries, drops, counts. It never writes.
-package import Admission
+// Reads the ledger in SQLite beside its writer: entries and drops. See `LedgerReading` for what each method gives.
+import Admission
 import Foundation
 import GRDB
 import JSON
 
 /// A reading connection to a ledger file. Blocking.
-package final class LedgerReader: Sendable {
+final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     let path: String
     let database: DatabaseQueue
 
     /// Throws `LedgerError(.unreadable)` when there is no ledger at `path`.
-    package init(path: String) throws {
+    init(path: String) throws {
         self.path = path
         do {
             database = try Schema.openForReading(path: path)
@@ -21,8 +21,7 @@ package final class LedgerReader: Sendable {
         }
     }
 
-    /// The entries that the query asks for, in its order, sealed ones too.
-    package func entries(_ query: LedgerQuery) throws -> [StoredEntry] {
+    func entries(_ query: LedgerQuery) throws -> [StoredEntry] {
         let sealed = try segments().filter { $0.removalEntry == nil && query.reaches($0) }
         guard !sealed.isEmpty else { return try stored(query) }
         switch query.order {
@@ -48,7 +47,7 @@ package final class LedgerReader: Sendable {
 
     /// Those of the database.
     private func stored(_ query: LedgerQuery) throws -> [StoredEntry] {
-        try database.read { db in
+        try database.readLedger { db in
             var found: [StoredEntry] = []
             for statement in try SQL.statements(query, db) {
                 guard found.count < query.limit else { break }
@@ -60,9 +59,8 @@ package final class LedgerReader: Sendable {
         }
     }
 
-    /// The bytes of an entry, a sealed one from its segment; nil when there is none.
-    package func entry(seq: Int64) throws -> StoredEntry? {
-        let stored = try database.read { db in
+    func entry(seq: Int64) throws -> StoredEntry? {
+        let stored = try database.readLedger { db in
             try Row.fetchOne(db, sql: "SELECT seq, time, json FROM entries WHERE seq = ?", arguments: [seq])
                 .map(StoredEntry.init(row:))
         }
@@ -78,19 +76,16 @@ package final class LedgerReader: Sendable {
         return found
     }
 
-    /// The seq of the newest entry, or nil for an empty ledger.
-    package func lastSeq() throws -> Int64? {
-        try database.read { try Int64.fetchOne($0, sql: "SELECT max(seq) FROM entries") }
+    func lastSeq() throws -> Int64? {
+        try database.readLedger { try Int64.fetchOne($0, sql: "SELECT max(seq) FROM entries") }
     }
 
-    /// The seq of the first entry at or after an instant; one above the last when there is none.
-    package func firstSeq(notBefore instant: Instant) throws -> Int64 {
-        try database.read { try SQL.firstSeq(notBefore: instant, $0) }
+    func firstSeq(notBefore instant: Instant) throws -> Int64 {
+        try database.readLedger { try SQL.firstSeq(notBefore: instant, $0) }
     }
 
-    /// Drops in these states (all when empty), newest first, with a seq below `before`.
-    package func drops(states: Set<DropState> = [], before: Int64? = nil, limit: Int) throws -> [DropRecord] {
-        try database.read { db in
+    func drops(states: Set<DropState>, before: Int64?, limit: Int) throws -> [DropRecord] {
+        try database.readLedger { db in
             var sql = "SELECT * FROM drops WHERE seq < ?"
             if !states.isEmpty {
                 sql += " AND state IN (\(states.map { String($0.rawValue) }.sorted().joined(separator: ",")))"
@@ -101,24 +96,33 @@ package final class LedgerReader: Sendable {
         }
     }
 
-    package func drop(id: String) throws -> DropRecord? {
-        try database.read { db in
+    func drop(id: String) throws -> DropRecord? {
+        try database.readLedger { db in
             try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE id = ?", arguments: [id]).map(
                 DropRecord.init(row:))
         }
     }
 
-    /// The newest uploaded file that was given this path under `ready/`; see `LedgerStore.newestUpload`.
-    package func newestUpload(readyPath: String) throws -> DropRecord? {
-        try database.read { try DropRecord.newestUpload(readyPath: readyPath, $0) }
+    func newestUpload(readyPath: String) throws -> DropRecord? {
+        try database.readLedger { try DropRecord.newestUpload(readyPath: readyPath, $0) }
     }
 
-    /// The body of a webhook that is not yet staged.
-    package func body(seq: Int64) throws -> [UInt8]? {
-        try database.read { db in
+    func body(seq: Int64) throws -> [UInt8]? {
+        try database.readLedger { db in
             try Data.fetchOne(db, sql: "SELECT body FROM bodies WHERE seq = ?", arguments: [seq]).map {
                 [UInt8]($0)
             }
+        }
+    }
+}
+
+extension DatabaseQueue {
+    /// Reads in one snapshot. An error of the database becomes a `LedgerError(.unreadable)`.
+    func readLedger<R>(_ body: (Database) throws -> R) throws -> R {
+        do {
+            return try read(body)
+        } catch let error as DatabaseError {
+            throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
         }
     }
 }

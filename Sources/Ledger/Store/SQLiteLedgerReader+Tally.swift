@@ -1,16 +1,12 @@
 // Makes a tally: one walk over a run of entries, and which sources came before it.
-package import Admission
+import Admission
 import Foundation
 import GRDB
 import JSON
 
-extension LedgerReader {
-    /// - Parameter progress: called once in a while with entries done and in all.
-    package func tally(_ range: Range<Int64>, progress: (_ done: Int64, _ of: Int64) -> Void = { _, _ in })
-        throws
-        -> LedgerTally
-    {
-        try database.read { db in
+extension SQLiteLedgerReader {
+    func tally(_ range: Range<Int64>, progress: (_ done: Int64, _ of: Int64) -> Void) throws -> LedgerTally {
+        try database.readLedger { db in
             var pass = TallyPass()
             let rows = try EntryRows(db, from: range.lowerBound)
             while let row = try rows.next(), row.seq < range.upperBound {
@@ -21,9 +17,8 @@ extension LedgerReader {
         }
     }
 
-    /// Those of `sources` that an entry before `seq` names, as far as entries are in the database.
-    package func seen(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress> {
-        try database.read { db in
+    func seen(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress> {
+        try database.readLedger { db in
             let bounds = try Row.fetchOne(
                 db,
                 sql: """

@@ -8,7 +8,7 @@ import Support
 import Testing
 import Upkeep
 
-@Suite(.timeLimit(.minutes(1))) struct JanitorTests {
+@Suite(.timeLimit(.minutes(1))) struct RetentionTests {
     /// Bytes in `parts/` without a sidecar: nobody can tell what they are.
     private func strand(_ gate: Gate) throws -> String {
         try gate.upload("never/committed.xml", "half").dropID
@@ -28,7 +28,7 @@ import Upkeep
     }
 
     @Test func quarantineIsRemovedWhenItsTimeIsOver() async throws {
-        let directory = try TemporaryDirectory("janitor")
+        let directory = try TemporaryDirectory("retention")
         let gate = try Gate(directory) { $0.retention.quarantined = .seconds(-10) }
         _ = try strand(gate)
         await Retention(gate.intake).sweep()

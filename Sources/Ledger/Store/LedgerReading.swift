@@ -1,0 +1,97 @@
+// What can be read of a ledger, whatever keeps it. Every implementation passes the conformance suite in Tests/LedgerTests.
+package import Admission
+
+/// Reads a ledger beside its writer, which may be another process, and never changes it.
+///
+/// - **Threads**: any, many at once. Every call blocks.
+/// - **What it sees**: each call sees what was committed when it began, all of it and nothing in part; two calls may see
+///   different states.
+/// - **Sealed entries** are read as the others are, but where a method says otherwise.
+/// - **Errors**: `LedgerError(.unreadable)`; what a closure of the caller throws goes through as it is.
+package protocol LedgerReading: Sendable {
+    // MARK: Entries
+
+    /// The number of entries.
+    func size() throws -> Int64
+    /// The number of the newest entry, or nil for an empty ledger.
+    func lastSeq() throws -> Int64?
+    /// The number of the first entry at or after an instant; one above the last when there is none. Of entries that are not
+    /// sealed.
+    func firstSeq(notBefore instant: Instant) throws -> Int64
+    /// The entries that a query asks for, in its order.
+    func entries(_ query: LedgerQuery) throws -> [StoredEntry]
+    /// One entry, or nil when there is none or retention has removed it.
+    func entry(seq: Int64) throws -> StoredEntry?
+    /// Gives the canonical bytes of the entries of a range in order. Throws when one of them is not there.
+    func forEachEntry(_ range: Range<Int64>, _ body: (Int64, [UInt8]) throws -> Void) throws
+    /// Counts over the entries of a range that are not sealed.
+    /// - Parameter progress: called once in a while with entries done and in all.
+    func tally(_ range: Range<Int64>, progress: (_ done: Int64, _ of: Int64) -> Void) throws -> LedgerTally
+    /// Those of `sources` that an entry before `seq` names, as far as entries are not sealed.
+    func seen(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress>
+
+    // MARK: Drops
+
+    /// Drops in these states, of any state when there are none, newest first, with a number below `before`.
+    func drops(states: Set<DropState>, before: Int64?, limit: Int) throws -> [DropRecord]
+    /// The drop with this id, or nil.
+    func drop(id: String) throws -> DropRecord?
+    /// The newest uploaded file that was given this path under `ready/`, or nil.
+    func newestUpload(readyPath: String) throws -> DropRecord?
+    /// The body of a webhook that does not lie in `ready/` yet, or nil.
+    func body(seq: Int64) throws -> [UInt8]?
+
+    // MARK: What was signed
+
+    /// The newest checkpoint, or nil.
+    func newestCheckpoint() throws -> SignedCheckpoint?
+    /// The oldest checkpoint of at least `size` entries, or nil.
+    func checkpoint(covering size: Int64) throws -> SignedCheckpoint?
+    /// How far each witness has come, by name.
+    func witnessed() throws -> [WitnessedSize]
+    /// Gives the tree as it stands, in one snapshot.
+    func withTree<R>(_ body: (MerkleTree) throws -> R) throws -> R
+}
+
+/// How far a witness has come.
+package struct WitnessedSize: Sendable, Hashable {
+    package var name: String
+    /// Entries of the newest checkpoint that it has.
+    package var size: Int64
+    package var time: Instant
+
+    package init(name: String, size: Int64, time: Instant) {
+        self.name = name
+        self.size = size
+        self.time = time
+    }
+}
+
+extension LedgerReading {
+    package func tally(_ range: Range<Int64>) throws -> LedgerTally {
+        try tally(range, progress: { _, _ in })
+    }
+
+    package func drops(states: Set<DropState> = [], limit: Int) throws -> [DropRecord] {
+        try drops(states: states, before: nil, limit: limit)
+    }
+}
+
+/// The half of sealing that needs no writer: old entries are copied to files, which later leave. The marks in between are
+/// `LedgerOperation`s: `sealed`, `clearSealed`, `segmentRemoved`. Threads and errors as of `LedgerReading`.
+package protocol LedgerSealing: Sendable {
+    /// Segments of sealed entries, oldest first; removed ones too.
+    func segments() throws -> [LedgerSegment]
+    /// The next segment that could be sealed: `width` entries that are all there, with another one behind them. The newest
+    /// entry is never sealed. nil when there is none.
+    func nextSegment(width: Int64) throws -> (number: Int64, entries: Range<Int64>, lastTime: Instant)?
+    /// Whether a drop of these entries still waits to be released.
+    func hasPendingDrops(_ entries: Range<Int64>) throws -> Bool
+    /// Writes the segment's file, durable when it returns, and compares each entry with its recorded hash: what was altered is
+    /// not sealed (`LedgerError(.forked)`).
+    func writeSegment(_ number: Int64, _ entries: Range<Int64>) throws -> LedgerSegment
+    /// Whether entries below `seq`, which are sealed, are in the store too.
+    func hasUnclearedEntries(below seq: Int64) throws -> Bool
+    /// Removes the file of a segment whose removal is recorded.
+    func removeFile(of segment: LedgerSegment) throws
+}

@@ -1,0 +1,159 @@
+// The first `ReadyStore`: `ready/` and `receipts/` of the staging directory. A release is a rename, so that what a consumer
+// sees is whole. See `ReadyStore` for what each method gives.
+import Synchronization
+
+package final class LocalReadyStore: ReadyStore {
+    private let root: Directory
+    let ready: Directory
+    let receipts: Directory
+    /// Webhook batches on their way to `ready/`.
+    let batches: Directory
+    /// Where receipts are written before they are moved; senders' uploads lie in directories beside them.
+    let scratch: Directory
+    /// Paths that are reserved for a drop whose entry is not yet committed.
+    private let reserved = Mutex<Set<[UInt8]>>([])
+
+    /// Makes what is missing in the staging directory. Throws when something of it lies on another filesystem.
+    package init(root: Directory) throws(StagingError) {
+        self.root = root
+        ready = try root.subdirectory(StagingLayout.ready, create: true)
+        receipts = try root.subdirectory(StagingLayout.receipts, create: true)
+        let incoming = try root.subdirectory(StagingLayout.incoming, create: true)
+        scratch = try incoming.subdirectory(StagingLayout.sftp, create: true)
+        batches = try incoming.subdirectory(StagingLayout.webhook, create: true)
+        for directory in [ready, receipts, scratch, batches] { try directory.requireFilesystem(of: root) }
+    }
+
+    /// The directory and name of a path such as `sftp/acme/a/b.xml` under `ready/`.
+    func location(_ readyPath: String, create: Bool) throws(StagingError) -> (
+        directory: Directory, name: String
+    ) {
+        var components = readyPath.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard components.allSatisfy(Directory.isComponent), let name = components.popLast() else {
+            throw StagingError(.badPath, "not a path under ready/: \(readyPath.debugDescription)")
+        }
+        return (try ready.subdirectory(components, create: create), name)
+    }
+
+    // MARK: Names
+
+    /// How many versions of one name may wait for their consumer.
+    private static let mostVersions = 10_000
+
+    package func reserve(_ plain: String) throws(StagingError) -> String {
+        for version in 1...Self.mostVersions {
+            let candidate = VersionName.path(plain, version: version)
+            let isFree = reserved.withLock { $0.insert(Array(candidate.utf8)).inserted }
+            guard isFree else { continue }
+            do {
+                if try !isOccupied(candidate) { return candidate }
+                cancelReservation(candidate)
+            } catch {
+                cancelReservation(candidate)
+                throw error
+            }
+        }
+        throw StagingError(.exists, "\(Self.mostVersions) versions of \(plain) wait for their consumer")
+    }
+
+    package func reserve(exactly readyPath: String) {
+        reserved.withLock { _ = $0.insert(Array(readyPath.utf8)) }
+    }
+
+    package func cancelReservation(_ readyPath: String) {
+        _ = reserved.withLock { $0.remove(Array(readyPath.utf8)) }
+    }
+
+    // MARK: Receipts
+
+    private static let longestReceipt = 1 << 20
+
+    package func put(_ receipt: Receipt) throws {
+        // A leftover of a crash is written anew.
+        let temporary = receipt.drop + ".new"
+        try scratch.remove(temporary)
+        try scratch.createFile(temporary).write(receipt.encoded())
+        try scratch.replace(temporary, to: receipts, as: StagingLayout.receipt(receipt.drop))
+    }
+
+    package func receipt(_ drop: String) throws -> Receipt? {
+        let name = StagingLayout.receipt(drop)
+        guard DropID.isValid(drop), try receipts.status(name) != nil else { return nil }
+        return try Receipt(parsing: receipts.openFile(name).contents(limit: Self.longestReceipt))
+    }
+
+    package func hasReceipt(_ drop: String) throws(StagingError) -> Bool {
+        guard DropID.isValid(drop) else { return false }
+        return try receipts.status(StagingLayout.receipt(drop)) != nil
+    }
+
+    package func removeReceipt(_ drop: String) throws(StagingError) {
+        try receipts.remove(StagingLayout.receipt(drop))
+    }
+
+    // MARK: What lies there
+
+    package func isOccupied(_ readyPath: String) throws(StagingError) -> Bool {
+        do {
+            let place = try location(readyPath, create: false)
+            return try place.directory.status(place.name) != nil
+        } catch  where error.code == .notFound {
+            return false
+        }
+    }
+
+    package func stillHolds(_ readyPath: String) throws(StagingError) -> Bool {
+        do throws(StagingError) {
+            return try isOccupied(readyPath)
+        } catch {
+            guard error.code == .badPath else { throw error }
+            return false
+        }
+    }
+
+    package func openReleased(_ readyPath: String) throws(StagingError) -> any ReleasedFile {
+        let place = try location(readyPath, create: false)
+        return try place.directory.openFile(place.name)
+    }
+
+    /// Links are left alone.
+    package func released(below root: String) throws(StagingError) -> [String] {
+        var found: [String] = []
+        do throws(StagingError) {
+            let start = try ready.subdirectory(root.split(separator: "/").map(String.init))
+            try collect(start, root, &found)
+        } catch {
+            // Nothing was released there yet.
+            guard error.code == .notFound else { throw error }
+        }
+        return found
+    }
+
+    private func collect(_ directory: Directory, _ path: String, _ found: inout [String]) throws(StagingError)
+    {
+        for name in try directory.names() {
+            guard let status = try directory.status(name) else { continue }
+            if status.isDirectory {
+                try collect(directory.subdirectory(name), "\(path)\(name)/", &found)
+            } else if status.isRegular {
+                found.append(path + name)
+            }
+        }
+    }
+
+    package func removeReleased(_ readyPath: String) throws(StagingError) -> Bool {
+        do {
+            let place = try location(readyPath, create: false)
+            return try place.directory.remove(place.name)
+        } catch  where error.code == .notFound || error.code == .badPath {
+            return false
+        }
+    }
+
+    package func removeEmptyDirectory(_ path: String) {
+        guard let place = try? location(path, create: false) else { return }
+        _ = try? place.directory.removeDirectory(place.name)
+    }
+
+    package func sync() throws(StagingError) { try root.syncFilesystem() }
+}

@@ -1,0 +1,126 @@
+// What consumers get, wherever it is kept. Every implementation passes the conformance suite in Tests/StagingTests.
+
+/// Released drops and their receipts. A path is relative to `ready/`, such as `sftp/acme/a/b.xml`.
+///
+/// - **Exactly once**: a drop whose release has returned is visible once under its path, whatever crashes; one whose release
+///   threw may be tried again. `recover` finishes or throws away what a crash left, before anything else is called.
+/// - **Receipts first**: whoever sees a drop finds its receipt.
+/// - **Nothing is replaced**: where something lies already, a release throws `.exists`.
+/// - **Consumers** take what is released at any time and without a word; what is gone is theirs.
+/// - **Threads**: any; releases, by one at a time. Every call blocks.
+/// - **Errors**: `StagingError`, and what a receipt throws that cannot be encoded or read.
+package protocol ReadyStore: Sendable {
+    /// Finishes or throws away what a crash left.
+    func recover() throws
+
+    // MARK: Names
+
+    /// Reserves a free path for a file that wants `plain`: that path, or its second version and so on (`VersionName`) while
+    /// earlier ones wait for their consumer. It is used by `release`, or given back by `cancelReservation`.
+    func reserve(_ plain: String) throws(StagingError) -> String
+    /// Reserves exactly this path: that of a drop which was accepted before the gate started.
+    func reserve(exactly readyPath: String)
+    func cancelReservation(_ readyPath: String)
+
+    // MARK: Release
+
+    /// Releases events, one file an event. Returns each drop and where its data lies. Durable when it returns.
+    /// - Parameter now: becomes the receipts' `released`.
+    func release(_ events: [WebhookRelease], now: String) throws -> [(id: String, readyPath: String)]
+    /// Releases events as one NDJSON file, a line an event (`BatchLine`), its name that of the first event. As `release`.
+    func releaseTogether(_ events: [WebhookRelease], now: String) throws -> [(id: String, readyPath: String)]
+    /// Makes a committed upload visible: receipt first, then the file. Durable only after `sync`; until then the drop stays
+    /// pending in the ledger. Throws `.notFound` when the file is not there any more.
+    func release(_ file: StagedFile, readyPath: String, receipt: Receipt, now: String) throws
+    /// Makes all releases of uploads so far durable: names, receipts and data.
+    func sync() throws(StagingError)
+    /// Takes a released file back, durable. False: its consumer has it, or something else lies there.
+    /// - Parameter bytes: its length.
+    func takeBack(_ readyPath: String, bytes: Int64, to file: StagedFile) throws(StagingError) -> Bool
+    /// Puts a file back that was taken back.
+    func putBack(_ file: StagedFile, to readyPath: String) throws(StagingError)
+
+    // MARK: Receipts
+
+    /// Writes a receipt where consumers look, and replaces the one that is there.
+    func put(_ receipt: Receipt) throws
+    /// The receipt of a drop, or nil when there is none.
+    func receipt(_ drop: String) throws -> Receipt?
+    /// Whether there is a receipt of a drop, readable or not.
+    func hasReceipt(_ drop: String) throws(StagingError) -> Bool
+    /// Absent is no error.
+    func removeReceipt(_ drop: String) throws(StagingError)
+
+    // MARK: What lies there
+
+    /// Whether a file lies under this path.
+    func isOccupied(_ readyPath: String) throws(StagingError) -> Bool
+    /// As `isOccupied`, of a file that was there once: what is a file or a link by now, where a directory was, holds nothing.
+    func stillHolds(_ readyPath: String) throws(StagingError) -> Bool
+    /// Opens a released file for reading (verification only).
+    func openReleased(_ readyPath: String) throws(StagingError) -> any ReleasedFile
+    /// The files below a path that ends with a slash, in no order.
+    func released(below root: String) throws(StagingError) -> [String]
+    /// Removes a released file and returns whether it was there.
+    @discardableResult
+    func removeReleased(_ readyPath: String) throws(StagingError) -> Bool
+    /// Removes a directory if it is there and empty; where there are no directories, nothing.
+    func removeEmptyDirectory(_ path: String)
+}
+
+/// A file in `incoming/`, by its open directory.
+package struct StagedFile: Sendable {
+    package let directory: Directory
+    package let name: String
+
+    package init(_ name: String, in directory: Directory) {
+        self.directory = directory
+        self.name = name
+    }
+}
+
+/// A released file that is being read back.
+package protocol ReleasedFile: Sendable {
+    func size() throws(StagingError) -> Int64
+    /// Calls `body` with the file's bytes, piece by piece (at most 1 MiB each), from its start.
+    func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) throws(StagingError)
+    /// The whole file. Throws `.failed` when it is longer than `limit` bytes.
+    func contents(limit: Int) throws(StagingError) -> [UInt8]
+}
+
+/// An event to release.
+package struct WebhookRelease: Sendable {
+    /// `webhook/<day>/<name>`.
+    package var readyPath: String
+    package var body: [UInt8]
+    /// `file`, `line` and `released` are set by the release.
+    package var receipt: Receipt
+
+    package init(readyPath: String, body: [UInt8], receipt: Receipt) {
+        self.readyPath = readyPath
+        self.body = body
+        self.receipt = receipt
+    }
+}
+
+extension ReadyStore {
+    /// Writes the receipt of a drop that lies at a path.
+    package func install(_ receipt: Receipt, readyPath: String, now: String) throws {
+        var receipt = receipt
+        receipt.file = StagingLayout.released(readyPath)
+        receipt.released = now
+        try put(receipt)
+    }
+
+    /// Writes the sender's later modification time into the receipt of a released drop, if there is one.
+    package func date(_ drop: String, modified: String) throws {
+        guard var receipt = try receipt(drop) else { return }
+        receipt.modified = modified
+        try put(receipt)
+    }
+
+    /// Removes the empty directories of a tree, the lowest first.
+    package func removeEmptyDirectories(_ paths: [String]) {
+        for path in paths.sorted(by: { $0.utf8.count > $1.utf8.count }) { removeEmptyDirectory(path) }
+    }
+}

@@ -1,0 +1,98 @@
+// What everything in a staging directory is called. Pure.
+
+/// Names in staging, and paths relative to it. What an account has uploaded and what it was sent as is in `PartialName`.
+package enum StagingLayout {
+    /// What consumers get, and what says where it came from.
+    package static let ready = "ready"
+    package static let receipts = "receipts"
+    /// What was accepted and withdrawn, or waits for a decision.
+    package static let quarantine = "quarantine"
+    /// What is on its way.
+    package static let incoming = "incoming"
+    /// Below `ready`, `quarantine` and `incoming`: what came by SFTP, and by webhook.
+    package static let sftp = "sftp"
+    package static let webhook = "webhook"
+    /// Below `incoming`: what is fetched from another gate.
+    package static let pull = "pull"
+    /// Below `incoming/sftp/<account>`.
+    static let parts = "parts"
+    static let tree = "tree"
+    static let claimed = "claimed"
+
+    // MARK: Released drops
+
+    /// `ready/` and a path under it, as receipts have it.
+    package static func released(_ readyPath: String) -> String { "\(ready)/\(readyPath)" }
+
+    /// The path under `ready/` of a receipt's `file`; nil for a file elsewhere.
+    package static func readyPath(ofFile file: String) -> String? {
+        file.hasPrefix(ready + "/") ? String(file.dropFirst(ready.utf8.count + 1)) : nil
+    }
+
+    /// Below it lies what an account sent; ends with a slash.
+    package static func readyRoot(of account: String) -> String { "\(sftp)/\(account)/" }
+
+    /// The name of a drop's receipt in `receipts/`.
+    package static func receipt(_ drop: String) -> String { drop + ".json" }
+
+    // MARK: Uploads and fetched drops
+
+    /// Where the bytes of an accepted upload lie until it is released.
+    package static func acceptedFile(_ drop: String, of account: String) -> String {
+        "\(incoming)/\(sftp)/\(account)/\(parts)/\(PartialName.bytes(drop))"
+    }
+
+    /// Where a file lies that was taken back from `ready/`.
+    package static func claimedFile(_ drop: String, of account: String) -> String {
+        "\(incoming)/\(sftp)/\(account)/\(claimed)/\(drop)"
+    }
+
+    /// The account to whose uploads such a path belongs; nil for any other.
+    package static func account(ofIncoming path: String) -> String? {
+        let parts = path.split(separator: "/")
+        return parts.count > 3 && parts[0] == incoming && parts[1] == sftp ? String(parts[2]) : nil
+    }
+
+    private static let pulledSuffix = ".part"
+
+    /// The name of a fetched drop's file in `incoming/pull/`.
+    package static func pulledName(_ drop: String) -> String { drop + pulledSuffix }
+
+    /// Where a fetched drop's file lies.
+    package static func pulledFile(_ drop: String) -> String { "\(incoming)/\(pull)/\(pulledName(drop))" }
+
+    /// The drop of such a name; nil for any other name.
+    package static func drop(ofPulledName name: String) -> String? {
+        guard name.hasSuffix(pulledSuffix) else { return nil }
+        let drop = String(name.dropLast(pulledSuffix.count))
+        return DropID.isValid(drop) ? drop : nil
+    }
+
+    // MARK: Quarantine
+
+    /// The receipt in a drop's directory of quarantine, written last.
+    package static let quarantineReceipt = "receipt.json"
+    /// A receipt that is being written.
+    static let newQuarantineReceipt = quarantineReceipt + ".new"
+    /// The body in an event's directory of quarantine.
+    static let heldBody = "body"
+
+    /// Where the body of an event lies that is held.
+    package static func heldFile(_ drop: String) -> String { "\(quarantine)/\(webhook)/\(drop)/\(heldBody)" }
+
+    /// Where the bytes of an upload lie in quarantine.
+    package static func quarantinedFile(_ drop: String, of account: String, sent: String) -> String {
+        "\(quarantine)/\(sftp)/\(account)/\(drop)/\(quarantineName(sent))"
+    }
+
+    /// The last component of a name as sent, if it can be one in quarantine.
+    package static func quarantineName(_ sent: String) -> String {
+        let name = sent.split(separator: "/").last.map(String.init) ?? "unnamed"
+        // The receipt lies beside it, and while it is written there is another one.
+        return Directory.isComponent(name) && !isQuarantineReceipt(name) ? name : "upload"
+    }
+
+    static func isQuarantineReceipt(_ name: String) -> Bool {
+        name == quarantineReceipt || name == newQuarantineReceipt
+    }
+}

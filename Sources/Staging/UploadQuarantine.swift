@@ -1,0 +1,38 @@
+// Uploads that no consumer gets: quarantine/sftp/<account>/<drop id>/ with the file and its receipt.
+
+extension StagingArea {
+    /// Moves an upload into `quarantine/sftp/<account>/<drop>/` with its receipt, durable, and takes its receipt away
+    /// from where consumers look. The receipt is written first: bytes in quarantine always have one. What was done
+    /// before a crash is not done twice.
+    /// - Parameters:
+    ///   - incoming: where it lies, relative to the staging directory.
+    ///   - receipt: `file` is set here.
+    package func quarantine(incoming: String, of account: String, receipt: Receipt) throws {
+        var receipt = receipt
+        let place = try quarantine.subdirectory([StagingLayout.sftp, account, receipt.drop], create: true)
+        let name = StagingLayout.quarantineName(receipt.name)
+        receipt.file = StagingLayout.quarantinedFile(receipt.drop, of: account, sent: receipt.name)
+        try write(receipt, in: place)
+        if let file = try? file(incoming), try file.directory.status(file.name)?.isRegular == true {
+            try file.directory.move(file.name, to: place, as: name)
+            try place.sync()
+        }
+        try ready.removeReceipt(receipt.drop)
+    }
+
+    /// Removes what a crash left in `quarantine/sftp/` before the bytes were moved there. At the start only, while
+    /// nothing is being moved.
+    package func removeEmptyQuarantine() throws(StagingError) {
+        guard let accounts = try quarantine.existing(StagingLayout.sftp) else { return }
+        for account in try accounts.names() {
+            let drops = try accounts.subdirectory(account)
+            for drop in try drops.names() {
+                let place = try drops.subdirectory(drop)
+                let names = try place.names()
+                guard names.allSatisfy(StagingLayout.isQuarantineReceipt) else { continue }
+                for name in names { try place.remove(name) }
+                try drops.removeDirectory(drop)
+            }
+        }
+    }
+}

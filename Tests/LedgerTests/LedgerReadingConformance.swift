@@ -1,0 +1,310 @@
+// What every way to read a ledger must give, whatever keeps it: entries, drops, what was signed; and sealing's half of it.
+import Admission
+import JSON
+import Ledger
+import Support
+import Testing
+
+@Suite struct LedgerReadingConformance {
+    private let directory: TemporaryDirectory
+    private let key: NoteSigner
+
+    init() throws {
+        directory = try TemporaryDirectory("reading")
+        key = try NoteSigner(name: "t/dropgate")
+    }
+
+    private static let attempt = Attempt(
+        kind: .login, channel: .sftp, verdict: .rejected, reason: .authFailed)
+
+    /// Commits each operation by itself, a second after the one before; the first at the epoch.
+    @discardableResult
+    private func commit(_ operations: [LedgerOperation], to store: any LedgerStore) throws
+        -> [LedgerOutcome]
+    {
+        let start = try store.size()
+        return try operations.enumerated().flatMap { index, operation in
+            try store.commit(
+                [operation], now: Instant(microseconds: (start + Int64(index)) * 1_000_000))
+        }
+    }
+
+    private func append(_ count: Int, to store: any LedgerStore) throws {
+        try commit(Array(repeating: .append(Self.attempt, drop: nil), count: count), to: store)
+    }
+
+    private func read(_ reader: any LedgerReading, _ range: Range<Int64>) throws -> [Int64] {
+        var seqs: [Int64] = []
+        try reader.forEachEntry(range) { (seq, json) throws in
+            #expect(try JSONValue(parsing: json)["seq"]?.int == seq)
+            seqs.append(seq)
+        }
+        return seqs
+    }
+
+    // MARK: Entries
+
+    private struct Fact {
+        var seq: Int64
+        var time: Int64
+        var attempt: Attempt
+    }
+
+    private static func attempts(_ count: Int) throws -> [Attempt] {
+        var random = SplitMix(seed: 3)
+        let sources = try ["20.21.208.105", "20.21.208.9", "20.21.209.1", "2001:db8::5", "2001:db9::1"].map {
+            try IPAddress($0)
+        }
+        return (0..<count).map { _ in
+            var attempt = Attempt(
+                kind: EntryKind.allCases.randomElement(using: &random)!,
+                channel: Channel.allCases.randomElement(using: &random),
+                verdict: Verdict.allCases.randomElement(using: &random)!,
+                reason: Reason.allCases.randomElement(using: &random)!)
+            if Bool.random(using: &random) {
+                attempt.source = Endpoint(ip: sources.randomElement(using: &random)!, port: 1)
+            }
+            if Bool.random(using: &random) { attempt.account = ["a", "b"].randomElement(using: &random) }
+            return attempt
+        }
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func queriesAgreeWithAPlainFilter(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let facts = try Self.attempts(600).enumerated().map { index, attempt in
+            _ = try store.commit([.append(attempt, drop: nil)], now: Instant(microseconds: Int64(index) * 10))
+            return Fact(seq: Int64(index), time: Int64(index) * 10, attempt: attempt)
+        }
+        let reader = try maker.reader(directory)
+        var random = SplitMix(seed: 4)
+        let blocks = try ["20.21.208.0/24", "20.21.208.105", "2001:db8::/32", "10.0.0.0/8"].map {
+            try CIDRBlock($0)
+        }
+        for _ in 0..<400 {
+            var query = LedgerQuery()
+            query.limit = 1000
+            if Bool.random(using: &random) {
+                query.since = Instant(microseconds: Int64.random(in: -5...6100, using: &random))
+            }
+            if Bool.random(using: &random) {
+                query.until = Instant(microseconds: Int64.random(in: -5...6100, using: &random))
+            }
+            if Bool.random(using: &random) {
+                query.sources = Array(blocks.shuffled(using: &random).prefix(2))
+            }
+            if Bool.random(using: &random) { query.channels = [.sftp] }
+            if Bool.random(using: &random) { query.verdicts = [.rejected, .observed] }
+            if Bool.random(using: &random) { query.accounts = ["a"] }
+            if Int.random(in: 0..<4, using: &random) == 0 { query.kinds = [.login, .transfer] }
+            if Int.random(in: 0..<4, using: &random) == 0 { query.reasons = [.listed, .notListed] }
+            if Bool.random(using: &random) { query.order = .newestFirst }
+            var expected = facts.filter { fact in
+                let source = fact.attempt.source?.ip
+                return (query.since.map { fact.time >= $0.microseconds } ?? true)
+                    && (query.until.map { fact.time < $0.microseconds } ?? true)
+                    && (query.sources.isEmpty
+                        || query.sources.contains { block in source.map(block.contains) ?? false })
+                    && (query.channels.isEmpty || fact.attempt.channel.map(query.channels.contains) ?? false)
+                    && (query.verdicts.isEmpty || query.verdicts.contains(fact.attempt.verdict))
+                    && (query.accounts.isEmpty || fact.attempt.account.map(query.accounts.contains) ?? false)
+                    && (query.kinds.isEmpty || query.kinds.contains(fact.attempt.kind))
+                    && (query.reasons.isEmpty || query.reasons.contains(fact.attempt.reason))
+            }.map(\.seq)
+            if query.order == .newestFirst { expected.reverse() }
+            #expect(try reader.entries(query).map(\.seq) == expected)
+        }
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func pagesFollowEachOtherWithoutGapOrRepeat(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        try append(95, to: store)
+        let reader = try maker.reader(directory)
+        var query = LedgerQuery()
+        query.limit = 10
+        var seen: [Int64] = []
+        while case let page = try reader.entries(query), let last = page.last {
+            seen += page.map(\.seq)
+            query.after = last.seq
+        }
+        #expect(seen == Array(0..<95))
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aReaderSeesWhatIsCommittedLater(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        #expect(try reader.size() == 0 && reader.lastSeq() == nil)
+        #expect(try reader.entry(seq: 0) == nil && reader.newestCheckpoint() == nil)
+        try append(3, to: store)
+        #expect(try reader.size() == 3 && reader.lastSeq() == 2)
+        #expect(try reader.entry(seq: 2)?.time == Instant(microseconds: 2_000_000))
+        #expect(try reader.entry(seq: 3) == nil)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aTimeLeadsToTheFirstEntryAtOrAfterIt(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        try append(100, to: store)
+        for (time, seq) in [
+            (-5, 0), (0, 0), (1, 1), (1_000_000, 1), (1_000_001, 2), (99_000_000, 99), (1 << 50, 100),
+        ]
+            as [(Int64, Int64)]
+        {
+            #expect(try reader.firstSeq(notBefore: Instant(microseconds: time)) == seq, "\(time)")
+        }
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aRangeIsGivenInOrderOrNotAtAll(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        try append(2100, to: store)
+        #expect(try read(reader, 0..<2100) == Array(0..<2100))
+        #expect(try read(reader, 999..<1001) == [999, 1000])
+        #expect(try read(reader, 5..<5) == [])
+        #expect(throws: LedgerError.self) { try read(reader, 2099..<2101) }
+    }
+
+    private struct Stop: Error {}
+
+    @Test(arguments: StoreMaker.all)
+    func whatACallerThrowsGoesThroughAsItIs(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        try append(1, to: store)
+        #expect(throws: Stop.self) { try reader.forEachEntry(0..<1) { _, _ in throw Stop() } }
+        #expect(throws: Stop.self) { try reader.withTree { _ in throw Stop() } }
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aTallyCountsARangeAndTellsHowFarItIs(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        let source = try IPAddress("20.21.208.105")
+        var many = Self.attempt
+        many.source = Endpoint(ip: source, port: 1)
+        many.detail["count"] = .int(7)
+        try commit(
+            [.append(Self.attempt, drop: nil), .append(many, drop: nil), .append(Self.attempt, drop: nil)],
+            to: store)
+        let tally = try reader.tally(1..<3)
+        #expect(tally.entries == 2 && tally.groups.count == 2)
+        #expect(tally.groups.keys.contains { $0.source == source && $0.reason == .authFailed })
+        #expect(try reader.tally(3..<9).entries == 0)
+        #expect(try reader.seen([source, IPAddress("20.21.208.9")], before: 2) == [source])
+        #expect(try reader.seen([source], before: 1) == [])
+    }
+
+    // MARK: Drops
+
+    @Test(arguments: StoreMaker.all)
+    func dropsAreListedNewestFirstByState(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        try commit(
+            [
+                webhookOperation("a", key: 1, body: "text"), uploadOperation("b", key: 2),
+                webhookOperation("c", key: 3),
+                .released([("c", "webhook/c")], at: Instant(microseconds: 9_000_000)),
+            ], to: store)
+        #expect(try reader.drops(limit: 9).map(\.id) == ["c", "b", "a"])
+        #expect(try reader.drops(limit: 2).map(\.id) == ["c", "b"])
+        #expect(try reader.drops(states: [.pending], limit: 9).map(\.id) == ["b", "a"])
+        #expect(
+            try reader.drops(states: [.released, .pending], before: 2, limit: 9).map(\.id) == ["b", "a"])
+        #expect(try reader.drop(id: "b")?.incoming == "incoming/b" && reader.drop(id: "z") == nil)
+        #expect(try reader.newestUpload(readyPath: "sftp/b")?.id == "b")
+        #expect(try reader.newestUpload(readyPath: "webhook/c") == nil, "an event is no upload")
+        #expect(try reader.body(seq: 0) == Array("text".utf8))
+        #expect(try reader.body(seq: 1) == nil && reader.body(seq: 2) == nil)
+    }
+
+    // MARK: What was signed
+
+    @Test(arguments: StoreMaker.all)
+    func checkpointsAndWitnessesAreFoundByTheirSize(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        for _ in 0..<3 {
+            try append(10, to: store)
+            _ = try store.commit([.checkpoint(key)], now: Instant(microseconds: 1 << 40))
+        }
+        #expect(try reader.newestCheckpoint()?.checkpoint.size == 30)
+        for (size, found) in [(1, 10), (10, 10), (11, 20), (30, 30)] as [(Int64, Int64)] {
+            #expect(try reader.checkpoint(covering: size)?.checkpoint.size == found)
+        }
+        #expect(try reader.checkpoint(covering: 31) == nil)
+        let time = Instant(microseconds: 5)
+        for (name, size) in [("w", 20), ("a", 10), ("w", 10)] as [(String, Int64)] {
+            _ = try store.commit([.witnessed(name: name, size: size, at: time)], now: time)
+        }
+        #expect(
+            try reader.witnessed() == [
+                WitnessedSize(name: "a", size: 10, time: time),
+                WitnessedSize(name: "w", size: 20, time: time),
+            ])
+        #expect(try reader.withTree { try $0.root(size: 17) } == store.root(size: 17))
+    }
+
+    // MARK: Sealing
+
+    @Test(arguments: StoreMaker.all)
+    func sealedEntriesAreReadAsBefore(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let (reader, sealing) = (try maker.reader(directory), try maker.sealing(directory))
+        try append(511, to: store)
+        #expect(try sealing.nextSegment(width: 256)?.entries == 0..<256)
+        #expect(try sealing.nextSegment(width: 512) == nil)
+        let before = try reader.entry(seq: 7)
+        let segment = try sealing.writeSegment(0, 0..<256)
+        #expect(try sealing.segments() == [], "a file alone seals nothing")
+        try commit([.sealed(segment)], to: store)
+        #expect(try sealing.segments() == [segment] && sealing.hasUnclearedEntries(below: 256))
+        try commit([.clearSealed(below: 256, limit: 300)], to: store)
+        #expect(try !sealing.hasUnclearedEntries(below: 256))
+        #expect(try sealing.nextSegment(width: 256) == nil, "the newest entry is never sealed")
+        #expect(try reader.entry(seq: 7)?.json == before?.json && reader.entry(seq: 7)?.time == before?.time)
+        #expect(try read(reader, 0..<511) == Array(0..<511))
+        var query = LedgerQuery()
+        query.limit = 300
+        query.order = .newestFirst
+        query.below = 300
+        #expect(try reader.entries(query).map(\.seq) == Array((0..<300).reversed()))
+        #expect(try reader.size() == 511)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func onlyAFileWhoseRemovalIsRecordedIsRemoved(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let (reader, sealing) = (try maker.reader(directory), try maker.sealing(directory))
+        try append(300, to: store)
+        let segment = try sealing.writeSegment(0, 0..<256)
+        try commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], to: store)
+        try sealing.removeFile(of: segment)
+        #expect(try reader.entry(seq: 0) != nil)
+        try commit([.segmentRemoved(number: 0, entry: 299)], to: store)
+        try sealing.removeFile(of: sealing.segments()[0])
+        #expect(try reader.entry(seq: 0) == nil && reader.entry(seq: 256) != nil)
+        #expect(throws: LedgerError.self) { try read(reader, 255..<257) }
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func entriesWhoseDropsWaitAreToldApart(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let sealing = try maker.sealing(directory)
+        try commit([.append(Self.attempt, drop: nil), uploadOperation("a", key: 1)], to: store)
+        #expect(try !sealing.hasPendingDrops(0..<1) && sealing.hasPendingDrops(0..<2))
+        try commit([.released([("a", "sftp/a")], at: Instant(microseconds: 5_000_000))], to: store)
+        #expect(try !sealing.hasPendingDrops(0..<2))
+    }
+
+    @Test func noLedgerIsSaidInWords() {
+        let error = #expect(throws: LedgerError.self) {
+            try LedgerHandle(file: "/nonexistent/ledger").reader()
+        }
+        #expect(error?.description.contains("/nonexistent/ledger") == true)
+    }
+}
