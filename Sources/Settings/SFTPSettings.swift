@@ -60,6 +60,9 @@ package struct SFTPSettings: Sendable {
 extension SFTPSettings: SettingsSection {
     static var standard: Self { Self(listen: .nowhere, hostKeys: []) }
 
+    /// SSH has no requests whose headers could tell the source.
+    static let modes = AddressMode.allCases.filter { $0.requestHeader == nil }
+
     private typealias Key = Setting<SFTPSettings>
 
     @SettingsList<SFTPSettings> static var keys: [Setting<SFTPSettings>] {
@@ -141,7 +144,7 @@ extension SettingsKey {
                 SFTPSettings.defaultHostKeys(state: GateSettings.standardState).map { "\n  - " + $0 }.joined()
             )))
     static let sftpAddress = SettingsKey(
-        "sftp.address", "direct or proxy-protocol.",
+        "sftp.address", "\(AddressSettings.list(of: SFTPSettings.modes)).",
         line: TemplateLine(value: .example("direct"), isSpaced: true))
     static let sftpTrustedProxies = SettingsKey(
         "sftp.trusted_proxies", "The CIDR blocks of the proxies, with proxy-protocol.", isList: true,

@@ -118,4 +118,10 @@ package struct AddressSettings: Sendable {
         self.mode = mode
         self.trustedProxies = trustedProxies
     }
+
+    /// Modes as the words of a sentence: "a, b or c".
+    static func list(of modes: [AddressMode]) -> String {
+        let words = modes.map(\.rawValue)
+        return [words.dropLast().joined(separator: ", "), words.last ?? ""].joined(separator: " or ")
+    }
 }

@@ -45,7 +45,7 @@ extension SettingsBuilder {
 
     func sftp(state: String) -> SFTPSettings {
         let address = address(
-            mode: .sftpAddress, proxies: .sftpTrustedProxies, allowing: [.direct, .proxyProtocol])
+            mode: .sftpAddress, proxies: .sftpTrustedProxies, allowing: SFTPSettings.modes)
         let hostKeys = hostKeys(state: state)
         var settings = SFTPSettings(listen: listen(.sftpListen), hostKeys: hostKeys)
         settings.address = address
@@ -152,17 +152,18 @@ extension SettingsBuilder {
             }
             chosen = word
             if !modes.contains(word) {
-                let allowed = modes.map(\.rawValue).joined(separator: " or ")
+                let allowed = AddressSettings.list(of: modes)
                 value.fail("\(word.rawValue) is of HTTP and cannot work here; write \(allowed)")
                 return AddressSettings(mode: .direct, trustedProxies: blocks)
             }
         }
-        if chosen == .direct, isGiven {
+        if !chosen.asksProxies, isGiven {
             table.fail(
                 proxies,
-                "contradicts address: direct, which asks no proxy; remove it, or choose another address mode")
+                "contradicts address: \(chosen.rawValue), which asks no proxy; remove it, or choose another address mode"
+            )
         }
-        if chosen != .direct, !isGiven {
+        if chosen.asksProxies, !isGiven {
             table.log.add(
                 table[mode]?.place ?? .file(table.file), proxies.name,
                 "is missing; address: \(chosen.rawValue) needs the CIDR blocks of the proxies, as in [10.0.0.5/32]"

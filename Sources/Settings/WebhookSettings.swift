@@ -113,7 +113,7 @@ extension SettingsKey {
     static let webhookAddress = SettingsKey(
         "webhook.address",
         """
-        How the source of a connection is learnt: direct, proxy-protocol, x-forwarded-for or forwarded.
+        How the source of a connection is learnt: \(AddressSettings.list(of: AddressMode.allCases)).
         All but direct need the CIDR blocks of the proxies.
         """, line: TemplateLine(value: .example("direct"), isSpaced: true))
     static let webhookTrustedProxies = SettingsKey(
