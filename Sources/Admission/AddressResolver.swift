@@ -12,20 +12,19 @@ package struct AddressResolver: Sendable {
     package let mode: AddressMode
     private let trusted: BlockTable
 
-    /// `direct` must have no trusted proxies, every other mode needs at least one block of them.
+    /// A mode that asks proxies needs at least one block of trusted ones, and no other mode may have any.
     package init(mode: AddressMode, trustedProxies: [CIDRBlock]) throws(PolicyError) {
-        switch (mode, trustedProxies.isEmpty) {
-        case (.direct, false):
+        guard mode.asksProxies || trustedProxies.isEmpty else {
             throw PolicyError(
                 .trustedProxiesUnused,
-                "address: direct takes the peer's address, so trusted_proxies would do nothing: remove them, "
-                    + "or set the mode in which the proxy tells the source")
-        case (.proxyProtocol, true), (.xForwardedFor, true), (.forwarded, true):
+                "address: \(mode.rawValue) takes the peer's address, so trusted_proxies would do nothing: remove "
+                    + "them, or set the mode in which the proxy tells the source")
+        }
+        guard !mode.asksProxies || !trustedProxies.isEmpty else {
             throw PolicyError(
                 .trustedProxiesMissing,
                 "address: \(mode.rawValue) needs trusted_proxies: list the blocks of the proxies in front of the "
                     + "gate")
-        case (.direct, true), (.proxyProtocol, false), (.xForwardedFor, false), (.forwarded, false): break
         }
         self.mode = mode
         trusted = BlockTable(trustedProxies)
@@ -42,27 +41,27 @@ package struct AddressResolver: Sendable {
         }
     }
 
-    /// `direct`: the peer is the source. In the other modes the caller has no header to give, which is a
-    /// failure: `bad_proxy_header` or `address_undeterminable`.
+    /// In a mode that asks no proxy the peer is the source. In the other modes the caller has no header to give, which is
+    /// a failure: `bad_proxy_header` or `address_undeterminable`.
     package func resolve(peer: Endpoint?) -> Resolution {
-        switch mode {
-        case .direct:
+        switch mode.evidence {
+        case .peer:
             guard let peer else { return unknownPeer() }
             return Resolution(
                 peer: peer, source: peer, failure: nil, mode: mode,
-                trace: ["peer \(peer.ip) is the source (direct)"])
-        case .proxyProtocol:
+                trace: ["peer \(peer.ip) is the source (\(mode.rawValue))"])
+        case .proxyHeader:
             return withTrustedPeer(peer) { peer, trace in
                 failed(peer, .badProxyHeader, trace + ["no PROXY header came"])
             }
-        case .xForwardedFor, .forwarded:
-            return resolve(peer: peer, forwardedFor: [], forwarded: [])
+        case .requestHeader:
+            return resolve(peer: peer) { _ in [] }
         }
     }
 
-    /// `proxy-protocol`: the source the header names. LOCAL and UNKNOWN name none and deliver nothing.
+    /// The source that a PROXY header names. LOCAL and UNKNOWN name none and deliver nothing.
     package func resolve(peer: Endpoint?, proxy: ProxyHeader) -> Resolution {
-        guard mode == .proxyProtocol else { return wrongMode(peer, "a PROXY header") }
+        guard mode.readsProxyHeader else { return wrongMode(peer, "a PROXY header") }
         return withTrustedPeer(peer) { peer, trace in
             switch proxy {
             case .proxied(let source, let destination):
@@ -83,32 +82,30 @@ package struct AddressResolver: Sendable {
         }
     }
 
-    /// `x-forwarded-for` and `forwarded`: the values of all lines of each header, in the order received. The mode says
-    /// which of them is read; the other one is the caller's own affair.
-    package func resolve(peer: Endpoint?, forwardedFor: [String], forwarded: [String]) -> Resolution {
-        let (name, lines): (String, [String])
-        switch mode {
-        case .xForwardedFor: (name, lines) = ("x-forwarded-for", forwardedFor)
-        case .forwarded: (name, lines) = ("forwarded", forwarded)
-        case .direct, .proxyProtocol: return wrongMode(peer, "forwarding headers")
-        }
+    /// The source that a request's headers name. `lines` gives the values of all lines of a header, by its name in lower
+    /// case, in the order received. The mode says which header is read; all others are the caller's own affair.
+    package func resolve(peer: Endpoint?, lines: (String) -> [String]) -> Resolution {
+        guard let header = mode.requestHeader else { return wrongMode(peer, "forwarding headers") }
+        let lines = lines(header.name)
         let raw = lines.joined(separator: ", ")
         let chain = raw.isEmpty ? nil : UntrustedText.tail(raw, limit: Self.chainLimit)
         return withTrustedPeer(peer, chain: chain) { peer, trace in
             guard !lines.isEmpty else {
                 return failed(
-                    peer, .addressUndeterminable, trace + ["\(name) is missing although the peer is a proxy"],
-                    chain: chain)
+                    peer, .addressUndeterminable,
+                    trace + ["\(header.name) is missing although the peer is a proxy"], chain: chain)
             }
-            return walk(ForwardingElements(lines), name: name, peer: peer, trace: trace, chain: chain)
+            return walk(ForwardingElements(lines), of: header, peer: peer, trace: trace, chain: chain)
         }
     }
 
     /// Right to left: each trusted hop vouches for the one to its left; the first untrusted one is the source. What
     /// stands left of it is not looked at: anybody can have written it.
     private func walk(
-        _ elements: ForwardingElements, name: String, peer: Endpoint, trace: [String], chain: String?
+        _ elements: ForwardingElements, of header: ForwardingHeader, peer: Endpoint, trace: [String],
+        chain: String?
     ) -> Resolution {
+        let name = header.name
         var trace = trace
         func fail(_ why: String) -> Resolution {
             failed(peer, .addressUndeterminable, trace + [why], chain: chain)
@@ -122,7 +119,7 @@ package struct AddressResolver: Sendable {
             }
             let hop: ForwardingHop
             do throws(ForwardingError) {
-                hop = mode == .forwarded ? try ForwardedHeader.hop(element) : try ForwardedFor.hop(element)
+                hop = try header.hop(element)
             } catch {
                 return fail("\(name) is malformed in the part that counts: \(error.message)")
             }
@@ -145,7 +142,7 @@ package struct AddressResolver: Sendable {
         guard let peer else { return unknownPeer() }
         guard isTrusted(peer.ip) else {
             return failed(
-                peer, mode == .proxyProtocol ? .badProxyHeader : .addressUndeterminable,
+                peer, mode.readsProxyHeader ? .badProxyHeader : .addressUndeterminable,
                 [
                     "peer \(peer.ip) is not a trusted proxy: \(mode.rawValue) takes connections from those only"
                 ],

@@ -54,14 +54,6 @@ package enum Reason: String, Sendable, Hashable, CaseIterable, Codable {
     case silent, heard
 }
 
-/// How a listener learns the source of a connection. Set per listener, never guessed.
-package enum AddressMode: String, Sendable, Hashable, CaseIterable, Codable {
-    case direct
-    case proxyProtocol = "proxy-protocol"
-    case xForwardedFor = "x-forwarded-for"
-    case forwarded
-}
-
 /// What `dropgate probe` marks its deliveries by, so that a gate records them and never releases them.
 package enum ProbeMark {
     /// The `account_code` or `clinic_code` of a probe's event. It stands in the body, because headers may be lost on

@@ -1,4 +1,4 @@
-// Where entries of the ledger are forwarded to as they come.
+// The section `forward`: where entries of the ledger go as they come.
 
 package struct ForwardSettings: Sendable {
     package var syslog: SyslogSettings?
@@ -53,4 +53,48 @@ package struct ForwardFileSettings: Sendable {
     package var format = Format.jsonl
 
     package init(path: String) { self.path = path }
+}
+
+extension ForwardSettings: SettingsSection {
+    static var standard: Self { Self() }
+
+    private typealias Key = Setting<ForwardSettings>
+
+    @SettingsList<ForwardSettings> static var keys: [Setting<ForwardSettings>] {
+        Key(.forwardSyslogAddress)
+        Key(.forwardSyslogAuthorities)
+        Key(.forwardSyslogCertificate)
+        Key(.forwardSyslogKey)
+    }
+}
+
+extension ForwardFileSettings: SettingsSection {
+    static var standard: Self { Self(path: "") }
+
+    private typealias Key = Setting<ForwardFileSettings>
+
+    @SettingsList<ForwardFileSettings> static var keys: [Setting<ForwardFileSettings>] {
+        Key(.forwardFilePath)
+        Key("forward.file.format", \.format, .word, "jsonl, ecs or ocsf.")
+    }
+}
+
+/// Keys that `SettingsBuilder` names: it reads them with others.
+extension SettingsKey {
+    static let forwardSyslogAddress = SettingsKey(
+        "forward.syslog.address", "The receiver: tcp://host:port or tls://host:port.",
+        line: TemplateLine(value: .example("\"tls://logs.example.org:6514\"")))
+    static let forwardSyslogAuthorities = SettingsKey(
+        "forward.syslog.authorities",
+        "PEM of the authorities that the receiver's certificate is of; the default is the system's.",
+        line: TemplateLine(value: .example("ca.pem")))
+    static let forwardSyslogCertificate = SettingsKey(
+        "forward.syslog.certificate", "PEM of the certificate that the gate shows the receiver.",
+        line: TemplateLine(value: .example("gate.pem")))
+    static let forwardSyslogKey = SettingsKey(
+        "forward.syslog.key", "PEM of that certificate's private key.",
+        line: TemplateLine(value: .example("gate.key")))
+    static let forwardFilePath = SettingsKey(
+        "forward.file.path", "The file that entries are appended to.",
+        line: TemplateLine(value: .example("/var/log/dropgate/entries.jsonl")))
 }

@@ -43,6 +43,16 @@ package enum Quantity {
         return "\(seconds)s"
     }
 
+    /// Whole seconds as people write them: in the largest unit of which there are two or more, 24h and 60s.
+    static func plain(duration: Duration) -> String {
+        let seconds = duration.components.seconds
+        for (name, unit) in [("d", Int64(86400)), ("h", 3600), ("m", 60)]
+        where seconds >= 2 * unit && seconds % unit == 0 {
+            return "\(seconds / unit)\(name)"
+        }
+        return "\(seconds)s"
+    }
+
     private static func isBeyond(_ text: String, units: [String: Int64]) -> Bool {
         amount(text.hasPrefix("-") ? String(text.dropFirst()) : text, units: units).map {
             $0 == nil || text.hasPrefix("-")

@@ -31,18 +31,17 @@ extension SettingsBuilder {
 
     func checks() -> WebhookChecks {
         var checks = WebhookChecks()
-        table.read(.webhookSecretFile, into: &checks.pathSecret) { value in
-            guard let secret = secret(value) else { return nil }
+        if let value = table[.webhookSecretFile], let secret = secret(value) {
             if namedFiles == .mustExist { checkPathSecret(secret, value) }
-            return secret
+            checks.pathSecret = secret
         }
         checks.header = header()
         checks.basic = basic()
-        table.read(.webhookStandardWebhooks, into: &checks.standardWebhooks) { value in
+        if let value = table[.webhookStandardWebhooks] {
             if value.isEmptyList {
                 value.fail("names no file; leave the section out when events are not signed")
             }
-            return value.list { signingKey($0) }
+            checks.standardWebhooks = value.list { signingKey($0) } ?? []
         }
         return checks
     }

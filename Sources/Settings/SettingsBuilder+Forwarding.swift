@@ -14,7 +14,7 @@ extension SettingsBuilder {
         let place: String? = table.require(.forwardFilePath, help) { path($0) }
         guard let place else { return nil }
         var settings = ForwardFileSettings(path: place)
-        table.read(.forwardFileFormat, into: &settings.format) { $0.word(ForwardFileSettings.Format.self) }
+        read(ForwardFileSettings.keys, into: &settings)
         return settings
     }
 

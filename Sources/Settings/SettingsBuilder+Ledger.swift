@@ -1,22 +1,15 @@
-// The ledger's section: key, checkpoints, witnesses, retention.
+// What the keys of the section `ledger` must be together, and what a witness may be.
 import Files
 import Foundation
 
 extension SettingsBuilder {
     func ledger(state: String) -> LedgerSettings {
-        let file = path(.ledgerPath) ?? state + "/ledger.sqlite"
-        var settings = LedgerSettings(path: file, key: path(.ledgerKey) ?? state + "/keys/ledger.key")
-        let ages: ClosedRange<Duration> = .seconds(3600) ... .seconds(36_600 * 86400)
-        table.read(.ledgerCheckpointEvery, into: &settings.checkpointEvery) {
-            $0.duration(in: .seconds(1) ... .seconds(3600))
-        }
-        table.read(.ledgerWitnesses, into: &settings.witnesses) { $0.list { witness($0) } }
+        var settings = LedgerSettings(state: state)
+        read(LedgerSettings.keys, into: &settings)
         let names = settings.witnesses.map(\.description)
         if let twin = names.first(where: { name in names.count { $0 == name } > 1 }) {
             table.fail(.ledgerWitnesses, "\(twin) is there twice, up to a query; name it once")
         }
-        table.read(.ledgerSealAfter, into: &settings.sealAfter) { $0.durationOrForever(in: ages) }
-        table.read(.ledgerRetain, into: &settings.retain) { $0.durationOrForever(in: ages) }
         if let retain = settings.retain, let seal = settings.sealAfter, retain < seal {
             // Only sealed entries are removed.
             if table[.ledgerSealAfter] != nil {
@@ -29,7 +22,7 @@ extension SettingsBuilder {
         return settings
     }
 
-    private func witness(_ value: YAMLValue) -> WitnessSettings? {
+    func witness(_ value: YAMLValue) -> WitnessSettings? {
         guard let text = value.text("a file, an https URL or the word syslog") else { return nil }
         if text == "syslog" { return .syslog }
         guard text.contains("://") else { return .file(Paths.resolve(text, beside: table.file)) }

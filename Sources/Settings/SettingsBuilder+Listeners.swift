@@ -4,11 +4,8 @@ import Files
 import Foundation
 
 extension SettingsBuilder {
-    private static let timeouts: ClosedRange<Duration> = .seconds(1) ... .seconds(3600)
-    private static let connections = 1...1_000_000
-    /// Every channel is a process, and every try a guess: beyond these a limit is none.
-    private static let sessions = 1...1000
-    private static let authTries = 1...100
+    /// What the limits of connections of a listener may be.
+    static let connections = 1...1_000_000
 
     // MARK: Sections
 
@@ -19,8 +16,7 @@ extension SettingsBuilder {
         var settings = WebhookSettings(listen: listen(.webhookListen), tls: tls)
         settings.address = address
         settings.checks = checks()
-        table.read(.webhookPath, into: &settings.path, requestPath)
-        table.read(.webhookHealthPath, into: &settings.healthPath, requestPath)
+        read(WebhookSettings.keys, into: &settings)
         if [settings.path, "/reachability"].contains(settings.healthPath)
             || settings.healthPath.hasPrefix(settings.path + "/")
         {
@@ -35,53 +31,29 @@ extension SettingsBuilder {
                     "\(settings.healthPath) is taken: the health path needs one of its own")
             }
         }
-        table.read(.webhookUnlisted, into: &settings.unlisted) { $0.word(UnlistedAnswer.self) }
-        table.read(.webhookRepeatWindow, into: &settings.repeatWindow) {
-            $0.duration(in: .zero ... .seconds(366 * 86400))
-        }
-        table.read(.webhookQuarantineEvents, into: &settings.heldEvents) { $0.integer(in: 1...100_000) }
-        table.read(.webhookQuarantineBytes, into: &settings.heldBytes) { $0.size(in: 1024...(1 << 40)) }
         if settings.unlisted == .quarantine, !settings.checks.isAny {
             table.fail(
                 .webhookUnlisted,
                 "quarantine needs a secret that tells VSee from others: secret_file, header, basic or "
                     + "standard_webhooks; without one write close or refuse")
         }
-        // A body is held in memory until its commit.
-        table.read(.webhookMaxBody, into: &settings.maxBody) { $0.size(in: 1024...(256 << 20)).map(Int.init) }
-        table.read(.webhookHeaderTimeout, into: &settings.headerTimeout) { $0.duration(in: Self.timeouts) }
-        table.read(.webhookBodyTimeout, into: &settings.bodyTimeout) { $0.duration(in: Self.timeouts) }
-        table.read(.webhookIdleTimeout, into: &settings.idleTimeout) { $0.duration(in: Self.timeouts) }
-        limits(
-            .webhookMaxConnections, .webhookMaxConnectionsPerSource, all: &settings.maxConnections,
-            perSource: &settings.maxConnectionsPerSource)
+        checkLimits(
+            .webhookMaxConnections, settings.maxConnections, .webhookMaxConnectionsPerSource,
+            &settings.maxConnectionsPerSource)
         return settings
     }
 
     func sftp(state: String) -> SFTPSettings {
         let address = address(
-            mode: .sftpAddress, proxies: .sftpTrustedProxies, allowing: [.direct, .proxyProtocol])
+            mode: .sftpAddress, proxies: .sftpTrustedProxies, allowing: SFTPSettings.modes)
         let hostKeys = hostKeys(state: state)
         var settings = SFTPSettings(listen: listen(.sftpListen), hostKeys: hostKeys)
         settings.address = address
-        table.read(.sftpResumeFor, into: &settings.resumeFor) {
-            $0.duration(in: .zero ... .seconds(366 * 86400))
-        }
-        table.read(.sftpLoginGrace, into: &settings.loginGrace) { $0.duration(in: Self.timeouts) }
-        table.read(.sftpIdleTimeout, into: &settings.idleTimeout) {
-            $0.duration(in: .seconds(1) ... .seconds(86400))
-        }
-        table.read(.sftpMaxSessions, into: &settings.maxSessions) { $0.integer(in: Self.sessions) }
-        table.read(.sftpMaxAuthTries, into: &settings.maxAuthTries) { $0.integer(in: Self.authTries) }
-        table.read(.sftpEncryptAndMAC, into: &settings.encryptAndMAC) { $0.flag() }
-        table.read(.sftpProvisional, into: &settings.provisional, provisional)
-        table.read(.sftpSettle, into: &settings.settle) { $0.duration(in: .zero ... .seconds(3600)) }
-        table.read(.sftpAfterRelease, into: &settings.afterRelease) { $0.word(AfterRelease.self) }
-        uploads(&settings)
-        table.read(.sftpMaxPendingNames, into: &settings.maxPendingNames) { $0.integer(in: 1...10_000_000) }
-        limits(
-            .sftpMaxConnections, .sftpMaxConnectionsPerSource, all: &settings.maxConnections,
-            perSource: &settings.maxConnectionsPerSource)
+        read(SFTPSettings.keys, into: &settings)
+        checkLimits(
+            .sftpMaxConnections, settings.maxConnections, .sftpMaxConnectionsPerSource,
+            &settings.maxConnectionsPerSource)
+        checkUploads(&settings)
         return settings
     }
 
@@ -180,55 +152,52 @@ extension SettingsBuilder {
             }
             chosen = word
             if !modes.contains(word) {
-                let allowed = modes.map(\.rawValue).joined(separator: " or ")
+                let allowed = AddressSettings.list(of: modes)
                 value.fail("\(word.rawValue) is of HTTP and cannot work here; write \(allowed)")
                 return AddressSettings(mode: .direct, trustedProxies: blocks)
             }
         }
-        if chosen == .direct, isGiven {
+        if !chosen.asksProxies, isGiven {
             table.fail(
                 proxies,
-                "contradicts address: direct, which asks no proxy; remove it, or choose another address mode")
+                "contradicts address: \(chosen.rawValue), which asks no proxy; remove it, or choose another address mode"
+            )
         }
-        if chosen != .direct, !isGiven {
+        if chosen.asksProxies, !isGiven {
             table.log.add(
-                table[mode]?.place ?? .file(table.file), proxies.rawValue,
+                table[mode]?.place ?? .file(table.file), proxies.name,
                 "is missing; address: \(chosen.rawValue) needs the CIDR blocks of the proxies, as in [10.0.0.5/32]"
             )
         }
         return AddressSettings(mode: chosen, trustedProxies: blocks)
     }
 
-    private func limits(
-        _ allKey: SettingsKey, _ sourceKey: SettingsKey, all: inout Int, perSource: inout Int
+    /// No source can have more connections than there may be.
+    private func checkLimits(
+        _ allKey: SettingsKey, _ all: Int, _ sourceKey: SettingsKey, _ perSource: inout Int
     ) {
-        table.read(allKey, into: &all) { $0.integer(in: Self.connections) }
-        table.read(sourceKey, into: &perSource) { $0.integer(in: Self.connections) }
         guard perSource > all else { return }
         if table[sourceKey] != nil {
-            table.fail(
-                sourceKey, "\(perSource) is more than \(allKey.rawValue), \(all); it would never apply")
+            table.fail(sourceKey, "\(perSource) is more than \(allKey.name), \(all); it would never apply")
         }
         perSource = all
     }
 
     /// An upload counts against what its account may have waiting, from its first byte on: none can be larger than that.
-    private func uploads(_ settings: inout SFTPSettings) {
-        let before = table.log.problems.count
-        table.read(.sftpMaxFile, into: &settings.maxFile) { $0.size(in: 1...(1 << 50)) }
-        table.read(.sftpMaxPendingBytes, into: &settings.maxPendingBytes) { $0.size(in: 1...(1 << 60)) }
-        guard settings.maxFile > settings.maxPendingBytes, table.log.problems.count == before else { return }
+    private func checkUploads(_ settings: inout SFTPSettings) {
+        let isGood = !table.isBad(.sftpMaxFile) && !table.isBad(.sftpMaxPendingBytes)
+        guard settings.maxFile > settings.maxPendingBytes, isGood else { return }
         if table[.sftpMaxFile] != nil {
             let (file, most) = (settings.maxFile, settings.maxPendingBytes)
             table.fail(
                 .sftpMaxFile,
-                "\(Quantity.text(size: file)) is more than \(SettingsKey.sftpMaxPendingBytes.rawValue), "
+                "\(Quantity.text(size: file)) is more than \(SettingsKey.sftpMaxPendingBytes.name), "
                     + "\(Quantity.text(size: most)); it would never apply")
         }
         settings.maxFile = settings.maxPendingBytes
     }
 
-    private func provisional(_ value: YAMLValue) -> [String]? {
+    func temporaryNames(_ value: YAMLValue) -> [String]? {
         guard let patterns: [String] = value.list(of: { provisionalPattern($0) }) else { return nil }
         guard !Self.matchEveryName(patterns) else {
             value.fail("these patterns together match every name: nothing would ever be delivered")

@@ -1,102 +1,51 @@
-// Every key of dropgate.yaml, once. Unknown keys, environment names and the example's test derive from it.
+// One key of dropgate.yaml: its name, what it is for, and how the template shows it. A section's file declares its keys
+// beside the values that they fill. Unknown keys, names in the environment and the shipped template derive from `all`.
 
-/// A key by its path in the file. Sections are the prefixes of the paths.
-package enum SettingsKey: String, Sendable, Hashable, CaseIterable {
-    case state, node, sources, accounts, rules
+package struct SettingsKey: Sendable {
+    /// The path in the file, as in "webhook.max_body". Sections are the prefixes of the paths.
+    package let name: String
+    /// What the key is for, in lines as the template has them.
+    package let text: String
+    /// The value is a list: in the environment it is YAML flow text, `[a, b]`.
+    let isList: Bool
+    let line: TemplateLine
+    /// What holds where nothing is said, as it is written; nil: nothing, or it depends on other keys.
+    package internal(set) var standard: String?
 
-    case webhookListen = "webhook.listen"
-    case webhookPlaintext = "webhook.plaintext"
-    case webhookCertificate = "webhook.tls.certificate"
-    case webhookPrivateKey = "webhook.tls.key"
-    case webhookClientAuthorities = "webhook.tls.client_authorities"
-    case webhookOldSenders = "webhook.tls.old_senders"
-    case webhookPath = "webhook.path"
-    case webhookHealthPath = "webhook.health_path"
-    case webhookSecretFile = "webhook.secret_file"
-    case webhookHeaderName = "webhook.header.name"
-    case webhookHeaderValueFile = "webhook.header.value_file"
-    case webhookBasicUser = "webhook.basic.user"
-    case webhookBasicPasswordFile = "webhook.basic.password_file"
-    case webhookStandardWebhooks = "webhook.standard_webhooks.secret_files"
-    case webhookAddress = "webhook.address"
-    case webhookTrustedProxies = "webhook.trusted_proxies"
-    case webhookUnlisted = "webhook.unlisted"
-    case webhookRepeatWindow = "webhook.repeat_window"
-    case webhookQuarantineEvents = "webhook.quarantine.events"
-    case webhookQuarantineBytes = "webhook.quarantine.bytes"
-    case webhookMaxBody = "webhook.max_body"
-    case webhookHeaderTimeout = "webhook.header_timeout"
-    case webhookBodyTimeout = "webhook.body_timeout"
-    case webhookIdleTimeout = "webhook.idle_timeout"
-    case webhookMaxConnections = "webhook.max_connections"
-    case webhookMaxConnectionsPerSource = "webhook.max_connections_per_source"
-
-    case sftpListen = "sftp.listen"
-    case sftpHostKeys = "sftp.host_keys"
-    case sftpAddress = "sftp.address"
-    case sftpTrustedProxies = "sftp.trusted_proxies"
-    case sftpMaxFile = "sftp.max_file"
-    case sftpResumeFor = "sftp.resume_for"
-    case sftpLoginGrace = "sftp.login_grace"
-    case sftpIdleTimeout = "sftp.idle_timeout"
-    case sftpMaxConnections = "sftp.max_connections"
-    case sftpMaxConnectionsPerSource = "sftp.max_connections_per_source"
-    case sftpMaxSessions = "sftp.max_sessions"
-    case sftpMaxAuthTries = "sftp.max_auth_tries"
-    case sftpEncryptAndMAC = "sftp.encrypt_and_mac"
-    case sftpProvisional = "sftp.provisional"
-    case sftpSettle = "sftp.settle"
-    case sftpAfterRelease = "sftp.after_release"
-    case sftpMaxPendingBytes = "sftp.max_pending_bytes"
-    case sftpMaxPendingNames = "sftp.max_pending_names"
-
-    case consoleListen = "console.listen"
-    case consoleTokenFile = "console.token_file"
-
-    case stagingPath = "staging.path"
-    case stagingReserve = "staging.reserve"
-    case stagingReserveInodes = "staging.reserve_inodes"
-    case stagingLayout = "staging.layout"
-    case stagingKeepAcknowledged = "staging.keep_acknowledged"
-    case stagingKeepQuarantined = "staging.keep_quarantined"
-    case stagingKeepReceipts = "staging.keep_receipts"
-
-    case ledgerPath = "ledger.path"
-    case ledgerKey = "ledger.key"
-    case ledgerCheckpointEvery = "ledger.checkpoint_every"
-    case ledgerWitnesses = "ledger.witnesses"
-    case ledgerSealAfter = "ledger.seal_after"
-    case ledgerRetain = "ledger.retain"
-
-    case forwardSyslogAddress = "forward.syslog.address"
-    case forwardSyslogAuthorities = "forward.syslog.authorities"
-    case forwardSyslogCertificate = "forward.syslog.certificate"
-    case forwardSyslogKey = "forward.syslog.key"
-    case forwardFilePath = "forward.file.path"
-    case forwardFileFormat = "forward.file.format"
+    init(_ name: String, _ text: String, isList: Bool = false, line: TemplateLine = TemplateLine()) {
+        self.name = name
+        self.text = text
+        self.isList = isList
+        self.line = line
+    }
 
     /// The variable that sets this key: DROPGATE_WEBHOOK_MAX_BODY.
     package var environmentName: String {
-        "DROPGATE_" + rawValue.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
+        "DROPGATE_" + name.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
     }
+}
 
-    /// The value is a list: in the environment it is YAML flow text, `[a, b]`.
-    var isList: Bool {
-        switch self {
-        case .sources, .rules, .webhookStandardWebhooks, .webhookTrustedProxies, .sftpHostKeys,
-            .sftpTrustedProxies,
-            .sftpProvisional, .ledgerWitnesses:
-            true
-        default: false
-        }
-    }
+extension SettingsKey: Hashable {
+    package static func == (left: SettingsKey, right: SettingsKey) -> Bool { left.name == right.name }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
+extension SettingsKey {
+    /// Every key, in the order in which messages name them.
+    package static let all: [SettingsKey] =
+        GateSettings.keys.map(\.key) + WebhookSettings.keys.map(\.key) + SFTPSettings.keys.map(\.key)
+        + ConsoleSettings.keys.map(\.key) + StagingSettings.keys.map(\.key) + LedgerSettings.keys.map(\.key)
+        + ForwardSettings.keys.map(\.key) + ForwardFileSettings.keys.map(\.key)
+
+    static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
     /// The names allowed right below a section ("" is the top of the file).
     static func names(below section: String) -> [String] {
         let prefix = section.isEmpty ? "" : section + "."
         var names: [String] = []
-        for key in allCases where key.rawValue.hasPrefix(prefix) {
-            let name = String(key.rawValue.dropFirst(prefix.count).prefix { $0 != "." })
+        for key in all where key.name.hasPrefix(prefix) {
+            let name = String(key.name.dropFirst(prefix.count).prefix { $0 != "." })
             if !names.contains(name) { names.append(name) }
         }
         return names

@@ -42,34 +42,25 @@ struct SettingsBuilder {
     let namedFiles: SettingsLoader.NamedFiles
 
     func build() -> GateSettings? {
-        let state = path(.state) ?? "/var/lib/dropgate"
-        var node = SettingsBuilder.hostName
-        table.read(.node, into: &node) { value in
-            guard let text = value.text("a name") else { return nil }
-            guard text.utf8.count <= 64, text.allSatisfy(SettingsBuilder.isNameCharacter) else {
-                value.fail("\"\(text)\" is no node name; use up to 64 letters, digits, '.', '-' and '_'")
-                return nil
-            }
-            return text
-        }
-        let webhook = table.has(section: "webhook") ? webhook() : nil
-        let sftp = table.has(section: "sftp") ? sftp(state: state) : nil
-        let console = table.has(section: "console") ? console() : nil
+        var settings = GateSettings.standard
+        settings.state = path(.state) ?? settings.state
+        settings.node = SettingsBuilder.hostName
+        settings.accounts = Paths.resolve(settings.accounts, beside: table.file)
+        settings.rulePatterns = settings.rulePatterns.map { Paths.resolve($0, beside: table.file) }
+        read(GateSettings.keys, into: &settings)
+        settings.rules = PolicyLoader.files(settings.rulePatterns)
+        settings.webhook = table.has(section: "webhook") ? webhook() : nil
+        settings.sftp = table.has(section: "sftp") ? sftp(state: settings.state) : nil
+        settings.console = table.has(section: "console") ? console() : nil
         if !table.has(section: "webhook"), !table.has(section: "sftp"), table.log.problems.isEmpty {
             table.log.add(
                 .file(table.file), "", "no way in: a gate needs a webhook section, an sftp section or both")
         }
         checkConflicts()
-        let sources = sources()
-        var settings = GateSettings(
-            state: state, node: node, webhook: webhook, sftp: sftp, console: console, sources: sources.files,
-            accounts: path(.accounts) ?? Paths.resolve("accounts", beside: table.file),
-            staging: staging(state: state),
-            ledger: ledger(state: state))
-        settings.sourcePatterns = sources.patterns
+        (settings.sourcePatterns, settings.sources) = sources(settings.sourcePatterns)
+        settings.staging = staging(state: settings.state)
+        settings.ledger = ledger(state: settings.state)
         settings.forward = forward()
-        settings.rulePatterns = rulePatterns()
-        settings.rules = PolicyLoader.files(settings.rulePatterns)
         if settings.ledger.witnesses.contains(.syslog), settings.forward.syslog == nil {
             table.fail(
                 .ledgerWitnesses, "names syslog, and there is no forward.syslog; name its receiver there")
@@ -79,17 +70,32 @@ struct SettingsBuilder {
 
     // MARK: Parts
 
-    /// The patterns of source lists and the files they name now.
-    private func sources() -> (patterns: [String], files: [String]) {
+    /// Reads the keys of a section that mean something by themselves.
+    func read<Section>(_ keys: [Setting<Section>], into section: inout Section) {
+        for key in keys { key.read(self, &section) }
+    }
+
+    func nodeName(_ value: YAMLValue) -> String? {
+        guard let text = value.text("a name") else { return nil }
+        guard text.utf8.count <= 64, text.allSatisfy(SettingsBuilder.isNameCharacter) else {
+            value.fail("\"\(text)\" is no node name; use up to 64 letters, digits, '.', '-' and '_'")
+            return nil
+        }
+        return text
+    }
+
+    /// The patterns of source lists and the files they name now. Without the key the `standard` patterns hold.
+    private func sources(_ standard: [String]) -> (patterns: [String], files: [String]) {
         guard let value = table[.sources] else {
-            let pattern = Paths.resolve("sources/*.yaml", beside: table.file)
-            let files = Paths.glob(pattern)
+            let patterns = standard.map { Paths.resolve($0, beside: table.file) }
+            let files = PolicyLoader.files(patterns)
             if files.isEmpty, namedFiles == .mustExist {
                 table.fail(
                     .sources,
-                    "no source list: \(pattern) names no file; `dropgate init` makes the first one")
+                    "no source list: \(patterns.joined(separator: " ")) names no file; `dropgate init` makes the "
+                        + "first one")
             }
-            return ([pattern], files)
+            return (patterns, files)
         }
         guard let values = value.list("a list of files, as in [sources/*.yaml]") else { return ([], []) }
         if values.isEmpty { value.fail("names no source list; write one, as in [sources/*.yaml]") }
@@ -105,11 +111,8 @@ struct SettingsBuilder {
     }
 
     /// No file is no mistake: a gate serves without network rules.
-    private func rulePatterns() -> [String] {
-        guard let value = table[.rules] else {
-            return [Paths.resolve("rules/*.yaml", beside: table.file)]
-        }
-        guard let values = value.list("a list of files, as in [rules/*.yaml]") else { return [] }
+    func rulePatterns(_ value: YAMLValue) -> [String]? {
+        guard let values = value.list("a list of files, as in [rules/*.yaml]") else { return nil }
         return values.compactMap { value in
             value.text("a file or a pattern, as in rules/*.yaml").map {
                 Paths.resolve($0, beside: table.file)
@@ -118,20 +121,8 @@ struct SettingsBuilder {
     }
 
     private func staging(state: String) -> StagingSettings {
-        var settings = StagingSettings(path: path(.stagingPath) ?? state + "/staging")
-        let years: ClosedRange<Duration> = .seconds(60) ... .seconds(3660 * 86400)
-        table.read(.stagingReserve, into: &settings.reserve) { $0.size(in: 0...(1 << 50)) }
-        table.read(.stagingReserveInodes, into: &settings.reserveInodes) {
-            $0.integer(in: 0...1_000_000_000).map(Int64.init)
-        }
-        table.read(.stagingLayout, into: &settings.layout) { $0.word(WebhookLayout.self) }
-        table.read(.stagingKeepAcknowledged, into: &settings.keepAcknowledged) {
-            $0.durationOrForever(in: years)
-        }
-        table.read(.stagingKeepQuarantined, into: &settings.keepQuarantined) {
-            $0.durationOrForever(in: years)
-        }
-        table.read(.stagingKeepReceipts, into: &settings.keepReceipts) { $0.durationOrForever(in: years) }
+        var settings = StagingSettings(state: state)
+        read(StagingSettings.keys, into: &settings)
         return settings
     }
 
@@ -145,7 +136,7 @@ struct SettingsBuilder {
             for earlier in listeners[..<index] where earlier.address.conflicts(with: listener.address) {
                 table.fail(
                     listener.key,
-                    "\(listener.address) cannot be had beside \(earlier.key.rawValue) (\(earlier.address)); "
+                    "\(listener.address) cannot be had beside \(earlier.key.name) (\(earlier.address)); "
                         + "give each listener a port of its own")
             }
         }

@@ -17,21 +17,18 @@ struct SettingsTable {
 
     /// A problem with a key that may or may not be there; it points at the key, its section or the file.
     func fail(_ key: SettingsKey, _ message: String) {
-        log.add(place(of: key), key.rawValue, message)
+        log.add(place(of: key), key.name, message)
     }
 
     subscript(key: SettingsKey) -> YAMLValue? { values[key] }
 
     /// Whether the file or the environment says anything of a section.
     func has(section: String) -> Bool {
-        sections[section] != nil || values.keys.contains { $0.rawValue.hasPrefix(section + ".") }
+        sections[section] != nil || values.keys.contains { $0.name.hasPrefix(section + ".") }
     }
 
-    /// Replaces `target` when the key is there and good.
-    func read<Value>(_ key: SettingsKey, into target: inout Value, _ parse: (YAMLValue) -> Value?) {
-        guard let value = values[key], let good = parse(value) else { return }
-        target = good
-    }
+    /// Whether something was wrong with the key's own value.
+    func isBad(_ key: SettingsKey) -> Bool { log.problems.contains { $0.key == key.name } }
 
     /// The value of a key that must be there; nil after logging.
     func require<Value>(_ key: SettingsKey, _ help: String, _ parse: (YAMLValue) -> Value?) -> Value? {
@@ -53,14 +50,14 @@ struct SettingsTable {
     }
 
     private func place(of key: SettingsKey) -> Place {
-        values[key]?.place ?? place(ofSection: key.rawValue)
+        values[key]?.place ?? place(ofSection: key.name)
     }
 
     private mutating func walk(_ value: YAMLValue, section: String) {
         guard let found = value.mapping(allowing: SettingsKey.names(below: section)) else { return }
         if !section.isEmpty { sections[section] = value.keyPlace }
         for value in found.values {
-            if let key = SettingsKey(rawValue: value.key) {
+            if let key = SettingsKey.byName[value.key] {
                 values[key] = value
             } else {
                 walk(value, section: value.key)
@@ -70,7 +67,7 @@ struct SettingsTable {
 
     private mutating func overlay(_ environment: [String: String]) {
         var known = ["DROPGATE_CONFIG"]
-        for key in SettingsKey.allCases {
+        for key in SettingsKey.all {
             let name = key.environmentName
             known.append(name)
             guard let text = environment[name] else { continue }
@@ -78,10 +75,10 @@ struct SettingsTable {
             // A scalar is taken as it is: "[::]:8443" is an address here, though not plain YAML.
             let node = key.isList ? YAMLFile.flow(text) : Node(text)
             guard let node else {
-                log.add(place, key.rawValue, "not a YAML list; write it as in [a, b]")
+                log.add(place, key.name, "not a YAML list; write it as in [a, b]")
                 continue
             }
-            values[key] = YAMLValue(node: node, key: key.rawValue, place: place, log: log)
+            values[key] = YAMLValue(node: node, key: key.name, place: place, log: log)
         }
         for name in environment.keys.sorted() where name.hasPrefix("DROPGATE_") && !known.contains(name) {
             let near = Suggestion.nearest(to: name, among: known).map { "did you mean \($0)?" }

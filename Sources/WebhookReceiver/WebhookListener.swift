@@ -36,10 +36,5 @@ final class WebhookListener: Sendable {
     }
 
     /// Whether the source comes from request headers, request by request.
-    var isForwarded: Bool {
-        switch resolver.mode {
-        case .direct, .proxyProtocol: false
-        case .xForwardedFor, .forwarded: true
-        }
-    }
+    var isForwarded: Bool { resolver.mode.requestHeader != nil }
 }

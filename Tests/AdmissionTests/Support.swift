@@ -41,6 +41,13 @@ struct SeededGenerator: RandomNumberGenerator {
 
 func ip(_ text: String) throws -> IPAddress { try IPAddress(text) }
 
+extension AddressResolver {
+    /// A request that has lines of both forwarding headers.
+    func resolve(peer: Endpoint?, forwardedFor: [String], forwarded: [String]) -> Resolution {
+        resolve(peer: peer) { ["x-forwarded-for": forwardedFor, "forwarded": forwarded][$0] ?? [] }
+    }
+}
+
 func endpoint(_ text: String, _ port: UInt16? = nil) throws -> Endpoint {
     Endpoint(ip: try IPAddress(text), port: port)
 }

@@ -181,10 +181,11 @@ import Testing
         #expect(sftp?.maxSessions == 10 && sftp?.maxAuthTries == 6 && sftp?.encryptAndMAC == true)
     }
 
-    @Test func environmentNamesAreDistinct() {
-        let names = SettingsKey.allCases.map(\.environmentName)
-        #expect(Set(names).count == names.count)
-        #expect(SettingsKey.webhookMaxBody.environmentName == "DROPGATE_WEBHOOK_MAX_BODY")
+    @Test func listsOfTheEnvironmentAreReadAsLists() throws {
+        let gate = try GateDirectory.complete()
+        let settings = try gate.load(
+            Self.minimal, environment: ["DROPGATE_WEBHOOK_TLS_OLD_SENDERS": "[192.0.2.7, 192.0.2.8/31]"])
+        #expect(settings.webhook?.tls?.oldSenders.map(\.description) == ["192.0.2.7/32", "192.0.2.8/31"])
     }
 
     @Test func oneTrailingNewlineOfASecretIsDropped() throws {

@@ -65,7 +65,7 @@ struct SourceExplainCommand: ParsableCommand {
         var question = SourceQuestion()
         question.ip = try ip.map(ArgumentText.address)
         question.peer = try peer.map(ArgumentText.address)
-        (question.forwardedFor, question.forwarded) = (forwardedFor, forwarded)
+        question.headers = ["x-forwarded-for": forwardedFor, "forwarded": forwarded]
         let decisions = try SourceService(gate.settings()).explain(
             question, on: channel.map { [$0] } ?? [.webhook, .sftp], at: at?.instant ?? .now())
         if output.isJSON {

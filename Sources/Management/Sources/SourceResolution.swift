@@ -8,9 +8,8 @@ package struct SourceQuestion: Sendable {
     package var ip: IPAddress?
     /// The other end of the socket: a proxy in front of the gate.
     package var peer: IPAddress?
-    /// Lines of X-Forwarded-For, and of Forwarded (RFC 7239), as the gate gets them.
-    package var forwardedFor: [String] = []
-    package var forwarded: [String] = []
+    /// Lines of forwarding headers as the gate gets them, by the header's name in lower case.
+    package var headers: [String: [String]] = [:]
 
     package init() {}
 }
@@ -32,25 +31,20 @@ struct SourceResolution {
             return resolver.resolve(peer: try caller())
         }
         let resolver = try AddressResolver(mode: address.mode, trustedProxies: address.trustedProxies)
-        let hasHeaders = !question.forwardedFor.isEmpty || !question.forwarded.isEmpty
+        let hasHeaders = question.headers.values.contains { !$0.isEmpty }
         // It says nothing of another address.
         if question.ip == nil, !hasHeaders { return resolver.resolve(peer: peer) }
-        switch address.mode {
-        case .direct:
+        switch address.mode.evidence {
+        case .peer:
             return resolver.resolve(peer: peer)
-        case .proxyProtocol:
+        case .proxyHeader:
             if hasHeaders { return resolver.resolve(peer: peer) }
             let source = try caller()
             return resolver.resolve(peer: peer, proxy: .proxied(source: source, destination: peer))
-        case .xForwardedFor where !hasHeaders:
-            return resolver.resolve(peer: peer, forwardedFor: ["\(try caller().ip)"], forwarded: [])
-        case .forwarded where !hasHeaders:
-            let ip = try caller().ip
-            return resolver.resolve(
-                peer: peer, forwardedFor: [], forwarded: [ip.isIPv4 ? "for=\(ip)" : "for=\"[\(ip)]\""])
-        case .xForwardedFor, .forwarded:
-            return resolver.resolve(
-                peer: peer, forwardedFor: question.forwardedFor, forwarded: question.forwarded)
+        case .requestHeader(let header):
+            let headers =
+                hasHeaders ? question.headers : [header.name: [header.element(try caller().ip)]]
+            return resolver.resolve(peer: peer) { headers[$0] ?? [] }
         }
     }
 

@@ -27,7 +27,7 @@ package enum IngressPlan {
                         + "empty set would shut everybody out; list one, or leave this channel out with --channel"
                 )
             }
-            if listener.address.mode != .direct {
+            if listener.address.mode.asksProxies {
                 remarks.append(
                     "\(name): the gate is behind a proxy (\(listener.address.mode.rawValue)); only the proxy may "
                         + "reach it, and the gate applies the source lists to what the proxy says")
@@ -82,7 +82,7 @@ package enum IngressPlan {
     private static func peers(
         _ listener: Listener, _ policy: Policy, _ now: Instant
     ) throws(ExportRefusal) -> [FirewallPlan.Peer] {
-        guard listener.address.mode == .direct else {
+        guard !listener.address.mode.asksProxies else {
             return listener.address.trustedProxies.map {
                 FirewallPlan.Peer(block: $0, origin: "trusted proxy")
             }

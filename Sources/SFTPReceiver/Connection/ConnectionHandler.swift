@@ -32,7 +32,7 @@ struct ConnectionHandler: Sendable {
     /// Decides on a connection that was just accepted. It is quick and never blocks: unlisted sources cost no task.
     func arrived(_ socket: ConnectedSocket) -> IncomingConnection? {
         let peer = socket.peer
-        guard resolver.mode == .proxyProtocol, let peer, resolver.isTrusted(peer.ip) else {
+        guard resolver.mode.readsProxyHeader, let peer, resolver.isTrusted(peer.ip) else {
             return admit(socket, resolver.resolve(peer: peer)).map { .admitted($0) }
         }
         guard table.enter() else {

@@ -20,10 +20,10 @@ struct Caller: Sendable {
 
     /// nil: a trusted proxy will say for whom it calls.
     private static func resolution(_ peer: Endpoint?, _ resolver: AddressResolver) -> Resolution? {
-        if resolver.mode == .direct { return resolver.resolve(peer: peer) }
+        if !resolver.mode.asksProxies { return resolver.resolve(peer: peer) }
         if let peer, resolver.isTrusted(peer.ip) { return nil }
         // Whatever the header of such a peer would say, it is refused: it need not send one.
-        return resolver.mode == .proxyProtocol
+        return resolver.mode.readsProxyHeader
             ? resolver.resolve(peer: peer, proxy: .unknown) : resolver.resolve(peer: peer)
     }
 

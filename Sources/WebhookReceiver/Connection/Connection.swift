@@ -76,11 +76,11 @@ extension Connection {
         return caller.mayEnter(listener)
     }
 
-    /// Decides on one request. Lists may have changed or entries expired since the connection was accepted.
-    func decide(forwardedFor: () -> [String], forwarded: () -> [String]) -> Decision {
+    /// Decides on one request, whose headers `lines` gives by name. Lists may have changed or entries expired since the
+    /// connection was accepted.
+    func decide(lines: (String) -> [String]) -> Decision {
         if listener.isForwarded {
-            let resolution = listener.resolver.resolve(
-                peer: peer, forwardedFor: forwardedFor(), forwarded: forwarded())
+            let resolution = listener.resolver.resolve(peer: peer, lines: lines)
             return listener.intake.admit(resolution, channel: .webhook)
         }
         let unknown = Resolution(

@@ -12,7 +12,7 @@ struct EventLoops: Sendable {
     private let unlisted: MultiThreadedEventLoopGroup?
 
     init(_ listener: WebhookListener) {
-        guard listener.settings.unlisted != .close, listener.resolver.mode == .direct else {
+        guard listener.settings.unlisted != .close, !listener.resolver.mode.asksProxies else {
             unlisted = nil
             return
         }

@@ -109,7 +109,7 @@ extension GateChannel {
     private func receive(_ connection: Connection) throws {
         let pipeline = connection.channel.pipeline.syncOperations
         try pipeline.addHandler(ConnectionHandler(connection))
-        if listener.resolver.mode == .proxyProtocol {
+        if listener.resolver.mode.readsProxyHeader {
             connection.enter(.proxyHeader, until: connection.accepted + Self.proxyHeaderTime)
             try pipeline.addHandler(ProxyHeaderHandler(connection) { proceed(connection, $0) })
         } else {

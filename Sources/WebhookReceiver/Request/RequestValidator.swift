@@ -49,13 +49,12 @@ struct RequestValidator {
         tlsVersion = connection.tls?.version
         self.head = head
         self.id = id
-        decision = connection.decide(
-            forwardedFor: { head.headers["x-forwarded-for"] }, forwarded: { head.headers["forwarded"] })
+        decision = connection.decide { head.headers[$0] }
         target = connection.listener.routes.route(head.uri)
         isOfProxy = connection.isOfProxy
         isUnforwarded =
-            target.route == .health && connection.isLookOfProxy && head.headers["x-forwarded-for"].isEmpty
-            && head.headers["forwarded"].isEmpty
+            target.route == .health && connection.isLookOfProxy
+            && AddressMode.requestHeaders.allSatisfy { head.headers[$0].isEmpty }
     }
 
     /// Whether this only asks for the gate's health: at its path, or at any path where the proxy itself asks, whose
