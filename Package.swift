@@ -65,7 +65,7 @@ let package = Package(
             name: "Ledger", dependencies: ["Admission", "CShims", "JSON", "TLS", grdb, grdbSQLite],
             swiftSettings: strict),
         .target(name: "Staging", dependencies: ["Admission", "CShims", "TLS"], swiftSettings: strict),
-        .target(name: "Sockets", dependencies: ["Admission", "CShims", "Settings"], swiftSettings: strict),
+        .target(name: "Sockets", dependencies: ["Admission", "CShims"], swiftSettings: strict),
         .target(
             name: "Intake",
             dependencies: ["Admission", "JSON", "Ledger", "Staging", "TLS", logging],
@@ -202,7 +202,7 @@ let package = Package(
             dependencies: ["Files", "Settings", "Admission", "Staging", "Support", "TLS"],
             swiftSettings: strict),
         .testTarget(
-            name: "SocketsTests", dependencies: ["Sockets", "Admission", "Settings"], swiftSettings: strict),
+            name: "SocketsTests", dependencies: ["Sockets", "Admission"], swiftSettings: strict),
         .testTarget(
             name: "ReachabilityTests",
             dependencies: ["JSON", "Reachability", "Admission", "Ledger", "Settings", "Support"],

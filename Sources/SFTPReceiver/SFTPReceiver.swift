@@ -96,8 +96,9 @@ package final class SFTPReceiver: Service {
             logger: logger)
         let links = SessionIPCServer(
             socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, logger: logger)
-        let listener = try AcceptingSocket.tcp(settings.listen)
-        let port = listener.port ?? settings.listen.port
+        let listen = settings.listen
+        let listener = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))
+        let port = listener.port ?? listen.port
         return SFTPReceiver(
             port: port, configuration: configuration, listener: listener, handler: handler, links: links,
             table: table)
