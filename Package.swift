@@ -34,7 +34,10 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let package = Package(
     name: "dropgate",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "dropgate", targets: ["dropgate"])],
+    products: [
+        .executable(name: "dropgate", targets: ["dropgate"]),
+        .executable(name: "dropgate-session", targets: ["dropgate-session"]),
+    ],
     // A lock file cannot be committed, so the ranges are what was tested, with the corrections of its minor version.
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", .upToNextMinor(from: "1.8.2")),
@@ -65,7 +68,7 @@ let package = Package(
             name: "Ledger", dependencies: ["Admission", "CShims", "JSON", "TLS", grdb, grdbSQLite],
             swiftSettings: strict),
         .target(name: "Staging", dependencies: ["Admission", "CShims", "TLS"], swiftSettings: strict),
-        .target(name: "Sockets", dependencies: ["Admission", "CShims", "Settings"], swiftSettings: strict),
+        .target(name: "Sockets", dependencies: ["Admission", "CShims"], swiftSettings: strict),
         .target(
             name: "Intake",
             dependencies: ["Admission", "JSON", "Ledger", "Staging", "TLS", logging],
@@ -94,7 +97,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "SFTPSession",
-            dependencies: ["Admission", "CShims", "Files", "LocalSocket", "SFTPWire", "Staging"],
+            dependencies: ["Admission", "CShims", "Files", "LocalSocket", "SFTPWire", "Staging", "TLS"],
             swiftSettings: strict),
         .target(
             name: "SFTPReceiver",
@@ -151,10 +154,13 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Accounts", "Admission", "Audit", "Daemon", "Files", "Intake", "JSON", "Ledger", "Management",
-                "Pull", "Reachability", "RuleBook", "Settings", "SFTPReceiver", "SFTPSession", "Staging",
+                "Pull", "Reachability", "RuleBook", "Settings", "SFTPReceiver", "Staging",
                 argumentParser, logging, unixSignals,
             ], swiftSettings: strict),
-        .executableTarget(name: "dropgate", dependencies: ["Commands"], swiftSettings: strict),
+        .executableTarget(name: "dropgate-session", dependencies: ["SFTPSession"], swiftSettings: strict),
+        // Who builds the gate builds its session, too. An executable links nothing of another one that it depends on.
+        .executableTarget(
+            name: "dropgate", dependencies: ["Commands", "dropgate-session"], swiftSettings: strict),
         .target(name: "Support", path: "Tests/Support", swiftSettings: strict),
         .target(
             name: "LedgerSupport", dependencies: ["Admission", "Ledger"], path: "Tests/LedgerSupport",
@@ -202,7 +208,7 @@ let package = Package(
             dependencies: ["Files", "Settings", "Admission", "Staging", "Support", "TLS"],
             swiftSettings: strict),
         .testTarget(
-            name: "SocketsTests", dependencies: ["Sockets", "Admission", "Settings"], swiftSettings: strict),
+            name: "SocketsTests", dependencies: ["Sockets", "Admission"], swiftSettings: strict),
         .testTarget(
             name: "ReachabilityTests",
             dependencies: ["JSON", "Reachability", "Admission", "Ledger", "Settings", "Support"],

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Makes the Debian package, dropgate_VERSION_ARCH.deb, and beside it dropgate-dbgsym_…, the symbols that are cut from
-# the program. The last line is the package's path. It runs on the Debian release that it was made on.
+# the programs. The last line is the package's path. It runs on the Debian release that it was made on.
 #
 #   Deploy/deb.sh [DIR]            into DIR; .build/package when none is given
 #     --version VERSION            in place of the program's own
 #     --lint                       installs and runs lintian; an error of the package is one of this script
-#     --for-test                   for a program that needs a toolchain to run, and compressed in little time
+#     --for-test                   for programs that need a toolchain to run, and compressed in little time
 #
-# GATE_BIN names a built dropgate to use in place of building. DEBFULLNAME and DEBEMAIL name the maintainer, else the
-# newest commit's author. The same program and commit give the same bytes (SOURCE_DATE_EPOCH: the commit's time).
+# GATE_BIN names a built dropgate, with its dropgate-session beside it, to use in place of building. DEBFULLNAME and DEBEMAIL
+# name the maintainer, else the newest commit's author. The same programs and commit give the same bytes (SOURCE_DATE_EPOCH:
+# the commit's time).
 set -euo pipefail
 umask 022
 from=$PWD
@@ -19,7 +20,7 @@ give_up() {
 }
 say() { echo "deb: $*" >&2; }
 
-usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
 misused() {
     say "$*"
     usage >&2
@@ -73,27 +74,35 @@ trap 'rm -rf "$work"' EXIT
 root=$work/dropgate symbols=$work/dropgate-dbgsym
 put() { install -D -m "$1" "$2" "$root/$3"; }
 
-say "dropgate $version of commit $commit: program"
-put 755 "$program" usr/bin/dropgate
-id=$(readelf -n "$program" | sed -n 's/^ *Build ID: //p')
-[ -n "$id" ] || give_up "$program has no build id, by which symbols are found"
-debug=$symbols/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug
-mkdir -p "$(dirname "$debug")"
 pack=(--compress-debug-sections=zlib)
 if [ -n "$for_test" ]; then pack=(); fi
-objcopy --only-keep-debug "${pack[@]}" "$program" "$debug"
-chmod 644 "$debug"
-strip --strip-all --remove-section=.comment "$root/usr/bin/dropgate"
-objcopy --add-gnu-debuglink="$debug" "$root/usr/bin/dropgate"
+places=() build_ids=() libraries=()
+# put_program FILE PLACE: without its symbols, which go to the other package, where debuggers look for them.
+put_program() {
+    local file=$1 place=$2 id debug
+    put 755 "$file" "$place"
+    id=$(readelf -n "$file" | sed -n 's/^ *Build ID: //p')
+    [ -n "$id" ] || give_up "$file has no build id, by which symbols are found"
+    debug=$symbols/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug
+    mkdir -p "$(dirname "$debug")"
+    objcopy --only-keep-debug "${pack[@]}" "$file" "$debug"
+    chmod 644 "$debug"
+    strip --strip-all --remove-section=.comment "$root/$place"
+    objcopy --add-gnu-debuglink="$debug" "$root/$place"
+    # Libraries are Debian's, or inside. A program that finds some by a path of the machine that built it runs there only.
+    if readelf -d "$file" | grep 'NEEDED.*libswift' >/dev/null; then
+        [ -n "$for_test" ] || give_up "$file needs Swift's libraries to run: build it with Deploy/build.sh"
+        libraries=(--ignore-missing-info)
+    else
+        chrpath --delete "$root/$place" >/dev/null
+    fi
+    places+=("dropgate/$place")
+    build_ids+=("$id")
+}
 
-# Libraries are Debian's, or inside. A program that finds some by a path of the machine that built it runs there only.
-libraries=()
-if readelf -d "$program" | grep 'NEEDED.*libswift' >/dev/null; then
-    [ -n "$for_test" ] || give_up "$program needs Swift's libraries to run: build it with Deploy/build.sh"
-    libraries=(--ignore-missing-info)
-else
-    chrpath --delete "$root/usr/bin/dropgate" >/dev/null
-fi
+say "dropgate $version of commit $commit: programs"
+put_program "$program" usr/bin/dropgate
+put_program "${program%/*}/dropgate-session" usr/libexec/dropgate/dropgate-session
 
 say "settings, service, manual, completions"
 put 644 Config/dropgate.yaml etc/dropgate/dropgate.yaml
@@ -141,12 +150,12 @@ mkdir "$root/DEBIAN" "$symbols/DEBIAN"
 install -m 755 Deploy/package/{postinst,prerm,postrm} "$root/DEBIAN"
 (
     cd "$work"
-    dpkg-shlibdeps "${libraries[@]}" -Tsubstvars dropgate/usr/bin/dropgate 2>shlibdeps.log || {
+    dpkg-shlibdeps "${libraries[@]}" -Tsubstvars "${places[@]}" 2>shlibdeps.log || {
         cat shlibdeps.log >&2
         exit 1
     }
     for package in dropgate dropgate-dbgsym; do
-        dpkg-gencontrol -p$package -P$package -Tsubstvars -Vdropgate:Build-Id="$id" -ffiles 2>gencontrol.log || {
+        dpkg-gencontrol -p$package -P$package -Tsubstvars -Vdropgate:Build-Ids="${build_ids[*]}" -ffiles 2>gencontrol.log || {
             cat gencontrol.log >&2
             exit 1
         }

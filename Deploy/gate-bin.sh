@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Says where the program lies that GATE_BIN names, if that is a dropgate which runs here. Else one line on stderr and
-# exit status 1. Run from where the name is to be read from.
+# Says where the program lies that GATE_BIN names, if that is a dropgate which runs here and has its dropgate-session beside
+# it. Else one line on stderr and exit status 1. Run from where the name is to be read from.
 #
-#   Deploy/gate-bin.sh            the program must run
-#   Deploy/gate-bin.sh --early    libraries that it needs may still be missing; no GATE_BIN is no fault
+#   Deploy/gate-bin.sh            both programs must run
+#   Deploy/gate-bin.sh --early    libraries that they need may still be missing; no GATE_BIN is no fault
 set -euo pipefail
 
 . "$(dirname "$0")/usage.sh"
@@ -18,15 +18,22 @@ if [ -z "${GATE_BIN:-}" ]; then
     [ -n "$early" ] || give_up "it is empty"
     exit 0
 fi
-[ -e "$GATE_BIN" ] || give_up "there is no file $GATE_BIN"
-[ -f "$GATE_BIN" ] || give_up "$GATE_BIN is no file"
-[ -x "$GATE_BIN" ] || give_up "$GATE_BIN is not executable"
+
+# check_program FILE NAME PATTERN: it runs, and what it says of itself is of that pattern.
+check_program() {
+    local file=$1 name=$2 pattern=$3 answer status=0
+    [ -e "$file" ] || give_up "there is no file $file"
+    [ -f "$file" ] || give_up "$file is no file"
+    [ -x "$file" ] || give_up "$file is not executable"
+    answer=$(timeout 60 "$(realpath "$file")" --version 2>&1 </dev/null | head -c 60 | tr '\0\n' '  ') || status=$?
+    # 127: the loader did not find a library, which packages may bring yet.
+    if [ -z "$early" ] || [ $status != 127 ]; then
+        [[ $answer =~ $pattern ]] ||
+            give_up "$file is not $name, or cannot run here: \`--version\` says \"${answer%% }\""
+    fi
+}
+
+check_program "$GATE_BIN" dropgate '^dropgate [0-9][0-9A-Za-z.+~-]* *$'
 program=$(realpath "$GATE_BIN")
-status=0
-answer=$(timeout 60 "$program" --version 2>&1 </dev/null | head -c 60 | tr '\0\n' '  ') || status=$?
-# 127: the loader did not find a library, which packages may bring yet.
-if [ -z "$early" ] || [ $status != 127 ]; then
-    [[ $answer =~ ^dropgate\ [0-9][0-9A-Za-z.+~-]*\ *$ ]] ||
-        give_up "$GATE_BIN is not dropgate, or cannot run here: \`--version\` says \"${answer%% }\""
-fi
+check_program "${program%/*}/dropgate-session" dropgate-session '^dropgate-session, messages of version [0-9]+ *$'
 printf '%s\n' "$program"

@@ -4,8 +4,9 @@
 #
 #   Deploy/install.sh
 #
-# Makes /usr/local/bin/dropgate, the user dropgate, /etc/dropgate (its settings, lists and accounts),
-# /var/lib/dropgate (its state) and dropgate.service. GATE_BIN names a built dropgate to use in place of building.
+# Makes /usr/local/bin/dropgate, its session in /usr/local/libexec/dropgate, the user dropgate, /etc/dropgate (its settings,
+# lists and accounts), /var/lib/dropgate (its state) and dropgate.service. GATE_BIN names a built dropgate, with its
+# dropgate-session beside it, to use in place of building.
 set -euo pipefail
 
 . "$(dirname "$0")/usage.sh"
@@ -23,6 +24,7 @@ if [ -n "$GATE_BIN" ]; then
 else
     built=$(Deploy/build.sh)
 fi
+"${as_root[@]}" install -D -m 755 "${built%/*}/dropgate-session" /usr/local/libexec/dropgate/dropgate-session
 "${as_root[@]}" install -m 755 "$built" /usr/local/bin/dropgate
 
 if ! getent passwd dropgate >/dev/null; then

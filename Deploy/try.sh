@@ -7,7 +7,7 @@
 #
 # 127.0.0.2 stands in for VSee's 20.21.208.105, 127.0.0.66 for a stranger. It takes no port below 1024, and no
 # root beyond installing packages. Its directory is made anew each time: $GATE_TRIAL, or one under $TMPDIR.
-# GATE_BIN names a built dropgate to use in place of building one.
+# GATE_BIN names a built dropgate, with its dropgate-session beside it, to use in place of building one.
 set -euo pipefail
 
 . "$(dirname "$0")/usage.sh"

@@ -104,7 +104,7 @@ package struct Gate: Sendable {
                 AnnouncedListener(name: "webhook", address: webhook.listen) { try? await service.port })
             all.append(NamedService("webhook listener on \(webhook.listen)", service))
         }
-        if let sftp = SFTPReceiver.Configuration(settings, executable: try Self.executable()) {
+        if let sftp = SFTPReceiver.Configuration(settings) {
             let name = "sftp listener on \(sftp.settings.listen)"
             let service: SFTPReceiver
             do {
@@ -130,15 +130,6 @@ package struct Gate: Sendable {
         try GateDirectories.make(settings.forwardDirectory)
         try GateDirectories.make(settings.staging.path)
         try GateDirectories.make(settings.ledgerHandle.directory)
-    }
-
-    /// The program itself: sshd starts it as its session.
-    private static func executable() throws -> String {
-        do {
-            return try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        } catch {
-            throw ManagementError(.internalError, "cannot tell where this program lies: \(error)")
-        }
     }
 
     private func warnOfEntries() {

@@ -13,9 +13,9 @@ extension SSHDFiles {
     /// Prepares the directory and finds a configuration that the installed sshd takes.
     static func checked(_ configuration: SFTPReceiver.Configuration) async throws(SSHDError) -> SSHDFiles {
         guard configuration.tools.sshd != nil else { throw missing }
-        guard access(configuration.executable, X_OK) == 0, configuration.executable.hasPrefix("/") else {
-            throw SSHDError(
-                .missing, "\(configuration.executable) is no program that sshd could start as the session")
+        guard let session = configuration.tools.session else { throw SSHDTools.missingSession }
+        guard access(session, X_OK) == 0, session.hasPrefix("/") else {
+            throw SSHDError(.missing, "\(session) is no program that sshd could start as the session")
         }
         for key in configuration.settings.hostKeys where access(key, R_OK) != 0 {
             throw SSHDError(
@@ -23,7 +23,8 @@ extension SSHDFiles {
                 "the host key \(key) cannot be read (\(String(cString: strerror(errno)))); "
                     + "`dropgate init` makes host keys")
         }
-        var newest = SSHDFiles(configuration)
+        let plain = SSHDFiles(configuration, session: session)
+        var newest = plain
         try newest.prepare()
         newest.configuration.newKeyExchange = SSHDConfiguration.optionalKeyExchange
         do throws(SSHDError) {
@@ -31,20 +32,18 @@ extension SSHDFiles {
             return newest
         } catch {
             guard error.code == .refused else { throw error }
-            let files = SSHDFiles(configuration)
-            try await files.writeAndCheck()
-            return files
+            try await plain.writeAndCheck()
+            return plain
         }
     }
 
-    private init(_ configuration: SFTPReceiver.Configuration) {
+    private init(_ configuration: SFTPReceiver.Configuration, session: String) {
         let directory = "\(configuration.state)/sshd"
         let settings = configuration.settings
         self.init(
             tools: configuration.tools,
             configuration: SSHDConfiguration(
-                hostKeys: settings.hostKeys, executable: configuration.executable,
-                socket: "\(directory)/link.sock",
+                hostKeys: settings.hostKeys, session: session, socket: "\(directory)/link.sock",
                 keys: "\(directory)/keys", takesPasswords: false, isRoot: getuid() == 0,
                 loginGrace: max(1, Int(settings.loginGrace.components.seconds)),
                 idleTimeout: max(1, Int(settings.idleTimeout.components.seconds)),

@@ -19,28 +19,23 @@ package final class SFTPReceiver: Service {
         package var state: String
         /// The directory of account files, absolute.
         package var accounts: String
-        /// The dropgate executable, absolute: sshd starts `EXECUTABLE sftp-session --socket …`.
-        package var executable: String
         package var tools: SSHDTools
         /// How long a stop waits for logged-in connections to end by themselves.
         package var shutdownGrace = Duration.seconds(10)
 
         package init(
-            settings: SFTPSettings, state: String, accounts: String, executable: String,
-            tools: SSHDTools = .find()
+            settings: SFTPSettings, state: String, accounts: String, tools: SSHDTools = .find()
         ) {
             self.settings = settings
             self.state = state
             self.accounts = accounts
-            self.executable = executable
             self.tools = tools
         }
 
         /// From a gate's settings; nil when its SFTP section is absent.
-        package init?(_ gate: GateSettings, executable: String) {
+        package init?(_ gate: GateSettings) {
             guard let sftp = gate.sftp else { return nil }
-            self.init(
-                settings: sftp, state: gate.state, accounts: gate.accounts, executable: executable)
+            self.init(settings: sftp, state: gate.state, accounts: gate.accounts)
         }
     }
 
@@ -96,8 +91,9 @@ package final class SFTPReceiver: Service {
             logger: logger)
         let links = SessionIPCServer(
             socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, logger: logger)
-        let listener = try AcceptingSocket.tcp(settings.listen)
-        let port = listener.port ?? settings.listen.port
+        let listen = settings.listen
+        let listener = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))
+        let port = listener.port ?? listen.port
         return SFTPReceiver(
             port: port, configuration: configuration, listener: listener, handler: handler, links: links,
             table: table)

@@ -6,6 +6,7 @@ import Files
 import Glibc
 import SFTPWire
 import Staging
+import TLS
 
 /// Serves one SFTP session and returns when it has ended. Blocks the calling thread; needs no other.
 /// - Parameters:
@@ -87,6 +88,8 @@ private struct Unwelcome: Error {
 private func greet(
     _ socket: String, _ environment: [String: String]
 ) throws(Unwelcome) -> Welcomed {
+    // The first digest would end the process in the middle of an upload (`SHA256`).
+    guard OpenSSLLibrary.missing.isEmpty else { throw Unwelcome(message: SessionText.unable) }
     do {
         let link = try SessionIPCClient(socket: socket)
         let welcome = try link.hello(

@@ -3,7 +3,6 @@
 package import Admission
 import CShims
 import Foundation
-package import Settings
 import Synchronization
 
 /// Why a listener could not be opened.
@@ -35,15 +34,15 @@ package final class AcceptingSocket: Sendable {
     /// Connections that may wait to be accepted; the system allows 4096 as a rule (listen(2)).
     private static let backlog: Int32 = 1024
 
-    /// Listens on a TCP port; 0 asks for a free one. `::` takes IPv4 as well.
-    package static func tcp(_ address: ListenAddress) throws(ListenError) -> AcceptingSocket {
+    /// Listens on a TCP port; 0 and none ask for a free one. `::` takes IPv4 as well.
+    package static func tcp(_ address: Endpoint) throws(ListenError) -> AcceptingSocket {
         let socket = try open(SocketAddress.family(address.ip))
         var on: Int32 = 1
         var off: Int32 = 0
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(socket.descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
         if !address.ip.isIPv4 { setsockopt(socket.descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &off, size) }
-        let bound = SocketAddress.withSocketAddress(address.ip, port: address.port) {
+        let bound = SocketAddress.withSocketAddress(address.ip, port: address.port ?? 0) {
             bind(socket.descriptor, $0, $1)
         }
         guard bound == 0, listen(socket.descriptor, backlog) == 0 else {

@@ -1,5 +1,6 @@
 // The webhook listener as a service: TLS, HTTP/1.1 and HTTP/2, admission before TLS, VSee events into the intake.
 // It decides and stores nothing itself; see `GateChannel` (connections), `RequestValidator` (requests), `RequestProcessor` (events).
+import Admission
 package import Intake
 package import Logging
 import ServiceLifecycle
@@ -48,8 +49,9 @@ package final class WebhookReceiver: Service {
         }
         let listener = try WebhookListener(
             settings: settings, intake: intake, certificate: keeper, connections: connections, logger: logger)
-        let socket = try AcceptingSocket.tcp(settings.listen)
-        bound.succeed(Int(socket.port ?? settings.listen.port))
+        let listen = settings.listen
+        let socket = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))
+        bound.succeed(Int(socket.port ?? listen.port))
         let loops = EventLoops(listener)
         let gate = GateChannel(listener: listener, loops: loops)
         let acceptance = socket.accept(

@@ -21,8 +21,9 @@ import Testing
         #expect(status == 0 ? !answer.out.isEmpty : !answer.error.isEmpty)
     }
 
-    @Test func theSessionCommandIsNotForPeople() async {
-        #expect(await TestGate.run(["--help"]).out.contains("sftp-session") == false)
+    @Test func theSessionIsNoCommandOfThisProgram() async {
+        let answer = await TestGate.run(["sftp-session", "--socket", "/nowhere"])
+        #expect(answer.status == 64 && !answer.error.isEmpty)
     }
 
     @Test func aBadSettingsFileIsSaidWithLineAndStatus78() async throws {

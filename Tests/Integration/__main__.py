@@ -3,8 +3,9 @@
     python3 Tests/Integration [NAME …]             NAME is module, module.Class or module.Class.test
     python3 Tests/Integration --needs [NAME …]     the packages that they need, a line each, and no test
 
-GATE_BIN is the program that is tested. A package of Debian is its name, one of PyPI is `pypi` (requirements.txt). Each
-module says what it needs itself, in a line `# Needs: …`; what it imports of this folder counts with it.
+GATE_BIN is the program that is tested, its dropgate-session beside it. A package of Debian is its name, one of PyPI is
+`pypi` (requirements.txt). Each module says what it needs itself, in a line `# Needs: …`; what it imports of this folder
+counts with it.
 """
 import os
 import re

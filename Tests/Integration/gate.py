@@ -15,6 +15,7 @@ import time
 
 BIN = os.environ.get("GATE_BIN") or os.path.abspath(
     os.path.join(os.path.dirname(__file__), "../../.build/debug/dropgate"))
+SESSION = "dropgate-session"  # beside the program
 STAND_IN = "name: test\nentries:\n  - {cidr: 127.0.0.2/32, service: vsee, channels: [webhook, sftp]}\n"
 V2 = ('{"version":"2.0","id":"%s","type":"visit.ended","created":1546950556,"clinic_code":"xxx",'
       '"data":{"id":"28540","member_id":"60610","provider_id":null,"start":1546950546,"status":"cancelled"}}')
@@ -42,6 +43,14 @@ def free_port():
 def read(path):
     with open(path, errors="replace") as file:
         return file.read()
+
+
+def copy_program(folder):
+    """The program with its session in a folder, for users who may not look into a build's directory; its new path."""
+    paths = [shutil.copy(path, folder) for path in (BIN, os.path.join(os.path.dirname(BIN), SESSION))]
+    for path in paths:
+        os.chmod(path, 0o755)
+    return paths[0]
 
 
 def children(pid):
@@ -169,7 +178,7 @@ class Gate:
         found = []
         for pid in children(self.process.pid):
             try:
-                if "sftp-session" in read(f"/proc/{pid}/cmdline"):
+                if SESSION in read(f"/proc/{pid}/cmdline"):
                     found.append(pid)
             except OSError:
                 pass

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from gate import BIN, V2, Gate, read, wait_until  # noqa: E402
+from gate import BIN, SESSION, V2, Gate, copy_program, read, wait_until  # noqa: E402
 
 SECRET = "a-path-secret-of-some-length"
 EXPECTING = """name: test
@@ -107,7 +107,7 @@ class Root(unittest.TestCase):
         self.assertTrue(commands, said.stdout + said.stderr)
         subprocess.run(["sh", "-ec", commands[1].replace("USER", "www-data").replace("dropgate:", "www-data:")
                         .replace("-R dropgate ", "-R www-data ")], check=True)
-        program = shutil.copy(BIN, home)
+        program = copy_program(home)
         checked = subprocess.run(["setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups", program, "serve",
                                   "--check", "--config", home + "/etc/dropgate.yaml"], capture_output=True, text=True)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
@@ -281,6 +281,28 @@ class Doctor(unittest.TestCase):
         self.found(findings, "filesystem", "fail", "are kept back: nothing is accepted")
         self.found(findings, "sources", "warn", "old/x 192.0.2.1/32 (enforce, sftp, until 2020-01-01")
         self.found(findings, "listeners", "warn", "is not bound")
+
+    def test_a_gate_without_a_session_of_its_own_build_does_not_start_and_says_what_is_missing(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        program, session = copy_program(gate.root), os.path.join(gate.root, SESSION)
+
+        def refused(words):
+            for command, status in ((["serve", "--check"], 70), (["serve", "--allow-root"], 70), (["doctor"], 1)):
+                with self.subTest(words, command=command):
+                    said = subprocess.run([program, *command, "--config", gate.config], capture_output=True, text=True,
+                                          timeout=60, env={**os.environ, **gate.environment})
+                    self.assertEqual(said.returncode, status, said.stdout + said.stderr)
+                    for part in (words, session, "install it from the same build as the gate"):
+                        self.assertIn(part, said.stdout + said.stderr)
+
+        os.remove(session)
+        refused("is missing")
+        with open(session, "w") as file:
+            file.write(f"#!/bin/sh\necho '{SESSION}, messages of version 0'\n")
+        os.chmod(session, 0o755)
+        refused("is no session for this gate")
+        self.assertFalse(os.path.exists(os.path.join(gate.home, "state/ledger.sqlite")), "nothing was begun")
 
     def test_a_state_or_staging_that_anybody_can_change_is_refused_by_the_check_as_by_the_start(self):
         gate = Gate()

@@ -16,6 +16,7 @@ from gate import BIN, V2, children, read, wait_until  # noqa: E402
 
 CHECKOUT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 LONG = os.environ.get("LONG_TESTS") == "1"
+PROGRAMS = ["/usr/bin/dropgate", "/usr/libexec/dropgate/dropgate-session"]
 CONFFILES = ["/etc/dropgate/dropgate.yaml", "/etc/dropgate/rules/vsee-qatar.yaml",
              "/etc/dropgate/sources/vsee-qatar.yaml"]
 
@@ -64,7 +65,8 @@ class Package(PackageTest):
                      "/usr/share/fish/vendor_completions.d/dropgate.fish", "/usr/share/doc/dropgate/copyright",
                      "/usr/share/doc/dropgate/changelog.gz"]:
             self.assertEqual(listed.get(path), "-rw-r--r--", path)
-        self.assertEqual(listed["/usr/bin/dropgate"], "-rwxr-xr-x")
+        for path in PROGRAMS:
+            self.assertEqual(listed.get(path), "-rwxr-xr-x", path)
         self.assertEqual(read(self.within("DEBIAN/conffiles")).split(), CONFFILES)
         for path in CONFFILES:
             shipped = os.path.join(CHECKOUT, "Config", path.removeprefix("/etc/dropgate/"))
@@ -76,14 +78,20 @@ class Package(PackageTest):
         changed = [line for old, line in zip(ours, theirs, strict=True) if old != line and not line.startswith("#")]
         self.assertEqual(changed, ["ExecStart=/usr/bin/dropgate serve --config /etc/dropgate/dropgate.yaml"])
 
-    def test_the_program_is_stripped_and_its_symbols_lie_in_the_package_beside_it(self):
-        program = self.within("/usr/bin/dropgate")
-        self.assertNotIn(".symtab", run("readelf", "-SW", program).stdout)
-        notes = run("readelf", "-n", program).stdout
-        build_id = next(line.split()[-1] for line in notes.splitlines() if "Build ID" in line)
-        symbols = run("dpkg-deb", "-c", self.package.replace("/dropgate_", "/dropgate-dbgsym_")).stdout
-        self.assertIn(f"/usr/lib/debug/.build-id/{build_id[:2]}/{build_id[2:]}.debug", symbols)
-        self.assertEqual(run(program, "--version").stdout, run(BIN, "--version").stdout)
+    def test_each_program_is_stripped_and_its_symbols_lie_in_the_package_beside_it(self):
+        symbols = self.package.replace("/dropgate_", "/dropgate-dbgsym_")
+        listed, ids = run("dpkg-deb", "-c", symbols).stdout, run("dpkg-deb", "-f", symbols, "Build-Ids").stdout.split()
+        self.assertEqual(len(ids), len(PROGRAMS))
+        for path in PROGRAMS:
+            with self.subTest(path):
+                program = self.within(path)
+                self.assertNotIn(".symtab", run("readelf", "-SW", program).stdout)
+                notes = run("readelf", "-n", program).stdout
+                build_id = next(line.split()[-1] for line in notes.splitlines() if "Build ID" in line)
+                self.assertIn(build_id, ids)
+                self.assertIn(f"/usr/lib/debug/.build-id/{build_id[:2]}/{build_id[2:]}.debug", listed)
+                built = os.path.join(os.path.dirname(BIN), os.path.basename(path))
+                self.assertEqual(run(program, "--version").stdout, run(built, "--version").stdout)
 
     def test_it_depends_on_what_the_program_links_and_runs(self):
         depends = run("dpkg-deb", "-f", self.package, "Depends").stdout
@@ -110,7 +118,7 @@ class Package(PackageTest):
         self.assertGreater(len(found), 20)
         for path in found:
             self.assertIn(f"   {path}\n", shown.stdout)
-        self.assertNotIn("sftp-session", shown.stdout)
+        self.assertNotIn("dropgate-session", shown.stdout)
 
     def test_each_shell_takes_its_completions(self):
         for shell, path in [("bash", "/usr/share/bash-completion/completions/dropgate"),
@@ -253,7 +261,8 @@ class Life(PackageTest):
         self.step("remove")
         self.apt("remove", "dropgate")
         self.assertIn("deb-systemd-invoke stop dropgate.service", self.calls())
-        self.assertFalse(os.path.exists(self.there("/usr/bin/dropgate")))
+        for path in PROGRAMS:
+            self.assertFalse(os.path.exists(self.there(path)))
         self.check_kept(changed, delivered)
 
         self.step("purge: a ledger and staged files stay, and nothing else")

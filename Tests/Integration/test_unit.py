@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import unittest
 
-from gate import BIN, V2, Gate
+from gate import V2, Gate, copy_program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 UNIT = os.path.abspath(os.path.join(HERE, "../../Deploy/systemd/dropgate.service"))
@@ -39,11 +39,9 @@ class Unit(unittest.TestCase):
         gate = Gate()
         self.addCleanup(gate.close)
         user = pwd.getpwnam(USER)
-        # sshd starts the program by its path, as the user.
-        gate.program = os.path.join(gate.root, "dropgate")
-        shutil.copy(BIN, gate.program)
+        # sshd starts the session by its path, as the user.
+        gate.program = copy_program(gate.root)
         os.chmod(gate.root, 0o755)
-        os.chmod(gate.program, 0o755)
         gate.wrapper = ["/usr/bin/python3", os.path.join(HERE, "confined.py"), UNIT, USER]
         for folder, _, names in os.walk(gate.home):
             for path in [folder, *(os.path.join(folder, name) for name in names)]:

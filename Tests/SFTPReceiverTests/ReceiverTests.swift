@@ -179,7 +179,7 @@ import Testing
             $0.session = "#!/bin/sh\necho \"session:$SSH_ORIGINAL_COMMAND:$*\"\n"
         } _: { gate in
             let result = try await gate.client.ssh("acme", command: ["id; echo pwned"])
-            #expect(result.output.hasPrefix("session:id; echo pwned:sftp-session --socket "))
+            #expect(result.output.hasPrefix("session:id; echo pwned:--socket "))
             let forward = try await gate.client.ssh(
                 "acme", ["ExitOnForwardFailure=yes", "RemoteForward=127.0.0.1:0 127.0.0.1:9"], command: ["-N"]
             )
@@ -245,7 +245,7 @@ import Testing
                 switch index {
                 case 0: $0.tools.sshd = nil
                 case 1: $0.hostKey = "absent"
-                case 2: $0.executable = "/nowhere/dropgate"
+                case 2: $0.sessionPath = "/nowhere/session"
                 case 3: $0.state = "it's"
                 default: $0.state = String(repeating: "long", count: 30)
                 }
@@ -253,7 +253,7 @@ import Testing
             }
         }
         let hints = [
-            "openssh-server", "dropgate init", "/nowhere/dropgate", "quote", "shorter state directory",
+            "openssh-server", "dropgate init", "/nowhere/session", "quote", "shorter state directory",
         ]
         #expect("\(String(describing: error))".contains(hints[index]), "\(String(describing: error))")
     }

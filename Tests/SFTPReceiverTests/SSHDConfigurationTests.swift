@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct SSHDConfigurationTests {
     private static let plain = SSHDConfiguration(
-        hostKeys: ["/keys/a", "/keys/b"], executable: "/bin/dropgate", socket: "/s/link.sock",
+        hostKeys: ["/keys/a", "/keys/b"], session: "/bin/session", socket: "/s/link.sock",
         keys: "/s/keys",
         takesPasswords: false, isRoot: false, loginGrace: 30, idleTimeout: 900, maxSessions: 7,
         maxAuthTries: 3, encryptAndMAC: true)

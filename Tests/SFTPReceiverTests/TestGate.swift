@@ -23,10 +23,10 @@ struct TestGateOptions {
     var maxConnectionsPerSource = 8
     /// Everything else of the settings.
     var change: (inout SFTPSettings) -> Void = { _ in }
-    /// The text of the program that sshd starts as the session.
+    /// The text of the program that sshd starts for each login.
     var session = "#!/bin/sh\nexec cat\n"
-    /// A program of its own in place of `session`.
-    var executable: String?
+    /// A program of this path in its place.
+    var sessionPath: String?
     var tools = SSHDTools.find()
     /// A directory of this name in the gate's own one holds sshd's files.
     var state = "state"
@@ -85,10 +85,12 @@ final class TestGate: Sendable {
                 passwordHash: PasswordHash(password: "correct horse battery")))
         try FileManager.default.createDirectory(
             atPath: directory.file(options.state), withIntermediateDirectories: true)
+        var tools = options.tools
+        tools.session = options.sessionPath ?? session
         receiver = try await SFTPReceiver.open(
             SFTPReceiver.Configuration(
                 settings: settings, state: directory.file(options.state), accounts: accounts.directory,
-                executable: options.executable ?? session, tools: options.tools),
+                tools: tools),
             intake: intake, logger: Self.logger)
     }
 

@@ -1,7 +1,6 @@
 // The listener with real connections over loopback: whom it hands over, and when it ends.
 import Admission
 import Foundation
-import Settings
 import Synchronization
 import Testing
 
@@ -32,7 +31,7 @@ private final class Taken: Sendable {
 
     init() throws {
         loopback = try IPAddress("127.0.0.1")
-        listener = try AcceptingSocket.tcp(ListenAddress(ip: loopback, port: 0))
+        listener = try AcceptingSocket.tcp(Endpoint(ip: loopback, port: 0))
         port = try #require(listener.port)
     }
 
@@ -110,7 +109,7 @@ private final class Taken: Sendable {
 
     @Test func aPortThatIsTakenIsSaidWithAdvice() throws {
         let error = #expect(throws: ListenError.self) {
-            try AcceptingSocket.tcp(ListenAddress(ip: loopback, port: port))
+            try AcceptingSocket.tcp(Endpoint(ip: loopback, port: port))
         }
         #expect(error?.description.contains("choose another port") == true)
     }

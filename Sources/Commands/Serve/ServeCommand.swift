@@ -44,7 +44,10 @@ struct ServeCommand: AsyncParsableCommand {
         let settings = try gate.settings(.mustExist)
         let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
         // Before anything is opened: sshd would start, and every caller would be cut off.
-        if let sftp = settings.sftp { try await HostKeys.check(sftp.hostKeys) }
+        if let sftp = settings.sftp {
+            try await HostKeys.check(sftp.hostKeys)
+            try await SSHDTools.find().checkSession()
+        }
         try refuseUnsafeState(settings)
         if check { return try report(settings, policy) }
         guard allowRoot || geteuid() != 0 else {

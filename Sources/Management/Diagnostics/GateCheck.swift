@@ -138,6 +138,13 @@ struct GateCheck {
         } else {
             findings.append(Finding("openssh", .fail, "sshd is not installed: no SFTP", fix: install))
         }
+        do throws(SSHDError) {
+            let session = try await tools.checkSession()
+            findings.append(Finding("openssh", .ok, "\(session) is of this gate's version"))
+        } catch {
+            findings.append(
+                Finding("openssh", .fail, "\(error)", fix: "mend it, then: dropgate serve --check"))
+        }
         if let library = tools.nssWrapper {
             let version = await tools.wrapperVersion() ?? library
             findings.append(Finding("openssh", .ok, "libnss-wrapper is \(version)"))

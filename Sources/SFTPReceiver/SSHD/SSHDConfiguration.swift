@@ -7,8 +7,8 @@ import SFTPSession
 struct SSHDConfiguration: Sendable, Hashable {
     /// Private host key files, absolute.
     var hostKeys: [String]
-    /// The dropgate executable, absolute.
-    var executable: String
+    /// The session's program, absolute: sshd starts `SESSION --socket …` for each login.
+    var session: String
     /// The daemon's Unix socket, absolute.
     var socket: String
     /// The directory that holds one file of authorized keys an account.
@@ -55,12 +55,12 @@ struct SSHDConfiguration: Sendable, Hashable {
     ]
 
     var text: String {
-        let session = "exec \(Self.shellWord(executable)) sftp-session --socket \(Self.shellWord(socket))"
+        let command = "exec \(Self.shellWord(session)) --socket \(Self.shellWord(socket))"
         var lines = ["# Made by dropgate at every start and change of accounts; edits are lost."]
         lines += hostKeys.map { "HostKey \"\($0)\"" }
         lines += algorithms + logins
         lines += [
-            "ForceCommand \(session)",
+            "ForceCommand \(command)",
             "Subsystem sftp \(SessionIPC.subsystemCommand)",
             "MaxSessions \(maxSessions)",
             "DisableForwarding yes",

@@ -5,7 +5,7 @@ package struct SSHDError: Error, Sendable, Hashable, CustomStringConvertible {
         package let description: String
         private init(_ description: String) { self.description = description }
 
-        /// OpenSSH's sshd is not installed, or cannot be run.
+        /// OpenSSH's sshd or the session's program is not installed, cannot be run, or is not of this build.
         package static let missing = Code("missing")
         /// A path that sshd's configuration cannot hold.
         package static let badPath = Code("bad_path")

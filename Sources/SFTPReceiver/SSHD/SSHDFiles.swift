@@ -31,7 +31,7 @@ struct SSHDFiles: Sendable {
 
     /// Makes the directories. Everything in them is the service's alone.
     func prepare() throws(SSHDError) {
-        for path in [directory, configuration.socket, configuration.executable, configuration.keys]
+        for path in [directory, configuration.socket, configuration.session, configuration.keys]
             + configuration.hostKeys
         where !SSHDConfiguration.isWritable(path: path) {
             throw SSHDError(

@@ -1,4 +1,5 @@
-// Where OpenSSH's programs and libnss-wrapper are on this machine, and how they are run to their end.
+// Where OpenSSH's programs, libnss-wrapper and the session's program are on this machine, and how they are run to their
+// end.
 import Glibc
 import Subprocess
 import SystemPackage
@@ -9,11 +10,8 @@ package struct SSHDTools: Sendable, Hashable {
     package var sshd: String?
     /// libnss_wrapper.so, absolute.
     package var nssWrapper: String?
-
-    package init(sshd: String?, nssWrapper: String?) {
-        self.sshd = sshd
-        self.nssWrapper = nssWrapper
-    }
+    /// What sshd starts for each login, absolute.
+    package var session: String?
 
     /// Looks in the places where distributions put them.
     package static func find() -> SSHDTools {
@@ -27,7 +25,8 @@ package struct SSHDTools: Sendable, Hashable {
         ]
         return SSHDTools(
             sshd: programs.first { access($0, X_OK) == 0 },
-            nssWrapper: libraries.map { "\($0)/libnss_wrapper.so" }.first { access($0, R_OK) == 0 })
+            nssWrapper: libraries.map { "\($0)/libnss_wrapper.so" }.first { access($0, R_OK) == 0 },
+            session: sessionPlaces().first { access($0, X_OK) == 0 })
     }
 
     /// Runs a program to its end and returns its exit status and what it wrote, standard error last.
