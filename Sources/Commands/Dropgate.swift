@@ -65,7 +65,7 @@ package enum Program {
         case let code as ExitCode:
             return code.rawValue
         case let error as ManagementError:
-            Output.error(error.message)
+            Output.error(error.description)
             return ExitStatus(error.code).rawValue
         case let errors as SettingsErrors:
             for problem in errors.problems { Output.error("\(problem)") }
