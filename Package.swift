@@ -133,8 +133,8 @@ let package = Package(
             name: "Management",
             dependencies: [
                 "Accounts", "Admission", "Audit", "CShims", "Files", "Intake", "JSON", "Ledger",
-                "LocalServer", "LocalSocket", "Reachability", "Settings", "SFTPReceiver", "Sockets",
-                "Staging", "TLS", logging, lifecycle,
+                "LocalServer", "LocalSocket", "Reachability", "RuleBook", "Settings", "SFTPReceiver",
+                "Sockets", "Staging", "TLS", logging, lifecycle,
             ],
             swiftSettings: strict),
         .target(
@@ -220,9 +220,9 @@ let package = Package(
         .testTarget(
             name: "CommandsTests",
             dependencies: [
-                "Admission", "Audit", "Commands", "Daemon", "Files", "Intake", "JSON", "Ledger",
-                "LocalServer", "LocalSocket", "Management", "Settings", "Sockets", "Staging", "Support",
-                logging,
+                "Accounts", "Admission", "Audit", "Commands", "Daemon", "Files", "Intake", "JSON", "Ledger",
+                "LocalServer", "LocalSocket", "Management", "Reachability", "RuleBook", "Settings",
+                "Sockets", "Staging", "Support", logging,
             ], swiftSettings: strict),
         .testTarget(
             name: "WebhookReceiverTests",

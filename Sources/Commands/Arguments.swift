@@ -1,7 +1,9 @@
 // Gate words and values as command-line arguments: each parses by the rules of its own type.
 package import Admission
 import ArgumentParser
+import Files
 import Ledger
+import Management
 import Settings
 
 extension Channel: ExpressibleByArgument {}
@@ -67,6 +69,13 @@ enum ArgumentText {
             "\(option): \"\(UntrustedText.line(text))\" cannot be written; \(UntrustedText.noName)")
     }
 
+    /// The bytes of a file that only its owner can read.
+    static func secret(_ file: String, _ option: String) throws(ManagementError) -> [UInt8] {
+        do throws(FileProblem) { return try FileReading.secret(Paths.absolute(file)) } catch {
+            throw ManagementError(.invalid, "\(option): \(error)", cause: error)
+        }
+    }
+
     /// A date or a moment to come.
     static func instant(_ text: String, _ option: String) throws -> Instant {
         guard let instant = Instant(rfc3339: text) else {
@@ -75,4 +84,9 @@ enum ArgumentText {
         }
         return instant
     }
+}
+
+extension ManagementError {
+    /// As the parser tells what is wrong with arguments.
+    var asUsage: any Error { code == .invalid ? ValidationError(description) : self }
 }

@@ -1,6 +1,5 @@
 // The command tree and the one place where errors become messages and exit statuses.
 // Commands print through `Output` and throw; they never exit by themselves.
-import Accounts
 import ArgumentParser
 import Audit
 import Files
@@ -65,7 +64,7 @@ package enum Program {
         case let code as ExitCode:
             return code.rawValue
         case let error as ManagementError:
-            Output.error(error.message)
+            Output.error(error.description)
             return ExitStatus(error.code).rawValue
         case let errors as SettingsErrors:
             for problem in errors.problems { Output.error("\(problem)") }
@@ -79,20 +78,8 @@ package enum Program {
         case is LedgerError, is StagingError, is SSHDError, is FileProblem:
             Output.error("\(error)")
             return ExitStatus.internalError.rawValue
-        case let error as AccountError:
-            Output.error("\(error)")
-            return status(of: error).rawValue
         default:
             return reportParsing(error)
-        }
-    }
-
-    private static func status(of error: AccountError) -> ExitStatus {
-        switch error.code {
-        case .badName, .badKey, .badPassword: .usage
-        case .badFile: .configuration
-        case .exists, .notFound: .no
-        default: .internalError
         }
     }
 

@@ -28,8 +28,8 @@ struct GateOptions: ParsableArguments {
             throw ManagementError(
                 .configuration,
                 "no settings: neither --config nor $DROPGATE_CONFIG is given, and \(Self.places.joined(separator: " and ")) "
-                    + "are not there; `dropgate init DIR` makes a gate in DIR, then use --config DIR/dropgate.yaml"
-            )
+                    + "are not there",
+                fix: "`dropgate init DIR` makes a gate in DIR, then use --config DIR/dropgate.yaml")
         }
         return Paths.absolute(file)
     }

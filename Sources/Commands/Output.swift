@@ -25,6 +25,11 @@ package enum Output {
 
     static func line(_ text: String = "") { write(UntrustedText.visible(text) + "\n", to: STDOUT_FILENO) }
 
+    /// - Parameter colour: given the column and the padded cell.
+    static func table(_ table: TextTable, colour: (Int, String) -> String = { $1 }) {
+        for line in table.lines(colour: colour) { self.line(line) }
+    }
+
     static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
 
     /// Bytes that must come out as they are.

@@ -9,7 +9,7 @@ struct TextTable {
     mutating func add(_ row: [String]) { rows.append(row) }
 
     /// `colour` is given the column and the padded cell.
-    func lines(colour: (Int, String) -> String = { $1 }) -> [String] {
+    func lines(colour: (Int, String) -> String) -> [String] {
         var widths = header.map(\.count)
         for row in rows {
             for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) }

@@ -44,7 +44,7 @@ struct NamedService: Service {
         } catch let error as CancellationError {
             throw error
         } catch {
-            throw ManagementError(.internalError, "\(name): \(error)")
+            throw ManagementError(.internalError, "\(name): \(error)", cause: error)
         }
     }
 }

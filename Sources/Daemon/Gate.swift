@@ -110,7 +110,7 @@ package struct Gate: Sendable {
             do {
                 service = try await SFTPReceiver.open(sftp, intake: intake, logger: logger)
             } catch {
-                throw ManagementError(.internalError, "\(name): \(error)")
+                throw ManagementError(.internalError, "\(name): \(error)", cause: error)
             }
             listeners.append(
                 AnnouncedListener(name: "sftp", address: sftp.settings.listen) { Int(service.port) })
@@ -123,8 +123,8 @@ package struct Gate: Sendable {
     private func prepareDirectories() throws {
         guard FileManager.default.fileExists(atPath: settings.state) else {
             throw ManagementError(
-                .configuration, "the state directory \(settings.state) is not there; `dropgate init` makes it"
-            )
+                .configuration, "the state directory \(settings.state) is not there",
+                fix: "`dropgate init` makes it")
         }
         try GateDirectories.make(settings.runDirectory)
         try GateDirectories.make(settings.forwardDirectory)

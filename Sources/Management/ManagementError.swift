@@ -14,15 +14,19 @@ package struct ManagementError: Error, Sendable, CustomStringConvertible {
     }
 
     package let code: Code
-    /// What is wrong, where, and what to do: one line for people.
+    /// What is wrong, and where: one line for people.
     package let message: String
+    /// What can be done next; nil where the message says all there is to say.
+    package let fix: String?
     package let cause: (any Error)?
 
-    package init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
+    package init(_ code: Code, _ message: String, fix: String? = nil, cause: (any Error)? = nil) {
         self.code = code
         self.message = message
+        self.fix = fix
         self.cause = cause
     }
 
-    package var description: String { message }
+    /// The message and the fix on one line.
+    package var description: String { fix.map { "\(message); \($0)" } ?? message }
 }

@@ -7,7 +7,7 @@ import Intake
 package import JSON
 import Ledger
 import Management
-package import Reachability
+import Reachability
 package import Settings
 import Staging
 
@@ -32,9 +32,9 @@ package struct PullSummary: Sendable {
         return text
     }
 
-    package func json(from origin: String) -> JSONValue {
+    package func json(from origin: PullOrigin) -> JSONValue {
         .object([
-            "from": .string(origin), "pulled": .int(Int64(pulled)), "bytes": .int(bytes),
+            "from": .string("\(origin)"), "pulled": .int(Int64(pulled)), "bytes": .int(bytes),
             "known": .int(Int64(known)), "left": .int(Int64(left)),
             "failed": .array(
                 failures.map { .object(["drop": .string($0.drop), "why": .string($0.why)]) }),
@@ -44,9 +44,8 @@ package struct PullSummary: Sendable {
 
 package struct PullRound: Sendable {
     private let settings: GateSettings
-    private let remote: RemoteGate
-    /// The other gate without any secret, for receipts and messages.
-    package let origin: String
+    package let origin: PullOrigin
+    private var remote: RemoteGate { origin.remote }
     /// Drops of one round at most.
     private let most = 10_000
     private let progress: @Sendable (Int64, Int64) -> Void
@@ -56,11 +55,10 @@ package struct PullRound: Sendable {
     ///   - progress: how many drops are behind, of how many.
     ///   - warn: told of witnesses that cannot be asked.
     package init(
-        settings: GateSettings, remote: RemoteGate, origin: String,
+        settings: GateSettings, from origin: PullOrigin,
         progress: @escaping @Sendable (Int64, Int64) -> Void, warn: @escaping @Sendable (String) -> Void
     ) {
         self.settings = settings
-        self.remote = remote
         self.origin = origin
         self.progress = progress
         self.warn = warn
@@ -69,14 +67,28 @@ package struct PullRound: Sendable {
     /// What a cut-off pull fetched is of use for this long; another gate's pull may yet go on with it.
     private static let partsAge: Int64 = 24 * 60 * 60 * 1_000_000
 
-    /// Throws when the other gate cannot be reached or this one cannot take anything; a single drop that fails is in
-    /// the summary. Ends between two drops when the task is cancelled.
+    /// A single drop that fails is in the summary. Ends between two drops when the task is cancelled.
+    /// Throws a `ManagementError`, refused when the other gate cannot be reached; `StagingError` or `LedgerError` when this
+    /// one cannot take anything.
     package func run() async throws -> PullSummary {
+        do {
+            return try await pull()
+        } catch let error as Diagnosis {
+            throw ManagementError(.refused, "\(origin): \(error.means)", fix: error.next, cause: error)
+        } catch let error as SFTPError {
+            throw ManagementError(
+                .refused, "\(origin): the connection was lost: \(error)",
+                fix: "the next pull goes on where it ended", cause: error)
+        }
+    }
+
+    private func pull() async throws -> PullSummary {
         let directory = try Directory(path: settings.staging.path, create: true)
             .subdirectory([StagingLayout.incoming, StagingLayout.pull], create: true)
         guard let lock = try PullLock(in: directory) else {
             throw ManagementError(
-                .internalError, "another pull into \(settings.staging.path) is running; let it end first")
+                .internalError, "another pull into \(settings.staging.path) is running",
+                fix: "let it end first")
         }
         defer { withExtendedLifetime(lock) {} }
         do {
@@ -103,7 +115,7 @@ package struct PullRound: Sendable {
             return summary
         } catch let error as IntakeError {
             await authority.close()
-            throw ManagementError(.internalError, "\(error)")
+            throw ManagementError(.internalError, "\(error)", cause: error)
         } catch {
             await authority.close()
             throw error
@@ -152,10 +164,10 @@ package struct PullRound: Sendable {
         if standing == .unknown {
             let remote = try await remote.receipt(of: id)
             // Refused before it is fetched.
-            _ = try PulledDrop(remote.toImport, origin: origin, hostKey: peer.hostKey, peer: peer.ip)
+            _ = try PulledDrop(remote.toImport, origin: "\(origin)", hostKey: peer.hostKey, peer: peer.ip)
             try await fetch(remote, into: directory, authority)
             let status = try await authority.importDrop(
-                FetchedDrop(remote.toImport, origin: origin, hostKey: peer.hostKey, peer: peer.ip))
+                FetchedDrop(remote.toImport, origin: "\(origin)", hostKey: peer.hostKey, peer: peer.ip))
             standing = status == .pending ? .pending : .kept
             if status == .stored { fetched = remote.receipt.bytes }
         }

@@ -5,8 +5,6 @@ import ArgumentParser
 import Files
 import Foundation
 import Management
-import SFTPReceiver
-import Settings
 
 struct AccountAddCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -53,7 +51,7 @@ struct AccountAddCommand: ParsableCommand {
     @Option(help: "Anything worth knowing.")
     var note: String?
 
-    @OptionGroup var options: AccountOptions
+    @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
     func validate() throws {
@@ -67,24 +65,20 @@ struct AccountAddCommand: ParsableCommand {
     }
 
     func run() throws {
-        let store = try options.store()
-        let hash = passwordStdin ? try PasswordHash(password: password()) : nil
-        let account = try Account(
-            name: name, keys: try key.flatMap(keys), passwordHash: hash,
-            collects: role == .sender
-                ? nil : try CollectScope(accounts: collects, webhooks: collectsWebhooks),
-            note: note, created: Instant.now())
-        try store.add(account)
-        if output.isJSON {
-            Output.json(account.json)
-        } else {
-            Output.line("added \(name) (\(store.path(of: name)))")
-            for key in account.keys {
-                Output.line("  \(key.fingerprint)  \(key.type)  \(UntrustedText.line(key.comment))")
-            }
-            if hash != nil { Output.line("  password") }
-            if let scope = account.collects { Output.line("  collects \(scope.summary)") }
+        let accounts = AccountService(try gate.settings())
+        var new = NewAccount(name: name)
+        if passwordStdin { new.password = try NewAccount.hash(password()) }
+        new.keys = try key.flatMap(keys)
+        if role == .collector { new.collects = (collects, collectsWebhooks) }
+        new.note = note
+        let account = try accounts.add(new)
+        if output.isJSON { return Output.json(account.json) }
+        Output.line("added \(name) (\(accounts.file(of: name)))")
+        for key in account.keys {
+            Output.line("  \(key.fingerprint)  \(key.type)  \(UntrustedText.line(key.comment))")
         }
+        if account.passwordHash != nil { Output.line("  password") }
+        if let scope = account.collects { Output.line("  collects \(scope.summary)") }
     }
 
     private func keys(in file: String) throws -> [AuthorizedKey] {
@@ -92,17 +86,7 @@ struct AccountAddCommand: ParsableCommand {
         guard let data = FileManager.default.contents(atPath: path), data.count < 1 << 20,
             let text = String(validating: data, as: UTF8.self)
         else { throw ManagementError(.invalid, "--key: cannot read \(file), or it is no text") }
-        let lines = text.split(whereSeparator: \.isNewline).filter { line in
-            !line.allSatisfy(\.isWhitespace) && !line.hasPrefix("#")
-        }
-        guard !lines.isEmpty else { throw ManagementError(.invalid, "--key: \(file) holds no public key") }
-        return try lines.map { line throws in
-            do throws(AccountError) {
-                return try AuthorizedKey(line)
-            } catch {
-                throw ManagementError(.invalid, "--key: \(file): \(error)")
-            }
-        }
+        return try NewAccount.keys(in: text, from: "--key: \(file)")
     }
 
     private func password() throws -> String {

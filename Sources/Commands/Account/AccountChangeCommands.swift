@@ -1,8 +1,6 @@
 // `dropgate account disable`, `enable` and `remove`: the three small changes of an account.
-import Accounts
 import ArgumentParser
-import SFTPReceiver
-import Settings
+import Management
 
 struct AccountDisableCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,10 +11,10 @@ struct AccountDisableCommand: ParsableCommand {
             """)
 
     @Argument(help: "The account.") var name: String
-    @OptionGroup var options: AccountOptions
+    @OptionGroup var gate: GateOptions
 
     func run() throws {
-        try options.store().setDisabled(true, name: name)
+        try AccountService(gate.settings()).setDisabled(true, of: name)
         Output.line("disabled \(name)")
     }
 }
@@ -26,10 +24,10 @@ struct AccountEnableCommand: ParsableCommand {
         commandName: "enable", abstract: "Let a disabled account log in again.")
 
     @Argument(help: "The account.") var name: String
-    @OptionGroup var options: AccountOptions
+    @OptionGroup var gate: GateOptions
 
     func run() throws {
-        try options.store().setDisabled(false, name: name)
+        try AccountService(gate.settings()).setDisabled(false, of: name)
         Output.line("enabled \(name)")
     }
 }
@@ -39,10 +37,10 @@ struct AccountRemoveCommand: ParsableCommand {
         commandName: "remove", abstract: "Remove an account. What it delivered stays.")
 
     @Argument(help: "The account.") var name: String
-    @OptionGroup var options: AccountOptions
+    @OptionGroup var gate: GateOptions
 
     func run() throws {
-        try options.store().remove(name: name)
+        try AccountService(gate.settings()).remove(name)
         Output.line("removed \(name)")
     }
 }

@@ -1,11 +1,6 @@
 // `dropgate account`: who may log in over SFTP once the source address is admitted.
 import Accounts
-import Admission
 import ArgumentParser
-import Foundation
-import JSON
-import SFTPReceiver
-import Settings
 
 struct AccountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,13 +15,6 @@ struct AccountCommand: ParsableCommand {
             AccountDisableCommand.self,
             AccountEnableCommand.self, AccountRemoveCommand.self,
         ])
-}
-
-/// What every account command needs: the account files, and the one account it is about.
-struct AccountOptions: ParsableArguments {
-    @OptionGroup var gate: GateOptions
-
-    func store() throws -> AccountStore { AccountStore(directory: try gate.settings().accounts) }
 }
 
 extension Account.Role: ExpressibleByArgument {}
@@ -44,26 +32,5 @@ extension Account {
         let keyCount = keys.isEmpty ? [] : [keys.count == 1 ? "1 key" : "\(keys.count) keys"]
         let words = keyCount + (passwordHash == nil ? [] : ["password"])
         return words.isEmpty ? "none" : words.joined(separator: " + ")
-    }
-
-    var json: JSONValue {
-        var members: [String: JSONValue] = [
-            "name": .string(name), "disabled": .bool(disabled), "password": .bool(passwordHash != nil),
-            "role": .string(role.rawValue),
-            "keys": .array(
-                keys.map {
-                    [
-                        "type": .string($0.type), "fingerprint": .string($0.fingerprint),
-                        "comment": .string($0.comment),
-                    ]
-                }),
-        ]
-        if let collects {
-            members["collects"] = .array(collects.accounts.map(JSONValue.string))
-            members["collects_webhooks"] = .bool(collects.webhooks)
-        }
-        members["note"] = note.map(JSONValue.string)
-        members["created"] = created.map { .string($0.description) }
-        return .object(members)
     }
 }

@@ -2,22 +2,22 @@
 import Accounts
 import Admission
 import ArgumentParser
-import SFTPReceiver
+import Management
 
 struct AccountShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Show one account and the fingerprints of its keys.")
 
     @Argument(help: "The account.") var name: String
-    @OptionGroup var options: AccountOptions
+    @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
     func run() throws {
-        let store = try options.store()
-        let account = try store.load(name: name)
+        let accounts = AccountService(try gate.settings())
+        let account = try accounts.show(name)
         if output.isJSON { return Output.json(account.json) }
         Output.line("\(account.name)  \(account.disabled ? Colour.yellow("disabled") : "enabled")")
-        Output.line("  file      \(store.path(of: name))")
+        Output.line("  file      \(accounts.file(of: name))")
         Output.line("  role      \(account.roleSummary)")
         if let created = account.created { Output.line("  created   \(created)") }
         if let note = account.note { Output.line("  note      \(UntrustedText.line(note))") }

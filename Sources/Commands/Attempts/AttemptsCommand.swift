@@ -66,7 +66,8 @@ struct AttemptsCommand: AsyncParsableCommand {
         (request.limit, request.after, request.before, request.follows) = (limit, after, before, follow)
         let printer = AttemptPrinter(format.export)
         let (more, last) = try await attempts.read(
-            request, export: format.export.map { .init(format: $0.name, words: filter.asText) },
+            request,
+            export: format.export.map { .init(format: $0.name, words: filter.asText, by: .current) },
             warn: { Output.note($0) }, begin: printer.begin
         ) { page in
             try printer.print(page)

@@ -23,7 +23,7 @@ struct DropsAckCommand: AsyncParsableCommand {
             do {
                 Output.line("acknowledged \(try await drops.acknowledge(id))")
             } catch let failure as ManagementError where failure.code == .refused {
-                Output.error(failure.message)
+                Output.error(failure.description)
                 areAllKnown = false
             }
         }

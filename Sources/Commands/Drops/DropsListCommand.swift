@@ -61,9 +61,7 @@ struct DropsListCommand: ParsableCommand {
                 view.bytes.map { "\($0)" } ?? "-", UntrustedText.stored(view.place),
             ])
         }
-        for line in table.lines(colour: { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }) {
-            Output.line(line)
-        }
+        Output.table(table) { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }
     }
 
     private func showHeld(_ receipts: [Receipt]) throws {
@@ -79,6 +77,6 @@ struct DropsListCommand: ParsableCommand {
                 "\(receipt.bytes)",
             ])
         }
-        for line in table.lines() { Output.line(line) }
+        Output.table(table)
     }
 }

@@ -35,7 +35,7 @@ struct DropsReleaseCommand: AsyncParsableCommand {
                 let name = event.name.map { " as \(settings.staging.path)/ready/\($0)" } ?? ""
                 Output.line(UntrustedText.stored("released \(drop): \(event.status.rawValue)\(name)"))
             } catch let failure as ManagementError where failure.code == .refused {
-                Output.error(failure.message)
+                Output.error(failure.description)
                 isAnyLeft = true
             }
         }

@@ -1,10 +1,7 @@
 // `dropgate init`: makes what a gate lacks and changes nothing that is there, then says what to tell VSee.
 import ArgumentParser
 import Files
-import Foundation
-import Ledger
 import Management
-import Settings
 
 struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,29 +33,16 @@ struct InitCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var log = SetupLog()
-        let file: String
-        let place = try directory.map(Paths.absolute) ?? Paths.directory(of: gate.file())
-        try SetupOwner(of: place)?.become()
-        if let directory {
-            file = try GateTemplate.make(in: Paths.absolute(directory), log: &log)
-        } else {
-            file = try gate.file()
-        }
-        let settings = try SettingsLoader.load(file: file, namedFiles: .mayBeMissing)
-        try await GateSetup(settings: settings).make(&log)
-        let sheet = try await GateSheet(settings: settings, file: file)
+        let (log, sheet) =
+            if let directory {
+                try await GateSetup.make(in: Paths.absolute(directory))
+            } else {
+                try await GateSetup.make(settings: gate.file())
+            }
         if output.isJSON {
             Output.json(sheet.json(log))
         } else {
             for line in log.lines + [""] + sheet.lines { Output.line(line) }
         }
-    }
-}
-
-extension SetupLog {
-    fileprivate var lines: [String] {
-        made.map { "\(Colour.green("made"))     \($0)" } + kept.map { "kept     \($0)" }
-            + missing.map { "\(Colour.yellow("missing"))  \($0)" }
     }
 }

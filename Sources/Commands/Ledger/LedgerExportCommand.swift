@@ -35,7 +35,7 @@ struct LedgerExportCommand: AsyncParsableCommand {
         let progress = Progress("exporting")
         let bundle = try await LedgerService(settings).export(
             from: since.map { .time($0.instant) } ?? first.map { .entry($0) },
-            to: until.map { .time($0.instant) } ?? last.map { .entry($0) }, into: output,
+            to: until.map { .time($0.instant) } ?? last.map { .entry($0) }, into: output, by: .current,
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
         if form.isJSON { return Output.json(bundle.manifest) }

@@ -31,7 +31,8 @@ struct LedgerProveCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        let proof = try await LedgerService(settings).prove(seq, entryFile: entry, warn: { Output.note($0) })
+        let proof = try await LedgerService(settings).prove(
+            seq, entryFile: entry, by: .current, warn: { Output.note($0) })
         if let output {
             try FileReplacement.write(Array(proof.description.utf8), to: output, mode: 0o600)
         } else {

@@ -1,19 +1,18 @@
-// What a verification found, in words and as JSON. Pure.
+// What a verification found, in words and as an exit status. Pure.
 import Admission
-import JSON
 import Ledger
+import Management
 
 struct LedgerVerdict {
-    private let result: LedgerVerifier.Result
+    private let verification: LedgerService.Verification
     private let now: Instant
-    private let witnessed: [WitnessedSize]
     private let hasKey: Bool
+    private var result: LedgerVerifier.Result { verification.result }
 
     /// - Parameter hasKey: whether the public key came from elsewhere.
-    init(_ result: LedgerVerifier.Result, now: Instant, witnessed: [WitnessedSize], hasKey: Bool) {
-        self.result = result
+    init(_ verification: LedgerService.Verification, now: Instant, hasKey: Bool) {
+        self.verification = verification
         self.now = now
-        self.witnessed = witnessed
         self.hasKey = hasKey
     }
 
@@ -33,9 +32,6 @@ struct LedgerVerdict {
         20 + Int32(LedgerFault.Kind.allCases.firstIndex(of: kind) ?? 0)
     }
 
-    /// Entries after the newest checkpoint that is out of the ledger's reach.
-    private var unwitnessed: Int64 { result.size - (result.witnessed?.size ?? 0) }
-
     var lines: [String] {
         var lines = result.faults.map { "\(Colour.red($0.kind.rawValue))  \(UntrustedText.line($0.message))" }
         let more = result.faultCount - result.faults.count
@@ -48,7 +44,7 @@ struct LedgerVerdict {
         let signed =
             result.signed.map { "signed up to entry \($0.size - 1) at \($0.time)" } ?? "nothing is signed"
         lines.append("\(result.size) entries, \(result.checkpointCount) checkpoints, \(signed)")
-        for witness in witnessed {
+        for witness in verification.witnessed {
             lines.append(
                 "witness \(witness.name): entries up to \(witness.size - 1), \(age(witness.time)) ago")
         }
@@ -63,43 +59,12 @@ struct LedgerVerdict {
                 "\(keyed)no checkpoint from elsewhere was there to tell whether the whole ledger was replaced",
             ]
         }
-        return lines + [Colour.green("verified \(range); \(unwitnessed) entries not yet witnessed")]
+        return lines
+            + [Colour.green("verified \(range); \(verification.unwitnessed) entries not yet witnessed")]
     }
 
     private func age(_ time: Instant) -> String {
         let seconds = max(0, (now - time).components.seconds)
         return seconds < 120 ? "\(seconds) s" : seconds < 7200 ? "\(seconds / 60) min" : "\(seconds / 3600) h"
-    }
-
-    var json: JSONValue {
-        var members: [String: JSONValue] = [
-            "verified": .bool(result.isGood), "entries": .int(result.size), "bytes": .int(result.bytes),
-            "checkpoints": .int(result.checkpointCount), "unwitnessed": .int(unwitnessed),
-            "anchored": .bool(result.witnessed != nil), "finding_count": .int(Int64(result.faultCount)),
-            "findings": .array(result.faults.map(Self.json)),
-            "removed": .array(
-                result.removed.map { ["first": .int($0.lowerBound), "last": .int($0.upperBound)] }),
-        ]
-        members["signed"] = result.signed.map(Self.json)
-        members["witnessed"] = result.witnessed.map(Self.json)
-        return .object(members)
-    }
-
-    private static func json(_ checkpoint: Checkpoint) -> JSONValue {
-        [
-            "size": .int(checkpoint.size), "root": .string(checkpoint.root.base64),
-            "time": .string(checkpoint.time.description),
-        ]
-    }
-
-    private static func json(_ fault: LedgerFault) -> JSONValue {
-        var members: [String: JSONValue] = [
-            "class": .string(fault.kind.rawValue), "message": .string(fault.message),
-        ]
-        if let entries = fault.entries {
-            members["first"] = .int(entries.lowerBound)
-            members["last"] = .int(entries.upperBound)
-        }
-        return .object(members)
     }
 }

@@ -53,9 +53,8 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
             checkpoints: checkpoint, key: key, progress: { progress.show($0, of: $1) },
             warn: { Output.note($0) })
         progress.end()
-        let verdict = LedgerVerdict(
-            verification.result, now: .now(), witnessed: verification.witnessed, hasKey: key != nil)
-        if output.isJSON { Output.json(verdict.json) } else { verdict.lines.forEach { Output.line($0) } }
+        let verdict = LedgerVerdict(verification, now: .now(), hasKey: key != nil)
+        if output.isJSON { Output.json(verification.json) } else { verdict.lines.forEach { Output.line($0) } }
         if let status = verdict.exitStatus { throw ExitCode(status) }
     }
 }

@@ -1,11 +1,8 @@
-// Runs any probe as often as asked and prints what it finds, in the three forms. It knows no protocol.
+// Has a gate probed and prints what is found, in the three forms. It knows no protocol.
 import ArgumentParser
 import Foundation
 import Management
 import Reachability
-
-/// One probe, telling its steps as they go.
-typealias ProbeRun = @Sendable (_ notify: @escaping @Sendable (ProbeEvent) -> Void) async -> ProbeReport
 
 struct ProbePrinter {
     /// Facts of a step share lines up to this width.
@@ -15,16 +12,17 @@ struct ProbePrinter {
     let format: ProbeFormat
 
     /// Ends by throwing the exit status when it is not 0.
-    func run(_ options: ProbeOptions, _ probe: @escaping ProbeRun) async throws {
-        var tally = ProbeTally()
-        for number in 1...options.count {
-            if number > 1 { try await Task.sleep(for: options.interval) }
-            let spinner = ProbeSpinner(format)
-            let report = await spinner.around { await probe { spinner.handle($0) } }
-            if format == .json { Output.json(report.json) }
-            if format == .text, options.count > 1 { Output.line(Self.line(report, number)) }
-            tally.add(report)
-            if Output.isReaderGone { break }
+    func run(_ probe: ProbeService.Probe, _ options: ProbeOptions) async throws {
+        let spinner = ProbeSpinner(format)
+        let tally = try await spinner.around {
+            var number = 0
+            return try await ProbeService().run(probe, options, notify: { spinner.handle($0) }) { report in
+                spinner.clear()
+                number += 1
+                if format == .json { Output.json(report.json) }
+                if format == .text, options.count > 1 { Output.line(Self.line(report, number)) }
+                return !Output.isReaderGone
+            }
         }
         guard let worst = tally.worst else { return }
         switch format {
@@ -43,7 +41,7 @@ struct ProbePrinter {
         do {
             return try body()
         } catch let failure as ManagementError where format == .nagios {
-            Output.line(PluginLine.write(kind, .unknown, failure.message))
+            Output.line(PluginLine.write(kind, .unknown, failure.description))
             throw ExitCode(PluginStatus.unknown.rawValue)
         }
     }
@@ -79,7 +77,7 @@ extension ProbePrinter {
             table.add([step.name, step.outcome.rawValue, time, lines.first ?? ""])
             for line in lines.dropFirst() { table.add(["", "", "", line]) }
         }
-        for line in table.lines(colour: { paint($0, $1) }) { Output.line(line) }
+        Output.table(table) { paint($0, $1) }
         let summary = report.summary.isEmpty ? "" : "  \(report.summary)"
         Output.line("\(colour(report)(report.verdict.rawValue))  \(milliseconds(report.duration))\(summary)")
         for finding in report.findings {

@@ -32,28 +32,36 @@ final class ProbeSpinner: Sendable {
         draw()
     }
 
-    /// Runs `body` with the line kept moving, and takes the line away.
-    func around<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) async -> Value {
-        guard isOn else { return await body() }
-        defer { Output.progress("\r\u{1B}[K") }
-        return await withTaskGroup(of: Void.self) { group in
+    /// Takes the line away until the next step begins.
+    func clear() {
+        state.withLock { state in
+            state.step = nil
+            if isOn { Output.progress("\r\u{1B}[K") }
+        }
+    }
+
+    /// Runs `body` with the line kept moving.
+    func around<Value>(_ body: () async throws -> Value) async throws -> Value {
+        guard isOn else { return try await body() }
+        defer { clear() }
+        return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while (try? await Task.sleep(for: Self.pace)) != nil { self.draw() }
             }
-            let value = await body()
-            group.cancelAll()
-            return value
+            defer { group.cancelAll() }
+            return try await body()
         }
     }
 
     private func draw() {
         guard isOn else { return }
-        let line = state.withLock { state -> String? in
-            guard let step = state.step else { return nil }
+        // Printed under the lock: nothing may come after `clear`.
+        state.withLock { state in
+            guard let step = state.step else { return }
             state.turn += 1
             let seconds = (ContinuousClock.now - state.began).components.seconds
-            return "\(Self.pictures[state.turn % 4]) \(step)" + (seconds > 0 ? " \(seconds) s" : "")
+            let time = seconds > 0 ? " \(seconds) s" : ""
+            Output.progress("\r\u{1B}[K\(Self.pictures[state.turn % 4]) \(step)\(time)")
         }
-        if let line { Output.progress("\r\u{1B}[K" + line) }
     }
 }

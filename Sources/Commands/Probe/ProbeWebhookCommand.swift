@@ -1,8 +1,6 @@
 // `dropgate probe webhook`: can VSee deliver an event to this URL, and if not, at which step does it fail?
 import Admission
 import ArgumentParser
-import Audit
-import Files
 import Management
 import Reachability
 import Settings
@@ -75,7 +73,7 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
         let printer = ProbePrinter(kind: "webhook", format: options.format)
         let probe = try printer.prepare { try makeProbe() }
         let chosen = try options.options()
-        try await printer.run(chosen) { notify in await probe.run(chosen, notify: notify) }
+        try await printer.run(.webhook(probe), chosen)
     }
 
     private func parsedURL() throws -> ProbeURL {
@@ -87,39 +85,18 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
     }
 
     private func makeProbe() throws -> WebhookProbe {
-        var probe = WebhookProbe(
-            url: try parsedURL(), request: reachability ? .reachability : .event(event),
-            userAgent: "\(Product.name)-probe/\(Product.version)")
+        var probe = ProbeService.webhook(try parsedURL(), reachability ? .reachability : .event(event))
         probe.fields = try fields()
         if let basicUser, let passwordFile {
-            probe.basic = (basicUser, try secret(passwordFile, "--password-file"))
+            probe.basic = (basicUser, Secret(try ArgumentText.secret(passwordFile, "--password-file")))
         }
         if let secretFile {
-            let secret = try secret(secretFile, "--secret-file")
-            guard secret.bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/?#".utf8.contains($0) }) else {
-                throw ManagementError(
-                    .invalid, "--secret-file: \(secretFile) holds what no part of a path can be")
-            }
-            probe.pathSecret = secret
+            let bytes = try ArgumentText.secret(secretFile, "--secret-file")
+            probe.pathSecret = try ProbeService.pathSecret(bytes, from: "--secret-file: \(secretFile)")
         }
-        if let ca {
-            let path = Paths.absolute(ca)
-            guard WebhookProbe.canTrust(path) else {
-                throw ManagementError(
-                    .invalid, "--ca: \(ca) is not there, or holds no certificates in PEM form")
-            }
-            probe.authorities = path
-        }
+        if let ca { probe.authorities = try ProbeService.authorities(ca, from: "--ca: \(ca)") }
         probe.isInsecure = insecure
         return probe
-    }
-
-    private func secret(_ file: String, _ option: String) throws -> Secret {
-        do throws(FileProblem) {
-            return Secret(try FileReading.secret(Paths.absolute(file)))
-        } catch {
-            throw ManagementError(.invalid, "\(option): \(error)")
-        }
     }
 
     private func fields() throws -> [WebhookProbe.Field] {

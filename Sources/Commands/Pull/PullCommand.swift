@@ -84,20 +84,13 @@ struct PullCommand: AsyncParsableCommand {
 
     private func makeRound(_ progress: Progress) throws -> PullRound {
         let target = try login.target(gateURL)
-        guard let user = target.user, let credential = try login.credential(),
-            let pins = try login.pins(for: target)
-        else { throw ValidationError("an account, a credential and a host key are needed") }
-        guard !pins.fingerprints.isEmpty else {
-            throw ManagementError(
-                .invalid,
-                "\(UntrustedText.line(pins.origin)) has no key of \(target.host), port \(target.port); "
-                    + "add it there, or use --host-key")
+        guard let credential = try login.credential(), let pins = try login.pins(for: target) else {
+            throw ValidationError("a credential and a host key are needed")
         }
         let options = ProbeOptions(source: try source.map(ArgumentText.address), timeout: timeout.duration)
-        let remote = RemoteGate(
-            target: target, user: user, credential: credential, pins: pins, options: options)
+        let origin = try PullOrigin(target, credential: credential, pins: pins, options: options)
         return PullRound(
-            settings: try gate.settings(), remote: remote, origin: "\(target)",
+            settings: try gate.settings(), from: origin,
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
     }
 
@@ -107,17 +100,8 @@ struct PullCommand: AsyncParsableCommand {
 
     /// One round with its outcome printed.
     private func finish(_ round: PullRound, _ progress: Progress) async throws -> PullSummary {
-        let summary: PullSummary
         defer { progress.end() }
-        do {
-            summary = try await round.run()
-        } catch let error as Diagnosis {
-            throw ManagementError(.refused, "\(round.origin): \(error)")
-        } catch let error as SFTPError {
-            throw ManagementError(
-                .refused,
-                "\(round.origin): the connection was lost: \(error); the next pull goes on where it ended")
-        }
+        let summary = try await round.run()
         for failure in summary.failures { Output.error(UntrustedText.line(failure.why)) }
         if output.isJSON {
             Output.json(summary.json(from: round.origin))
@@ -136,7 +120,7 @@ struct PullCommand: AsyncParsableCommand {
                     do {
                         _ = try await finish(round, progress)
                     } catch let failure as ManagementError {
-                        Output.error(failure.message)
+                        Output.error(failure.description)
                     } catch let error as StagingError {
                         Output.error("\(error)")
                     } catch let error as LedgerError where error.code == .locked {

@@ -41,7 +41,7 @@ struct ReportCommand: AsyncParsableCommand {
         guard start < end else { throw ValidationError("--since lies after --until") }
         let progress = Progress("reading")
         let report = try await ReportService(settings).report(
-            since: start, until: end, now: now, format: format.rawValue,
+            since: start, until: end, now: now, format: format.rawValue, by: .current,
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
         switch format {

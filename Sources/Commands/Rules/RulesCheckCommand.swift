@@ -1,9 +1,7 @@
 // `dropgate rules check`: tries VSee's network rules from this machine and says row by row what came of it.
 import Admission
 import ArgumentParser
-import Files
 import JSON
-import Ledger
 import Management
 import RuleBook
 import Settings
@@ -42,12 +40,14 @@ struct RulesCheckCommand: AsyncParsableCommand {
     @OptionGroup var output: FormatOptions
 
     func run() async throws {
-        let books = try gate.ruleBooks()
-        let checker = try checker(books)
-        var results: [CheckResult] = []
+        let rules = try gate.rules()
+        let trial = try trial()
         let progress = Progress("trying the rules")
-        for book in books {
-            results += await checker.run(book) { progress.show(Int64($0), of: Int64($1)) }
+        let results: [CheckResult]
+        do {
+            results = try await rules.check(trial) { progress.show(Int64($0), of: Int64($1)) }
+        } catch let error as ManagementError {
+            throw error.asUsage
         }
         progress.end()
         let failed = results.filter(\.isFailure).map(\.id)
@@ -62,33 +62,20 @@ struct RulesCheckCommand: AsyncParsableCommand {
         if !failed.isEmpty { throw ExitCode(ExitStatus.no.rawValue) }
     }
 
-    private func checker(_ books: [RuleBook]) throws -> RuleChecker {
-        var options = RuleChecker.Options()
+    private func trial() throws -> RuleService.Trial {
+        var trial = RuleService.Trial()
         guard let timeout = Quantity.duration(timeout), timeout >= .seconds(1), timeout <= .seconds(60) else {
             throw ValidationError("--timeout: write 1s to 60s")
         }
-        options.timeout = timeout
+        trial.timeout = timeout
         if let proxy {
             guard let address = ProxyAddress(proxy) else {
                 throw ValidationError("--proxy \(proxy): write http://HOST:PORT")
             }
-            options.proxy = address
+            trial.proxy = address
         }
-        let known = books.flatMap { book in
-            book.rows.map(\.id) + book.proxy.map(\.id) + book.outbound.map(\.id)
-        }
-        if let wrong = row.first(where: { !known.contains($0) }) {
-            throw ValidationError("--row \(wrong): there is no such row; see `dropgate rules list`")
-        }
-        options.rows = Set(row)
-        options.hosts = try host.map(for: books)
-        options.authorities = ca.map(Paths.absolute)
-        do {
-            return try RuleChecker(options)
-        } catch {
-            throw ManagementError(
-                .configuration, "\(ca ?? "the system's authorities") cannot be used: \(error)")
-        }
+        (trial.authorities, trial.rows, trial.hosts) = (ca, row, host.hosts)
+        return trial
     }
 
     private func show(_ results: [CheckResult], _ failed: [String]) {
@@ -100,36 +87,15 @@ struct RulesCheckCommand: AsyncParsableCommand {
                 UntrustedText.line(result.detail),
             ])
         }
-        let lines = table.lines { column, cell in
+        Output.table(table) { column, cell in
             guard column == 1 else { return cell }
             if cell.hasPrefix("ok") { return Colour.green(cell) }
             return cell.hasPrefix("blocked") ? Colour.red(cell) : Colour.yellow(cell)
         }
-        for line in lines { Output.line(line) }
         guard failed.isEmpty else {
             return Output.line(Colour.red("blocked: \(failed.joined(separator: ", "))"))
         }
         let tried = results.filter { $0.outcome == .ok }.count
         Output.line("\(tried) of \(results.count) rows proven; no required row is blocked")
     }
-}
-
-extension CheckResult {
-    var json: JSONValue {
-        [
-            "id": .string(id), "purpose": .string(purpose), "optional": .bool(isOptional),
-            "result": .string(outcome.word), "detail": .string(detail),
-            "attempts": .array(
-                attempts.map { attempt in
-                    [
-                        "what": .string(attempt.what), "result": .string(attempt.outcome.word),
-                        "detail": .string(attempt.detail),
-                    ]
-                }),
-        ]
-    }
-}
-
-extension CheckOutcome {
-    fileprivate var word: String { self == .noProof ? "no_proof" : rawValue }
 }

@@ -1,7 +1,6 @@
 // `dropgate rules`: VSee's network rules as a table, as firewall rules, and tried from this machine.
 import ArgumentParser
-import RuleBook
-import Settings
+import Management
 
 struct RulesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,11 +13,8 @@ struct RulesCommand: AsyncParsableCommand {
 }
 
 extension GateOptions {
-    /// The rule books of the settings; without settings or rule files, the shipped one.
-    func ruleBooks() throws -> [RuleBook] {
-        guard locate() != nil else { return try RuleBookLoader.load(files: []) }
-        return try RuleBookLoader.load(files: settings().rules)
-    }
+    /// The rules of the settings; without settings, those that came with this program.
+    func rules() throws -> RuleService { RuleService(locate() == nil ? nil : try settings()) }
 }
 
 struct HostOptions: ParsableArguments {
@@ -28,18 +24,4 @@ struct HostOptions: ParsableArguments {
             "A host for a server or a row of the rules, as in '*.vsee.qa=app.vsee.qa'; may be repeated.",
             valueName: "pattern=host"))
     var hosts: [String] = []
-
-    func map(for books: [RuleBook]) throws -> HostMap {
-        var map = HostMap()
-        for text in hosts where !map.add(text) {
-            throw ValidationError("--host \(text): write PATTERN=HOST, as in '*.vsee.qa=app.vsee.qa'")
-        }
-        let unknown = map.unknown(in: books)
-        guard unknown.isEmpty else {
-            throw ValidationError(
-                "--host \(unknown.joined(separator: ", ")): neither a server nor a row of the rules; see "
-                    + "`dropgate rules list`")
-        }
-        return map
-    }
 }

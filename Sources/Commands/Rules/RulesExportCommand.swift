@@ -5,7 +5,6 @@ import Files
 import Foundation
 import Management
 import RuleBook
-import Settings
 
 extension FirewallDirection: ExpressibleByArgument {}
 extension ExportFormat: ExpressibleByArgument {}
@@ -75,12 +74,10 @@ struct RulesExportCommand: AsyncParsableCommand {
     func run() async throws {
         let text: String
         do {
-            let plan = direction == .ingress ? try ingress() : try await egress()
-            text = try format.text(plan, family: family ?? .v4)
-        } catch let refusal as ExportRefusal {
-            throw ManagementError(.refused, "nothing was exported: \(refusal)")
-        } catch let failure as HostLookup.Failure {
-            throw ManagementError(.refused, "nothing was exported: \(UntrustedText.line("\(failure)"))")
+            let rules = direction == .ingress ? RuleService(try gate.settings()) : try gate.rules()
+            text = try await rules.export(export, as: format, family: family ?? .v4)
+        } catch let error as ManagementError {
+            throw error.asUsage
         }
         guard let output else { return Output.text(text) }
         do {
@@ -90,41 +87,11 @@ struct RulesExportCommand: AsyncParsableCommand {
         }
     }
 
-    private func ingress() throws -> FirewallPlan {
-        let settings = try gate.settings()
-        let policy = try PolicyLoader.load(files: settings.sources)
-        return try IngressPlan.make(policy: policy, settings: settings, channels: channel, at: .now())
-    }
-
-    private func egress() async throws -> FirewallPlan {
-        let books = try gate.ruleBooks()
-        let map = try host.map(for: books)
-        var plans: [FirewallPlan] = []
-        for book in books {
-            let rows = EgressPlan.rows(book, rules, withOptional: optional)
-            plans.append(
-                try EgressPlan.make(
-                    book, rows, map, addresses: resolve ? try await addresses(book, rows, map) : nil))
-        }
-        guard var plan = plans.first else { throw ExportRefusal("there are no network rules") }
-        var rowsBefore = books[0].rows.count
-        for (book, var other) in zip(books, plans).dropFirst() {
-            for index in other.groups.indices { other.groups[index].slot += rowsBefore }
-            rowsBefore += book.rows.count
-            plan.version += "; " + other.version
-            plan.remarks += other.remarks.filter { !plan.remarks.contains($0) }
-            plan.groups += other.groups
-        }
-        return plan
-    }
-
-    private func addresses(
-        _ book: RuleBook, _ rows: [NetworkRule], _ map: HostMap
-    ) async throws -> [String: [IPAddress]] {
-        var addresses: [String: [IPAddress]] = [:]
-        for host in EgressPlan.hosts(book, rows, map) {
-            addresses[host] = try await HostLookup.addresses(of: host)
-        }
-        return addresses
+    private var export: RuleService.Export {
+        guard direction == .egress else { return .ingress(channels: channel) }
+        var egress = RuleService.Egress()
+        (egress.rules, egress.withOptional) = (rules, optional)
+        (egress.hosts, egress.looksUp) = (host.hosts, resolve)
+        return .egress(egress)
     }
 }

@@ -2,9 +2,8 @@
 import Admission
 import ArgumentParser
 import JSON
-import Ledger
+import Management
 import RuleBook
-import Settings
 
 struct RulesListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,7 +15,7 @@ struct RulesListCommand: ParsableCommand {
     @OptionGroup var output: FormatOptions
 
     func run() throws {
-        let books = try gate.ruleBooks()
+        let books = try gate.rules().books()
         if output.isJSON { return Output.json(["books": .array(books.map(\.json))]) }
         for (index, book) in books.enumerated() {
             if index > 0 { Output.line() }
@@ -34,7 +33,7 @@ struct RulesListCommand: ParsableCommand {
             section(table.title)
             var lines = TextTable(["ROW", "PURPOSE", "PORTS", "SERVERS", ""])
             for row in table.rows { lines.add(cells(row)) }
-            for line in lines.lines() { Output.line(line) }
+            Output.table(lines)
             for row in table.rows {
                 if let note = row.note { Output.line(Colour.faint("\(row.id): \(UntrustedText.line(note))")) }
             }
@@ -45,7 +44,7 @@ struct RulesListCommand: ParsableCommand {
             for rule in book.proxy {
                 lines.add([rule.id, UntrustedText.line(rule.purpose), rule.isOptional ? "recommended" : ""])
             }
-            for line in lines.lines() { Output.line(line) }
+            Output.table(lines)
         }
         if !book.outbound.isEmpty {
             section("Outbound Connections (VSee to you)")
@@ -53,7 +52,7 @@ struct RulesListCommand: ParsableCommand {
             for rule in book.outbound {
                 lines.add([rule.id, UntrustedText.line(rule.service), "\(rule.address.base)"])
             }
-            for line in lines.lines() { Output.line(line) }
+            Output.table(lines)
         }
     }
 
@@ -78,53 +77,5 @@ struct RulesListCommand: ParsableCommand {
             row.servers.isEmpty ? "undocumented" : row.servers.map(\.text).joined(separator: ","),
             remarks.joined(separator: "; "),
         ]
-    }
-}
-
-extension RuleBook {
-    var json: JSONValue {
-        var facts: [String: JSONValue] = ["title": .string(document.title), "read": .string(document.read)]
-        facts["page"] = document.page.map(JSONValue.string)
-        var members: [String: JSONValue] = [
-            "name": .string(name), "document": .object(facts),
-            "tables": .array(
-                tables.map { table in
-                    [
-                        "id": .string(table.kind.rawValue), "title": .string(table.title),
-                        "rows": .array(table.rows.map(\.json)),
-                    ]
-                }),
-            "proxy": .array(
-                proxy.map { rule in
-                    [
-                        "id": .string(rule.id), "purpose": .string(rule.purpose),
-                        "means": .string(rule.means.rawValue), "optional": .bool(rule.isOptional),
-                    ]
-                }),
-            "outbound": .array(
-                outbound.map { rule in
-                    [
-                        "id": .string(rule.id), "service": .string(rule.service),
-                        "address": .string(rule.address.base.description),
-                    ]
-                }),
-        ]
-        members["note"] = note.map(JSONValue.string)
-        return .object(members)
-    }
-}
-
-extension NetworkRule {
-    var json: JSONValue {
-        var members: [String: JSONValue] = [
-            "id": .string(id), "purpose": .string(purpose), "optional": .bool(isOptional),
-            "ports": .array(ports.map { .string($0.description) }),
-            "servers": .array(servers.map { .string($0.text) }),
-            "undocumented": .array(undocumentedWords.map(JSONValue.string)),
-        ]
-        members["detail"] = detail.map(JSONValue.string)
-        members["falls_back_to"] = fallsBackTo.map(JSONValue.string)
-        members["note"] = note.map(JSONValue.string)
-        return .object(members)
     }
 }

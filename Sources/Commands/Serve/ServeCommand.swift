@@ -1,5 +1,4 @@
 // `dropgate serve`: the gate itself, until SIGTERM or SIGINT.
-import Accounts
 import Admission
 import ArgumentParser
 import Daemon
@@ -48,7 +47,11 @@ struct ServeCommand: AsyncParsableCommand {
             try await HostKeys.check(sftp.hostKeys)
             try await SSHDTools.find().checkSession()
         }
-        try refuseUnsafeState(settings)
+        let fatal = Diagnostics.fatal(settings)
+        guard fatal.isEmpty else {
+            for finding in fatal { Output.error(finding.text + (finding.fix.map { "; \($0)" } ?? "")) }
+            throw ExitCode(ExitStatus.configuration.rawValue)
+        }
         if check { return try report(settings, policy) }
         guard allowRoot || geteuid() != 0 else {
             let next =
@@ -76,16 +79,6 @@ struct ServeCommand: AsyncParsableCommand {
                 "--log-level: \"\(word)\" is none of \(Logger.Level.allCases.map(\.rawValue))")
         }
         return level
-    }
-
-    /// What `dropgate doctor` finds of directories, and nothing may be accepted on.
-    private func refuseUnsafeState(_ settings: GateSettings) throws {
-        let fatal = FilesystemCheck(settings).findings().filter(\.isFatal)
-        guard !fatal.isEmpty else { return }
-        throw ManagementError(
-            .configuration,
-            fatal.map { finding in finding.text + (finding.fix.map { "; \($0)" } ?? "") }
-                .joined(separator: "\ndropgate: "))
     }
 
     private func report(_ settings: GateSettings, _ policy: Policy) throws {
@@ -117,19 +110,10 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    /// How many accounts there are. Throws what is wrong with their files.
     private func accountCount(_ settings: GateSettings) throws -> Int {
         guard settings.sftp != nil else { return 0 }
-        let listing: AccountListing
-        do throws(AccountError) {
-            listing = try AccountStore(directory: settings.accounts).load()
-        } catch {
-            // No directory yet: no accounts yet.
-            guard error.code == .notFound else { throw error }
-            return 0
-        }
-        let problems = listing.problems.sorted { $0.key < $1.key }.flatMap(\.value.problems)
-        guard problems.isEmpty else { throw SettingsErrors(problems) }
+        let listing = try AccountService(settings).list()
+        try listing.check()
         return listing.accounts.count
     }
 }

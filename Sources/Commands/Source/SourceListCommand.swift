@@ -35,9 +35,7 @@ struct SourceListCommand: ParsableCommand {
                 entry.state(at: now),
             ])
         }
-        for line in table.lines(colour: { $0 == 7 && $1 != "in force" ? Colour.yellow($1) : $1 }) {
-            Output.line(line)
-        }
+        Output.table(table) { $0 == 7 && $1 != "in force" ? Colour.yellow($1) : $1 }
         Output.line(Colour.faint("policy \(policy.version)"))
     }
 }
@@ -45,29 +43,4 @@ struct SourceListCommand: ParsableCommand {
 extension Instant {
     /// The day in UTC.
     var day: String { String(description.prefix(10)) }
-}
-
-extension SourceEntry {
-    var channelWords: [String] { Channel.allCases.filter(channels.contains).map(\.rawValue) }
-
-    /// What an operator should know of an entry now.
-    func json(at now: Instant) -> JSONValue {
-        var members: [String: JSONValue] = [
-            "id": .string(id), "list": .string(list), "service": .string(service),
-            "cidr": .string(cidr.description), "channels": .array(channelWords.map(JSONValue.string)),
-            "mode": .string(mode.rawValue), "state": .string(state(at: now)),
-        ]
-        members["owner"] = owner.map(JSONValue.string)
-        members["note"] = note.map(JSONValue.string)
-        members["review_by"] = reviewBy.map { .string($0.description) }
-        members["expires"] = expires.map { .string($0.description) }
-        if let document {
-            var facts: [String: JSONValue] = [
-                "title": .string(document.title), "read": .string(document.read),
-            ]
-            facts["page"] = document.page.map(JSONValue.string)
-            members["document"] = .object(facts)
-        }
-        return .object(members)
-    }
 }

@@ -91,10 +91,12 @@ package enum Authority {
 
     /// Records that something leaves the gate, before it does, and returns the seq of that entry. Throws a
     /// `ManagementError` when it cannot be recorded: then nothing may leave.
-    /// - Parameter what: the command, as the entry says it.
+    /// - Parameters:
+    ///   - what: the command, as the entry says it.
+    ///   - principal: who takes it.
     @discardableResult
     package static func recordExport(
-        _ what: String, detail: [String: JSONValue], by principal: Principal = .current,
+        _ what: String, detail: [String: JSONValue], by principal: Principal,
         settings: GateSettings, warn: @escaping @Sendable (String) -> Void
     ) async throws -> Int64 {
         var detail = AccessRecord.bounded(detail)
@@ -106,14 +108,18 @@ package enum Authority {
                 throw LedgerError(.unwritable, "there is no ledger at \(settings.ledgerHandle)")
             }
             return try await LocalAuthority.open(settings, warn: warn).recordAccess(detail, by: principal)
+        } catch let error as ManagementError {
+            // It says itself what can be done.
+            throw unrecorded(error.message, fix: error.fix, error)
         } catch {
-            // What the running gate says has its own advice.
-            let advice =
-                error is ManagementError ? "" : "; run this as the gate's own user, with room on its disk"
-            throw ManagementError(
-                .internalError,
-                "nothing was exported, because the export cannot be recorded in the ledger: \(error)\(advice)",
-                cause: error)
+            throw unrecorded("\(error)", fix: "run this as the gate's own user, with room on its disk", error)
         }
+    }
+
+    private static func unrecorded(_ why: String, fix: String?, _ cause: any Error) -> ManagementError {
+        ManagementError(
+            .internalError,
+            "nothing was exported, because the export cannot be recorded in the ledger: \(why)",
+            fix: fix, cause: cause)
     }
 }

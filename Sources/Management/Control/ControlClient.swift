@@ -38,7 +38,10 @@ package struct ControlClient: GateAuthority {
     }
 
     package func recordAccess(_ detail: [String: JSONValue], by principal: Principal) async throws -> Int64 {
-        // Who asks is known to the gate from the kernel.
+        // The gate learns from the kernel who asks, and takes nobody's word for another.
+        guard principal == .current else {
+            throw ManagementError(.internalError, "a running gate records an access of its caller alone")
+        }
         guard case .recorded(let seq) = try await ask(.recordAccess(detail: detail)) else {
             throw Self.strange
         }
@@ -103,9 +106,8 @@ package struct ControlClient: GateAuthority {
             return try JSONLine.decode(ControlEnvelope<ControlAnswer>.self, from: line).message
         } catch {
             throw ManagementError(
-                .internalError,
-                "the running gate is of another version than this command; restart it, so that both are of one",
-                cause: OtherVersion())
+                .internalError, "the running gate is of another version than this command",
+                fix: "restart it, so that both are of one", cause: OtherVersion())
         }
     }
 

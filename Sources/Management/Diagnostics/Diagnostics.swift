@@ -4,7 +4,7 @@ import Admission
 import Foundation
 import Ledger
 package import Reachability
-import Settings
+package import Settings
 import TLS
 
 package enum Diagnostics {
@@ -24,6 +24,11 @@ package enum Diagnostics {
         findings += await check.running()
         findings += sources(settings, now) + check.held()
         return findings
+    }
+
+    /// What of a gate's directories and files must be mended before anything is accepted on it.
+    package static func fatal(_ settings: GateSettings) -> [Finding] {
+        FilesystemCheck(settings).findings().filter(\.isFatal)
     }
 
     private static func sources(_ settings: GateSettings, _ now: Instant) -> [Finding] {

@@ -94,7 +94,7 @@ package struct DropChanges: Sendable {
     package func acknowledge(_ id: String) async throws -> String {
         let drop = try TypedDrop(id)
         guard try await authority.acknowledge(drop.id) else {
-            throw ManagementError(.refused, drop.notAcknowledged(settings))
+            throw drop.notAcknowledged(settings)
         }
         return drop.id
     }
@@ -102,7 +102,7 @@ package struct DropChanges: Sendable {
     /// Releases an event that is held in quarantine.
     package func release(_ id: String) async throws -> (id: String, event: ReleasedEvent) {
         let drop = try TypedDrop(id)
-        guard drop.isHeld(settings) else { throw ManagementError(.refused, drop.notHeld(settings)) }
+        guard drop.isHeld(settings) else { throw drop.notHeld(settings) }
         do {
             return (drop.id, try await authority.releaseHeld(drop.id))
         } catch let error as IntakeError {

@@ -16,17 +16,17 @@ struct TypedDrop {
             id = lower
             return
         }
-        let help = "`dropgate drops list` shows the ids, each of 26 letters and digits"
-        guard DropID.isBeginning(lower) else {
-            throw ManagementError(.refused, "\"\(UntrustedText.head(text))\" is no drop id; \(help)")
-        }
+        let what =
+            DropID.isBeginning(lower)
+            ? "\"\(lower)\" is only the beginning of a drop id, and several may begin so"
+            : "\"\(UntrustedText.head(text))\" is no drop id"
         throw ManagementError(
-            .refused, "\"\(lower)\" is only the beginning of a drop id, and several may begin so; \(help)")
+            .refused, what, fix: "`dropgate drops list` shows the ids, each of 26 letters and digits")
     }
 
     /// Throws a `ManagementError` when the ledger does not know the drop.
     func record(_ reader: any LedgerReading, _ settings: GateSettings) throws -> DropRecord {
-        guard let record = try reader.drop(id: id) else { throw ManagementError(.refused, unknown(settings)) }
+        guard let record = try reader.drop(id: id) else { throw unknown(settings) }
         return record
     }
 
@@ -35,37 +35,45 @@ struct TypedDrop {
     }
 
     /// Why the drop was not acknowledged.
-    func notAcknowledged(_ settings: GateSettings) -> String {
+    func notAcknowledged(_ settings: GateSettings) -> ManagementError {
         guard let record = known(settings) else { return unknown(settings) }
-        let next = "`dropgate drops show \(id)` says more"
-        return switch record.state {
-        case .pending: "drop \(id) is not released yet, so nobody can be done with it; \(next)"
-        case .released: "drop \(id) was not acknowledged; try again"
-        case .acknowledged: "drop \(id) is acknowledged already; \(next)"
-        case .forgotten: "drop \(id) is done with already, and its receipt was removed; \(next)"
-        case .withdrawn: "drop \(id) was taken back by its sender before it was acknowledged; \(next)"
-        case .lost: "drop \(id) is lost; \(next)"
-        }
+        let what =
+            switch record.state {
+            case .pending: "is not released yet, so nobody can be done with it"
+            case .released: "was not acknowledged"
+            case .acknowledged: "is acknowledged already"
+            case .forgotten: "is done with already, and its receipt was removed"
+            case .withdrawn: "was taken back by its sender before it was acknowledged"
+            case .lost: "is lost"
+            }
+        let next = record.state == .released ? "try again" : "`dropgate drops show \(id)` says more"
+        return ManagementError(.refused, "drop \(id) \(what)", fix: next)
     }
 
     /// Why there is nothing to release.
-    func notHeld(_ settings: GateSettings) -> String {
+    func notHeld(_ settings: GateSettings) -> ManagementError {
         guard let record = known(settings) else {
-            return "there is no drop \(id) in quarantine; `dropgate drops list --held` shows what is held"
+            return ManagementError(
+                .refused, "there is no drop \(id) in quarantine",
+                fix: "`dropgate drops list --held` shows what is held")
         }
-        return "drop \(id) is not held, it is \(record.state); `dropgate drops show \(id)` says where it lies"
+        return ManagementError(
+            .refused, "drop \(id) is not held, it is \(record.state)",
+            fix: "`dropgate drops show \(id)` says where it lies")
     }
 
     private func known(_ settings: GateSettings) -> DropRecord? {
         try? settings.ledgerHandle.reader().drop(id: id)
     }
 
-    private func unknown(_ settings: GateSettings) -> String {
+    private func unknown(_ settings: GateSettings) -> ManagementError {
         guard isHeld(settings) else {
-            return "there is no drop \(id); `dropgate drops list` shows what there is"
+            return ManagementError(
+                .refused, "there is no drop \(id)", fix: "`dropgate drops list` shows what there is")
         }
-        return
+        return ManagementError(
+            .refused,
             "drop \(id) is held in quarantine: `dropgate drops list --held` shows it, and `dropgate drops release "
-            + "\(id)` releases it once its source is listed"
+                + "\(id)` releases it once its source is listed")
     }
 }

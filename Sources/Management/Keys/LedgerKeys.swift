@@ -33,8 +33,8 @@ package struct LedgerKeys: Sendable {
     package func signer() throws -> NoteSigner {
         guard isThere else {
             throw ManagementError(
-                .configuration,
-                "\(settings.key): the key that signs the ledger is not there; `dropgate init` makes it")
+                .configuration, "\(settings.key): the key that signs the ledger is not there",
+                fix: "`dropgate init` makes it")
         }
         return try read(settings.key)
     }

@@ -65,9 +65,12 @@ package struct LedgerService: Sendable {
     // MARK: Evidence
 
     /// That one entry is in the signed tree.
-    /// - Parameter entryFile: where the entry's own bytes go, too; that is an access, and recorded.
-    package func prove(_ seq: Int64, entryFile: String? = nil, warn: @escaping Warn) async throws -> TLogProof
-    {
+    /// - Parameters:
+    ///   - entryFile: where the entry's own bytes go, too; that is an access, and recorded.
+    ///   - principal: who has that access.
+    package func prove(
+        _ seq: Int64, entryFile: String? = nil, by principal: Principal, warn: @escaping Warn
+    ) async throws -> TLogProof {
         let reader = try ledger.reader()
         let size = try reader.size()
         guard seq >= 0, seq < size else {
@@ -85,8 +88,8 @@ package struct LedgerService: Sendable {
             checkpoint: signed.note)
         if let entryFile {
             try await Authority.recordExport(
-                "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], settings: settings,
-                warn: warn)
+                "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], by: principal,
+                settings: settings, warn: warn)
             try reader.forEachEntry(seq..<seq + 1) { _, json in
                 try FileReplacement.write(json, to: entryFile, mode: 0o600)
             }
@@ -107,26 +110,28 @@ package struct LedgerService: Sendable {
         package let manifest: JSONValue
     }
 
-    /// Writes entries with all that proves them into a new directory.
+    /// Writes entries with all that proves them into a new directory. Recorded as an access before that.
     /// - Parameters:
     ///   - from: nil: the first entry.
     ///   - to: up to and without this time, or with this entry; nil: the last signed entry.
     package func export(
-        from: Bound?, to: Bound?, into directory: String, progress: @escaping Progress, warn: @escaping Warn
+        from: Bound?, to: Bound?, into directory: String, by principal: Principal,
+        progress: @escaping Progress, warn: @escaping Warn
     ) async throws -> Bundle {
         let reader = try ledger.reader()
         guard let signed = try reader.newestCheckpoint() else {
-            throw ManagementError(.refused, "no checkpoint is signed yet; run `dropgate ledger checkpoint`")
+            throw ManagementError(
+                .refused, "no checkpoint is signed yet", fix: "run `dropgate ledger checkpoint`")
         }
         let range = try Self.range(reader, from, to, below: signed.checkpoint.size)
         guard let key = try LedgerKeys(settings).verifiers().first(where: signed.note.isSigned) else {
             throw ManagementError(
-                .refused,
-                "the newest checkpoint is signed by no key of this ledger; run `dropgate ledger verify`")
+                .refused, "the newest checkpoint is signed by no key of this ledger",
+                fix: "run `dropgate ledger verify`")
         }
         try await Authority.recordExport(
             "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
-            settings: settings, warn: warn)
+            by: principal, settings: settings, warn: warn)
         let manifest = try LedgerBundle(reader).write(
             range, checkpoint: signed, key: key, to: directory, now: .now(), progress: progress)
         return Bundle(entries: range, checkpoint: signed.checkpoint, manifest: manifest)

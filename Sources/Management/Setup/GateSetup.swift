@@ -5,15 +5,38 @@ import Files
 import Foundation
 import Ledger
 import SFTPReceiver
-package import Settings
+import Settings
 import TLS
 
 package struct GateSetup {
     private let settings: GateSettings
 
-    package init(settings: GateSettings) { self.settings = settings }
+    private init(_ settings: GateSettings) { self.settings = settings }
 
-    package func make(_ log: inout SetupLog) async throws {
+    /// Makes what is missing of a self-contained gate in a directory, given by its absolute path.
+    package static func make(in directory: String) async throws -> (log: SetupLog, sheet: GateSheet) {
+        var log = SetupLog()
+        try SetupOwner(of: directory)?.become()
+        let file = try GateTemplate.make(in: directory, log: &log)
+        return try await make(file, log)
+    }
+
+    /// Makes what is missing of the gate whose settings lie at this absolute path.
+    package static func make(settings file: String) async throws -> (log: SetupLog, sheet: GateSheet) {
+        try SetupOwner(of: Paths.directory(of: file))?.become()
+        return try await make(file, SetupLog())
+    }
+
+    private static func make(
+        _ file: String, _ log: SetupLog
+    ) async throws -> (log: SetupLog, sheet: GateSheet) {
+        var log = log
+        let settings = try SettingsLoader.load(file: file, namedFiles: .mayBeMissing)
+        try await GateSetup(settings).make(&log)
+        return (log, try await GateSheet(settings: settings, file: file))
+    }
+
+    private func make(_ log: inout SetupLog) async throws {
         let gate = SetupOwner(of: settings.state)
         try log.directory(settings.accounts)
         try makeSourceList(&log)

@@ -3,9 +3,9 @@ import Files
 import Foundation
 import Settings
 
-package enum GateTemplate {
+enum GateTemplate {
     /// Writes what is missing of DIR/dropgate.yaml and DIR/sources, and returns the settings file.
-    package static func make(in directory: String, log: inout SetupLog) throws -> String {
+    static func make(in directory: String, log: inout SetupLog) throws -> String {
         let file = directory + "/dropgate.yaml"
         guard !FileManager.default.fileExists(atPath: file) else {
             log.kept(file)
@@ -18,7 +18,7 @@ package enum GateTemplate {
     }
 
     /// The shipped settings; the state lies beside them.
-    package static var settings: String {
+    static var settings: String {
         Shipped.settings.replacingOccurrences(of: "/var/lib/dropgate", with: "state")
     }
 }

@@ -10,7 +10,8 @@ enum ListChoice {
             guard let only = editors.first, editors.count == 1 else {
                 let names = editors.map(\.editor.name).joined(separator: ", ")
                 throw ManagementError(
-                    .invalid, "there are \(editors.count) source lists (\(names)); say which one with --list")
+                    .invalid, "there are \(editors.count) source lists (\(names))",
+                    fix: "say which one with --list")
             }
             return only.editor
         }

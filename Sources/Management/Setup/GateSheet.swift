@@ -1,22 +1,22 @@
 // What the people of a gate tell VSee, and what to do next. It holds no secret.
 import Accounts
-import Admission
 import Files
 import Foundation
-import JSON
-import Ledger
-import Management
-import SFTPReceiver
-import Settings
+package import JSON
+package import SFTPReceiver
+package import Settings
 
-struct GateSheet {
-    let settings: GateSettings
-    let file: String
-    private let host: String
-    private let hostKeys: [HostKeys.Description]
-    private let accounts: [String]
+package struct GateSheet: Sendable {
+    package let settings: GateSettings
+    /// The settings file.
+    package let file: String
+    package let host: String
+    package let hostKeys: [HostKeys.Description]
+    /// Names of the accounts that are enabled.
+    package let accounts: [String]
 
-    init(settings: GateSettings, file: String) async throws {
+    /// Throws `SSHDError` for a host key that cannot be read.
+    package init(settings: GateSettings, file: String) async throws {
         self.settings = settings
         self.file = file
         host = ProcessInfo.processInfo.hostName
@@ -25,11 +25,11 @@ struct GateSheet {
             keys.append(try await HostKeys.describe(path))
         }
         hostKeys = keys
-        let listing = try? AccountStore(directory: settings.accounts).load()
-        accounts = listing?.accounts.values.filter { !$0.disabled }.map(\.name).sorted() ?? []
+        let listing = try? AccountService(settings).list()
+        accounts = listing?.accounts.filter { !$0.disabled }.map(\.name) ?? []
     }
 
-    private var webhookURL: String? {
+    package var webhookURL: String? {
         settings.webhook.map { webhook in
             let scheme = webhook.tls == nil ? "http" : "https"
             let secret = webhook.checks.pathSecret == nil ? "" : "/SECRET"
@@ -37,23 +37,8 @@ struct GateSheet {
         }
     }
 
-    var lines: [String] {
-        var lines = [
-            Colour.bold("GIVE TO VSEE") + "  (with the name and ports under which VSee reaches this gate)"
-        ]
-        if let webhookURL { lines.append("  webhook URL   \(webhookURL)") }
-        if let sftp = settings.sftp {
-            let users =
-                accounts.isEmpty
-                ? "none yet: `dropgate account add`, see below" : accounts.joined(separator: ", ")
-            lines.append("  SFTP          \(host), port \(sftp.listen.port)")
-            lines.append("  SFTP user     \(users)")
-            for key in hostKeys { lines.append("  host key      \(key.fingerprint)  (\(key.type))") }
-        }
-        return lines + ["", Colour.bold("NEXT")] + next.enumerated().map { "  \($0 + 1). \($1)" }
-    }
-
-    private var next: [String] {
+    /// What is left to do until the gate runs, step by step.
+    package var next: [String] {
         var steps: [String] = []
         if settings.sftp != nil, accounts.isEmpty {
             steps.append("dropgate account add vsee --key vsee.pub --config \(file)")
@@ -84,7 +69,8 @@ struct GateSheet {
         return "give it to the user that the gate runs as, since it does not run as root: `\(commands)`"
     }
 
-    func json(_ log: SetupLog) -> JSONValue {
+    /// For programs, with what was made and found.
+    package func json(_ log: SetupLog) -> JSONValue {
         var members = log.json
         members["config"] = .string(file)
         members["webhook"] = webhookURL.map { ["url": .string($0)] }

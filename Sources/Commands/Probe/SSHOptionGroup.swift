@@ -1,0 +1,92 @@
+// Whom to log in as and by what, and which host key to expect: options of all commands that log in over SSH.
+import ArgumentParser
+import Files
+import Management
+import Reachability
+
+struct SSHOptionGroup: ParsableArguments {
+    @Option(help: ArgumentHelp("The account to log in as; also in the URL.", valueName: "name"))
+    var user: String?
+
+    @Option(
+        help: ArgumentHelp("The private key; its owner's alone.", valueName: "file"), completion: .file())
+    var key: String?
+
+    @Option(
+        help: ArgumentHelp("The file that holds the key's passphrase.", valueName: "file"),
+        completion: .file())
+    var passphraseFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The file that holds the account's password; its owner's alone.", valueName: "file"),
+        completion: .file())
+    var passwordFile: String?
+
+    @Flag(help: "Log in by a key of the agent at $SSH_AUTH_SOCK.")
+    var agent = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The host key's fingerprint, SHA256:… as ssh-keygen -l prints it; repeatable.",
+            valueName: "fingerprint"))
+    var hostKey: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Expect the host key that this known_hosts file has.", valueName: "file"),
+        completion: .file())
+    var knownHosts: String?
+
+    func validate() throws {
+        let ways = [key != nil, passwordFile != nil, agent].count(where: \.self)
+        guard ways <= 1 else { throw ValidationError("give one of --key, --password-file and --agent") }
+        guard passphraseFile == nil || key != nil else {
+            throw ValidationError("--passphrase-file is of a key: give --key too")
+        }
+        guard hostKey.isEmpty || knownHosts == nil else {
+            throw ValidationError("give --host-key or --known-hosts, not both")
+        }
+        if let user, user.isEmpty || user.utf8.count > 255 || user.utf8.contains(0) {
+            throw ValidationError("--user: a name of 1 to 255 bytes")
+        }
+    }
+
+    func target(_ text: String) throws -> SFTPTarget {
+        do throws(SFTPTarget.Problem) {
+            var target = try SFTPTarget(text)
+            if let user { target.user = user }
+            return target
+        } catch { throw ValidationError(error.description) }
+    }
+
+    func credential() throws -> SSHCredential? {
+        if agent { return .agent }
+        if let passwordFile {
+            let bytes = try ArgumentText.secret(passwordFile, "--password-file")
+            guard !bytes.contains(0) else {
+                throw ManagementError(
+                    .invalid, "--password-file: \(passwordFile) holds a NUL, which no password has")
+            }
+            return .password(bytes)
+        }
+        guard let key else { return nil }
+        let phrase = try passphraseFile.map { try ArgumentText.secret($0, "--passphrase-file") }
+        do throws(FileProblem) {
+            return .key(try PrivateKeyFile(path: Paths.absolute(key), passphrase: phrase))
+        } catch { throw ManagementError(.invalid, "--key: \(error)", cause: error) }
+    }
+
+    func pins(for target: SFTPTarget) throws -> HostKeyPins? {
+        if let knownHosts {
+            do throws(FileProblem) {
+                let text = try FileReading.text(Paths.absolute(knownHosts))
+                return HostKeyPins(
+                    knownHosts: text, host: target.host, port: target.port, origin: knownHosts)
+            } catch { throw ManagementError(.invalid, "--known-hosts: \(error)", cause: error) }
+        }
+        guard !hostKey.isEmpty else { return nil }
+        do throws(HostKeyPins.Problem) {
+            return try HostKeyPins(fingerprints: hostKey, origin: "--host-key")
+        } catch { throw ValidationError(error.description) }
+    }
+}

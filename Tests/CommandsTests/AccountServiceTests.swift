@@ -1,0 +1,71 @@
+// Accounts as they are asked for by values: made, listed, changed, removed, and what is refused.
+import Accounts
+import Admission
+import Foundation
+import JSON
+import Management
+import Settings
+import Support
+import Testing
+
+@Suite struct AccountServiceTests {
+    private let gate: TestGate
+    private let accounts: AccountService
+
+    init() throws {
+        gate = try TestGate.plain()
+        accounts = AccountService(try SettingsLoader.load(file: gate.config))
+    }
+
+    private func lab() throws -> NewAccount {
+        var new = NewAccount(name: "lab")
+        new.keys = try NewAccount.keys(in: "# of the lab\n\n\(SampleKeys.ed25519)\n", from: "lab.pub")
+        return new
+    }
+
+    @Test func anAccountIsMadeShownChangedAndRemoved() throws {
+        #expect(try accounts.list().accounts.isEmpty, "no directory yet")
+        var new = try lab()
+        new.collects = (["vsee"], true)
+        let made = try accounts.add(new, at: Instant(microseconds: 1_764_000_000_000_000))
+        #expect(made.role == .collector && made.keys.map(\.type) == ["ssh-ed25519"])
+        #expect(made.json["collects"]?.array == ["vsee"] && made.json["password"] == false)
+        #expect(try accounts.show("lab") == made)
+        #expect(FileManager.default.fileExists(atPath: accounts.file(of: "lab")))
+        #expect(try accounts.setDisabled(true, of: "lab").disabled)
+        #expect(try accounts.list().accounts.map(\.disabled) == [true])
+        try accounts.remove("lab")
+        #expect(try accounts.list().accounts.isEmpty)
+    }
+
+    @Test func whatIsRefusedHasACodeAndAReason() throws {
+        _ = try accounts.add(try lab())
+        let taken = #expect(throws: ManagementError.self) { try accounts.add(try lab()) }
+        #expect(taken?.code == .refused && taken?.cause is AccountError)
+        let absent = #expect(throws: ManagementError.self) { try accounts.show("nobody") }
+        #expect(absent?.code == .refused)
+        let name = #expect(throws: ManagementError.self) { try accounts.remove("Nobody") }
+        #expect(name?.code == .invalid)
+        let open = #expect(throws: ManagementError.self) { try accounts.add(NewAccount(name: "open")) }
+        #expect(open?.code == .invalid && open?.fix != nil)
+    }
+
+    @Test func credentialsThatAreNoneAreToldWithTheirPlace() {
+        let key = #expect(throws: ManagementError.self) { try NewAccount.keys(in: "x", from: "lab.pub") }
+        #expect(key?.code == .invalid && key?.message.hasPrefix("lab.pub: not a public key") == true)
+        let none = #expect(throws: ManagementError.self) { try NewAccount.keys(in: "# x\n", from: "lab.pub") }
+        #expect(none?.message == "lab.pub holds no public key")
+        let password = #expect(throws: ManagementError.self) { try NewAccount.hash("short") }
+        #expect(password?.code == .invalid && password?.message.contains("short") == false)
+    }
+
+    @Test func aFileThatIsNoGoodSpoilsNoOther() throws {
+        _ = try accounts.add(try lab())
+        try gate.write("accounts/bad.yaml", "keys: 7\n")
+        let listing = try accounts.list()
+        #expect(listing.accounts.map(\.name) == ["lab"])
+        #expect(throws: SettingsErrors.self) { try listing.check() }
+        let bad = #expect(throws: ManagementError.self) { try accounts.show("bad") }
+        #expect(bad?.code == .configuration)
+    }
+}

@@ -1,0 +1,25 @@
+// What is said of something that was not done: what is wrong, and apart from it what can be done.
+import Admission
+import Management
+import Settings
+import Testing
+
+@Suite struct ManagementErrorTests {
+    @Test func theFixFollowsTheMessageOnOneLine() {
+        #expect("\(ManagementError(.refused, "it is shut", fix: "open it"))" == "it is shut; open it")
+        #expect("\(ManagementError(.refused, "it is shut"))" == "it is shut")
+    }
+
+    @Test func aFailedExportKeepsTheFixOfItsCause() async throws {
+        let gate = try TestGate.plain()
+        let settings = try SettingsLoader.load(file: gate.config)
+        let error = await #expect(throws: ManagementError.self) {
+            try await ReportService(settings).report(
+                since: .now(), until: .now(), now: .now(), format: "json", by: .current,
+                progress: { _, _ in }, warn: { _ in })
+        }
+        #expect(error?.code == .internalError)
+        #expect(error?.message.hasSuffix("there is no ledger at \(settings.ledger.path)") == true)
+        #expect(error?.fix == "run this as the gate's own user, with room on its disk")
+    }
+}

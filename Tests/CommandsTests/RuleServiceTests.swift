@@ -1,0 +1,56 @@
+// Network rules as they are asked for by values: read, tried, and written for a firewall.
+import JSON
+import Management
+import RuleBook
+import Settings
+import Testing
+
+@Suite struct RuleServiceTests {
+    @Test func withoutSettingsTheShippedRulesCount() throws {
+        let books = try RuleService(nil).books()
+        #expect(books.count == 1 && books[0].row("simplified-core") != nil)
+    }
+
+    @Test func aRowThatCannotBeTriedIsSkipped() async throws {
+        var trial = RuleService.Trial()
+        trial.rows = ["clinic-web"]
+        let results = try await RuleService(nil).check(trial) { _, _ in }
+        #expect(results.map(\.outcome) == [.skipped])
+        #expect(results.first?.json["result"] == "skipped")
+    }
+
+    @Test func whatTheRulesDoNotKnowIsInvalid() async {
+        var row = RuleService.Trial()
+        row.rows = ["nobody"]
+        var host = RuleService.Trial()
+        host.hosts = ["nobody=host"]
+        for trial in [row, host] {
+            let error = await #expect(throws: ManagementError.self) {
+                try await RuleService(nil).check(trial) { _, _ in }
+            }
+            #expect(error?.code == .invalid && error?.fix == "see `dropgate rules list`")
+        }
+    }
+
+    @Test func sourceListsAreWrittenForAFirewallOrRefusedWithAReason() async throws {
+        let gate = try TestGate.plain()
+        let shut = await #expect(throws: ManagementError.self) {
+            try await RuleService(SettingsLoader.load(file: gate.config)).export(
+                .ingress(channels: []), as: .nftables)
+        }
+        #expect(shut?.code == .refused && shut?.message.hasPrefix("nothing was exported: ") == true)
+        try gate.write("dropgate.yaml", "webhook: {listen: 127.0.0.1:8443, plaintext: true}\n")
+        let text = try await RuleService(SettingsLoader.load(file: gate.config)).export(
+            .ingress(channels: []), as: .nftables)
+        #expect(text.contains("20.21.208.105"))
+    }
+
+    @Test func withoutSettingsOnlyVSeesRulesAreWritten() async throws {
+        let rules = RuleService(nil)
+        #expect(try await rules.export(.egress(.init()), as: .edl).contains("region.vsee.qa"))
+        let error = await #expect(throws: ManagementError.self) {
+            try await rules.export(.ingress(channels: []), as: .edl)
+        }
+        #expect(error?.code == .configuration)
+    }
+}
