@@ -59,35 +59,41 @@ let package = Package(
         .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CShims", linkerSettings: [.linkedLibrary("crypt"), .linkedLibrary("z")]),
-        .target(name: "Files", swiftSettings: strict),
+        .target(name: "Blocking", swiftSettings: strict),
+        .target(name: "Files", dependencies: ["CShims"], swiftSettings: strict),
         .target(name: "JSON", swiftSettings: strict),
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "TLSChannel", dependencies: ["TLS", nio, nioTLS], swiftSettings: strict),
         .target(name: "Admission", dependencies: ["TLS"], swiftSettings: strict),
         .target(
-            name: "Ledger", dependencies: ["Admission", "CShims", "JSON", "TLS", grdb, grdbSQLite],
+            name: "Ledger",
+            dependencies: ["Admission", "Blocking", "CShims", "Files", "JSON", "TLS", grdb, grdbSQLite],
             swiftSettings: strict),
-        .target(name: "Staging", dependencies: ["Admission", "CShims", "TLS"], swiftSettings: strict),
-        .target(name: "Sockets", dependencies: ["Admission", "CShims"], swiftSettings: strict),
+        .target(
+            name: "Staging", dependencies: ["Admission", "CShims", "Files", "TLS"], swiftSettings: strict),
+        .target(name: "Sockets", dependencies: ["Admission", "CShims", "Files"], swiftSettings: strict),
         .target(
             name: "Intake",
-            dependencies: ["Admission", "JSON", "Ledger", "Staging", "TLS", logging],
+            dependencies: [
+                "Admission", "Blocking", "JSON", "Ledger", "Staging", "TLS", logging,
+            ],
             swiftSettings: strict),
         .target(
             name: "Upkeep",
-            dependencies: ["Admission", "Intake", "JSON", "Ledger", "TLS", logging, lifecycle],
+            dependencies: [
+                "Admission", "Blocking", "Intake", "JSON", "Ledger", "TLS", logging, lifecycle,
+            ],
             swiftSettings: strict),
         .target(
             name: "WebhookReceiver",
             dependencies: [
-                "Admission", "Files", "JSON", "Ledger", "Intake", "Settings", "Sockets", nio, nioPosix,
-                "TLSChannel",
-                nioTLS,
-                nioHPACK, nioHTTP1, nioHTTP2, "TLS", logging, lifecycle,
+                "Admission", "Blocking", "Files", "Intake", "JSON", "Ledger", "Settings", "Sockets",
+                "TLS", "TLSChannel", nio, nioPosix, nioTLS, nioHPACK, nioHTTP1, nioHTTP2, logging,
+                lifecycle,
             ], swiftSettings: strict),
         .target(name: "SFTPWire", swiftSettings: strict),
         .target(
-            name: "LocalSocket", dependencies: ["Sockets"], swiftSettings: strict),
+            name: "LocalSocket", dependencies: ["Files", "Sockets"], swiftSettings: strict),
         .target(
             name: "LocalServer", dependencies: ["CShims", "LocalSocket", "Sockets", nio, nioPosix],
             swiftSettings: strict),
@@ -102,38 +108,41 @@ let package = Package(
         .target(
             name: "SFTPReceiver",
             dependencies: [
-                "Accounts", "Admission", "Files", "Intake", "JSON", "Ledger", "LocalServer", "LocalSocket",
-                "Settings", "SFTPSession", "Sockets", "Staging", "TLS", subprocess, system, logging,
-                lifecycle,
+                "Accounts", "Admission", "Blocking", "Files", "Intake", "JSON", "Ledger",
+                "LocalServer", "LocalSocket", "Settings", "SFTPSession", "Sockets", "Staging", "TLS",
+                subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),
         .target(
             name: "Console",
             dependencies: [
-                "Admission", "JSON", "Ledger", "Intake", "Settings", hummingbird, nio, httpTypes, "TLS",
-                logging, lifecycle,
+                "Admission", "Blocking", "Intake", "JSON", "Ledger", "Settings", "TLS", hummingbird, nio,
+                httpTypes, logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Admission", "Files", yams, "TLS"], swiftSettings: strict),
         .target(
             name: "Audit",
             dependencies: [
-                "Admission", "CShims", "Files", "JSON", "Ledger", "Settings", "TLS", "TLSChannel", nio,
-                nioHTTP1, nioPosix, logging,
+                "Admission", "Blocking", "CShims", "Files", "JSON", "Ledger", "Settings", "TLS",
+                "TLSChannel", nio, nioHTTP1, nioPosix, logging,
             ], swiftSettings: strict),
         .target(
             name: "Reachability",
             dependencies: [
-                "Admission", "CLibSSH2", "CShims", "Files", "Intake", "JSON", "Ledger", "Settings", "Sockets",
-                "Staging", "TLS",
+                "Admission", "Blocking", "CLibSSH2", "CShims", "Files", "Intake", "JSON", "Ledger",
+                "Settings", "Sockets", "Staging", "TLS",
             ], swiftSettings: strict),
         .target(
             name: "RuleBook",
-            dependencies: ["Admission", "JSON", "Ledger", "Settings", "TLS", "TLSChannel", nio, nioPosix],
+            dependencies: [
+                "Admission", "Blocking", "Files", "JSON", "Ledger", "Settings", "Sockets", "TLS",
+                "TLSChannel", nio, nioPosix,
+            ],
             swiftSettings: strict),
         .target(
             name: "Management",
             dependencies: [
-                "Accounts", "Admission", "Audit", "CShims", "Files", "Intake", "JSON", "Ledger",
-                "LocalServer", "LocalSocket", "Reachability", "RuleBook", "Settings", "SFTPReceiver",
+                "Accounts", "Admission", "Audit", "Blocking", "CShims", "Files", "Intake", "JSON",
+                "Ledger", "LocalServer", "LocalSocket", "Reachability", "RuleBook", "Settings", "SFTPReceiver",
                 "Sockets", "Staging", "TLS", logging, lifecycle,
             ],
             swiftSettings: strict),
@@ -146,8 +155,9 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Admission", "Audit", "Console", "CShims", "Files", "Intake", "JSON", "Ledger", "Management",
-                "Settings", "SFTPReceiver", "Upkeep", "WebhookReceiver", logging, lifecycle, unixSignals,
+                "Admission", "Audit", "Blocking", "Console", "CShims", "Files", "Intake", "JSON",
+                "Ledger", "Management", "Settings", "SFTPReceiver", "Upkeep", "WebhookReceiver",
+                logging, lifecycle, unixSignals,
             ],
             swiftSettings: strict),
         .target(
@@ -176,6 +186,7 @@ let package = Package(
         .executableTarget(
             name: "ledger-bench", dependencies: ["Admission", "JSON", "Ledger", "Support"],
             path: "Tests/Performance/LedgerBench", swiftSettings: strict),
+        .testTarget(name: "BlockingTests", dependencies: ["Blocking"], swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files", "Support"], swiftSettings: strict),
         .testTarget(
             name: "AccountsTests", dependencies: ["Accounts", "Admission", "Settings", "Support"],
@@ -188,15 +199,15 @@ let package = Package(
         .testTarget(
             name: "IntakeTests",
             dependencies: [
-                "Admission", "Intake", "JSON", "Ledger", "LedgerSupport", "Staging", "Support", "Upkeep",
-                logging,
+                "Admission", "Blocking", "Intake", "JSON", "Ledger", "LedgerSupport", "Staging",
+                "Support", "Upkeep", logging,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "AuditTests",
             dependencies: [
-                "JSON", "Admission", "Ledger", "Audit", "Settings", "Support", "TLS", "TLSChannel",
-                "TLSSupport", nio, nioPosix, logging,
+                "Admission", "Audit", "Blocking", "JSON", "Ledger", "Settings", "Support", "TLS",
+                "TLSChannel", "TLSSupport", nio, nioPosix, logging,
             ],
             swiftSettings: strict),
         .testTarget(name: "SFTPWireTests", dependencies: ["SFTPWire", "Support"], swiftSettings: strict),
@@ -220,8 +231,8 @@ let package = Package(
         .testTarget(
             name: "CommandsTests",
             dependencies: [
-                "Accounts", "Admission", "Audit", "Commands", "Daemon", "Files", "Intake", "JSON", "Ledger",
-                "LocalServer", "LocalSocket", "Management", "Reachability", "RuleBook", "Settings",
+                "Accounts", "Admission", "Audit", "Blocking", "Commands", "Daemon", "Files", "Intake", "JSON",
+                "Ledger", "LocalServer", "LocalSocket", "Management", "Reachability", "RuleBook", "Settings",
                 "Sockets", "Staging", "Support", logging,
             ], swiftSettings: strict),
         .testTarget(

@@ -114,7 +114,8 @@ package final class AccountCache: Sendable {
         self.report = report
     }
 
-    /// The accounts as their files are now. Costs one directory listing and one stat a file.
+    /// The accounts as their files are now. Costs one directory listing and one stat a file, and reading what has changed: it
+    /// blocks, so it is for tasks on a `BlockingExecutor`.
     package func current() -> AccountSnapshot {
         let (snapshot, news) = state.withLock { state in
             let news = refresh(&state)

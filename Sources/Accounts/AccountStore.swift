@@ -112,18 +112,21 @@ package struct AccountStore: Sendable {
             throw problem(error.message)
         }
         do throws(FileProblem) { try FileTrust.check(path) } catch { throw problem(error.message) }
-        switch SmallFile.read(path, limit: AccountFile.maximumSize) {
-        case .failure(let failure): throw problem(failure.message)
-        case .success(let file):
-            guard let text = String(validating: file.bytes, as: UTF8.self) else {
-                throw problem("not UTF-8 text")
-            }
-            let account = try AccountFile.parse(text, name: name, path: path)
-            guard account.passwordHash == nil || file.mode & 0o004 == 0 else {
-                throw problem("everybody can read the hash of its password: chmod 600 \(path)")
-            }
-            return account
+        let bytes: [UInt8]
+        let mode: UInt32
+        do throws(SmallFile.Failure) {
+            let file = try SmallFile.open(path)
+            mode = file.mode
+            bytes = try file.contents(limit: AccountFile.maximumSize)
+        } catch {
+            throw problem(error.description)
         }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw problem("not UTF-8 text") }
+        let account = try AccountFile.parse(text, name: name, path: path)
+        guard account.passwordHash == nil || mode & 0o004 == 0 else {
+            throw problem("everybody can read the hash of its password: chmod 600 \(path)")
+        }
+        return account
     }
 
     private func write(_ account: Account, replacing: Bool) throws(AccountError) {

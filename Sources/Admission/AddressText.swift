@@ -1,6 +1,7 @@
 // Reads and writes the text of addresses. Stricter than inet_aton, the same set as inet_pton; written here
 // because inet_pton stops at a NUL byte and would need the platform's C library in a pure target.
 // It must never guess: what is not wholly an address is nil.
+import TLS
 
 enum AddressText {
     /// Longest text: six groups and a dotted quad, `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`.
@@ -95,12 +96,8 @@ enum AddressText {
         guard (1...4).contains(bytes.count) else { return nil }
         var number: UInt16 = 0
         for byte in bytes {
-            switch byte {
-            case 0x30...0x39: number = number << 4 | UInt16(byte - 0x30)
-            case 0x41...0x46: number = number << 4 | UInt16(byte - 0x41 + 10)
-            case 0x61...0x66: number = number << 4 | UInt16(byte - 0x61 + 10)
-            default: return nil
-            }
+            guard let digit = Hex.value(byte) else { return nil }
+            number = number << 4 | UInt16(digit)
         }
         return number
     }

@@ -1,6 +1,7 @@
 // What commands print: answers to stdout, errors and progress to stderr. Text from outside must be made
 // printable before it comes here (`UntrustedText`); what misleads in a line for people is escaped here at last.
 import Admission
+import Files
 import Foundation
 import JSON
 import Ledger
@@ -33,7 +34,7 @@ package enum Output {
     static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
 
     /// Bytes that must come out as they are.
-    static func bytes(_ bytes: [UInt8]) { write(bytes[...], to: STDOUT_FILENO) }
+    static func bytes(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
 
     /// Whether nobody reads stdout any more: the other end of its pipe, socket or terminal is closed.
     static var isReaderGone: Bool {
@@ -56,21 +57,15 @@ package enum Output {
     static func json(_ value: JSONValue) { bytes(CanonicalJSON.encode(value) + [0x0A]) }
 
     private static func write(_ text: String, to descriptor: Int32) {
-        write(Array(text.utf8)[...], to: descriptor)
+        write(Array(text.utf8), to: descriptor)
     }
 
-    private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) {
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
         if let capture {
             return capture.add(String(decoding: bytes, as: UTF8.self), toError: descriptor == STDERR_FILENO)
         }
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            // A reader that is gone (EPIPE) needs no more text.
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
+        // A reader that is gone (EPIPE) needs no more text.
+        try? SystemCall.write(bytes, to: descriptor)
     }
 }
 

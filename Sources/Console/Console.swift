@@ -1,6 +1,7 @@
 // The console listener: /healthz, /readyz and /metrics for whoever watches the gate. It changes nothing and shows no patient
 // data; what is wrong is told only to who has the token.
 import Admission
+import Blocking
 import Hummingbird
 package import Intake
 package import Logging
@@ -13,6 +14,8 @@ package final class Console: Service {
     private let intake: Intake
     private let logger: Logger
     private let onBound: @Sendable (Int) -> Void
+    /// Its pages look into the ledger and ask filesystems for their room.
+    private let executor = BlockingExecutor(label: "console", width: 4)
 
     /// `onBound` is told the port once the listener is open. Nothing is opened before `run`.
     package init(
@@ -38,6 +41,6 @@ package final class Console: Service {
                 address: .hostname(settings.listen.ip.description, port: Int(settings.listen.port))),
             onServerRunning: { channel in onBound(channel.localAddress?.port ?? 0) },
             logger: logger)
-        try await application.run()
+        try await withTaskExecutorPreference(executor) { try await application.run() }
     }
 }

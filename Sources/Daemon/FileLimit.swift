@@ -1,4 +1,5 @@
 // The limit of open files: every connection is one, so the soft limit goes up to the hard one.
+import Files
 import Foundation
 import Logging
 
@@ -10,7 +11,7 @@ enum FileLimit {
         else { return }
         limit.rlim_cur = limit.rlim_max
         guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
-            logger.warning("the limit of open files stays low: \(String(cString: strerror(errno)))")
+            logger.warning("the limit of open files stays low: \(SystemError.last)")
             return
         }
     }

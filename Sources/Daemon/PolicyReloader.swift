@@ -2,6 +2,7 @@
 // reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference, and that the
 // lists are good again.
 package import Admission
+import Blocking
 import Files
 import Foundation
 package import Intake
@@ -28,6 +29,8 @@ package final class PolicyReloader: Service {
     private let intake: Intake
     private let logger: Logger
     private let load: Load
+    /// It looks at files and reads them.
+    private let executor = BlockingExecutor(label: "policy reloader", width: 1)
 
     private struct Seen {
         /// As they were at the last look; nil before the first.
@@ -76,7 +79,9 @@ package final class PolicyReloader: Service {
             group.addTask {
                 for await _ in hangUps.cancelOnGracefulShutdown() { trigger.yield(.hangUp) }
             }
-            for await trigger in triggers { await look(isAsked: trigger == .hangUp) }
+            await withTaskExecutorPreference(executor) {
+                for await trigger in triggers { await look(isAsked: trigger == .hangUp) }
+            }
         }
     }
 

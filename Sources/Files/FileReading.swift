@@ -1,5 +1,4 @@
 // Whole texts and secrets, read under a bound. It never creates or changes anything.
-import Foundation
 
 package enum FileReading {
     /// Who may read a file beside its owner.
@@ -34,28 +33,30 @@ package enum FileReading {
 
     /// Fails unless the path is a regular file that this process may read.
     package static func checkReadable(_ path: String, readers: Readers = .anybody) throws(FileProblem) {
-        let descriptor = try open(path)
-        defer { close(descriptor) }
-        try check(descriptor, path, readers)
+        try check(try open(path), path, readers)
     }
 
-    private static func open(_ path: String) throws(FileProblem) -> Int32 {
-        // O_NONBLOCK: a FIFO at this path must not hang the start.
-        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw .errno("read", path) }
-        return descriptor
-    }
-
-    /// Fails unless it is a regular file. What only some may read must also be the gate's: whoever can put another key in its
-    /// place is the gate.
-    private static func check(_ descriptor: Int32, _ path: String, _ readers: Readers) throws(FileProblem) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .errno("read", path) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw FileProblem(message: "\(path) is not a regular file")
+    /// All bytes of a regular file that nobody but these may read.
+    package static func bytes(
+        _ path: String, limit: Int, readers: Readers = .anybody
+    ) throws(FileProblem) -> [UInt8] {
+        let file = try open(path)
+        try check(file, path, readers)
+        do throws(SmallFile.Failure) { return try file.contents(limit: limit) } catch {
+            throw problem(error, path)
         }
+    }
+
+    private static func open(_ path: String) throws(FileProblem) -> SmallFile {
+        do throws(SmallFile.Failure) { return try SmallFile.open(path) } catch { throw problem(error, path) }
+    }
+
+    /// What only some may read must also be the gate's: whoever can put another key in its place is the gate.
+    private static func check(
+        _ file: borrowing SmallFile, _ path: String, _ readers: Readers
+    ) throws(FileProblem) {
         guard readers != .anybody else { return }
-        if let fault = FileTrust.exposure(FileTrust.Facts(status), readers, .current) {
+        if let fault = FileTrust.exposure(FileTrust.Facts(file.status), readers, .current) {
             throw FileProblem(message: "\(path) \(fault): chmod 600 \(path)")
         }
         do throws(FileProblem) { try FileTrust.check(path) } catch {
@@ -63,24 +64,11 @@ package enum FileReading {
         }
     }
 
-    /// All bytes of a regular file that nobody but these may read.
-    package static func bytes(
-        _ path: String, limit: Int, readers: Readers = .anybody
-    ) throws(FileProblem) -> [UInt8] {
-        let descriptor = try open(path)
-        defer { close(descriptor) }
-        try check(descriptor, path, readers)
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = read(descriptor, &chunk, chunk.count)
-            if count < 0, Foundation.errno == EINTR { continue }
-            guard count >= 0 else { throw .errno("read", path) }
-            guard count > 0 else { return bytes }
-            bytes.append(contentsOf: chunk[..<count])
-            guard bytes.count <= limit else {
-                throw FileProblem(message: "\(path) is larger than \(sizeText(limit))")
-            }
+    private static func problem(_ failure: SmallFile.Failure, _ path: String) -> FileProblem {
+        switch failure {
+        case .system(let error): FileProblem("read", path, error)
+        case .notRegular: FileProblem(message: "\(path) is not a regular file")
+        case .tooLong(let limit): FileProblem(message: "\(path) is larger than \(sizeText(limit))")
         }
     }
 

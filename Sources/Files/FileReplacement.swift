@@ -1,57 +1,82 @@
-// Writes a file whole: a reader sees the old bytes or the new ones, after a crash too. It keeps the old mode.
+// Puts a file in place whole: a reader sees the old one, the new one or none, after a crash too.
+import CShims
 import Foundation
 
 package enum FileReplacement {
-    /// Replaces or creates `path` with `bytes`. A new file gets `mode` (as of chmod(2)), and by root the owner of its directory; an old one
-    /// keeps its own mode and owner.
-    package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws {
-        // The file behind a symbolic link is replaced, not the link.
-        let target = FileManager.default.fileExists(atPath: path) ? realPath(path) : path
-        let temporary = "\(target).\(getpid()).new"
-        var old = stat()
-        let exists = stat(target, &old) == 0
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else {
-            let isDenied = errno == EACCES
-            let problem = FileProblem.errno("write", target)
-            guard isDenied else { throw problem }
-            throw FileProblem(
-                message:
-                    "\(problem); run this as the owner of \(Paths.directory(of: target)), with sudo as a rule"
-            )
-        }
-        do {
+    /// What can fail, for whoever words it.
+    package enum Step: Sendable { case create, sync, rename, syncDirectory }
+
+    /// Makes a new file `temporary` (0600), has `fill` write it, and renames it to `name`. Both are names in `directory`.
+    /// - Parameters:
+    ///   - directory: open. nil when this process may not read it: then the names are absolute paths, and durable when the
+    ///     system comes to it.
+    ///   - mayReplace: without it, it fails with EEXIST when the name is taken.
+    ///   - isDurable: it returns when the bytes and their name are on disk.
+    ///   - fill: writes to the open file, and says what fails.
+    package static func install<Failure: Error>(
+        _ name: String, in directory: Int32?, temporary: String, mayReplace: Bool = true,
+        isDurable: Bool = true, fill: (_ descriptor: Int32) throws(Failure) -> Void,
+        failed: (Step, SystemError) -> Failure
+    ) throws(Failure) {
+        let place = directory ?? AT_FDCWD
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
+        let descriptor = dropgate_openat(place, temporary, flags, 0o600)
+        guard descriptor >= 0 else { throw failed(.create, .last) }
+        do throws(Failure) {
             defer { close(descriptor) }
-            try writeAll(bytes, descriptor, temporary)
-            if !exists { _ = stat(Paths.directory(of: target), &old) }
-            if geteuid() == 0 { _ = fchown(descriptor, old.st_uid, old.st_gid) }
-            guard fchmod(descriptor, exists ? old.st_mode & 0o7777 : mode) == 0, fsync(descriptor) == 0 else {
-                throw FileProblem.errno("write", temporary)
-            }
-            guard rename(temporary, target) == 0 else { throw FileProblem.errno("replace", target) }
+            try fill(descriptor)
+            if isDurable, fsync(descriptor) != 0 { throw failed(.sync, .last) }
+            let outcome =
+                mayReplace
+                ? renameat(place, temporary, place, name)
+                : dropgate_rename_noreplace(place, temporary, place, name)
+            guard outcome == 0 else { throw failed(.rename, .last) }
+            if isDurable, let directory, fsync(directory) != 0 { throw failed(.syncDirectory, .last) }
         } catch {
-            unlink(temporary)
+            unlinkat(place, temporary, 0)
             throw error
         }
-        let directory = open(Paths.directory(of: target), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directory >= 0 else { return }
-        defer { close(directory) }
-        fsync(directory)
+    }
+
+    /// Replaces or creates `path` with `bytes`, durably. A new file gets `mode` (as of chmod(2)), and by root the owner of its
+    /// directory; an old one keeps its own mode and owner.
+    package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(FileProblem) {
+        var old = stat()
+        let exists = stat(path, &old) == 0
+        // The file behind a symbolic link is replaced, not the link.
+        let target = exists ? realPath(path) : path
+        let temporary = "\(target).\(getpid()).new"
+        let directory = Paths.directory(of: Paths.absolute(target))
+        if !exists { _ = stat(directory, &old) }
+        let folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if folder >= 0 { close(folder) } }
+        try install(
+            Paths.absolute(target), in: folder >= 0 ? folder : nil, temporary: Paths.absolute(temporary)
+        ) { (descriptor) throws(FileProblem) in
+            do throws(SystemError) {
+                try SystemCall.write(bytes, to: descriptor)
+                if geteuid() == 0 { _ = fchown(descriptor, old.st_uid, old.st_gid) }
+                guard fchmod(descriptor, exists ? old.st_mode & 0o7777 : mode) == 0 else { throw .last }
+            } catch {
+                throw FileProblem("write", temporary, error)
+            }
+        } failed: { step, error in
+            switch step {
+            case .create where error.code == EACCES:
+                FileProblem(
+                    message: "\(FileProblem("write", target, error)); run this as the owner of \(directory), "
+                        + "with sudo as a rule")
+            case .create: FileProblem("write", target, error)
+            case .sync: FileProblem("write", temporary, error)
+            case .rename: FileProblem("replace", target, error)
+            case .syncDirectory: FileProblem("sync", directory, error)
+            }
+        }
     }
 
     private static func realPath(_ path: String) -> String {
         guard let real = realpath(path, nil) else { return path }
         defer { free(real) }
         return String(cString: real)
-    }
-
-    private static func writeAll(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw FileProblem.errno("write", path) }
-            rest = rest.dropFirst(count)
-        }
     }
 }

@@ -1,44 +1,58 @@
-// A file read whole under a limit, whoever may write it, with its mode. Links are followed: container secrets are mounted as
-// links.
+// A file read whole under a limit, whoever may write it. Links are followed: container secrets are mounted as links.
 import Glibc
 
-package enum SmallFile {
-    package struct Contents: Sendable {
-        package var bytes: [UInt8]
-        /// st_mode.
-        package var mode: UInt32
-    }
+/// An open regular file. Closes itself.
+package struct SmallFile: ~Copyable {
+    /// Why it cannot be read, worded for after "FILE: ".
+    package enum Failure: Error, Sendable, CustomStringConvertible {
+        case system(SystemError)
+        case notRegular
+        case tooLong(limit: Int)
 
-    package struct Failure: Error {
-        package let message: String
-    }
-
-    package static func read(_ path: String, limit: Int) -> Result<Contents, Failure> {
-        func failure() -> Result<Contents, Failure> {
-            .failure(Failure(message: "cannot read: \(String(cString: strerror(errno)))"))
-        }
-        // O_NONBLOCK: a FIFO at this path must not hang the gate.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return failure() }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return failure() }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            return .failure(Failure(message: "not a regular file"))
-        }
-        var bytes = [UInt8](repeating: 0, count: limit + 1)
-        var filled = 0
-        while filled < bytes.count {
-            let count = bytes.withUnsafeMutableBytes {
-                Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled)
+        package var description: String {
+            switch self {
+            case .system(let error): "cannot read: \(error)"
+            case .notRegular: "not a regular file"
+            case .tooLong(let limit): "longer than \(limit) bytes"
             }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { return failure() }
-            guard count > 0 else { break }
-            filled += count
         }
-        guard filled <= limit else { return .failure(Failure(message: "longer than \(limit) bytes")) }
-        bytes.removeLast(bytes.count - filled)
-        return .success(Contents(bytes: bytes, mode: UInt32(status.st_mode)))
+    }
+
+    private let descriptor: Int32
+    let status: stat
+
+    deinit { close(descriptor) }
+
+    package static func open(_ path: String) throws(Failure) -> SmallFile {
+        // O_NONBLOCK: a FIFO at this path must not hang the gate.
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw .system(.last) }
+        var status = stat()
+        let isKnown = fstat(descriptor, &status) == 0
+        let error = SystemError.last
+        let file = SmallFile(descriptor: descriptor, status: status)
+        guard isKnown else { throw .system(error) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular }
+        return file
+    }
+
+    private init(descriptor: Int32, status: stat) {
+        self.descriptor = descriptor
+        self.status = status
+    }
+
+    /// st_mode.
+    package var mode: UInt32 { UInt32(status.st_mode) }
+
+    /// - Parameter limit: in bytes.
+    package func contents(limit: Int) throws(Failure) -> [UInt8] {
+        let bytes: [UInt8]?
+        do throws(SystemError) {
+            bytes = try SystemCall.contents(of: descriptor, limit: limit)
+        } catch {
+            throw .system(error)
+        }
+        guard let bytes else { throw .tooLong(limit: limit) }
+        return bytes
     }
 }

@@ -1,7 +1,7 @@
 // Takes over drops of another gate: `dropgate pull` has fetched a file into `incoming/pull/`, and here it becomes
 // a drop of this gate, under the id it has there. Whoever fetched it is not believed: everything is checked again.
 package import Admission
-import Dispatch
+import Blocking
 import JSON
 import Ledger
 package import Staging
@@ -32,7 +32,7 @@ package struct PulledDrop: Sendable {
                 .malformed, "the receipt of \(UntrustedText.head(receipt.drop)) cannot be believed: \(why)")
         }
         guard DropID.isValid(receipt.drop) else { throw refuse("its drop id is not valid") }
-        guard let sha256 = receipt.sha256, Self.isDigest(sha256), receipt.bytes >= 0 else {
+        guard let sha256 = receipt.sha256, SHA256Digest.isHex(sha256), receipt.bytes >= 0 else {
             throw refuse("it gives no size and SHA-256")
         }
         guard let channel = Channel(rawValue: receipt.channel),
@@ -77,11 +77,6 @@ package struct PulledDrop: Sendable {
 
     private static func isText(_ text: String, limit: Int) -> Bool {
         text.utf8.count <= limit && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
-    }
-
-    private static func isDigest(_ text: String) -> Bool {
-        text.utf8.count == 64
-            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
     /// `ready/sftp/<account>/…` or `ready/webhook/<day>/<name>` without its `ready/`; nil for anything else.
@@ -204,14 +199,12 @@ extension Intake {
                 id: drop.receipt.drop, status: .pending, name: drop.readyPath, seq: entry.seq)
         }
         let receipt = Receipt(AcceptedEntry(attempt, entry), drop: record)
-        let isReleased = await withCheckedContinuation { continuation in
-            uploadQueue.async {
-                guard case .released(let readyPath) = self.complete(record, receipt: receipt) else {
-                    return continuation.resume(returning: false)
-                }
-                self.stager.finish(upload: record.id, readyPath: readyPath)
-                continuation.resume(returning: true)
+        let isReleased = await uploads.runToEnd {
+            guard case .released(let readyPath) = self.complete(record, receipt: receipt) else {
+                return false
             }
+            self.stager.finish(upload: record.id, readyPath: readyPath)
+            return true
         }
         return DropOutcome(
             id: record.id, status: isReleased ? .stored : .pending, name: record.readyPath, seq: entry.seq)
@@ -225,14 +218,9 @@ extension Intake {
         }
     }
 
-    /// The file is what the receipt says, and durable. Reads it whole, off every receiver's queue.
+    /// The file is what the receipt says, and durable. Reads it whole, on no thread that a receiver needs.
     private func verify(_ drop: PulledDrop) async throws(IntakeError) {
-        let result: Result<Void, IntakeError> = await withCheckedContinuation { continuation in
-            DispatchQueue.global(qos: .utility).async {
-                continuation.resume(returning: Result { () throws(IntakeError) in try self.check(drop) })
-            }
-        }
-        try result.get()
+        try await imports.runToEnd { () throws(IntakeError) in try self.check(drop) }
     }
 
     private func check(_ drop: PulledDrop) throws(IntakeError) {

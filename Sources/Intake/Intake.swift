@@ -1,6 +1,7 @@
 // The only way from a receiver to the ledger and to staging: admit a source, record an attempt, accept a drop.
 // Receivers decide nothing by themselves and write nothing by themselves.
 package import Admission
+import Blocking
 import Dispatch
 import JSON
 package import Ledger
@@ -66,7 +67,13 @@ package final class Intake: Sendable {
     let fetchedInHand = Mutex<Set<String>>([])
     private let isClosed = Atomic(false)
     private let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
-    let uploadQueue = DispatchQueue(label: "intake.uploads", qos: .userInitiated)
+    /// Moves uploads into `ready/` and away, one after the other.
+    let uploads = BlockingExecutor(label: "intake.uploads", width: 1)
+    /// Look at the ledger for collectors.
+    let readers = BlockingExecutor(label: "intake.readers", width: 4)
+    /// Read what was fetched from another gate, as large as it is.
+    let imports = BlockingExecutor(label: "intake.imports", width: 2)
+    private let settling = BlockingExecutor(label: "intake.settling", width: 2)
     let boxes = SenderBoxes()
     let uploadSpace: UploadSpace
     let settler: Settler
@@ -118,7 +125,7 @@ package final class Intake: Sendable {
         stager.start()
         settler.start { [weak self] account, drops in
             guard let self else { return }
-            Task { await self.settle(drops, of: account) }
+            Task(executorPreference: settling) { await self.settle(drops, of: account) }
         }
     }
 

@@ -218,6 +218,8 @@ final class Stager: Sendable {
         for continuation in marked { continuation.resume() }
     }
 
+    /// Waits on the stager's own thread, of which it has the one: a batch is not done before its marks are, and nobody else
+    /// needs the thread meanwhile.
     private func mark(_ done: [(id: String, readyPath: String)], at now: Instant) throws {
         let finished = DispatchSemaphore(value: 0)
         let failure = Mutex<(any Error)?>(nil)

@@ -1,5 +1,6 @@
 // The caller's end of a local socket: lines to another process of this machine and user, and its lines back. It blocks, with
 // limits of time.
+import Files
 import Glibc
 import Sockets
 
@@ -9,9 +10,7 @@ package struct LocalSocketError: Error, Sendable, CustomStringConvertible {
 
     package init(_ description: String) { self.description = description }
 
-    static func errno(_ what: String) -> LocalSocketError {
-        LocalSocketError("\(what): \(String(cString: strerror(Glibc.errno)))")
-    }
+    init(_ what: String, _ error: SystemError) { description = "\(what): \(error)" }
 }
 
 /// Not for several threads at once. Closes itself.
@@ -33,12 +32,12 @@ package final class LineConnection {
         }
         lines = LineBuffer(limit: longest)
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw .errno("no socket") }
+        guard descriptor >= 0 else { throw LocalSocketError("no socket", .last) }
         let connected = SocketAddress.withUnixAddress(path) { address, length in
             connect(descriptor, address, length)
         }
         guard connected == 0 else {
-            let error = LocalSocketError.errno("cannot connect to \(path)")
+            let error = LocalSocketError("cannot connect to \(path)", .last)
             close()
             throw error
         }
@@ -57,16 +56,8 @@ package final class LineConnection {
 
     /// - Parameter line: with its newline.
     package func send(_ line: [UInt8]) throws(LocalSocketError) {
-        var sent = 0
-        while sent < line.count {
-            let count = line.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
-            }
-            if count < 0 {
-                if Glibc.errno == EINTR { continue }
-                throw .errno("sending")
-            }
-            sent += count
+        do throws(SystemError) { try SystemCall.send(line, to: descriptor) } catch {
+            throw LocalSocketError("sending", error)
         }
     }
 
@@ -74,12 +65,13 @@ package final class LineConnection {
     package func receive() throws(LocalSocketError) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while received.isEmpty {
-            let count = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
-            if count < 0, Glibc.errno == EINTR { continue }
-            guard count > 0 else {
-                throw count == 0
-                    ? LocalSocketError("it closed the connection") : .errno("waiting for an answer")
+            let count: Int
+            do throws(SystemError) {
+                count = try SystemCall.retrying { recv(descriptor, &buffer, buffer.count, 0) }
+            } catch {
+                throw LocalSocketError("waiting for an answer", error)
             }
+            guard count > 0 else { throw LocalSocketError("it closed the connection") }
             do throws(LineBuffer.TooLong) {
                 received += try lines.feed(buffer[..<count])
             } catch {

@@ -1,6 +1,7 @@
 // The steps of opening the receiver that are not about connections: sshd's files, and what is said about them.
 import Accounts
 import Admission
+import Files
 import Glibc
 import Intake
 import JSON
@@ -20,7 +21,7 @@ extension SSHDFiles {
         for key in configuration.settings.hostKeys where access(key, R_OK) != 0 {
             throw SSHDError(
                 .hostKey,
-                "the host key \(key) cannot be read (\(String(cString: strerror(errno)))); "
+                "the host key \(key) cannot be read (\(SystemError.last)); "
                     + "`dropgate init` makes host keys")
         }
         let plain = SSHDFiles(configuration, session: session)

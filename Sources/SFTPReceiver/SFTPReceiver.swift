@@ -2,6 +2,7 @@
 // sessions that sshd starts. It speaks no SSH and no SFTP itself.
 import Accounts
 import Admission
+import Blocking
 import Glibc
 package import Intake
 import Ledger
@@ -49,11 +50,14 @@ package final class SFTPReceiver: Service {
     private let handler: ConnectionHandler
     private let links: SessionIPCServer
     private let table: ConnectionTable
+    /// What is asked of accounts, staging and ledger for a connection or a session blocks, so all their tasks run here: a disk
+    /// that stalls holds up SFTP, and no webhook. Callers cannot make more threads of it.
+    private let executor: BlockingExecutor
     private let isStopping = Atomic(false)
 
     private init(
         port: UInt16, configuration: Configuration, listener: AcceptingSocket, handler: ConnectionHandler,
-        links: SessionIPCServer, table: ConnectionTable
+        links: SessionIPCServer, table: ConnectionTable, executor: BlockingExecutor
     ) {
         self.port = port
         self.configuration = configuration
@@ -61,6 +65,7 @@ package final class SFTPReceiver: Service {
         self.handler = handler
         self.links = links
         self.table = table
+        self.executor = executor
     }
 
     /// Prepares sshd's files, has sshd check them, and listens; connections wait until `run`. Throws
@@ -89,15 +94,19 @@ package final class SFTPReceiver: Service {
                 maxFile: settings.maxFile, provisional: intake.temporaryNames.patterns,
                 idleTimeout: Int(settings.idleTimeout.components.seconds)),
             logger: logger)
+        let executor = BlockingExecutor(label: "dropgate.sftp", width: threads)
         let links = SessionIPCServer(
-            socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, logger: logger)
+            socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, executor: executor,
+            logger: logger)
         let listen = settings.listen
         let listener = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))
         let port = listener.port ?? listen.port
         return SFTPReceiver(
             port: port, configuration: configuration, listener: listener, handler: handler, links: links,
-            table: table)
+            table: table, executor: executor)
     }
+
+    private static let threads = 16
 
     /// Serves until graceful shutdown: then nobody new is let in, callers without a login are hung up on, and
     /// logged-in ones have `shutdownGrace` to finish. What they had not finished stays for resume.
@@ -112,34 +121,7 @@ package final class SFTPReceiver: Service {
             }, turnAway: { [handler] in handler.turnAway(ConnectedSocket($0, peer: $1)) })
         let (stopped, stop) = AsyncStream.makeStream(of: Void.self)
         await withGracefulShutdownHandler {
-            await withTaskGroup(of: Ending.self) { group in
-                group.addTask {
-                    await self.links.run()
-                    return .links
-                }
-                group.addTask {
-                    await self.watchAccounts()
-                    return .patience
-                }
-                group.addTask {
-                    for await _ in stopped {}
-                    await self.endConnections()
-                    return .patience
-                }
-                group.addTask {
-                    await self.serve(arrivals)
-                    return .connections
-                }
-                for await ending in group where ending != .patience {
-                    if ending == .links { return group.cancelAll() }
-                    // Sessions see their connection end and say what they leave unfinished.
-                    self.links.stop()
-                    group.addTask {
-                        try? await Task.sleep(for: Self.lastWords)
-                        return .links
-                    }
-                }
-            }
+            await withTaskExecutorPreference(executor) { await serveUntilEnd(arrivals, stopped) }
         } onGracefulShutdown: {
             self.isStopping.store(true, ordering: .releasing)
             continuation.finish()
@@ -147,6 +129,40 @@ package final class SFTPReceiver: Service {
             stop.finish()
         }
         await acceptance.end()
+    }
+
+    /// Returns when the last connection and the last session have ended.
+    private func serveUntilEnd(
+        _ arrivals: AsyncStream<IncomingConnection>, _ stopped: AsyncStream<Void>
+    ) async {
+        await withTaskGroup(of: Ending.self) { group in
+            group.addTask {
+                await self.links.run()
+                return .links
+            }
+            group.addTask {
+                await self.watchAccounts()
+                return .patience
+            }
+            group.addTask {
+                for await _ in stopped {}
+                await self.endConnections()
+                return .patience
+            }
+            group.addTask {
+                await self.serve(arrivals)
+                return .connections
+            }
+            for await ending in group where ending != .patience {
+                if ending == .links { return group.cancelAll() }
+                // Sessions see their connection end and say what they leave unfinished.
+                self.links.stop()
+                group.addTask {
+                    try? await Task.sleep(for: Self.lastWords)
+                    return .links
+                }
+            }
+        }
     }
 
     /// What has ended, in the order of stopping.

@@ -69,10 +69,7 @@ final class CollectStore: SessionHost {
     private static func read(
         _ file: OpenFile, _ offset: Int64, _ buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
-        while true {
-            let count = pread(file.descriptor, buffer.baseAddress, buffer.count, off_t(offset))
-            if count >= 0 || errno != EINTR { return count }
-        }
+        (try? file.read(into: buffer, at: offset)) ?? -1
     }
 
     private func answer(_ order: CollectOrder) -> StoreAnswer {

@@ -120,11 +120,10 @@ private func greet(
 
 /// How the client logged in, as sshd wrote it down: methods and public keys.
 private func authentication(_ path: String) -> String? {
-    guard case .success(let file) = SmallFile.read(path, limit: 16 * 1024) else { return nil }
-    return String(decoding: file.bytes, as: UTF8.self)
+    guard let bytes = try? SmallFile.open(path).contents(limit: 16 * 1024) else { return nil }
+    return String(decoding: bytes, as: UTF8.self)
 }
 
 private func complain(_ message: String) {
-    let line = Array("dropgate: \(message)\n".utf8)
-    _ = write(STDERR_FILENO, line, line.count)
+    try? SystemCall.write(Array("dropgate: \(message)\n".utf8), to: STDERR_FILENO)
 }

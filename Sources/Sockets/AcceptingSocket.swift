@@ -2,6 +2,7 @@
 // read from it and nothing written. It admits and refuses nobody.
 package import Admission
 import CShims
+import Files
 import Foundation
 import Synchronization
 
@@ -17,7 +18,7 @@ package struct ListenError: Error, Sendable, CustomStringConvertible {
             case EADDRNOTAVAIL: "; no interface of this machine has that address"
             default: ""
             }
-        description = "\(what): \(String(cString: strerror(error)))\(advice)"
+        description = "\(what): \(SystemError(error))\(advice)"
     }
 
     package init(_ description: String) { self.description = description }
@@ -175,10 +176,9 @@ private struct AcceptLoop: Sendable {
             pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0),
         ]
         while true {
-            let count = poll(&watched, 2, -1)
-            if count < 0, errno == EINTR { continue }
+            let isWoken = (try? SystemCall.retrying { poll(&watched, 2, -1) }) != nil
             let outcome = acceptBatch()
-            if count < 0 || watched[0].revents != 0 { break }
+            if !isWoken || watched[0].revents != 0 { break }
             if outcome == .noRoom { poll(&watched, 1, Self.pause) }
         }
         // Whoever got through is told; whoever comes later is refused by the system.

@@ -1,4 +1,5 @@
 // Small files of the gate's own, written whole under a temporary name.
+import Files
 import Glibc
 
 extension Directory {
@@ -7,24 +8,39 @@ extension Directory {
     /// group, and where that is root itself the group may read it (0640): the gate must be able to.
     package func place(_ bytes: [UInt8], as name: String, replacing: Bool) throws(StagingError) {
         let temporary = ".\(name).\(UInt64.random(in: 0 ... .max)).tmp"
-        do throws(StagingError) {
-            let file = try createFile(temporary)
-            try file.write(bytes)
+        try install(bytes, as: name, temporary: temporary, mayReplace: replacing) { file in
             var status = stat()
-            if geteuid() == 0, fstat(descriptor, &status) == 0 {
-                _ = fchown(file.descriptor, status.st_uid, status.st_gid)
-                if status.st_uid == 0, status.st_gid != 0 { _ = fchmod(file.descriptor, 0o640) }
+            guard geteuid() == 0, fstat(descriptor, &status) == 0 else { return }
+            _ = fchown(file, status.st_uid, status.st_gid)
+            if status.st_uid == 0, status.st_gid != 0 { _ = fchmod(file, 0o640) }
+        }
+    }
+
+    /// `FileReplacement.install` in this directory. Both names are components.
+    /// - Parameter finish: told the descriptor once the bytes are written.
+    func install(
+        _ bytes: [UInt8], as name: String, temporary: String, mayReplace: Bool = true, isDurable: Bool = true,
+        finish: (_ descriptor: Int32) -> Void = { _ in }
+    ) throws(StagingError) {
+        try check(name)
+        try check(temporary)
+        let file = "\(path)/\(temporary)"
+        try FileReplacement.install(
+            name, in: descriptor, temporary: temporary, mayReplace: mayReplace, isDurable: isDurable
+        ) { (descriptor) throws(StagingError) in
+            do throws(SystemError) { try SystemCall.write(bytes, to: descriptor) } catch {
+                throw StagingError(errno: error.code, "cannot write \(file)")
             }
-            try file.sync()
-            if replacing {
-                try replace(temporary, to: self, as: name)
-            } else {
-                try move(temporary, to: self, as: name)
-            }
-            try sync()
-        } catch {
-            _ = try? remove(temporary)
-            throw error
+            finish(descriptor)
+        } failed: { step, error in
+            let what =
+                switch step {
+                case .create: "cannot make \(file)"
+                case .sync: "cannot fsync \(file)"
+                case .rename: "cannot move \(file) to \(path)/\(name)"
+                case .syncDirectory: "cannot fsync \(path)"
+                }
+            return StagingError(errno: error.code, what)
         }
     }
 }

@@ -33,7 +33,7 @@ package final class Directory: Sendable {
             && !bytes.contains { $0 == 0x2F || $0 == 0 }
     }
 
-    private func check(_ name: String) throws(StagingError) {
+    func check(_ name: String) throws(StagingError) {
         guard Self.isComponent(name) else {
             throw StagingError(.badPath, "not a file name: \(name.debugDescription)")
         }

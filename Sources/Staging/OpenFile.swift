@@ -1,4 +1,5 @@
 // An open regular file of staging and what stat(2) says of a name.
+import Files
 import Glibc
 
 /// What `fstatat` says of a name.
@@ -42,16 +43,8 @@ package final class OpenFile: ReleasedFile {
 
     /// Writes all bytes at the current position.
     package func write(_ bytes: [UInt8]) throws(StagingError) {
-        var offset = 0
-        while offset < bytes.count {
-            let written = bytes.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset)
-            }
-            if written < 0 {
-                if errno == EINTR { continue }
-                throw StagingError(errno: errno, "cannot write \(path)")
-            }
-            offset += written
+        do throws(SystemError) { try SystemCall.write(bytes, to: descriptor) } catch {
+            throw StagingError(errno: error.code, "cannot write \(path)")
         }
     }
 
@@ -61,24 +54,35 @@ package final class OpenFile: ReleasedFile {
         defer { buffer.deallocate() }
         var offset: Int64 = 0
         while true {
-            let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+            let count = try read(into: buffer, at: offset)
             if count == 0 { return }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw StagingError(errno: errno, "cannot read \(path)")
-            }
             body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += Int64(count)
         }
     }
 
+    /// As many bytes from `offset` on as there are and fit; 0 at the end.
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StagingError)
+        -> Int
+    {
+        do throws(SystemError) {
+            return try SystemCall.retrying {
+                pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+            }
+        } catch {
+            throw StagingError(errno: error.code, "cannot read \(path)")
+        }
+    }
+
     /// The whole file. Throws `.failed` when it is longer than `limit` bytes.
     package func contents(limit: Int) throws(StagingError) -> [UInt8] {
-        guard try status().bytes <= Int64(limit) else {
-            throw StagingError(.failed, "\(path) is longer than \(limit) bytes")
+        let bytes: [UInt8]?
+        do throws(SystemError) {
+            bytes = try SystemCall.contents(of: descriptor, limit: limit)
+        } catch {
+            throw StagingError(errno: error.code, "cannot read \(path)")
         }
-        var bytes: [UInt8] = []
-        try forEachPiece { bytes.append(contentsOf: $0) }
+        guard let bytes else { throw StagingError(.failed, "\(path) is longer than \(limit) bytes") }
         return bytes
     }
 

@@ -33,11 +33,9 @@ struct PartialDigest: ~Copyable {
         defer { buffer.deallocate() }
         while position < end {
             let wanted = min(buffer.count, Int(end - position))
-            let count = pread(file.descriptor, buffer.baseAddress, wanted, off_t(position))
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                throw StagingError(errno: count == 0 ? EIO : errno, "cannot read back \(file.path)")
-            }
+            let count = try file.read(
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
+            guard count > 0 else { throw StagingError(errno: EIO, "cannot read back \(file.path)") }
             hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             position += Int64(count)
         }

@@ -1,6 +1,7 @@
 // One partial upload, held open and locked: its bytes, its sidecar, its digest. Only the session that holds
 // the lock writes it. It does not decide whether an upload is whole or where it goes.
 import CShims
+import Files
 import Foundation
 import Glibc
 
@@ -54,12 +55,16 @@ package final class PartialFile {
         var position = offset
         var next = 0
         while next < vectors.count {
-            let written = vectors.withUnsafeBufferPointer {
-                pwritev(file.descriptor, $0.baseAddress! + next, Int32($0.count - next), off_t(position))
-            }
-            if written < 0 {
-                if errno == EINTR { continue }
-                throw StagingError(errno: errno, "cannot write \(file.path)")
+            let written: Int
+            do throws(SystemError) {
+                written = try SystemCall.retrying {
+                    vectors.withUnsafeBufferPointer {
+                        pwritev(
+                            file.descriptor, $0.baseAddress! + next, Int32($0.count - next), off_t(position))
+                    }
+                }
+            } catch {
+                throw StagingError(errno: error.code, "cannot write \(file.path)")
             }
             position += Int64(written)
             next = advance(past: written, from: next)
@@ -221,16 +226,7 @@ package final class PartialFile {
     private func replaceSidecar(_ changed: PartialSidecar, durable: Bool = false) throws(StagingError) {
         let temporary = PartialName.new(sidecar.drop)
         try parts.remove(temporary)
-        let file = try parts.createFile(temporary)
-        do throws(StagingError) {
-            try file.write(encoded(changed))
-            if durable { try file.sync() }
-            try parts.replace(temporary, to: parts, as: sidecarName)
-            if durable { try parts.sync() }
-        } catch {
-            _ = try? parts.remove(temporary)
-            throw error
-        }
+        try parts.install(encoded(changed), as: sidecarName, temporary: temporary, isDurable: durable)
         sidecar = changed
     }
 

@@ -1,4 +1,5 @@
 // What can go wrong in staging, as a value.
+import Files
 import Glibc
 
 /// A file operation in staging that failed: what, where, and the system's reason.
@@ -31,6 +32,6 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
             case ELOOP, ENOTDIR: .badPath
             default: .failed
             }
-        self.init(code, "\(what): \(String(cString: strerror(error)))")
+        self.init(code, "\(what): \(SystemError(error))")
     }
 }

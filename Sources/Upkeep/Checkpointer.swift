@@ -1,6 +1,7 @@
 // Signs the head of the ledger soon after each append and once in a while when nothing comes, and hands each
 // checkpoint to the copy beside the ledger and to the witnesses. A witness that fails stops nothing else.
 import Admission
+import Blocking
 package import Intake
 package import Ledger
 import Logging
@@ -28,6 +29,8 @@ package final class Checkpointer: Service, CheckpointSigning {
     private let intake: Intake
     private let every: Duration
     private let signer: CheckpointSigner
+    /// It looks into the ledger; what a witness blocks is its own thread.
+    private let executor = BlockingExecutor(label: "checkpointer", width: 1)
     private let witnesses: [any Witness]
     private let mailboxes:
         [(stream: AsyncStream<SignedCheckpoint>, continuation: AsyncStream<SignedCheckpoint>.Continuation)]
@@ -54,19 +57,23 @@ package final class Checkpointer: Service, CheckpointSigning {
 
     /// Goes on until graceful shutdown. What is on its way to a witness then is given up: `finish` brings a newer one.
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withTaskGroup(of: Void.self) { group in
-                for (witness, mailbox) in zip(self.witnesses, self.mailboxes) {
-                    group.addTask {
-                        for await checkpoint in mailbox.stream { await self.deliver(checkpoint, to: witness) }
-                    }
+        await withTaskExecutorPreference(executor) {
+            await cancelWhenGracefulShutdown { await self.signAndDeliver() }
+        }
+    }
+
+    private func signAndDeliver() async {
+        await withTaskGroup(of: Void.self) { group in
+            for (witness, mailbox) in zip(witnesses, mailboxes) {
+                group.addTask {
+                    for await checkpoint in mailbox.stream { await self.deliver(checkpoint, to: witness) }
                 }
-                while !Task.isCancelled {
-                    await self.signIfDue()
-                    try? await Task.sleep(for: self.every)
-                }
-                for mailbox in self.mailboxes { mailbox.continuation.finish() }
             }
+            while !Task.isCancelled {
+                await signIfDue()
+                try? await Task.sleep(for: every)
+            }
+            for mailbox in mailboxes { mailbox.continuation.finish() }
         }
     }
 

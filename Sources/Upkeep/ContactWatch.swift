@@ -1,6 +1,7 @@
 // Tells when a source that is expected to call has not: an entry, a warning and a metric, and another entry when it calls
 // again. It admits and rejects nobody.
 import Admission
+import Blocking
 package import Intake
 import JSON
 import Ledger
@@ -15,6 +16,8 @@ package struct ContactWatch: Service {
 
     private let intake: Intake
     private let reader: any LedgerReading
+    /// It looks into the ledger.
+    private let executor = BlockingExecutor(label: "contact watch", width: 1)
 
     package init(_ intake: Intake) throws {
         self.intake = intake
@@ -35,10 +38,12 @@ package struct ContactWatch: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                await look()
-                try? await Task.sleep(for: Self.interval)
+        await withTaskExecutorPreference(executor) {
+            await cancelWhenGracefulShutdown {
+                while !Task.isCancelled {
+                    await look()
+                    try? await Task.sleep(for: Self.interval)
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 // Sweeps staging once a minute: interrupted uploads go to quarantine, and what nobody waits for any more is removed when its
 // time is over (`Intake.sweepStaging`).
+import Blocking
 package import Intake
 import Logging
 import ServiceLifecycle
@@ -9,14 +10,18 @@ package struct Retention: Service {
     private static let problem = "retention"
 
     private let intake: Intake
+    /// It goes through directories.
+    private let executor = BlockingExecutor(label: "retention", width: 1)
 
     package init(_ intake: Intake) { self.intake = intake }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                await sweep()
-                try? await Task.sleep(for: .seconds(60))
+        await withTaskExecutorPreference(executor) {
+            await cancelWhenGracefulShutdown {
+                while !Task.isCancelled {
+                    await sweep()
+                    try? await Task.sleep(for: .seconds(60))
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 // Moves old entries of the ledger to compressed segment files, and removes those whose time is over. Their hashes
 // stay in the tree, so that all other entries can still be proven.
 import Admission
+import Blocking
 package import Intake
 import JSON
 import Ledger
@@ -15,6 +16,8 @@ package struct Sealer: Service {
 
     private let intake: Intake
     private let reader: any LedgerSealing
+    /// It reads and compresses entries by the thousand.
+    private let executor = BlockingExecutor(label: "sealer", width: 1)
     private let sealAfter: Duration?
     private let retain: Duration?
     private let width: Int64
@@ -33,10 +36,12 @@ package struct Sealer: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                await sweep()
-                try? await Task.sleep(for: .seconds(3600))
+        await withTaskExecutorPreference(executor) {
+            await cancelWhenGracefulShutdown {
+                while !Task.isCancelled {
+                    await sweep()
+                    try? await Task.sleep(for: .seconds(3600))
+                }
             }
         }
     }

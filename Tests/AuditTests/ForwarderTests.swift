@@ -1,5 +1,6 @@
 // A forwarder's life over a target that the test plays: what it reports, how it ends, and where it goes on.
 import Admission
+import Blocking
 import Foundation
 import Ledger
 import Logging

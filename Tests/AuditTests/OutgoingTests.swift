@@ -1,5 +1,6 @@
 // What the gate calls: a witness by HTTP and a syslog receiver, when they do not do as they should.
 import Admission
+import Blocking
 import Foundation
 import Ledger
 import NIOCore

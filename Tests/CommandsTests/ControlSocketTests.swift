@@ -1,5 +1,6 @@
 // `drops ack` beside a running gate: over the control socket, and not without it.
 import Admission
+import Blocking
 import Foundation
 import Intake
 import JSON
@@ -117,7 +118,7 @@ import Testing
             group.addTask { try? await socket.run() }
             for await _ in opened { break }
             for line in [#"{"ping":true}"#, #"{"version":1,"message":{"hello":{}}}"#, "", "nonsense"] {
-                let answer = try? await BlockingCalls(.global()).run {
+                let answer = try? await BlockingExecutor(label: "test", width: 1).run {
                     let connection = try LineConnection(
                         path: path, longest: 1 << 16, answerTimeout: 10, sendTimeout: 10)
                     try connection.send(Array((line + "\n").utf8))

@@ -1,4 +1,5 @@
 // Witnesses that answer, fail and stay silent: how long they hold anything up, and where it shows.
+import Blocking
 import Dispatch
 import Foundation
 import Intake
@@ -120,7 +121,7 @@ private final class FakeWitness: Witness {
     @Test func aCallThatBlocksHoldsUpNobodyWhoIsCancelled() async throws {
         let (blocked, release) = (AsyncStream.makeStream(of: Void.self), DispatchSemaphore(value: 0))
         let late = AsyncStream.makeStream(of: Int.self)
-        let calls = BlockingCalls(DispatchQueue(label: "test"))
+        let calls = BlockingExecutor(label: "test", width: 1)
         let task = Task {
             try await calls.run {
                 blocked.continuation.finish()

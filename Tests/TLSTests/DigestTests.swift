@@ -117,6 +117,22 @@ private func bytes(_ hex: String) -> [UInt8] {
         }
     }
 
+    @Test func digitsOfBothCasesHaveTheirValues() {
+        #expect("0123456789abcdef".utf8.map(Hex.value) == (0...15).map(UInt8.init))
+        #expect("ABCDEF".utf8.map(Hex.value) == (10...15).map(UInt8.init))
+        #expect("/:@G`g\u{0}".utf8.allSatisfy { Hex.value($0) == nil })
+    }
+
+    @Test func onlyADigestsOwnTextIsADigest() {
+        let text = SHA256.hash(data: []).hex
+        #expect(SHA256Digest.isHex(text))
+        for other in [
+            "", String(text.dropLast()), text + "0", text.uppercased(), String(text.dropLast()) + "g",
+        ] {
+            #expect(!SHA256Digest.isHex(other), "\(other)")
+        }
+    }
+
     @Test func comparisonsAreRightAtEveryPlace() {
         let one = RandomBytes.make(40)
         #expect(ConstantTime.isEqual(one, one) && ConstantTime.isEqual([], []))

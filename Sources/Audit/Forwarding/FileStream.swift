@@ -1,6 +1,7 @@
 // Entries to a file for log shippers: whole lines, durable before they count, and followed through a rotation by
 // rename (logrotate without copytruncate).
 import CoreFoundation  // the compiler finds struct stat here in a release build
+import Files
 import Foundation
 import Ledger
 import Synchronization
@@ -56,7 +57,9 @@ final class FileStream: ForwardStream {
             try state.withLock { state in
                 var bytes: [UInt8] = []
                 for record in records { bytes += record.bytes + [0x0A] }
-                try Self.write(bytes, state.descriptor, path)
+                do throws(SystemError) { try SystemCall.write(bytes, to: state.descriptor) } catch {
+                    throw Self.failure("write", path, error)
+                }
                 guard fdatasync(state.descriptor) == 0 else { throw Self.failure("sync", path) }
                 state.mark.size += Int64(bytes.count)
                 state.confirmed = records.last?.seq ?? state.confirmed
@@ -101,8 +104,13 @@ final class FileStream: ForwardStream {
         var (count, lastEnd, at) = (Int64(0), start, start)
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while at < end {
-            let got = pread(descriptor, &buffer, buffer.count, off_t(at))
-            guard got > 0 else { throw failure("read", path) }
+            let got: Int
+            do throws(SystemError) {
+                got = try SystemCall.retrying { pread(descriptor, &buffer, buffer.count, off_t(at)) }
+            } catch {
+                throw failure("read", path, error)
+            }
+            guard got > 0 else { throw failure("read", path, SystemError(EIO)) }
             for index in 0..<got where buffer[index] == 0x0A {
                 count += 1
                 lastEnd = at + Int64(index) + 1
@@ -112,18 +120,9 @@ final class FileStream: ForwardStream {
         return (count, lastEnd)
     }
 
-    private static func write(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw failure("write", path) }
-            rest = rest.dropFirst(count)
-        }
-    }
-
-    private static func failure(_ action: String, _ path: String) -> ForwardBreak {
-        ForwardBreak(
-            confirmed: nil, description: "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    private static func failure(
+        _ action: String, _ path: String, _ error: SystemError = .last
+    ) -> ForwardBreak {
+        ForwardBreak(confirmed: nil, description: "cannot \(action) \(path): \(error)")
     }
 }

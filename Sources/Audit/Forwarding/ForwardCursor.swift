@@ -22,7 +22,7 @@ struct ForwardCursor: Sendable, Equatable {
     /// nil when there is none for this target. Throws when the file is damaged.
     static func read(_ path: String, target: String) throws -> ForwardCursor? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        let value = try JSONValue(parsing: Array(Data(contentsOf: URL(filePath: path))))
+        let value = try JSONValue(parsing: FileReading.bytes(path, limit: FileReading.maximumSecret))
         guard value["target"]?.string == target, let seq = value["seq"]?.int else { return nil }
         var cursor = ForwardCursor(target: target, seq: seq)
         cursor.inode = value["inode"]?.int

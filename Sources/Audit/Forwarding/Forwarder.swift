@@ -1,6 +1,7 @@
 // Forwards entries as they come. The ledger itself is the buffer: after an outage it goes on where the target's
 // position says, in order. A target that is down stops nothing but its own forwarding.
 package import Admission
+import Blocking
 import Foundation
 package import Ledger
 package import Logging
@@ -23,6 +24,8 @@ package final class Forwarder: Sendable {
     private let standing = Mutex(ForwardStanding(at: .now))
     private let phase = Mutex(Phase.new)
     private let end = AsyncStream.makeStream(of: Void.self)
+    /// It reads the ledger and syncs files; a second thread sees that the first one is held up.
+    private let executor = BlockingExecutor(label: "forwarder", width: 2)
 
     private enum Phase { case new, running, finishing, ended }
 
@@ -85,15 +88,17 @@ package final class Forwarder: Sendable {
     /// Goes on until `finish` is called and nothing waits, or the task is cancelled. It runs once.
     package func run() async {
         phase.withLock { $0 = .running }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.lookForStalls() }
-            await forwardUntilEnd()
-            group.cancelAll()
-        }
-        if let waiting, waiting > 0 {
-            logger.warning(
-                "forwarding to \(target): \(waiting) entries had not got through for certain when the gate stopped; they follow after the next start"
-            )
+        await withTaskExecutorPreference(executor) {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.lookForStalls() }
+                await forwardUntilEnd()
+                group.cancelAll()
+            }
+            if let waiting, waiting > 0 {
+                logger.warning(
+                    "forwarding to \(target): \(waiting) entries had not got through for certain when the gate stopped; they follow after the next start"
+                )
+            }
         }
         phase.withLock { $0 = .ended }
         end.continuation.finish()

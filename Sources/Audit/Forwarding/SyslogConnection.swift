@@ -11,7 +11,9 @@
 // Over TLS no end tells that much: between the kernel and the receiving program there is a library with text of its
 // own, and after a close_notify (RFC 5425 section 4.4) we close as well and never see whether a reset follows. What was
 // acknowledged lately is in doubt there however it ends.
+import Blocking
 import CShims
+import Files
 import Foundation
 import Ledger
 import NIOCore
@@ -66,7 +68,7 @@ final class SyslogConnection: Sendable {
         let descriptor = try await connect(target, timeout)
         let kept = dup(descriptor)
         guard kept >= 0 else {
-            let words = String(cString: strerror(errno))
+            let words = SystemError.last
             Foundation.close(descriptor)
             throw OutgoingError(.unreachable, "no second descriptor for the connection: \(words)")
         }
@@ -115,10 +117,13 @@ final class SyslogConnection: Sendable {
         }
     }
 
+    /// A receiver whose name or address does not answer blocks one thread, and keeps none from the others.
+    private static let connecting = BlockingExecutor(label: "dropgate.syslog", width: 8)
+
     private static func connect(_ target: SyslogTarget, _ timeout: Duration) async throws -> Int32 {
         let (host, port) = (target.host, "\(target.port)")
         let milliseconds = Int32(timeout.components.seconds * 1000)
-        return try await BlockingCalls(.global()).run {
+        return try await connecting.run {
             var reason: UnsafePointer<CChar>?
             let descriptor = dropgate_connect(host, port, milliseconds, &reason)
             if descriptor >= 0 { return descriptor }

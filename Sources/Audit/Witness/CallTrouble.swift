@@ -1,5 +1,6 @@
 // Why a call to another machine failed: what it was and what to look at next. Libraries' words, which name their own
 // types and system calls, are kept out of it.
+import Files
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -32,7 +33,7 @@ enum CallTrouble {
         case ETIMEDOUT:
             "nothing comes back from it; see whether it is up, and whether a firewall drops the packets"
         case ECONNRESET, EPIPE: "it broke the connection off; look into its log"
-        default: "\(String(cString: strerror(code)).lowercased()); see the way to it"
+        default: "\(SystemError(code).description.lowercased()); see the way to it"
         }
     }
 

@@ -1,5 +1,6 @@
 // SETSTAT of a closed file: its modification time reaches the receipt, its size stays what was delivered.
 import Admission
+import Blocking
 import Ledger
 import Logging
 package import Staging
@@ -96,7 +97,7 @@ extension Intake {
 
     /// Gives the receipt of a released drop the time that its sender gave it last. The box is locked.
     func dateReceipt(of drop: String, _ box: SenderBox) async {
-        await onUploadQueue {
+        await uploads.runToEnd {
             guard let modified = box.state.withLock({ $0.tree.item(drop)?.modified }),
                 let text = UploadRegistration.time(modified)
             else { return }

@@ -1,6 +1,6 @@
 // Releases accepted uploads that have settled. A sender that goes on renaming has a little more time.
 import Admission
-import Dispatch
+import Blocking
 import JSON
 import Ledger
 import Logging
@@ -44,7 +44,7 @@ extension Intake {
         if isTemporary {
             return await expire(settling, in: box)
         }
-        let outcome = await onUploadQueue { self.complete(settling.record, receipt: settling.receipt) }
+        let outcome = await uploads.runToEnd { self.complete(settling.record, receipt: settling.receipt) }
         switch outcome {
         case .released(let readyPath):
             let settled = box.state.withLock { state in
@@ -99,7 +99,7 @@ extension Intake {
             state.settling[record.id] = nil
             state.tree.remove(record.id)
         }
-        await onUploadQueue {
+        await uploads.runToEnd {
             self.putAway(record, incoming: incoming, of: box.account, settling.receipt, reason: .incomplete)
         }
         try? box.files.removeSidecars(record.id)
@@ -125,12 +125,5 @@ extension Intake {
         attempt.detail["message"] =
             "the bytes of this accepted drop are not where they were put; neither a consumer nor the gate has moved them"
         return attempt
-    }
-
-    /// Runs file work off the cooperative pool's threads.
-    func onUploadQueue<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
-        await withCheckedContinuation { continuation in
-            uploadQueue.async { continuation.resume(returning: work()) }
-        }
     }
 }

@@ -1,6 +1,7 @@
 // REMOVE: what was accepted and nobody has taken goes to quarantine, with an entry, never away. And the steps that
 // renaming shares with it: taking a released file back before a consumer has it.
 import Admission
+import Blocking
 import JSON
 package import Ledger
 import Logging
@@ -104,14 +105,11 @@ extension Intake {
         receipt.sha256 = held.file.sidecar.sha256
         receipt.reason = Reason.withdrawn.rawValue
         let done = receipt
-        let result = await onUploadQueue {
-            Result {
-                try self.staging.quarantine(
-                    incoming: StagingLayout.acceptedFile(done.drop, of: box.account), of: box.account,
-                    receipt: done)
-            }
+        try await uploads.runToEnd {
+            try self.staging.quarantine(
+                incoming: StagingLayout.acceptedFile(done.drop, of: box.account), of: box.account,
+                receipt: done)
         }
-        try result.get()
         try box.files.removeSidecars(item.drop)
     }
 
@@ -151,7 +149,7 @@ extension Intake {
             state.tree.remove(record.id)
         }
         let receipt = settling.receipt
-        await onUploadQueue { self.putAway(record, incoming: incoming, of: box.account, receipt) }
+        await uploads.runToEnd { self.putAway(record, incoming: incoming, of: box.account, receipt) }
         try? box.files.removeSidecars(record.id)
         return true
     }
@@ -192,12 +190,10 @@ extension Intake {
             }
             // Who looks meanwhile must not take it for one that its consumer took.
             box.state.withLock { $0.tree.update(item.drop) { $0.standing = .settling } }
-            let isClaimed = try await onUploadQueue {
-                Result {
-                    try self.staging.ready.takeBack(
-                        readyPath, bytes: item.bytes, to: StagedFile(item.drop, in: box.files.claimed))
-                }
-            }.get()
+            let isClaimed = try await uploads.runToEnd {
+                try self.staging.ready.takeBack(
+                    readyPath, bytes: item.bytes, to: StagedFile(item.drop, in: box.files.claimed))
+            }
             guard isClaimed else {
                 box.state.withLock { _ = $0.tree.remove(item.drop) }
                 return nil

@@ -1,7 +1,8 @@
 // Checkpoints in files, one note after the other with an empty line between: the copy beside the ledger, a file
 // for each month, and witnesses that are a file on another mount.
 import Admission
-import Dispatch
+import Blocking
+import Files
 import Foundation
 
 package struct CheckpointFile: Witness {
@@ -11,7 +12,8 @@ package struct CheckpointFile: Witness {
     }
 
     private let place: Place
-    private let calls = BlockingCalls(DispatchQueue(label: "checkpoint file"))
+    /// Of one thread: on a mount whose server is gone the others would only wait beside it.
+    private let executor = BlockingExecutor(label: "checkpoint file", width: 1)
 
     /// Appends to one file.
     package init(file: String) { place = .file(file) }
@@ -25,10 +27,17 @@ package struct CheckpointFile: Witness {
         }
     }
 
-    package func keep(_ signed: SignedCheckpoint) async throws { try await calls.run { try append(signed) } }
+    package func keep(_ signed: SignedCheckpoint) async throws {
+        try await executor.run { try write(signed) }
+    }
+
+    /// As `keep`, whatever becomes of the caller.
+    package func append(_ signed: SignedCheckpoint) async throws {
+        try await executor.runToEnd { try write(signed) }
+    }
 
     /// Durable when it returns. A checkpoint of a size that the newest one has already is left out.
-    package func append(_ signed: SignedCheckpoint) throws {
+    private func write(_ signed: SignedCheckpoint) throws {
         if let newest = try last(), newest.checkpoint.size == signed.checkpoint.size,
             newest.checkpoint.root == signed.checkpoint.root
         {
@@ -48,13 +57,15 @@ package struct CheckpointFile: Witness {
         // What a crash left of a note ends with this separator; readers skip it.
         var text = signed.note.description + "\n"
         if end > 0, !Self.endsWithEmptyLine(descriptor, end) { text = "\n\n" + text }
-        let bytes = Array(text.utf8)
-        guard write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
-            throw Self.failure("append to", path)
+        do throws(SystemError) {
+            try SystemCall.write(Array(text.utf8), to: descriptor)
+            guard fsync(descriptor) == 0 else { throw .last }
+        } catch {
+            throw Self.failure("append to", path, error)
         }
     }
 
-    package func newest() async throws -> SignedCheckpoint? { try await calls.run { try last() } }
+    package func newest() async throws -> SignedCheckpoint? { try await executor.run { try last() } }
 
     /// All checkpoints, in the order in which they were kept.
     package func all() throws -> [SignedCheckpoint] { try files().flatMap { try Self.read($0, tail: nil) } }
@@ -91,7 +102,9 @@ package struct CheckpointFile: Witness {
         return end >= 2 && pread(descriptor, &bytes, 2, end - 2) == 2 && bytes == [0x0A, 0x0A]
     }
 
-    private static func failure(_ action: String, _ path: String) -> LedgerError {
-        LedgerError(.unwritable, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    private static func failure(
+        _ action: String, _ path: String, _ error: SystemError = .last
+    ) -> LedgerError {
+        LedgerError(.unwritable, "cannot \(action) \(path): \(error)")
     }
 }

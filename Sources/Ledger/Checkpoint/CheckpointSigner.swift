@@ -31,7 +31,7 @@ package final class CheckpointSigner: CheckpointSigning {
         let key = state.withLock(\.key)
         guard case .checkpointed(let signed?) = try await writer.commit(.checkpoint(key)) else { return nil }
         state.withLock { $0.newest = signed }
-        try archive.append(signed)
+        try await archive.append(signed)
         return signed
     }
 

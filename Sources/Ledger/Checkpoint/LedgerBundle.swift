@@ -1,5 +1,6 @@
 // A run of entries with all that proves them: what an auditor gets. `Deploy/verify-bundle.py` is the other reader.
 package import Admission
+import Files
 import Foundation
 package import JSON
 import TLS
@@ -27,7 +28,7 @@ package struct LedgerBundle {
         progress: (_ done: Int64, _ of: Int64) -> Void
     ) throws -> JSONValue {
         guard mkdir(directory, 0o700) == 0 else {
-            throw LedgerError(.unwritable, "cannot make \(directory): \(String(cString: strerror(errno)))")
+            throw LedgerError(.unwritable, "cannot make \(directory): \(SystemError.last)")
         }
         let head = checkpoint.checkpoint
         let digest = try writeEntries(range, to: "\(directory)/entries.jsonl", progress)
@@ -54,36 +55,44 @@ package struct LedgerBundle {
     private func writeEntries(
         _ range: Range<Int64>, to path: String, _ progress: (Int64, Int64) -> Void
     ) throws -> String {
-        try Self.write("", to: path)
-        let file = try FileHandle(forWritingTo: URL(filePath: path))
-        defer { try? file.close() }
-        var hash = SHA256()
-        var buffer: [UInt8] = []
-        func flush() throws {
-            hash.update(data: buffer)
-            try file.write(contentsOf: Data(buffer))
-            buffer.removeAll(keepingCapacity: true)
+        try Self.make(path) { descriptor in
+            var hash = SHA256()
+            var buffer: [UInt8] = []
+            func flush() throws {
+                hash.update(data: buffer)
+                try SystemCall.write(buffer, to: descriptor)
+                buffer.removeAll(keepingCapacity: true)
+            }
+            try reader.forEachEntry(range) { seq, json in
+                buffer += json
+                buffer.append(0x0A)
+                if buffer.count > 1 << 20 { try flush() }
+                if seq & 0xFFF == 0 { progress(seq - range.lowerBound, Int64(range.count)) }
+            }
+            try flush()
+            return hash.digestSoFar().hex
         }
-        try reader.forEachEntry(range) { seq, json in
-            buffer += json
-            buffer.append(0x0A)
-            if buffer.count > 1 << 20 { try flush() }
-            if seq & 0xFFF == 0 { progress(seq - range.lowerBound, Int64(range.count)) }
-        }
-        try flush()
-        try file.synchronize()
-        return hash.digestSoFar().hex
     }
 
     private static func write(_ text: String, to path: String) throws {
+        try make(path) { try SystemCall.write(Array(text.utf8), to: $0) }
+    }
+
+    /// Makes a new file, 0600; durable when it returns.
+    private static func make<Value>(_ path: String, _ fill: (_ descriptor: Int32) throws -> Value) throws
+        -> Value
+    {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        let bytes = Array(text.utf8)
         guard descriptor >= 0 else {
-            throw LedgerError(.unwritable, "cannot make \(path): \(String(cString: strerror(errno)))")
+            throw LedgerError(.unwritable, "cannot make \(path): \(SystemError.last)")
         }
         defer { close(descriptor) }
-        guard Foundation.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
-            throw LedgerError(.unwritable, "cannot write \(path): \(String(cString: strerror(errno)))")
+        do {
+            let value = try fill(descriptor)
+            guard fsync(descriptor) == 0 else { throw SystemError.last }
+            return value
+        } catch let error as SystemError {
+            throw LedgerError(.unwritable, "cannot write \(path): \(error)")
         }
     }
 }

@@ -1,4 +1,5 @@
 // Who is given each checkpoint: the directory beside the ledger, and witnesses out of its reach.
+import Blocking
 
 /// Calls of one that has nothing to say end soon after their task is cancelled. Errors are one sentence and a next step,
 /// without the name: whoever reports them says it.

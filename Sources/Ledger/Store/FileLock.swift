@@ -1,4 +1,5 @@
 // A lock on a file that lasts as long as the process: one writer a ledger.
+import Files
 import Glibc
 
 /// An exclusive advisory lock (flock(2)), released when the value is freed or the process ends.
@@ -9,7 +10,7 @@ final class FileLock: Sendable {
     init(path: String) throws {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
-            throw LedgerError(.unwritable, "cannot open \(path): \(String(cString: strerror(errno)))")
+            throw LedgerError(.unwritable, "cannot open \(path): \(SystemError.last)")
         }
         // A child that was just forked holds the lock too until it executes its program: wait a moment.
         var triesLeft = 50
@@ -31,7 +32,7 @@ final class FileLock: Sendable {
     static func makePrivateFile(path: String) throws {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
-            throw LedgerError(.unwritable, "cannot make \(path): \(String(cString: strerror(errno)))")
+            throw LedgerError(.unwritable, "cannot make \(path): \(SystemError.last)")
         }
         close(descriptor)
     }

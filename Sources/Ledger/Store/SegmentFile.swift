@@ -1,5 +1,6 @@
 // Segment files: canonical entries one a line, gzip (RFC 1952), so that `zcat` reads them. JSON has no raw newline.
 import CShims
+import Files
 import Foundation
 import TLS
 
@@ -13,29 +14,39 @@ enum SegmentFile {
         throws -> (sha256: [UInt8], bytes: Int64)
     {
         if mkdir(directory, 0o700) != 0, errno != EEXIST { throw failure("make", directory) }
-        let temporary = "\(directory)/.\(name).new"
+        let folder = try open(directory)
+        defer { close(folder) }
+        let (temporary, path) = ("\(directory)/.\(name).new", "\(directory)/\(name)")
         unlink(temporary)
-        let descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw failure("write", temporary) }
-        defer { close(descriptor) }
+        try FileReplacement.install(name, in: folder, temporary: ".\(name).new") {
+            (descriptor) throws(any Error) in
+            try compress(lines, into: descriptor, temporary)
+        } failed: { step, error in
+            switch step {
+            case .create, .sync: failure("write", temporary, error)
+            case .rename: failure("name", path, error)
+            case .syncDirectory: failure("sync", directory, error)
+            }
+        }
+        return try digest(path)
+    }
+
+    private static func compress(
+        _ lines: (_ line: (UnsafeRawBufferPointer) throws -> Void) throws -> Void, into descriptor: Int32,
+        _ path: String
+    ) throws {
         // The file closes the descriptor that it is given.
-        guard let file = dropgate_gzip_open(dup(descriptor), 1) else { throw failure("write", temporary) }
+        guard let file = dropgate_gzip_open(dup(descriptor), 1) else { throw failure("write", path) }
         var isOpen = true
         defer { if isOpen { dropgate_gzip_close(file) } }
         try lines { line in
             var newline: UInt8 = 0x0A
             guard dropgate_gzip_write(file, line.baseAddress, line.count) == line.count,
                 dropgate_gzip_write(file, &newline, 1) == 1
-            else { throw failure("write", temporary) }
+            else { throw failure("write", path) }
         }
         isOpen = false
-        guard dropgate_gzip_close(file) == 0, fsync(descriptor) == 0 else {
-            throw failure("write", temporary)
-        }
-        let path = "\(directory)/\(name)"
-        guard rename(temporary, path) == 0 else { throw failure("name", path) }
-        try sync(directory)
-        return try digest(path)
+        guard dropgate_gzip_close(file) == 0 else { throw failure("write", path) }
     }
 
     /// Removes a file, durably. One that is gone already is no error.
@@ -43,19 +54,25 @@ enum SegmentFile {
         guard unlink("\(directory)/\(name)") == 0 || errno == ENOENT else {
             throw failure("remove", "\(directory)/\(name)")
         }
-        try sync(directory)
+        let folder = try open(directory)
+        defer { close(folder) }
+        guard fsync(folder) == 0 else { throw failure("sync", directory) }
     }
 
     static func digest(_ path: String) throws -> (sha256: [UInt8], bytes: Int64) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { throw failure("read", path) }
         defer { close(descriptor) }
         var hash = SHA256()
         var total: Int64 = 0
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         while true {
-            let count = Foundation.read(descriptor, &buffer, buffer.count)
-            guard count >= 0 else { throw failure("read", path) }
+            let count: Int
+            do throws(SystemError) {
+                count = try SystemCall.retrying { Foundation.read(descriptor, &buffer, buffer.count) }
+            } catch {
+                throw failure("read", path, error)
+            }
             if count == 0 { return (hash.finalize().bytes, total) }
             buffer.withUnsafeBytes {
                 hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count]))
@@ -66,7 +83,7 @@ enum SegmentFile {
 
     /// Gives each line in turn; `body` returns false to end. Throws when the file is no whole gzip file.
     static func read(_ path: String, _ body: (UnsafeRawBufferPointer) throws -> Bool) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { throw failure("read", path) }
         guard let file = dropgate_gzip_open(descriptor, 0) else {
             close(descriptor)
@@ -106,14 +123,14 @@ enum SegmentFile {
         }
     }
 
-    private static func sync(_ directory: String) throws {
-        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    private static func open(_ directory: String) throws -> Int32 {
+        let descriptor = Foundation.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open", directory) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw failure("sync", directory) }
+        return descriptor
     }
 
-    private static func failure(_ action: String, _ path: String) -> LedgerError {
-        LedgerError(.unwritable, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    private static func failure(_ action: String, _ path: String, _ error: SystemError = .last) -> LedgerError
+    {
+        LedgerError(.unwritable, "cannot \(action) \(path): \(error)")
     }
 }

@@ -1,6 +1,6 @@
 // The authority of a running gate, as a command has it: asked over the control socket.
 import Admission
-import Dispatch
+import Blocking
 package import Intake
 package import JSON
 import Ledger
@@ -8,7 +8,7 @@ import LocalSocket
 
 package struct ControlClient: GateAuthority {
     private let path: String
-    private static let calls = BlockingCalls(.global())
+    private static let calls = BlockingExecutor(label: "dropgate.control", width: 8)
 
     /// Seconds that a gate may take: to say that it is there, and for an answer. Taking a large drop over reads all of it.
     private static let patience = 5

@@ -1,6 +1,7 @@
 // The running gate's control socket: commands of the same machine and user that need the ledger's only writer. 0600 in a
 // directory of 0700.
 import Admission
+import Blocking
 import Foundation
 package import Intake
 import LocalServer
@@ -16,6 +17,8 @@ package struct ControlServer: Service {
     private let health: Health
     private let logger: Logger
     private let onOpen: @Sendable () -> Void
+    /// What commands ask reads the ledger, staging and whole drops.
+    private let executor = BlockingExecutor(label: "dropgate.control", width: 4)
 
     /// - Parameters:
     ///   - path: of the socket, in a private directory.
@@ -41,14 +44,18 @@ package struct ControlServer: Service {
         defer { unlink(path) }
         let server = LocalServer(socket: socket, label: "dropgate.control", longest: Control.longestLine)
         onOpen()
-        await cancelWhenGracefulShutdown {
-            await server.run { conversation in
-                guard let line = try await conversation.next() else { return }
-                let answer = await answer(line, conversation.peer)
-                try await conversation.writer.send(ControlEnvelope(answer))
-            } failed: { _, error in
-                logger.debug("control connection: \(error)")
-            }
+        await withTaskExecutorPreference(executor) {
+            await cancelWhenGracefulShutdown { await serve(server) }
+        }
+    }
+
+    private func serve(_ server: LocalServer) async {
+        await server.run { conversation in
+            guard let line = try await conversation.next() else { return }
+            let answer = await answer(line, conversation.peer)
+            try await conversation.writer.send(ControlEnvelope(answer))
+        } failed: { _, error in
+            logger.debug("control connection: \(error)")
         }
     }
 

@@ -80,7 +80,7 @@ package struct LedgerKeys: Sendable {
     func installNext() throws {
         guard rename(nextFile, settings.key) == 0 else {
             throw ManagementError(
-                .internalError, "cannot put \(nextFile) in its place: \(String(cString: strerror(errno)))")
+                .internalError, "cannot put \(nextFile) in its place: \(SystemError.last)")
         }
     }
 

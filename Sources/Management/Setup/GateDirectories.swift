@@ -1,4 +1,5 @@
 // Directories of the gate's state: made private, never changed when they are there.
+import Files
 import Foundation
 
 package enum GateDirectories {
@@ -14,7 +15,7 @@ package enum GateDirectories {
         for directory in missing.reversed() {
             guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
                 throw ManagementError(
-                    .internalError, "cannot make \(directory): \(String(cString: strerror(errno)))")
+                    .internalError, "cannot make \(directory): \(SystemError.last)")
             }
         }
         return missing.reversed()

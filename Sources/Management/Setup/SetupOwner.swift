@@ -2,6 +2,7 @@
 // the state is the gate's. What lies in a directory of another user is made as that user, so that no link planted there
 // leads root's hand elsewhere.
 import CShims
+import Files
 package import Foundation
 
 package struct SetupOwner: Sendable {
@@ -20,7 +21,7 @@ package struct SetupOwner: Sendable {
     package func become() throws {
         guard setgroups(0, nil) == 0, setgid(group) == 0, setuid(user) == 0 else {
             throw ManagementError(
-                .internalError, "cannot go on as the user \(user): \(String(cString: strerror(errno)))")
+                .internalError, "cannot go on as the user \(user): \(SystemError.last)")
         }
     }
 
@@ -32,7 +33,7 @@ package struct SetupOwner: Sendable {
             let mode: mode_t = status.st_mode & S_IFMT == S_IFDIR ? 0o750 : 0o640
             guard lchown(path, 0, group) == 0, chmod(path, mode) == 0 else {
                 throw ManagementError(
-                    .internalError, "cannot let the gate read \(path): \(String(cString: strerror(errno)))")
+                    .internalError, "cannot let the gate read \(path): \(SystemError.last)")
             }
         }
     }

@@ -1,5 +1,6 @@
 // Diagnoses of what comes before a protocol: names, routes, ports, and connections that end without a byte.
 import Admission
+import Files
 import Foundation
 
 extension Diagnosis {
@@ -52,7 +53,7 @@ extension Diagnosis {
             return Diagnosis(
                 .sourceUnavailable,
                 means: "cannot call from \(options.source.map { "\($0)" } ?? "--source"): "
-                    + ProbeSocket.text(code),
+                    + SystemError(code).description,
                 next: "name an address that this machine has: `ip addr` lists them")
         }
         if let attempt = first({ if case .unreachable = $0 { true } else { false } }) {

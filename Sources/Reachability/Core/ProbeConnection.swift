@@ -1,5 +1,6 @@
 // The steps that every probe begins with: resolve the name, connect to its addresses, send a PROXY header if asked.
 import Admission
+import Files
 import Foundation
 
 package enum ProbeConnection {
@@ -97,10 +98,10 @@ extension TCPConnector.Outcome {
         case .connected: "connected"
         case .refused: "refused"
         case .timeout: "no answer"
-        case .unreachable(let code): "unreachable (\(ProbeSocket.text(code)))"
-        case .failed(let code): "failed (\(ProbeSocket.text(code)))"
+        case .unreachable(let code): "unreachable (\(SystemError(code)))"
+        case .failed(let code): "failed (\(SystemError(code)))"
         case .otherFamily: "not tried (another family than --source)"
-        case .noSource(let code): "cannot call from --source (\(ProbeSocket.text(code)))"
+        case .noSource(let code): "cannot call from --source (\(SystemError(code)))"
         case .late: "no answer while another address had connected"
         }
     }

@@ -1,7 +1,7 @@
 // Times the steps of one probe and collects what they find. A probe is blocking code on a thread of its own
 // (`run`), so a recorder belongs to one thread and needs no lock.
 import Admission
-import Dispatch
+import Blocking
 package import JSON
 import Ledger
 
@@ -49,17 +49,16 @@ package final class ProbeRecorder {
         notify: @escaping @Sendable (ProbeEvent) -> Void,
         body: @escaping @Sendable (ProbeRecorder) throws(Diagnosis) -> Void
     ) async -> ProbeReport {
-        await withCheckedContinuation { continuation in
-            queue.async {
-                let recorder = ProbeRecorder(kind: kind, target: target, options: options, notify: notify)
-                // What is thrown has been recorded by the step that threw it.
-                do throws(Diagnosis) { try body(recorder) } catch { recorder.keep(error) }
-                continuation.resume(returning: recorder.report())
-            }
+        await executor.runToEnd {
+            let recorder = ProbeRecorder(kind: kind, target: target, options: options, notify: notify)
+            // What is thrown has been recorded by the step that threw it.
+            do throws(Diagnosis) { try body(recorder) } catch { recorder.keep(error) }
+            return recorder.report()
         }
     }
 
-    private static let queue = DispatchQueue(label: "dropgate.probe", attributes: .concurrent)
+    /// Probes at once.
+    private static let executor = BlockingExecutor(label: "dropgate.probe", width: 16)
 
     /// Runs a step. A step that throws has failed; so has one that found something critical and went on.
     package func step<Value>(

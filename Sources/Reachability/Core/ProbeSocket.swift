@@ -1,6 +1,7 @@
 // A connected TCP socket that closes itself, with reads and writes that end by a deadline. Blocking: it belongs to
 // the one thread of its probe. The descriptor is non-blocking, for libraries that do their own reading.
 package import Admission
+import Files
 import Foundation
 import Sockets
 
@@ -40,12 +41,7 @@ package final class ProbeSocket {
     /// Waits until the socket can be read or written, or has failed (then the next call says how).
     package func wait(_ events: Int32, until deadline: Deadline) -> Bool {
         var watched = pollfd(fd: descriptor, events: Int16(truncatingIfNeeded: events), revents: 0)
-        while true {
-            let count = poll(&watched, 1, deadline.milliseconds)
-            if count > 0 { return true }
-            if count == 0 { return false }
-            if errno != EINTR { return true }
-        }
+        return (try? SystemCall.retrying { poll(&watched, 1, deadline.milliseconds) }) != 0
     }
 
     package func waitReadable(until deadline: Deadline) -> Bool { wait(Int32(POLLIN), until: deadline) }
@@ -56,16 +52,13 @@ package final class ProbeSocket {
     package func read(limit: Int = 16384, until deadline: Deadline) -> ReadResult {
         var buffer = [UInt8](repeating: 0, count: limit)
         while true {
-            let count = recv(descriptor, &buffer, limit, 0)
-            if count > 0 {
+            do throws(SystemError) {
+                let count = try SystemCall.retrying { recv(descriptor, &buffer, limit, 0) }
                 received += count
-                return .bytes(Array(buffer[..<count]))
-            }
-            if count == 0 { return .end }
-            switch errno {
-            case EINTR: continue
-            case EAGAIN: if !waitReadable(until: deadline) { return .timeout }
-            default: return .failed(errno)
+                return count == 0 ? .end : .bytes(Array(buffer[..<count]))
+            } catch {
+                guard error.code == EAGAIN else { return .failed(error.code) }
+                if !waitReadable(until: deadline) { return .timeout }
             }
         }
     }
@@ -74,22 +67,18 @@ package final class ProbeSocket {
     package func write(_ bytes: [UInt8], until deadline: Deadline) -> WriteResult {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes {
-                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            if count >= 0 {
-                rest = rest.dropFirst(count)
-                continue
-            }
-            switch errno {
-            case EINTR: continue
-            case EAGAIN: if !waitWritable(until: deadline) { return .timeout }
-            default: return .failed(errno)
+            do throws(SystemError) {
+                rest = try rest.dropFirst(
+                    SystemCall.retrying {
+                        rest.withUnsafeBytes {
+                            send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                        }
+                    })
+            } catch {
+                guard error.code == EAGAIN else { return .failed(error.code) }
+                if !waitWritable(until: deadline) { return .timeout }
             }
         }
         return .sent
     }
-
-    /// errno's text.
-    package static func text(_ code: Int32) -> String { String(cString: strerror(code)) }
 }

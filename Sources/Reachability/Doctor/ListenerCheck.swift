@@ -1,6 +1,7 @@
 // Whether somebody outside can come to the listeners: bound, and taking connections at an address of this machine
 // that is not loopback. It connects and says nothing; the gate records that as a connection of this machine.
 import Admission
+import Files
 import Foundation
 package import Settings
 import Sockets
@@ -69,7 +70,7 @@ package struct ListenerCheck {
                 fix: "start it: dropgate serve, or systemctl start dropgate")
         }
         return Finding(
-            Self.area, .fail, "\(what) cannot be bound: \(ProbeSocket.text(code))",
+            Self.area, .fail, "\(what) cannot be bound: \(SystemError(code))",
             fix: "`ss -ltnp` shows who has the port; stop it, or give the listener another address and port")
     }
 

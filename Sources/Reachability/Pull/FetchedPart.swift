@@ -1,5 +1,6 @@
 // A file that is being fetched: it keeps what came before an interruption, and knows the digest of all it holds.
 import CShims
+import Files
 import Glibc
 import Staging
 import TLS
@@ -33,14 +34,8 @@ final class FetchedPart {
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     func append(_ bytes: [UInt8]) throws(StagingError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw StagingError(errno: errno, "cannot write \(path)")
-            }
-            rest = rest.dropFirst(count)
+        do throws(SystemError) { try SystemCall.write(bytes, to: descriptor) } catch {
+            throw StagingError(errno: error.code, "cannot write \(path)")
         }
         hash.update(data: bytes)
         size += Int64(bytes.count)

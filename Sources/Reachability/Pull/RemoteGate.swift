@@ -1,7 +1,7 @@
 // Another gate as its collector sees it over SFTP: receipts that wait, files under ready/, and an acknowledgement by
 // removing a receipt. Nothing that comes from there is believed before it is checked.
 package import Admission
-import Dispatch
+import Blocking
 package import Staging
 
 package actor RemoteGate {
@@ -20,7 +20,7 @@ package actor RemoteGate {
     private let credential: SSHCredential
     private let pins: HostKeyPins
     private let options: ProbeOptions
-    private let executor = QueueExecutor(label: "dropgate.pull")
+    private let executor = BlockingQueue(label: "dropgate.pull")
     private var client: SFTPClient?
     /// The batch that was read last: its events come one after the other.
     private var batch: (file: String, lines: [ArraySlice<UInt8>])?

@@ -1,6 +1,7 @@
 // A receipt of another gate, before it is believed: it decides which files are read there and written here.
 import Admission
 package import Staging
+import TLS
 
 package struct RemoteReceipt: Sendable {
     /// As it was written there; its `file` is a clean path under `ready/`.
@@ -17,11 +18,9 @@ package struct RemoteReceipt: Sendable {
         guard receipt.drop == id else {
             throw refuse("it names the drop \(UntrustedText.head(receipt.drop))")
         }
-        let isDigest = receipt.sha256.map { digest in
-            digest.utf8.count == 64
-                && digest.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        guard let sha256 = receipt.sha256, SHA256Digest.isHex(sha256), receipt.bytes >= 0 else {
+            throw refuse("it gives no size and SHA-256")
         }
-        guard isDigest == true, receipt.bytes >= 0 else { throw refuse("it gives no size and SHA-256") }
         let parts = receipt.file.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count >= 3, parts.first == "ready", parts.allSatisfy(Directory.isComponent) else {
             throw refuse("its file \(UntrustedText.head(receipt.file)) is no path under ready/")

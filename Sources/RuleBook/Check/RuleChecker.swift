@@ -1,5 +1,6 @@
 // Tries what the rules say from this machine, many attempts at a time, each bounded in time.
 import Admission
+import Files
 import Foundation
 import NIOCore
 import NIOPosix
@@ -178,7 +179,7 @@ package struct RuleChecker: Sendable {
     /// Errors of sockets and TLS in words.
     private static func words(_ error: any Error) -> String {
         switch error {
-        case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
+        case let error as IOError: SystemError(error.errnoCode).description.lowercased()
         case ChannelError.connectTimeout: "no answer"
         case let error as CheckProblem: error.description
         default: UntrustedText.head("\(error)", limit: 200)

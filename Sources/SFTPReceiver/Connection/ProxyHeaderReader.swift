@@ -3,6 +3,7 @@
 // ports so), and a blocked thread for each would take those that webhooks need.
 import Admission
 @preconcurrency import Dispatch
+import Files
 import Glibc
 import Synchronization
 
@@ -84,9 +85,14 @@ private final class HeaderProgress: Sendable {
     private func step(_ parser: inout ProxyHeaderParser) -> Result<ProxyHeader, ProxyReadError>? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
-            let seen = recv(descriptor, &buffer, buffer.count, Int32(MSG_PEEK | MSG_DONTWAIT))
-            if seen < 0, errno == EINTR { continue }
-            if seen < 0, errno == EAGAIN { return nil }
+            let seen: Int
+            do throws(SystemError) {
+                seen = try SystemCall.retrying {
+                    recv(descriptor, &buffer, buffer.count, Int32(MSG_PEEK | MSG_DONTWAIT))
+                }
+            } catch {
+                return error.code == EAGAIN ? nil : .failure(.closed)
+            }
             guard seen > 0 else { return .failure(.closed) }
             do throws(ProxyHeaderError) {
                 switch try parser.feed(buffer[..<seen]) {
@@ -107,9 +113,8 @@ private final class HeaderProgress: Sendable {
         var rest = count
         var buffer = [UInt8](repeating: 0, count: max(1, count))
         while rest > 0 {
-            let got = recv(descriptor, &buffer, rest, Int32(MSG_DONTWAIT))
-            if got < 0, errno == EINTR { continue }
-            guard got > 0 else { return false }
+            let got = try? SystemCall.retrying { recv(descriptor, &buffer, rest, Int32(MSG_DONTWAIT)) }
+            guard let got, got > 0 else { return false }
             rest -= got
         }
         return true

@@ -1,6 +1,7 @@
 // Whether sshd will show a host key to anybody. sshd itself does not mind: it starts with a key that it never
 // offers, takes the first of two of one type, and cuts every caller off when nothing is left.
 import Accounts
+import Files
 import Glibc
 
 extension HostKeys {
@@ -8,7 +9,7 @@ extension HostKeys {
     /// may be of another key. Throws `SSHDError.Code.hostKey` for a file that sshd cannot use or would show to nobody.
     package static func describe(_ path: String) async throws(SSHDError) -> Description {
         guard access(path, R_OK) == 0 else {
-            throw refusal(path, "cannot be read (\(String(cString: strerror(errno))))", makeThem)
+            throw refusal(path, "cannot be read (\(SystemError.last))", makeThem)
         }
         let result = try await SSHDTools.run(try keygen(), ["-y", "-P", "", "-f", path])
         guard result.isSuccess else {

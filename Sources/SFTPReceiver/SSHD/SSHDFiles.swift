@@ -1,6 +1,7 @@
 // What sshd reads, under <state>/sshd: its configuration, the passwd and shadow files that libnss-wrapper
 // shows it, and one file of keys an account. All of it is derived from settings and accounts.
 import Accounts
+import Files
 import Glibc
 import Staging
 import Subprocess
@@ -51,7 +52,7 @@ struct SSHDFiles: Sendable {
         if configuration.isRoot, mkdir("/run/sshd", 0o755) != 0, errno != EEXIST {
             throw SSHDError(
                 .failed,
-                "cannot make /run/sshd, which sshd needs when it runs as root: \(String(cString: strerror(errno)))"
+                "cannot make /run/sshd, which sshd needs when it runs as root: \(SystemError.last)"
             )
         }
     }

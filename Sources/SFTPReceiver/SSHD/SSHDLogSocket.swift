@@ -2,6 +2,7 @@
 // so that lines of a byte stream could be forged; a SOCK_SEQPACKET socket keeps every write(2), which is one
 // message, apart from the next.
 @preconcurrency import Dispatch
+import Files
 import Glibc
 import Sockets
 
@@ -43,11 +44,13 @@ struct SSHDLogSocket: Sendable {
     /// One message; empty at the end; nil when there is none now.
     private static func receive(_ descriptor: Int32) -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: maximumMessage)
-        while true {
-            let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
-            if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN { return nil }
-            return Array(buffer.prefix(max(0, count)))
+        do throws(SystemError) {
+            let count = try SystemCall.retrying {
+                recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            }
+            return Array(buffer.prefix(count))
+        } catch {
+            return error.code == EAGAIN ? nil : []
         }
     }
 }

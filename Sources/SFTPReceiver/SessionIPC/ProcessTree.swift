@@ -19,10 +19,10 @@ enum ProcessTree {
 
     /// proc(5): "PID (NAME) STATE PPID …"; the name may hold spaces and parentheses.
     private static func parent(of process: pid_t) -> pid_t? {
-        guard case .success(let file) = SmallFile.read("/proc/\(process)/stat", limit: 4096) else {
+        guard let bytes = try? SmallFile.open("/proc/\(process)/stat").contents(limit: 4096) else {
             return nil
         }
-        let text = String(decoding: file.bytes, as: UTF8.self)
+        let text = String(decoding: bytes, as: UTF8.self)
         guard let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
         return fields.count > 1 ? pid_t(fields[1]) : nil

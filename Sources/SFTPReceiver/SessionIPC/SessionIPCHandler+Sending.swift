@@ -8,6 +8,7 @@ import Ledger
 import Logging
 import SFTPSession
 import Staging
+import TLS
 
 extension SessionIPCHandler {
     /// Names of one page at most, and bytes of their JSON: with the rest of the line they stay within
@@ -177,7 +178,7 @@ extension SessionIPCHandler {
         _ commit: UploadCommit, _ session: WelcomedSession, _ sender: SenderSession
     ) async throws(BadMessage) -> UploadCommitAnswer {
         guard DropID.isValid(commit.drop), commit.bytes >= 0,
-            commit.sha256.utf8.count == 64, commit.sha256.utf8.allSatisfy(Self.isHex), !commit.path.isEmpty
+            SHA256Digest.isHex(commit.sha256), !commit.path.isEmpty
         else {
             throw BadMessage(description: "a commit of what cannot be a drop")
         }
@@ -202,10 +203,6 @@ extension SessionIPCHandler {
             attempt.reason = error.code
             return refuse(commit, attempt, error.description)
         }
-    }
-
-    private static func isHex(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
     }
 
     private func refuse(_ commit: UploadCommit, _ attempt: Attempt, _ message: String) -> UploadCommitAnswer {

@@ -1,5 +1,5 @@
 // The daemon's side of one session: who it is, and whether it may still do anything. That is decided again with every
-// question, on the source and on the account.
+// question, on the source and on the account. It reads files and the ledger: for tasks on a `BlockingExecutor`.
 import Accounts
 import Admission
 import Glibc

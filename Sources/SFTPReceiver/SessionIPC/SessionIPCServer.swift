@@ -1,5 +1,6 @@
 // The Unix socket where session processes ask: accepts them, reads their lines one after another, answers.
 // Anything that is not the agreed order of messages ends the session.
+import Blocking
 import LocalServer
 import LocalSocket
 import Logging
@@ -9,11 +10,14 @@ import Sockets
 struct SessionIPCServer: Sendable {
     let server: LocalServer
     let desk: SessionIPCHandler
+    /// Where `run` runs: `desk` reads files and the ledger.
+    let executor: BlockingExecutor
     let logger: Logger
 
-    init(socket: AcceptingSocket, desk: SessionIPCHandler, logger: Logger) {
+    init(socket: AcceptingSocket, desk: SessionIPCHandler, executor: BlockingExecutor, logger: Logger) {
         server = LocalServer(socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine)
         self.desk = desk
+        self.executor = executor
         self.logger = logger
     }
 
@@ -23,7 +27,8 @@ struct SessionIPCServer: Sendable {
     /// Serves sessions until `stop` or until the task is cancelled.
     func run() async {
         await server.run { lines in
-            var conversation = Conversation(desk: desk, peer: lines.peer, writer: lines.writer)
+            var conversation = Conversation(
+                desk: desk, executor: executor, peer: lines.peer, writer: lines.writer)
             defer { conversation.session.map(desk.ended) }
             try await conversation.run(&lines)
         } failed: { peer, error in
@@ -42,6 +47,7 @@ struct SessionIPCServer: Sendable {
 /// One session's messages in their order, and the watch over whether it may go on.
 private struct Conversation {
     let desk: SessionIPCHandler
+    let executor: BlockingExecutor
     let peer: LocalPeer
     let writer: LocalWriter
     private(set) var session: WelcomedSession?
@@ -51,8 +57,11 @@ private struct Conversation {
     /// How long a session that may not has for its last words.
     private static let grace = Duration.seconds(5)
 
-    init(desk: SessionIPCHandler, peer: LocalPeer, writer: LocalWriter) {
+    init(
+        desk: SessionIPCHandler, executor: BlockingExecutor, peer: LocalPeer, writer: LocalWriter
+    ) {
         self.desk = desk
+        self.executor = executor
         self.peer = peer
         self.writer = writer
     }
@@ -110,7 +119,7 @@ private struct Conversation {
     /// Ends a session whose source or account is not let in any more, also in the middle of a file.
     private func watched() -> Task<Void, Never>? {
         guard let session else { return nil }
-        return Task { [desk, writer] in
+        return Task(executorPreference: executor) { [desk, writer] in
             while !Task.isCancelled {
                 try? await Task.sleep(for: Self.watch)
                 guard !Task.isCancelled else { return }

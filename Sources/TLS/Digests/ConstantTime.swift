@@ -1,4 +1,5 @@
-// Comparison in time that does not tell where two values differ.
+// Comparison in time that does not tell where two values differ. Here, because OpenSSL has it, and what must be compared so
+// is a digest or a code of this target's.
 import COpenSSL
 
 package enum ConstantTime {

@@ -94,4 +94,10 @@ package struct SHA256Digest: Sendable, Hashable {
 
     /// 64 digits, lower case.
     package var hex: String { Hex.text(bytes) }
+
+    /// Whether a text is what `hex` gives: others send digests as text, too.
+    package static func isHex(_ text: String) -> Bool {
+        text.utf8.count == 2 * byteCount
+            && text.utf8.allSatisfy { Hex.value($0) != nil && !(0x41...0x46).contains($0) }
+    }
 }

@@ -1,5 +1,6 @@
 // Reads the members of a body's outermost JSON object that make up VSee's envelope, tolerating what VSee's own
 // samples contain: comments and trailing commas. It is no JSON validator, never recurses and never throws.
+import TLS
 
 /// The members of the outermost object that payload.
 struct EnvelopeMembers: Sendable, Equatable {
@@ -268,10 +269,7 @@ extension EnvelopeScanner {
         guard index + 4 <= end else { return nil }
         var unit: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = Character(Unicode.Scalar(bytes[index])).hexDigitValue, bytes[index] < 0x80
-            else {
-                return nil
-            }
+            guard let digit = Hex.value(bytes[index]) else { return nil }
             unit = unit << 4 | UInt32(digit)
             index += 1
         }

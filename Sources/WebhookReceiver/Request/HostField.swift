@@ -1,6 +1,7 @@
 // Whether a Host field, or the authority of a target, is one: `uri-host [ ":" port ]` (RFC 9110, 7.2; RFC 3986, 3.2).
 // The gate serves whatever name it is called by; two programs must only not read one differently.
 import Admission
+import TLS
 
 enum HostField {
     /// An empty one is valid: a target without authority has it (RFC 9112, 3.2).
@@ -38,9 +39,9 @@ enum HostField {
         while index < name.endIndex {
             let byte = name[index]
             if byte == UInt8(ascii: "%") {
-                guard index + 2 < name.endIndex, isHex(name[index + 1]), isHex(name[index + 2]) else {
-                    return false
-                }
+                guard index + 2 < name.endIndex, Hex.value(name[index + 1]) != nil,
+                    Hex.value(name[index + 2]) != nil
+                else { return false }
                 index += 3
             } else {
                 guard isLetter(byte) || isDigit(byte) || "-._~!$&'()*+,;=".utf8.contains(byte) else {
@@ -59,5 +60,4 @@ enum HostField {
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
     private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
-    private static func isHex(_ byte: UInt8) -> Bool { isDigit(byte) || (0x61...0x66).contains(byte | 0x20) }
 }

@@ -1,6 +1,7 @@
 // Keeps the TLS context that new connections use, and replaces it when the files behind it change. A bad new pair
 // changes nothing but the gate's health: the old one is kept. Private keys are never logged.
 import Admission
+import Blocking
 import Files
 import Intake
 import Logging
@@ -40,6 +41,8 @@ final class CertificateKeeper: Sendable {
     private let health: Health
     private let logger: Logger
     private let state: Mutex<State>
+    /// It looks at files and reads them.
+    private let executor = BlockingExecutor(label: "certificate keeper", width: 1)
 
     /// Loads the pair. Throws `FileProblem` when it cannot be used.
     init(settings: TLSSettings, health: Health, logger: Logger) throws {
@@ -57,9 +60,11 @@ final class CertificateKeeper: Sendable {
 
     /// Looks at the files until cancelled.
     func run() async {
-        while !Task.isCancelled {
-            refresh()
-            do { try await Task.sleep(for: Self.interval) } catch { return }
+        await withTaskExecutorPreference(executor) {
+            while !Task.isCancelled {
+                refresh()
+                do { try await Task.sleep(for: Self.interval) } catch { return }
+            }
         }
     }
 

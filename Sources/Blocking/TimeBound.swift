@@ -10,7 +10,7 @@ package struct TookTooLong: Error, CustomStringConvertible {
 }
 
 /// Carries `work` out and cancels it after `bound`. It must end soon once it is cancelled: what blocks a thread goes
-/// through `BlockingCalls`. Throws `TookTooLong` when the bound ended it, else what `work` throws.
+/// through a `BlockingExecutor`. Throws `TookTooLong` when the bound ended it, else what `work` throws.
 package func within<R: Sendable>(
     _ bound: Duration, _ work: @escaping @Sendable () async throws -> R
 ) async throws -> R {

@@ -1,0 +1,45 @@
+// The system's calls on open descriptors, each carried to its end. They know no names and word no errors: callers have both.
+import Glibc
+
+package enum SystemCall {
+    /// Makes a call again as long as signals interrupt it (EINTR, signal(7)). What it returns is not negative.
+    package static func retrying<Count: SignedInteger>(_ call: () -> Count) throws(SystemError) -> Count {
+        while true {
+            let count = call()
+            guard count < 0 else { return count }
+            guard errno == EINTR else { throw .last }
+        }
+    }
+
+    /// Writes all the bytes at the descriptor's position. After a failure some may have arrived.
+    package static func write(_ bytes: [UInt8], to descriptor: Int32) throws(SystemError) {
+        try all(bytes) { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    }
+
+    /// Sends all the bytes over a blocking socket. EPIPE, and no signal, when nobody takes them any more.
+    package static func send(_ bytes: [UInt8], to socket: Int32) throws(SystemError) {
+        try all(bytes) { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    }
+
+    private static func all(_ bytes: [UInt8], _ put: (UnsafeRawBufferPointer) -> Int) throws(SystemError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = try retrying { rest.withUnsafeBytes(put) }
+            // Neither a file nor a blocking socket takes nothing.
+            guard count > 0 else { throw SystemError(EIO) }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// All bytes of a regular file from its start; nil when there are more than `limit`.
+    package static func contents(of descriptor: Int32, limit: Int) throws(SystemError) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: min(limit + 1, 64 << 10))
+        while true {
+            let count = try retrying { pread(descriptor, &piece, piece.count, off_t(bytes.count)) }
+            guard count > 0 else { return bytes }
+            bytes += piece[..<count]
+            guard bytes.count <= limit else { return nil }
+        }
+    }
+}
