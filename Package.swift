@@ -115,7 +115,7 @@ let package = Package(
         .target(
             name: "Console",
             dependencies: [
-                "Admission", "Blocking", "Intake", "JSON", "Ledger", "Settings", "TLS", hummingbird, nio,
+                "Admission", "Blocking", "Intake", "JSON", "Settings", "TLS", hummingbird, nio,
                 httpTypes, logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Admission", "Files", yams, "TLS"], swiftSettings: strict),
@@ -134,7 +134,7 @@ let package = Package(
         .target(
             name: "RuleBook",
             dependencies: [
-                "Admission", "Blocking", "Files", "JSON", "Ledger", "Settings", "Sockets", "TLS",
+                "Admission", "Blocking", "Files", "JSON", "Settings", "Sockets", "TLS",
                 "TLSChannel", nio, nioPosix,
             ],
             swiftSettings: strict),
@@ -149,7 +149,7 @@ let package = Package(
         .target(
             name: "Pull",
             dependencies: [
-                "Admission", "Intake", "JSON", "Ledger", "Management", "Reachability", "Settings", "Staging",
+                "Admission", "Intake", "JSON", "Management", "Reachability", "Settings", "Staging",
             ],
             swiftSettings: strict),
         .target(

@@ -4,7 +4,6 @@ import Admission
 import Files
 import Foundation
 import JSON
-import Ledger
 import Synchronization
 
 package enum Output {

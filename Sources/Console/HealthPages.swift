@@ -5,7 +5,6 @@ import HTTPTypes
 import Hummingbird
 import Intake
 import JSON
-import Ledger
 import NIOCore
 
 struct HealthPages: Sendable {

@@ -1,9 +1,7 @@
 // Says in words, and in <state>/run/ports.json, where the gate listens, once it does everywhere.
-import Admission
 import Files
 import Foundation
 import JSON
-import Ledger
 import Logging
 import ServiceLifecycle
 import Settings

@@ -5,7 +5,6 @@ import Admission
 import Foundation
 import Intake
 package import JSON
-import Ledger
 import Management
 import Reachability
 package import Settings

@@ -8,7 +8,6 @@ import JSON
 import Ledger
 import Logging
 import Settings
-import Staging
 
 extension SSHDFiles {
     /// Prepares the directory and finds a configuration that the installed sshd takes.

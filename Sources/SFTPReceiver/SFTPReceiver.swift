@@ -5,7 +5,6 @@ import Admission
 import Blocking
 import Glibc
 package import Intake
-import Ledger
 package import Logging
 import ServiceLifecycle
 package import Settings

@@ -47,7 +47,7 @@ import Testing
 
     @Test func withoutSettingsOnlyVSeesRulesAreWritten() async throws {
         let rules = RuleService(nil)
-        #expect(try await rules.export(.egress(.init()), as: .edl).contains("region.vsee.qa"))
+        #expect(try await rules.export(.egress(.init()), as: .edl).contains("*.vsee.qa"))
         let error = await #expect(throws: ManagementError.self) {
             try await rules.export(.ingress(channels: []), as: .edl)
         }

@@ -84,8 +84,11 @@ import Testing
             await giveWay()
         }
         for task in tasks { await task.value }
+        // Readers that begin together do so in any order.
+        var events = log.events
+        if events.count > 7 { events[6...7].sort() }
         #expect(
-            log.events == [
+            events == [
                 "+r1", "+r2", "-r2", "-r1", "+w1", "-w1", "+r3", "+r4", "-r3", "-r4", "+w2", "-w2", "+w3",
                 "-w3",
                 "+r5", "-r5",

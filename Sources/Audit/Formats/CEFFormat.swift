@@ -2,7 +2,6 @@
 // version 25): a header of seven fields and an extension of key=value pairs from CEF's own dictionary.
 import Admission
 import JSON
-import Ledger
 
 enum CEFFormat {
     static func record(_ facts: EntryFacts) -> [UInt8] {

@@ -1,7 +1,6 @@
 // Entries as rows of a spreadsheet. `detail`, which differs from kind to kind, is one cell of JSON.
 import Admission
 import JSON
-import Ledger
 
 package enum CSVFormat {
     /// The columns and the member that each shows.

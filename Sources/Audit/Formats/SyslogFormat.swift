@@ -1,7 +1,6 @@
 // Entries as syslog messages (RFC 5424). Framing for a transport (RFC 5425, RFC 6587) is the sender's.
 import Admission
 import JSON
-import Ledger
 
 enum SyslogFormat {
     /// Facility 13, "log audit" (RFC 5424 section 6.2.1).

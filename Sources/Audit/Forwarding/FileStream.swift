@@ -3,7 +3,6 @@
 import CoreFoundation  // the compiler finds struct stat here in a release build
 import Files
 import Foundation
-import Ledger
 import Synchronization
 
 final class FileStream: ForwardStream {

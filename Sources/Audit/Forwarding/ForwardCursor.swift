@@ -2,7 +2,6 @@
 import Files
 import Foundation
 import JSON
-import Ledger
 
 /// The position of one forwarder at one target.
 struct ForwardCursor: Sendable, Equatable {

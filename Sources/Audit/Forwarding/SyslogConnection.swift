@@ -15,10 +15,8 @@ import Blocking
 import CShims
 import Files
 import Foundation
-import Ledger
 import NIOCore
 import NIOPosix
-import Settings
 import Synchronization
 import TLS
 import TLSChannel

@@ -1,5 +1,4 @@
 // Entries to a syslog receiver, with a position that is as exact as TCP allows; see SyslogConnection.
-import Ledger
 import NIOCore
 import Synchronization
 

@@ -1,7 +1,6 @@
 // A report as JSON; the member names are stable. Times are RFC 3339, gaps seconds, counts attempts.
 import Admission
 package import JSON
-import Ledger
 
 extension Report {
     /// `sources` holds at most `limit`, most attempts first; `source_count` says how many there are.

@@ -1,7 +1,6 @@
 // One ledger entry as a row of a table for people. It shows what the entry says and adds nothing.
 import Admission
 package import JSON
-import Ledger
 
 package struct AttemptRow {
     private let entry: JSONValue

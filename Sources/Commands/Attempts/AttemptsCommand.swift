@@ -1,11 +1,8 @@
 // `dropgate attempts`: what the ledger says of who knocked. It reads beside the running gate and writes nothing but
 // the record of an export.
-import Admission
 import ArgumentParser
 import Audit
-import Ledger
 import Management
-import Settings
 
 struct AttemptsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

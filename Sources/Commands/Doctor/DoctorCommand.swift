@@ -2,10 +2,8 @@
 import Admission
 import ArgumentParser
 import Foundation
-import Ledger
 import Management
 import Reachability
-import Settings
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

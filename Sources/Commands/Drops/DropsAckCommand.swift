@@ -1,7 +1,6 @@
 // `dropgate drops ack`: a consumer says that it is done. A running gate is asked over its control socket, because
 // it alone writes the ledger; without one the ledger is written here.
 import ArgumentParser
-import Ledger
 import Management
 
 struct DropsAckCommand: AsyncParsableCommand {

@@ -3,7 +3,6 @@
 import Admission
 import ArgumentParser
 import Intake
-import Ledger
 import Management
 import Settings
 

@@ -3,7 +3,6 @@ import Admission
 import ArgumentParser
 import Foundation
 import JSON
-import Ledger
 import Management
 import Settings
 

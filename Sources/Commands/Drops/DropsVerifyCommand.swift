@@ -5,7 +5,6 @@ import Foundation
 import JSON
 import Ledger
 import Management
-import Staging
 
 struct DropsVerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

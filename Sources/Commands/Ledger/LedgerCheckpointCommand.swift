@@ -1,8 +1,6 @@
 // `dropgate ledger checkpoint`: signs the ledger's head now and prints the note.
 import ArgumentParser
-import Ledger
 import Management
-import Settings
 
 struct LedgerCheckpointCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,7 +4,6 @@ import Files
 import Foundation
 import Ledger
 import Management
-import Settings
 
 struct LedgerProveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

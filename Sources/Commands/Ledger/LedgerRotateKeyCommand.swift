@@ -1,6 +1,5 @@
 // `dropgate ledger rotate-key`: a new signing key, tied to the old one by an entry under both signatures.
 import ArgumentParser
-import Ledger
 import Management
 
 struct LedgerRotateKeyCommand: AsyncParsableCommand {

@@ -2,7 +2,6 @@
 import Admission
 import ArgumentParser
 import Foundation
-import Ledger
 import Management
 
 struct LedgerVerifyCommand: AsyncParsableCommand {

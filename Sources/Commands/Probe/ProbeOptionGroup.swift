@@ -1,5 +1,4 @@
 // Options that all probes share: from where and how to call, how often, how patiently, and in which form to answer.
-import Admission
 import ArgumentParser
 import Reachability
 import Settings

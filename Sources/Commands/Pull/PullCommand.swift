@@ -5,7 +5,6 @@ import Ledger
 import Management
 import Pull
 import Reachability
-import Settings
 import Staging
 import UnixSignals
 

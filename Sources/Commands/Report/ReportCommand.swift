@@ -5,9 +5,7 @@ import Audit
 import Files
 import Foundation
 import JSON
-import Ledger
 import Management
-import Settings
 
 struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

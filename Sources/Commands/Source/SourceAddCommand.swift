@@ -2,7 +2,6 @@
 import Admission
 import ArgumentParser
 import Management
-import Settings
 
 struct SourceAddCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,9 +2,7 @@
 import Admission
 import ArgumentParser
 import JSON
-import Ledger
 import Management
-import Settings
 
 struct SourceListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

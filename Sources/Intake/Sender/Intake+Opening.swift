@@ -1,7 +1,6 @@
 // Where an upload begins and how it ends without being whole: which drop a session writes, room on the disk, and
 // what is kept for resume.
 import Admission
-import Ledger
 package import Staging
 import Synchronization
 

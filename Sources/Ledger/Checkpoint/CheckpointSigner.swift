@@ -1,5 +1,4 @@
 // Signs the ledger's head and goes over to another key: beside a running gate's checkpoints, or for a command alone.
-import Admission
 import Synchronization
 
 /// Who can sign the ledger's head now.

@@ -1,5 +1,4 @@
 // Holds checkpoints, those stored and those kept elsewhere, against the tree as it grows.
-import Admission
 import Foundation
 import GRDB
 import JSON

@@ -3,7 +3,6 @@ import Admission
 import Blocking
 package import Intake
 package import JSON
-import Ledger
 import LocalSocket
 
 package struct ControlClient: GateAuthority {

@@ -3,9 +3,7 @@ import Accounts
 import Admission
 import Files
 import Foundation
-import Intake
 import JSON
-import Ledger
 import Reachability
 import SFTPReceiver
 import Settings

@@ -1,5 +1,4 @@
 // Looks at one released drop: its bytes under ready/ and its receipt against its ledger entry.
-import Admission
 import Foundation
 import Ledger
 import Staging

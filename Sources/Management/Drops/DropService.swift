@@ -1,6 +1,5 @@
 // Drops: what there is, what became of one, whether the files are still what the ledger says, and what a consumer or an
 // operator does with them.
-import Admission
 import Foundation
 import Intake
 package import Ledger

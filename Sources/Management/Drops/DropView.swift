@@ -3,7 +3,6 @@ import Admission
 import Foundation
 package import JSON
 package import Ledger
-import Settings
 import Staging
 
 package struct DropView: Sendable {

@@ -1,7 +1,6 @@
 // What `init` made and what it found, for its report.
 import Foundation
 package import JSON
-import Ledger
 
 package struct SetupLog: Sendable {
     package private(set) var made: [String] = []

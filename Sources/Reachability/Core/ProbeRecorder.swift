@@ -3,7 +3,6 @@
 import Admission
 import Blocking
 package import JSON
-import Ledger
 
 /// What a step notes while it runs; kept also when it fails.
 package struct StepNotes {

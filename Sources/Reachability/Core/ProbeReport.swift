@@ -1,7 +1,6 @@
 // What one probe found: its steps, and what follows from them. Built by `ProbeRecorder`.
 package import Admission
 package import JSON
-import Ledger
 
 package struct ProbeReport: Sendable, Hashable {
     package enum Verdict: String, Sendable, Hashable {

@@ -1,5 +1,4 @@
 // Why a drop of another gate was not fetched. The next drop may be well.
-import Admission
 
 package struct PullError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {

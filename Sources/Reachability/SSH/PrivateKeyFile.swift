@@ -1,7 +1,6 @@
 // A private key file: that it can be read, and which key it is, for messages. The library reads the key itself.
 package import Files
 import Foundation
-import Settings
 
 package struct PrivateKeyFile: Sendable {
     package let path: String

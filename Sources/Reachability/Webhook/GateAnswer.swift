@@ -1,7 +1,6 @@
 // What a Dropgate gate says of itself in an answer. Anything else is nil: another receiver owes nobody these words.
 import Admission
 import JSON
-import Ledger
 
 struct GateAnswer {
     /// The reference under which the gate has recorded the request.

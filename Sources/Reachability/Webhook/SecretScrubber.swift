@@ -1,7 +1,6 @@
 // Strikes what the probe sent in secret out of whatever a server says: servers echo paths, headers and bodies.
 // It knows no protocol.
 import JSON
-import Ledger
 
 struct SecretScrubber: Sendable {
     static let mark = "(secret)"

@@ -3,7 +3,6 @@
 package import Admission
 package import Foundation
 import JSON
-import Ledger
 
 package enum SyntheticEvent: String, Sendable, CaseIterable {
     case v1, v2

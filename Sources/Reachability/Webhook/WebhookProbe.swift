@@ -3,7 +3,6 @@
 import Admission
 import Foundation
 import JSON
-import Ledger
 package import Settings
 import TLS
 

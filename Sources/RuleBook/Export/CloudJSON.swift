@@ -2,7 +2,6 @@
 // their descriptions.
 import Admission
 import JSON
-import Ledger
 
 /// For `aws ec2 authorize-security-group-ingress|-egress --ip-permissions file://FILE`.
 enum AWSExport {

@@ -1,6 +1,5 @@
 // Rules for iptables-restore --noflush (iptables-restore(8)), one family a file: a chain of their own, reached from the
 // built-in chain for Dropgate's ports only.
-import Admission
 
 enum IPTablesExport {
     static func text(_ plan: FirewallPlan, _ family: AddressFamily) throws(ExportRefusal) -> String {

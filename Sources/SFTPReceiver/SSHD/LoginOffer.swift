@@ -3,7 +3,6 @@
 import Accounts
 import Admission
 import JSON
-import Ledger
 
 /// Why a login failed. One connection may have several causes.
 enum LoginCause: String, Sendable, CaseIterable {

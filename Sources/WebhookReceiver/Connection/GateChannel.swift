@@ -4,7 +4,6 @@ import Admission
 import Glibc
 import Intake
 import JSON
-import Ledger
 import Logging
 import NIOCore
 import NIOHPACK
