@@ -142,7 +142,8 @@ let package = Package(
             name: "Management",
             dependencies: [
                 "Accounts", "Admission", "Audit", "Blocking", "CShims", "Files", "Intake", "JSON",
-                "Ledger", "LocalServer", "LocalSocket", "Reachability", "RuleBook", "Settings", "SFTPReceiver",
+                "Ledger", "LocalServer", "LocalSocket", "Reachability", "RuleBook", "Settings",
+                "SFTPReceiver",
                 "Sockets", "Staging", "TLS", logging, lifecycle,
             ],
             swiftSettings: strict),

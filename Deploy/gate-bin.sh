@@ -3,7 +3,7 @@
 # it. Else one line on stderr and exit status 1. Run from where the name is to be read from.
 #
 #   Deploy/gate-bin.sh            both programs must run
-#   Deploy/gate-bin.sh --early    libraries that they need may still be missing; no GATE_BIN is no fault
+#   Deploy/gate-bin.sh --early    libraries that they need may still be missing; a missing GATE_BIN is not a fault
 set -euo pipefail
 
 . "$(dirname "$0")/usage.sh"
@@ -23,7 +23,7 @@ fi
 check_program() {
     local file=$1 name=$2 pattern=$3 answer status=0
     [ -e "$file" ] || give_up "there is no file $file"
-    [ -f "$file" ] || give_up "$file is no file"
+    [ -f "$file" ] || give_up "$file is not a file"
     [ -x "$file" ] || give_up "$file is not executable"
     answer=$(timeout 60 "$(realpath "$file")" --version 2>&1 </dev/null | head -c 60 | tr '\0\n' '  ') || status=$?
     # 127: the loader did not find a library, which packages may bring yet.

@@ -32,7 +32,7 @@ if [ -z "$package" ]; then
     GATE_BIN=$("$(dirname "$0")/../gate-bin.sh" --early)
     export GATE_BIN
 elif ! version=$(dpkg-deb -f "$package" Version 2>/dev/null) || [ "$(dpkg-deb -f "$package" Package)" != dropgate ]; then
-    say "$package is no Debian package of dropgate; Deploy/deb.sh makes one"
+    say "$package is not a Debian package of dropgate; Deploy/deb.sh makes one"
     exit 1
 fi
 cd "$(dirname "$0")/../.."

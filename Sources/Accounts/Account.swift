@@ -43,7 +43,7 @@ package struct Account: Sendable, Hashable {
         else {
             throw AccountError(
                 .badName,
-                "\"\(UntrustedText.head(name))\" is no account name: write a small letter or _, then small letters, "
+                "\"\(UntrustedText.head(name))\" is not an account name: write a small letter or _, then small letters, "
                     + "digits, '.', '_' or '-', at most \(maximumName) in all")
         }
         guard name != "sshd" else {

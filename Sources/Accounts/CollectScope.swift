@@ -3,7 +3,7 @@ import Admission
 
 /// Whose released drops an account may read and acknowledge.
 package struct CollectScope: Sendable, Hashable {
-    /// Names of senders; one that is no account yet may become one.
+    /// Names of senders; one that is not an account yet may become one.
     package var accounts: [String]
     package var webhooks: Bool
 

@@ -2,7 +2,7 @@
 
 enum ForwardingHop: Sendable, Hashable {
     case address(Endpoint)
-    /// `unknown`, an obfuscated identifier, or no `for` at all: printable text that is no address.
+    /// `unknown`, an obfuscated identifier, or no `for` at all: printable text that is not an address.
     case hidden(String)
 }
 

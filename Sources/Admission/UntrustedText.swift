@@ -86,7 +86,7 @@ package enum UntrustedText {
             }
     }
 
-    /// What is said about a text that is no name.
+    /// What is said about a text that is not a name.
     package static let noName =
         "it must not be empty or have control characters, nor invisible ones or such that change the direction of writing"
 

@@ -80,7 +80,7 @@ enum ArgumentText {
     static func instant(_ text: String, _ option: String) throws -> Instant {
         guard let instant = Instant(rfc3339: text) else {
             throw ValidationError(
-                "\(option): \"\(text)\" is no date; write 2027-01-31 or 2027-01-31T08:00:00Z")
+                "\(option): \"\(text)\" is not a date; write 2027-01-31 or 2027-01-31T08:00:00Z")
         }
         return instant
     }

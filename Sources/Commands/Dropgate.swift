@@ -60,27 +60,16 @@ package enum Program {
 
     /// Prints what an error has to say and returns its status.
     private static func report(_ error: any Error) -> Int32 {
-        switch error {
-        case let code as ExitCode:
-            return code.rawValue
-        case let error as ManagementError:
-            Output.error(error.description)
-            return ExitStatus(error.code).rawValue
-        case let errors as SettingsErrors:
-            for problem in errors.problems { Output.error("\(problem)") }
-            return ExitStatus.configuration.rawValue
-        case let error as LedgerError where LedgerVerdict.status(error) != nil:
-            Output.error("\(error)")
-            return LedgerVerdict.status(error) ?? ExitStatus.internalError.rawValue
-        case let error as SSHDError where error.code == .hostKey:
-            Output.error("\(error)")
-            return ExitStatus.configuration.rawValue
-        case is LedgerError, is StagingError, is SSHDError, is FileProblem:
-            Output.error("\(error)")
-            return ExitStatus.internalError.rawValue
-        default:
-            return reportParsing(error)
+        if let code = error as? ExitCode { return code.rawValue }
+        guard let error = ManagementError.of(error) else { return reportParsing(error) }
+        for line in error.lines { Output.error(line) }
+        // What is wrong with a ledger has a status of its own, as in a verification.
+        if error.code == .notAsSigned, let cause = error.cause as? LedgerError,
+            let status = LedgerVerdict.status(cause)
+        {
+            return status
         }
+        return ExitStatus(error.code).rawValue
     }
 
     /// Help, version and usage errors of the parser, and whatever nobody expected.

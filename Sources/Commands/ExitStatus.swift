@@ -16,7 +16,7 @@ enum ExitStatus: Int32 {
             case .refused: .no
             case .invalid: .usage
             case .configuration: .configuration
-            case .internalError: .internalError
+            case .internalError, .notAsSigned: .internalError
             }
     }
 }

@@ -37,11 +37,11 @@ package struct PulledDrop: Sendable {
         }
         guard let channel = Channel(rawValue: receipt.channel),
             let readyPath = Self.readyPath(receipt.file, channel, account: receipt.account)
-        else { throw refuse("its file \(UntrustedText.head(receipt.file)) is no path of a released drop") }
+        else { throw refuse("its file \(UntrustedText.head(receipt.file)) is not a path of a released drop") }
         var source: IPAddress?
         if let text = receipt.source {
             source = try? IPAddress(text)
-            guard source != nil else { throw refuse("its source is no address") }
+            guard source != nil else { throw refuse("its source is not an address") }
         }
         let texts = [
             (receipt.name, Self.longestName), (receipt.eventID, Self.longestEventText),
@@ -132,7 +132,7 @@ extension Intake {
 
     private static func check(_ id: String) throws(IntakeError) {
         guard DropID.isValid(id) else {
-            throw IntakeError(.malformed, "\(UntrustedText.head(id)) is no drop id")
+            throw IntakeError(.malformed, "\(UntrustedText.head(id)) is not a drop id")
         }
     }
 

@@ -49,7 +49,7 @@ extension JSONValue {
     }
 }
 
-/// A text that is no JSON value of this kind (fractions and null included).
+/// A text that is not a JSON value of this kind (fractions and null included).
 package struct JSONValueError: Error, CustomStringConvertible, Sendable {
     package let description: String
 

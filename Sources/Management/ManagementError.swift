@@ -11,6 +11,8 @@ package struct ManagementError: Error, Sendable, CustomStringConvertible {
         case configuration
         /// The gate, the system or the disk failed.
         case internalError = "internal"
+        /// The ledger is not what somebody has seen signed: evidence of a change, not a failure.
+        case notAsSigned = "not_as_signed"
     }
 
     package let code: Code

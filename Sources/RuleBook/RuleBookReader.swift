@@ -167,7 +167,7 @@ struct RuleBookReader {
                 (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D
             })
         else {
-            value.fail("\"\(text)\" is no name; use up to 64 small letters, digits and '-'")
+            value.fail("\"\(text)\" is not a name; use up to 64 small letters, digits and '-'")
             return nil
         }
         return text
@@ -176,7 +176,7 @@ struct RuleBookReader {
     private func server(_ value: YAMLValue) -> ServerName? {
         guard let text = value.text("a host name") else { return nil }
         guard let server = ServerName(text) else {
-            value.fail("\"\(text)\" is no host name; write region.vsee.qa or \"*.vsee.qa\"")
+            value.fail("\"\(text)\" is not a host name; write region.vsee.qa or \"*.vsee.qa\"")
             return nil
         }
         return server

@@ -15,7 +15,7 @@ extension SSHDFiles {
         guard configuration.tools.sshd != nil else { throw missing }
         guard let session = configuration.tools.session else { throw SSHDTools.missingSession }
         guard access(session, X_OK) == 0, session.hasPrefix("/") else {
-            throw SSHDError(.missing, "\(session) is no program that sshd could start as the session")
+            throw SSHDError(.missing, "\(session) is not a program that sshd could start as the session")
         }
         for key in configuration.settings.hostKeys where access(key, R_OK) != 0 {
             throw SSHDError(

@@ -1,5 +1,5 @@
 // Which bytes of an upload have arrived: sorted, disjoint, never adjacent ranges. Only arithmetic; a hole
-// made by a longer size is no extent.
+// made by a longer size is not an extent.
 
 package struct Extents: Equatable, Sendable {
     package private(set) var ranges: [Range<Int64>] = []

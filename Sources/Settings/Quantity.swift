@@ -12,7 +12,7 @@ package enum Quantity {
         "write bytes, or a whole number with KB, MB, GB, KiB, MiB or GiB, as in 10MiB"
     package static let durationHelp = "write a whole number with s, m, h or d, as in 10s, 5m, 24h or 7d"
 
-    /// Bytes, or nil when the text is no size or does not fit.
+    /// Bytes, or nil when the text is not a size or does not fit.
     package static func size(_ text: String) -> Int64? { amount(text, units: sizeUnits).flatMap(\.self) }
 
     /// Whether a text is a size or a duration that no number here can hold: negative, or too large.

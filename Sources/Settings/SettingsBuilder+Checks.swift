@@ -63,7 +63,7 @@ extension SettingsBuilder {
             // RFC 9110 section 5.6.2, token.
             let marks = Array("!#$%&'*+-.^_`|~".utf8)
             guard text.utf8.allSatisfy({ Self.isAlphanumeric($0) || marks.contains($0) }) else {
-                value.fail("\"\(text)\" is no header name; use letters, digits and -")
+                value.fail("\"\(text)\" is not a header name; use letters, digits and -")
                 return nil
             }
             return text

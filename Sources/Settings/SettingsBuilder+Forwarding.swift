@@ -26,7 +26,7 @@ extension SettingsBuilder {
                 { value -> SyslogSettings? in
                     guard let text = value.text("an address") else { return nil }
                     guard let syslog = SyslogSettings(address: text) else {
-                        value.fail("\"\(WitnessURL.shown(text))\" is no syslog receiver; \(help)")
+                        value.fail("\"\(WitnessURL.shown(text))\" is not a syslog receiver; \(help)")
                         return nil
                     }
                     return syslog

@@ -34,7 +34,8 @@ extension SettingsBuilder {
         }
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false
         else {
-            value.fail("\"\(WitnessURL.shown(text))\" is no witness; write a file, an https URL, or syslog")
+            value.fail(
+                "\"\(WitnessURL.shown(text))\" is not a witness; write a file, an https URL, or syslog")
             return nil
         }
         return .http(text)

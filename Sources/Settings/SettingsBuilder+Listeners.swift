@@ -74,7 +74,7 @@ extension SettingsBuilder {
         table.require(key, ListenAddress.help) { value in
             guard let text = value.text("ADDRESS:PORT") else { return nil }
             guard let address = ListenAddress(text) else {
-                value.fail("\"\(text)\" is no listen address; \(ListenAddress.help)")
+                value.fail("\"\(text)\" is not a listen address; \(ListenAddress.help)")
                 return nil
             }
             return address

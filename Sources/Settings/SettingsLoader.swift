@@ -78,7 +78,7 @@ struct SettingsBuilder {
     func nodeName(_ value: YAMLValue) -> String? {
         guard let text = value.text("a name") else { return nil }
         guard text.utf8.count <= 64, text.allSatisfy(SettingsBuilder.isNameCharacter) else {
-            value.fail("\"\(text)\" is no node name; use up to 64 letters, digits, '.', '-' and '_'")
+            value.fail("\"\(text)\" is not a node name; use up to 64 letters, digits, '.', '-' and '_'")
             return nil
         }
         return text
@@ -110,7 +110,7 @@ struct SettingsBuilder {
         return (patterns, PolicyLoader.files(patterns))
     }
 
-    /// No file is no mistake: a gate serves without network rules.
+    /// No file is not a mistake: a gate serves without network rules.
     func rulePatterns(_ value: YAMLValue) -> [String]? {
         guard let values = value.list("a list of files, as in [rules/*.yaml]") else { return nil }
         return values.compactMap { value in

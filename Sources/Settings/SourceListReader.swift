@@ -97,7 +97,7 @@ struct SourceListReader {
     private static func name(_ value: YAMLValue) -> String? {
         guard let text = value.text("a name") else { return nil }
         guard text.utf8.count <= 64, text.allSatisfy(SettingsBuilder.isNameCharacter) else {
-            value.fail("\"\(text)\" is no name; use up to 64 letters, digits, '.', '-' and '_'")
+            value.fail("\"\(text)\" is not a name; use up to 64 letters, digits, '.', '-' and '_'")
             return nil
         }
         return text

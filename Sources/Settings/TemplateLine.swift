@@ -5,7 +5,7 @@ struct TemplateLine: Sendable {
     enum Value: Sendable {
         /// The default, behind a comment sign.
         case standard
-        /// Something that is no default, behind a comment sign.
+        /// Something that is not a default, behind a comment sign.
         case example(String)
         /// In force.
         case given(String)

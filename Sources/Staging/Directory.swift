@@ -113,13 +113,13 @@ package final class Directory: Sendable {
         }
     }
 
-    /// Removes a file; a name that is absent is no error. Returns whether it was there.
+    /// Removes a file; a name that is absent is not an error. Returns whether it was there.
     @discardableResult
     package func remove(_ name: String) throws(StagingError) -> Bool {
         try remove(name, flags: 0)
     }
 
-    /// Removes an empty directory; a name that is absent is no error. Returns whether it was there.
+    /// Removes an empty directory; a name that is absent is not an error. Returns whether it was there.
     @discardableResult
     package func removeDirectory(_ name: String) throws(StagingError) -> Bool {
         try remove(name, flags: AT_REMOVEDIR)

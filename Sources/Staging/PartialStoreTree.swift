@@ -36,7 +36,7 @@ extension PartialStore {
         _ = try tree.subdirectory(path.components, create: true)
     }
 
-    /// Throws `.exists` when something is inside; absent is no error.
+    /// Throws `.exists` when something is inside; absent is not an error.
     package func removeDirectory(_ path: DropPath) throws(StagingError) {
         let (parent, name) = try place(path)
         try parent.removeDirectory(name)

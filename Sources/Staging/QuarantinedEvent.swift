@@ -71,7 +71,7 @@ extension StagingArea {
             receipt: receipt, body: try place.openFile(StagingLayout.heldBody).contents(limit: limit))
     }
 
-    /// Takes an event out of quarantine for good; absent is no error.
+    /// Takes an event out of quarantine for good; absent is not an error.
     package func removeQuarantined(_ drop: String) throws(StagingError) {
         guard let place = try place(drop), let events = try quarantine.existing(StagingLayout.webhook)
         else { return }

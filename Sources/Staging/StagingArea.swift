@@ -9,7 +9,7 @@ package final class StagingArea: Sendable {
     package let quarantine: Directory
     /// Partial uploads, one directory an account.
     package let uploads: Directory
-    /// What was fetched from another gate and is no drop of this one yet: `<drop id>.part`.
+    /// What was fetched from another gate and is not a drop of this one yet: `<drop id>.part`.
     package let pulls: Directory
 
     /// Throws `StagingError` when a directory cannot be made, or lies on another filesystem than the rest.

@@ -5,7 +5,7 @@ import Glibc
 /// A file operation in staging that failed: what, where, and the system's reason.
 package struct StagingError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
-        /// The path leaves staging, follows a link, or is no name that staging takes.
+        /// The path leaves staging, follows a link, or is not a name that staging takes.
         case badPath
         /// No space or inodes left, or the reserve is reached.
         case full

@@ -41,7 +41,7 @@ package struct OpenSSLLibrary: Sendable {
     /// cannot read or understand, and works without the policy in it. Not while other threads use TLS.
     package static func checkConfiguration() throws(OpenSSLError) {
         let path = configuration
-        // Without a file there is no policy, and that is no mistake unless somebody names one.
+        // Without a file there is no policy, and that is not a mistake unless somebody names one.
         if getenv("OPENSSL_CONF") == nil, access(path, F_OK) != 0 { return }
         ERR_clear_error()
         guard let file = NCONF_new(nil) else { throw OpenSSLError.queued() }

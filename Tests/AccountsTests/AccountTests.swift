@@ -76,7 +76,7 @@ import Testing
             ("role: sender\ncollects_webhooks: true\n", 2, "only a collector collects"),
             ("role: collector\ncollects: vsee\n", 2, "list of account names"),
             ("role: collector\ncollects: [webhook]\n", 2, "collects_webhooks"),
-            ("role: collector\ncollects: [../x]\n", 2, "no account name"),
+            ("role: collector\ncollects: [../x]\n", 2, "not an account name"),
         ])
     func problems(text: String, line: Int, message: String) {
         let error = #expect(throws: SettingsErrors.self) { try parse(text) }
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test("Text that is no YAML is a problem", arguments: ["keys: [", "a: b: c", "keys: []\nkeys: []\n"])
+    @Test("Text that is not YAML is a problem", arguments: ["keys: [", "a: b: c", "keys: []\nkeys: []\n"])
     func notYAML(text: String) {
         #expect(throws: SettingsErrors.self) { try parse(text) }
     }

@@ -204,10 +204,10 @@ import Testing
         let unknown = "01jdk2v8q3m5t7w9y1b3d5f7h9"
         let list = "`dropgate drops list`"
         let cases = [
-            ("nonsense", "\"nonsense\" is no drop id; \(list) shows"),
-            ("", "\"\" is no drop id; \(list) shows"),
-            ("../../x", "\"../../x\" is no drop id; \(list) shows"),
-            ("a\nb\u{202E}", #""a\u{A}b\u{202E}" is no drop id; "# + "\(list) shows"),
+            ("nonsense", "\"nonsense\" is not a drop id; \(list) shows"),
+            ("", "\"\" is not a drop id; \(list) shows"),
+            ("../../x", "\"../../x\" is not a drop id; \(list) shows"),
+            ("a\nb\u{202E}", #""a\u{A}b\u{202E}" is not a drop id; "# + "\(list) shows"),
             (
                 String(drop.id.prefix(8)),
                 "\"\(drop.id.prefix(8))\" is only the beginning of a drop id, and several may"

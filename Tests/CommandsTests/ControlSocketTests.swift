@@ -45,7 +45,7 @@ import Testing
             let answer = await gate.run("drops", "ack", drop.id, "nonsense")
             #expect(answer.status == 1)
             #expect(answer.out == "acknowledged \(drop.id)\n")
-            #expect(answer.error.contains("\"nonsense\" is no drop id; `dropgate drops list` shows"))
+            #expect(answer.error.contains("\"nonsense\" is not a drop id; `dropgate drops list` shows"))
             let control = ControlClient(path: gate.path("state/run/control.sock"))
             #expect((try? await control.standing(ofDrop: drop.id)) == .kept)
             let strange = DropID.make(milliseconds: 1)

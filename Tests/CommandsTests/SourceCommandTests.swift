@@ -152,7 +152,7 @@ import Testing
             (["add", "192.0.2.1", "--service", "a", "--channel", "console"], 64, "no source list"),
             (
                 ["add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--expires", "soon"], 64,
-                "--expires: \"soon\" is no date"
+                "--expires: \"soon\" is not a date"
             ),
             (
                 ["add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--list", "other"], 64,

@@ -136,7 +136,7 @@ listen gate
         """Whether they find the gate up now, how many there were (as far as known), and how many failed."""
         head, *rows = [line.split(",") for line in self.ask("show stat\n").splitlines() if line]
         row = dict(zip((name.lstrip("# ") for name in head), next(r for r in rows if r[1] == "one")))
-        # It counts only failures. By what it goes up at the start is no check.
+        # It counts only failures. By what it goes up at the start is not a check.
         wanted = {"tcp": "L4OK", "tls": "L6OK"}.get(self.check, "L7OK")
         self.seen = getattr(self, "seen", 0) + (row["check_status"] == wanted)
         return row["status"] == "UP", self.seen, int(row["chkfail"] or 0)

@@ -60,7 +60,7 @@ class Arguments(unittest.TestCase):
     def test_a_package_that_is_none_is_said_in_one_line(self):
         answer = run("container/build.sh", "/etc/passwd")
         self.assertEqual((answer.returncode, answer.stdout, answer.stderr.count("\n")), (1, "", 1))
-        self.assertIn("/etc/passwd is no Debian package of dropgate", answer.stderr)
+        self.assertIn("/etc/passwd is not a Debian package of dropgate", answer.stderr)
 
 
 class GateBin(unittest.TestCase):
@@ -75,7 +75,7 @@ class GateBin(unittest.TestCase):
                 with open(path, "w") as file:
                     file.write(f"#!/bin/sh\necho {says}\n")
                 os.chmod(path, mode)
-            for path, words in (("/nonexistent", "there is no file"), (folder, "is no file"),
+            for path, words in (("/nonexistent", "there is no file"), (folder, "is not a file"),
                                 (plain, "is not executable"), ("/bin/true", "is not dropgate"),
                                 ("/bin/false", "is not dropgate"), (liar, "is not dropgate"),
                                 (alone, f"there is no file {alone}-session"),

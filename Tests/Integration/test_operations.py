@@ -301,7 +301,7 @@ class Doctor(unittest.TestCase):
         with open(session, "w") as file:
             file.write(f"#!/bin/sh\necho '{SESSION}, messages of version 0'\n")
         os.chmod(session, 0o755)
-        refused("is no session for this gate")
+        refused("is not a session for this gate")
         self.assertFalse(os.path.exists(os.path.join(gate.home, "state/ledger.sqlite")), "nothing was begun")
 
     def test_a_state_or_staging_that_anybody_can_change_is_refused_by_the_check_as_by_the_start(self):

@@ -217,7 +217,7 @@ import Testing
             try reader.drops(states: [.released, .pending], before: 2, limit: 9).map(\.id) == ["b", "a"])
         #expect(try reader.drop(id: "b")?.incoming == "incoming/b" && reader.drop(id: "z") == nil)
         #expect(try reader.newestUpload(readyPath: "sftp/b")?.id == "b")
-        #expect(try reader.newestUpload(readyPath: "webhook/c") == nil, "an event is no upload")
+        #expect(try reader.newestUpload(readyPath: "webhook/c") == nil, "an event is not an upload")
         #expect(try reader.body(seq: 0) == Array("text".utf8))
         #expect(try reader.body(seq: 1) == nil && reader.body(seq: 2) == nil)
     }

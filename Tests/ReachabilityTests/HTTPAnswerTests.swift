@@ -1,4 +1,4 @@
-// The parser of HTTP answers: framing, limits, and whatever is no HTTP.
+// The parser of HTTP answers: framing, limits, and whatever is not HTTP.
 import Reachability
 import Testing
 

@@ -93,8 +93,8 @@ import Testing
         Mistake(row: "{id: a, purpose: P, servers: [a.b], ports: TCP 9}", message: "expected a list"),
         Mistake(row: "{id: a, purpose: P, servers: [a.b]}", message: "ports: is missing; list them"),
         Mistake(row: "{id: a, purpose: P, ports: [TCP 1]}", message: "servers: is missing; list them"),
-        Mistake(row: "{id: a, purpose: P, servers: ['a b'], ports: [TCP 1]}", message: "is no host name"),
-        Mistake(row: "{id: a, purpose: P, servers: ['*'], ports: [TCP 1]}", message: "is no host name"),
+        Mistake(row: "{id: a, purpose: P, servers: ['a b'], ports: [TCP 1]}", message: "is not a host name"),
+        Mistake(row: "{id: a, purpose: P, servers: ['*'], ports: [TCP 1]}", message: "is not a host name"),
         Mistake(
             row: "{id: a, purpose: P, servers: [a.b], ports: [TCP 1], undocumented: [ports]}",
             message: "ports: is given and named in undocumented"),
@@ -110,7 +110,7 @@ import Testing
         Mistake(
             row: "{id: a, purpose: P, servers: [a.b], ports: [TCP 1], falls_back_to: a}",
             message: "is for rows with undocumented parts only"),
-        Mistake(row: "{id: A_1, purpose: P, servers: [a.b], ports: [TCP 1]}", message: "is no name"),
+        Mistake(row: "{id: A_1, purpose: P, servers: [a.b], ports: [TCP 1]}", message: "is not a name"),
         Mistake(row: "{purpose: P, servers: [a.b], ports: [TCP 1]}", message: "id: is missing"),
         Mistake(row: "{id: a, servers: [a.b], ports: [TCP 1]}", message: "purpose: is missing"),
         Mistake(

@@ -81,7 +81,7 @@ import Testing
 
     @Test("A DSA key would be shown to nobody")
     func dsa() async throws {
-        // Newer versions of OpenSSH make and read no such keys: then it is no private key at all.
+        // Newer versions of OpenSSH make and read no such keys: then it is not a private key at all.
         let path = directory.file("dsa")
         let made = try await SSHDTools.run(
             "/usr/bin/ssh-keygen", ["-q", "-N", "", "-f", path, "-t", "dsa"])
@@ -118,7 +118,7 @@ import Testing
         let said = try #require(await complaint(good, text, directory.file("absent")))
         let lines = said.split(separator: "\n")
         #expect(lines.count == 2)
-        #expect(lines[0].hasPrefix("the host key \(text) is no private key ("))
+        #expect(lines[0].hasPrefix("the host key \(text) is not a private key ("))
         #expect(lines[1].contains("/absent cannot be read (No such file or directory)"))
     }
 }

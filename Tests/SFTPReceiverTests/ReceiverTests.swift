@@ -50,7 +50,7 @@ import Testing
         #expect(entries.first?["credential"]?.string?.hasPrefix("SHA256:") == true)
     }
 
-    @Test("A name that is no account is refused: unknown_account")
+    @Test("A name that is not an account is refused: unknown_account")
     func unknownAccount() async throws {
         let entries = try await TestGate.run { gate in
             try await #expect(!gate.client.isLetIn("nobody"))

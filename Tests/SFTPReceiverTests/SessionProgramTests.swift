@@ -50,7 +50,8 @@ import Testing
             let error = await #expect(throws: SSHDError.self) { try await tools.checkSession() }
             #expect(error?.code == .missing)
             #expect(
-                error?.message.contains("\(home.file("other-\(number)")) is no session for this gate") == true
+                error?.message.contains("\(home.file("other-\(number)")) is not a session for this gate")
+                    == true
             )
         }
     }

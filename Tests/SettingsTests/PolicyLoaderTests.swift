@@ -106,7 +106,7 @@ import Testing
             "entries[0].channels[0]: \"http\" is not allowed; allowed here: webhook, sftp"
         ),
         ("entries: [{cidr: 1.2.3.4, service: a, channels: [console]}]", "\"console\" is not allowed"),
-        ("entries: [{cidr: 1.2.3.4, service: a/b, channels: [sftp]}]", "\"a/b\" is no name"),
+        ("entries: [{cidr: 1.2.3.4, service: a/b, channels: [sftp]}]", "\"a/b\" is not a name"),
         (
             "entries: [{cidr: 1.2.3.4, \(good), expires: soon}]",
             "entries[0].expires: expected a date (2027-01-31) or a time in UTC"

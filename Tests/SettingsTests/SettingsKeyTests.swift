@@ -38,7 +38,9 @@ enum Checkout {
         let text = Shipped.settings.split(separator: "\n").map { line in
             line.wholeMatch(of: hidden).map { String($0.1 + $0.2) } ?? String(line)
         }.joined(separator: "\n")
-        for key in ["\nforward:\n", "\n  syslog: {address:", "\n  path: /webhooks"] { #expect(text.contains(key)) }
+        for key in ["\nforward:\n", "\n  syslog: {address:", "\n  path: /webhooks"] {
+            #expect(text.contains(key))
+        }
         let problems = try gate.problems(text)
         for wrong in ["unknown key", "not YAML", "given twice"] {
             #expect(!problems.contains { $0.contains(wrong) }, "\(problems)")

@@ -34,7 +34,7 @@ import Testing
         Case("node: [", "dropgate.yaml:"),
         Case("node: [a]", "dropgate.yaml:5:7: node: expected a name, found a list"),
         Case("node: yes", "node: expected a name, found the boolean yes; put it in quotes"),
-        Case("node: a b", "node: \"a b\" is no node name"),
+        Case("node: a b", "node: \"a b\" is not a node name"),
         Case("node:", "node: expected a name, found nothing"),
         Case("sftp: 2222", "dropgate.yaml:5:7: sftp: expected a mapping with listen,"),
         Case("sftp:", "dropgate.yaml:5:1: sftp.listen: is missing; write ADDRESS:PORT"),
@@ -81,7 +81,7 @@ import Testing
         Case("  plaintext: maybe", "webhook.plaintext: expected true or false, found \"maybe\""),
         Case(
             "sftp: {listen: localhost:22}",
-            "sftp.listen: \"localhost:22\" is no listen address; write ADDRESS:PORT"),
+            "sftp.listen: \"localhost:22\" is not a listen address; write ADDRESS:PORT"),
         Case(
             "sftp: {listen: 1.2.3.4:2, after_release: forbid}",
             "sftp.after_release: \"forbid\" is not allowed; allowed here: change, refuse"),
@@ -102,10 +102,10 @@ import Testing
         Case(
             "sftp: {listen: 1.2.3.4:2, encrypt_and_mac: no}",
             "sftp.encrypt_and_mac: expected true or false, found \"no\""),
-        Case("sftp: {listen: 8443}", "sftp.listen: \"8443\" is no listen address"),
-        Case("sftp: {listen: 1.2.3.4:70000}", "sftp.listen: \"1.2.3.4:70000\" is no listen address"),
-        Case("sftp: {listen: \"::1:22\"}", "sftp.listen: \"::1:22\" is no listen address"),
-        Case("sftp: {listen: 010.1.2.3:22}", "sftp.listen: \"010.1.2.3:22\" is no listen address"),
+        Case("sftp: {listen: 8443}", "sftp.listen: \"8443\" is not a listen address"),
+        Case("sftp: {listen: 1.2.3.4:70000}", "sftp.listen: \"1.2.3.4:70000\" is not a listen address"),
+        Case("sftp: {listen: \"::1:22\"}", "sftp.listen: \"::1:22\" is not a listen address"),
+        Case("sftp: {listen: 010.1.2.3:22}", "sftp.listen: \"010.1.2.3:22\" is not a listen address"),
         Case("sftp: {listen: 1.2.3.4:2, provisional: [\"*\"]}", "sftp.provisional[0]: \"*\" would match"),
         Case(
             "sftp: {listen: 1.2.3.4:2, provisional: [\"*.part\", \"?*\"]}",
@@ -128,13 +128,13 @@ import Testing
             "staging: {layout: json}", "staging.layout: \"json\" is not allowed; allowed here: file, ndjson"),
         Case(
             "forward: {syslog: {address: \"udp://x:1\"}}",
-            "forward.syslog.address: \"udp://x:1\" is no syslog receiver"),
+            "forward.syslog.address: \"udp://x:1\" is not a syslog receiver"),
         Case(
             "forward: {syslog: {address: \"tcp://x:1\", authorities: certificate.pem}}",
             "forward.syslog.authorities: is of TLS"),
         Case(
             "ledger: {witnesses: [syslog]}", "ledger.witnesses: names syslog, and there is no forward.syslog"),
-        Case("ledger: {witnesses: [\"ftp://x/y\"]}", "ledger.witnesses[0]: \"ftp://x/y\" is no witness"),
+        Case("ledger: {witnesses: [\"ftp://x/y\"]}", "ledger.witnesses[0]: \"ftp://x/y\" is not a witness"),
         Case(
             "ledger: {witnesses: [\"https://me:pw@x/y?t=1\"]}",
             "dropgate.yaml:5:22: ledger.witnesses[0]: \"https://x/y\" is written with a user name or password"
@@ -145,7 +145,7 @@ import Testing
             "ledger.witnesses: https://x/y is there twice"),
         Case(
             "forward: {syslog: {address: \"tcp://me@x:1\"}}",
-            "forward.syslog.address: \"tcp://x:1\" is no syslog receiver"),
+            "forward.syslog.address: \"tcp://x:1\" is not a syslog receiver"),
         Case("ledger: {seal_after: 30d, retain: 20d}", "ledger.seal_after: is longer than ledger.retain"),
         Case("staging: {keep_receipts: never}", "staging.keep_receipts: \"never\" is not a duration"),
     ]
@@ -208,7 +208,8 @@ import Testing
             "  secret_file: short",
             "webhook.secret_file: the secret is part of a URL: it needs 16 or more letters"),
         Case(
-            "  header: {name: \"X Y\", value_file: secret}", "webhook.header.name: \"X Y\" is no header name"),
+            "  header: {name: \"X Y\", value_file: secret}",
+            "webhook.header.name: \"X Y\" is not a header name"),
         Case("  header: {name: X-Y}", "webhook.header.value_file: is missing; name the file"),
         Case("  basic: {user: \"a:b\", password_file: secret}", "webhook.basic.user: \"a:b\" has a colon"),
         Case("  standard_webhooks: {secret_files: [short]}", "holds no Standard Webhooks secret"),

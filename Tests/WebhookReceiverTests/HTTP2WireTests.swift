@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test(arguments: [
-        Array("this is no preface at all, is it?\r\n\r\n".utf8),
+        Array("this is not a preface at all, is it?\r\n\r\n".utf8),
         preface + frame(type: 0, flags: 1, stream: 0, [1, 2]),
         preface + settings + frame(type: 1, flags: 5, stream: 1, [0xFF, 0xFF, 0xFF, 0xFF]),
         preface + settings + frame(type: 1, flags: 5, stream: 2, [0x82]),

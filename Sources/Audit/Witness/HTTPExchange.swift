@@ -98,7 +98,7 @@ private struct HTTPTarget: Sendable {
     init(_ url: String) throws {
         guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(),
             scheme == "http" || scheme == "https", let host = parts.host, !host.isEmpty
-        else { throw OutgoingError(.refused, "this is no URL of HTTP; write https://host/path") }
+        else { throw OutgoingError(.refused, "this is not a URL of HTTP; write https://host/path") }
         isTLS = scheme == "https"
         let usual = isTLS ? 443 : 80
         port = parts.port ?? usual

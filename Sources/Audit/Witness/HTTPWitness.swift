@@ -44,7 +44,7 @@ package struct HTTPWitness: Witness {
             else {
                 throw OutgoingError(
                     .refused,
-                    "it answered GET with something that is no checkpoint; see whether the path in "
+                    "it answered GET with something that is not a checkpoint; see whether the path in "
                         + "ledger.witnesses is right")
             }
             return signed

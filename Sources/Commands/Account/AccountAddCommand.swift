@@ -85,7 +85,7 @@ struct AccountAddCommand: ParsableCommand {
         let path = Paths.absolute(file)
         guard let data = FileManager.default.contents(atPath: path), data.count < 1 << 20,
             let text = String(validating: data, as: UTF8.self)
-        else { throw ManagementError(.invalid, "--key: cannot read \(file), or it is no text") }
+        else { throw ManagementError(.invalid, "--key: cannot read \(file), or it is not text") }
         return try NewAccount.keys(in: text, from: "--key: \(file)")
     }
 

@@ -34,7 +34,7 @@ struct DropsListCommand: ParsableCommand {
     private static func state(_ word: String) throws -> DropState {
         guard let state = DropState(word: word) else {
             throw ValidationError(
-                "\"\(word)\" is no state; write one of \(DropState.words.joined(separator: ", "))")
+                "\"\(word)\" is not a state; write one of \(DropState.words.joined(separator: ", "))")
         }
         return state
     }

@@ -82,7 +82,7 @@ extension Intake {
 
     private func check(_ upload: FinishedUpload, _ box: SenderBox) throws(IntakeError) -> DropPath {
         guard let path = DropPath(upload.path), !path.isRoot else {
-            throw IntakeError(.badPath, "\(upload.path) is no path of a file")
+            throw IntakeError(.badPath, "\(upload.path) is not a path of a file")
         }
         // Since it was opened, another session may have made directories.
         let obstacle = box.state.withLock { state in

@@ -67,7 +67,7 @@ package struct SignedCheckpoint: Sendable, Hashable {
         self.note = note
     }
 
-    /// nil when the note's text is no checkpoint. Says nothing of its signatures.
+    /// nil when the note's text is not a checkpoint. Says nothing of its signatures.
     package init?(_ note: SignedNote) {
         guard let checkpoint = Checkpoint(text: note.text) else { return nil }
         self.checkpoint = checkpoint

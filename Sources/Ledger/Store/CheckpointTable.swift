@@ -21,7 +21,7 @@ enum CheckpointTable {
         return signed
     }
 
-    /// The newest one; nil when there is none. Throws when what is stored is no checkpoint.
+    /// The newest one; nil when there is none. Throws when what is stored is not a checkpoint.
     static func newest(_ db: Database) throws -> SignedCheckpoint? {
         guard
             let text = try String.fetchOne(db, sql: "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")

@@ -49,7 +49,7 @@ enum SegmentFile {
         guard dropgate_gzip_close(file) == 0 else { throw failure("write", path) }
     }
 
-    /// Removes a file, durably. One that is gone already is no error.
+    /// Removes a file, durably. One that is gone already is not an error.
     static func remove(_ name: String, in directory: String) throws {
         guard unlink("\(directory)/\(name)") == 0 || errno == ENOENT else {
             throw failure("remove", "\(directory)/\(name)")

@@ -21,7 +21,7 @@ package struct TLogProof: Sendable, Hashable {
             + "\n\(checkpoint.description)"
     }
 
-    /// nil when the text is no proof. An `extra` line is passed over.
+    /// nil when the text is not a proof. An `extra` line is passed over.
     package init?(parsing text: String) {
         guard let gap = text.range(of: "\n\n"),
             let note = SignedNote(parsing: String(text[gap.upperBound...]))

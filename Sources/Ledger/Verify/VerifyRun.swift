@@ -56,7 +56,7 @@ struct VerifyRun {
             add(
                 .init(
                     .altered, row.seq...row.seq,
-                    "entry \(row.seq) is no entry: its bytes are not canonical JSON"))
+                    "entry \(row.seq) is not an entry: its bytes are not canonical JSON"))
         }
         try take(MerkleHash.leaf(json), bytes: json.count)
     }

@@ -19,7 +19,7 @@ struct TypedDrop {
         let what =
             DropID.isBeginning(lower)
             ? "\"\(lower)\" is only the beginning of a drop id, and several may begin so"
-            : "\"\(UntrustedText.head(text))\" is no drop id"
+            : "\"\(UntrustedText.head(text))\" is not a drop id"
         throw ManagementError(
             .refused, what, fix: "`dropgate drops list` shows the ids, each of 26 letters and digits")
     }

@@ -45,7 +45,7 @@ package struct LedgerKeys: Sendable {
             throw ManagementError(.configuration, error.message)
         }
         guard let key = NoteSigner(String(decoding: secret, as: UTF8.self)) else {
-            throw ManagementError(.configuration, "\(path) is no signing key of notes (PRIVATE+KEY+…)")
+            throw ManagementError(.configuration, "\(path) is not a signing key of notes (PRIVATE+KEY+…)")
         }
         return key
     }
@@ -59,7 +59,7 @@ package struct LedgerKeys: Sendable {
         let keys = try lines.map { line in
             guard let key = NoteVerifier(String(line)) else {
                 throw ManagementError(
-                    .configuration, "\(path): \"\(line.prefix(60))\" is no verifier key (NAME+ID+BASE64)")
+                    .configuration, "\(path): \"\(line.prefix(60))\" is not a verifier key (NAME+ID+BASE64)")
             }
             return key
         }

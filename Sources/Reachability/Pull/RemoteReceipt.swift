@@ -14,7 +14,7 @@ package struct RemoteReceipt: Sendable {
         func refuse(_ why: String) -> PullError {
             PullError(.badReceipt, "the receipt of \(id) cannot be believed: \(why)")
         }
-        guard let receipt = try? Receipt(parsing: bytes) else { throw refuse("it is no receipt") }
+        guard let receipt = try? Receipt(parsing: bytes) else { throw refuse("it is not a receipt") }
         guard receipt.drop == id else {
             throw refuse("it names the drop \(UntrustedText.head(receipt.drop))")
         }
@@ -23,7 +23,7 @@ package struct RemoteReceipt: Sendable {
         }
         let parts = receipt.file.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count >= 3, parts.first == "ready", parts.allSatisfy(Directory.isComponent) else {
-            throw refuse("its file \(UntrustedText.head(receipt.file)) is no path under ready/")
+            throw refuse("its file \(UntrustedText.head(receipt.file)) is not a path under ready/")
         }
         if let line = receipt.line {
             guard line > 0, Directory.isComponent(receipt.name) else {

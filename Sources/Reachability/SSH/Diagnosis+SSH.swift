@@ -3,7 +3,7 @@ import Admission
 
 extension Diagnosis {
     static func notSSH(_ said: String, _ peer: Endpoint) -> Diagnosis {
-        // A web server may answer a line that is no request with a page alone.
+        // A web server may answer a line that is not a request with a page alone.
         let low = said.lowercased()
         if said == "TLS" || ["http/", "<!doctype html", "<html"].contains(where: low.hasPrefix) {
             return Diagnosis(

@@ -40,7 +40,7 @@ package struct HostKeyPins: Sendable, Hashable {
                 Data(base64Encoded: digits + "=")?.count == 32
             else {
                 throw Problem(
-                    description: "\(origin): \"\(UntrustedText.head(text))\" is no fingerprint; write "
+                    description: "\(origin): \"\(UntrustedText.head(text))\" is not a fingerprint; write "
                         + "SHA256:… as `ssh-keygen -lf KEY.pub` prints it")
             }
         }
@@ -66,7 +66,7 @@ package struct HostKeyPins: Sendable, Hashable {
                 fingerprints.insert(key.fingerprint)
                 types.append(key.type)
             case "@revoked": revoked.insert(key.fingerprint)
-            // Certificates are not checked here; an authority's key is no host's key.
+            // Certificates are not checked here; an authority's key is not a host's key.
             default: continue
             }
         }

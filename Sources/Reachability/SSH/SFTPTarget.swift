@@ -24,7 +24,7 @@ package struct SFTPTarget: Sendable, Hashable, CustomStringConvertible {
         if rest.lowercased().hasPrefix(scheme) {
             rest = rest.dropFirst(scheme.count)
         } else if rest.contains("://") {
-            throw problem("is no sftp URL")
+            throw problem("is not an sftp URL")
         }
         let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         directory = parts.count > 1 ? parts[1].split(separator: "/").joined(separator: "/") : ""

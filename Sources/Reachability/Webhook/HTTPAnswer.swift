@@ -91,7 +91,7 @@ package struct HTTPAnswerParser: Sendable {
             guard let line = try line() else { return false }
             let digits = line.prefix { $0 != UInt8(ascii: ";") }
             guard let size = Int(String(decoding: digits, as: UTF8.self).trimmed, radix: 16), size >= 0
-            else { throw .malformed("a chunk's size is no number") }
+            else { throw .malformed("a chunk's size is not a number") }
             state = size == 0 ? .trailer : .chunk(size)
             return true
         case .chunk(let left):
@@ -175,7 +175,7 @@ package struct HTTPAnswerParser: Sendable {
         }
         guard let text = answer["content-length"] else { return .untilClose }
         guard let length = Int(text), length >= 0 else {
-            throw .malformed("Content-Length is no number")
+            throw .malformed("Content-Length is not a number")
         }
         return length == 0 ? .done : .exactly(length)
     }

@@ -10,7 +10,7 @@ enum ProbeStream {
         }
     }
 
-    /// A connection that breaks meanwhile is no error here: the server may have answered already.
+    /// A connection that breaks meanwhile is not an error here: the server may have answered already.
     func write(_ bytes: [UInt8], _ limit: Duration) throws(Diagnosis) {
         let deadline = Deadline(in: limit)
         switch self {

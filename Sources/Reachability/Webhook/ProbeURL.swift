@@ -81,7 +81,7 @@ package struct ProbeURL: Sendable, Hashable, CustomStringConvertible {
         return port
     }
 
-    /// A dotted quad, or a name whose last label is no number: `127.1` is neither.
+    /// A dotted quad, or a name whose last label is not a number: `127.1` is neither.
     private static func isHost(_ text: Substring) -> Bool {
         guard !text.isEmpty, text.utf8.count <= 253 else { return false }
         let labels = (text.hasSuffix(".") ? text.dropLast() : text).split(

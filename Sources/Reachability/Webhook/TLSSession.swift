@@ -7,7 +7,7 @@ final class TLSSession {
         case timeout
         /// The connection ended; `received` says whether anything had come.
         case closed(received: Bool)
-        /// What came first is no TLS record.
+        /// What came first is not a TLS record.
         case notTLS([UInt8])
         case tls(TLSFailure)
     }

@@ -3,7 +3,7 @@ import Foundation
 import Settings
 
 extension WebhookProbe {
-    /// A shorter value of a header or a query is no secret, and would strike ordinary words.
+    /// A shorter value of a header or a query is not a secret, and would strike ordinary words.
     private static let shortestValue = 8
 
     var scrubber: SecretScrubber {

@@ -77,7 +77,7 @@ struct ConnectionHandler: Sendable {
     }
 
     /// nil: the trusted proxy only looked whether the gate is there (it calls for itself, does not know for whom, or has
-    /// gone again). That is no attempt: balancers do so every second or two.
+    /// gone again). That is not an attempt: balancers do so every second or two.
     private func resolve(_ socket: ConnectedSocket) async -> Resolution? {
         guard let descriptor = socket.open else { return resolver.resolve(peer: socket.peer) }
         let failure: String

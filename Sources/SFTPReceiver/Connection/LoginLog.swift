@@ -35,12 +35,12 @@ actor LoginLog {
     /// The record, when no outcome was written: the connection needs an entry yet.
     var withoutOutcome: LoginRecord? { isWritten ? nil : record }
 
-    /// A message of sshd for the gate's own log. From the first name on that is no account, what sshd says is
+    /// A message of sshd for the gate's own log. From the first name on that is not an account, what sshd says is
     /// withheld: it repeats the name in many of its messages, and the name may be a password.
     func printable(_ message: String, _ event: SSHDLogEvent, _ accounts: AccountSnapshot) -> String {
         if let name = event.account, case .unknown = accounts.standing(of: name) { namesOnlyAccounts = false }
         guard namesOnlyAccounts else {
-            return "(withheld: the user name is no account's and may be a password)"
+            return "(withheld: the user name is not an account's and may be a password)"
         }
         return UntrustedText.head(message, limit: 512)
     }

@@ -18,7 +18,7 @@ extension HostKeys {
                 ? refusal(
                     path, "has a passphrase, and nobody is there to type it",
                     "take it off with `ssh-keygen -p -f \(path)`, or name another key")
-                : refusal(path, "is no private key (\(why))", makeThem)
+                : refusal(path, "is not a private key (\(why))", makeThem)
         }
         let key = try offered(result.output.firstLine, path)
         return Description(

@@ -31,7 +31,7 @@ extension SSHDTools {
             let said = UntrustedText.head((answer.output + answer.errors).firstLine)
             throw SSHDError(
                 .missing,
-                "\(session) is no session for this gate: it says \"\(said)\" and not \"\(SessionProgram.version)\"; "
+                "\(session) is not a session for this gate: it says \"\(said)\" and not \"\(SessionProgram.version)\"; "
                     + Self.advice)
         }
         return session

@@ -1,4 +1,4 @@
-// What was typed as a user name and is no account: people type their password there. Neither the ledger nor a log
+// What was typed as a user name and is not an account: people type their password there. Neither the ledger nor a log
 // may hold it; the ledger holds what tells one such name from another.
 import JSON
 import TLS

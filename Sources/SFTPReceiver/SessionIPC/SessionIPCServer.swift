@@ -74,7 +74,7 @@ private struct Conversation {
             do {
                 message = try JSONLine.decode(SessionMessage.self, from: line)
             } catch {
-                throw SessionIPCHandler.BadMessage(description: "a line that is no message")
+                throw SessionIPCHandler.BadMessage(description: "a line that is not a message")
             }
             if let session {
                 try await answer(message, session)

@@ -48,7 +48,7 @@ package protocol ReadyStore: Sendable {
     func receipt(_ drop: String) throws -> Receipt?
     /// Whether there is a receipt of a drop, readable or not.
     func hasReceipt(_ drop: String) throws(StagingError) -> Bool
-    /// Absent is no error.
+    /// Absent is not an error.
     func removeReceipt(_ drop: String) throws(StagingError)
 
     // MARK: What lies there

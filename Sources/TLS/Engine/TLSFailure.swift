@@ -7,7 +7,7 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case version
         /// No cipher, group or signature algorithm in common.
         case algorithms
-        /// What came first was no TLS.
+        /// What came first was not TLS.
         case notTLS
         /// The peer showed no certificate, and one is asked for.
         case noCertificate

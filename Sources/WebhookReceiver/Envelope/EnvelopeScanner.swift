@@ -1,5 +1,5 @@
 // Reads the members of a body's outermost JSON object that make up VSee's envelope, tolerating what VSee's own
-// samples contain: comments and trailing commas. It is no JSON validator, never recurses and never throws.
+// samples contain: comments and trailing commas. It is not a JSON validator, never recurses and never throws.
 import TLS
 
 /// The members of the outermost object that payload.

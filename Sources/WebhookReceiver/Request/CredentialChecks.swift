@@ -15,7 +15,7 @@ struct OfferedSignature: Sendable, Equatable {
 
 /// What is wrong with a signature; told to the ledger alone.
 enum SignatureFault: String, Sendable {
-    /// A header is missing, twice there, too long, or its time is no number of seconds.
+    /// A header is missing, twice there, too long, or its time is not a number of seconds.
     case malformed
     /// It was made too long ago, or in the future: an old request, or a clock that is wrong.
     case stale

@@ -44,7 +44,7 @@ def bend_frames(rng, frames, stream):
 
 
 def bend_block(rng, stream):
-    """A header block that is odd, or is no header block."""
+    """A header block that is odd, or is not a header block."""
     fields, body, _ = fields_of(rng)
     at = rng.randrange(len(fields))
     name, value = fields[at]

@@ -1,0 +1,34 @@
+// The errors of the gate's parts as the one kind that every face of the gate knows.
+import Files
+import Ledger
+import SFTPReceiver
+import Settings
+import Staging
+
+extension ManagementError {
+    /// - Returns: nil for an error that is none of the gate's parts: a parser's, say.
+    package static func of(_ error: any Error) -> ManagementError? {
+        switch error {
+        case let error as ManagementError: error
+        case let error as SettingsErrors: ManagementError(.configuration, "\(error)", cause: error)
+        case let error as LedgerError: ManagementError(code(error), "\(error)", cause: error)
+        case let error as SSHDError:
+            ManagementError(
+                error.code == .hostKey ? .configuration : .internalError, "\(error)", cause: error)
+        case is StagingError, is FileProblem: ManagementError(.internalError, "\(error)", cause: error)
+        default: nil
+        }
+    }
+
+    private static func code(_ error: LedgerError) -> Code {
+        switch error.code {
+        case .rolledBack, .forked: .notAsSigned
+        case .locked, .unreadable, .unwritable, .newer, .busy: .internalError
+        }
+    }
+
+    /// What is wrong, a line for each thing: a settings file may have many faults.
+    package var lines: [String] {
+        (cause as? SettingsErrors)?.problems.map { "\($0)" } ?? [description]
+    }
+}
