@@ -2,7 +2,6 @@
 // It decides nothing about attempts; receivers ask Intake.
 package import Admission
 import Audit
-import Blocking
 import Console
 import Files
 import Foundation

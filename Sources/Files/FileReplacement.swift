@@ -74,6 +74,15 @@ package enum FileReplacement {
         }
     }
 
+    /// Puts the file at `path` in the place of another one, or where none was, durably. Both are names in one directory.
+    package static func move(_ path: String, to target: String) throws(SystemError) {
+        guard rename(path, target) == 0 else { throw .last }
+        let folder = open(Paths.directory(of: Paths.absolute(target)), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw .last }
+        defer { close(folder) }
+        guard fsync(folder) == 0 else { throw .last }
+    }
+
     private static func realPath(_ path: String) -> String {
         guard let real = realpath(path, nil) else { return path }
         defer { free(real) }

@@ -87,7 +87,7 @@ package final class SFTPReceiver: Service {
         let handler = ConnectionHandler(
             intake: intake, resolver: resolver, table: table, book: book, process: SSHDProcess(files: files),
             loginGrace: settings.loginGrace, logger: logger)
-        let desk = SessionIPCHandler(
+        let sessionHandler = SessionIPCHandler(
             intake: intake, table: table, book: book,
             terms: SessionTerms(
                 maxFile: settings.maxFile, provisional: intake.temporaryNames.patterns,
@@ -95,7 +95,8 @@ package final class SFTPReceiver: Service {
             logger: logger)
         let executor = BlockingExecutor(label: "dropgate.sftp", width: threads)
         let links = SessionIPCServer(
-            socket: try AcceptingSocket.unix(files.configuration.socket), desk: desk, executor: executor,
+            socket: try AcceptingSocket.unix(files.configuration.socket), handler: sessionHandler,
+            executor: executor,
             logger: logger)
         let listen = settings.listen
         let listener = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))

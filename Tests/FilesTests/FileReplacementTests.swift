@@ -31,6 +31,16 @@ import Testing
         #expect(names == ["file"])
     }
 
+    @Test func aFileMovesIntoTheOtherOnesPlace() throws {
+        try FileReplacement.write(Array("one".utf8), to: directory.file("file"))
+        try FileReplacement.write(Array("two".utf8), to: directory.file("next"))
+        try FileReplacement.move(directory.file("next"), to: directory.file("file"))
+        #expect(names == ["file"] && text("file") == "two")
+        #expect(throws: SystemError(ENOENT)) {
+            try FileReplacement.move(directory.file("next"), to: directory.file("file"))
+        }
+    }
+
     @Test func theFileBehindALinkIsReplacedAndTheLinkStays() throws {
         try FileReplacement.write(Array("one".utf8), to: directory.file("file"))
         symlink("file", directory.file("link"))

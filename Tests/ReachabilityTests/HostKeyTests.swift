@@ -72,7 +72,7 @@ import Testing
         "SHA256:" + String(repeating: "?", count: 43),
     ])
     func whatIsNoFingerprint(_ text: String) {
-        #expect(throws: HostKeyPins.Problem.self) {
+        #expect(throws: TargetError.self) {
             try HostKeyPins(fingerprints: [text], origin: "--host-key")
         }
     }

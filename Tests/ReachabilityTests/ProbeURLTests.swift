@@ -48,7 +48,7 @@ import Testing
         "https://gate.example/\r\nX: y", "https://gäte.example/",
     ])
     func isRefused(_ text: String) {
-        #expect(throws: ProbeURLError.self) { try ProbeURL(text) }
+        #expect(throws: TargetError.self) { try ProbeURL(text) }
     }
 
     @Test func aRefusalNeverRepeatsTheSecretInIt() {

@@ -93,12 +93,12 @@ import Testing
         "sftp://vsee:secret@gate/", "ga te",
     ])
     func whatIsNoTarget(_ text: String) {
-        #expect(throws: SFTPTarget.Problem.self) { try SFTPTarget(text) }
+        #expect(throws: TargetError.self) { try SFTPTarget(text) }
     }
 
     @Test(arguments: ["sftp://vsee:hunter2@gate/", "vsee:hunter2@gate:22", "sftp://vsee:hunter2/x@gate"])
     func aPasswordInTheWrongPlaceIsNotRepeated(_ text: String) throws {
-        let problem = try #require(throws: SFTPTarget.Problem.self) { try SFTPTarget(text) }
+        let problem = try #require(throws: TargetError.self) { try SFTPTarget(text) }
         #expect(!problem.description.contains("hunter2"))
     }
 }

@@ -179,10 +179,10 @@ import Testing
 
     @Test func anEmptySetIsRefused() throws {
         let old = try entry("old", "192.0.2.1", expires: "2026-11-24")
-        let refusal = #expect(throws: ExportRefusal.self) { try plan([old]) }
+        let refusal = #expect(throws: RuleBookError.self) { try plan([old]) }
         #expect(refusal?.description.contains("webhook: every entry that opens it has expired") == true)
         let hook = try entry("hook", "192.0.2.1", [.webhook])
-        let other = #expect(throws: ExportRefusal.self) { try plan([hook]) }
+        let other = #expect(throws: RuleBookError.self) { try plan([hook]) }
         #expect(other?.description.contains("sftp: no entry opens it") == true)
         #expect(try plan([hook], channels: [.webhook]).groups.count == 1)
         // A family without a block is shut, not left open.
@@ -192,12 +192,12 @@ import Testing
         var empty = try plan([hook], channels: [.webhook])
         empty.groups[0].peers = []
         for format in ExportFormat.allCases {
-            #expect(throws: ExportRefusal.self) { try format.text(empty) }
+            #expect(throws: RuleBookError.self) { try format.text(empty) }
         }
     }
 
     @Test func aPortThatIsChosenAtTheStartIsRefused() throws {
-        #expect(throws: ExportRefusal.self) {
+        #expect(throws: RuleBookError.self) {
             try plan([entry("a", "192.0.2.1")], settings(webhookPort: 0))
         }
     }
@@ -236,15 +236,15 @@ import Testing
                 "simplified-core", "simplified-presence", "simplified-recording",
             ])
         for format in ExportFormat.allCases where !format.carriesNames {
-            let refusal = #expect(throws: ExportRefusal.self) { try format.text(plan) }
+            let refusal = #expect(throws: RuleBookError.self) { try format.text(plan) }
             #expect(refusal?.description.contains("--resolve") == true)
         }
     }
 
     @Test func aWildcardCannotBeLookedUp() throws {
-        let refusal = #expect(throws: ExportRefusal.self) { try egress(.simplified, addresses: [:]) }
+        let refusal = #expect(throws: RuleBookError.self) { try egress(.simplified, addresses: [:]) }
         #expect(refusal?.description.contains("*.vsee.qa is a wildcard") == true)
-        let empty = #expect(throws: ExportRefusal.self) {
+        let empty = #expect(throws: RuleBookError.self) {
             try egress(.simplified, hosts: ["*.vsee.qa=a.vsee.qa"], addresses: ["a.vsee.qa": []])
         }
         #expect(empty?.description.contains("none of its servers resolved") == true)

@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func noListenerInAFamilyIsNoFile() throws {
-        let refusal = #expect(throws: ExportRefusal.self) {
+        let refusal = #expect(throws: RuleBookError.self) {
             try ExportFormat.iptables.text(plan(), family: .v6)
         }
         #expect(refusal?.description.contains("no listener has an IPv6 address") == true)
@@ -74,7 +74,7 @@ import Testing
 
     @Test(arguments: [ExportFormat.edl, .awsSG, .terraformAWS])
     func whatHasNoDestinationsIsRefusedUnlessTheBlocksAreEqual(format: ExportFormat) throws {
-        let refusal = #expect(throws: ExportRefusal.self) { try format.text(plan()) }
+        let refusal = #expect(throws: RuleBookError.self) { try format.text(plan()) }
         #expect(refusal?.description.contains("webhook and sftp") == true)
         #expect(refusal?.description.contains("--channel") == true)
         #expect(try format.text(plan(channels: [.sftp])).contains("198.51.100.7/32"))
@@ -86,10 +86,10 @@ import Testing
         for (webhook, sftp) in [
             ("0.0.0.0", "203.0.113.2"), ("::", "0.0.0.0"), ("203.0.113.2", "203.0.113.2"),
         ] {
-            let refusal = #expect(throws: ExportRefusal.self) { try plan(webhook: webhook, sftp: sftp) }
+            let refusal = #expect(throws: RuleBookError.self) { try plan(webhook: webhook, sftp: sftp) }
             #expect(refusal?.description.contains("two listeners cannot have") == true)
         }
-        let family = #expect(throws: ExportRefusal.self) { try plan(webhook: "2001:db8::1") }
+        let family = #expect(throws: RuleBookError.self) { try plan(webhook: "2001:db8::1") }
         #expect(family?.description.contains("of the family of 2001:db8::1") == true)
     }
 

@@ -17,146 +17,146 @@ import Testing
 @Suite struct SessionIPCTests {
     @Test("A session of the connection's own sshd is welcomed with the account that logged in")
     func welcome() async throws {
-        let desk = try await Desk()
-        await desk.login()
-        let (session, answer) = await desk.desk.welcome(desk.hello, from: desk.peer)
+        let scene = try await SessionScene()
+        await scene.login()
+        let (session, answer) = await scene.handler.welcome(scene.hello, from: scene.peer)
         #expect(session != nil && answer.ok)
         #expect(answer.account == "acme" && answer.maxFile == 9 && answer.provisional?.first == "*.tmp")
-        #expect(answer.incoming == desk.directory.file("staging/incoming/sftp/acme"))
+        #expect(answer.incoming == scene.directory.file("staging/incoming/sftp/acme"))
     }
 
     @Test("A hello waits for the login to be in the ledger")
     func waitsForLogin() async throws {
-        let desk = try await Desk()
-        async let welcomed = desk.desk.welcome(desk.hello, from: desk.peer)
-        await desk.login()
+        let scene = try await SessionScene()
+        async let welcomed = scene.handler.welcome(scene.hello, from: scene.peer)
+        await scene.login()
         #expect(await welcomed.1.ok)
     }
 
     @Test("A connection that ends without a login welcomes nobody")
     func endsWithoutLogin() async throws {
-        let desk = try await Desk()
-        async let welcomed = desk.desk.welcome(desk.hello, from: desk.peer)
-        await desk.connection.ended()
+        let scene = try await SessionScene()
+        async let welcomed = scene.handler.welcome(scene.hello, from: scene.peer)
+        await scene.connection.ended()
         #expect(await !welcomed.1.ok)
     }
 
     @Test("Whoever is not that session is refused", arguments: 0..<7)
     func refusals(index: Int) async throws {
-        let desk = try await Desk()
-        var hello = desk.hello
-        var peer = desk.peer
+        let scene = try await SessionScene()
+        var hello = scene.hello
+        var peer = scene.peer
         switch index {
         case 0: hello.version = 99
         case 1: peer.user += 1
         case 2: hello.pid += 1
         case 3: hello.connection = "127.0.0.1 1 127.0.0.1 2"
         case 4: hello.user = "other"
-        case 5: await desk.connection.started(getpid() + 1)
-        default: try desk.store.setDisabled(true, name: "acme")
+        case 5: await scene.connection.started(getpid() + 1)
+        default: try scene.store.setDisabled(true, name: "acme")
         }
-        await desk.login()
-        let (session, answer) = await desk.desk.welcome(hello, from: peer)
+        await scene.login()
+        let (session, answer) = await scene.handler.welcome(hello, from: peer)
         #expect(session == nil && !answer.ok && answer.message?.isEmpty == false)
     }
 
     @Test("A commit is stored, and the same bytes under the same name are a duplicate")
     func commits() async throws {
-        let desk = try await Desk()
-        let session = try await desk.session()
-        let first = try await desk.commit(desk.upload("d/a.xml", "hello"), session)
+        let scene = try await SessionScene()
+        let session = try await scene.session()
+        let first = try await scene.commit(scene.upload("d/a.xml", "hello"), session)
         #expect(first.ok && first.id == 7 && first.status == .stored && first.name == "d/a.xml")
-        let second = try await desk.commit(desk.upload("d/a.xml", "hello"), session)
+        let second = try await scene.commit(scene.upload("d/a.xml", "hello"), session)
         #expect(second.ok && second.status == .duplicate)
-        #expect(try await desk.transfers().count == 2)
+        #expect(try await scene.transfers().count == 2)
     }
 
     @Test("A source that is no longer listed commits nothing; the partial stays")
     func withdrawnSource() async throws {
-        let desk = try await Desk()
-        let session = try await desk.session()
-        desk.intake.use(try Desk.policy("203.0.113.0/24"))
-        let commit = try desk.upload("a.xml", "hello")
-        let answer = try await desk.commit(commit, session)
+        let scene = try await SessionScene()
+        let session = try await scene.session()
+        scene.intake.use(try SessionScene.policy("203.0.113.0/24"))
+        let commit = try scene.upload("a.xml", "hello")
+        let answer = try await scene.commit(commit, session)
         #expect(!answer.ok && answer.code == "not_listed")
-        let partial = desk.directory.file("staging/incoming/sftp/acme/parts/\(commit.drop).part")
+        let partial = scene.directory.file("staging/incoming/sftp/acme/parts/\(commit.drop).part")
         #expect(FileManager.default.fileExists(atPath: partial))
-        #expect(try await desk.transfers() == ["rejected not_listed acme"])
+        #expect(try await scene.transfers() == ["rejected not_listed acme"])
     }
 
     @Test("An account that was disabled or removed, or lost its key, commits nothing", arguments: 0..<3)
     func withdrawnAccount(index: Int) async throws {
-        let desk = try await Desk()
-        let session = try await desk.session()
+        let scene = try await SessionScene()
+        let session = try await scene.session()
         switch index {
-        case 0: try desk.store.setDisabled(true, name: "acme")
-        case 1: try desk.store.remove(name: "acme")
+        case 0: try scene.store.setDisabled(true, name: "acme")
+        case 1: try scene.store.remove(name: "acme")
         default:
-            try desk.store.replace(Account(name: "acme", keys: [AuthorizedKey(SampleKeys.rsa2048)]))
+            try scene.store.replace(Account(name: "acme", keys: [AuthorizedKey(SampleKeys.rsa2048)]))
         }
-        let answer = try await desk.commit(desk.upload("a.xml", "hello"), session)
+        let answer = try await scene.commit(scene.upload("a.xml", "hello"), session)
         let code = ["account_disabled", "unknown_account", "auth_failed"][index]
         #expect(!answer.ok && answer.code == code)
-        #expect(try await desk.transfers() == ["rejected \(code) acme"])
+        #expect(try await scene.transfers() == ["rejected \(code) acme"])
     }
 
     @Test("A commit of what no session of ours sends ends the session", arguments: 0..<4)
     func badCommits(index: Int) async throws {
-        let desk = try await Desk()
-        let session = try await desk.session()
-        var commit = try desk.upload("a.xml", "hello")
+        let scene = try await SessionScene()
+        let session = try await scene.session()
+        var commit = try scene.upload("a.xml", "hello")
         switch index {
         case 0: commit.drop = "../../etc"
         case 1: commit.bytes = -1
         case 2: commit.sha256 = "ABC"
         default: commit.path = ""
         }
-        await #expect(throws: SessionIPCHandler.BadMessage.self) { try await desk.commit(commit, session) }
-        #expect(desk.directory.files(under: "staging/ready").isEmpty)
+        await #expect(throws: SessionIPCHandler.BadMessage.self) { try await scene.commit(commit, session) }
+        #expect(scene.directory.files(under: "staging/ready").isEmpty)
     }
 
     @Test(
         "Paths that leave the account's directory are refused",
         arguments: ["../b.xml", "/b.xml", "a/../../b", "a//b"])
     func badPaths(path: String) async throws {
-        let desk = try await Desk()
-        let session = try await desk.session()
-        let answer = try await desk.commit(desk.upload(path, "hello"), session)
+        let scene = try await SessionScene()
+        let session = try await scene.session()
+        let answer = try await scene.commit(scene.upload(path, "hello"), session)
         #expect(!answer.ok && answer.code == "bad_path")
-        #expect(desk.directory.files(under: "staging/ready").isEmpty)
+        #expect(scene.directory.files(under: "staging/ready").isEmpty)
     }
 
     @Test("What a session refuses or leaves unfinished is written down; other reasons are not its to give")
     func sessionReports() async throws {
-        let desk = try await Desk()
-        let session = try await desk.session()
-        try desk.desk.refused(
+        let scene = try await SessionScene()
+        let session = try await scene.session()
+        try scene.handler.refused(
             SessionRefusal(reason: "forbidden_operation", operation: "SYMLINK", path: "/x\n", message: "no"),
             session)
         let ended = UploadEnded(
             drop: DropID.make(milliseconds: 1), path: "a.xml", outcome: .interrupted, bytes: 3, prefix: 3,
             message: "cut")
-        #expect(try await desk.desk.answer(.ended(ended), session) == .done(ChangeAnswer()))
+        #expect(try await scene.handler.answer(.ended(ended), session) == .done(ChangeAnswer()))
         #expect(throws: SessionIPCHandler.BadMessage.self) {
-            try desk.desk.refused(
+            try scene.handler.refused(
                 SessionRefusal(reason: "listed", operation: "", path: "", message: ""), session)
         }
         #expect(
-            try await desk.transfers().sorted() == [
+            try await scene.transfers().sorted() == [
                 "rejected forbidden_operation acme", "rejected incomplete acme",
             ])
     }
 
     @Test("A probe is written down as one; a file of another name is none")
     func probes() async throws {
-        let desk = try await Desk()
-        let session = try await desk.session()
-        try desk.desk.probed(ProbeNotice(path: "in/.dropgate-probe-1", bytes: 16), session)
+        let scene = try await SessionScene()
+        let session = try await scene.session()
+        try scene.handler.probed(ProbeNotice(path: "in/.dropgate-probe-1", bytes: 16), session)
         #expect(throws: SessionIPCHandler.BadMessage.self) {
-            try desk.desk.probed(ProbeNotice(path: "a.xml", bytes: 16), session)
+            try scene.handler.probed(ProbeNotice(path: "a.xml", bytes: 16), session)
         }
-        await desk.intake.close()
-        let entries = try desk.entries("probe")
+        await scene.intake.close()
+        let entries = try scene.entries("probe")
         #expect(entries.count == 1 && entries.first?["reason"] == "listed")
         #expect(entries.first?["detail"]?["bytes"] == 16 && entries.first?["account"] == "acme")
     }
@@ -164,98 +164,100 @@ import Testing
     // MARK: Collectors
 
     private func collector(
-        _ desk: Desk, accounts: [String] = ["vsee"], webhooks: Bool = false
+        _ scene: SessionScene, accounts: [String] = ["vsee"], webhooks: Bool = false
     ) async throws -> WelcomedSession {
         let account = try Account(
-            name: "acme", keys: desk.account.keys,
+            name: "acme", keys: scene.account.keys,
             collects: CollectScope(accounts: accounts, webhooks: webhooks))
-        try desk.store.replace(account)
-        await desk.connection.loggedIn(
+        try scene.store.replace(account)
+        await scene.connection.loggedIn(
             Login(account: account, credential: .key(fingerprint: account.keys[0].fingerprint)))
-        let (session, welcome) = await desk.desk.welcome(desk.hello, from: desk.peer)
-        #expect(welcome.incoming == nil && welcome.staging == desk.directory.file("staging"))
+        let (session, welcome) = await scene.handler.welcome(scene.hello, from: scene.peer)
+        #expect(welcome.incoming == nil && welcome.staging == scene.directory.file("staging"))
         return try #require(session)
     }
 
     @Test("A collector gets every released drop of its scope, in pages, and nothing else")
     func collectorPages() async throws {
-        let desk = try await Desk()
+        let scene = try await SessionScene()
         var expected: [String] = []
         for number in 0..<450 {
             let account = number % 3 == 0 ? "other" : "vsee"
-            let drop = try await desk.release("f\(number).xml", of: account)
+            let drop = try await scene.release("f\(number).xml", of: account)
             if account == "vsee" { expected.append(drop) }
         }
-        await desk.intake.waitUntilStaged()
-        let session = try await collector(desk)
+        await scene.intake.waitUntilStaged()
+        let session = try await collector(scene)
         var found: [CollectPage.Drop] = []
         var question = CollectQuestion()
         repeat {
-            let page = try await desk.desk.collect(question, session)
+            let page = try await scene.handler.collect(question, session)
             #expect(page.ok && page.drops.count <= 200)
             found += page.drops
             question.before = page.next
         } while question.before != nil
         #expect(found.map(\.id) == expected.reversed())
         #expect(found.allSatisfy { $0.path.hasPrefix("sftp/vsee/f") })
-        await desk.intake.close()
-        let reads = try desk.entries("access")
+        await scene.intake.close()
+        let reads = try scene.entries("access")
         #expect(reads.count == 1 && reads.first?["reason"] == "read" && reads.first?["account"] == "acme")
     }
 
     @Test("A collector acknowledges once, and only what it may read")
     func collectorAcknowledges() async throws {
-        let desk = try await Desk()
-        let mine = try await desk.release("a.xml", of: "vsee")
-        let other = try await desk.release("a.xml", of: "other")
-        await desk.intake.waitUntilStaged()
-        let session = try await collector(desk)
+        let scene = try await SessionScene()
+        let mine = try await scene.release("a.xml", of: "vsee")
+        let other = try await scene.release("a.xml", of: "other")
+        await scene.intake.waitUntilStaged()
+        let session = try await collector(scene)
         for drop in [other, DropID.make(milliseconds: 9), "../x"] {
-            let answer = try await desk.desk.collect(CollectQuestion(drop: drop, acknowledges: true), session)
+            let answer = try await scene.handler.collect(
+                CollectQuestion(drop: drop, acknowledges: true), session)
             #expect(answer == CollectPage(ok: true))
         }
-        _ = try await desk.desk.collect(CollectQuestion(drop: other, opens: true), session)
-        #expect(try await !desk.desk.collect(CollectQuestion(drop: mine, opens: true), session).drops.isEmpty)
-        let opened = try #require(try desk.entries("access").last?["detail"])
+        _ = try await scene.handler.collect(CollectQuestion(drop: other, opens: true), session)
+        #expect(
+            try await !scene.handler.collect(CollectQuestion(drop: mine, opens: true), session).drops.isEmpty)
+        let opened = try #require(try scene.entries("access").last?["detail"])
         #expect(opened["drop"]?.string == mine && opened["file"] == "sftp/vsee/a.xml")
         #expect(opened["acknowledged"] == nil, "committed before the answer")
         let question = CollectQuestion(drop: mine, acknowledges: true)
-        #expect(try await desk.desk.collect(question, session).drops.map(\.id) == [mine])
-        #expect(try await desk.desk.collect(question, session).drops.isEmpty)
-        #expect(try desk.intake.drop(id: mine)?.state == .acknowledged)
-        #expect(try desk.intake.drop(id: other)?.state == .released)
-        await desk.intake.close()
-        #expect(try desk.entries("access").compactMap { $0["detail"]?["drop"]?.string } == [mine, mine])
+        #expect(try await scene.handler.collect(question, session).drops.map(\.id) == [mine])
+        #expect(try await scene.handler.collect(question, session).drops.isEmpty)
+        #expect(try scene.intake.drop(id: mine)?.state == .acknowledged)
+        #expect(try scene.intake.drop(id: other)?.state == .released)
+        await scene.intake.close()
+        #expect(try scene.entries("access").compactMap { $0["detail"]?["drop"]?.string } == [mine, mine])
     }
 
     @Test(
         "A collector that was disabled, became a sender or is no longer listed reads nothing",
         arguments: 0..<3)
     func withdrawnCollector(index: Int) async throws {
-        let desk = try await Desk()
-        _ = try await desk.release("a.xml", of: "vsee")
-        await desk.intake.waitUntilStaged()
-        let session = try await collector(desk)
+        let scene = try await SessionScene()
+        _ = try await scene.release("a.xml", of: "vsee")
+        await scene.intake.waitUntilStaged()
+        let session = try await collector(scene)
         switch index {
-        case 0: try desk.store.setDisabled(true, name: "acme")
-        case 1: try desk.store.replace(desk.account)
-        default: desk.intake.use(try Desk.policy("203.0.113.0/24"))
+        case 0: try scene.store.setDisabled(true, name: "acme")
+        case 1: try scene.store.replace(scene.account)
+        default: scene.intake.use(try SessionScene.policy("203.0.113.0/24"))
         }
-        let answer = try await desk.desk.collect(CollectQuestion(), session)
+        let answer = try await scene.handler.collect(CollectQuestion(), session)
         #expect(!answer.ok && answer.drops.isEmpty && answer.message?.isEmpty == false)
     }
 
     @Test("A collector commits nothing, and a sender asks for nothing")
     func rolesDoNotMix() async throws {
-        let desk = try await Desk()
-        let session = try await collector(desk)
+        let scene = try await SessionScene()
+        let session = try await collector(scene)
         await #expect(throws: SessionIPCHandler.BadMessage.self) {
-            try await desk.commit(desk.upload("a.xml", "hello"), session)
+            try await scene.commit(scene.upload("a.xml", "hello"), session)
         }
-        let other = try await Desk()
+        let other = try await SessionScene()
         let sender = try await other.session()
         await #expect(throws: SessionIPCHandler.BadMessage.self) {
-            try await other.desk.collect(CollectQuestion(), sender)
+            try await other.handler.collect(CollectQuestion(), sender)
         }
     }
 }

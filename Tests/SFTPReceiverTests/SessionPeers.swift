@@ -25,7 +25,7 @@ final class TestDaemon: Sendable {
     }
 
     let home: TemporaryDirectory
-    let desk: Desk
+    let scene: SessionScene
     let conduct = Mutex(Conduct.accept)
     private let listener: Int32
     private let heard = Mutex<[SessionMessage]>([])
@@ -41,7 +41,7 @@ final class TestDaemon: Sendable {
         self.home = home
         self.maxFile = maxFile
         self.idleTimeout = idleTimeout
-        desk = try await Desk(home, change: change)
+        scene = try await SessionScene(home, change: change)
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         unlink(home.file("link"))
         var address = sockaddr_un()
@@ -104,7 +104,7 @@ final class TestDaemon: Sendable {
     private func serve(_ link: Int32) {
         var session: WelcomedSession?
         defer {
-            session.map(desk.desk.ended)
+            session.map(scene.handler.ended)
             close(link)
         }
         var buffer: [UInt8] = []
@@ -159,12 +159,12 @@ final class TestDaemon: Sendable {
         case .hello where isCollector.withLock { $0 }:
             return .welcome(.collector("acme", staging: home.file("staging")))
         case .hello:
-            guard let begun = waiting({ try await self.desk.unaskedSession() }) else { return nil }
+            guard let begun = waiting({ try await self.scene.unaskedSession() }) else { return nil }
             session = begun
             return .welcome(
                 SessionWelcome(
                     ok: true, account: "acme", incoming: begun.sender?.box.files.path, maxFile: maxFile,
-                    provisional: desk.intake.temporaryNames.patterns, idleTimeout: idleTimeout))
+                    provisional: scene.intake.temporaryNames.patterns, idleTimeout: idleTimeout))
         case .commit(let commit):
             switch conduct.withLock({ $0 }) {
             case .hangUp:
@@ -178,7 +178,7 @@ final class TestDaemon: Sendable {
         case .names, .change, .open, .room, .ended: break
         }
         guard let session else { return nil }
-        return waiting { try await self.desk.desk.answer(message, session) }
+        return waiting { try await self.scene.handler.answer(message, session) }
     }
 
     /// On a thread of the test's own.

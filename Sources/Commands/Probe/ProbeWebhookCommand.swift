@@ -77,7 +77,7 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
     }
 
     private func parsedURL() throws -> ProbeURL {
-        do throws(ProbeURLError) {
+        do throws(TargetError) {
             return try ProbeURL(url)
         } catch {
             throw ValidationError(error.description)

@@ -52,7 +52,7 @@ struct SSHOptionGroup: ParsableArguments {
     }
 
     func target(_ text: String) throws -> SFTPTarget {
-        do throws(SFTPTarget.Problem) {
+        do throws(TargetError) {
             var target = try SFTPTarget(text)
             if let user { target.user = user }
             return target
@@ -85,7 +85,7 @@ struct SSHOptionGroup: ParsableArguments {
             } catch { throw ManagementError(.invalid, "--known-hosts: \(error)", cause: error) }
         }
         guard !hostKey.isEmpty else { return nil }
-        do throws(HostKeyPins.Problem) {
+        do throws(TargetError) {
             return try HostKeyPins(fingerprints: hostKey, origin: "--host-key")
         } catch { throw ValidationError(error.description) }
     }

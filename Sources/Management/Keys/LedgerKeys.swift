@@ -78,9 +78,9 @@ package struct LedgerKeys: Sendable {
     }
 
     func installNext() throws {
-        guard rename(nextFile, settings.key) == 0 else {
+        do throws(SystemError) { try FileReplacement.move(nextFile, to: settings.key) } catch {
             throw ManagementError(
-                .internalError, "cannot put \(nextFile) in its place: \(SystemError.last)")
+                .internalError, "cannot put \(nextFile) in its place: \(error)", cause: error)
         }
     }
 

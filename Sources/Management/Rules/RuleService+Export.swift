@@ -36,11 +36,9 @@ extension RuleService {
                 case .egress(let egress): try await self.egress(egress)
                 }
             return try format.text(plan, family: family)
-        } catch let refusal as ExportRefusal {
-            throw ManagementError(.refused, "nothing was exported: \(refusal)", cause: refusal)
-        } catch let failure as HostLookup.Failure {
+        } catch let error as RuleBookError {
             throw ManagementError(
-                .refused, "nothing was exported: \(UntrustedText.line("\(failure)"))", cause: failure)
+                .refused, "nothing was exported: \(UntrustedText.line("\(error)"))", cause: error)
         }
     }
 
@@ -63,7 +61,9 @@ extension RuleService {
                 try EgressPlan.make(
                     book, rows, map, addresses: egress.looksUp ? try await Self.addresses(hosts) : nil))
         }
-        guard var plan = plans.first else { throw ExportRefusal("there are no network rules") }
+        guard var plan = plans.first else {
+            throw RuleBookError(.notExportable, "there are no network rules")
+        }
         var rowsBefore = books[0].rows.count
         for (book, var other) in zip(books, plans).dropFirst() {
             for index in other.groups.indices { other.groups[index].slot += rowsBefore }

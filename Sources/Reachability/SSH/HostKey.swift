@@ -27,20 +27,16 @@ package struct HostKeyPins: Sendable, Hashable {
     /// Types of the pinned keys, when known: the server is asked for one of these first.
     package var types: [String] = []
 
-    package struct Problem: Error, Sendable, CustomStringConvertible {
-        package let description: String
-    }
-
     /// From fingerprints as `ssh-keygen -l` prints them.
-    package init(fingerprints: [String], origin: String) throws(Problem) {
+    package init(fingerprints: [String], origin: String) throws(TargetError) {
         for text in fingerprints {
             // 32 bytes are 43 digits and padding, which OpenSSH leaves out and Foundation does not count.
             let digits = text.dropFirst(7)
             guard text.hasPrefix("SHA256:"), digits.utf8.count == 43, !digits.contains("="),
                 Data(base64Encoded: digits + "=")?.count == 32
             else {
-                throw Problem(
-                    description: "\(origin): \"\(UntrustedText.head(text))\" is not a fingerprint; write "
+                throw TargetError(
+                    "\(origin): \"\(UntrustedText.head(text))\" is not a fingerprint; write "
                         + "SHA256:… as `ssh-keygen -lf KEY.pub` prints it")
             }
         }

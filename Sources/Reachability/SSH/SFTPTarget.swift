@@ -2,21 +2,17 @@
 import Admission
 
 package struct SFTPTarget: Sendable, Hashable, CustomStringConvertible {
-    package struct Problem: Error, Sendable, CustomStringConvertible {
-        package let description: String
-    }
-
     package var user: String?
     package var host: String
     package var port: UInt16
     /// Without slashes around it; empty for where a login begins.
     package var directory: String
 
-    package init(_ text: String) throws(Problem) {
-        func problem(_ why: String) -> Problem {
+    package init(_ text: String) throws(TargetError) {
+        func problem(_ why: String) -> TargetError {
             // What was given is not repeated: somebody may have put a password into it.
-            Problem(
-                description: "the server's place \(why); write HOST, HOST:PORT, [IPV6]:PORT or "
+            TargetError(
+                "the server's place \(why); write HOST, HOST:PORT, [IPV6]:PORT or "
                     + "sftp://USER@HOST:PORT/")
         }
         var rest = text[...]

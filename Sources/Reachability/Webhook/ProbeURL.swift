@@ -2,10 +2,6 @@
 // options of their own), no fragment, no guessing at missing parts but the default port.
 import Admission
 
-package struct ProbeURLError: Error, CustomStringConvertible, Sendable {
-    package let description: String
-}
-
 package struct ProbeURL: Sendable, Hashable, CustomStringConvertible {
     package let isTLS: Bool
     /// A name, or an address without brackets.
@@ -16,11 +12,11 @@ package struct ProbeURL: Sendable, Hashable, CustomStringConvertible {
 
     private static let longest = 2048
 
-    package init(_ text: String) throws(ProbeURLError) {
-        func problem(_ why: String) -> ProbeURLError {
+    package init(_ text: String) throws(TargetError) {
+        func problem(_ why: String) -> TargetError {
             // The part behind the scheme may hold a secret that somebody put there.
-            ProbeURLError(
-                description: "no URL of a webhook: \(why), as in https://gate.example:8443/webhooks/vsee")
+            TargetError(
+                "no URL of a webhook: \(why), as in https://gate.example:8443/webhooks/vsee")
         }
         guard text.utf8.count <= Self.longest, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw problem("it is printable ASCII without spaces, \(Self.longest) bytes at most")

@@ -4,19 +4,15 @@ import Blocking
 import Sockets
 
 package enum HostLookup {
-    package struct Failure: Error, Sendable, CustomStringConvertible {
-        package let description: String
-    }
-
     private static let executor = BlockingExecutor(label: "dropgate.lookup", width: 8)
 
-    /// Sorted, each once; IPv4 before IPv6. An address is its own answer. Throws `Failure`, or `CancellationError`.
+    /// Sorted, each once; IPv4 before IPv6. An address is its own answer. Throws `RuleBookError`, or `CancellationError`.
     package static func addresses(of host: String) async throws -> [IPAddress] {
         if let address = try? IPAddress(host) { return [address] }
         switch try await executor.run({ HostAddresses.resolve(host) }) {
         case .success(let addresses): return addresses.sorted()
         case .failure(let failure):
-            throw Failure(description: "\(host) has no address: \(failure.words)")
+            throw RuleBookError(.unresolved, "\(host) has no address: \(failure.words)")
         }
     }
 }

@@ -168,7 +168,7 @@ package struct RuleChecker: Sendable {
         do {
             attempt.detail = try await check.run(host: host, name: name)
             attempt.outcome = .ok
-        } catch let error as TunnelCheck.Inconclusive {
+        } catch let error as RuleBookError where error.code == .inconclusive {
             (attempt.outcome, attempt.detail) = (.noProof, "\(error)")
         } catch {
             attempt.detail = Self.words(error)
@@ -181,7 +181,7 @@ package struct RuleChecker: Sendable {
         switch error {
         case let error as IOError: SystemError(error.errnoCode).description.lowercased()
         case ChannelError.connectTimeout: "no answer"
-        case let error as CheckProblem: error.description
+        case let error as RuleBookError where error.code == .blocked: error.description
         default: UntrustedText.head("\(error)", limit: 200)
         }
     }

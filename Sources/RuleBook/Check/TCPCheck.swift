@@ -24,7 +24,7 @@ struct TCPCheck {
         let done = loop.makePromise(of: Void.self)
         let context = context
         let limit = loop.scheduleTask(in: TimeAmount(timeout)) {
-            done.fail(CheckProblem("no TLS handshake within \(timeout.components.seconds) s"))
+            done.fail(RuleBookError(.blocked, "no TLS handshake within \(timeout.components.seconds) s"))
         }
         defer { limit.cancel() }
         let channel: any NIOCore.Channel
@@ -55,10 +55,4 @@ struct TCPCheck {
     private var bootstrap: ClientBootstrap {
         ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(TimeAmount(timeout))
     }
-}
-
-struct CheckProblem: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) { self.description = description }
 }

@@ -43,7 +43,9 @@ struct TunnelCheck {
     /// A line of what was seen. Throws what went wrong.
     func run(host: String, name: String) async throws -> String {
         let proxies = try await HostLookup.addresses(of: proxy.host)
-        guard let address = proxies.first else { throw CheckProblem("\(proxy.host) has no address") }
+        guard let address = proxies.first else {
+            throw RuleBookError(.unresolved, "\(proxy.host) has no address")
+        }
         let stream: Stream = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(TimeAmount(timeout))
             .connect(to: SocketAddress(ipAddress: "\(address)", port: Int(proxy.port))) { channel in
@@ -62,20 +64,13 @@ struct TunnelCheck {
             try await outbound.write(ByteBuffer(string: request))
             let first = try await head(&reader, "the server's first answer")
             if first.lowercased().contains("connection: close") {
-                throw Inconclusive("the server itself ends the connection after one request")
+                throw RuleBookError(.inconclusive, "the server itself ends the connection after one request")
             }
             try await ContinuousClock().sleep(for: pause)
             try await outbound.write(ByteBuffer(string: request))
             _ = try await head(&reader, "a second answer on the same connection")
             return "two requests through one tunnel"
         }
-    }
-
-    /// Neither yes nor no.
-    struct Inconclusive: Error, CustomStringConvertible {
-        let description: String
-
-        init(_ description: String) { self.description = description }
     }
 
     private func connect(
@@ -89,7 +84,8 @@ struct TunnelCheck {
         let line = answer.prefix { $0 != "\r\n" && $0 != "\n" }
         let words = line.split(separator: " ")
         guard words.count >= 2, words[0].hasPrefix("HTTP/1."), words[1].first == "2" else {
-            throw CheckProblem("the proxy refuses CONNECT \(authority): \(UntrustedText.head(String(line)))")
+            throw RuleBookError(
+                .blocked, "the proxy refuses CONNECT \(authority): \(UntrustedText.head(String(line)))")
         }
     }
 
@@ -111,6 +107,6 @@ struct TunnelCheck {
             }
             guard bytes.count <= Self.longestHead else { break }
         }
-        throw CheckProblem("\(what) did not come: the connection ended or took too long")
+        throw RuleBookError(.blocked, "\(what) did not come: the connection ended or took too long")
     }
 }

@@ -91,7 +91,7 @@ private final class STUNClient: ChannelInboundHandler {
             context.eventLoop.scheduleTask(in: timeout) {
                 let (client, _) = bound.value
                 let why = client.refused ? "an ICMP message says that the port is closed" : "no answer"
-                client.done.fail(CheckProblem(why))
+                client.done.fail(RuleBookError(.blocked, why))
             })
         context.fireChannelActive()
     }
@@ -121,7 +121,7 @@ private final class STUNClient: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         for timer in timers { timer.cancel() }
-        done.fail(CheckProblem("no answer"))
+        done.fail(RuleBookError(.blocked, "no answer"))
         context.fireChannelInactive()
     }
 }

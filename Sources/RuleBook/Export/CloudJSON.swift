@@ -6,7 +6,7 @@ import JSON
 /// For `aws ec2 authorize-security-group-ingress|-egress --ip-permissions file://FILE`.
 enum AWSExport {
     /// One permission a port: EC2 refuses a request that has the same port and block twice.
-    static func text(_ plan: FirewallPlan) throws(ExportRefusal) -> String {
+    static func text(_ plan: FirewallPlan) throws(RuleBookError) -> String {
         let permissions = try plan.portRules().map { rule -> JSONValue in
             var members: [String: JSONValue] = [
                 "IpProtocol": .string(rule.port.transport.rawValue), "FromPort": .int(Int64(rule.port.first)),
@@ -47,10 +47,11 @@ enum AzureExport {
     /// a number that moved to another name would be taken twice on the way.
     private static let prioritiesEach = 8
 
-    static func text(_ plan: FirewallPlan) throws(ExportRefusal) -> String {
+    static func text(_ plan: FirewallPlan) throws(RuleBookError) -> String {
         let slots = (lastPriority - firstPriority + 1) / prioritiesEach
         guard plan.groups.allSatisfy({ $0.slot < slots }) else {
-            throw ExportRefusal("Azure has priorities for \(slots) rows of rules; export fewer")
+            throw RuleBookError(
+                .notExportable, "Azure has priorities for \(slots) rows of rules; export fewer")
         }
         var resources: [JSONValue] = []
         func add(_ name: String, _ priority: Int, _ properties: [String: JSONValue]) {

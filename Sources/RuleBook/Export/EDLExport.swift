@@ -2,10 +2,11 @@
 import Admission
 
 enum EDLExport {
-    static func text(_ plan: FirewallPlan) throws(ExportRefusal) -> String {
+    static func text(_ plan: FirewallPlan) throws(RuleBookError) -> String {
         guard plan.direction == .egress || FirewallPlan.haveEqualBlocks(plan.groups) else {
             let names = plan.groups.map(\.title).joined(separator: " and ")
-            throw ExportRefusal(
+            throw RuleBookError(
+                .notExportable,
                 "\(names) are open to different blocks, and a list has no ports: whoever may use one would reach the "
                     + "other; choose one with --channel")
         }

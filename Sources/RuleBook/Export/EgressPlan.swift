@@ -24,7 +24,7 @@ package enum EgressPlan {
     /// `addresses` has what each host of `hosts` was found to be; nil: nothing was looked up.
     package static func make(
         _ book: RuleBook, _ rows: [NetworkRule], _ map: HostMap, addresses: [String: [IPAddress]]?
-    ) throws(ExportRefusal) -> FirewallPlan {
+    ) throws(RuleBookError) -> FirewallPlan {
         var groups: [FirewallPlan.Group] = []
         var remarks: [String] = []
         for row in rows {
@@ -43,7 +43,9 @@ package enum EgressPlan {
                     peers: FirewallPlan.merged(peers), servers: servers,
                     slot: book.rows.firstIndex { $0.id == row.id } ?? 0))
         }
-        guard !groups.isEmpty else { throw ExportRefusal("no row of \(book.name) is left to export") }
+        guard !groups.isEmpty else {
+            throw RuleBookError(.notExportable, "no row of \(book.name) is left to export")
+        }
         let page = book.document.page.map { ", \($0)" } ?? ""
         let version = "rules \(book.name): \(book.document.title)\(page), read \(book.document.read)"
         if addresses != nil {
@@ -56,12 +58,13 @@ package enum EgressPlan {
 
     private static func peers(
         _ row: NetworkRule, _ servers: [ServerName], _ map: HostMap, _ addresses: [String: [IPAddress]]
-    ) throws(ExportRefusal) -> [FirewallPlan.Peer] {
+    ) throws(RuleBookError) -> [FirewallPlan.Peer] {
         var peers: [FirewallPlan.Peer] = []
         for server in servers {
             let hosts = map.hosts(for: server, row: row.id)
             guard !hosts.isEmpty else {
-                throw ExportRefusal(
+                throw RuleBookError(
+                    .notExportable,
                     "\(row.id): \(server) is a wildcard, which no look-up can answer; name the hosts you use with "
                         + "--host '\(server)=HOST', or export a format that carries names: edl, json")
             }
@@ -73,7 +76,8 @@ package enum EgressPlan {
             }
         }
         guard !peers.isEmpty else {
-            throw ExportRefusal(
+            throw RuleBookError(
+                .notExportable,
                 "\(row.id): none of its servers resolved to an address; an empty set is not exported")
         }
         return peers

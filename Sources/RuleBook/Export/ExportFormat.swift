@@ -11,14 +11,15 @@ package enum ExportFormat: String, Sendable, CaseIterable {
     package var carriesNames: Bool { self == .edl || self == .json }
 
     /// `family` is for iptables alone, whose two families have files of their own.
-    package func text(_ plan: FirewallPlan, family: AddressFamily = .v4) throws(ExportRefusal) -> String {
+    package func text(_ plan: FirewallPlan, family: AddressFamily = .v4) throws(RuleBookError) -> String {
         let isEmpty = plan.groups.contains { $0.peers.isEmpty && !(carriesNames && !$0.servers.isEmpty) }
         guard !isEmpty, !plan.groups.isEmpty else {
             if plan.direction == .egress {
-                throw ExportRefusal(
+                throw RuleBookError(
+                    .notExportable,
                     "\(rawValue) needs addresses, and the rules name hosts; add --resolve to look them up")
             }
-            throw ExportRefusal("an empty set is not exported: it would shut everybody out")
+            throw RuleBookError(.notExportable, "an empty set is not exported: it would shut everybody out")
         }
         switch self {
         case .nftables: return NFTablesExport.text(plan)

@@ -4,13 +4,6 @@ package import Admission
 
 package enum FirewallDirection: String, Sendable, CaseIterable { case ingress, egress }
 
-/// Why nothing is exported: what is wrong and what to do.
-package struct ExportRefusal: Error, Sendable, CustomStringConvertible {
-    package let description: String
-
-    package init(_ description: String) { self.description = description }
-}
-
 package struct FirewallPlan: Sendable {
     /// A block, and where it comes from.
     package struct Peer: Sendable, Hashable {
@@ -71,14 +64,15 @@ package struct FirewallPlan: Sendable {
 
     /// Every port of every group once, without listen addresses. Throws where leaving those out would let a block in
     /// to a listener that is not for it.
-    func portRules() throws(ExportRefusal) -> [PortRule] {
+    func portRules() throws(RuleBookError) -> [PortRule] {
         var rules: [PortRule] = []
         for port in groups.flatMap(\.ports) where !rules.contains(where: { $0.port == port }) {
             let sharing = groups.filter { $0.ports.contains(port) }
             let isSplit = direction == .ingress && !Self.haveEqualBlocks(sharing)
             guard !isSplit else {
                 let names = sharing.map(\.title).joined(separator: " and ")
-                throw ExportRefusal(
+                throw RuleBookError(
+                    .notExportable,
                     "\(names) share \(port) on two addresses, and this format has rules for ports alone: whoever may "
                         + "use one would reach the other; give each a port of its own, or choose one with --channel"
                 )

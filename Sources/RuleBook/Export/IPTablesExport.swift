@@ -2,7 +2,7 @@
 // built-in chain for Dropgate's ports only.
 
 enum IPTablesExport {
-    static func text(_ plan: FirewallPlan, _ family: AddressFamily) throws(ExportRefusal) -> String {
+    static func text(_ plan: FirewallPlan, _ family: AddressFamily) throws(RuleBookError) -> String {
         let isIngress = plan.direction == .ingress
         let chain = isIngress ? "DROPGATE_IN" : "DROPGATE_OUT"
         let tool = family == .v4 ? "iptables-restore" : "ip6tables-restore"
@@ -11,7 +11,8 @@ enum IPTablesExport {
             isIngress ? $0.families.contains(family) : !$0.peers(family).isEmpty
         }
         guard !groups.isEmpty else {
-            throw ExportRefusal(
+            throw RuleBookError(
+                .notExportable,
                 (isIngress ? "no listener has an" : "no server has an")
                     + " IP\(family.rawValue) address; export the other --family")
         }

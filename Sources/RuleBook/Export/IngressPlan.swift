@@ -8,13 +8,14 @@ package enum IngressPlan {
     /// nobody: an empty set would shut VSee out, or, read carelessly, let everybody in.
     package static func make(
         policy: Policy, settings: GateSettings, channels: [Channel], at now: Instant
-    ) throws(ExportRefusal) -> FirewallPlan {
+    ) throws(RuleBookError) -> FirewallPlan {
         var groups: [FirewallPlan.Group] = []
         var remarks: [String] = []
         for listener in listeners(settings) where channels.isEmpty || channels.contains(listener.channel) {
             let name = listener.channel.rawValue
             guard listener.port != 0 else {
-                throw ExportRefusal(
+                throw RuleBookError(
+                    .notExportable,
                     "\(name).listen has port 0, which is another port at every start; name a port")
             }
             var peers = try peers(listener, policy, now)
@@ -22,7 +23,8 @@ package enum IngressPlan {
                 peers.removeAll { $0.block.base.isIPv4 != listener.ip.isIPv4 }
             }
             guard !peers.isEmpty else {
-                throw ExportRefusal(
+                throw RuleBookError(
+                    .notExportable,
                     "\(name): no block that opens it is of the family of \(listener.ip), on which it listens, and an "
                         + "empty set would shut everybody out; list one, or leave this channel out with --channel"
                 )
@@ -42,12 +44,14 @@ package enum IngressPlan {
         if let first = groups.first, let other = groups.dropFirst().first(where: { $0.ports == first.ports }),
             first.listen == nil || other.listen == nil || first.listen == other.listen
         {
-            throw ExportRefusal(
+            throw RuleBookError(
+                .notExportable,
                 "\(first.title).listen and \(other.title).listen are one port of one address, which two listeners "
                     + "cannot have; give each its own")
         }
         guard !groups.isEmpty else {
-            throw ExportRefusal("the settings have no such listener; add a webhook or an sftp section")
+            throw RuleBookError(
+                .notExportable, "the settings have no such listener; add a webhook or an sftp section")
         }
         return FirewallPlan(
             direction: .ingress, version: "policy \(policy.version)", remarks: remarks, groups: groups)
@@ -81,7 +85,7 @@ package enum IngressPlan {
 
     private static func peers(
         _ listener: Listener, _ policy: Policy, _ now: Instant
-    ) throws(ExportRefusal) -> [FirewallPlan.Peer] {
+    ) throws(RuleBookError) -> [FirewallPlan.Peer] {
         guard !listener.address.mode.asksProxies else {
             return listener.address.trustedProxies.map {
                 FirewallPlan.Peer(block: $0, origin: "trusted proxy")
@@ -91,7 +95,8 @@ package enum IngressPlan {
         let inForce = open.filter { entry in entry.expires.map { $0 > now } ?? true }
         guard !inForce.isEmpty else {
             let why = open.isEmpty ? "no entry opens it" : "every entry that opens it has expired"
-            throw ExportRefusal(
+            throw RuleBookError(
+                .notExportable,
                 "\(listener.channel.rawValue): \(why), and an empty set would shut everybody out; see "
                     + "`dropgate source list`, or leave this channel out with --channel")
         }

@@ -3,7 +3,7 @@
 import Admission
 
 enum TerraformExport {
-    static func text(_ plan: FirewallPlan) throws(ExportRefusal) -> String {
+    static func text(_ plan: FirewallPlan) throws(RuleBookError) -> String {
         let kind = "aws_vpc_security_group_\(plan.direction.rawValue)_rule"
         var text = plan.comments()
         text += """

@@ -9,14 +9,14 @@ import Sockets
 
 struct SessionIPCServer: Sendable {
     let server: LocalServer
-    let desk: SessionIPCHandler
-    /// Where `run` runs: `desk` reads files and the ledger.
+    let handler: SessionIPCHandler
+    /// Where `run` runs: `handler` reads files and the ledger.
     let executor: BlockingExecutor
     let logger: Logger
 
-    init(socket: AcceptingSocket, desk: SessionIPCHandler, executor: BlockingExecutor, logger: Logger) {
+    init(socket: AcceptingSocket, handler: SessionIPCHandler, executor: BlockingExecutor, logger: Logger) {
         server = LocalServer(socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine)
-        self.desk = desk
+        self.handler = handler
         self.executor = executor
         self.logger = logger
     }
@@ -28,8 +28,8 @@ struct SessionIPCServer: Sendable {
     func run() async {
         await server.run { lines in
             var conversation = Conversation(
-                desk: desk, executor: executor, peer: lines.peer, writer: lines.writer)
-            defer { conversation.session.map(desk.ended) }
+                handler: handler, executor: executor, peer: lines.peer, writer: lines.writer)
+            defer { conversation.session.map(handler.ended) }
             try await conversation.run(&lines)
         } failed: { peer, error in
             switch error {
@@ -46,7 +46,7 @@ struct SessionIPCServer: Sendable {
 
 /// One session's messages in their order, and the watch over whether it may go on.
 private struct Conversation {
-    let desk: SessionIPCHandler
+    let handler: SessionIPCHandler
     let executor: BlockingExecutor
     let peer: LocalPeer
     let writer: LocalWriter
@@ -58,9 +58,9 @@ private struct Conversation {
     private static let grace = Duration.seconds(5)
 
     init(
-        desk: SessionIPCHandler, executor: BlockingExecutor, peer: LocalPeer, writer: LocalWriter
+        handler: SessionIPCHandler, executor: BlockingExecutor, peer: LocalPeer, writer: LocalWriter
     ) {
-        self.desk = desk
+        self.handler = handler
         self.executor = executor
         self.peer = peer
         self.writer = writer
@@ -90,7 +90,7 @@ private struct Conversation {
         guard case .hello(let hello) = message else {
             throw SessionIPCHandler.BadMessage(description: "something before its hello")
         }
-        let (welcomed, answer) = await desk.welcome(hello, from: peer)
+        let (welcomed, answer) = await handler.welcome(hello, from: peer)
         session = welcomed
         try await send(.welcome(answer))
         return welcomed != nil
@@ -99,16 +99,16 @@ private struct Conversation {
     private func answer(_ message: SessionMessage, _ session: WelcomedSession) async throws {
         switch message {
         case .hello: throw SessionIPCHandler.BadMessage(description: "a second hello")
-        case .refused(let refused): try desk.refused(refused, session)
-        case .probed(let probed): try desk.probed(probed, session)
-        case .collect(let question): try await send(.page(desk.collect(question, session)))
+        case .refused(let refused): try handler.refused(refused, session)
+        case .probed(let probed): try handler.probed(probed, session)
+        case .collect(let question): try await send(.page(handler.collect(question, session)))
         // How an upload ended is told by a session that may do nothing any more, too. A commit says itself why not.
-        case .ended, .commit: try await send(desk.answer(message, session))
+        case .ended, .commit: try await send(handler.answer(message, session))
         case .names, .change, .open, .room:
-            if let end = desk.ending(of: session) {
+            if let end = handler.ending(of: session) {
                 return try await send(.end(SessionEnding(message: end.message, answers: true)))
             }
-            try await send(desk.answer(message, session))
+            try await send(handler.answer(message, session))
         }
     }
 
@@ -119,11 +119,11 @@ private struct Conversation {
     /// Ends a session whose source or account is not let in any more, also in the middle of a file.
     private func watched() -> Task<Void, Never>? {
         guard let session else { return nil }
-        return Task(executorPreference: executor) { [desk, writer] in
+        return Task(executorPreference: executor) { [handler, writer] in
             while !Task.isCancelled {
                 try? await Task.sleep(for: Self.watch)
                 guard !Task.isCancelled else { return }
-                guard let end = desk.ending(of: session) else { continue }
+                guard let end = handler.ending(of: session) else { continue }
                 try? await writer.send(DaemonMessage.end(end))
                 try? await Task.sleep(for: Self.grace)
                 session.connection.socket.hangUp()

@@ -17,14 +17,14 @@ import Testing
 @testable import SFTPReceiver
 @testable import SFTPSession
 
-/// A desk with a real Intake and one connection that this process itself serves.
-final class Desk: Sendable {
+/// A session handler with a real Intake and one connection that this process itself serves.
+final class SessionScene: Sendable {
     let directory: TemporaryDirectory
     let intake: Intake
     let store: AccountStore
     let connection: SFTPConnection
     let table = ConnectionTable(maximum: 4, maximumPerSource: 4)
-    let desk: SessionIPCHandler
+    let handler: SessionIPCHandler
     let account: Account
     /// The other end of the connection.
     private let client: ConnectedSocket
@@ -33,7 +33,7 @@ final class Desk: Sendable {
         _ directory: TemporaryDirectory? = nil, maxFile: Int64 = 9,
         change: (inout Intake.Configuration) -> Void = { _ in }
     ) async throws {
-        let directory = try directory ?? TemporaryDirectory("desk")
+        let directory = try directory ?? TemporaryDirectory("session")
         self.directory = directory
         var configuration = Intake.Configuration(
             node: "t", ledger: LedgerHandle(file: directory.file("ledger.sqlite")),
@@ -55,7 +55,7 @@ final class Desk: Sendable {
             socket: near, addresses: addresses, resolution: resolution,
             decision: intake.admit(resolution, channel: .sftp), source: addresses.peer)
         #expect(table.add(connection, source: addresses.peer.ip))
-        desk = SessionIPCHandler(
+        handler = SessionIPCHandler(
             intake: intake, table: table,
             book: AccountCache(store: store, handOver: { _ in }, report: { _ in }),
             terms: SessionTerms(
@@ -100,7 +100,7 @@ final class Desk: Sendable {
 
     func session() async throws -> WelcomedSession {
         await login()
-        return try #require(await desk.welcome(hello, from: peer).0)
+        return try #require(await handler.welcome(hello, from: peer).0)
     }
 
     /// A session without the questions of who is at the other end of the link.
@@ -113,7 +113,7 @@ final class Desk: Sendable {
     }
 
     func commit(_ commit: UploadCommit, _ session: WelcomedSession) async throws -> UploadCommitAnswer {
-        guard case .commit(let answer) = try await desk.answer(.commit(commit), session) else {
+        guard case .commit(let answer) = try await handler.answer(.commit(commit), session) else {
             throw SessionIPCHandler.BadMessage(description: "a commit was answered by something else")
         }
         return answer
