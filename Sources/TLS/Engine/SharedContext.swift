@@ -2,15 +2,19 @@
 import COpenSSL
 
 final class SharedContext: Sendable {
-    /// The compiler cannot know what C does behind a pointer, so this is said to it, for these reasons:
-    /// - Nothing changes the context once it is shared, which is what OpenSSL asks (SSL_CTX_new(3), NOTES). Set-up has
-    ///   the pointer within `init` alone, before anybody else can have this object, and must not keep it. After that only
-    ///   `session` and `deinit`, the next lines, use it; it is private.
-    /// - SSL_new(3) may be called by many threads: it reads the context and takes a reference, atomically, as SSL_CTX_free(3)
-    ///   gives one back. What handshakes change in a context (sessions, counters, the store's cache) OpenSSL locks itself
-    ///   (openssl-threads(7)).
-    /// - It cannot be used after it is freed: each SSL holds a reference, and who calls `session` keeps this object.
-    /// A Mutex would lock SSL_new for nothing, and none of what follows it: the SSL goes on using the context.
+    /// `nonisolated(unsafe)`, because the compiler cannot know what C does behind a pointer. OpenSSL makes it safe, and this
+    /// file keeps to what OpenSSL asks:
+    /// - Threads are to share an SSL_CTX: "Each thread handling TLS connections in parallel should create its own SSL object
+    ///   from the shared SSL_CTX" (openssl-threads(7)).
+    /// - It must not be changed after SSL_new(3) was called (SSL_CTX_new(3), openssl-threads(7)). All that changes it is
+    ///   called by `init`, when nobody else has this object. `setUp` cannot keep the pointer for later: OpaquePointer is not
+    ///   Sendable, so the compiler refuses it in `TLSContext` and in a global alike. Afterwards `session` and `deinit`, the
+    ///   next two lines, are all that have it.
+    /// - It is not used after it is freed: `deinit` runs when nobody can call `session` any more, and an SSL holds a
+    ///   reference of its own until SSL_free(3).
+    /// - It is a `let`: no thread can see another value.
+    /// A Mutex in its place would lock SSL_new, which needs no lock, and nothing of what follows: the SSL itself goes on using
+    /// the context, on whatever thread its connection has.
     private nonisolated(unsafe) let pointer: OpaquePointer
     deinit { SSL_CTX_free(pointer) }
     func session() -> OpaquePointer? { SSL_new(pointer) }
