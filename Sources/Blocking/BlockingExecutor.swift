@@ -12,7 +12,28 @@ package final class BlockingExecutor: TaskExecutor {
 
     private struct State {
         var idle: [DispatchQueue]
-        var waiting: [Work] = []
+        private var waiting: [Work] = []
+        /// What stands before it in `waiting` was taken: taking one from the front would move all the others.
+        private var taken = 0
+
+        init(idle: [DispatchQueue]) { self.idle = idle }
+
+        mutating func add(_ work: @escaping Work) { waiting.append(work) }
+
+        mutating func next() -> Work? {
+            guard taken < waiting.count else {
+                waiting.removeAll()
+                taken = 0
+                return nil
+            }
+            taken += 1
+            let work = waiting[taken - 1]
+            if taken >= 64, taken * 2 >= waiting.count {
+                waiting.removeFirst(taken)
+                taken = 0
+            }
+            return work
+        }
     }
 
     private let state: Mutex<State>
@@ -34,7 +55,7 @@ package final class BlockingExecutor: TaskExecutor {
     private func add(_ work: @escaping Work) {
         let idle = state.withLock { state -> DispatchQueue? in
             if let queue = state.idle.popLast() { return queue }
-            state.waiting.append(work)
+            state.add(work)
             return nil
         }
         if let idle { idle.async { self.serve(idle, first: work) } }
@@ -46,7 +67,7 @@ package final class BlockingExecutor: TaskExecutor {
         while let work = next {
             work()
             next = state.withLock { state in
-                guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
+                if let work = state.next() { return work }
                 state.idle.append(queue)
                 return nil
             }
@@ -93,7 +114,11 @@ package final class BlockingExecutor: TaskExecutor {
         for bound: Duration, _ call: @escaping @Sendable () -> R
     ) -> R? {
         let answer = LateAnswer<R>()
-        add { answer.give(call()) }
+        add {
+            // Nobody may wait any more by the time that it is its turn.
+            guard answer.isWanted else { return }
+            answer.give(call())
+        }
         let milliseconds = Int((bound / .milliseconds(1)).rounded(.up))
         return answer.wait(until: .now() + .milliseconds(milliseconds))
     }
@@ -140,16 +165,21 @@ private final class Waiter<R: Sendable>: Sendable {
 
 /// One value from another thread, for a thread that waits.
 private final class LateAnswer<R: Sendable>: Sendable {
-    private let value = Mutex<R?>(nil)
+    private let state = Mutex<(value: R?, isWanted: Bool)>((nil, true))
     private let arrived = DispatchSemaphore(value: 0)
 
+    var isWanted: Bool { state.withLock { $0.isWanted } }
+
     func give(_ answer: R) {
-        value.withLock { $0 = answer }
+        state.withLock { $0.value = answer }
         arrived.signal()
     }
 
     func wait(until deadline: DispatchTime) -> R? {
         _ = arrived.wait(timeout: deadline)
-        return value.withLock(\.self)
+        return state.withLock { state in
+            state.isWanted = false
+            return state.value
+        }
     }
 }

@@ -6,7 +6,8 @@ package enum FileReplacement {
     /// What can fail, for whoever words it.
     package enum Step: Sendable { case create, sync, rename, syncDirectory }
 
-    /// Makes a new file `temporary` (0600), has `fill` write it, and renames it to `name`. Both are names in `directory`.
+    /// Makes a new file `temporary` (0600), in place of one that a crash left, has `fill` write it, and renames it to `name`.
+    /// Both are names in `directory`; nobody else uses the temporary one.
     /// - Parameters:
     ///   - directory: open. nil when this process may not read it: then the names are absolute paths, and durable when the
     ///     system comes to it.
@@ -20,7 +21,11 @@ package enum FileReplacement {
     ) throws(Failure) {
         let place = directory ?? AT_FDCWD
         let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
-        let descriptor = dropgate_openat(place, temporary, flags, 0o600)
+        var descriptor = dropgate_openat(place, temporary, flags, 0o600)
+        if descriptor < 0, errno == EEXIST, unlinkat(place, temporary, 0) == 0 {
+            // A crash left it; in a container the next process has the same id.
+            descriptor = dropgate_openat(place, temporary, flags, 0o600)
+        }
         guard descriptor >= 0 else { throw failed(.create, .last) }
         do throws(Failure) {
             defer { close(descriptor) }
@@ -48,10 +53,13 @@ package enum FileReplacement {
         let temporary = "\(target).\(getpid()).new"
         let directory = Paths.directory(of: Paths.absolute(target))
         if !exists { _ = stat(directory, &old) }
-        let folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        defer { if folder >= 0 { close(folder) } }
+        let folder: Int32?
+        do throws(SystemError) { folder = try Self.folder(of: target) } catch {
+            throw FileProblem("write", target, error)
+        }
+        defer { if let folder { close(folder) } }
         try install(
-            Paths.absolute(target), in: folder >= 0 ? folder : nil, temporary: Paths.absolute(temporary)
+            Paths.absolute(target), in: folder, temporary: Paths.absolute(temporary)
         ) { (descriptor) throws(FileProblem) in
             do throws(SystemError) {
                 try SystemCall.write(bytes, to: descriptor)
@@ -74,13 +82,22 @@ package enum FileReplacement {
         }
     }
 
-    /// Puts the file at `path` in the place of another one, or where none was, durably. Both are names in one directory.
+    /// Puts the file at `path` in the place of another one, or where none was. Both are names in one directory. It is durable
+    /// when it returns, but where this process may not read the directory; it has been moved even if that fails (EIO).
     package static func move(_ path: String, to target: String) throws(SystemError) {
+        let folder = try folder(of: target)
+        defer { if let folder { close(folder) } }
         guard rename(path, target) == 0 else { throw .last }
-        let folder = open(Paths.directory(of: Paths.absolute(target)), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folder >= 0 else { throw .last }
-        defer { close(folder) }
-        guard fsync(folder) == 0 else { throw .last }
+        if let folder, fsync(folder) != 0 { throw .last }
+    }
+
+    /// The directory of a file, open; nil when this process may write in it and not read it.
+    private static func folder(of path: String) throws(SystemError) -> Int32? {
+        let folder = open(Paths.directory(of: Paths.absolute(path)), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if folder >= 0 { return folder }
+        // What is not there is told by what is to be made in it.
+        guard [EACCES, ENOENT, ENOTDIR].contains(errno) else { throw .last }
+        return nil
     }
 
     private static func realPath(_ path: String) -> String {

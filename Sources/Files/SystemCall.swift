@@ -33,7 +33,12 @@ package enum SystemCall {
 
     /// All bytes of a regular file from its start; nil when there are more than `limit`.
     package static func contents(of descriptor: Int32, limit: Int) throws(SystemError) -> [UInt8]? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .last }
+        // What says that it is short is read to its end all the same: files of /proc say 0.
+        guard status.st_size <= limit else { return nil }
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(status.st_size))
         var piece = [UInt8](repeating: 0, count: min(limit + 1, 64 << 10))
         while true {
             let count = try retrying { pread(descriptor, &piece, piece.count, off_t(bytes.count)) }

@@ -73,6 +73,8 @@ package final class Intake: Sendable {
     let readers = BlockingExecutor(label: "intake.readers", width: 4)
     /// Read what was fetched from another gate, as large as it is.
     let imports = BlockingExecutor(label: "intake.imports", width: 2)
+    /// Keeps events of unlisted sources.
+    let quarantining = BlockingExecutor(label: "intake.quarantine", width: 1)
     private let settling = BlockingExecutor(label: "intake.settling", width: 2)
     let boxes = SenderBoxes()
     let uploadSpace: UploadSpace

@@ -1,6 +1,7 @@
 // Events of VSee's form, under the right secret, from sources that are not let in: VSee does not document that it
 // sends again, so they are kept until somebody has found out whose address it is. They are refused all the same.
 import Admission
+import Blocking
 import JSON
 package import Ledger
 import Logging
@@ -20,7 +21,8 @@ extension Intake {
         let source = attempt.source?.ip.description ?? ""
         do {
             // First whole, then recorded: what the ledger calls held can be released.
-            try staging.quarantine(QuarantinedEvent(receipt: receipt, body: event.body))
+            let held = QuarantinedEvent(receipt: receipt, body: event.body)
+            try await quarantining.runToEnd { try self.staging.quarantine(held) }
             attempt.drop = facts
             attempt.drop?.name = receipt.file
             attempt.detail["held"] = true
@@ -36,7 +38,8 @@ extension Intake {
             "\(Self.hint): an event with the right secret came from \(source), which is not listed; it is held as drop \(facts.id)"
         )
         do {
-            try staging.amend(receipt)
+            let recorded = receipt
+            try await quarantining.runToEnd { try self.staging.amend(recorded) }
         } catch {
             logger.error("the receipt of the held drop \(facts.id) does not name its entry: \(error)")
         }

@@ -224,9 +224,8 @@ package final class PartialFile {
     }
 
     private func replaceSidecar(_ changed: PartialSidecar, durable: Bool = false) throws(StagingError) {
-        let temporary = PartialName.new(sidecar.drop)
-        try parts.remove(temporary)
-        try parts.install(encoded(changed), as: sidecarName, temporary: temporary, isDurable: durable)
+        try parts.install(
+            encoded(changed), as: sidecarName, temporary: PartialName.new(sidecar.drop), isDurable: durable)
         sidecar = changed
     }
 

@@ -40,13 +40,9 @@ extension StagingArea {
 
     /// A reader sees a whole receipt or none, after a crash too.
     func write(_ receipt: Receipt, in place: Directory) throws {
-        let temporary = StagingLayout.newQuarantineReceipt
-        try place.remove(temporary)
-        let file = try place.createFile(temporary)
-        try file.write(receipt.encoded())
-        try file.sync()
-        try place.replace(temporary, to: place, as: StagingLayout.quarantineReceipt)
-        try place.sync()
+        try place.install(
+            receipt.encoded(), as: StagingLayout.quarantineReceipt,
+            temporary: StagingLayout.newQuarantineReceipt)
     }
 
     /// The receipts of all events in quarantine, oldest first. One that cannot be read costs no other.

@@ -31,6 +31,12 @@ import Testing
         #expect(names == ["file"])
     }
 
+    @Test func whatACrashLeftStandsInNobodysWay() throws {
+        try Data("half".utf8).write(to: URL(filePath: directory.file("file.\(getpid()).new")))
+        try FileReplacement.write(Array("one".utf8), to: directory.file("file"))
+        #expect(names == ["file"] && text("file") == "one")
+    }
+
     @Test func aFileMovesIntoTheOtherOnesPlace() throws {
         try FileReplacement.write(Array("one".utf8), to: directory.file("file"))
         try FileReplacement.write(Array("two".utf8), to: directory.file("next"))

@@ -117,25 +117,4 @@ private final class FakeWitness: Witness {
         #expect(good.count == 1, "who answers gets the last checkpoint all the same")
         #expect(gate.intake.health.problems == [:], "it was not given the time to fail")
     }
-
-    @Test func aCallThatBlocksHoldsUpNobodyWhoIsCancelled() async throws {
-        let (blocked, release) = (AsyncStream.makeStream(of: Void.self), DispatchSemaphore(value: 0))
-        let late = AsyncStream.makeStream(of: Int.self)
-        let calls = BlockingExecutor(label: "test", width: 1)
-        let task = Task {
-            try await calls.run {
-                blocked.continuation.finish()
-                release.wait()
-                return 7
-            } late: {
-                late.continuation.yield($0)
-            }
-        }
-        for await _ in blocked.stream {}
-        task.cancel()
-        await #expect(throws: CancellationError.self) { try await task.value }
-        release.signal()
-        #expect(await late.stream.first { _ in true } == 7)
-        #expect(try await calls.run { 8 } == 8)
-    }
 }

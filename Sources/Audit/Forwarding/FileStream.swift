@@ -27,19 +27,31 @@ final class FileStream: ForwardStream {
     init(path: String, cursor: ForwardCursor) throws {
         self.path = path
         var opened = try Self.open(path)
+        do {
+            try Self.goOn(&opened, path, cursor)
+        } catch {
+            // Nobody else closes it, and this is tried again and again.
+            Foundation.close(opened.descriptor)
+            throw error
+        }
+        state = Mutex(opened)
+    }
+
+    private static func goOn(_ opened: inout State, _ path: String, _ cursor: ForwardCursor) throws {
+        let size = opened.mark.size
         var confirmed = cursor.seq
-        if cursor.inode == opened.mark.inode, let size = cursor.size, size <= opened.mark.size {
-            let lines = try Self.wholeLines(opened.descriptor, path, from: size, to: opened.mark.size)
+        if cursor.inode == opened.mark.inode, let known = cursor.size, known <= size {
+            let lines = try wholeLines(opened.descriptor, path, from: known, to: size)
             confirmed += lines.count
             opened.mark.size = lines.end
         } else {
-            opened.mark.size = try Self.wholeLines(opened.descriptor, path, from: 0, to: opened.mark.size).end
+            opened.mark.size = try wholeLines(opened.descriptor, path, from: 0, to: size).end
         }
-        guard ftruncate(opened.descriptor, off_t(opened.mark.size)) == 0 else {
-            throw Self.failure("cut", path)
+        // Not of a file that is whole: where it may only be appended to (chattr +a), that fails.
+        if opened.mark.size < size, ftruncate(opened.descriptor, off_t(opened.mark.size)) != 0 {
+            throw failure("cut", path)
         }
         opened.confirmed = confirmed
-        state = Mutex(opened)
     }
 
     deinit { state.withLock { _ = Foundation.close($0.descriptor) } }
@@ -84,8 +96,13 @@ final class FileStream: ForwardStream {
 
     private static func open(_ path: String) throws -> State {
         let descriptor = Foundation.open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw failure("open", path) }
         var status = stat()
-        guard descriptor >= 0, fstat(descriptor, &status) == 0 else { throw failure("open", path) }
+        guard fstat(descriptor, &status) == 0 else {
+            let error = SystemError.last
+            Foundation.close(descriptor)
+            throw failure("open", path, error)
+        }
         guard status.st_mode & S_IFMT == S_IFREG else {
             Foundation.close(descriptor)
             throw ForwardBreak(confirmed: nil, description: "\(path) is not a regular file")

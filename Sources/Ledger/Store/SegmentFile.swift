@@ -17,7 +17,6 @@ enum SegmentFile {
         let folder = try open(directory)
         defer { close(folder) }
         let (temporary, path) = ("\(directory)/.\(name).new", "\(directory)/\(name)")
-        unlink(temporary)
         try FileReplacement.install(name, in: folder, temporary: ".\(name).new") {
             (descriptor) throws(any Error) in
             try compress(lines, into: descriptor, temporary)
