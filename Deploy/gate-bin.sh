@@ -33,7 +33,11 @@ check_program() {
     fi
 }
 
-check_program "$GATE_BIN" dropgate '^dropgate [0-9][0-9A-Za-z.+~-]* *$'
+release='[0-9][0-9A-Za-z.+~-]*'
+check_program "$GATE_BIN" dropgate "^dropgate ($release) *\$"
 program=$(realpath "$GATE_BIN")
-check_program "${program%/*}/dropgate-session" dropgate-session '^dropgate-session, messages of version [0-9]+ *$'
+# Both of one release, as the gate itself asks at its start.
+if [ -n "${BASH_REMATCH[1]:-}" ]; then release=${BASH_REMATCH[1]//./\\.}; fi
+check_program "${program%/*}/dropgate-session" "dropgate-session of that release" \
+    "^dropgate-session $release, messages of version [0-9]+ *\$"
 printf '%s\n' "$program"

@@ -26,6 +26,8 @@ else
 fi
 "${as_root[@]}" install -D -m 755 "${built%/*}/dropgate-session" /usr/local/libexec/dropgate/dropgate-session
 "${as_root[@]}" install -m 755 "$built" /usr/local/bin/dropgate
+# Where the gate looks for it, and of its release; else no login would get further than sshd.
+/usr/local/libexec/dropgate/dropgate-session --version >/dev/null
 
 if ! getent passwd dropgate >/dev/null; then
     "${as_root[@]}" useradd --system --user-group --home-dir /var/lib/dropgate --no-create-home \
@@ -51,3 +53,7 @@ Installed. To change sources and accounts:       sudo dropgate …
 To ask the gate, as its user:                    sudo -u dropgate dropgate …
 When accounts and certificate are there:         sudo systemctl enable --now dropgate
 TEXT
+# It has the new session under it, which need not understand it.
+if [ -d /run/systemd/system ] && systemctl --quiet is-active dropgate; then
+    echo "The gate that runs is still the old one:         sudo systemctl restart dropgate"
+fi

@@ -1,4 +1,4 @@
-// What Dropgate calls itself in exports and on the command line, in one place.
+// What Dropgate calls itself, in exports, on command lines and between its programs.
 
 package enum Product {
     package static let name = "dropgate"

@@ -13,10 +13,7 @@ extension SSHDFiles {
     /// Prepares the directory and finds a configuration that the installed sshd takes.
     static func checked(_ configuration: SFTPReceiver.Configuration) async throws(SSHDError) -> SSHDFiles {
         guard configuration.tools.sshd != nil else { throw missing }
-        guard let session = configuration.tools.session else { throw SSHDTools.missingSession }
-        guard access(session, X_OK) == 0, session.hasPrefix("/") else {
-            throw SSHDError(.missing, "\(session) is not a program that sshd could start as the session")
-        }
+        let session = try await configuration.tools.checkSession()
         for key in configuration.settings.hostKeys where access(key, R_OK) != 0 {
             throw SSHDError(
                 .hostKey,

@@ -1,13 +1,14 @@
 // The command line of the session's program, `dropgate-session`. sshd alone starts it, by the command that
 // `SSHDConfiguration` writes, so it takes exactly that, and a question for its version.
+import Admission
 import Glibc
 
 package enum SessionProgram {
     /// The file's name, wherever it is installed.
     package static let name = "dropgate-session"
-    /// What it prints for `--version`. A gate starts no sshd with a program that prints something else: it could be of a build
-    /// whose messages the daemon would refuse.
-    package static let version = "\(name), messages of version \(SessionIPC.version)"
+    /// What it prints for `--version`. A gate starts no sshd with a program that prints something else: it would be of another
+    /// release, or of a build whose messages the daemon refuses.
+    package static let version = "\(name) \(Product.version), messages of version \(SessionIPC.version)"
 
     /// What one command line asks for.
     enum Request: Equatable {

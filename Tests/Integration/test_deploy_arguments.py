@@ -67,10 +67,11 @@ class GateBin(unittest.TestCase):
     def test_what_is_no_program_of_ours_is_said_in_one_line(self):
         with tempfile.TemporaryDirectory() as folder:
             plain, liar = os.path.join(folder, "plain"), os.path.join(folder, "liar")
-            alone, mixed = os.path.join(folder, "alone/dropgate"), os.path.join(folder, "mixed/dropgate")
+            alone, mixed, stale = (os.path.join(folder, name, "dropgate") for name in ("alone", "mixed", "stale"))
             for path, mode, says in ((plain, 0o600, "dropgate of another kind"), (liar, 0o700, "dropgate of another kind"),
                                      (alone, 0o700, "dropgate 1.0"), (mixed, 0o700, "dropgate 1.0"),
-                                     (f"{mixed}-session", 0o700, "dropgate 1.0")):
+                                     (f"{mixed}-session", 0o700, "dropgate 1.0"), (stale, 0o700, "dropgate 1.0"),
+                                     (f"{stale}-session", 0o700, "dropgate-session 100, messages of version 3")):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(path, "w") as file:
                     file.write(f"#!/bin/sh\necho {says}\n")
@@ -79,7 +80,8 @@ class GateBin(unittest.TestCase):
                                 (plain, "is not executable"), ("/bin/true", "is not dropgate"),
                                 ("/bin/false", "is not dropgate"), (liar, "is not dropgate"),
                                 (alone, f"there is no file {alone}-session"),
-                                (mixed, "is not dropgate-session, or cannot run here")):
+                                (mixed, "is not dropgate-session of that release, or cannot run here"),
+                                (stale, "is not dropgate-session of that release, or cannot run here")):
                 for script in ("try.sh", "deb.sh", "install.sh", "container/build.sh", "gate-bin.sh"):
                     with self.subTest(path=path, script=script):
                         answer = run(script, GATE_BIN=path)

@@ -288,7 +288,7 @@ class Doctor(unittest.TestCase):
         program, session = copy_program(gate.root), os.path.join(gate.root, SESSION)
 
         def refused(words):
-            for command, status in ((["serve", "--check"], 70), (["serve", "--allow-root"], 70), (["doctor"], 1)):
+            for command, status in ((["serve", "--check"], 78), (["serve", "--allow-root"], 78), (["doctor"], 1)):
                 with self.subTest(words, command=command):
                     said = subprocess.run([program, *command, "--config", gate.config], capture_output=True, text=True,
                                           timeout=60, env={**os.environ, **gate.environment})
@@ -299,7 +299,9 @@ class Doctor(unittest.TestCase):
         os.remove(session)
         refused("is missing")
         with open(session, "w") as file:
-            file.write(f"#!/bin/sh\necho '{SESSION}, messages of version 0'\n")
+            file.write(f"#!/bin/sh\necho '{SESSION} 0.0.1, messages of version 3'\n")
+        os.chmod(session, 0o644)
+        refused("is missing")
         os.chmod(session, 0o755)
         refused("is not a session for this gate")
         self.assertFalse(os.path.exists(os.path.join(gate.home, "state/ledger.sqlite")), "nothing was begun")

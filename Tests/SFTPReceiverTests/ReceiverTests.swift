@@ -176,7 +176,7 @@ import Testing
     @Test("Neither a shell nor a forwarded port is to be had")
     func onlyTheSession() async throws {
         let entries = try await TestGate.run {
-            $0.session = "#!/bin/sh\necho \"session:$SSH_ORIGINAL_COMMAND:$*\"\n"
+            $0.session = "echo \"session:$SSH_ORIGINAL_COMMAND:$*\"\n"
         } _: { gate in
             let result = try await gate.client.ssh("acme", command: ["id; echo pwned"])
             #expect(result.output.hasPrefix("session:id; echo pwned:--socket "))
@@ -186,6 +186,23 @@ import Testing
             #expect(!forward.isSuccess)
         }
         #expect(summary(entries) == ["login accepted listed acme", "login accepted listed acme"])
+    }
+
+    @Test("A session's program that goes away under a running gate is told, until it is there again")
+    func theSessionsProgramIsGone() async throws {
+        _ = try await TestGate.run { gate in
+            let (session, away) = (gate.directory.file("session"), gate.directory.file("away"))
+            func problemAfterALogin() async throws -> String? {
+                _ = try await gate.client.ssh("acme")
+                while gate.receiver.openConnections > 0 { await Task.yield() }
+                return gate.intake.health.problems["sftp.session"]
+            }
+            try await #expect(problemAfterALogin() == nil)
+            try FileManager.default.moveItem(atPath: session, toPath: away)
+            try await #expect(problemAfterALogin()?.contains("\(session), which sshd starts") == true)
+            try FileManager.default.moveItem(atPath: away, toPath: session)
+            try await #expect(problemAfterALogin() == nil)
+        }
     }
 
     @Test("In proxy-protocol mode the header's source decides, and sshd gets every byte behind it")

@@ -24,16 +24,24 @@ import Testing
         #expect(SessionProgram.run(arguments, environment: [:]) == 64)
     }
 
-    @Test("A gate looks beside its own program, and where its installation has the session")
-    func places() {
-        #expect(SSHDTools.sessionPlaces(for: "/work/debug/dropgate") == ["/work/debug/dropgate-session"])
+    @Test("A gate has one session: where its installation puts it, else beside its own program")
+    func place() {
+        #expect(SSHDTools.sessionPlace(for: "/work/debug/dropgate") == "/work/debug/dropgate-session")
+        #expect(SSHDTools.sessionPlace(for: "/usr/bin/dropgate") == "/usr/libexec/dropgate/dropgate-session")
         #expect(
-            SSHDTools.sessionPlaces(for: "/usr/bin/dropgate")
-                == ["/usr/bin/dropgate-session", "/usr/libexec/dropgate/dropgate-session"])
-        #expect(
-            SSHDTools.sessionPlaces(for: "/usr/local/bin/dropgate")
-                == ["/usr/local/bin/dropgate-session", "/usr/local/libexec/dropgate/dropgate-session"])
-        #expect(SSHDTools.sessionPlaces(for: nil).isEmpty)
+            SSHDTools.sessionPlace(for: "/usr/local/bin/dropgate")
+                == "/usr/local/libexec/dropgate/dropgate-session")
+        #expect(SSHDTools.sessionPlace(for: nil) == nil)
+    }
+
+    @Test("A program that does not end is not waited for", .timeLimit(.minutes(1)))
+    func patience() async throws {
+        let home = try TemporaryDirectory("session-program")
+        let tools = try program("exec sleep 1000", in: home, as: "slow")
+        let error = await #expect(throws: SSHDError.self) {
+            try await SSHDTools.run(#require(tools.session), [], within: .milliseconds(300))
+        }
+        #expect(error?.message.contains("did not end within") == true)
     }
 
     @Test("The session of this build is taken, and none that says anything else or nothing")
@@ -44,6 +52,7 @@ import Testing
         let others = [
             "echo '\(SessionProgram.version)0'", "echo '\(SessionProgram.version)'; exit 1", "exec cat",
             "echo 'dropgate 0.1.0'",
+            "echo 'dropgate-session 0.0.1, messages of version \(SessionIPC.version)'",
         ]
         for (number, text) in others.enumerated() {
             let tools = try program(text, in: home, as: "other-\(number)")

@@ -6,6 +6,7 @@ import Intake
 import JSON
 import Ledger
 import Logging
+import SFTPSession
 import ServiceLifecycle
 import Settings
 import Sockets
@@ -24,7 +25,7 @@ struct TestGateOptions {
     /// Everything else of the settings.
     var change: (inout SFTPSettings) -> Void = { _ in }
     /// The text of the program that sshd starts for each login.
-    var session = "#!/bin/sh\nexec cat\n"
+    var session = "exec cat\n"
     /// A program of this path in its place.
     var sessionPath: String?
     var tools = SSHDTools.find()
@@ -66,7 +67,9 @@ final class TestGate: Sendable {
             configuration, policy: Policy(entries: options.entries.compactMap { $0 }), logger: Self.logger)
         accounts = AccountStore(directory: directory.file("accounts"))
         let session = directory.file("session")
-        try options.session.write(toFile: session, atomically: true, encoding: .utf8)
+        let answer = "[ \"$*\" != --version ] || { echo '\(SessionProgram.version)'; exit; }"
+        try "#!/bin/sh\n\(answer)\n\(options.session)".write(
+            toFile: session, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: session)
         var settings = SFTPSettings(
             listen: ListenAddress(ip: try IPAddress("127.0.0.1"), port: 0),
@@ -144,7 +147,7 @@ struct Client {
     /// `ssh USER@gate -s sftp` with one key, to its end.
     func ssh(
         _ user: String, key: String = "client", _ options: [String] = [], command: [String] = ["-s", "sftp"]
-    ) async throws -> (isSuccess: Bool, output: String, errors: String) {
+    ) async throws -> SSHDTools.Answer {
         let common = [
             "-F", "none", "-p", "\(port)", "-i", directory.file(key), "-o", "IdentitiesOnly=yes", "-o",
             "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o",

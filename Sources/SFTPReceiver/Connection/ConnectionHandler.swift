@@ -2,6 +2,8 @@
 // Every connection ends in at least one entry; a login is in the ledger before its session may do anything.
 import Accounts
 import Admission
+import Files
+import Glibc
 import Intake
 import JSON
 import Ledger
@@ -148,6 +150,7 @@ struct ConnectionHandler: Sendable {
                 await failed(connection, log, error)
             }
         }
+        if await connection.hasLogin { noteSession() }
         await connection.ended()
         defer {
             release(connection)
@@ -181,6 +184,21 @@ struct ConnectionHandler: Sendable {
     }
 
     private static let sshdProblem = "sftp.sshd"
+    private static let sessionProblem = "sftp.session"
+
+    /// A session that went away under a running gate fails at every login, and sshd alone would know.
+    private func noteSession() {
+        let session = process.files.configuration.session
+        guard access(session, X_OK) != 0 else {
+            intake.health.clear(problem: Self.sessionProblem)
+            return
+        }
+        let why = "\(SystemError.last)"
+        let message = "\(session), which sshd starts for each login, is gone: \(why)"
+        if intake.health.set(problem: Self.sessionProblem, message: message) {
+            logger.error("\(message); no login gets any further until it is installed again")
+        }
+    }
 
     private func failed(_ connection: SFTPConnection, _ log: LoginLog, _ error: any Error) async {
         guard !(error is CancellationError), !Task.isCancelled else { return }

@@ -7,18 +7,19 @@ import SFTPSession
 extension SSHDTools {
     /// Where an installation keeps the session of the gate in such a directory: outside of PATH, as a program that no person
     /// starts (FHS 3.0, 4.7).
-    private static let installations = [
+    static let installations = [
         "/usr/bin": "/usr/libexec/dropgate", "/usr/local/bin": "/usr/local/libexec/dropgate",
     ]
 
-    /// Where the session of a gate may lie, by the path of the gate's own program: beside it, as a build leaves it, or where an
-    /// installation has it. Nowhere else: one that lies elsewhere is of another gate, or was put there by somebody else.
-    static func sessionPlaces(
+    /// Where the session of a gate lies, by the path of the gate's own program: where its installation has it, else beside it,
+    /// as a build leaves it. One place alone: what lies elsewhere is of another gate, or an older one that was left there.
+    /// nil when the system does not say where this program is.
+    static func sessionPlace(
         for program: String? = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    ) -> [String] {
-        guard let program else { return [] }
+    ) -> String? {
+        guard let program else { return nil }
         let folder = Paths.directory(of: program)
-        return [folder, installations[folder]].compactMap { $0 }.map { "\($0)/\(SessionProgram.name)" }
+        return "\(installations[folder] ?? folder)/\(SessionProgram.name)"
     }
 
     /// Throws when there is no session, or one whose messages this gate would refuse at every login.
@@ -26,7 +27,7 @@ extension SSHDTools {
     @discardableResult
     package func checkSession() async throws(SSHDError) -> String {
         guard let session else { throw Self.missingSession }
-        let answer = try await Self.run(session, ["--version"])
+        let answer = try await Self.run(session, ["--version"], within: .seconds(10))
         guard answer.isSuccess, answer.output == SessionProgram.version + "\n" else {
             let said = UntrustedText.head((answer.output + answer.errors).firstLine)
             throw SSHDError(
@@ -38,13 +39,11 @@ extension SSHDTools {
     }
 
     static var missingSession: SSHDError {
-        let places = sessionPlaces()
-        let sought =
-            places.isEmpty
-            ? "/proc/self/exe does not say where to look" : "looked for at \(places.joined(separator: ", "))"
+        let place =
+            sessionPlace().map { "there is no program at \($0)" } ?? "/proc/self/exe does not say where it is"
         return SSHDError(
             .missing,
-            "\(SessionProgram.name), which sshd starts for each login, is missing (\(sought)); \(advice)")
+            "\(SessionProgram.name), which sshd starts for each login, is missing: \(place); \(advice)")
     }
 
     private static let advice =

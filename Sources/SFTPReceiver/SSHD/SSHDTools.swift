@@ -26,19 +26,50 @@ package struct SSHDTools: Sendable, Hashable {
         return SSHDTools(
             sshd: programs.first { access($0, X_OK) == 0 },
             nssWrapper: libraries.map { "\($0)/libnss_wrapper.so" }.first { access($0, R_OK) == 0 },
-            session: sessionPlaces().first { access($0, X_OK) == 0 })
+            session: sessionPlace().flatMap { access($0, X_OK) == 0 ? $0 : nil })
     }
 
-    /// Runs a program to its end and returns its exit status and what it wrote, standard error last.
+    /// What a program that has ended said.
+    struct Answer: Sendable {
+        var isSuccess: Bool
+        var output: String
+        var errors: String
+    }
+
+    /// Runs a program to its end. One that does not come to it is killed (`.missing`): nothing that the gate asks for takes
+    /// longer, but for a slow machine that makes an RSA key.
     static func run(
         _ program: String, _ arguments: [String],
-        environment: [Environment.Key: String] = Self.plainEnvironment
-    ) async throws(SSHDError) -> (isSuccess: Bool, output: String, errors: String) {
+        environment: [Environment.Key: String] = Self.plainEnvironment,
+        within patience: Duration = .seconds(120)
+    ) async throws(SSHDError) -> Answer {
         do {
-            let result = try await Subprocess.run(
-                .path(FilePath(program)), arguments: Arguments(arguments), environment: .custom(environment),
-                input: .none, output: .string(limit: 64 << 10), error: .string(limit: 64 << 10))
-            return (result.terminationStatus.isSuccess, result.standardOutput, result.standardError)
+            // A group of this function's own: `within` words its error for others.
+            return try await withThrowingTaskGroup(of: Answer?.self) { group in
+                group.addTask {
+                    // A cancelled run ends the process.
+                    let result = try await Subprocess.run(
+                        .path(FilePath(program)), arguments: Arguments(arguments),
+                        environment: .custom(environment),
+                        input: .none, output: .string(limit: 64 << 10), error: .string(limit: 64 << 10))
+                    return Answer(
+                        isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput,
+                        errors: result.standardError)
+                }
+                group.addTask {
+                    try await Task.sleep(for: patience)
+                    return nil
+                }
+                defer { group.cancelAll() }
+                guard let answer = try await group.next() ?? nil else {
+                    throw SSHDError(
+                        .missing,
+                        "\(program) did not end within \(patience.components.seconds) s; see what it is")
+                }
+                return answer
+            }
+        } catch let error as SSHDError {
+            throw error
         } catch {
             throw SSHDError(.missing, "cannot run \(program): \(error)")
         }
