@@ -12,7 +12,8 @@ package struct CollectScope: Sendable, Hashable {
         for name in accounts {
             guard name != Channel.webhook.rawValue else {
                 throw AccountError(
-                    .badScope, "webhooks are no account: collects_webhooks: true (--collects-webhooks)")
+                    .badScope,
+                    "webhooks are not an account; use collects_webhooks: true (--collects-webhooks)")
             }
             try Account.check(name: name)
         }

@@ -1,5 +1,6 @@
 // The command tree and the one place where errors become messages and exit statuses.
 // Commands print through `Output` and throw; they never exit by themselves.
+import Admission
 import ArgumentParser
 import Audit
 import Files

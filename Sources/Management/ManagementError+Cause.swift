@@ -13,8 +13,10 @@ extension ManagementError {
         case let error as SettingsErrors: ManagementError(.configuration, "\(error)", cause: error)
         case let error as LedgerError: ManagementError(code(error), "\(error)", cause: error)
         case let error as SSHDError:
+            // What the machine lacks for these settings is for its keeper to mend, as the settings are.
             ManagementError(
-                error.code == .hostKey ? .configuration : .internalError, "\(error)", cause: error)
+                [.hostKey, .missing].contains(error.code) ? .configuration : .internalError, "\(error)",
+                cause: error)
         case is StagingError, is FileProblem: ManagementError(.internalError, "\(error)", cause: error)
         default: nil
         }

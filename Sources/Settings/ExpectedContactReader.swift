@@ -48,7 +48,7 @@ enum ExpectedContactReader {
             guard let name = zone.text("a time zone, as in Asia/Qatar") else { return nil }
             guard TimeZone(identifier: name) != nil else {
                 zone.fail(
-                    "\"\(name)\" is no time zone of this machine; write a name such as Asia/Qatar, or UTC")
+                    "\"\(name)\" is not a time zone of this machine; write a name such as Asia/Qatar, or UTC")
                 return nil
             }
             expectation.zone = name

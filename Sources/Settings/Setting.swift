@@ -1,5 +1,6 @@
-// A key and the value that it fills. What a section has in its list is read, shown in the template with its default, and
-// known to messages and to the environment: there is no other place to name it.
+// A key and the value that it fills. What a section has in its list is shown in the template with its default, and known to
+// messages and to the environment: there is no other place to name it. A key with a path is read by it; one without is read by
+// `SettingsBuilder`, together with others (`SettingsKeyTests` sees that each of them is).
 
 /// A part of the settings that keys fill.
 protocol SettingsSection: Sendable {
@@ -12,7 +13,7 @@ struct Setting<Section: SettingsSection>: Sendable {
     /// Replaces the value in the section when the key is there and good.
     let read: @Sendable (SettingsBuilder, inout Section) -> Void
 
-    /// A key that checks name, too.
+    /// A key that the checks of `SettingsBuilder` refer to by name.
     init<Value>(
         _ key: SettingsKey, _ path: any WritableKeyPath<Section, Value> & Sendable, _ type: SettingType<Value>
     ) {

@@ -42,6 +42,8 @@ struct SettingsBuilder {
     let namedFiles: SettingsLoader.NamedFiles
 
     func build() -> GateSettings? {
+        // A key that nobody knows may be the section that is missed.
+        let isUnderstood = table.log.problems.isEmpty
         var settings = GateSettings.standard
         settings.state = path(.state) ?? settings.state
         settings.node = SettingsBuilder.hostName
@@ -52,7 +54,7 @@ struct SettingsBuilder {
         settings.webhook = table.has(section: "webhook") ? webhook() : nil
         settings.sftp = table.has(section: "sftp") ? sftp(state: settings.state) : nil
         settings.console = table.has(section: "console") ? console() : nil
-        if !table.has(section: "webhook"), !table.has(section: "sftp"), table.log.problems.isEmpty {
+        if !table.has(section: "webhook"), !table.has(section: "sftp"), isUnderstood {
             table.log.add(
                 .file(table.file), "", "no way in: a gate needs a webhook section, an sftp section or both")
         }

@@ -88,6 +88,11 @@ import Testing
                 let answer = await TestGate.run(command + ["--config", gate.config])
                 #expect(answer.status == 70 && answer.error.contains("another version"), "\(answer)")
             }
+            let export = await TestGate.run(["attempts", "--format", "jsonl", "--config", gate.config])
+            #expect(
+                export.status == 70 && export.error.contains("; restart it, so that both are of one"),
+                "\(export)")
+            #expect(!export.error.contains("run this as the gate's own user"))
             group.cancelAll()
         }
         await intake.close()
@@ -126,7 +131,7 @@ import Testing
                         ControlEnvelope<ControlAnswer>.self, from: try connection.receive()
                     ).message
                 }
-                guard case .failed(let message)? = answer else {
+                guard case .failed(_, let message, _)? = answer else {
                     Issue.record("\(line): \(String(describing: answer))")
                     continue
                 }

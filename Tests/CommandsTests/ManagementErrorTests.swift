@@ -10,7 +10,7 @@ import Testing
         #expect("\(ManagementError(.refused, "it is shut"))" == "it is shut")
     }
 
-    @Test func aFailedExportKeepsTheFixOfItsCause() async throws {
+    @Test func anExportThatCannotBeRecordedSaysWhatToDo() async throws {
         let gate = try TestGate.plain()
         let settings = try SettingsLoader.load(file: gate.config)
         let error = await #expect(throws: ManagementError.self) {

@@ -34,7 +34,7 @@ import Testing
         ("{webhook: {every: 4h, hours: 08:00-24:01}}", "are no hours"),
         ("{webhook: {every: 4h, days: [friday]}}", "not allowed"),
         ("{webhook: {every: 4h, days: []}}", "no day"),
-        ("{webhook: {every: 4h, zone: Mars/Olympus}}", "no time zone"),
+        ("{webhook: {every: 4h, zone: Mars/Olympus}}", "not a time zone"),
         ("{webhook: {evry: 4h}}", "unknown key"),
     ])
     func mistakesAreNamed(expect: String, message: String) throws {

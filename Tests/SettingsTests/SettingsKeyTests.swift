@@ -13,11 +13,36 @@ enum Checkout {
 }
 
 @Suite struct SettingsKeyTests {
-    @Test(arguments: SettingsKey.all)
-    func aKeyHasATextAndIsInTheTemplate(key: SettingsKey) {
-        #expect(!key.text.isEmpty)
-        let name = key.name.split(separator: ".").last ?? ""
-        #expect(Shipped.settings.contains("\(name):"))
+    /// The template with everything that it has behind comment signs.
+    private static let whole = Shipped.settings.split(separator: "\n").map { line in
+        line.wholeMatch(of: /( *)# ?( *[a-z_]+:.*|  - .*)/).map { String($0.1 + $0.2) } ?? String(line)
+    }.joined(separator: "\n")
+
+    @Test(arguments: SettingsKey.all.map(\.name))
+    func aKeyHasATextAndIsInItsSectionOfTheTemplate(key: String) throws {
+        #expect(SettingsKey.all.contains { $0.name == key && !$0.text.isEmpty })
+        let names = key.split(separator: ".")
+        var rest = Substring("\n" + Self.whole)
+        for (depth, name) in names.enumerated() {
+            let start = try #require(rest.firstRange(of: depth == 0 ? "\n\(name):" : "\(name):"), "\(key)")
+            rest = rest[start.upperBound...]
+            if depth == 0, let next = rest.firstMatch(of: /\n[a-z]/) { rest = rest[..<next.range.lowerBound] }
+        }
+    }
+
+    /// One that is declared and that nobody reads would be taken, shown, and without effect.
+    @Test(arguments: SettingsKey.all.map(\.name))
+    func aValueOfTheWrongKindIsAProblemOfItsKey(key: String) throws {
+        let names = key.split(separator: ".")
+        // What says where entries go, without which nothing else of the section is looked at.
+        let target =
+            ["forward.syslog.": "address: \"tls://h:1\", ", "forward.file.": "path: /f, "]
+            .first { key.hasPrefix($0.key) && !$0.value.hasPrefix("\(names[2]):") }?.value ?? ""
+        let text =
+            names.dropLast().map { "{\($0): " }.joined() + "{\(target)\(names.last ?? ""): [[no]]}"
+            + String(repeating: "}", count: names.count - 1)
+        let problems = try GateDirectory.complete().problems(text)
+        #expect(problems.contains { $0.contains(key) }, "\(problems)")
     }
 
     @Test func keysAndTheirVariablesAreDistinct() {
@@ -34,10 +59,7 @@ enum Checkout {
     /// Whatever the template has behind comment signs is to work when somebody removes them.
     @Test func allKeysOfTheTemplateAreDeclared() throws {
         let gate = try GateDirectory.complete()
-        let hidden = /( *)# ?( *[a-z_]+:.*|  - .*)/
-        let text = Shipped.settings.split(separator: "\n").map { line in
-            line.wholeMatch(of: hidden).map { String($0.1 + $0.2) } ?? String(line)
-        }.joined(separator: "\n")
+        let text = Self.whole
         for key in ["\nforward:\n", "\n  syslog: {address:", "\n  path: /webhooks"] {
             #expect(text.contains(key))
         }

@@ -5,7 +5,7 @@ extension ManagementError {
     init(_ error: AccountError) {
         let code: Code =
             switch error.code {
-            case .badName, .badKey, .badPassword: .invalid
+            case .badName, .badKey, .badPassword, .badScope: .invalid
             case .badFile: .configuration
             case .exists, .notFound: .refused
             default: .internalError

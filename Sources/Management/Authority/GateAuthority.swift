@@ -108,18 +108,13 @@ package enum Authority {
                 throw LedgerError(.unwritable, "there is no ledger at \(settings.ledgerHandle)")
             }
             return try await LocalAuthority.open(settings, warn: warn).recordAccess(detail, by: principal)
-        } catch let error as ManagementError {
-            // It says itself what can be done.
-            throw unrecorded(error.message, fix: error.fix, error)
         } catch {
-            throw unrecorded("\(error)", fix: "run this as the gate's own user, with room on its disk", error)
+            let known = error as? ManagementError
+            throw ManagementError(
+                .internalError,
+                "nothing was exported, because the export cannot be recorded in the ledger: "
+                    + (known?.message ?? "\(error)"),
+                fix: known?.fix ?? "run this as the gate's own user, with room on its disk", cause: error)
         }
-    }
-
-    private static func unrecorded(_ why: String, fix: String?, _ cause: any Error) -> ManagementError {
-        ManagementError(
-            .internalError,
-            "nothing was exported, because the export cannot be recorded in the ledger: \(why)",
-            fix: fix, cause: cause)
     }
 }

@@ -94,8 +94,8 @@ package struct ControlClient: GateAuthority {
         switch answer {
         case .refused(let reason, let message):
             throw IntakeError(Reason(rawValue: reason) ?? .malformed, message)
-        case .failed(let message):
-            throw ManagementError(.internalError, "the running gate says: \(message)")
+        case .failed(let code, let message, let fix):
+            throw ManagementError(code, "the running gate says: \(message)", fix: fix)
         default: return answer
         }
     }

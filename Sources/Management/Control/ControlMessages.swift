@@ -5,7 +5,7 @@ package import JSON
 
 package enum Control {
     /// The version of these messages. A gate answers no other one: it and the command are of two installations.
-    package static let version = 2
+    package static let version = 3
     /// Bytes of a line.
     package static let longestLine = 64 << 10
 }
@@ -40,8 +40,8 @@ package enum ControlAnswer: Codable, Sendable, Hashable {
     case rotated(key: String)
     /// The gate's inside refuses it (`IntakeError`).
     case refused(reason: String, message: String)
-    /// It failed.
-    case failed(message: String)
+    /// It was not done (`ManagementError`).
+    case failed(ManagementError.Code, message: String, fix: String?)
 }
 
 /// A message with the version of its language, which is looked at first.

@@ -64,15 +64,17 @@ package struct ControlServer: Service {
             let version = try JSONLine.decode(ControlVersion.self, from: line).version
             guard version == Control.version else {
                 return .failed(
-                    message: "it is of another version than this command; restart it, so that both are of one"
-                )
+                    .internalError, message: "it is of another version than this command",
+                    fix: "restart it, so that both are of one")
             }
             let request = try JSONLine.decode(ControlEnvelope<ControlRequest>.self, from: line).message
             return try await answer(request, by: .localUser(peer.user))
         } catch let error as IntakeError {
             return .refused(reason: error.code.rawValue, message: error.description)
         } catch {
-            return .failed(message: "\(error)")
+            let known = ManagementError.of(error)
+            return .failed(
+                known?.code ?? .internalError, message: known?.message ?? "\(error)", fix: known?.fix)
         }
     }
 

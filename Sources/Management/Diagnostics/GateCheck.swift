@@ -138,7 +138,7 @@ struct GateCheck {
         }
         do throws(SSHDError) {
             let session = try await tools.checkSession()
-            findings.append(Finding("openssh", .ok, "\(session) is of this gate's version"))
+            findings.append(Finding("openssh", .ok, "\(session), of this program, is of its release"))
         } catch {
             findings.append(
                 Finding("openssh", .fail, "\(error)", fix: "mend it, then: dropgate serve --check"))

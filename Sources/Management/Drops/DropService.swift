@@ -21,8 +21,13 @@ package struct DropService: Sendable {
 
     /// Receipts of events that are held in quarantine, oldest first.
     package func held(limit: Int = .max) throws -> [Receipt] {
-        // Opening it would make it, as whoever asks.
-        guard FileManager.default.fileExists(atPath: settings.staging.path) else { return [] }
+        // Opening it as an area would make it, as whoever asks. What may not be looked at is not "nothing held".
+        do throws(StagingError) {
+            _ = try Directory(path: settings.staging.path)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return []
+        }
         return Array(try StagingArea(path: settings.staging.path).quarantinedEvents().prefix(limit))
     }
 

@@ -80,7 +80,7 @@ package struct LedgerKeys: Sendable {
     func installNext() throws {
         do throws(SystemError) { try FileReplacement.move(nextFile, to: settings.key) } catch {
             throw ManagementError(
-                .internalError, "cannot put \(nextFile) in its place: \(error)", cause: error)
+                .internalError, "\(nextFile) cannot be put in its place for certain: \(error)", cause: error)
         }
     }
 

@@ -1,4 +1,5 @@
 // What a probe asks, as this program asks it, and of what it takes for that.
+import Admission
 import Audit
 import Files
 package import Reachability
