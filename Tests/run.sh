@@ -7,17 +7,20 @@
 #   Tests/run.sh --integration [NAME]  the tests with real clients only: all, or those of test_pull, say, of
 #                                      test_pull.Pull, or one of it; several names are possible
 #   Tests/run.sh --long …              tests in their long forms (more crashes, more time)
+#   Tests/run.sh --release …           real clients call the program as it is installed, not the debug build: the optimizer
+#                                      has broken what the debug build did right
 #   Tests/run.sh --performance …       the measurements of Tests/Performance, in a release build
 #
 # Exit status 0 only when tests ran and none failed.
 set -euo pipefail
 . "$(dirname "$0")/../Deploy/usage.sh"
 
-swift=yes integration=yes
+swift=yes integration=yes release=no
 options=() names=()
 while [ $# -gt 0 ]; do
     case $1 in
     --long) export LONG_TESTS=1 ;;
+    --release) release=yes ;;
     --performance)
         shift
         exec "$(dirname "$0")/Performance/run.sh" "$@"
@@ -77,7 +80,7 @@ install_python_packages() {
 }
 
 run_integration() {
-    GATE_BIN=$(swift build --show-bin-path)/dropgate
+    if [ $release = yes ]; then GATE_BIN=$(Deploy/build.sh); else GATE_BIN=$(swift build --show-bin-path)/dropgate; fi
     PYTHONPATH=$PWD/$python
     export GATE_BIN PYTHONPATH PYTHONDONTWRITEBYTECODE=1
     python3 Tests/Integration "${names[@]}"
@@ -97,7 +100,7 @@ Deploy/packages.sh "${packages[@]}"
 if [ $swift = yes ]; then
     swift build --build-tests
     run_swift
-else
+elif [ $release = no ]; then
     swift build --product dropgate
 fi
 [ $integration = no ] || run_integration
