@@ -69,8 +69,14 @@ enum Checkout {
         }
     }
 
-    @Test(arguments: ["README.md", "Deploy/container/README.md"])
-    func keysThatDocumentsNameAreDeclared(document: String) throws {
+    @Test func keysThatDocumentsNameAreDeclared() throws {
+        let guides = try FileManager.default.contentsOfDirectory(atPath: Checkout.file(".github/guides").path)
+        for document in ["README.md", "Deploy/container/README.md"] + guides.map({ ".github/guides/\($0)" }) {
+            try check(document)
+        }
+    }
+
+    private func check(_ document: String) throws {
         let text = try String(contentsOf: Checkout.file(document), encoding: .utf8)
         let names = text.matches(of: /`((?:webhook|sftp|console|staging|ledger|forward)\.[a-z_.]+)`/)
         for name in names.map({ String($0.1) }) {
