@@ -144,16 +144,19 @@ package final class Forwarder: Sendable {
 
     // MARK: Forwarding
 
-    /// Where to go on: the stored position. A new target gets the ledger from its first entry on, so that what is there
-    /// is complete.
+    /// Where to go on: the stored position. A new target gets the ledger from its first entry on (but for what lies in sealed
+    /// segments), so that what is there is complete.
     private func position() throws -> ForwardCursor {
         let cursor: ForwardCursor
         if let stored = try ForwardCursor.read(cursorFile, target: target) {
             cursor = stored
         } else {
-            cursor = ForwardCursor(target: target, seq: -1)
+            var query = LedgerQuery()
+            query.limit = 1
+            let first = try reader.entries(query).first?.seq ?? 0
+            cursor = ForwardCursor(target: target, seq: first - 1)
             try cursor.write(cursorFile)
-            logger.notice("forwarding to \(target) begins with the ledger's first entry")
+            logger.notice("forwarding to \(target) begins with entry \(first)")
         }
         standing.withLock { $0.begins(at: cursor.seq) }
         return cursor
