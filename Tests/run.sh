@@ -79,6 +79,14 @@ install_python_packages() {
     cp $wanted $python/.complete
 }
 
+# What Debian does not let be installed beside what other tests need: unpacked below .build, and run from there.
+unpack_package() {
+    local place=.build/beside/$1
+    [ -d "$place/usr" ] && return
+    mkdir -p "$place"
+    (cd "$place" && apt-get download -qq "$1" && dpkg -x "$1"_*.deb . && rm -- "$1"_*.deb)
+}
+
 run_integration() {
     if [ $release = yes ]; then GATE_BIN=$(Deploy/build.sh); else GATE_BIN=$(swift build --show-bin-path)/dropgate; fi
     PYTHONPATH=$PWD/$python
@@ -92,7 +100,11 @@ if [ $integration = yes ]; then
     Deploy/packages.sh python3
     mapfile -t needed < <(python3 Tests/Integration --needs "${names[@]}")
     for package in "${needed[@]}"; do
-        if [ "$package" = pypi ]; then install_python_packages; else packages+=("$package"); fi
+        case $package in
+        pypi) install_python_packages ;;
+        beside:*) unpack_package "${package#beside:}" ;;
+        *) packages+=("$package") ;;
+        esac
     done
 fi
 Deploy/packages.sh "${packages[@]}"

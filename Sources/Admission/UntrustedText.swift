@@ -77,6 +77,16 @@ package enum UntrustedText {
         }
     }
 
+    /// JSON text with everything but ASCII written as JSON's own escapes (RFC 8259 section 7): the same values.
+    package static func asciiJSON(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.contains(where: { $0 >= 0x7F }) else { return bytes }
+        return String(decoding: bytes, as: UTF8.self).utf16.reduce(into: []) { result, unit in
+            guard unit >= 0x7F else { return result.append(UInt8(unit)) }
+            let digits = String(unit, radix: 16)
+            result += Array(("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8)
+        }
+    }
+
     /// Whether a text can stand for a name that somebody types and others read: it is not empty, and has no control
     /// characters and none that mislead.
     package static func isName(_ text: String) -> Bool {

@@ -17,9 +17,13 @@ struct GateOptions: ParsableArguments {
 
     /// The settings file, or nil when none is named and none is at the usual places.
     func locate() -> String? {
-        if let config { return config }
+        config ?? Self.usual()
+    }
+
+    /// The settings file of commands that need none.
+    static func usual() -> String? {
         if let named = ProcessInfo.processInfo.environment["DROPGATE_CONFIG"], !named.isEmpty { return named }
-        return Self.places.first { FileManager.default.fileExists(atPath: $0) }
+        return places.first { FileManager.default.fileExists(atPath: $0) }
     }
 
     /// The absolute path of the settings file. Throws when there is none.

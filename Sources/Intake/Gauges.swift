@@ -1,7 +1,7 @@
-// Figures of the gate that change, for /metrics: each is asked for when somebody looks.
+// Figures of the gate for /metrics: each is asked for when somebody looks.
 import Synchronization
 
-/// Named figures, as the Prometheus text format knows gauges.
+/// Named figures, as the Prometheus text format knows gauges and counters.
 package final class Gauges: Sendable {
     /// A figure with its labels; names and labels are the code's own, never from outside but for label values.
     package struct Reading: Sendable {
@@ -14,8 +14,12 @@ package final class Gauges: Sendable {
         }
     }
 
+    /// What a figure does: go up and down, or up alone until the gate starts again. Names of counters end in `_total`.
+    package enum Kind: String, Sendable { case gauge, counter }
+
     private struct Gauge: Sendable {
         var help: String
+        var kind: Kind
         var read: @Sendable () -> [Reading]
     }
 
@@ -24,14 +28,16 @@ package final class Gauges: Sendable {
     package init() {}
 
     /// `name` as `dropgate_ledger_entries`, with its unit; `read` must be quick and must not block for long.
-    package func add(_ name: String, _ help: String, read: @escaping @Sendable () -> [Reading]) {
-        gauges.withLock { $0[name] = Gauge(help: help, read: read) }
+    package func add(
+        _ name: String, _ help: String, kind: Kind = .gauge, read: @escaping @Sendable () -> [Reading]
+    ) {
+        gauges.withLock { $0[name] = Gauge(help: help, kind: kind, read: read) }
     }
 
     /// Prometheus text exposition format 0.0.4.
     package var text: String {
         gauges.withLock { $0 }.sorted { $0.key < $1.key }.map { name, gauge in
-            "# HELP \(name) \(gauge.help)\n# TYPE \(name) gauge\n"
+            "# HELP \(name) \(gauge.help)\n# TYPE \(name) \(gauge.kind.rawValue)\n"
                 + gauge.read().map { "\(name)\(Self.text($0.labels)) \($0.value)\n" }.joined()
         }.joined()
     }

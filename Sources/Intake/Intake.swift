@@ -52,6 +52,8 @@ package final class Intake: Sendable {
     package let health = Health()
     package let contacts = ContactMonitor()
     package let gauges = Gauges()
+    package let ownConnections = OwnConnections()
+    let counters = AttemptCounters()
     let staging: StagingArea
     let store: any LedgerStore
     let writer: LedgerWriter
@@ -59,7 +61,7 @@ package final class Intake: Sendable {
     package let logger: Logger
     let clock: @Sendable () -> Instant
     let configuration: Configuration
-    private let space: SpaceGuard
+    let space: SpaceGuard
     private let currentPolicy: Mutex<Policy>
     let held: Mutex<QuarantineQuota>
     private let flood = Mutex(FloodCoalescer())
@@ -108,7 +110,9 @@ package final class Intake: Sendable {
         staging = try StagingArea(path: configuration.stagingPath)
         writer = LedgerWriter(store: store, clock: clock)
         space = SpaceGuard(
-            directories: [staging.root, try Directory(path: configuration.ledger.directory)],
+            directories: [
+                ("staging", staging.root), ("ledger", try Directory(path: configuration.ledger.directory)),
+            ],
             reserveBytes: configuration.reserveBytes, reserveInodes: configuration.reserveInodes)
         uploadSpace = UploadSpace(
             directory: staging.root, reserveBytes: configuration.reserveBytes,
@@ -120,9 +124,7 @@ package final class Intake: Sendable {
             staging: staging, store: store, writer: writer, health: health, layout: configuration.layout,
             clock: clock, logger: logger)
         try recover()
-        gauges.add("dropgate_held_events", "Events of unlisted sources in quarantine.") { [weak self] in
-            self.map { [Gauges.Reading(Int64($0.held.withLock(\.events)))] } ?? []
-        }
+        addFigures()
         flushEverySecond()
         stager.start()
         settler.start { [weak self] account, drops in
@@ -161,9 +163,11 @@ package final class Intake: Sendable {
     /// Writes an attempt to the ledger and returns its seq once it is durable. Throws `LedgerError`.
     @discardableResult
     package func record(_ attempt: Attempt) async throws -> Int64 {
+        let attempt = marked(attempt)
         do {
             let entry = try await writer.append(attempt)
             ledgerWorks()
+            counters.add(attempt)
             contacts.heard(attempt, at: entry.time)
             return entry.seq
         } catch {
@@ -175,18 +179,31 @@ package final class Intake: Sendable {
     /// Writes an attempt to the ledger without waiting. Rejections that come in floods are counted into one
     /// entry; what cannot be written now is counted and written later.
     package func note(_ attempt: Attempt) {
-        guard attempt.verdict == .rejected else { return write(attempt) }
+        let attempt = marked(attempt)
+        guard attempt.verdict == .rejected, attempt.kind != .probe else { return write(attempt) }
+        counters.add(attempt)
         // One that says that there is no room comes at once: whoever reads the ledger must know now, and for what.
         let passes =
             (space.level == .enough || attempt.reason == .stagingFull)
             && !health.problems.keys.contains("ledger")
         let written = flood.withLock { $0.take(attempt, at: clock(), passes: passes) }
-        if let written { write(written) }
+        if let written { submit(written) }
+    }
+
+    /// As a probe when this machine has said that it would make the connection.
+    private func marked(_ attempt: Attempt) -> Attempt {
+        ownConnections.contains(attempt.peer ?? attempt.source) ? attempt.asOwn : attempt
     }
 
     /// As `note`, but never counted into another entry: for what the gate did itself and must be accounted for one by
     /// one. Callers bound how much of it there can be.
     func write(_ attempt: Attempt) {
+        counters.add(attempt)
+        submit(attempt)
+    }
+
+    /// Writes what is counted already.
+    private func submit(_ attempt: Attempt) {
         let time = clock()
         writer.submit(.append(attempt, drop: nil)) { result in
             switch result {
@@ -211,7 +228,7 @@ package final class Intake: Sendable {
     private func flushFlood(all: Bool = false) {
         // Below the reserve nothing is written that can wait: it is counted on.
         if !all, case .exhausted = space.level { return }
-        for attempt in flood.withLock({ $0.flush(at: clock(), all: all) }) { write(attempt) }
+        for attempt in flood.withLock({ $0.flush(at: clock(), all: all) }) { submit(attempt) }
     }
 
     /// Whether anything can be accepted now: nil, or why not. Cheap enough for every request.
@@ -323,6 +340,7 @@ package final class Intake: Sendable {
         do {
             let entry = try await writer.append(attempt, drop: drop)
             ledgerWorks()
+            counters.add(attempt, reason: entry.repeats == nil ? nil : .duplicate)
             contacts.heard(attempt, at: entry.time)
             return entry
         } catch {

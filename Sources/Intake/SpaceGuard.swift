@@ -19,12 +19,13 @@ final class SpaceGuard: Sendable {
         var asked: ContinuousClock.Instant?
     }
 
-    private let directories: [Directory]
+    /// With the word that figures call each by.
+    private let directories: [(name: String, directory: Directory)]
     private let reserveBytes: Int64
     private let reserveInodes: Int64
     private let state = Mutex(State())
 
-    init(directories: [Directory], reserveBytes: Int64, reserveInodes: Int64) {
+    init(directories: [(name: String, directory: Directory)], reserveBytes: Int64, reserveInodes: Int64) {
         self.directories = directories
         self.reserveBytes = reserveBytes
         self.reserveInodes = reserveInodes
@@ -40,9 +41,16 @@ final class SpaceGuard: Sendable {
         }
     }
 
+    /// What each directory's filesystem has free now, for those that can be asked.
+    func free() -> [(name: String, space: (bytes: Int64, inodes: Int64))] {
+        directories.compactMap { name, directory in
+            (try? directory.space()).map { (name, (Int64($0.bytes), Int64($0.inodes))) }
+        }
+    }
+
     private func measure() -> Level {
         var level = Level.enough
-        for directory in directories {
+        for (_, directory) in directories {
             guard let space = try? directory.space() else {
                 return .exhausted("the free space of \(directory.path) cannot be read")
             }

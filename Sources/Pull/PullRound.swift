@@ -16,16 +16,20 @@ package struct PullSummary: Sendable {
     package var bytes: Int64 = 0
     /// Taken over by an earlier round that was cut off before it could acknowledge them.
     package var known = 0
+    /// Drops that a consumer of the other gate took or acknowledged before they could be fetched.
+    package var taken: [String] = []
     /// Not looked at: a round has an end, whatever the other gate lists.
     package var left = 0
     package var failures: [(drop: String, why: String)] = []
 
-    /// Whether somebody should read about it.
+    /// Whether somebody should read about it. A drop that was taken without an acknowledgement is listed there until its
+    /// receipt goes, and would be told in every round.
     package var isWorthALine: Bool { pulled > 0 || known > 0 || !failures.isEmpty }
 
     package var text: String {
         var text = "pulled \(pulled) \(pulled == 1 ? "drop" : "drops"), \(bytes) bytes"
         if known > 0 { text += "; \(known) were here already" }
+        if !taken.isEmpty { text += "; \(taken.count) taken there before" }
         if !failures.isEmpty { text += "; \(failures.count) failed" }
         if left > 0 { text += "; \(left) more wait for the next pull" }
         return text
@@ -35,6 +39,7 @@ package struct PullSummary: Sendable {
         .object([
             "from": .string("\(origin)"), "pulled": .int(Int64(pulled)), "bytes": .int(bytes),
             "known": .int(Int64(known)), "left": .int(Int64(left)),
+            "taken": .array(taken.map(JSONValue.string)),
             "failed": .array(
                 failures.map { .object(["drop": .string($0.drop), "why": .string($0.why)]) }),
         ])
@@ -143,8 +148,12 @@ package struct PullRound: Sendable {
             } catch is CancellationError {
                 break
             } catch let error as PullError {
+                if error.code == .gone {
+                    try await authority.discardFetched(id)
+                    summary.taken.append(id)
+                    continue
+                }
                 // Where there is no room for a large drop, smaller ones still come.
-                if error.code == .gone { try await authority.discardFetched(id) }
                 summary.failures.append((id, error.description))
             } catch let error as IntakeError where error.code == .malformed || error.code == .badPath {
                 summary.failures.append((id, "\(error)"))

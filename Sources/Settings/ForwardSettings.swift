@@ -17,6 +17,8 @@ package struct SyslogSettings: Sendable {
     /// PEM, absolute: what the gate shows the receiver.
     package var certificate: String?
     package var key: String?
+    /// The private enterprise number in the name of the gate's own structured data; 0: none, which IANA gives nobody.
+    package var enterprise: Int64 = 0
 
     /// nil unless the text is `tcp://host[:port]` or `tls://host[:port]`; ports 601 (RFC 3195) and 6514 (RFC 5425).
     package init?(address: String) {
@@ -65,6 +67,7 @@ extension ForwardSettings: SettingsSection {
         Key(.forwardSyslogAuthorities)
         Key(.forwardSyslogCertificate)
         Key(.forwardSyslogKey)
+        Key(.forwardSyslogEnterprise)
     }
 }
 
@@ -94,6 +97,10 @@ extension SettingsKey {
     static let forwardSyslogKey = SettingsKey(
         "forward.syslog.key", "PEM of that certificate's private key.",
         line: TemplateLine(value: .example("gate.key")))
+    static let forwardSyslogEnterprise = SettingsKey(
+        "forward.syslog.enterprise",
+        "Your private enterprise number (IANA): structured data is named dropgate@NUMBER; 0 is nobody's.",
+        line: TemplateLine(value: .example("0")))
     static let forwardFilePath = SettingsKey(
         "forward.file.path", "The file that entries are appended to.",
         line: TemplateLine(value: .example("/var/log/dropgate/entries.jsonl")))

@@ -18,6 +18,9 @@ extension SettingsBuilder {
         return settings
     }
 
+    /// RFC 9371 section 2.1: numbers have 32 bits, and the highest is reserved.
+    private static let highestEnterprise = 4_294_967_294
+
     private func syslog() -> SyslogSettings? {
         let help = "write tcp://host:port or tls://host:port"
         guard
@@ -36,6 +39,9 @@ extension SettingsBuilder {
         syslog.authorities = table[.forwardSyslogAuthorities].flatMap { file($0, TLSFiles.certificates) }
         syslog.certificate = table[.forwardSyslogCertificate].flatMap { file($0, TLSFiles.certificates) }
         syslog.key = table[.forwardSyslogKey].flatMap { file($0, TLSFiles.key) }
+        if let number = table[.forwardSyslogEnterprise]?.integer(in: 0...Self.highestEnterprise) {
+            syslog.enterprise = Int64(number)
+        }
         for key in [SettingsKey.forwardSyslogAuthorities, .forwardSyslogCertificate, .forwardSyslogKey]
         where !syslog.isTLS && table[key] != nil {
             table.fail(key, "is of TLS, and the address is tcp://; write tls://, or remove it")

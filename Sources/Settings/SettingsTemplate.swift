@@ -128,7 +128,8 @@ private struct TemplateSection {
         "forward.syslog": Self(
             text: """
                 RFC 5424 over TCP or TLS, octet-counted. Of TLS: the authorities' PEM (default: the system's), and the \
-                gate's own.
+                gate's own. enterprise: your private enterprise number (IANA), for the name of the gate's structured \
+                data, dropgate@NUMBER; 0 is nobody's. A new receiver gets the ledger from its first entry on.
                 """, form: .flow),
         "forward.file": Self(
             text: """

@@ -26,6 +26,19 @@ import Testing
         }
     }
 
+    /// The dictionary's integers have 32 bits, and files may have more bytes.
+    @Test func largeNumbersStandInCustomFields() throws {
+        var attempt = try FormatSamples.request()
+        attempt.drop?.bytes = 2_147_483_647
+        #expect(try FormatSamples.record(.cef, FormatSamples.entry(attempt)).contains(" fsize=2147483647 "))
+        attempt.drop?.bytes = 10_737_418_240
+        attempt.count = 3_000_000_000
+        let record = try FormatSamples.record(.cef, FormatSamples.entry(attempt))
+        #expect(record.contains(" cn2Label=fileSize cn2=10737418240 "))
+        #expect(record.contains(" cn3Label=count cn3=3000000000 "))
+        #expect(!record.contains(" fsize=") && !record.contains(" cnt="))
+    }
+
     @Test func valuesCannotMakeKeysOrLines() throws {
         let record = try FormatSamples.record(.cef, FormatSamples.entry(FormatSamples.hostile()))
         #expect(record.contains(#" suser=a\=b|c\\d]e"f\r\n<13>1 g\\u{2028} ü "#), "\(record)")

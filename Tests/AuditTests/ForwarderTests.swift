@@ -62,7 +62,6 @@ private final class Target: ForwardStream {
         directory = try TemporaryDirectory("forwarder")
         store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
         try append(1)
-        // A target that is new gets what comes from now on.
         try ForwardCursor(target: "the target", seq: 0).write(directory.file("cursor.json"))
     }
 
@@ -107,6 +106,16 @@ private final class Target: ForwardStream {
             #expect(forwarder.waiting == 0 && forwarder.waitingSince == nil)
         }
         #expect(try position() == 600)
+    }
+
+    @Test func aNewTargetGetsTheLedgerFromItsFirstEntryOn() async throws {
+        try FileManager.default.removeItem(atPath: directory.file("cursor.json"))
+        try append(2)
+        let forwarder = try forwarder()
+        try await running(forwarder) {
+            await forwarder.finish()
+            #expect(target.taken == [0, 1, 2])
+        }
     }
 
     @Test func aTargetThatIsAwayIsReportedAndNotWaitedForAtTheStop() async throws {

@@ -11,7 +11,7 @@ import Testing
         #expect(
             try FormatSamples.record(.syslog, entry)
                 == "<108>1 2026-11-23T08:15:30.123456Z gate-1 dropgate - connection.rejected "
-                + "[meta sequenceId=\"43\"][dropgate@32473 seq=\"42\" kind=\"connection\" channel=\"webhook\" "
+                + "[meta sequenceId=\"43\"][dropgate@0 seq=\"42\" kind=\"connection\" channel=\"webhook\" "
                 + "verdict=\"rejected\" reason=\"not_listed\" source=\"192.0.2.1\" count=\"7\"] "
                 + String(decoding: entry.json, as: UTF8.self))
     }
@@ -38,6 +38,27 @@ import Testing
         let message = try FormatSamples.record(.syslog, FormatSamples.entry(FormatSamples.hostile()))
         let account = #"a=b|c\\\\d\]e\"f\\u{D}\\u{A}<13>1 g\\u{2028}\\u{7F}ü"#
         #expect(message.contains(" account=\"\(account)\"] {"), "\(message)")
+    }
+
+    /// RFC 5424 section 6.4: text in UTF-8 begins with a byte order mark; what is ASCII alone needs none.
+    @Test func theMessageIsASCIIAndItsJSONHasTheSameValues() throws {
+        var attempt = try FormatSamples.request()
+        attempt.drop?.name = "Ärzte/日本/𝄞\u{7F}.xml"
+        attempt.detail["note"] = "\u{202E}a\\b\"c\u{0}"
+        let entry = FormatSamples.entry(attempt)
+        let message = try EntryFormat.syslog.message(entry)
+        let start = try #require(message.firstRange(of: Array("] {".utf8))?.lowerBound)
+        let json = Array(message[(start + 2)...])
+        #expect(json.allSatisfy { (0x20...0x7E).contains($0) })
+        #expect(try JSONValue(parsing: json) == JSONValue(parsing: entry.json))
+    }
+
+    @Test(arguments: [(Int64(0), "[dropgate@0 seq="), (4711, "[dropgate@4711 seq=")])
+    func theStructuredDataIsNamedByTheOperatorsOwnNumber(enterprise: Int64, name: String) throws {
+        let entry = FormatSamples.entry(FormatSamples.access())
+        let message = String(
+            decoding: try EntryFormat.syslog(enterprise: enterprise).message(entry), as: UTF8.self)
+        #expect(message.contains("][dropgate@" + name.dropFirst(10)) && !message.contains("32473"))
     }
 
     @Test(

@@ -170,6 +170,34 @@ import Testing
         #expect(Moment(text, now: now)?.instant.description == expected)
     }
 
+    @Test func theTableSaysWhenTheListsChangedForASourceThatWasAccepted() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        func record(
+            _ kind: EntryKind, _ verdict: Verdict, _ reason: Reason, policy: String, from ip: String? = nil
+        ) async throws {
+            var attempt = Attempt(
+                kind: kind, channel: ip == nil ? nil : .webhook, verdict: verdict, reason: reason)
+            attempt.source = try ip.map { Endpoint(ip: try IPAddress($0)) }
+            attempt.policy = policy
+            try await intake.record(attempt)
+        }
+        let (listed, stranger) = ("198.51.100.7", "198.51.100.8")
+        try await record(.request, .accepted, .listed, policy: "sha256:a", from: listed)
+        try await record(.policy, .accepted, .changed, policy: "sha256:a")
+        try await record(.policy, .accepted, .changed, policy: "sha256:b")
+        try await record(.connection, .rejected, .notListed, policy: "sha256:b", from: listed)
+        try await record(.connection, .rejected, .notListed, policy: "sha256:b", from: stranger)
+        await intake.close()
+        let lines = await gate.run("attempts").out.split(separator: "\n").map(String.init)
+        let refused = lines.filter { $0.contains("not_listed") }
+        try #require(refused.count == 2)
+        #expect(refused[0].contains("(was listed until the source lists changed at 20"), "\(refused)")
+        #expect(refused[0].contains("(entry 2))"))
+        #expect(!refused[1].contains("was listed"))
+        #expect(await !gate.run("attempts", "--format", "csv").out.contains("was listed"))
+    }
+
     @Test func theTableShowsNoControlCharacters() async throws {
         let gate = try await gate().gate
         let answer = await TestGate.run(["attempts", "--config", gate.config])

@@ -19,6 +19,18 @@ import Testing
         #expect(results.first?.json["result"] == "skipped")
     }
 
+    /// Nothing was tried there, so nothing is known to be blocked.
+    @Test func aRowWhoseHostDoesNotResolveIsUnresolved() async throws {
+        var trial = RuleService.Trial()
+        trial.rows = ["clinic-web"]
+        trial.hosts = ["clinic-web=nobody.invalid"]
+        trial.timeout = .seconds(1)
+        let result = try #require(try await RuleService(nil).check(trial) { _, _ in }.first)
+        #expect(result.outcome == .unresolved && result.isFailure, "\(result.detail)")
+        #expect(result.json["result"] == "unresolved")
+        #expect(result.detail.contains("nobody.invalid"))
+    }
+
     @Test func whatTheRulesDoNotKnowIsInvalid() async {
         var row = RuleService.Trial()
         row.rows = ["nobody"]

@@ -55,6 +55,20 @@ import Testing
         #expect(names.status == 1 && names.error.contains("--resolve"))
     }
 
+    @Test func moreRulesThanAWSTakesAreWarnedOfBesideTheExport() async throws {
+        let (gate, config) = try await gate()
+        let entries = (1...61).map { "  - {cidr: 192.0.2.\($0)/32, service: s\($0), channels: [webhook]}\n" }
+        try ("name: many\nentries:\n" + entries.joined())
+            .write(toFile: gate.path("gate/sources/many.yaml"), atomically: true, encoding: .utf8)
+        let answer = await TestGate.run([
+            "rules", "export", "--direction", "ingress", "--channel", "webhook", "--format", "aws-sg", "--config",
+            config,
+        ])
+        #expect(answer.status == 0, "\(answer)")
+        #expect(answer.error.hasPrefix("warning: these are 62 ingress rules for IPv4"), "\(answer.error)")
+        #expect(try JSONValue(parsing: Array(answer.out.utf8)).array?.count == 1)
+    }
+
     @Test(arguments: [
         ["export", "--direction", "ingress", "--format", "json", "--resolve"],
         ["export", "--direction", "egress", "--format", "json", "--channel", "sftp"],

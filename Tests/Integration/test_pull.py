@@ -218,11 +218,28 @@ class Pulls(Pair):
         os.remove(os.path.join(self.there.staging, gone["file"]))
         answer = self.pull(status=1)
         failed = {entry["drop"]: entry["why"] for entry in answer["failed"]}
+        self.assertEqual(list(failed), [bad["drop"]])
         self.assertIn("SHA-256", failed[bad["drop"]])
-        self.assertTrue(set(failed) <= {bad["drop"], gone["drop"]})
+        self.assertEqual(answer["taken"], [gone["drop"]])
         self.assertEqual([r["drop"] for r in self.here.receipts()], [good["drop"]])
         self.assertEqual(self.parts(), [])
         self.assertEqual(self.states_there()["acknowledged"], 1)
+
+    def test_what_a_consumer_took_there_is_passed_over_with_a_note(self):
+        self.post(range(3))
+        self.released(self.there, 3)
+        moved, acknowledged, left = sorted(self.there.receipts(), key=lambda r: r["drop"])
+        os.remove(os.path.join(self.there.staging, moved["file"]))
+        self.there.run("drops", "ack", acknowledged["drop"], "--config", self.there.config)
+        process = self.begin()
+        out, error = process.communicate(timeout=240)
+        self.assertEqual(process.returncode, 0, out + error)
+        self.assertIn(f"drop {moved['drop']} is passed over: its consumer there took", error)
+        self.assertIn("pulled 1 drop, ", out)
+        self.assertIn("; 1 taken there before", out)
+        self.assertEqual([r["drop"] for r in self.here.receipts()], [left["drop"]])
+        self.assertEqual(self.parts(), [])
+        self.assertEqual(self.pull()["taken"], [moved["drop"]])
 
     def test_what_cannot_be_released_here_is_not_acknowledged_there(self):
         self.put({"a.bin": os.urandom(1000)})
@@ -279,7 +296,10 @@ class Pulls(Pair):
                              text=True).stdout.split()[1]
         self.assertIn("not the pinned one", self.pull("--host-key", own, status=1))
         self.there.run("account", "add", "sender", "--key", self.here.key + ".pub", "--config", self.there.config)
-        self.pull(user="sender", status=1)
+        said = self.pull(user="sender", status=1)
+        self.assertIn("the account sender of 127.0.0.1 is no collector's: it has no drops to fetch", said)
+        self.assertIn("`dropgate account add NAME --role collector --collects ACCOUNT --key FILE` on that gate", said)
+        self.assertNotIn("status 2", said)
         self.assertEqual(self.here.ready(), [])
         self.assertEqual(self.states_there(), {"released": 1})
 

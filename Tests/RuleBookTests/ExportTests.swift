@@ -53,6 +53,32 @@ import Testing
         }
     }
 
+    private func many(_ format: ExportFormat, _ count: Int) throws -> (FirewallPlan, [String]) {
+        let entries =
+            try (1...count).map { try entry("s\($0)", "192.0.2.\($0)", [.webhook]) }
+            + [entry("six", "2001:db8::1", [.webhook])]
+        let plan = try plan(entries, settings(sftp: false))
+        return (plan, try format.warnings(plan))
+    }
+
+    @Test(arguments: [ExportFormat.awsSG, .terraformAWS])
+    func moreRulesThanASecurityGroupTakesAreWarnedOf(format: ExportFormat) throws {
+        #expect(try many(format, 60).1.isEmpty)
+        let (plan, warnings) = try many(format, 61)
+        #expect(warnings.count == 1)
+        #expect(
+            warnings[0].hasPrefix("these are 61 ingress rules for IPv4, and a security group of AWS takes 60")
+        )
+        guard format == .terraformAWS else { return }
+        #expect(try format.text(plan).contains("\n# \(warnings[0])\n"))
+    }
+
+    @Test func otherFirewallsHaveNoSuchBound() throws {
+        for format in ExportFormat.allCases where format != .awsSG && format != .terraformAWS {
+            #expect(try many(format, 200).1.isEmpty)
+        }
+    }
+
     @Test func nftables() throws {
         let text = try ExportFormat.nftables.text(mixed())
         #expect(text.hasPrefix("#!/usr/sbin/nft -f\n# dropgate rules export --direction ingress."))

@@ -99,7 +99,8 @@ import Testing
             staging: {path: st, reserve: 500MB, reserve_inodes: 5, layout: ndjson, keep_acknowledged: forever,
                       keep_quarantined: 2d, keep_receipts: 1h}
             forward:
-              syslog: {address: "tls://logs.example:7000", authorities: certificate.pem, certificate: certificate.pem, key: key.pem}
+              syslog: {address: "tls://logs.example:7000", authorities: certificate.pem, certificate: certificate.pem, key: key.pem,
+                       enterprise: 4711}
               file: {path: out/entries.jsonl, format: ecs}
             ledger: {path: l/ledger.sqlite, key: k/ledger.key, checkpoint_every: 5s, seal_after: 30d, retain: forever,
                      witnesses: [w/notes, "https://witness.example/gate-1", syslog]}
@@ -134,6 +135,7 @@ import Testing
         #expect(settings.ledger.path == gate.path + "/l/ledger.sqlite")
         #expect(settings.ledger.key == gate.path + "/k/ledger.key")
         #expect(settings.forward.syslog?.host == "logs.example" && settings.forward.syslog?.port == 7000)
+        #expect(settings.forward.syslog?.enterprise == 4711)
         #expect(
             settings.forward.file?.path == gate.path + "/out/entries.jsonl"
                 && settings.forward.file?.format == .ecs)

@@ -133,6 +133,9 @@ import Testing
             "forward: {syslog: {address: \"tcp://x:1\", authorities: certificate.pem}}",
             "forward.syslog.authorities: is of TLS"),
         Case(
+            "forward: {syslog: {address: \"tcp://x:1\", enterprise: 4294967295}}",
+            "forward.syslog.enterprise: expected a whole number from 0 to 4294967294"),
+        Case(
             "ledger: {witnesses: [syslog]}", "ledger.witnesses: names syslog, and there is no forward.syslog"),
         Case("ledger: {witnesses: [\"ftp://x/y\"]}", "ledger.witnesses[0]: \"ftp://x/y\" is not a witness"),
         Case(

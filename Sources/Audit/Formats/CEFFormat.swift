@@ -40,6 +40,12 @@ enum CEFFormat {
         func add(_ key: String, _ value: String?, limit: Int = 1023) {
             if let value, !value.isEmpty { fields.append(Field(key: key, value: value, limit: limit)) }
         }
+        // The dictionary has integers of 32 bits, and custom numbers of 64.
+        func addNumber(_ key: String, _ value: Int64, instead custom: String, _ label: String) {
+            guard value > Int64(Int32.max) else { return add(key, "\(value)") }
+            add("\(custom)Label", label)
+            add(custom, "\(value)")
+        }
         func number(_ path: String) -> String? { facts.at(path)?.int.map(String.init) }
         func text(_ path: String) -> String? { facts.at(path)?.string }
 
@@ -62,9 +68,9 @@ enum CEFFormat {
         add("requestMethod", text("request.method"))
         add("request", text("request.path"))
         add("fname", facts.fileName)
-        add("fsize", number("drop.bytes"))
+        if let bytes = facts.at("drop.bytes")?.int { addNumber("fsize", bytes, instead: "cn2", "fileSize") }
         add("fileHash", text("drop.sha256"), limit: 255)
-        if facts.count != 1 { add("cnt", "\(facts.count)") }
+        if facts.count != 1 { addNumber("cnt", facts.count, instead: "cn3", "count") }
         add("start", facts.first.map { "\($0.milliseconds)" })
         add("end", facts.last.map { "\($0.milliseconds)" })
         let entries = facts.value["entries"]?.array?.compactMap(\.string).joined(separator: " ")

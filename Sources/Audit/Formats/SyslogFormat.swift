@@ -2,33 +2,34 @@
 import Admission
 import JSON
 
-enum SyslogFormat {
+struct SyslogFormat {
+    /// Stands in the name of Dropgate's structured data, which RFC 5424 section 6.3.2 wants it for. Dropgate has no number
+    /// of its own; 0 is reserved by IANA, so that it cannot be taken for anybody's.
+    let enterprise: Int64
+
     /// Facility 13, "log audit" (RFC 5424 section 6.2.1).
     private static let facility: Int64 = 13
-
-    /// The private enterprise number that RFC 5612 sets aside for documentation: Dropgate has none of its own.
-    private static let enterprise = 32473
 
     /// The highest `sequenceId`; the next one is 1 (RFC 5424 section 7.3.1).
     private static let largestSequence: Int64 = 2_147_483_647
 
-    /// HEADER, STRUCTURED-DATA and the entry's canonical JSON as MSG. The JSON stands without a byte order mark:
-    /// RFC 8259 section 8.1 forbids one, so that MSG is MSG-ANY in the terms of RFC 5424 section 6.4. It has no
-    /// control characters, which JSON escapes, and what misleads whoever reads it is escaped as JSON does.
-    static func message(_ facts: EntryFacts) -> [UInt8] {
+    /// HEADER, STRUCTURED-DATA and the entry's JSON as MSG, in ASCII: RFC 5424 section 6.4 wants a byte order mark before
+    /// text in UTF-8, and RFC 8259 section 8.1 forbids one before JSON. JSON's own escapes stand for all else; the values
+    /// are the same.
+    func message(_ facts: EntryFacts) -> [UInt8] {
         let header = [
-            "<\(facility * 8 + severity(facts))>1", facts.time.description, field(facts.node, limit: 255),
-            Product.name, "-",
-            field("\(facts.text("kind") ?? "entry").\(facts.text("verdict") ?? "-")", limit: 32),
+            "<\(Self.facility * 8 + Self.severity(facts))>1", facts.time.description,
+            Self.field(facts.node, limit: 255), Product.name, "-",
+            Self.field("\(facts.text("kind") ?? "entry").\(facts.text("verdict") ?? "-")", limit: 32),
         ]
         return Array((header.joined(separator: " ") + " " + structuredData(facts) + " ").utf8)
-            + UntrustedText.json(facts.json)
+            + UntrustedText.asciiJSON(facts.json)
     }
 
     /// Informational, notice, warning or error (RFC 5424 section 6.2.1).
     private static func severity(_ facts: EntryFacts) -> Int64 { 6 - EntrySeverity(facts).rawValue }
 
-    private static func structuredData(_ facts: EntryFacts) -> String {
+    private func structuredData(_ facts: EntryFacts) -> String {
         var parameters: [(String, String)] = [("seq", "\(facts.seq)")]
         for name in ["kind", "channel", "verdict", "reason"] {
             if let text = facts.text(name) { parameters.append((name, text)) }
@@ -38,9 +39,9 @@ enum SyslogFormat {
             if let text = facts.at(path)?.string { parameters.append((name, text)) }
         }
         if facts.count != 1 { parameters.append(("count", "\(facts.count)")) }
-        let sequence = ((facts.seq % largestSequence) + largestSequence) % largestSequence + 1
+        let sequence = ((facts.seq % Self.largestSequence) + Self.largestSequence) % Self.largestSequence + 1
         return "[meta sequenceId=\"\(sequence)\"][\(Product.name)@\(enterprise)"
-            + parameters.map { " \($0)=\"\(escaped($1))\"" }.joined() + "]"
+            + parameters.map { " \($0)=\"\(Self.escaped($1))\"" }.joined() + "]"
     }
 
     /// A header field: printable ASCII without spaces (PRINTUSASCII), `-` for nothing.
@@ -65,5 +66,10 @@ enum SyslogFormat {
 
 extension EntryFormat {
     /// RFC 5424.
-    package static let syslog = EntryFormat("syslog", about: "RFC 5424", facts: SyslogFormat.message)
+    package static let syslog = syslog(enterprise: 0)
+
+    /// - Parameter enterprise: the private enterprise number of whoever runs the gate; 0: none.
+    package static func syslog(enterprise: Int64) -> EntryFormat {
+        EntryFormat("syslog", about: "RFC 5424", facts: SyslogFormat(enterprise: enterprise).message)
+    }
 }

@@ -58,10 +58,11 @@ package final class Forwarder: Sendable {
         report: @escaping Report
     ) throws -> Forwarder {
         let target = SyslogTarget(settings)
+        let format = EntryFormat.syslog(enterprise: settings.enterprise)
         return Forwarder(
             name: "syslog", target: target.address, reader: try ledger.reader(),
             cursorFile: directory + "/syslog.json", logger: logger, report: report,
-            render: { try EntryFormat.syslog.message($0) },
+            render: { try format.message($0) },
             open: { _ in SyslogStream(try await SyslogConnection.open(target)) })
     }
 
@@ -143,14 +144,19 @@ package final class Forwarder: Sendable {
 
     // MARK: Forwarding
 
-    /// Where to go on: the stored position, or for a new target the end of the ledger as it is now.
+    /// Where to go on: the stored position. A new target gets the ledger from its first entry on (but for what lies in sealed
+    /// segments), so that what is there is complete.
     private func position() throws -> ForwardCursor {
         let cursor: ForwardCursor
         if let stored = try ForwardCursor.read(cursorFile, target: target) {
             cursor = stored
         } else {
-            cursor = ForwardCursor(target: target, seq: try reader.lastSeq() ?? -1)
+            var query = LedgerQuery()
+            query.limit = 1
+            let first = try reader.entries(query).first?.seq ?? 0
+            cursor = ForwardCursor(target: target, seq: first - 1)
             try cursor.write(cursorFile)
+            logger.notice("forwarding to \(target) begins with entry \(first)")
         }
         standing.withLock { $0.begins(at: cursor.seq) }
         return cursor

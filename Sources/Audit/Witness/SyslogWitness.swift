@@ -1,5 +1,6 @@
 // A witness that is a syslog receiver: each checkpoint is a message there. It cannot be asked for them again; an
 // auditor finds them in the receiver's log, and gives them to `dropgate ledger verify --checkpoint`.
+import Admission
 import Foundation
 import JSON
 package import Ledger
@@ -40,7 +41,7 @@ package struct SyslogWitness: Witness {
     /// nil: syslog gives nothing back.
     package func newest() async throws -> SignedCheckpoint? { nil }
 
-    /// RFC 5424, facility 13 (log audit), severity 5 (notice); MSG is JSON with the whole note.
+    /// RFC 5424, facility 13 (log audit), severity 5 (notice); MSG is JSON in ASCII with the whole note.
     static func message(_ signed: SignedCheckpoint) -> [UInt8] {
         let checkpoint = signed.checkpoint
         let json = CanonicalJSON.encode([
@@ -48,6 +49,7 @@ package struct SyslogWitness: Witness {
             "root": .string(checkpoint.root.base64), "size": .int(checkpoint.size),
         ])
         let host = checkpoint.origin.split(separator: "/").first.map(String.init) ?? "-"
-        return Array("<109>1 \(checkpoint.time) \(host) dropgate - checkpoint - ".utf8) + json
+        return Array("<109>1 \(checkpoint.time) \(host) dropgate - checkpoint - ".utf8)
+            + UntrustedText.asciiJSON(json)
     }
 }

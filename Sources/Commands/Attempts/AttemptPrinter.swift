@@ -1,12 +1,18 @@
 // Ledger entries on stdout: a table for people, or an export format for programs.
 import Audit
 import Ledger
+import Management
 
 struct AttemptPrinter {
     /// nil: the table.
     private let format: EntryFormat?
+    /// What the table says of sources that were let in before.
+    private let history: RefusalHistory?
 
-    init(_ format: EntryFormat?) { self.format = format }
+    init(_ format: EntryFormat?, history: RefusalHistory? = nil) {
+        self.format = format
+        self.history = history
+    }
 
     /// The head of a table or of CSV.
     func begin() {
@@ -23,7 +29,13 @@ struct AttemptPrinter {
         if let format {
             Output.bytes(try entries.flatMap(format.record))
         } else {
-            Output.text(try entries.map { AttemptRow(try $0.value()).line + "\n" }.joined())
+            Output.text(try entries.map(line).joined())
         }
+    }
+
+    private func line(_ entry: StoredEntry) throws -> String {
+        let value = try entry.value()
+        let past = try history?.words(of: value, seq: entry.seq, time: entry.time)
+        return AttemptRow(value, past: past).line + "\n"
     }
 }

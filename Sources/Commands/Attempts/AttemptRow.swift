@@ -1,11 +1,17 @@
-// One ledger entry as a row of a table for people. It shows what the entry says and adds nothing.
+// One ledger entry as a row of a table for people. It shows what the entry says, and what the ledger knows of a refused
+// source from before.
 import Admission
 package import JSON
 
 package struct AttemptRow {
     private let entry: JSONValue
+    private let past: String?
 
-    package init(_ entry: JSONValue) { self.entry = entry }
+    /// - Parameter past: `RefusalHistory.words`.
+    package init(_ entry: JSONValue, past: String? = nil) {
+        self.entry = entry
+        self.past = past
+    }
 
     // MARK: Table
 
@@ -39,6 +45,7 @@ package struct AttemptRow {
     private var what: String {
         var words: [String] = []
         if let account = entry["account"]?.string { words.append("account \(account)") }
+        words += RefusalWords(entry).login
         if let request = entry["request"] {
             words.append(contentsOf: ["method", "path"].compactMap { request[$0]?.string })
             if let status = request["status"]?.int { words.append("\(status)") }
@@ -59,6 +66,8 @@ package struct AttemptRow {
                 contentsOf: ["diff", "problems", "accounts"].flatMap { detail[$0]?.array ?? [] }.compactMap(
                     \.string))
         }
+        words += RefusalWords(entry).reasons
+        if let past { words.append("(\(past))") }
         if let count = entry["count"]?.int, count > 1 { words.append("(\(count) times)") }
         return UntrustedText.stored(words.joined(separator: " "))
     }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Audit
 import Management
+import Settings
 
 struct AttemptsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,6 +11,10 @@ struct AttemptsCommand: AsyncParsableCommand {
         discussion: """
             Shows the newest 50 entries that match, oldest first. Options of one kind given twice mean "or"; \
             different options mean "and".
+
+            The table says of a refusal what helps on: the account and method of a login, the TLS alert that the sender \
+            sent, the expired entry, a private address where a caller's should be, the proxy it came by, and when the \
+            lists changed for a source that was accepted in the 30 days before. Programs read another --format.
 
             PAGES
               Entries are numbered (seq) and never change, so pages are stable: --before SEQ shows the newest \
@@ -57,11 +62,15 @@ struct AttemptsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let attempts = try AttemptService(try gate.settings())
+        let settings = try gate.settings()
+        let attempts = try AttemptService(settings)
         var request = AttemptService.Request()
         request.query = try filter.query()
         (request.limit, request.after, request.before, request.follows) = (limit, after, before, follow)
-        let printer = AttemptPrinter(format.export)
+        let export =
+            format.export == .syslog
+            ? .syslog(enterprise: settings.forward.syslog?.enterprise ?? 0) : format.export
+        let printer = AttemptPrinter(export, history: export == nil ? attempts.refusals() : nil)
         let (more, last) = try await attempts.read(
             request,
             export: format.export.map { .init(format: $0.name, words: filter.asText, by: .current) },

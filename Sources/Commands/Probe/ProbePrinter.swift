@@ -1,5 +1,6 @@
 // Has a gate probed and prints what is found, in the three forms. It knows no protocol.
 import ArgumentParser
+import Files
 import Foundation
 import Management
 import Reachability
@@ -14,6 +15,8 @@ struct ProbePrinter {
     /// Ends by throwing the exit status when it is not 0.
     func run(_ probe: ProbeService.Probe, _ options: ProbeOptions) async throws {
         let spinner = ProbeSpinner(format)
+        let options = ProbeService.announcing(
+            options, settings: GateOptions.usual().map { Paths.absolute($0) })
         let tally = try await spinner.around {
             var number = 0
             return try await ProbeService().run(probe, options, notify: { spinner.handle($0) }) { report in

@@ -23,7 +23,8 @@ struct PullCommand: AsyncParsableCommand {
               dropgate pull sftp://collector@gate.example/ --key id_ed25519 --known-hosts hosts --every 30s
 
             EXIT STATUS
-              0 all that waited was fetched   1 something was not, or the gate was not reached
+              0 all that waited was fetched, but for what a consumer of the other gate had taken before (a note says so)
+              1 something was not, the gate was not reached, or the account there is no collector's
             """)
 
     @Argument(help: "The other gate: sftp://USER@HOST:PORT/.")
@@ -101,6 +102,11 @@ struct PullCommand: AsyncParsableCommand {
     private func finish(_ round: PullRound, _ progress: Progress) async throws -> PullSummary {
         defer { progress.end() }
         let summary = try await round.run()
+        if every == nil {
+            for id in summary.taken {
+                Output.note("drop \(id) is passed over: its consumer there took or acknowledged it before")
+            }
+        }
         for failure in summary.failures { Output.error(UntrustedText.line(failure.why)) }
         if output.isJSON {
             Output.json(summary.json(from: round.origin))

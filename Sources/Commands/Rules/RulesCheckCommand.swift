@@ -18,7 +18,7 @@ struct RulesCheckCommand: AsyncParsableCommand {
             tried until --host names a host for it, or for a row: --host messenger-turn=HOST.
 
             EXIT STATUS
-              1 a required row is blocked
+              1 a required row is blocked, or unresolved: a name of it has no address, so that nothing was tried
             """)
 
     @Option(help: "How long one attempt may take, as in 5s.")
@@ -81,7 +81,8 @@ struct RulesCheckCommand: AsyncParsableCommand {
     private func show(_ results: [CheckResult], _ failed: [String]) {
         var table = TextTable(["ROW", "RESULT", "PURPOSE", "WHAT WAS SEEN"])
         for result in results {
-            let mark = result.isOptional && result.outcome == .blocked ? " (optional)" : ""
+            let isBad = result.outcome == .blocked || result.outcome == .unresolved
+            let mark = result.isOptional && isBad ? " (optional)" : ""
             table.add([
                 result.id, result.outcome.rawValue + mark, UntrustedText.line(result.purpose),
                 UntrustedText.line(result.detail),
@@ -90,12 +91,19 @@ struct RulesCheckCommand: AsyncParsableCommand {
         Output.table(table) { column, cell in
             guard column == 1 else { return cell }
             if cell.hasPrefix("ok") { return Colour.green(cell) }
-            return cell.hasPrefix("blocked") ? Colour.red(cell) : Colour.yellow(cell)
+            return cell.hasPrefix("blocked") || cell.hasPrefix("unresolved")
+                ? Colour.red(cell) : Colour.yellow(cell)
         }
         guard failed.isEmpty else {
-            return Output.line(Colour.red("blocked: \(failed.joined(separator: ", "))"))
+            for outcome in [CheckOutcome.blocked, .unresolved] {
+                let ids = results.filter { $0.isFailure && $0.outcome == outcome }.map(\.id)
+                guard !ids.isEmpty else { continue }
+                let words = outcome == .blocked ? "blocked" : "not tried, names do not resolve"
+                Output.line(Colour.red("\(words): \(ids.joined(separator: ", "))"))
+            }
+            return
         }
         let tried = results.filter { $0.outcome == .ok }.count
-        Output.line("\(tried) of \(results.count) rows proven; no required row is blocked")
+        Output.line("\(tried) of \(results.count) rows proven; no required row is blocked or unresolved")
     }
 }

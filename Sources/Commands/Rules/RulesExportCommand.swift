@@ -75,7 +75,9 @@ struct RulesExportCommand: AsyncParsableCommand {
         let text: String
         do {
             let rules = direction == .ingress ? RuleService(try gate.settings()) : try gate.rules()
-            text = try await rules.export(export, as: format, family: family ?? .v4)
+            text = try await rules.export(export, as: format, family: family ?? .v4) {
+                Output.note("warning: \($0)")
+            }
         } catch let error as ManagementError {
             throw error.asUsage
         }

@@ -58,6 +58,8 @@ private struct TallyPass {
         count.attempts = scan.count
         tally.entries += 1
         if [.policy, .service, .access].contains(kind) { return note(kind, row, json, time) }
+        // What the gate's own machine or a probe did to look whether it works is nobody's attempt.
+        if kind == .probe { return }
         tally.attempts += scan.count
         let source = row.bytes(6).flatMap { address($0) }
         let group = LedgerTally.Group(

@@ -50,6 +50,9 @@ package struct AttemptService: Sendable {
         reader = try settings.ledgerHandle.reader()
     }
 
+    /// What the ledger knows of refused sources from before, for tables that people read.
+    package func refusals() -> RefusalHistory { RefusalHistory(reader) }
+
     /// Gives the entries that are there, oldest first, and returns how to go on.
     /// - Parameters:
     ///   - export: nil where the entries stay with a person.

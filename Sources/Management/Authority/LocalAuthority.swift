@@ -1,5 +1,5 @@
 // The authority of the process that holds the ledger's lock: the running gate over its own inside, or a command alone.
-import Admission
+package import Admission
 package import Intake
 package import JSON
 package import Ledger
@@ -76,6 +76,11 @@ package actor LocalAuthority: GateAuthority {
         case .intake(let intake): return try await intake.record(attempt)
         case .ledger(_, let writer): return try await writer.append(attempt).seq
         }
+    }
+
+    /// This machine is about to connect to a listener of the running gate from there.
+    package func expectConnection(from endpoint: Endpoint) {
+        if case .intake(let intake) = inside { intake.ownConnections.expect(from: endpoint) }
     }
 
     package func acknowledge(_ drop: String) async throws -> Bool {

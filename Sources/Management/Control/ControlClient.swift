@@ -1,5 +1,5 @@
 // The authority of a running gate, as a command has it: asked over the control socket.
-import Admission
+package import Admission
 import Blocking
 package import Intake
 package import JSON
@@ -45,6 +45,21 @@ package struct ControlClient: GateAuthority {
             throw Self.strange
         }
         return seq
+    }
+
+    /// Tells the running gate from where this machine is about to connect to one of its listeners, so that this is recorded
+    /// as a probe and counts as nobody's call. Without a gate that can be asked nothing happens: then the connection is
+    /// recorded like any other. It blocks, some seconds at most.
+    package func announce(_ endpoint: Endpoint) {
+        guard let port = endpoint.port,
+            let line = try? JSONLine.encode(
+                ControlEnvelope(ControlRequest.expectConnection(ip: "\(endpoint.ip)", port: port))),
+            let connection = try? LineConnection(
+                path: path, longest: Control.longestLine, answerTimeout: Self.patience,
+                sendTimeout: Self.patience)
+        else { return }
+        guard (try? connection.send(line)) != nil else { return }
+        _ = try? connection.receive()
     }
 
     package func acknowledge(_ drop: String) async throws -> Bool {

@@ -5,7 +5,7 @@ package import JSON
 
 package enum Control {
     /// The version of these messages. A gate answers no other one: it and the command are of two installations.
-    package static let version = 3
+    package static let version = 4
     /// Bytes of a line.
     package static let longestLine = 64 << 10
 }
@@ -17,6 +17,8 @@ package enum ControlRequest: Codable, Sendable, Hashable {
     /// How the gate is. Answered by `.state`.
     case state
     case recordAccess(detail: [String: JSONValue])
+    /// This machine is about to connect to a listener from there. Answered by `.expected`.
+    case expectConnection(ip: String, port: UInt16)
     case acknowledge(drop: String)
     case releaseHeld(drop: String)
     case standing(drop: String)
@@ -30,6 +32,7 @@ package enum ControlAnswer: Codable, Sendable, Hashable {
     case here
     case state(GateState)
     case recorded(seq: Int64)
+    case expected
     case acknowledged(Bool)
     case released(ReleasedEvent)
     case standing(DropStanding)

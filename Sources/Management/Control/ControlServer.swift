@@ -84,6 +84,7 @@ package struct ControlServer: Service {
         case .state: .state(state)
         case .recordAccess(let detail):
             .recorded(seq: try await authority.recordAccess(detail, by: principal))
+        case .expectConnection(let ip, let port): try await expect(ip, port)
         case .acknowledge(let drop): .acknowledged(try await authority.acknowledge(drop))
         case .releaseHeld(let drop): .released(try await authority.releaseHeld(drop))
         case .standing(let drop): .standing(try await authority.standing(ofDrop: drop))
@@ -92,6 +93,16 @@ package struct ControlServer: Service {
         case .checkpoint: .checkpoint(note: try await authority.checkpoint())
         case .rotateKey: .rotated(key: try await authority.rotateKey())
         }
+    }
+
+    private func expect(_ ip: String, _ port: UInt16) async throws -> ControlAnswer {
+        do throws(AddressError) {
+            let endpoint = Endpoint(ip: try IPAddress(ip), port: port)
+            await authority.expectConnection(from: endpoint)
+        } catch {
+            throw ManagementError(.invalid, "\(error)", cause: error)
+        }
+        return .expected
     }
 
     private func discard(_ drop: String) async throws -> ControlAnswer {

@@ -171,7 +171,7 @@ struct GateCheck {
             ]
         }
         return Self.findings(state.problems) + OpenSSLCheck(running: state).findings()
-            + ListenerCheck(listeners(ports: boundPorts())).findings()
+            + ListenerCheck(listeners(ports: boundPorts()), announce: { control.announce($0) }).findings()
     }
 
     private static func findings(_ problems: [String: String]) -> [Finding] {

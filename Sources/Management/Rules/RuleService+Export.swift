@@ -25,9 +25,12 @@ extension RuleService {
     }
 
     /// Firewall rules as text. Refused where they would shut somebody out, or let in who is not listed.
-    /// - Parameter family: for iptables alone.
+    /// - Parameters:
+    ///   - family: for iptables alone.
+    ///   - warn: told what whoever applies the rules should know before that.
     package func export(
-        _ export: Export, as format: ExportFormat, family: AddressFamily = .v4, at now: Instant = .now()
+        _ export: Export, as format: ExportFormat, family: AddressFamily = .v4, at now: Instant = .now(),
+        warn: (String) -> Void = { _ in }
     ) async throws -> String {
         do {
             let plan =
@@ -35,7 +38,9 @@ extension RuleService {
                 case .ingress(let channels): try ingress(channels, now)
                 case .egress(let egress): try await self.egress(egress)
                 }
-            return try format.text(plan, family: family)
+            let text = try format.text(plan, family: family)
+            for warning in try format.warnings(plan) { warn(warning) }
+            return text
         } catch let error as RuleBookError {
             throw ManagementError(
                 .refused, "nothing was exported: \(UntrustedText.line("\(error)"))", cause: error)

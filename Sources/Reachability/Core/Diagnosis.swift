@@ -56,6 +56,8 @@ package struct Diagnosis: Error, Sendable, Hashable, CustomStringConvertible {
         case methodNotOffered = "method_not_offered"
         case accountDisabled = "account_disabled"
         case sftpRefused = "sftp_refused"
+        /// It may send, and not fetch.
+        case noCollector = "no_collector"
         case uploadRefused = "upload_refused"
         case uploadIncomplete = "upload_incomplete"
         // Any.

@@ -39,7 +39,7 @@ package enum ProbeConnection {
         _ addresses: [IPAddress], host: String, port: UInt16, _ options: ProbeOptions,
         _ notes: inout StepNotes
     ) throws(Diagnosis) -> ProbeSocket {
-        let connector = TCPConnector(port: port, source: options.source)
+        let connector = TCPConnector(port: port, source: options.source, announce: options.announce)
         let result = connector.connect(addresses, until: Deadline(in: options.timeout))
         for attempt in result.attempts {
             let endpoint = Endpoint(ip: attempt.ip, port: port)
@@ -82,7 +82,8 @@ extension ProbeConnection {
     /// A second connection like the one that `socket` was, to find out more; nil when there is none.
     static func again(_ socket: ProbeSocket, _ options: ProbeOptions) -> ProbeSocket? {
         let deadline = Deadline(in: options.timeout)
-        let connector = TCPConnector(port: socket.peer.port ?? 0, source: options.source)
+        let connector = TCPConnector(
+            port: socket.peer.port ?? 0, source: options.source, announce: options.announce)
         guard let second = connector.connect([socket.peer.ip], until: deadline).socket else { return nil }
         guard let version = options.proxyProtocol else { return second }
         let header = ProxyHeaderWriter.bytes(

@@ -19,6 +19,8 @@ package struct ProbeOptions: Sendable {
     package var count: Int
     /// From the end of one probe to the start of the next.
     package var interval: Duration
+    /// Told from where a connection to an address of this machine is about to come; it blocks until a gate here knows that.
+    package var announce: (@Sendable (Endpoint) -> Void)?
 
     package init(
         source: IPAddress? = nil, proxyProtocol: ProxyProtocolVersion? = nil,

@@ -37,6 +37,8 @@ struct TCPConnector {
 
     let port: UInt16
     let source: IPAddress?
+    /// As in `ProbeOptions`.
+    var announce: (@Sendable (Endpoint) -> Void)?
 
     private struct Running {
         let index: Int
@@ -107,6 +109,9 @@ struct TCPConnector {
             close(descriptor)
             return (.noSource(code), nil)
         }
+        if let announce, Self.isOwn(ip), let local = Self.local(descriptor, from: source ?? ip) {
+            announce(local)
+        }
         let result = SocketAddress.withSocketAddress(ip, port: port) {
             Foundation.connect(descriptor, $0, $1)
         }
@@ -115,6 +120,26 @@ struct TCPConnector {
         if code == EINPROGRESS || code == EINTR { return (nil, descriptor) }
         close(descriptor)
         return (Self.classify(code), nil)
+    }
+
+    /// Whether an address is one of this machine's: a socket can be bound to it.
+    private static func isOwn(_ ip: IPAddress) -> Bool {
+        guard ip.bytes.contains(where: { $0 != 0 }) else { return false }
+        let descriptor = socket(
+            SocketAddress.family(ip), Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return SocketAddress.withSocketAddress(ip, port: 0) { bind(descriptor, $0, $1) } == 0
+    }
+
+    /// From where a socket will call; it is bound for that, to an address of this machine. A call to an own address comes
+    /// from that address anyway.
+    private static func local(_ descriptor: Int32, from ip: IPAddress) -> Endpoint? {
+        if let bound = SocketAddress.local(descriptor), bound.port ?? 0 != 0 { return bound }
+        guard SocketAddress.withSocketAddress(ip, port: 0, { bind(descriptor, $0, $1) }) == 0 else {
+            return nil
+        }
+        return SocketAddress.local(descriptor)
     }
 
     /// Waits for one or more connections to end their attempt, and takes them out with their SO_ERROR.

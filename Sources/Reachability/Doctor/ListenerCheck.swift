@@ -1,6 +1,6 @@
 // Whether somebody outside can come to the listeners: bound, and taking connections at an address of this machine
-// that is not loopback. It connects and says nothing; the gate records that as a connection of this machine.
-import Admission
+// that is not loopback. It tells the gate from where it is about to connect, and says nothing there: the gate records a probe.
+package import Admission
 import Files
 import Foundation
 package import Settings
@@ -25,7 +25,13 @@ package struct ListenerCheck {
 
     private let listeners: [Listener]
 
-    package init(_ listeners: [Listener]) { self.listeners = listeners }
+    private let announce: (@Sendable (Endpoint) -> Void)?
+
+    /// - Parameter announce: as in `ProbeOptions`.
+    package init(_ listeners: [Listener], announce: (@Sendable (Endpoint) -> Void)? = nil) {
+        self.listeners = listeners
+        self.announce = announce
+    }
 
     /// Blocking, some seconds at most for each listener.
     package func findings() -> [Finding] { listeners.map(finding) }
@@ -90,8 +96,8 @@ package struct ListenerCheck {
 
     private func connects(_ ip: IPAddress?, _ port: UInt16) -> Bool {
         guard let ip else { return false }
-        return TCPConnector(port: port, source: nil).connect([ip], until: Deadline(in: Self.patience)).socket
-            != nil
+        let connector = TCPConnector(port: port, source: nil, announce: announce)
+        return connector.connect([ip], until: Deadline(in: Self.patience)).socket != nil
     }
 
     private static func loopback(isIPv4: Bool) -> IPAddress? {

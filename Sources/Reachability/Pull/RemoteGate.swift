@@ -12,6 +12,7 @@ package actor RemoteGate {
     }
 
     private static let receipts = "/receipts"
+    private static let ready = "/ready"
     /// A batch of events is read whole; one beyond this is not what a gate writes.
     private static let longestBatch: Int64 = 256 << 20
 
@@ -65,9 +66,17 @@ package actor RemoteGate {
         return client
     }
 
-    /// The ids of drops that wait, oldest first. Other names are left alone.
-    package func waiting() throws(SFTPError) -> [String] {
+    /// The ids of drops that wait, oldest first. Other names are left alone. Throws `Diagnosis` when the account is no
+    /// collector's, or `SFTPError`.
+    package func waiting() throws -> [String] {
         let suffix = ".json"
+        for directory in [Self.ready, Self.receipts] {
+            // Every account may look into its own tree, and only a collector's has both.
+            do throws(SFTPError) { _ = try connected().size(of: directory) } catch {
+                guard case .status = error else { throw error }
+                throw Diagnosis.noCollector(user, target)
+            }
+        }
         return try connected().names(in: Self.receipts, patience: options.timeout).filter {
             $0.hasSuffix(suffix)
         }

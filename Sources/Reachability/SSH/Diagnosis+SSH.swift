@@ -139,6 +139,16 @@ extension Diagnosis {
             next: "use a credential of an offered kind, or have the account get one of this kind")
     }
 
+    static func noCollector(_ user: String, _ target: SFTPTarget) -> Diagnosis {
+        let who = UntrustedText.head(user)
+        return Diagnosis(
+            .noCollector,
+            means: "the account \(who) of \(target.host) is no collector's: it has no drops to fetch",
+            next:
+                "have a collector's account: `dropgate account add NAME --role collector --collects ACCOUNT --key "
+                + "FILE` on that gate, then pull as NAME")
+    }
+
     private static let disabled = "this account was disabled"
 
     /// A request of SFTP that was not answered with yes. `errors` is the server's error stream.

@@ -4,6 +4,8 @@ import Admission
 package enum CheckOutcome: String, Sendable, CaseIterable {
     case ok
     case blocked
+    /// A name has no address, or no name server answers: nothing was tried.
+    case unresolved
     /// Something was sent, and nothing can tell whether it arrived.
     case noProof = "no proof"
     case skipped
@@ -47,7 +49,8 @@ package struct CheckResult: Sendable {
         detail = why
     }
 
-    /// A row is blocked when any of its ports is: a port for which no host of its group was reached.
+    /// A row is blocked when any of its ports is: a port for which no host of its group was reached. It is unresolved when
+    /// none is, and the names of one have no addresses.
     package init(
         id: String, purpose: String, isOptional: Bool, attempts: [CheckAttempt], remark: String? = nil
     ) {
@@ -56,7 +59,7 @@ package struct CheckResult: Sendable {
         self.isOptional = isOptional
         self.attempts = attempts
         let groups = Dictionary(grouping: attempts, by: \.group).values.map { group -> CheckAttempt in
-            let order: [CheckOutcome] = [.ok, .noProof, .blocked, .skipped]
+            let order: [CheckOutcome] = [.ok, .noProof, .blocked, .unresolved, .skipped]
             return group.min {
                 (order.firstIndex(of: $0.outcome) ?? 0, $0.what) < (
                     order.firstIndex(of: $1.outcome) ?? 0, $1.what
@@ -64,14 +67,15 @@ package struct CheckResult: Sendable {
             } ?? group[0]
         }.sorted { $0.what < $1.what }
         let tried = groups.filter { $0.outcome != .skipped }
-        outcome =
-            tried.contains { $0.outcome == .blocked }
-            ? .blocked : tried.contains { $0.outcome == .ok } ? .ok : tried.isEmpty ? .skipped : .noProof
+        let found = [CheckOutcome.blocked, .unresolved, .ok].first { kind in
+            tried.contains { $0.outcome == kind }
+        }
+        outcome = found ?? (tried.isEmpty ? .skipped : .noProof)
         var parts: [String] = []
-        for kind in [CheckOutcome.blocked, .ok, .noProof, .skipped] {
+        for kind in [CheckOutcome.blocked, .unresolved, .ok, .noProof, .skipped] {
             let found = groups.filter { $0.outcome == kind }
             guard !found.isEmpty else { continue }
-            let isLong = kind == .blocked || (kind != .skipped && found.count <= 2)
+            let isLong = kind == .blocked || kind == .unresolved || (kind != .skipped && found.count <= 2)
             parts.append(
                 isLong
                     ? found.map { "\($0.what): \($0.detail)" }.joined(separator: "; ")
@@ -81,5 +85,5 @@ package struct CheckResult: Sendable {
     }
 
     /// A required row that was tried and failed.
-    package var isFailure: Bool { outcome == .blocked && !isOptional }
+    package var isFailure: Bool { (outcome == .blocked || outcome == .unresolved) && !isOptional }
 }

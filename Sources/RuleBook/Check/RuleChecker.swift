@@ -110,6 +110,7 @@ package struct RuleChecker: Sendable {
                 }
             }
         } catch {
+            attempt.outcome = .unresolved
             problems.append("\(error)")
         }
         attempt.detail = problems.joined(separator: ", ")
@@ -170,6 +171,8 @@ package struct RuleChecker: Sendable {
             attempt.outcome = .ok
         } catch let error as RuleBookError where error.code == .inconclusive {
             (attempt.outcome, attempt.detail) = (.noProof, "\(error)")
+        } catch let error as RuleBookError where error.code == .unresolved {
+            (attempt.outcome, attempt.detail) = (.unresolved, "\(error)")
         } catch {
             attempt.detail = Self.words(error)
         }

@@ -10,6 +10,14 @@ package enum ExportFormat: String, Sendable, CaseIterable {
     /// It can name hosts; the others need addresses.
     package var carriesNames: Bool { self == .edl || self == .json }
 
+    /// What whoever applies an export should know before that. Throws as `text` does.
+    package func warnings(_ plan: FirewallPlan) throws(RuleBookError) -> [String] {
+        switch self {
+        case .terraformAWS, .awsSG: try AWSQuota.warnings(plan)
+        default: []
+        }
+    }
+
     /// `family` is for iptables alone, whose two families have files of their own.
     package func text(_ plan: FirewallPlan, family: AddressFamily = .v4) throws(RuleBookError) -> String {
         let isEmpty = plan.groups.contains { $0.peers.isEmpty && !(carriesNames && !$0.servers.isEmpty) }

@@ -5,7 +5,7 @@ import Admission
 enum TerraformExport {
     static func text(_ plan: FirewallPlan) throws(RuleBookError) -> String {
         let kind = "aws_vpc_security_group_\(plan.direction.rawValue)_rule"
-        var text = plan.comments()
+        var text = plan.comments(try AWSQuota.warnings(plan))
         text += """
 
             variable "dropgate_security_group_id" {
