@@ -15,6 +15,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import sys
 
 try:
@@ -176,6 +177,12 @@ def verify_bundle(directory, keys, seen):
         tree.add(*node)
     require(tree.size == size, f"entries and proof make {tree.size} entries, the checkpoint is of {size}")
     require(tree.root() == root, "the entries are not those that were signed: another root")
+    policies = manifest.get("policies", [])
+    for version in policies:
+        digest = version[len("sha256:"):]
+        require(version.startswith("sha256:") and re.fullmatch("[0-9a-f]{64}", digest), f"not a version of lists: {version!r}")
+        require(hashlib.sha256(read(directory, "policies", digest + ".txt", mode="rb")).hexdigest() == digest,
+                f"policies/{digest}.txt is not the source lists of that version")
     if seen is not None:
         require(seen == (size, root), f"the other checkpoint is of {seen[0]} entries, or of another tree")
     return f"entries {first} to {last} are in the signed ledger of {size} entries"

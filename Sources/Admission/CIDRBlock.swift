@@ -52,6 +52,12 @@ package struct CIDRBlock: Hashable, Sendable {
         self.prefix = prefix
     }
 
+    /// One address.
+    package init(of ip: IPAddress) {
+        base = ip
+        prefix = ip.isIPv4 ? 32 : 128
+    }
+
     /// The network that an address stands for when its neighbours count as one with it: /24, or /64 for IPv6, which one
     /// subscriber has whole (RFC 6177).
     package init(networkOf ip: IPAddress) {

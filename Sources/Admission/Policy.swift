@@ -1,7 +1,5 @@
 // All loaded source lists as one value: immutable, versioned, and fast enough to ask on every connection.
 // It decides on an address alone; how that address was worked out is AddressResolver's business.
-import TLS
-
 package struct Policy: Sendable {
     /// `sha256:` and the hash over the sorted canonical text of all entries: two gates with the same lists
     /// have the same version, whatever the order of files and lines.
@@ -53,7 +51,7 @@ package struct Policy: Sendable {
         self.entries = entries
         table = BlockTable(entries.map(\.cidr))
         rules = entries.map(Rule.init)
-        version = Self.hash(entries)
+        version = Self.version(ofText: Self.text(of: entries))
     }
 
     /// Looks up `ip` for `channel`. An entry matches when its block holds the address, it lists the channel,
@@ -74,16 +72,5 @@ package struct Policy: Sendable {
         if ids.count > 1 { ids = Array(Set(ids)).sorted() }
         return PolicyMatch(
             best: best, entries: ids, ip: ip, channel: channel, hits: hits, loaded: entries)
-    }
-
-    private static func hash(_ entries: [SourceEntry]) -> String {
-        var hash = SHA256()
-        // Sorted by bytes: String's own order treats canonically equivalent texts as equal.
-        let texts = entries.map { Array($0.canonicalText.utf8) }
-        for text in texts.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-            hash.update(data: text)
-            hash.update(data: [UInt8(ascii: "\n")])
-        }
-        return "sha256:" + hash.finalize().hex
     }
 }

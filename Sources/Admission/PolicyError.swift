@@ -10,6 +10,10 @@ package struct PolicyError: Error, Sendable, Hashable, CustomStringConvertible {
         package static let empty = Code("empty")
         /// An entry that no channel could ever use.
         package static let noChannels = Code("no_channels")
+        /// A text that is not the policy of the version it is kept by.
+        package static let altered = Code("altered")
+        /// A text of a policy with something in it that this program does not know.
+        package static let unknownText = Code("unknown_text")
         /// A forwarding mode without anybody to trust.
         package static let trustedProxiesMissing = Code("trusted_proxies_missing")
         /// Trusted proxies on a listener that takes the peer's address.

@@ -21,6 +21,7 @@ extension SourceEntry {
             ("document.read", document?.read), ("owner", owner), ("review_by", reviewBy?.description),
             ("expires", expires?.description), ("mode", mode.rawValue), ("note", note),
             ("expect.webhook", expect[.webhook]?.summary), ("expect.sftp", expect[.sftp]?.summary),
+            ("id", ownID),
         ]
     }
 

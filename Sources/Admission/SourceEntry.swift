@@ -24,6 +24,8 @@ package struct SourceEntry: Sendable, Hashable {
 
     package var list: String
     package var service: String
+    /// What tells this entry from the others of its service; nil where the service has one alone.
+    package var ownID: String?
     package var cidr: CIDRBlock
     package var channels: Set<Channel>
     package var document: Document?
@@ -54,5 +56,6 @@ package struct SourceEntry: Sendable, Hashable {
         self.note = note
     }
 
-    package var id: String { "\(list)/\(service)" }
+    /// `list/service`, or `list/` and the entry's own id: what ledger entries name it by. Unique in the lists of a gate.
+    package var id: String { "\(list)/\(ownID ?? service)" }
 }

@@ -124,6 +124,29 @@ package enum UntrustedText {
         return result
     }
 
+    /// What `canonical` escaped; nil for what it never writes.
+    static func plain(canonical text: Substring.UnicodeScalarView) -> String? {
+        var result = ""
+        var rest = text
+        while let scalar = rest.popFirst() {
+            guard scalar == "\\" else {
+                result.unicodeScalars.append(scalar)
+                continue
+            }
+            switch rest.popFirst() {
+            case "\\": result += "\\"
+            case "u":
+                guard rest.popFirst() == "{", let end = rest.firstIndex(of: "}"),
+                    let value = UInt32(String(rest[..<end]), radix: 16), let plain = Unicode.Scalar(value)
+                else { return nil }
+                result.unicodeScalars.append(plain)
+                rest = rest[rest.index(after: end)...]
+            default: return nil
+            }
+        }
+        return result
+    }
+
     private static func escape(_ scalar: Unicode.Scalar, asciiOnly: Bool) -> String {
         if scalar == "\\" { return "\\\\" }
         if scalar.value >= 0x20 && scalar.value < 0x7F { return String(Character(scalar)) }

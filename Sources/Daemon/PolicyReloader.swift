@@ -1,6 +1,6 @@
 // Takes changed source lists over while the gate runs: each second when a file changed, and on SIGHUP. A bad
-// reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference, and that the
-// lists are good again.
+// reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference, who is refused from
+// now on, and that the lists are good again.
 package import Admission
 import Blocking
 import Files
@@ -123,20 +123,41 @@ package final class PolicyReloader: Service {
 
     private func putInForce(_ policy: Policy, isAsked: Bool) async {
         let old = intake.policy
-        seen.withLock { $0.problems = [] }
-        let isMended = intake.health.clear(problem: Self.problem)
-        let difference = policy.difference(from: old)
-        guard !difference.isEmpty else {
+        guard policy.version != old.version else {
+            seen.withLock { $0.problems = [] }
+            let isMended = intake.health.clear(problem: Self.problem)
             if isAsked || isMended { logger.notice("source lists are good and unchanged: \(policy.version)") }
             // The entry that said that they are bad would stand as the last word.
             if isMended { await record(Self.change(to: policy, from: old, Self.mended)) }
             return
         }
-        intake.use(policy)
-        for line in difference { logger.notice("source lists: \(line)") }
+        let change = PolicyChange(from: old, to: policy, intake: intake)
+        let isMended = intake.health.problems[Self.problem] != nil
         var attempt = Self.change(to: policy, from: old, isMended ? Self.mended : nil)
-        attempt.detail["diff"] = Self.lines(difference)
-        await record(attempt)
+        attempt.detail.merge(change.detail) { $1 }
+        do {
+            // What was in force must be known later: lists are kept, and their entry is durable, before they decide.
+            try intake.keep(policy)
+            try await intake.record(attempt)
+            try intake.use(policy)
+        } catch {
+            return notRecorded(error)
+        }
+        seen.withLock { $0.problems = [] }
+        intake.health.clear(problem: Self.problem)
+        change.log(to: logger)
+    }
+
+    /// They are tried again at the next look.
+    private func notRecorded(_ error: any Error) {
+        let message = "the changed source lists are not in force, because that cannot be recorded: \(error)"
+        let isNew = seen.withLock { seen in
+            defer { seen.problems = [message] }
+            return seen.problems != [message]
+        }
+        guard isNew else { return }
+        logger.error("\(message)")
+        intake.health.set(problem: Self.problem, message: message)
     }
 
     private static let mended = "the source lists are good again"
@@ -161,15 +182,8 @@ package final class PolicyReloader: Service {
         for problem in problems { logger.error("source lists stay as they were: \(problem)") }
         var attempt = Attempt(kind: .policy, channel: nil, verdict: .rejected, reason: .malformed)
         attempt.policy = intake.policy.version
-        attempt.detail["problems"] = Self.lines(problems)
+        attempt.detail["problems"] = PolicyChange.lines(problems)
         await record(attempt)
-    }
-
-    /// At most 100 lines of at most 512 bytes: an entry is no place for a whole list.
-    private static func lines(_ lines: [String]) -> JSONValue {
-        let shown = lines.prefix(100).map { UntrustedText.head($0, limit: 512) }
-        return .array(
-            (shown + (lines.count > 100 ? ["… \(lines.count - 100) more"] : [])).map(JSONValue.string))
     }
 
     private func record(_ attempt: Attempt) async {

@@ -103,6 +103,8 @@ package final class Intake: Sendable {
         _ configuration: Configuration, store: any LedgerStore, policy: Policy, logger: Logger,
         clock: @escaping @Sendable () -> Instant
     ) throws {
+        // Before anything is decided or recorded by it.
+        try configuration.ledger.policies.keep(policy)
         self.configuration = configuration
         self.store = store
         self.logger = logger
@@ -138,8 +140,15 @@ package final class Intake: Sendable {
     /// The policy in force.
     package var policy: Policy { currentPolicy.withLock { $0 } }
 
-    /// Puts another policy in force. Recording the change is the caller's (`PolicyReloader`).
-    package func use(_ policy: Policy) { currentPolicy.withLock { $0 = policy } }
+    /// Keeps a policy beside the ledger, durable when it returns: before the first entry that names it. Throws `LedgerError`.
+    package func keep(_ policy: Policy) throws(LedgerError) { try ledger.policies.keep(policy) }
+
+    /// Puts another policy in force, which is kept first. Recording the change is the caller's (`PolicyReloader`). Throws
+    /// `LedgerError`; then the old one stays in force.
+    package func use(_ policy: Policy) throws(LedgerError) {
+        try keep(policy)
+        currentPolicy.withLock { $0 = policy }
+    }
 
     /// The moment, by the gate's one clock.
     package var now: Instant { clock() }

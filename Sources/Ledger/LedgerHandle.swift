@@ -36,6 +36,9 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// The checkpoints that the ledger itself keeps.
     package var checkpoints: CheckpointFile { CheckpointFile(directory: paths.checkpoints) }
 
+    /// The source lists that its entries name by their version.
+    package var policies: PolicyArchive { PolicyArchive(directory: paths.policies) }
+
     /// What hashes every entry again, and compares it with everything that was signed.
     /// - Parameters:
     ///   - trusted: keys that are known to be the ledger's; others are trusted when an entry with both signatures ties them

@@ -3,15 +3,21 @@ import Admission
 
 enum SourceEntryText {
     /// `sayingMode`: also when it is `enforce`, because the list says another for all.
-    static func lines(_ entry: SourceEntry, indent: Int, sayingMode: Bool) -> [Substring] {
+    /// `sayingNoDocument`: where it has none, because the list says one for all.
+    static func lines(
+        _ entry: SourceEntry, indent: Int, sayingMode: Bool, sayingNoDocument: Bool
+    ) -> [Substring] {
         let channels = Channel.allCases.filter(entry.channels.contains).map(\.rawValue).joined(
             separator: ", ")
         var fields = [
             "cidr: \(quoted(entry.cidr.description))", "service: \(entry.service)", "channels: [\(channels)]",
         ]
+        if let id = entry.ownID { fields.insert("id: \(id)", at: 2) }
         if let document = entry.document {
             let page = document.page.map { ", page: \(quoted($0))" } ?? ""
             fields.append("document: {title: \(quoted(document.title))\(page), read: \(document.read)}")
+        } else if sayingNoDocument {
+            fields.append("document: \(SourceListReader.noDocument)")
         }
         if let owner = entry.owner { fields.append("owner: \(quoted(owner))") }
         if let review = entry.reviewBy { fields.append("review_by: \(time(review))") }

@@ -9,7 +9,7 @@ struct SourceListReader {
         "document", "owner", "review_by", "expires", "channels", "mode", "note", "expect",
     ]
     private static let listKeys = ["name"] + shared + ["entries"]
-    private static let entryKeys = ["cidr", "service"] + shared
+    private static let entryKeys = ["cidr", "service", "id"] + shared
 
     struct Located {
         var entry: SourceEntry
@@ -21,6 +21,8 @@ struct SourceListReader {
         var namePlace: Place
         /// The list says a mode for all of its entries.
         var hasMode: Bool
+        /// The list names a document for all of its entries.
+        var hasDocument: Bool
         var entries: [Located]
     }
 
@@ -48,12 +50,16 @@ struct SourceListReader {
             guard let entry = entry(item, list: name, defaults: values) else { continue }
             if let twin = entries.first(where: { Self.overlap($0.entry, entry) }) {
                 item.fail("\(entry.service) \(entry.cidr) is already given at \(twin.value.place)")
+            } else if let namesake = entries.first(where: { $0.entry.id == entry.id }) {
+                item.fail(
+                    "\(entry.id) is also the entry at \(namesake.value.place), and the ledger names entries by this; give one "
+                        + "of them an id of its own, as in id: \(entry.service)-2")
             }
             entries.append(Located(entry: entry, value: item))
         }
         return Contents(
             name: name, namePlace: values["name"]?.place ?? .file(file), hasMode: values["mode"] != nil,
-            entries: entries)
+            hasDocument: values["document"].map { !Self.isNone($0) } ?? false, entries: entries)
     }
 
     private static func overlap(_ left: SourceEntry, _ right: SourceEntry) -> Bool {
@@ -77,6 +83,7 @@ struct SourceListReader {
         }
         let cidr = need("cidr", "write an address or a CIDR block, as in 20.21.208.105") { $0.block() }
         let service = need("service", "name the service that calls, as in clinic", Self.name)
+        let ownID = own["id"].flatMap(Self.name)
         let channels = need("channels", "write [webhook], [sftp] or [webhook, sftp]", Self.channels)
         // Each is read even when another failed, so that all problems are named at once.
         let document = value("document").flatMap(Self.document)
@@ -91,6 +98,7 @@ struct SourceListReader {
             list: list, service: service, cidr: cidr, channels: channels, document: document, owner: owner,
             reviewBy: reviewBy, expires: expires, mode: mode ?? .enforce, note: note)
         entry.expect = expect
+        if ownID != service { entry.ownID = ownID }
         return entry
     }
 
@@ -115,7 +123,13 @@ struct SourceListReader {
         return Set(words.compactMap { Channel(rawValue: $0.rawValue) })
     }
 
+    /// The word that says that no document publishes an entry, where the list names one for the others.
+    static let noDocument = "none"
+
+    private static func isNone(_ value: YAMLValue) -> Bool { value.written == noDocument }
+
     private static func document(_ value: YAMLValue) -> SourceEntry.Document? {
+        if isNone(value) { return nil }
         guard let values = value.mapping(allowing: ["title", "page", "read"]) else { return nil }
         for key in ["title", "read"] where values[key] == nil {
             value.log.add(

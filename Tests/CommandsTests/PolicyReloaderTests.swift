@@ -67,6 +67,66 @@ import Testing
         await scene.intake.close()
     }
 
+    /// The warning before a source that VSee uses stays away for good.
+    @Test func aChangeAfterWhichARecentCallerIsRefusedNamesIt() async throws {
+        let scene = try await Scene()
+        for ip in ["20.21.208.105", "20.21.208.105", "192.0.2.1"] {
+            let resolver = try AddressResolver(mode: .direct, trustedProxies: [])
+            let decision = scene.intake.admit(
+                resolver.resolve(peer: Endpoint(ip: try IPAddress(ip))), channel: .webhook)
+            try await scene.intake.record(Attempt(kind: .request, channel: .webhook, decision: decision))
+        }
+        let text = try scene.gate.read("sources/vsee.yaml")
+        try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
+        await scene.settle()
+        let entry = try #require(try scene.entries().last)
+        let refused = try #require(entry["detail"]?["refuses"]?.array)
+        #expect(refused.map { $0["source"]?.string } == ["20.21.208.105"])
+        #expect(refused[0]["channel"]?.string == "webhook" && refused[0]["reason"]?.string == "not_listed")
+        #expect(refused[0]["entries"]?.array?.map(\.string) == ["vsee/clinic"])
+        #expect(entry["detail"]?["refuses_count"]?.int == 1)
+        await scene.intake.close()
+    }
+
+    @Test func theListsOfEveryEntryAreKept() async throws {
+        let scene = try await Scene()
+        let archive = scene.intake.ledger.policies
+        let text = try scene.gate.read("sources/vsee.yaml")
+        for end in [".106", ".107", ".105"] {
+            try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: end))
+            await scene.settle()
+        }
+        let versions = try scene.entries().flatMap { [$0["policy"]?.string, $0["detail"]?["from"]?.string] }
+        #expect(Set(versions).count == 3)
+        for version in versions {
+            guard case .kept = archive.policy(try #require(version)) else {
+                Issue.record("\(version ?? "") is not kept")
+                continue
+            }
+        }
+        await scene.intake.close()
+    }
+
+    /// Else nobody could say later what was in force.
+    @Test func listsThatCannotBeKeptAreNotPutInForceUntilTheyCan() async throws {
+        let scene = try await Scene()
+        let archive = scene.intake.ledger.policies.directory
+        try FileManager.default.moveItem(atPath: archive, toPath: archive + ".away")
+        try Data().write(to: URL(fileURLWithPath: archive))
+        let text = try scene.gate.read("sources/vsee.yaml")
+        try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
+        await scene.settle()
+        await scene.settle()
+        #expect(try scene.isAdmitted("20.21.208.105") && !scene.isAdmitted("20.21.208.106"))
+        #expect(try scene.entries().isEmpty)
+        #expect(scene.intake.health.problems[PolicyReloader.problem]?.contains("are not in force") == true)
+        try FileManager.default.removeItem(atPath: archive)
+        await scene.reloader.look()
+        #expect(try scene.isAdmitted("20.21.208.106") && scene.intake.health.problems.isEmpty)
+        #expect(try scene.entries().count == 1)
+        await scene.intake.close()
+    }
+
     @Test func aBadChangeKeepsTheOldPolicyAndIsReportedOnce() async throws {
         let scene = try await Scene()
         let text = try scene.gate.read("sources/vsee.yaml")

@@ -42,6 +42,36 @@ import Testing
         return seqs
     }
 
+    // MARK: Sources
+
+    @Test func sourcesOfABlockAreGivenOnceEachTheNewestDaysFirst() throws {
+        let store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
+        let day: Int64 = 86_400_000_000
+        let calls: [(Int64, String)] = [
+            (0, "10.0.0.9"), (day, "10.0.0.0"), (day + 1, "10.0.0.255"), (day + 2, "10.0.1.0"), (day + 3, "9.255.255.255"),
+            (2 * day, "10.0.0.7"), (2 * day + 1, "10.0.0.255"), (2 * day + 2, "2001:db8::"), (2 * day + 3, "2001:db9::"),
+        ]
+        for (time, ip) in calls {
+            var attempt = Self.attempt
+            attempt.source = Endpoint(ip: try IPAddress(ip))
+            for _ in 0..<2 {
+                _ = try store.commit([.append(attempt, drop: nil)], now: Instant(microseconds: time))
+            }
+        }
+        let reader = try LedgerHandle(file: directory.file("ledger.sqlite")).reader()
+        func sources(_ blocks: [String], since: Int64 = day, limit: Int = 100) throws -> [String] {
+            try reader.sources(
+                in: blocks.map { try CIDRBlock($0) }, since: Instant(microseconds: since), limit: limit
+            ).map(\.description)
+        }
+        #expect(try sources(["10.0.0.0/24"]) == ["10.0.0.7", "10.0.0.255", "10.0.0.0"])
+        #expect(try sources(["10.0.0.0/24"], since: 0).last == "10.0.0.9")
+        #expect(try sources(["10.0.0.0/24"], limit: 2) == ["10.0.0.7", "10.0.0.255"])
+        #expect(try sources(["2001:db8::/32", "10.0.0.7"]) == ["2001:db8::", "10.0.0.7"])
+        #expect(try sources(["10.0.0.0/24"], since: 3 * day) == [])
+        #expect(try sources(["192.0.2.0/24"]) == [] && sources([]) == [])
+    }
+
     // MARK: Entries
 
     private struct Fact {

@@ -75,7 +75,7 @@ import Testing
     func withdrawnSource() async throws {
         let scene = try await SessionScene()
         let session = try await scene.session()
-        scene.intake.use(try SessionScene.policy("203.0.113.0/24"))
+        try scene.intake.use(SessionScene.policy("203.0.113.0/24"))
         let commit = try scene.upload("a.xml", "hello")
         let answer = try await scene.commit(commit, session)
         #expect(!answer.ok && answer.code == "not_listed")
@@ -241,7 +241,7 @@ import Testing
         switch index {
         case 0: try scene.store.setDisabled(true, name: "acme")
         case 1: try scene.store.replace(scene.account)
-        default: scene.intake.use(try SessionScene.policy("203.0.113.0/24"))
+        default: try scene.intake.use(SessionScene.policy("203.0.113.0/24"))
         }
         let answer = try await scene.handler.collect(CollectQuestion(), session)
         #expect(!answer.ok && answer.drops.isEmpty && answer.message?.isEmpty == false)

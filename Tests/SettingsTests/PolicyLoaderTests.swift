@@ -135,13 +135,44 @@ import Testing
         #expect(problems.contains { $0.contains(problem) }, "\(problems)")
     }
 
-    @Test func oneServiceMayHaveABlockTwiceForDifferentChannels() throws {
+    @Test func oneServiceMayHaveABlockTwiceForDifferentChannelsUnderAnIdOfItsOwn() throws {
         let yaml = """
             entries:
               - {cidr: 1.2.3.4, service: a, channels: [sftp]}
-              - {cidr: 1.2.3.4, service: a, channels: [webhook], expires: 2027-01-01}
+              - {cidr: 1.2.3.4, service: a, channels: [webhook], expires: 2027-01-01, id: a-hooks}
             """
         #expect(try problems(yaml) == [])
+    }
+
+    /// The ledger names entries by their ids: one id for two would not say which of them let somebody in.
+    @Test(arguments: [
+        (
+            "- {cidr: 1.2.3.4, \(good)}\n- {cidr: 1.2.3.5, \(good)}",
+            "vsee.yaml:3:3: entries[1]: vsee/a is also the entry at vsee.yaml:2:3, and the ledger names entries by this; give "
+                + "one of them an id of its own, as in id: a-2"
+        ),
+        (
+            "- {cidr: 1.2.3.4, service: b, id: a, channels: [sftp]}\n- {cidr: 1.2.3.5, \(good)}",
+            "vsee/a is also the entry at vsee.yaml:2:3"
+        ),
+        ("- {cidr: 1.2.3.4, \(good), id: x/y}", "\"x/y\" is not a name"),
+    ])
+    func anIdThatTwoEntriesHaveIsAProblemWithBothPlaces(entries: String, problem: String) throws {
+        let problems = try problems("entries:\n\(entries)\n")
+        #expect(problems.contains { $0.contains(problem) }, "\(problems)")
+    }
+
+    @Test func anEntryMayHaveAnIdOfItsOwnAndNoDocument() throws {
+        let gate = try GateDirectory()
+        let yaml = """
+            document: {title: Diagram, read: 2026-11-23}
+            entries:
+              - {cidr: 1.2.3.4, \(Self.good)}
+              - {cidr: 1.2.3.5, \(Self.good), id: a-2, document: none}
+            """
+        let entries = try PolicyLoader.load(files: [gate.write("vsee.yaml", yaml)]).entries
+        #expect(entries.map(\.id) == ["vsee/a", "vsee/a-2"] && entries.map(\.service) == ["a", "a"])
+        #expect(entries[0].document?.title == "Diagram" && entries[1].document == nil)
     }
 
     @Test func twoListsOfOneNameAreAProblem() throws {

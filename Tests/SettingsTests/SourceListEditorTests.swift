@@ -30,17 +30,46 @@ import Testing
         SourceEntry(list: "vsee", service: service, cidr: try CIDRBlock(cidr), channels: channels, note: note)
     }
 
+    /// What a document says of other addresses is no provenance for this one.
+    @Test func theListsDocumentIsNotTheNewEntrys() throws {
+        let gate = try GateDirectory()
+        let text = "document: {title: Diagram, read: 2026-11-23}\nreview_by: 2027-02-23\n" + Self.list
+        let file = try gate.write("vsee.yaml", text)
+        let added = try SourceListEditor(file: file).add(entry("192.0.2.1", service: "lab"))
+        #expect(added.document == nil && added.owner == "integration" && added.reviewBy != nil)
+        #expect(try gate.read("vsee.yaml").contains("    channels: [webhook]\n    document: none\n"))
+        var published = try entry("192.0.2.2", service: "other")
+        published.document = .init(title: "Mail", read: "2026-11-24")
+        #expect(try SourceListEditor(file: file).add(published).document == published.document)
+        #expect(try PolicyLoader.load(files: [file]).entries.map(\.document?.title) == ["Diagram", "Diagram", nil, "Mail"])
+    }
+
+    @Test func anIdThatIsTakenIsRefusedUntilTheNewEntryHasItsOwn() throws {
+        let gate = try GateDirectory()
+        let file = try gate.write("vsee.yaml", Self.list)
+        #expect {
+            try SourceListEditor(file: file).add(entry("192.0.2.1"))
+        } throws: { error in
+            "\(error)".contains("vsee/clinic is also the entry at \(file):7:5") && "\(error)".contains("--id clinic-2")
+        }
+        #expect(try gate.read("vsee.yaml") == Self.list)
+        var second = try entry("192.0.2.1")
+        second.ownID = "clinic-2"
+        #expect(try SourceListEditor(file: file).add(second).id == "vsee/clinic-2")
+        #expect(try gate.read("vsee.yaml").contains("    service: clinic\n    id: clinic-2\n"))
+    }
+
     @Test func anEntryIsAppendedAndEveryOtherLineStays() throws {
         let gate = try GateDirectory()
         let file = try gate.write("vsee.yaml", Self.list, mode: 0o640)
         let added = try SourceListEditor(file: file).add(
-            entry("192.0.2.0/24", channels: [.sftp, .webhook], note: "a \"test\"\nof \\ it"))
+            entry("192.0.2.0/24", service: "lab", channels: [.sftp, .webhook], note: "a \"test\"\nof \\ it"))
         let expected = Self.list.replacingOccurrences(
             of: "# no files\n",
             with: """
                 # no files
                   - cidr: "192.0.2.0/24"
-                    service: clinic
+                    service: lab
                     channels: [webhook, sftp]
                     note: "a \\"test\\"\\nof \\\\ it"
 

@@ -92,7 +92,7 @@ import Testing
                 "POST /webhooks/vsee HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n"
             )
             #expect(await client.read(through: "\r\n\r\n").contains("100 Continue"))
-            gate.intake.use(try LiveGate.policy(without: "maybe"))
+            try gate.intake.use(LiveGate.policy(without: "maybe"))
             client.send("{}")
             #expect(await client.read(through: "}\n").contains("403 Forbidden"))
             let entry = try await gate.entry(.notListed, kind: .request)
@@ -106,7 +106,7 @@ import Testing
             let client = try RawClient(from: LiveGate.observed, port: gate.port)
             client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
             #expect(await client.read(through: "}\n").contains("200 OK"))
-            gate.intake.use(try LiveGate.policy(without: "maybe"))
+            try gate.intake.use(LiveGate.policy(without: "maybe"))
             client.send("GET /reachability HTTP/1.1\r\nhost: a\r\n\r\n")
             #expect(await client.read(through: "}\n").contains("403 Forbidden"))
             #expect(try await gate.entry(.notListed, kind: .request)["verdict"]?.string == "rejected")

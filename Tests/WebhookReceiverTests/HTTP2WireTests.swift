@@ -32,7 +32,7 @@ import Testing
 
     @Test func aRefusedSourceIsToldToGoAway() async throws {
         try await LiveGate.serve(tls: true, { $0.unlisted = .refuse }) { gate in
-            gate.intake.use(
+            try gate.intake.use(
                 try Policy(entries: [
                     SourceEntry(
                         list: "new", service: "clinic", cidr: CIDRBlock("192.0.2.1"), channels: [.webhook])

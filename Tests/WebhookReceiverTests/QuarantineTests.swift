@@ -55,7 +55,7 @@ extension LiveGate {
 
             await #expect(throws: IntakeError.self) { try await gate.intake.releaseHeld(receipt.drop) }
             #expect(try gate.intake.staging.quarantinedEvents().count == 1)
-            gate.intake.use(try Self.listing(LiveGate.unlisted))
+            try gate.intake.use(Self.listing(LiveGate.unlisted))
             let outcome = try await gate.intake.releaseHeld(receipt.drop)
             #expect(outcome.status == .stored && outcome.id == receipt.drop)
             #expect(try await gate.staged() == [Samples.v2])

@@ -21,7 +21,7 @@ package struct Report: Sendable {
         package var total: Int64 { accepted + rejected + observed }
     }
 
-    /// One entry of the source lists, as they are now.
+    /// One entry of the source lists, as they were in force at the end of the period.
     package struct Entry: Sendable {
         package var id: String
         package var cidr: CIDRBlock
@@ -82,6 +82,8 @@ package struct Report: Sendable {
     package var until: Instant
     package var made: Instant
     package var policy: String
+    /// What must be said of the lists, a sentence each: that they are not those of the period, say.
+    package var policyNotes: [String] = []
     /// Entries of the ledger in the period: first and last seq; nil when there are none.
     package var seqs: ClosedRange<Int64>?
     package var attempts: Int64 = 0

@@ -1,4 +1,4 @@
-// From a tally and the lists in force to a report. Pure: what must be looked up comes in.
+// From a tally and the lists of its period to a report. Pure: what must be looked up comes in.
 package import Admission
 import JSON
 package import Ledger

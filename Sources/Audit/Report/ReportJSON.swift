@@ -8,6 +8,7 @@ extension Report {
         var members: [String: JSONValue] = [
             "node": .string(node), "since": .string(since.description), "until": .string(until.description),
             "made": .string(made.description), "policy": .string(policy),
+            "policy_notes": .array(policyNotes.map(JSONValue.string)),
             "totals": [
                 "attempts": .int(attempts), "accepted": .int(accepted), "rejected": .int(rejected),
                 "observed": .int(observed),

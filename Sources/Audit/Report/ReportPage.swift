@@ -15,10 +15,14 @@ package struct ReportPage {
             <title>\(HTML.escaped(title))</title><style>\(Self.style)</style></head><body>
             <header><h1>Who knocked</h1><p>\(HTML.escaped(title))</p></header>
             \(totals)\(findings)\(charts)\(report.tables.map(Self.table).joined())
-            <footer>Made \(Report.short(report.made)). Policy <code>\(HTML.escaped(report.policy))</code>.\(seqs)</footer>
+            <footer>Made \(Report.short(report.made)). Policy <code>\(HTML.escaped(report.policy))</code>.\(notes)\(seqs)</footer>
             </body></html>
 
             """
+    }
+
+    private var notes: String {
+        report.policyNotes.map { " <strong>\(HTML.escaped($0)).</strong>" }.joined()
     }
 
     private var seqs: String {

@@ -13,8 +13,9 @@ package struct ReportText {
             "\(report.attempts) attempts: \(report.accepted) accepted, \(report.rejected) rejected, "
                 + "\(report.observed) observed, from \(report.sources.count) sources",
             report.reasons.map { "\($0.reason.rawValue) \($0.count)" }.joined(separator: ", "),
-            "policy \(report.policy)", "", paint("Findings", nil),
+            "policy \(report.policy)",
         ]
+        lines += report.policyNotes.map { "note: \(UntrustedText.stored($0))" } + ["", paint("Findings", nil)]
         if report.findings.isEmpty { lines.append("  none") }
         for finding in report.findings {
             lines.append("  \(paint(finding.severity.rawValue, finding.severity))  \(finding.title)")

@@ -7,13 +7,17 @@ struct SourceAddCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Add an entry to a source list.",
         discussion: """
-            The entry goes to the end of the list's entries; what the list says for all of them (document, owner, \
-            review_by) holds for it too. The file is read back before it replaces the old one.
+            The entry goes to the end of the list's entries. Owner, day of review, expiry and note of the list hold for it \
+            where it is not given others. The document does not: say with --document and --read where this block was \
+            published, or the entry records that there is none. The file is read back before it replaces the old one.
+
+            Said, too, is what the change means for those who called in the last 30 days.
 
             EXAMPLES
               dropgate source add 192.0.2.17 --service lab --channel webhook --owner "integration team"
               dropgate source add 198.51.100.0/28 --service trial --channel sftp --mode observe \\
-                --expires 2027-01-31 --title "Mail of 23 November" --read 2026-11-23
+                --expires 2027-01-31 --document "Mail of 23 November" --read 2026-11-23
+              dropgate source add 192.0.2.18 --service lab --id lab-2 --channel webhook
             """)
 
     @Argument(help: "An address or a CIDR block.")
@@ -22,14 +26,22 @@ struct SourceAddCommand: ParsableCommand {
     @Option(help: "The service that calls, as in clinic.")
     var service: String
 
+    @Option(
+        help: ArgumentHelp(
+            "What tells it from other entries of the service in this list; the service's name if not given.",
+            valueName: "name"))
+    var id: String?
+
     @Option(help: "webhook or sftp; repeatable.")
     var channel: [Channel]
 
     @Option(help: ArgumentHelp("Name or file of the list; needed when there are several.", valueName: "list"))
     var list: String?
 
-    @Option(help: "Title of the document that publishes the block; needs --read.")
-    var title: String?
+    @Option(
+        name: [.long, .customLong("title")],
+        help: ArgumentHelp("Title of the document that publishes the block; needs --read.", valueName: "title"))
+    var document: String?
 
     @Option(help: "Page or section of the document.")
     var page: String?
@@ -56,26 +68,39 @@ struct SourceAddCommand: ParsableCommand {
 
     func validate() throws {
         try ArgumentText.checkWords(service, "--service")
-        try ArgumentText.checkWords(title, "--title")
+        try ArgumentText.checkWords(document, "--document")
         try ArgumentText.checkWords(page, "--page")
         try ArgumentText.checkWords(owner, "--owner")
         // It may have several lines.
         for line in note?.split(separator: "\n") ?? [] { try ArgumentText.checkWords(String(line), "--note") }
         if channel.contains(.console) { throw ValidationError("--channel: the console has no source list") }
-        if (title == nil) != (read == nil) { throw ValidationError("--title and --read go together") }
-        if page != nil, title == nil { throw ValidationError("--page needs --title") }
+        try ArgumentText.checkWords(id, "--id")
+        if (document == nil) != (read == nil) { throw ValidationError("--document and --read go together") }
+        if page != nil, document == nil { throw ValidationError("--page needs --document") }
     }
 
     func run() throws {
-        let document = title.map { SourceEntry.Document(title: $0, page: page, read: read ?? "") }
-        let added = try SourceService(gate.settings()).add(to: list) { list in
-            SourceEntry(
-                list: list, service: service, cidr: try ArgumentText.block(cidr), channels: Set(channel),
-                document: document, owner: owner,
-                reviewBy: try reviewBy.map { try ArgumentText.instant($0, "--review-by") },
-                expires: try expires.map { try ArgumentText.instant($0, "--expires") }, mode: mode, note: note
-            )
+        let service = SourceService(try gate.settings())
+        let effect = ListChangeEffect(service)
+        let added: SourceEntry
+        do {
+            added = try service.add(to: list, entry)
+        } catch let error as ManagementError {
+            throw error.asUsage
         }
         Output.line("+ \(added.summary)")
+        for (name, value) in added.provenance { Output.line("  \(name): \(value)") }
+        effect.tell()
+    }
+
+    private func entry(of list: String) throws -> SourceEntry {
+        let source = document.map { SourceEntry.Document(title: $0, page: page, read: read ?? "") }
+        var entry = SourceEntry(
+            list: list, service: service, cidr: try ArgumentText.block(cidr), channels: Set(channel),
+            document: source, owner: owner,
+            reviewBy: try reviewBy.map { try ArgumentText.instant($0, "--review-by") },
+            expires: try expires.map { try ArgumentText.instant($0, "--expires") }, mode: mode, note: note)
+        if id != service { entry.ownID = id }
+        return entry
     }
 }

@@ -8,11 +8,21 @@ struct SourceExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "Say whether an address is let in, and why.",
         discussion: """
-            Exit status 0: admitted on every channel that was asked about; 1: rejected on one of them.
+            A moment that is over is decided by the lists that were in force then: every version of the lists is kept \
+            beside the ledger, and the entries of starts and changes name it. Where it is not known, that is the answer; \
+            the lists of today never stand in for it. With mistakes in the files, the lists in force decide.
+
+            --entry and --drop say who answers for what was let in: the list entries of that time, with owner, document \
+            and day of review.
+
+            Exit status 0: admitted on every channel that was asked about; 1: rejected on one of them, or not known.
 
             EXAMPLES
               dropgate source explain 20.21.208.105
+              dropgate source explain 20.21.208.105 --at 2026-11-20T08:00:00Z  by the lists of that moment
               dropgate source explain 20.21.208.105 --channel sftp --at 2027-03-01
+              dropgate source explain --entry 1288                         which list entry let this attempt in
+              dropgate source explain --drop 01jd2k7q0z5v9m3w8x4y6t1r2s    which list entry let this file in
               dropgate source explain 20.21.208.105 --peer 10.0.0.5        passed on by this proxy
               dropgate source explain --peer 10.0.0.5 --forwarded-for "203.0.113.9, 20.21.208.105"
               dropgate source explain --peer 10.0.0.5                      which says nothing of another address
@@ -40,11 +50,24 @@ struct SourceExplainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Decide as of this moment: \(Moment.help).", valueName: "time"))
     var at: Moment?
 
+    @Option(help: ArgumentHelp("Who answers for what this entry of the ledger let in.", valueName: "seq"))
+    var entry: Int64?
+
+    @Option(help: ArgumentHelp("Who answers for what let this drop in.", valueName: "id"))
+    var drop: String?
+
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
     func validate() throws {
         let hasHeaders = !forwardedFor.isEmpty || !forwarded.isEmpty
+        if entry != nil || drop != nil {
+            let others = ip != nil || peer != nil || hasHeaders || at != nil || channel != nil
+            guard !others, entry == nil || drop == nil else {
+                throw ValidationError("--entry and --drop stand alone: address, channel and time are those of the attempt")
+            }
+            return
+        }
         if hasHeaders, peer == nil {
             throw ValidationError("headers come from a proxy: say its address with --peer")
         }
@@ -60,28 +83,55 @@ struct SourceExplainCommand: ParsableCommand {
     }
 
     func run() throws {
+        let service = SourceService(try gate.settings())
+        if let entry { return show(try service.approval(ofEntry: entry)) }
+        if let drop { return show(try service.approval(ofDrop: drop)) }
         var question = SourceQuestion()
         question.ip = try ip.map(ArgumentText.address)
         question.peer = try peer.map(ArgumentText.address)
         question.headers = ["x-forwarded-for": forwardedFor, "forwarded": forwarded]
-        let decisions = try SourceService(gate.settings()).explain(
-            question, on: channel.map { [$0] } ?? [.webhook, .sftp], at: at?.instant ?? .now())
+        let channels = channel.map { [$0] } ?? [.webhook, .sftp]
+        let explanation = try service.explain(question, on: channels, at: at?.instant)
+        explanation.lists.warn()
         if output.isJSON {
-            Output.json(.array(decisions.map { $1.json(channel: $0) }))
+            Output.json(explanation.json(channels: channels))
+        } else if case .failure(let unknown) = explanation.lists.policy {
+            Output.line("\(Colour.yellow("unknown"))  the lists in force at \(explanation.moment) are not known")
+            Output.line("  - \(unknown)")
         } else {
-            for (channel, decision) in decisions { decision.print(channel: channel) }
+            for (channel, decision) in explanation.decisions {
+                decision.print(channel: channel, lists: explanation.lists)
+            }
         }
-        if decisions.contains(where: { !$1.isAdmitted }) { throw ExitCode(ExitStatus.no.rawValue) }
+        if explanation.decisions.isEmpty || explanation.decisions.contains(where: { !$1.isAdmitted }) {
+            throw ExitCode(ExitStatus.no.rawValue)
+        }
+    }
+
+    private func show(_ approval: Approval) {
+        if output.isJSON { Output.json(approval.json) } else { ApprovalText(approval).print() }
+    }
+}
+
+extension SourceLists {
+    /// Says loudly, beside the answer, what must be known of its lists.
+    func warn() {
+        if !problems.isEmpty {
+            Output.error("the files of the source lists have mistakes and are NOT in force:", prefix: "WARNING: ")
+            for problem in problems { Output.note("  \(problem)") }
+            if let origin { Output.note("  the answer is by the lists \(origin)") }
+        }
+        for note in notes { Output.error(note, prefix: "note: ") }
     }
 }
 
 extension Decision {
-    func print(channel: Channel) {
+    func print(channel: Channel, lists: SourceLists) {
         let colour: Colour = verdict == .accepted ? .green : verdict == .observed ? .yellow : .red
         let who = source?.ip.description ?? "an unknown source"
         Output.line("\(colour(verdict.rawValue))  \(who) on \(channel.rawValue): \(reason.rawValue)")
         if !entries.isEmpty { Output.line("  entries  \(entries.joined(separator: ", "))") }
-        Output.line("  policy   \(policy)")
+        Output.line("  policy   \(policy)" + (lists.origin.map { ", \($0)" } ?? ""))
         for step in trace { Output.line("  - \(step)") }
     }
 }

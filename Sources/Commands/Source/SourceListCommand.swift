@@ -7,17 +7,28 @@ import Management
 struct SourceListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Show every entry of the source lists.",
-        discussion: "Says what has expired and which entries should have been reviewed by now.")
+        discussion: """
+            Says what has expired and which entries should have been reviewed by now. With mistakes in the files it shows \
+            the lists in force, says on stderr what is wrong with the files, and ends with status 78.
+            """)
 
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
     func run() throws {
-        let policy = try SourceService(gate.settings()).policy()
         let now = Instant.now()
+        let lists = try SourceService(gate.settings()).lists(now: now)
+        let policy = try lists.policy.get()
+        lists.warn()
+        show(policy, lists, now)
+        if !lists.problems.isEmpty { throw ExitCode(ExitStatus.configuration.rawValue) }
+    }
+
+    private func show(_ policy: Policy, _ lists: SourceLists, _ now: Instant) {
         if output.isJSON {
             Output.json([
                 "policy": .string(policy.version), "entries": .array(policy.entries.map { $0.json(at: now) }),
+                "lists": lists.json,
             ])
             return
         }
@@ -34,7 +45,7 @@ struct SourceListCommand: ParsableCommand {
             ])
         }
         Output.table(table) { $0 == 7 && $1 != "in force" ? Colour.yellow($1) : $1 }
-        Output.line(Colour.faint("policy \(policy.version)"))
+        Output.line(Colour.faint("policy \(policy.version)" + (lists.origin.map { ", \($0)" } ?? "")))
     }
 }
 

@@ -7,6 +7,8 @@ struct SourceRemoveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "Remove an entry from a source list.",
         discussion: """
+            Warns of those who called in the last 30 days and are refused from now on.
+
             Exit status 1 when there is no such entry, or when the list would be left empty.
 
             EXAMPLES
@@ -26,8 +28,10 @@ struct SourceRemoveCommand: ParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func run() throws {
-        let removed = try SourceService(gate.settings()).remove(
-            ArgumentText.block(cidr), service: service, from: list)
+        let sources = SourceService(try gate.settings())
+        let effect = ListChangeEffect(sources)
+        let removed = try sources.remove(ArgumentText.block(cidr), service: service, from: list)
         for entry in removed { Output.line("- \(entry.summary)") }
+        effect.tell()
     }
 }

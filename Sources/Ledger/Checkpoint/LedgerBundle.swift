@@ -7,18 +7,24 @@ import TLS
 
 /// Writes a bundle into a directory:
 ///
-///     manifest.json   format, origin, key, first, last, size, entries_sha256, time
+///     manifest.json   format, origin, key, first, last, size, entries_sha256, time, policies, policies_missing
 ///     entries.jsonl   the canonical bytes of entries first to last, one a line
 ///     proof.txt       "HEIGHT INDEX BASE64": perfect subtrees over all entries of the tree that are not in the bundle
 ///     checkpoint      the signed note of the tree
+///     policies/       the source lists that these entries name, each as HEX.txt of its version `sha256:HEX`
 ///
 /// The leaves of entries.jsonl and the nodes of proof.txt give the checkpoint's root.
 package struct LedgerBundle {
     package static let format = "dropgate-ledger-bundle@v1"
 
     private let reader: any LedgerReading
+    private let archive: PolicyArchive
 
-    package init(_ reader: any LedgerReading) { self.reader = reader }
+    /// - Parameter policies: of the same ledger.
+    package init(_ reader: any LedgerReading, policies: PolicyArchive) {
+        self.reader = reader
+        archive = policies
+    }
 
     /// - Parameter range: not empty, and below the checkpoint's size.
     /// - Returns: the manifest.
@@ -31,7 +37,9 @@ package struct LedgerBundle {
             throw LedgerError(.unwritable, "cannot make \(directory): \(SystemError.last)")
         }
         let head = checkpoint.checkpoint
-        let digest = try writeEntries(range, to: "\(directory)/entries.jsonl", progress)
+        var versions: Set<String> = []
+        let digest = try writeEntries(range, to: "\(directory)/entries.jsonl", &versions, progress)
+        let policies = try writePolicies(versions.sorted(), to: "\(directory)/policies")
         let proof = try reader.withTree { tree in
             let ranges =
                 MerkleRange.perfect(0..<range.lowerBound) + MerkleRange.perfect(range.upperBound..<head.size)
@@ -43,6 +51,8 @@ package struct LedgerBundle {
             "format": .string(Self.format), "origin": .string(head.origin), "key": .string(key.description),
             "first": .int(range.lowerBound), "last": .int(range.upperBound - 1), "size": .int(head.size),
             "entries_sha256": .string(digest), "time": .string(now.description),
+            "policies": .array(policies.kept.map(JSONValue.string)),
+            "policies_missing": .array(policies.missing.map(JSONValue.string)),
         ]
         try Self.write(proof, to: "\(directory)/proof.txt")
         try Self.write(checkpoint.note.description, to: "\(directory)/checkpoint")
@@ -53,7 +63,8 @@ package struct LedgerBundle {
     }
 
     private func writeEntries(
-        _ range: Range<Int64>, to path: String, _ progress: (Int64, Int64) -> Void
+        _ range: Range<Int64>, to path: String, _ versions: inout Set<String>,
+        _ progress: (Int64, Int64) -> Void
     ) throws -> String {
         try Self.make(path) { descriptor in
             var hash = SHA256()
@@ -64,6 +75,9 @@ package struct LedgerBundle {
                 buffer.removeAll(keepingCapacity: true)
             }
             try reader.forEachEntry(range) { seq, json in
+                if let version = Self.policy(json), versions.count < Self.mostPolicies {
+                    versions.insert(version)
+                }
                 buffer += json
                 buffer.append(0x0A)
                 if buffer.count > 1 << 20 { try flush() }
@@ -72,6 +86,32 @@ package struct LedgerBundle {
             try flush()
             return hash.digestSoFar().hex
         }
+    }
+
+    /// More lists than somebody changes by hand in years; it bounds what is kept in memory.
+    private static let mostPolicies = 100_000
+
+    /// The version of the lists that an entry names.
+    private static func policy(_ json: [UInt8]) -> String? {
+        json.withUnsafeBytes { EntryScan($0)?.policy.map { String(decoding: $0, as: UTF8.self) } }
+    }
+
+    private func writePolicies(_ versions: [String], to directory: String) throws -> (
+        kept: [String], missing: [String]
+    ) {
+        guard mkdir(directory, 0o700) == 0 else {
+            throw LedgerError(.unwritable, "cannot make \(directory): \(SystemError.last)")
+        }
+        var (kept, missing): ([String], [String]) = ([], [])
+        for version in versions {
+            guard let name = PolicyArchive.fileName(version), let text = archive.text(version) else {
+                missing.append(version)
+                continue
+            }
+            try Self.make("\(directory)/\(name)") { try SystemCall.write(text, to: $0) }
+            kept.append(version)
+        }
+        return (kept, missing)
     }
 
     private static func write(_ text: String, to path: String) throws {

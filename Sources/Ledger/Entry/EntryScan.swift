@@ -16,6 +16,7 @@ struct EntryScan {
     /// The whole list, as written.
     private(set) var entries: Text?
     private(set) var kind: Text?
+    private(set) var policy: Text?
     private(set) var reason: Text?
     private(set) var ip: Text?
     private(set) var seq: Int64?
@@ -46,6 +47,7 @@ struct EntryScan {
         case (6, 0x64) where name.equals("detail"): return Self.whole(&detail, &cursor)
         case (7, 0x65) where name.equals("entries"): return Self.whole(&entries, &cursor)
         case (4, 0x6B) where name.equals("kind"): return Self.text(&kind, &cursor)
+        case (6, 0x70) where name.equals("policy"): return Self.text(&policy, &cursor)
         case (6, 0x72) where name.equals("reason"): return Self.text(&reason, &cursor)
         case (4, 0x74) where name.equals("time"): return Self.text(&time, &cursor)
         case (7, 0x76) where name.equals("verdict"): return Self.text(&verdict, &cursor)

@@ -16,6 +16,9 @@ struct LedgerPaths: Sendable {
     /// Signed checkpoints as they were made.
     var checkpoints: String { directory + "/checkpoints" }
 
+    /// Source lists that were in force, by their version.
+    var policies: String { directory + "/policies" }
+
     /// Files of sealed entries.
     var segments: String { directory + "/segments" }
 }

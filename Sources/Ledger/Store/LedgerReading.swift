@@ -30,6 +30,10 @@ package protocol LedgerReading: Sendable {
     /// Those of `sources` that an entry before `seq` names, as far as entries are not sealed.
     func seen(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress>
 
+    /// Addresses of these blocks that entries name as their source, each once, of the newest days first. Of entries that are
+    /// not sealed; those of the day on which `since` falls may be older than it.
+    func sources(in blocks: [CIDRBlock], since: Instant, limit: Int) throws -> [IPAddress]
+
     // MARK: Drops
 
     /// Drops in these states, of any state when there are none, newest first, with a number below `before`.

@@ -132,7 +132,7 @@ package struct LedgerService: Sendable {
         try await Authority.recordExport(
             "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
             by: principal, settings: settings, warn: warn)
-        let manifest = try LedgerBundle(reader).write(
+        let manifest = try LedgerBundle(reader, policies: ledger.policies).write(
             range, checkpoint: signed, key: key, to: directory, now: .now(), progress: progress)
         return Bundle(entries: range, checkpoint: signed.checkpoint, manifest: manifest)
     }

@@ -26,17 +26,36 @@ package struct ReportService: Sendable {
                 "since": .string(start.description), "until": .string(end.description),
                 "format": .string(format),
             ], by: principal, settings: settings, warn: warn)
-        let policy = try PolicyLoader.load(files: settings.sources)
+        let (policy, notes) = try lists(until: end, now: now)
         let reader = try settings.ledgerHandle.reader()
         let first = try reader.firstSeq(notBefore: start)
         let range = first..<max(first, try reader.firstSeq(notBefore: end))
         let tally = try reader.tally(range, progress: progress)
         let seen = try reader.seen(Set(tally.groups.keys.compactMap(\.source)), before: first)
-        return ReportBuilder(
+        var report = ReportBuilder(
             tally, policy: policy, seenBefore: seen, now: now,
             timeBefore: { seq in (try? reader.entry(seq: seq - 1))?.time }
         ).report(
             node: settings.node, since: start, until: end,
             seqs: range.isEmpty ? nil : range.lowerBound...range.upperBound - 1)
+        report.policyNotes = notes
+        return report
+    }
+
+    /// The lists in force at the end of the period. Where they are not known, those of now, and a note that says so.
+    private func lists(until end: Instant, now: Instant) throws -> (policy: Policy, notes: [String]) {
+        let service = SourceService(settings)
+        let then = try service.lists(at: end, now: now)
+        if case .success(let policy) = then.policy { return (policy, Self.notes(then)) }
+        let current = try service.lists(now: now)
+        guard case .failure(let unknown) = then.policy else { return (try current.policy.get(), Self.notes(current)) }
+        let note =
+            "which lists were in force at the end of the period is not known (\(unknown)): the entries are those of now"
+        return (try current.policy.get(), [note] + Self.notes(current))
+    }
+
+    private static func notes(_ lists: SourceLists) -> [String] {
+        let problem = "the files of the lists have mistakes, and are not in force: \(lists.problems.joined(separator: "; "))"
+        return lists.notes + (lists.problems.isEmpty ? [] : [problem])
     }
 }

@@ -2,6 +2,24 @@
 package import Admission
 package import JSON
 
+extension SourceService.Explanation {
+    /// An object for each channel, of an unknown decision too: it has `known` false and no verdict.
+    package func json(channels: [Channel]) -> JSONValue {
+        let about: [String: JSONValue] = ["at": .string(moment.description), "lists": lists.json]
+        guard case .failure = lists.policy else {
+            return .array(
+                decisions.map { channel, decision in
+                    guard case .object(let members) = decision.json(channel: channel) else { return .object(about) }
+                    return .object(members.merging(about) { $1 }.merging(["known": .bool(true)]) { $1 })
+                })
+        }
+        return .array(
+            channels.map { channel in
+                .object(about.merging(["channel": .string(channel.rawValue), "known": .bool(false)]) { $1 })
+            })
+    }
+}
+
 extension Decision {
     package func json(channel: Channel) -> JSONValue {
         var members: [String: JSONValue] = [

@@ -1,36 +1,151 @@
-// Who may call in: the source lists, the decision on an address, and changes of a list.
+// Who may call in: the source lists, the decision on an address, now and at any moment that the ledger knows of.
 package import Admission
+import JSON
+import Ledger
 package import Settings
 
-/// Methods throw `ManagementError` or `SettingsErrors`.
+/// Methods throw `ManagementError`, `LedgerError` or `SettingsErrors`.
 package struct SourceService: Sendable {
-    private let settings: GateSettings
+    /// The decision on a connection, and by which lists it was made.
+    package struct Explanation: Sendable {
+        package let moment: Instant
+        package let lists: SourceLists
+        /// Empty where the lists are not known.
+        package let decisions: [(channel: Channel, decision: Decision)]
+    }
+
+    let settings: GateSettings
 
     package init(_ settings: GateSettings) { self.settings = settings }
 
-    /// The policy of the lists as they are now.
-    package func policy() throws -> Policy { try PolicyLoader.load(files: settings.sources) }
+    // MARK: Lists
 
-    /// The decision on a connection, on each of these channels.
-    package func explain(
-        _ question: SourceQuestion, on channels: [Channel], at moment: Instant = .now()
-    ) throws -> [(channel: Channel, decision: Decision)] {
-        let policy = try policy()
-        return try channels.map { channel in
-            let resolution = try SourceResolution(question, channel: channel, settings: settings).resolution()
-            return (channel, Decision.decide(resolution, channel: channel, policy: policy, at: moment))
+    /// The lists as the files have them; with mistakes in the files, those that the gate has in force.
+    package func lists(now: Instant = .now()) throws -> SourceLists {
+        do throws(SettingsErrors) {
+            let policy = try PolicyLoader.load(files: settings.sources)
+            var lists = SourceLists(files: policy)
+            lists.notes = notInForce(policy, now: now)
+            return lists
+        } catch {
+            return try inForce(instead: error, now: now)
         }
     }
+
+    /// The lists that were in force at a moment. What is to come is decided by the lists of now.
+    package func lists(at moment: Instant, now: Instant = .now()) throws -> SourceLists {
+        // What was typed as "now" is a moment ago.
+        guard moment < now - .seconds(1) else { return try lists(now: now) }
+        guard settings.ledgerHandle.exists else {
+            return SourceLists(nil, at: moment)
+        }
+        return SourceLists(try history().standing(at: moment), at: moment)
+    }
+
+    private func history() throws -> PolicyHistory {
+        PolicyHistory(try settings.ledgerHandle.reader(), settings.ledgerHandle.policies)
+    }
+
+    private func inForce(instead errors: SettingsErrors, now: Instant) throws -> SourceLists {
+        let unknown: String
+        do {
+            guard settings.ledgerHandle.exists, let standing = try history().standing(at: now) else { throw errors }
+            if case .success = standing.policy {
+                var lists = SourceLists(standing, at: now)
+                lists.problems = errors.problems.map { "\($0)" }
+                lists.notes =
+                    standing.stopped.map {
+                        ["the gate stopped at \($0) and does not start with these files; shown is what was in force then"]
+                    } ?? []
+                return lists
+            }
+            guard case .failure(let problem) = standing.policy else { throw errors }
+            unknown = problem.description
+        } catch let error as LedgerError {
+            unknown = error.description
+        }
+        let problem = SettingsProblem(
+            place: .file(settings.ledgerHandle.description), key: "",
+            message: "which lists are in force meanwhile is not known: \(unknown)")
+        throw SettingsErrors(errors.problems + [problem])
+    }
+
+    /// What a running gate has in force, where that is not what the files say.
+    private func notInForce(_ policy: Policy, now: Instant) -> [String] {
+        do {
+            guard settings.ledgerHandle.exists else { return [] }
+            let history = try history()
+            guard try !history.isInForce(policy.version), let standing = try history.standing(at: now),
+                standing.stopped == nil
+            else { return [] }
+            return [
+                "the files are not in force: since \(standing.since) (entry \(standing.seq)) the gate has the lists "
+                    + "\(standing.version); a running gate takes changed files over within a second"
+            ]
+        } catch {
+            return ["whether these lists are in force is not known: \(error)"]
+        }
+    }
+
+    // MARK: Decisions
+
+    /// The decision on a connection, on each of these channels.
+    /// - Parameter moment: nil: now. A moment that is over is decided by the lists that were in force then.
+    package func explain(
+        _ question: SourceQuestion, on channels: [Channel], at moment: Instant? = nil, now: Instant = .now()
+    ) throws -> Explanation {
+        let lists = try moment.map { try self.lists(at: $0, now: now) } ?? lists(now: now)
+        guard case .success(let policy) = lists.policy else {
+            return Explanation(moment: moment ?? now, lists: lists, decisions: [])
+        }
+        return Explanation(
+            moment: moment ?? now, lists: lists,
+            decisions: try channels.map { channel in
+                let resolution = try SourceResolution(question, channel: channel, settings: settings).resolution()
+                return (
+                    channel, Decision.decide(resolution, channel: channel, policy: policy, at: moment ?? now)
+                )
+            })
+    }
+
+    /// Who answers for what an entry of the ledger let in: the list entries of that time.
+    package func approval(ofEntry seq: Int64) throws -> Approval {
+        let reader = try settings.ledgerHandle.reader()
+        guard let entry = try reader.entry(seq: seq) else {
+            let size = try reader.size()
+            throw ManagementError(
+                .refused,
+                seq >= 0 && seq < size
+                    ? "entry \(seq) is not in the ledger any more: retention has removed it"
+                    : "there is no entry \(seq); the ledger has \(size) entries")
+        }
+        return try Approval(entry, history: PolicyHistory(reader, settings.ledgerHandle.policies))
+    }
+
+    /// Who answers for what let a drop in. The id is taken as people type it.
+    package func approval(ofDrop id: String) throws -> Approval {
+        let reader = try settings.ledgerHandle.reader()
+        return try approval(ofEntry: TypedDrop(id).record(reader, settings).seq)
+    }
+
+    // MARK: Changes
 
     /// Adds an entry to the end of a list, and returns it as it was read back.
     /// - Parameters:
     ///   - list: the list's name or file; nil where there is only one.
-    ///   - entry: made for the list's name.
-    package func add(to list: String?, _ entry: (String) throws -> SourceEntry) throws -> SourceEntry {
+    ///   - entry: made for the list's name. An expiry or a review that is over already is refused.
+    package func add(
+        to list: String?, now: Instant = .now(), _ entry: (String) throws -> SourceEntry
+    ) throws -> SourceEntry {
         let editor = try ListChoice.editor(list, of: settings)
         let entry = try entry(editor.name)
+        for (word, moment) in [("expires", entry.expires), ("review_by", entry.reviewBy)] {
+            guard let moment, moment <= now else { continue }
+            let what = word == "expires" ? "the entry would let nobody in" : "the review would be overdue at once"
+            throw ManagementError(.invalid, "\(word) \(moment) is over: \(what)", fix: "give a day to come")
+        }
         let added = try ListChoice.change { try editor.add(entry) }
-        _ = try policy()
+        _ = try PolicyLoader.load(files: settings.sources)
         return added
     }
 
@@ -40,7 +155,10 @@ package struct SourceService: Sendable {
     ) throws -> [SourceEntry] {
         let editor = try ListChoice.editor(list, of: settings)
         let removed = try ListChoice.change { try editor.remove(block, service: service) }
-        _ = try policy()
+        _ = try PolicyLoader.load(files: settings.sources)
         return removed
     }
+
+    /// The lists as the files have them.
+    package func fileLists() throws -> Policy { try PolicyLoader.load(files: settings.sources) }
 }

@@ -23,7 +23,7 @@ INNER_PROXIES = ["10.1.2.3", "10.255.255.254"]
 STRANGERS = ["192.0.2.66", "203.0.113.9", "198.51.100.7", "8.8.8.8"]
 SOURCES = ("name: fuzz\nentries:\n"
            "  - {cidr: 127.0.1.0/24, service: vsee, channels: [webhook]}\n"
-           "  - {cidr: 2001:db8:7::/48, service: vsee, channels: [webhook]}\n")
+           "  - {cidr: 2001:db8:7::/48, service: vsee6, channels: [webhook]}\n")
 
 AWKWARD = [b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\n\n", b"\0", b" ", b"\t", b":", b",", b";", b"=", b"\"", b"\\", b"%00",
            b"\x7f", b"\x80", b"\xff", b"\xc0\x80", b"\xe2\x80\xa8", b"[", b"]", b"0", b"-1", b"/../", b"\x0b", b"\x1b[2J"]

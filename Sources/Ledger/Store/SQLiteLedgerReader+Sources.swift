@@ -1,0 +1,33 @@
+// Which addresses of a block have called: one step in the index of sources for each, however often they called.
+import Admission
+import Foundation
+import GRDB
+
+extension SQLiteLedgerReader {
+    func sources(in blocks: [CIDRBlock], since: Instant, limit: Int) throws -> [IPAddress] {
+        try database.readLedger { db in
+            let last = try Int64.fetchOne(db, sql: "SELECT time FROM entries ORDER BY seq DESC LIMIT 1")
+            let first = since.microseconds / 86_400_000_000
+            guard let last, last / 86_400_000_000 >= first else { return [] }
+            let next = try db.makeStatement(
+                sql: """
+                    SELECT source FROM entries WHERE time / 86400000000 = ? AND source IS NOT NULL AND source >= ?
+                    AND source <= ? ORDER BY source LIMIT 1
+                    """)
+            var known: Set<IPAddress> = []
+            var found: [IPAddress] = []
+            for day in (first...last / 86_400_000_000).reversed() {
+                for (low, high) in blocks.map(SourceKey.range) {
+                    var start = Data(low)
+                    while let key = try Data.fetchOne(next, arguments: [day, start, Data(high)]) {
+                        guard found.count < limit else { return found }
+                        if let ip = IPAddress(bytes: [UInt8](key)), known.insert(ip).inserted { found.append(ip) }
+                        // Nothing sorts between a key and itself with a zero behind it.
+                        start = key + [0]
+                    }
+                }
+            }
+            return found
+        }
+    }
+}

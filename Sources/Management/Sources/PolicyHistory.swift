@@ -1,0 +1,120 @@
+// Which source lists were in force at a moment: the newest entry of a start or a change says their version, and the archive
+// beside the ledger has them. What is not known is said to be unknown; today's lists never stand in for it.
+package import Admission
+import JSON
+package import Ledger
+
+/// Why the lists of a version cannot be shown, for after "is not known: ".
+package struct PolicyUnknown: Error, Sendable, CustomStringConvertible {
+    package let description: String
+}
+
+/// Methods throw `LedgerError`.
+package struct PolicyHistory: Sendable {
+    /// What was in force, and by which entry.
+    package struct Standing: Sendable {
+        /// `sha256:…`
+        package var version: String
+        /// The entry of the start or of the change by which it came into force, and when.
+        package var seq: Int64
+        package var since: Instant
+        package var isStart: Bool
+        /// The gate had stopped then, and not started again.
+        package var stopped: Instant?
+        /// The gate ended somewhen between these without a stop; the moment that was asked about lies there.
+        package var silence: Range<Instant>?
+        package var policy: Result<Policy, PolicyUnknown>
+    }
+
+    private let reader: any LedgerReading
+    private let archive: PolicyArchive
+
+    package init(_ reader: any LedgerReading, _ archive: PolicyArchive) {
+        self.reader = reader
+        self.archive = archive
+    }
+
+    /// What was in force at a moment; while the gate was stopped, what was before. nil: no entry says so, because the gate
+    /// had not started yet or retention has removed the entries.
+    package func standing(at moment: Instant) throws -> Standing? {
+        var query = LedgerQuery()
+        query.until = Instant(microseconds: moment.microseconds + 1)
+        guard var standing = try newest(query) else { return nil }
+        if standing.stopped == nil { standing.silence = try silence(around: moment) }
+        return standing
+    }
+
+    /// What was in force when an entry was written.
+    package func standing(before seq: Int64) throws -> Standing? {
+        var query = LedgerQuery()
+        query.below = seq + 1
+        return try newest(query)
+    }
+
+    /// Whether the lists in force now are those of a version. It looks at the newest entries first, nearly all of which name the
+    /// lists; only when they name others, the last start or change is looked for.
+    package func isInForce(_ version: String) throws -> Bool {
+        var query = LedgerQuery()
+        query.order = .newestFirst
+        query.limit = 20
+        let named = try reader.entries(query).lazy.compactMap { try? $0.value()["policy"]?.string }.first
+        return try named == version || newest(LedgerQuery())?.version == version
+    }
+
+    /// The lists of a version that an entry names.
+    package func policy(_ version: String) -> Result<Policy, PolicyUnknown> {
+        switch archive.policy(version) {
+        case .kept(let policy): return .success(policy)
+        case .unusable(let problem): return .failure(PolicyUnknown(description: problem))
+        case .absent:
+            return .failure(
+                PolicyUnknown(
+                    description: "the lists of version \(version) are not kept in \(archive.directory): they were in "
+                        + "force before the gate kept its lists, or the file was removed"))
+        }
+    }
+
+    // MARK: Entries
+
+    private func newest(_ query: LedgerQuery) throws -> Standing? {
+        var query = query
+        query.kinds = [.service, .policy]
+        query.reasons = [.started, .stopped, .changed]
+        query.verdicts = [.accepted]
+        query.order = .newestFirst
+        query.limit = 8
+        var stopped: Instant?
+        while true {
+            let page = try reader.entries(query)
+            for stored in page {
+                let entry = try stored.value()
+                let reason = entry["reason"]?.string
+                if reason == Reason.stopped.rawValue {
+                    stopped = stopped ?? stored.time
+                    continue
+                }
+                // Changes of accounts and keys name no lists.
+                guard let version = entry["policy"]?.string else { continue }
+                return Standing(
+                    version: version, seq: stored.seq, since: stored.time,
+                    isStart: reason == Reason.started.rawValue, stopped: stopped, policy: policy(version))
+            }
+            guard page.count == query.limit, let last = page.last else { return nil }
+            query.after = last.seq
+        }
+    }
+
+    /// The time without entries before a start that no stop precedes, if the moment lies in it.
+    private func silence(around moment: Instant) throws -> Range<Instant>? {
+        var query = LedgerQuery()
+        query.since = Instant(microseconds: moment.microseconds + 1)
+        query.kinds = [.service]
+        query.reasons = [.started, .stopped]
+        query.limit = 1
+        guard let next = try reader.entries(query).first,
+            try next.value()["reason"]?.string == Reason.started.rawValue,
+            let last = try reader.entry(seq: next.seq - 1)?.time, last < moment
+        else { return nil }
+        return last..<next.time
+    }
+}
