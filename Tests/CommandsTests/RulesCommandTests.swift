@@ -61,7 +61,8 @@ import Testing
         try ("name: many\nentries:\n" + entries.joined())
             .write(toFile: gate.path("gate/sources/many.yaml"), atomically: true, encoding: .utf8)
         let answer = await TestGate.run([
-            "rules", "export", "--direction", "ingress", "--channel", "webhook", "--format", "aws-sg", "--config",
+            "rules", "export", "--direction", "ingress", "--channel", "webhook", "--format", "aws-sg",
+            "--config",
             config,
         ])
         #expect(answer.status == 0, "\(answer)")

@@ -224,13 +224,13 @@ class Formats(unittest.TestCase):
         lists = os.path.join(gate.home, "sources/test.yaml")
         with open(lists, "a") as file:
             file.write("  - {cidr: 192.0.2.0/28, service: other, channels: [webhook]}\n")
-        wait_until(lambda: cls.has(gate, "policy"), what="the entry of the change")
+        wait_until(lambda: cls.has(gate, "policy", "--text", "192.0.2.0/28"), what="the entry of the change")
         wait_until(lambda: cls.has(gate, "transfer"), what="the upload")
         gate.run("attempts", "--format", "csv", "--config", gate.config)
 
     @staticmethod
-    def has(gate, kind):
-        table = gate.run("attempts", "--kind", kind, "--config", gate.config).stdout
+    def has(gate, kind, *more):
+        table = gate.run("attempts", "--kind", kind, *more, "--config", gate.config).stdout
         return len(table.splitlines()) > 1
 
     @staticmethod

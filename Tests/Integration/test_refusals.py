@@ -37,9 +37,14 @@ class Refusals(unittest.TestCase):
         folder = os.path.join(self.gate.root, "old")
         os.mkdir(folder, 0o700)
         certificate, key = os.path.join(folder, "old.pem"), os.path.join(folder, "old.key")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "-1",
-                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        request, names = os.path.join(folder, "request"), os.path.join(folder, "names")
+        with open(names, "w") as file:
+            file.write("subjectAltName=DNS:localhost\n")
+        for command in (["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+                         "-keyout", key, "-out", request],
+                        ["x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-extfile", names, "-out",
+                         certificate]):
+            subprocess.run(["openssl", *command], check=True, capture_output=True)
         os.chmod(key, 0o600)
         self.gate.environment.update({"DROPGATE_WEBHOOK_TLS_CERTIFICATE": certificate, "DROPGATE_WEBHOOK_TLS_KEY": key})
         self.gate.start()
@@ -67,7 +72,8 @@ class Refusals(unittest.TestCase):
         with open(path, "w") as file:
             file.write(STAND_IN.replace("127.0.0.2", "127.0.0.3"))
         changed = wait_until(lambda: self.gate.run(
-            "attempts", "--kind", "policy", "--config", self.gate.config).stdout.splitlines()[1:], what="the change")
+            "attempts", "--kind", "policy", "--text", "127.0.0.3/32", "--config", self.gate.config
+        ).stdout.splitlines()[1:], what="the change")
         self.gate.post(V2 % "e-2")
         row = self.row("127.0.0.2", "--reason", "not_listed")
         self.assertIn(f"(was listed until the source lists changed at {changed[0].split()[0]} (entry ", row)
