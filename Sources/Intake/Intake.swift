@@ -49,7 +49,7 @@ package final class Intake: Sendable {
         }
     }
 
-    package let health = Health()
+    package let health: Health
     package let contacts = ContactMonitor()
     package let gauges = Gauges()
     let staging: StagingArea
@@ -105,6 +105,7 @@ package final class Intake: Sendable {
         self.store = store
         self.logger = logger
         self.clock = clock
+        health = Health(clock: clock)
         staging = try StagingArea(path: configuration.stagingPath)
         writer = LedgerWriter(store: store, clock: clock)
         space = SpaceGuard(
@@ -341,7 +342,7 @@ package final class Intake: Sendable {
 
     private func ledgerFails(_ error: any Error) {
         guard !Self.isBusy(error) else { return }
-        if health.set(problem: "ledger", message: "\(error)") {
+        if health.set(problem: "ledger", message: "nothing is accepted: \(error)") {
             logger.error("nothing is accepted: \(error)")
         }
     }
