@@ -91,8 +91,7 @@ package final class Intake: Sendable {
         seen: [(checkpoint: Checkpoint, keeper: String)] = [],
         clock: @escaping @Sendable () -> Instant = { Instant.now() }
     ) throws -> Intake {
-        let store = try configuration.ledger.open(node: configuration.node)
-        for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
+        let store = try configuration.ledger.open(node: configuration.node, extending: seen)
         return try Intake(configuration, store: store, policy: policy, logger: logger, clock: clock)
     }
 

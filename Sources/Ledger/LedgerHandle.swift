@@ -36,6 +36,19 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
         try SQLiteLedgerStore(path: paths.file, node: node)
     }
 
+    /// As `open(node:)`, and throws `LedgerError` as `LedgerStore.require(extends:keptBy:)` unless the ledger has what others have
+    /// seen of it. None is made where they have seen one: `.missing`.
+    package func open(
+        node: String, extending seen: [(checkpoint: Checkpoint, keeper: String)]
+    ) throws -> any LedgerStore {
+        if let first = seen.first, try !isThere() {
+            throw paths.missing(seen: first.checkpoint, by: first.keeper)
+        }
+        let store = try open(node: node)
+        for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
+        return store
+    }
+
     /// Opens the ledger for reading, beside its writer. Throws `LedgerError`: `.unreadable` when there is none, `.missing` or
     /// `.foreign` as `isThere`.
     package func reader() throws -> any LedgerReading { try SQLiteLedgerReader(path: paths.file) }

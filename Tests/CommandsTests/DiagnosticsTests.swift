@@ -55,8 +55,8 @@ import Testing
     // MARK: Certificates
 
     @Test(arguments: [
-        (-400, -1, Finding.State.fail, "expired on 2026-11-22, 1 day ago: callers refuse it"),
-        (-400, -30, .fail, "expired on 2026-10-24, 30 days ago"),
+        (-400, -1, Finding.State.fail, "has expired (on 2026-11-22, 1 day ago): callers refuse it"),
+        (-400, 0, .warn, "in 0 days"), (-400, -30, .fail, "has expired (on 2026-10-24, 30 days ago)"),
         (-1, 20, .warn, "expires on 2026-12-13, in 20 days"),
         (-1, 1, .warn, "in 1 day: then callers"), (-1, 0, .warn, "in 0 days"),
         (2, 300, .fail, "is not valid before"),

@@ -75,6 +75,24 @@ import Testing
         try expectRefused(.missing, "is gone: it was moved or removed")
     }
 
+    @Test func aLedgerOfWhichAWitnessHasSeenMoreThanIsThereIsNotBegunAnew() throws {
+        let seen = Checkpoint(
+            origin: "t/dropgate", size: 7, root: MerkleHash.leaf([1]), previous: nil,
+            time: Instant(microseconds: 5))
+        let error = #expect(throws: LedgerError.self) {
+            try handle.open(node: "t", extending: [(seen, "a witness")])
+        }
+        #expect(
+            error?.code == .missing
+                && error?.message.contains("a witness has a checkpoint of 7 entries") == true)
+        #expect(directory.files(under: "").isEmpty, "nothing was made")
+        try append()
+        let smaller = #expect(throws: LedgerError.self) {
+            try handle.open(node: "t", extending: [(seen, "a witness")])
+        }
+        #expect(smaller?.code == .rolledBack)
+    }
+
     @Test func anEmptyDirectoryOfCheckpointsIsNoTrace() throws {
         try FileManager.default.createDirectory(
             atPath: directory.file("checkpoints"), withIntermediateDirectories: false)

@@ -48,6 +48,15 @@ extension LedgerPaths {
                 + "\(places) away and keep them as evidence: then a new ledger begins")
     }
 
+    /// None is there, and somebody elsewhere has seen one.
+    func missing(seen checkpoint: Checkpoint, by keeper: String) -> LedgerError {
+        LedgerError(
+            .missing,
+            "the ledger \(file) is gone: \(keeper) has a checkpoint of \(checkpoint.size) entries of it, signed at "
+                + "\(checkpoint.time)",
+            fix: "put it back from where it was moved, or from a backup; a new ledger needs a new witness")
+    }
+
     /// - Parameter what: it is in place of a ledger.
     func foreign(_ what: String) -> LedgerError {
         LedgerError(

@@ -100,9 +100,10 @@ struct CertificateCheck {
                 fix: "\(fix); or set the clock right")
         }
         if end < today {
-            let ago = (today - end) / day
+            let days = (today - end) / day
+            let ago = days == 0 ? "less than a day ago" : "\(Self.days(days)) ago"
             return Finding(
-                area, .fail, "\(what) expired on \(date(end)), \(days(ago)) ago: \(effect)", fix: fix)
+                area, .fail, "\(what) has expired (on \(date(end)), \(ago)): \(effect)", fix: fix)
         }
         let left = (end - today) / day
         guard left < notice else { return nil }
