@@ -47,6 +47,18 @@ package struct IPAddress: Hashable, Sendable {
         return (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * UInt128(count - 1 - $0))) }
     }
 
+    /// How many bits both begin with, of 32 or 128; nil for addresses of two families.
+    package func commonBits(with other: IPAddress) -> Int? {
+        guard isIPv4 == other.isIPv4 else { return nil }
+        return (value ^ other.value).leadingZeroBitCount - (isIPv4 ? 96 : 0)
+    }
+
+    /// Of this machine: 127.0.0.0/8, ::1.
+    package var isLoopback: Bool { isIPv4 ? value >> 24 & 0xFF == 127 : value == 1 }
+
+    /// Of this network segment: 169.254.0.0/16, fe80::/10.
+    package var isLinkLocal: Bool { isIPv4 ? value >> 16 & 0xFFFF == 0xA9FE : value >> 118 == 0x3FA }
+
     /// Not reachable from the internet: RFC 1918, loopback, link local, ULA (RFC 4193), CGNAT (RFC 6598).
     /// If every call shows one of these, a NAT stands in front and hides who called.
     package var isPrivate: Bool {

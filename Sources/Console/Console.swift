@@ -4,6 +4,7 @@ import Admission
 import Blocking
 import Hummingbird
 package import Intake
+package import JSON
 package import Logging
 import NIOCore
 import ServiceLifecycle
@@ -13,18 +14,22 @@ package final class Console: Service {
     private let settings: ConsoleSettings
     private let intake: Intake
     private let logger: Logger
+    private let details: @Sendable () -> [String: JSONValue]
     private let onBound: @Sendable (Int) -> Void
     /// Its pages look into the ledger and ask filesystems for their room.
     private let executor = BlockingExecutor(label: "console", width: 4)
 
     /// `onBound` is told the port once the listener is open. Nothing is opened before `run`.
+    /// - Parameter details: members that `/readyz` tells who has the token, beside the problems. May block.
     package init(
         settings: ConsoleSettings, intake: Intake, logger: Logger,
+        details: @escaping @Sendable () -> [String: JSONValue] = { [:] },
         onBound: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.settings = settings
         self.intake = intake
         self.logger = logger
+        self.details = details
         self.onBound = onBound
     }
 
@@ -32,7 +37,7 @@ package final class Console: Service {
     package func run() async throws {
         let intake = intake
         let pages = HealthPages(
-            health: intake.health, accepts: { intake.accepts }, gauges: intake.gauges,
+            health: intake.health, details: details, accepts: { intake.accepts }, gauges: intake.gauges,
             token: BearerToken(settings.token))
         let onBound = onBound
         let application = Application(

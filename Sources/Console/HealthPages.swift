@@ -1,5 +1,5 @@
 // /healthz: the process answers. /readyz: 200 while the gate accepts, be it that somebody should look ("degraded"), and 503
-// while it cannot ("unavailable"). Without the token only the status.
+// while it cannot ("unavailable"). Without the token only the status; with it each problem, since when it stands and what to do.
 // /metrics: figures in the Prometheus text format, with the token only.
 import HTTPTypes
 import Hummingbird
@@ -9,6 +9,8 @@ import NIOCore
 
 struct HealthPages: Sendable {
     let health: Health
+    /// What else `/readyz` tells who has the token, by member. May look into the ledger.
+    let details: @Sendable () -> [String: JSONValue]
     let accepts: @Sendable () -> Bool
     let gauges: Gauges
     let token: BearerToken
@@ -47,11 +49,18 @@ struct HealthPages: Sendable {
     private func readiness(_ request: Request) -> Response {
         // First: it looks, and may find that a problem has ended.
         let isUp = accepts()
-        let problems = health.problems
-        guard !problems.isEmpty else { return Self.json(.ok, ["status": "ready"]) }
-        var answer: [String: JSONValue] = ["status": isUp ? "degraded" : "unavailable"]
-        if token.isIn(request.headers) { answer["problems"] = .object(problems.mapValues { .string($0) }) }
-        return Self.json(isUp ? .ok : .serviceUnavailable, answer)
+        let problems = health.standing
+        let status = problems.isEmpty ? "ready" : isUp ? "degraded" : "unavailable"
+        var answer: [String: JSONValue] = ["status": .string(status)]
+        if token.isIn(request.headers) {
+            answer.merge(details()) { own, _ in own }
+            if !problems.isEmpty {
+                answer["problems"] = .object(problems.mapValues { .string($0.message) })
+                answer["details"] = .object(
+                    problems.mapValues { ["since": .string($0.since), "fix": .string($0.fix)] })
+            }
+        }
+        return Self.json(problems.isEmpty || isUp ? .ok : .serviceUnavailable, answer)
     }
 
     private static func json(_ status: HTTPResponse.Status, _ members: [String: JSONValue]) -> Response {

@@ -2,6 +2,7 @@
 import Admission
 import Audit
 import Intake
+import JSON
 import Logging
 import Management
 import Settings
@@ -37,6 +38,14 @@ struct Forwarding {
         if !forwarders.isEmpty { addGauges(intake.gauges) }
     }
 
+    /// How each of them stands. It looks into the ledger.
+    var states: [ForwarderState] { forwarders.map(\.state) }
+
+    /// What `/readyz` tells of them.
+    var details: [String: JSONValue] {
+        forwarders.isEmpty ? [:] : ["forwarding": .array(states.map(\.json))]
+    }
+
     private func addGauges(_ gauges: Gauges) {
         let forwarders = forwarders
         gauges.add("dropgate_forward_waiting_entries", "Entries that are not at the target for certain.") {
@@ -52,5 +61,21 @@ struct Forwarding {
                 return Gauges.Reading(max(0, age ?? 0), labels: [("forwarder", forwarder.name)])
             }
         }
+        func add(_ name: String, _ help: String, _ read: @escaping @Sendable (Forwarder) -> Int64) {
+            gauges.add(name, help) {
+                forwarders.map { Gauges.Reading(read($0), labels: [("forwarder", $0.name)]) }
+            }
+        }
+        add("dropgate_forward_failing", "1 while nothing gets through to the target.") {
+            $0.isFailing ? 1 : 0
+        }
+        add(
+            "dropgate_forward_success_timestamp_seconds",
+            "When something was confirmed last, or nothing waited; 0 before the first since the start."
+        ) { ($0.succeeded?.microseconds ?? 0) / 1_000_000 }
+        add(
+            "dropgate_forward_failure_timestamp_seconds",
+            "When forwarding failed last; 0 before the first since the start."
+        ) { ($0.failed?.microseconds ?? 0) / 1_000_000 }
     }
 }

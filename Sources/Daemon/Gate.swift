@@ -2,6 +2,7 @@
 // It decides nothing about attempts; receivers ask Intake.
 package import Admission
 import Audit
+import Blocking
 import Console
 import Files
 import Foundation
@@ -38,6 +39,8 @@ package struct Gate: Sendable {
     /// hold up a restart, nor have the gate killed by what started it (containers get 10 s). Nothing is lost by it:
     /// forwarding goes on from its position, and the next checkpoint covers the last one.
     private static let farewell = Duration.seconds(2)
+    /// Looks into the ledger.
+    private let reading = BlockingExecutor(label: "start", width: 1)
 
     /// Returns when the gate has ended after SIGTERM or SIGINT.
     package func run() async throws {
@@ -61,7 +64,7 @@ package struct Gate: Sendable {
             defer { tasks.cancelAll() }
             do {
                 try await recordStart(intake)
-                let services = try await services(intake, checkpointer)
+                let services = try await services(intake, checkpointer, forwarding)
                 for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.run() } }
                 try await serve(services)
             } catch {
@@ -81,12 +84,14 @@ package struct Gate: Sendable {
 
     // MARK: Parts
 
-    private func services(_ intake: Intake, _ checkpointer: Checkpointer) async throws -> [any Service] {
+    private func services(
+        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding
+    ) async throws -> [any Service] {
         var all: [any Service] = [
             ControlServer(
                 path: settings.controlSocket,
                 authority: LocalAuthority(settings, intake: intake, signing: checkpointer),
-                health: intake.health, logger: logger),
+                state: { GateState(intake, forwarders: forwarding.states) }, logger: logger),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
             Retention(intake), checkpointer, try ContactWatch(intake),
             try Sealer(intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain),
@@ -94,7 +99,9 @@ package struct Gate: Sendable {
         var listeners: [AnnouncedListener] = []
         if let console = settings.console {
             let port = PortPromise()
-            let service = Console(settings: console, intake: intake, logger: logger) { port.fulfil($0) }
+            let service = Console(
+                settings: console, intake: intake, logger: logger, details: { forwarding.details }
+            ) { port.fulfil($0) }
             listeners.append(AnnouncedListener(name: "console", address: console.listen) { await port.value })
             all.append(NamedService("console on \(console.listen)", service))
         }
@@ -143,6 +150,7 @@ package struct Gate: Sendable {
 
     private func recordStart(_ intake: Intake) async throws {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+        await describeHostKeys(in: &attempt, intake)
         attempt.policy = intake.policy.version
         attempt.detail["version"] = .string("\(Product.name) \(Product.version)")
         var listeners: [String: JSONValue] = [:]
@@ -172,6 +180,23 @@ package struct Gate: Sendable {
             logger.warning("what changed in the source lists since the gate ran last is not known: \(error)")
             return nil
         }
+    }
+
+    /// Says in the start's entry which host keys callers are shown, and when they differ from those of the last start.
+    private func describeHostKeys(in attempt: inout Attempt, _ intake: Intake) async {
+        guard let paths = settings.sftp?.hostKeys else { return }
+        let now = HostKeyRecord(await HostKeys.examine(paths))
+        attempt.detail[HostKeyRecord.member] = now.json
+        let before: HostKeyRecord?
+        do {
+            before = try await reading.run { try HostKeyRecord.last(in: try intake.ledger.reader())?.keys }
+        } catch {
+            return logger.warning("the host keys of the last start cannot be read: \(error)")
+        }
+        guard let before, let change = now.change(from: before) else { return }
+        attempt.detail[HostKeyRecord.beforeMember] = before.json
+        attempt.detail["message"] = .string(change.text)
+        logger.log(level: change.breaksCallers ? .warning : .notice, "\(change.text)")
     }
 
     private func stop(

@@ -49,7 +49,7 @@ package final class Intake: Sendable {
         }
     }
 
-    package let health = Health()
+    package let health: Health
     package let contacts = ContactMonitor()
     package let gauges = Gauges()
     package let ownConnections = OwnConnections()
@@ -93,8 +93,7 @@ package final class Intake: Sendable {
         seen: [(checkpoint: Checkpoint, keeper: String)] = [],
         clock: @escaping @Sendable () -> Instant = { Instant.now() }
     ) throws -> Intake {
-        let store = try configuration.ledger.open(node: configuration.node)
-        for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
+        let store = try configuration.ledger.open(node: configuration.node, extending: seen)
         return try Intake(configuration, store: store, policy: policy, logger: logger, clock: clock)
     }
 
@@ -109,6 +108,7 @@ package final class Intake: Sendable {
         self.store = store
         self.logger = logger
         self.clock = clock
+        health = Health(clock: clock)
         staging = try StagingArea(path: configuration.stagingPath)
         writer = LedgerWriter(store: store, clock: clock)
         space = SpaceGuard(
@@ -368,7 +368,7 @@ package final class Intake: Sendable {
 
     private func ledgerFails(_ error: any Error) {
         guard !Self.isBusy(error) else { return }
-        if health.set(problem: "ledger", message: "\(error)") {
+        if health.set(problem: "ledger", message: "nothing is accepted: \(error)") {
             logger.error("nothing is accepted: \(error)")
         }
     }

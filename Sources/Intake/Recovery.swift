@@ -78,7 +78,9 @@ extension Intake {
                     try staging.ready.putBack(
                         StagedFile(drop, in: files.claimed), to: record.readyPath)
                 } catch {
-                    health.set(problem: "release", message: "drop \(drop): \(error)")
+                    health.set(
+                        problem: "release",
+                        message: "drop \(drop) could not be put back into ready/: \(error)")
                     logger.error("drop \(drop) could not be put back into ready/: \(error)")
                 }
             }
@@ -103,7 +105,8 @@ extension Intake {
             } catch let error as StagingError where error.code == .notFound {
                 return moved(record, receipt, now: now)
             } catch {
-                health.set(problem: "release", message: "drop \(record.id): \(error)")
+                health.set(
+                    problem: "release", message: "drop \(record.id) is accepted and not in ready/: \(error)")
                 logger.error(
                     "drop \(record.id) is accepted but could not be released; it is tried again: \(error)")
                 return .failed
@@ -131,7 +134,9 @@ extension Intake {
                 return .released(record.readyPath)
             }
         } catch {
-            health.set(problem: "release", message: "drop \(record.id): \(error)")
+            health.set(
+                problem: "release",
+                message: "whether drop \(record.id) was released cannot be told now: \(error)")
             logger.error("drop \(record.id): whether it was released cannot be told now: \(error)")
             return .failed
         }

@@ -139,7 +139,10 @@ final class Stager: Sendable {
             }
             if health.clear(problem: "staging") { logger.notice("staging works again") }
         } catch {
-            if health.set(problem: "staging", message: "\(error)") {
+            if health.set(
+                problem: "staging",
+                message: "what was accepted stays in the ledger, ready/ does not get it: \(error)")
+            {
                 logger.error(
                     "staging failed, what was accepted stays in the ledger and is tried again: \(error)")
             }

@@ -2,6 +2,7 @@
 // known only here and below.
 import Admission
 import Foundation
+import GRDB
 import TLS
 
 /// Where a ledger is kept. Making a handle opens nothing.
@@ -19,15 +20,37 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
 
     package var exists: Bool { FileManager.default.fileExists(atPath: paths.file) }
 
+    /// Whether a ledger is there; false where nothing shows that there ever was one. Changes nothing.
+    /// Throws `LedgerError`: `.missing` when it was moved or removed, `.foreign` when what is there is none, `.unreadable`.
+    package func isThere() throws -> Bool {
+        guard try paths.isThere() else { return false }
+        try Schema.openOfAnyFormat(path: paths.file).close()
+        return true
+    }
+
     /// Opens the ledger for writing, or makes it, and holds its lock for as long as the store lives.
-    /// Throws `LedgerError`: `.locked` when another process writes it, `.newer`, `.unwritable`, `.rolledBack` or `.forked` when
-    /// its last checkpoint is not of its entries.
+    /// Throws `LedgerError`: `.locked` when another process writes it, `.newer`, `.unwritable`, `.missing` or
+    /// `.foreign` as `isThere`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
     /// - Parameter node: the gate's name, which each entry carries.
     package func open(node: String) throws -> any LedgerStore {
         try SQLiteLedgerStore(path: paths.file, node: node)
     }
 
-    /// Opens the ledger for reading, beside its writer. Throws `LedgerError(.unreadable)` when there is none.
+    /// As `open(node:)`, and throws `LedgerError` as `LedgerStore.require(extends:keptBy:)` unless the ledger has what others have
+    /// seen of it. None is made where they have seen one: `.missing`.
+    package func open(
+        node: String, extending seen: [(checkpoint: Checkpoint, keeper: String)]
+    ) throws -> any LedgerStore {
+        if let first = seen.first, try !isThere() {
+            throw paths.missing(seen: first.checkpoint, by: first.keeper)
+        }
+        let store = try open(node: node)
+        for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
+        return store
+    }
+
+    /// Opens the ledger for reading, beside its writer. Throws `LedgerError`: `.unreadable` when there is none, `.missing` or
+    /// `.foreign` as `isThere`.
     package func reader() throws -> any LedgerReading { try SQLiteLedgerReader(path: paths.file) }
 
     /// Opens what moves old entries out of the store, beside its writer. Throws as `reader`.

@@ -11,7 +11,8 @@ extension ManagementError {
         switch error {
         case let error as ManagementError: error
         case let error as SettingsErrors: ManagementError(.configuration, "\(error)", cause: error)
-        case let error as LedgerError: ManagementError(code(error), "\(error)", cause: error)
+        case let error as LedgerError:
+            ManagementError(code(error), error.message, fix: error.fix, cause: error)
         case let error as SSHDError:
             // What the machine lacks for these settings is for its keeper to mend, as the settings are.
             ManagementError(
@@ -24,7 +25,8 @@ extension ManagementError {
 
     private static func code(_ error: LedgerError) -> Code {
         switch error.code {
-        case .rolledBack, .forked: .notAsSigned
+        case .rolledBack, .forked, .missing: .notAsSigned
+        case .foreign: .configuration
         case .locked, .unreadable, .unwritable, .newer, .busy: .internalError
         }
     }

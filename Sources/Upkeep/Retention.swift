@@ -32,7 +32,9 @@ package struct Retention: Service {
             try await intake.sweepStaging()
             intake.health.clear(problem: Self.problem)
         } catch {
-            if intake.health.set(problem: Self.problem, message: "\(error)") {
+            if intake.health.set(
+                problem: Self.problem, message: "staging could not be swept of what is old: \(error)")
+            {
                 intake.logger.error("sweeping staging failed, it is tried again: \(error)")
             }
         }

@@ -54,7 +54,9 @@ package struct Sealer: Service {
             try await removeOld()
             intake.health.clear(problem: "sealing")
         } catch {
-            if intake.health.set(problem: "sealing", message: "\(error)") {
+            if intake.health.set(
+                problem: "sealing", message: "old entries of the ledger could not be sealed: \(error)")
+            {
                 intake.logger.error("sealing the ledger failed, it is tried again: \(error)")
             }
         }

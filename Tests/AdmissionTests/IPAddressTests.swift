@@ -159,6 +159,32 @@ import Testing
             try JSONDecoder().decode([IPAddress].self, from: Data(#"["01.2.3.4"]"#.utf8))
         }
     }
+
+    @Test(arguments: [
+        ("20.21.208.105", "20.21.208.105", 32), ("20.21.208.105", "20.21.208.104", 31),
+        ("20.21.208.105", "148.21.208.105", 0), ("10.0.0.0", "10.255.0.0", 8),
+        ("2001:db8::1", "2001:db8::1", 128),
+        ("2001:db8::1", "2001:db8::3", 126), ("8000::", "::", 0),
+    ])
+    func sayHowManyBitsTheyShare(_ a: String, _ b: String, _ bits: Int) throws {
+        #expect(try IPAddress(a).commonBits(with: IPAddress(b)) == bits)
+        #expect(try IPAddress(b).commonBits(with: IPAddress(a)) == bits)
+    }
+
+    @Test func addressesOfTwoFamiliesShareNothing() throws {
+        #expect(try IPAddress("0.0.0.1").commonBits(with: IPAddress("::1")) == nil)
+    }
+
+    @Test func loopbackAndLinkLocalAreToldFromTheRest() throws {
+        for text in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            #expect(try IPAddress(text).isLoopback)
+        }
+        for text in ["128.0.0.1", "::2", "::", "0.0.0.0", "::7f00:1"] {
+            #expect(try !IPAddress(text).isLoopback)
+        }
+        for text in ["169.254.0.1", "fe80::1", "febf::1"] { #expect(try IPAddress(text).isLinkLocal) }
+        for text in ["169.255.0.1", "fec0::1", "10.0.0.1"] { #expect(try !IPAddress(text).isLinkLocal) }
+    }
 }
 
 private func platformRead(_ text: String) -> [UInt8]? {

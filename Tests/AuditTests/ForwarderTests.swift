@@ -12,7 +12,7 @@ import Testing
 
 /// A target. What is sent is confirmed at once while it `takes`.
 private final class Target: ForwardStream {
-    enum Behaviour: Sendable { case takes, isAway, breaks, blocks, acknowledgesNothing }
+    enum Behaviour: Sendable { case takes, isAway(String), breaks, blocks, acknowledgesNothing }
 
     private struct State {
         var behaviour = Behaviour.takes
@@ -28,8 +28,8 @@ private final class Target: ForwardStream {
 
     func open() throws -> Target {
         opened.continuation.yield()
-        if state.withLock({ $0.behaviour }) == .isAway {
-            throw ForwardBreak(description: "nobody listens there")
+        if case .isAway(let words) = state.withLock({ $0.behaviour }) {
+            throw ForwardBreak(description: words)
         }
         return self
     }
@@ -119,7 +119,7 @@ private final class Target: ForwardStream {
     }
 
     @Test func aTargetThatIsAwayIsReportedAndNotWaitedForAtTheStop() async throws {
-        target.become(.isAway)
+        target.become(.isAway("nobody listens there"))
         try append(3)
         let forwarder = try forwarder()
         try await running(forwarder) {
@@ -127,6 +127,9 @@ private final class Target: ForwardStream {
             #expect(report.contains("the target") && report.contains("nobody listens there"))
             #expect(forwarder.waiting == 3)
             #expect(try #require(forwarder.waitingSince) <= .now())
+            let state = forwarder.state
+            #expect(state.isFailing && state.waiting == 3 && state.confirmed == 0 && state.lastSuccess == nil)
+            #expect(state.lastError == "nobody listens there" && state.lastErrorTime != nil)
             await forwarder.finish()
         }
         #expect(try position() == 0)
@@ -142,6 +145,9 @@ private final class Target: ForwardStream {
             target.become(.takes)
             while let report = try #require(await reports.next()) { #expect(report.contains("broke off")) }
             #expect(target.taken == [1, 2])
+            let state = forwarder.state
+            #expect(!state.isFailing && state.lastSuccess != nil)
+            #expect(state.lastError == "it broke off", "what failed last stays to be seen")
         }
     }
 
@@ -163,6 +169,18 @@ private final class Target: ForwardStream {
         let next = try self.forwarder()
         try await running(next) { await next.finish() }
         #expect(Array(target.taken.dropFirst(before)) == [1, 2, 3, 4, 5])
+    }
+
+    @Test func whatATargetSaysOfItselfIsBoundedAndOnOneLine() async throws {
+        target.become(.isAway(String(repeating: "no\n\u{1B}[31m", count: 1000)))
+        let forwarder = try forwarder()
+        try await running(forwarder) {
+            let report = try #require(await reports.stream.first { _ in true } ?? nil)
+            let error = try #require(forwarder.state.lastError)
+            for text in [report, error] {
+                #expect(!text.contains("\n") && !text.contains("\u{1B}") && text.count < 8192)
+            }
+        }
     }
 
     @Test func aForwarderThatNeverRanEndsAtOnce() async throws { await (try forwarder()).finish() }

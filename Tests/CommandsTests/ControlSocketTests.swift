@@ -34,7 +34,7 @@ import Testing
         let authority = LocalAuthority(
             try SettingsLoader.load(file: gate.config), intake: intake, signing: signer)
         let socket = ControlServer(
-            path: gate.path("state/run/control.sock"), authority: authority, health: intake.health,
+            path: gate.path("state/run/control.sock"), authority: authority, state: { GateState(intake) },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onOpen: { open.yield() })
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -117,7 +117,7 @@ import Testing
             path: path,
             authority: LocalAuthority(
                 try SettingsLoader.load(file: gate.config), intake: intake, signing: signer),
-            health: intake.health, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            state: { GateState(intake) }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             onOpen: { open.yield() })
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await socket.run() }

@@ -205,12 +205,14 @@ class SilenceTest(unittest.TestCase):
         figures = self.console("/metrics")
         self.assertRegex(figures, r'dropgate_forward_waiting_entries\{forwarder="syslog"\} [1-9]')
         self.assertRegex(figures, r'dropgate_forward_waiting_seconds\{forwarder="syslog"\} \d')
+        self.assertIn('dropgate_forward_failing{forwarder="syslog"} 1\n', figures)
+        self.assertRegex(figures, r'dropgate_forward_failure_timestamp_seconds\{forwarder="syslog"\} [1-9]')
         label = f'{{witness="http://127.0.0.1:{witness}/gate"}}'
         self.assertRegex(figures, re.escape(f"dropgate_ledger_witness_failure_timestamp_seconds{label}") + " [1-9]")
         self.assertIn(f"dropgate_ledger_witness_success_timestamp_seconds{label} 0\n", figures)
         doctor = self.gate.run("doctor", "--config", self.gate.config, check=False,
                                env={**os.environ, **self.gate.environment}).stdout
-        self.assertIn("forwarding: forwarding to tcp://", doctor)
+        self.assertIn(f"syslog to tcp://127.0.0.1:{receiver} has not got through", doctor)
         self.assertIn("witness: witness http://", doctor)
         self.assertNotIn("s3cret", doctor + figures + self.gate.log())
 
@@ -222,7 +224,10 @@ class SilenceTest(unittest.TestCase):
         self.addCleanup(reading.close)
         self.gate.post("{} again")
         wait_until(lambda: not problems(), 60, "the end of both problems")
-        self.assertIn(f"dropgate_ledger_witness_success_timestamp_seconds{label} 1", self.console("/metrics"))
+        figures = self.console("/metrics")
+        self.assertIn(f"dropgate_ledger_witness_success_timestamp_seconds{label} 1", figures)
+        self.assertIn('dropgate_forward_failing{forwarder="syslog"} 0\n', figures)
+        self.assertRegex(figures, r'dropgate_forward_success_timestamp_seconds\{forwarder="syslog"\} [1-9]')
 
 
 class Taking(http.server.BaseHTTPRequestHandler):

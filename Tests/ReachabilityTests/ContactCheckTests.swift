@@ -64,19 +64,6 @@ import Testing
         #expect(found.contains { $0.state == .warn && $0.text.contains("review overdue") })
     }
 
-    @Test(arguments: [
-        (["10.0.0.1"], 30, true), (["10.0.0.1"], 10, false), (["198.51.100.7"], 30, false),
-        (["127.0.0.1"], 30, false), (["10.0.0.1", "20.21.208.105"], 30, false),
-        (["10.0.0.1", "10.0.0.2", "10.0.0.3"], 30, false),
-    ])
-    func aNATIsSuspectedWhereAllCallsHaveOnePrivateAddress(ips: [String], count: Int, isSuspected: Bool)
-        throws
-    {
-        let found = try findings(
-            ips.flatMap { ip in (0..<count).map { _ in Self.attempt(ip, .rejected) } })
-        #expect(found.contains { $0.text.contains("a NAT hides the sources") } == isSuspected)
-    }
-
     @Test func aChannelThatWasNeverHeardIsOverdueToo() throws {
         let found = try findings([Self.attempt("20.21.208.105", entries: ["l/clinic"])]) {
             $0.expect = [.sftp: ExpectedContact(every: .seconds(60))]

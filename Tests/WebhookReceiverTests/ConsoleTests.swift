@@ -22,7 +22,10 @@ import Testing
         return (lines.last.flatMap { Int($0) } ?? 0, try? JSONValue(parsing: Array(body.utf8)))
     }
 
-    private func serve(_ body: (Int, Intake) async throws -> Void) async throws {
+    private func serve(
+        details: @escaping @Sendable () -> [String: JSONValue] = { [:] },
+        _ body: (Int, Intake) async throws -> Void
+    ) async throws {
         let directory = try TemporaryDirectory("console")
         var configuration = Intake.Configuration(
             node: "t", ledger: LedgerHandle(file: directory.file("ledger.sqlite")),
@@ -35,7 +38,7 @@ import Testing
             settings: ConsoleSettings(
                 listen: ListenAddress(ip: try IPAddress("127.0.0.1"), port: 0),
                 token: Secret(Array("console-token".utf8))), intake: intake, logger: LiveGate.quiet,
-            onBound: { bound.yield($0) })
+            details: details, onBound: { bound.yield($0) })
         let group = ServiceGroup(
             configuration: .init(services: [.init(service: console)], logger: LiveGate.quiet))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -75,7 +78,11 @@ import Testing
             }
             let told = try await curl(port, "/readyz", "-H", "authorization: Bearer console-token")
             #expect(told.0 == 503)
-            #expect(told.1 == ["status": "unavailable", "problems": ["ledger": "the disk is full"]])
+            #expect(
+                told.1?["status"] == "unavailable" && told.1?["problems"] == ["ledger": "the disk is full"])
+            let detail = told.1?["details"]?["ledger"]
+            #expect(detail?["fix"]?.string == HealthProblem.ledger.fix)
+            #expect(detail?["since"]?.string.flatMap(Instant.init(rfc3339:)) != nil)
             intake.health.clear(problem: "ledger")
             // What somebody should look at takes no working gate out of service.
             intake.health.set(problem: "sources", message: "a list is bad, the old one stays")
@@ -86,6 +93,17 @@ import Testing
             intake.health.set(problem: "space", message: "the disk was full")
             #expect(try await curl(port, "/readyz").1 == ["status": "ready"])
             #expect(try await curl(port, "/readyz").0 == 200)
+        }
+    }
+
+    @Test func forwardingIsToldWithTheTokenWhetherItWorksOrNot() async throws {
+        try await serve(details: { ["forwarding": [["forwarder": "syslog", "waiting_entries": 3]]] }) {
+            port, _ in
+            #expect(try await curl(port, "/readyz").1 == ["status": "ready"])
+            let told = try await curl(port, "/readyz", "-H", "authorization: Bearer console-token")
+            #expect(told.0 == 200)
+            #expect(
+                told.1 == ["status": "ready", "forwarding": [["forwarder": "syslog", "waiting_entries": 3]]])
         }
     }
 

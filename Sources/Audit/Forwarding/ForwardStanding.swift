@@ -14,21 +14,27 @@ struct ForwardStanding: Sendable {
     private(set) var trouble: String?
     /// When something was confirmed last, or nothing waited.
     private var wentOn: ContinuousClock.Instant
+    /// By the wall clock: when something was confirmed last, or nothing waited, since the start.
+    private(set) var succeeded: Instant?
+    /// What failed last and when, be it that all works again. nil: nothing has since the start.
+    private(set) var failure: (words: String, at: Instant)?
 
     init(at now: ContinuousClock.Instant) { wentOn = now }
 
     mutating func begins(at seq: Int64) { confirmed = max(confirmed ?? seq, seq) }
 
     /// nil unless it failed before.
-    mutating func goesOn(to seq: Int64, at now: ContinuousClock.Instant) -> Change? {
+    mutating func goesOn(to seq: Int64, at now: ContinuousClock.Instant, time: Instant) -> Change? {
         confirmed = seq
         wentOn = now
+        succeeded = time
         defer { trouble = nil }
         return trouble == nil ? nil : .works
     }
 
     /// Returns whether it is new.
-    mutating func fails(_ words: String) -> Bool {
+    mutating func fails(_ words: String, time: Instant) -> Bool {
+        failure = (words, time)
         defer { trouble = words }
         return trouble == nil
     }

@@ -32,6 +32,8 @@ package final class Forwarder: Sendable {
     /// Entries read at once.
     private static let page = 256
     private static let idle: Duration = .milliseconds(100)
+    /// Characters of an error that are kept.
+    private static let longestError = 512
     /// How long a target may acknowledge nothing, with entries waiting, before somebody should look: longer than a receiver
     /// that restarts takes, or that writes its buffers away.
     private static let patience: Duration = .seconds(30)
@@ -233,8 +235,26 @@ package final class Forwarder: Sendable {
         return (try? reader.entries(query))?.first?.time
     }
 
+    /// Whether nothing goes through now.
+    package var isFailing: Bool { standing.withLock { $0.trouble != nil } }
+    /// When something was confirmed last, or nothing waited, since the start.
+    package var succeeded: Instant? { standing.withLock(\.succeeded) }
+    /// When it failed last since the start.
+    package var failed: Instant? { standing.withLock { $0.failure?.at } }
+
+    /// How it stands now. It looks into the ledger.
+    package var state: ForwarderState {
+        let standing = standing.withLock(\.self)
+        let age = waitingSince.map { max(0, (Instant.now() - $0).components.seconds) }
+        return ForwarderState(
+            name: name, target: target, confirmed: standing.confirmed, waiting: waiting,
+            waitingSeconds: age ?? 0,
+            isFailing: standing.trouble != nil, lastError: standing.failure?.words,
+            lastErrorTime: standing.failure?.at.description, lastSuccess: standing.succeeded?.description)
+    }
+
     private func works(_ seq: Int64) {
-        let change = standing.withLock { $0.goesOn(to: seq, at: .now) }
+        let change = standing.withLock { $0.goesOn(to: seq, at: .now, time: .now()) }
         guard change == .works else { return }
         report(nil)
         logger.notice("forwarding to \(target) works again, \(waiting ?? 0) entries are waiting")
@@ -243,11 +263,12 @@ package final class Forwarder: Sendable {
     /// Returns whether it is new.
     @discardableResult
     private func failed(_ error: any Error) -> Bool {
-        let isNew = standing.withLock { $0.fails("\(error)") }
-        report("forwarding to \(target) has stopped, the ledger keeps what comes: \(error)")
-        if isNew {
-            logger.warning("forwarding to \(target) has stopped, the ledger keeps what comes: \(error)")
-        }
+        // The other end may have had its say in it.
+        let words = UntrustedText.line("\(error)".prefix(Self.longestError))
+        let isNew = standing.withLock { $0.fails(words, time: .now()) }
+        let message = "forwarding to \(target) has stopped, the ledger keeps what comes: \(words)"
+        report(message)
+        if isNew { logger.warning("\(message)") }
         return isNew
     }
 

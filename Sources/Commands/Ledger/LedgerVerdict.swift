@@ -22,7 +22,7 @@ struct LedgerVerdict {
     /// Of a ledger that is not what was seen signed; nil for other errors.
     static func status(_ error: LedgerError) -> Int32? {
         switch error.code {
-        case .rolledBack: status(.rolledBack)
+        case .rolledBack, .missing: status(.rolledBack)
         case .forked: status(.forked)
         default: nil
         }

@@ -22,12 +22,22 @@ struct ServeCommand: AsyncParsableCommand {
             Every key of the settings file can be set by environment: webhook.max_body is DROPGATE_WEBHOOK_MAX_BODY, \
             lists are written [a, b].
 
+            Before it opens anything it makes those checks of `dropgate doctor` that a start depends on: directories, \
+            host keys, sshd and its session, and that the ledger is where it was. What must be mended first ends it \
+            with 78; what should be looked at soon (certificates that end within 21 days or have ended, host keys that \
+            differ from those of the last start) is a warning in its log, and of --check on stderr.
+
+            EXIT STATUS
+              0 it was ended by a signal; --check: the gate would start (warnings may stand)
+              78 settings, lists, files or the ledger's place are not good   23, 24 the ledger is not what was signed
+              70 the gate, the system or the disk failed   64 usage
+
             EXAMPLES
               dropgate serve --config gate/dropgate.yaml
               dropgate serve --check --config /etc/dropgate/dropgate.yaml   validate and exit: 0, or 78
             """)
 
-    @Flag(help: "Validate settings, source lists, host keys and accounts, and exit.")
+    @Flag(help: "Make the checks of a start, validate accounts as well, and exit.")
     var check = false
 
     @Flag(help: "Run as root all the same: in a trial, or a container whose root is nobody outside.")
@@ -42,17 +52,17 @@ struct ServeCommand: AsyncParsableCommand {
         try OpenSSLCheck.refuseBadConfiguration()
         let settings = try gate.settings(.mustExist)
         let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
-        // Before anything is opened: sshd would start, and every caller would be cut off.
-        if let sftp = settings.sftp {
-            try await HostKeys.check(sftp.hostKeys)
-            try await SSHDTools.find().checkSession()
-        }
-        let fatal = Diagnostics.fatal(settings)
-        guard fatal.isEmpty else {
-            for finding in fatal { Output.error(finding.text + (finding.fix.map { "; \($0)" } ?? "")) }
+        // Before anything is opened: a gate that cannot do its work cuts nobody off, and begins no new ledger.
+        let problems = await Diagnostics.problems(settings, at: check ? .check : .start)
+        guard !problems.contains(where: \.isFatal) else {
+            for problem in problems where problem.isFatal { Output.error(problem.line) }
             throw ExitCode(ExitStatus.configuration.rawValue)
         }
-        if check { return try report(settings, policy) }
+        if check {
+            try report(settings, policy)
+            for problem in problems { Output.error("\(problem.area): \(problem.line)", prefix: "warning: ") }
+            return
+        }
         guard allowRoot || geteuid() != 0 else {
             let next =
                 SetupOwner(of: settings.state) == nil
@@ -67,8 +77,10 @@ struct ServeCommand: AsyncParsableCommand {
             handler.logLevel = level
             return handler
         }
+        let logger = Logger(label: "dropgate")
+        for problem in problems { logger.warning("\(problem.area): \(UntrustedText.visible(problem.line))") }
         try await Gate(
-            settings: settings, policy: policy, logger: Logger(label: "dropgate"),
+            settings: settings, policy: policy, logger: logger,
             announce: { Output.note($0) }
         ).run()
     }
@@ -100,14 +112,6 @@ struct ServeCommand: AsyncParsableCommand {
             "  sources  \(policy.entries.count) entries in \(settings.sources.count) lists, \(policy.version)"
         )
         Output.line("  state    \(settings.state)")
-        let now = Int64(time(nil))
-        if let tls = settings.webhook?.tls, let end = try TLSFiles.certificates(tls.certificate).end,
-            end < now
-        {
-            Output.error(
-                "warning: a certificate in \(tls.certificate) has expired: callers will refuse it", prefix: ""
-            )
-        }
     }
 
     private func accountCount(_ settings: GateSettings) throws -> Int {

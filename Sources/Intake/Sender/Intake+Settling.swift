@@ -20,7 +20,9 @@ extension Intake {
             }
             health.clear(problem: "settling")
         } catch {
-            health.set(problem: "settling", message: "account \(account): \(error)")
+            health.set(
+                problem: "settling",
+                message: "what account \(account) has sent cannot be released now: \(error)")
             logger.error(
                 "what account \(account) has sent cannot be released now, it is tried again: \(error)")
             for drop in drops { settler.schedule(drop, of: account, at: now + Settler.retry) }

@@ -166,7 +166,9 @@ extension Intake {
             try staging.quarantine(incoming: incoming, of: account, receipt: receipt)
             writer.submit(.quarantined(id: record.id)) { _ in }
         } catch {
-            health.set(problem: "withdrawal", message: "drop \(record.id): \(error)")
+            health.set(
+                problem: "withdrawal",
+                message: "drop \(record.id) was withdrawn and could not be moved to quarantine: \(error)")
             logger.error("drop \(record.id) was withdrawn and could not be moved to quarantine: \(error)")
         }
     }
@@ -222,7 +224,8 @@ extension Intake {
             box.state.withLock { $0.tree.update(record.id) { $0.standing = .waiting(readyPath: claimed) } }
         } catch {
             // The next start puts it back.
-            health.set(problem: "release", message: "drop \(record.id): \(error)")
+            health.set(
+                problem: "release", message: "drop \(record.id) could not be put back into ready/: \(error)")
             logger.error("drop \(record.id) could not be put back into ready/: \(error)")
         }
     }

@@ -247,13 +247,24 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
         case rolledBack
         /// Other entries than somebody has seen signed.
         case forked
+        /// The ledger's file is gone, and what lies beside it shows that there was one.
+        case missing
+        /// What lies in the ledger's place is no ledger.
+        case foreign
     }
 
     package let code: Code
-    package let description: String
+    /// What is wrong, and where.
+    package let message: String
+    /// What can be done next; nil where the message says all there is to say.
+    package let fix: String?
 
-    package init(_ code: Code, _ description: String) {
+    package init(_ code: Code, _ message: String, fix: String? = nil) {
         self.code = code
-        self.description = description
+        self.message = message
+        self.fix = fix
     }
+
+    /// The message and the fix on one line.
+    package var description: String { fix.map { "\(message); \($0)" } ?? message }
 }

@@ -1,6 +1,7 @@
 // The ledger in one SQLite file: entries, drops and the bodies that are not yet staged. Blocking; the writer's
 // queue calls it. Entries are only ever inserted.
 import Admission
+import Files
 import Foundation
 import GRDB
 import JSON
@@ -21,13 +22,18 @@ final class SQLiteLedgerStore: LedgerStore {
     private let lock: FileLock
 
     /// Opens or makes the ledger at `path` (files 0600). Throws `LedgerError`: `.locked` when another process
-    /// writes it, `.newer`, `.unwritable`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
+    /// writes it, `.newer`, `.unwritable`, `.missing` or `.foreign` (`LedgerHandle.isThere`), `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
     init(path: String, node: String) throws {
         lock = try FileLock(path: path + ".lock")
         self.node = node
         do {
-            // SQLite gives its WAL and shared memory files the mode of the database file.
-            try FileLock.makePrivateFile(path: path)
+            if try LedgerPaths(path).isThere() {
+                try Schema.openOfAnyFormat(path: path).close()
+                // Links are refused.
+                try FileLock.makePrivateFile(path: path)
+            } else {
+                try Self.make(path)
+            }
             database = try Schema.openForWriting(path: path)
             head = Mutex(
                 try database.read { db in
@@ -45,6 +51,20 @@ final class SQLiteLedgerStore: LedgerStore {
             throw error
         } catch {
             throw LedgerError(.unwritable, "cannot open the ledger \(path): \(error)")
+        }
+    }
+
+    /// Makes an empty ledger (0600), which is there whole or not at all: a crash leaves no file that is no ledger. The caller
+    /// holds the lock.
+    private static func make(_ path: String) throws {
+        let temporary = path + ".new"
+        for suffix in ["", "-wal", "-shm"] { unlink(temporary + suffix) }
+        // SQLite gives its WAL and shared memory files the mode of the database file.
+        try FileLock.makePrivateFile(path: temporary)
+        // Closing it brings all of it into the one file.
+        try Schema.openForWriting(path: temporary).close()
+        do throws(SystemError) { try FileReplacement.move(temporary, to: path) } catch {
+            throw LedgerError(.unwritable, "cannot name \(path): \(error)")
         }
     }
 

@@ -93,7 +93,9 @@ enum Schema {
     private static func prepare(_ db: Database, path: String) throws {
         switch try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 {
         case version: return
-        case 0: try db.execute(sql: statements + treeStatements)
+        case 0:
+            // A file that was there was looked at before (`openOfAnyFormat`): only a new one has no format.
+            try db.execute(sql: statements + treeStatements)
         case 1:
             try upgradeFromFirst(db)
             try upgradeFromSecond(db)
@@ -129,16 +131,10 @@ enum Schema {
         }
     }
 
-    /// Opens the ledger for reading beside its writer.
+    /// Opens the ledger for reading beside its writer. Throws as `openOfAnyFormat`, and `LedgerError(.unreadable)` for another
+    /// format than this program's.
     static func openForReading(path: String) throws -> DatabaseQueue {
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw LedgerError(
-                .unreadable, "there is no ledger at \(path): has the gate run with this configuration?")
-        }
-        var configuration = Configuration()
-        configuration.readonly = true
-        configuration.busyMode = .timeout(5)
-        let database = try DatabaseQueue(path: path, configuration: configuration)
+        let database = try openOfAnyFormat(path: path)
         // Long walks read pages where they lie, not through a copy.
         try database.read { try $0.execute(sql: "PRAGMA mmap_size = 1099511627776") }
         let found = try database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
@@ -149,5 +145,42 @@ enum Schema {
                     + "up to date when it starts")
         }
         return database
+    }
+
+    /// Opens a ledger of this or another format for reading. Throws `LedgerError`: `.unreadable` when there is none, `.missing`
+    /// when it was moved or removed, `.foreign` when what is there is none.
+    static func openOfAnyFormat(path: String) throws -> DatabaseQueue {
+        let paths = LedgerPaths(path)
+        guard try paths.isThere() else {
+            throw LedgerError(
+                .unreadable, "there is no ledger at \(path): has the gate run with this configuration?")
+        }
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(5)
+        do {
+            let database = try DatabaseQueue(path: path, configuration: configuration)
+            guard try database.read(isLedger) else { throw paths.foreign("is another SQLite database") }
+            return database
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
+            throw paths.foreign("is no SQLite database")
+        } catch let error as DatabaseError {
+            throw LedgerError(.unreadable, "the ledger \(path) cannot be read: \(error)")
+        }
+    }
+
+    /// Whether it has what ledgers of all formats have.
+    private static func isLedger(_ db: Database) throws -> Bool {
+        guard try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 > 0 else { return false }
+        for (table, columns) in [
+            ("entries", ["seq", "time", "kind", "verdict", "reason", "json"]),
+            ("drops", ["seq", "id", "state"]),
+            ("bodies", ["seq", "body"]),
+        ] {
+            guard try db.tableExists(table),
+                Set(try db.columns(in: table).map(\.name)).isSuperset(of: columns)
+            else { return false }
+        }
+        return true
     }
 }

@@ -41,8 +41,7 @@ package actor LocalAuthority: GateAuthority {
         _ settings: GateSettings, warn: @Sendable (String) -> Void
     ) async throws -> LocalAuthority {
         let seen = try await LedgerWitnesses(settings).seen(warn)
-        let store = try settings.ledgerHandle.open(node: settings.node)
-        for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
+        let store = try settings.ledgerHandle.open(node: settings.node, extending: seen)
         return LocalAuthority(settings, store)
     }
 

@@ -1,7 +1,10 @@
 // What is said on the control socket: one question and one answer a connection, each a JSON object on a line. Both ends use
 // these types and nothing else.
+import Admission
+package import Audit
 package import Intake
 package import JSON
+import TLS
 
 package enum Control {
     /// The version of these messages. A gate answers no other one: it and the command are of two installations.
@@ -68,4 +71,25 @@ package struct GateState: Codable, Sendable, Hashable {
     package var openSSL: String
     /// Files of it that were replaced since the gate's start.
     package var replacedFiles: [String]
+    /// The version of the source lists in force. nil: a gate that does not say it yet, here and below.
+    package var policy: String?
+    /// The problems with what to do about them.
+    package var standing: [String: Health.Problem]?
+    package var forwarders: [ForwarderState]?
+
+    package init(problems: [String: String], openSSL: String, replacedFiles: [String]) {
+        self.problems = problems
+        self.openSSL = openSSL
+        self.replacedFiles = replacedFiles
+    }
+
+    /// Of the gate in this process.
+    package init(_ intake: Intake, forwarders: [ForwarderState] = []) {
+        self.init(
+            problems: intake.health.problems, openSSL: OpenSSLLibrary.version,
+            replacedFiles: OpenSSLLibrary.replaced() ?? [])
+        policy = intake.policy.version
+        standing = intake.health.standing
+        self.forwarders = forwarders
+    }
 }

@@ -3,7 +3,7 @@
 import Admission
 import Blocking
 import Foundation
-package import Intake
+import Intake
 import LocalServer
 import LocalSocket
 package import Logging
@@ -14,7 +14,7 @@ import TLS
 package struct ControlServer: Service {
     private let path: String
     private let authority: LocalAuthority
-    private let health: Health
+    private let state: @Sendable () -> GateState
     private let logger: Logger
     private let onOpen: @Sendable () -> Void
     /// What commands ask reads the ledger, staging and whole drops.
@@ -22,14 +22,15 @@ package struct ControlServer: Service {
 
     /// - Parameters:
     ///   - path: of the socket, in a private directory.
+    ///   - state: how the gate is; may look into the ledger.
     ///   - onOpen: called once commands can connect.
     package init(
-        path: String, authority: LocalAuthority, health: Health, logger: Logger,
+        path: String, authority: LocalAuthority, state: @escaping @Sendable () -> GateState, logger: Logger,
         onOpen: @escaping @Sendable () -> Void = {}
     ) {
         self.path = path
         self.authority = authority
-        self.health = health
+        self.state = state
         self.logger = logger
         self.onOpen = onOpen
     }
@@ -81,7 +82,7 @@ package struct ControlServer: Service {
     private func answer(_ request: ControlRequest, by principal: Principal) async throws -> ControlAnswer {
         switch request {
         case .hello: .here
-        case .state: .state(state)
+        case .state: .state(state())
         case .recordAccess(let detail):
             .recorded(seq: try await authority.recordAccess(detail, by: principal))
         case .expectConnection(let ip, let port): try await expect(ip, port)
@@ -108,11 +109,5 @@ package struct ControlServer: Service {
     private func discard(_ drop: String) async throws -> ControlAnswer {
         try await authority.discardFetched(drop)
         return .discarded
-    }
-
-    private var state: GateState {
-        GateState(
-            problems: health.problems, openSSL: OpenSSLLibrary.version,
-            replacedFiles: OpenSSLLibrary.replaced() ?? [])
     }
 }

@@ -1,47 +1,81 @@
-// What is well with a gate, what is not, and what to do: settings, accounts, certificates, host keys, files, the machine,
-// OpenSSH, the running gate, and when each source was last heard.
+// What is well with a gate, what is not, and what to do: one list of checks, of which each says who makes it.
 import Admission
-import Foundation
 import Ledger
 package import Reachability
 package import Settings
 import TLS
 
 package enum Diagnostics {
+    /// Who looks: `dropgate doctor`, `dropgate serve --check`, and `dropgate serve` before it opens anything.
+    package enum Occasion: Sendable, CaseIterable { case doctor, check, start }
+
+    /// One check. At a start only what is not well counts; what is fatal refuses it.
+    struct Check: Sendable {
+        var area: String
+        var occasions: Set<Occasion>
+        var findings: @Sendable (GateFacts) async -> [Finding]
+
+        init(
+            _ area: String, _ occasions: Set<Occasion> = [.doctor],
+            _ findings: @escaping @Sendable (GateFacts) async -> [Finding]
+        ) {
+            self.area = area
+            self.occasions = occasions
+            self.findings = findings
+        }
+    }
+
+    private static let everywhere: Set<Occasion> = [.doctor, .check, .start]
+    private static let starts: Set<Occasion> = [.check, .start]
+
+    /// All checks, in the order in which doctor tells them.
+    static let checks = [
+        Check("accounts") { GateCheck($0).accounts() },
+        Check("certificates") { CertificateCheck($0.settings, now: $0.now).chain() },
+        Check("certificates", everywhere) { CertificateCheck($0.settings, now: $0.now).dates() },
+        Check("host keys") { HostKeyCheck.kinds($0.settings) },
+        Check("host keys", everywhere) { await HostKeyCheck.findings($0) },
+        Check("filesystem") { FilesystemCheck($0.settings).findings() },
+        // What is merely not ideal about directories is doctor's to say.
+        Check("filesystem", starts) { FilesystemCheck($0.settings).findings().filter(\.isFatal) },
+        Check("machine") { MachineCheck($0.settings).findings() },
+        Check("openssh") { await GateCheck($0).openSSH() },
+        // The gate says by itself that libnss-wrapper is missing.
+        Check("openssh", starts) { await GateCheck($0).openSSH().filter(\.isFatal) },
+        Check("ledger") { LedgerCheck.findings($0) },
+        // A ledger of an older format is brought up to date by the start, and what cannot be read ends it by itself.
+        Check("ledger", starts) { LedgerCheck.findings($0).filter(\.isFatal) },
+        Check("gate") { RunningCheck.findings($0) },
+        Check("openssl") { OpenSSLCheck(running: $0.state).findings() },
+        Check("listeners") { RunningCheck.listenerFindings($0) },
+        Check("forwarding") { ForwardingCheck.findings($0.state) },
+        Check("sources") { SourceCheck.lists($0) },
+        Check("sources") { SourceCheck.callers($0) },
+        Check("refusals") { SourceCheck.refusals($0) },
+        Check("quarantine") { GateCheck($0).held() },
+    ]
+
     /// Everything about a gate that can be looked at from its own machine. Throws when its settings cannot be read.
     /// - Parameter file: the absolute path of the settings.
     package static func findings(settings file: String) async throws -> [Finding] {
-        let now = Instant.now()
         let basics = OpenSSLCheck.basics()
         // Without its digests nothing else can be looked at.
         guard OpenSSLLibrary.missing.isEmpty else { return basics }
         let (settings, configuration) = try GateCheck.load(file)
-        let check = GateCheck(settings: settings, file: file, now: now)
-        var findings = basics + configuration + check.accounts() + check.certificates()
-        findings += await check.hostKeys()
-        findings += FilesystemCheck(settings).findings() + MachineCheck(settings).findings()
-        findings += await check.openSSH()
-        findings += await check.running()
-        findings += sources(settings, now) + check.held()
-        return findings
+        return basics + configuration + (await findings(settings, .doctor))
     }
 
-    /// What of a gate's directories and files must be mended before anything is accepted on it.
-    package static func fatal(_ settings: GateSettings) -> [Finding] {
-        FilesystemCheck(settings).findings().filter(\.isFatal)
+    /// What is not well with a gate that is to start with these settings, which are good. What is fatal must be mended before.
+    package static func problems(_ settings: GateSettings, at occasion: Occasion) async -> [Finding] {
+        await findings(settings, occasion).filter { $0.state != .ok }
     }
 
-    private static func sources(_ settings: GateSettings, _ now: Instant) -> [Finding] {
-        do {
-            let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
-            let reader = settings.ledgerHandle.exists ? try settings.ledgerHandle.reader() : nil
-            return try ContactCheck(policy: policy, reader: reader, now: now).findings()
-        } catch let errors as SettingsErrors {
-            return errors.problems.map {
-                Finding("sources", .fail, "\($0)", fix: "mend the list; the old one stays")
-            }
-        } catch {
-            return [Finding("ledger", .fail, "\(error)", fix: "run `dropgate ledger verify`")]
+    private static func findings(_ settings: GateSettings, _ occasion: Occasion) async -> [Finding] {
+        let facts = await GateFacts(settings, asksGate: occasion == .doctor)
+        var findings: [Finding] = []
+        for check in checks where check.occasions.contains(occasion) {
+            findings += await check.findings(facts)
         }
+        return findings
     }
 }

@@ -1,4 +1,4 @@
-// Checks that need more than files: settings as `serve` takes them, certificates, OpenSSH, and the running gate.
+// Checks of what a gate works with: settings as `serve` takes them, accounts, OpenSSH, and what waits in quarantine.
 import Accounts
 import Admission
 import Files
@@ -11,12 +11,9 @@ import Staging
 import TLS
 
 struct GateCheck {
-    /// Days before a certificate's end from which on it is spoken of.
-    private static let notice = 21
-
     let settings: GateSettings
-    let file: String
-    let now: Instant
+
+    init(_ facts: GateFacts) { settings = facts.settings }
 
     // MARK: Settings
 
@@ -30,7 +27,7 @@ struct GateCheck {
             return (
                 settings,
                 error.problems.map {
-                    Finding("configuration", .fail, "\($0)", fix: "mend it, then: dropgate serve --check")
+                    Finding("configuration", .fail, "\($0)", fix: Finding.mend)
                 }
             )
         }
@@ -60,69 +57,6 @@ struct GateCheck {
         }
     }
 
-    // MARK: Certificates and keys
-
-    func certificates() -> [Finding] {
-        guard let tls = settings.webhook?.tls else { return [] }
-        let path = tls.certificate
-        let fix =
-            "put a new certificate and its key at \(path) and \(tls.key); the gate takes them over by itself"
-        let chain: [Certificate]
-        do throws(FileProblem) {
-            chain = try TLSFiles.server(tls).chain
-        } catch {
-            return [Finding("certificates", .fail, "\(error)", fix: fix)]
-        }
-        let (leaf, end) = (chain[0], chain.end ?? 0)
-        let today = now.microseconds / 1_000_000
-        let days = Int((Double(end - today) / 86_400).rounded(.down))
-        let day = Instant(microseconds: end * 1_000_000).description.prefix(10)
-        var findings: [Finding] = []
-        if leaf.notBefore > today {
-            findings.append(Finding("certificates", .fail, "\(path) is not valid yet", fix: fix))
-        }
-        if days < 0 {
-            findings.append(Finding("certificates", .fail, "\(path) expired on \(day)", fix: fix))
-        } else if days < Self.notice {
-            findings.append(Finding("certificates", .warn, "\(path) expires in \(days) days", fix: fix))
-        } else {
-            findings.append(Finding("certificates", .ok, "\(path) is good until \(day)"))
-        }
-        if leaf.isSelfIssued {
-            findings.append(
-                Finding(
-                    "certificates", .warn, "\(path) is self-signed: VSee will refuse it",
-                    fix: "get a certificate of a public authority"))
-        } else if chain.count == 1 {
-            findings.append(
-                Finding(
-                    "certificates", .warn, "\(path) holds no intermediate certificate: many callers need it",
-                    fix: "put the full chain into it (fullchain.pem)"))
-        }
-        return findings
-    }
-
-    func hostKeys() async -> [Finding] {
-        guard let paths = settings.sftp?.hostKeys else { return [] }
-        var findings = await HostKeys.examine(paths).map { _, outcome in
-            switch outcome {
-            case .success(let key):
-                Finding("host keys", .ok, "\(key.type) \(key.fingerprint)")
-            case .failure(let error):
-                Finding("host keys", .fail, "\(error)", fix: "mend it, then: dropgate serve --check")
-            }
-        }
-        let usual = SFTPSettings.defaultHostKeys(state: settings.state)
-        if paths != usual, paths.allSatisfy(usual.contains) {
-            findings.append(
-                Finding(
-                    "host keys", .warn,
-                    "no ECDSA key: clients that know nothing newer cannot connect (JSch 0.1)",
-                    fix: "`dropgate init` makes it; then restart the gate"))
-        }
-        return findings
-    }
-
     // MARK: OpenSSH
 
     func openSSH() async -> [Finding] {
@@ -134,14 +68,13 @@ struct GateCheck {
             let version = await tools.version() ?? "of an unknown version"
             findings.append(Finding("openssh", .ok, "\(sshd) is \(version)"))
         } else {
-            findings.append(Finding("openssh", .fail, "sshd is not installed: no SFTP", fix: install))
+            findings.append(.fatal("openssh", "sshd is not installed: no SFTP", fix: install))
         }
         do throws(SSHDError) {
             let session = try await tools.checkSession()
             findings.append(Finding("openssh", .ok, "\(session), of this program, is of its release"))
         } catch {
-            findings.append(
-                Finding("openssh", .fail, "\(error)", fix: "mend it, then: dropgate serve --check"))
+            findings.append(.fatal("openssh", "\(error)", fix: Finding.mend))
         }
         if let library = tools.nssWrapper {
             let version = await tools.wrapperVersion() ?? library
@@ -156,52 +89,7 @@ struct GateCheck {
         return findings
     }
 
-    // MARK: The running gate
-
-    func running() async -> [Finding] {
-        let control = ControlClient(path: settings.controlSocket)
-        guard await control.answers() else {
-            return OpenSSLCheck(running: nil).findings() + ListenerCheck(listeners(ports: [:])).findings()
-        }
-        guard let state = try? await control.state() else {
-            return [
-                Finding(
-                    "gate", .fail, "a gate runs and does not say how it is",
-                    fix: "look into its log; if it is of another version, restart it")
-            ]
-        }
-        return Self.findings(state.problems) + OpenSSLCheck(running: state).findings()
-            + ListenerCheck(listeners(ports: boundPorts()), announce: { control.announce($0) }).findings()
-    }
-
-    private static func findings(_ problems: [String: String]) -> [Finding] {
-        if problems.isEmpty { return [Finding("gate", .ok, "it runs, and nothing is wrong with it")] }
-        return problems.sorted { $0.key < $1.key }.map { name, problem in
-            Finding(
-                "gate", .fail, "\(name): \(problem)",
-                fix: "it goes away by itself once the cause does")
-        }
-    }
-
-    /// What the running gate has announced.
-    private func boundPorts() -> [String: JSONValue] {
-        let bytes = FileManager.default.contents(atPath: settings.portsFile).map(Array.init) ?? []
-        return (try? JSONValue(parsing: bytes))?.object ?? [:]
-    }
-
-    private func listeners(ports: [String: JSONValue]) -> [ListenerCheck.Listener] {
-        var listeners: [ListenerCheck.Listener] = []
-        let addresses: KeyValuePairs = [
-            "webhook": settings.webhook?.listen, "sftp": settings.sftp?.listen,
-            "console": settings.console?.listen,
-        ]
-        for (name, address) in addresses {
-            guard let address else { continue }
-            let port = ports[name]?.int.flatMap { UInt16(exactly: $0) }
-            listeners.append(ListenerCheck.Listener(name: name, address: address, port: port))
-        }
-        return listeners
-    }
+    // MARK: Quarantine
 
     /// Events of unlisted sources that wait for a decision.
     func held() -> [Finding] {

@@ -1,15 +1,11 @@
-// What the ledger knows of those who should call: the last contact of every entry on every channel, expectations that
-// are overdue, and whether a NAT hides them all.
+// What the ledger knows of those who should call: the last contact of every entry on every channel, and expectations that are
+// overdue.
 package import Admission
 import Intake
-import JSON
 package import Ledger
 
 package struct ContactCheck {
     private static let area = "sources"
-    /// Attempts that are looked at for a NAT, and how many of them make a suspicion.
-    private static let sample = 1000
-    private static let fewest = 20
 
     private let policy: Policy
     private let now: Instant
@@ -23,7 +19,7 @@ package struct ContactCheck {
     }
 
     package func findings() throws -> [Finding] {
-        standing() + (try lastContacts()) + (try translation().map { [$0] } ?? [])
+        standing() + (try lastContacts())
     }
 
     // MARK: Entries
@@ -51,7 +47,7 @@ package struct ContactCheck {
             var overdue: [String] = []
             for channel in Channel.allCases where entry.channels.contains(channel) {
                 let last = try reader?.lastContact(entry, on: channel)
-                words.append("\(channel.rawValue) \(last.map { Self.ago(now - $0) } ?? "never")")
+                words.append("\(channel.rawValue) \(last.map { Age.ago(now - $0) } ?? "never")")
                 if let expectation = entry.expect[channel],
                     last.map({ expectation.elapsed(from: $0, to: now) > expectation.every }) ?? true
                 {
@@ -75,49 +71,5 @@ package struct ContactCheck {
             }
         }
         return findings
-    }
-
-    /// `3 min ago`
-    static func ago(_ age: Duration) -> String {
-        let seconds = max(0, age.components.seconds)
-        switch seconds {
-        case ..<120: return "\(seconds) s ago"
-        case ..<7200: return "\(seconds / 60) min ago"
-        case ..<172_800: return "\(seconds / 3600) h ago"
-        default: return "\(seconds / 86_400) days ago"
-        }
-    }
-
-    // MARK: NAT
-
-    /// Every attempt of late came from a private address, most of them from one.
-    private func translation() throws -> Finding? {
-        guard let reader else { return nil }
-        var query = LedgerQuery()
-        query.order = .newestFirst
-        query.limit = Self.sample
-        query.kinds = [.connection, .request, .login]
-        var counts: [IPAddress: Int] = [:]
-        for entry in try reader.entries(query) {
-            let value = try entry.value()
-            // A balancer's look at the port says nothing, and neither does this machine's own.
-            guard value["reason"]?.string != Reason.incomplete.rawValue,
-                let ip = value["source"]?["ip"]?.string.flatMap({ try? IPAddress($0) }), ip.bytes.first != 127
-            else { continue }
-            // Somebody from outside was seen as such: nothing rewrites all addresses.
-            guard ip.isPrivate else { return nil }
-            counts[ip, default: 0] += 1
-        }
-        let total = counts.values.reduce(0, +)
-        guard let most = counts.max(by: { $0.value < $1.value }), most.value >= Self.fewest,
-            most.value * 2 > total
-        else { return nil }
-        return Finding(
-            Self.area, .warn,
-            "\(most.value) of the last \(total) attempts came from the private address \(most.key), and none from "
-                + "outside: a NAT hides the sources",
-            fix:
-                "let what stands in front pass the address on (PROXY protocol, X-Forwarded-For) and set address: and "
-                + "trusted_proxies: of the listener, or turn source translation off")
     }
 }

@@ -13,6 +13,9 @@ package struct Finding: Sendable, Hashable {
     /// The gate must not run like this.
     package var isFatal = false
 
+    /// The fix of what says by itself how it is mended.
+    package static let mend = "mend it, then: dropgate serve --check"
+
     package init(_ area: String, _ state: State, _ text: String, fix: String? = nil) {
         self.area = area
         self.state = state
@@ -24,6 +27,12 @@ package struct Finding: Sendable, Hashable {
         var finding = Finding(area, .fail, text, fix: fix)
         finding.isFatal = true
         return finding
+    }
+
+    /// On one line, for who starts a gate, or checks whether it would start.
+    package var line: String {
+        guard let fix, fix != Self.mend else { return text }
+        return "\(text); \(fix)"
     }
 
     package var json: JSONValue {

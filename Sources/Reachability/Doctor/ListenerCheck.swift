@@ -39,32 +39,26 @@ package struct ListenerCheck {
     private func finding(_ listener: Listener) -> Finding {
         let what = "\(listener.name) on \(listener.address)"
         guard let port = listener.port else { return free(listener, what) }
-        let isWildcard = listener.address.ip.bytes.allSatisfy { $0 == 0 }
-        let own = isWildcard ? Self.ownAddress(isIPv4: listener.address.ip.isIPv4) : listener.address.ip
-        let isLoopback = listener.address.ip.isLoopback
-        if listener.name == "console" || isLoopback || own == nil {
-            let ip = isWildcard ? Self.loopback(isIPv4: listener.address.ip.isIPv4) : listener.address.ip
-            guard connects(ip, port) else { return unreachable(what, ip, port) }
-            if listener.name == "console" { return Finding(Self.area, .ok, "\(what) answers") }
-            return Finding(
-                Self.area, .warn,
-                own == nil
-                    ? "\(what) answers; this machine has no address but loopback"
-                    : "\(what) answers on loopback only: nobody outside can reach it",
-                fix: "listen on 0.0.0.0:\(port), unless a proxy on this machine passes connections on")
+        let ip = listener.address.ip
+        let reach = ListenAdvice.Reach(ip, machine: Self.ownAddresses())
+        guard let place = reach.place, connects(place, port) else {
+            return unreachable(what, reach.place ?? ip, port)
         }
-        guard let own, connects(own, port) else {
-            return unreachable(what, own ?? listener.address.ip, port)
+        if listener.name == "console" { return Finding(Self.area, .ok, "\(what) answers") }
+        guard let limit = reach.limit else {
+            return Finding(
+                Self.area, .ok,
+                "\(what) is reachable at \(place) from this machine; `dropgate probe` from outside tells the rest"
+            )
         }
         return Finding(
-            Self.area, .ok,
-            "\(what) is reachable at \(own) from this machine; `dropgate probe` from outside tells the rest")
+            Self.area, .warn, "\(what) answers \(limit)",
+            fix: reach.advice(port: listener.address.port == 0 ? port : listener.address.port))
     }
 
-    private func unreachable(_ what: String, _ ip: IPAddress?, _ port: UInt16) -> Finding {
-        let place = ip.map { "\(Endpoint(ip: $0, port: port))" } ?? "its own address"
-        return Finding(
-            Self.area, .fail, "\(what) does not take connections at \(place)",
+    private func unreachable(_ what: String, _ ip: IPAddress, _ port: UInt16) -> Finding {
+        Finding(
+            Self.area, .fail, "\(what) does not take connections at \(Endpoint(ip: ip, port: port))",
             fix: "look into the gate's log, and let port \(port) through this machine's firewall")
     }
 
@@ -73,11 +67,11 @@ package struct ListenerCheck {
         guard let code = Self.bindError(listener.address) else {
             return Finding(
                 Self.area, .warn, "\(what) is not bound: no gate runs with these settings",
-                fix: "start it: dropgate serve, or systemctl start dropgate")
+                fix: "start the gate: systemctl start dropgate, or dropgate serve")
         }
         return Finding(
             Self.area, .fail, "\(what) cannot be bound: \(SystemError(code))",
-            fix: "`ss -ltnp` shows who has the port; stop it, or give the listener another address and port")
+            fix: ListenAdvice.cannotBind(listener.address, code))
     }
 
     /// errno of a bind that is undone at once; nil: it works.
@@ -94,20 +88,15 @@ package struct ListenerCheck {
         return result == 0 ? nil : errno
     }
 
-    private func connects(_ ip: IPAddress?, _ port: UInt16) -> Bool {
-        guard let ip else { return false }
+    private func connects(_ ip: IPAddress, _ port: UInt16) -> Bool {
         let connector = TCPConnector(port: port, source: nil, announce: announce)
         return connector.connect([ip], until: Deadline(in: Self.patience)).socket != nil
     }
 
-    private static func loopback(isIPv4: Bool) -> IPAddress? {
-        IPAddress(bytes: isIPv4 ? [127, 0, 0, 1] : Array(repeating: 0, count: 15) + [1])
-    }
-
-    /// The first address of this machine that is neither loopback nor link local.
-    private static func ownAddress(isIPv4: Bool) -> IPAddress? {
+    /// The addresses of this machine's interfaces that are up.
+    package static func ownAddresses() -> [IPAddress] {
         var list: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&list) == 0 else { return nil }
+        guard getifaddrs(&list) == 0 else { return [] }
         defer { freeifaddrs(list) }
         var next = list
         var found: [IPAddress] = []
@@ -116,18 +105,8 @@ package struct ListenerCheck {
             guard let address = item.ifa_addr, item.ifa_flags & UInt32(IFF_UP) != 0,
                 let ip = SocketAddress.endpoint(address)?.ip
             else { continue }
-            if !ip.isLoopback, !ip.isLinkLocal { found.append(ip) }
+            found.append(ip)
         }
-        return found.first { $0.isIPv4 == isIPv4 } ?? (isIPv4 ? nil : found.first)
-    }
-}
-
-extension IPAddress {
-    fileprivate var isLoopback: Bool {
-        isIPv4 ? bytes[0] == 127 : bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1
-    }
-
-    fileprivate var isLinkLocal: Bool {
-        isIPv4 ? bytes[0] == 169 && bytes[1] == 254 : bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80
+        return found
     }
 }

@@ -202,7 +202,9 @@ struct ConnectionHandler: Sendable {
 
     private func failed(_ connection: SFTPConnection, _ log: LoginLog, _ error: any Error) async {
         guard !(error is CancellationError), !Task.isCancelled else { return }
-        if intake.health.set(problem: Self.sshdProblem, message: "\(error)") {
+        if intake.health.set(
+            problem: Self.sshdProblem, message: "nobody can log in, sshd cannot be started: \(error)")
+        {
             logger.error("sshd cannot be started: \(error)")
         }
         await log.fail("sshd could not be started")

@@ -1,0 +1,47 @@
+// The problems of a gate that runs, and what to do about each. Whoever adds a problem says here what a person does then.
+
+package enum HealthProblem: String, Sendable, CaseIterable {
+    case space, ledger, staging, release, lost, settling, withdrawal, sealing, retention, checkpoint, witness,
+        forwarding, sources
+    case certificate = "webhook_certificate"
+    case certificateExpired = "webhook_certificate_expired"
+    case accounts = "sftp.accounts"
+    case wrapper = "sftp.nss_wrapper"
+    case sshd = "sftp.sshd"
+    case session = "sftp.session"
+
+    /// What to do about a problem by its name in `Health`.
+    package static func fix(for name: String) -> String {
+        HealthProblem(rawValue: name)?.fix ?? "look into the gate's log (journalctl -u dropgate)"
+    }
+
+    package var fix: String {
+        switch self {
+        case .space:
+            "make room on that filesystem, or lower staging.reserve; `dropgate drops list` shows what waits for its consumer"
+        case .ledger:
+            "look after the disk and the modes of the ledger's directory; the gate accepts again once an entry can be written"
+        case .staging, .release, .settling, .withdrawal:
+            "see that the staging directory is the gate's, writable and not full; what was accepted is kept, and it is tried again"
+        case .lost:
+            "find out who removes files below incoming/ of staging; `dropgate drops verify` lists what is missing, and the sender "
+                + "must send it again"
+        case .sealing, .checkpoint:
+            "look after the disk of the ledger; if it says that entries were altered: dropgate ledger verify"
+        case .retention:
+            "see that the staging directory is the gate's and writable; it is tried again each minute"
+        case .witness:
+            "see whether the witness is up and takes what the gate sends; it gets the next checkpoint by itself"
+        case .forwarding:
+            "see whether the receiver is up and reads; the ledger keeps what waits, and forwarding goes on by itself"
+        case .sources:
+            "mend the source list, then: dropgate serve --check; the gate takes it over within seconds"
+        case .certificate, .certificateExpired:
+            "put a good certificate and its key in place (webhook.tls); the gate takes them over within seconds"
+        case .accounts: "mend the account files, then: dropgate account list"
+        case .wrapper: "apt-get install libnss-wrapper, then restart the gate"
+        case .sshd, .session:
+            "apt-get install openssh-server, or install dropgate again; `dropgate doctor` says which part is missing"
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// What more than one check looks at, asked once.
+import Admission
+import Ledger
+import Settings
+
+struct GateFacts: Sendable {
+    enum LedgerPlace: Sendable {
+        /// Nothing shows that there ever was one.
+        case none
+        case there(any LedgerReading)
+        case bad(LedgerError)
+    }
+
+    enum Running: Sendable {
+        case no
+        /// It answers, and does not say how it is.
+        case mute
+        case yes(GateState)
+    }
+
+    let settings: GateSettings
+    let now: Instant
+    let ledger: LedgerPlace
+    let policy: Result<Policy, SettingsErrors>
+    let running: Running
+
+    /// - Parameter asksGate: whether a running gate is asked how it is; else none is said to run.
+    init(_ settings: GateSettings, asksGate: Bool) async {
+        self.settings = settings
+        now = .now()
+        ledger = Self.look(at: settings.ledgerHandle)
+        policy = Result { () throws(SettingsErrors) in
+            try PolicyLoader.load(files: settings.sources, isForGate: true)
+        }
+        running = asksGate ? await Self.ask(settings) : .no
+    }
+
+    /// The ledger, to be read; nil where that is not possible.
+    var reader: (any LedgerReading)? {
+        if case .there(let reader) = ledger { reader } else { nil }
+    }
+
+    /// What a running gate said of itself.
+    var state: GateState? {
+        if case .yes(let state) = running { state } else { nil }
+    }
+
+    var isRunning: Bool {
+        if case .no = running { false } else { true }
+    }
+
+    private static func look(at ledger: LedgerHandle) -> LedgerPlace {
+        do {
+            return try ledger.isThere() ? .there(try ledger.reader()) : .none
+        } catch let error as LedgerError {
+            return .bad(error)
+        } catch {
+            return .bad(LedgerError(.unreadable, "the ledger \(ledger) cannot be read: \(error)"))
+        }
+    }
+
+    private static func ask(_ settings: GateSettings) async -> Running {
+        let control = ControlClient(path: settings.controlSocket)
+        guard await control.answers() else { return .no }
+        guard let state = try? await control.state() else { return .mute }
+        return .yes(state)
+    }
+}

@@ -1,0 +1,56 @@
+// Whether the ledger is where it belongs. How whole it is: `dropgate ledger verify`.
+import Admission
+import Ledger
+import Reachability
+
+enum LedgerCheck {
+    static func findings(_ facts: GateFacts) -> [Finding] {
+        switch facts.ledger {
+        case .none:
+            [
+                Finding(
+                    "ledger", .ok,
+                    "there is none at \(facts.settings.ledgerHandle) yet: the first start makes it")
+            ]
+        case .bad(let error): [bad(error, facts)]
+        case .there(let reader): [there(reader, facts)]
+        }
+    }
+
+    private static func bad(_ error: LedgerError, _ facts: GateFacts) -> Finding {
+        switch error.code {
+        case .missing, .foreign:
+            guard facts.isRunning else {
+                return .fatal("ledger", error.message, fix: error.fix ?? Finding.mend)
+            }
+            return .fatal(
+                "ledger", "\(error.message); the running gate still writes to the file that it opened",
+                fix:
+                    "before you stop the gate: if the file was moved, move it back now; if it was removed, stop VSee's traffic "
+                    + "first, for what comes from now on ends with the gate")
+        default:
+            // Older formats are brought up to date at the start.
+            return Finding(
+                "ledger", .fail, error.message,
+                fix: error.fix ?? "run this as the gate's user; dropgate ledger verify looks at all of it")
+        }
+    }
+
+    private static func there(_ reader: any LedgerReading, _ facts: GateFacts) -> Finding {
+        do {
+            var query = LedgerQuery()
+            query.order = .newestFirst
+            query.limit = 1
+            guard let last = try reader.entries(query).first else {
+                return Finding("ledger", .ok, "\(facts.settings.ledgerHandle) has no entries yet")
+            }
+            return Finding(
+                "ledger", .ok,
+                "\(facts.settings.ledgerHandle) has \(try reader.size()) entries, the last \(Age.ago(facts.now - last.time))"
+            )
+        } catch {
+            return Finding(
+                "ledger", .fail, "\(error)", fix: "dropgate ledger verify tells which part is damaged")
+        }
+    }
+}

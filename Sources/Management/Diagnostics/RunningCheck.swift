@@ -1,0 +1,96 @@
+// The running gate: whether there is one, what it says is wrong with it, and where it listens.
+import Admission
+import Foundation
+import Intake
+import JSON
+import Ledger
+import Reachability
+import Settings
+
+enum RunningCheck {
+    static func findings(_ facts: GateFacts) -> [Finding] {
+        switch facts.running {
+        case .no: [stopped(facts)]
+        case .mute:
+            [
+                Finding(
+                    "gate", .fail, "a gate runs and does not say how it is",
+                    fix: "look into its log; if it is of another version, restart it")
+            ]
+        case .yes(let state): problems(state)
+        }
+    }
+
+    private static func stopped(_ facts: GateFacts) -> Finding {
+        let start = "systemctl start dropgate, or dropgate serve; if it ends at once, its log says why"
+        guard let last = lastEntry(facts) else {
+            return Finding("gate", .fail, "no gate runs with these settings, and none has yet", fix: start)
+        }
+        let hasStopped = (try? last.value())?["reason"]?.string == Reason.stopped.rawValue
+        let since = "\(last.time) (\(Age.ago(facts.now - last.time)))"
+        return Finding(
+            "gate", .fail,
+            hasStopped
+                ? "no gate runs with these settings: it was stopped at \(since)"
+                : "no gate runs with these settings: it ended without a stop, or hangs, after its last entry at \(since)",
+            fix: start)
+    }
+
+    private static func lastEntry(_ facts: GateFacts) -> StoredEntry? {
+        var query = LedgerQuery()
+        query.order = .newestFirst
+        // Commands write entries of access, while no gate runs too.
+        query.kinds = Set(EntryKind.allCases).subtracting([.access])
+        query.limit = 1
+        return try? facts.reader?.entries(query).first
+    }
+
+    private static func problems(_ state: GateState) -> [Finding] {
+        // Forwarders have a check of their own, if the gate tells of them.
+        let named = state.problems.filter { $0.key != "forwarding" || state.forwarders == nil }
+        guard !named.isEmpty else {
+            return [
+                state.problems.isEmpty
+                    ? Finding("gate", .ok, "it runs, and nothing is wrong with it")
+                    : Finding("gate", .ok, "it runs, and all but forwarding is well")
+            ]
+        }
+        return named.sorted { $0.key < $1.key }.map { name, message in
+            let problem = state.standing?[name]
+            let since = problem.map { " (since \($0.since))" } ?? ""
+            return Finding(
+                "gate", .fail, "\(name): \(message)\(since)",
+                fix: problem?.fix ?? "it goes away by itself once the cause does")
+        }
+    }
+
+    /// The running gate is told of the connections before they are made, so that it records them as probes.
+    static func listenerFindings(_ facts: GateFacts) -> [Finding] {
+        let control = ControlClient(path: facts.settings.controlSocket)
+        return ListenerCheck(
+            listeners(facts), announce: facts.isRunning ? { control.announce($0) } : nil
+        ).findings()
+    }
+
+    private static func listeners(_ facts: GateFacts) -> [ListenerCheck.Listener] {
+        let settings = facts.settings
+        let ports = facts.isRunning ? boundPorts(settings) : [:]
+        var listeners: [ListenerCheck.Listener] = []
+        let addresses: KeyValuePairs = [
+            "webhook": settings.webhook?.listen, "sftp": settings.sftp?.listen,
+            "console": settings.console?.listen,
+        ]
+        for (name, address) in addresses {
+            guard let address else { continue }
+            let port = ports[name]?.int.flatMap { UInt16(exactly: $0) }
+            listeners.append(ListenerCheck.Listener(name: name, address: address, port: port))
+        }
+        return listeners
+    }
+
+    /// What the running gate has announced.
+    private static func boundPorts(_ settings: GateSettings) -> [String: JSONValue] {
+        let bytes = FileManager.default.contents(atPath: settings.portsFile).map(Array.init) ?? []
+        return (try? JSONValue(parsing: bytes))?.object ?? [:]
+    }
+}

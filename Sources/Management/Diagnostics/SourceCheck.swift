@@ -1,0 +1,101 @@
+// The source lists, and what the ledger says of those who call and of those who may not.
+import Admission
+import Ledger
+import Reachability
+import Settings
+
+enum SourceCheck {
+    private static let area = "sources"
+
+    /// Whether the lists are good, and if not, by what the gate decides.
+    static func lists(_ facts: GateFacts) -> [Finding] {
+        guard case .failure(let errors) = facts.policy else { return stale(facts) }
+        let fix =
+            facts.isRunning
+            ? "mend the list; the gate takes it over within seconds, and goes on with the old one until then"
+            : "mend the list: no gate starts with it"
+        return errors.problems.map { Finding(area, .fail, "\($0)", fix: fix) }
+            + [inForce(facts)].compactMap(\.self)
+    }
+
+    /// Lists of which the running gate takes none over.
+    private static func inForce(_ facts: GateFacts) -> Finding? {
+        guard facts.isRunning else { return nil }
+        let version = facts.state?.policy
+        let entry = lastOfPolicy(facts)
+        let since =
+            entry.map { ", since \($0.time) (\(Age.ago(facts.now - $0.time)), entry \($0.seq))" } ?? ""
+        return Finding(
+            area, .warn,
+            "the policy in force is the old one: the gate decides by the lists as they were before they became bad, "
+                + "\(version ?? "of a version that it does not say")\(since)",
+            fix: "what was changed in the lists since does not count; mend them, and see that doctor says so")
+    }
+
+    /// The newest entry that put a policy in force: a start, or a change.
+    private static func lastOfPolicy(_ facts: GateFacts) -> StoredEntry? {
+        var query = LedgerQuery()
+        query.order = .newestFirst
+        query.kinds = [.policy, .service]
+        query.verdicts = [.accepted]
+        query.reasons = [.started, .changed]
+        query.limit = 1
+        query.text = facts.state?.policy
+        return try? facts.reader?.entries(query).first
+    }
+
+    /// Good lists that the gate has not taken over yet.
+    private static func stale(_ facts: GateFacts) -> [Finding] {
+        guard let version = facts.state?.policy, let loaded = try? facts.policy.get(),
+            loaded.version != version
+        else {
+            return []
+        }
+        return [
+            Finding(
+                area, .warn,
+                "the policy in force is not that of the lists: the gate decides by \(version), the files say \(loaded.version)",
+                fix:
+                    "a list that was just changed is taken over within seconds; if this stays, the gate's log says why, and "
+                    + "SIGHUP makes it look (systemctl reload dropgate)")
+        ]
+    }
+
+    /// Who should call, and whether the gate sees who they are.
+    static func callers(_ facts: GateFacts) -> [Finding] {
+        let policy = try? facts.policy.get()
+        return read(facts) { reader in
+            var findings: [Finding] = []
+            if let policy {
+                findings += try ContactCheck(policy: policy, reader: reader, now: facts.now).findings()
+            }
+            guard let reader else { return findings }
+            let own = Set(ListenerCheck.ownAddresses())
+            findings += try TranslationCheck(policy: policy, own: own, reader: reader, now: facts.now)
+                .findings()
+            findings += try LostSourceCheck(policy: policy, reader: reader, now: facts.now).findings()
+            return findings
+        }
+    }
+
+    static func refusals(_ facts: GateFacts) -> [Finding] {
+        read(facts) { reader in
+            try reader.map {
+                try RefusalCheck(policy: try? facts.policy.get(), reader: $0, now: facts.now).findings()
+            } ?? []
+        }
+    }
+
+    private static func read(
+        _ facts: GateFacts, _ body: ((any LedgerReading)?) throws -> [Finding]
+    ) -> [Finding] {
+        do {
+            return try body(facts.reader)
+        } catch {
+            return [
+                Finding(
+                    "ledger", .fail, "\(error)", fix: "dropgate ledger verify tells which part is damaged")
+            ]
+        }
+    }
+}

@@ -1,0 +1,117 @@
+// The doctor's checks as values: which command makes which, and what each says.
+import Admission
+import Audit
+import Foundation
+import JSON
+import Reachability
+import Settings
+import Testing
+
+@testable import Management
+
+@Suite struct DiagnosticsTests {
+    @Test func aStartMakesNoCheckThatItsRehearsalDoesNotMakeAndDoctorMakesAllAreas() {
+        let checks = Diagnostics.checks
+        #expect(checks.allSatisfy { $0.occasions.contains(.start) == $0.occasions.contains(.check) })
+        func areas(_ occasion: Diagnostics.Occasion) -> Set<String> {
+            Set(checks.filter { $0.occasions.contains(occasion) }.map(\.area))
+        }
+        #expect(
+            areas(.start).isSuperset(of: ["ledger", "certificates", "host keys", "filesystem", "openssh"]))
+        #expect(areas(.doctor).isSuperset(of: areas(.start)))
+    }
+
+    // MARK: Host keys
+
+    private static let known = HostKeyRecord(keys: ["ssh-rsa SHA256:r", "ssh-ed25519 SHA256:e"])
+
+    @Test func hostKeysThatAreTheSameInWhateverOrderHaveNotChanged() {
+        #expect(Self.known.change(from: HostKeyRecord(keys: Self.known.keys.reversed())) == nil)
+        #expect(Self.known.change(from: HostKeyRecord(keys: [])) == nil, "nothing is known of it")
+    }
+
+    @Test func aHostKeyThatIsGoneIsToldToVSee() throws {
+        let change = try #require(
+            HostKeyRecord(keys: ["ssh-rsa SHA256:r", "ssh-ed25519 SHA256:new"]).change(from: Self.known))
+        #expect(change.breaksCallers)
+        for words in ["gone: ssh-ed25519 SHA256:e;", "new: ssh-ed25519 SHA256:new;", "tell VSee"] {
+            #expect(change.text.contains(words))
+        }
+        let fewer = try #require(HostKeyRecord(keys: ["ssh-rsa SHA256:r"]).change(from: Self.known))
+        #expect(fewer.breaksCallers && fewer.text.contains("none is new"))
+    }
+
+    @Test func aHostKeyMoreBreaksNobody() throws {
+        let change = try #require(
+            HostKeyRecord(keys: Self.known.keys + ["ecdsa SHA256:c"]).change(from: Self.known))
+        #expect(!change.breaksCallers && change.text.contains("ecdsa SHA256:c"))
+    }
+
+    @Test func aRecordComesBackFromItsEntry() {
+        #expect(HostKeyRecord(Self.known.json) == Self.known)
+        #expect(HostKeyRecord(JSONValue.string("ssh-rsa")) == nil && HostKeyRecord(nil as JSONValue?) == nil)
+    }
+
+    // MARK: Certificates
+
+    @Test(arguments: [
+        (-400, -1, Finding.State.fail, "has expired (on 2026-11-22, 1 day ago): callers refuse it"),
+        (-400, 0, .warn, "in 0 days"), (-400, -30, .fail, "has expired (on 2026-10-24, 30 days ago)"),
+        (-1, 20, .warn, "expires on 2026-12-13, in 20 days"),
+        (-1, 1, .warn, "in 1 day: then callers"), (-1, 0, .warn, "in 0 days"),
+        (2, 300, .fail, "is not valid before"),
+    ])
+    func aCertificateNearItsEndOrPastItIsToldWithTheDay(
+        from: Int64, until: Int64, state: Finding.State, words: String
+    ) throws {
+        let found = try #require(certificate(from: from, until: until))
+        #expect(found.state == state && found.text.contains(words), "\(found.text)")
+        #expect(found.fix?.contains("renew it") == true)
+    }
+
+    @Test func aCertificateOfThreeWeeksIsWell() { #expect(certificate(from: -1, until: 21) == nil) }
+
+    /// In days from now.
+    private func certificate(from: Int64, until: Int64) -> Finding? {
+        let today: Int64 = 1_795_421_730
+        return CertificateCheck.finding(
+            "a.pem", from: today + from * 86_400, until: today + until * 86_400, today: today,
+            "callers refuse it",
+            "renew it")
+    }
+
+    // MARK: Forwarding
+
+    private func forwarder(
+        waiting: Int64?, seconds: Int64, isFailing: Bool, error: String? = nil, success: String? = nil
+    ) -> Finding {
+        ForwardingCheck.finding(
+            ForwarderState(
+                name: "syslog", target: "tcp://logs:601", confirmed: 4, waiting: waiting,
+                waitingSeconds: seconds,
+                isFailing: isFailing, lastError: error, lastErrorTime: error.map { _ in "T1" },
+                lastSuccess: success))
+    }
+
+    @Test func forwardingThatIsStuckSaysHowFarAndHowLongAndWhy() {
+        let found = forwarder(
+            waiting: 12, seconds: 340, isFailing: true, error: "nobody listens", success: "T0")
+        #expect(found.state == .fail && found.fix != nil)
+        #expect(
+            found.text
+                == "syslog to tcp://logs:601 got through last at T0: 12 entries wait, the oldest for 340 s; the last error, "
+                + "at T1: nobody listens")
+        let never = forwarder(waiting: nil, seconds: 0, isFailing: true, error: "damaged")
+        #expect(
+            never.text.contains(
+                "has not got through since the gate's start: how far it has come is not known"))
+    }
+
+    @Test func forwardingThatIsSlowIsAWarningAndWhatIsOnTheWayIsWell() {
+        #expect(forwarder(waiting: 1, seconds: 61, isFailing: false).state == .warn)
+        #expect(
+            forwarder(waiting: 1, seconds: 2, isFailing: false).text
+                == "syslog to tcp://logs:601: 1 entry on the way")
+        #expect(forwarder(waiting: 0, seconds: 0, isFailing: false, error: "old").state == .ok)
+    }
+}

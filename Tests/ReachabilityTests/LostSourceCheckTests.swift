@@ -1,0 +1,61 @@
+// Sources that were let in and are refused now, as doctor tells them.
+import Admission
+import JSON
+import Ledger
+import Testing
+
+@testable import Reachability
+
+@Suite struct LostSourceCheckTests {
+    private let scene: LedgerScene
+
+    init() throws { scene = try LedgerScene() }
+
+    private func findings(_ policy: Policy? = nil) throws -> [Finding] {
+        try LostSourceCheck(policy: policy, reader: try scene.reader(), now: LedgerScene.now).findings()
+    }
+
+    @Test(arguments: [Reason.notListed, .entryExpired, .wrongChannel])
+    func aSourceThatWasLetInAndIsRefusedSinceIsToldWithTheChange(_ reason: Reason) throws {
+        try scene.refuse("20.21.208.105", reason, minutesAgo: 9000)
+        try scene.accept("20.21.208.105", minutesAgo: 600)
+        var change = Attempt(kind: .policy, channel: nil, verdict: .accepted, reason: .changed)
+        change.detail["from"] = "sha256:0"
+        try scene.add(change, minutesAgo: 300)
+        try scene.refuse("20.21.208.105", reason, minutesAgo: 240)
+        try scene.refuse("20.21.208.105", reason, count: 3, minutesAgo: 5)
+        let found = try findings(try LedgerScene.policy("20.21.208.106"))
+        #expect(found.count == 1 && found[0].state == .warn)
+        #expect(
+            found[0].text
+                == "20.21.208.105 was let in on webhook until 10 h ago, as vsee/clinic, and has been refused since 4 times "
+                + "(\(reason.rawValue)), the last 5 min ago; the source lists changed 5 h ago (entry 2)")
+        #expect(found[0].fix?.contains("dropgate source explain 20.21.208.105") == true)
+    }
+
+    @Test func whoWasRefusedForAnotherReasonOrBeforeOrOnAnotherChannelIsNotLost() throws {
+        try scene.accept("20.21.208.105", minutesAgo: 100)
+        try scene.refuse("20.21.208.105", .badSecret, minutesAgo: 50)
+        try scene.refuse("20.21.208.105", .wrongChannel, channel: .sftp, minutesAgo: 40)
+        try scene.refuse("198.51.100.7", minutesAgo: 30)
+        try scene.refuse("20.21.208.107", minutesAgo: 20)
+        try scene.accept("20.21.208.107", minutesAgo: 10)
+        #expect(try findings().isEmpty)
+    }
+
+    @Test func whoIsLetInAgainByTheListsAsTheyAreIsNotLost() throws {
+        try scene.accept("20.21.208.105", minutesAgo: 100)
+        try scene.refuse("20.21.208.105", minutesAgo: 50)
+        #expect(try findings().count == 1)
+        #expect(try findings(try LedgerScene.policy("20.21.208.0/24")).isEmpty)
+    }
+
+    @Test func amongThousandsOfStrangersItIsStillFound() throws {
+        try scene.accept("20.21.208.105", minutesAgo: 3000)
+        try scene.refuse("20.21.208.105", minutesAgo: 2999)
+        for number in 0..<UInt16(2500) {
+            try scene.refuse("198.51.\(number >> 8).\(number & 0xFF)", minutesAgo: 2900 - Int(number))
+        }
+        #expect(try findings().count == 1)
+    }
+}
