@@ -4,7 +4,7 @@ import GRDB
 
 enum Schema {
     /// `PRAGMA user_version`. A higher one in the file was written by a newer Dropgate.
-    static let version = 3
+    static let version = 4
 
     /// Drops that are not just released, by state. SQLite uses a partial index only for a query that asks for the same
     /// in the same words, whatever else follows from it, and by INDEXED BY fails when it cannot.
@@ -93,11 +93,15 @@ enum Schema {
     private static func prepare(_ db: Database, path: String) throws {
         switch try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 {
         case version: return
-        case 0: try db.execute(sql: statements + treeStatements)
+        case 0: try db.execute(sql: statements + treeStatements + ClockSetBack.table)
         case 1:
             try upgradeFromFirst(db)
             try upgradeFromSecond(db)
-        case 2: try upgradeFromSecond(db)
+            try upgradeFromThird(db)
+        case 2:
+            try upgradeFromSecond(db)
+            try upgradeFromThird(db)
+        case 3: try upgradeFromThird(db)
         case let found:
             throw LedgerError(
                 .newer,
@@ -127,6 +131,11 @@ enum Schema {
         for column in ["name TEXT", "due INTEGER", "modified INTEGER"] {
             try db.execute(sql: "ALTER TABLE drops ADD COLUMN \(column)")
         }
+    }
+
+    /// Format 3 did not tell when the clock was behind.
+    private static func upgradeFromThird(_ db: Database) throws {
+        try db.execute(sql: ClockSetBack.table)
     }
 
     /// Opens the ledger for reading beside its writer.

@@ -22,7 +22,7 @@ package enum Diagnostics {
         findings += FilesystemCheck(settings).findings() + MachineCheck(settings).findings()
         findings += await check.openSSH()
         findings += await check.running()
-        findings += sources(settings, now) + check.held()
+        findings += clock(settings, now) + sources(settings, now) + check.held()
         return findings
     }
 
@@ -30,6 +30,28 @@ package enum Diagnostics {
     package static func fatal(_ settings: GateSettings) -> [Finding] {
         FilesystemCheck(settings).findings().filter(\.isFatal)
     }
+
+    /// Whether the clock agrees with the ledger's newest entry; what cannot be read is told by `sources`.
+    private static func clock(_ settings: GateSettings, _ now: Instant) -> [Finding] {
+        guard settings.ledgerHandle.exists, let reader = try? settings.ledgerHandle.reader(),
+            let last = try? reader.lastSeq(), let newest = try? reader.entry(seq: last)?.time
+        else { return [] }
+        guard newest - now >= clockTolerance else {
+            return [Finding("clock", .ok, "the machine's clock is not behind the ledger")]
+        }
+        return [
+            Finding(
+                "clock", .fail,
+                "the machine says \(now), and the ledger's newest entry, \(last), is of \(newest): the clock was set back, "
+                    + "or it was ahead before",
+                fix:
+                    "set the clock right (timedatectl, chronyc tracking); until it is past that time entries have times "
+                    + "a microsecond apart, and tell the clock's in `clock`")
+        ]
+    }
+
+    /// As the running gate's `ClockWatch`.
+    private static let clockTolerance = Duration.seconds(3)
 
     private static func sources(_ settings: GateSettings, _ now: Instant) -> [Finding] {
         do {
