@@ -92,6 +92,10 @@ import Testing
         #expect(codes(try report([attempt(ip, .rejected, .notListed)])).contains("near_miss") == isNear)
     }
 
+    @Test func whoWasLetInByObservingIsNoNearMiss() throws {
+        #expect(!codes(try report([attempt("20.21.208.9", .observed, .notListed)])).contains("near_miss"))
+    }
+
     @Test(arguments: [(20, "10.0.0.1", true), (19, "10.0.0.1", false), (20, "192.0.2.1", false)])
     func manyAttemptsOfOnePrivateAddressMakeTheAuditVoid(count: Int, ip: String, isVoid: Bool) throws {
         let report = try report((0..<count).map { _ in try attempt(ip, .accepted, .listed) })
@@ -120,7 +124,7 @@ import Testing
             finding("refused_expired")?.items == [
                 "test/vsee: 20.21.208.105 on webhook, 2 attempts, the last 2026-11-23 00:01Z"
             ])
-        #expect(finding("observed_only")?.items == ["test/vsee 20.21.208.105/32: 1 attempts"])
+        #expect(finding("observed_only")?.items == ["test/vsee 20.21.208.105/32: 1 attempt"])
         #expect(finding("entry_without_traffic") == nil)
     }
 

@@ -94,7 +94,7 @@ import Testing
         let found = await gate.run(
             "attempts", "--since", since, "--until", until, "--limit", "0", "--kind", "request")
         #expect(found.out.split(separator: "\n").count == 1 + 9)
-        #expect(found.error.contains("the clock was set back: entries "))
+        #expect(found.error.contains("the clock was set back, and these entries"))
         let plain = await gate.run(
             "attempts", "--since", "2025-11-05T00:00:00Z", "--until", "2025-11-06T00:00:00Z")
         #expect(!plain.error.contains("clock"))
@@ -107,12 +107,9 @@ import Testing
         do {
             let store = try handle(gate).open(node: "gate-1")
             let sealing = try handle(gate).sealing()
-            for number in 0..<2 as Range<Int64> {
-                let segment = try sealing.writeSegment(number, number * 256..<(number + 1) * 256)
-                _ = try store.commit(
-                    [.sealed(segment), .clearSealed(below: (number + 1) * 256, limit: 300)],
-                    now: MadeUpMonth.end)
-            }
+            let segment = try sealing.writeSegment(0, 0..<256)
+            _ = try store.commit(
+                [.sealed(segment), .clearSealed(below: 256, limit: 300)], now: MadeUpMonth.end)
         }
         let sealed = try await report(gate, Self.begin, Self.end)
         for member in [

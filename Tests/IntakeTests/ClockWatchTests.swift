@@ -67,11 +67,15 @@ import Upkeep
 
     @Test func aClockBehindTheLedgerAtTheStartIsTold() async throws {
         let directory = try TemporaryDirectory("clock")
-        let before = try Gate(directory, clock: clock)
-        try await before.intake.record(Gate.transfer)
-        await before.intake.close()
+        try await recordOne(in: directory)
         clock.pass(.seconds(-90_000))
         try await told(in: directory)
+    }
+
+    private func recordOne(in directory: TemporaryDirectory) async throws {
+        let gate = try Gate(directory, clock: clock)
+        try await gate.intake.record(Gate.transfer)
+        await gate.intake.close()
     }
 
     private func told(in directory: TemporaryDirectory) async throws {

@@ -98,6 +98,9 @@ package struct ReportBuilder {
 
     private func sources() -> [Report.Source] {
         var found: [Key: (source: Report.Source, reasons: [Reason: Int64])] = [:]
+        // Observed ones were let in, and have the same reason.
+        let refused = Set(
+            tally.groups.keys.filter { $0.verdict == .rejected && $0.reason == .notListed }.map(\.source))
         for (group, count) in tally.groups {
             let key = Key(ip: group.source, channel: group.channel)
             var entry =
@@ -120,7 +123,7 @@ package struct ReportBuilder {
             source.reasons = Self.sorted(reasons)
             if let ip = source.ip {
                 source.isNew = !ground.seenBefore.contains(ip)
-                if reasons[.notListed] != nil { source.near = neighbour(of: ip)?.id }
+                if refused.contains(ip) { source.near = neighbour(of: ip)?.id }
             }
             return source
         }.sorted(by: Self.comesFirst)
@@ -250,9 +253,7 @@ package struct ReportBuilder {
 
     private func addSetBacks(_ report: inout Report) {
         for run in ground.setBacks where run.touches(report.period.ledger) {
-            report.clockChanges.append(
-                "entries \(run.seqs.lowerBound) to \(run.seqs.upperBound) have times from \(run.time) on, a microsecond "
-                    + "apart; the clock said \(run.earliest) to \(run.latest)")
+            report.clockChanges.append(run.summary)
         }
     }
 

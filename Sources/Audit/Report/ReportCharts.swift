@@ -19,11 +19,11 @@ enum ReportCharts {
                 bar(step, x: Double(index) * wide + gap, width: wide - 2 * gap, top: top, report.period))
         }
         let title = "Attempts by \(name(report.period)): accepted, observed, rejected"
-        return
-            "<div class=\"chart\"><div class=\"y\">\([top, top / 2, 0].map { "<span>\(HTML.number($0))</span>" }.joined())</div>"
+        let values = [top, top / 2, 0].map { "<span>\(HTML.number($0))</span>" }.joined()
+        return "<div class=\"chart\"><div class=\"y\">\(values)</div>"
             + "<svg viewBox=\"0 0 \(text(width)) \(text(height))\" preserveAspectRatio=\"none\" role=\"img\" "
             + "aria-label=\"\(title)\"><title>\(title)</title>\(bars.joined())</svg>"
-            + "<div class=\"x\">\(labels(report.period).map { "<span>\($0)</span>" }.joined())</div></div>"
+            + "<div class=\"x\">\(labels(report.period))</div></div>"
             + "<p class=\"key\"><b class=\"a\"></b>accepted <b class=\"o\"></b>observed <b class=\"r\"></b>rejected</p>"
     }
 
@@ -43,21 +43,23 @@ enum ReportCharts {
         where value > 0 {
             let y = height * (1 - Double(base + value) / Double(top))
             bar +=
-                "<rect class=\"\(name)\" x=\"\(text(x))\" width=\"\(text(max(0.5, width)))\" y=\"\(text(y))\" "
+                "<rect class=\"\(name)\" x=\"\(text(x))\" width=\"\(text(max(2, width)))\" y=\"\(text(y))\" "
                 + "height=\"\(text(height * Double(value) / Double(top)))\"/>"
             base += value
         }
         return bar + "</g>"
     }
 
-    /// Moments that lie evenly on the axis; its ends are those of the period.
-    private static func labels(_ period: ReportPeriod) -> [String] {
+    /// The moments at which some steps begin, as even as steps are, and where on the axis; its ends are those of the period.
+    private static func labels(_ period: ReportPeriod) -> String {
         let steps = period.steps(of: period.step)
-        let (start, end) = (steps.lowerBound * period.step, (steps.upperBound + 1) * period.step)
-        let parts: Int64 = steps.count < 4 ? 1 : 4
+        let parts = min(4, steps.count)
         return (0...parts).map { part in
-            label(Instant(microseconds: start + (end - start) / parts * part), period.unit)
-        }
+            let index = steps.count * part / parts
+            let start = Instant(microseconds: (steps.lowerBound + Int64(index)) * period.step)
+            let left = text(Double(index) / Double(steps.count) * 100)
+            return "<span style=\"left:\(left)%\">\(label(start, period.unit))</span>"
+        }.joined()
     }
 
     /// Whole days are told by their date, hours and minutes by day and time.

@@ -49,7 +49,7 @@ struct ReportFindings {
             advice:
                 "VSee may have changed its addresses, or somebody imitates it. Ask VSee before you list one.",
             items: tally.shaped.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-                .map { "\($0.key): \($0.value) attempts" })
+                .map { "\($0.key): \(Self.attempts($0.value))" })
     }
 
     /// What the report cannot know.
@@ -114,7 +114,9 @@ struct ReportFindings {
             severity: .warning, code: "accepted_by_removed_entry",
             title: "Accepted by entries that are not listed any more",
             advice: "Check that what they let in was meant to come in.",
-            items: report.removedEntries.map { "\($0.id): \($0.attempts) attempts, the last \($0.last)" })
+            items: report.removedEntries.map {
+                "\($0.id): \(Self.attempts($0.attempts)), the last \($0.last)"
+            })
     }
 
     private var refusedExpired: Report.Finding? {
@@ -125,7 +127,7 @@ struct ReportFindings {
                 "They were let in before. Read VSee's document again: set `expires` anew if they are still VSee's, or remove "
                 + "the entry.",
             items: report.expiries.map {
-                "\($0.entry): \(Self.text($0.source)) on \($0.channel?.rawValue ?? "-"), \($0.attempts) attempts, "
+                "\($0.entry): \(Self.text($0.source)) on \($0.channel?.rawValue ?? "-"), \(Self.attempts($0.attempts)), "
                     + "the last \(Report.short($0.last))"
             })
     }
@@ -136,9 +138,9 @@ struct ReportFindings {
         return Report.Finding(
             severity: .warning, code: "observed_only", title: "Let in by entries in mode observe alone",
             advice:
-                "\(report.observed) attempts would have been rejected without them. Decide: set `mode: enforce` once the "
+                "Without them \(Self.attempts(report.observed)) would have been rejected. Decide: set `mode: enforce` once the "
                 + "addresses are confirmed, or remove the entry.",
-            items: entries.map { "\($0.id) \($0.cidr): \($0.observed) attempts" })
+            items: entries.map { "\($0.id) \($0.cidr): \(Self.attempts($0.observed))" })
     }
 
     private var overdue: Report.Finding? {
@@ -204,6 +206,8 @@ struct ReportFindings {
     private var reach: String {
         report.beginning.map { " The ledger reaches back to \(Report.short($0.time))." } ?? ""
     }
+
+    private static func attempts(_ count: Int64) -> String { count == 1 ? "1 attempt" : "\(count) attempts" }
 
     private static func text(_ ip: IPAddress?) -> String { ip?.description ?? "unknown" }
 }

@@ -59,16 +59,18 @@ package struct ReportPage {
         }
         // On a narrow page each cell stands under the others, behind the name of its column.
         func cell(_ column: Int, _ text: String) -> String {
-            "<td\(table.numeric.contains(column) ? " class=\"n\"" : "") data-name=\"\(HTML.escaped(table.header[column]))\">"
-                + "\(HTML.content(text))</td>"
+            "<td\(style(column)) data-name=\"\(HTML.escaped(table.header[column]))\">\(HTML.content(text))</td>"
+        }
+        func style(_ column: Int) -> String {
+            table.numeric.contains(column)
+                ? " class=\"n\"" : table.whole.contains(column) ? " class=\"w\"" : ""
         }
         let head = table.header.enumerated().map { column, name in
-            "<th scope=\"col\"\(table.numeric.contains(column) ? " class=\"n\"" : "")>\(HTML.escaped(name))</th>"
+            "<th scope=\"col\"\(style(column))>\(HTML.escaped(name))</th>"
         }.joined()
         let rows = table.rows.map { "<tr>\($0.enumerated().map(cell).joined())</tr>" }.joined(separator: "\n")
         let more = table.omitted > 0 ? "<p>… and \(table.omitted) more.</p>" : ""
-        return
-            "<section><h2>\(table.title)</h2><table class=\"list\"><thead><tr>\(head)</tr></thead><tbody>\n\(rows)\n</tbody></table>"
-            + "\(more)</section>\n"
+        return "<section><h2>\(table.title)</h2><table class=\"list\"><thead><tr>\(head)</tr></thead>"
+            + "<tbody>\n\(rows)\n</tbody></table>\(more)</section>\n"
     }
 }

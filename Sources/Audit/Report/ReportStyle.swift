@@ -32,7 +32,9 @@ enum ReportStyle {
         .chart svg{width:100%;height:12rem;display:block}
         .y{display:flex;flex-direction:column;justify-content:space-between;text-align:right;line-height:1;
         font-variant-numeric:tabular-nums}
-        .x{grid-column:2;display:flex;justify-content:space-between;white-space:nowrap}
+        .x{grid-column:2;position:relative;height:1.2em;white-space:nowrap}.x span{position:absolute;transform:translateX(-50%)}
+        .x span:first-child{transform:none}.x span:last-child{transform:translateX(-100%)}
+        rect{shape-rendering:crispEdges}
         .a{fill:var(--accepted)}.r{fill:var(--rejected)}.o{fill:var(--observed)}
         .g{stroke:var(--line);vector-effect:non-scaling-stroke}
         b.a{background:var(--accepted)}b.r{background:var(--rejected)}b.o{background:var(--observed)}
@@ -48,7 +50,7 @@ enum ReportStyle {
     private static let tables = """
         .list{border-collapse:collapse;width:100%;font-size:.88rem}.list th,.list td{text-align:left;padding:.25rem .6rem;
         border-bottom:1px solid var(--line);vertical-align:top}.list th{white-space:nowrap}
-        .list .n,td.n{text-align:right;font-variant-numeric:tabular-nums}
+        .list .w{white-space:nowrap}.list .n,td.n{white-space:nowrap;text-align:right;font-variant-numeric:tabular-nums}
 
         """
 

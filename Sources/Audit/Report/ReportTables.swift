@@ -10,6 +10,8 @@ struct ReportTable: Sendable {
     var empty: String
     /// Columns of numbers.
     var numeric: Set<Int> = []
+    /// Columns of short words and times, which are not broken.
+    var whole: Set<Int> = []
     /// Rows that were left out.
     var omitted = 0
 }
@@ -35,7 +37,7 @@ extension Report {
                     [source.isNew ? "new" : nil, source.near.map { "near \($0)" }].compactMap { $0 }
                         .joined(separator: ", "),
                 ]
-            }, empty: "Nobody came in the period.", numeric: [2, 3, 4],
+            }, empty: "Nobody came in the period.", numeric: [2, 3, 4], whole: [1, 6],
             omitted: max(0, sources.count - Self.mostRows))
     }
 
@@ -48,7 +50,7 @@ extension Report {
                     $0.id, $0.cidr.description, "\($0.attempts)", "\($0.rejected)",
                     $0.last.map(Self.short) ?? "not in the period", $0.state,
                 ]
-            }, empty: "There are none.", numeric: [2, 3])
+            }, empty: "There are none.", numeric: [2, 3], whole: [4, 5])
     }
 
     private var loginTable: ReportTable {
@@ -59,7 +61,7 @@ extension Report {
                     $0.account, $0.credential, $0.source?.description ?? "-", "\($0.count)",
                     Self.short($0.last),
                 ]
-            }, empty: "Nobody logged in in the period.", numeric: [3],
+            }, empty: "There was no login in the period.", numeric: [3], whole: [4],
             omitted: max(0, logins.count - Self.mostRows))
     }
 
@@ -70,7 +72,7 @@ extension Report {
                 change.lines.prefix(Self.mostRows).map {
                     [Self.short(change.time), change.isRejected ? "refused" : "in force", $0]
                 }
-            }, empty: "The lists did not change in the period.")
+            }, empty: "The lists did not change in the period.", whole: [0, 1])
     }
 
     private var serviceTable: ReportTable {
@@ -78,7 +80,7 @@ extension Report {
             title: "The service", header: ["time", "event", "gap"],
             rows: services.suffix(Self.mostRows).map {
                 [Self.short($0.time), $0.what, $0.gap.map { "\($0) s, no stop before" } ?? ""]
-            }, empty: "It neither started nor stopped in the period.",
+            }, empty: "It neither started nor stopped in the period.", whole: [0],
             omitted: max(0, services.count - Self.mostRows))
     }
 
@@ -86,7 +88,7 @@ extension Report {
         ReportTable(
             title: "Who exported the ledger", header: ["time", "export"],
             rows: exports.suffix(Self.mostRows).map { [Self.short($0.time), $0.what] },
-            empty: "Nobody did in the period.",
+            empty: "Nobody did in the period.", whole: [0],
             omitted: max(0, exports.count - Self.mostRows))
     }
 

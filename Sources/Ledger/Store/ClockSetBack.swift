@@ -19,6 +19,12 @@ package struct ClockSetBack: Sendable, Hashable {
         self.latest = latest
     }
 
+    /// What whoever asks by time should know.
+    package var summary: String {
+        "entries \(seqs.lowerBound) to \(seqs.upperBound) have times from \(time) on, a microsecond apart; the clock said "
+            + "\(earliest) to \(latest). Entries before them that have times after \(earliest) were written earlier all the same"
+    }
+
     /// How far the clock is behind before an entry tells it. Times that rise strictly are ahead of it by less in every commit.
     static let tolerance = Duration.milliseconds(100)
 

@@ -82,9 +82,8 @@ package struct AttemptService: Sendable {
     /// For people who ask by time: which entries have times that may not be true, because the clock was set back.
     package func clockNotes(_ query: LedgerQuery) throws -> [String] {
         guard query.since != nil || query.until != nil else { return [] }
-        return try reader.clockSetBacks().filter { $0.touches(query.period) }.suffix(5).map { run in
-            "the clock was set back: entries \(run.seqs.lowerBound) to \(run.seqs.upperBound) have times from \(run.time) "
-                + "on, a microsecond apart, and are found by what it said, too: \(run.earliest) to \(run.latest)"
+        return try reader.clockSetBacks().filter { $0.touches(query.period) }.suffix(5).map {
+            "the clock was set back, and these entries are found by what it said, too: \($0.summary)"
         }
     }
 
