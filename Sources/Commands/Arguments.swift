@@ -2,6 +2,7 @@
 package import Admission
 import ArgumentParser
 import Files
+import Foundation
 import Ledger
 import Management
 import Settings
@@ -12,36 +13,55 @@ extension Reason: ExpressibleByArgument {}
 extension EntryKind: ExpressibleByArgument {}
 extension SourceEntry.Mode: ExpressibleByArgument {}
 
-/// A moment: RFC 3339, a date (midnight UTC), how long ago (`2h`, `7d`), `now`, `today` or `yesterday`.
+/// A moment: RFC 3339, how long ago (`2h`, `7d`) or `now`; `today`, `yesterday`, a date and a time without an offset are local
+/// to whoever asks.
 package struct Moment: ExpressibleByArgument {
     package let instant: Instant
+    /// As it was typed, where it was worked out by local time; else nil.
+    package let local: String?
 
-    package init?(argument: String) { self.init(argument, now: .now()) }
+    package init?(argument: String) { self.init(argument, now: .now(), place: .here) }
 
-    /// Days begin at midnight UTC, as those of the ledger and of staging do.
-    package init?(_ text: String, now: Instant) {
-        switch text {
-        case "now": instant = now
-        case "today": instant = Self.day(of: now)
-        case "yesterday": instant = Self.day(of: now) - .seconds(86400)
-        default:
-            if let instant = Instant(rfc3339: text) {
-                self.instant = instant
-            } else if let ago = Quantity.duration(text) {
-                instant = now - ago
-            } else {
-                return nil
+    package init?(_ text: String, now: Instant, place: LocalTime) {
+        let local: Instant? =
+            switch text {
+            case "today": place.startOfDay(now)
+            case "yesterday": place.startOfDay(now, days: -1)
+            default: Instant(wallClock: text).map(place.first(showing:))
             }
+        self.local = local == nil ? nil : text
+        if let local {
+            instant = local
+        } else if text == "now" {
+            instant = now
+        } else if let exact = Instant(rfc3339: text) {
+            instant = exact
+        } else if let ago = Quantity.duration(text) {
+            instant = now - ago
+        } else {
+            return nil
         }
     }
 
-    private static func day(of instant: Instant) -> Instant {
-        let day: Int64 = 86_400_000_000
-        let into = ((instant.microseconds % day) + day) % day
-        return Instant(microseconds: instant.microseconds - into)
-    }
+    static let help =
+        "2026-11-23, today or yesterday (local time), 2026-11-23T08:00:00+03:00, now, or how long ago: 30m, 2h, 7d"
 
-    static let help = "2026-11-23, 2026-11-23T08:00:00Z, today, yesterday, now, or how long ago: 30m, 2h, 7d"
+    /// What was meant by local times, where they are not UTC.
+    package static func notes(since: Moment?, until: Moment?, place: LocalTime = .here) -> [String] {
+        [("--since", since), ("--until", until)].compactMap { option, moment in
+            guard let moment, let text = moment.local, place.offset(moment.instant) != 0 else { return nil }
+            return "\(option) \(text) is \(place.text(moment.instant))"
+        }
+    }
+}
+
+extension LocalTime {
+    /// Of this process: TZ, or the machine's zone.
+    package static let here = LocalTime { instant in
+        var seconds = time_t((instant - Instant(microseconds: 0)).components.seconds)
+        var parts = tm()
+        return localtime_r(&seconds, &parts) == nil ? 0 : Int64(parts.tm_gmtoff)
+    }
 }
 
 /// Reads what the parser cannot, with the words of the type's own error.

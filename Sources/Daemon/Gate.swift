@@ -57,6 +57,7 @@ package struct Gate: Sendable {
             intake, key: key, every: settings.ledger.checkpointEvery, archive: keepers.archive,
             witnesses: keepers.witnesses)
         warnOfEntries()
+        let clock = ClockWatch(intake)
         let forwarding = try Forwarding(settings, intake: intake, logger: logger)
         defer { logger.notice("stopped") }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -64,7 +65,8 @@ package struct Gate: Sendable {
             defer { tasks.cancelAll() }
             do {
                 try await recordStart(intake)
-                let services = try await services(intake, checkpointer, forwarding)
+                await clock.look()
+                let services = try await services(intake, checkpointer, forwarding, clock)
                 for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.run() } }
                 try await serve(services)
             } catch {
@@ -85,7 +87,7 @@ package struct Gate: Sendable {
     // MARK: Parts
 
     private func services(
-        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding
+        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, _ clock: ClockWatch
     ) async throws -> [any Service] {
         var all: [any Service] = [
             ControlServer(
@@ -93,7 +95,7 @@ package struct Gate: Sendable {
                 authority: LocalAuthority(settings, intake: intake, signing: checkpointer),
                 state: { GateState(intake, forwarders: forwarding.states) }, logger: logger),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
-            Retention(intake), checkpointer, try ContactWatch(intake),
+            Retention(intake), checkpointer, clock, try ContactWatch(intake),
             try Sealer(intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain),
         ]
         var listeners: [AnnouncedListener] = []

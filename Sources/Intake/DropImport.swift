@@ -261,7 +261,8 @@ extension PulledDrop {
         attempt.credential = receipt.credential
         attempt.drop = DropFacts(
             id: receipt.drop, name: readyPath, bytes: receipt.bytes, sha256: sha256,
-            eventID: receipt.eventID, eventType: receipt.eventType)
+            eventID: receipt.eventID, eventType: receipt.eventType,
+            received: Instant(rfc3339: receipt.received))
         attempt.detail = [
             "name_as_sent": .string(receipt.name), "pulled_from": .string(origin),
             "pulled_host_key": .string(hostKey), "received_there": .string(receipt.received),

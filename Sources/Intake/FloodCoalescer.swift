@@ -93,7 +93,8 @@ struct FloodCoalescer {
     mutating func flush(at now: Instant, all: Bool = false) -> [Attempt] {
         var ended: [Attempt] = []
         for (kind, count) in counts
-        where all || now.microseconds - count.opened.microseconds >= Self.window {
+        // One that opens in the future: the clock was set back.
+        where all || now < count.opened || now.microseconds - count.opened.microseconds >= Self.window {
             if let held = count.held { ended.append(held.attempt) }
             counts[kind] = nil
             if case .network = kind.scope { networks -= 1 }

@@ -255,14 +255,15 @@ package final class Intake: Sendable {
 
     /// Accepts a webhook: returns once entry and body are durable. Staging follows by itself.
     /// `attempt` says everything but the drop.
-    /// `id`: that of an event that was held in quarantine.
+    /// `id`, `received`: those of an event that was held in quarantine.
     package func receive(
-        _ event: WebhookEvent, attempt: Attempt, id: String? = nil
+        _ event: WebhookEvent, attempt: Attempt, id: String? = nil, received: Instant? = nil
     ) async throws(IntakeError) -> DropOutcome {
         if let error = checkSpace() { throw error }
         let registration = WebhookRegistration(event, id: id, at: clock())
         var attempt = attempt
         attempt.drop = registration.facts
+        attempt.drop?.received = received
         attempt.detail["envelope"] = .string(event.envelope)
         attempt.detail["content_type"] = event.contentType.map(JSONValue.string)
         let entry = try await append(attempt, registration.drop)
@@ -296,6 +297,9 @@ package final class Intake: Sendable {
 
     /// A drop as the ledger has it now.
     package func drop(id: String) throws -> DropRecord? { try store.drop(id: id) }
+
+    /// The time of the ledger's newest entry, which may lie ahead of the clock after that was set back; nil before the first.
+    package func ledgerTime() throws -> Instant? { try store.lastTime() }
 
     /// The number of the ledger's entries.
     package func ledgerSize() throws -> Int64 { try store.size() }

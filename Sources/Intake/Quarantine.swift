@@ -110,7 +110,7 @@ extension Intake {
                 path: receipt.path ?? "", body: event.body, eventID: receipt.eventID,
                 eventType: receipt.eventType, envelope: receipt.envelope ?? "unrecognised",
                 contentType: receipt.contentType),
-            attempt: attempt, id: drop)
+            attempt: attempt, id: drop, received: Instant(rfc3339: receipt.received))
         // Should it stay, releasing it again finds it a duplicate.
         remove(receipt)
         return outcome

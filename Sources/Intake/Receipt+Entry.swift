@@ -7,7 +7,7 @@ import Staging
 /// The entry that accepted a drop: the same from the attempt that was just committed and, after a crash, from its bytes.
 struct AcceptedEntry: Sendable {
     var seq: Int64
-    /// RFC 3339, as the entry has it.
+    /// The entry's own, RFC 3339.
     var time: String
     var channel: String
     var source: String?
@@ -50,7 +50,8 @@ struct AcceptedEntry: Sendable {
         facts = DropFacts(
             id: drop["id"]?.string ?? "", name: drop["name"]?.string ?? "", bytes: size,
             sha256: drop["sha256"]?.string, eventID: drop["event_id"]?.string,
-            eventType: drop["event_type"]?.string)
+            eventType: drop["event_type"]?.string,
+            received: drop["received"]?.string.flatMap { Instant(rfc3339: $0) })
         detail = value["detail"]?.object ?? [:]
     }
 }
@@ -61,7 +62,7 @@ extension Receipt {
     init(_ entry: AcceptedEntry, drop: DropRecord) {
         self.init(
             drop: drop.id, channel: entry.channel, name: "", file: "", bytes: entry.facts.bytes,
-            received: entry.time)
+            received: entry.facts.received?.description ?? entry.time)
         seq = entry.seq
         source = entry.source
         account = entry.account
@@ -81,5 +82,6 @@ extension Receipt {
         contentType = text("content_type")
         modified = drop.modified.flatMap(UploadRegistration.time) ?? text("modified")
         origin = text("pulled_from")
+        pulled = origin == nil ? nil : entry.time
     }
 }

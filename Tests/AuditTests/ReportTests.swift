@@ -34,7 +34,8 @@ import Testing
 
     /// Attempts a minute apart, from `start` on; the report is of everything after `since`.
     private func report(
-        before: [Attempt] = [], _ attempts: [Attempt], policy: Policy? = nil, now: Instant? = nil
+        before: [Attempt] = [], _ attempts: [Attempt], policy: Policy? = nil, now: Instant? = nil,
+        period: ReportPeriod? = nil
     ) throws -> Report {
         let path = directory.file("ledger.sqlite")
         let store = try LedgerHandle(file: path).open(node: "t")
@@ -46,14 +47,24 @@ import Testing
             _ = try store.commit([.append(attempt, drop: nil)], now: day + .seconds(Int64(index) * 60))
         }
         let reader = try LedgerHandle(file: path).reader()
-        let first = try reader.firstSeq(notBefore: day)
-        let range = first..<(try reader.size())
-        let tally = try reader.tally(range)
+        return try Self.report(
+            reader, policy ?? self.policy(), now: now ?? day + .seconds(86400),
+            period ?? ReportPeriod(since: day, until: day + .seconds(86400)))
+    }
+
+    static func report(
+        _ reader: any LedgerReading, _ policy: Policy, now: Instant, _ period: ReportPeriod
+    ) throws -> Report {
+        let range = try reader.seqs(of: period.ledger)
+        let tally = try reader.tally(range, of: period.ledger, step: period.step, progress: { _, _ in })
+        let ground = ReportGround(
+            beginning: try reader.beginning(), setBacks: try reader.clockSetBacks(),
+            seenBefore: try reader.seen(
+                Set(tally.groups.keys.compactMap(\.source)), before: range.lowerBound))
         return ReportBuilder(
-            tally, policy: try policy ?? self.policy(),
-            seenBefore: try reader.seen(Set(tally.groups.keys.compactMap(\.source)), before: first),
-            now: now ?? day + .seconds(86400), timeBefore: { (try? reader.entry(seq: $0 - 1))?.time }
-        ).report(node: "t", since: day, until: day + .seconds(86400), seqs: nil)
+            tally, policy: policy, ground: ground, now: now,
+            timeBefore: { (try? reader.entry(seq: $0 - 1))?.time }
+        ).report(node: "t", period: period)
     }
 
     private func codes(_ report: Report) -> [String] { report.findings.map(\.code) }
@@ -63,7 +74,7 @@ import Testing
         let report = try report([flood, try attempt("192.0.2.1", .rejected, .timeout)])
         #expect(report.attempts == 42 && report.rejected == 42 && report.days.map(\.rejected) == [42])
         #expect(report.sources.count == 1 && report.sources[0].reasons.map(\.count) == [41, 1])
-        #expect(report.days[0].text == "2026-11-23")
+        #expect(report.days[0].day == "2026-11-23")
     }
 
     @Test func aSourceIsNewWhenNoEarlierEntryNamesIt() throws {
@@ -81,6 +92,10 @@ import Testing
         #expect(codes(try report([attempt(ip, .rejected, .notListed)])).contains("near_miss") == isNear)
     }
 
+    @Test func whoWasLetInByObservingIsNoNearMiss() throws {
+        #expect(!codes(try report([attempt("20.21.208.9", .observed, .notListed)])).contains("near_miss"))
+    }
+
     @Test(arguments: [(20, "10.0.0.1", true), (19, "10.0.0.1", false), (20, "192.0.2.1", false)])
     func manyAttemptsOfOnePrivateAddressMakeTheAuditVoid(count: Int, ip: String, isVoid: Bool) throws {
         let report = try report((0..<count).map { _ in try attempt(ip, .accepted, .listed) })
@@ -91,6 +106,26 @@ import Testing
     @Test func entriesWithoutTrafficAndOverdueOnesAreNamed() throws {
         let overdue = try policy { $0.reviewBy = day - .seconds(1) }
         #expect(codes(try report([], policy: overdue)) == ["entry_overdue", "entry_without_traffic"])
+    }
+
+    @Test func anExpiredEntryIsNoOpenDoor() throws {
+        let expired = try policy { $0.expires = day - .seconds(1) }
+        let report = try report([], policy: expired)
+        #expect(codes(report) == ["entry_expired"])
+        #expect(ReportText(report).lines { text, _ in text }.contains { $0.contains("not in the period") })
+    }
+
+    @Test func refusedBecauseExpiredAndLetInByObservingAloneAreFindings() throws {
+        let expired = try attempt("20.21.208.105", .rejected, .entryExpired) { $0.entries = ["test/vsee"] }
+        let observed = try attempt("20.21.208.105", .observed, .notListed)
+        let report = try report([expired, expired, observed])
+        let finding = { code in report.findings.first { $0.code == code } }
+        #expect(
+            finding("refused_expired")?.items == [
+                "test/vsee: 20.21.208.105 on webhook, 2 attempts, the last 2026-11-23 00:01Z"
+            ])
+        #expect(finding("observed_only")?.items == ["test/vsee 20.21.208.105/32: 1 attempt"])
+        #expect(finding("entry_without_traffic") == nil)
     }
 
     @Test func anEntryThatComesDueIsNamed() throws {
@@ -178,9 +213,75 @@ import Testing
         #expect(logins?.first?["account"]?.string == evil)
     }
 
+    @Test func entriesOfOneNameAreCountedEachByItself() throws {
+        let blocks = ["20.21.208.105", "20.21.209.0/24", "20.21.210.0/24"]
+        let policy = try Policy(
+            entries: blocks.map {
+                SourceEntry(list: "test", service: "vsee", cidr: try CIDRBlock($0), channels: [.webhook])
+            })
+        let report = try report(
+            [
+                attempt("20.21.208.105", .accepted, .listed), attempt("20.21.208.105", .accepted, .listed),
+                attempt("20.21.209.7", .accepted, .listed), attempt("20.21.211.1", .accepted, .listed),
+                attempt("20.21.209.7", .accepted, .listed) { $0.channel = .sftp },
+            ], policy: policy)
+        #expect(report.entries.map(\.attempts) == [2, 1, 0])
+        #expect(report.removedEntries.map(\.attempts) == [2], "another block, another channel")
+        #expect(
+            report.findings.first { $0.code == "entry_without_traffic" }?.items == [
+                "test/vsee 20.21.210.0/24"
+            ])
+    }
+
+    @Test func sourcesOfAsManyAttemptsStandInTheOrderOfAddresses() throws {
+        let addresses = ["2001:db8::2", "10.0.0.10", "2001:db8::10", "9.0.0.1", "10.0.0.9"]
+        let report = try report(addresses.map { try attempt($0, .rejected, .notListed) })
+        #expect(
+            report.sources.map { $0.ip?.description } == [
+                "9.0.0.1", "10.0.0.9", "10.0.0.10", "2001:db8::2", "2001:db8::10",
+            ])
+    }
+
+    @Test(
+        arguments: [
+            (600, "minute", 1, 10), (4 * 3600 - 1, "minute", 1, 240), (2 * 86400, "hour", 1, 48),
+            (8 * 86400, "day", 1, 8), (3 * 365 * 86400, "day", 1, 1095), (20 * 365 * 86400, "day", 5, 1460),
+        ] as [(Int64, String, Int64, Int)])
+    func chartsGoOverTheWholePeriodByItsOwnUnit(seconds: Int64, unit: String, units: Int64, count: Int) throws
+    {
+        let period = ReportPeriod(since: day, until: day + .seconds(seconds))
+        let report = try report([attempt("192.0.2.1", .rejected, .notListed)], period: period)
+        #expect(period.unit.rawValue == unit && period.units == units)
+        #expect(abs(report.steps.count - count) <= 1 && report.steps.reduce(0) { $0 + $1.total } == 1)
+        #expect(report.steps[0].start <= day && report.steps[0].start > day - .seconds(5 * 86400))
+        #expect(report.json()["chart"]?["steps"]?.array?.count == report.steps.count)
+    }
+
+    @Test func theHeadingNamesThePeriodWithItsOffsetAndTheReachOfTheLedger() throws {
+        let place = LocalTime { _ in 3 * 3600 }
+        let since = day - .seconds(3 * 3600)
+        let period = ReportPeriod(since: since, until: since + .seconds(86400), place: place)
+        let report = try report([attempt("192.0.2.1", .rejected, .notListed)], period: period)
+        let lines = ReportText(report).lines { text, _ in text }
+        #expect(lines[0] == "t: 2026-11-23 00:00 +03:00 to 2026-11-24 00:00 +03:00")
+        #expect(lines[1] == "The ledger begins 2026-11-23 00:00Z, with entry 0.")
+        #expect(ReportPage(report).html.contains("2026-11-23 00:00 +03:00 to 2026-11-24 00:00 +03:00"))
+        let json = report.json()
+        #expect(json["period"]?["since"]?.string == "2026-11-23T00:00:00.000000+03:00")
+        #expect(json["since"]?.string == "2026-11-22T21:00:00.000000Z")
+        #expect(codes(report).contains("period_not_covered"), "three hours lie before the first entry")
+    }
+
+    @Test func noLineBreaksInsideAnAddressOnThePage() throws {
+        let report = try report([attempt("2001:db8::1", .accepted, .listed)])
+        let page = ReportPage(report).html
+        #expect(page.contains("<span class=\"ip\">2001:db8::1</span>"))
+        #expect(page.contains("<span class=\"ip\">20.21.208.105/32</span>"))
+    }
+
     @Test func aReportOfNothingIsStillAReport() throws {
         let report = try report([])
-        #expect(report.attempts == 0 && ReportPage(report).html.contains("Nobody came."))
-        #expect(ReportText(report).lines { text, _ in text }.contains("  Nobody came."))
+        #expect(report.attempts == 0 && ReportPage(report).html.contains("Nobody came in the period."))
+        #expect(ReportText(report).lines { text, _ in text }.contains("  Nobody came in the period."))
     }
 }

@@ -164,10 +164,49 @@ import Testing
             ("now", "2026-11-23T08:15:30.000000Z"), ("today", "2026-11-23T00:00:00.000000Z"),
             ("yesterday", "2026-11-22T00:00:00.000000Z"), ("2h", "2026-11-23T06:15:30.000000Z"),
             ("2026-11-01", "2026-11-01T00:00:00.000000Z"), ("tomorrow", nil), ("", nil),
+            ("2026-11-01T08:15", "2026-11-01T08:15:00.000000Z"), ("2026-11-01T08", nil), ("2026-13-01", nil),
+            ("2026-11-01T08:15:00+03:00", "2026-11-01T05:15:00.000000Z"),
         ] as [(String, String?)])
     func momentsAreWordsDatesAndAges(text: String, expected: String?) throws {
         let now = try #require(Instant(rfc3339: "2026-11-23T08:15:30Z"))
-        #expect(Moment(text, now: now)?.instant.description == expected)
+        #expect(Moment(text, now: now, place: .utc)?.instant.description == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("Asia/Qatar", "today", "2026-11-22T21:00:00.000000Z"),
+            ("America/Los_Angeles", "today", "2026-11-22T08:00:00.000000Z"),
+            ("America/Los_Angeles", "yesterday", "2026-11-21T08:00:00.000000Z"),
+            ("Asia/Kolkata", "2026-11-23T08:15:30", "2026-11-23T02:45:30.000000Z"),
+            // Days of 23 and of 25 hours, and one that begins at one o'clock.
+            ("Europe/Berlin", "2026-03-29", "2026-03-28T23:00:00.000000Z"),
+            ("Europe/Berlin", "2026-03-30", "2026-03-29T22:00:00.000000Z"),
+            ("Europe/Berlin", "2026-10-25", "2026-10-24T22:00:00.000000Z"),
+            ("Europe/Berlin", "2026-10-26", "2026-10-25T23:00:00.000000Z"),
+            ("Asia/Beirut", "2026-03-29", "2026-03-28T22:00:00.000000Z"),
+            // Twice two o'clock: the first; none: when the clocks leave it out.
+            ("Europe/Berlin", "2026-10-25T02:30", "2026-10-25T00:30:00.000000Z"),
+            ("Europe/Berlin", "2026-03-29T02:30", "2026-03-29T01:00:00.000000Z"),
+            ("America/Los_Angeles", "2026-11-23T08:15:30Z", "2026-11-23T08:15:30.000000Z"),
+        ])
+    func wordsAndDatesAreLocal(zone: String, text: String, expected: String) throws {
+        let now = try #require(Instant(rfc3339: "2026-11-23T03:00:00Z"))
+        let zone = try #require(TimeZone(identifier: zone))
+        let place = LocalTime { instant in
+            Int64(zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(instant.microseconds) / 1e6)))
+        }
+        #expect(Moment(text, now: now, place: place)?.instant.description == expected)
+    }
+
+    @Test func whatALocalTimeMeansIsSaidUnlessItIsUTC() throws {
+        let now = try #require(Instant(rfc3339: "2026-11-23T08:15:30Z"))
+        let doha = LocalTime { _ in 3 * 3600 }
+        let today = Moment("today", now: now, place: doha)
+        #expect(
+            Moment.notes(since: today, until: Moment("1h", now: now, place: doha), place: doha) == [
+                "--since today is 2026-11-23 00:00 +03:00"
+            ])
+        #expect(Moment.notes(since: today, until: nil, place: .utc).isEmpty)
     }
 
     @Test func theTableSaysWhenTheListsChangedForASourceThatWasAccepted() async throws {

@@ -1,5 +1,6 @@
 // What is said of something that was not done: what is wrong, and apart from it what can be done.
 import Admission
+import Audit
 import Management
 import Settings
 import Testing
@@ -15,7 +16,8 @@ import Testing
         let settings = try SettingsLoader.load(file: gate.config)
         let error = await #expect(throws: ManagementError.self) {
             try await ReportService(settings).report(
-                since: .now(), until: .now(), now: .now(), format: "json", by: .current,
+                of: ReportPeriod(since: .now() - .seconds(60), until: .now()), now: .now(), format: "json",
+                by: .current,
                 progress: { _, _ in }, warn: { _ in })
         }
         #expect(error?.code == .internalError)

@@ -38,6 +38,7 @@ package final class FailingStore: LedgerStore {
     }
 
     package func size() throws -> Int64 { try store.size() }
+    package func lastTime() throws -> Instant? { try store.lastTime() }
     package func root(size: Int64) throws -> MerkleHash { try store.root(size: size) }
 
     package func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {

@@ -187,6 +187,109 @@ import Testing
         }
     }
 
+    // MARK: A clock that is set back
+
+    /// Entries at 100, 101, 40, 41, 102, 103 s of the clock: 2 and 3 have times of 101 s.
+    private func appendWithSetBack(to store: any LedgerStore) throws {
+        for seconds in [100, 101, 40, 41, 102, 103] as [Int64] {
+            _ = try store.commit(
+                [.append(Self.attempt, drop: nil)], now: Instant(microseconds: seconds * 1_000_000))
+        }
+    }
+
+    private static func period(_ since: Int64?, _ until: Int64?) -> LedgerPeriod {
+        LedgerPeriod(
+            since: since.map { Instant(microseconds: $0 * 1_000_000) },
+            until: until.map { Instant(microseconds: $0 * 1_000_000) })
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func anEntryTellsTheClockThatIsBehindIt(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        try appendWithSetBack(to: store)
+        let reader = try maker.reader(directory)
+        let clocks = try reader.entries(LedgerQuery()).map { try $0.value()["clock"]?.string }
+        #expect(
+            clocks == [nil, nil, "1970-01-01T00:00:40.000000Z", "1970-01-01T00:00:41.000000Z", nil, nil])
+        let run = ClockSetBack(
+            seqs: 2...3, time: Instant(microseconds: 101_000_001),
+            earliest: Instant(microseconds: 40_000_000),
+            latest: Instant(microseconds: 41_000_000))
+        #expect(try reader.clockSetBacks() == [run])
+        #expect(try store.lastTime() == Instant(microseconds: 103_000_000))
+    }
+
+    @Test(
+        arguments: [
+            (nil, nil, [0, 1, 2, 3, 4, 5]), (nil, 41, [2]), (40, 42, [2, 3]), (41, 100, [3]), (39, 40, []),
+            (41, 102, [0, 1, 2, 3]), (101, 103, [1, 2, 3, 4]), (102, nil, [4, 5]),
+        ] as [(Int64?, Int64?, [Int64])])
+    func queriesByTimeFindWhatWasWrittenMeanwhile(since: Int64?, until: Int64?, seqs: [Int64]) throws {
+        for maker in StoreMaker.all {
+            let directory = try TemporaryDirectory("set-back")
+            let store = try maker.open(directory)
+            try appendWithSetBack(to: store)
+            // What lies behind is in no period here, and completes a segment.
+            for _ in 6..<300 {
+                _ = try store.commit(
+                    [.append(Self.attempt, drop: nil)], now: Instant(microseconds: 900_000_000))
+            }
+            let reader = try maker.reader(directory)
+            func check(_ what: Comment) throws {
+                var query = LedgerQuery()
+                (query.since, query.until) = (
+                    Self.period(since, until).since, Self.period(since, until).until
+                )
+                query.below = 6
+                #expect(try reader.entries(query).map(\.seq) == seqs, what)
+                query.order = .newestFirst
+                #expect(try reader.entries(query).map(\.seq) == seqs.reversed(), what)
+                let range = try reader.seqs(of: query.period)
+                #expect(seqs.allSatisfy(range.contains), what)
+                let tally = try reader.tally(
+                    range.lowerBound..<max(range.lowerBound, min(range.upperBound, 6)), of: query.period,
+                    step: 1_000_000, progress: { _, _ in })
+                #expect(tally.entries == Int64(seqs.count), what)
+            }
+            try check("in the database")
+            let segment = try maker.sealing(directory).writeSegment(0, 0..<256)
+            _ = try store.commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], now: .now())
+            try check("sealed")
+        }
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func sealedEntriesAreTalliedAndFoundByTime(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let (reader, sealing) = (try maker.reader(directory), try maker.sealing(directory))
+        var known = Self.attempt
+        known.source = Endpoint(ip: try IPAddress("20.21.208.105"), port: 1)
+        try commit([.append(known, drop: nil)], to: store)
+        try append(599, to: store)
+        let whole = try reader.tally(0..<600)
+        for number in 0..<2 as Range<Int64> {
+            let segment = try sealing.writeSegment(number, number * 256..<(number + 1) * 256)
+            try commit([.sealed(segment), .clearSealed(below: segment.last + 1, limit: 300)], to: store)
+        }
+        let sealed = try reader.tally(0..<600)
+        #expect(
+            sealed.entries == 600 && sealed.groups.count == whole.groups.count && sealed.days == whole.days)
+        #expect(try reader.tally(255..<257).seqs == 255...256)
+        for second in [0, 1, 255, 256, 300, 512, 599, 600] as [Int64] {
+            #expect(try reader.firstSeq(notBefore: Instant(microseconds: second * 1_000_000)) == second)
+        }
+        #expect(try reader.seen([IPAddress("20.21.208.105"), IPAddress("9.9.9.9")], before: 590).count == 1)
+        #expect(try reader.beginning() == LedgerBeginning(seq: 0, time: Instant(microseconds: 0)))
+        try commit([.segmentRemoved(number: 0, entry: 599)], to: store)
+        try sealing.removeFile(of: sealing.segments()[0])
+        #expect(try reader.tally(0..<600).entries == 344)
+        #expect(
+            try reader.beginning()
+                == LedgerBeginning(
+                    seq: 256, time: Instant(microseconds: 256_000_000),
+                    removedUpTo: Instant(microseconds: 255_000_000)))
+    }
+
     @Test(arguments: StoreMaker.all)
     func aRangeIsGivenInOrderOrNotAtAll(maker: StoreMaker) throws {
         let store = try maker.open(directory)

@@ -177,6 +177,7 @@ private final class FailingStore: LedgerStore {
     }
 
     func size() throws -> Int64 { next.load(ordering: .relaxed) }
+    func lastTime() throws -> Instant? { nil }
     func root(size: Int64) throws -> MerkleHash { .empty }
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] { [] }
     func drops(

@@ -246,4 +246,24 @@ private final class Evidence {
         #expect(try evidence.findings(trusted: [next]) == [])
         #expect(try evidence.findings(trusted: [NoteSigner(name: "t/dropgate")]).count == 3)
     }
+
+    @Test(arguments: [
+        "DELETE FROM set_back", "UPDATE set_back SET earliest = latest",
+        "UPDATE set_back SET last = last - 1",
+    ])
+    func whatHidesAClockThatWasSetBackFromQueriesIsFound(statement: String) throws {
+        let evidence = try Evidence(entries: 100)
+        let attempt = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .notListed)
+        do {
+            let store = try LedgerHandle(file: evidence.path).open(node: "t")
+            for second in [10, 20] as [Int64] {
+                _ = try store.commit(
+                    [.append(attempt, drop: nil)], now: Instant(microseconds: second * 1_000_000))
+            }
+        }
+        #expect(try evidence.findings() == [])
+        try evidence.tamper(statement)
+        #expect(try evidence.findings().allSatisfy { $0.hasPrefix("columns") })
+        #expect(try !evidence.findings().isEmpty)
+    }
 }

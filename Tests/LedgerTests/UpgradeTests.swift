@@ -1,5 +1,5 @@
 // Ledgers of earlier formats are brought up to date when they are opened: 1 had leaf hashes beside the entries and no
-// tree, 2 had no drops that settle.
+// tree, 2 had no drops that settle, 3 did not tell when the clock was behind.
 import Admission
 import Foundation
 import GRDB
@@ -40,9 +40,32 @@ import Testing
     }
 
     private static func forgetThird(_ db: Database) throws {
+        try forgetFourth(db)
         for column in ["name", "due", "modified"] {
             try db.execute(sql: "ALTER TABLE drops DROP COLUMN \(column)")
         }
+    }
+
+    private static func forgetFourth(_ db: Database) throws { try db.execute(sql: "DROP TABLE set_back") }
+
+    @Test func aLedgerOfTheThirdFormatTellsTheClockFromThenOn() throws {
+        let directory = try TemporaryDirectory("upgrade")
+        let path = directory.file("ledger.sqlite")
+        let attempt = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+        func append(at seconds: Int64) throws {
+            _ = try LedgerHandle(file: path).open(node: "t").commit(
+                [.append(attempt, drop: nil)], now: Instant(microseconds: seconds * 1_000_000))
+        }
+        try append(at: 100)
+        let database = try DatabaseQueue(path: path)
+        try database.writeWithoutTransaction { db in
+            try Self.forgetFourth(db)
+            try db.execute(sql: "PRAGMA user_version = 3")
+        }
+        try database.close()
+        try append(at: 50)
+        #expect(try LedgerHandle(file: path).reader().clockSetBacks().map(\.seqs) == [1...1])
+        #expect(try LedgerHandle(file: path).verifier(trusted: [], kept: []).verify().isGood)
     }
 
     @Test func aLedgerOfTheSecondFormatKeepsItsDrops() throws {

@@ -60,6 +60,11 @@ extension LiveGate {
             #expect(outcome.status == .stored && outcome.id == receipt.drop)
             #expect(try await gate.staged() == [Samples.v2])
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
+            let accepted = try await gate.entry(.listed)
+            #expect(accepted["drop"]?["received"]?.string == receipt.received, "when it was held")
+            #expect(try gate.intake.drop(id: outcome.id)?.received.description == receipt.received)
+            let released = try #require(try gate.intake.staging.ready.receipt(outcome.id))
+            #expect(released.received == receipt.received && released.received < released.released ?? "")
             await #expect(throws: IntakeError.self) { try await gate.intake.releaseHeld(receipt.drop) }
             // The same event from the address that is listed now is the one that was released.
             let again = try await gate.curl(Self.path, from: LiveGate.unlisted, body: Samples.v2)

@@ -1,5 +1,6 @@
 // The report of a period as a value: who knocked, what was decided, what to look at. Pure.
 package import Admission
+package import Ledger
 
 package struct Report: Sendable {
     /// One source on one channel.
@@ -25,7 +26,13 @@ package struct Report: Sendable {
     package struct Entry: Sendable {
         package var id: String
         package var cidr: CIDRBlock
+        /// Attempts that it let in.
         package var attempts: Int64
+        /// Attempts that it let in only because it is in mode `observe`; counted in `attempts` too.
+        package var observed: Int64
+        /// Attempts of its addresses that were rejected all the same.
+        package var rejected: Int64
+        /// The last of those that it let in, in the period.
         package var last: Instant?
         /// `in force`, `observed only`, `review soon`, `expires soon`, `review overdue` or `expired`.
         package var state: String
@@ -52,16 +59,26 @@ package struct Report: Sendable {
         package var gap: Int64?
     }
 
-    package struct Day: Sendable {
-        /// Days since 1970, UTC.
-        package var number: Int64
+    /// Attempts of a step of time: a minute, an hour, a day.
+    package struct Step: Sendable {
+        /// When it begins, UTC.
+        package var start: Instant
         package var accepted: Int64
         package var rejected: Int64
         package var observed: Int64
 
-        package var text: String {
-            String(Instant(microseconds: number * 86_400_000_000).description.prefix(10))
-        }
+        /// The day of its start.
+        package var day: String { String(start.description.prefix(10)) }
+        package var total: Int64 { accepted + rejected + observed }
+    }
+
+    /// Attempts that were rejected because an entry had expired.
+    package struct Expiry: Sendable {
+        package var entry: String
+        package var source: IPAddress?
+        package var channel: Channel?
+        package var attempts: Int64
+        package var last: Instant
     }
 
     /// Something to look at.
@@ -78,9 +95,10 @@ package struct Report: Sendable {
     }
 
     package var node: String
-    package var since: Instant
-    package var until: Instant
+    package var period: ReportPeriod
     package var made: Instant
+    /// Where what can be read of the ledger begins; nil when it is empty.
+    package var beginning: LedgerBeginning?
     package var policy: String
     /// What must be said of the lists, a sentence each: that they are not those of the period, say.
     package var policyNotes: [String] = []
@@ -91,15 +109,23 @@ package struct Report: Sendable {
     package var rejected: Int64 = 0
     package var observed: Int64 = 0
     package var reasons: [(reason: Reason, count: Int64)] = []
-    package var days: [Day] = []
-    /// Most attempts first.
+    /// The verdicts of each reason.
+    package var verdicts: [Reason: [Verdict: Int64]] = [:]
+    /// Each day of the period, UTC.
+    package var days: [Step] = []
+    /// Each step of the period's own unit.
+    package var steps: [Step] = []
+    /// Most attempts first, then by address.
     package var sources: [Source] = []
     package var entries: [Entry] = []
-    /// Entry ids of accepted attempts that no list has any more.
+    /// Entries that accepted attempts name, and that the lists do not have any more, or not for them.
     package var removedEntries: [(id: String, attempts: Int64, last: Instant)] = []
+    package var expiries: [Expiry] = []
     package var logins: [Login] = []
     package var changes: [Change] = []
     package var services: [ServiceEvent] = []
+    /// When the clock was set, and where entries tell it.
+    package var clockChanges: [String] = []
     /// When an expected contact was overdue, and whose.
     package var silences: [String] = []
     package var exports: [ServiceEvent] = []

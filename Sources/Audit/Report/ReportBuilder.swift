@@ -6,32 +6,30 @@ package import Ledger
 package struct ReportBuilder {
     private let tally: LedgerTally
     private let policy: Policy
-    private let seenBefore: Set<IPAddress>
+    private let ground: ReportGround
     private let now: Instant
     private let timeBefore: (Int64) -> Instant?
 
-    /// - Parameter seenBefore: sources of the period that came before it too.
     /// - Parameter timeBefore: the time of the entry before one, for gaps.
     package init(
-        _ tally: LedgerTally, policy: Policy, seenBefore: Set<IPAddress>, now: Instant,
+        _ tally: LedgerTally, policy: Policy, ground: ReportGround, now: Instant,
         timeBefore: @escaping (Int64) -> Instant?
     ) {
         self.tally = tally
         self.policy = policy
-        self.seenBefore = seenBefore
+        self.ground = ground
         self.now = now
         self.timeBefore = timeBefore
     }
 
-    package func report(node: String, since: Instant, until: Instant, seqs: ClosedRange<Int64>?) -> Report {
+    /// - Parameter period: that of the tally.
+    package func report(node: String, period: ReportPeriod) -> Report {
         var report = Report(
-            node: node, since: since, until: until, made: now, policy: policy.version, seqs: seqs)
+            node: node, period: period, made: now, beginning: ground.beginning, policy: policy.version,
+            seqs: tally.seqs)
         addTotals(&report)
         report.sources = sources()
-        report.entries = policy.entries.map(entry)
-        let known = Set(policy.entries.map(\.id))
-        report.removedEntries = tally.matched.filter { !known.contains($0.key) }
-            .map { (id: $0.key, attempts: $0.value.attempts, last: $0.value.last) }.sorted { $0.id < $1.id }
+        addEntries(&report)
         report.logins = tally.logins
             .map { login, count in
                 Report.Login(
@@ -40,6 +38,7 @@ package struct ReportBuilder {
             }
             .sorted { ($0.account, $0.credential, $1.count) < ($1.account, $1.credential, $0.count) }
         addNotable(&report)
+        addSetBacks(&report)
         report.findings = ReportFindings(report, tally).all
         return report
     }
@@ -49,6 +48,7 @@ package struct ReportBuilder {
         var reasons: [Reason: Int64] = [:]
         for (group, count) in tally.groups {
             reasons[group.reason, default: 0] += count.attempts
+            report.verdicts[group.reason, default: [:]][group.verdict, default: 0] += count.attempts
             switch group.verdict {
             case .accepted: report.accepted += count.attempts
             case .rejected: report.rejected += count.attempts
@@ -56,13 +56,31 @@ package struct ReportBuilder {
             }
         }
         report.reasons = Self.sorted(reasons)
-        guard let first = tally.days.keys.min(), let last = tally.days.keys.max() else { return }
-        // A day on which nobody came is a day too.
-        report.days = (first...last).map { number in
-            let verdicts = tally.days[number] ?? [:]
-            return Report.Day(
-                number: number, accepted: verdicts[.accepted] ?? 0, rejected: verdicts[.rejected] ?? 0,
-                observed: verdicts[.observed] ?? 0)
+        let period = report.period
+        report.steps = Self.steps(period.steps(of: period.step), of: period.step, tally.steps)
+        report.days = Self.steps(days(period), of: LedgerTally.day, tally.days)
+    }
+
+    /// Days of a list at most, some ten years; of a longer period there are those from the first attempt to the last.
+    private static let mostDays = 4000
+
+    private func days(_ period: ReportPeriod) -> ClosedRange<Int64>? {
+        let all = period.steps(of: LedgerTally.day)
+        if all.count <= Self.mostDays { return all }
+        guard let first = tally.days.keys.min(), let last = tally.days.keys.max() else { return nil }
+        return first...last
+    }
+
+    /// A step in which nobody came is a step too.
+    private static func steps(
+        _ numbers: ClosedRange<Int64>?, of length: Int64, _ counts: [Int64: [Verdict: Int64]]
+    ) -> [Report.Step] {
+        guard let numbers else { return [] }
+        return numbers.map { number in
+            let verdicts = counts[number] ?? [:]
+            return Report.Step(
+                start: Instant(microseconds: number * length), accepted: verdicts[.accepted] ?? 0,
+                rejected: verdicts[.rejected] ?? 0, observed: verdicts[.observed] ?? 0)
         }
     }
 
@@ -80,6 +98,9 @@ package struct ReportBuilder {
 
     private func sources() -> [Report.Source] {
         var found: [Key: (source: Report.Source, reasons: [Reason: Int64])] = [:]
+        // Observed ones were let in, and have the same reason.
+        let refused = Set(
+            tally.groups.keys.filter { $0.verdict == .rejected && $0.reason == .notListed }.map(\.source))
         for (group, count) in tally.groups {
             let key = Key(ip: group.source, channel: group.channel)
             var entry =
@@ -101,13 +122,23 @@ package struct ReportBuilder {
             var source = source
             source.reasons = Self.sorted(reasons)
             if let ip = source.ip {
-                source.isNew = !seenBefore.contains(ip)
-                if reasons[.notListed] != nil { source.near = neighbour(of: ip)?.id }
+                source.isNew = !ground.seenBefore.contains(ip)
+                if refused.contains(ip) { source.near = neighbour(of: ip)?.id }
             }
             return source
-        }.sorted { a, b in
-            a.total != b.total ? a.total > b.total : (a.ip?.description ?? "") < (b.ip?.description ?? "")
-        }
+        }.sorted(by: Self.comesFirst)
+    }
+
+    private static func comesFirst(_ a: Report.Source, _ b: Report.Source) -> Bool {
+        if a.total != b.total { return a.total > b.total }
+        if a.ip != b.ip { return Self.isBelow(a.ip, b.ip) }
+        return a.channel?.rawValue ?? "" < b.channel?.rawValue ?? ""
+    }
+
+    /// As addresses; what has none comes first.
+    static func isBelow(_ a: IPAddress?, _ b: IPAddress?) -> Bool {
+        guard let b else { return false }
+        return a.map { $0 < b } ?? true
     }
 
     /// An entry in the same /24 (IPv4) or /64 (IPv6) that does not hold the address.
@@ -120,16 +151,60 @@ package struct ReportBuilder {
         }
     }
 
-    private func entry(_ entry: SourceEntry) -> Report.Entry {
+    // MARK: Entries of the lists
+
+    /// Each entry by itself: several may have one name, and the source tells which of them it was.
+    private func addEntries(_ report: inout Report) {
+        let byName = Dictionary(grouping: tally.matched, by: \.key.entry)
+        report.entries = policy.entries.map { entry($0, byName[$0.id] ?? []) }
+        let known = Dictionary(grouping: policy.entries, by: \.id)
+        var removed: [String: LedgerTally.Count] = [:]
+        for (match, count) in tally.matched where match.verdict != .rejected {
+            if known[match.entry]?.contains(where: { Self.isOf($0, match) }) == true { continue }
+            if removed[match.entry]?.add(count) == nil { removed[match.entry] = count }
+        }
+        report.removedEntries = removed.map { (id: $0.key, attempts: $0.value.attempts, last: $0.value.last) }
+            .sorted { $0.id < $1.id }
+        report.expiries = tally.matched.filter { $0.key.reason == .entryExpired }
+            .map { match, count in
+                Report.Expiry(
+                    entry: match.entry, source: match.source, channel: match.channel,
+                    attempts: count.attempts,
+                    last: count.last)
+            }
+            .sorted { a, b in
+                if a.entry != b.entry { return a.entry < b.entry }
+                if a.source != b.source { return Self.isBelow(a.source, b.source) }
+                return a.channel?.rawValue ?? "" < b.channel?.rawValue ?? ""
+            }
+    }
+
+    private static func isOf(_ entry: SourceEntry, _ match: LedgerTally.Match) -> Bool {
+        (match.source.map(entry.cidr.contains) ?? true)
+            && (match.channel.map(entry.channels.contains) ?? true)
+    }
+
+    private func entry(
+        _ entry: SourceEntry, _ matches: [(key: LedgerTally.Match, value: LedgerTally.Count)]
+    ) -> Report.Entry {
         let soon = now + .seconds(30 * 86400)
         var state = entry.state(at: now)
         if state == "in force" {
             if let review = entry.reviewBy, review <= soon { state = "review soon" }
             if let expires = entry.expires, expires <= soon { state = "expires soon" }
         }
-        let count = tally.matched[entry.id]
-        return Report.Entry(
-            id: entry.id, cidr: entry.cidr, attempts: count?.attempts ?? 0, last: count?.last, state: state)
+        var row = Report.Entry(
+            id: entry.id, cidr: entry.cidr, attempts: 0, observed: 0, rejected: 0, last: nil, state: state)
+        for (match, count) in matches where Self.isOf(entry, match) {
+            if match.verdict == .rejected {
+                row.rejected += count.attempts
+                continue
+            }
+            row.attempts += count.attempts
+            if match.verdict == .observed { row.observed += count.attempts }
+            row.last = max(row.last ?? count.last, count.last)
+        }
+        return row
     }
 
     // MARK: Policy, service, access
@@ -165,6 +240,9 @@ package struct ReportBuilder {
                     isRunning = true
                 }
                 if reason == Reason.stopped.rawValue { isRunning = false }
+                if let change = ClockChange(detail?[ClockChange.member]) {
+                    report.clockChanges.append("\(stored.time), entry \(stored.seq): \(change.summary)")
+                }
                 if reason == Reason.silent.rawValue {
                     report.silences.append("\(stored.time): \(detail?["message"]?.string ?? "")")
                 }
@@ -173,11 +251,18 @@ package struct ReportBuilder {
         }
     }
 
+    private func addSetBacks(_ report: inout Report) {
+        for run in ground.setBacks where run.touches(report.period.ledger) {
+            report.clockChanges.append(run.summary)
+        }
+    }
+
     private static func words(_ reason: String, _ detail: JSONValue?) -> String {
         if detail?[KeyRotation.member] != nil { return "the ledger's signing key was changed" }
         if let removed = detail?[LedgerSegment.removalMember] {
             return "retention removed entries \(removed["first"]?.int ?? 0) to \(removed["last"]?.int ?? 0)"
         }
+        if let change = ClockChange(detail?[ClockChange.member]) { return change.summary }
         let more = ["version", "error", "message"].compactMap { detail?[$0]?.string }.joined(separator: " ")
         return more.isEmpty ? reason : "\(reason) (\(more))"
     }

@@ -1,72 +1,101 @@
-// The charts of a report as inline SVG. Pure.
+// The charts of a report: bars as inline SVG that stretches, texts as HTML, so that they can be read at every width. Pure.
 import Admission
 
 enum ReportCharts {
-    private static let width = 900.0
+    /// Of the drawing; the page stretches it.
+    private static let (width, height) = (1200.0, 200.0)
 
-    /// Stacked bars, one a day.
-    static func days(_ days: [Report.Day]) -> String {
-        let height = 220.0
-        let (left, bottom) = (60.0, 24.0)
-        let most = max(1, days.map { $0.accepted + $0.rejected + $0.observed }.max() ?? 1)
-        let top = ceiling(most)
-        let step = (width - left) / Double(max(1, days.count))
-        func y(_ value: Int64) -> Double { (height - bottom) * (1 - Double(value) / Double(top)) + 6 }
-        var svg = ""
-        for line in [0, top / 2, top] {
-            svg +=
-                "<line class=\"g\" x1=\"\(left)\" x2=\"\(width)\" y1=\"\(text(y(line)))\" y2=\"\(text(y(line)))\"/>"
-            svg +=
-                "<text x=\"\(left - 6)\" y=\"\(text(y(line) + 4))\" text-anchor=\"end\">\(HTML.number(line))</text>"
+    /// Stacked bars, one a step of time, over the whole period.
+    static func steps(_ report: Report) -> String {
+        let top = ceiling(max(1, report.steps.map(\.total).max() ?? 1))
+        let wide = width / Double(max(1, report.steps.count))
+        // Thin bars touch: gaps between them would be all that is seen.
+        let gap = wide < 6 ? 0 : wide * 0.1
+        var bars = [0.0, 0.5, 1].map { line in
+            "<line class=\"g\" x1=\"0\" x2=\"\(text(width))\" y1=\"\(text(height * line))\" y2=\"\(text(height * line))\"/>"
         }
-        let labels = max(1, (days.count + 9) / 10)
-        for (index, day) in days.enumerated() {
-            let x = left + Double(index) * step
-            var base: Int64 = 0
-            for (name, value) in [("a", day.accepted), ("o", day.observed), ("r", day.rejected)]
-            where value > 0 {
-                svg +=
-                    "<rect class=\"\(name)\" x=\"\(text(x + step * 0.1))\" width=\"\(text(step * 0.8))\" "
-                    + "y=\"\(text(y(base + value)))\" height=\"\(text(y(base) - y(base + value)))\"><title>\(day.text): "
-                    + "\(day.accepted) accepted, \(day.observed) observed, \(day.rejected) rejected</title></rect>"
-                base += value
-            }
-            if index % labels == 0 {
-                svg += "<text x=\"\(text(x))\" y=\"\(height + 4)\">\(day.text.dropFirst(5))</text>"
-            }
+        for (index, step) in report.steps.enumerated() where step.total > 0 {
+            bars.append(
+                bar(step, x: Double(index) * wide + gap, width: wide - 2 * gap, top: top, report.period))
         }
-        return frame("Attempts by day: accepted, observed, rejected", width, height + 10, svg)
+        let title = "Attempts by \(name(report.period)): accepted, observed, rejected"
+        let values = [top, top / 2, 0].map { "<span>\(HTML.number($0))</span>" }.joined()
+        return "<div class=\"chart\"><div class=\"y\">\(values)</div>"
+            + "<svg viewBox=\"0 0 \(text(width)) \(text(height))\" preserveAspectRatio=\"none\" role=\"img\" "
+            + "aria-label=\"\(title)\"><title>\(title)</title>\(bars.joined())</svg>"
+            + "<div class=\"x\">\(labels(report.period))</div></div>"
+            + "<p class=\"key\"><b class=\"a\"></b>accepted <b class=\"o\"></b>observed <b class=\"r\"></b>rejected</p>"
+    }
+
+    /// `minute`, `hour`, `day`, `3 days`
+    static func name(_ period: ReportPeriod) -> String {
+        period.units == 1 ? period.unit.rawValue : "\(period.units) \(period.unit.rawValue)s"
+    }
+
+    private static func bar(
+        _ step: Report.Step, x: Double, width: Double, top: Int64, _ period: ReportPeriod
+    ) -> String {
+        var base: Int64 = 0
+        var bar =
+            "<g><title>\(label(step.start, period.unit)): \(step.accepted) accepted, "
+            + "\(step.observed) observed, \(step.rejected) rejected</title>"
+        for (name, value) in [("a", step.accepted), ("o", step.observed), ("r", step.rejected)]
+        where value > 0 {
+            let y = height * (1 - Double(base + value) / Double(top))
+            bar +=
+                "<rect class=\"\(name)\" x=\"\(text(x))\" width=\"\(text(max(2, width)))\" y=\"\(text(y))\" "
+                + "height=\"\(text(height * Double(value) / Double(top)))\"/>"
+            base += value
+        }
+        return bar + "</g>"
+    }
+
+    /// The moments at which some steps begin, as even as steps are, and where on the axis; its ends are those of the period.
+    private static func labels(_ period: ReportPeriod) -> String {
+        let steps = period.steps(of: period.step)
+        let parts = min(4, steps.count)
+        return (0...parts).map { part in
+            let index = steps.count * part / parts
+            let start = Instant(microseconds: (steps.lowerBound + Int64(index)) * period.step)
+            let left = text(Double(index) / Double(steps.count) * 100)
+            return "<span style=\"left:\(left)%\">\(label(start, period.unit))</span>"
+        }.joined()
+    }
+
+    /// Whole days are told by their date, hours and minutes by day and time.
+    private static func label(_ instant: Instant, _ unit: ReportPeriod.Unit) -> String {
+        let text = instant.description
+        return unit == .day
+            ? String(text.prefix(10)) : String(text.dropFirst(5).prefix(11)).replacing("T", with: " ")
     }
 
     /// One bar a reason.
-    static func reasons(_ reasons: [(reason: Reason, count: Int64)]) -> String {
-        let row = 22.0
-        let left = 190.0
-        let most = max(1, reasons.first?.count ?? 1)
-        let svg = reasons.enumerated().map { index, item in
-            let y = Double(index) * row
-            let length = max(1, (width - left - 90) * Double(item.count) / Double(most))
-            let colour = item.reason == .listed || item.reason == .duplicate ? "a" : "r"
+    static func reasons(_ report: Report) -> String {
+        let most = Double(max(1, report.reasons.first?.count ?? 1))
+        let rows = report.reasons.map { item in
+            let verdicts = report.verdicts[item.reason] ?? [:]
+            let parts = [("a", Verdict.accepted), ("o", .observed), ("r", .rejected)].map { name, verdict in
+                let count = verdicts[verdict] ?? 0
+                return count == 0
+                    ? "" : "<b class=\"\(name)\" style=\"width:\(text(Double(count) / most * 100))%\"></b>"
+            }
             return
-                "<text x=\"\(left - 8)\" y=\"\(text(y + 15))\" text-anchor=\"end\">\(item.reason.rawValue)</text>"
-                + "<rect class=\"\(colour)\" x=\"\(left)\" y=\"\(text(y + 4))\" width=\"\(text(length))\" height=\"14\"/>"
-                + "<text x=\"\(text(left + length + 6))\" y=\"\(text(y + 15))\">\(HTML.number(item.count))</text>"
-        }.joined()
-        return frame("Attempts by reason", width, Double(max(1, reasons.count)) * row, svg)
+                "<tr><th scope=\"row\">\(item.reason.rawValue)</th><td class=\"n\">\(HTML.number(item.count))</td>"
+                + "<td class=\"bar\">\(parts.joined())</td></tr>"
+        }
+        return "<table class=\"bars\"><tbody>\(rows.joined())</tbody></table>"
     }
 
-    private static func frame(_ title: String, _ width: Double, _ height: Double, _ content: String) -> String
-    {
-        "<svg viewBox=\"0 0 \(text(width)) \(text(height))\" role=\"img\" aria-label=\"\(title)\"><title>\(title)</title>"
-            + content + "</svg>"
-    }
-
-    /// 1, 2 or 5 times a power of ten, not below the value.
+    /// 1, 2 or 5 times a power of ten, not below the value, and even where it is more than one.
     private static func ceiling(_ value: Int64) -> Int64 {
         var power: Int64 = 1
         while true {
-            for factor: Int64 in [1, 2, 5] where factor * power >= value { return factor * power }
-            power *= 10
+            for factor: Int64 in power == 1 ? [2, 4, 6] : [1, 2, 5] where factor * power >= value {
+                return factor * power
+            }
+            let (next, overflow) = power.multipliedReportingOverflow(by: 10)
+            if overflow { return value }
+            power = next
         }
     }
 

@@ -14,9 +14,8 @@ struct ReportFindings {
     /// Most severe first.
     var all: [Report.Finding] {
         let found = [
-            natSuspicion, shaped, silences, nearMisses, gaps, removedEntries, expired, soon, badReloads,
-            quiet,
-            newSources,
+            natSuspicion, shaped, coverage, clock, silences, nearMisses, gaps, refusedExpired, observedOnly,
+            removedEntries, overdue, badReloads, soon, expired, quiet, newSources,
         ].compactMap { $0 }
         return Report.Finding.Severity.allCases.flatMap { severity in found.filter { $0.severity == severity }
         }
@@ -49,7 +48,36 @@ struct ReportFindings {
             title: "Calls in VSee's form from addresses that are not listed",
             advice:
                 "VSee may have changed its addresses, or somebody imitates it. Ask VSee before you list one.",
-            items: tally.shaped.sorted { $0.value > $1.value }.map { "\($0.key): \($0.value) attempts" })
+            items: tally.shaped.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+                .map { "\($0.key): \(Self.attempts($0.value))" })
+    }
+
+    /// What the report cannot know.
+    private var coverage: Report.Finding? {
+        guard let beginning = report.beginning, beginning.time > report.period.since else { return nil }
+        if let removed = beginning.removedUpTo {
+            return Report.Finding(
+                severity: .warning, code: "period_not_covered",
+                title: "The period begins before what is left of the ledger",
+                advice:
+                    "Retention has removed entries up to \(removed). The report counts from entry \(beginning.seq) on, of "
+                    + "\(beginning.time).")
+        }
+        return Report.Finding(
+            severity: .note, code: "period_not_covered", title: "The ledger begins within the period",
+            advice:
+                "Its first entry, \(beginning.seq), is of \(beginning.time). Nothing is known of the time before."
+        )
+    }
+
+    private var clock: Report.Finding? {
+        guard !report.clockChanges.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "clock_changed", title: "The machine's clock was set",
+            advice:
+                "Times around these entries may not be true. Their order is: it is that of their numbers. What the clock "
+                + "said while it was behind stands in each entry (`clock`), and counts here.",
+            items: report.clockChanges)
     }
 
     private var silences: Report.Finding? {
@@ -86,17 +114,51 @@ struct ReportFindings {
             severity: .warning, code: "accepted_by_removed_entry",
             title: "Accepted by entries that are not listed any more",
             advice: "Check that what they let in was meant to come in.",
-            items: report.removedEntries.map { "\($0.id): \($0.attempts) attempts, the last \($0.last)" })
+            items: report.removedEntries.map {
+                "\($0.id): \(Self.attempts($0.attempts)), the last \($0.last)"
+            })
+    }
+
+    private var refusedExpired: Report.Finding? {
+        guard !report.expiries.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "refused_expired", title: "Refused because their entry had expired",
+            advice:
+                "They were let in before. Read VSee's document again: set `expires` anew if they are still VSee's, or remove "
+                + "the entry.",
+            items: report.expiries.map {
+                "\($0.entry): \(Self.text($0.source)) on \($0.channel?.rawValue ?? "-"), \(Self.attempts($0.attempts)), "
+                    + "the last \(Report.short($0.last))"
+            })
+    }
+
+    private var observedOnly: Report.Finding? {
+        let entries = report.entries.filter { $0.observed > 0 }
+        guard report.observed > 0 else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "observed_only", title: "Let in by entries in mode observe alone",
+            advice:
+                "Without them \(Self.attempts(report.observed)) would have been rejected. Decide: set `mode: enforce` once the "
+                + "addresses are confirmed, or remove the entry.",
+            items: entries.map { "\($0.id) \($0.cidr): \(Self.attempts($0.observed))" })
+    }
+
+    private var overdue: Report.Finding? {
+        let entries = report.entries.filter { $0.state == "review overdue" }
+        guard !entries.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "entry_overdue", title: "Entries that are past their review",
+            advice: "Read VSee's document again, then set `review_by` anew, or remove the entry.",
+            items: entries.map { "\($0.id) \($0.cidr): \($0.state)" })
     }
 
     private var expired: Report.Finding? {
-        let entries = report.entries.filter { ["expired", "review overdue"].contains($0.state) }
+        let entries = report.entries.filter { $0.state == "expired" }
         guard !entries.isEmpty else { return nil }
         return Report.Finding(
-            severity: .warning, code: "entry_overdue", title: "Entries that are expired or past their review",
-            advice:
-                "Read VSee's document again, then set `review_by` or `expires` anew, or remove the entry.",
-            items: entries.map { "\($0.id) \($0.cidr): \($0.state)" })
+            severity: .note, code: "entry_expired", title: "Entries that have expired",
+            advice: "Nobody comes in by them. Remove them, or set `expires` anew.",
+            items: entries.map { "\($0.id) \($0.cidr)" })
     }
 
     private var soon: Report.Finding? {
@@ -119,11 +181,12 @@ struct ReportFindings {
     }
 
     private var quiet: Report.Finding? {
-        let quiet = report.entries.filter { $0.attempts == 0 }
+        // One that has expired lets nobody in.
+        let quiet = report.entries.filter { $0.attempts == 0 && $0.rejected == 0 && $0.state != "expired" }
         guard !quiet.isEmpty else { return nil }
         return Report.Finding(
-            severity: .note, code: "entry_without_traffic", title: "Entries without traffic",
-            advice: "Nothing was accepted by them in the period. An entry that nobody needs is an open door.",
+            severity: .note, code: "entry_without_traffic", title: "Entries without traffic in the period",
+            advice: "Nobody came by them in the period. An entry that nobody needs is an open door.",
             items: quiet.map { "\($0.id) \($0.cidr)" })
     }
 
@@ -132,13 +195,19 @@ struct ReportFindings {
         guard !new.isEmpty else { return nil }
         let accepted = new.filter { $0.accepted > 0 }
         return Report.Finding(
-            severity: .note, code: "new_sources", title: "Sources that were never seen before the period",
+            severity: .note, code: "new_sources", title: "Sources that no earlier entry names",
             advice:
-                "\(new.count) in all, \(accepted.count) of them accepted. The accepted ones are named here.",
+                "\(new.count) in all, \(accepted.count) of them accepted. The accepted ones are named here.\(reach)",
             items: accepted.map {
                 "\(Self.text($0.ip)) on \($0.channel?.rawValue ?? "-"): \($0.accepted) accepted"
             })
     }
+
+    private var reach: String {
+        report.beginning.map { " The ledger reaches back to \(Report.short($0.time))." } ?? ""
+    }
+
+    private static func attempts(_ count: Int64) -> String { count == 1 ? "1 attempt" : "\(count) attempts" }
 
     private static func text(_ ip: IPAddress?) -> String { ip?.description ?? "unknown" }
 }

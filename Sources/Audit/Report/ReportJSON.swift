@@ -1,12 +1,18 @@
 // A report as JSON; the member names are stable. Times are RFC 3339, gaps seconds, counts attempts.
 import Admission
 package import JSON
+import Ledger
 
 extension Report {
     /// `sources` holds at most `limit`, most attempts first; `source_count` says how many there are.
     package func json(sources limit: Int = 1000) -> JSONValue {
         var members: [String: JSONValue] = [
-            "node": .string(node), "since": .string(since.description), "until": .string(until.description),
+            "node": .string(node), "since": .string(period.since.description),
+            "until": .string(period.until.description),
+            "period": [
+                "since": .string(period.place.rfc3339(period.since)),
+                "until": .string(period.place.rfc3339(period.until)),
+            ],
             "made": .string(made.description), "policy": .string(policy),
             "policy_notes": .array(policyNotes.map(JSONValue.string)),
             "totals": [
@@ -18,10 +24,20 @@ extension Report {
             "days": .array(
                 days.map {
                     [
-                        "day": .string($0.text), "accepted": .int($0.accepted), "rejected": .int($0.rejected),
+                        "day": .string($0.day), "accepted": .int($0.accepted), "rejected": .int($0.rejected),
                         "observed": .int($0.observed),
                     ]
                 }),
+            "chart": [
+                "unit": .string(period.unit.rawValue), "units": .int(period.units),
+                "steps": .array(
+                    steps.map {
+                        [
+                            "start": .string($0.start.description), "accepted": .int($0.accepted),
+                            "rejected": .int($0.rejected), "observed": .int($0.observed),
+                        ]
+                    }),
+            ],
             "source_count": .int(Int64(sources.count)),
             "sources": .array(sources.prefix(limit).map(Self.json)),
             "entries": .array(entries.map(Self.json)),
@@ -50,6 +66,13 @@ extension Report {
                     ]
                 }),
         ]
+        if let beginning {
+            var ledger: [String: JSONValue] = [
+                "first_seq": .int(beginning.seq), "begins": .string(beginning.time.description),
+            ]
+            ledger["removed_up_to"] = beginning.removedUpTo.map { .string($0.description) }
+            members["ledger"] = .object(ledger)
+        }
         if let seqs { members["seqs"] = ["first": .int(seqs.lowerBound), "last": .int(seqs.upperBound)] }
         return .object(members)
     }
@@ -71,8 +94,8 @@ extension Report {
     private static func json(_ entry: Entry) -> JSONValue {
         var members: [String: JSONValue] = [
             "id": .string(entry.id), "cidr": .string(entry.cidr.description),
-            "attempts": .int(entry.attempts),
-            "state": .string(entry.state),
+            "attempts": .int(entry.attempts), "observed": .int(entry.observed),
+            "rejected": .int(entry.rejected), "state": .string(entry.state),
         ]
         members["last"] = entry.last.map { .string($0.description) }
         return .object(members)

@@ -9,7 +9,7 @@ package struct ReportText {
     /// `paint` gives a heading or a severity its colour.
     package func lines(paint: (_ text: String, _ severity: Report.Finding.Severity?) -> String) -> [String] {
         var lines = [
-            paint("\(report.node): \(Report.short(report.since)) to \(Report.short(report.until))", nil),
+            paint(report.heading, nil), report.reach,
             "\(report.attempts) attempts: \(report.accepted) accepted, \(report.rejected) rejected, "
                 + "\(report.observed) observed, from \(report.sources.count) sources",
             report.reasons.map { "\($0.reason.rawValue) \($0.count)" }.joined(separator: ", "),

@@ -59,6 +59,9 @@ struct AttemptFilter: ParsableArguments {
         return query
     }
 
+    /// What was meant by times that are local.
+    var timeNotes: [String] { Moment.notes(since: since, until: until) }
+
     /// The filters as they could be typed, with times worked out: what an export's entry says of them.
     var asText: String {
         var words: [String] = []

@@ -79,6 +79,7 @@ struct AttemptsCommand: AsyncParsableCommand {
             try printer.print(page)
             return !Output.isReaderGone
         }
+        for note in filter.timeNotes + (try attempts.clockNotes(request.query)) { Output.note(note) }
         switch more {
         case .before(let seq): Output.note("more entries match: go on with --before \(seq)")
         case .after(let seq): Output.note("more entries match: go on with --after \(seq)")

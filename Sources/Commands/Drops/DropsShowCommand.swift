@@ -24,7 +24,7 @@ struct DropsShowCommand: ParsableCommand {
             "id", "state", "due", "name", "file", "bytes", "sha256", "channel", "account", "credential",
             "event_type",
             "event_id", "seq",
-            "received", "released", "acknowledged",
+            "received", "pulled", "released", "acknowledged",
         ]
         for name in order {
             guard let value = json[name] else { continue }

@@ -38,6 +38,7 @@ struct LedgerExportCommand: AsyncParsableCommand {
             to: until.map { .time($0.instant) } ?? last.map { .entry($0) }, into: output, by: .current,
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
+        for note in Moment.notes(since: since, until: until) { Output.note(note) }
         if form.isJSON { return Output.json(bundle.manifest) }
         let (entries, checkpoint) = (bundle.entries, bundle.checkpoint)
         Output.line(

@@ -15,9 +15,14 @@ struct ReportCommand: AsyncParsableCommand {
             traffic, expired or due for review; changes of the lists; logins; starts, stops and gaps; near misses; \
             and whether a NAT hides who called. The default is the last 30 days. It is recorded as an `access` entry.
 
+            Dates without an offset, today and yesterday are of local time (TZ); the heading names the period with its \
+            offset, and all other times are UTC. It reads sealed entries too, says where the ledger begins, and counts \
+            attempts by minute (up to 4 hours), hour (up to 8 days) or day.
+
             EXAMPLES
               dropgate report
               dropgate report --since 2026-10-01 --until 2026-11-01 --format html --output october.html
+              TZ=Asia/Qatar dropgate report --since yesterday --until today
               dropgate report --since 7d --format json | jq .findings
             """)
 
@@ -39,7 +44,8 @@ struct ReportCommand: AsyncParsableCommand {
         guard start < end else { throw ValidationError("--since lies after --until") }
         let progress = Progress("reading")
         let report = try await ReportService(settings).report(
-            since: start, until: end, now: now, format: format.rawValue, by: .current,
+            of: ReportPeriod(since: start, until: end, place: .here), now: now, format: format.rawValue,
+            by: .current,
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
         switch format {

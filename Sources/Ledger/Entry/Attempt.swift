@@ -35,10 +35,13 @@ package struct DropFacts: Sendable, Hashable {
     package var sha256: String?
     package var eventID: String?
     package var eventType: String?
+    /// When a gate first received it, where that was before its entry: it was held in quarantine, or pulled from the gate that
+    /// received it.
+    package var received: Instant?
 
     package init(
         id: String, name: String, bytes: Int64, sha256: String?, eventID: String? = nil,
-        eventType: String? = nil
+        eventType: String? = nil, received: Instant? = nil
     ) {
         self.id = id
         self.name = name
@@ -46,6 +49,7 @@ package struct DropFacts: Sendable, Hashable {
         self.sha256 = sha256
         self.eventID = eventID
         self.eventType = eventType
+        self.received = received
     }
 }
 

@@ -8,18 +8,22 @@ package struct EntryBytes: Sendable, Hashable {
     /// SHA-256(0x00 || json), RFC 6962 section 2.1.
     package let leaf: MerkleHash
 
-    package init(_ attempt: Attempt, seq: Int64, time: Instant, node: String) {
-        json = Self.encode(attempt, seq: seq, time: time, node: node)
+    /// - Parameter clock: what the machine's clock said, where it was behind `time`.
+    package init(_ attempt: Attempt, seq: Int64, time: Instant, clock: Instant? = nil, node: String) {
+        json = Self.encode(attempt, seq: seq, time: time, clock: clock, node: node)
         leaf = MerkleHash.leaf(json)
     }
 
     /// Members in sorted order: the order of the source is the order of the bytes.
-    private static func encode(_ attempt: Attempt, seq: Int64, time: Instant, node: String) -> [UInt8] {
+    private static func encode(
+        _ attempt: Attempt, seq: Int64, time: Instant, clock: Instant?, node: String
+    ) -> [UInt8] {
         var json = CanonicalJSON(capacity: 768)
         json.openObject()
         if let account = attempt.account { json.member("account", account) }
         if let mode = attempt.addressMode { json.member("address_mode", mode.rawValue) }
         if let channel = attempt.channel { json.member("channel", channel.rawValue) }
+        if let clock { json.member("clock", clock.description) }
         json.key("count")
         json.int(attempt.count)
         if let credential = attempt.credential { json.member("credential", credential) }
@@ -78,6 +82,7 @@ extension CanonicalJSON {
         if let type = drop.eventType { member("event_type", type) }
         member("id", drop.id)
         member("name", drop.name)
+        if let received = drop.received { member("received", received.description) }
         if let digest = drop.sha256 { member("sha256", digest) }
         closeObject()
     }

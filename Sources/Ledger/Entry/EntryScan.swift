@@ -1,5 +1,6 @@
 // Reads members of an entry straight from its canonical bytes: verification and reports do it for every entry, so
 // nothing is decoded that need not be. Pure.
+import Admission
 import Foundation
 
 /// Where the indexed members of one entry lie in its bytes.
@@ -9,6 +10,7 @@ struct EntryScan {
 
     private(set) var account: Text?
     private(set) var channel: Text?
+    private(set) var clock: Text?
     private(set) var count: Int64 = 1
     private(set) var credential: Text?
     /// The whole object, as written.
@@ -39,6 +41,7 @@ struct EntryScan {
         switch (name.count, name[0]) {
         case (7, 0x61) where name.equals("account"): return Self.text(&account, &cursor)
         case (7, 0x63) where name.equals("channel"): return Self.text(&channel, &cursor)
+        case (5, 0x63) where name.equals("clock"): return Self.text(&clock, &cursor)
         case (5, 0x63) where name.equals("count"):
             guard let number = cursor.integer() else { return false }
             count = number
@@ -65,6 +68,11 @@ struct EntryScan {
             return ip != nil && cursor.take(0x7D)
         default: return cursor.skip()
         }
+    }
+
+    /// A member that is a time; nil when it is none.
+    static func instant(_ text: Text?) -> Instant? {
+        text.flatMap { Instant(rfc3339: String(decoding: $0, as: UTF8.self)) }
     }
 
     private static func whole(_ member: inout Text?, _ cursor: inout Cursor) -> Bool {

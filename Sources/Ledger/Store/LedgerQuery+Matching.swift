@@ -5,7 +5,7 @@ import JSON
 extension LedgerQuery {
     /// All conditions but the limit.
     func matches(_ entry: StoredEntry) -> Bool {
-        guard isInRange(entry) else { return false }
+        guard isInRange(entry), isInPeriod(entry) else { return false }
         guard let value = try? entry.value() else { return false }
         return isOf(kinds, value["kind"]) && isOf(channels, value["channel"])
             && isOf(verdicts, value["verdict"])
@@ -15,12 +15,17 @@ extension LedgerQuery {
     }
 
     private func isInRange(_ entry: StoredEntry) -> Bool {
-        if let since, entry.time < since { return false }
-        if let until, entry.time >= until { return false }
         if let after, order == .oldestFirst ? entry.seq <= after : entry.seq >= after { return false }
         if let above, entry.seq <= above { return false }
         if let below, entry.seq >= below { return false }
         return true
+    }
+
+    /// By its time or, where it tells one, by the clock's.
+    private func isInPeriod(_ entry: StoredEntry) -> Bool {
+        if period.contains(entry.time, clock: nil) { return true }
+        let clock = entry.json.withUnsafeBytes { EntryScan.instant(EntryScan($0)?.clock) }
+        return period.contains(entry.time, clock: clock)
     }
 
     private func isOf<Word: RawRepresentable>(_ words: Set<Word>, _ value: JSONValue?) -> Bool

@@ -16,18 +16,22 @@ struct SQL {
 
     /// Statements that answer the query one after the other, each given how many entries are still wanted.
     static func statements(_ query: LedgerQuery, _ db: Database) throws -> AnySequence<(Int) -> SQL> {
-        let range = try seqs(query, db)
+        let (range, hasSetBack) = try seqs(query, db)
         guard !query.sources.isEmpty else {
-            return AnySequence([{ SQL(query, range, day: nil, limit: $0) }])
+            return AnySequence([{ SQL(query, range, hasSetBack, day: nil, limit: $0) }])
         }
         guard let days = try days(range, db) else { return AnySequence([]) }
-        func statement(_ day: Int64) -> (Int) -> SQL { { SQL(query, range, day: day, limit: $0) } }
+        func statement(_ day: Int64) -> (Int) -> SQL {
+            { SQL(query, range, hasSetBack, day: day, limit: $0) }
+        }
         return query.order == .oldestFirst
             ? AnySequence(days.lazy.map(statement)) : AnySequence(days.reversed().lazy.map(statement))
     }
 
-    private init(_ query: LedgerQuery, _ range: Range<Int64>, day: Int64?, limit: Int) {
-        let conditions = conditions(query, range)
+    private init(
+        _ query: LedgerQuery, _ range: Range<Int64>, _ hasSetBack: Bool, day: Int64?, limit: Int
+    ) {
+        let conditions = conditions(query, range, hasSetBack)
         let end = " \(query.order == .oldestFirst ? "ORDER BY seq" : "ORDER BY seq DESC") LIMIT \(limit)"
         guard let day else {
             text = "SELECT \(Self.columns) FROM entries WHERE \(conditions)\(end)"
@@ -43,8 +47,17 @@ struct SQL {
 
     // MARK: Conditions
 
-    private mutating func conditions(_ query: LedgerQuery, _ range: Range<Int64>) -> String {
+    private mutating func conditions(
+        _ query: LedgerQuery, _ range: Range<Int64>, _ hasSetBack: Bool
+    ) -> String {
         var all = ["seq >= \(bind(range.lowerBound))", "seq < \(bind(range.upperBound))"]
+        if hasSetBack, let until = query.until {
+            // Times as entries have them compare as texts. What the clock said is never after the entry's own time.
+            let clock = "json_extract(CAST(json AS TEXT), '$.clock')"
+            let since = query.since.map { " AND \(clock) >= \(bind($0.description))" } ?? ""
+            all.append(
+                "(time < \(bind(until.microseconds)) OR (\(clock) < \(bind(until.description))\(since)))")
+        }
         add("kind", query.kinds.map(\.rawValue), &all)
         add("channel", query.channels.map(\.rawValue), &all)
         add("verdict", query.verdicts.map(\.rawValue), &all)
@@ -89,19 +102,34 @@ struct SQL {
 
     // MARK: Bounds
 
-    /// The entries among which the answer lies.
-    private static func seqs(_ query: LedgerQuery, _ db: Database) throws -> Range<Int64> {
+    /// The entries among which the answer lies, and whether some of those are of a time when the clock was behind, and to be
+    /// looked at one by one.
+    private static func seqs(
+        _ query: LedgerQuery, _ db: Database
+    ) throws -> (range: Range<Int64>, hasSetBack: Bool) {
         var low: Int64 = 0
         var high = Int64.max
+        var hasSetBack = false
         if let since = query.since { low = try firstSeq(notBefore: since, db) }
-        if let until = query.until { high = try firstSeq(notBefore: until, db) }
+        if let until = query.until {
+            high = try firstSeq(notBefore: until, db)
+            let last = try lastSetBack(in: query.period, db)
+            hasSetBack = last >= high
+            high = max(high, last + 1)
+        }
         switch query.order {
         case .oldestFirst: if let after = query.after { low = max(low, after + 1) }
         case .newestFirst: if let after = query.after { high = min(high, after) }
         }
         if let above = query.above { low = max(low, above + 1) }
         if let below = query.below { high = min(high, below) }
-        return low..<max(low, high)
+        return (low..<max(low, high), hasSetBack)
+    }
+
+    /// The last entry that belongs to a period by what the clock said; -1 when there is none.
+    static func lastSetBack(in period: LedgerPeriod, _ db: Database) throws -> Int64 {
+        guard period.until != nil else { return -1 }
+        return try ClockSetBack.all(db).last { $0.touches(period) }?.seqs.upperBound ?? -1
     }
 
     /// The days of these entries, as the index counts them; nil when there is none.

@@ -30,6 +30,8 @@ package struct LedgerQuery: Sendable {
     package var order = Order.oldestFirst
 
     package init() {}
+
+    package var period: LedgerPeriod { LedgerPeriod(since: since, until: until) }
 }
 
 /// One entry as it is stored.

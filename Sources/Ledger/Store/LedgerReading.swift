@@ -15,19 +15,30 @@ package protocol LedgerReading: Sendable {
     func size() throws -> Int64
     /// The number of the newest entry, or nil for an empty ledger.
     func lastSeq() throws -> Int64?
-    /// The number of the first entry at or after an instant; one above the last when there is none. Of entries that are not
-    /// sealed.
+    /// The number of the first entry at or after an instant; one above the last when there is none.
     func firstSeq(notBefore instant: Instant) throws -> Int64
+    /// The smallest range that holds all entries of a period. Where the clock was set back it may hold others, too.
+    func seqs(of period: LedgerPeriod) throws -> Range<Int64>
+    /// Where what can be read begins; nil for an empty ledger.
+    func beginning() throws -> LedgerBeginning?
+    /// Runs of entries that were written while the clock was behind, oldest first.
+    func clockSetBacks() throws -> [ClockSetBack]
     /// The entries that a query asks for, in its order.
     func entries(_ query: LedgerQuery) throws -> [StoredEntry]
     /// One entry, or nil when there is none or retention has removed it.
     func entry(seq: Int64) throws -> StoredEntry?
     /// Gives the canonical bytes of the entries of a range in order. Throws when one of them is not there.
     func forEachEntry(_ range: Range<Int64>, _ body: (Int64, [UInt8]) throws -> Void) throws
-    /// Counts over the entries of a range that are not sealed.
-    /// - Parameter progress: called once in a while with entries done and in all.
-    func tally(_ range: Range<Int64>, progress: (_ done: Int64, _ of: Int64) -> Void) throws -> LedgerTally
-    /// Those of `sources` that an entry before `seq` names, as far as entries are not sealed.
+    /// Counts over those entries of a range that belong to a period, sealed ones too. Entries that retention has removed are
+    /// passed over: `beginning` says where they end.
+    /// - Parameters:
+    ///   - step: the length of the steps of time that attempts are counted by, in microseconds.
+    ///   - progress: called once in a while with entries done and in all.
+    func tally(
+        _ range: Range<Int64>, of period: LedgerPeriod, step: Int64,
+        progress: (_ done: Int64, _ of: Int64) -> Void
+    ) throws -> LedgerTally
+    /// Those of `sources` that an entry before `seq` names, as far back as entries can be read.
     func seen(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress>
 
     /// Addresses of these blocks that entries name as their source, each once, of the newest days first. Of entries that are
@@ -73,7 +84,7 @@ package struct WitnessedSize: Sendable, Hashable {
 
 extension LedgerReading {
     package func tally(_ range: Range<Int64>) throws -> LedgerTally {
-        try tally(range, progress: { _, _ in })
+        try tally(range, of: LedgerPeriod(), step: LedgerTally.day, progress: { _, _ in })
     }
 
     package func drops(states: Set<DropState> = [], limit: Int) throws -> [DropRecord] {

@@ -201,6 +201,8 @@ package struct PendingDrop: Sendable {
 ///   methods may be called by any thread, beside a commit; they may wait for it. Every call blocks.
 /// - **Order**: entries are numbered from 0 without a gap, in the order of the operations; their times rise strictly. What a
 ///   commit has returned is what every later read sees.
+/// - **Clock**: an entry whose time is ahead of `now`, because the clock was set back, tells `now` beside it (`clock`), and
+///   `LedgerReading.clockSetBacks` names it.
 /// - **Durability**: a commit that has returned survives a crash of the process and of the machine. One that throws has left
 ///   nothing behind.
 /// - **Errors**: `LedgerError`, `.unwritable` from a commit and `.unreadable` from a read.
@@ -210,6 +212,9 @@ package protocol LedgerStore: AnyObject, Sendable {
 
     /// The number of entries.
     func size() throws -> Int64
+
+    /// The time of the newest entry; nil for an empty ledger. It may lie ahead of the clock, after that was set back.
+    func lastTime() throws -> Instant?
 
     /// The root of the Merkle tree over the first `size` entries; `size` of the ledger or less.
     func root(size: Int64) throws -> MerkleHash

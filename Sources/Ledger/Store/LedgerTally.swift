@@ -31,15 +31,33 @@ package struct LedgerTally: Sendable {
         package var source: IPAddress?
     }
 
+    /// What of a source list an attempt names, and what became of it. Several entries of a list may have one name, so the
+    /// source tells which of them it was.
+    package struct Match: Sendable, Hashable {
+        /// `list/service`
+        package var entry: String
+        package var source: IPAddress?
+        package var channel: Channel?
+        package var verdict: Verdict
+        package var reason: Reason
+    }
+
+    /// A step of a day, in microseconds.
+    package static let day: Int64 = 86_400_000_000
+
     /// Entries in all, and the attempts that they stand for.
     package var entries: Int64 = 0
+    /// The first and the last of them; nil when there are none.
+    package var seqs: ClosedRange<Int64>?
     package var attempts: Int64 = 0
     package var groups: [Group: Count] = [:]
-    /// Attempts by day (days since 1970, UTC) and verdict.
+    /// Attempts by day (days since 1970, UTC) and verdict. Where the clock was behind, what it said counts.
     package var days: [Int64: [Verdict: Int64]] = [:]
+    /// Attempts by step of time (steps since 1970) and verdict, as for days.
+    package var steps: [Int64: [Verdict: Int64]] = [:]
     package var logins: [Login: Count] = [:]
-    /// Accepted and observed attempts by the list entries that matched.
-    package var matched: [String: Count] = [:]
+    /// Attempts by the list entries that they name.
+    package var matched: [Match: Count] = [:]
     /// Sources of rejected attempts that had the form of VSee's.
     package var shaped: [IPAddress: Int64] = [:]
     /// Policy, service and access entries themselves, oldest first; at most `notableLimit` of each kind.

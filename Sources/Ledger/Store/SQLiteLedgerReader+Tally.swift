@@ -1,23 +1,67 @@
-// Makes a tally: one walk over a run of entries, and which sources came before it.
+// Makes a tally: one walk over a run of entries, sealed ones too, and which sources came before it.
 import Admission
 import Foundation
 import GRDB
-import JSON
 
 extension SQLiteLedgerReader {
-    func tally(_ range: Range<Int64>, progress: (_ done: Int64, _ of: Int64) -> Void) throws -> LedgerTally {
+    func tally(
+        _ range: Range<Int64>, of period: LedgerPeriod, step: Int64,
+        progress: (_ done: Int64, _ of: Int64) -> Void
+    ) throws -> LedgerTally {
+        var pass = TallyPass(period: period, step: step)
+        try forEachReadable(range) { seq, time, json in
+            pass.take(seq, time, json)
+            if seq & 0x3FFF == 0 { progress(seq - range.lowerBound, Int64(range.count)) }
+        }
+        return pass.tally
+    }
+
+    /// Gives the entries of a range in order, but for those that retention has removed, all of one snapshot.
+    /// - Parameter body: gets the time as its column has it, nil of a sealed one.
+    private func forEachReadable(
+        _ range: Range<Int64>, _ body: (_ seq: Int64, _ time: Int64?, _ json: UnsafeRawBufferPointer) -> Void
+    ) throws {
         try database.readLedger { db in
-            var pass = TallyPass()
-            let rows = try EntryRows(db, from: range.lowerBound)
-            while let row = try rows.next(), row.seq < range.upperBound {
-                pass.take(row)
-                if row.seq & 0x3FFF == 0 { progress(row.seq - range.lowerBound, Int64(range.count)) }
+            var next = range.lowerBound
+            for segment in try Self.segments(db)
+            where segment.first < range.upperBound && segment.last >= next {
+                next = max(next, segment.first)
+                if segment.removalEntry == nil {
+                    var seq = segment.first
+                    try read(segment) { line in
+                        if seq >= next, seq < range.upperBound { body(seq, nil, line) }
+                        seq += 1
+                        return seq < range.upperBound
+                    }
+                }
+                next = segment.last + 1
             }
-            return pass.tally
+            guard next < range.upperBound else { return }
+            let rows = try EntryRows(db, from: next)
+            while let row = try rows.next(), row.seq < range.upperBound { body(row.seq, row.time, row.json) }
         }
     }
 
     func seen(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress> {
+        var found = try seenUnsealed(sources, before: seq)
+        // The newest segment first: who comes now came lately.
+        for segment in try segments().reversed() where segment.first < seq && segment.removalEntry == nil {
+            var unknown: [[UInt8]: IPAddress] = [:]
+            for source in sources.subtracting(found) { unknown[Array(source.description.utf8)] = source }
+            if unknown.isEmpty { break }
+            var next = segment.first
+            try read(segment) { line in
+                if let ip = EntryScan(line)?.ip, let source = unknown.removeValue(forKey: Array(ip)) {
+                    found.insert(source)
+                }
+                next += 1
+                return next < seq && !unknown.isEmpty
+            }
+        }
+        return found
+    }
+
+    private func seenUnsealed(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress> {
         try database.readLedger { db in
             let bounds = try Row.fetchOne(
                 db,
@@ -38,86 +82,5 @@ extension SQLiteLedgerReader {
             }
             return found
         }
-    }
-}
-
-/// The counting of one pass. Texts that come again and again are turned into values once.
-private struct TallyPass {
-    private(set) var tally = LedgerTally()
-    private var addresses: [[UInt8]: IPAddress] = [:]
-    private var lists: [[UInt8]: [String]] = [:]
-    private var notable: [EntryKind: Int] = [:]
-
-    mutating func take(_ row: EntryRow) {
-        let json = row.json
-        guard let scan = EntryScan(json), let kind: EntryKind = word(scan.kind),
-            let verdict: Verdict = word(scan.verdict), let reason: Reason = word(scan.reason)
-        else { return }
-        let time = Instant(microseconds: row.time)
-        var count = LedgerTally.Count(time)
-        count.attempts = scan.count
-        tally.entries += 1
-        if [.policy, .service, .access].contains(kind) { return note(kind, row, json, time) }
-        // What the gate's own machine or a probe did to look whether it works is nobody's attempt.
-        if kind == .probe { return }
-        tally.attempts += scan.count
-        let source = row.bytes(6).flatMap { address($0) }
-        let group = LedgerTally.Group(
-            source: source, channel: word(scan.channel), kind: kind, verdict: verdict, reason: reason)
-        Self.add(count, to: &tally.groups[group])
-        tally.days[row.time / 86_400_000_000, default: [:]][verdict, default: 0] += scan.count
-        if verdict != .rejected, let entries = scan.entries {
-            for id in list(entries) { Self.add(count, to: &tally.matched[id]) }
-        }
-        if kind == .login, verdict != .rejected {
-            let login = LedgerTally.Login(
-                account: text(scan.account), credential: text(scan.credential), source: source)
-            Self.add(count, to: &tally.logins[login])
-        }
-        // Only requests were read far enough to be told.
-        if kind == .request, verdict == .rejected, let source, let detail = scan.detail,
-            String(decoding: detail, as: UTF8.self).contains("\"vsee_shaped\":true")
-        {
-            tally.shaped[source, default: 0] += scan.count
-        }
-    }
-
-    private mutating func note(
-        _ kind: EntryKind, _ row: EntryRow, _ json: UnsafeRawBufferPointer, _ time: Instant
-    ) {
-        notable[kind, default: 0] += 1
-        guard notable[kind, default: 0] <= LedgerTally.notableLimit else { return }
-        tally.notable.append(StoredEntry(seq: row.seq, time: time, json: Array(json)))
-    }
-
-    private static func add(_ count: LedgerTally.Count, to sum: inout LedgerTally.Count?) {
-        if sum == nil { sum = count } else { sum?.add(count) }
-    }
-
-    private func word<Word: RawRepresentable>(_ text: EntryScan.Text?) -> Word?
-    where Word.RawValue == String {
-        text.flatMap { Word(rawValue: String(decoding: $0, as: UTF8.self)) }
-    }
-
-    private func text(_ text: EntryScan.Text?) -> String {
-        guard let text else { return "" }
-        if !text.contains(0x5C) { return String(decoding: text, as: UTF8.self) }
-        return (try? JSONValue(parsing: [0x22] + Array(text) + [0x22]).string) ?? ""
-    }
-
-    private mutating func address(_ key: UnsafeRawBufferPointer) -> IPAddress? {
-        let bytes = Array(key)
-        if let known = addresses[bytes] { return known }
-        let address = IPAddress(bytes: bytes)
-        addresses[bytes] = address
-        return address
-    }
-
-    private mutating func list(_ raw: EntryScan.Text) -> [String] {
-        let bytes = Array(raw)
-        if let known = lists[bytes] { return known }
-        let names = (try? JSONValue(parsing: bytes).array?.compactMap(\.string)) ?? []
-        lists[bytes] = names
-        return names
     }
 }

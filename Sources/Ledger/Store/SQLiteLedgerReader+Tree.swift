@@ -34,9 +34,11 @@ extension SQLiteLedgerReader {
     }
 
     func segments() throws -> [LedgerSegment] {
-        try database.readLedger { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(LedgerSegment.init(row:))
-        }
+        try database.readLedger(Self.segments)
+    }
+
+    static func segments(_ db: Database) throws -> [LedgerSegment] {
+        try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(LedgerSegment.init(row:))
     }
 
     func forEachEntry(
@@ -83,9 +85,7 @@ extension SQLiteLedgerReader {
         for segment in segments where found.count < query.limit {
             var here: [StoredEntry] = []
             try forEachEntry(segment.first..<segment.last + 1) { seq, json in
-                let time = json.withUnsafeBytes { raw in
-                    EntryScan(raw)?.time.flatMap { Instant(rfc3339: String(decoding: $0, as: UTF8.self)) }
-                }
+                let time = json.withUnsafeBytes { EntryScan.instant(EntryScan($0)?.time) }
                 let entry = StoredEntry(seq: seq, time: time ?? segment.firstTime, json: json)
                 if query.matches(entry) { here.append(entry) }
             }
@@ -97,9 +97,10 @@ extension SQLiteLedgerReader {
 
 extension LedgerQuery {
     /// Whether an answer may lie in a segment.
-    func reaches(_ segment: LedgerSegment) -> Bool {
+    /// - Parameter lastSetBack: the last entry that belongs to the period by what the clock said.
+    func reaches(_ segment: LedgerSegment, lastSetBack: Int64) -> Bool {
         if let since, segment.lastTime < since { return false }
-        if let until, segment.firstTime >= until { return false }
+        if let until, segment.firstTime >= until, segment.first > lastSetBack { return false }
         if let after, order == .oldestFirst ? segment.last <= after : segment.first >= after { return false }
         if let above, segment.last <= above { return false }
         if let below, segment.first >= below { return false }

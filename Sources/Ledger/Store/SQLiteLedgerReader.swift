@@ -22,7 +22,10 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     }
 
     func entries(_ query: LedgerQuery) throws -> [StoredEntry] {
-        let sealed = try segments().filter { $0.removalEntry == nil && query.reaches($0) }
+        let last = try database.readLedger { try SQL.lastSetBack(in: query.period, $0) }
+        let sealed = try segments().filter {
+            $0.removalEntry == nil && query.reaches($0, lastSetBack: last)
+        }
         guard !sealed.isEmpty else { return try stored(query) }
         switch query.order {
         case .oldestFirst:
@@ -78,10 +81,6 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
 
     func lastSeq() throws -> Int64? {
         try database.readLedger { try Int64.fetchOne($0, sql: "SELECT max(seq) FROM entries") }
-    }
-
-    func firstSeq(notBefore instant: Instant) throws -> Int64 {
-        try database.readLedger { try SQL.firstSeq(notBefore: instant, $0) }
     }
 
     func drops(states: Set<DropState>, before: Int64?, limit: Int) throws -> [DropRecord] {

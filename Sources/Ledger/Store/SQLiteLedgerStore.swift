@@ -104,7 +104,10 @@ final class SQLiteLedgerStore: LedgerStore {
             // Times rise strictly, even when the clock does not: queries bisect, file names stay apart.
             head.seq += 1
             head.time = max(now, Instant(microseconds: head.time.microseconds + 1))
-            let (appended, entry) = try append(attempt, drop, db, seq: head.seq, time: head.time)
+            let clock = head.time - now >= ClockSetBack.tolerance ? now : nil
+            if let clock { try ClockSetBack.note(db, seq: head.seq, time: head.time, clock: clock) }
+            let (appended, entry) = try append(
+                attempt, drop, db, seq: head.seq, time: head.time, clock: clock)
             try head.tree.append(entry.leaf) { try StoredTree.insert($0, db) }
             return .appended(appended)
         case .change(let attempt, let drop):
@@ -195,12 +198,13 @@ final class SQLiteLedgerStore: LedgerStore {
     }
 
     private func append(
-        _ attempt: Attempt, _ drop: DropRegistration?, _ db: Database, seq: Int64, time: Instant
+        _ attempt: Attempt, _ drop: DropRegistration?, _ db: Database, seq: Int64, time: Instant,
+        clock: Instant?
     ) throws -> (AppendedEntry, EntryBytes) {
         var attempt = attempt
         var appended = AppendedEntry(seq: seq, time: time)
         if let drop { try register(drop, db, for: &attempt, &appended) }
-        let entry = EntryBytes(attempt, seq: seq, time: time, node: node)
+        let entry = EntryBytes(attempt, seq: seq, time: time, clock: clock, node: node)
         try db.cachedStatement(
             sql: """
                 INSERT INTO entries (seq, time, kind, channel, verdict, reason, source, account, json)
@@ -243,7 +247,8 @@ final class SQLiteLedgerStore: LedgerStore {
         }
         var record = DropRecord(
             id: drop.id, seq: appended.seq, state: .pending, incoming: nil,
-            readyPath: drop.readyPath(appended.time), received: appended.time, name: drop.name,
+            readyPath: drop.readyPath(appended.time), received: attempt.drop?.received ?? appended.time,
+            name: drop.name,
             due: drop.settle.map { appended.time + $0 })
         if case .incoming(let path) = drop.content { record.incoming = path }
         attempt.drop?.name = record.readyPath
@@ -264,6 +269,8 @@ final class SQLiteLedgerStore: LedgerStore {
     }
 
     func size() throws -> Int64 { head.withLock { $0.tree.size } }
+
+    func lastTime() throws -> Instant? { head.withLock { $0.seq < 0 ? nil : $0.time } }
 
     func root(size: Int64) throws -> MerkleHash {
         let whole = head.withLock { $0.tree.size }

@@ -4,7 +4,7 @@ import GRDB
 
 enum Schema {
     /// `PRAGMA user_version`. A higher one in the file was written by a newer Dropgate.
-    static let version = 3
+    static let version = 4
 
     /// Drops that are not just released, by state. SQLite uses a partial index only for a query that asks for the same
     /// in the same words, whatever else follows from it, and by INDEXED BY fails when it cannot.
@@ -95,11 +95,15 @@ enum Schema {
         case version: return
         case 0:
             // A file that was there was looked at before (`openOfAnyFormat`): only a new one has no format.
-            try db.execute(sql: statements + treeStatements)
+            try db.execute(sql: statements + treeStatements + ClockSetBack.table)
         case 1:
             try upgradeFromFirst(db)
             try upgradeFromSecond(db)
-        case 2: try upgradeFromSecond(db)
+            try upgradeFromThird(db)
+        case 2:
+            try upgradeFromSecond(db)
+            try upgradeFromThird(db)
+        case 3: try upgradeFromThird(db)
         case let found:
             throw LedgerError(
                 .newer,
@@ -129,6 +133,11 @@ enum Schema {
         for column in ["name TEXT", "due INTEGER", "modified INTEGER"] {
             try db.execute(sql: "ALTER TABLE drops ADD COLUMN \(column)")
         }
+    }
+
+    /// Format 3 did not tell when the clock was behind.
+    private static func upgradeFromThird(_ db: Database) throws {
+        try db.execute(sql: ClockSetBack.table)
     }
 
     /// Opens the ledger for reading beside its writer. Throws as `openOfAnyFormat`, and `LedgerError(.unreadable)` for another

@@ -10,6 +10,7 @@ struct VerifyRun {
     private var heads: HeadCheck
     private var tiles: TileCheck
     private var columns = ColumnCheck()
+    private let setBacks: [ClockSetBack]
     private var next: Int64 = 0
     private(set) var result = LedgerVerifier.Result()
 
@@ -21,6 +22,7 @@ struct VerifyRun {
         size = max(entries, sealed)
         heads = try HeadCheck(db, trusted: verifier.trusted, kept: verifier.kept)
         tiles = TileCheck(db)
+        setBacks = try ClockSetBack.all(db)
     }
 
     mutating func all() throws -> LedgerVerifier.Result {
@@ -51,6 +53,7 @@ struct VerifyRun {
         if let scan = EntryScan(json) {
             let names = columns.differences(scan, row)
             if !names.isEmpty { addDifference(names, scan, row.seq) }
+            checkClock(scan)
             heads.look(scan, json)
         } else {
             add(
@@ -71,6 +74,20 @@ struct VerifyRun {
                     "entry \(seq): column \(names.joined(separator: ", ")) says something else than the entry, so "
                         + "that queries would lie"))
         }
+    }
+
+    /// What the clock said is found by the table of its set-backs.
+    private mutating func checkClock(_ scan: EntryScan) {
+        guard let clock = EntryScan.instant(scan.clock) else { return }
+        let seq = next
+        guard
+            !setBacks.contains(where: { $0.seqs.contains(seq) && ($0.earliest...$0.latest).contains(clock) })
+        else { return }
+        add(
+            .init(
+                .columns, seq...seq,
+                "entry \(seq) tells that the clock was set back, and table set_back does not have it, so that "
+                    + "queries would lie"))
     }
 
     /// The next leaf, with its bytes hashed.
@@ -126,7 +143,10 @@ struct VerifyRun {
                     add(.init(.altered, entries, "\(path) holds more entries than were sealed"))
                     return false
                 }
-                if let scan = EntryScan(line) { heads.look(scan, line) }
+                if let scan = EntryScan(line) {
+                    checkClock(scan)
+                    heads.look(scan, line)
+                }
                 try take(MerkleHash.leaf(line), bytes: line.count)
                 return true
             }

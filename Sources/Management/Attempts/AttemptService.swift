@@ -82,6 +82,14 @@ package struct AttemptService: Sendable {
         return (more, last)
     }
 
+    /// For people who ask by time: which entries have times that may not be true, because the clock was set back.
+    package func clockNotes(_ query: LedgerQuery) throws -> [String] {
+        guard query.since != nil || query.until != nil else { return [] }
+        return try reader.clockSetBacks().filter { $0.touches(query.period) }.suffix(5).map {
+            "the clock was set back, and these entries are found by what it said, too: \($0.summary)"
+        }
+    }
+
     /// Goes on with what comes, until `isWanted` says no or the task is cancelled.
     package func follow(
         _ request: Request, above last: Int64, isWanted: () -> Bool, take: ([StoredEntry]) throws -> Void

@@ -44,6 +44,7 @@ package struct DropView: Sendable {
         ]
         members["name"] = record.name.map { .string($0) }
         if record.state == .pending { members["due"] = record.due.map { .string($0.description) } }
+        if entry?["reason"]?.string == Reason.pulled.rawValue { members["pulled"] = entry?["time"] }
         members["released"] = record.released.map { .string($0.description) }
         members["acknowledged"] = record.acknowledged.map { .string($0.description) }
         members["bytes"] = bytes.map(JSONValue.int)

@@ -101,6 +101,8 @@ package struct LedgerService: Sendable {
     package enum Bound: Sendable {
         case time(Instant)
         case entry(Int64)
+
+        var time: Instant? { if case .time(let time) = self { time } else { nil } }
     }
 
     /// What a bundle holds.
@@ -148,7 +150,7 @@ package struct LedgerService: Sendable {
             }
         let end: Int64 =
             switch to {
-            case .time(let time): try reader.firstSeq(notBefore: time)
+            case .time(let time): try reader.seqs(of: LedgerPeriod(since: from?.time, until: time)).upperBound
             case .entry(let seq): seq + 1
             case nil: size
             }

@@ -12,32 +12,34 @@ package struct ReportService: Sendable {
 
     /// Recorded as an access before it is made.
     /// - Parameters:
+    ///   - period: of which a report is wanted.
     ///   - format: in which it leaves the gate, for that entry.
     ///   - principal: who gets it, for that entry.
     ///   - progress: how many entries are behind, of how many.
     /// Throws `ManagementError`, `LedgerError` or `SettingsErrors`.
     package func report(
-        since start: Instant, until end: Instant, now: Instant, format: String, by principal: Principal,
+        of period: ReportPeriod, now: Instant, format: String, by principal: Principal,
         progress: @escaping @Sendable (Int64, Int64) -> Void, warn: @escaping @Sendable (String) -> Void
     ) async throws -> Report {
         try await Authority.recordExport(
             "report",
             detail: [
-                "since": .string(start.description), "until": .string(end.description),
+                "since": .string(period.since.description),
+                "until": .string(period.until.description),
                 "format": .string(format),
             ], by: principal, settings: settings, warn: warn)
-        let (policy, notes) = try lists(until: end, now: now)
+        let (policy, notes) = try lists(until: period.until, now: now)
         let reader = try settings.ledgerHandle.reader()
-        let first = try reader.firstSeq(notBefore: start)
-        let range = first..<max(first, try reader.firstSeq(notBefore: end))
-        let tally = try reader.tally(range, progress: progress)
-        let seen = try reader.seen(Set(tally.groups.keys.compactMap(\.source)), before: first)
+        let range = try reader.seqs(of: period.ledger)
+        let tally = try reader.tally(range, of: period.ledger, step: period.step, progress: progress)
+        let ground = ReportGround(
+            beginning: try reader.beginning(), setBacks: try reader.clockSetBacks(),
+            seenBefore: try reader.seen(
+                Set(tally.groups.keys.compactMap(\.source)), before: range.lowerBound))
         var report = ReportBuilder(
-            tally, policy: policy, seenBefore: seen, now: now,
+            tally, policy: policy, ground: ground, now: now,
             timeBefore: { seq in (try? reader.entry(seq: seq - 1))?.time }
-        ).report(
-            node: settings.node, since: start, until: end,
-            seqs: range.isEmpty ? nil : range.lowerBound...range.upperBound - 1)
+        ).report(node: settings.node, period: period)
         report.policyNotes = notes
         return report
     }

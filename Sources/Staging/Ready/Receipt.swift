@@ -36,7 +36,10 @@ package struct Receipt: Codable, Sendable, Hashable {
     /// The request's path with secret parts masked, and its content type; only of webhooks in quarantine.
     package var path: String?
     package var contentType: String?
+    /// When a gate first received it: this one, or the one that it was pulled from.
     package var received: String
+    /// When this gate pulled it from another one.
+    package var pulled: String?
     package var released: String?
 
     package init(drop: String, channel: String, name: String, file: String, bytes: Int64, received: String) {
@@ -51,7 +54,7 @@ package struct Receipt: Codable, Sendable, Hashable {
     enum CodingKeys: String, CodingKey {
         case drop, seq, channel, source, account, credential, name, file, line, bytes, sha256, modified,
             envelope, origin
-        case reason, path, received, released
+        case reason, path, received, pulled, released
         case contentType = "content_type"
         case eventID = "event_id"
         case eventType = "event_type"

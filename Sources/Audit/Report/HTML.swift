@@ -1,0 +1,48 @@
+// Text in HTML. Pure.
+import Admission
+
+enum HTML {
+    /// For content and quoted attributes; control characters become visible.
+    static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in UntrustedText.stored(text).unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "'": result += "&#39;"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    /// For content: no line breaks inside an address or a block, wherever it stands in the text.
+    static func content(_ text: String) -> String {
+        text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            isAddress(word) ? "<span class=\"ip\">\(escaped(String(word)))</span>" : escaped(String(word))
+        }.joined(separator: " ")
+    }
+
+    /// Whether a word is an address or a block, be it with a punctuation mark behind it.
+    private static func isAddress(_ word: Substring) -> Bool {
+        // Longer than every block: what comes from outside is not looked at further.
+        guard (2...64).contains(word.utf8.count) else { return false }
+        if (try? CIDRBlock(word)) != nil || (try? IPAddress(word)) != nil { return true }
+        guard let last = word.last, ":,.;".contains(last) else { return false }
+        let bare = word.dropLast()
+        return (try? CIDRBlock(bare)) != nil || (try? IPAddress(bare)) != nil
+    }
+
+    /// `1,234,567`
+    static func number(_ value: Int64) -> String {
+        var digits = Array(String(value))
+        var at = digits.count - 3
+        while at > 0 {
+            digits.insert(",", at: at)
+            at -= 3
+        }
+        return String(digits)
+    }
+}

@@ -1,0 +1,74 @@
+// Entries that were written while the machine's clock was behind the ledger. Their times still rise, a microsecond at a time,
+// and each tells what the clock said beside it (`clock`).
+package import Admission
+import GRDB
+
+/// A run of such entries.
+package struct ClockSetBack: Sendable, Hashable {
+    package var seqs: ClosedRange<Int64>
+    /// The time that the first of them has; the others follow a microsecond apart.
+    package var time: Instant
+    /// What the clock said while they were written, at the earliest and at the latest.
+    package var earliest: Instant
+    package var latest: Instant
+
+    package init(seqs: ClosedRange<Int64>, time: Instant, earliest: Instant, latest: Instant) {
+        self.seqs = seqs
+        self.time = time
+        self.earliest = earliest
+        self.latest = latest
+    }
+
+    /// What whoever asks by time should know.
+    package var summary: String {
+        "entries \(seqs.lowerBound) to \(seqs.upperBound) have times from \(time) on, a microsecond apart; the clock said "
+            + "\(earliest) to \(latest). Entries before them that have times after \(earliest) were written earlier all the same"
+    }
+
+    /// How far the clock is behind before an entry tells it. Times that rise strictly are ahead of it by less in every commit.
+    static let tolerance = Duration.milliseconds(100)
+
+    /// Whether an answer for the period may have some of its entries.
+    package func touches(_ period: LedgerPeriod) -> Bool {
+        period.contains(time, clock: nil)
+            || (period.until.map { earliest < $0 } ?? true) && (period.since.map { latest >= $0 } ?? true)
+    }
+}
+
+/// The table `set_back`: what the entries say, so that a query by time finds them.
+extension ClockSetBack {
+    static let table = """
+        CREATE TABLE set_back (
+          first INTEGER PRIMARY KEY,
+          last INTEGER NOT NULL,
+          time INTEGER NOT NULL,
+          earliest INTEGER NOT NULL,
+          latest INTEGER NOT NULL
+        );
+        """
+
+    /// Notes one more entry that tells the clock.
+    static func note(_ db: Database, seq: Int64, time: Instant, clock: Instant) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE set_back SET last = ?1, earliest = min(earliest, ?2), latest = max(latest, ?2)
+                WHERE first = (SELECT max(first) FROM set_back) AND last = ?1 - 1
+                """
+        ).execute(arguments: [seq, clock.microseconds])
+        guard db.changesCount == 0 else { return }
+        try db.cachedStatement(
+            sql: "INSERT INTO set_back (first, last, time, earliest, latest) VALUES (?1, ?1, ?2, ?3, ?3)"
+        ).execute(arguments: [seq, time.microseconds, clock.microseconds])
+    }
+
+    /// Oldest first.
+    static func all(_ db: Database) throws -> [ClockSetBack] {
+        try Row.fetchAll(db, sql: "SELECT * FROM set_back ORDER BY first").map { row in
+            let first: Int64 = row["first"]
+            return ClockSetBack(
+                seqs: first...max(first, row["last"]), time: Instant(microseconds: row["time"]),
+                earliest: Instant(microseconds: row["earliest"]), latest: Instant(microseconds: row["latest"])
+            )
+        }
+    }
+}

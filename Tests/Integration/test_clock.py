@@ -1,0 +1,106 @@
+"""The machine's clock is set under a running gate, and while it is stopped; and what people mean by local dates."""
+import datetime
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from clockgate import ClockGate  # noqa: E402
+from gate import V2, read, wait_until  # noqa: E402
+
+
+def text(time):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Clock(unittest.TestCase):
+    def setUp(self):
+        self.gate = ClockGate()
+        self.addCleanup(self.gate.close)
+
+    def dropgate(self, *arguments, check=True, **options):
+        return self.gate.run(*arguments, "--config", self.gate.config, check=check, **options)
+
+    def ready(self):
+        """What /readyz says: its status, and the problem of the clock."""
+        token = read(os.path.join(self.gate.home, "state/console.token")).strip()
+        answer = json.loads(subprocess.run(
+            ["curl", "-sS", "-H", f"Authorization: Bearer {token}",
+             f"http://127.0.0.1:{self.gate.ports['console']}/readyz"],
+            check=True, capture_output=True, text=True).stdout)
+        return answer["status"], answer.get("problems", {}).get("clock")
+
+    def changes(self):
+        found = [entry.get("detail", {}).get("clock_changed") for entry in self.gate.entries("--kind", "service")]
+        return [(change["found"], change["seconds"]) for change in found if change]
+
+    def doctor(self):
+        found = json.loads("[" + ",".join(
+            self.dropgate("doctor", "--format", "json", check=False).stdout.strip().splitlines()) + "]")
+        findings = found[0]["findings"] if found and "findings" in found[0] else found
+        return [finding for finding in findings if "clock" in json.dumps(finding)]
+
+    def test_a_clock_that_is_set_back_is_told_everywhere_and_loses_no_entry(self):
+        self.gate.start()
+        self.assertEqual(self.gate.post(V2 % "before").returncode, 0)
+        self.assertEqual(self.ready(), ("ready", None))
+        self.gate.set_clock(-3600)
+        wait_until(lambda: self.changes(), what="the entry of the change")
+        self.assertEqual(self.gate.post(V2 % "while").returncode, 0)
+        found, seconds = self.changes()[0]
+        self.assertEqual(found, "running")
+        self.assertAlmostEqual(seconds, -3600, delta=2)
+        status, problem = self.ready()
+        self.assertEqual(status, "degraded")
+        self.assertIn("behind the ledger's newest entry", problem)
+        self.assertIn("set back by", self.gate.log())
+        self.assertIn("behind the ledger's newest entry", json.dumps(self.doctor()))
+
+        event = [entry for entry in self.gate.entries("--kind", "request")][-1]
+        self.assertLess(event["clock"], event["time"])
+        now = datetime.datetime.now(datetime.timezone.utc)
+        since, until = text(now - datetime.timedelta(minutes=65)), text(now - datetime.timedelta(minutes=55))
+        shown = self.dropgate("attempts", "--since", since, "--until", until, "--format", "jsonl", "--limit", "0")
+        self.assertIn(event["seq"], [json.loads(line)["seq"] for line in shown.stdout.splitlines()])
+        self.assertIn("the clock was set back, and these entries are found", shown.stderr)
+        report = self.dropgate("report", "--since", since, "--until", until).stdout
+        self.assertIn("The machine's clock was set", report)
+
+        self.gate.set_clock(0)
+        wait_until(lambda: len(self.changes()) == 2, what="the entry of the second change")
+        self.assertAlmostEqual(self.changes()[1][1], 3600, delta=2)
+        wait_until(lambda: self.ready() == ("ready", None), what="the end of the problem")
+
+    def test_a_clock_that_is_behind_at_the_start_is_told(self):
+        self.gate.start()
+        self.assertEqual(self.gate.post(V2 % "before").returncode, 0)
+        self.gate.stop()
+        self.gate.set_clock(-86_400)
+        self.gate.start()
+        found, seconds = self.changes()[0]
+        self.assertEqual(found, "at_start")
+        self.assertAlmostEqual(seconds, -86_400, delta=60)
+        self.assertEqual(self.ready()[0], "degraded")
+        self.assertIn("behind the ledger's newest entry", self.gate.log())
+        self.assertEqual(self.gate.post(V2 % "after").returncode, 0)
+        wait_until(lambda: len(self.gate.ready("webhook")) == 2, what="the event's file")
+        self.gate.stop()
+        self.assertEqual(self.dropgate("ledger", "verify").returncode, 0)
+
+    def test_today_is_of_the_zone_of_the_person_who_asks(self):
+        self.gate.start()
+        self.gate.stop()
+        for zone, offset in [("Asia/Qatar", "+03:00"), ("<-0330>+3:30", "-03:30"), ("UTC", None)]:
+            answer = self.dropgate("report", "--since", "today", "--format", "json", env={**os.environ, "TZ": zone})
+            period = json.loads(answer.stdout)["period"]
+            self.assertRegex(period["since"], r"T00:00:00\.000000" + (offset or "Z").replace("+", r"\+") + "$")
+            heading = self.dropgate("report", "--since", "today", env={**os.environ, "TZ": zone}).stdout
+            self.assertRegex(heading.splitlines()[0], r"\d 00:00 ?" + (offset or "Z").replace("+", r"\+") + " to ")
+            notes = self.dropgate("attempts", "--since", "today", env={**os.environ, "TZ": zone}).stderr
+            self.assertEqual(notes.count("--since today is"), 1 if offset else 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
