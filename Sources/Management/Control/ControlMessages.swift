@@ -65,4 +65,6 @@ package struct GateState: Codable, Sendable, Hashable {
     package var openSSL: String
     /// Files of it that were replaced since the gate's start.
     package var replacedFiles: [String]
+    /// Whether its program's file is no longer the one that it was started from. nil: it does not say.
+    package var isProgramReplaced: Bool?
 }

@@ -99,9 +99,15 @@ package struct ControlServer: Service {
         return .discarded
     }
 
+    /// The kernel says so of a file that was replaced by a rename or removed (proc_pid_exe(5)).
+    private static var isProgramReplaced: Bool? {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))?.hasSuffix(
+            " (deleted)")
+    }
+
     private var state: GateState {
         GateState(
             problems: health.problems, openSSL: OpenSSLLibrary.version,
-            replacedFiles: OpenSSLLibrary.replaced() ?? [])
+            replacedFiles: OpenSSLLibrary.replaced() ?? [], isProgramReplaced: Self.isProgramReplaced)
     }
 }

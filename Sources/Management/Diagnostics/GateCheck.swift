@@ -170,7 +170,7 @@ struct GateCheck {
                     fix: "look into its log; if it is of another version, restart it")
             ]
         }
-        return Self.findings(state.problems) + OpenSSLCheck(running: state).findings()
+        return Self.findings(state.problems) + Self.program(state) + OpenSSLCheck(running: state).findings()
             + ListenerCheck(listeners(ports: boundPorts())).findings()
     }
 
@@ -181,6 +181,15 @@ struct GateCheck {
                 "gate", .fail, "\(name): \(problem)",
                 fix: "it goes away by itself once the cause does")
         }
+    }
+
+    private static func program(_ state: GateState) -> [Finding] {
+        guard state.isProgramReplaced == true else { return [] }
+        return [
+            Finding(
+                "gate", .warn, "the running gate is still the program that an upgrade has replaced",
+                fix: "restart the gate: systemctl restart dropgate")
+        ]
     }
 
     /// What the running gate has announced.
