@@ -113,8 +113,10 @@ class Machine:
         self.first = wait_until(lambda: children(self.process.pid), what="its first process")[0]
         self.root = f"/proc/{self.first}/root"
         wait_until(lambda: "python3" in os.readlink(f"/proc/{self.first}/exe"), what="its disk")
-        self.write("/usr/local/sbin/systemctl", SYSTEMCTL, 0o755)
+        # In place of the true ones: apt gives a package's scripts a PATH of its own.
+        self.write("/usr/bin/systemctl", SYSTEMCTL, 0o755)
         self.write("/usr/bin/deb-systemd-invoke", '#!/bin/sh\nexec systemctl "$@"\n', 0o755)
+        self.write("/usr/bin/journalctl", "#!/bin/sh\ncat /var/log/dropgate.log\n", 0o755)
         self.write("/usr/local/sbin/sudo", SUDO, 0o755)
         self.run("rm -rf /etc/dropgate /var/lib/dropgate /usr/local/bin/dropgate /usr/local/libexec/dropgate; "
                  "mkdir -p /run/systemd/system /var/log /var/backups; chmod 1777 /tmp")
@@ -167,6 +169,11 @@ class Machine:
                 raise AssertionError("the gate ended:\n" + text[-4000:])
             return "\nready\n" in text
         wait_until(ready, 60, "ready")
+
+    def install(self):
+        """Deploy/install.sh with the program that is tested, and an account with the key /root/key."""
+        self.run(f"{CHECKOUT}/Deploy/install.sh --binary {BIN}")
+        self.run("ssh-keygen -q -t ed25519 -N '' -f key && dropgate account add vsee --key key.pub")
 
     def post(self, body, check=True):
         return self.run("curl -sS --fail -k --max-time 20 --interface 20.21.208.105 --data-binary @- "
