@@ -27,6 +27,10 @@ import Testing
         #expect(answer.status == 0 && json["entries"] == 6 && json["signed"] == 6, "\(answer)")
         #expect(try gate.mode("copy") == 0o700 && gate.mode("copy/ledger.sqlite") == 0o600)
         #expect(try gate.mode("copy/keys/ledger.key") == 0o600)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: gate.path("copy")).sorted() == [
+                "checkpoints", "keys", "ledger.sqlite",
+            ], "one file, which opens where nobody may write")
         let reader = try LedgerHandle(file: gate.path("copy/ledger.sqlite")).reader()
         #expect(try reader.entry(seq: 5)?.value()["detail"]?["command"] == "ledger backup")
         // Where it is put back, under the settings of the gate.

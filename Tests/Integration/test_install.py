@@ -124,6 +124,7 @@ class Install(unittest.TestCase):
         self.assertIn("2001:db8::5, port 2222\n", text)
         self.assertIn("SFTP user     vsee\n", text)
         self.assertNotIn("inner", text)
+        self.assertIn("SFTP user     vsee\n", machine.run("dropgate init").stdout, "as root")
         self.assertEqual(len(self.steps()), 3, "firewall, check, start")
         machine.start()
         self.assertEqual(len(self.steps()), 1, "the firewall")

@@ -110,6 +110,14 @@ class Upgrade(PackageTest):
         for path in ("/var/lib/dropgate/ledger.sqlite", "/etc/dropgate/accounts/vsee.yaml"):
             self.assertTrue(machine.exists(path), path)
 
+        # A ledger that was closed is evidence, too, where nothing else is left.
+        machine.run("cd /var/lib/dropgate && mkdir ledger-until-2026-11-26 && mv ledger.sqlite* ledger-until-2026-11-26 && "
+                    "rm -r staging segments forward", check=False)
+        machine.run("apt-get purge -y dropgate", DEBIAN_FRONTEND="noninteractive")
+        self.assertTrue(machine.exists("/var/lib/dropgate/ledger-until-2026-11-26/ledger.sqlite"))
+        self.assertTrue(machine.exists("/var/lib/dropgate/keys/ledger.key.pub"))
+        self.assertFalse(machine.exists("/etc/dropgate") or machine.exists("/var/lib/dropgate/keys/ssh_host_rsa_key"))
+
 
 if __name__ == "__main__":
     unittest.main()
