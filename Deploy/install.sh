@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # Installs the gate as a systemd service on this Debian machine; starts nothing. Run it again to install a newer
-# build: settings, source lists, accounts and state that are there stay as they are.
+# build: settings, source lists, accounts and state that are there stay as they are, and what is as it should be is
+# not touched.
 #
-#   Deploy/install.sh
+#   Deploy/install.sh                    builds what it installs
+#   Deploy/install.sh --binary FILE      installs a built dropgate, its dropgate-session beside it: no Swift is needed
 #
-# Makes /usr/local/bin/dropgate, its session in /usr/local/libexec/dropgate, the user dropgate, /etc/dropgate (its settings,
-# lists and accounts), /var/lib/dropgate (its state) and dropgate.service. GATE_BIN names a built dropgate, with its
-# dropgate-session beside it, to use in place of building.
+# GATE_BIN says the same as --binary. It makes /usr/local/bin/dropgate, its session in /usr/local/libexec/dropgate, the user
+# dropgate, /etc/dropgate (its settings, lists and accounts), /var/lib/dropgate (its state) and dropgate.service.
 set -euo pipefail
 
 . "$(dirname "$0")/usage.sh"
+if [ "${1:-}" = --binary ] && [ $# = 2 ] && [ -n "$2" ]; then
+    export GATE_BIN=$2
+    shift 2
+fi
 check_arguments "" "$@"
 # Read from where the caller is.
 GATE_BIN=$("$(dirname "$0")/gate-bin.sh" --early)
@@ -18,42 +23,91 @@ cd "$(dirname "$0")/.."
 as_root=()
 if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
 
-Deploy/packages.sh
 if [ -n "$GATE_BIN" ]; then
+    Deploy/packages.sh --run
     built=$(Deploy/gate-bin.sh)
 else
+    Deploy/packages.sh
     built=$(Deploy/build.sh)
 fi
-"${as_root[@]}" install -D -m 755 "${built%/*}/dropgate-session" /usr/local/libexec/dropgate/dropgate-session
-"${as_root[@]}" install -m 755 "$built" /usr/local/bin/dropgate
+
+changes=0
+# put MODE OWNER FILE PLACE: whole or not at all, so that a login meanwhile finds the old one or the new one.
+put() {
+    local mode=$1 owner=$2 file=$3 place=$4
+    if "${as_root[@]}" cmp -s "$file" "$place"; then return 0; fi
+    "${as_root[@]}" mkdir -p "${place%/*}"
+    "${as_root[@]}" install -o "${owner%:*}" -g "${owner#*:}" -m "$mode" "$file" "$place.new"
+    "${as_root[@]}" mv -f "$place.new" "$place"
+    echo "installed $place"
+    changes=$((changes + 1))
+}
+# folder MODE OWNER PLACE
+folder() {
+    if [ "$("${as_root[@]}" stat -c '%a %U:%G' "$3" 2>/dev/null)" = "$1 $2" ]; then return 0; fi
+    "${as_root[@]}" install -d -o "${2%:*}" -g "${2#*:}" -m "$1" "$3"
+    echo "made $3 ($2, $1)"
+    changes=$((changes + 1))
+}
+# own MODE TEST…: gives what is found in /etc/dropgate to root:dropgate with this mode, unless it is so already.
+own() {
+    local mode=$1 found
+    shift
+    found=$("${as_root[@]}" find /etc/dropgate -xdev "$@" '(' ! -user root -o ! -group dropgate -o ! -perm "$mode" ')' \
+        -exec chown -h root:dropgate {} + -exec chmod "$mode" {} + -print)
+    if [ -z "$found" ]; then return 0; fi
+    printf '%s\n' "$found" | sed "s/.*/gave & to root:dropgate ($mode)/"
+    changes=$((changes + 1))
+}
+
+put 755 root:root "${built%/*}/dropgate-session" /usr/local/libexec/dropgate/dropgate-session
+put 755 root:root "$built" /usr/local/bin/dropgate
 # Where the gate looks for it, and of its release; else no login would get further than sshd.
 /usr/local/libexec/dropgate/dropgate-session --version >/dev/null
 
 if ! getent passwd dropgate >/dev/null; then
     "${as_root[@]}" useradd --system --user-group --home-dir /var/lib/dropgate --no-create-home \
         --shell /usr/sbin/nologin dropgate
+    echo "made the user dropgate"
+    changes=$((changes + 1))
 fi
 # The gate reads its configuration and cannot change it. Earlier versions made it the gate's.
-"${as_root[@]}" install -d -o root -g dropgate -m 750 /etc/dropgate
+folder 750 root:dropgate /etc/dropgate
 # Directories first: from then on nobody but root can plant something for the second line.
-"${as_root[@]}" find /etc/dropgate -xdev -type d -exec chown -h root:dropgate {} + -exec chmod 750 {} +
+own 750 -type d
 # What its owner alone may read stays as it is: secrets and keys that settings name.
-"${as_root[@]}" find /etc/dropgate -xdev -type f -links 1 '(' -path '/etc/dropgate/accounts/*' -o ! -perm 600 ')' \
-    -exec chown -h root:dropgate {} + -exec chmod 640 {} +
-"${as_root[@]}" install -d -o dropgate -g dropgate -m 700 /var/lib/dropgate
-if [ ! -e /etc/dropgate/dropgate.yaml ]; then
-    "${as_root[@]}" install -o root -g dropgate -m 640 Config/dropgate.yaml /etc/dropgate/dropgate.yaml
+own 640 -type f -links 1 '(' -path '/etc/dropgate/accounts/*' -o ! -perm 600 ')'
+folder 700 dropgate:dropgate /var/lib/dropgate
+if ! "${as_root[@]}" test -e /etc/dropgate/dropgate.yaml; then
+    put 640 root:dropgate Config/dropgate.yaml /etc/dropgate/dropgate.yaml
 fi
-"${as_root[@]}" /usr/local/bin/dropgate init --config /etc/dropgate/dropgate.yaml
-"${as_root[@]}" install -m 644 Deploy/systemd/dropgate.service /etc/systemd/system/dropgate.service
-if [ -d /run/systemd/system ]; then "${as_root[@]}" systemctl daemon-reload; fi
-cat <<'TEXT'
+said=$("${as_root[@]}" /usr/local/bin/dropgate init --config /etc/dropgate/dropgate.yaml)
+printf '%s\n' "$said"
+if grep -q '^made ' <<<"$said"; then changes=$((changes + 1)); fi
+put 644 root:root Deploy/systemd/dropgate.service /etc/systemd/system/dropgate.service
+has_systemd=
+if [ -d /run/systemd/system ]; then has_systemd=yes; fi
+if [ -n "$has_systemd" ] && [ $changes != 0 ]; then "${as_root[@]}" systemctl daemon-reload; fi
 
-Installed. To change sources and accounts:       sudo dropgate …
+echo
+version=$(/usr/local/bin/dropgate --version)
+if [ $changes = 0 ]; then
+    echo "Nothing to change: $version is installed as it should be."
+else
+    cat <<TEXT
+Installed: $version.
+To change sources and accounts:                  sudo dropgate …
 To ask the gate, as its user:                    sudo -u dropgate dropgate …
 When accounts and certificate are there:         sudo systemctl enable --now dropgate
 TEXT
-# It has the new session under it, which need not understand it.
-if [ -d /run/systemd/system ] && systemctl --quiet is-active dropgate; then
-    echo "The gate that runs is still the old one:         sudo systemctl restart dropgate"
 fi
+if [ -z "$has_systemd" ] || ! systemctl --quiet is-active dropgate; then exit 0; fi
+pid=$(systemctl show --property MainPID --value dropgate)
+program=$("${as_root[@]}" readlink "/proc/$pid/exe" || true)
+# A replaced file is named so (proc_pid_exe(5)). It has the new session under it, which need not understand it.
+if [ $changes = 0 ] && [ "$program" = /usr/local/bin/dropgate ]; then exit 0; fi
+if [ "$(id -u)" = 0 ]; then as_gate=(runuser -u dropgate --); else as_gate=(sudo -u dropgate); fi
+if ! "${as_gate[@]}" /usr/local/bin/dropgate serve --check --config /etc/dropgate/dropgate.yaml >/dev/null; then
+    echo "The gate that runs is still the former one, and this one refuses its settings, see above: mend them first."
+fi
+echo "The gate that runs is still the former one. To use this one: sudo systemctl restart dropgate"

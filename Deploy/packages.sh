@@ -5,9 +5,15 @@
 #
 #   Deploy/packages.sh            what building and running needs
 #   Deploy/packages.sh NAME …     that, and these too
+#   Deploy/packages.sh --run      what running a built dropgate needs: no Swift, no compiler, no headers
 set -euo pipefail
 
-usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
+running=''
+if [ "${1:-}" = --run ] && [ $# = 1 ]; then
+    running=yes
+    shift
+fi
 for name in "$@"; do
     case $name in
     -h | --help)
@@ -20,7 +26,11 @@ for name in "$@"; do
         ;;
     esac
 done
-needed=(libssh2-1-dev libssl-dev libsqlite3-dev libcrypt-dev zlib1g-dev openssh-server openssh-client libnss-wrapper curl "$@")
+if [ -n "$running" ]; then
+    needed=(libssh2-1 libssl3 libsqlite3-0 libcrypt1 zlib1g ca-certificates openssh-server openssh-client libnss-wrapper)
+else
+    needed=(libssh2-1-dev libssl-dev libsqlite3-dev libcrypt-dev zlib1g-dev openssh-server openssh-client libnss-wrapper curl "$@")
+fi
 swift_help="see https://www.swift.org/install/linux"
 
 give_up() {
@@ -28,16 +38,19 @@ give_up() {
     exit 1
 }
 
-command -v swift >/dev/null || give_up "swift is not installed, 6.2 or later is needed: $swift_help"
-answer=$(swift --version 2>/dev/null) || give_up "\`swift --version\` fails: $swift_help"
-[[ $answer =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] || give_up "cannot tell swift's version from: $answer"
-version=${BASH_REMATCH[1]}.${BASH_REMATCH[2]}
-if ((BASH_REMATCH[1] < 6 || (BASH_REMATCH[1] == 6 && BASH_REMATCH[2] < 2))); then
-    give_up "swift is $version, 6.2 or later is needed: $swift_help"
+if [ -z "$running" ]; then
+    command -v swift >/dev/null || give_up "swift is not installed, 6.2 or later is needed: $swift_help"
+    answer=$(swift --version 2>/dev/null) || give_up "\`swift --version\` fails: $swift_help"
+    [[ $answer =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] || give_up "cannot tell swift's version from: $answer"
+    version=${BASH_REMATCH[1]}.${BASH_REMATCH[2]}
+    if ((BASH_REMATCH[1] < 6 || (BASH_REMATCH[1] == 6 && BASH_REMATCH[2] < 2))); then
+        give_up "swift is $version, 6.2 or later is needed: $swift_help"
+    fi
 fi
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    give_up "this is not a Debian system; install what these are called here, then build with" \
-        "\`swift build -c release\`: ${needed[*]}"
+    then_build=''
+    if [ -z "$running" ]; then then_build=", then build with \`swift build -c release\`"; fi
+    give_up "this is not a Debian system; install what these are called here$then_build: ${needed[*]}"
 fi
 
 missing=()

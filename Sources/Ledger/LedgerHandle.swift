@@ -62,6 +62,14 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// The source lists that its entries name by their version.
     package var policies: PolicyArchive { PolicyArchive(directory: paths.policies) }
 
+    /// Copies the whole ledger as it is at one moment into an empty directory, beside its writer: its file, checkpoints and
+    /// sealed entries, under their own names, each 0600. Durable when it returns, but for the directory's own name.
+    /// Blocking. Throws `LedgerError`: `.unwritable`, `.unreadable`, or `.forked` for a sealed file that was altered.
+    package func backUp(into directory: String) throws -> LedgerBackup {
+        var writer = BackupWriter(paths, into: directory)
+        return try writer.write()
+    }
+
     /// What hashes every entry again, and compares it with everything that was signed.
     /// - Parameters:
     ///   - trusted: keys that are known to be the ledger's; others are trusted when an entry with both signatures ties them

@@ -49,6 +49,8 @@ class Arguments(unittest.TestCase):
     def test_what_is_too_much_is_misuse(self):
         for script, *arguments in (("try.sh", "--once", "more"), ("try.sh", "more"), ("build.sh", "--path", "more"),
                                    ("build.sh", "more"), ("deb.sh", "one", "two"), ("install.sh", "more"),
+                                   ("install.sh", "--binary"), ("install.sh", "--binary", ""),
+                                   ("install.sh", "--binary", "one", "two"), ("packages.sh", "--run", "more"),
                                    ("container/build.sh", "one.deb", "two.deb"), ("deb.sh", "--version"),
                                    ("deb.sh", "--version", ""), ("deb.sh", "--version", "one"), ("deb.sh", "")):
             with self.subTest(script=script, arguments=arguments):
@@ -56,6 +58,11 @@ class Arguments(unittest.TestCase):
                 self.assertEqual((answer.returncode, answer.stdout), (64, ""), answer.stderr)
                 self.assertIn(f"Deploy/{script}", answer.stderr)
                 self.assertNotRegex(answer.stderr, "line [0-9]")
+
+    def test_a_binary_to_install_that_is_none_is_said_in_one_line(self):
+        answer = run("install.sh", "--binary", "/etc/passwd")
+        self.assertEqual((answer.returncode, answer.stdout, answer.stderr.count("\n")), (1, "", 1))
+        self.assertIn("/etc/passwd is not executable", answer.stderr)
 
     def test_a_package_that_is_none_is_said_in_one_line(self):
         answer = run("container/build.sh", "/etc/passwd")

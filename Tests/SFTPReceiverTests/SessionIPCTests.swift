@@ -25,6 +25,23 @@ import Testing
         #expect(answer.incoming == scene.directory.file("staging/incoming/sftp/acme"))
     }
 
+    @Test("A session of another release is a problem of the gate's health until one of its own release comes")
+    func staleSession() async throws {
+        let scene = try await SessionScene()
+        await scene.login()
+        var hello = scene.hello
+        hello.version += 1
+        // Whoever is not the gate's user has no say.
+        let stranger = LocalPeer(process: scene.peer.process, user: scene.peer.user + 1)
+        #expect(await scene.handler.welcome(hello, from: stranger).0 == nil)
+        #expect(scene.intake.health.problems["sftp.session"] == nil)
+        let (session, answer) = await scene.handler.welcome(hello, from: scene.peer)
+        #expect(session == nil && answer.message == "the gate is being updated; try again in a minute")
+        #expect(scene.intake.health.problems["sftp.session"]?.contains("restart the gate") == true)
+        #expect(await scene.handler.welcome(scene.hello, from: scene.peer).0 != nil)
+        #expect(scene.intake.health.problems["sftp.session"] == nil)
+    }
+
     @Test("A hello waits for the login to be in the ledger")
     func waitsForLogin() async throws {
         let scene = try await SessionScene()

@@ -11,7 +11,10 @@ struct InitCommand: AsyncParsableCommand {
             state of the settings that --config, $DROPGATE_CONFIG or the usual places name.
 
             Makes host keys, a trial certificate (self-signed: replace it before VSee calls) and the console's token \
-            where they are missing. What is there stays as it is, so it may be run again at any time.
+            where they are missing. What is there stays as it is, so it may be run again at any time: then it says what \
+            is left to do. The name that VSee is to call is the one of the certificate.
+
+            Secrets of webhooks are not printed unless --show-secrets asks for them.
 
             As root: settings, lists and accounts stay root's, for the gate to read, and what is missing of the state \
             is made as the user to whom the state directory belongs. A gate that is root's altogether has to be given \
@@ -25,6 +28,9 @@ struct InitCommand: AsyncParsableCommand {
     @Argument(help: "Directory of a self-contained gate.", completion: .directory)
     var directory: String?
 
+    @Flag(help: "Print the webhook's secrets, too: in its URL, header, password and signing keys.")
+    var showSecrets = false
+
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
@@ -35,9 +41,9 @@ struct InitCommand: AsyncParsableCommand {
     func run() async throws {
         let (log, sheet) =
             if let directory {
-                try await GateSetup.make(in: Paths.absolute(directory))
+                try await GateSetup.make(in: Paths.absolute(directory), showsSecrets: showSecrets)
             } else {
-                try await GateSetup.make(settings: gate.file())
+                try await GateSetup.make(settings: gate.file(), showsSecrets: showSecrets)
             }
         if output.isJSON {
             Output.json(sheet.json(log))

@@ -12,18 +12,24 @@ extension SetupLog {
 
 extension GateSheet {
     var lines: [String] {
-        var lines = [
-            Colour.bold("GIVE TO VSEE") + "  (with the name and ports under which VSee reaches this gate)"
-        ]
-        if let webhookURL { lines.append("  webhook URL   \(webhookURL)") }
-        if let sftp = settings.sftp {
-            let users =
-                accounts.isEmpty
-                ? "none yet: `dropgate account add`, see below" : accounts.joined(separator: ", ")
-            lines.append("  SFTP          \(host), port \(sftp.listen.port)")
-            lines.append("  SFTP user     \(users)")
-            for key in hostKeys { lines.append("  host key      \(key.fingerprint)  (\(key.type))") }
+        var lines = [Colour.bold("GIVE TO VSEE")]
+        func tell(_ what: String, _ value: String) {
+            lines.append("  \(what)\(String(repeating: " ", count: max(1, 14 - what.count)))\(value)")
         }
-        return lines + ["", Colour.bold("NEXT")] + next.enumerated().map { "  \($0 + 1). \($1)" }
+        if let webhookURL { tell("webhook URL", webhookURL) }
+        for credential in credentials { tell(credential.what, credential.value) }
+        if let sftpPort {
+            tell("SFTP", "\(name.host), port \(sftpPort)")
+            tell("SFTP user", accounts.isEmpty ? "none yet, see below" : accounts.joined(separator: ", "))
+            for key in hostKeys { tell("host key", "\(key.fingerprint)  (\(key.type))") }
+        }
+        lines += remarks.map { "  (\($0))" }
+        let steps = next
+        guard !steps.isEmpty else {
+            return lines + [
+                "", Colour.bold("NEXT") + "  nothing: the gate runs, and listed sources have come through",
+            ]
+        }
+        return lines + ["", Colour.bold("NEXT")] + steps.enumerated().map { "  \($0 + 1). \($1)" }
     }
 }

@@ -12,6 +12,6 @@ struct LedgerCommand: ParsableCommand {
         subcommands: [
             LedgerVerifyCommand.self, LedgerProveCommand.self, LedgerExportCommand.self,
             LedgerCheckpointCommand.self,
-            LedgerRotateKeyCommand.self,
+            LedgerRotateKeyCommand.self, LedgerBackupCommand.self,
         ])
 }

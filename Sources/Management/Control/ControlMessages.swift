@@ -2,6 +2,7 @@
 // these types and nothing else.
 import Admission
 package import Audit
+import Foundation
 package import Intake
 package import JSON
 import TLS
@@ -76,6 +77,8 @@ package struct GateState: Codable, Sendable, Hashable {
     /// The problems with what to do about them.
     package var standing: [String: Health.Problem]?
     package var forwarders: [ForwarderState]?
+    /// Whether its program's file is no longer the one that it was started from.
+    package var isProgramReplaced: Bool?
 
     package init(problems: [String: String], openSSL: String, replacedFiles: [String]) {
         self.problems = problems
@@ -91,5 +94,12 @@ package struct GateState: Codable, Sendable, Hashable {
         policy = intake.policy.version
         standing = intake.health.standing
         self.forwarders = forwarders
+        isProgramReplaced = Self.isOwnProgramReplaced
+    }
+
+    /// The kernel says so of a file that was replaced by a rename or removed (proc_pid_exe(5)).
+    private static var isOwnProgramReplaced: Bool? {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))?.hasSuffix(
+            " (deleted)")
     }
 }

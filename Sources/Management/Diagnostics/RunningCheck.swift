@@ -17,7 +17,7 @@ enum RunningCheck {
                     "gate", .fail, "a gate runs and does not say how it is",
                     fix: "look into its log; if it is of another version, restart it")
             ]
-        case .yes(let state): problems(state)
+        case .yes(let state): problems(state) + program(state)
         }
     }
 
@@ -62,6 +62,15 @@ enum RunningCheck {
                 "gate", .fail, "\(name): \(message)\(since)",
                 fix: problem?.fix ?? "it goes away by itself once the cause does")
         }
+    }
+
+    private static func program(_ state: GateState) -> [Finding] {
+        guard state.isProgramReplaced == true else { return [] }
+        return [
+            Finding(
+                "gate", .warn, "the running gate is still the program that an upgrade has replaced",
+                fix: "restart the gate: systemctl restart dropgate")
+        ]
     }
 
     /// The running gate is told of the connections before they are made, so that it records them as probes.

@@ -67,6 +67,18 @@ package struct LedgerKeys: Sendable {
         return Set(keys)
     }
 
+    // MARK: Backup
+
+    /// Copies the key and its public keys into a new directory, 0700, durably. What is not there is left out.
+    func copy(into directory: String) throws {
+        try GateDirectories.make(directory)
+        for file in [settings.key, publicFile] where FileManager.default.fileExists(atPath: file) {
+            let bytes = try FileReading.bytes(file, limit: FileReading.maximumSecret)
+            let mode: UInt32 = file == settings.key ? 0o600 : 0o644
+            try FileReplacement.write(bytes, to: "\(directory)/\(Paths.lastComponent(of: file))", mode: mode)
+        }
+    }
+
     // MARK: Rotation
 
     /// Makes the key to come, in a file of its own: it takes its place once the ledger has its entry.

@@ -11,8 +11,8 @@ package struct LedgerService: Sendable {
     package typealias Warn = @Sendable (String) -> Void
     package typealias Progress = @Sendable (Int64, Int64) -> Void
 
-    private let settings: GateSettings
-    private var ledger: LedgerHandle { settings.ledgerHandle }
+    let settings: GateSettings
+    var ledger: LedgerHandle { settings.ledgerHandle }
 
     package init(_ settings: GateSettings) { self.settings = settings }
 

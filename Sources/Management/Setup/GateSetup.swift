@@ -14,26 +14,33 @@ package struct GateSetup {
     private init(_ settings: GateSettings) { self.settings = settings }
 
     /// Makes what is missing of a self-contained gate in a directory, given by its absolute path.
-    package static func make(in directory: String) async throws -> (log: SetupLog, sheet: GateSheet) {
+    /// - Parameter showsSecrets: whether the sheet has the webhook's secrets.
+    package static func make(
+        in directory: String, showsSecrets: Bool = false
+    ) async throws -> (log: SetupLog, sheet: GateSheet) {
         var log = SetupLog()
         try SetupOwner(of: directory)?.become()
         let file = try GateTemplate.make(in: directory, log: &log)
-        return try await make(file, log)
+        return try await make(file, log, showsSecrets)
     }
 
     /// Makes what is missing of the gate whose settings lie at this absolute path.
-    package static func make(settings file: String) async throws -> (log: SetupLog, sheet: GateSheet) {
+    package static func make(
+        settings file: String, showsSecrets: Bool = false
+    ) async throws -> (log: SetupLog, sheet: GateSheet) {
         try SetupOwner(of: Paths.directory(of: file))?.become()
-        return try await make(file, SetupLog())
+        return try await make(file, SetupLog(), showsSecrets)
     }
 
     private static func make(
-        _ file: String, _ log: SetupLog
+        _ file: String, _ log: SetupLog, _ showsSecrets: Bool
     ) async throws -> (log: SetupLog, sheet: GateSheet) {
         var log = log
         let settings = try SettingsLoader.load(file: file, namedFiles: .mayBeMissing)
         try await GateSetup(settings).make(&log)
-        return (log, try await GateSheet(settings: settings, file: file))
+        return (
+            log, try await GateSheet(settings: settings, file: file, log: log, showsSecrets: showsSecrets)
+        )
     }
 
     private func make(_ log: inout SetupLog) async throws {

@@ -1,6 +1,5 @@
-// What the people of a gate tell VSee, and what to do next. It holds no secret.
-import Accounts
-import Files
+// What the people of a gate tell VSee, and what to do next. It holds no secret that was not asked for.
+package import Admission
 import Foundation
 package import JSON
 package import SFTPReceiver
@@ -10,73 +9,118 @@ package struct GateSheet: Sendable {
     package let settings: GateSettings
     /// The settings file.
     package let file: String
-    package let host: String
+    package let name: PublicName
     package let hostKeys: [HostKeys.Description]
-    /// Names of the accounts that are enabled.
-    package let accounts: [String]
+    private let standing: GateStanding
+    private let showsSecrets: Bool
 
     /// Throws `SSHDError` for a host key that cannot be read.
-    package init(settings: GateSettings, file: String) async throws {
+    /// - Parameters:
+    ///   - log: what was made just now.
+    ///   - showsSecrets: VSee needs them; whoever sees the screen has them.
+    package init(
+        settings: GateSettings, file: String, log: SetupLog = SetupLog(), showsSecrets: Bool = false,
+        now: Instant = .now()
+    ) async throws {
         self.settings = settings
         self.file = file
-        host = ProcessInfo.processInfo.hostName
+        self.showsSecrets = showsSecrets
+        standing = await GateStanding.look(settings, file: file, log: log, now: now)
+        name = PublicName(certificate: standing.certificateNames, machine: ProcessInfo.processInfo.hostName)
         var keys: [HostKeys.Description] = []
         for path in settings.sftp?.hostKeys ?? [] where FileManager.default.fileExists(atPath: path) {
             keys.append(try await HostKeys.describe(path))
         }
         hostKeys = keys
-        let listing = try? AccountService(settings).list()
-        accounts = listing?.accounts.filter { !$0.disabled }.map(\.name) ?? []
     }
+
+    /// Names of the accounts by which VSee can log in.
+    package var accounts: [String] { standing.senders }
+
+    /// What is left to do until the gate takes VSee's calls, step by step; empty when nothing is.
+    package var next: [String] { GateSteps(settings, file: file, standing: standing).lines }
+
+    package var sftpPort: UInt16? { settings.sftp.map { port($0.listen, "sftp") } }
 
     package var webhookURL: String? {
         settings.webhook.map { webhook in
-            let scheme = webhook.tls == nil ? "http" : "https"
-            let secret = webhook.checks.pathSecret == nil ? "" : "/SECRET"
-            return "\(scheme)://\(host):\(webhook.listen.port)\(webhook.path)\(secret)"
+            // The port belongs to the proxy that ends TLS, and nobody here knows it.
+            let port = webhook.tls == nil ? 443 : port(webhook.listen, "webhook")
+            let secret = webhook.checks.pathSecret.map { "/" + (shown($0) ?? "SECRET") } ?? ""
+            return "https://\(name.inURL)\(port == 443 ? "" : ":\(port)")\(webhook.path)\(secret)"
         }
     }
 
-    /// What is left to do until the gate runs, step by step.
-    package var next: [String] {
-        var steps: [String] = []
-        if settings.sftp != nil, accounts.isEmpty {
-            steps.append("dropgate account add vsee --key vsee.pub --config \(file)")
+    /// What a call of a webhook has to show beside its address: what it is, and the value or where it is kept.
+    package var credentials: [(what: String, value: String)] {
+        guard let checks = settings.webhook?.checks else { return [] }
+        var found: [(what: String, value: String)] = []
+        if let secret = checks.pathSecret, shown(secret) == nil {
+            found.append(("SECRET", kept("webhook.secret_file")))
         }
-        if let tls = settings.webhook?.tls, tls.certificate.hasPrefix(settings.state + "/") {
-            steps.append(
-                "put a certificate of a public authority at \(tls.certificate) and its key at \(tls.key)")
+        if let header = checks.header {
+            found.append(
+                ("header", "\(header.name): \(shown(header.value) ?? kept("webhook.header.value_file"))"))
         }
-        steps.append(
-            "let the source list's addresses through your firewall: dropgate rules export --direction ingress "
-                + "--format nftables --config \(file)")
-        if let roots { steps.append(roots) }
-        steps.append("dropgate serve --check --config \(file)")
-        steps.append("dropgate serve --config \(file)")
-        return steps
+        if let basic = checks.basic {
+            let password = shown(basic.password) ?? kept("webhook.basic.password_file")
+            found.append(("basic auth", "user \(basic.user), password: \(password)"))
+        }
+        for key in checks.standardWebhooks {
+            let text = showsSecrets ? "whsec_" + Data(key.bytes).base64EncodedString() : nil
+            found.append(
+                (
+                    "signing key",
+                    text ?? kept("webhook.standard_webhooks.secret_files") + " (Standard Webhooks)"
+                ))
+        }
+        return found
     }
 
-    /// What root has made is of no use to a gate that runs as another user.
-    private var roots: String? {
-        var status = stat()
-        guard stat(settings.state, &status) == 0, status.st_uid == 0 else { return nil }
-        let user = getpwnam("dropgate") == nil ? "USER" : "dropgate"
-        let home = Paths.directory(of: file)
-        let commands =
-            settings.state.hasPrefix(home + "/")
-            ? "chown -R \(user): \(home)"
-            : "chown -R \(user): \(settings.state) && chgrp -R \(user) \(home) && chmod -R g+rX \(home)"
-        return "give it to the user that the gate runs as, since it does not run as root: `\(commands)`"
+    /// What whoever hands the sheet on has to know.
+    package var remarks: [String] {
+        var remarks: [String] = []
+        switch name.origin {
+        case .certificate: break
+        case .wildcard:
+            remarks.append("NAME: the certificate is for any name of that domain; give the gate's own")
+        case .machine:
+            remarks.append(
+                "\(name.host) is this machine's own name: give the one under which VSee reaches it")
+        }
+        if settings.webhook != nil, settings.webhook?.tls == nil {
+            remarks.append("webhook.plaintext: a proxy ends TLS; give its name and port, with this path")
+        }
+        if [settings.webhook?.address.mode, settings.sftp?.address.mode].contains(where: {
+            $0 != nil && $0 != .direct
+        }) {
+            remarks.append("a proxy stands in front: give its name and ports where they are others")
+        } else {
+            remarks.append("where a firewall maps ports, give those that it opens to VSee")
+        }
+        return remarks
     }
+
+    /// Of a port that the system chooses, the running gate knows the number.
+    private func port(_ listen: ListenAddress, _ listener: String) -> UInt16 {
+        listen.port == 0 ? standing.ports[listener] ?? 0 : listen.port
+    }
+
+    private func shown(_ secret: Secret) -> String? {
+        showsSecrets && !secret.bytes.isEmpty ? String(decoding: secret.bytes, as: UTF8.self) : nil
+    }
+
+    private func kept(_ key: String) -> String { "what the file of \(key) holds" }
 
     /// For programs, with what was made and found.
     package func json(_ log: SetupLog) -> JSONValue {
         var members = log.json
         members["config"] = .string(file)
+        members["name"] = ["host": .string(name.host), "from": .string(name.origin.rawValue)]
         members["webhook"] = webhookURL.map { ["url": .string($0)] }
         if let sftp = settings.sftp {
             members["sftp"] = [
-                "host": .string(host), "port": .int(Int64(sftp.listen.port)),
+                "host": .string(name.host), "port": .int(Int64(port(sftp.listen, "sftp"))),
                 "users": .array(accounts.map(JSONValue.string)),
                 "host_keys": .array(
                     hostKeys.map {
@@ -92,6 +136,7 @@ package struct GateSheet: Sendable {
                 "listen": .string(console.listen.description), "token_file": .string(console.tokenFile),
             ]
         }
+        members["next"] = .array(next.map(JSONValue.string))
         return .object(members)
     }
 }

@@ -60,14 +60,26 @@ struct SessionIPCHandler: Sendable {
         }
     }
 
+    /// A session of another release fails at every login, and its senders alone would know.
+    private func checkVersion(_ hello: SessionHello) throws(Refusal) {
+        let (problem, subject) = ("sftp.session", "messages")
+        guard hello.version != SessionIPC.version else {
+            intake.health.clear(problem: problem, of: subject)
+            return
+        }
+        let what = "it speaks version \(hello.version), the daemon \(SessionIPC.version)"
+        intake.health.set(
+            problem: problem, of: subject,
+            message:
+                "\(SessionProgram.name) was replaced by one of another release (\(what)): no login gets any further; "
+                + "restart the gate")
+        throw Refusal(what, message: "the gate is being updated; try again in a minute")
+    }
+
     private func session(_ hello: SessionHello, from peer: LocalPeer) async throws(Refusal) -> WelcomedSession
     {
-        guard hello.version == SessionIPC.version else {
-            throw Refusal(
-                "it speaks version \(hello.version), the daemon \(SessionIPC.version)",
-                message: "the gate is being updated; try again in a minute")
-        }
         guard peer.user == getuid() else { throw Refusal("its process belongs to user \(peer.user)") }
+        try checkVersion(hello)
         guard peer.process == hello.pid else {
             throw Refusal("it says it is process \(hello.pid) and is \(peer.process)")
         }

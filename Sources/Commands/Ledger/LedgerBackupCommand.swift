@@ -1,0 +1,44 @@
+// `dropgate ledger backup`: a copy of the ledger with its keys, of one moment, beside a running gate.
+import ArgumentParser
+import Files
+import JSON
+import Ledger
+import Management
+
+struct LedgerBackupCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup", abstract: "Copy the ledger and its keys, while the gate runs.",
+        discussion: """
+            Makes DIR with the ledger as it is at one moment: its file, checkpoints, sealed entries, and keys/. The gate \
+            goes on meanwhile. The head is signed first, and the backup is an entry of kind access.
+
+            DIR holds the key that signs the ledger: keep it as safe as the gate itself. Settings, lists, accounts, host \
+            keys and staged files are not in it; .github/guides/operating.md says how to keep and restore all of it.
+
+            EXAMPLE
+              sudo -u dropgate dropgate ledger backup /var/backups/dropgate/2026-11-27
+            """)
+
+    @Argument(help: "The directory to make; must not be there yet.", completion: .directory) var directory:
+        String
+
+    @OptionGroup var gate: GateOptions
+    @OptionGroup var output: FormatOptions
+
+    func run() async throws {
+        let settings = try gate.settings()
+        let path = Paths.absolute(directory)
+        let backup = try await LedgerService(settings).backUp(
+            into: path, by: .current, warn: { Output.note($0) })
+        if output.isJSON {
+            var members: [String: JSONValue] = [
+                "directory": .string(path), "entries": .int(backup.entries), "bytes": .int(backup.bytes),
+            ]
+            members["signed"] = (backup.signed?.size).map(JSONValue.int)
+            return Output.json(.object(members))
+        }
+        let signed = backup.signed.map { "signed up to entry \($0.size - 1)" } ?? "nothing is signed"
+        Output.line("\(path): \(backup.entries) entries, \(signed), \(backup.bytes) bytes")
+        Output.line("it holds the key that signs the ledger: keep it as safe as the gate itself")
+    }
+}

@@ -1,0 +1,53 @@
+// A backup of the ledger with the keys that sign it, taken beside a running gate.
+import Files
+import Foundation
+package import Ledger
+import Settings
+
+extension LedgerService {
+    /// Copies the ledger and its keys into a new directory, as they are at one moment. It is recorded as an access and signed
+    /// before that, so that the copy ends under a checkpoint. The directory gets its name when it is whole; one under the
+    /// same name with `.new` behind it is what an earlier one left when it was ended.
+    /// - Parameters:
+    ///   - directory: absolute; must not be there yet, and whoever can read it can sign as this gate.
+    ///   - warn: also told when the ledger cannot be signed now.
+    package func backUp(
+        into directory: String, by principal: Principal, warn: @escaping Warn
+    ) async throws -> LedgerBackup {
+        let whole = FileManager.default
+        guard !whole.fileExists(atPath: directory) else {
+            throw ManagementError(
+                .refused, "\(directory) is there already", fix: "name a directory that is not there yet")
+        }
+        let unfinished = directory + ".new"
+        guard mkdir(unfinished, 0o700) == 0 else {
+            let error = SystemError.last
+            throw ManagementError(
+                .refused, "cannot make \(unfinished): \(error)",
+                fix: error.code == EEXIST
+                    ? "an unfinished backup is left there: remove it, unless one is being made"
+                    : "run this as the gate's own user, in a directory where it may write")
+        }
+        do {
+            try await recordBackup(by: principal, warn: warn)
+            let backup = try ledger.backUp(into: unfinished)
+            try LedgerKeys(settings).copy(into: unfinished + "/keys")
+            do throws(SystemError) { try FileReplacement.move(unfinished, to: directory) } catch {
+                throw ManagementError(.internalError, "cannot name \(directory): \(error)", cause: error)
+            }
+            return backup
+        } catch {
+            try? whole.removeItem(atPath: unfinished)
+            throw error
+        }
+    }
+
+    private func recordBackup(by principal: Principal, warn: @escaping Warn) async throws {
+        try await Authority.recordExport(
+            "ledger backup", detail: [:], by: principal, settings: settings, warn: warn)
+        do { _ = try await checkpoint(warn: warn) } catch {
+            let known = ManagementError.of(error)
+            warn("the ledger's head cannot be signed now: \(known?.message ?? "\(error)")")
+        }
+    }
+}
