@@ -19,7 +19,8 @@ struct GateOptions: ParsableArguments {
     func locate() -> String? {
         if let config { return config }
         if let named = ProcessInfo.processInfo.environment["DROPGATE_CONFIG"], !named.isEmpty { return named }
-        return Self.places.first { FileManager.default.fileExists(atPath: $0) }
+        // What may not be looked at is chosen too: reading it says so.
+        return Self.places.first { (try? Presence.check($0)) != false }
     }
 
     /// The absolute path of the settings file. Throws when there is none.

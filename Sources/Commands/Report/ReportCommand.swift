@@ -30,6 +30,7 @@ struct ReportCommand: AsyncParsableCommand {
     var format: Format = .text
     @Option(name: [.short, .long], help: ArgumentHelp("Where to write it; else stdout.", valueName: "file"))
     var output: String?
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
@@ -39,7 +40,7 @@ struct ReportCommand: AsyncParsableCommand {
         guard start < end else { throw ValidationError("--since lies after --until") }
         let progress = Progress("reading")
         let report = try await ReportService(settings).report(
-            since: start, until: end, now: now, format: format.rawValue, by: .current,
+            since: start, until: end, now: now, format: format.rawValue, by: remark.attribution(),
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
         switch format {

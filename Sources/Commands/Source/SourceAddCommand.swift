@@ -3,7 +3,7 @@ import Admission
 import ArgumentParser
 import Management
 
-struct SourceAddCommand: ParsableCommand {
+struct SourceAddCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Add an entry to a source list.",
         discussion: """
@@ -52,6 +52,7 @@ struct SourceAddCommand: ParsableCommand {
     @Option(help: "Anything worth knowing.")
     var note: String?
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func validate() throws {
@@ -66,9 +67,11 @@ struct SourceAddCommand: ParsableCommand {
         if page != nil, title == nil { throw ValidationError("--page needs --title") }
     }
 
-    func run() throws {
+    func run() async throws {
         let document = title.map { SourceEntry.Document(title: $0, page: page, read: read ?? "") }
-        let added = try SourceService(gate.settings()).add(to: list) { list in
+        let added = try await SourceService(gate.settings()).add(
+            to: list, by: remark.attribution(), warn: { Output.note($0) }
+        ) { list in
             SourceEntry(
                 list: list, service: service, cidr: try ArgumentText.block(cidr), channels: Set(channel),
                 document: document, owner: owner,

@@ -3,7 +3,7 @@ import Admission
 import ArgumentParser
 import Management
 
-struct SourceRemoveCommand: ParsableCommand {
+struct SourceRemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "Remove an entry from a source list.",
         discussion: """
@@ -23,11 +23,13 @@ struct SourceRemoveCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Name or file of the list; needed when there are several.", valueName: "list"))
     var list: String?
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
-    func run() throws {
-        let removed = try SourceService(gate.settings()).remove(
-            ArgumentText.block(cidr), service: service, from: list)
+    func run() async throws {
+        let removed = try await SourceService(gate.settings()).remove(
+            ArgumentText.block(cidr), service: service, from: list, by: remark.attribution(),
+            warn: { Output.note($0) })
         for entry in removed { Output.line("- \(entry.summary)") }
     }
 }

@@ -1,6 +1,7 @@
 // The ledger in one SQLite file: entries, drops and the bodies that are not yet staged. Blocking; the writer's
 // queue calls it. Entries are only ever inserted.
 import Admission
+import Files
 import Foundation
 import GRDB
 import JSON
@@ -20,15 +21,19 @@ final class SQLiteLedgerStore: LedgerStore {
     private let head: Mutex<Head>
     private let lock: FileLock
 
-    /// Opens or makes the ledger at `path` (files 0600). Throws `LedgerError`: `.locked` when another process
+    /// Opens or makes the ledger (files 0600, or 0640 where it has readers). Throws `LedgerError`: `.locked` when another process
     /// writes it, `.newer`, `.unwritable`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
-    init(path: String, node: String) throws {
+    init(_ paths: LedgerPaths, node: String) throws {
+        let path = paths.file
         lock = try FileLock(path: path + ".lock")
         self.node = node
         do {
             // SQLite gives its WAL and shared memory files the mode of the database file.
             try FileLock.makePrivateFile(path: path)
+            // What is refused here, the gate's start has told.
+            try? paths.readers?.admit(file: path)
             database = try Schema.openForWriting(path: path)
+            for file in [paths.wal, paths.sharedMemory] { try? paths.readers?.admit(file: file) }
             head = Mutex(
                 try database.read { db in
                     let row = try Row.fetchOne(
@@ -170,6 +175,10 @@ final class SQLiteLedgerStore: LedgerStore {
             try db.cachedStatement(
                 sql: "UPDATE drops SET state = 5, incoming = ?, due = NULL WHERE id = ? AND state = ?"
             ).execute(arguments: [incoming, change.id, change.from.rawValue])
+        case .acknowledged(let instant):
+            try db.cachedStatement(
+                sql: "UPDATE drops SET state = 2, acknowledged = ? WHERE id = ? AND state = ?"
+            ).execute(arguments: [instant.microseconds, change.id, change.from.rawValue])
         }
         return db.changesCount > 0
     }

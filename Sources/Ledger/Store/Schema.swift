@@ -128,26 +128,4 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE drops ADD COLUMN \(column)")
         }
     }
-
-    /// Opens the ledger for reading beside its writer.
-    static func openForReading(path: String) throws -> DatabaseQueue {
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw LedgerError(
-                .unreadable, "there is no ledger at \(path): has the gate run with this configuration?")
-        }
-        var configuration = Configuration()
-        configuration.readonly = true
-        configuration.busyMode = .timeout(5)
-        let database = try DatabaseQueue(path: path, configuration: configuration)
-        // Long walks read pages where they lie, not through a copy.
-        try database.read { try $0.execute(sql: "PRAGMA mmap_size = 1099511627776") }
-        let found = try database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
-        guard found == version else {
-            throw LedgerError(
-                .unreadable,
-                "\(path) has ledger format \(found), this program knows \(version); the gate brings an older one "
-                    + "up to date when it starts")
-        }
-        return database
-    }
 }

@@ -5,7 +5,7 @@ package import JSON
 
 package enum Control {
     /// The version of these messages. A gate answers no other one: it and the command are of two installations.
-    package static let version = 3
+    package static let version = 4
     /// Bytes of a line.
     package static let longestLine = 64 << 10
 }
@@ -17,6 +17,7 @@ package enum ControlRequest: Codable, Sendable, Hashable {
     /// How the gate is. Answered by `.state`.
     case state
     case recordAccess(detail: [String: JSONValue])
+    case recordChange(ManagedChange)
     case acknowledge(drop: String)
     case releaseHeld(drop: String)
     case standing(drop: String)
@@ -42,6 +43,19 @@ package enum ControlAnswer: Codable, Sendable, Hashable {
     case refused(reason: String, message: String)
     /// It was not done (`ManagementError`).
     case failed(ManagementError.Code, message: String, fix: String?)
+}
+
+/// A question with what the command says of who asks it. The gate believes the kernel, and writes this down as a claim.
+package struct ControlQuestion: Codable, Sendable, Hashable {
+    package var request: ControlRequest
+    package var claim: SudoClaim?
+    package var comment: String?
+
+    package init(_ request: ControlRequest, claim: SudoClaim? = nil, comment: String? = nil) {
+        self.request = request
+        self.claim = claim
+        self.comment = comment
+    }
 }
 
 /// A message with the version of its language, which is looked at first.

@@ -34,7 +34,7 @@ package enum Diagnostics {
     private static func sources(_ settings: GateSettings, _ now: Instant) -> [Finding] {
         do {
             let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
-            let reader = settings.ledgerHandle.exists ? try settings.ledgerHandle.reader() : nil
+            let reader = try settings.ledgerHandle.exists() ? try settings.ledgerHandle.reader() : nil
             return try ContactCheck(policy: policy, reader: reader, now: now).findings()
         } catch let errors as SettingsErrors {
             return errors.problems.map {

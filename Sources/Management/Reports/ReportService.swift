@@ -13,11 +13,11 @@ package struct ReportService: Sendable {
     /// Recorded as an access before it is made.
     /// - Parameters:
     ///   - format: in which it leaves the gate, for that entry.
-    ///   - principal: who gets it, for that entry.
+    ///   - attribution: who gets it and why, for that entry.
     ///   - progress: how many entries are behind, of how many.
     /// Throws `ManagementError`, `LedgerError` or `SettingsErrors`.
     package func report(
-        since start: Instant, until end: Instant, now: Instant, format: String, by principal: Principal,
+        since start: Instant, until end: Instant, now: Instant, format: String, by attribution: Attribution,
         progress: @escaping @Sendable (Int64, Int64) -> Void, warn: @escaping @Sendable (String) -> Void
     ) async throws -> Report {
         try await Authority.recordExport(
@@ -25,7 +25,7 @@ package struct ReportService: Sendable {
             detail: [
                 "since": .string(start.description), "until": .string(end.description),
                 "format": .string(format),
-            ], by: principal, settings: settings, warn: warn)
+            ], by: attribution, settings: settings, warn: warn)
         let policy = try PolicyLoader.load(files: settings.sources)
         let reader = try settings.ledgerHandle.reader()
         let first = try reader.firstSeq(notBefore: start)

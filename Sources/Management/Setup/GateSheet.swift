@@ -21,7 +21,7 @@ package struct GateSheet: Sendable {
         self.file = file
         host = ProcessInfo.processInfo.hostName
         var keys: [HostKeys.Description] = []
-        for path in settings.sftp?.hostKeys ?? [] where FileManager.default.fileExists(atPath: path) {
+        for path in settings.sftp?.hostKeys ?? [] where (try? Presence.check(path)) != false {
             keys.append(try await HostKeys.describe(path))
         }
         hostKeys = keys
