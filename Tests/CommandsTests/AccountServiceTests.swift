@@ -66,8 +66,8 @@ import Testing
         #expect(password?.code == .invalid && password?.message.contains("short") == false)
     }
 
-    @Test func aFileThatIsNoGoodSpoilsNoOther() throws {
-        _ = try accounts.add(try lab())
+    @Test func aFileThatIsNoGoodSpoilsNoOther() async throws {
+        _ = try await accounts.add(try lab(), by: .current, warn: { _ in })
         try gate.write("accounts/bad.yaml", "keys: 7\n")
         let listing = try accounts.list()
         #expect(listing.accounts.map(\.name) == ["lab"])

@@ -15,7 +15,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 VERIFIER = os.path.join(ROOT, "Deploy/verify-bundle.py")
 GUIDE = os.path.join(ROOT, ".github/guides/auditing.md")
 KEEPER, AUDITOR, GROUP = "nobody", "www-data", "games"
-OWN = "node: gate\nstate: %s\nwebhook: {plaintext: true}\n"
+OWN = "node: gate\nstate: %s\nwebhook: {listen: '127.0.0.1:0', plaintext: true}\n"
 
 
 def become(user, *groups):
@@ -74,35 +74,38 @@ class Auditing(unittest.TestCase):
 
     def test_the_group_reads_ledger_checkpoints_and_public_keys_and_changes_nothing(self):
         gate = self.gate(KEEPER)
-        with gate:
-            gate.post(V2 % "1")
-            gate.run("ledger", "checkpoint", "--config", gate.config)
-            month = [os.path.join("checkpoints", name) for name in os.listdir(os.path.join(self.state, "checkpoints"))]
-            self.assertEqual(set(self.found("r")) - {"run/control.sock"}, {
-                *month, "ledger.sqlite", "ledger.sqlite-shm", "ledger.sqlite-wal", "keys/ledger.key.pub"})
-            self.assertEqual(self.found("w"), ["run/control.sock"])
-            self.assertEqual(self.found("r", become(AUDITOR)), [])
-            verified = self.audit("ledger", "verify")
-            self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
-            self.assertIn("accepted", self.audit("attempts").stdout)
-            doctor = gate.run("doctor", "--config", gate.config, check=False).stdout
-            self.assertNotIn("open to others", doctor)
+        gate.start()
+        gate.post(V2 % "1")
+        gate.run("ledger", "checkpoint", "--config", gate.config)
+        month = [os.path.join("checkpoints", name) for name in os.listdir(os.path.join(self.state, "checkpoints"))]
+        self.assertEqual(set(self.found("r")) - {"run/control.sock"}, {
+            *month, "ledger.sqlite", "ledger.sqlite-shm", "ledger.sqlite-wal",
+            *("keys/" + name for name in os.listdir(os.path.join(self.state, "keys")) if name.endswith(".pub"))})
+        self.assertEqual(self.found("w"), ["run/control.sock"])
+        self.assertEqual(self.found("r", become(AUDITOR)), [])
+        verified = self.audit("ledger", "verify")
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
+        self.assertIn("accepted", self.audit("attempts").stdout)
+        doctor = gate.run("doctor", "--config", gate.config, check=False).stdout
+        self.assertNotIn("open to others", doctor)
+        gate.stop()
         self.assertEqual(self.audit("ledger", "verify").returncode, 0, "the gate does not run")
 
     def test_the_running_gate_records_what_an_auditor_takes_and_does_nothing_else_for_it(self):
         gate = self.gate(KEEPER)
-        with gate:
-            gate.post(V2 % "1")
-            drop = json.loads(self.audit("attempts", "--kind", "request", "--format", "jsonl").stdout)["drop"]["id"]
-            taken = self.audit("attempts", "--format", "csv", "--comment", "audit 7")
-            self.assertEqual(taken.returncode, 0, taken.stderr)
-            entry = gate.entries("--kind", "access")[-1]
-            self.assertEqual((entry["detail"]["user"], entry["detail"]["comment"]), (AUDITOR, "audit 7"))
-            for refused in (["drops", "ack", drop], ["ledger", "checkpoint"], ["ledger", "rotate-key"]):
-                said = self.audit(*refused)
-                self.assertEqual(said.returncode, 1, refused)
-                self.assertIn("may read the ledger, and ask nothing else", said.stderr)
-            self.assertEqual([e["reason"] for e in gate.entries("--kind", "access") if "drop" in e["detail"]], [])
+        gate.start()
+        gate.post(V2 % "1")
+        drop = json.loads(self.audit("attempts", "--kind", "request", "--format", "jsonl").stdout)["drop"]["id"]
+        taken = self.audit("attempts", "--format", "csv", "--comment", "audit 7")
+        self.assertEqual(taken.returncode, 0, taken.stderr)
+        entry = gate.entries("--kind", "access")[-1]
+        self.assertEqual((entry["detail"]["user"], entry["detail"]["comment"]), (AUDITOR, "audit 7"))
+        for refused in (["drops", "ack", drop], ["ledger", "checkpoint"], ["ledger", "rotate-key"]):
+            said = self.audit(*refused)
+            self.assertEqual(said.returncode, 1, refused)
+            self.assertIn("may read the ledger, and ask nothing else", said.stderr)
+        self.assertEqual([e["reason"] for e in gate.entries("--kind", "access") if "drop" in e["detail"]], [])
+        gate.stop()
         alone = self.audit("attempts", "--format", "csv")
         self.assertEqual((alone.returncode, alone.stdout), (70, ""))
         self.assertIn("nothing was exported", alone.stderr)
@@ -110,8 +113,8 @@ class Auditing(unittest.TestCase):
 
     def test_what_may_not_be_read_is_not_said_to_be_missing(self):
         gate = self.gate()
-        with gate:
-            pass
+        gate.start()
+        gate.stop()
         stranger = become(AUDITOR)
         for command in (["ledger", "verify"], ["attempts"], ["attempts", "--format", "csv"], ["drops", "list"],
                         ["drops", "verify"], ["ledger", "prove", "0"]):
@@ -158,11 +161,12 @@ class Auditing(unittest.TestCase):
     def test_any_checkpoint_that_was_kept_is_taken_and_several_in_one_file(self):
         gate = self.gate()
         kept = os.path.join(self.desk, "kept.notes")
-        with gate:
-            for number in range(3):
-                gate.post(V2 % str(number))
-                with open(kept, "a") as file:
-                    file.write(gate.run("ledger", "checkpoint", "--config", gate.config).stdout)
+        gate.start()
+        for number in range(3):
+            gate.post(V2 % str(number))
+            with open(kept, "a") as file:
+                file.write(gate.run("ledger", "checkpoint", "--config", gate.config).stdout)
+        gate.stop()
         notes = re.findall(r"(?s)(.+?\n\n\u2014 [^\n]+\n)", read(kept))
         self.assertEqual(len(notes), 3)
         for text in (*notes, read(kept), "\n".join(reversed(notes))):
@@ -184,9 +188,10 @@ class Auditing(unittest.TestCase):
 
         changes = [["source", "add", "192.0.2.1", "--service", "lab", "--channel", "webhook", "--list", "test"],
                    ["account", "disable", "vsee"], ["ledger", "checkpoint"], ["ledger", "rotate-key"]]
-        with gate:
-            for change in changes:
-                run(*change)
+        gate.start()
+        for change in changes:
+            run(*change)
+        gate.stop()
         for change in (["account", "enable", "vsee"], ["source", "remove", "192.0.2.1", "--list", "test"]):
             run(*change)
         entries = [e["detail"] for e in gate.entries() if e.get("detail", {}).get("comment") == "CHG-1"]
@@ -197,20 +202,21 @@ class Auditing(unittest.TestCase):
 
     def test_a_list_and_an_account_changed_with_an_editor_name_the_files_owner(self):
         gate = self.gate()
-        with gate:
-            path = os.path.join(gate.home, "sources/test.yaml")
-            with open(path, "a") as file:
-                file.write("  - {cidr: 192.0.2.9/32, service: edited, channels: [webhook]}\n")
-            shutil.chown(path, AUDITOR)
-            account = os.path.join(gate.home, "accounts/vsee.yaml")
-            with open(account, "a") as file:
-                file.write("disabled: true\n")
-            changes = wait_until(lambda: [e for e in gate.entries("--kind", "policy") if "diff" in e["detail"]],
-                                 what="the list's entry")
-            gate.sftp("ls")
-            accounts = wait_until(
-                lambda: [e for e in gate.entries("--kind", "policy") if "accounts" in e["detail"]][1:],
-                what="the account's entry, after that of the start")
+        gate.start()
+        path = os.path.join(gate.home, "sources/test.yaml")
+        with open(path, "a") as file:
+            file.write("  - {cidr: 192.0.2.9/32, service: edited, channels: [webhook]}\n")
+        shutil.chown(path, AUDITOR)
+        account = os.path.join(gate.home, "accounts/vsee.yaml")
+        with open(account, "a") as file:
+            file.write("disabled: true\n")
+        changes = wait_until(lambda: [e for e in gate.entries("--kind", "policy") if "diff" in e["detail"]],
+                             what="the list's entry")
+        gate.sftp("ls")
+        accounts = wait_until(
+            lambda: [e for e in gate.entries("--kind", "policy") if "accounts" in e["detail"]][1:],
+            what="the account's entry, after that of the start")
+        gate.stop()
         told = changes[-1]["detail"]["files"][0]
         self.assertEqual((told["file"], told["owner"]), (path, AUDITOR))
         self.assertEqual([f["file"] for f in accounts[-1]["detail"]["files"]], [account])
@@ -228,6 +234,7 @@ class Auditing(unittest.TestCase):
             os.chmod(file.name, 0o755)
         words = {"/var/lib/dropgate": self.state, "/usr/share/dropgate/verify-bundle.py": shutil.copy(VERIFIER, gate.root), "/mnt/evidence": evidence,
                  "dropgate-audit": GROUP, "sudo -u dropgate ": "", "sudo ": "", "python3": "/usr/bin/python3"}
+        os.remove(self.own)
         blocks = re.findall(r"(?s)```sh (keeper|auditor)\n(.*?)```", read(GUIDE))
         self.assertGreater(len(blocks), 8)
         for who, text in blocks:
