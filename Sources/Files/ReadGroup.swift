@@ -28,8 +28,8 @@ package struct ReadGroup: Sendable, Hashable, CustomStringConvertible {
         try change(path, S_IFDIR, 0o050, S_ISGID)
     }
 
-    /// Lets the group go through a directory to what it may read below it, and not list it (0710).
-    package func pass(directory path: String) throws(FileProblem) { try change(path, S_IFDIR, 0o010, 0) }
+    /// Lets the group go through a directory to what it may read below it, and not list it (2710).
+    package func pass(directory path: String) throws(FileProblem) { try change(path, S_IFDIR, 0o010, S_ISGID) }
 
     /// Lets the group read a file (0640).
     package func admit(file path: String) throws(FileProblem) { try change(path, S_IFREG, 0o040, 0) }

@@ -111,6 +111,32 @@ class Auditing(unittest.TestCase):
         self.assertIn("nothing was exported", alone.stderr)
         self.assertIn("permission denied", alone.stderr)
 
+    def test_auditors_who_hold_many_connections_leave_the_gate_its_own(self):
+        gate = self.gate(KEEPER)
+        gate.start()
+        hold = """
+import select, socket, sys
+held, gone = [socket.socket(socket.AF_UNIX) for _ in range(20)], set()
+for one in held:
+    one.connect(sys.argv[1])
+while len(gone) < 4 and (told := select.select([one for one in held if one not in gone], [], [], 20)[0]):
+    gone |= {one for one in told if one.recv(1) == b""}
+print(len(gone), flush=True)
+sys.stdin.read()
+"""
+        holder = subprocess.Popen(
+            [*become(AUDITOR, GROUP), "/usr/bin/python3", "-c", hold, os.path.join(self.state, "run/control.sock")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(holder.stdout.close)
+        self.addCleanup(holder.wait)
+        self.addCleanup(holder.stdin.close)
+        self.assertEqual(holder.stdout.readline(), "4\n", "sixteen at once")
+        self.assertEqual(self.audit("attempts", "--format", "csv").returncode, 70)
+        gate.run("ledger", "checkpoint", "--config", gate.config)
+        holder.stdin.close()
+        wait_until(lambda: self.audit("attempts", "--format", "csv").returncode == 0, what="a free place")
+        gate.stop()
+
     def test_what_may_not_be_read_is_not_said_to_be_missing(self):
         gate = self.gate()
         gate.start()

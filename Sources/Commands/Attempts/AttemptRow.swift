@@ -55,9 +55,11 @@ package struct AttemptRow {
             words.append(
                 contentsOf: ["command", "query", "user", "message", "error"].compactMap { detail[$0]?.string }
             )
+            if let login = detail["login_user"]?.string { words.append("(logged in as \(login))") }
             words.append(
                 contentsOf: ["diff", "problems", "accounts"].flatMap { detail[$0]?.array ?? [] }.compactMap(
                     \.string))
+            if let comment = detail["comment"]?.string { words.append("\"\(comment)\"") }
         }
         if let count = entry["count"]?.int, count > 1 { words.append("(\(count) times)") }
         return UntrustedText.stored(words.joined(separator: " "))
