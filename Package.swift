@@ -190,7 +190,7 @@ let package = Package(
         .testTarget(name: "BlockingTests", dependencies: ["Blocking"], swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files", "Support"], swiftSettings: strict),
         .testTarget(
-            name: "AccountsTests", dependencies: ["Accounts", "Admission", "Settings", "Support"],
+            name: "AccountsTests", dependencies: ["Accounts", "Admission", "Files", "Settings", "Support"],
             swiftSettings: strict),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission"], swiftSettings: strict),
         .testTarget(

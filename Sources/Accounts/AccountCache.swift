@@ -1,7 +1,7 @@
 // The accounts as the daemon sees them: looked at again whenever their files have changed, handed to sshd's
 // files, and kept at the last good state where a file has become bad. It never opens what a file closed.
 package import Admission
-import Files
+package import Files
 import Settings
 import Synchronization
 
@@ -71,10 +71,13 @@ package struct AccountReport: Sendable, Equatable {
     package var changes: [String] = []
     /// Everything that is wrong now, in the order of file names; empty: all is well.
     package var problems: [String] = []
+    /// The files that are not as they were at the last look.
+    package var files: [FileOrigin] = []
 
-    package init(changes: [String] = [], problems: [String] = []) {
+    package init(changes: [String] = [], problems: [String] = [], files: [FileOrigin] = []) {
         self.changes = changes
         self.problems = problems
+        self.files = files
     }
 }
 
@@ -160,6 +163,7 @@ package final class AccountCache: Sendable {
         let isSame = seen == state.files.mapValues(\.signature) && problems == state.directoryProblems
         if isSame && state.isHandedOver { return nil }
         state.directoryProblems = problems
+        let changed = Set(seen.keys).union(state.files.keys).filter { seen[$0] != state.files[$0]?.signature }
         let before = state.snapshot
         readChanged(&state, seen)
         state.snapshot = AccountSnapshot(
@@ -179,7 +183,9 @@ package final class AccountCache: Sendable {
         let changes = state.snapshot.changes(from: before)
         guard !changes.isEmpty || problems != state.problems else { return nil }
         state.problems = problems
-        return AccountReport(changes: changes, problems: problems)
+        return AccountReport(
+            changes: changes, problems: problems,
+            files: changed.sorted().map { FileOrigin(path: "\(store.directory)/\($0)") })
     }
 
     private func readChanged(_ state: inout State, _ seen: [String: FileSignature]) {

@@ -38,7 +38,11 @@ package struct AccountStore: Sendable {
     /// One account. Throws `.notFound`, `.badName` or `.badFile`.
     package func load(name: String) throws(AccountError) -> Account {
         try Account.check(name: name)
-        guard FileSignature(path: path(of: name)) != nil else {
+        let isThere: Bool
+        do throws(FileProblem) { isThere = try Presence.check(path(of: name)) } catch {
+            throw AccountError(.failed, error.message)
+        }
+        guard isThere else {
             throw AccountError(.notFound, "there is no account \"\(name)\" (no file \(path(of: name)))")
         }
         do throws(SettingsErrors) {

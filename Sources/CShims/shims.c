@@ -12,6 +12,10 @@ int dropgate_rename_noreplace(int from_directory, const char *from, int to_direc
     return renameat2(from_directory, from, to_directory, to, RENAME_NOREPLACE);
 }
 
+int dropgate_o_path(void) { return O_PATH; }
+
+int dropgate_chgrp(int place, uint32_t group) { return fchownat(place, "", (uid_t)-1, group, AT_EMPTY_PATH); }
+
 int dropgate_syncfs(int descriptor) { return syncfs(descriptor); }
 
 int dropgate_openat(int directory, const char *name, int flags, unsigned int mode) {

@@ -23,7 +23,8 @@ struct GateOptions: ParsableArguments {
     /// The settings file of commands that need none.
     static func usual() -> String? {
         if let named = ProcessInfo.processInfo.environment["DROPGATE_CONFIG"], !named.isEmpty { return named }
-        return places.first { FileManager.default.fileExists(atPath: $0) }
+        // What may not be looked at is chosen too: reading it says so.
+        return places.first { (try? Presence.check($0)) != false }
     }
 
     /// The absolute path of the settings file. Throws when there is none.

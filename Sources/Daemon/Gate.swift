@@ -58,6 +58,7 @@ package struct Gate: Sendable {
             witnesses: keepers.witnesses)
         warnOfEntries()
         let clock = ClockWatch(intake)
+        admitReaders(intake)
         let forwarding = try Forwarding(settings, intake: intake, logger: logger)
         defer { logger.notice("stopped") }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -93,7 +94,8 @@ package struct Gate: Sendable {
             ControlServer(
                 path: settings.controlSocket,
                 authority: LocalAuthority(settings, intake: intake, signing: checkpointer),
-                state: { GateState(intake, forwarders: forwarding.states) }, logger: logger),
+                state: { GateState(intake, forwarders: forwarding.states) }, logger: logger,
+                readers: settings.readers),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
             Retention(intake), checkpointer, clock, try ContactWatch(intake),
             try Sealer(intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain),
@@ -130,7 +132,7 @@ package struct Gate: Sendable {
     }
 
     private func prepareDirectories() throws {
-        guard FileManager.default.fileExists(atPath: settings.state) else {
+        guard try Presence.check(settings.state) else {
             throw ManagementError(
                 .configuration, "the state directory \(settings.state) is not there",
                 fix: "`dropgate init` makes it")
@@ -139,6 +141,14 @@ package struct Gate: Sendable {
         try GateDirectories.make(settings.forwardDirectory)
         try GateDirectories.make(settings.staging.path)
         try GateDirectories.make(settings.ledgerHandle.directory)
+    }
+
+    /// Without it the gate works as well; auditors do not.
+    private func admitReaders(_ intake: Intake) {
+        do throws(FileProblem) { try ReadAccess(settings)?.apply() } catch {
+            logger.warning("ledger.read_group: \(error)")
+            intake.health.set(problem: "ledger.read_group", message: error.message)
+        }
     }
 
     private func warnOfEntries() {

@@ -38,6 +38,8 @@ package final class PolicyReloader: Service {
         /// As they were when they were last read; nil before the first look, which therefore reads them: a list may
         /// have changed since the start did.
         var read: [String: FileSignature?]?
+        /// Those that changed since lists were put in force last: who changed them stands in the entry.
+        var changed: Set<String> = []
         /// Why they could not be put in force; while it stands, they are tried again.
         var problems: [String] = []
         /// Looks in a row at which a list was being written.
@@ -99,6 +101,7 @@ package final class PolicyReloader: Service {
             let isNew = seen.read != signatures || !seen.problems.isEmpty
             seen.files = signatures
             guard isAsked || (isNew && isStill) else { return false }
+            if let read = seen.read { seen.changed.formUnion(Self.changes(from: read, to: signatures)) }
             seen.read = signatures
             return true
         }
@@ -112,6 +115,15 @@ package final class PolicyReloader: Service {
         }
     }
 
+    private static func changes(
+        from old: [String: FileSignature?], to new: [String: FileSignature?]
+    ) -> [String] {
+        Set(old.keys).union(new.keys).filter { old[$0] != new[$0] }
+    }
+
+    /// Whose the lists are that changed, and since when.
+    private var origins: [FileOrigin] { seen.withLock(\.changed).sorted().map(FileOrigin.init(path:)) }
+
     /// Reads the lists and puts them in force if they are good.
     private func reload(isAsked: Bool) async {
         do throws(SettingsErrors) {
@@ -123,18 +135,27 @@ package final class PolicyReloader: Service {
 
     private func putInForce(_ policy: Policy, isAsked: Bool) async {
         let old = intake.policy
+        let origins = origins
         guard policy.version != old.version else {
-            seen.withLock { $0.problems = [] }
+            seen.withLock { seen in
+                seen.problems = []
+                seen.changed = []
+            }
             let isMended = intake.health.clear(problem: Self.problem)
             if isAsked || isMended { logger.notice("source lists are good and unchanged: \(policy.version)") }
             // The entry that said that they are bad would stand as the last word.
-            if isMended { await record(Self.change(to: policy, from: old, Self.mended)) }
+            if isMended {
+                var attempt = Self.change(to: policy, from: old, Self.mended)
+                attempt.tell(origins)
+                await record(attempt)
+            }
             return
         }
         let change = PolicyChange(from: old, to: policy, intake: intake)
         let isMended = intake.health.problems[Self.problem] != nil
         var attempt = Self.change(to: policy, from: old, isMended ? Self.mended : nil)
         attempt.detail.merge(change.detail) { $1 }
+        attempt.tell(origins)
         do {
             // What was in force must be known later: lists are kept, and their entry is durable, before they decide.
             try intake.keep(policy)
@@ -143,7 +164,10 @@ package final class PolicyReloader: Service {
         } catch {
             return notRecorded(error)
         }
-        seen.withLock { $0.problems = [] }
+        seen.withLock { seen in
+            seen.problems = []
+            seen.changed = []
+        }
         intake.health.clear(problem: Self.problem)
         change.log(to: logger)
     }
@@ -183,6 +207,7 @@ package final class PolicyReloader: Service {
         var attempt = Attempt(kind: .policy, channel: nil, verdict: .rejected, reason: .malformed)
         attempt.policy = intake.policy.version
         attempt.detail["problems"] = PolicyChange.lines(problems)
+        attempt.tell(origins)
         await record(attempt)
     }
 

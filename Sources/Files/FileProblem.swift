@@ -6,9 +6,10 @@ package struct FileProblem: Error, Sendable, CustomStringConvertible {
 
     package init(message: String) { self.message = message }
 
-    /// "cannot read /etc/x: Permission denied".
+    /// "cannot read /etc/x: Input/output error". Of what may not be read it says who may.
     init(_ action: String, _ path: String, _ error: SystemError) {
-        message = "cannot \(action) \(path): \(error)"
+        message =
+            action == "read" ? Presence.denial(path, error) : "cannot \(action) \(path): \(error)"
     }
 
     package var description: String { message }

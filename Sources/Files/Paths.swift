@@ -24,12 +24,16 @@ package enum Paths {
         path.split(separator: "/").last.map(String.init) ?? path
     }
 
-    /// The files that an absolute shell pattern names, sorted; a path without wildcards is its own answer.
+    /// The files that an absolute shell pattern names, sorted; a path without wildcards is its own answer, and so is a pattern
+    /// in a directory that this process may not read: whoever reads it then says so.
     package static func glob(_ pattern: String) -> [String] {
         guard pattern.contains(where: { "*?[".contains($0) }) else { return [pattern] }
         var found = glob_t()
         defer { globfree(&found) }
-        guard Foundation.glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else { return [] }
+        guard Foundation.glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else {
+            let isClosed = access(directory(of: pattern), R_OK) != 0 && errno == EACCES
+            return isClosed ? [pattern] : []
+        }
         return (0..<Int(found.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }.sorted()
     }
 

@@ -2,7 +2,7 @@
 // a drop of this gate, under the id it has there. Whoever fetched it is not believed: everything is checked again.
 package import Admission
 import Blocking
-import JSON
+package import JSON
 import Ledger
 package import Staging
 import Synchronization
@@ -161,17 +161,22 @@ extension Intake {
     /// Makes a fetched drop one of this gate: entry committed, then released. `.stored` when it lies in `ready/`,
     /// `.pending` when that failed or another import is at it. One that is kept already is `.duplicate`, and
     /// nothing changes. When it throws, the fetched file stays where it is.
-    package func importDrop(_ drop: PulledDrop) async throws(IntakeError) -> DropOutcome {
+    /// - Parameter facts: who takes it over and why, for the entry.
+    package func importDrop(
+        _ drop: PulledDrop, by facts: [String: JSONValue] = [:]
+    ) async throws(IntakeError) -> DropOutcome {
         if let error = checkSpace() { throw error }
         let id = drop.receipt.drop
         guard takeInHand(id) else {
             return DropOutcome(id: id, status: .pending, name: drop.readyPath, seq: -1)
         }
         defer { letGo(id) }
-        return try await takeOver(drop)
+        return try await takeOver(drop, facts)
     }
 
-    private func takeOver(_ drop: PulledDrop) async throws(IntakeError) -> DropOutcome {
+    private func takeOver(
+        _ drop: PulledDrop, _ facts: [String: JSONValue]
+    ) async throws(IntakeError) -> DropOutcome {
         if let known = try record(ofDrop: drop.receipt.drop) {
             return DropOutcome(
                 id: known.id, status: standing(of: known) == .kept ? .duplicate : .pending,
@@ -184,7 +189,8 @@ extension Intake {
         } catch {
             throw IntakeError(.badPath, "no place for \(drop.readyPath): \(error)")
         }
-        let attempt = drop.attempt(readyPath: readyPath)
+        var attempt = drop.attempt(readyPath: readyPath)
+        attempt.detail.merge(facts) { known, _ in known }
         let entry: AppendedEntry
         do {
             entry = try await append(attempt, drop.registration(readyPath: readyPath))

@@ -280,12 +280,11 @@ package final class Intake: Sendable {
     }
 
     /// The consumer is done with a drop. Returns false when there is no such released drop.
-    package func acknowledge(_ id: String) async throws -> Bool {
+    /// - Parameter attempt: the entry that says so, written with the change or not at all; nil where there is one already.
+    package func acknowledge(_ id: String, as attempt: Attempt? = nil) async throws -> Bool {
         // A consumer sees a file before the ledger's mark of its release is made.
         if try store.drop(id: id)?.state == .pending { await stager.waitUntilMarked() }
-        guard case .changed(true) = try await writer.commit(.acknowledge(id: id, at: clock())) else {
-            return false
-        }
+        guard try await writer.acknowledge(id, as: attempt, at: clock()) else { return false }
         // It waits for nobody any more.
         boxes.forget(drop: id)
         return true

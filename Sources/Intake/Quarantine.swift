@@ -2,7 +2,7 @@
 // sends again, so they are kept until somebody has found out whose address it is. They are refused all the same.
 import Admission
 import Blocking
-import JSON
+package import JSON
 package import Ledger
 import Logging
 import Staging
@@ -79,7 +79,10 @@ extension Intake {
 
     /// Puts an event from quarantine where it would have been, if its source is let in now. Throws `.badPath` when
     /// there is no such event, and the reason of the policy when the source is still refused.
-    package func releaseHeld(_ drop: String) async throws(IntakeError) -> DropOutcome {
+    /// - Parameter facts: who releases it and why, for the entry.
+    package func releaseHeld(
+        _ drop: String, by facts: [String: JSONValue] = [:]
+    ) async throws(IntakeError) -> DropOutcome {
         guard let event = found(drop) else {
             throw IntakeError(
                 .badPath,
@@ -102,6 +105,7 @@ extension Intake {
         attempt.source = Endpoint(ip: ip)
         attempt.entries = match.entries
         attempt.policy = policy.version
+        attempt.detail = facts
         attempt.detail[Attempt.releasedMember] = "quarantine"
         attempt.detail["held_entry"] = receipt.seq.map(JSONValue.int)
         attempt.detail["held_since"] = .string(receipt.received)

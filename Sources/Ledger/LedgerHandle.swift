@@ -1,6 +1,7 @@
 // A ledger from outside this target: the one way to write, read, seal and verify it. What keeps it, and in which files, is
 // known only here and below.
 import Admission
+package import Files
 import Foundation
 import GRDB
 import TLS
@@ -9,8 +10,10 @@ import TLS
 package struct LedgerHandle: Sendable, CustomStringConvertible {
     private let paths: LedgerPaths
 
-    /// - Parameter file: the ledger's own file, absolute; checkpoints and sealed entries lie beside it.
-    package init(file: String) { paths = LedgerPaths(file) }
+    /// - Parameters:
+    ///   - file: the ledger's own file, absolute; checkpoints and sealed entries lie beside it.
+    ///   - readers: who may read all of it, beside the gate's user.
+    package init(file: String, readers: ReadGroup? = nil) { paths = LedgerPaths(file, readers: readers) }
 
     /// For messages: "there is no ledger at …".
     package var description: String { paths.file }
@@ -18,13 +21,28 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// Where its files lie; must exist before it is opened.
     package var directory: String { paths.directory }
 
-    package var exists: Bool { FileManager.default.fileExists(atPath: paths.file) }
+    /// Lets the readers in to what is there by now: the directory, the ledger, checkpoints and sealed entries. Throws for what
+    /// cannot be opened to them.
+    package func admitReaders() throws(FileProblem) {
+        guard let readers = paths.readers else { return }
+        try readers.admit(directory: paths.directory)
+        for file in [paths.file, paths.wal, paths.sharedMemory] where try Presence.check(file) {
+            try readers.admit(file: file)
+        }
+        for folder in [paths.checkpoints, paths.segments, paths.policies]
+        where try Presence.check(folder) {
+            try readers.admit(directory: folder)
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+                try readers.admit(file: "\(folder)/\(name)")
+            }
+        }
+    }
 
     /// Whether a ledger is there; false where nothing shows that there ever was one. Changes nothing.
     /// Throws `LedgerError`: `.missing` when it was moved or removed, `.foreign` when what is there is none, `.unreadable`.
     package func isThere() throws -> Bool {
         guard try paths.isThere() else { return false }
-        try Schema.openOfAnyFormat(path: paths.file).close()
+        _ = try ReadOnlyDatabase(paths, isOfAnyFormat: true)
         return true
     }
 
@@ -33,7 +51,7 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// `.foreign` as `isThere`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
     /// - Parameter node: the gate's name, which each entry carries.
     package func open(node: String) throws -> any LedgerStore {
-        try SQLiteLedgerStore(path: paths.file, node: node)
+        try SQLiteLedgerStore(paths, node: node)
     }
 
     /// As `open(node:)`, and throws `LedgerError` as `LedgerStore.require(extends:keptBy:)` unless the ledger has what others have
@@ -51,16 +69,18 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
 
     /// Opens the ledger for reading, beside its writer. Throws `LedgerError`: `.unreadable` when there is none, `.missing` or
     /// `.foreign` as `isThere`.
-    package func reader() throws -> any LedgerReading { try SQLiteLedgerReader(path: paths.file) }
+    package func reader() throws -> any LedgerReading { try SQLiteLedgerReader(paths) }
 
     /// Opens what moves old entries out of the store, beside its writer. Throws as `reader`.
-    package func sealing() throws -> any LedgerSealing { try SQLiteLedgerReader(path: paths.file) }
+    package func sealing() throws -> any LedgerSealing { try SQLiteLedgerReader(paths) }
 
     /// The checkpoints that the ledger itself keeps.
-    package var checkpoints: CheckpointFile { CheckpointFile(directory: paths.checkpoints) }
+    package var checkpoints: CheckpointFile {
+        CheckpointFile(directory: paths.checkpoints, readers: paths.readers)
+    }
 
     /// The source lists that its entries name by their version.
-    package var policies: PolicyArchive { PolicyArchive(directory: paths.policies) }
+    package var policies: PolicyArchive { PolicyArchive(directory: paths.policies, readers: paths.readers) }
 
     /// Copies the whole ledger as it is at one moment into an empty directory, beside its writer: its file, checkpoints and
     /// sealed entries, under their own names, each 0600. Durable when it returns, but for the directory's own name.

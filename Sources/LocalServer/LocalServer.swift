@@ -11,10 +11,14 @@ package import Sockets
 package struct LocalPeer: Sendable, Hashable {
     package var process: pid_t
     package var user: uid_t
+    /// Who has logged in, whatever user the process runs as since (su, sudo): the kernel's audit login user. nil for a process
+    /// of no login, and where the kernel does not tell.
+    package var login: uid_t?
 
-    package init(process: pid_t, user: uid_t) {
+    package init(process: pid_t, user: uid_t, login: uid_t? = nil) {
         self.process = process
         self.user = user
+        self.login = login
     }
 }
 
@@ -67,7 +71,9 @@ package struct LocalServer: Sendable {
             close(descriptor)
             return
         }
-        let peer = LocalPeer(process: process, user: user)
+        var login: UInt32 = 0
+        let hasLogin = dropgate_peer_login_user(descriptor, process, &login) == 0
+        let peer = LocalPeer(process: process, user: user, login: hasLogin ? login : nil)
         do {
             let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .withConnectedSocket(descriptor) { channel in

@@ -1,5 +1,6 @@
 // Where a gate keeps its small files, and its settings in Intake's words.
 import Admission
+package import Files
 package import Intake
 package import Ledger
 package import Settings
@@ -15,7 +16,9 @@ extension GateSettings {
     package var portsFile: String { runDirectory + "/ports.json" }
 
     /// The ledger of these settings.
-    package var ledgerHandle: LedgerHandle { LedgerHandle(file: ledger.path) }
+    package var ledgerHandle: LedgerHandle { LedgerHandle(file: ledger.path, readers: readers) }
+    /// The group that may read the ledger. nil, too, where the system knows no group of that name: `ReadAccess` says so.
+    package var readers: ReadGroup? { ledger.readGroup.flatMap { try? ReadGroup(named: $0) } }
 
     package var intake: Intake.Configuration {
         var configuration = Intake.Configuration(

@@ -5,7 +5,7 @@ import Admission
 import Foundation
 import Intake
 package import JSON
-import Management
+package import Management
 import Reachability
 package import Settings
 import Staging
@@ -52,18 +52,21 @@ package struct PullRound: Sendable {
     private var remote: RemoteGate { origin.remote }
     /// Drops of one round at most.
     private let most = 10_000
+    private let attribution: Attribution
     private let progress: @Sendable (Int64, Int64) -> Void
     private let warn: @Sendable (String) -> Void
 
     /// - Parameters:
+    ///   - attribution: who pulls and why, for the entries of what is taken over.
     ///   - progress: how many drops are behind, of how many.
     ///   - warn: told of witnesses that cannot be asked.
     package init(
-        settings: GateSettings, from origin: PullOrigin,
+        settings: GateSettings, from origin: PullOrigin, by attribution: Attribution,
         progress: @escaping @Sendable (Int64, Int64) -> Void, warn: @escaping @Sendable (String) -> Void
     ) {
         self.settings = settings
         self.origin = origin
+        self.attribution = attribution
         self.progress = progress
         self.warn = warn
     }
@@ -175,7 +178,8 @@ package struct PullRound: Sendable {
             _ = try PulledDrop(remote.toImport, origin: "\(origin)", hostKey: peer.hostKey, peer: peer.ip)
             try await fetch(remote, into: directory, authority)
             let status = try await authority.importDrop(
-                FetchedDrop(remote.toImport, origin: "\(origin)", hostKey: peer.hostKey, peer: peer.ip))
+                FetchedDrop(remote.toImport, origin: "\(origin)", hostKey: peer.hostKey, peer: peer.ip),
+                by: attribution)
             standing = status == .pending ? .pending : .kept
             if status == .stored { fetched = remote.receipt.bytes }
         }

@@ -83,12 +83,14 @@ extension SFTPReceiver {
             var attempt = Attempt(kind: .policy, channel: .sftp, verdict: .rejected, reason: .malformed)
             attempt.detail["accounts"] = .array(
                 report.problems.map { .string(UntrustedText.head($0, limit: 512)) })
+            attempt.tell(report.files)
             intake.note(attempt)
         }
         guard !report.changes.isEmpty else { return }
         logger.notice("accounts: \(report.changes.joined(separator: ", "))")
         var attempt = Attempt(kind: .policy, channel: .sftp, verdict: .accepted, reason: .changed)
         attempt.detail["accounts"] = .array(report.changes.map { .string($0) })
+        attempt.tell(report.files)
         intake.note(attempt)
     }
 }

@@ -33,6 +33,9 @@ package struct LedgerSettings: Sendable {
     /// How long entries are kept at least; sealed segments older than this are removed. nil: for ever.
     package var retain: Duration? = .seconds(2192 * 86400)
 
+    /// A group of the system that may read the ledger, its checkpoints and its public keys; nil: nobody but the gate's user.
+    package var readGroup: String?
+
     package init(path: String, key: String) {
         self.path = path
         self.key = key
@@ -63,6 +66,12 @@ extension LedgerSettings: SettingsSection {
         Key(
             "ledger.retain", \.retain, .durationOrForever(ages), "How long entries are kept at least.",
             line: TemplateLine(comment: .none))
+        Key(
+            "ledger.read_group", \.readGroup, .groupName,
+            """
+            Auditors: a group of the system that may read ledger, checkpoints and public keys, and change nothing. Then run
+            `dropgate init` as root, and restart the gate.
+            """, line: TemplateLine(value: .example("dropgate-audit")))
     }
 }
 

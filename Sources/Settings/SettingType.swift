@@ -55,6 +55,13 @@ extension SettingType where Value: RawRepresentable & CaseIterable, Value.RawVal
     static var word: Self { Self(read: { value, _ in value.word(Value.self) }, write: { $0.rawValue }) }
 }
 
+extension SettingType where Value == String? {
+    /// A group of the system; whether there is one is seen when it is needed.
+    static var groupName: Self {
+        Self(read: { value, builder in builder.groupName(value).map(Optional.some) }, write: { $0 })
+    }
+}
+
 extension SettingType where Value == String {
     /// A file or directory; a relative one starts at the directory of the settings file.
     static var path: Self { Self(read: { value, builder in builder.path(value) }, write: { $0 }) }

@@ -22,6 +22,20 @@ extension SettingsBuilder {
         return settings
     }
 
+    /// As groupadd(8) takes it.
+    func groupName(_ value: YAMLValue) -> String? {
+        guard let text = value.text("the name of a group, as in dropgate-audit") else { return nil }
+        let isName =
+            text.utf8.count <= 32 && text.first.map { $0 == "_" || $0.isASCII && $0.isLowercase } == true
+            && text.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || "_-".contains($0)) }
+        guard isName else {
+            value.fail(
+                "\"\(text)\" is not the name of a group; write one of /etc/group, as in dropgate-audit")
+            return nil
+        }
+        return text
+    }
+
     func witness(_ value: YAMLValue) -> WitnessSettings? {
         guard let text = value.text("a file, an https URL or the word syslog") else { return nil }
         if text == "syslog" { return .syslog }

@@ -136,7 +136,7 @@ extension SettingsBuilder {
     /// its callers as it did. Settings that name the key insist on it, and `init` makes it.
     private func isExpected(hostKey path: String) -> Bool {
         namedFiles == .mayBeMissing || Paths.lastComponent(of: path) != SFTPSettings.laterHostKey
-            || FileManager.default.fileExists(atPath: path)
+            || (try? Presence.check(path)) != false
     }
 
     /// The address mode and its trusted proxies: one needs the other.

@@ -195,7 +195,8 @@ struct SettingsBuilder {
     private func isSkipped(_ path: String) -> Bool {
         switch namedFiles {
         case .mustExist: false
-        case .mayBeMissing: !FileManager.default.fileExists(atPath: path)
+        // What may not be looked at is read, and says so.
+        case .mayBeMissing: (try? Presence.check(path)) == false
         case .ignored: true
         }
     }

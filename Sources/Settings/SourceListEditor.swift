@@ -10,7 +10,8 @@ package struct SourceListEditor {
         package let description: String
     }
 
-    private let path: String
+    /// The list's file, absolute.
+    package let path: String
     private let text: String
     private let contents: SourceListReader.Contents
 

@@ -3,6 +3,7 @@
 import Admission
 import Blocking
 package import Intake
+package import JSON
 package import Ledger
 import Logging
 import ServiceLifecycle
@@ -114,8 +115,8 @@ package final class Checkpointer: Service, CheckpointSigning {
         }
     }
 
-    package func rotate(to new: NoteSigner) async throws -> KeyRotation {
-        let rotation = try await signer.rotate(to: new)
+    package func rotate(to new: NoteSigner, detail: [String: JSONValue]) async throws -> KeyRotation {
+        let rotation = try await signer.rotate(to: new, detail: detail)
         if let checkpoint = signer.newest { mailboxes.forEach { $0.continuation.yield(checkpoint) } }
         return rotation
     }

@@ -23,30 +23,37 @@ import Testing
         return new
     }
 
-    @Test func anAccountIsMadeShownChangedAndRemoved() throws {
+    @Test func anAccountIsMadeShownChangedAndRemoved() async throws {
         #expect(try accounts.list().accounts.isEmpty, "no directory yet")
         var new = try lab()
         new.collects = (["vsee"], true)
-        let made = try accounts.add(new, at: Instant(microseconds: 1_764_000_000_000_000))
+        let made = try await accounts.add(
+            new, at: Instant(microseconds: 1_764_000_000_000_000), by: .current, warn: { _ in })
         #expect(made.role == .collector && made.keys.map(\.type) == ["ssh-ed25519"])
         #expect(made.json["collects"]?.array == ["vsee"] && made.json["password"] == false)
         #expect(try accounts.show("lab") == made)
         #expect(FileManager.default.fileExists(atPath: accounts.file(of: "lab")))
-        #expect(try accounts.setDisabled(true, of: "lab").disabled)
+        #expect(try await accounts.setDisabled(true, of: "lab", by: .current, warn: { _ in }).disabled)
         #expect(try accounts.list().accounts.map(\.disabled) == [true])
-        try accounts.remove("lab")
+        try await accounts.remove("lab", by: .current, warn: { _ in })
         #expect(try accounts.list().accounts.isEmpty)
     }
 
-    @Test func whatIsRefusedHasACodeAndAReason() throws {
-        _ = try accounts.add(try lab())
-        let taken = #expect(throws: ManagementError.self) { try accounts.add(try lab()) }
+    @Test func whatIsRefusedHasACodeAndAReason() async throws {
+        _ = try await accounts.add(try lab(), by: .current, warn: { _ in })
+        let taken = await #expect(throws: ManagementError.self) {
+            try await accounts.add(try lab(), by: .current, warn: { _ in })
+        }
         #expect(taken?.code == .refused && taken?.cause is AccountError)
         let absent = #expect(throws: ManagementError.self) { try accounts.show("nobody") }
         #expect(absent?.code == .refused)
-        let name = #expect(throws: ManagementError.self) { try accounts.remove("Nobody") }
+        let name = await #expect(throws: ManagementError.self) {
+            try await accounts.remove("Nobody", by: .current, warn: { _ in })
+        }
         #expect(name?.code == .invalid)
-        let open = #expect(throws: ManagementError.self) { try accounts.add(NewAccount(name: "open")) }
+        let open = await #expect(throws: ManagementError.self) {
+            try await accounts.add(NewAccount(name: "open"), by: .current, warn: { _ in })
+        }
         #expect(open?.code == .invalid && open?.fix != nil)
     }
 
@@ -59,8 +66,8 @@ import Testing
         #expect(password?.code == .invalid && password?.message.contains("short") == false)
     }
 
-    @Test func aFileThatIsNoGoodSpoilsNoOther() throws {
-        _ = try accounts.add(try lab())
+    @Test func aFileThatIsNoGoodSpoilsNoOther() async throws {
+        _ = try await accounts.add(try lab(), by: .current, warn: { _ in })
         try gate.write("accounts/bad.yaml", "keys: 7\n")
         let listing = try accounts.list()
         #expect(listing.accounts.map(\.name) == ["lab"])

@@ -57,9 +57,14 @@ import Testing
             #expect(refused?.code == .malformed)
             let export = await gate.run("attempts", "--format", "jsonl", "--limit", "0")
             #expect(export.status == 0, "\(export)")
-            #expect(export.out.split(separator: "\n").count == 1, "the webhook, not the export itself")
-            let access = try? LedgerHandle(file: gate.path("state/ledger.sqlite")).reader().entry(seq: 1)?
-                .value()
+            #expect(
+                export.out.split(separator: "\n").count == 2,
+                "the webhook and its acknowledgement, not the export itself")
+            let reader = try? LedgerHandle(file: gate.path("state/ledger.sqlite")).reader()
+            let done = try? reader?.entry(seq: 1)?.value()["detail"]
+            #expect(done?["acknowledged"] == true && done?["drop"] == .string(drop.id))
+            #expect(done?["uid"]?.int == Int64(geteuid()) && done?["command"] == "drops ack")
+            let access = try? reader?.entry(seq: 2)?.value()
             #expect(access?["reason"] == "exported")
             #expect(access?["detail"]?["uid"]?.int == Int64(geteuid()))
             group.cancelAll()
@@ -142,17 +147,23 @@ import Testing
         await intake.close()
     }
 
+    private static var somebody: Attribution {
+        get throws { try Attribution(.localUser(LocalUser(1))) }
+    }
+
     @Test(
         arguments: [
             #""text""#, #"{}"#, #"{"command":""}"#, #"{"command":7}"#, #"{"command":"a","uid":0}"#,
-            #"{"command":"a","user":"root"}"#, #"{"command":"a","more":{}}"#, #"{"command":"a","More":"x"}"#,
+            #"{"command":"a","user":"root"}"#, #"{"command":"a","login_uid":0}"#,
+            #"{"command":"a","claimed":"x"}"#, #"{"command":"a","comment":"of another"}"#,
+            #"{"command":"a","more":{}}"#, #"{"command":"a","More":"x"}"#,
             #"{"command":"a","more":"\n"}"#, #"{"command":"a","more":"ü"}"#, #"{"command":"a","":"x"}"#,
             "{\"command\":\"a\"" + (0..<16).map { ",\"\(String(repeating: "x", count: $0 + 1))\":1" }.joined()
                 + "}",
         ])
     func anAccessThatIsNotWellFormedIsRefused(detail: String) throws {
         let value = try JSONValue(parsing: Array(detail.utf8))
-        #expect(throws: JSONValueError.self) { try AccessRecord.attempt(value, by: .localUser(1)) }
+        #expect(throws: JSONValueError.self) { try AccessRecord.attempt(value, by: try Self.somebody) }
     }
 
     @Test func anAccessWithATooLongTextIsRefused() throws {
@@ -160,7 +171,7 @@ import Testing
             let value = JSONValue.object([
                 "command": "a", "more": .string(String(repeating: "x", count: count)),
             ])
-            #expect(((try? AccessRecord.attempt(value, by: .localUser(1))) == nil) == isRefused)
+            #expect(((try? AccessRecord.attempt(value, by: Self.somebody)) == nil) == isRefused)
         }
     }
 }

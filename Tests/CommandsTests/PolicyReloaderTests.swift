@@ -64,6 +64,10 @@ import Testing
         #expect(
             entry["reason"]?.string == "changed" && entry["policy"]?.string == scene.intake.policy.version)
         #expect(entry["detail"]?["from"]?.string == old && entry["detail"]?["diff"]?.array?.count == 2)
+        let file = try #require(entry["detail"]?["files"]?.array?.first)
+        #expect(file["file"]?.string == scene.gate.path("sources/vsee.yaml"))
+        #expect(file["owner_uid"]?.int == Int64(geteuid()))
+        #expect(file["modified"]?.string.flatMap { Instant(rfc3339: $0) } != nil)
         await scene.intake.close()
     }
 

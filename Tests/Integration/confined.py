@@ -3,9 +3,8 @@
 
     confined.py UNIT USER PROGRAM ARGUMENT…
 
-A /proc of processes alone, none of other users (ProcSubset, ProtectProc); a user namespace that knows root and the user
-only (PrivateUsers); no new privileges, no core dumps, and the very filter of system calls that systemd would make of the
-unit's lines. Debian's python3-seccomp, hence its interpreter. As root."""
+A /proc of processes alone (ProcSubset); no new privileges, no core dumps, and the very filter of system calls that systemd
+would make of the unit's lines. Debian's python3-seccomp, hence its interpreter. As root."""
 import ctypes
 import errno
 import os
@@ -16,7 +15,7 @@ import sys
 
 import seccomp
 
-CLONE_NEWNS, CLONE_NEWUSER, PR_SET_NO_NEW_PRIVS = 0x20000, 0x10000000, 38
+CLONE_NEWNS, PR_SET_NO_NEW_PRIVS = 0x20000, 38
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -55,32 +54,13 @@ def install(names):
     refuse.load()
 
 
-def map_users(user):
-    """A user namespace with root and the user: its maps are written from outside."""
-    ready, (done, go) = os.pipe(), os.pipe()
-    parent = os.getpid()
-    child = os.fork()
-    if child == 0:
-        os.read(ready[0], 1)
-        for kind, number in (("uid", user.pw_uid), ("gid", user.pw_gid)):
-            with open(f"/proc/{parent}/{kind}_map", "w") as file:
-                file.write(f"0 0 1\n{number} {number} 1\n")
-        os.write(go, b"1")
-        os._exit(0)
-    check(libc.unshare(CLONE_NEWUSER))
-    os.write(ready[1], b"1")
-    os.read(done, 1)
-    os.waitpid(child, 0)
-
-
 def main():
     unit, name, *command = sys.argv[1:]
     user = pwd.getpwnam(name)
     names = allowed(unit)
     check(libc.unshare(CLONE_NEWNS))
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    subprocess.run(["mount", "-t", "proc", "-o", "subset=pid,hidepid=invisible", "proc", "/proc"], check=True)
-    map_users(user)
+    subprocess.run(["mount", "-t", "proc", "-o", "subset=pid", "proc", "/proc"], check=True)
     os.setgroups([])
     os.setresgid(*[user.pw_gid] * 3)
     os.setresuid(*[user.pw_uid] * 3)

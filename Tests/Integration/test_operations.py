@@ -59,9 +59,12 @@ class Quarantine(unittest.TestCase):
         gate.run("source", "add", "127.0.0.7", "--service", "moved", "--channel", "webhook", "--list", "test",
                  "--config", gate.config)
         wait_until(lambda: "+ test/moved" in gate.log(), what="the new list")
-        self.assertIn("stored", gate.run("drops", "release", drop, "--config", gate.config).stdout)
+        self.assertIn("stored", gate.run("drops", "release", drop, "--comment", "VSee has moved", "--config", gate.config).stdout)
         wait_until(lambda: len(gate.ready("webhook")) == 2, what="the released event")
         self.assertEqual(held(), [])
+        released = [e["detail"] for e in gate.entries("--drop", drop) if e["verdict"] == "accepted"]
+        self.assertEqual([(d["released_from"], d["uid"], d["comment"]) for d in released],
+                         [("quarantine", os.geteuid(), "VSee has moved")])
         shown = json.loads(gate.run("drops", "show", drop, "--format", "json", "--config", gate.config).stdout)
         self.assertEqual((shown["source"]["ip"], shown["event_id"]), ("127.0.0.7", "moved-1"))
         self.assertEqual(gate.run("drops", "release", drop, "--config", gate.config, check=False).returncode, 1)

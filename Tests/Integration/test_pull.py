@@ -139,6 +139,7 @@ class Pair(unittest.TestCase):
         entries = self.here.entries("--reason", "pulled")
         self.assertEqual(len(entries), count)
         self.assertEqual({e["source"]["ip"] for e in entries}, {"127.0.0.2"})
+        self.assertEqual({e["detail"]["uid"] for e in entries}, {os.geteuid()}, "who has pulled")
         self.assertEqual({e["drop"]["id"] for e in entries}, {r["drop"] for r in receipts})
         self.assertEqual(self.parts(), [])
 

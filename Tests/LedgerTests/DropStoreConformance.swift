@@ -112,6 +112,19 @@ import Testing
     }
 
     @Test(arguments: StoreMaker.all)
+    func anAcknowledgementAndItsEntryAreWrittenTogetherOrNotAtAll(maker: StoreMaker) throws {
+        let store = try store(maker, "a")
+        let acknowledged = change("a", from: .released, .acknowledged(at: Self.later))
+        #expect(try !carryOut(acknowledged, store), "it is not released yet")
+        try release("a", store)
+        #expect(try carryOut(acknowledged, store))
+        let record = try store.drop(id: "a")
+        #expect(record?.state == .acknowledged && record?.acknowledged == Self.later)
+        #expect(try !carryOut(acknowledged, store), "a second time")
+        #expect(try store.size() == 2)
+    }
+
+    @Test(arguments: StoreMaker.all)
     func dropsAreListedByTheTimeOfTheirLastChange(maker: StoreMaker) throws {
         let store = try store(maker, "a", "b", "c")
         try release("a", store, at: 2000)

@@ -96,7 +96,7 @@ import Testing
 
     @Test func theOpenConnectionIsSynchronousFull() throws {
         let directory = try TemporaryDirectory("full")
-        let store = try SQLiteLedgerStore(path: directory.file("l"), node: "t")
+        let store = try SQLiteLedgerStore(LedgerPaths(directory.file("l")), node: "t")
         #expect(try store.synchronousLevel() == 2)
         _ = try store.commit([.append(rejection, drop: nil)], now: Instant(microseconds: 1))
         #expect(try store.synchronousLevel() == 2)

@@ -150,6 +150,8 @@ import Testing
             "forward: {syslog: {address: \"tcp://me@x:1\"}}",
             "forward.syslog.address: \"tcp://x:1\" is not a syslog receiver"),
         Case("ledger: {seal_after: 30d, retain: 20d}", "ledger.seal_after: is longer than ledger.retain"),
+        Case("ledger: {read_group: Audit}", "ledger.read_group: \"Audit\" is not the name of a group"),
+        Case("ledger: {read_group: \"a b\"}", "ledger.read_group: \"a b\" is not the name of a group"),
         Case("staging: {keep_receipts: never}", "staging.keep_receipts: \"never\" is not a duration"),
     ]
 

@@ -20,7 +20,7 @@ struct ForwardCursor: Sendable, Equatable {
 
     /// nil when there is none for this target. Throws when the file is damaged.
     static func read(_ path: String, target: String) throws -> ForwardCursor? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard try Presence.check(path) else { return nil }
         let value = try JSONValue(parsing: FileReading.bytes(path, limit: FileReading.maximumSecret))
         guard value["target"]?.string == target, let seq = value["seq"]?.int else { return nil }
         var cursor = ForwardCursor(target: target, seq: seq)

@@ -209,6 +209,17 @@ package struct ReportBuilder {
 
     // MARK: Policy, service, access
 
+    /// Who ran a command, by the kernel's word where there is one: "alice as dropgate", with the comment. nil for an entry of
+    /// the gate's own.
+    private static func person(_ detail: JSONValue?) -> String? {
+        func name(_ what: String) -> String? {
+            detail?["\(what)user"]?.string ?? detail?["\(what)uid"]?.int.map { "#\($0)" }
+        }
+        guard let user = name("") else { return nil }
+        let person = name("login_").map { $0 == user ? user : "\($0) as \(user)" } ?? user
+        return detail?["comment"]?.string.map { "\(person) (\($0))" } ?? person
+    }
+
     private func addNotable(_ report: inout Report) {
         var isRunning: Bool?
         for stored in tally.notable {
@@ -218,18 +229,24 @@ package struct ReportBuilder {
             case EntryKind.policy.rawValue:
                 // Lists that are good again, and as they were, have a message alone.
                 let message = detail?["message"]?.string.map { [$0] } ?? []
-                let lines = (detail?["diff"] ?? detail?["problems"])?.array?.compactMap(\.string) ?? message
+                let told = detail?["diff"] ?? detail?["problems"] ?? detail?["accounts"]
+                let lines = told?.array?.compactMap(\.string) ?? message
                 report.changes.append(
                     Report.Change(
                         time: stored.time, isRejected: entry["verdict"]?.string == Verdict.rejected.rawValue,
-                        lines: lines))
+                        lines: Self.person(detail).map {
+                            ["\(detail?["command"]?.string ?? "") by \($0)"] + lines
+                        }
+                            ?? lines))
             case EntryKind.access.rawValue where entry["reason"]?.string != Reason.exported.rawValue:
                 // A collector's looks and acknowledgements are of drops, not of the ledger.
                 continue
             case EntryKind.access.rawValue:
-                let words = ["user", "command", "format", "query"].compactMap { detail?[$0]?.string }
+                let words = ["command", "format", "query"].compactMap { detail?[$0]?.string }
                 report.exports.append(
-                    Report.ServiceEvent(time: stored.time, what: words.joined(separator: " ")))
+                    Report.ServiceEvent(
+                        time: stored.time,
+                        what: ([Self.person(detail)].compactMap(\.self) + words).joined(separator: " ")))
             default:
                 let reason = entry["reason"]?.string ?? ""
                 var event = Report.ServiceEvent(time: stored.time, what: Self.words(reason, detail))

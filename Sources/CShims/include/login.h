@@ -8,6 +8,16 @@
 /// SO_PEERCRED of a connected Unix socket.
 int dropgate_peer_credentials(int socket, int32_t *pid, uint32_t *uid);
 
+// The login user that the kernel's audit keeps of a process (loginuid, proc(5)): set once when somebody logs in, and kept
+// through su and sudo. Each returns 0, or -1 where the process belongs to no login or the kernel does not tell.
+
+/// Of this process.
+int dropgate_login_user(uint32_t *uid);
+/// Of the process that connected a Unix socket; `pid` is its SO_PEERCRED. A descriptor of the process itself (SO_PEERPIDFD;
+/// before Linux 6.5 pidfd_open(2), so call it as soon as the connection was accepted) is held meanwhile: the number cannot
+/// have gone to another process.
+int dropgate_peer_login_user(int socket, int32_t pid, uint32_t *uid);
+
 // crypt(3) of libxcrypt. Each returns 0, or -1 when the setting or hash is not a supported one.
 
 /// Writes a hash of `password` by `setting` (a setting of `dropgate_crypt_setting`, or a hash to compare with).

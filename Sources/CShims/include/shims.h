@@ -6,6 +6,12 @@
 /// renameat2(2) with RENAME_NOREPLACE: 0, or -1 with errno (EEXIST when the target is there).
 int dropgate_rename_noreplace(int from_directory, const char *from, int to_directory, const char *to);
 
+/// O_PATH of open(2).
+int dropgate_o_path(void);
+
+/// Gives what a descriptor of O_PATH names to a group: 0, or -1 with errno.
+int dropgate_chgrp(int place, uint32_t group);
+
 /// syncfs(2) on the filesystem of an open descriptor: 0, or -1 with errno.
 int dropgate_syncfs(int descriptor);
 

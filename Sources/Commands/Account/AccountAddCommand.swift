@@ -6,7 +6,7 @@ import Files
 import Foundation
 import Management
 
-struct AccountAddCommand: ParsableCommand {
+struct AccountAddCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Add an account for a public key, a password or both.",
         discussion: """
@@ -51,6 +51,7 @@ struct AccountAddCommand: ParsableCommand {
     @Option(help: "Anything worth knowing.")
     var note: String?
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
@@ -64,14 +65,15 @@ struct AccountAddCommand: ParsableCommand {
         }
     }
 
-    func run() throws {
+    func run() async throws {
         let accounts = AccountService(try gate.settings())
         var new = NewAccount(name: name)
         if passwordStdin { new.password = try NewAccount.hash(password()) }
         new.keys = try key.flatMap(keys)
         if role == .collector { new.collects = (collects, collectsWebhooks) }
         new.note = note
-        let account = try accounts.add(new)
+        let account = try await accounts.add(
+            new, by: remark.attribution(), warn: { Output.note($0) })
         if output.isJSON { return Output.json(account.json) }
         Output.line("added \(name) (\(accounts.file(of: name)))")
         for key in account.keys {

@@ -2,7 +2,7 @@
 import ArgumentParser
 import Management
 
-struct AccountDisableCommand: ParsableCommand {
+struct AccountDisableCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "disable", abstract: "Let nobody log in to an account until it is enabled again.",
         discussion: """
@@ -11,36 +11,42 @@ struct AccountDisableCommand: ParsableCommand {
             """)
 
     @Argument(help: "The account.") var name: String
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
-    func run() throws {
-        try AccountService(gate.settings()).setDisabled(true, of: name)
+    func run() async throws {
+        try await AccountService(gate.settings()).setDisabled(
+            true, of: name, by: remark.attribution(), warn: { Output.note($0) })
         Output.line("disabled \(name)")
     }
 }
 
-struct AccountEnableCommand: ParsableCommand {
+struct AccountEnableCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enable", abstract: "Let a disabled account log in again.")
 
     @Argument(help: "The account.") var name: String
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
-    func run() throws {
-        try AccountService(gate.settings()).setDisabled(false, of: name)
+    func run() async throws {
+        try await AccountService(gate.settings()).setDisabled(
+            false, of: name, by: remark.attribution(), warn: { Output.note($0) })
         Output.line("enabled \(name)")
     }
 }
 
-struct AccountRemoveCommand: ParsableCommand {
+struct AccountRemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "Remove an account. What it delivered stays.")
 
     @Argument(help: "The account.") var name: String
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
-    func run() throws {
-        try AccountService(gate.settings()).remove(name)
+    func run() async throws {
+        try await AccountService(gate.settings()).remove(
+            name, by: remark.attribution(), warn: { Output.note($0) })
         Output.line("removed \(name)")
     }
 }

@@ -62,9 +62,11 @@ package struct AttemptRow {
             words.append(
                 contentsOf: ["command", "query", "user", "message", "error"].compactMap { detail[$0]?.string }
             )
+            if let login = detail["login_user"]?.string { words.append("(logged in as \(login))") }
             words.append(
                 contentsOf: ["diff", "problems", "accounts"].flatMap { detail[$0]?.array ?? [] }.compactMap(
                     \.string))
+            if let comment = detail["comment"]?.string { words.append("\"\(comment)\"") }
         }
         words += RefusalWords(entry).reasons
         if let past { words.append("(\(past))") }

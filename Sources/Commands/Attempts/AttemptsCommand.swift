@@ -52,6 +52,7 @@ struct AttemptsCommand: AsyncParsableCommand {
         help: ArgumentHelp("table for people; for programs \(AttemptFormat.exports).", valueName: "format"))
     var format = AttemptFormat(export: nil)
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func validate() throws {
@@ -73,7 +74,9 @@ struct AttemptsCommand: AsyncParsableCommand {
         let printer = AttemptPrinter(export, history: export == nil ? attempts.refusals() : nil)
         let (more, last) = try await attempts.read(
             request,
-            export: format.export.map { .init(format: $0.name, words: filter.asText, by: .current) },
+            export: format.export.map {
+                .init(format: $0.name, words: filter.asText, by: try remark.attribution())
+            },
             warn: { Output.note($0) }, begin: printer.begin
         ) { page in
             try printer.print(page)

@@ -12,11 +12,13 @@ struct DropsAckCommand: AsyncParsableCommand {
             """)
 
     @Argument(help: "Ids of drops.") var ids: [String]
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
         let settings = try gate.settings()
-        let drops = try await DropService(settings).changing(warn: { Output.note($0) })
+        let drops = try await DropService(settings).changing(
+            by: remark.attribution(), warn: { Output.note($0) })
         var areAllKnown = true
         for id in ids {
             do {

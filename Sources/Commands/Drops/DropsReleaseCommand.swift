@@ -22,11 +22,13 @@ struct DropsReleaseCommand: AsyncParsableCommand {
             """)
 
     @Argument(help: "Ids of drops in quarantine.") var ids: [String]
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
         let settings = try gate.settings()
-        let drops = try await DropService(settings).changing(warn: { Output.note($0) })
+        let drops = try await DropService(settings).changing(
+            by: remark.attribution(), warn: { Output.note($0) })
         var isAnyLeft = false
         for id in ids {
             do {

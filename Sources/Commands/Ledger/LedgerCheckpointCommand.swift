@@ -10,10 +10,13 @@ struct LedgerCheckpointCommand: AsyncParsableCommand {
             `dropgate ledger verify --checkpoint FILE` holds the ledger against it later.
             """)
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
         let settings = try gate.settings()
-        Output.text(try await LedgerService(settings).checkpoint(warn: { Output.note($0) }))
+        Output.text(
+            try await LedgerService(settings).checkpoint(
+                by: remark.attribution(), warn: { Output.note($0) }))
     }
 }

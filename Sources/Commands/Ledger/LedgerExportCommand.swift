@@ -27,6 +27,7 @@ struct LedgerExportCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: ArgumentHelp("The directory to make.", valueName: "dir"))
     var output: String
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
     @OptionGroup var form: FormatOptions
 
@@ -35,7 +36,8 @@ struct LedgerExportCommand: AsyncParsableCommand {
         let progress = Progress("exporting")
         let bundle = try await LedgerService(settings).export(
             from: since.map { .time($0.instant) } ?? first.map { .entry($0) },
-            to: until.map { .time($0.instant) } ?? last.map { .entry($0) }, into: output, by: .current,
+            to: until.map { .time($0.instant) } ?? last.map { .entry($0) }, into: output,
+            by: remark.attribution(),
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
         for note in Moment.notes(since: since, until: until) { Output.note(note) }

@@ -26,12 +26,13 @@ struct LedgerProveCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Write the entry's bytes here too.", valueName: "file")) var entry: String?
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
         let settings = try gate.settings()
         let proof = try await LedgerService(settings).prove(
-            seq, entryFile: entry, by: .current, warn: { Output.note($0) })
+            seq, entryFile: entry, by: remark.attribution(), warn: { Output.note($0) })
         if let output {
             try FileReplacement.write(Array(proof.description.utf8), to: output, mode: 0o600)
         } else {

@@ -10,11 +10,13 @@ struct LedgerRotateKeyCommand: AsyncParsableCommand {
             the old key can trust the new one by that entry. Give auditors the new public key all the same.
             """)
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
         let settings = try gate.settings()
-        let key = try await LedgerService(settings).rotateKey(warn: { Output.note($0) })
+        let key = try await LedgerService(settings).rotateKey(
+            by: remark.attribution(), warn: { Output.note($0) })
         Output.line("the ledger is now signed by \(key)")
     }
 }

@@ -46,6 +46,7 @@ struct PullCommand: AsyncParsableCommand {
     var timeout = ProbeDuration(.seconds(30))
 
     @OptionGroup(title: "Login") var login: SSHOptionGroup
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
@@ -90,7 +91,7 @@ struct PullCommand: AsyncParsableCommand {
         let options = ProbeOptions(source: try source.map(ArgumentText.address), timeout: timeout.duration)
         let origin = try PullOrigin(target, credential: credential, pins: pins, options: options)
         return PullRound(
-            settings: try gate.settings(), from: origin,
+            settings: try gate.settings(), from: origin, by: try remark.attribution(),
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
     }
 

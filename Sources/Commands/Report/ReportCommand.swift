@@ -35,6 +35,7 @@ struct ReportCommand: AsyncParsableCommand {
     var format: Format = .text
     @Option(name: [.short, .long], help: ArgumentHelp("Where to write it; else stdout.", valueName: "file"))
     var output: String?
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
@@ -45,7 +46,7 @@ struct ReportCommand: AsyncParsableCommand {
         let progress = Progress("reading")
         let report = try await ReportService(settings).report(
             of: ReportPeriod(since: start, until: end, place: .here), now: now, format: format.rawValue,
-            by: .current,
+            by: remark.attribution(),
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
         switch format {

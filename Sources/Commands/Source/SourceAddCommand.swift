@@ -3,7 +3,7 @@ import Admission
 import ArgumentParser
 import Management
 
-struct SourceAddCommand: ParsableCommand {
+struct SourceAddCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Add an entry to a source list.",
         discussion: """
@@ -64,6 +64,7 @@ struct SourceAddCommand: ParsableCommand {
     @Option(help: "Anything worth knowing.")
     var note: String?
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
     func validate() throws {
@@ -79,12 +80,13 @@ struct SourceAddCommand: ParsableCommand {
         if page != nil, document == nil { throw ValidationError("--page needs --document") }
     }
 
-    func run() throws {
+    func run() async throws {
         let service = SourceService(try gate.settings())
         let effect = ListChangeEffect(service)
         let added: SourceEntry
         do {
-            added = try service.add(to: list, entry)
+            added = try await service.add(
+                to: list, by: remark.attribution(), warn: { Output.note($0) }, entry)
         } catch let error as ManagementError {
             throw error.asUsage
         }

@@ -3,7 +3,7 @@ import Admission
 import ArgumentParser
 import Management
 
-struct SourceRemoveCommand: ParsableCommand {
+struct SourceRemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "Remove an entry from a source list.",
         discussion: """
@@ -25,12 +25,15 @@ struct SourceRemoveCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Name or file of the list; needed when there are several.", valueName: "list"))
     var list: String?
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
-    func run() throws {
+    func run() async throws {
         let sources = SourceService(try gate.settings())
         let effect = ListChangeEffect(sources)
-        let removed = try sources.remove(ArgumentText.block(cidr), service: service, from: list)
+        let removed = try await sources.remove(
+            ArgumentText.block(cidr), service: service, from: list, by: remark.attribution(),
+            warn: { Output.note($0) })
         for entry in removed { Output.line("- \(entry.summary)") }
         effect.tell()
     }

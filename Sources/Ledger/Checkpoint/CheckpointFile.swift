@@ -2,7 +2,7 @@
 // for each month, and witnesses that are a file on another mount.
 import Admission
 import Blocking
-import Files
+package import Files
 import Foundation
 
 package struct CheckpointFile: Witness {
@@ -12,14 +12,22 @@ package struct CheckpointFile: Witness {
     }
 
     private let place: Place
+    private let readers: ReadGroup?
     /// Of one thread: on a mount whose server is gone the others would only wait beside it.
     private let executor = BlockingExecutor(label: "checkpoint file", width: 1)
 
     /// Appends to one file.
-    package init(file: String) { place = .file(file) }
+    package init(file: String) {
+        place = .file(file)
+        readers = nil
+    }
 
     /// Appends to `YYYY-MM.notes` in a directory, which is made when it is absent.
-    package init(directory: String) { place = .directory(directory) }
+    /// - Parameter readers: who may read them, beside the owner.
+    package init(directory: String, readers: ReadGroup? = nil) {
+        place = .directory(directory)
+        self.readers = readers
+    }
 
     package var name: String {
         switch place {
@@ -47,12 +55,17 @@ package struct CheckpointFile: Witness {
         switch place {
         case .file(let file): path = file
         case .directory(let directory):
-            if mkdir(directory, 0o700) != 0, errno != EEXIST { throw Self.failure("make", directory) }
+            if mkdir(directory, 0o700) == 0 {
+                try? readers?.admit(directory: directory)
+            } else if errno != EEXIST {
+                throw Self.failure("make", directory)
+            }
             path = "\(directory)/\(signed.checkpoint.time.description.prefix(7)).notes"
         }
         let descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw Self.failure("append to", path) }
         defer { close(descriptor) }
+        readers?.admit(descriptor)
         let end = lseek(descriptor, 0, SEEK_END)
         // What a crash left of a note ends with this separator; readers skip it.
         var text = signed.note.description + "\n"
@@ -79,15 +92,28 @@ package struct CheckpointFile: Witness {
 
     private func files() throws -> [String] {
         switch place {
-        case .file(let path): return FileManager.default.fileExists(atPath: path) ? [path] : []
+        case .file(let path): return try Self.isThere(path) ? [path] : []
         case .directory(let directory):
-            guard FileManager.default.fileExists(atPath: directory) else { return [] }
+            guard try Self.isThere(directory) else { return [] }
+            guard access(directory, R_OK) == 0 else {
+                throw Self.unreadable(Presence.denial(directory, .last))
+            }
             return try FileManager.default.contentsOfDirectory(atPath: directory)
                 .filter { $0.hasSuffix(".notes") }.sorted().map { "\(directory)/\($0)" }
         }
     }
 
+    /// Throws where this process may not look: checkpoints that cannot be read are not none.
+    private static func isThere(_ path: String) throws -> Bool {
+        do throws(FileProblem) { return try Presence.check(path) } catch { throw unreadable(error.message) }
+    }
+
+    private static func unreadable(_ why: String) -> LedgerError {
+        LedgerError(.unreadable, "checkpoints cannot be read: \(why)")
+    }
+
     private static func read(_ path: String, tail: UInt64?) throws -> [SignedCheckpoint] {
+        guard access(path, R_OK) == 0 else { throw unreadable(Presence.denial(path, .last)) }
         let file = try FileHandle(forReadingFrom: URL(filePath: path))
         defer { try? file.close() }
         let end = try file.seekToEnd()

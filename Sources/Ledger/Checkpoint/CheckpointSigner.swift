@@ -1,4 +1,5 @@
 // Signs the ledger's head and goes over to another key: beside a running gate's checkpoints, or for a command alone.
+package import JSON
 import Synchronization
 
 /// Who can sign the ledger's head now.
@@ -7,7 +8,8 @@ package protocol CheckpointSigning: Sendable {
     @discardableResult func sign() async throws -> SignedCheckpoint?
 
     /// Goes over to another key: an entry under both signatures, then a checkpoint under the new one.
-    func rotate(to new: NoteSigner) async throws -> KeyRotation
+    /// - Parameter detail: what that entry says besides: who asked for it, and why.
+    func rotate(to new: NoteSigner, detail: [String: JSONValue]) async throws -> KeyRotation
 }
 
 package final class CheckpointSigner: CheckpointSigning {
@@ -34,9 +36,11 @@ package final class CheckpointSigner: CheckpointSigning {
         return signed
     }
 
-    package func rotate(to new: NoteSigner) async throws -> KeyRotation {
+    package func rotate(to new: NoteSigner, detail: [String: JSONValue]) async throws -> KeyRotation {
         let rotation = try KeyRotation(from: state.withLock(\.key), to: new)
-        _ = try await writer.append(rotation.attempt)
+        var attempt = rotation.attempt
+        attempt.detail.merge(detail) { rotation, _ in rotation }
+        _ = try await writer.append(attempt)
         state.withLock { $0.key = new }
         try await sign()
         return rotation

@@ -59,30 +59,44 @@ package struct SignedNote: Sendable, Hashable {
         }
     }
 
-    /// The notes of a file in which notes stand one after the other, with an empty line after each. What is no whole
-    /// note (cut at the beginning or the end) is left out.
+    /// The notes of a file in which notes stand one after the other, with empty lines between them or without. What is no
+    /// whole note (cut at the beginning or the end) is left out.
     package static func list(_ file: String) -> [SignedNote] {
-        let parts = file.components(separatedBy: "\n\n")
+        // Mail and some editors change the ends of lines. What stands after the last one is no whole line.
+        let lines = file.replacing("\r\n", with: "\n").split(
+            separator: "\n", omittingEmptySubsequences: false
+        )
+        .dropLast()
         var notes: [SignedNote] = []
+        var text = ""
         var index = 0
-        while index + 1 < parts.count {
-            let isEnded = index + 2 < parts.count
-            let signatures = isEnded ? parts[index + 1] + "\n" : parts[index + 1]
-            let text = parts[index].drop { $0 == "\n" }
-            if let note = SignedNote(parsing: text + "\n\n" + signatures) {
-                notes.append(note)
-                index += 2
-            } else {
+        while index < lines.count {
+            let line = lines[index]
+            index += 1
+            guard line.isEmpty else {
+                text += line + "\n"
+                continue
+            }
+            var signatures = ""
+            while index < lines.count, lines[index].hasPrefix(Signature.mark) {
+                signatures += lines[index] + "\n"
                 index += 1
             }
+            if !signatures.isEmpty, let note = SignedNote(parsing: text + "\n" + signatures) {
+                notes.append(note)
+            }
+            text = ""
         }
         return notes
     }
 }
 
 extension SignedNote.Signature {
+    /// What each line of a signature begins with.
+    fileprivate static let mark = "\u{2014} "
+
     fileprivate init?(line: some StringProtocol) {
-        guard line.hasPrefix("\u{2014} ") else { return nil }
+        guard line.hasPrefix(Self.mark) else { return nil }
         let words = line.dropFirst(2).split(separator: " ", omittingEmptySubsequences: false)
         guard words.count == 2, !words[0].isEmpty, let data = Data(base64Encoded: String(words[1])),
             data.count > 4

@@ -10,7 +10,8 @@ final class FileLock: Sendable {
     init(path: String) throws {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
-            throw LedgerError(.unwritable, "cannot open \(path): \(SystemError.last)")
+            throw LedgerError(
+                .unwritable, "the ledger cannot be written: \(Presence.denial(path, .last, to: "write"))")
         }
         // A child that was just forked holds the lock too until it executes its program: wait a moment.
         var triesLeft = 50

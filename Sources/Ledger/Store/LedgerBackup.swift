@@ -32,8 +32,8 @@ struct BackupWriter {
         let file = "\(directory)/\(Paths.lastComponent(of: paths.file))"
         try copyDatabase(to: file)
         // After the entries: what an entry names was kept before it.
-        try copyAll("policies", "")
-        let reader = try SQLiteLedgerReader(path: file)
+        try copyAll("policies", ".txt")
+        let reader = try SQLiteLedgerReader(LedgerPaths(file))
         // Those that this copy knows. A file is never changed, only removed after years.
         let segments = try reader.segments().filter { $0.removalEntry == nil }
         if !segments.isEmpty {
@@ -50,20 +50,17 @@ struct BackupWriter {
         guard FileManager.default.fileExists(atPath: from) else { return }
         try make(folder)
         let names = try FileManager.default.contentsOfDirectory(atPath: from)
-        // What begins with a dot is still being written.
-        for name in names.sorted() where name.hasSuffix(suffix) && !name.hasPrefix(".") {
-            try copy("\(folder)/\(name)")
-        }
+        for name in names.sorted() where name.hasSuffix(suffix) { try copy("\(folder)/\(name)") }
         try sync(folder)
     }
 
     /// By SQLite's own backup, in one step and so of one moment. The writer goes on meanwhile.
     private mutating func copyDatabase(to file: String) throws {
-        let source = try Schema.openForReading(path: paths.file)
+        let source = try ReadOnlyDatabase(paths)
         do {
             try FileLock.makePrivateFile(path: file)
             let copy = try DatabaseQueue(path: file)
-            try source.backup(to: copy)
+            try source.copy(to: copy)
             // One file, which a reader can open where it may not write.
             try copy.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
             try copy.close()

@@ -10,12 +10,12 @@ extension LedgerPaths {
     /// anything but SQLite (its locks would be gone: sqlite.org/howtocorrupt.html, 2.2).
     /// Throws `LedgerError`: `.missing`, `.foreign` for what SQLite need not be asked about, `.unreadable`.
     func isThere() throws(LedgerError) -> Bool {
+        let isThere: Bool
+        do throws(FileProblem) { isThere = try Presence.check(file) } catch {
+            throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
+        }
         var status = stat()
-        guard stat(file, &status) == 0 else {
-            let error = SystemError.last
-            guard [ENOENT, ENOTDIR].contains(error.code) else {
-                throw LedgerError(.unreadable, "the ledger \(file) cannot be looked at: \(error)")
-            }
+        guard isThere, stat(file, &status) == 0 else {
             let traces = traces
             guard traces.isEmpty else { throw missing(traces) }
             return false

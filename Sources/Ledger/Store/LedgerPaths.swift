@@ -1,10 +1,20 @@
 // Where the parts of a ledger lie: its file is named, the rest lies beside it.
+import Files
 
 struct LedgerPaths: Sendable {
     /// The SQLite file, absolute.
     let file: String
+    /// Who may read what is made, beside the gate's user.
+    let readers: ReadGroup?
 
-    init(_ file: String) { self.file = file }
+    init(_ file: String, readers: ReadGroup? = nil) {
+        self.file = file
+        self.readers = readers
+    }
+
+    /// The files that SQLite keeps beside its own while it is open.
+    var wal: String { file + "-wal" }
+    var sharedMemory: String { file + "-shm" }
 
     /// The directory that holds it.
     var directory: String {

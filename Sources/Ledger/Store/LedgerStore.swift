@@ -46,7 +46,8 @@ package struct DropRegistration: Sendable {
     }
 }
 
-/// What the sender of an uploaded file changes after the file was accepted, for as long as nobody has taken it.
+/// What becomes of a drop and has an entry of its own: what the sender of an uploaded file changes for as long as nobody has
+/// taken it, and that its consumer is done with it.
 package struct DropChange: Sendable {
     package enum Kind: Sendable {
         /// It has another name from now on, and is to be released under it at `due`: pending again.
@@ -54,6 +55,8 @@ package struct DropChange: Sendable {
         /// It is not to be released, or is released no more. Its bytes lie at `incoming` until they are in
         /// quarantine.
         case withdrawn(incoming: String)
+        /// Its consumer is done with it.
+        case acknowledged(at: Instant)
     }
 
     package var id: String

@@ -62,6 +62,21 @@ package final class LedgerWriter: Sendable {
         }
     }
 
+    /// Marks a released drop as one that its consumer is done with. Returns false when there is no such drop: then there is
+    /// no entry either.
+    /// - Parameter attempt: the entry of it; nil where another one has said so.
+    package func acknowledge(_ drop: String, as attempt: Attempt?, at instant: Instant) async throws -> Bool {
+        guard let attempt else {
+            guard case .changed(true) = try await commit(.acknowledge(id: drop, at: instant)) else {
+                return false
+            }
+            return true
+        }
+        let change = DropChange(id: drop, from: .released, kind: .acknowledged(at: instant))
+        guard case .appended = try await commit(.change(attempt, change)) else { return false }
+        return true
+    }
+
     /// Queues one operation; `finish` is called after the commit, in the order of the queue, and must not block. For an
     /// append that finds no room it is called with `.busy`, soon.
     package func submit(

@@ -16,10 +16,14 @@ package struct PolicyArchive: Sendable {
     /// No list of lists comes near; it bounds what is read.
     private static let maximum = 256 << 20
 
-    /// Made 0700 when the first policy is kept; the directory above it must exist.
+    /// Made 0700, or for its readers too, when the first policy is kept; the directory above it must exist.
     package let directory: String
+    private let readers: ReadGroup?
 
-    package init(directory: String) { self.directory = directory }
+    package init(directory: String, readers: ReadGroup? = nil) {
+        self.directory = directory
+        self.readers = readers
+    }
 
     /// The name of a version's file: its hex digits and `.txt`. nil for what is no version.
     package static func fileName(_ version: String) -> String? {
@@ -37,6 +41,7 @@ package struct PolicyArchive: Sendable {
         let path = "\(directory)/\(name)"
         if mkdir(directory, 0o700) == 0 {
             try Self.sync(Paths.directory(of: directory))
+            try? readers?.admit(directory: directory)
         } else if errno != EEXIST {
             throw Self.unwritable(directory, .last)
         }
@@ -56,6 +61,8 @@ package struct PolicyArchive: Sendable {
         } failed: { _, error in
             Self.unwritable(path, error)
         }
+        // What is refused here, the gate's start has told.
+        try? readers?.admit(file: path)
     }
 
     /// What a version stands for, if it is kept.

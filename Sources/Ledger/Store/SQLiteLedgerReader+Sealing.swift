@@ -42,7 +42,8 @@ extension SQLiteLedgerReader {
             number: number, first: entries.lowerBound, last: entries.upperBound - 1,
             firstTime: Instant(microseconds: first), lastTime: Instant(microseconds: last), sha256: [],
             bytes: 0)
-        let written = try SegmentFile.write(segment.fileName, in: LedgerPaths(path).segments) { line in
+        let written = try SegmentFile.write(segment.fileName, in: paths.segments, readers: paths.readers) {
+            line in
             var tile: MerkleTile?
             try forEachEntry(entries) { seq, json in
                 let place = Int(seq % Int64(MerkleTile.width))
@@ -76,6 +77,6 @@ extension SQLiteLedgerReader {
 
     func removeFile(of segment: LedgerSegment) throws {
         guard segment.removalEntry != nil else { return }
-        try SegmentFile.remove(segment.fileName, in: LedgerPaths(path).segments)
+        try SegmentFile.remove(segment.fileName, in: paths.segments)
     }
 }

@@ -50,6 +50,6 @@ extension SQLiteLedgerReader {
 
     /// Gives the lines of a segment's file until `body` returns false.
     func read(_ segment: LedgerSegment, _ body: (UnsafeRawBufferPointer) throws -> Bool) throws {
-        try SegmentFile.read("\(LedgerPaths(path).segments)/\(segment.fileName)", body)
+        try SegmentFile.read("\(paths.segments)/\(segment.fileName)", body)
     }
 }

@@ -53,7 +53,7 @@ extension SQLiteLedgerReader {
                 )
             }
             var seq = segment.first
-            try SegmentFile.read("\(LedgerPaths(path).segments)/\(segment.fileName)") { line in
+            try SegmentFile.read("\(paths.segments)/\(segment.fileName)") { line in
                 if seq >= next, seq < range.upperBound { try body(seq, Array(line)) }
                 seq += 1
                 return seq < range.upperBound

@@ -6,19 +6,13 @@ import JSON
 
 /// A reading connection to a ledger file. Blocking.
 final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
-    let path: String
-    let database: DatabaseQueue
+    let paths: LedgerPaths
+    let database: ReadOnlyDatabase
 
-    /// Throws `LedgerError(.unreadable)` when there is no ledger at `path`.
-    init(path: String) throws {
-        self.path = path
-        do {
-            database = try Schema.openForReading(path: path)
-        } catch let error as LedgerError {
-            throw error
-        } catch {
-            throw LedgerError(.unreadable, "cannot read the ledger \(path): \(error)")
-        }
+    /// Throws `LedgerError(.unreadable)` when there is no ledger, or none that this process may read.
+    init(_ paths: LedgerPaths) throws {
+        self.paths = paths
+        database = try ReadOnlyDatabase(paths)
     }
 
     func entries(_ query: LedgerQuery) throws -> [StoredEntry] {
@@ -111,17 +105,6 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
             try Data.fetchOne(db, sql: "SELECT body FROM bodies WHERE seq = ?", arguments: [seq]).map {
                 [UInt8]($0)
             }
-        }
-    }
-}
-
-extension DatabaseQueue {
-    /// Reads in one snapshot. An error of the database becomes a `LedgerError(.unreadable)`.
-    func readLedger<R>(_ body: (Database) throws -> R) throws -> R {
-        do {
-            return try read(body)
-        } catch let error as DatabaseError {
-            throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
         }
     }
 }

@@ -21,20 +21,25 @@ final class SQLiteLedgerStore: LedgerStore {
     private let head: Mutex<Head>
     private let lock: FileLock
 
-    /// Opens or makes the ledger at `path` (files 0600). Throws `LedgerError`: `.locked` when another process
-    /// writes it, `.newer`, `.unwritable`, `.missing` or `.foreign` (`LedgerHandle.isThere`), `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
-    init(path: String, node: String) throws {
+    /// Opens or makes the ledger (files 0600, or 0640 where it has readers). Throws `LedgerError`: `.locked` when another process
+    /// writes it, `.newer`, `.unwritable`, `.missing` or `.foreign` (`LedgerHandle.isThere`), `.rolledBack` or `.forked` when its
+    /// last checkpoint is not of its entries.
+    init(_ paths: LedgerPaths, node: String) throws {
+        let path = paths.file
         lock = try FileLock(path: path + ".lock")
         self.node = node
         do {
-            if try LedgerPaths(path).isThere() {
-                try Schema.openOfAnyFormat(path: path).close()
+            if try paths.isThere() {
+                _ = try ReadOnlyDatabase(paths, isOfAnyFormat: true)
                 // Links are refused.
                 try FileLock.makePrivateFile(path: path)
             } else {
                 try Self.make(path)
             }
+            // What is refused here, the gate's start has told.
+            try? paths.readers?.admit(file: path)
             database = try Schema.openForWriting(path: path)
+            for file in [paths.wal, paths.sharedMemory] { try? paths.readers?.admit(file: file) }
             head = Mutex(
                 try database.read { db in
                     let row = try Row.fetchOne(
@@ -193,6 +198,10 @@ final class SQLiteLedgerStore: LedgerStore {
             try db.cachedStatement(
                 sql: "UPDATE drops SET state = 5, incoming = ?, due = NULL WHERE id = ? AND state = ?"
             ).execute(arguments: [incoming, change.id, change.from.rawValue])
+        case .acknowledged(let instant):
+            try db.cachedStatement(
+                sql: "UPDATE drops SET state = 2, acknowledged = ? WHERE id = ? AND state = ?"
+            ).execute(arguments: [instant.microseconds, change.id, change.from.rawValue])
         }
         return db.changesCount > 0
     }

@@ -94,7 +94,7 @@ enum Schema {
         switch try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 {
         case version: return
         case 0:
-            // A file that was there was looked at before (`openOfAnyFormat`): only a new one has no format.
+            // A file that was there was looked at before (`ReadOnlyDatabase`): only a new one has no format.
             try db.execute(sql: statements + treeStatements + ClockSetBack.table)
         case 1:
             try upgradeFromFirst(db)
@@ -138,58 +138,5 @@ enum Schema {
     /// Format 3 did not tell when the clock was behind.
     private static func upgradeFromThird(_ db: Database) throws {
         try db.execute(sql: ClockSetBack.table)
-    }
-
-    /// Opens the ledger for reading beside its writer. Throws as `openOfAnyFormat`, and `LedgerError(.unreadable)` for another
-    /// format than this program's.
-    static func openForReading(path: String) throws -> DatabaseQueue {
-        let database = try openOfAnyFormat(path: path)
-        // Long walks read pages where they lie, not through a copy.
-        try database.read { try $0.execute(sql: "PRAGMA mmap_size = 1099511627776") }
-        let found = try database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
-        guard found == version else {
-            throw LedgerError(
-                .unreadable,
-                "\(path) has ledger format \(found), this program knows \(version); the gate brings an older one "
-                    + "up to date when it starts")
-        }
-        return database
-    }
-
-    /// Opens a ledger of this or another format for reading. Throws `LedgerError`: `.unreadable` when there is none, `.missing`
-    /// when it was moved or removed, `.foreign` when what is there is none.
-    static func openOfAnyFormat(path: String) throws -> DatabaseQueue {
-        let paths = LedgerPaths(path)
-        guard try paths.isThere() else {
-            throw LedgerError(
-                .unreadable, "there is no ledger at \(path): has the gate run with this configuration?")
-        }
-        var configuration = Configuration()
-        configuration.readonly = true
-        configuration.busyMode = .timeout(5)
-        do {
-            let database = try DatabaseQueue(path: path, configuration: configuration)
-            guard try database.read(isLedger) else { throw paths.foreign("is another SQLite database") }
-            return database
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
-            throw paths.foreign("is no SQLite database")
-        } catch let error as DatabaseError {
-            throw LedgerError(.unreadable, "the ledger \(path) cannot be read: \(error)")
-        }
-    }
-
-    /// Whether it has what ledgers of all formats have.
-    private static func isLedger(_ db: Database) throws -> Bool {
-        guard try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 > 0 else { return false }
-        for (table, columns) in [
-            ("entries", ["seq", "time", "kind", "verdict", "reason", "json"]),
-            ("drops", ["seq", "id", "state"]),
-            ("bodies", ["seq", "body"]),
-        ] {
-            guard try db.tableExists(table),
-                Set(try db.columns(in: table).map(\.name)).isSuperset(of: columns)
-            else { return false }
-        }
-        return true
     }
 }

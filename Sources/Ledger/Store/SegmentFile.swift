@@ -5,20 +5,25 @@ import Foundation
 import TLS
 
 enum SegmentFile {
-    /// Writes lines to a new file, 0600, durable under its name when it returns. What was there is replaced.
+    /// Writes lines to a new file, 0600 (0640 with readers), durable under its name when it returns. What was there is replaced.
     /// - Returns: SHA-256 and size of the file.
     static func write(
-        _ name: String, in directory: String,
+        _ name: String, in directory: String, readers: ReadGroup? = nil,
         lines: (_ line: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
     )
         throws -> (sha256: [UInt8], bytes: Int64)
     {
-        if mkdir(directory, 0o700) != 0, errno != EEXIST { throw failure("make", directory) }
+        if mkdir(directory, 0o700) == 0 {
+            try? readers?.admit(directory: directory)
+        } else if errno != EEXIST {
+            throw failure("make", directory)
+        }
         let folder = try open(directory)
         defer { close(folder) }
         let (temporary, path) = ("\(directory)/.\(name).new", "\(directory)/\(name)")
         try FileReplacement.install(name, in: folder, temporary: ".\(name).new") {
             (descriptor) throws(any Error) in
+            readers?.admit(descriptor)
             try compress(lines, into: descriptor, temporary)
         } failed: { step, error in
             switch step {
@@ -83,7 +88,7 @@ enum SegmentFile {
     /// Gives each line in turn; `body` returns false to end. Throws when the file is no whole gzip file.
     static func read(_ path: String, _ body: (UnsafeRawBufferPointer) throws -> Bool) throws {
         let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { throw failure("read", path) }
+        guard descriptor >= 0 else { throw LedgerError(.unreadable, Presence.denial(path, .last)) }
         guard let file = dropgate_gzip_open(descriptor, 0) else {
             close(descriptor)
             throw failure("read", path)

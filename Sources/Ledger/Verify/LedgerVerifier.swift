@@ -59,8 +59,7 @@ package struct LedgerVerifier {
 
     /// Throws `LedgerError` when the ledger cannot be read at all.
     package func verify() throws -> Result {
-        let database = try Schema.openForReading(path: paths.file)
-        return try database.read { db in
+        try ReadOnlyDatabase(paths).readLedger { db in
             var run = try VerifyRun(self, db)
             return try run.all()
         }

@@ -1,4 +1,5 @@
 // One verification: walks segments and entries, feeds the tree, and notes what is wrong where.
+import Files
 import Foundation
 import GRDB
 import JSON
@@ -137,6 +138,8 @@ struct VerifyRun {
             return try takeRecorded(upTo: segment.last)
         }
         let path = "\(verifier.paths.segments)/\(segment.fileName)"
+        // What this process may not read says nothing of the ledger.
+        let isThere = try isReadable(path)
         do {
             try SegmentFile.read(path) { line in
                 guard next <= segment.last else {
@@ -151,7 +154,6 @@ struct VerifyRun {
                 return true
             }
         } catch let error as LedgerError {
-            let isThere = FileManager.default.fileExists(atPath: path)
             add(
                 .init(
                     isThere ? .altered : .missing, max(next, segment.first)...segment.last,
@@ -162,6 +164,19 @@ struct VerifyRun {
             add(.init(.missing, next...segment.last, "\(path) lacks entries \(next) to \(segment.last)"))
             try takeRecorded(upTo: segment.last)
         }
+    }
+
+    /// Whether a file is there. Throws where this process may not look at it.
+    private func isReadable(_ path: String) throws -> Bool {
+        do throws(FileProblem) {
+            guard try Presence.check(path) else { return false }
+        } catch {
+            throw LedgerError(.unreadable, "sealed entries cannot be read: \(error)")
+        }
+        guard access(path, R_OK) == 0 else {
+            throw LedgerError(.unreadable, "sealed entries cannot be read: \(Presence.denial(path, .last))")
+        }
+        return true
     }
 
     private mutating func takeRecorded(upTo last: Int64) throws {

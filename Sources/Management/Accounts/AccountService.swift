@@ -18,9 +18,13 @@ package struct AccountService: Sendable {
         }
     }
 
+    private let settings: GateSettings
     private let store: AccountStore
 
-    package init(_ settings: GateSettings) { store = AccountStore(directory: settings.accounts) }
+    package init(_ settings: GateSettings) {
+        self.settings = settings
+        store = AccountStore(directory: settings.accounts)
+    }
 
     /// Where the account files lie.
     package var directory: String { store.directory }
@@ -44,28 +48,57 @@ package struct AccountService: Sendable {
         do throws(AccountError) { return try store.load(name: name) } catch { throw ManagementError(error) }
     }
 
+    // MARK: Changes
+
+    // Each has an entry in the ledger, with who made it and why (`attribution`); `warn` is told what could not be recorded.
+
+    package typealias Warn = @Sendable (String) -> Void
+
     /// Makes an account, and returns it. Refused when there is one of this name.
-    package func add(_ new: NewAccount, at now: Instant = .now()) throws(ManagementError) -> Account {
+    package func add(
+        _ new: NewAccount, at now: Instant = .now(), by attribution: Attribution, warn: @escaping Warn
+    ) async throws -> Account {
         guard !new.keys.isEmpty || new.password != nil else {
             throw ManagementError(.invalid, "nobody could log in", fix: "give a public key or a password")
         }
+        let account: Account
         do throws(AccountError) {
-            let account = try new.account(created: now)
+            account = try new.account(created: now)
             try store.add(account)
-            return account
         } catch { throw ManagementError(error) }
+        await record("account add", account.name, "+ \(account.name)", attribution, warn)
+        return account
     }
 
     /// Lets nobody log in to an account, or lets them again, and returns it as it now stands.
     @discardableResult
-    package func setDisabled(_ disabled: Bool, of name: String) throws(ManagementError) -> Account {
+    package func setDisabled(
+        _ disabled: Bool, of name: String, by attribution: Attribution, warn: @escaping Warn
+    ) async throws -> Account {
+        let account: Account
+        let isChange: Bool
         do throws(AccountError) {
-            return try store.setDisabled(disabled, name: name)
+            isChange = try store.load(name: name).disabled != disabled
+            account = try store.setDisabled(disabled, name: name)
         } catch { throw ManagementError(error) }
+        guard isChange else { return account }
+        await record(
+            disabled ? "account disable" : "account enable", name,
+            "~ \(name) (\(disabled ? "disabled" : "enabled"))", attribution, warn)
+        return account
     }
 
     /// Removes an account. What it delivered stays.
-    package func remove(_ name: String) throws(ManagementError) {
+    package func remove(_ name: String, by attribution: Attribution, warn: @escaping Warn) async throws {
         do throws(AccountError) { try store.remove(name: name) } catch { throw ManagementError(error) }
+        await record("account remove", name, "- \(name)", attribution, warn)
+    }
+
+    private func record(
+        _ command: String, _ name: String, _ line: String, _ attribution: Attribution, _ warn: @escaping Warn
+    ) async {
+        await Authority.recordChange(
+            ManagedChange(command, file: file(of: name), account: name, lines: [line]), by: attribution,
+            settings: settings, warn: warn)
     }
 }

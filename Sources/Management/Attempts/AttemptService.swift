@@ -26,13 +26,13 @@ package struct AttemptService: Sendable {
         package var format: String
         /// The filters, as they could be typed.
         package var words: String
-        /// Who takes it.
-        package var principal: Principal
+        /// Who takes it, and why.
+        package var attribution: Attribution
 
-        package init(format: String, words: String, by principal: Principal) {
+        package init(format: String, words: String, by attribution: Attribution) {
             self.format = format
             self.words = words
-            self.principal = principal
+            self.attribution = attribution
         }
     }
 
@@ -124,7 +124,7 @@ package struct AttemptService: Sendable {
             detail: [
                 "format": .string(export.format),
                 "query": .string(words.filter { !$0.isEmpty }.joined(separator: " ")),
-            ], by: export.principal, settings: settings, warn: warn)
+            ], by: export.attribution, settings: settings, warn: warn)
     }
 
     private func newest(

@@ -18,16 +18,35 @@ package enum AccessRecord {
 
     /// - Parameter detail: a `command`, and a few facts with short names and short printable texts.
     /// Throws `JSONValueError` for what is not well formed.
-    package static func attempt(_ detail: JSONValue, by principal: Principal) throws -> Attempt {
+    package static func attempt(_ detail: JSONValue, by attribution: Attribution) throws -> Attempt {
         guard let members = detail.object, members.count <= mostMembers,
             members["command"]?.string?.isEmpty == false, members.allSatisfy(isBounded),
-            principal.facts.keys.allSatisfy({ members[$0] == nil }), members["user"] == nil
+            Attribution.members.isDisjoint(with: members.keys)
         else {
             throw JSONValueError(
                 description: "an access is told by a command and a few short printable texts")
         }
         var attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .exported)
-        attempt.detail = members.merging(principal.facts) { _, fact in fact }
+        attempt.detail = members.merging(attribution.facts) { _, fact in fact }
+        return attempt
+    }
+
+    /// The entry of a checkpoint that somebody asks for: it is in the checkpoint.
+    static func checkpoint(by attribution: Attribution) -> Attempt {
+        var attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        attempt.detail = attribution.facts
+        attempt.detail["command"] = "ledger checkpoint"
+        return attempt
+    }
+
+    /// The entry of an acknowledgement by a command, in the words of a collector's.
+    static func acknowledgement(of drop: String, file: String?, by attribution: Attribution) -> Attempt {
+        var attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        attempt.detail = attribution.facts
+        attempt.detail["command"] = "drops ack"
+        attempt.detail["drop"] = .string(drop)
+        attempt.detail["file"] = file.map { .string(UntrustedText.head($0, limit: longestText)) }
+        attempt.detail["acknowledged"] = true
         return attempt
     }
 

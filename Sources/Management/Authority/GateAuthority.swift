@@ -5,19 +5,22 @@ import Foundation
 package import Intake
 package import JSON
 import Ledger
-package import Settings
+import Settings
 package import Staging
 
 /// A method throws `ManagementError`, `IntakeError` when the gate refuses, or `LedgerError`.
 package protocol GateAuthority: Sendable {
     /// Writes an entry of an access (`AccessRecord`), and returns its seq once it is durable.
-    func recordAccess(_ detail: [String: JSONValue], by principal: Principal) async throws -> Int64
+    func recordAccess(_ detail: [String: JSONValue], by attribution: Attribution) async throws -> Int64
 
-    /// The consumer is done with a drop. False: there is no such released drop.
-    func acknowledge(_ drop: String) async throws -> Bool
+    /// Writes an entry of a change that was made in a file, and returns its seq once it is durable.
+    func recordChange(_ change: ManagedChange, by attribution: Attribution) async throws -> Int64
+
+    /// The consumer is done with a drop: an entry. False: there is no such released drop.
+    func acknowledge(_ drop: String, by attribution: Attribution) async throws -> Bool
 
     /// Releases an event that is held in quarantine; the source lists decide again.
-    func releaseHeld(_ drop: String) async throws -> ReleasedEvent
+    func releaseHeld(_ drop: String, by attribution: Attribution) async throws -> ReleasedEvent
 
     /// How a drop of another gate stands in this gate's ledger.
     func standing(ofDrop drop: String) async throws -> DropStanding
@@ -26,13 +29,13 @@ package protocol GateAuthority: Sendable {
     func discardFetched(_ drop: String) async throws
 
     /// Takes over the drop whose file lies in `incoming/pull/<drop id>.part` of staging.
-    func importDrop(_ drop: FetchedDrop) async throws -> DropOutcome.Status
+    func importDrop(_ drop: FetchedDrop, by attribution: Attribution) async throws -> DropOutcome.Status
 
-    /// Signs the ledger's head now. The signed note; nil for an empty ledger.
-    func checkpoint() async throws -> String?
+    /// Signs the ledger's head now, with an entry that says who asked for it. The signed note; nil for an empty ledger.
+    func checkpoint(by attribution: Attribution) async throws -> String?
 
     /// Goes over to a new signing key. The new public key.
-    func rotateKey() async throws -> String
+    func rotateKey(by attribution: Attribution) async throws -> String
 
     /// Returns when everything that was taken over lies in `ready/`.
     func close() async
@@ -73,48 +76,5 @@ package struct FetchedDrop: Codable, Sendable, Hashable {
         try PulledDrop(
             Receipt(parsing: CanonicalJSON.encode(receipt)), origin: origin, hostKey: hostKey,
             peer: try peer.map { try IPAddress($0) })
-    }
-}
-
-package enum Authority {
-    /// The running gate, or this process where none answers.
-    /// Throws `LedgerError`: `.locked` when a gate runs that does not answer, `.rolledBack` or `.forked` when the ledger is
-    /// not what was seen signed.
-    /// - Parameter warn: told of witnesses that cannot be asked.
-    package static func over(
-        _ settings: GateSettings, warn: @escaping @Sendable (String) -> Void
-    ) async throws -> any GateAuthority {
-        let control = ControlClient(path: settings.controlSocket)
-        if await control.answers() { return control }
-        return try await LocalAuthority.open(settings, warn: warn)
-    }
-
-    /// Records that something leaves the gate, before it does, and returns the seq of that entry. Throws a
-    /// `ManagementError` when it cannot be recorded: then nothing may leave.
-    /// - Parameters:
-    ///   - what: the command, as the entry says it.
-    ///   - principal: who takes it.
-    @discardableResult
-    package static func recordExport(
-        _ what: String, detail: [String: JSONValue], by principal: Principal,
-        settings: GateSettings, warn: @escaping @Sendable (String) -> Void
-    ) async throws -> Int64 {
-        var detail = AccessRecord.bounded(detail)
-        detail["command"] = .string(what)
-        do {
-            let control = ControlClient(path: settings.controlSocket)
-            if await control.answers() { return try await control.recordAccess(detail, by: principal) }
-            guard settings.ledgerHandle.exists else {
-                throw LedgerError(.unwritable, "there is no ledger at \(settings.ledgerHandle)")
-            }
-            return try await LocalAuthority.open(settings, warn: warn).recordAccess(detail, by: principal)
-        } catch {
-            let known = error as? ManagementError
-            throw ManagementError(
-                .internalError,
-                "nothing was exported, because the export cannot be recorded in the ledger: "
-                    + (known?.message ?? "\(error)"),
-                fix: known?.fix ?? "run this as the gate's own user, with room on its disk", cause: error)
-        }
     }
 }

@@ -69,11 +69,21 @@ package actor LocalAuthority: GateAuthority {
         }
     }
 
-    package func recordAccess(_ detail: [String: JSONValue], by principal: Principal) async throws -> Int64 {
-        let attempt = try AccessRecord.attempt(.object(detail), by: principal)
+    package func recordAccess(
+        _ detail: [String: JSONValue], by attribution: Attribution
+    ) async throws -> Int64 {
+        try await record(AccessRecord.attempt(.object(detail), by: attribution))
+    }
+
+    package func recordChange(_ change: ManagedChange, by attribution: Attribution) async throws -> Int64 {
+        try await record(change.attempt(by: attribution))
+    }
+
+    /// The seq of the entry, once it is durable.
+    private func record(_ attempt: Attempt) async throws -> Int64 {
         switch inside {
-        case .intake(let intake): return try await intake.record(attempt)
-        case .ledger(_, let writer): return try await writer.append(attempt).seq
+        case .intake(let intake): try await intake.record(attempt)
+        case .ledger(_, let writer): try await writer.append(attempt).seq
         }
     }
 
@@ -82,19 +92,20 @@ package actor LocalAuthority: GateAuthority {
         if case .intake(let intake) = inside { intake.ownConnections.expect(from: endpoint) }
     }
 
-    package func acknowledge(_ drop: String) async throws -> Bool {
+    package func acknowledge(_ drop: String, by attribution: Attribution) async throws -> Bool {
+        func attempt(_ record: DropRecord?) -> Attempt {
+            AccessRecord.acknowledgement(of: drop, file: record?.readyPath, by: attribution)
+        }
         switch inside {
-        case .intake(let intake): return try await intake.acknowledge(drop)
-        case .ledger(_, let writer):
-            guard case .changed(true) = try await writer.commit(.acknowledge(id: drop, at: .now())) else {
-                return false
-            }
-            return true
+        case .intake(let intake):
+            return try await intake.acknowledge(drop, as: attempt(intake.drop(id: drop)))
+        case .ledger(let store, let writer):
+            return try await writer.acknowledge(drop, as: attempt(store.drop(id: drop)), at: .now())
         }
     }
 
-    package func releaseHeld(_ drop: String) async throws -> ReleasedEvent {
-        let outcome = try await intake().releaseHeld(drop)
+    package func releaseHeld(_ drop: String, by attribution: Attribution) async throws -> ReleasedEvent {
+        let outcome = try await intake().releaseHeld(drop, by: attribution.facts)
         return ReleasedEvent(
             status: outcome.status, name: outcome.status == .stored ? outcome.name : nil)
     }
@@ -105,21 +116,33 @@ package actor LocalAuthority: GateAuthority {
 
     package func discardFetched(_ drop: String) async throws { try intake().discardFetched(drop) }
 
-    package func importDrop(_ drop: FetchedDrop) async throws -> DropOutcome.Status {
-        try await intake().importDrop(drop.checked()).status
+    package func importDrop(
+        _ drop: FetchedDrop, by attribution: Attribution
+    ) async throws -> DropOutcome.Status {
+        try await intake().importDrop(drop.checked(), by: attribution.facts).status
     }
 
-    package func checkpoint() async throws -> String? { try await signer().sign()?.note.description }
+    package func checkpoint(by attribution: Attribution) async throws -> String? {
+        let size =
+            switch inside {
+            case .intake(let intake): try intake.ledgerSize()
+            case .ledger(let store, _): try store.size()
+            }
+        guard size > 0 else { return nil }
+        let signer = try signer()
+        _ = try await record(AccessRecord.checkpoint(by: attribution))
+        return try await signer.sign()?.note.description
+    }
 
     /// The new private key takes its place once its entry is durable.
-    package func rotateKey() async throws -> String {
+    package func rotateKey(by attribution: Attribution) async throws -> String {
         // The key to come has one file.
         guard !isRotating else { throw ManagementError(.refused, "the key is being rotated already") }
         isRotating = true
         defer { isRotating = false }
         let signer = try signer()
         let new = try keys.prepareNext()
-        _ = try await signer.rotate(to: new)
+        _ = try await signer.rotate(to: new, detail: attribution.facts)
         try keys.installNext()
         return new.verifier.description
     }

@@ -18,7 +18,7 @@ package struct ControlClient: GateAuthority {
     /// Whether a gate runs and answers, of whatever version it is.
     package func answers() async -> Bool {
         do {
-            _ = try await call(.hello, answerTimeout: Self.patience)
+            _ = try await call(ControlQuestion(.hello), answerTimeout: Self.patience)
             return true
         } catch let error as ManagementError {
             return error.cause is OtherVersion
@@ -36,12 +36,10 @@ package struct ControlClient: GateAuthority {
         return state
     }
 
-    package func recordAccess(_ detail: [String: JSONValue], by principal: Principal) async throws -> Int64 {
-        // The gate learns from the kernel who asks, and takes nobody's word for another.
-        guard principal == .current else {
-            throw ManagementError(.internalError, "a running gate records an access of its caller alone")
-        }
-        guard case .recorded(let seq) = try await ask(.recordAccess(detail: detail)) else {
+    package func recordAccess(
+        _ detail: [String: JSONValue], by attribution: Attribution
+    ) async throws -> Int64 {
+        guard case .recorded(let seq) = try await ask(.recordAccess(detail: detail), by: attribution) else {
             throw Self.strange
         }
         return seq
@@ -53,7 +51,8 @@ package struct ControlClient: GateAuthority {
     package func announce(_ endpoint: Endpoint) {
         guard let port = endpoint.port,
             let line = try? JSONLine.encode(
-                ControlEnvelope(ControlRequest.expectConnection(ip: "\(endpoint.ip)", port: port))),
+                ControlEnvelope(
+                    ControlQuestion(.expectConnection(ip: "\(endpoint.ip)", port: port)))),
             let connection = try? LineConnection(
                 path: path, longest: Control.longestLine, answerTimeout: Self.patience,
                 sendTimeout: Self.patience)
@@ -62,15 +61,24 @@ package struct ControlClient: GateAuthority {
         _ = try? connection.receive()
     }
 
-    package func acknowledge(_ drop: String) async throws -> Bool {
-        guard case .acknowledged(let isDone) = try await ask(.acknowledge(drop: drop)) else {
+    package func recordChange(_ change: ManagedChange, by attribution: Attribution) async throws -> Int64 {
+        guard case .recorded(let seq) = try await ask(.recordChange(change), by: attribution) else {
+            throw Self.strange
+        }
+        return seq
+    }
+
+    package func acknowledge(_ drop: String, by attribution: Attribution) async throws -> Bool {
+        guard case .acknowledged(let isDone) = try await ask(.acknowledge(drop: drop), by: attribution) else {
             throw Self.strange
         }
         return isDone
     }
 
-    package func releaseHeld(_ drop: String) async throws -> ReleasedEvent {
-        guard case .released(let event) = try await ask(.releaseHeld(drop: drop)) else { throw Self.strange }
+    package func releaseHeld(_ drop: String, by attribution: Attribution) async throws -> ReleasedEvent {
+        guard case .released(let event) = try await ask(.releaseHeld(drop: drop), by: attribution) else {
+            throw Self.strange
+        }
         return event
     }
 
@@ -83,18 +91,24 @@ package struct ControlClient: GateAuthority {
         guard case .discarded = try await ask(.discardFetched(drop: drop)) else { throw Self.strange }
     }
 
-    package func importDrop(_ drop: FetchedDrop) async throws -> DropOutcome.Status {
-        guard case .imported(let status) = try await ask(.importDrop(drop)) else { throw Self.strange }
+    package func importDrop(
+        _ drop: FetchedDrop, by attribution: Attribution
+    ) async throws -> DropOutcome.Status {
+        guard case .imported(let status) = try await ask(.importDrop(drop), by: attribution) else {
+            throw Self.strange
+        }
         return status
     }
 
-    package func checkpoint() async throws -> String? {
-        guard case .checkpoint(let note) = try await ask(.checkpoint) else { throw Self.strange }
+    package func checkpoint(by attribution: Attribution) async throws -> String? {
+        guard case .checkpoint(let note) = try await ask(.checkpoint, by: attribution) else {
+            throw Self.strange
+        }
         return note
     }
 
-    package func rotateKey() async throws -> String {
-        guard case .rotated(let key) = try await ask(.rotateKey) else { throw Self.strange }
+    package func rotateKey(by attribution: Attribution) async throws -> String {
+        guard case .rotated(let key) = try await ask(.rotateKey, by: attribution) else { throw Self.strange }
         return key
     }
 
@@ -104,8 +118,20 @@ package struct ControlClient: GateAuthority {
     private static let strange = ManagementError(
         .internalError, "the running gate answered something else than what was asked")
 
-    private func ask(_ request: ControlRequest) async throws -> ControlAnswer {
-        let answer = try await call(request, answerTimeout: Self.answerTimeout)
+    /// - Parameter attribution: of a user of this machine. The gate learns from the kernel which one it is, and takes nobody's
+    ///   word for another.
+    private func ask(
+        _ request: ControlRequest, by attribution: Attribution? = nil
+    ) async throws -> ControlAnswer {
+        var question = ControlQuestion(request)
+        if let attribution {
+            guard case .localUser(let user) = attribution.principal, user == .current else {
+                throw ManagementError(.internalError, "a running gate does things for its caller alone")
+            }
+            question.claim = user.claim
+            question.comment = attribution.comment
+        }
+        let answer = try await call(question, answerTimeout: Self.answerTimeout)
         switch answer {
         case .refused(let reason, let message):
             throw IntakeError(Reason(rawValue: reason) ?? .malformed, message)
@@ -125,9 +151,9 @@ package struct ControlClient: GateAuthority {
         }
     }
 
-    private func call(_ request: ControlRequest, answerTimeout: Int) async throws -> ControlAnswer {
+    private func call(_ question: ControlQuestion, answerTimeout: Int) async throws -> ControlAnswer {
         let path = path
-        let line = try JSONLine.encode(ControlEnvelope(request))
+        let line = try JSONLine.encode(ControlEnvelope(question))
         return try await Self.calls.run {
             let reply: [UInt8]
             do throws(LocalSocketError) {

@@ -23,6 +23,7 @@ package enum ControlRequest: Codable, Sendable, Hashable {
     case recordAccess(detail: [String: JSONValue])
     /// This machine is about to connect to a listener from there. Answered by `.expected`.
     case expectConnection(ip: String, port: UInt16)
+    case recordChange(ManagedChange)
     case acknowledge(drop: String)
     case releaseHeld(drop: String)
     case standing(drop: String)
@@ -49,6 +50,19 @@ package enum ControlAnswer: Codable, Sendable, Hashable {
     case refused(reason: String, message: String)
     /// It was not done (`ManagementError`).
     case failed(ManagementError.Code, message: String, fix: String?)
+}
+
+/// A question with what the command says of who asks it. The gate believes the kernel, and writes this down as a claim.
+package struct ControlQuestion: Codable, Sendable, Hashable {
+    package var request: ControlRequest
+    package var claim: SudoClaim?
+    package var comment: String?
+
+    package init(_ request: ControlRequest, claim: SudoClaim? = nil, comment: String? = nil) {
+        self.request = request
+        self.claim = claim
+        self.comment = comment
+    }
 }
 
 /// A message with the version of its language, which is looked at first.

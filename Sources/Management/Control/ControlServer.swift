@@ -1,7 +1,8 @@
 // The running gate's control socket: commands of the same machine and user that need the ledger's only writer. 0600 in a
-// directory of 0700.
+// directory of 0700; 0660 in one of 0710 where a group may read the ledger.
 import Admission
 import Blocking
+package import Files
 import Foundation
 import Intake
 import LocalServer
@@ -16,6 +17,8 @@ package struct ControlServer: Service {
     private let authority: LocalAuthority
     private let state: @Sendable () -> GateState
     private let logger: Logger
+    private let readers: ReadGroup?
+    private let guests = Guests()
     private let onOpen: @Sendable () -> Void
     /// What commands ask reads the ledger, staging and whole drops.
     private let executor = BlockingExecutor(label: "dropgate.control", width: 4)
@@ -23,15 +26,18 @@ package struct ControlServer: Service {
     /// - Parameters:
     ///   - path: of the socket, in a private directory.
     ///   - state: how the gate is; may look into the ledger.
+    ///   - readers: who may connect beside root and the gate's user, to have what they take recorded, and for nothing else.
     ///   - onOpen: called once commands can connect.
     package init(
         path: String, authority: LocalAuthority, state: @escaping @Sendable () -> GateState, logger: Logger,
+        readers: ReadGroup? = nil,
         onOpen: @escaping @Sendable () -> Void = {}
     ) {
         self.path = path
         self.authority = authority
         self.state = state
         self.logger = logger
+        self.readers = readers
         self.onOpen = onOpen
     }
 
@@ -43,6 +49,7 @@ package struct ControlServer: Service {
             throw ManagementError(.internalError, "control socket: \(error)", cause: error)
         }
         defer { unlink(path) }
+        do throws(FileProblem) { try readers?.admit(socket: path) } catch { logger.warning("\(error)") }
         let server = LocalServer(socket: socket, label: "dropgate.control", longest: Control.longestLine)
         onOpen()
         await withTaskExecutorPreference(executor) {
@@ -52,11 +59,25 @@ package struct ControlServer: Service {
 
     private func serve(_ server: LocalServer) async {
         await server.run { conversation in
+            let peer = conversation.peer
+            let isGuest = !Self.isTrusted(peer.user)
+            guard !isGuest || guests.enter() else { return }
+            defer { if isGuest { guests.leave() } }
             guard let line = try await conversation.next() else { return }
-            let answer = await answer(line, conversation.peer)
+            let answer = await answer(line, peer)
             try await conversation.writer.send(ControlEnvelope(answer))
         } failed: { _, error in
             logger.debug("control connection: \(error)")
+        }
+    }
+
+    private static func isTrusted(_ user: uid_t) -> Bool { user == 0 || user == geteuid() }
+
+    /// Who is let in to the ledger alone has its own accesses recorded: it cannot write them itself.
+    private static func mayAsk(_ request: ControlRequest, _ user: uid_t) -> Bool {
+        switch request {
+        case .hello, .recordAccess: true
+        default: isTrusted(user)
         }
     }
 
@@ -68,8 +89,15 @@ package struct ControlServer: Service {
                     .internalError, message: "it is of another version than this command",
                     fix: "restart it, so that both are of one")
             }
-            let request = try JSONLine.decode(ControlEnvelope<ControlRequest>.self, from: line).message
-            return try await answer(request, by: .localUser(peer.user))
+            let question = try JSONLine.decode(ControlEnvelope<ControlQuestion>.self, from: line).message
+            guard Self.mayAsk(question.request, peer.user) else {
+                return .failed(
+                    .refused, message: "the user \(peer.user) may read the ledger, and ask nothing else",
+                    fix: "run this as the gate's own user")
+            }
+            let user = LocalUser(peer.user, login: peer.login, claim: question.claim)
+            return try await answer(
+                question.request, by: Attribution(.localUser(user), comment: question.comment))
         } catch let error as IntakeError {
             return .refused(reason: error.code.rawValue, message: error.description)
         } catch {
@@ -79,20 +107,22 @@ package struct ControlServer: Service {
         }
     }
 
-    private func answer(_ request: ControlRequest, by principal: Principal) async throws -> ControlAnswer {
+    private func answer(_ request: ControlRequest, by who: Attribution) async throws -> ControlAnswer {
         switch request {
         case .hello: .here
         case .state: .state(state())
         case .recordAccess(let detail):
-            .recorded(seq: try await authority.recordAccess(detail, by: principal))
+            .recorded(seq: try await authority.recordAccess(detail, by: who))
+        case .recordChange(let change):
+            .recorded(seq: try await authority.recordChange(change, by: who))
         case .expectConnection(let ip, let port): try await expect(ip, port)
-        case .acknowledge(let drop): .acknowledged(try await authority.acknowledge(drop))
-        case .releaseHeld(let drop): .released(try await authority.releaseHeld(drop))
+        case .acknowledge(let drop): .acknowledged(try await authority.acknowledge(drop, by: who))
+        case .releaseHeld(let drop): .released(try await authority.releaseHeld(drop, by: who))
         case .standing(let drop): .standing(try await authority.standing(ofDrop: drop))
         case .discardFetched(let drop): try await discard(drop)
-        case .importDrop(let drop): .imported(try await authority.importDrop(drop))
-        case .checkpoint: .checkpoint(note: try await authority.checkpoint())
-        case .rotateKey: .rotated(key: try await authority.rotateKey())
+        case .importDrop(let drop): .imported(try await authority.importDrop(drop, by: who))
+        case .checkpoint: .checkpoint(note: try await authority.checkpoint(by: who))
+        case .rotateKey: .rotated(key: try await authority.rotateKey(by: who))
         }
     }
 

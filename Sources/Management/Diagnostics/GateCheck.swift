@@ -93,10 +93,18 @@ struct GateCheck {
 
     /// Events of unlisted sources that wait for a decision.
     func held() -> [Finding] {
-        guard FileManager.default.fileExists(atPath: settings.staging.path),
-            let receipts = try? StagingArea(path: settings.staging.path).quarantinedEvents(),
-            !receipts.isEmpty
-        else { return [] }
+        let receipts: [Receipt]
+        do {
+            guard try Presence.check(settings.staging.path) else { return [] }
+            receipts = try StagingArea(path: settings.staging.path).quarantinedEvents()
+        } catch {
+            return [
+                Finding(
+                    "quarantine", .warn, "what is held cannot be looked at: \(error)",
+                    fix: "run this as the gate's own user")
+            ]
+        }
+        guard !receipts.isEmpty else { return [] }
         let sources = Set(receipts.compactMap(\.source)).sorted().prefix(5).joined(separator: ", ")
         return [
             Finding(

@@ -1,4 +1,5 @@
 // Looks at one released drop: its bytes under ready/ and its receipt against its ledger entry.
+import Files
 import Foundation
 import Ledger
 import Staging
@@ -25,7 +26,7 @@ struct DropCheck {
 
     /// Never makes a staging directory: one that is not there cannot be verified.
     init(staging path: String, reader: any LedgerReading) throws {
-        guard FileManager.default.fileExists(atPath: "\(path)/\(StagingLayout.ready)") else {
+        guard try Presence.check("\(path)/\(StagingLayout.ready)") else {
             throw ManagementError(.internalError, "there is no staging directory at \(path)")
         }
         staging = try StagingArea(path: path)

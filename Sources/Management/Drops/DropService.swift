@@ -83,9 +83,15 @@ package struct DropService: Sendable {
     }
 
     /// For changes. Close it when they are done.
-    /// - Parameter warn: told of witnesses that cannot be asked.
-    package func changing(warn: @escaping @Sendable (String) -> Void) async throws -> DropChanges {
-        DropChanges(settings: settings, authority: try await Authority.over(settings, warn: warn))
+    /// - Parameters:
+    ///   - attribution: who makes them, and why.
+    ///   - warn: told of witnesses that cannot be asked.
+    package func changing(
+        by attribution: Attribution, warn: @escaping @Sendable (String) -> Void
+    ) async throws -> DropChanges {
+        DropChanges(
+            settings: settings, authority: try await Authority.over(settings, warn: warn),
+            attribution: attribution)
     }
 }
 
@@ -93,11 +99,12 @@ package struct DropService: Sendable {
 package struct DropChanges: Sendable {
     fileprivate let settings: GateSettings
     fileprivate let authority: any GateAuthority
+    fileprivate let attribution: Attribution
 
     /// The consumer is done with it. Returns its id.
     package func acknowledge(_ id: String) async throws -> String {
         let drop = try TypedDrop(id)
-        guard try await authority.acknowledge(drop.id) else {
+        guard try await authority.acknowledge(drop.id, by: attribution) else {
             throw drop.notAcknowledged(settings)
         }
         return drop.id
@@ -106,9 +113,9 @@ package struct DropChanges: Sendable {
     /// Releases an event that is held in quarantine.
     package func release(_ id: String) async throws -> (id: String, event: ReleasedEvent) {
         let drop = try TypedDrop(id)
-        guard drop.isHeld(settings) else { throw drop.notHeld(settings) }
+        guard try drop.isHeld(settings) else { throw drop.notHeld(settings) }
         do {
-            return (drop.id, try await authority.releaseHeld(drop.id))
+            return (drop.id, try await authority.releaseHeld(drop.id, by: attribution))
         } catch let error as IntakeError {
             throw ManagementError(.refused, error.description, cause: error)
         }

@@ -1,5 +1,6 @@
 // The id of a drop as somebody typed it, and what is said when it is none or its drop is not what a command needs.
 import Admission
+import Files
 import Foundation
 import Ledger
 import Settings
@@ -30,8 +31,9 @@ struct TypedDrop {
         return record
     }
 
-    func isHeld(_ settings: GateSettings) -> Bool {
-        FileManager.default.fileExists(atPath: "\(settings.staging.path)/\(StagingLayout.heldFile(id))")
+    /// Throws where this process may not look.
+    func isHeld(_ settings: GateSettings) throws -> Bool {
+        try Presence.check("\(settings.staging.path)/\(StagingLayout.heldFile(id))")
     }
 
     /// Why the drop was not acknowledged.
@@ -67,7 +69,8 @@ struct TypedDrop {
     }
 
     private func unknown(_ settings: GateSettings) -> ManagementError {
-        guard isHeld(settings) else {
+        // Where nobody may look, nothing is known to be held.
+        guard (try? isHeld(settings)) == true else {
             return ManagementError(
                 .refused, "there is no drop \(id)", fix: "`dropgate drops list` shows what there is")
         }

@@ -1,5 +1,5 @@
 // The files of the ledger's signing key: the private key, 0600, and beside it the public keys, old ones too.
-import Files
+package import Files
 import Foundation
 package import Ledger
 package import Settings
@@ -8,7 +8,7 @@ package struct LedgerKeys: Sendable {
     private let settings: LedgerSettings
     private let node: String
 
-    private var publicFile: String { settings.key + ".pub" }
+    var publicFile: String { settings.key + ".pub" }
     /// A new key between its entry and its place.
     private var nextFile: String { settings.key + ".next" }
 
@@ -17,9 +17,11 @@ package struct LedgerKeys: Sendable {
         node = settings.node
     }
 
-    package var isThere: Bool { FileManager.default.fileExists(atPath: settings.key) }
+    /// Throws where this process may not look.
+    package func isThere() throws(FileProblem) -> Bool { try Presence.check(settings.key) }
 
-    package var hasPublicKeys: Bool { FileManager.default.fileExists(atPath: publicFile) }
+    /// Throws where this process may not look.
+    package func hasPublicKeys() throws(FileProblem) -> Bool { try Presence.check(publicFile) }
 
     package func make() throws {
         let key = try NoteSigner(name: Checkpoint.origin(node: node))
@@ -31,7 +33,7 @@ package struct LedgerKeys: Sendable {
 
     /// Throws `ManagementError` when there is no good key.
     package func signer() throws -> NoteSigner {
-        guard isThere else {
+        guard try isThere() else {
             throw ManagementError(
                 .configuration, "\(settings.key): the key that signs the ledger is not there",
                 fix: "`dropgate init` makes it")

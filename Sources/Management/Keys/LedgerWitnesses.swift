@@ -24,7 +24,7 @@ package struct LedgerWitnesses {
         }
         // Without a public key no kept checkpoint can be believed, and the first one that is found ends it.
         let keys = LedgerKeys(settings)
-        verifiers = keys.hasPublicKeys ? try keys.verifiers() : []
+        verifiers = try keys.hasPublicKeys() ? try keys.verifiers() : []
     }
 
     /// The newest checkpoint of each keeper. One that cannot be asked is passed over, with a warning.

@@ -17,16 +17,16 @@ package struct LedgerService: Sendable {
     package init(_ settings: GateSettings) { self.settings = settings }
 
     /// Signs the ledger's head now, and returns the signed note.
-    package func checkpoint(warn: @escaping Warn) async throws -> String {
-        guard let note = try await Authority.over(settings, warn: warn).checkpoint() else {
+    package func checkpoint(by attribution: Attribution, warn: @escaping Warn) async throws -> String {
+        guard let note = try await Authority.over(settings, warn: warn).checkpoint(by: attribution) else {
             throw ManagementError(.refused, "the ledger has no entries")
         }
         return note
     }
 
     /// Goes over to a new signing key, and returns the public one.
-    package func rotateKey(warn: @escaping Warn) async throws -> String {
-        try await Authority.over(settings, warn: warn).rotateKey()
+    package func rotateKey(by attribution: Attribution, warn: @escaping Warn) async throws -> String {
+        try await Authority.over(settings, warn: warn).rotateKey(by: attribution)
     }
 
     // MARK: Verification
@@ -67,9 +67,9 @@ package struct LedgerService: Sendable {
     /// That one entry is in the signed tree.
     /// - Parameters:
     ///   - entryFile: where the entry's own bytes go, too; that is an access, and recorded.
-    ///   - principal: who has that access.
+    ///   - attribution: who has that access, and why.
     package func prove(
-        _ seq: Int64, entryFile: String? = nil, by principal: Principal, warn: @escaping Warn
+        _ seq: Int64, entryFile: String? = nil, by attribution: Attribution, warn: @escaping Warn
     ) async throws -> TLogProof {
         let reader = try ledger.reader()
         let size = try reader.size()
@@ -88,7 +88,7 @@ package struct LedgerService: Sendable {
             checkpoint: signed.note)
         if let entryFile {
             try await Authority.recordExport(
-                "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], by: principal,
+                "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], by: attribution,
                 settings: settings, warn: warn)
             try reader.forEachEntry(seq..<seq + 1) { _, json in
                 try FileReplacement.write(json, to: entryFile, mode: 0o600)
@@ -117,7 +117,7 @@ package struct LedgerService: Sendable {
     ///   - from: nil: the first entry.
     ///   - to: up to and without this time, or with this entry; nil: the last signed entry.
     package func export(
-        from: Bound?, to: Bound?, into directory: String, by principal: Principal,
+        from: Bound?, to: Bound?, into directory: String, by attribution: Attribution,
         progress: @escaping Progress, warn: @escaping Warn
     ) async throws -> Bundle {
         let reader = try ledger.reader()
@@ -133,7 +133,7 @@ package struct LedgerService: Sendable {
         }
         try await Authority.recordExport(
             "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
-            by: principal, settings: settings, warn: warn)
+            by: attribution, settings: settings, warn: warn)
         let manifest = try LedgerBundle(reader, policies: ledger.policies).write(
             range, checkpoint: signed, key: key, to: directory, now: .now(), progress: progress)
         return Bundle(entries: range, checkpoint: signed.checkpoint, manifest: manifest)

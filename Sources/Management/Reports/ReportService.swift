@@ -14,11 +14,11 @@ package struct ReportService: Sendable {
     /// - Parameters:
     ///   - period: of which a report is wanted.
     ///   - format: in which it leaves the gate, for that entry.
-    ///   - principal: who gets it, for that entry.
+    ///   - attribution: who gets it and why, for that entry.
     ///   - progress: how many entries are behind, of how many.
     /// Throws `ManagementError`, `LedgerError` or `SettingsErrors`.
     package func report(
-        of period: ReportPeriod, now: Instant, format: String, by principal: Principal,
+        of period: ReportPeriod, now: Instant, format: String, by attribution: Attribution,
         progress: @escaping @Sendable (Int64, Int64) -> Void, warn: @escaping @Sendable (String) -> Void
     ) async throws -> Report {
         try await Authority.recordExport(
@@ -27,7 +27,7 @@ package struct ReportService: Sendable {
                 "since": .string(period.since.description),
                 "until": .string(period.until.description),
                 "format": .string(format),
-            ], by: principal, settings: settings, warn: warn)
+            ], by: attribution, settings: settings, warn: warn)
         let (policy, notes) = try lists(until: period.until, now: now)
         let reader = try settings.ledgerHandle.reader()
         let range = try reader.seqs(of: period.ledger)

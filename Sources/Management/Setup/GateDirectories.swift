@@ -8,7 +8,7 @@ package enum GateDirectories {
     package static func make(_ path: String) throws -> [String] {
         var missing: [String] = []
         var current = path
-        while current != "/", !FileManager.default.fileExists(atPath: current) {
+        while current != "/", try !Presence.check(current) {
             missing.append(current)
             current = "/" + current.split(separator: "/").dropLast().joined(separator: "/")
         }

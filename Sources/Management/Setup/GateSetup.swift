@@ -44,13 +44,13 @@ package struct GateSetup {
     }
 
     private func make(_ log: inout SetupLog) async throws {
-        let gate = SetupOwner(of: settings.state)
+        let gate = SetupOwner(of: settings.state, readers: settings.readers)
         try log.directory(settings.accounts)
         try makeSourceList(&log)
         try makeRules(&log)
         if let gate {
             try gate.admit(to: log.made)
-            try gate.become()
+            try gate.become(with: settings.readers)
         }
         for directory in [
             settings.state, settings.runDirectory, settings.staging.path,
@@ -62,6 +62,7 @@ package struct GateSetup {
         if let sftp = settings.sftp { try await makeHostKeys(sftp, &log) }
         if let tls = settings.webhook?.tls { try makeCertificate(tls, &log) }
         if let console = settings.console { try makeToken(console, &log) }
+        try ReadAccess(settings)?.apply()
     }
 
     /// VSee's list, where the settings look for lists in a directory that has none.
@@ -95,7 +96,7 @@ package struct GateSetup {
     /// Never where a ledger is that another key signed: that must be put back.
     private func makeLedgerKey(_ log: inout SetupLog) throws {
         let keys = LedgerKeys(settings)
-        guard !keys.isThere else { return log.kept(settings.ledger.key) }
+        guard try !keys.isThere() else { return log.kept(settings.ledger.key) }
         let checkpoints = settings.ledgerHandle.checkpoints
         guard try checkpoints.all().isEmpty else {
             return log.missing(

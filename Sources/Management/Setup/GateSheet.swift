@@ -28,7 +28,7 @@ package struct GateSheet: Sendable {
         standing = await GateStanding.look(settings, file: file, log: log, now: now)
         name = PublicName(certificate: standing.certificateNames, machine: ProcessInfo.processInfo.hostName)
         var keys: [HostKeys.Description] = []
-        for path in settings.sftp?.hostKeys ?? [] where FileManager.default.fileExists(atPath: path) {
+        for path in settings.sftp?.hostKeys ?? [] where (try? Presence.check(path)) != false {
             keys.append(try await HostKeys.describe(path))
         }
         hostKeys = keys

@@ -99,7 +99,7 @@ package struct GateStanding: Sendable {
 
     /// A ledger or a list that cannot be read tells nothing: then it counts as not heard.
     private static func isHeard(_ settings: GateSettings) -> Bool {
-        guard settings.ledgerHandle.exists, let reader = try? settings.ledgerHandle.reader(),
+        guard (try? settings.ledgerHandle.isThere()) == true, let reader = try? settings.ledgerHandle.reader(),
             let policy = try? PolicyLoader.load(files: settings.sources)
         else { return false }
         var open: [Channel] = []

@@ -2,7 +2,7 @@
 // the state is the gate's. What lies in a directory of another user is made as that user, so that no link planted there
 // leads root's hand elsewhere.
 import CShims
-import Files
+package import Files
 package import Foundation
 
 package struct SetupOwner: Sendable {
@@ -10,16 +10,27 @@ package struct SetupOwner: Sendable {
     package let group: gid_t
 
     /// Who owns a directory that is not root's; nil for root's, for what is not there, and where this process is not root.
-    package init?(of directory: String) {
+    /// - Parameter readers: a group that the directory may have been given to, which is not its owner's.
+    package init?(of directory: String, readers: ReadGroup? = nil) {
         var status = stat()
         guard geteuid() == 0, stat(directory, &status) == 0, status.st_uid != 0 else { return nil }
         user = status.st_uid
-        group = status.st_gid
+        let isForReaders = readers?.holds(status) == true
+        group = isForReaders ? getpwuid(user)?.pointee.pw_gid ?? status.st_gid : status.st_gid
     }
 
     /// Goes on as this user, for good.
-    package func become() throws {
-        guard setgroups(0, nil) == 0, setgid(group) == 0, setuid(user) == 0 else {
+    /// - Parameter readers: a group that the user may give files to meanwhile.
+    package func become(with readers: ReadGroup? = nil) throws {
+        let joined: Bool
+        if let readers {
+            joined = setgroups(1, [readers.number]) == 0
+        } else if let name = getpwuid(user)?.pointee.pw_name {
+            joined = initgroups(name, group) == 0
+        } else {
+            joined = setgroups(0, nil) == 0
+        }
+        guard joined, setgid(group) == 0, setuid(user) == 0 else {
             throw ManagementError(
                 .internalError, "cannot go on as the user \(user): \(SystemError.last)")
         }

@@ -13,7 +13,7 @@ extension SourceService {
     package func decidedDifferently(
         by new: Policy, than old: Policy, days: Int64 = 30, now: Instant = .now()
     ) throws -> DecisionChanges? {
-        guard settings.ledgerHandle.exists else { return nil }
+        guard try settings.ledgerHandle.isThere() else { return nil }
         return try DecisionChanges.between(
             old, new, in: settings.ledgerHandle.reader(), since: now - .seconds(days * 86_400), now: now,
             limit: .seconds(10))
@@ -24,7 +24,7 @@ extension SourceService {
     package func refusedAfterLastChange(
         days: Int64 = 30, now: Instant = .now()
     ) throws -> [RefusedAfterChange] {
-        guard settings.ledgerHandle.exists else { return [] }
+        guard try settings.ledgerHandle.isThere() else { return [] }
         let reader = try settings.ledgerHandle.reader()
         let history = PolicyHistory(reader, settings.ledgerHandle.policies)
         let since = now - .seconds(days * 86_400)

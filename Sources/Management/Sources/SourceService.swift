@@ -36,7 +36,7 @@ package struct SourceService: Sendable {
     package func lists(at moment: Instant, now: Instant = .now()) throws -> SourceLists {
         // What was typed as "now" is a moment ago.
         guard moment < now - .seconds(1) else { return try lists(now: now) }
-        guard settings.ledgerHandle.exists else {
+        guard try settings.ledgerHandle.isThere() else {
             return SourceLists(nil, at: moment)
         }
         return SourceLists(try history().standing(at: moment), at: moment)
@@ -49,7 +49,7 @@ package struct SourceService: Sendable {
     private func inForce(instead errors: SettingsErrors, now: Instant) throws -> SourceLists {
         let unknown: String
         do {
-            guard settings.ledgerHandle.exists, let standing = try history().standing(at: now) else { throw errors }
+            guard try settings.ledgerHandle.isThere(), let standing = try history().standing(at: now) else { throw errors }
             if case .success = standing.policy {
                 var lists = SourceLists(standing, at: now)
                 lists.problems = errors.problems.map { "\($0)" }
@@ -73,7 +73,7 @@ package struct SourceService: Sendable {
     /// What a running gate has in force, where that is not what the files say.
     private func notInForce(_ policy: Policy, now: Instant) -> [String] {
         do {
-            guard settings.ledgerHandle.exists else { return [] }
+            guard try settings.ledgerHandle.isThere() else { return [] }
             let history = try history()
             guard try !history.isInForce(policy.version), let standing = try history.standing(at: now),
                 standing.stopped == nil
@@ -133,10 +133,13 @@ package struct SourceService: Sendable {
     /// Adds an entry to the end of a list, and returns it as it was read back.
     /// - Parameters:
     ///   - list: the list's name or file; nil where there is only one.
+    ///   - attribution: who adds it and why, for the ledger.
+    ///   - warn: told of what could not be recorded.
     ///   - entry: made for the list's name. An expiry or a review that is over already is refused.
     package func add(
-        to list: String?, now: Instant = .now(), _ entry: (String) throws -> SourceEntry
-    ) throws -> SourceEntry {
+        to list: String?, by attribution: Attribution, now: Instant = .now(),
+        warn: @escaping @Sendable (String) -> Void, _ entry: (String) throws -> SourceEntry
+    ) async throws -> SourceEntry {
         let editor = try ListChoice.editor(list, of: settings)
         let entry = try entry(editor.name)
         for (word, moment) in [("expires", entry.expires), ("review_by", entry.reviewBy)] {
@@ -146,17 +149,31 @@ package struct SourceService: Sendable {
         }
         let added = try ListChoice.change { try editor.add(entry) }
         _ = try PolicyLoader.load(files: settings.sources)
+        await record("source add", editor.path, ["+ \(added.summary)"], attribution, warn)
         return added
     }
 
     /// Removes the entries of a block, of one service or of all, and returns them.
+    /// - Parameters:
+    ///   - attribution: who removes them and why, for the ledger.
+    ///   - warn: told of what could not be recorded.
     package func remove(
-        _ block: CIDRBlock, service: String?, from list: String?
-    ) throws -> [SourceEntry] {
+        _ block: CIDRBlock, service: String?, from list: String?, by attribution: Attribution,
+        warn: @escaping @Sendable (String) -> Void
+    ) async throws -> [SourceEntry] {
         let editor = try ListChoice.editor(list, of: settings)
         let removed = try ListChoice.change { try editor.remove(block, service: service) }
         _ = try PolicyLoader.load(files: settings.sources)
+        await record("source remove", editor.path, removed.map { "- \($0.summary)" }, attribution, warn)
         return removed
+    }
+
+    private func record(
+        _ command: String, _ file: String, _ lines: [String], _ attribution: Attribution,
+        _ warn: @escaping @Sendable (String) -> Void
+    ) async {
+        await Authority.recordChange(
+            ManagedChange(command, file: file, lines: lines), by: attribution, settings: settings, warn: warn)
     }
 
     /// The lists as the files have them.

@@ -31,7 +31,11 @@ package struct FilesystemCheck {
     }
 
     package func findings() -> [Finding] {
-        guard FileManager.default.fileExists(atPath: settings.state) else {
+        let isThere: Bool
+        do throws(FileProblem) { isThere = try Presence.check(settings.state) } catch {
+            return [Finding(Self.area, .fail, error.message, fix: "run this as the gate's own user")]
+        }
+        guard isThere else {
             return [
                 .fatal(
                     Self.area, "the state directory \(settings.state) is not there",
@@ -48,11 +52,15 @@ package struct FilesystemCheck {
         // Of directories in a private state only what anybody could change counts.
         let inner = Self.directories(in: settings.state)
             .filter { path in
-                !places.contains { $0.path == path } && Self.mode(path).map { $0 & 0o002 != 0 } == true
+                // Whoever may go through the state meets the modes of what lies in it.
+                let open: mode_t = readers == nil ? 0o002 : 0o007
+                return !places.contains { $0.path == path } && Self.mode(path).map { $0 & open != 0 } == true
             }
             .map { (name: "a directory of the state,", path: $0) }
         for place in places + inner {
-            guard let mode = Self.mode(place.path), mode & 0o077 != 0 else { continue }
+            guard let mode = Self.mode(place.path), mode & 0o077 != 0, !isForReaders(place.path, 0o050) else {
+                continue
+            }
             let text = "\(place.name) \(place.path) is open to others (mode 0\(String(mode, radix: 8)))"
             let fix = "chmod 700 \(place.path)"
             findings.append(
@@ -64,7 +72,9 @@ package struct FilesystemCheck {
         if let tls = settings.webhook?.tls { secrets.append(tls.key) }
         if let console = settings.console, !console.tokenFile.isEmpty { secrets.append(console.tokenFile) }
         for path in secrets {
-            guard let mode = Self.mode(path), mode & 0o077 != 0 else { continue }
+            guard let mode = Self.mode(path), mode & 0o077 != 0,
+                path != settings.ledger.path || !isForReaders(path, 0o040)
+            else { continue }
             findings.append(
                 Finding(
                     Self.area, mode & 0o007 != 0 ? .fail : .warn,
@@ -72,6 +82,15 @@ package struct FilesystemCheck {
         }
         return findings.isEmpty
             ? [Finding(Self.area, .ok, "directories and secrets are the gate's alone")] : findings
+    }
+
+    private var readers: ReadGroup? { settings.ledger.readGroup.flatMap { try? ReadGroup(named: $0) } }
+
+    /// Whether a place is open to the group of `ledger.read_group` alone, for no more than `rights`.
+    private func isForReaders(_ path: String, _ rights: mode_t) -> Bool {
+        var status = stat()
+        guard let readers, stat(path, &status) == 0 else { return false }
+        return readers.holds(status) && status.st_mode & 0o077 & ~rights == 0
     }
 
     private static func directories(in path: String) -> [String] {

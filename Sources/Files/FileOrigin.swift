@@ -1,0 +1,27 @@
+// Whose a file is and when it was written last: all that is known of who changed it with an editor.
+package import Foundation
+
+/// As stat(2) says it of the file behind any links.
+package struct FileOrigin: Sendable, Hashable {
+    package let path: String
+    /// nil: the file is not there.
+    package let state: State?
+
+    package struct State: Sendable, Hashable {
+        package let owner: uid_t
+        /// Microseconds since the epoch.
+        package let modified: Int64
+    }
+
+    package init(path: String) {
+        self.path = path
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            state = nil
+            return
+        }
+        state = State(
+            owner: status.st_uid,
+            modified: Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1000)
+    }
+}

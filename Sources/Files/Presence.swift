@@ -1,0 +1,46 @@
+// Whether a file is there. "Not there" and "may not be looked at" are two answers: stat(2) fails with EACCES for what lies in
+// a directory that this process may not enter.
+import Foundation
+
+package enum Presence {
+    /// Throws a `FileProblem` that says who may look, where this process may not.
+    package static func check(_ path: String) throws(FileProblem) -> Bool {
+        var status = stat()
+        guard stat(path, &status) != 0 else { return true }
+        let error = SystemError.last
+        if [ENOENT, ENOTDIR].contains(error.code) { return false }
+        throw FileProblem(message: denial(path, error))
+    }
+
+    /// "permission denied: alice may not read /x/y: run this as its owner (sudo -u dropgate), or join the group audit".
+    /// - Parameters:
+    ///   - action: what was to be done with it: read, write.
+    ///   - error: of the call that failed; what is not about permission is told as the system words it.
+    package static func denial(_ path: String, _ error: SystemError, to action: String = "read") -> String {
+        guard [EACCES, EPERM].contains(error.code) else { return "cannot \(action) \(path): \(error)" }
+        let user = SystemUser.name(of: geteuid()) ?? "\(geteuid())"
+        var text = "permission denied: \(user) may not \(action) \(path)"
+        guard let closed = closed(path) else { return text }
+        let owner = SystemUser.name(of: closed.st_uid) ?? "#\(closed.st_uid)"
+        text += ": run this as its owner (sudo -u \(owner))"
+        let isFolder = closed.st_mode & S_IFMT == S_IFDIR
+        if action == "read", closed.st_gid != 0, closed.st_mode & (isFolder ? 0o010 : 0o040) != 0 {
+            text += ", or join the group \(SystemGroup.name(of: closed.st_gid) ?? "#\(closed.st_gid)")"
+        }
+        return text
+    }
+
+    /// The first directory on the way that this process may not enter; else the file itself.
+    private static func closed(_ path: String) -> stat? {
+        var way = [path]
+        while let first = way.first, first != "/" { way.insert(Paths.directory(of: first), at: 0) }
+        var found: stat?
+        for place in way {
+            var status = stat()
+            guard stat(place, &status) == 0 else { break }
+            found = status
+            if place != path, access(place, X_OK) != 0 { break }
+        }
+        return found
+    }
+}

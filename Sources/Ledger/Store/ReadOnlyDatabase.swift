@@ -1,0 +1,137 @@
+// A connection that reads the ledger and can change nothing: beside the gate, by a user who may only read, and from a medium on
+// which nobody can write.
+import Files
+import Foundation
+import GRDB
+
+final class ReadOnlyDatabase: Sendable {
+    private let queue: DatabaseQueue
+    private let file: String
+    /// Of a ledger that is read without locks, as it was opened: it must not change meanwhile.
+    private let frozen: FileSignature?
+
+    /// Throws `LedgerError`: `.unreadable` when there is none or it may not be read, `.missing` when it was moved or removed,
+    /// `.foreign` when what is there is none.
+    /// - Parameter isOfAnyFormat: whether a ledger of another format will do.
+    init(_ paths: LedgerPaths, isOfAnyFormat: Bool = false) throws {
+        file = paths.file
+        guard try paths.isThere() else {
+            throw LedgerError(
+                .unreadable, "there is no ledger at \(file): has the gate run with this configuration?")
+        }
+        guard access(file, R_OK) == 0 else {
+            throw LedgerError(.unreadable, "the ledger cannot be read: \(Presence.denial(file, .last))")
+        }
+        frozen = try Self.isFrozen(paths) ? FileSignature(path: file) : nil
+        do {
+            queue = try Self.open(file, isFrozen: frozen != nil)
+            guard try queue.read(Self.isLedger) else { throw paths.foreign("is another SQLite database") }
+            if !isOfAnyFormat { try Self.checkFormat(queue, file) }
+        } catch let error as LedgerError {
+            throw error
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
+            throw paths.foreign("is not an SQLite database")
+        } catch {
+            throw LedgerError(.unreadable, "cannot read the ledger \(file): \(error)")
+        }
+    }
+
+    /// A reader needs SQLite's shared memory, and makes it where there is none; where it cannot, nobody writes the ledger, or
+    /// its writer has made it. SQLite then reads the file as one that never changes, and would pass over what waits in the WAL.
+    private static func isFrozen(_ paths: LedgerPaths) throws -> Bool {
+        guard access(paths.directory, W_OK) != 0 else { return false }
+        var status = stat()
+        let waits = stat(paths.wal, &status) == 0 ? status.st_size : nil
+        if waits != nil, access(paths.wal, R_OK) == 0, access(paths.sharedMemory, R_OK) == 0 { return false }
+        guard waits ?? 0 == 0 else {
+            throw LedgerError(
+                .unreadable,
+                "\(paths.wal) holds entries that are not in \(paths.file) yet, and cannot be read where nothing can be "
+                    + "written: copy the ledger, its -wal with it, to a directory of your own and read it there"
+            )
+        }
+        return true
+    }
+
+    private static func open(_ file: String, isFrozen: Bool) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(5)
+        // Debian's SQLite takes URIs as names (SQLITE_USE_URI). Without that it finds no such file.
+        let name = isFrozen ? "file:\(escaped(file))?immutable=1" : file
+        let queue = try DatabaseQueue(path: name, configuration: configuration)
+        // Long walks read pages where they lie, not through a copy.
+        try queue.read { try $0.execute(sql: "PRAGMA mmap_size = 1099511627776") }
+        return queue
+    }
+
+    /// A path in a URI (RFC 3986): of the bytes of UTF-8 all but letters, digits and a few marks.
+    private static func escaped(_ path: String) -> String {
+        path.utf8.reduce(into: "") { text, byte in
+            let scalar = Unicode.Scalar(byte)
+            if byte < 0x80,
+                CharacterSet.alphanumerics.contains(scalar) || "/-._~".unicodeScalars.contains(scalar)
+            {
+                text.unicodeScalars.append(scalar)
+            } else {
+                text += String(format: "%%%02X", byte)
+            }
+        }
+    }
+
+    private static func checkFormat(_ queue: DatabaseQueue, _ file: String) throws {
+        let found = try queue.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+        guard found == Schema.version else {
+            throw LedgerError(
+                .unreadable,
+                "\(file) has ledger format \(found), this program knows \(Schema.version); the gate brings an older "
+                    + "one up to date when it starts")
+        }
+    }
+
+    /// Whether it has what ledgers of all formats have.
+    private static func isLedger(_ db: Database) throws -> Bool {
+        guard try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 > 0 else { return false }
+        for (table, columns) in [
+            ("entries", ["seq", "time", "kind", "verdict", "reason", "json"]),
+            ("drops", ["seq", "id", "state"]),
+            ("bodies", ["seq", "body"]),
+        ] {
+            guard try db.tableExists(table),
+                Set(try db.columns(in: table).map(\.name)).isSuperset(of: columns)
+            else { return false }
+        }
+        return true
+    }
+
+    /// By SQLite's own backup, in one step and so of one moment; a writer goes on meanwhile. Throws `DatabaseError`.
+    func copy(to other: DatabaseQueue) throws { try queue.backup(to: other) }
+
+    /// Reads in one snapshot. An error of the database becomes a `LedgerError(.unreadable)`, and so does a ledger that was
+    /// taken for one that nobody writes.
+    func readLedger<R>(_ body: (Database) throws -> R) throws -> R {
+        do {
+            let result = try queue.read(body)
+            if let frozen, FileSignature(path: file) != frozen { throw changed }
+            return result
+        } catch let error as DatabaseError {
+            if let frozen, FileSignature(path: file) != frozen { throw changed }
+            throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
+        }
+    }
+
+    private var changed: LedgerError {
+        LedgerError(.unreadable, "\(file) was written while it was read: a gate has started; run this again")
+    }
+}
+
+extension DatabaseQueue {
+    /// Reads in one snapshot. An error of the database becomes a `LedgerError(.unreadable)`.
+    func readLedger<R>(_ body: (Database) throws -> R) throws -> R {
+        do {
+            return try read(body)
+        } catch let error as DatabaseError {
+            throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
+        }
+    }
+}

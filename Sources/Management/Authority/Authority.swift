@@ -1,0 +1,78 @@
+// Where a command finds the ledger's one writer, and how it records what it does beside it.
+package import JSON
+import Ledger
+package import Settings
+
+package enum Authority {
+    /// The running gate, or this process where none answers.
+    /// Throws `LedgerError`: `.locked` when a gate runs that does not answer, `.rolledBack` or `.forked` when the ledger is
+    /// not what was seen signed.
+    /// - Parameter warn: told of witnesses that cannot be asked.
+    package static func over(
+        _ settings: GateSettings, warn: @escaping @Sendable (String) -> Void
+    ) async throws -> any GateAuthority {
+        let control = ControlClient(path: settings.controlSocket)
+        if await control.answers() { return control }
+        return try await LocalAuthority.open(settings, warn: warn)
+    }
+
+    /// As `over`, and never makes a ledger.
+    private static func overLedger(
+        _ settings: GateSettings, warn: @escaping @Sendable (String) -> Void
+    ) async throws -> any GateAuthority {
+        let control = ControlClient(path: settings.controlSocket)
+        if await control.answers() { return control }
+        guard try settings.ledgerHandle.isThere() else {
+            throw LedgerError(.unwritable, "there is no ledger at \(settings.ledgerHandle)")
+        }
+        return try await LocalAuthority.open(settings, warn: warn)
+    }
+
+    /// Records that something leaves the gate, before it does, and returns the seq of that entry. Throws a
+    /// `ManagementError` when it cannot be recorded: then nothing may leave.
+    /// - Parameters:
+    ///   - what: the command, as the entry says it.
+    ///   - attribution: who takes it, and why.
+    @discardableResult
+    package static func recordExport(
+        _ what: String, detail: [String: JSONValue], by attribution: Attribution,
+        settings: GateSettings, warn: @escaping @Sendable (String) -> Void
+    ) async throws -> Int64 {
+        var detail = AccessRecord.bounded(detail)
+        detail["command"] = .string(what)
+        do {
+            return try await overLedger(settings, warn: warn).recordAccess(detail, by: attribution)
+        } catch {
+            let known = error as? ManagementError
+            throw ManagementError(
+                .internalError,
+                "nothing was exported, because the export cannot be recorded in the ledger: "
+                    + (known?.message ?? "\(error)"),
+                fix: known?.fix ?? "run this as the gate's own user, with room on its disk"
+                    + (settings.ledger.readGroup == nil
+                        ? "" : "; a gate that runs records what its auditors take"),
+                cause: error)
+        }
+    }
+
+    /// Records a change that was made in a file. It stands whether or not it can be recorded: then `warn` is told so, and the
+    /// gate's own entry names the file and its owner.
+    package static func recordChange(
+        _ change: ManagedChange, by attribution: Attribution, settings: GateSettings,
+        warn: @escaping @Sendable (String) -> Void
+    ) async {
+        do {
+            let control = ControlClient(path: settings.controlSocket)
+            if await !control.answers(), try !settings.ledgerHandle.isThere() {
+                return warn(
+                    "the change is made, and not recorded: there is no ledger yet, the gate's first start makes it"
+                )
+            }
+            _ = try await overLedger(settings, warn: warn).recordChange(change, by: attribution)
+        } catch {
+            warn(
+                "the change is made, but who made it is not recorded in the ledger: "
+                    + "\(ManagementError.of(error)?.description ?? "\(error)")")
+        }
+    }
+}
