@@ -74,17 +74,27 @@ extension LiveGate {
     }
 
     @Test(arguments: [
-        ("/webhooks/vsee", Samples.v2), ("/webhooks/vsee/another-secret-of-some-length", Samples.v2),
-        (QuarantineTests.path, "{}"), (QuarantineTests.path, "not JSON"), (QuarantineTests.path, ""),
-        (QuarantineTests.path, Samples.v2.replacingOccurrences(of: "visit.ended", with: "visit.moved")),
-        (QuarantineTests.path, Samples.v2.replacingOccurrences(of: "\"xxx\"", with: "\"dropgate-probe\"")),
-        ("/reachability", Samples.v2),
+        ("/webhooks/vsee", Samples.v2, NotHeld.wrongSecret),
+        ("/webhooks/vsee/another-secret-of-some-length", Samples.v2, .wrongSecret),
+        (QuarantineTests.path, "{}", .notVSeesForm), (QuarantineTests.path, "not JSON", .notVSeesForm),
+        (QuarantineTests.path, "", .notAnEvent),
+        (
+            QuarantineTests.path, Samples.v2.replacingOccurrences(of: "visit.ended", with: "visit.moved"),
+            .notVSeesForm
+        ),
+        (
+            QuarantineTests.path, Samples.v2.replacingOccurrences(of: "\"xxx\"", with: "\"dropgate-probe\""),
+            .probe
+        ),
+        ("/reachability", Samples.v2, .wrongSecret),
     ])
-    func nothingElseIsHeldAndTheAnswerIsTheSame(path: String, body: String) async throws {
+    func nothingElseIsHeldAndTheAnswerIsTheSame(path: String, body: String, why: NotHeld) async throws {
         try await LiveGate.serve(Self.quarantine) { gate in
             #expect(try await gate.curl(path, from: LiveGate.unlisted, body: body).isRefusal)
             let entry = try await gate.entry(.notListed)
             #expect(entry["detail"]?["vsee_shaped"] == nil && entry["verdict"] == "rejected")
+            #expect(entry["detail"]?["not_held"]?.string == why.rawValue)
+            #expect(entry["detail"]?["message"]?.string == why.sentence)
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
             #expect(try await gate.staged().isEmpty)
         }
@@ -121,9 +131,10 @@ extension LiveGate {
                 #expect(reply.isRefusal)
             }
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
+            let entries = try await gate.entries().filter { $0["kind"] != "service" }
             #expect(
-                try await gate.entries().allSatisfy {
-                    $0["reason"] == "not_listed" || $0["kind"] == "service"
+                entries.allSatisfy {
+                    $0["reason"] == "not_listed" && $0["detail"]?["not_held"] == "too_large"
                 })
         }
     }
@@ -136,6 +147,8 @@ extension LiveGate {
             }
             // A quarter of the twelve places, however often one source sends.
             let entries = try await gate.shaped(7)
+            let words = entries.compactMap { $0["detail"]?["not_held"]?.string }
+            #expect(words.sorted() == ["already_held", "already_held", "source_share", "source_share"])
             #expect(entries.filter { $0["detail"]?["held"]?.bool == true }.count == 3)
             #expect(try gate.intake.staging.quarantinedEvents().count == 3)
             // Another source finds room.
