@@ -30,7 +30,7 @@ struct TakenSweep {
             try await take(drops.filter(isTaken))
         }
         try await forEachPage(of: .taken, &cursors.taken, most: mostSecondLooks) { drops in
-            let back = try drops.filter(isBack)
+            let back = drops.filter(isBack)
             guard !back.isEmpty else { return }
             try await intake.writer.commit(.returned(back.map { ($0.id, $0.readyPath) }))
         }
@@ -87,9 +87,12 @@ struct TakenSweep {
         try !isThere(drop) && staging.ready.hasReceipt(drop.id)
     }
 
-    private func isBack(_ drop: DropRecord) throws -> Bool {
-        guard try isThere(drop), let receipt = try staging.ready.receipt(drop.id) else { return false }
-        return try receipt.line != nil || staging.ready.openReleased(drop.readyPath).size() == receipt.bytes
+    /// What cannot be read is not the drop's file: whatever its consumer has put there keeps no sweep from its end.
+    private func isBack(_ drop: DropRecord) -> Bool {
+        guard (try? isThere(drop)) == true, let receipt = try? staging.ready.receipt(drop.id),
+            let bytes = try? staging.ready.openReleased(drop.readyPath).size()
+        else { return false }
+        return receipt.line != nil || bytes == receipt.bytes
     }
 
     private func isThere(_ drop: DropRecord) throws -> Bool {

@@ -1,6 +1,5 @@
 """The worked consumers of Deploy/examples: killed in the middle again and again, at each of their steps, they lose no drop and
 take none twice."""
-# Needs: openssh-client curl
 import glob
 import hashlib
 import json
@@ -15,12 +14,13 @@ from gate import BIN, V2, Gate, read, wait_until
 EXAMPLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../Deploy/examples"))
 # Stands before a program; kills the whole consumer before or after a call of it, each kind of call once.
 KILLER = """#!/bin/bash
+read -r _ _ _ _ group _ < /proc/$$/stat
 call={name}-${{{word}:-x}}
 shot() {{ set -o noclobber; true > "{root}/$call-$1"; }}
-if shot before 2>/dev/null; then kill -KILL -- -$$_group; fi
+if shot before 2>/dev/null; then kill -KILL -- "-$group"; fi
 {program} "$@"
 code=$?
-if shot after 2>/dev/null; then kill -KILL -- -$$_group; fi
+if shot after 2>/dev/null; then kill -KILL -- "-$group"; fi
 exit $code
 """
 
@@ -43,7 +43,6 @@ class Consumer:
         """A script that kills the consumer's process group before and after its first call with each word."""
         path = os.path.join(self.root, name)
         text = KILLER.format(name=name, word=word, root=self.killers, program=program)
-        text = text.replace("$$_group", '"$(ps -o pgid= -p $$ | tr -d " ")"')
         with open(path, "w") as file:
             file.write(text)
         os.chmod(path, 0o755)

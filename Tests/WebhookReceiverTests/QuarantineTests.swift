@@ -171,14 +171,29 @@ extension LiveGate {
         }
     }
 
-    @Test func aSignatureCountsAsTheSecret() async throws {
+    @Test(arguments: [(true, NotHeld.expiredSignature), (false, .wrongSignature)])
+    func aSignatureCountsAsTheSecret(isOld: Bool, why: NotHeld) async throws {
         try await LiveGate.serve {
             $0.unlisted = .quarantine
             $0.checks.standardWebhooks = [Secret(Array(repeating: 7, count: 24))]
         } body: { gate in
-            let headers = ["webhook-id: 1", "webhook-timestamp: 1", "webhook-signature: v1,AAAA"]
+            let time = isOld ? 1 : Instant.now().microseconds / 1_000_000
+            let headers = ["webhook-id: 1", "webhook-timestamp: \(time)", "webhook-signature: v1,AAAA"]
             let reply = try await gate.curl(from: LiveGate.unlisted, body: Samples.v2, headers: headers)
             #expect(reply.isRefusal)
+            #expect(try await gate.entry(.notListed)["detail"]?["not_held"]?.string == why.rawValue)
+            #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
+        }
+    }
+
+    /// Settings forbid it; should it come about all the same, strangers are not held.
+    @Test func withoutAnySecretNothingIsHeld() async throws {
+        try await LiveGate.serve {
+            $0.unlisted = .quarantine
+        } body: { gate in
+            #expect(try await gate.curl(from: LiveGate.unlisted, body: Samples.v2).isRefusal)
+            let entry = try await gate.entry(.notListed)
+            #expect(entry["detail"]?["not_held"]?.string == NotHeld.noSecretConfigured.rawValue)
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
         }
     }

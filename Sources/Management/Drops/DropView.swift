@@ -34,7 +34,7 @@ package struct DropView: Sendable {
         (receipt.line, receipt.reason) = (written?.line, written?.reason)
         self.receipt = receipt
         var isTaken = record.state == .taken
-        if record.state == .released || isTaken, let place = try look?.place(of: record), place != .unknown {
+        if record.state == .released || isTaken, let place = try? look?.place(of: record), place != .unknown {
             isTaken = place == .taken
         }
         switch record.state {
