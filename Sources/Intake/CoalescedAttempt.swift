@@ -12,6 +12,8 @@ struct CoalescedAttempt {
     private var accounts = Distinct<String>()
     private var credentials = Distinct<String>()
     private var lists = Distinct<[String]>()
+    /// Why events were not held (`NotHeld`), of the attempts that say so.
+    private var notHeld = Distinct<String>()
 
     /// Counts nothing yet. `network`: where all of them come from, when that is not one address.
     init(like attempt: Attempt, network: CIDRBlock?) {
@@ -33,6 +35,9 @@ struct CoalescedAttempt {
         accounts.add(attempt.account)
         credentials.add(attempt.credential)
         lists.add(attempt.entries)
+        let words =
+            attempt.detail[Attempt.notHeldMember].map { [$0] } ?? attempt.detail["not_held_examples"]?.array
+        for word in words ?? [] { notHeld.add(word.string) }
         if common.policy != attempt.policy { common.policy = nil }
         if attempt.detail["coalesced"] != nil { addInner(attempt.detail) }
     }
@@ -55,6 +60,11 @@ struct CoalescedAttempt {
         if addresses.single == nil, addresses.count > 0 {
             if let network { detail["network"] = .string(network.description) }
             addresses.tell("addresses", "examples", &detail)
+        }
+        if let why = notHeld.single {
+            detail[Attempt.notHeldMember] = .string(why)
+        } else {
+            notHeld.tell("not_held_reasons", "not_held_examples", &detail)
         }
         if accounts.single == nil { accounts.tell("accounts", "account_examples", &detail) }
         if credentials.single == nil { credentials.tell("credentials", "credential_examples", &detail) }

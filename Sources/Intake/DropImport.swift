@@ -31,6 +31,10 @@ package struct PulledDrop: Sendable {
             IntakeError(
                 .malformed, "the receipt of \(UntrustedText.head(receipt.drop)) cannot be believed: \(why)")
         }
+        let format = receipt.format ?? Receipt.currentFormat
+        guard format <= Receipt.currentFormat else {
+            throw refuse("it is of format \(format), which this gate does not know")
+        }
         guard DropID.isValid(receipt.drop) else { throw refuse("its drop id is not valid") }
         guard let sha256 = receipt.sha256, SHA256Digest.isHex(sha256), receipt.bytes >= 0 else {
             throw refuse("it gives no size and SHA-256")

@@ -17,6 +17,7 @@ private struct StagingSweep {
 
     func run() async throws {
         try await quarantineInterruptedUploads()
+        try await TakenSweep(intake: intake).run()
         try await removeAcknowledged()
         try await removeOldReceipts()
         try removeOldQuarantine()
@@ -118,20 +119,14 @@ private struct StagingSweep {
     }
 
     private func removeIfStill(_ drop: DropRecord) throws {
-        if try isStill(drop) { try staging.ready.removeReleased(drop.readyPath) }
-    }
-
-    /// Whether what lies at the drop's path is the drop: its consumer may have moved it, and a later file may
-    /// have been given the name since.
-    private func isStill(_ drop: DropRecord) throws -> Bool {
-        guard drop.incoming != nil else { return true }
-        return try intake.store.newestUpload(readyPath: drop.readyPath)?.id == drop.id
+        if try intake.isStill(drop) { try staging.ready.removeReleased(drop.readyPath) }
     }
 
     private func removeOldReceipts() async throws {
         guard let age = retention.receipts else { return }
-        try await forEachDrop(in: .released, olderThan: age) { drop in
-            try !staging.ready.stillHolds(drop.readyPath) || !isStill(drop)
+        // One that was put back has its turn in `TakenSweep`.
+        try await forEachDrop(in: .taken, olderThan: age) { drop in
+            try !staging.ready.stillHolds(drop.readyPath) || !intake.isStill(drop)
         }
     }
 

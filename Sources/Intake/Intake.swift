@@ -69,6 +69,7 @@ package final class Intake: Sendable {
     let fetchedInHand = Mutex<Set<String>>([])
     private let isClosed = Atomic(false)
     private let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
+    let takenCursors = Mutex(TakenCursors())
     /// Moves uploads into `ready/` and away, one after the other.
     let uploads = BlockingExecutor(label: "intake.uploads", width: 1)
     /// Look at the ledger for collectors.

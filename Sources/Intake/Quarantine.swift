@@ -17,8 +17,9 @@ extension Intake {
         attempt.detail["vsee_shaped"] = true
         let facts = WebhookRegistration(event, at: clock()).facts
         var receipt = receipt(event, attempt, facts)
-        guard checkSpace() == nil, reserve(receipt) else { return pass(attempt, facts) }
+        if let why = checkSpace() == nil ? reserve(receipt) : .noSpace { return pass(attempt, facts, why) }
         let source = attempt.source?.ip.description ?? ""
+        let refused = attempt
         do {
             // First whole, then recorded: what the ledger calls held can be released.
             let held = QuarantinedEvent(receipt: receipt, body: event.body)
@@ -32,7 +33,9 @@ extension Intake {
         } catch {
             logger.error("an event of VSee's form from \(source) could not be held: \(error)")
             remove(receipt)
-            return
+            var refused = refused
+            refused.tell(.failed)
+            return note(refused)
         }
         logger.warning(
             "\(Self.hint): an event with the right secret came from \(source), which is not listed; it is held as drop \(facts.id)"
@@ -46,20 +49,22 @@ extension Intake {
     }
 
     /// Records a refused event that is not held: it is already, or there is no room.
-    private func pass(_ attempt: Attempt, _ facts: DropFacts) {
+    private func pass(_ attempt: Attempt, _ facts: DropFacts, _ why: NotHeld) {
         var attempt = attempt
+        attempt.tell(why)
         if let earlier = held.withLock({ $0.drop(holding: facts.sha256) }) {
             attempt.drop = facts
             attempt.drop?.id = earlier
             attempt.drop?.name = StagingLayout.heldFile(earlier)
             attempt.detail["held_as"] = .string(earlier)
         } else {
-            attempt.detail["message"] = .string("\(Self.hint); not held: there is no room in quarantine")
+            attempt.detail["message"] = .string("\(Self.hint); \(why.sentence)")
         }
         note(attempt)
     }
 
-    private func reserve(_ receipt: Receipt) -> Bool {
+    /// Why there is no room; nil when it was taken.
+    private func reserve(_ receipt: Receipt) -> NotHeld? {
         held.withLock {
             $0.take(
                 receipt, mostEvents: configuration.mostHeldEvents, mostBytes: configuration.mostHeldBytes)
@@ -136,6 +141,8 @@ extension Intake {
             bytes: facts.bytes, received: clock().description)
         receipt.source = attempt.source?.ip.description
         receipt.credential = attempt.credential
+        receipt.entries = attempt.entries.isEmpty ? nil : attempt.entries
+        receipt.policy = attempt.policy
         receipt.sha256 = facts.sha256
         receipt.eventID = event.eventID
         receipt.eventType = event.eventType

@@ -20,13 +20,16 @@ struct QuarantineQuota: Sendable {
     /// The drop that holds this body already.
     func drop(holding sha256: String?) -> String? { sha256.flatMap { drops[$0] } }
 
-    /// Takes the room for an event; false when there is none.
-    mutating func take(_ receipt: Receipt, mostEvents: Int, mostBytes: Int64) -> Bool {
-        guard drop(holding: receipt.sha256) == nil, events < mostEvents, bytes + receipt.bytes <= mostBytes,
-            sources[receipt.source ?? "", default: 0] < max(1, mostEvents / Self.sourceShare)
-        else { return false }
+    /// Takes the room for an event; or why it gets none.
+    mutating func take(_ receipt: Receipt, mostEvents: Int, mostBytes: Int64) -> NotHeld? {
+        if drop(holding: receipt.sha256) != nil { return .alreadyHeld }
+        if events >= mostEvents { return .tooManyEvents }
+        if bytes + receipt.bytes > mostBytes { return .tooManyBytes }
+        if sources[receipt.source ?? "", default: 0] >= max(1, mostEvents / Self.sourceShare) {
+            return .sourceShare
+        }
         add(receipt)
-        return true
+        return nil
     }
 
     private mutating func add(_ receipt: Receipt) {

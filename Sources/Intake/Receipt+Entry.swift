@@ -1,11 +1,11 @@
 // The entry that accepted a drop, and the one place where a receipt is made of it.
 import Admission
 import JSON
-import Ledger
-import Staging
+package import Ledger
+package import Staging
 
 /// The entry that accepted a drop: the same from the attempt that was just committed and, after a crash, from its bytes.
-struct AcceptedEntry: Sendable {
+package struct AcceptedEntry: Sendable {
     var seq: Int64
     /// The entry's own, RFC 3339.
     var time: String
@@ -13,6 +13,9 @@ struct AcceptedEntry: Sendable {
     var source: String?
     var account: String?
     var credential: String?
+    /// None: not told.
+    var entries: [String]
+    var policy: String?
     var facts: DropFacts
     var detail: [String: JSONValue]
 
@@ -24,6 +27,8 @@ struct AcceptedEntry: Sendable {
         source = attempt.source?.ip.description
         account = attempt.account
         credential = attempt.credential
+        entries = attempt.entries
+        policy = attempt.policy
         facts = attempt.drop ?? DropFacts(id: "", name: "", bytes: 0, sha256: nil)
         detail = attempt.detail
         // What the ledger found when it took the entry.
@@ -32,7 +37,7 @@ struct AcceptedEntry: Sendable {
     }
 
     /// From an entry's canonical bytes. Throws when they describe no drop.
-    init(_ bytes: [UInt8]) throws {
+    package init(_ bytes: [UInt8]) throws {
         let value = try JSONValue(parsing: bytes)
         guard let seq = value["seq"]?.int, let time = value["time"]?.string,
             let channel = value["channel"]?.string,
@@ -47,6 +52,8 @@ struct AcceptedEntry: Sendable {
         source = value["source"]?["ip"]?.string
         account = value["account"]?.string
         credential = value["credential"]?.string
+        entries = value["entries"]?.array?.compactMap(\.string) ?? []
+        policy = value["policy"]?.string
         facts = DropFacts(
             id: drop["id"]?.string ?? "", name: drop["name"]?.string ?? "", bytes: size,
             sha256: drop["sha256"]?.string, eventID: drop["event_id"]?.string,
@@ -59,7 +66,7 @@ struct AcceptedEntry: Sendable {
 extension Receipt {
     /// Where the file lies and when it was released is set by the release.
     /// - Parameter drop: as it is now; what its sender changed since the entry stands here.
-    init(_ entry: AcceptedEntry, drop: DropRecord) {
+    package init(_ entry: AcceptedEntry, drop: DropRecord) {
         self.init(
             drop: drop.id, channel: entry.channel, name: "", file: "", bytes: entry.facts.bytes,
             received: entry.facts.received?.description ?? entry.time)
@@ -67,6 +74,8 @@ extension Receipt {
         source = entry.source
         account = entry.account
         credential = entry.credential
+        entries = entry.entries.isEmpty ? nil : entry.entries
+        policy = entry.policy
         sha256 = entry.facts.sha256
         eventID = entry.facts.eventID
         eventType = entry.facts.eventType

@@ -72,7 +72,7 @@ extension Intake {
             let files = try PartialStore(incoming: staging.uploads(of: account).path)
             for drop in try files.claimed.names() {
                 guard DropID.isValid(drop), let record = try store.drop(id: drop),
-                    record.state == .released || record.state == .acknowledged
+                    [.released, .taken, .acknowledged].contains(record.state)
                 else { continue }
                 do throws(StagingError) {
                     try staging.ready.putBack(

@@ -12,17 +12,35 @@ struct WebhookRegistration {
     init(_ event: WebhookEvent, id: String? = nil, at now: Instant) {
         let id = id ?? DropID.make(milliseconds: now.microseconds / 1000)
         let digest = SHA256.hash(data: event.body).hex
-        let identity = ["webhook", event.path, event.eventType ?? "", event.eventID ?? ""]
+        let (path, former) = Self.keyPaths(event.path)
+        func keys(_ path: String) -> (repeatKey: [UInt8], eventKey: [UInt8]?) {
+            let identity = ["webhook", path, event.eventType ?? "", event.eventID ?? ""]
+            return (
+                DropKeys.digest(identity + [digest]),
+                event.eventID == nil ? nil : DropKeys.digest(identity)
+            )
+        }
+        let (repeatKey, eventKey) = keys(path)
         let name = WebhookName(event, dropID: id)
         drop = DropRegistration(
-            id: id, content: .body(event.body), repeatKey: DropKeys.digest(identity + [digest]),
-            eventKey: event.eventID == nil ? nil : DropKeys.digest(identity), keepsRepeats: false,
+            id: id, content: .body(event.body), repeatKey: repeatKey, eventKey: eventKey, keepsRepeats: false,
             // With an id a repeat is one whenever it comes.
-            repeatsWithin: event.eventID == nil ? event.repeatsWithin : nil,
+            repeatsWithin: event.eventID == nil ? event.repeatsWithin : nil, formerKeys: keys(former),
             readyPath: { name.path(at: $0) })
         facts = DropFacts(
             id: id, name: "", bytes: Int64(event.body.count), sha256: digest, eventID: event.eventID,
             eventType: event.eventType)
+    }
+
+    /// The masked secret part of a path, as `WebhookEvent.path` has it.
+    private static let secretPart = "/***"
+
+    /// The path by which repeats are told, the same with a secret part and without one: an event is sent again although the
+    /// secret was changed, added or left away. And the other form, which earlier versions told repeats by.
+    private static func keyPaths(_ path: String) -> (path: String, former: String) {
+        if path.hasSuffix(secretPart) { return (path, String(path.dropLast(secretPart.utf8.count))) }
+        let plain = path.hasSuffix("/") ? String(path.dropLast()) : path
+        return (plain + secretPart, path)
     }
 }
 

@@ -51,7 +51,8 @@ extension StagingArea {
         return try events.names().compactMap { try? quarantinedReceipt($0) }
     }
 
-    private func quarantinedReceipt(_ drop: String) throws -> Receipt? {
+    /// The receipt of one event in quarantine, or nil.
+    package func quarantinedReceipt(_ drop: String) throws -> Receipt? {
         guard let place = try place(drop), try place.status(StagingLayout.quarantineReceipt) != nil else {
             return nil
         }

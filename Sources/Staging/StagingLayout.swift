@@ -32,6 +32,12 @@ package enum StagingLayout {
     /// Below it lies what an account sent; ends with a slash.
     package static func readyRoot(of account: String) -> String { "\(sftp)/\(account)/" }
 
+    /// Among whose names a path under `ready/` stands; nil for an event's.
+    package static func account(ofReady readyPath: String) -> String? {
+        let parts = readyPath.split(separator: "/", maxSplits: 2)
+        return parts.count == 3 && parts[0] == sftp ? String(parts[1]) : nil
+    }
+
     /// The name of a drop's receipt in `receipts/`.
     package static func receipt(_ drop: String) -> String { drop + ".json" }
 

@@ -20,6 +20,17 @@ extension StagingArea {
         try ready.removeReceipt(receipt.drop)
     }
 
+    /// The receipt of an upload in quarantine; nil when there is none.
+    package func quarantinedUpload(_ drop: String, of account: String) throws -> Receipt? {
+        guard DropID.isValid(drop),
+            let place = try quarantine.existing(StagingLayout.sftp)?.existing(account)?.existing(drop),
+            try place.status(StagingLayout.quarantineReceipt) != nil
+        else { return nil }
+        return try Receipt(
+            parsing: place.openFile(StagingLayout.quarantineReceipt).contents(
+                limit: QuarantinedEvent.longestReceipt))
+    }
+
     /// Removes what a crash left in `quarantine/sftp/` before the bytes were moved there. At the start only, while
     /// nothing is being moved.
     package func removeEmptyQuarantine() throws(StagingError) {

@@ -257,7 +257,8 @@ import Testing
         let shown = await gate.run("drops", "show", drop.id, "--format", "json")
         let json = try JSONValue(parsing: Array(shown.out.utf8))
         #expect(json["state"]?.string == "released" && json["bytes"]?.int == 2)
-        #expect(json["file"]?.string == gate.path("state/staging/ready/\(drop.name)"))
+        #expect(json["file"]?.string == "ready/\(drop.name)")
+        #expect(json["staging"]?.string == gate.path("state/staging"))
         #expect(await gate.run("drops", "list").out.contains(drop.id))
         #expect(await gate.run("drops", "verify").status == 0)
         #expect(await gate.run("drops", "ack", drop.id).status == 0)
@@ -282,6 +283,9 @@ import Testing
         ]
         for command in ["show", "ack", "release", "verify"] {
             for (id, words) in cases {
+                let words =
+                    command == "show" && id.contains("/")
+                    ? "no drop is known by the path \"\(id)\"; write" : words
                 let answer = await gate.run("drops", command, id)
                 #expect(
                     answer.status == 1 && answer.error.hasPrefix("dropgate: \(words)"),

@@ -16,7 +16,9 @@ import Testing
             Gate.event("5c34979c-30dc", body: #"{"a":1}"#), attempt: Gate.accepted)
         await gate.intake.waitUntilStaged()
         #expect(outcome.status == .stored)
-        #expect(outcome.name.hasPrefix("webhook/") && outcome.name.hasSuffix("Z-visit.ended-5c34979c.json"))
+        #expect(
+            outcome.name.hasPrefix("webhook/")
+                && outcome.name.hasSuffix("Z-visit.ended-5c34979c-\(outcome.id).json"))
         #expect(gate.ready() == [String(outcome.name)])
         #expect(gate.contents(outcome.name) == #"{"a":1}"#)
         let receipt = try #require(try gate.intake.staging.ready.receipt(outcome.id))

@@ -125,6 +125,59 @@ import Testing
     }
 
     @Test(arguments: StoreMaker.all)
+    func whatIsFoundGoneIsTakenUntilItIsThereAgainOrAcknowledged(maker: StoreMaker) throws {
+        let store = try store(maker, "a", "b", "c")
+        for id in ["a", "b"] { try release(id, store) }
+        let all = ["a", "b", "c"].map { (id: $0, readyPath: "sftp/\($0)") }
+        #expect(try carryOut(.taken(all, at: Instant(microseconds: 7000)), store))
+        let states = try ["a", "b", "c"].map { try store.drop(id: $0)?.state }
+        #expect(states == [.taken, .taken, .pending], "what was not released is not taken")
+        #expect(try store.drop(id: "a")?.taken == Instant(microseconds: 7000))
+        func taken(before time: Int64) throws -> [String] {
+            try store.drops(in: .taken, changedBefore: Instant(microseconds: time), after: -1, limit: 9).map(
+                \.id)
+        }
+        #expect(try taken(before: 7000) == [] && taken(before: 7001) == ["a", "b"])
+        #expect(try !carryOut(.returned([("a", "sftp/elsewhere")]), store), "it lies somewhere else now")
+        #expect(try carryOut(.returned([("a", "sftp/a")]), store))
+        #expect(try store.drop(id: "a")?.state == .released && store.drop(id: "a")?.taken == nil)
+        #expect(try carryOut(.acknowledge(id: "b", at: Self.later), store), "its consumer is done with it")
+        #expect(try store.drop(id: "b")?.state == .acknowledged)
+        #expect(try !carryOut(.taken([("b", "sftp/b")], at: Self.later), store), "it is done")
+        #expect(try store.size() == 3, "what the gate finds in staging has no entry")
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aTakenDropIsForgotten(maker: StoreMaker) throws {
+        let store = try store(maker, "a")
+        try release("a", store)
+        try carryOut(.taken([("a", "sftp/a")], at: Self.later), store)
+        #expect(try carryOut(.forgotten(id: "a"), store))
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aRepeatIsFoundByAFormerKeyToo(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        func receive(_ id: String, key: UInt8, former: UInt8?) throws -> AppendedEntry {
+            var drop = DropRegistration(
+                id: id, content: .body([1]), repeatKey: [key, 1], eventKey: [key], keepsRepeats: false,
+                readyPath: { _ in "webhook/\(id)" })
+            drop.formerKeys = former.map { ([$0, 1], [$0]) }
+            let attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+            let outcomes = try store.commit([.append(attempt, drop: drop)], now: Self.later)
+            guard case .appended(let entry)? = outcomes.first else {
+                throw LedgerError(.unreadable, "no entry")
+            }
+            return entry
+        }
+        #expect(try receive("a", key: 1, former: nil).drop?.id == "a")
+        #expect(try receive("b", key: 2, former: 1).repeats == "a")
+        let other = try receive("c", key: 3, former: nil)
+        #expect(other.repeats == nil && other.sameEvent == nil)
+        #expect(try receive("d", key: 2, former: 3).repeats == "c")
+    }
+
+    @Test(arguments: StoreMaker.all)
     func dropsAreListedByTheTimeOfTheirLastChange(maker: StoreMaker) throws {
         let store = try store(maker, "a", "b", "c")
         try release("a", store, at: 2000)

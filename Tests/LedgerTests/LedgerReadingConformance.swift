@@ -355,6 +355,34 @@ import Testing
         #expect(try reader.body(seq: 1) == nil && reader.body(seq: 2) == nil)
     }
 
+    @Test(arguments: StoreMaker.all)
+    func aPathLeadsToTheDropsThatWereGivenIt(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        let batch = "webhook/2026-11-23/x.ndjson"
+        try commit(
+            [
+                webhookOperation("a", key: 1), uploadOperation("b", key: 2), webhookOperation("c", key: 3),
+                uploadOperation("d", key: 4), uploadOperation("e", key: 5), webhookOperation("f", key: 6),
+                .released(
+                    [("b", "sftp/x"), ("a", batch), ("c", batch)], at: Instant(microseconds: 9_000_000)),
+                .released([("d", "sftp/x")], at: Instant(microseconds: 9_000_000)),
+            ], to: store)
+        #expect(try reader.uploads(readyPath: "sftp/x", limit: 9).map(\.id) == ["d", "b"])
+        #expect(try reader.uploads(readyPath: "sftp/x", limit: 1).map(\.id) == ["d"])
+        #expect(try reader.uploads(readyPath: batch, limit: 9).isEmpty, "an event is not an upload")
+        let first = try #require(try reader.drop(id: "a")).received
+        #expect(try reader.events(readyPath: batch, receivedFrom: first).map(\.id) == ["a", "c"])
+        let later = Instant(microseconds: first.microseconds + 1)
+        #expect(try reader.events(readyPath: batch, receivedFrom: later).map(\.id) == ["c"])
+        #expect(try reader.events(readyPath: "sftp/x", receivedFrom: first).isEmpty, "an upload is no event")
+        let attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .withdrawn)
+        try commit(
+            [.change(attempt, DropChange(id: "d", from: .released, kind: .withdrawn(incoming: "i")))],
+            to: store)
+        #expect(try reader.uploads(readyPath: "sftp/x", limit: 9).map(\.id) == ["b"], "it was taken back")
+    }
+
     // MARK: What was signed
 
     @Test(arguments: StoreMaker.all)

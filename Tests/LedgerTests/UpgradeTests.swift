@@ -1,5 +1,5 @@
 // Ledgers of earlier formats are brought up to date when they are opened: 1 had leaf hashes beside the entries and no
-// tree, 2 had no drops that settle, 3 did not tell when the clock was behind.
+// tree, 2 had no drops that settle, 3 did not tell when the clock was behind, nor what consumers had taken.
 import Admission
 import Foundation
 import GRDB
@@ -46,7 +46,20 @@ import Testing
         }
     }
 
-    private static func forgetFourth(_ db: Database) throws { try db.execute(sql: "DROP TABLE set_back") }
+    private static func forgetFourth(_ db: Database) throws {
+        try db.execute(sql: "DROP TABLE set_back")
+        try db.execute(sql: "DROP INDEX drops_released")
+        try db.execute(sql: "ALTER TABLE drops DROP COLUMN taken")
+    }
+
+    private static func makeThird(_ path: String) throws {
+        let database = try DatabaseQueue(path: path)
+        try database.writeWithoutTransaction { db in
+            try forgetFourth(db)
+            try db.execute(sql: "PRAGMA user_version = 3")
+        }
+        try database.close()
+    }
 
     @Test func aLedgerOfTheThirdFormatTellsTheClockFromThenOn() throws {
         let directory = try TemporaryDirectory("upgrade")
@@ -57,15 +70,33 @@ import Testing
                 [.append(attempt, drop: nil)], now: Instant(microseconds: seconds * 1_000_000))
         }
         try append(at: 100)
-        let database = try DatabaseQueue(path: path)
-        try database.writeWithoutTransaction { db in
-            try Self.forgetFourth(db)
-            try db.execute(sql: "PRAGMA user_version = 3")
-        }
-        try database.close()
+        try Self.makeThird(path)
         try append(at: 50)
         #expect(try LedgerHandle(file: path).reader().clockSetBacks().map(\.seqs) == [1...1])
         #expect(try LedgerHandle(file: path).verifier(trusted: [], kept: []).verify().isGood)
+    }
+
+    @Test func aLedgerOfTheThirdFormatTellsTakenDrops() throws {
+        let directory = try TemporaryDirectory("upgrade")
+        let path = directory.file("ledger.sqlite")
+        func open() throws -> any LedgerStore { try LedgerHandle(file: path).open(node: "t") }
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
+        attempt.drop = DropFacts(id: "a", name: "", bytes: 1, sha256: "00")
+        let drop = DropRegistration(
+            id: "a", content: .incoming("incoming/a"), repeatKey: [1], eventKey: nil, keepsRepeats: true,
+            readyPath: { _ in "sftp/acme/a" })
+        _ = try open().commit(
+            [.append(attempt, drop: drop), .released([("a", "sftp/acme/a")], at: Instant(microseconds: 6))],
+            now: Instant(microseconds: 5))
+        try Self.makeThird(path)
+        let store = try open()
+        #expect(
+            try store.drops(in: .released, changedBefore: Instant(microseconds: 9), after: -1, limit: 9).map(
+                \.id)
+                == ["a"])
+        _ = try store.commit(
+            [.taken([("a", "sftp/acme/a")], at: Instant(microseconds: 7))], now: Instant(microseconds: 7))
+        #expect(try store.drop(id: "a")?.taken == Instant(microseconds: 7))
     }
 
     @Test func aLedgerOfTheSecondFormatKeepsItsDrops() throws {

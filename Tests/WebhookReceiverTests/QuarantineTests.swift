@@ -79,17 +79,27 @@ extension LiveGate {
     }
 
     @Test(arguments: [
-        ("/webhooks/vsee", Samples.v2), ("/webhooks/vsee/another-secret-of-some-length", Samples.v2),
-        (QuarantineTests.path, "{}"), (QuarantineTests.path, "not JSON"), (QuarantineTests.path, ""),
-        (QuarantineTests.path, Samples.v2.replacingOccurrences(of: "visit.ended", with: "visit.moved")),
-        (QuarantineTests.path, Samples.v2.replacingOccurrences(of: "\"xxx\"", with: "\"dropgate-probe\"")),
-        ("/reachability", Samples.v2),
+        ("/webhooks/vsee", Samples.v2, NotHeld.wrongSecret),
+        ("/webhooks/vsee/another-secret-of-some-length", Samples.v2, .wrongSecret),
+        (QuarantineTests.path, "{}", .notVSeesForm), (QuarantineTests.path, "not JSON", .notVSeesForm),
+        (QuarantineTests.path, "", .notAnEvent),
+        (
+            QuarantineTests.path, Samples.v2.replacingOccurrences(of: "visit.ended", with: "visit.moved"),
+            .notVSeesForm
+        ),
+        (
+            QuarantineTests.path, Samples.v2.replacingOccurrences(of: "\"xxx\"", with: "\"dropgate-probe\""),
+            .probe
+        ),
+        ("/reachability", Samples.v2, .wrongSecret),
     ])
-    func nothingElseIsHeldAndTheAnswerIsTheSame(path: String, body: String) async throws {
+    func nothingElseIsHeldAndTheAnswerIsTheSame(path: String, body: String, why: NotHeld) async throws {
         try await LiveGate.serve(Self.quarantine) { gate in
             #expect(try await gate.curl(path, from: LiveGate.unlisted, body: body).isRefusal)
             let entry = try await gate.entry(.notListed)
             #expect(entry["detail"]?["vsee_shaped"] == nil && entry["verdict"] == "rejected")
+            #expect(entry["detail"]?["not_held"]?.string == why.rawValue)
+            #expect(entry["detail"]?["message"]?.string == why.sentence)
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
             #expect(try await gate.staged().isEmpty)
         }
@@ -126,9 +136,10 @@ extension LiveGate {
                 #expect(reply.isRefusal)
             }
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
+            let entries = try await gate.entries().filter { $0["kind"] != "service" }
             #expect(
-                try await gate.entries().allSatisfy {
-                    $0["reason"] == "not_listed" || $0["kind"] == "service"
+                entries.allSatisfy {
+                    $0["reason"] == "not_listed" && $0["detail"]?["not_held"] == "too_large"
                 })
         }
     }
@@ -141,6 +152,8 @@ extension LiveGate {
             }
             // A quarter of the twelve places, however often one source sends.
             let entries = try await gate.shaped(7)
+            let words = entries.compactMap { $0["detail"]?["not_held"]?.string }
+            #expect(words.sorted() == ["already_held", "already_held", "source_share", "source_share"])
             #expect(entries.filter { $0["detail"]?["held"]?.bool == true }.count == 3)
             #expect(try gate.intake.staging.quarantinedEvents().count == 3)
             // Another source finds room.
@@ -163,14 +176,29 @@ extension LiveGate {
         }
     }
 
-    @Test func aSignatureCountsAsTheSecret() async throws {
+    @Test(arguments: [(true, NotHeld.expiredSignature), (false, .wrongSignature)])
+    func aSignatureCountsAsTheSecret(isOld: Bool, why: NotHeld) async throws {
         try await LiveGate.serve {
             $0.unlisted = .quarantine
             $0.checks.standardWebhooks = [Secret(Array(repeating: 7, count: 24))]
         } body: { gate in
-            let headers = ["webhook-id: 1", "webhook-timestamp: 1", "webhook-signature: v1,AAAA"]
+            let time = isOld ? 1 : Instant.now().microseconds / 1_000_000
+            let headers = ["webhook-id: 1", "webhook-timestamp: \(time)", "webhook-signature: v1,AAAA"]
             let reply = try await gate.curl(from: LiveGate.unlisted, body: Samples.v2, headers: headers)
             #expect(reply.isRefusal)
+            #expect(try await gate.entry(.notListed)["detail"]?["not_held"]?.string == why.rawValue)
+            #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
+        }
+    }
+
+    /// Settings forbid it; should it come about all the same, strangers are not held.
+    @Test func withoutAnySecretNothingIsHeld() async throws {
+        try await LiveGate.serve {
+            $0.unlisted = .quarantine
+        } body: { gate in
+            #expect(try await gate.curl(from: LiveGate.unlisted, body: Samples.v2).isRefusal)
+            let entry = try await gate.entry(.notListed)
+            #expect(entry["detail"]?["not_held"]?.string == NotHeld.noSecretConfigured.rawValue)
             #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
         }
     }

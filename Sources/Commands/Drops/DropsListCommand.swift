@@ -12,15 +12,22 @@ struct DropsListCommand: ParsableCommand {
         discussion: """
             STATES
               pending       accepted; it settles, or waits for its final name
-              released      lies under ready/ (or its consumer has taken it)
+              released      lies under ready/
+              taken         gone from ready/: a consumer has it, and has not said that it is done
               acknowledged  its consumer said it is done
               withdrawn     taken back by its sender; in quarantine/
               lost          could not be released; see the log
               forgotten     done so long ago that its receipt was removed
+
+            With --format json each line has the members of the drop's receipt, and what has become of it: \
+            .github/guides/consuming.md describes them.
             """)
 
     @Option(help: ArgumentHelp("A state; repeatable.", valueName: "state"), transform: DropsListCommand.state)
     var state: [DropState] = []
+
+    @Flag(help: "Only what waits for a consumer: released, not acknowledged, and still there.")
+    var waiting = false
 
     @Flag(help: "Events that are held in quarantine instead, oldest first; see `drops release`.")
     var held = false
@@ -40,6 +47,9 @@ struct DropsListCommand: ParsableCommand {
     }
 
     func validate() throws {
+        if waiting, held || !state.isEmpty {
+            throw ValidationError("--waiting goes without --state and --held")
+        }
         if held, !state.isEmpty { throw ValidationError("--held: what is held has no state yet") }
         if limit < 0 { throw ValidationError("--limit: write how many drops to show, or 0 for all") }
     }
@@ -48,29 +58,28 @@ struct DropsListCommand: ParsableCommand {
         let settings = try gate.settings()
         let drops = DropService(settings)
         let most = limit == 0 ? Int.max : limit
-        if held { return try showHeld(drops.held(limit: most)) }
-        let views = try drops.list(states: Set(state), limit: most)
+        let views =
+            held
+            ? try drops.held(limit: most)
+            : waiting ? try drops.waiting(limit: most) : try drops.list(states: Set(state), limit: most)
         if output.isJSON {
-            for view in views { Output.json(view.json(staging: settings.staging.path)) }
+            for view in views { Output.json(try view.json(staging: settings.staging.path)) }
             return
         }
+        if held { return showHeld(views) }
         var table = TextTable(["DROP", "RECEIVED", "STATE", "BYTES", "FILE IN STAGING"])
         for view in views {
             table.add([
-                view.record.id, view.record.received.description.prefix(19) + "Z", view.stateWord,
-                view.bytes.map { "\($0)" } ?? "-", UntrustedText.stored(view.place),
+                view.receipt.drop, view.receipt.received.prefix(19) + "Z", view.state,
+                view.bytes.map { "\($0)" } ?? "-", UntrustedText.stored(view.receipt.file),
             ])
         }
         Output.table(table) { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }
     }
 
-    private func showHeld(_ receipts: [Receipt]) throws {
-        if output.isJSON {
-            for receipt in receipts { Output.bytes(try receipt.encoded()) }
-            return
-        }
+    private func showHeld(_ views: [DropView]) {
         var table = TextTable(["DROP", "RECEIVED", "SOURCE", "REASON", "EVENT", "BYTES"])
-        for receipt in receipts {
+        for receipt in views.map(\.receipt) {
             table.add([
                 receipt.drop, receipt.received.prefix(19) + "Z", receipt.source ?? "-", receipt.reason ?? "-",
                 UntrustedText.stored("\(receipt.eventType ?? "-") \(receipt.eventID ?? "")"),

@@ -8,32 +8,51 @@ import Settings
 
 struct DropsShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show one drop: where it came from, where it lies, its digest.")
+        commandName: "show", abstract: "Show a drop: where it came from, where it lies, its digest.",
+        discussion: """
+            A path may be absolute, or relative to the current directory, to the staging directory, or to ready/ in it. \
+            That of a batch shows all its events. A file that was moved is known by its name where that has the drop's id.
 
-    @Argument(help: "The drop's id.") var id: String
+            EXAMPLES
+              dropgate drops show 01jdk2v8q3m5t7w9y1b3d5f7h9
+              dropgate drops show ready/sftp/acme/2026/labs.csv
+              dropgate drops show /var/lib/dropgate/staging/ready/webhook/2026-11-23/081530.123456Z-2-events-7h9k2m.ndjson:2
+            """)
+
+    @Argument(help: "A drop's id, that of a held event, or the path of a file.") var drop: String
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
+    private static let order = [
+        "drop", "state", "reason", "due", "name", "uploaded_as", "file", "line", "bytes", "sha256", "channel",
+        "source",
+        "account", "credential", "entries", "policy", "event_type", "event_id", "envelope", "duplicate_of",
+        "same_event_as", "origin", "seq", "modified", "received", "pulled", "released", "taken", "acknowledged",
+        "receipt_file",
+    ]
+
     func run() throws {
         let settings = try gate.settings()
-        let drops = DropService(settings)
-        let view = try drops.show(id)
-        let json = view.json(staging: settings.staging.path)
-        if output.isJSON { return Output.json(json) }
-        let order = [
-            "id", "state", "due", "name", "file", "bytes", "sha256", "channel", "account", "credential",
-            "event_type",
-            "event_id", "seq",
-            "received", "pulled", "released", "acknowledged",
-        ]
-        for name in order {
-            guard let value = json[name] else { continue }
-            let text = value.string ?? value.int.map { "\($0)" } ?? ""
-            Output.line(name.padding(toLength: 14, withPad: " ", startingAt: 0) + UntrustedText.stored(text))
+        let views = try DropService(settings).show(drop).map { try $0.json(staging: settings.staging.path) }
+        for (number, view) in views.enumerated() {
+            if output.isJSON {
+                Output.json(view)
+            } else {
+                if number > 0 { Output.line("") }
+                for line in Self.lines(view) { Output.line(line) }
+            }
         }
-        if let ip = json["source"]?["ip"]?.string { Output.line("source        \(ip)") }
-        if let receipt = drops.receiptPath(view) {
-            Output.line("receipt       \(UntrustedText.stored(receipt))")
+    }
+
+    private static func lines(_ view: JSONValue) -> [String] {
+        order.compactMap { name in
+            guard let value = view[name] else { return nil }
+            var text = value.string ?? value.int.map { "\($0)" } ?? ""
+            if let list = value.array { text = list.compactMap(\.string).joined(separator: ", ") }
+            if name == "file" || name == "receipt_file" {
+                text = (view["staging"]?.string ?? "") + "/" + text
+            }
+            return name.padding(toLength: 15, withPad: " ", startingAt: 0) + UntrustedText.stored(text)
         }
     }
 }

@@ -23,7 +23,8 @@ extension DropRecord {
             received: Instant(microseconds: row["received"]),
             released: (row["released"] as Int64?).map(Instant.init(microseconds:)),
             acknowledged: (row["acknowledged"] as Int64?).map(Instant.init(microseconds:)),
-            name: row["name"], due: (row["due"] as Int64?).map(Instant.init(microseconds:)),
+            taken: (row["taken"] as Int64?).map(Instant.init(microseconds:)), name: row["name"],
+            due: (row["due"] as Int64?).map(Instant.init(microseconds:)),
             modified: row["modified"])
     }
 }

@@ -143,12 +143,25 @@ struct SQL {
     }
 
     static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
+        try first(notBefore: instant, "time", of: "entries", db)
+    }
+
+    /// The number of the first drop that was received at or after an instant; above the last one when there is none.
+    static func firstDrop(notBefore instant: Instant, _ db: Database) throws -> Int64 {
+        try first(notBefore: instant, "received", of: "drops", db)
+    }
+
+    /// Times rise with the numbers, so a time is found by halving.
+    private static func first(
+        notBefore instant: Instant, _ column: String, of table: String, _ db: Database
+    ) throws -> Int64 {
         var low: Int64 = 0
-        var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1) + 1
+        var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM \(table)") ?? -1) + 1
         while low < high {
             let middle = (low + high) / 2
             let time = try Int64.fetchOne(
-                db, sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1", arguments: [middle])
+                db, sql: "SELECT \(column) FROM \(table) WHERE seq >= ? ORDER BY seq LIMIT 1",
+                arguments: [middle])
             if let time, time < instant.microseconds { low = middle + 1 } else { high = middle }
         }
         return low

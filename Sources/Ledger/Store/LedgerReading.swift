@@ -53,6 +53,12 @@ package protocol LedgerReading: Sendable {
     func drop(id: String) throws -> DropRecord?
     /// The newest uploaded file that was given this path under `ready/`, or nil.
     func newestUpload(readyPath: String) throws -> DropRecord?
+    /// Uploaded files that were given this path under `ready/`, the one that was released there last first. Not those that
+    /// their senders took back.
+    func uploads(readyPath: String, limit: Int) throws -> [DropRecord]
+    /// Events that were given this path, in the order in which they came: one, or those of a batch. Looks among the
+    /// `LedgerLimits.batchSpan` drops that were received from an instant on.
+    func events(readyPath: String, receivedFrom instant: Instant) throws -> [DropRecord]
     /// The body of a webhook that does not lie in `ready/` yet, or nil.
     func body(seq: Int64) throws -> [UInt8]?
 
@@ -66,6 +72,11 @@ package protocol LedgerReading: Sendable {
     func witnessed() throws -> [WitnessedSize]
     /// Gives the tree as it stands, in one snapshot.
     func withTree<R>(_ body: (MerkleTree) throws -> R) throws -> R
+}
+
+package enum LedgerLimits {
+    /// How many drops may have been received from the first event of a batch to its last one, at most.
+    package static let batchSpan = 20_000
 }
 
 /// How far a witness has come.

@@ -18,6 +18,9 @@ package struct DropRegistration: Sendable {
     package var repeatKey: [UInt8]
     /// SHA-256 of the event's identity without its body; nil when it has none.
     package var eventKey: [UInt8]?
+    /// The keys that an earlier version gave the same drop: a repeat of what it accepted is found by them. Nothing is stored
+    /// under them.
+    package var formerKeys: (repeatKey: [UInt8], eventKey: [UInt8]?)?
     /// What a repeat becomes: an entry without a drop (webhooks), or a drop that is marked (files).
     package var keepsRepeats: Bool
     /// How old the drop may be that this one repeats; nil: any age.
@@ -32,6 +35,7 @@ package struct DropRegistration: Sendable {
     package init(
         id: String, content: Content, repeatKey: [UInt8], eventKey: [UInt8]?, keepsRepeats: Bool,
         repeatsWithin: Duration? = nil, name: String? = nil, settle: Duration? = nil,
+        formerKeys: (repeatKey: [UInt8], eventKey: [UInt8]?)? = nil,
         readyPath: @escaping @Sendable (Instant) -> String
     ) {
         self.id = id
@@ -42,6 +46,7 @@ package struct DropRegistration: Sendable {
         self.repeatsWithin = repeatsWithin
         self.name = name
         self.settle = settle
+        self.formerKeys = formerKeys
         self.readyPath = readyPath
     }
 }
@@ -60,7 +65,7 @@ package struct DropChange: Sendable {
     }
 
     package var id: String
-    /// The state that it must be in, pending or released; else nothing is changed and no entry is written.
+    /// The state that it must be in, pending, released or taken; else nothing is changed and no entry is written.
     package var from: DropState
     package var kind: Kind
 
@@ -83,7 +88,12 @@ package enum LedgerOperation: Sendable {
     case quarantined(id: String)
     /// These drops now lie under `ready/` at these paths; their bodies may go.
     case released([(id: String, readyPath: String)], at: Instant)
-    /// The consumer is done with this drop. Outcome: `.changed(false)` when there is no such released drop.
+    /// Found gone from these paths under `ready/`, at this time: consumers have taken these drops. One that is in another
+    /// state or place by now is left alone.
+    case taken([(id: String, readyPath: String)], at: Instant)
+    /// Taken drops that lie under `ready/` again: they are released, as before.
+    case returned([(id: String, readyPath: String)])
+    /// The consumer is done with this drop. Outcome: `.changed(false)` when there is no such released or taken drop.
     case acknowledge(id: String, at: Instant)
     /// The drop will never be released by itself (its file is gone from `incoming/` or was altered).
     case lost(id: String)
@@ -143,6 +153,8 @@ package enum DropState: Int, Sendable, CaseIterable {
     case forgotten = 4
     /// Taken back by its sender before any consumer took it; its bytes are in quarantine.
     case withdrawn = 5
+    /// Released, and gone from `ready/` since: a consumer has it, and has not said that it is done.
+    case taken = 6
 }
 
 /// A drop as the store knows it.
@@ -157,6 +169,8 @@ package struct DropRecord: Sendable, Hashable {
     package var received: Instant
     package var released: Instant?
     package var acknowledged: Instant?
+    /// When it was found gone from `ready/`, which is later than a consumer took it.
+    package var taken: Instant?
     /// The name that its sender knows it by, relative to the account; nil for events, and for files of a ledger
     /// before format 3.
     package var name: String?
@@ -167,7 +181,8 @@ package struct DropRecord: Sendable, Hashable {
 
     package init(
         id: String, seq: Int64, state: DropState, incoming: String?, readyPath: String, received: Instant,
-        released: Instant? = nil, acknowledged: Instant? = nil, name: String? = nil, due: Instant? = nil,
+        released: Instant? = nil, acknowledged: Instant? = nil, taken: Instant? = nil, name: String? = nil,
+        due: Instant? = nil,
         modified: Int64? = nil
     ) {
         self.id = id
@@ -178,6 +193,7 @@ package struct DropRecord: Sendable, Hashable {
         self.received = received
         self.released = released
         self.acknowledged = acknowledged
+        self.taken = taken
         self.name = name
         self.due = due
         self.modified = modified

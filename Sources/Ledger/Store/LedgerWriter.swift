@@ -72,9 +72,12 @@ package final class LedgerWriter: Sendable {
             }
             return true
         }
-        let change = DropChange(id: drop, from: .released, kind: .acknowledged(at: instant))
-        guard case .appended = try await commit(.change(attempt, change)) else { return false }
-        return true
+        // A consumer may say so after the gate has found that the file was taken.
+        for state in [DropState.released, .taken] {
+            let change = DropChange(id: drop, from: state, kind: .acknowledged(at: instant))
+            if case .appended = try await commit(.change(attempt, change)) { return true }
+        }
+        return false
     }
 
     /// Queues one operation; `finish` is called after the commit, in the order of the queue, and must not block. For an

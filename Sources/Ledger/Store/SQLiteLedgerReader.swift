@@ -100,6 +100,31 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
         try database.readLedger { try DropRecord.newestUpload(readyPath: readyPath, $0) }
     }
 
+    func uploads(readyPath: String, limit: Int) throws -> [DropRecord] {
+        try database.readLedger { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM drops WHERE ready = ? AND incoming IS NOT NULL AND state <> 5
+                    ORDER BY released DESC, seq DESC LIMIT ?
+                    """, arguments: [readyPath, limit]
+            ).map(DropRecord.init(row:))
+        }
+    }
+
+    func events(readyPath: String, receivedFrom instant: Instant) throws -> [DropRecord] {
+        try database.readLedger { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM (SELECT * FROM drops WHERE seq >= ? ORDER BY seq LIMIT ?)
+                    WHERE ready = ? AND incoming IS NULL ORDER BY seq
+                    """,
+                arguments: [try SQL.firstDrop(notBefore: instant, db), LedgerLimits.batchSpan, readyPath]
+            ).map(DropRecord.init(row:))
+        }
+    }
+
     func body(seq: Int64) throws -> [UInt8]? {
         try database.readLedger { db in
             try Data.fetchOne(db, sql: "SELECT body FROM bodies WHERE seq = ?", arguments: [seq]).map {

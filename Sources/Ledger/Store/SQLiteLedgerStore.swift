@@ -138,14 +138,22 @@ final class SQLiteLedgerStore: LedgerStore {
                 .execute(arguments: [drop.id])
             }
             return .changed(true)
+        case .taken(let drops, let instant):
+            return try change(
+                db, "UPDATE drops SET state = 6, taken = ?3 WHERE id = ?1 AND ready = ?2 AND state = 1",
+                each: drops.map { [$0.id, $0.readyPath, instant.microseconds] })
+        case .returned(let drops):
+            return try change(
+                db, "UPDATE drops SET state = 1, taken = NULL WHERE id = ? AND ready = ? AND state = 6",
+                each: drops.map { [$0.id, $0.readyPath] })
         case .acknowledge(let id, let instant):
             return try change(
-                db, "UPDATE drops SET state = 2, acknowledged = ? WHERE id = ? AND state = 1",
+                db, "UPDATE drops SET state = 2, acknowledged = ? WHERE id = ? AND state IN (1, 6)",
                 [instant.microseconds, id])
         case .lost(let id):
             return try change(db, "UPDATE drops SET state = 3 WHERE id = ? AND state = 0", [id])
         case .forgotten(let id):
-            return try change(db, "UPDATE drops SET state = 4 WHERE id = ? AND state IN (1, 2)", [id])
+            return try change(db, "UPDATE drops SET state = 4 WHERE id = ? AND state IN (1, 2, 6)", [id])
         case .checkpoint(let key):
             return .checkpointed(
                 try CheckpointTable.sign(db, head.tree.frontier, key, now: max(now, head.time)))
@@ -180,6 +188,16 @@ final class SQLiteLedgerStore: LedgerStore {
     {
         try db.cachedStatement(sql: sql).execute(arguments: arguments)
         return .changed(db.changesCount > 0)
+    }
+
+    private func change(_ db: Database, _ sql: String, each arguments: [StatementArguments]) throws
+        -> LedgerOutcome
+    {
+        var isAny = false
+        for arguments in arguments {
+            if case .changed(true) = try change(db, sql, arguments) { isAny = true }
+        }
+        return .changed(isAny)
     }
 
     /// Returns whether the drop was in the state that the change is from.
@@ -233,10 +251,11 @@ final class SQLiteLedgerStore: LedgerStore {
         _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, _ appended: inout AppendedEntry
     ) throws {
         let oldest = drop.repeatsWithin.map { (appended.time - $0).microseconds } ?? 0
+        let former = drop.formerKeys
         let repeated = try String.fetchOne(
             db.cachedStatement(
-                sql: "SELECT id FROM drops WHERE repeat_key = ? AND received > ? ORDER BY seq LIMIT 1"),
-            arguments: [Data(drop.repeatKey), oldest])
+                sql: "SELECT id FROM drops WHERE repeat_key IN (?, ?) AND received > ? ORDER BY seq LIMIT 1"),
+            arguments: [Data(drop.repeatKey), Data(former?.repeatKey ?? drop.repeatKey), oldest])
         let isKnown = try Bool.fetchOne(
             db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM drops WHERE id = ?)"), arguments: [drop.id])
         if let repeated {
@@ -245,8 +264,9 @@ final class SQLiteLedgerStore: LedgerStore {
             appended.repeats = repeated
         } else if let key = drop.eventKey {
             appended.sameEvent = try String.fetchOne(
-                db.cachedStatement(sql: "SELECT id FROM drops WHERE event_key = ? ORDER BY seq LIMIT 1"),
-                arguments: [Data(key)])
+                db.cachedStatement(
+                    sql: "SELECT id FROM drops WHERE event_key IN (?, ?) ORDER BY seq LIMIT 1"),
+                arguments: [Data(key), Data(former?.eventKey ?? key)])
             if let other = appended.sameEvent { attempt.detail["same_event_as"] = .string(other) }
         }
         guard isKnown != true, repeated == nil || drop.keepsRepeats else {
@@ -306,14 +326,25 @@ final class SQLiteLedgerStore: LedgerStore {
     func drops(
         in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
     ) throws -> [DropRecord] {
-        let column = state == .acknowledged ? "acknowledged" : state == .released ? "released" : "received"
+        let column =
+            switch state {
+            case .released: "released"
+            case .acknowledged: "acknowledged"
+            case .taken: "taken"
+            case .pending, .lost, .forgotten, .withdrawn: "received"
+            }
         let drops =
-            state == .released ? "drops WHERE" : "\(Schema.unfinished) WHERE \(Schema.isUnfinished) AND"
+            state == .released
+            ? "\(Schema.released) WHERE" : "\(Schema.unfinished) WHERE \(Schema.isUnfinished) AND"
         return try database.readLedger { db in
             try Row.fetchAll(
                 db,
-                sql: "SELECT * FROM \(drops) state = ? AND \(column) < ? AND seq > ? ORDER BY seq LIMIT ?",
-                arguments: [state.rawValue, instant.microseconds, seq, limit]
+                // A partial index serves the words of its condition, not a parameter.
+                sql: """
+                    SELECT * FROM \(drops) state = \(state.rawValue) AND \(column) < ? AND seq > ?
+                    ORDER BY seq LIMIT ?
+                    """,
+                arguments: [instant.microseconds, seq, limit]
             ).map(DropRecord.init(row:))
         }
     }

@@ -10,6 +10,8 @@ enum Schema {
     /// in the same words, whatever else follows from it, and by INDEXED BY fails when it cannot.
     static let unfinished = "drops INDEXED BY drops_unfinished"
     static let isUnfinished = "state <> 1"
+    /// Drops that are released and neither taken nor acknowledged, by number.
+    static let released = "drops INDEXED BY drops_released"
 
     /// `entries.json` holds the exact canonical bytes; the columns beside it serve queries only. There is no
     /// index on time: times rise with seq, so a time is found by bisecting seq. Sources are indexed day by day, so
@@ -41,14 +43,18 @@ enum Schema {
           acknowledged INTEGER,
           name TEXT,
           due INTEGER,
-          modified INTEGER
+          modified INTEGER,
+          taken INTEGER
         );
         CREATE INDEX drops_repeat ON drops(repeat_key);
         CREATE INDEX drops_event ON drops(event_key) WHERE event_key IS NOT NULL;
         CREATE INDEX drops_upload ON drops(ready) WHERE incoming IS NOT NULL;
         CREATE INDEX drops_unfinished ON drops(state, seq) WHERE \(isUnfinished);
+        \(releasedIndex)
         CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
         """
+
+    private static let releasedIndex = "CREATE INDEX drops_released ON drops(seq) WHERE state = 1;"
 
     /// Full tiles (`MerkleTile`) by level << 48 | number, checkpoints by size, how far each witness has come, and
     /// segment files of sealed entries.
@@ -135,8 +141,10 @@ enum Schema {
         }
     }
 
-    /// Format 3 did not tell when the clock was behind.
+    /// Format 3 did not tell when the clock was behind, nor drops that a consumer has taken from those that wait.
     private static func upgradeFromThird(_ db: Database) throws {
         try db.execute(sql: ClockSetBack.table)
+        try db.execute(sql: "ALTER TABLE drops ADD COLUMN taken INTEGER")
+        try db.execute(sql: releasedIndex)
     }
 }

@@ -38,7 +38,7 @@ struct DropCheck {
         case .pending: return .pending
         case .withdrawn: return .withdrawn
         case .lost: return .lost
-        case .released, .acknowledged, .forgotten: break
+        case .released, .taken, .acknowledged, .forgotten: break
         }
         guard try staging.ready.stillHolds(record.readyPath), try isStill(record) else { return .taken }
         let view = try DropView(record, reader)
@@ -47,7 +47,8 @@ struct DropCheck {
         guard matches else { return .altered }
         let agrees =
             receipt?.drop == record.id && receipt?.seq == record.seq && receipt?.bytes == view.bytes
-            && receipt?.sha256 == view.sha256 && receipt?.file == StagingLayout.released(record.readyPath)
+            && receipt?.sha256 == view.receipt.sha256
+            && receipt?.file == StagingLayout.released(record.readyPath)
         return agrees ? .intact : .receiptDiffers
     }
 
@@ -65,7 +66,7 @@ struct DropCheck {
             bytes += Int64(piece.count)
         }
         let sha256 = hash.finalize().hex
-        return bytes == view.bytes && sha256 == view.sha256
+        return bytes == view.bytes && sha256 == view.receipt.sha256
     }
 
     /// One event of an NDJSON batch.
@@ -75,6 +76,6 @@ struct DropCheck {
         guard number > 0, number <= lines.count,
             let line = try? BatchLine(parsing: lines[number - 1]), let body = line.bytes
         else { return false }
-        return Int64(body.count) == view.bytes && SHA256.hash(data: body).hex == view.sha256
+        return Int64(body.count) == view.bytes && SHA256.hash(data: body).hex == view.receipt.sha256
     }
 }

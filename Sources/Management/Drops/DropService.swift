@@ -1,10 +1,12 @@
 // Drops: what there is, what became of one, whether the files are still what the ledger says, and what a consumer or an
 // operator does with them.
+import Admission
 import Foundation
 import Intake
+import JSON
 package import Ledger
 package import Settings
-package import Staging
+import Staging
 
 /// Methods throw `ManagementError`, `LedgerError` or `StagingError`. Ids are taken as people type them (`TypedDrop`).
 package struct DropService: Sendable {
@@ -12,15 +14,53 @@ package struct DropService: Sendable {
 
     package init(_ settings: GateSettings) { self.settings = settings }
 
-    /// Newest first.
+    /// Newest first. Whether a released drop still lies in `ready/` is looked at, where it may be looked at.
     /// - Parameter states: none: all.
     package func list(states: Set<DropState> = [], limit: Int = .max) throws -> [DropView] {
         let reader = try settings.ledgerHandle.reader()
-        return try reader.drops(states: states, limit: limit).map { try DropView($0, reader) }
+        let look = try? ReadyLook(settings, reader)
+        return try list(states, limit, reader) { record in
+            let view = try DropView(record, reader, look)
+            return states.isEmpty || states.contains { "\($0)" == view.state } ? view : nil
+        }
     }
 
-    /// Receipts of events that are held in quarantine, oldest first.
-    package func held(limit: Int = .max) throws -> [Receipt] {
+    /// Drops that lie in `ready/` and that nobody has acknowledged, newest first. Throws where staging cannot be looked at.
+    package func waiting(limit: Int = .max) throws -> [DropView] {
+        let reader = try settings.ledgerHandle.reader()
+        let look = try ReadyLook(settings, reader)
+        return try list([.released], limit, reader) { record in
+            try look.place(of: record) == .there ? DropView(record, reader, look) : nil
+        }
+    }
+
+    private static let page = 500
+
+    private func list(
+        _ states: Set<DropState>, _ limit: Int, _ reader: any LedgerReading,
+        _ view: (DropRecord) throws -> DropView?
+    ) throws -> [DropView] {
+        // The ledger may not know yet that one was taken, or put back.
+        let asked =
+            states.isDisjoint(with: [.released, .taken]) ? states : states.union([.released, .taken])
+        var views: [DropView] = []
+        var before: Int64?
+        while views.count < limit,
+            case let records = try reader.drops(
+                states: asked, before: before,
+                limit: states.isEmpty ? min(limit - views.count, Self.page) : Self.page),
+            let last = records.last
+        {
+            for record in records where views.count < limit {
+                if let view = try view(record) { views.append(view) }
+            }
+            before = last.seq
+        }
+        return views
+    }
+
+    /// Events that are held in quarantine, oldest first.
+    package func held(limit: Int = .max) throws -> [DropView] {
         // Opening it as an area would make it, as whoever asks. What may not be looked at is not "nothing held".
         do throws(StagingError) {
             _ = try Directory(path: settings.staging.path)
@@ -28,24 +68,39 @@ package struct DropService: Sendable {
             guard error.code == .notFound else { throw error }
             return []
         }
-        return Array(try StagingArea(path: settings.staging.path).quarantinedEvents().prefix(limit))
+        return try StagingArea(path: settings.staging.path).quarantinedEvents().prefix(limit)
+            .map(DropView.init(held:))
     }
 
-    package func show(_ id: String) throws -> DropView {
+    /// The drops that something names: the id of a drop or of a held event; the path of a file under `ready/`, absolute or
+    /// relative to the current directory, to staging or to `ready/`, of a batch (all its events) or a line of it
+    /// (`….ndjson:12`); of a receipt, or of what lies in quarantine. Throws a `ManagementError` where it names none.
+    package func show(_ text: String) throws -> [DropView] {
         let reader = try settings.ledgerHandle.reader()
-        return try DropView(TypedDrop(id).record(reader, settings), reader)
+        let look = try? ReadyLook(settings, reader)
+        let place = TypedPlace(text, settings)
+        if !DropID.isValid(text.lowercased()), let records = try place.records(reader, look) {
+            return try records.map { try DropView($0, reader, look) }
+        }
+        if let held = try heldEvent(place.heldID ?? text.lowercased()),
+            try reader.drop(id: held.receipt.drop) == nil
+        {
+            return [held]
+        }
+        if text.contains("/"), !DropID.isValid(text) {
+            throw ManagementError(
+                .refused, "no drop is known by the path \"\(UntrustedText.head(text, limit: 512))\"",
+                fix: "write a path under \(settings.staging.path)/\(StagingLayout.ready); "
+                    + "`dropgate drops list` shows what there is")
+        }
+        return [try DropView(TypedDrop(text).record(reader, settings), reader, look)]
     }
 
-    /// Where a drop's receipt lies; nil for one that has none yet.
-    package func receiptPath(_ view: DropView) -> String? {
-        switch view.record.state {
-        case .pending: nil
-        case .withdrawn:
-            view.file(in: settings.staging.path).split(separator: "/", omittingEmptySubsequences: false)
-                .dropLast().joined(separator: "/") + "/" + StagingLayout.quarantineReceipt
-        case .released, .acknowledged, .lost, .forgotten:
-            "\(settings.staging.path)/\(StagingLayout.receipts)/\(StagingLayout.receipt(view.record.id))"
-        }
+    private func heldEvent(_ id: String) throws -> DropView? {
+        guard DropID.isValid(id),
+            FileManager.default.fileExists(atPath: "\(settings.staging.path)/\(StagingLayout.ready)")
+        else { return nil }
+        return try StagingArea(path: settings.staging.path).quarantinedReceipt(id).map(DropView.init(held:))
     }
 
     /// Compares released files and their receipts with the ledger.
@@ -71,7 +126,7 @@ package struct DropService: Sendable {
         let all = try reader.lastSeq() ?? 0
         var before: Int64?
         while case let records = try reader.drops(
-            states: [.released, .acknowledged], before: before, limit: 500), let last = records.last
+            states: [.released, .taken, .acknowledged], before: before, limit: 500), let last = records.last
         {
             for record in records {
                 try look(at: record)

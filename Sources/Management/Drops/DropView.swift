@@ -1,56 +1,108 @@
-// A drop with what ledger and receipt say of it.
-import Admission
+// A drop as it is told: the members of its receipt, and beside them what has become of it.
+package import Admission
 import Foundation
+import Intake
 package import JSON
 package import Ledger
-import Staging
+package import Staging
 
 package struct DropView: Sendable {
-    package let record: DropRecord
-    /// The entry that accepted the drop.
-    package let entry: JSONValue?
+    /// The state of an event that is held in quarantine, which is no drop of the ledger yet.
+    package static let held = "held"
 
-    package init(_ record: DropRecord, _ reader: any LedgerReading) throws {
+    /// nil for one that is held in quarantine.
+    package let record: DropRecord?
+    /// As it is, or would be, in staging; `file` is where the drop's data lies, or lay, relative to the staging directory.
+    package let receipt: Receipt
+    /// A word of `DropState`, or `held`. A released drop that is gone from `ready/` is `taken`, even if the gate does not know
+    /// it yet.
+    package let state: String
+    /// When it was found gone.
+    package let taken: Instant?
+    /// Its entry was removed by the ledger's retention: size, digest and source are not known any more.
+    private let isWithoutEntry: Bool
+
+    /// - Parameter look: nil: the state is the ledger's.
+    init(_ record: DropRecord, _ reader: any LedgerReading, _ look: ReadyLook? = nil) throws {
         self.record = record
-        entry = try reader.entry(seq: record.seq)?.value()
+        let entry = try reader.entry(seq: record.seq).flatMap { try? AcceptedEntry($0.json) }
+        var receipt = entry.map { Receipt($0, drop: record) } ?? Self.receipt(withoutEntry: record)
+        isWithoutEntry = entry == nil
+        receipt.file = Self.place(of: record, account: receipt.account)
+        let written = look?.receipt(of: record, account: receipt.account)
+        receipt.released = written.map(\.released) ?? record.released?.description
+        (receipt.line, receipt.reason) = (written?.line, written?.reason)
+        self.receipt = receipt
+        var isTaken = record.state == .taken
+        if record.state == .released || isTaken, let place = try? look?.place(of: record), place != .unknown {
+            isTaken = place == .taken
+        }
+        switch record.state {
+        case .released, .taken: state = "\(isTaken ? DropState.taken : .released)"
+        default: state = "\(record.state)"
+        }
+        taken = isTaken ? record.taken ?? .now() : nil
     }
 
-    package var facts: JSONValue? { entry?["drop"] }
-    package var bytes: Int64? { facts?["bytes"]?.int }
-    package var sha256: String? { facts?["sha256"]?.string }
+    /// An event that is held in quarantine.
+    init(held receipt: Receipt) {
+        record = nil
+        self.receipt = receipt
+        state = Self.held
+        taken = nil
+        isWithoutEntry = false
+    }
 
-    package var stateWord: String { "\(record.state)" }
+    private static func receipt(withoutEntry record: DropRecord) -> Receipt {
+        let parts = record.readyPath.split(separator: "/").map(String.init)
+        var receipt = Receipt(
+            drop: record.id, channel: parts.first ?? "", name: record.name ?? parts.last ?? "", file: "",
+            bytes: 0,
+            received: record.received.description)
+        receipt.seq = record.seq
+        receipt.account = StagingLayout.account(ofReady: record.readyPath)
+        return receipt
+    }
 
-    package func file(in staging: String) -> String { "\(staging)/\(place)" }
+    package var bytes: Int64? { isWithoutEntry ? nil : receipt.bytes }
 
-    /// Where the file is in staging: as a consumer finds it or, of a drop that is none's yet or no more, where it
-    /// lies now.
-    package var place: String {
+    /// Where the data is in staging: as a consumer finds it or, of a drop that is none's yet or no more, where it lies now.
+    private static func place(of record: DropRecord, account: String?) -> String {
         switch record.state {
         case .pending: return record.incoming ?? StagingLayout.released(record.readyPath)
         case .withdrawn:
-            guard let account = entry?["account"]?.string else { break }
+            guard let account else { break }
             return StagingLayout.quarantinedFile(
                 record.id, of: account, sent: record.name ?? record.readyPath)
-        case .released, .acknowledged, .lost, .forgotten: break
+        case .released, .taken, .acknowledged, .lost, .forgotten: break
         }
         return StagingLayout.released(record.readyPath)
     }
 
-    package func json(staging: String) -> JSONValue {
-        var members: [String: JSONValue] = [
-            "id": .string(record.id), "seq": .int(record.seq), "state": .string(stateWord),
-            "file": .string(file(in: staging)), "received": .string(record.received.description),
-        ]
-        members["name"] = record.name.map { .string($0) }
-        if record.state == .pending { members["due"] = record.due.map { .string($0.description) } }
-        if entry?["reason"]?.string == Reason.pulled.rawValue { members["pulled"] = entry?["time"] }
-        members["released"] = record.released.map { .string($0.description) }
-        members["acknowledged"] = record.acknowledged.map { .string($0.description) }
-        members["bytes"] = bytes.map(JSONValue.int)
-        members["sha256"] = sha256.map(JSONValue.string)
-        for name in ["channel", "source", "account", "credential"] { members[name] = entry?[name] }
-        for name in ["event_id", "event_type"] { members[name] = facts?[name] }
+    /// The receipt's file, relative to the staging directory; nil for a drop that has none yet, or none any more.
+    package var receiptFile: String? {
+        switch record?.state {
+        case .released, .taken, .acknowledged:
+            "\(StagingLayout.receipts)/\(StagingLayout.receipt(receipt.drop))"
+        case nil, .withdrawn:
+            receipt.file.split(separator: "/").dropLast().joined(separator: "/") + "/"
+                + StagingLayout.quarantineReceipt
+        case .pending, .lost, .forgotten: nil
+        }
+    }
+
+    /// All members of a receipt under their names, and `state`, `staging` (the directory that `file` and `receipt_file` are
+    /// relative to), `receipt_file`, `due`, `taken`, `acknowledged`. `id` is `drop` once more, as earlier versions called it.
+    package func json(staging: String) throws -> JSONValue {
+        var members = try JSONValue(parsing: receipt.encoded()).object ?? [:]
+        if isWithoutEntry { members["bytes"] = nil }
+        members["id"] = .string(receipt.drop)
+        members["state"] = .string(state)
+        members["staging"] = .string(staging)
+        members["receipt_file"] = receiptFile.map { .string($0) }
+        if record?.state == .pending { members["due"] = record?.due.map { .string($0.description) } }
+        members["taken"] = taken.map { .string($0.description) }
+        members["acknowledged"] = record?.acknowledged.map { .string($0.description) }
         return .object(members)
     }
 }

@@ -42,13 +42,15 @@ struct TypedDrop {
         let what =
             switch record.state {
             case .pending: "is not released yet, so nobody can be done with it"
-            case .released: "was not acknowledged"
+            case .released, .taken: "was not acknowledged"
             case .acknowledged: "is acknowledged already"
             case .forgotten: "is done with already, and its receipt was removed"
             case .withdrawn: "was taken back by its sender before it was acknowledged"
             case .lost: "is lost"
             }
-        let next = record.state == .released ? "try again" : "`dropgate drops show \(id)` says more"
+        let next =
+            record.state == .released || record.state == .taken
+            ? "try again" : "`dropgate drops show \(id)` says more"
         return ManagementError(.refused, "drop \(id) \(what)", fix: next)
     }
 

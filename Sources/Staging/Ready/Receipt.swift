@@ -1,8 +1,14 @@
 // The receipt of a drop: the JSON file a consumer reads beside the data. Values only.
 import Foundation
 
-/// Describes one drop. Times are RFC 3339 in UTC; `file` is relative to the staging directory.
+/// Describes one drop. Times are RFC 3339 in UTC; `file` is relative to the staging directory. Consumers read it: each member
+/// is described in `.github/guides/consuming.md`, where a test looks for it.
 package struct Receipt: Codable, Sendable, Hashable {
+    /// Rises when a member is renamed, removed, or means something else; not when one is added.
+    package static let currentFormat = 1
+
+    /// nil in a receipt that was written before there was this member; its format is 1.
+    package var format: Int? = Self.currentFormat
     package var drop: String
     /// The number of the ledger entry that accepted (or gave up) the drop.
     package var seq: Int64?
@@ -10,6 +16,9 @@ package struct Receipt: Codable, Sendable, Hashable {
     package var source: String?
     package var account: String?
     package var credential: String?
+    /// The entries of the source lists that let the source in, as list/service, and the version of the lists.
+    package var entries: [String]?
+    package var policy: String?
     /// The name as the sender gave it (files), or the event's file name.
     package var name: String
     /// The name under which a file was sent, where its sender has renamed it since.
@@ -51,9 +60,9 @@ package struct Receipt: Codable, Sendable, Hashable {
         self.received = received
     }
 
-    enum CodingKeys: String, CodingKey {
-        case drop, seq, channel, source, account, credential, name, file, line, bytes, sha256, modified,
-            envelope, origin
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case format, drop, seq, channel, source, account, credential, entries, policy, name, file, line, bytes
+        case sha256, modified, envelope, origin
         case reason, path, received, pulled, released
         case contentType = "content_type"
         case eventID = "event_id"
@@ -69,6 +78,9 @@ package struct Receipt: Codable, Sendable, Hashable {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return [UInt8](try encoder.encode(self)) + [0x0A]
     }
+
+    /// The names of all members.
+    package static var members: [String] { CodingKeys.allCases.map(\.rawValue) }
 
     package init(parsing bytes: [UInt8]) throws {
         self = try JSONDecoder().decode(Receipt.self, from: Data(bytes))

@@ -31,7 +31,9 @@ struct RequestProcessor: Sendable {
         }
         head.decision = listener.intake.admitAgain(head.decision, channel: .webhook)
         guard head.decision.isAdmitted else {
-            listener.intake.note(Attempt(head, status: .forbidden, refused: head.decision.reason))
+            var refused = Attempt(head, status: .forbidden, refused: head.decision.reason)
+            if listener.settings.unlisted == .quarantine { refused.tell(.noLongerListed) }
+            listener.intake.note(refused)
             return .error(.forbidden, "forbidden", id: head.id)
         }
         let envelope = Envelope.read(received.body)
@@ -54,12 +56,17 @@ struct RequestProcessor: Sendable {
     func settle(_ received: ReceivedRequest) async {
         guard case .unlisted(var failed) = received.head.purpose else { return }
         var refused = Attempt(received.head, status: .forbidden, refused: received.head.decision.reason)
+        if !listener.settings.checks.isAny { refused.tell(.noSecretConfigured) }
+        if !failed.isEmpty { refused.tell(.wrongSecret) }
         if let fault = signatureFault(received) {
             failed.append("signature")
+            refused.tell(fault == .stale ? .expiredSignature : .wrongSignature)
             refused.detail["signature"] = .string(fault.rawValue)
         }
         let envelope = Envelope.read(received.body)
-        guard failed.isEmpty, envelope.form != .unrecognised, !envelope.isProbe else {
+        if envelope.form == .unrecognised { refused.tell(.notVSeesForm) }
+        if envelope.isProbe { refused.tell(.probe) }
+        guard refused.detail[Attempt.notHeldMember] == nil else {
             if !failed.isEmpty { refused.detail["check"] = .array(failed.map { .string($0) }) }
             return listener.intake.note(refused)
         }

@@ -93,17 +93,28 @@ struct RequestValidator {
     /// A source that is not let in. With `unlisted: quarantine` the bodies of all of them are read before they
     /// hear it, whatever they show, so that the answer and its time tell nobody whether a secret was right.
     private func judgeUnlisted(_ framing: BodyFraming) -> HeadVerdict {
-        let refused = refuse(.forbidden, "forbidden", decision.reason)
-        guard listener.settings.unlisted == .quarantine, decision.source != nil, head.method == .POST,
-            framing.hasBody, head.headers["expect"].isEmpty
-        else { return refused }
-        if case .refused = framing { return refused }
-        if case .exactly(let announced) = framing, announced > Self.longestUnlisted { return refused }
+        var refused = refusal(.forbidden, "forbidden", decision.reason)
+        guard listener.settings.unlisted == .quarantine else { return .refuse(refused) }
+        if let why = whyNotRead(framing) {
+            refused.attempt.tell(why)
+            return .refuse(refused)
+        }
         var failed = listener.checks.failures(in: head.headers)
         if target.route != .webhook { failed.append("path") }
         let signature = listener.checks.offeredSignature(in: head.headers)
         return .receive(
             accepted(.unlisted(failed: failed), signature: signature, length: 0), awaitsContinue: false)
+    }
+
+    /// Why the body of a source that is not let in is not even read; nil when it is.
+    private func whyNotRead(_ framing: BodyFraming) -> NotHeld? {
+        if decision.source == nil { return .noSource }
+        if case .refused = framing { return .malformed }
+        guard head.method == .POST, framing.hasBody, head.headers["expect"].isEmpty else {
+            return .notAnEvent
+        }
+        if case .exactly(let announced) = framing, announced > Self.longestUnlisted { return .tooLarge }
+        return nil
     }
 
     /// Bytes that a body may have.
@@ -243,9 +254,10 @@ extension RequestHead {
     ) -> Refusal {
         if case .unlisted = purpose {
             // It hears what every unlisted source hears, and the ledger goes on calling it that.
-            let attempt = Attempt(
+            var attempt = Attempt(
                 self, status: .forbidden, refused: decision.reason,
                 detail: detail.merging(["ended_by": .string(reason.rawValue)]) { old, _ in old })
+            attempt.tell(reason == .tooLarge ? .tooLarge : reason == .malformed ? .malformed : .notWhole)
             return Refusal(answer: .error(.forbidden, "forbidden", id: id), attempt: attempt)
         }
         return Refusal(

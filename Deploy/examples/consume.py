@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""A consumer of Dropgate's drops: takes each file from ready/ by one rename, stores what is in it in a database, acknowledges
+it, and goes on. Killed at any moment, it goes on where it was: no drop is lost, and none is stored twice.
+
+    consume.py [--once] [--dropgate PROGRAM] [--config FILE] STAGING WORK DATABASE
+
+STAGING is the gate's staging directory, WORK a directory of this consumer's own on the same filesystem, DATABASE an SQLite
+file that is made if it is not there. What makes it exact: the drop's id is the key of what is stored, and a drop is
+acknowledged only after the transaction with it is durable. Put your own work into `store`, within that transaction; work that
+cannot be part of one (a message to somebody) must bear to be done again, with the drop's id as its key.
+
+Takes `staging.layout: file` and `ndjson`, and SFTP's files. It runs as the gate's user.
+"""
+import argparse
+import base64
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+
+
+class Later(Exception):
+    """Not now; the drop stays where it is and is tried again."""
+
+
+class Gate:
+    def __init__(self, arguments):
+        self.program, self.config = arguments.dropgate, arguments.config
+
+    def run(self, *arguments):
+        return subprocess.run([self.program, "drops", *arguments, "--config", self.config], capture_output=True, text=True,
+                              close_fds=False)
+
+    def show(self, what):
+        """The drops of an id or a path, as `drops show` tells them; none where the gate knows none."""
+        answer = self.run("show", what, "--format", "json")
+        if answer.returncode != 0:
+            print(f"consume: {answer.stderr.strip()}", file=sys.stderr)
+            return []
+        # A name may hold what Python takes for the end of a line.
+        return [json.loads(line) for line in answer.stdout.split("\n") if line]
+
+    def acknowledge(self, drops):
+        answer = self.run("ack", *drops)
+        # Of some it may have been said before a crash; what counts is what the gate says of them now.
+        if answer.returncode != 0 and not all(self.state(drop) in ("acknowledged", "forgotten") for drop in drops):
+            raise Later(answer.stderr.strip())
+
+    def state(self, drop):
+        return next((shown["state"] for shown in self.show(drop)), None)
+
+
+class Consumer:
+    def __init__(self, arguments):
+        self.gate = Gate(arguments)
+        self.ready = os.path.join(arguments.staging, "ready")
+        self.work = arguments.work
+        os.makedirs(self.work, mode=0o700, exist_ok=True)
+        if os.stat(self.work).st_dev != os.stat(self.ready).st_dev:
+            sys.exit(f"consume: {self.work} is on another filesystem than {self.ready}")
+        # Two of them would each go on with what the other has in hand.
+        self.lock = os.open(os.path.join(self.work, "lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.database = sqlite3.connect(arguments.database, isolation_level=None)
+        self.database.execute("PRAGMA synchronous = FULL")
+        self.database.execute(
+            "CREATE TABLE IF NOT EXISTS drops (id TEXT PRIMARY KEY, receipt TEXT NOT NULL, data BLOB NOT NULL)")
+
+    def store(self, receipt, data):
+        """Your work, in the transaction that makes it so once."""
+        self.database.execute("INSERT INTO drops VALUES (?, ?, ?)", (receipt["drop"], json.dumps(receipt), data))
+
+    # One file, from ready/ to the end
+
+    def take(self, path):
+        """Moves a file to a directory of its own in WORK, named by the first of its drops."""
+        shown = self.gate.show(path)
+        if not shown:
+            raise Later(f"no drop is known at {path!r}; it is left there")
+        place = os.path.join(self.work, shown[0]["drop"])
+        if os.path.exists(os.path.join(place, "data")):
+            raise Later(f"{place} is not done yet")
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        write(os.path.join(place, "drops.json"), {"path": path, "drops": shown})
+        try:
+            os.rename(path, os.path.join(place, "data"))
+        except FileNotFoundError:
+            # Its sender was quicker, and has renamed it or taken it back.
+            return shutil.rmtree(place)
+        sync(place)
+        self.finish(place)
+
+    def finish(self, place):
+        """Goes on with a file that was taken, wherever it was left."""
+        file = os.path.join(place, "data")
+        if not os.path.exists(file):
+            return shutil.rmtree(place)
+        with open(os.path.join(place, "drops.json"), encoding="utf-8") as record:
+            taken = json.load(record)
+        ids = [drop["drop"] for drop in taken["drops"]]
+        state = self.settled(ids[0])
+        if state == "released":
+            # Between the look and the rename its sender has renamed it, and sent another file under this name.
+            os.link(file, taken["path"])
+            return shutil.rmtree(place)
+        if state not in ("taken", "acknowledged", "forgotten"):
+            raise Later(f"the gate does not say what became of drop {ids[0]}")
+        with open(file, "rb") as data:
+            for receipt, body in contents(taken["drops"], data.read()):
+                self.once(receipt, body)
+        self.gate.acknowledge(ids)
+        shutil.rmtree(place)
+
+    def settled(self, drop):
+        """The state of a drop; the ledger's mark of a release comes a moment after the file."""
+        for _ in range(100):
+            state = self.gate.state(drop)
+            if state != "pending":
+                return state
+            time.sleep(0.1)
+        return "pending"
+
+    def once(self, receipt, data):
+        if hashlib.sha256(data).hexdigest() != receipt["sha256"]:
+            raise Later(f"the data of drop {receipt['drop']} is not what its receipt says; it is left in {self.work}")
+        self.database.execute("BEGIN IMMEDIATE")
+        try:
+            known = self.database.execute("SELECT 1 FROM drops WHERE id = ?", (receipt["drop"],)).fetchone()
+            if not known:
+                self.store(receipt, data)
+            self.database.execute("COMMIT")
+        except BaseException:
+            self.database.execute("ROLLBACK")
+            raise
+
+    # All of them
+
+    def round(self):
+        """What was left in WORK, then what lies in ready/. False: something is to be tried again."""
+        is_whole = True
+        left = [os.path.join(self.work, name) for name in sorted(os.listdir(self.work))]
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(self.ready) for name in names]
+        for step, paths in ((self.finish, filter(os.path.isdir, left)), (self.take, sorted(found))):
+            for path in paths:
+                try:
+                    step(path)
+                except (Later, OSError) as problem:
+                    is_whole = False
+                    print(f"consume: {problem}", file=sys.stderr)
+        return is_whole
+
+
+def contents(drops, data):
+    """Each receipt with its bytes: those of the file, or of its line in a batch."""
+    if "line" not in drops[0]:
+        return [(drops[0], data)]
+    pairs = []
+    for line in data.split(b"\n"):
+        if line:
+            event = json.loads(line)
+            body = event["body"].encode() if "body" in event else base64.b64decode(event["body_base64"])
+            pairs.append((event["receipt"], body))
+    if {receipt["drop"] for receipt, _ in pairs} != {drop["drop"] for drop in drops}:
+        raise Later("the lines of a batch are not the events that the gate knows")
+    return pairs
+
+
+def write(path, value):
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(path + ".new", path)
+
+
+def sync(folder):
+    descriptor = os.open(folder, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--once", action="store_true", help="end when nothing is left in ready/")
+    parser.add_argument("--dropgate", default="dropgate", help="the program")
+    parser.add_argument("--config", default="/etc/dropgate/dropgate.yaml", help="its settings")
+    for name in ("staging", "work", "database"):
+        parser.add_argument(name)
+    arguments = parser.parse_args()
+    os.umask(0o077)
+    consumer = Consumer(arguments)
+    if arguments.once:
+        sys.exit(0 if consumer.round() else 1)
+    while True:
+        consumer.round()
+        time.sleep(2)
+
+
+if __name__ == "__main__":
+    main()

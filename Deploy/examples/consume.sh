@@ -1,0 +1,122 @@
+#!/bin/bash
+# A consumer of Dropgate's drops: takes each file from ready/ by one rename, has a command make a result of it, acknowledges it,
+# and goes on. Killed at any moment, it goes on where it was: no drop is lost, and no drop has two results.
+#
+#   consume.sh [--once] STAGING WORK RESULTS COMMAND [ARGUMENT…]
+#
+#   STAGING   the gate's staging directory
+#   WORK      a directory of this consumer's own on the filesystem of STAGING: taking is a rename
+#   RESULTS   where results appear, whole, as RESULTS/<drop id>; when the result is there, the drop has been processed
+#   COMMAND   is run as: COMMAND [ARGUMENT…] DATA RECEIPT OUT. It reads the file DATA and its RECEIPT, writes OUT, and ends
+#             with status 0. After a crash it may run again for the same drop: what it does beside writing OUT must bear that,
+#             for which the drop's id (the name of OUT) serves as a key.
+#   --once    ends when nothing is left in ready/; without it, ready/ is looked at again and again
+#
+# Environment: DROPGATE (the program), CONFIG (its settings), INTERVAL (seconds between two looks).
+# It runs as the gate's user, for `staging.layout: file`; consume.py takes batches, too.
+set -uo pipefail
+umask 077
+
+dropgate=${DROPGATE:-dropgate}
+config=${CONFIG:-/etc/dropgate/dropgate.yaml}
+interval=${INTERVAL:-2}
+
+say() { printf 'consume: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+once=false
+if [ "${1-}" = --once ]; then once=true; shift; fi
+[ $# -ge 4 ] || fail 'usage: consume.sh [--once] STAGING WORK RESULTS COMMAND [ARGUMENT…]'
+staging=$1 work=$2 results=$3
+shift 3
+command=("$@")
+
+mkdir -p "$work" "$results" || exit 1
+[ "$(stat -c %d "$work")" = "$(stat -c %d "$staging/ready")" ] || fail "$work is on another filesystem than $staging"
+# Two of them would each go on with what the other has in hand. A command that outlives this script has the lock, too.
+exec 9>"$work/lock"
+flock -w 60 9 || fail "another consumer works in $work"
+
+# One fact of a drop, by its id or its file's path: a member's name, then its value.
+fact() { "$dropgate" drops show "$1" --config "$config" | awk -v name="$2" '$1 == name { print $2; exit }'; }
+
+# Takes the file at a path under ready/. Everything about a drop is in WORK/<drop id>: its receipt first, then its data.
+take() {
+    local path=$1 id place
+    id=$(fact "$path" drop)
+    [ -n "$id" ] || { say "no drop is known at $path; it is left there"; return 1; }
+    place=$work/$id
+    mkdir -p "$place"
+    cp "$staging/receipts/$id.json" "$place/receipt.json.new" && mv "$place/receipt.json.new" "$place/receipt.json" || return 1
+    printf %s "$path" > "$place/path"
+    mv -nT "$path" "$place/data" 2>/dev/null
+    if [ ! -e "$place/data" ]; then
+        # Its sender was quicker, and has renamed it or taken it back.
+        rm -rf "$place"
+        return 0
+    fi
+    sync "$place/data" "$place"
+    finish "$id"
+}
+
+# Goes on with a drop that was taken, wherever it was left.
+finish() {
+    local id=$1 place=$work/$1 path state expected
+    [ -e "$place/data" ] || { rm -rf "$place"; return 0; }
+    for _ in {1..100}; do
+        state=$(fact "$id" state)
+        # The ledger's mark of a release comes a moment after the file.
+        [ "$state" = pending ] || break
+        sleep 0.1
+    done
+    case $state in
+    taken | acknowledged | forgotten) ;;
+    released)
+        # Between the look and the rename its sender has renamed it, and sent another file under this name.
+        path=$(cat "$place/path"; printf x)
+        path=${path%x}
+        say "the file at $path is not drop $id any more; it goes back"
+        mv -nT "$place/data" "$path"
+        [ -e "$place/data" ] && return 1
+        rm -rf "$place"
+        return 0
+        ;;
+    *) say "the gate does not say what became of drop $id; it is tried again"; return 1 ;;
+    esac
+    if [ ! -e "$results/$id" ]; then
+        expected=$(fact "$id" sha256)
+        [ "$(sha256sum < "$place/data" | cut -d' ' -f1)" = "$expected" ] ||
+            { say "$place/data is not what the receipt says; it is left there"; return 1; }
+        rm -f "$place/$id"
+        "${command[@]}" "$place/data" "$place/receipt.json" "$place/$id" || { say "the command failed for drop $id"; return 1; }
+        # From here on the drop has been processed, whatever happens.
+        sync "$place/$id" && mv -fT "$place/$id" "$results/$id" && sync "$results" || return 1
+    fi
+    if [ "$state" = taken ]; then
+        "$dropgate" drops ack "$id" --config "$config" >/dev/null || { say "drop $id is not acknowledged yet"; return 1; }
+    fi
+    rm -rf "$place"
+}
+
+pass() {
+    local path place ok=true
+    for place in "$work"/*/; do
+        [ -d "$place" ] && { finish "$(basename "$place")" || ok=false; }
+    done
+    while IFS= read -r -d '' path; do
+        case $path in
+        *.ndjson) say "$path is a batch; consume.py takes it" ;;
+        *) take "$path" || ok=false ;;
+        esac
+    done < <(find "$staging/ready" -type f -print0)
+    $ok
+}
+
+if $once; then
+    pass
+else
+    while :; do
+        pass
+        sleep "$interval"
+    done
+fi

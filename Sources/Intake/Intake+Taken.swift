@@ -1,0 +1,110 @@
+// Tells drops that a consumer has taken from those that wait. Nobody says so: they are found gone from `ready/`. It has no
+// entry, as a release has none: the entries of the ledger say what somebody did, and this is what staging looks like, of which
+// the drop's state and its time are the record.
+import Admission
+import Ledger
+import Staging
+import Synchronization
+
+/// How far the rounds have come, so that each looks at a bounded number of drops and all have their turn.
+struct TakenCursors: Sendable {
+    var released: Int64 = -1
+    var taken: Int64 = -1
+}
+
+struct TakenSweep {
+    private static let page = 500
+
+    let intake: Intake
+    /// Looks of one round at drops that wait, and at taken ones, which may have been put back.
+    var mostLooks = 5_000
+    var mostSecondLooks = 1_000
+
+    private var staging: StagingArea { intake.staging }
+
+    /// One round.
+    func run() async throws {
+        var cursors = intake.takenCursors.withLock { $0 }
+        defer { intake.takenCursors.withLock { $0 = cursors } }
+        try await forEachPage(of: .released, &cursors.released, most: mostLooks) { drops in
+            try await take(drops.filter(isTaken))
+        }
+        try await forEachPage(of: .taken, &cursors.taken, most: mostSecondLooks) { drops in
+            let back = drops.filter(isBack)
+            guard !back.isEmpty else { return }
+            try await intake.writer.commit(.returned(back.map { ($0.id, $0.readyPath) }))
+        }
+    }
+
+    /// At its end the next round begins anew.
+    private func forEachPage(
+        of state: DropState, _ cursor: inout Int64, most: Int, _ body: ([DropRecord]) async throws -> Void
+    ) async throws {
+        var left = most
+        while left > 0 {
+            let drops = try intake.store.drops(
+                in: state, changedBefore: Instant(microseconds: .max), after: cursor,
+                limit: min(left, Self.page))
+            guard let last = drops.last else {
+                cursor = -1
+                return
+            }
+            try await body(drops)
+            cursor = last.seq
+            left -= drops.count
+        }
+    }
+
+    private func take(_ gone: [DropRecord]) async throws {
+        for (account, drops) in Dictionary(
+            grouping: gone, by: { StagingLayout.account(ofReady: $0.readyPath) })
+        {
+            guard let account, try staging.uploads.status(account)?.isDirectory == true else {
+                try await mark(drops)
+                continue
+            }
+            // Its sender may be renaming it, or taking it back, this very moment.
+            try await intake.box(of: account).lock.with(.exclusive) {
+                try await mark(
+                    drops.filter { drop in
+                        guard let now = try intake.store.drop(id: drop.id), now.state == .released,
+                            now.readyPath == drop.readyPath
+                        else { return false }
+                        return try isTaken(now)
+                    })
+            }
+        }
+    }
+
+    private func mark(_ drops: [DropRecord]) async throws {
+        guard !drops.isEmpty else { return }
+        try await intake.writer.commit(.taken(drops.map { ($0.id, $0.readyPath) }, at: intake.now))
+    }
+
+    /// Its file is gone and its receipt is there. Where the receipt is not there either, this may be a directory on which
+    /// staging is not mounted.
+    private func isTaken(_ drop: DropRecord) throws -> Bool {
+        try !isThere(drop) && staging.ready.hasReceipt(drop.id)
+    }
+
+    /// What cannot be read is not the drop's file: whatever its consumer has put there keeps no sweep from its end.
+    private func isBack(_ drop: DropRecord) -> Bool {
+        guard (try? isThere(drop)) == true, let receipt = try? staging.ready.receipt(drop.id),
+            let bytes = try? staging.ready.openReleased(drop.readyPath).size()
+        else { return false }
+        return receipt.line != nil || bytes == receipt.bytes
+    }
+
+    private func isThere(_ drop: DropRecord) throws -> Bool {
+        try staging.ready.stillHolds(drop.readyPath) && intake.isStill(drop)
+    }
+}
+
+extension Intake {
+    /// Whether what lies at a drop's path is the drop: its consumer may have moved it, and a later file may have been given
+    /// the name since.
+    func isStill(_ drop: DropRecord) throws -> Bool {
+        guard drop.incoming != nil else { return true }
+        return try store.newestUpload(readyPath: drop.readyPath)?.id == drop.id
+    }
+}

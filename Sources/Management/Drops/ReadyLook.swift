@@ -1,0 +1,56 @@
+// Looks into staging for what the ledger does not say: whether a released drop still lies there, and what only its receipt
+// says. Looking only.
+import Foundation
+import Intake
+import Ledger
+import Settings
+import Staging
+
+struct ReadyLook {
+    /// Where a released drop is.
+    enum Place { case there, taken, unknown }
+
+    private let staging: StagingArea
+    private let reader: any LedgerReading
+
+    /// Never makes a staging directory: where there is none, there is nothing to look at. Throws a `ManagementError`, or
+    /// `StagingError` where it may not be looked at.
+    init(_ settings: GateSettings, _ reader: any LedgerReading) throws {
+        let path = settings.staging.path
+        guard FileManager.default.fileExists(atPath: "\(path)/\(StagingLayout.ready)") else {
+            throw ManagementError(
+                .internalError, "there is no staging directory at \(path), or this user may not look into it",
+                fix: "see that it is mounted, and run this as the gate's user")
+        }
+        staging = try StagingArea(path: path)
+        self.reader = reader
+    }
+
+    /// `.taken` only where its receipt is there: without it, staging may not be mounted.
+    func place(of record: DropRecord) throws -> Place {
+        if try staging.ready.stillHolds(record.readyPath), try isStill(record) { return .there }
+        return try staging.ready.hasReceipt(record.id) ? .taken : .unknown
+    }
+
+    /// Whether an upload is on its way to this path, or there already and only not marked in the ledger: receipts come first.
+    func isReleasing(_ record: DropRecord, to readyPath: String) -> Bool {
+        record.state == .pending
+            && (try? staging.ready.receipt(record.id))?.file == StagingLayout.released(readyPath)
+    }
+
+    /// The receipt of a drop as it lies in staging; nil where there is none, or none that can be read.
+    /// - Parameter account: whose upload it is.
+    func receipt(of record: DropRecord, account: String?) -> Receipt? {
+        switch record.state {
+        case .released, .taken, .acknowledged: try? staging.ready.receipt(record.id)
+        case .withdrawn: account.flatMap { try? staging.quarantinedUpload(record.id, of: $0) }
+        case .pending, .lost, .forgotten: nil
+        }
+    }
+
+    /// Whether what lies at the path is this drop, not a later one that was given the name since.
+    private func isStill(_ record: DropRecord) throws -> Bool {
+        guard record.incoming != nil else { return true }
+        return try reader.newestUpload(readyPath: record.readyPath)?.id == record.id
+    }
+}

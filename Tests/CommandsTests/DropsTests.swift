@@ -1,0 +1,260 @@
+// `dropgate drops list` and `show`: from a file to its receipt and back, in one shape, and what is told of files that are gone.
+import Admission
+import Foundation
+import Intake
+import JSON
+import Ledger
+import Logging
+import Staging
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct DropsTests {
+    private let gate: TestGate
+
+    init() throws { gate = try TestGate.plain() }
+
+    /// Members that a drop has beside those of its receipt.
+    static let own: Set<String> = ["id", "state", "staging", "receipt_file", "due", "taken", "acknowledged"]
+
+    private func open(_ layout: Intake.Layout = .file) throws -> Intake {
+        var configuration = Intake.Configuration(
+            node: "gate-1", ledger: LedgerHandle(file: gate.path("state/ledger.sqlite")),
+            stagingPath: gate.path("state/staging"))
+        configuration.layout = layout
+        return try Intake.open(
+            configuration, policy: gate.policy(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    private static func attempt(_ kind: EntryKind, _ channel: Channel) throws -> Attempt {
+        var attempt = Attempt(kind: kind, channel: channel, verdict: .accepted, reason: .listed)
+        attempt.source = Endpoint(ip: try IPAddress("20.21.208.105"), port: 4)
+        attempt.entries = ["vsee/clinic"]
+        attempt.policy = "sha256:00"
+        return attempt
+    }
+
+    private static func event(_ id: String) -> WebhookEvent {
+        WebhookEvent(
+            path: "/webhooks/vsee", body: Array("{\"id\":\"\(id)\"}".utf8), eventID: id,
+            eventType: "visit.ended",
+            envelope: "v2", contentType: "application/json")
+    }
+
+    private func receive(_ ids: String..., in intake: Intake) async throws -> [DropOutcome] {
+        var drops: [DropOutcome] = []
+        for id in ids {
+            drops.append(try await intake.receive(Self.event(id), attempt: Self.attempt(.request, .webhook)))
+        }
+        return drops
+    }
+
+    /// An uploaded file, under the name that the gate gives it.
+    private func upload(_ path: String, _ text: String, in intake: Intake, milliseconds: Int64 = 1)
+        async throws
+        -> DropOutcome
+    {
+        let id = DropID.make(milliseconds: milliseconds)
+        try gate.write("state/staging/incoming/sftp/acme/parts/\(id).part", text)
+        var attempt = try Self.attempt(.transfer, .sftp)
+        attempt.account = "acme"
+        return try await intake.commit(
+            FinishedUpload(
+                dropID: id, account: "acme", path: path, bytes: Int64(text.utf8.count),
+                sha256: String(repeating: "a", count: 64), modified: nil), attempt: attempt)
+    }
+
+    private func lines(_ arguments: String...) async throws -> [JSONValue] {
+        let answer = await TestGate.run(
+            ["drops"] + arguments + ["--format", "json", "--config", gate.config])
+        #expect(answer.status == 0, "\(answer)")
+        return try answer.out.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+    }
+
+    private func shown(_ text: String) async throws -> [String] {
+        try await lines("show", text).compactMap { $0["drop"]?.string }
+    }
+
+    private func remove(_ file: String) throws {
+        try FileManager.default.removeItem(atPath: gate.path("state/staging/\(file)"))
+    }
+
+    @Test func aPathOfAnyFormLeadsToItsDrop() async throws {
+        let intake = try open()
+        let event = try await receive("e-1", in: intake)[0]
+        let labs = try await upload("2026/a b.csv", "1", in: intake)
+        await intake.waitUntilStaged()
+        await intake.close()
+        let staging = gate.path("state/staging")
+        try FileManager.default.createSymbolicLink(
+            atPath: gate.path("link"), withDestinationPath: staging + "/ready")
+        for (drop, name) in [(event, event.name), (labs, "sftp/acme/\(labs.name)")] {
+            let paths = [
+                drop.id, drop.id.uppercased(), "\(staging)/ready/\(name)", "ready/\(name)",
+                name,
+                "./ready/\(name)", "\(staging)//ready/x/../\(name)", gate.path("link/\(name)"),
+                "receipts/\(drop.id).json", "\(staging)/receipts/\(drop.id).json",
+            ]
+            for path in paths { #expect(try await shown(path) == [drop.id], "\(path)") }
+        }
+        let moved = "/elsewhere/" + (event.name.split(separator: "/").last.map(String.init) ?? "")
+        #expect(try await shown(moved) == [event.id], "its name has the drop's id")
+        for path in [
+            "ready/sftp/acme/other.csv", "/elsewhere/x-\(event.id).json",
+            "ready/webhook/2026-11-23/x-\(event.id).json",
+            "receipts/\(DropID.make(milliseconds: 9)).json", "/", "ready/", "ready/sftp/acme/\(labs.name)/x",
+        ] {
+            let answer = await gate.run("drops", "show", path)
+            #expect(
+                answer.status == 1 && answer.error.hasPrefix("dropgate: no drop is known by the path"),
+                "\(path): \(answer)")
+        }
+    }
+
+    @Test func ofOnePathTheDropThatLayThereLastIsShown() async throws {
+        let intake = try open()
+        let monday = try await upload("day.csv", "mon", in: intake, milliseconds: 1)
+        await intake.waitUntilStaged()
+        #expect(try await shown("ready/sftp/acme/day.csv") == [monday.id])
+        try remove("ready/sftp/acme/day.csv")
+        let tuesday = try await upload("day.csv", "tues", in: intake, milliseconds: 2)
+        await intake.waitUntilStaged()
+        let second = try await upload("day.csv", "wed", in: intake, milliseconds: 3)
+        await intake.waitUntilStaged()
+        await intake.close()
+        #expect(try await shown("ready/sftp/acme/day.csv") == [tuesday.id])
+        #expect(try await shown("ready/sftp/acme/day~2.csv") == [second.id])
+    }
+
+    @Test func aBatchLeadsToItsEventsAndALineToOne() async throws {
+        let intake = try open(.ndjson)
+        let drops = try await receive("a", "b", "c", in: intake)
+        await intake.waitUntilStaged()
+        await intake.close()
+        let batch = try #require(try await lines("show", drops[0].id)[0]["file"]?.string)
+        let all = try await lines("show", batch)
+        #expect(
+            all.map { $0["drop"]?.string } == drops.map(\.id) && all.map { $0["line"]?.int } == [1, 2, 3])
+        #expect(try await shown("\(gate.path("state/staging"))/\(batch):2") == [drops[1].id])
+        #expect(await gate.run("drops", "show", "\(batch):4").status == 1)
+        try remove(batch)
+        #expect(try await shown("\(batch):3") == [drops[2].id], "the ledger knows it, too")
+    }
+
+    /// Staged by a version whose names had no drop id.
+    @Test func aFileOfAnEarlierVersionLeadsToItsDrop() async throws {
+        let id = DropID.make(milliseconds: 5)
+        var attempt = try Self.attempt(.request, .webhook)
+        attempt.drop = DropFacts(id: id, name: "", bytes: 2, sha256: String(repeating: "a", count: 64))
+        let time = try #require(Instant(rfc3339: "2026-11-23T08:15:30.123456Z"))
+        let path = "webhook/2026-11-23/081530.123456Z-visit.ended-5c34979c.json"
+        do {
+            let store = try LedgerHandle(file: gate.path("state/ledger.sqlite")).open(node: "gate-1")
+            _ = try store.commit(
+                [
+                    .append(
+                        attempt,
+                        drop: DropRegistration(
+                            id: id, content: .body(Array("{}".utf8)), repeatKey: [1], eventKey: nil,
+                            keepsRepeats: false, readyPath: { _ in path }))
+                ], now: time)
+        }
+        let intake = try open()
+        await intake.waitUntilStaged()
+        #expect(try await shown("ready/\(path)") == [id])
+        #expect(await gate.run("drops", "ack", id).status != 0, "the gate has the ledger")
+        #expect(try await intake.acknowledge(id))
+        await intake.close()
+        #expect(try await lines("show", "ready/\(path)")[0]["state"]?.string == "acknowledged")
+    }
+
+    @Test func listShowHeldAndReceiptsHaveOneShape() async throws {
+        let intake = try open()
+        let event = try await receive("e-1", in: intake)[0]
+        var second = Self.event("e-1")
+        second.body = Array("{ }".utf8)
+        let other = try await intake.receive(second, attempt: Self.attempt(.request, .webhook))
+        let labs = try await upload("labs.csv", "1", in: intake)
+        var refused = try Self.attempt(.request, .webhook)
+        (refused.verdict, refused.reason, refused.entries) = (.rejected, .notListed, [])
+        await intake.hold(Self.event("held"), attempt: refused)
+        await intake.waitUntilStaged()
+        await intake.close()
+        let own = Self.own
+        let listed = try await lines("list")
+        let held = try await lines("list", "--held")
+        #expect(listed.count == 3 && held.count == 1)
+        for line in listed + held {
+            let id = try #require(line["drop"]?.string)
+            #expect(try await lines("show", id) == [line])
+            let file = try #require(line["receipt_file"]?.string)
+            let receipt = try JSONValue(parsing: Array(gate.read("state/staging/\(file)").utf8))
+            let members = line.object?.filter { !own.contains($0.key) }
+            #expect(members == receipt.object, "\(id)")
+            let data = try #require(line["file"]?.string)
+            #expect(try Int64(gate.read("state/staging/\(data)").utf8.count) == line["bytes"]?.int)
+        }
+        let names: Set<String> = Set(Receipt.members).union(own)
+        #expect((listed + held).allSatisfy { Set($0.object?.keys.map { $0 } ?? []).isSubset(of: names) })
+        let shown = try await lines("show", other.id)[0]
+        #expect(shown["same_event_as"]?.string == event.id && shown["entries"] == ["vsee/clinic"])
+        #expect(shown["policy"] == "sha256:00" && shown["source"] == "20.21.208.105")
+        #expect(
+            shown["seq"]?.int == other.seq && held[0]["state"] == "held" && held[0]["reason"] == "not_listed")
+        #expect(try await lines("show", labs.id)[0]["name"] == "labs.csv")
+        let text = await gate.run("drops", "show", other.id).out
+        #expect(
+            text.contains("same_event_as  \(event.id)\n") && text.contains("entries        vsee/clinic\n"))
+        let id = try #require(held[0]["drop"]?.string)
+        #expect(await gate.run("drops", "show", id).out.contains("state          held\n"))
+    }
+
+    @Test func whatIsGoneIsTakenAndWhatWaitsIsListedAlone() async throws {
+        // What it holds, the ledger's lock, goes with it.
+        let drops = try await {
+            let intake = try open()
+            let drops = try await receive("a", "b", "c", in: intake)
+            await intake.waitUntilStaged()
+            #expect(try await intake.acknowledge(drops[2].id))
+            await intake.close()
+            return drops
+        }()
+        try remove("ready/\(drops[0].name)")
+        func ids(_ arguments: String...) async throws -> [String] {
+            let answer = await TestGate.run(
+                ["drops", "list", "--format", "json", "--config", gate.config] + arguments)
+            return try answer.out.split(separator: "\n").compactMap {
+                try JSONValue(parsing: Array($0.utf8))["drop"]?.string
+            }
+        }
+        #expect(try await ids("--waiting") == [drops[1].id])
+        #expect(try await ids("--state", "taken") == [drops[0].id])
+        #expect(try await ids("--state", "released") == [drops[1].id])
+        #expect(try await ids("--state", "acknowledged", "--state", "taken") == [drops[2].id, drops[0].id])
+        #expect(try await ids("--limit", "1", "--state", "taken") == [drops[0].id])
+        let taken = try await lines("show", drops[0].id)[0]
+        #expect(taken["state"] == "taken" && taken["taken"]?.string.flatMap(Instant.init(rfc3339:)) != nil)
+        #expect(await gate.run("drops", "list", "--waiting", "--held").status == 64)
+        #expect(await gate.run("drops", "list", "--waiting", "--state", "released").status == 64)
+        let done = await gate.run("drops", "ack", drops[0].id)
+        #expect(done.status == 0, "its consumer is done with it: \(done)")
+    }
+
+    @Test func whereStagingIsNotThereNothingIsTakenAndWhatWaitsCannotBeTold() async throws {
+        let intake = try open()
+        let drop = try await receive("a", in: intake)[0]
+        await intake.waitUntilStaged()
+        await intake.close()
+        let staging = gate.path("state/staging")
+        try FileManager.default.moveItem(atPath: staging, toPath: gate.path("disk"))
+        let waiting = await gate.run("drops", "list", "--waiting")
+        #expect(
+            waiting.status != 0 && waiting.error.contains("there is no staging directory at \(staging)"),
+            "\(waiting)")
+        #expect(try await lines("show", drop.id)[0]["state"] == "released")
+        // An empty one, as a start of the gate would make it.
+        try FileManager.default.createDirectory(atPath: staging + "/ready", withIntermediateDirectories: true)
+        #expect(try await lines("list")[0]["state"] == "released")
+        #expect(try await lines("list", "--waiting").isEmpty)
+    }
+}

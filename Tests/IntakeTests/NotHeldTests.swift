@@ -1,0 +1,72 @@
+// Why an event is not held in quarantine is told by a word, one for each bound.
+import Admission
+import JSON
+import Ledger
+import Staging
+import Testing
+
+@testable import Intake
+
+@Suite(.timeLimit(.minutes(1))) struct NotHeldTests {
+    private func receipt(_ number: Int, from source: String = "192.0.2.1", bytes: Int64 = 10) -> Receipt {
+        var receipt = Receipt(
+            drop: DropID.make(milliseconds: Int64(number)), channel: "webhook", name: "", file: "",
+            bytes: bytes,
+            received: "")
+        receipt.source = source
+        receipt.sha256 = "\(number)"
+        return receipt
+    }
+
+    @Test func eachBoundHasItsWord() {
+        var quota = QuarantineQuota([])
+        #expect(quota.take(receipt(1), mostEvents: 8, mostBytes: 60) == nil)
+        #expect(quota.take(receipt(1), mostEvents: 8, mostBytes: 60) == .alreadyHeld)
+        #expect(quota.take(receipt(2), mostEvents: 8, mostBytes: 60) == nil)
+        #expect(quota.take(receipt(3), mostEvents: 8, mostBytes: 60) == .sourceShare)
+        #expect(quota.take(receipt(3, from: "192.0.2.2"), mostEvents: 8, mostBytes: 60) == nil)
+        #expect(
+            quota.take(receipt(4, from: "192.0.2.3", bytes: 31), mostEvents: 8, mostBytes: 60)
+                == .tooManyBytes)
+        #expect(quota.take(receipt(4, from: "192.0.2.3"), mostEvents: 3, mostBytes: 60) == .tooManyEvents)
+    }
+
+    @Test func theEntryHasWordAndSentence() async throws {
+        let gate = try Gate { $0.mostHeldEvents = 1 }
+        func hold(_ id: String) async throws {
+            var refused = Attempt(kind: .request, channel: .webhook, verdict: .rejected, reason: .notListed)
+            refused.source = Endpoint(ip: try IPAddress("192.0.2.1"), port: 5)
+            await gate.intake.hold(Gate.event(id, body: "{\"id\":\"\(id)\"}"), attempt: refused)
+        }
+        for id in ["a", "a", "b"] { try await hold(id) }
+        await gate.intake.close()
+        let details = try gate.entries().compactMap { $0["detail"] }
+        #expect(details.map { $0["not_held"]?.string } == [nil, "already_held", "too_many_events"])
+        #expect(details[2]["message"]?.string?.hasSuffix(NotHeld.tooManyEvents.sentence) == true)
+    }
+
+    @Test func everyWordIsItsOwnAndHasASentence() {
+        for word in NotHeld.allCases {
+            #expect(word.rawValue.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F })
+            #expect(word.sentence.hasPrefix("not held"))
+        }
+        #expect(Set(NotHeld.allCases.map(\.sentence)).count == NotHeld.allCases.count)
+    }
+
+    @Test(arguments: [(["wrong_secret"], true), (["wrong_secret", "probe"], false)])
+    func aFloodKeepsTheWords(words: [String], isOne: Bool) throws {
+        var attempt = Attempt(kind: .request, channel: .webhook, verdict: .rejected, reason: .notListed)
+        var inner = CoalescedAttempt(like: attempt, network: nil)
+        for word in words + words {
+            attempt.detail = ["not_held": .string(word)]
+            inner.add(attempt, at: .now())
+        }
+        // One that could not be written is counted again.
+        var outer = CoalescedAttempt(like: attempt, network: nil)
+        outer.add(inner.attempt, at: .now())
+        for told in [inner.attempt, outer.attempt] {
+            #expect(told.detail["not_held"]?.string == (isOne ? words[0] : nil))
+            #expect(told.detail["not_held_examples"] == (isOne ? nil : .array(words.map { .string($0) })))
+        }
+    }
+}

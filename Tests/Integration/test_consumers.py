@@ -1,0 +1,237 @@
+"""The worked consumers of Deploy/examples: killed in the middle again and again, at each of their steps, they lose no drop and
+take none twice."""
+import glob
+import hashlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import unittest
+
+from gate import BIN, V2, Gate, read, wait_until
+
+EXAMPLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../Deploy/examples"))
+# Stands before a program; kills the whole consumer before or after a call of it, each kind of call once.
+KILLER = """#!/bin/bash
+read -r _ _ _ _ group _ < /proc/$$/stat
+call={name}-${{{word}:-x}}
+shot() {{ set -o noclobber; true > "{root}/$call-$1"; }}
+if shot before 2>/dev/null; then kill -KILL -- "-$group"; fi
+{program} "$@"
+code=$?
+if shot after 2>/dev/null; then kill -KILL -- "-$group"; fi
+exit $code
+"""
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+class Consumer:
+    """One of the examples beside a gate. `programs` are killers that stand in for what it calls."""
+
+    def __init__(self, gate):
+        self.gate = gate
+        self.root = gate.root
+        self.work = os.path.join(gate.home, "state/work")  # on staging's filesystem
+        self.killers = os.path.join(self.root, "killers")
+        os.makedirs(self.killers)
+
+    def killer(self, name, program, word):
+        """A script that kills the consumer's process group before and after its first call with each word."""
+        path = os.path.join(self.root, name)
+        text = KILLER.format(name=name, word=word, root=self.killers, program=program)
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, 0o755)
+        return path
+
+    def run(self, arguments, program, timeout=60):
+        """Runs it once; its exit status, or -9 where it was killed."""
+        process = subprocess.Popen(
+            arguments, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "DROPGATE": program, "CONFIG": self.gate.config})
+        try:
+            out, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
+        return process.returncode, out
+
+
+class Shell(Consumer):
+    def __init__(self, gate):
+        super().__init__(gate)
+        self.results = os.path.join(self.root, "results")
+        self.command = os.path.join(self.root, "command")
+        with open(self.command, "w") as file:
+            file.write('#!/bin/sh\nset -e\nhead -c 3 "$1" > "$3"\ncat "$1" > "$3"\n')
+        os.chmod(self.command, 0o755)
+
+    def once(self, dropgate=BIN, command=None):
+        return self.run([os.path.join(EXAMPLES, "consume.sh"), "--once", self.gate.staging, self.work, self.results,
+                         command or self.command], dropgate)
+
+    def follow(self):
+        return [os.path.join(EXAMPLES, "consume.sh"), self.gate.staging, self.work, self.results, self.command]
+
+    def taken(self):
+        """The digest of what was made of each drop."""
+        found = {}
+        for path in glob.glob(os.path.join(self.results, "*")):
+            with open(path, "rb") as file:
+                found[os.path.basename(path)] = digest(file.read())
+        return found
+
+
+class Python(Consumer):
+    def __init__(self, gate):
+        super().__init__(gate)
+        self.database = os.path.join(self.root, "drops.sqlite")
+
+    def arguments(self, dropgate):
+        return [os.path.join(EXAMPLES, "consume.py"), "--dropgate", dropgate, "--config", self.gate.config,
+                self.gate.staging, self.work, self.database]
+
+    def once(self, dropgate=BIN, command=None):
+        return self.run([*self.arguments(dropgate), "--once"], dropgate)
+
+    def follow(self):
+        return self.arguments(BIN)
+
+    def taken(self):
+        if not os.path.exists(self.database):
+            return {}
+        connection = sqlite3.connect(self.database)
+        rows = connection.execute("SELECT id, data FROM drops").fetchall()
+        connection.close()
+        return {drop: digest(data) for drop, data in rows}
+
+
+class Consumers(unittest.TestCase):
+    def gate(self, **environment):
+        gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "0s", **environment})
+        self.addCleanup(gate.close)
+        return gate.start()
+
+    def fill(self, gate, events=4, files=3):
+        """Sends events and files; the digest of each."""
+        sent = []
+        for number in range(events):
+            body = V2 % f"event-{number}-{len(os.listdir(os.path.join(gate.staging, 'receipts')))}"
+            self.assertEqual(gate.post(body).returncode, 0)
+            sent.append(digest(body.encode()))
+        commands = "-mkdir 2026\n"
+        for number in range(files):
+            data = os.urandom(1000)
+            commands += f'put "{gate.file(f"f{number}", data)}" "2026/a b {number}.csv"\n'
+            sent.append(digest(data))
+        self.assertEqual(gate.sftp(commands).returncode, 0)
+        wait_until(lambda: len(gate.receipts()) >= len(sent), what="the receipts")
+        return sent
+
+    def drops(self, gate, *options):
+        lines = gate.run("drops", "list", "--limit", "0", "--format", "json", *options, "--config", gate.config).stdout
+        return [json.loads(line) for line in lines.split("\n") if line]
+
+    def check(self, gate, consumer, sent):
+        drops = self.drops(gate)
+        self.assertEqual({drop["state"] for drop in drops}, {"acknowledged"})
+        self.assertEqual(consumer.taken(), {drop["drop"]: drop["sha256"] for drop in drops})
+        self.assertEqual(sorted(consumer.taken().values()), sorted(sent))
+        self.assertEqual((gate.ready(), self.drops(gate, "--waiting")), ([], []))
+        self.assertEqual([name for name in os.listdir(consumer.work) if name != "lock"], [])
+
+    def kill_at_each_step(self, kind, steps, **environment):
+        gate = self.gate(**environment)
+        consumer = kind(gate)
+        sent = self.fill(gate)
+        dropgate = consumer.killer("dropgate", BIN, "2")
+        command = consumer.killer("kill-command", getattr(consumer, "command", "true"), "9")
+        kills = 0
+        while True:
+            status, out = consumer.once(dropgate, command)
+            if status == 0:
+                break
+            self.assertEqual(status, -signal.SIGKILL, out)
+            kills += 1
+            self.assertLess(kills, 50, out)
+        self.assertEqual(kills, len(os.listdir(consumer.killers)))
+        self.assertEqual(kills, steps, os.listdir(consumer.killers))
+        self.check(gate, consumer, sent)
+
+    def test_the_shell_one_is_killed_at_each_step(self):
+        # Before and after show, ack, and the command.
+        self.kill_at_each_step(Shell, 6)
+
+    def test_the_python_one_is_killed_at_each_step(self):
+        self.kill_at_each_step(Python, 4)
+
+    def test_the_python_one_takes_batches(self):
+        self.kill_at_each_step(Python, 4, DROPGATE_STAGING_LAYOUT="ndjson")
+
+    def kill_at_random(self, kind):
+        gate = self.gate()
+        consumer = kind(gate)
+        sent = []
+        for number in range(8):
+            sent += self.fill(gate, events=3, files=0)
+            process = subprocess.Popen(consumer.follow(), start_new_session=True, stderr=subprocess.DEVNULL,
+                                       env={**os.environ, "DROPGATE": BIN, "CONFIG": gate.config})
+            before = len(consumer.taken())
+            wait_until(lambda before=before: len(consumer.taken()) > before, what="a drop that is taken")
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        status, out = consumer.once()
+        self.assertEqual(status, 0, out)
+        self.check(gate, consumer, sent)
+
+    def test_the_shell_one_is_killed_while_it_follows(self):
+        self.kill_at_random(Shell)
+
+    def test_the_python_one_is_killed_while_it_follows(self):
+        self.kill_at_random(Python)
+
+    def test_a_file_that_is_another_one_by_now_goes_back(self):
+        """The sender renames a drop, and sends another file under its name, between the consumer's look and its move."""
+        for kind in (Shell, Python):
+            gate = self.gate()
+            consumer = kind(gate)
+            first, second = gate.file("first", b"first"), gate.file("second", b"second, longer")
+            self.assertEqual(gate.sftp(f"put {first} day.csv\n").returncode, 0)
+            wait_until(lambda gate=gate: len(self.drops(gate, "--waiting")) == 1, what="the first")
+            swap = os.path.join(gate.root, "swap")
+            sftp = " ".join(f"'{word}'" for word in [
+                "sftp", "-b", "-", *gate.ssh_options(), "-P", str(gate.ports["sftp"]), f"{gate.account}@127.0.0.1"])
+            with open(swap, "w") as file:
+                file.write(f'#!/bin/bash\n{BIN} "$@" || exit\nset -o noclobber\n'
+                           f'if true 2>/dev/null > {gate.root}/swapped; then\n'
+                           f"  printf 'rename day.csv kept.csv\\nput {second} day.csv\\n' | {sftp} >&2\n"
+                           f"  until [ -e {gate.staging}/ready/sftp/vsee/day.csv ]; do sleep 0.1; done\nfi\n")
+            os.chmod(swap, 0o755)
+            _, out = consumer.once(swap)
+            status, again = consumer.once()
+            self.assertEqual(status, 0, out + again)
+            self.check(gate, consumer, [digest(b"first"), digest(b"second, longer")])
+            gate.close()
+
+    def test_two_of_one_directory_are_refused_other_filesystems_too(self):
+        gate = self.gate()
+        consumer = Python(gate)
+        consumer.work = "/dev/shm/dropgate-consumer-test"
+        self.addCleanup(lambda: os.path.isdir(consumer.work) and os.rmdir(consumer.work))
+        status, out = consumer.once()
+        self.assertEqual(status, 1)
+        self.assertIn("is on another filesystem than", out)
+        shell = Shell.__new__(Shell)
+        shell.__dict__.update(consumer.__dict__, results=os.path.join(gate.root, "results"), command="true")
+        status, out = shell.once()
+        self.assertEqual(status, 1)
+        self.assertIn("is on another filesystem than", out)
+
+
+if __name__ == "__main__":
+    unittest.main()
