@@ -22,6 +22,7 @@ struct LedgerBackupCommand: AsyncParsableCommand {
     @Argument(help: "The directory to make; must not be there yet.", completion: .directory) var directory:
         String
 
+    @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
@@ -29,7 +30,7 @@ struct LedgerBackupCommand: AsyncParsableCommand {
         let settings = try gate.settings()
         let path = Paths.absolute(directory)
         let backup = try await LedgerService(settings).backUp(
-            into: path, by: .current, warn: { Output.note($0) })
+            into: path, by: remark.attribution(), warn: { Output.note($0) })
         if output.isJSON {
             var members: [String: JSONValue] = [
                 "directory": .string(path), "entries": .int(backup.entries), "bytes": .int(backup.bytes),

@@ -1,7 +1,7 @@
 // Every policy that was in force, as a file named by its version beside the ledger whose entries name it. A file whose SHA-256
 // is not its name is never believed. Nothing here removes one: entries refer to them for as long as there are entries.
 package import Admission
-import Files
+package import Files
 import Foundation
 
 package struct PolicyArchive: Sendable {

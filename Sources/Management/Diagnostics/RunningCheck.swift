@@ -76,9 +76,8 @@ enum RunningCheck {
     /// The running gate is told of the connections before they are made, so that it records them as probes.
     static func listenerFindings(_ facts: GateFacts) -> [Finding] {
         let control = ControlClient(path: facts.settings.controlSocket)
-        return ListenerCheck(
-            listeners(facts), announce: facts.isRunning ? { control.announce($0) } : nil
-        ).findings()
+        let announce: (@Sendable (Endpoint) -> Void)? = facts.isRunning ? { control.announce($0) } : nil
+        return ListenerCheck(listeners(facts), announce: announce).findings()
     }
 
     private static func listeners(_ facts: GateFacts) -> [ListenerCheck.Listener] {

@@ -12,7 +12,7 @@ extension LedgerService {
     ///   - directory: absolute; must not be there yet, and whoever can read it can sign as this gate.
     ///   - warn: also told when the ledger cannot be signed now.
     package func backUp(
-        into directory: String, by principal: Principal, warn: @escaping Warn
+        into directory: String, by attribution: Attribution, warn: @escaping Warn
     ) async throws -> LedgerBackup {
         let whole = FileManager.default
         guard !whole.fileExists(atPath: directory) else {
@@ -29,7 +29,7 @@ extension LedgerService {
                     : "run this as the gate's own user, in a directory where it may write")
         }
         do {
-            try await recordBackup(by: principal, warn: warn)
+            try await recordBackup(by: attribution, warn: warn)
             let backup = try ledger.backUp(into: unfinished)
             try LedgerKeys(settings).copy(into: unfinished + "/keys")
             do throws(SystemError) { try FileReplacement.move(unfinished, to: directory) } catch {
@@ -42,10 +42,10 @@ extension LedgerService {
         }
     }
 
-    private func recordBackup(by principal: Principal, warn: @escaping Warn) async throws {
+    private func recordBackup(by attribution: Attribution, warn: @escaping Warn) async throws {
         try await Authority.recordExport(
-            "ledger backup", detail: [:], by: principal, settings: settings, warn: warn)
-        do { _ = try await checkpoint(warn: warn) } catch {
+            "ledger backup", detail: [:], by: attribution, settings: settings, warn: warn)
+        do { _ = try await checkpoint(by: attribution, warn: warn) } catch {
             let known = ManagementError.of(error)
             warn("the ledger's head cannot be signed now: \(known?.message ?? "\(error)")")
         }
