@@ -22,7 +22,8 @@ final class SQLiteLedgerStore: LedgerStore {
     private let lock: FileLock
 
     /// Opens or makes the ledger at `path` (files 0600). Throws `LedgerError`: `.locked` when another process
-    /// writes it, `.newer`, `.unwritable`, `.missing` or `.foreign` (`LedgerHandle.isThere`), `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
+    /// writes it, `.newer`, `.unwritable`, `.missing` or `.foreign` (`LedgerHandle.isThere`), `.rolledBack` or
+    /// `.forked` when its last checkpoint is not of its entries.
     init(path: String, node: String) throws {
         lock = try FileLock(path: path + ".lock")
         self.node = node
