@@ -1,5 +1,6 @@
 // /healthz: the process answers. /readyz: 200 while the gate accepts, be it that somebody should look ("degraded"), and 503
-// while it cannot ("unavailable"). Without the token only the status; with it each problem, since when it stands and what to do.
+// while it cannot ("unavailable"). Without the token only the status; with it each problem, since when it
+// stands and what to do, and how forwarding stands.
 // /metrics: figures in the Prometheus text format, with the token only.
 import HTTPTypes
 import Hummingbird

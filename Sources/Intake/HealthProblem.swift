@@ -22,10 +22,10 @@ package enum HealthProblem: String, Sendable, CaseIterable {
         case .ledger:
             "look after the disk and the modes of the ledger's directory; the gate accepts again once an entry can be written"
         case .staging, .release, .settling, .withdrawal:
-            "see that the staging directory is the gate's, writable and not full; what was accepted is kept, and it is tried again"
+            "see that the staging directory is the gate's, writable and not full; what was accepted is kept and tried again"
         case .lost:
-            "find out who removes files below incoming/ of staging; `dropgate drops verify` lists what is missing, and the sender "
-                + "must send it again"
+            "find out who removes files below incoming/ of staging; `dropgate drops verify` lists what is missing, and "
+                + "the sender must send it again"
         case .sealing, .checkpoint:
             "look after the disk of the ledger; if it says that entries were altered: dropgate ledger verify"
         case .retention:

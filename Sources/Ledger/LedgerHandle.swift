@@ -54,8 +54,8 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
         try SQLiteLedgerStore(paths, node: node)
     }
 
-    /// As `open(node:)`, and throws `LedgerError` as `LedgerStore.require(extends:keptBy:)` unless the ledger has what others have
-    /// seen of it. None is made where they have seen one: `.missing`.
+    /// As `open(node:)`, and throws `LedgerError` as `LedgerStore.require(extends:keptBy:)` unless the ledger has what others
+    /// have seen of it. None is made where they have seen one: `.missing`.
     package func open(
         node: String, extending seen: [(checkpoint: Checkpoint, keeper: String)]
     ) throws -> any LedgerStore {

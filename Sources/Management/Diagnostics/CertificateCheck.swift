@@ -51,10 +51,12 @@ struct CertificateCheck {
     }
 
     /// When each ends. Files that cannot be read are others' to tell.
-    func dates() -> [Finding] {
+    /// - Parameter isStart: a gate that starts warns by itself of a listener's certificate that has expired.
+    func dates(isStart: Bool = false) -> [Finding] {
         var findings: [Finding] = []
         if let tls = settings.webhook?.tls {
             findings += dates(of: tls.certificate, "callers refuse it", fix(tls))
+                .filter { !isStart || $0.state != .fail }
             if let path = tls.clientAuthorities {
                 findings += dates(
                     of: path, "callers whose certificates it signed are refused",

@@ -32,7 +32,8 @@ package enum Diagnostics {
     static let checks = [
         Check("accounts") { GateCheck($0).accounts() },
         Check("certificates") { CertificateCheck($0.settings, now: $0.now).chain() },
-        Check("certificates", everywhere) { CertificateCheck($0.settings, now: $0.now).dates() },
+        Check("certificates", [.doctor, .check]) { CertificateCheck($0.settings, now: $0.now).dates() },
+        Check("certificates", [.start]) { CertificateCheck($0.settings, now: $0.now).dates(isStart: true) },
         Check("host keys") { HostKeyCheck.kinds($0.settings) },
         Check("host keys", everywhere) { await HostKeyCheck.findings($0) },
         Check("filesystem") { FilesystemCheck($0.settings).findings() },

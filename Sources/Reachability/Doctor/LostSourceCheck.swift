@@ -9,7 +9,7 @@ package struct LostSourceCheck {
     /// How far back.
     private static let period = Duration.seconds(30 * 86_400)
     /// Entries that are read, sources that are looked up at once, and sources that are told.
-    private static let sample = 100_000
+    private static let sample = 30_000
     private static let batch = 1000
     private static let shown = 10
     /// What the lists alone decide.
@@ -55,7 +55,7 @@ package struct LostSourceCheck {
         query.kinds = RecentAttempt.kinds
         query.verdicts = [.rejected]
         query.reasons = Self.reasons
-        _ = try reader.forEachRecent(query, limit: Self.sample) { attempt in
+        let rest = try reader.forEachRecent(query, limit: Self.sample) { attempt in
             let key = Key(ip: attempt.ip, channel: attempt.channel)
             if lost[key] != nil { return }
             var refusals = refused[key] ?? Refusals(reason: attempt.reason, last: attempt.last)
@@ -68,7 +68,13 @@ package struct LostSourceCheck {
             if refused.count >= Self.batch { try look(at: &refused, into: &lost) }
         }
         try look(at: &refused, into: &lost)
-        return try lost.values.sorted { $0.refusals.last > $1.refusals.last }.prefix(Self.shown).map(finding)
+        var findings = try lost.values.sorted { $0.refusals.last > $1.refusals.last }.prefix(Self.shown).map(
+            finding)
+        if let rest {
+            let text = "for sources that were let in before, only refusals since \(rest) were looked at"
+            findings.append(Finding(Self.area, .ok, text))
+        }
+        return findings
     }
 
     private func look(at refused: inout [Key: Refusals], into lost: inout [Key: Lost]) throws {

@@ -9,7 +9,7 @@ package struct RefusalCheck {
     /// Sources that are told one by one.
     private static let shown = 10
     /// Entries that are read.
-    private static let sample = 100_000
+    private static let sample = 50_000
 
     private let policy: Policy?
     private let reader: any LedgerReading
