@@ -65,7 +65,7 @@ extension LocalTime {
 }
 
 /// Reads what the parser cannot, with the words of the type's own error.
-enum ArgumentText {
+package enum ArgumentText {
     static func block(_ text: String) throws -> CIDRBlock {
         do throws(AddressError) {
             return try CIDRBlock(text)
@@ -96,11 +96,14 @@ enum ArgumentText {
         }
     }
 
-    /// A date or a moment to come.
-    static func instant(_ text: String, _ option: String) throws -> Instant {
-        guard let instant = Instant(rfc3339: text) else {
+    /// A date, which is local, or a moment to come.
+    package static func instant(
+        _ text: String, _ option: String, place: LocalTime = .here
+    ) throws -> Instant {
+        let local = Instant(wallClock: text).map(place.first(showing:))
+        guard let instant = local ?? Instant(rfc3339: text) else {
             throw ValidationError(
-                "\(option): \"\(text)\" is not a date; write 2027-01-31 or 2027-01-31T08:00:00Z")
+                "\(option): \"\(text)\" is not a date; write 2027-01-31 (local time) or 2027-01-31T08:00:00Z")
         }
         return instant
     }

@@ -198,6 +198,17 @@ import Testing
         #expect(Moment(text, now: now, place: place)?.instant.description == expected)
     }
 
+    @Test func anExpiryThatIsADateIsLocalToo() throws {
+        let doha = LocalTime { _ in 3 * 3600 }
+        #expect(
+            try ArgumentText.instant("2027-01-31", "--expires", place: doha).description
+                == "2027-01-30T21:00:00.000000Z")
+        #expect(
+            try ArgumentText.instant("2027-01-31T08:00:00Z", "--expires", place: doha).description
+                == "2027-01-31T08:00:00.000000Z")
+        #expect(throws: (any Error).self) { try ArgumentText.instant("31.1.2027", "--expires", place: doha) }
+    }
+
     @Test func whatALocalTimeMeansIsSaidUnlessItIsUTC() throws {
         let now = try #require(Instant(rfc3339: "2026-11-23T08:15:30Z"))
         let doha = LocalTime { _ in 3 * 3600 }

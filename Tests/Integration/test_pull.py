@@ -135,6 +135,9 @@ class Pair(unittest.TestCase):
             self.assertEqual(receipt["source"], "127.0.0.2")
             found[digest(data)] += 1
         self.assertEqual(found, self.bodies)
+        first = {r["drop"]: r["received"] for r in self.there.receipts()}
+        self.assertEqual({r["drop"]: r["received"] for r in receipts}, {r["drop"]: first[r["drop"]] for r in receipts})
+        self.assertEqual([r for r in receipts if not r["received"] < r["pulled"] <= r["released"]], [])
         self.assertEqual(len(self.here.ready()), count)
         entries = self.here.entries("--reason", "pulled")
         self.assertEqual(len(entries), count)

@@ -35,6 +35,8 @@ enum ReportCharts {
     private static func bar(
         _ step: Report.Step, x: Double, width: Double, top: Int64, _ period: ReportPeriod
     ) -> String {
+        // Wide enough to be seen where there are very many.
+        let wide = max(2, width)
         var base: Int64 = 0
         var bar =
             "<g><title>\(label(step.start, period.unit)): \(step.accepted) accepted, "
@@ -43,7 +45,7 @@ enum ReportCharts {
         where value > 0 {
             let y = height * (1 - Double(base + value) / Double(top))
             bar +=
-                "<rect class=\"\(name)\" x=\"\(text(x))\" width=\"\(text(max(2, width)))\" y=\"\(text(y))\" "
+                "<rect class=\"\(name)\" x=\"\(text(min(x, Self.width - wide)))\" width=\"\(text(wide))\" y=\"\(text(y))\" "
                 + "height=\"\(text(height * Double(value) / Double(top)))\"/>"
             base += value
         }

@@ -49,16 +49,17 @@ enum ReportStyle {
 
     private static let tables = """
         .list{border-collapse:collapse;width:100%;font-size:.88rem}.list th,.list td{text-align:left;padding:.25rem .6rem;
-        border-bottom:1px solid var(--line);vertical-align:top}.list th{white-space:nowrap}
-        .list .w{white-space:nowrap}.list .n,td.n{white-space:nowrap;text-align:right;font-variant-numeric:tabular-nums}
+        border-bottom:1px solid var(--line);vertical-align:top}.list th,.list .w{overflow-wrap:normal}
+        .list td:last-child{min-width:3.5rem}
+        .list .n,td.n{white-space:nowrap;text-align:right;font-variant-numeric:tabular-nums}
 
         """
 
     private static let narrow = """
-        @media screen and (max-width:45rem){.list thead{position:absolute;width:1px;height:1px;overflow:hidden;
-        clip-path:inset(50%)}.list tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}
+        @media(max-width:45rem){.x span:nth-child(even){display:none}}
+        @media screen and (max-width:64rem){.list thead{display:none}.list tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}
         .list td,.list td.n{display:flex;gap:.8rem;border:0;padding:.1rem 0;text-align:left}
-        .list td:empty{display:none}.list td::before{content:attr(data-name);color:var(--soft);flex:0 0 6rem}}
+        .list td:last-child{min-width:0}.list td:empty{display:none}.list td::before{content:attr(data-name);color:var(--soft);flex:0 0 6rem}}
 
         """
 
@@ -67,6 +68,6 @@ enum ReportStyle {
         @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#ccc;--paper:#fff;--accepted:#2b7a4b;
         --rejected:#b3372f;--observed:#b07a12}body{max-width:none;margin:0;padding:0;font-size:10pt}
         article,tr,.whole{break-inside:avoid}h2,h3{break-after:avoid}thead{display:table-header-group}
-        .list{font-size:8pt}.list th,.list td{padding:.15rem .35rem}}
+        .list{font-size:7.5pt}.list th,.list td{padding:.15rem .35rem}}
         """
 }

@@ -52,10 +52,13 @@ struct SourceAddCommand: AsyncParsableCommand {
     @Option(help: "Who answers for the entry.")
     var owner: String?
 
-    @Option(help: ArgumentHelp("By when to look at the entry again.", valueName: "date"))
+    @Option(
+        help: ArgumentHelp("By when to look at the entry again; dates are local (TZ).", valueName: "date"))
     var reviewBy: String?
 
-    @Option(help: ArgumentHelp("From when on the entry no longer matches.", valueName: "date"))
+    @Option(
+        help: ArgumentHelp(
+            "From when on the entry no longer matches; dates are local (TZ).", valueName: "date"))
     var expires: String?
 
     @Option(help: "enforce, or observe: let in and mark what would have been rejected.")
