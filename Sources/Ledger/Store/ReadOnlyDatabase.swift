@@ -6,13 +6,14 @@ import GRDB
 
 final class ReadOnlyDatabase: Sendable {
     private let queue: DatabaseQueue
-    private let file: String
+    private let paths: LedgerPaths
     /// Of a ledger that is read without locks, as it was opened: it must not change meanwhile.
     private let frozen: FileSignature?
 
     /// Throws `LedgerError(.unreadable)`.
     init(_ paths: LedgerPaths) throws {
-        file = paths.file
+        self.paths = paths
+        let file = paths.file
         let isThere: Bool
         do throws(FileProblem) { isThere = try Presence.check(file) } catch {
             throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
@@ -39,8 +40,7 @@ final class ReadOnlyDatabase: Sendable {
     /// its writer has made it. SQLite then reads the file as one that never changes, and would pass over what waits in the WAL.
     private static func isFrozen(_ paths: LedgerPaths) throws -> Bool {
         guard access(paths.directory, W_OK) != 0 else { return false }
-        var status = stat()
-        let waits = stat(paths.wal, &status) == 0 ? status.st_size : nil
+        let waits = waiting(paths)
         if waits != nil, access(paths.wal, R_OK) == 0, access(paths.sharedMemory, R_OK) == 0 { return false }
         guard waits ?? 0 == 0 else {
             throw LedgerError(
@@ -50,6 +50,12 @@ final class ReadOnlyDatabase: Sendable {
             )
         }
         return true
+    }
+
+    /// Bytes of the WAL; nil where there is none.
+    private static func waiting(_ paths: LedgerPaths) -> Int? {
+        var status = stat()
+        return stat(paths.wal, &status) == 0 ? Int(status.st_size) : nil
     }
 
     private static func open(_ file: String, isFrozen: Bool) throws -> DatabaseQueue {
@@ -93,16 +99,22 @@ final class ReadOnlyDatabase: Sendable {
     func readLedger<R>(_ body: (Database) throws -> R) throws -> R {
         do {
             let result = try queue.read(body)
-            if let frozen, FileSignature(path: file) != frozen { throw changed }
+            if isChanged { throw changed }
             return result
         } catch let error as DatabaseError {
-            if let frozen, FileSignature(path: file) != frozen { throw changed }
+            if isChanged { throw changed }
             throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
         }
     }
 
+    private var isChanged: Bool {
+        guard let frozen else { return false }
+        return FileSignature(path: paths.file) != frozen || Self.waiting(paths) ?? 0 > 0
+    }
+
     private var changed: LedgerError {
-        LedgerError(.unreadable, "\(file) was written while it was read: a gate has started; run this again")
+        LedgerError(
+            .unreadable, "\(paths.file) was written while it was read: a gate has started; run this again")
     }
 }
 
