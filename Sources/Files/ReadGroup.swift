@@ -29,7 +29,9 @@ package struct ReadGroup: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Lets the group go through a directory to what it may read below it, and not list it (2710).
-    package func pass(directory path: String) throws(FileProblem) { try change(path, S_IFDIR, 0o010, S_ISGID) }
+    package func pass(directory path: String) throws(FileProblem) {
+        try change(path, S_IFDIR, 0o010, S_ISGID)
+    }
 
     /// Lets the group read a file (0640).
     package func admit(file path: String) throws(FileProblem) { try change(path, S_IFREG, 0o040, 0) }

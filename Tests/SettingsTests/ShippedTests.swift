@@ -52,7 +52,7 @@ import Testing
         let optional = [
             "node:", "client_authorities:", "old_senders:", "secret_file:", "header:", "basic:",
             "standard_webhooks:",
-            "witnesses:",
+            "witnesses:", "read_group:",
             "forward:",
         ]
         let text = Shipped.settings.split(separator: "\n", omittingEmptySubsequences: false).map {

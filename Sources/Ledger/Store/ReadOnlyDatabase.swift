@@ -6,7 +6,7 @@ import GRDB
 
 final class ReadOnlyDatabase: Sendable {
     private let queue: DatabaseQueue
-    private let file: String
+    private let paths: LedgerPaths
     /// Of a ledger that is read without locks, as it was opened: it must not change meanwhile.
     private let frozen: FileSignature?
 
@@ -14,7 +14,8 @@ final class ReadOnlyDatabase: Sendable {
     /// `.foreign` when what is there is none.
     /// - Parameter isOfAnyFormat: whether a ledger of another format will do.
     init(_ paths: LedgerPaths, isOfAnyFormat: Bool = false) throws {
-        file = paths.file
+        self.paths = paths
+        let file = paths.file
         guard try paths.isThere() else {
             throw LedgerError(
                 .unreadable, "there is no ledger at \(file): has the gate run with this configuration?")
@@ -40,8 +41,7 @@ final class ReadOnlyDatabase: Sendable {
     /// its writer has made it. SQLite then reads the file as one that never changes, and would pass over what waits in the WAL.
     private static func isFrozen(_ paths: LedgerPaths) throws -> Bool {
         guard access(paths.directory, W_OK) != 0 else { return false }
-        var status = stat()
-        let waits = stat(paths.wal, &status) == 0 ? status.st_size : nil
+        let waits = waiting(paths)
         if waits != nil, access(paths.wal, R_OK) == 0, access(paths.sharedMemory, R_OK) == 0 { return false }
         guard waits ?? 0 == 0 else {
             throw LedgerError(
@@ -51,6 +51,12 @@ final class ReadOnlyDatabase: Sendable {
             )
         }
         return true
+    }
+
+    /// Bytes of the WAL; nil where there is none.
+    private static func waiting(_ paths: LedgerPaths) -> Int? {
+        var status = stat()
+        return stat(paths.wal, &status) == 0 ? Int(status.st_size) : nil
     }
 
     private static func open(_ file: String, isFrozen: Bool) throws -> DatabaseQueue {
@@ -112,16 +118,22 @@ final class ReadOnlyDatabase: Sendable {
     func readLedger<R>(_ body: (Database) throws -> R) throws -> R {
         do {
             let result = try queue.read(body)
-            if let frozen, FileSignature(path: file) != frozen { throw changed }
+            if isChanged { throw changed }
             return result
         } catch let error as DatabaseError {
-            if let frozen, FileSignature(path: file) != frozen { throw changed }
+            if isChanged { throw changed }
             throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
         }
     }
 
+    private var isChanged: Bool {
+        guard let frozen else { return false }
+        return FileSignature(path: paths.file) != frozen || Self.waiting(paths) ?? 0 > 0
+    }
+
     private var changed: LedgerError {
-        LedgerError(.unreadable, "\(file) was written while it was read: a gate has started; run this again")
+        LedgerError(
+            .unreadable, "\(paths.file) was written while it was read: a gate has started; run this again")
     }
 }
 

@@ -76,8 +76,8 @@ enum RunningCheck {
     /// The running gate is told of the connections before they are made, so that it records them as probes.
     static func listenerFindings(_ facts: GateFacts) -> [Finding] {
         let control = ControlClient(path: facts.settings.controlSocket)
-        let announce: (@Sendable (Endpoint) -> Void)? = facts.isRunning ? { control.announce($0) } : nil
-        return ListenerCheck(listeners(facts), announce: announce).findings()
+        let announce: @Sendable (Endpoint) -> Void = { control.announce($0) }
+        return ListenerCheck(listeners(facts), announce: facts.isRunning ? announce : nil).findings()
     }
 
     private static func listeners(_ facts: GateFacts) -> [ListenerCheck.Listener] {

@@ -1,5 +1,6 @@
 // What the people of a gate tell VSee, and what to do next. It holds no secret that was not asked for.
 package import Admission
+import Files
 import Foundation
 package import JSON
 package import SFTPReceiver
