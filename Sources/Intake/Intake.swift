@@ -189,8 +189,8 @@ package final class Intake: Sendable {
     /// Writes an attempt to the ledger without waiting. Rejections that come in floods are counted into one
     /// entry; what cannot be written now is counted and written later.
     package func note(_ attempt: Attempt) {
-        let attempt = marked(attempt)
-        guard attempt.verdict == .rejected, attempt.kind != .probe else { return write(attempt) }
+        let own = marked(attempt)
+        guard attempt.verdict == .rejected, own == attempt else { return write(own) }
         counters.add(attempt)
         // One that says that there is no room comes at once: whoever reads the ledger must know now, and for what.
         let passes =

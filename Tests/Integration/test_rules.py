@@ -187,7 +187,7 @@ class Exports(Inside):
         text = self.egress("nftables", "--resolve", "--host", "*.vsee.qa=localhost").stdout
         self.assertIn("127.0.0.1/32, # localhost\n", text)
         unknown = self.egress("nftables", "--resolve", "--host", "*.vsee.qa=nobody.invalid", status=1)
-        self.assertIn("nobody.invalid has no address", unknown.stderr)
+        self.assertIn("nobody.invalid could not be looked up, no name server gave an answer: ", unknown.stderr)
 
     def test_what_cannot_be_exported_is_refused_with_a_reason(self):
         self.assertIn("--resolve", self.egress("nftables", status=1).stderr)
@@ -405,6 +405,16 @@ class Checks(Inside):
             optional = self.check()
         self.assertEqual(self.outcomes(optional)["simplified-recording"], "blocked")
         self.assertEqual(optional["failed"], [])
+
+    def test_a_name_without_an_address_is_not_called_blocked(self):
+        arguments = ("rules", "check", "--config", self.config, "--timeout", "2s", "--row", "messenger-region")
+        answer = json.loads(dropgate(*arguments, "--format", "json", status=1).stdout)
+        self.assertEqual(self.outcomes(answer), {"messenger-region": "unresolved"})
+        self.assertEqual(answer["failed"], ["messenger-region"])
+        self.assertIn("region.vsee.qa could not be looked up, no name server", answer["rows"][0]["detail"])
+        said = dropgate(*arguments, status=1).stdout
+        self.assertIn("not tried, names do not resolve: messenger-region", said)
+        self.assertNotIn("blocked", said)
 
     def test_stun_blocked_fails_turn_and_what_needs_it(self):
         with self.blocked(f"ip daddr {self.WEB} udp dport 3478"):
