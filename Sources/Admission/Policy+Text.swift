@@ -21,7 +21,8 @@ extension Policy {
             guard let entry = SourceEntry(canonicalText: String(line)) else {
                 throw PolicyError(
                     .unknownText,
-                    "its line \(entries.count + 1) has something that this program does not know: a newer one wrote it")
+                    "its line \(entries.count + 1) has something that this program does not know: a newer one wrote it"
+                )
             }
             entries.append(entry)
         }

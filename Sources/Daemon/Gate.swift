@@ -182,7 +182,8 @@ package struct Gate: Sendable {
     private func changeSinceLastRun(_ intake: Intake, _ attempt: inout Attempt) -> PolicyChange? {
         do {
             let history = PolicyHistory(try intake.ledger.reader(), intake.ledger.policies)
-            guard try !history.isInForce(intake.policy.version), let last = try history.standing(at: intake.now)
+            guard try !history.isInForce(intake.policy.version),
+                let last = try history.standing(at: intake.now)
             else { return nil }
             attempt.detail["from"] = .string(last.version)
             let change = PolicyChange(from: try last.policy.get(), to: intake.policy, intake: intake)

@@ -23,7 +23,8 @@ struct PolicyChange {
         difference = new.difference(from: old)
         do {
             let changes = try DecisionChanges.between(
-                old, new, in: intake.ledger.reader(), since: intake.now - .seconds(Self.days * 86_400), now: intake.now)
+                old, new, in: intake.ledger.reader(), since: intake.now - .seconds(Self.days * 86_400),
+                now: intake.now)
             refused = changes.refused
             gap = changes.isComplete ? nil : "not every recent caller was looked at: there are too many"
         } catch {
@@ -47,7 +48,9 @@ struct PolicyChange {
         for line in difference { logger.notice("source lists: \(line)") }
         for change in refused.prefix(Self.mostRefused) { logger.warning("source lists: \(change.text)") }
         if refused.count > Self.mostRefused {
-            logger.warning("source lists: \(refused.count - Self.mostRefused) more recent callers are refused from now on")
+            logger.warning(
+                "source lists: \(refused.count - Self.mostRefused) more recent callers are refused from now on"
+            )
         }
         if let gap { logger.warning("source lists: \(gap)") }
     }

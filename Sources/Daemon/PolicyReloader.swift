@@ -151,14 +151,15 @@ package final class PolicyReloader: Service {
             }
             return
         }
-        let change = PolicyChange(from: old, to: policy, intake: intake)
-        let isMended = intake.health.problems[Self.problem] != nil
-        var attempt = Self.change(to: policy, from: old, isMended ? Self.mended : nil)
-        attempt.detail.merge(change.detail) { $1 }
-        attempt.tell(origins)
+        let change: PolicyChange
         do {
             // What was in force must be known later: lists are kept, and their entry is durable, before they decide.
             try intake.keep(policy)
+            change = PolicyChange(from: old, to: policy, intake: intake)
+            let isMended = intake.health.problems[Self.problem] != nil
+            var attempt = Self.change(to: policy, from: old, isMended ? Self.mended : nil)
+            attempt.detail.merge(change.detail) { $1 }
+            attempt.tell(origins)
             try await intake.record(attempt)
             try intake.use(policy)
         } catch {

@@ -35,22 +35,27 @@ package struct SourceListEditor {
     /// Appends an entry. Who answers for it, when it is reviewed and when it expires holds from the list's top where the entry
     /// does not say. The document does not: a document that publishes other addresses says nothing of this one.
     package func add(_ entry: SourceEntry) throws -> SourceEntry {
-        if let namesake = contents.entries.first(where: { $0.entry.id == entry.id && $0.entry.cidr != entry.cidr }) {
+        if let namesake = contents.entries.first(where: {
+            $0.entry.id == entry.id && $0.entry.cidr != entry.cidr
+        }) {
             throw Refusal(
-                description: "\(entry.id) is also the entry at \(namesake.value.place), and the ledger names entries by this; "
+                description:
+                    "\(entry.id) is also the entry at \(namesake.value.place), and the ledger names entries by this; "
                     + "give the new one an id of its own, as in --id \(entry.service)-2")
         }
         var lines = lines
         // A good list is never empty.
         let last = contents.entries.count - 1
         let indent = try dash(of: last).indent
-        let new = SourceEntryText.lines(entry, indent: indent, sayingMode: contents.hasMode,
+        let new = SourceEntryText.lines(
+            entry, indent: indent, sayingMode: contents.hasMode,
             sayingNoDocument: contents.hasDocument)
         lines.insert(contentsOf: new, at: try lineRange(of: last).upperBound)
         let after = try Self.read(Self.join(lines), path: path)
         let added = after.entries.last?.entry
         guard after.entries.dropLast().map(\.entry) == entries, let added, added.cidr == entry.cidr,
-            added.id == entry.id, added.document == entry.document, added.channels == entry.channels, added.mode == entry.mode
+            added.id == entry.id, added.document == entry.document, added.channels == entry.channels,
+            added.mode == entry.mode
         else {
             throw Refusal(description: "\(path) is written in a way that cannot be added to; edit it by hand")
         }

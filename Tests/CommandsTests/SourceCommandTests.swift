@@ -121,7 +121,8 @@ import Testing
     @Test func entriesAreListedWithWhatIsDue() async throws {
         let gate = try TestGate.plain(
             entries: TestGate.entry + "    review_by: 2020-01-01\n    owner: \"me\"\n"
-                + TestGate.entry.replacingOccurrences(of: "105", with: "106") + "    id: clinic-2\n    expires: 2020-01-01\n")
+                + TestGate.entry.replacingOccurrences(of: "105", with: "106")
+                + "    id: clinic-2\n    expires: 2020-01-01\n")
         let answer = await gate.run("source", "list")
         #expect(answer.status == 0)
         #expect(answer.out.contains("review overdue") && answer.out.contains("expired"))
@@ -132,7 +133,9 @@ import Testing
 
     @Test func anEntryIsAddedAndRemovedAgain() async throws {
         let gate = try TestGate.plain()
-        let file = "document: {title: Diagram, read: 2026-11-01}\nowner: integration\n" + (try gate.read("sources/vsee.yaml"))
+        let file =
+            "document: {title: Diagram, read: 2026-11-01}\nowner: integration\n"
+            + (try gate.read("sources/vsee.yaml"))
         try gate.write("sources/vsee.yaml", file)
         let before = try gate.read("sources/vsee.yaml")
         let added = await gate.run(
@@ -141,7 +144,9 @@ import Testing
         #expect(added.status == 0, "\(added)")
         let entry = try #require(try gate.policy().entries.last)
         #expect(entry.id == "vsee/lab" && entry.mode == .observe && entry.document?.title == "Mail")
-        #expect(added.out.contains("  owner: integration\n  document: Mail, read 2026-11-23\n  review by: none recorded\n"))
+        #expect(
+            added.out.contains(
+                "  owner: integration\n  document: Mail, read 2026-11-23\n  review by: none recorded\n"))
         #expect(await gate.run("source", "remove", "192.0.2.0/24").status == 0)
         #expect(try gate.read("sources/vsee.yaml") == before)
     }
@@ -154,10 +159,13 @@ import Testing
         #expect(added.status == 0 && added.out.contains("document: none recorded"), "\(added)")
         #expect(try gate.policy().entries.map(\.document?.title) == ["Diagram", nil])
         let second = await gate.run(
-            "source", "add", "192.0.2.2", "--service", "lab", "--id", "lab-2", "--channel", "webhook", "--document", "Mail",
+            "source", "add", "192.0.2.2", "--service", "lab", "--id", "lab-2", "--channel", "webhook",
+            "--document", "Mail",
             "--page", "2", "--read", "2026-11-23")
         #expect(second.status == 0, "\(second)")
-        #expect(try gate.policy().entries.last?.id == "vsee/lab-2" && gate.policy().entries.last?.document?.page == "2")
+        #expect(
+            try gate.policy().entries.last?.id == "vsee/lab-2"
+                && gate.policy().entries.last?.document?.page == "2")
     }
 
     @Test(

@@ -1,87 +1,12 @@
-// History is answered by the lists that were in force then, from the ledger and the archive beside it; what is not known is said.
+// History is answered by the lists that were in force then, from the ledger and the archive beside it; what is not known is
+// said.
 import Admission
-import Daemon
 import Foundation
-import Intake
 import JSON
 import Ledger
-import Logging
 import Management
 import Settings
-import Synchronization
 import Testing
-
-/// A gate that ran for some days: .105 was listed from day 0, let in on day 1, replaced by .106 on day 2 and stopped on day 4.
-struct OldGate {
-    static let day = Duration.seconds(86_400)
-
-    let gate: TestGate
-    let start: Instant
-    let drop: String
-    let seq: Int64
-    let old: String
-    let new: String
-
-    final class Clock: Sendable {
-        private let time: Mutex<Instant>
-        init(_ start: Instant) { time = Mutex(start) }
-        func set(_ now: Instant) { time.withLock { $0 = now } }
-        var now: Instant { time.withLock { $0 } }
-    }
-
-    init() async throws {
-        gate = try TestGate.plain(
-            entries: TestGate.entry
-                + "    owner: integration\n    review_by: 2027-02-01\n    document: {title: Diagram, read: 2026-11-01}\n")
-        start = Instant.now() - Self.day * 10
-        let clock = Clock(start)
-        let intake = try gate.openIntake { clock.now }
-        old = intake.policy.version
-        try await Self.service(.started, intake)
-        clock.set(start + Self.day)
-        let resolver = try AddressResolver(mode: .direct, trustedProxies: [])
-        let source = resolver.resolve(peer: Endpoint(ip: try IPAddress("20.21.208.105")))
-        let outcome = try await intake.receive(
-            WebhookEvent(path: "/", body: [0x7B, 0x7D], eventID: "1", eventType: "e", envelope: "v2", contentType: nil),
-            attempt: Attempt(kind: .request, channel: .webhook, decision: intake.admit(source, channel: .webhook)))
-        (drop, seq) = (outcome.id, outcome.seq)
-        clock.set(start + Self.day * 2)
-        let reloader = PolicyReloader(
-            patterns: [gate.path("sources/*.yaml")], intake: intake,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        await reloader.look()
-        let text = try gate.read("sources/vsee.yaml")
-        try gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
-        await reloader.look(isAsked: true)
-        new = intake.policy.version
-        clock.set(start + Self.day * 3)
-        try await intake.record(
-            Attempt(kind: .connection, channel: .webhook, decision: intake.admit(source, channel: .webhook)))
-        clock.set(start + Self.day * 4)
-        try await Self.service(.stopped, intake)
-        await intake.close()
-    }
-
-    private static func service(_ reason: Reason, _ intake: Intake) async throws {
-        var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: reason)
-        attempt.policy = intake.policy.version
-        try await intake.record(attempt)
-        // A change of accounts is a change, too, and says nothing of the lists.
-        try await intake.record(Attempt(kind: .policy, channel: .sftp, verdict: .accepted, reason: .changed))
-    }
-
-    func explain(_ ip: String, day: Double) async throws -> (status: Int32, json: JSONValue, text: TestGate.Answer) {
-        let at = "\(start + .seconds(day * 86_400))"
-        let arguments = ["source", "explain", ip, "--channel", "webhook", "--at", at, "--config", gate.config]
-        let json = await TestGate.run(arguments + ["--format", "json"])
-        let value = try #require(try JSONValue(parsing: Array(json.out.utf8)).array?.first)
-        return (json.status, value, await TestGate.run(arguments))
-    }
-
-    func file(_ version: String) throws -> String {
-        gate.path("state/policies/\(try #require(PolicyArchive.fileName(version)))")
-    }
-}
 
 @Suite struct SourceHistoryTests {
     @Test func aMomentThatIsOverIsDecidedByTheListsOfThen() async throws {
@@ -90,7 +15,8 @@ struct OldGate {
         #expect(before.status == 0 && before.json["verdict"]?.string == "accepted")
         #expect(before.json["policy"]?.string == old.old && before.json["lists"]?["entry"]?.int == 0)
         #expect(before.json["lists"]?["from"]?.string == "history" && before.json["known"]?.bool == true)
-        #expect(before.text.out.contains("\(old.old), in force since the gate's start at \(old.start) (entry 0)"))
+        #expect(
+            before.text.out.contains("\(old.old), in force since the gate's start at \(old.start) (entry 0)"))
         let after = try await old.explain("20.21.208.105", day: 2.5)
         #expect(after.status == 1 && after.json["reason"]?.string == "not_listed")
         #expect(after.json["policy"]?.string == old.new)
@@ -107,7 +33,9 @@ struct OldGate {
     @Test func aMomentWithoutARunningGateIsSaidToBeOne() async throws {
         let old = try await OldGate()
         let answer = try await old.explain("20.21.208.106", day: 5)
-        #expect(answer.status == 0 && answer.json["lists"]?["stopped"]?.string == "\(old.start + OldGate.day * 4)")
+        #expect(
+            answer.status == 0 && answer.json["lists"]?["stopped"]?.string == "\(old.start + OldGate.day * 4)"
+        )
         #expect(answer.text.error.contains("the gate had stopped at"))
     }
 
@@ -126,16 +54,20 @@ struct OldGate {
             try FileManager.default.removeItem(atPath: file)
         } else {
             let text = try String(contentsOfFile: file, encoding: .utf8)
-            try Data(text.replacingOccurrences(of: ".105", with: ".104").utf8).write(to: URL(fileURLWithPath: file))
+            try Data(text.replacingOccurrences(of: ".105", with: ".104").utf8).write(
+                to: URL(fileURLWithPath: file))
         }
         let answer = try await old.explain("20.21.208.105", day: 1.5)
         #expect(answer.status == 1 && answer.json["known"]?.bool == false)
         #expect(answer.json["lists"]?["policy"]?.string == old.old)
         let why = removes ? "are not kept in" : "cannot be believed"
-        #expect(answer.json["lists"]?["unknown"]?.string?.contains(why) == true && answer.text.out.contains(why))
+        #expect(
+            answer.json["lists"]?["unknown"]?.string?.contains(why) == true && answer.text.out.contains(why))
         #expect(try await old.explain("20.21.208.105", day: 2.5).json["known"]?.bool == true)
         let approval = await old.gate.run("source", "explain", "--entry", "\(old.seq)")
-        #expect(approval.status == 0 && approval.out.contains("what these entries said then is not known"), "\(approval)")
+        #expect(
+            approval.status == 0 && approval.out.contains("what these entries said then is not known"),
+            "\(approval)")
     }
 
     @Test func momentsToComeAreDecidedByTheListsOfNow() async throws {
@@ -164,10 +96,12 @@ struct OldGate {
         }
     }
 
-    @Test(arguments: [
-        (["--entry", "99"], 1, "there is no entry 99"), (["--drop", "nonsense"], 1, "is not a drop id"),
-        (["--entry", "1", "20.21.208.105"], 64, "stand alone"), (["--entry", "1", "--at", "now"], 64, "stand alone"),
-    ] as [([String], Int32, String)])
+    @Test(
+        arguments: [
+            (["--entry", "99"], 1, "there is no entry 99"), (["--drop", "nonsense"], 1, "is not a drop id"),
+            (["--entry", "1", "20.21.208.105"], 64, "stand alone"),
+            (["--entry", "1", "--at", "now"], 64, "stand alone"),
+        ] as [([String], Int32, String)])
     func whatHasNoAnswerIsSaid(arguments: [String], status: Int32, message: String) async throws {
         let old = try await OldGate()
         let answer = await TestGate.run(["source", "explain"] + arguments + ["--config", old.gate.config])
@@ -180,14 +114,16 @@ struct OldGate {
         let list = await old.gate.run("source", "list")
         #expect(list.status == 78 && list.out.contains("20.21.208.106/32"), "\(list)")
         #expect(list.error.contains("NOT in force") && list.error.contains("bogus: unknown key"), "\(list)")
-        let json = try JSONValue(parsing: Array(await old.gate.run("source", "list", "--format", "json").out.utf8))
+        let json = try JSONValue(
+            parsing: Array(await old.gate.run("source", "list", "--format", "json").out.utf8))
         #expect(json["policy"]?.string == old.new && json["lists"]?["files_good"]?.bool == false)
         #expect(json["lists"]?["problems"]?.array?.isEmpty == false)
         let explained = await old.gate.run("source", "explain", "20.21.208.106", "--channel", "webhook")
         #expect(explained.status == 0 && explained.error.contains("NOT in force"), "\(explained)")
         try FileManager.default.removeItem(atPath: old.file(old.new))
         let unknown = await old.gate.run("source", "list")
-        #expect(unknown.status == 78 && unknown.error.contains("which lists are in force meanwhile is not known"))
+        #expect(
+            unknown.status == 78 && unknown.error.contains("which lists are in force meanwhile is not known"))
         #expect(unknown.out.isEmpty, "\(unknown)")
     }
 
@@ -213,17 +149,20 @@ struct OldGate {
         let found = try SourceService(settings).refusedAfterLastChange()
         #expect(found.map { "\($0.change.source) \($0.change.channel)" } == ["20.21.208.105 webhook"])
         #expect(found.first?.lastRefused == old.start + OldGate.day * 3)
-        #expect(found.first?.change.last == old.start + OldGate.day && found.first?.change.reason == .notListed)
+        #expect(
+            found.first?.change.last == old.start + OldGate.day && found.first?.change.reason == .notListed)
         #expect(try SourceService(settings).refusedAfterLastChange(days: 7).isEmpty, "the change is older")
     }
 
     @Test func aChangeOfAListSaysWhatItMeansForRecentCallers() async throws {
         let old = try await OldGate()
-        let added = await old.gate.run("source", "add", "20.21.208.0/24", "--service", "lab", "--channel", "webhook")
+        let added = await old.gate.run(
+            "source", "add", "20.21.208.0/24", "--service", "lab", "--channel", "webhook")
         #expect(added.status == 0, "\(added)")
         #expect(added.error.contains("note: 20.21.208.105 on webhook was refused, last at"), "\(added)")
         try old.gate.write(
-            "sources/vsee.yaml", "entries:\n\(TestGate.entry)  - {cidr: 9.9.9.9, service: x, channels: [sftp]}\n")
+            "sources/vsee.yaml",
+            "entries:\n\(TestGate.entry)  - {cidr: 9.9.9.9, service: x, channels: [sftp]}\n")
         let removed = await old.gate.run("source", "remove", "20.21.208.105")
         #expect(removed.status == 0, "\(removed)")
         #expect(

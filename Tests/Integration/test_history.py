@@ -52,7 +52,7 @@ class History(unittest.TestCase):
         self.gate.start()
         entries = self.gate.entries()
         started = [e for e in entries if e["reason"] == "started"]
-        change = [e for e in entries if e["kind"] == "policy"][0]
+        change = [e for e in entries if e["kind"] == "policy" and "policy" in e][0]
         stopped = [e for e in entries if e["reason"] == "stopped"][0]
         taken = [e for e in entries if e["kind"] == "request" and e["verdict"] == "accepted"][0]
         self.assertEqual(len({e["policy"] for e in started + [change]}), 3)

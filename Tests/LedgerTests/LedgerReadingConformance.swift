@@ -48,8 +48,10 @@ import Testing
         let store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
         let day: Int64 = 86_400_000_000
         let calls: [(Int64, String)] = [
-            (0, "10.0.0.9"), (day, "10.0.0.0"), (day + 1, "10.0.0.255"), (day + 2, "10.0.1.0"), (day + 3, "9.255.255.255"),
-            (2 * day, "10.0.0.7"), (2 * day + 1, "10.0.0.255"), (2 * day + 2, "2001:db8::"), (2 * day + 3, "2001:db9::"),
+            (0, "10.0.0.9"), (day, "10.0.0.0"), (day + 1, "10.0.0.255"), (day + 2, "10.0.1.0"),
+            (day + 3, "9.255.255.255"),
+            (2 * day, "10.0.0.7"), (2 * day + 1, "10.0.0.255"), (2 * day + 2, "2001:db8::"),
+            (2 * day + 3, "2001:db9::"),
         ]
         for (time, ip) in calls {
             var attempt = Self.attempt

@@ -16,7 +16,8 @@ import Testing
 
     private func policy(_ cidr: String = "20.21.208.105") throws -> Policy {
         try Policy(entries: [
-            SourceEntry(list: "test", service: "vsee", cidr: try CIDRBlock(cidr), channels: [.webhook], owner: "me")
+            SourceEntry(
+                list: "test", service: "vsee", cidr: try CIDRBlock(cidr), channels: [.webhook], owner: "me")
         ])
     }
 
@@ -71,7 +72,9 @@ import Testing
         #expect(isUnusable(policy.version))
     }
 
-    @Test(arguments: ["", "sha256:", "sha256:../../../etc/passwd", "md5:00", "sha256:" + String(repeating: "A", count: 64)])
+    @Test(arguments: [
+        "", "sha256:", "sha256:../../../etc/passwd", "md5:00", "sha256:" + String(repeating: "A", count: 64),
+    ])
     func aVersionThatIsNoneNamesNoFile(version: String) {
         #expect(PolicyArchive.fileName(version) == nil)
         #expect(isUnusable(version))

@@ -41,7 +41,10 @@ import Testing
         var published = try entry("192.0.2.2", service: "other")
         published.document = .init(title: "Mail", read: "2026-11-24")
         #expect(try SourceListEditor(file: file).add(published).document == published.document)
-        #expect(try PolicyLoader.load(files: [file]).entries.map(\.document?.title) == ["Diagram", "Diagram", nil, "Mail"])
+        #expect(
+            try PolicyLoader.load(files: [file]).entries.map(\.document?.title) == [
+                "Diagram", "Diagram", nil, "Mail",
+            ])
     }
 
     @Test func anIdThatIsTakenIsRefusedUntilTheNewEntryHasItsOwn() throws {
@@ -50,7 +53,8 @@ import Testing
         #expect {
             try SourceListEditor(file: file).add(entry("192.0.2.1"))
         } throws: { error in
-            "\(error)".contains("vsee/clinic is also the entry at \(file):7:5") && "\(error)".contains("--id clinic-2")
+            "\(error)".contains("vsee/clinic is also the entry at \(file):7:5")
+                && "\(error)".contains("--id clinic-2")
         }
         #expect(try gate.read("vsee.yaml") == Self.list)
         var second = try entry("192.0.2.1")

@@ -15,7 +15,8 @@ package struct ReportText {
             report.reasons.map { "\($0.reason.rawValue) \($0.count)" }.joined(separator: ", "),
             "policy \(report.policy)",
         ]
-        lines += report.policyNotes.map { "note: \(UntrustedText.stored($0))" } + ["", paint("Findings", nil)]
+        lines +=
+            report.policyNotes.map { "note: \(UntrustedText.stored($0))" } + ["", paint("Findings", nil)]
         if report.findings.isEmpty { lines.append("  none") }
         for finding in report.findings {
             lines.append("  \(paint(finding.severity.rawValue, finding.severity))  \(finding.title)")

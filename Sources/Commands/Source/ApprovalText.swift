@@ -12,11 +12,16 @@ struct ApprovalText {
         let who = approval.source?.description ?? "no source"
         let way = approval.channel.map { " on \($0.rawValue)" } ?? ""
         Output.line(
-            "entry \(approval.entry.seq)  \(approval.entry.time)  \(approval.verdict)  \(who)\(way): \(approval.reason)")
-        if let drop = approval.drop { Output.line("  drop     \(drop.id)  \(UntrustedText.stored(drop.name))") }
+            "entry \(approval.entry.seq)  \(approval.entry.time)  \(approval.verdict)  \(who)\(way): \(approval.reason)"
+        )
+        if let drop = approval.drop {
+            Output.line("  drop     \(drop.id)  \(UntrustedText.stored(drop.name))")
+        }
         if let pulled = approval.pulled {
             let seq = pulled.seq.map { " as entry \($0)" } ?? ""
-            Output.line("  fetched from \(UntrustedText.stored(pulled.from)): the ledger of that gate says\(seq) who let it in")
+            Output.line(
+                "  fetched from \(UntrustedText.stored(pulled.from)): the ledger of that gate says\(seq) who let it in"
+            )
         }
         guard let lists = approval.lists else {
             Output.line("  no source list decided on this entry")
@@ -28,7 +33,8 @@ struct ApprovalText {
         case .success(let policy):
             Output.line("  policy   \(policy.version)" + (lists.origin.map { ", \($0)" } ?? ""))
         case .failure(let unknown):
-            Output.line("  \(Colour.yellow("unknown"))  what these entries said then is not known: \(unknown)")
+            Output.line(
+                "  \(Colour.yellow("unknown"))  what these entries said then is not known: \(unknown)")
         }
         for entry in approval.listEntries { show(entry) }
     }
@@ -44,8 +50,10 @@ extension SourceEntry {
     /// Who answers for the entry, where it was published and when it is to be reviewed; "none recorded" where nobody said.
     var provenance: [(name: String, value: String)] {
         let published = document.map { document in
-            ([document.title, document.page].compactMap { $0 }.map { UntrustedText.line($0) } + ["read \(document.read)"])
-                .joined(separator: ", ")
+            ([document.title, document.page].compactMap { $0 }.map { UntrustedText.line($0) } + [
+                "read \(document.read)"
+            ])
+            .joined(separator: ", ")
         }
         return [
             ("owner", owner.map { UntrustedText.line($0) } ?? "none recorded"),
@@ -55,5 +63,7 @@ extension SourceEntry {
 }
 
 extension String {
-    fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - count))
+    }
 }

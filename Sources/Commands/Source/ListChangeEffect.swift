@@ -18,20 +18,28 @@ struct ListChangeEffect {
     /// Told after the change.
     func tell() {
         do {
-            guard let before, let changes = try service.decidedDifferently(by: service.fileLists(), than: before) else {
+            guard let before,
+                let changes = try service.decidedDifferently(by: service.fileLists(), than: before)
+            else {
                 return
             }
             for change in changes.all.prefix(Self.most) {
                 Output.error(change.text, prefix: change.isLetIn ? "note: " : "warning: ")
             }
             if changes.all.count > Self.most {
-                Output.error("\(changes.all.count - Self.most) more recent callers are decided otherwise", prefix: "warning: ")
+                Output.error(
+                    "\(changes.all.count - Self.most) more recent callers are decided otherwise",
+                    prefix: "warning: ")
             }
             if !changes.isComplete {
-                Output.error("not every caller of the last 30 days was looked at: there are too many", prefix: "warning: ")
+                Output.error(
+                    "not every caller of the last 30 days was looked at: there are too many",
+                    prefix: "warning: ")
             }
         } catch {
-            Output.error("what this means for those who called in the last 30 days is not known: \(error)", prefix: "note: ")
+            Output.error(
+                "what this means for those who called in the last 30 days is not known: \(error)",
+                prefix: "note: ")
         }
     }
 }

@@ -40,7 +40,8 @@ struct SourceAddCommand: AsyncParsableCommand {
 
     @Option(
         name: [.long, .customLong("title")],
-        help: ArgumentHelp("Title of the document that publishes the block; needs --read.", valueName: "title"))
+        help: ArgumentHelp(
+            "Title of the document that publishes the block; needs --read.", valueName: "title"))
     var document: String?
 
     @Option(help: "Page or section of the document.")

@@ -64,7 +64,8 @@ struct SourceExplainCommand: ParsableCommand {
         if entry != nil || drop != nil {
             let others = ip != nil || peer != nil || hasHeaders || at != nil || channel != nil
             guard !others, entry == nil || drop == nil else {
-                throw ValidationError("--entry and --drop stand alone: address, channel and time are those of the attempt")
+                throw ValidationError(
+                    "--entry and --drop stand alone: address, channel and time are those of the attempt")
             }
             return
         }
@@ -96,7 +97,8 @@ struct SourceExplainCommand: ParsableCommand {
         if output.isJSON {
             Output.json(explanation.json(channels: channels))
         } else if case .failure(let unknown) = explanation.lists.policy {
-            Output.line("\(Colour.yellow("unknown"))  the lists in force at \(explanation.moment) are not known")
+            Output.line(
+                "\(Colour.yellow("unknown"))  the lists in force at \(explanation.moment) are not known")
             Output.line("  - \(unknown)")
         } else {
             for (channel, decision) in explanation.decisions {
@@ -117,7 +119,8 @@ extension SourceLists {
     /// Says loudly, beside the answer, what must be known of its lists.
     func warn() {
         if !problems.isEmpty {
-            Output.error("the files of the source lists have mistakes and are NOT in force:", prefix: "WARNING: ")
+            Output.error(
+                "the files of the source lists have mistakes and are NOT in force:", prefix: "WARNING: ")
             for problem in problems { Output.note("  \(problem)") }
             if let origin { Output.note("  the answer is by the lists \(origin)") }
         }

@@ -54,7 +54,8 @@ package struct PolicyArchive: Sendable {
             guard fsync(folder) == 0 else { throw Self.unwritable(directory, .last) }
             return
         }
-        try FileReplacement.install(name, in: folder, temporary: name + ".new") { (file) throws(LedgerError) in
+        try FileReplacement.install(name, in: folder, temporary: name + ".new") {
+            (file) throws(LedgerError) in
             do throws(SystemError) { try SystemCall.write(text, to: file) } catch {
                 throw Self.unwritable(path, error)
             }
@@ -67,7 +68,9 @@ package struct PolicyArchive: Sendable {
 
     /// What a version stands for, if it is kept.
     package func policy(_ version: String) -> Found {
-        guard let name = Self.fileName(version) else { return .unusable("\"\(version)\" is no version of lists") }
+        guard let name = Self.fileName(version) else {
+            return .unusable("\"\(version)\" is no version of lists")
+        }
         let path = "\(directory)/\(name)"
         do throws(SmallFile.Failure) {
             let text = try Self.bytes(path)

@@ -21,7 +21,9 @@ extension SQLiteLedgerReader {
                     var start = Data(low)
                     while let key = try Data.fetchOne(next, arguments: [day, start, Data(high)]) {
                         guard found.count < limit else { return found }
-                        if let ip = IPAddress(bytes: [UInt8](key)), known.insert(ip).inserted { found.append(ip) }
+                        if let ip = IPAddress(bytes: [UInt8](key)), known.insert(ip).inserted {
+                            found.append(ip)
+                        }
                         // Nothing sorts between a key and itself with a zero behind it.
                         start = key + [0]
                     }

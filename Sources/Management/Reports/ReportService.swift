@@ -50,14 +50,17 @@ package struct ReportService: Sendable {
         let then = try service.lists(at: end, now: now)
         if case .success(let policy) = then.policy { return (policy, Self.notes(then)) }
         let current = try service.lists(now: now)
-        guard case .failure(let unknown) = then.policy else { return (try current.policy.get(), Self.notes(current)) }
+        guard case .failure(let unknown) = then.policy else {
+            return (try current.policy.get(), Self.notes(current))
+        }
         let note =
             "which lists were in force at the end of the period is not known (\(unknown)): the entries are those of now"
         return (try current.policy.get(), [note] + Self.notes(current))
     }
 
     private static func notes(_ lists: SourceLists) -> [String] {
-        let problem = "the files of the lists have mistakes, and are not in force: \(lists.problems.joined(separator: "; "))"
+        let problem =
+            "the files of the lists have mistakes, and are not in force: \(lists.problems.joined(separator: "; "))"
         return lists.notes + (lists.problems.isEmpty ? [] : [problem])
     }
 }

@@ -41,14 +41,19 @@ package struct Approval: Sendable {
         var lists = SourceLists(standing, at: stored.time)
         if standing?.version != version {
             lists.standing = nil
-            lists.notes = ["decided by lists that were not in force any more when the entry was written"]
+            lists.version = version
+            lists.notes = [
+                "decided by other lists than the last start or change before this entry put in force"
+            ]
         }
         lists.policy = history.policy(version)
         self.lists = lists
         let (source, channel, ids) = (source, channel, ids)
+        // What would have matched on another channel is an answer, too.
+        let isRejected = verdict == Verdict.rejected.rawValue
         listEntries = ((try? lists.policy.get())?.entries ?? []).filter { entry in
             ids.contains(entry.id) && source.map(entry.cidr.contains) ?? true
-                && (channel.map(entry.channels.contains) ?? true || verdictIsRejection(value))
+                && (channel.map(entry.channels.contains) ?? true || isRejected)
         }
     }
 
@@ -66,8 +71,4 @@ package struct Approval: Sendable {
         members["lists"] = lists?.json
         return .object(members)
     }
-}
-
-private func verdictIsRejection(_ entry: JSONValue) -> Bool {
-    entry["verdict"]?.string == Verdict.rejected.rawValue
 }

@@ -9,7 +9,9 @@ extension SourceService.Explanation {
         guard case .failure = lists.policy else {
             return .array(
                 decisions.map { channel, decision in
-                    guard case .object(let members) = decision.json(channel: channel) else { return .object(about) }
+                    guard case .object(let members) = decision.json(channel: channel) else {
+                        return .object(about)
+                    }
                     return .object(members.merging(about) { $1 }.merging(["known": .bool(true)]) { $1 })
                 })
         }

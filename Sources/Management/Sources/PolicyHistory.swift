@@ -51,8 +51,8 @@ package struct PolicyHistory: Sendable {
         return try newest(query)
     }
 
-    /// Whether the lists in force now are those of a version. It looks at the newest entries first, nearly all of which name the
-    /// lists; only when they name others, the last start or change is looked for.
+    /// Whether the lists in force now are those of a version. It looks at the newest entries first, nearly all of which name
+    /// the lists; only when they name others, the last start or change is looked for.
     package func isInForce(_ version: String) throws -> Bool {
         var query = LedgerQuery()
         query.order = .newestFirst
@@ -69,7 +69,8 @@ package struct PolicyHistory: Sendable {
         case .absent:
             return .failure(
                 PolicyUnknown(
-                    description: "the lists of version \(version) are not kept in \(archive.directory): they were in "
+                    description:
+                        "the lists of version \(version) are not kept in \(archive.directory): they were in "
                         + "force before the gate kept its lists, or the file was removed"))
         }
     }

@@ -32,7 +32,8 @@ extension SourceService {
         var known: Set<Caller> = []
         var found: [RefusedAfterChange] = []
         for change in try changes(reader, since: since) {
-            guard let old = try? history.policy(change.from).get(), let new = try? history.policy(change.to).get()
+            guard let old = try? history.policy(change.from).get(),
+                let new = try? history.policy(change.to).get()
             else { continue }
             let refused = try DecisionChanges.between(old, new, in: reader, since: since, now: now).refused
             for refusal in refused

@@ -49,13 +49,17 @@ package struct SourceService: Sendable {
     private func inForce(instead errors: SettingsErrors, now: Instant) throws -> SourceLists {
         let unknown: String
         do {
-            guard try settings.ledgerHandle.isThere(), let standing = try history().standing(at: now) else { throw errors }
+            guard try settings.ledgerHandle.isThere(), let standing = try history().standing(at: now) else {
+                throw errors
+            }
             if case .success = standing.policy {
                 var lists = SourceLists(standing, at: now)
                 lists.problems = errors.problems.map { "\($0)" }
                 lists.notes =
                     standing.stopped.map {
-                        ["the gate stopped at \($0) and does not start with these files; shown is what was in force then"]
+                        [
+                            "the gate stopped at \($0) and does not start with these files; shown is what was in force then"
+                        ]
                     } ?? []
                 return lists
             }
@@ -101,7 +105,8 @@ package struct SourceService: Sendable {
         return Explanation(
             moment: moment ?? now, lists: lists,
             decisions: try channels.map { channel in
-                let resolution = try SourceResolution(question, channel: channel, settings: settings).resolution()
+                let resolution = try SourceResolution(question, channel: channel, settings: settings)
+                    .resolution()
                 return (
                     channel, Decision.decide(resolution, channel: channel, policy: policy, at: moment ?? now)
                 )
@@ -144,7 +149,8 @@ package struct SourceService: Sendable {
         let entry = try entry(editor.name)
         for (word, moment) in [("expires", entry.expires), ("review_by", entry.reviewBy)] {
             guard let moment, moment <= now else { continue }
-            let what = word == "expires" ? "the entry would let nobody in" : "the review would be overdue at once"
+            let what =
+                word == "expires" ? "the entry would let nobody in" : "the review would be overdue at once"
             throw ManagementError(.invalid, "\(word) \(moment) is over: \(what)", fix: "give a day to come")
         }
         let added = try ListChoice.change { try editor.add(entry) }
