@@ -27,6 +27,15 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
         try SQLiteLedgerStore(path: paths.file, node: node)
     }
 
+    /// Whether this program can write the ledger that is there, before it is opened for that. Throws `LedgerError`: `.newer` for
+    /// one of a later release, `.unreadable` for one that cannot be looked at. None is there: nothing is wrong.
+    package func refuseNewer() throws {
+        guard exists else { return }
+        do { try Schema.refuseNewer(path: paths.file) } catch let error as LedgerError { throw error } catch {
+            throw LedgerError(.unreadable, "cannot read the ledger \(paths.file): \(error)")
+        }
+    }
+
     /// Opens the ledger for reading, beside its writer. Throws `LedgerError(.unreadable)` when there is none.
     package func reader() throws -> any LedgerReading { try SQLiteLedgerReader(path: paths.file) }
 

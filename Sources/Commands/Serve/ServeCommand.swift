@@ -3,6 +3,7 @@ import Admission
 import ArgumentParser
 import Daemon
 import Foundation
+import Ledger
 import Logging
 import Management
 import Reachability
@@ -27,7 +28,7 @@ struct ServeCommand: AsyncParsableCommand {
               dropgate serve --check --config /etc/dropgate/dropgate.yaml   validate and exit: 0, or 78
             """)
 
-    @Flag(help: "Validate settings, source lists, host keys and accounts, and exit.")
+    @Flag(help: "Validate settings, source lists, host keys, accounts and the ledger's format, and exit.")
     var check = false
 
     @Flag(help: "Run as root all the same: in a trial, or a container whose root is nobody outside.")
@@ -84,6 +85,7 @@ struct ServeCommand: AsyncParsableCommand {
     private func report(_ settings: GateSettings, _ policy: Policy) throws {
         let accounts = try accountCount(settings)
         _ = try LedgerKeys(settings).signer()
+        try settings.ledgerHandle.refuseNewer()
         Output.line("\(try gate.file()): good")
         if let webhook = settings.webhook {
             let scheme = webhook.tls == nil ? "plain HTTP" : "HTTPS"

@@ -98,13 +98,26 @@ enum Schema {
             try upgradeFromFirst(db)
             try upgradeFromSecond(db)
         case 2: try upgradeFromSecond(db)
-        case let found:
-            throw LedgerError(
-                .newer,
-                "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it"
-            )
+        case let found: throw newer(found, path)
         }
         try db.execute(sql: "PRAGMA user_version = \(version)")
+    }
+
+    private static func newer(_ found: Int, _ path: String) -> LedgerError {
+        LedgerError(
+            .newer,
+            "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it"
+        )
+    }
+
+    /// Throws `LedgerError(.newer)` for a file that only a newer program can write. It is opened for reading.
+    static func refuseNewer(path: String) throws {
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(5)
+        let database = try DatabaseQueue(path: path, configuration: configuration)
+        let found = try database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+        guard found <= version else { throw newer(found, path) }
     }
 
     /// Format 1 kept the leaf hash beside each entry and had no tree.
