@@ -29,7 +29,8 @@ done
 if [ -n "$running" ]; then
     needed=(libssh2-1 libssl3 libsqlite3-0 libcrypt1 zlib1g ca-certificates openssh-server openssh-client libnss-wrapper)
 else
-    needed=(libssh2-1-dev libssl-dev libsqlite3-dev libcrypt-dev zlib1g-dev openssh-server openssh-client libnss-wrapper curl "$@")
+    needed=(libssh2-1-dev libssl-dev libsqlite3-dev libcrypt-dev zlib1g-dev openssh-server openssh-client libnss-wrapper curl
+        "$@")
 fi
 swift_help="see https://www.swift.org/install/linux"
 

@@ -26,8 +26,9 @@ extension ManagementError {
     private static func code(_ error: LedgerError) -> Code {
         switch error.code {
         case .rolledBack, .forked, .missing: .notAsSigned
-        case .foreign: .configuration
-        case .locked, .unreadable, .unwritable, .newer, .busy: .internalError
+        // Another program, or another ledger, has to be put there.
+        case .newer, .foreign: .configuration
+        case .locked, .unreadable, .unwritable, .busy: .internalError
         }
     }
 

@@ -4,6 +4,7 @@ Its disk is this machine's, and what is written there lies in memory and is gone
 of a few lines starts, stops and asks for the one service. 20.21.208.105 is an address of its loopback, so that VSee's own
 can call. As root, on a kernel with overlayfs.
 """
+# Needs: iproute2
 import os
 import subprocess
 import tempfile
@@ -109,7 +110,9 @@ class Machine:
              *sorted(binds)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = self.process.stdout.readline()
         if said != "up\n":
-            raise AssertionError(f"no machine: {said}{self.process.stdout.read()}")
+            said += self.process.stdout.read()
+            self.close()
+            raise AssertionError(f"no machine: {said}")
         self.first = wait_until(lambda: children(self.process.pid), what="its first process")[0]
         self.root = f"/proc/{self.first}/root"
         wait_until(lambda: "python3" in os.readlink(f"/proc/{self.first}/exe"), what="its disk")

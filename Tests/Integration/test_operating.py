@@ -140,10 +140,13 @@ ledger = sqlite3.connect("{STATE}/ledger.sqlite")
 ledger.execute("PRAGMA user_version = 99")
 print(list(ledger.iterdump()))'"""
         before = machine.run(dump).stdout
+        checked = machine.run("sudo -u dropgate dropgate serve --check", check=False)
+        self.assertEqual(checked.returncode, 78, checked.stdout)
         machine.run("sudo systemctl start dropgate")
         wait_until(lambda: machine.run("systemctl is-active dropgate", check=False).returncode, what="the gate's end")
         for quote in GUIDE["Downgrade"].quotes:
-            self.assertTrue(matches(quote, machine.log()), machine.log()[-2000:])
+            for said in (checked.stdout, machine.log()):
+                self.assertTrue(matches(quote, said), said[-2000:])
         self.assertIn("INSERT INTO", before)
         self.assertEqual(machine.run(dump).stdout, before)
 

@@ -102,7 +102,8 @@ class Troubleshooting(unittest.TestCase):
         machine.write("/etc/dropgate/header", "a secret of some length\n", 0o600)
         machine.run("chown dropgate: /etc/dropgate/header")
         self.restart(lambda text: text.replace(
-            "  #header: {name: X-Gate-Token, value_file: webhook-header}", "  header: {name: X-Gate-Token, value_file: header}"))
+            "  #header: {name: X-Gate-Token, value_file: webhook-header}",
+            "  header: {name: X-Gate-Token, value_file: header}"))
         self.assertIn("403", machine.post(V2 % "1", check=False).stdout)
         self.look("VSee gets 403")
 

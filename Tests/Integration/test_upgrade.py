@@ -19,7 +19,8 @@ if sys.argv[1:] == ["--version"]:
     sys.exit(print("dropgate-session 99.0, messages of version 4"))
 daemon = socket.socket(socket.AF_UNIX)
 daemon.connect(sys.argv[2])
-hello = {"type": "hello", "version": 4, "pid": os.getpid(), "user": os.environ["USER"], "connection": os.environ["SSH_CONNECTION"]}
+hello = {"type": "hello", "version": 4, "pid": os.getpid(), "user": os.environ["USER"],
+         "connection": os.environ["SSH_CONNECTION"]}
 daemon.sendall(json.dumps(hello).encode() + b"\\n")
 sys.exit("dropgate: " + json.loads(daemon.makefile().readline())["message"])
 '''
@@ -58,6 +59,12 @@ class Upgrade(PackageTest):
         said = self.machine.run("curl -s -H \"Authorization: Bearer $(cat /var/lib/dropgate/console.token)\" "
                                 "http://127.0.0.1:8080/readyz").stdout
         return json.loads(said)
+
+    def set_format(self, number):
+        self.machine.run(f"""runuser -u dropgate -- python3 -c 'import sqlite3
+ledger = sqlite3.connect("/var/lib/dropgate/ledger.sqlite", timeout=20)
+ledger.execute("PRAGMA user_version = {number}")
+ledger.close()'""")
 
     def doctor(self):
         return self.machine.run("sudo -u dropgate dropgate doctor", check=False).stdout
@@ -104,6 +111,15 @@ class Upgrade(PackageTest):
         self.by_guide("Downgrade")
         machine.wait_ready(before)
         machine.upload("d.csv", "d\n")
+
+        # A release that does not know the ledger's format is not put in the place of one that runs.
+        self.set_format(99)
+        self.bring(self.package_of("99.2"))
+        said = self.by_guide("Upgrade", check=False)
+        self.assertIn("the running gate is still the former version", said)
+        self.assertTrue(matches(OPERATING["Downgrade"].quotes[0], said), said)
+        self.assertIn('"stored"', machine.post(V2 % "2").stdout)
+        self.set_format(3)
         self.by_guide("Uninstall")
         self.assertNotEqual(machine.run("systemctl is-active dropgate", check=False).returncode, 0)
         self.assertFalse(machine.exists("/usr/bin/dropgate"))

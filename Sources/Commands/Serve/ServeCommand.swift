@@ -3,6 +3,7 @@ import Admission
 import ArgumentParser
 import Daemon
 import Foundation
+import Ledger
 import Logging
 import Management
 import Reachability

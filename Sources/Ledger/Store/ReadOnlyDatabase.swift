@@ -11,7 +11,7 @@ final class ReadOnlyDatabase: Sendable {
     private let frozen: FileSignature?
 
     /// Throws `LedgerError`: `.unreadable` when there is none or it may not be read, `.missing` when it was moved or removed,
-    /// `.foreign` when what is there is none.
+    /// `.foreign` when what is there is none, `.newer` when a later release wrote it.
     /// - Parameter isOfAnyFormat: whether a ledger of another format will do.
     init(_ paths: LedgerPaths, isOfAnyFormat: Bool = false) throws {
         self.paths = paths
@@ -87,6 +87,7 @@ final class ReadOnlyDatabase: Sendable {
 
     private static func checkFormat(_ queue: DatabaseQueue, _ file: String) throws {
         let found = try queue.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+        guard found <= Schema.version else { throw Schema.newer(found, file) }
         guard found == Schema.version else {
             throw LedgerError(
                 .unreadable,

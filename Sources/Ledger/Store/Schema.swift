@@ -110,13 +110,16 @@ enum Schema {
             try upgradeFromSecond(db)
             try upgradeFromThird(db)
         case 3: try upgradeFromThird(db)
-        case let found:
-            throw LedgerError(
-                .newer,
-                "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it"
-            )
+        case let found: throw newer(found, path)
         }
         try db.execute(sql: "PRAGMA user_version = \(version)")
+    }
+
+    static func newer(_ found: Int, _ path: String) -> LedgerError {
+        LedgerError(
+            .newer,
+            "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it"
+        )
     }
 
     /// Format 1 kept the leaf hash beside each entry and had no tree.

@@ -28,6 +28,9 @@ enum LedgerCheck {
                 fix:
                     "before you stop the gate: if the file was moved, move it back now; if it was removed, stop VSee's traffic "
                     + "first, for what comes from now on ends with the gate")
+        case .newer:
+            return .fatal(
+                "ledger", error.message, fix: "install the release that wrote it, or a later one")
         default:
             // Older formats are brought up to date at the start.
             return Finding(
