@@ -57,9 +57,11 @@ enum ReportStyle {
 
     private static let narrow = """
         @media(max-width:45rem){.x span:nth-child(even){display:none}}
-        @media screen and (max-width:64rem){.list thead{display:none}.list tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}
+        @media screen and (max-width:64rem){.list thead{display:none}
+        .list tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}
         .list td,.list td.n{display:flex;gap:.8rem;border:0;padding:.1rem 0;text-align:left}
-        .list td:last-child{min-width:0}.list td:empty{display:none}.list td::before{content:attr(data-name);color:var(--soft);flex:0 0 6rem}}
+        .list td:last-child{min-width:0}.list td:empty{display:none}
+        .list td::before{content:attr(data-name);color:var(--soft);flex:0 0 6rem}}
 
         """
 

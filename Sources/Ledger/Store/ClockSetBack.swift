@@ -22,7 +22,8 @@ package struct ClockSetBack: Sendable, Hashable {
     /// What whoever asks by time should know.
     package var summary: String {
         "entries \(seqs.lowerBound) to \(seqs.upperBound) have times from \(time) on, a microsecond apart; the clock said "
-            + "\(earliest) to \(latest). Entries before them that have times after \(earliest) were written earlier all the same"
+            + "\(earliest) to \(latest). Entries before them that have times after \(earliest) were written "
+            + "earlier all the same"
     }
 
     /// How far the clock is behind before an entry tells it. Times that rise strictly are ahead of it by less in every commit.
