@@ -94,8 +94,10 @@ package struct PolicyHistory: Sendable {
                     stopped = stopped ?? stored.time
                     continue
                 }
-                // Changes of accounts and keys name no lists.
-                guard let version = entry["policy"]?.string else { continue }
+                // Changes of accounts and keys name no lists; one of the clock names those that were in force already.
+                guard let version = entry["policy"]?.string,
+                    reason == Reason.started.rawValue || entry["kind"]?.string == EntryKind.policy.rawValue
+                else { continue }
                 return Standing(
                     version: version, seq: stored.seq, since: stored.time,
                     isStart: reason == Reason.started.rawValue, stopped: stopped, policy: policy(version))
