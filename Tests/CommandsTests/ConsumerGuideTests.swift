@@ -31,7 +31,7 @@ import Testing
         (receipt.uploadedAs, receipt.sha256, receipt.modified, receipt.origin) = ("", "", "", "")
         (receipt.eventID, receipt.eventType, receipt.envelope, receipt.contentType) = ("", "", "", "")
         (receipt.duplicateOf, receipt.sameEventAs, receipt.reason, receipt.path) = ("", "", "", "")
-        (receipt.entries, receipt.released) = ([""], "")
+        (receipt.entries, receipt.pulled, receipt.released) = ([""], "", "")
         return receipt
     }
 

@@ -29,19 +29,21 @@ struct MadeUpMonth {
     static func at(_ text: String) -> Instant { Instant(rfc3339: text) ?? Instant(microseconds: 0) }
 
     private static func entry(
-        _ list: String, _ service: String, _ cidr: String, expires: Instant? = nil,
+        _ list: String, _ service: String, _ cidr: String, id: String? = nil, expires: Instant? = nil,
         mode: SourceEntry.Mode = .enforce
     ) throws -> SourceEntry {
-        SourceEntry(
+        var entry = SourceEntry(
             list: list, service: service, cidr: try CIDRBlock(cidr), channels: [.webhook, .sftp],
             expires: expires, mode: mode)
+        entry.ownID = id
+        return entry
     }
 
     init() throws {
-        // Two blocks have one name: what is counted by the name alone is wrong for both.
+        // Two blocks are of one service: what is counted by the service alone is wrong for both.
         let always = [
             try Self.entry("vsee-qatar", "clinic", "20.21.208.105"),
-            try Self.entry("vsee-qatar", "clinic", "20.21.209.0/24"),
+            try Self.entry("vsee-qatar", "clinic", "20.21.209.0/24", id: "clinic-2"),
             try Self.entry("partner", "lab", "198.51.100.7", expires: Self.expiry),
             try Self.entry("partner", "backup", "198.51.100.99"),
         ]

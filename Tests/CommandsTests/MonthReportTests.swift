@@ -16,7 +16,7 @@ import Testing
         try FileManager.default.removeItem(atPath: gate.path("sources/vsee.yaml"))
         for (list, entries) in Dictionary(grouping: month.policies[2].policy.entries, by: \.list) {
             let lines = entries.map { entry in
-                "  - {cidr: \"\(entry.cidr)\", service: \(entry.service), channels: [webhook, sftp], "
+                "  - {cidr: \"\(entry.cidr)\", service: \(entry.service), \(entry.ownID.map { "id: \($0), " } ?? "")channels: [webhook, sftp], "
                     + "mode: \(entry.mode.rawValue)\(entry.expires.map { ", expires: \"\($0)\"" } ?? "")}\n"
             }
             try gate.write("sources/\(list).yaml", "name: \(list)\nentries:\n\(lines.joined())")
@@ -54,7 +54,7 @@ import Testing
                 "partner/backup 198.51.100.99/32 0 0 in force", "partner/lab 198.51.100.7/32 14 16 expired",
                 "trial/new 2001:db8:17::/48 10 0 observed only",
                 "vsee-qatar/clinic 20.21.208.105/32 320 0 in force",
-                "vsee-qatar/clinic 20.21.209.0/24 30 0 in force",
+                "vsee-qatar/clinic-2 20.21.209.0/24 30 0 in force",
             ])
         #expect(report["days"]?.array?.count == 30 && report["chart"]?["unit"] == "day")
         let days = report["chart"]?["steps"]?.array?.compactMap { $0["accepted"]?.int } ?? []

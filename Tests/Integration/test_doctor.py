@@ -118,7 +118,7 @@ class Ledger(GateTest):
                 other.execute("CREATE TABLE patients (id INTEGER)")
             other.close()
         for make, words in ((lambda: open(path, "w").close(), "is empty"),
-                            (lambda: shutil.copy(self.gate.config, path), "is no SQLite database"),
+                            (lambda: shutil.copy(self.gate.config, path), "is not an SQLite database"),
                             (database, "is another SQLite database")):
             make()
             os.chmod(path, 0o600)

@@ -102,7 +102,7 @@ import Testing
     @Test(arguments: ["", "no database", String(repeating: "no database\n", count: 2000)])
     func aFileThatIsNoDatabaseIsLeftAlone(_ text: String) throws {
         try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-        try expectRefused(.foreign, text.isEmpty ? "is empty" : "is no SQLite database")
+        try expectRefused(.foreign, text.isEmpty ? "is empty" : "is not an SQLite database")
     }
 
     @Test(arguments: [
