@@ -134,6 +134,20 @@ package struct ReportBuilder {
 
     // MARK: Policy, service, access
 
+    /// An export in words; nil for another access.
+    private static func export(_ reason: String?, _ detail: JSONValue?) -> String? {
+        func words(_ names: String...) -> String {
+            names.compactMap { detail?[$0]?.string }.joined(separator: " ")
+        }
+        switch reason {
+        case Reason.exported.rawValue: return words("user", "command", "format", "query")
+        case Reason.exportedInPart.rawValue:
+            let whole = (detail?["part_of"]?.int).map { " of entry \($0)" } ?? ""
+            return "\(words("user", "command"))\(whole) ended in part: \(words("why"))"
+        default: return nil
+        }
+    }
+
     private func addNotable(_ report: inout Report) {
         var isRunning: Bool?
         for stored in tally.notable {
@@ -148,13 +162,10 @@ package struct ReportBuilder {
                     Report.Change(
                         time: stored.time, isRejected: entry["verdict"]?.string == Verdict.rejected.rawValue,
                         lines: lines))
-            case EntryKind.access.rawValue where entry["reason"]?.string != Reason.exported.rawValue:
-                // A collector's looks and acknowledgements are of drops, not of the ledger.
-                continue
             case EntryKind.access.rawValue:
-                let words = ["user", "command", "format", "query"].compactMap { detail?[$0]?.string }
-                report.exports.append(
-                    Report.ServiceEvent(time: stored.time, what: words.joined(separator: " ")))
+                // A collector's looks and acknowledgements are of drops, not of the ledger.
+                guard let what = Self.export(entry["reason"]?.string, detail) else { continue }
+                report.exports.append(Report.ServiceEvent(time: stored.time, what: what))
             default:
                 let reason = entry["reason"]?.string ?? ""
                 var event = Report.ServiceEvent(time: stored.time, what: Self.words(reason, detail))

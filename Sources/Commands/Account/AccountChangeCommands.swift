@@ -15,7 +15,7 @@ struct AccountDisableCommand: ParsableCommand {
 
     func run() throws {
         try AccountService(gate.settings()).setDisabled(true, of: name)
-        Output.line("disabled \(name)")
+        try Output.line("disabled \(name)")
     }
 }
 
@@ -28,7 +28,7 @@ struct AccountEnableCommand: ParsableCommand {
 
     func run() throws {
         try AccountService(gate.settings()).setDisabled(false, of: name)
-        Output.line("enabled \(name)")
+        try Output.line("enabled \(name)")
     }
 }
 
@@ -41,6 +41,6 @@ struct AccountRemoveCommand: ParsableCommand {
 
     func run() throws {
         try AccountService(gate.settings()).remove(name)
-        Output.line("removed \(name)")
+        try Output.line("removed \(name)")
     }
 }

@@ -1,19 +1,22 @@
 // Ledger entries on stdout: a table for people, or an export format for programs.
 import Audit
 import Ledger
+import Management
 
-struct AttemptPrinter {
+final class AttemptPrinter {
     /// nil: the table.
     private let format: EntryFormat?
+    /// What has been written, whole entries and bytes.
+    private(set) var reach = ExportReach()
 
     init(_ format: EntryFormat?) { self.format = format }
 
     /// The head of a table or of CSV.
-    func begin() {
+    func begin() throws {
         if let format {
-            if let header = format.header { Output.bytes(header) }
+            if let header = format.header { try write([header], []) }
         } else {
-            Output.line(Colour.faint(AttemptRow.header))
+            try Output.line(Colour.faint(AttemptRow.header))
         }
     }
 
@@ -21,9 +24,19 @@ struct AttemptPrinter {
     func print(_ entries: [StoredEntry]) throws {
         guard !entries.isEmpty else { return }
         if let format {
-            Output.bytes(try entries.flatMap(format.record))
+            try write(entries.map(format.record), entries.map(\.seq))
         } else {
-            Output.text(try entries.map { AttemptRow(try $0.value()).line + "\n" }.joined())
+            try Output.text(entries.map { AttemptRow(try $0.value()).line + "\n" }.joined())
+        }
+    }
+
+    private func write(_ records: [[UInt8]], _ seqs: [Int64]) throws {
+        do {
+            try Output.bytes(Array(records.joined()))
+            reach.add(records, seqs, arrived: .max)
+        } catch let error as OutputError {
+            reach.add(records, seqs, arrived: error.written)
+            throw error
         }
     }
 }

@@ -51,7 +51,7 @@ struct DropsListCommand: ParsableCommand {
         if held { return try showHeld(drops.held(limit: most)) }
         let views = try drops.list(states: Set(state), limit: most)
         if output.isJSON {
-            for view in views { Output.json(view.json(staging: settings.staging.path)) }
+            for view in views { try Output.json(view.json(staging: settings.staging.path)) }
             return
         }
         var table = TextTable(["DROP", "RECEIVED", "STATE", "BYTES", "FILE IN STAGING"])
@@ -61,12 +61,12 @@ struct DropsListCommand: ParsableCommand {
                 view.bytes.map { "\($0)" } ?? "-", UntrustedText.stored(view.place),
             ])
         }
-        Output.table(table) { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }
+        try Output.table(table) { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }
     }
 
     private func showHeld(_ receipts: [Receipt]) throws {
         if output.isJSON {
-            for receipt in receipts { Output.bytes(try receipt.encoded()) }
+            for receipt in receipts { try Output.bytes(receipt.encoded()) }
             return
         }
         var table = TextTable(["DROP", "RECEIVED", "SOURCE", "REASON", "EVENT", "BYTES"])
@@ -77,6 +77,6 @@ struct DropsListCommand: ParsableCommand {
                 "\(receipt.bytes)",
             ])
         }
-        Output.table(table)
+        try Output.table(table)
     }
 }

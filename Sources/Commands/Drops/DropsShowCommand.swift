@@ -19,7 +19,7 @@ struct DropsShowCommand: ParsableCommand {
         let drops = DropService(settings)
         let view = try drops.show(id)
         let json = view.json(staging: settings.staging.path)
-        if output.isJSON { return Output.json(json) }
+        if output.isJSON { return try Output.json(json) }
         let order = [
             "id", "state", "due", "name", "file", "bytes", "sha256", "channel", "account", "credential",
             "event_type",
@@ -29,11 +29,12 @@ struct DropsShowCommand: ParsableCommand {
         for name in order {
             guard let value = json[name] else { continue }
             let text = value.string ?? value.int.map { "\($0)" } ?? ""
-            Output.line(name.padding(toLength: 14, withPad: " ", startingAt: 0) + UntrustedText.stored(text))
+            try Output.line(
+                name.padding(toLength: 14, withPad: " ", startingAt: 0) + UntrustedText.stored(text))
         }
-        if let ip = json["source"]?["ip"]?.string { Output.line("source        \(ip)") }
+        if let ip = json["source"]?["ip"]?.string { try Output.line("source        \(ip)") }
         if let receipt = drops.receiptPath(view) {
-            Output.line("receipt       \(UntrustedText.stored(receipt))")
+            try Output.line("receipt       \(UntrustedText.stored(receipt))")
         }
     }
 }

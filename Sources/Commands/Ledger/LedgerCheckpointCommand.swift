@@ -14,6 +14,7 @@ struct LedgerCheckpointCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        Output.text(try await LedgerService(settings).checkpoint(warn: { Output.note($0) }))
+        let note = try await LedgerService(settings).checkpoint(warn: { Output.note($0) })
+        try Output.text(note)
     }
 }

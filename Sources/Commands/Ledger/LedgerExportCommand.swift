@@ -38,12 +38,12 @@ struct LedgerExportCommand: AsyncParsableCommand {
             to: until.map { .time($0.instant) } ?? last.map { .entry($0) }, into: output, by: .current,
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
-        if form.isJSON { return Output.json(bundle.manifest) }
+        if form.isJSON { return try Output.json(bundle.manifest) }
         let (entries, checkpoint) = (bundle.entries, bundle.checkpoint)
-        Output.line(
+        try Output.line(
             "\(output): entries \(entries.lowerBound) to \(entries.upperBound - 1), under the checkpoint of "
                 + "\(checkpoint.size) entries, \(checkpoint.time)")
-        Output.line("verify it with: Deploy/verify-bundle.py --key \(settings.ledger.key).pub \(output)")
+        try Output.line("verify it with: Deploy/verify-bundle.py --key \(settings.ledger.key).pub \(output)")
     }
 
     func validate() throws {

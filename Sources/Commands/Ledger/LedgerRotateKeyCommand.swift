@@ -15,6 +15,6 @@ struct LedgerRotateKeyCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try gate.settings()
         let key = try await LedgerService(settings).rotateKey(warn: { Output.note($0) })
-        Output.line("the ledger is now signed by \(key)")
+        try Output.line("the ledger is now signed by \(key)")
     }
 }

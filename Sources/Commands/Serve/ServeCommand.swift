@@ -84,22 +84,22 @@ struct ServeCommand: AsyncParsableCommand {
     private func report(_ settings: GateSettings, _ policy: Policy) throws {
         let accounts = try accountCount(settings)
         _ = try LedgerKeys(settings).signer()
-        Output.line("\(try gate.file()): good")
+        try Output.line("\(try gate.file()): good")
         if let webhook = settings.webhook {
             let scheme = webhook.tls == nil ? "plain HTTP" : "HTTPS"
-            Output.line(
+            try Output.line(
                 "  webhook  \(webhook.listen) \(scheme), \(webhook.path), address \(webhook.address.mode.rawValue)"
             )
         }
         if let sftp = settings.sftp {
-            Output.line(
+            try Output.line(
                 "  sftp     \(sftp.listen), address \(sftp.address.mode.rawValue), \(accounts) accounts")
         }
-        if let console = settings.console { Output.line("  console  \(console.listen)") }
-        Output.line(
+        if let console = settings.console { try Output.line("  console  \(console.listen)") }
+        try Output.line(
             "  sources  \(policy.entries.count) entries in \(settings.sources.count) lists, \(policy.version)"
         )
-        Output.line("  state    \(settings.state)")
+        try Output.line("  state    \(settings.state)")
         let now = Int64(time(nil))
         if let tls = settings.webhook?.tls, let end = try TLSFiles.certificates(tls.certificate).end,
             end < now

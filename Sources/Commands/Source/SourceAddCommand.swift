@@ -76,6 +76,6 @@ struct SourceAddCommand: ParsableCommand {
                 expires: try expires.map { try ArgumentText.instant($0, "--expires") }, mode: mode, note: note
             )
         }
-        Output.line("+ \(added.summary)")
+        try Output.line("+ \(added.summary)")
     }
 }

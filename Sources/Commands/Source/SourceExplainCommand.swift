@@ -66,22 +66,22 @@ struct SourceExplainCommand: ParsableCommand {
         question.headers = ["x-forwarded-for": forwardedFor, "forwarded": forwarded]
         let decisions = try SourceService(gate.settings()).explain(
             question, on: channel.map { [$0] } ?? [.webhook, .sftp], at: at?.instant ?? .now())
-        if output.isJSON {
-            Output.json(.array(decisions.map { $1.json(channel: $0) }))
-        } else {
-            for (channel, decision) in decisions { decision.print(channel: channel) }
+        try Output.answer {
+            if output.isJSON { return try Output.json(.array(decisions.map { $1.json(channel: $0) })) }
+            for (channel, decision) in decisions { try decision.print(channel: channel) }
+        } then: {
+            if decisions.contains(where: { !$1.isAdmitted }) { throw ExitCode(ExitStatus.no.rawValue) }
         }
-        if decisions.contains(where: { !$1.isAdmitted }) { throw ExitCode(ExitStatus.no.rawValue) }
     }
 }
 
 extension Decision {
-    func print(channel: Channel) {
+    func print(channel: Channel) throws {
         let colour: Colour = verdict == .accepted ? .green : verdict == .observed ? .yellow : .red
         let who = source?.ip.description ?? "an unknown source"
-        Output.line("\(colour(verdict.rawValue))  \(who) on \(channel.rawValue): \(reason.rawValue)")
-        if !entries.isEmpty { Output.line("  entries  \(entries.joined(separator: ", "))") }
-        Output.line("  policy   \(policy)")
-        for step in trace { Output.line("  - \(step)") }
+        try Output.line("\(colour(verdict.rawValue))  \(who) on \(channel.rawValue): \(reason.rawValue)")
+        if !entries.isEmpty { try Output.line("  entries  \(entries.joined(separator: ", "))") }
+        try Output.line("  policy   \(policy)")
+        for step in trace { try Output.line("  - \(step)") }
     }
 }

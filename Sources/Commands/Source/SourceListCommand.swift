@@ -16,7 +16,7 @@ struct SourceListCommand: ParsableCommand {
         let policy = try SourceService(gate.settings()).policy()
         let now = Instant.now()
         if output.isJSON {
-            Output.json([
+            try Output.json([
                 "policy": .string(policy.version), "entries": .array(policy.entries.map { $0.json(at: now) }),
             ])
             return
@@ -33,8 +33,8 @@ struct SourceListCommand: ParsableCommand {
                 entry.state(at: now),
             ])
         }
-        Output.table(table) { $0 == 7 && $1 != "in force" ? Colour.yellow($1) : $1 }
-        Output.line(Colour.faint("policy \(policy.version)"))
+        try Output.table(table) { $0 == 7 && $1 != "in force" ? Colour.yellow($1) : $1 }
+        try Output.line(Colour.faint("policy \(policy.version)"))
     }
 }
 

@@ -28,6 +28,6 @@ struct SourceRemoveCommand: ParsableCommand {
     func run() throws {
         let removed = try SourceService(gate.settings()).remove(
             ArgumentText.block(cidr), service: service, from: list)
-        for entry in removed { Output.line("- \(entry.summary)") }
+        for entry in removed { try Output.line("- \(entry.summary)") }
     }
 }

@@ -89,8 +89,8 @@ package enum Authority {
         return try await LocalAuthority.open(settings, warn: warn)
     }
 
-    /// Records that something leaves the gate, before it does, and returns the seq of that entry. Throws a
-    /// `ManagementError` when it cannot be recorded: then nothing may leave.
+    /// Records that something leaves the gate, before it does. Throws a `ManagementError` when it cannot be recorded: then
+    /// nothing may leave. Who cannot pass all of it on says so to what is returned.
     /// - Parameters:
     ///   - what: the command, as the entry says it.
     ///   - principal: who takes it.
@@ -98,16 +98,11 @@ package enum Authority {
     package static func recordExport(
         _ what: String, detail: [String: JSONValue], by principal: Principal,
         settings: GateSettings, warn: @escaping @Sendable (String) -> Void
-    ) async throws -> Int64 {
-        var detail = AccessRecord.bounded(detail)
-        detail["command"] = .string(what)
+    ) async throws -> RecordedExport {
         do {
-            let control = ControlClient(path: settings.controlSocket)
-            if await control.answers() { return try await control.recordAccess(detail, by: principal) }
-            guard settings.ledgerHandle.exists else {
-                throw LedgerError(.unwritable, "there is no ledger at \(settings.ledgerHandle)")
-            }
-            return try await LocalAuthority.open(settings, warn: warn).recordAccess(detail, by: principal)
+            let seq = try await record(what, detail: detail, by: principal, settings: settings, warn: warn)
+            return RecordedExport(
+                seq: seq, command: what, principal: principal, settings: settings, warn: warn)
         } catch {
             let known = error as? ManagementError
             throw ManagementError(
@@ -116,5 +111,21 @@ package enum Authority {
                     + (known?.message ?? "\(error)"),
                 fix: known?.fix ?? "run this as the gate's own user, with room on its disk", cause: error)
         }
+    }
+
+    /// Writes an entry of an access.
+    @discardableResult
+    static func record(
+        _ what: String, detail: [String: JSONValue], by principal: Principal,
+        settings: GateSettings, warn: @escaping @Sendable (String) -> Void
+    ) async throws -> Int64 {
+        var detail = AccessRecord.bounded(detail)
+        detail["command"] = .string(what)
+        let control = ControlClient(path: settings.controlSocket)
+        if await control.answers() { return try await control.recordAccess(detail, by: principal) }
+        guard settings.ledgerHandle.exists else {
+            throw LedgerError(.unwritable, "there is no ledger at \(settings.ledgerHandle)")
+        }
+        return try await LocalAuthority.open(settings, warn: warn).recordAccess(detail, by: principal)
     }
 }

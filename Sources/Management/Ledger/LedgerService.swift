@@ -87,11 +87,16 @@ package struct LedgerService: Sendable {
             hashes: try reader.withTree { try $0.inclusionProof(index: seq, size: signed.checkpoint.size) },
             checkpoint: signed.note)
         if let entryFile {
-            try await Authority.recordExport(
+            let export = try await Authority.recordExport(
                 "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], by: principal,
                 settings: settings, warn: warn)
-            try reader.forEachEntry(seq..<seq + 1) { _, json in
-                try FileReplacement.write(json, to: entryFile, mode: 0o600)
+            do {
+                try reader.forEachEntry(seq..<seq + 1) { _, json in
+                    try FileReplacement.write(json, to: entryFile, mode: 0o600)
+                }
+            } catch {
+                await export.endedInPart(error, reach: ExportReach())
+                throw error
             }
         }
         return proof
@@ -129,12 +134,20 @@ package struct LedgerService: Sendable {
                 .refused, "the newest checkpoint is signed by no key of this ledger",
                 fix: "run `dropgate ledger verify`")
         }
-        try await Authority.recordExport(
+        let directory = Paths.absolute(directory)
+        try LedgerBundle.check(directory)
+        let export = try await Authority.recordExport(
             "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
             by: principal, settings: settings, warn: warn)
-        let manifest = try LedgerBundle(reader).write(
-            range, checkpoint: signed, key: key, to: directory, now: .now(), progress: progress)
-        return Bundle(entries: range, checkpoint: signed.checkpoint, manifest: manifest)
+        do {
+            let manifest = try LedgerBundle(reader).write(
+                range, checkpoint: signed, key: key, to: directory, now: .now(), progress: progress)
+            return Bundle(entries: range, checkpoint: signed.checkpoint, manifest: manifest)
+        } catch {
+            // Nothing of the bundle is left.
+            await export.endedInPart(error, reach: ExportReach())
+            throw error
+        }
     }
 
     private static func range(

@@ -10,7 +10,7 @@ package struct ReportService: Sendable {
 
     package init(_ settings: GateSettings) { self.settings = settings }
 
-    /// Recorded as an access before it is made.
+    /// Recorded as an access before it is made. Who cannot pass it on says so to the export.
     /// - Parameters:
     ///   - format: in which it leaves the gate, for that entry.
     ///   - principal: who gets it, for that entry.
@@ -19,13 +19,24 @@ package struct ReportService: Sendable {
     package func report(
         since start: Instant, until end: Instant, now: Instant, format: String, by principal: Principal,
         progress: @escaping @Sendable (Int64, Int64) -> Void, warn: @escaping @Sendable (String) -> Void
-    ) async throws -> Report {
-        try await Authority.recordExport(
+    ) async throws -> (report: Report, export: RecordedExport) {
+        let export = try await Authority.recordExport(
             "report",
             detail: [
                 "since": .string(start.description), "until": .string(end.description),
                 "format": .string(format),
             ], by: principal, settings: settings, warn: warn)
+        do {
+            return (try report(since: start, until: end, now: now, progress), export)
+        } catch {
+            await export.endedInPart(error, reach: ExportReach())
+            throw error
+        }
+    }
+
+    private func report(
+        since start: Instant, until end: Instant, now: Instant, _ progress: (Int64, Int64) -> Void
+    ) throws -> Report {
         let policy = try PolicyLoader.load(files: settings.sources)
         let reader = try settings.ledgerHandle.reader()
         let first = try reader.firstSeq(notBefore: start)
