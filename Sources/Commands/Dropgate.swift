@@ -96,7 +96,9 @@ package enum Program {
         } else if code == .validationFailure {
             Output.error(text, prefix: "")
         } else {
-            Output.error("internal error: \(error)")
+            let words =
+                SystemError(of: error)?.description ?? "\(error)".replacingOccurrences(of: "\n", with: " ")
+            Output.error("internal error: \(words); this is a fault of Dropgate: report it with the command")
             return ExitStatus.internalError.rawValue
         }
         return code.rawValue

@@ -35,7 +35,7 @@ struct ReportFindings {
             severity: .alarm, code: "nat_hides_sources",
             title: "A NAT hides the sources: the audit is void",
             advice:
-                "\(most.value) of \(report.attempts) attempts came from the private address \(most.key), which "
+                "\(most.value) of \(Counted.attempts(report.attempts)) came from the private address \(most.key), which "
                 + "nobody on the internet has. Something in front rewrites addresses. Let it pass the address on "
                 + "(PROXY protocol, X-Forwarded-For) and set `address:` and `trusted_proxies:` of the listener, or "
                 + "turn source translation off.",
@@ -49,7 +49,9 @@ struct ReportFindings {
             title: "Calls in VSee's form from addresses that are not listed",
             advice:
                 "VSee may have changed its addresses, or somebody imitates it. Ask VSee before you list one.",
-            items: tally.shaped.sorted { $0.value > $1.value }.map { "\($0.key): \($0.value) attempts" })
+            items: tally.shaped.sorted { $0.value > $1.value }.map {
+                "\($0.key): \(Counted.attempts($0.value))"
+            })
     }
 
     private var silences: Report.Finding? {
@@ -86,7 +88,9 @@ struct ReportFindings {
             severity: .warning, code: "accepted_by_removed_entry",
             title: "Accepted by entries that are not listed any more",
             advice: "Check that what they let in was meant to come in.",
-            items: report.removedEntries.map { "\($0.id): \($0.attempts) attempts, the last \($0.last)" })
+            items: report.removedEntries.map {
+                "\($0.id): \(Counted.attempts($0.attempts)), the last \($0.last)"
+            })
     }
 
     private var expired: Report.Finding? {

@@ -55,6 +55,8 @@ struct DoctorCommand: AsyncParsableCommand {
             }
         }
         func count(_ state: Finding.State) -> Int { all.filter { $0.state == state }.count }
-        try Output.line("\(count(.ok)) ok, \(count(.warn)) warnings, \(count(.fail)) failures")
+        try Output.line(
+            "\(count(.ok)) ok, \(Counted.text(count(.warn), "warning", "warnings")), "
+                + Counted.text(count(.fail), "failure", "failures"))
     }
 }

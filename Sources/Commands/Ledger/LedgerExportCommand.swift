@@ -1,4 +1,5 @@
 // `dropgate ledger export`: a run of entries with all that proves them, for an auditor.
+import Admission
 import ArgumentParser
 import Foundation
 import Ledger
@@ -42,7 +43,7 @@ struct LedgerExportCommand: AsyncParsableCommand {
         let (entries, checkpoint) = (bundle.entries, bundle.checkpoint)
         try Output.line(
             "\(output): entries \(entries.lowerBound) to \(entries.upperBound - 1), under the checkpoint of "
-                + "\(checkpoint.size) entries, \(checkpoint.time)")
+                + "\(Counted.entries(checkpoint.size)), \(checkpoint.time)")
         try Output.line("verify it with: Deploy/verify-bundle.py --key \(settings.ledger.key).pub \(output)")
     }
 

@@ -41,7 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         try OpenSSLCheck.refuseBadConfiguration()
         let settings = try gate.settings(.mustExist)
-        let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
+        let policy = try policy(settings)
         // Before anything is opened: sshd would start, and every caller would be cut off.
         if let sftp = settings.sftp {
             try await HostKeys.check(sftp.hostKeys)
@@ -81,6 +81,16 @@ struct ServeCommand: AsyncParsableCommand {
         return level
     }
 
+    /// Of the source lists. What is wrong with them is told together with what is wrong with accounts, when all is looked at.
+    private func policy(_ settings: GateSettings) throws -> Policy {
+        do {
+            return try PolicyLoader.load(files: settings.sources, isForGate: true)
+        } catch {
+            guard check, settings.sftp != nil else { throw error }
+            throw SettingsErrors(error.problems + (try AccountService(settings).list().problems))
+        }
+    }
+
     private func report(_ settings: GateSettings, _ policy: Policy) throws {
         let accounts = try accountCount(settings)
         _ = try LedgerKeys(settings).signer()
@@ -93,11 +103,13 @@ struct ServeCommand: AsyncParsableCommand {
         }
         if let sftp = settings.sftp {
             try Output.line(
-                "  sftp     \(sftp.listen), address \(sftp.address.mode.rawValue), \(accounts) accounts")
+                "  sftp     \(sftp.listen), address \(sftp.address.mode.rawValue), \(Counted.text(accounts, "account", "accounts"))"
+            )
         }
         if let console = settings.console { try Output.line("  console  \(console.listen)") }
         try Output.line(
-            "  sources  \(policy.entries.count) entries in \(settings.sources.count) lists, \(policy.version)"
+            "  sources  \(Counted.entries(policy.entries.count)) in "
+                + "\(Counted.text(settings.sources.count, "list", "lists")), \(policy.version)"
         )
         try Output.line("  state    \(settings.state)")
         let now = Int64(time(nil))

@@ -250,10 +250,17 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
     }
 
     package let code: Code
-    package let description: String
+    /// What is wrong: one line for people.
+    package let message: String
+    /// What can be done next; nil where the message says all there is to say.
+    package let fix: String?
 
-    package init(_ code: Code, _ description: String) {
+    package init(_ code: Code, _ message: String, fix: String? = nil) {
         self.code = code
-        self.description = description
+        self.message = message
+        self.fix = fix
     }
+
+    /// The message and the fix on one line.
+    package var description: String { fix.map { "\(message); \($0)" } ?? message }
 }

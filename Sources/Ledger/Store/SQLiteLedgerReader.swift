@@ -17,7 +17,7 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
         } catch let error as LedgerError {
             throw error
         } catch {
-            throw LedgerError(.unreadable, "cannot read the ledger \(path): \(error)")
+            throw LedgerError(.unreadable, "cannot read the ledger \(path): \(DatabaseTrouble.words(error))")
         }
     }
 
@@ -122,7 +122,7 @@ extension DatabaseQueue {
         do {
             return try read(body)
         } catch let error as DatabaseError {
-            throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
+            throw LedgerError(.unreadable, "the ledger cannot be read: \(DatabaseTrouble.words(error))")
         }
     }
 }

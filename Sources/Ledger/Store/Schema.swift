@@ -133,7 +133,8 @@ enum Schema {
     static func openForReading(path: String) throws -> DatabaseQueue {
         guard FileManager.default.fileExists(atPath: path) else {
             throw LedgerError(
-                .unreadable, "there is no ledger at \(path): has the gate run with this configuration?")
+                .unreadable, "there is no ledger at \(path)",
+                fix: "see whether these are the gate's settings, and whether it has run")
         }
         var configuration = Configuration()
         configuration.readonly = true

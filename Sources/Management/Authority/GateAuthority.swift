@@ -104,7 +104,7 @@ package enum Authority {
             return RecordedExport(
                 seq: seq, command: what, principal: principal, settings: settings, warn: warn)
         } catch {
-            let known = error as? ManagementError
+            let known = ManagementError.of(error)
             throw ManagementError(
                 .internalError,
                 "nothing was exported, because the export cannot be recorded in the ledger: "

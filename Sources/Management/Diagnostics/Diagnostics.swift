@@ -41,7 +41,12 @@ package enum Diagnostics {
                 Finding("sources", .fail, "\($0)", fix: "mend the list; the old one stays")
             }
         } catch {
-            return [Finding("ledger", .fail, "\(error)", fix: "run `dropgate ledger verify`")]
+            let known = ManagementError.of(error)
+            return [
+                Finding(
+                    "ledger", .fail, known?.message ?? "\(error)",
+                    fix: known?.fix ?? "run `dropgate ledger verify`")
+            ]
         }
     }
 }

@@ -74,7 +74,8 @@ package struct LedgerService: Sendable {
         let reader = try ledger.reader()
         let size = try reader.size()
         guard seq >= 0, seq < size else {
-            throw ManagementError(.refused, "there is no entry \(seq); the ledger has \(size) entries")
+            throw ManagementError(
+                .refused, "there is no entry \(seq); the ledger has \(Counted.entries(size))")
         }
         guard let signed = try reader.checkpoint(covering: seq + 1) else {
             throw ManagementError(
@@ -167,7 +168,8 @@ package struct LedgerService: Sendable {
             }
         guard start >= 0, start < min(size, end) else {
             throw ManagementError(
-                .refused, "no signed entries in this range; the newest checkpoint is of \(size) entries")
+                .refused,
+                "no signed entries in this range; the newest checkpoint is of \(Counted.entries(size))")
         }
         return start..<min(size, end)
     }

@@ -202,8 +202,9 @@ struct ConnectionHandler: Sendable {
 
     private func failed(_ connection: SFTPConnection, _ log: LoginLog, _ error: any Error) async {
         guard !(error is CancellationError), !Task.isCancelled else { return }
-        if intake.health.set(problem: Self.sshdProblem, message: "\(error)") {
-            logger.error("sshd cannot be started: \(error)")
+        let why = (error as? SSHDError)?.description ?? SSHDTools.words(error)
+        if intake.health.set(problem: Self.sshdProblem, message: "sshd cannot be started: \(why)") {
+            logger.error("sshd cannot be started: \(why)")
         }
         await log.fail("sshd could not be started")
     }

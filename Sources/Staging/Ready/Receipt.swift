@@ -67,7 +67,11 @@ package struct Receipt: Codable, Sendable, Hashable {
         return [UInt8](try encoder.encode(self)) + [0x0A]
     }
 
-    package init(parsing bytes: [UInt8]) throws {
-        self = try JSONDecoder().decode(Receipt.self, from: Data(bytes))
+    /// Throws `StagingError` for what is not a receipt.
+    package init(parsing bytes: [UInt8]) throws(StagingError) {
+        do { self = try JSONDecoder().decode(Receipt.self, from: Data(bytes)) } catch {
+            throw StagingError(
+                .failed, "what should be a receipt is none; put the file back that the gate wrote")
+        }
     }
 }
