@@ -93,7 +93,10 @@ struct SettingsTable {
             let near = Suggestion.nearest(to: name, among: known)
             let advice = near.map { "did you mean \($0)?" } ?? "see dropgate serve --help"
             log.add(.environment(name), "", "names no setting; \(advice)")
-            log.unknown(name, meant: SettingsKey.all.first { $0.environmentName == near }?.name)
+            // The words that all names share would make every name near.
+            let own = { (name: String) in String(name.dropFirst("DROPGATE_".count)) }
+            let meant = Suggestion.nearest(to: own(name), among: known.map(own))
+            log.unknown(name, meant: SettingsKey.all.first { own($0.environmentName) == meant }?.name)
         }
     }
 }

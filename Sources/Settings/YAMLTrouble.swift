@@ -5,9 +5,10 @@ enum YAMLTrouble {
     static func explain(_ error: any Error, path: String) -> (Place, String) {
         func place(_ mark: Mark) -> Place { .file(path, line: mark.line, column: mark.column) }
         switch error as? YamlError {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            return (place(mark), "not YAML: \(sentence(problem))")
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            // What is not closed is told where it was opened.
+            return (place(isOpen(problem) ? context?.mark ?? mark : mark), "not YAML: \(sentence(problem))")
         case .duplicatedKeysInMapping(let duplicates, let context):
             return (
                 place(context.mark), "given twice: \(duplicates.sorted().joined(separator: ", ")); keep one"
@@ -20,6 +21,13 @@ enum YAMLTrouble {
         case .memory: return (.file(path), "too large to be read with the memory that there is")
         default: return (.file(path), "not YAML: \(other)")
         }
+    }
+
+    private static func isOpen(_ problem: String) -> Bool {
+        [
+            "did not find expected ',' or ']'", "did not find expected ',' or '}'",
+            "found unexpected end of stream", "could not find expected ':'",
+        ].contains(problem)
     }
 
     /// The words of libyaml's scanner and parser, by what people write that leads to them.

@@ -3,7 +3,7 @@
 enum OpenSSLTrouble {
     /// - Parameter reason: as ERR_reason_error_string(3) has it.
     static func sentence(_ reason: String) -> String {
-        switch reason {
+        switch reason.lowercased() {
         case "no start line", "not enough data", "no certificate or crl found":
             "there is no PEM text of the kind in it; a PEM text begins with -----BEGIN"
         case "bad base64 decode", "bad end line", "short header", "header too long", "too long", "wrong tag",

@@ -55,7 +55,7 @@ import Testing
             ["source", "list"],
             ["source", "explain", "20.21.208.105", "--channel", "webhook"], ["account", "list"],
             ["rules", "list"],
-            ["rules", "export", "--direction", "egress", "--format", "nftables"],
+            ["rules", "export", "--direction", "egress", "--format", "edl"],
         ])
     func anAnswerThatCannotBeWrittenIsAnErrorAndAReaderThatLeavesIsNone(arguments: [String]) async throws {
         let gate = try await gate().gate

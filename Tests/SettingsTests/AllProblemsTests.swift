@@ -87,17 +87,17 @@ import Testing
     ]
 
     static let notYAML = [
-        Case("node: [a\nwebhook: b", "2:8: not YAML: a list is not closed; write ] after its last value"),
-        Case("webhook: {listen: a", "2:1: not YAML: a mapping is not closed; write } after its last value"),
+        Case("node: [a\nwebhook: b", "1:7: not YAML: a list is not closed; write ] after its last value"),
+        Case("webhook: {listen: a", "1:10: not YAML: a mapping is not closed; write } after its last value"),
         Case(
             "webhook:\n\tlisten: a",
             "2:1: not YAML: a value cannot begin with this character; indent with spaces"),
         Case("node: a: b", "1:8: not YAML: a key cannot stand here; put a value that holds \": \" in quotes"),
-        Case("node: \"a", "1:9: not YAML: the text ends within quotes; close them"),
+        Case("node: \"a", "1:7: not YAML: the text ends within quotes; close them"),
         Case("node: *a", "1:7: not YAML: *, & and ! at the beginning of a value mean something else"),
-        Case("node: \"\\q\"", "1:7: not YAML: a backslash in double quotes begins an escape"),
+        Case("node: \"\\q\"", "1:8: not YAML: a backslash in double quotes begins an escape"),
         Case("node: a\n---\nnode: b", "2:1: not YAML: a second document begins here; keep one"),
-        Case("node: a\nb", "2:2: not YAML: this is no key; write key: value"),
+        Case("node: a\nb", "2:1: not YAML: this is no key; write key: value"),
         Case(
             "node: a\nno\u{1}de: b",
             "2:3: not YAML: it holds the character U+0001, which no text has; remove it"),
@@ -141,7 +141,7 @@ import Testing
         Case(
             "name: a b\nentries: [{cidr: 1.2.3, service: a, channels: [webhok]}]",
             "1:7: name: \"a b\" is not a name", "2:18: entries[0].cidr: ",
-            "2:49: entries[0].channels[0]: \"webhok\" is not allowed"),
+            "2:48: entries[0].channels[0]: \"webhok\" is not allowed"),
         Case(
             "document: {titel: x, red: 2026-01-01}\nentries: [{cidr: 1.2.3.4, service: a, channels: [sftp]}]",
             "1:12: document.titel: unknown key; did you mean title?",
