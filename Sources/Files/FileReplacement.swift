@@ -43,8 +43,8 @@ package enum FileReplacement {
         }
     }
 
-    /// Replaces or creates `path` with `bytes`, durably; what is a device or a pipe stays one and is written to. A new file gets `mode` (as of chmod(2)), and by root the owner of its
-    /// directory; an old one keeps its own mode and owner.
+    /// Replaces or creates `path` with `bytes`, durably; what is a device or a pipe stays one and is written to. A new file
+    /// gets `mode` (as of chmod(2)), and by root the owner of its directory; an old one keeps its own mode and owner.
     package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(FileProblem) {
         var old = stat()
         let exists = stat(path, &old) == 0

@@ -1,4 +1,4 @@
-// What SQLite refuses, as a sentence and what to do about it. Its own words name statements and codes, and nobody acts on those.
+// What SQLite refuses, as a sentence and what to do about it. Its own words name statements and codes: nobody acts on those.
 import GRDB
 
 enum DatabaseTrouble {
