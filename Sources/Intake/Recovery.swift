@@ -62,7 +62,8 @@ extension Intake {
         try staging.ready.sync()
         _ = try store.commit([.released(completed, at: clock())] + done, now: clock())
         logger.notice(
-            "recovery: completed \(completed.count) uploads that were accepted before the last stop")
+            "recovery: completed \(Counted.text(completed.count, "upload", "uploads")) that had been accepted before the last stop"
+        )
     }
 
     /// A file was taken back for its sender and the change did not reach the ledger: it goes back.

@@ -35,7 +35,7 @@ import Testing
         gate.intake.note(try attempt(.connection, port: 4000))
         try await gate.intake.record(try attempt(.login, port: 4000))
         #expect(total(gate).isEmpty)
-        let tally = try gate.intake.ledger.reader().tally(0..<2) { _, _ in }
+        let tally = try gate.intake.ledger.reader().tally(0..<2)
         #expect(tally.attempts == 0 && tally.groups.isEmpty && tally.entries == 2)
         #expect(try await entries(gate) == ["probe connection", "probe login"])
     }

@@ -36,10 +36,10 @@ struct DropsShowCommand: ParsableCommand {
         let views = try DropService(settings).show(drop).map { try $0.json(staging: settings.staging.path) }
         for (number, view) in views.enumerated() {
             if output.isJSON {
-                Output.json(view)
+                try Output.json(view)
             } else {
-                if number > 0 { Output.line("") }
-                for line in Self.lines(view) { Output.line(line) }
+                if number > 0 { try Output.line("") }
+                for line in Self.lines(view) { try Output.line(line) }
             }
         }
     }
