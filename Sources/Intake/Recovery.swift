@@ -61,8 +61,9 @@ extension Intake {
         guard !completed.isEmpty || !done.isEmpty else { return }
         try staging.ready.sync()
         _ = try store.commit([.released(completed, at: clock())] + done, now: clock())
+        let uploads = Counted.text(completed.count, "upload", "uploads")
         logger.notice(
-            "recovery: completed \(Counted.text(completed.count, "upload", "uploads")) that had been accepted before the last stop"
+            "recovery: completed \(uploads) that had been accepted before the last stop"
         )
     }
 

@@ -23,7 +23,8 @@ extension SettingsBuilder {
 
     private func syslog() -> SyslogSettings? {
         let help = "write tcp://host:port or tls://host:port"
-        let enterprise = table[.forwardSyslogEnterprise]?.integer(in: 0...Self.highestEnterprise).map(Int64.init)
+        let enterprise = table[.forwardSyslogEnterprise]?.integer(in: 0...Self.highestEnterprise).map(
+            Int64.init)
         let before = table.log.problems.count
         let address = table.require(.forwardSyslogAddress, help) { value -> SyslogSettings? in
             guard let text = value.text("an address") else { return nil }

@@ -52,9 +52,11 @@ import Testing
         arguments: [
             ["attempts"], ["attempts", "--format", "csv", "--limit", "0"], ["report"],
             ["report", "--format", "json"],
-            ["drops", "list"], ["drops", "list", "--format", "json"], ["drops", "verify"],
-            ["source", "list"],
-            ["source", "explain", "20.21.208.105", "--channel", "webhook"], ["account", "list"],
+            ["drops", "list"], ["drops", "list", "--waiting"], ["drops", "list", "--format", "json"],
+            ["drops", "verify"], ["source", "list"],
+            ["source", "explain", "20.21.208.105", "--channel", "webhook"],
+            ["source", "explain", "--entry", "0"],
+            ["account", "list"],
             ["rules", "list"],
             ["rules", "export", "--direction", "egress", "--format", "edl"],
         ])
@@ -159,6 +161,21 @@ import Testing
         let taken = await gate.run("ledger", "export", "--output", gate.path("taken"))
         #expect(taken.status == 70 && taken.error.contains("cannot make \(gate.path("taken")): File exists"))
         #expect(try entries(gate, above: 2).last == part, "nothing was tried")
+    }
+
+    @Test func aBackupThatCannotBeMadeLeavesNothingAndIsRecorded() async throws {
+        let gate = try await gate().gate
+        // What should be a file cannot be copied as one.
+        try gate.write("state/policies/odd.txt/file", "")
+        let answer = await gate.run("ledger", "backup", gate.path("copy"))
+        #expect(answer.status == 70, "\(answer)")
+        #expect(!FileManager.default.fileExists(atPath: gate.path("copy")))
+        #expect(!FileManager.default.fileExists(atPath: gate.path("copy.new")))
+        let added = try entries(gate, above: 2)
+        let whole = try #require(added.first { $0["reason"] == "exported" }, "\(added)")
+        let part = try #require(added.last)
+        #expect(part["reason"] == "exported_in_part" && part["detail"]?["command"] == "ledger backup")
+        #expect(part["detail"]?["part_of"] == whole["seq"], "\(added)")
     }
 
     @Test func aDeviceIsWrittenToAndStaysOne() async throws {

@@ -98,9 +98,10 @@ package final class Forwarder: Sendable {
                 group.cancelAll()
             }
             if let waiting, waiting > 0 {
-                logger.warning(
-                    "forwarding to \(target): \(Counted.entries(waiting)) had not got through for certain when the gate stopped, and will follow after the next start"
-                )
+                let message =
+                    "forwarding to \(target): \(Counted.entries(waiting)) had not got through for certain when the gate "
+                    + "stopped, and will follow after the next start"
+                logger.warning("\(message)")
             }
         }
         phase.withLock { $0 = .ended }

@@ -138,8 +138,8 @@ struct ReportFindings {
         return Report.Finding(
             severity: .warning, code: "observed_only", title: "Let in by entries in mode observe alone",
             advice:
-                "Without them \(Counted.attempts(report.observed)) would have been rejected. Decide: set `mode: enforce` once the "
-                + "addresses are confirmed, or remove the entry.",
+                "Without them \(Counted.attempts(report.observed)) would have been rejected. Decide: set `mode: enforce` once "
+                + "the addresses are confirmed, or remove the entry.",
             items: entries.map { "\($0.id) \($0.cidr): \(Counted.attempts($0.observed))" })
     }
 
@@ -206,7 +206,6 @@ struct ReportFindings {
     private var reach: String {
         report.beginning.map { " The ledger reaches back to \(Report.short($0.time))." } ?? ""
     }
-
 
     private static func text(_ ip: IPAddress?) -> String { ip?.description ?? "unknown" }
 }

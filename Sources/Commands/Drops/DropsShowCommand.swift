@@ -27,7 +27,8 @@ struct DropsShowCommand: ParsableCommand {
         "drop", "state", "reason", "due", "name", "uploaded_as", "file", "line", "bytes", "sha256", "channel",
         "source",
         "account", "credential", "entries", "policy", "event_type", "event_id", "envelope", "duplicate_of",
-        "same_event_as", "origin", "seq", "modified", "received", "pulled", "released", "taken", "acknowledged",
+        "same_event_as", "origin", "seq", "modified", "received", "pulled", "released", "taken",
+        "acknowledged",
         "receipt_file",
     ]
 

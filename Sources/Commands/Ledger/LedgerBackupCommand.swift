@@ -40,7 +40,8 @@ struct LedgerBackupCommand: AsyncParsableCommand {
             return try Output.json(.object(members))
         }
         let signed = backup.signed.map { "signed up to entry \($0.size - 1)" } ?? "nothing is signed"
-        try Output.line("\(path): \(Counted.entries(backup.entries)), \(signed), \(Counted.bytes(backup.bytes))")
+        try Output.line(
+            "\(path): \(Counted.entries(backup.entries)), \(signed), \(Counted.bytes(backup.bytes))")
         try Output.line("it holds the key that signs the ledger: keep it as safe as the gate itself")
     }
 }

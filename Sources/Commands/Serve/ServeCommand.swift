@@ -116,7 +116,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
         if let sftp = settings.sftp {
             try Output.line(
-                "  sftp     \(sftp.listen), address \(sftp.address.mode.rawValue), \(Counted.text(accounts, "account", "accounts"))"
+                "  sftp     \(sftp.listen), address \(sftp.address.mode.rawValue), "
+                    + "\(Counted.text(accounts, "account", "accounts"))"
             )
         }
         if let console = settings.console { try Output.line("  console  \(console.listen)") }

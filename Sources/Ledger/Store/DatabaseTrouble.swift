@@ -23,7 +23,8 @@ enum DatabaseTrouble {
         case .SQLITE_NOMEM: "there is no memory left; give this machine or this service more"
         case .SQLITE_TOOBIG: "an entry is larger than SQLite takes; report this with what was received"
         case .SQLITE_ERROR, .SQLITE_SCHEMA, .SQLITE_MISMATCH, .SQLITE_CONSTRAINT:
-            "it has another form than this program knows\(inParentheses(message)); use the release that wrote it, or report this"
+            "it has another form than this program knows\(inParentheses(message)); "
+                + "use the release that wrote it, or report this"
         default: "SQLite refuses it\(inParentheses(message)); report this"
         }
     }

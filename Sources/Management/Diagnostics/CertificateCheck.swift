@@ -110,7 +110,9 @@ struct CertificateCheck {
         let left = (end - today) / day
         guard left < notice else { return nil }
         return Finding(
-            area, .warn, "\(what) expires on \(date(end)), in \(Counted.text(left, "day", "days")): then \(effect)", fix: fix)
+            area, .warn,
+            "\(what) expires on \(date(end)), in \(Counted.text(left, "day", "days")): then \(effect)",
+            fix: fix)
     }
 
     private static func date(_ seconds: Int64) -> Substring {

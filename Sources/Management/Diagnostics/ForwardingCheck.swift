@@ -14,7 +14,9 @@ enum ForwardingCheck {
         let what = "\(forwarder.name) to \(UntrustedText.line(forwarder.target))"
         let isLate = forwarder.waitingSeconds >= patience
         guard forwarder.isFailing || isLate else {
-            let waiting = forwarder.waiting.map { $0 == 0 ? "nothing waits" : "\(Counted.entries($0)) on the way" }
+            let waiting = forwarder.waiting.map {
+                $0 == 0 ? "nothing waits" : "\(Counted.entries($0)) on the way"
+            }
             return Finding("forwarding", .ok, "\(what): \(waiting ?? "its position is not known yet")")
         }
         let lag =

@@ -112,7 +112,8 @@ struct GateCheck {
         return [
             Finding(
                 "quarantine", .warn,
-                "\(Counted.text(receipts.count, "event", "events")) of VSee's form held, from \(sources): VSee's address may have changed",
+                "\(Counted.text(receipts.count, "event", "events")) of VSee's form held, from \(sources): "
+                    + "VSee's address may have changed",
                 fix: "ask VSee; then dropgate source add, dropgate drops list --held, dropgate drops release")
         ]
     }

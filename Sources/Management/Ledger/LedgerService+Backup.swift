@@ -33,7 +33,7 @@ extension LedgerService {
             export = try await recordBackup(by: attribution, warn: warn)
             let backup = try ledger.backUp(into: unfinished)
             try LedgerKeys(settings).copy(into: unfinished + "/keys")
-            do throws(SystemError) { try FileReplacement.move(unfinished, to: directory) } catch {
+            do throws(SystemError) { try FileReplacement.moveDirectory(unfinished, to: directory) } catch {
                 throw ManagementError(.internalError, "cannot name \(directory): \(error)", cause: error)
             }
             return backup
