@@ -115,7 +115,7 @@ let package = Package(
         .target(
             name: "Console",
             dependencies: [
-                "Admission", "Blocking", "Intake", "JSON", "Settings", "TLS", hummingbird, nio,
+                "Admission", "Blocking", "Intake", "JSON", "Settings", "Sockets", "TLS", hummingbird, nio,
                 httpTypes, logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Admission", "Files", yams, "TLS"], swiftSettings: strict),

@@ -1,5 +1,6 @@
 // Why an account, a key or a password was not taken: a code for programs, a message for the person who
 // can mend it. Messages never carry a password or its hash.
+package import Settings
 
 /// A failure about accounts.
 package struct AccountError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -26,10 +27,13 @@ package struct AccountError: Error, Sendable, Hashable, CustomStringConvertible 
     package let code: Code
     /// What is wrong and what to do about it.
     package let message: String
+    /// What is wrong in the account's file, one by one, when it is that.
+    package let problems: [SettingsProblem]
 
-    package init(_ code: Code, _ message: String) {
+    package init(_ code: Code, _ message: String, problems: [SettingsProblem] = []) {
         self.code = code
         self.message = message
+        self.problems = problems
     }
 
     package var description: String { message }

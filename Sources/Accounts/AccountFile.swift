@@ -85,7 +85,7 @@ private struct AccountFileReader {
         do {
             root = try compose(yaml: YAMLFile.withoutMark(text))
         } catch {
-            fail(nil, "", "not YAML: \(error)")
+            problems.append(YAMLFile.problem(error, path: path))
             return nil
         }
         guard case .mapping(let mapping) = root else {
@@ -96,7 +96,7 @@ private struct AccountFileReader {
         for (key, value) in mapping {
             guard case .scalar(let scalar) = key, allowed.contains(scalar.string) else {
                 let name = UntrustedText.head(key.scalar?.string ?? "?")
-                fail(key, name, "unknown key; allowed here: \(allowed.joined(separator: ", "))")
+                fail(key, name, "unknown key; \(Suggestion.sentence(for: name, among: allowed))")
                 continue
             }
             values[scalar.string] = value

@@ -48,7 +48,7 @@ package struct AccountStore: Sendable {
         do throws(SettingsErrors) {
             return try load(file: name + Self.suffix)
         } catch {
-            throw AccountError(.badFile, "\(error)")
+            throw AccountError(.badFile, "\(error)", problems: error.problems)
         }
     }
 
@@ -138,7 +138,7 @@ package struct AccountStore: Sendable {
         do {
             text = try AccountFile.text(account)
         } catch {
-            throw AccountError(.failed, "cannot write the account as YAML: \(error)")
+            throw AccountError(.failed, "the account cannot be written as YAML; report this")
         }
         do throws(StagingError) {
             let folder = try Directory(path: directory, create: true)

@@ -44,7 +44,12 @@ package struct PolicyMatch: Sendable {
 
     /// One line for every entry whose block holds the address, narrowest block first.
     package var trace: [String] {
-        if hits.isEmpty { return ["\(ip) is in none of the \(loaded.count) entries"] }
+        if hits.isEmpty {
+            return [
+                loaded.count == 1
+                    ? "\(ip) is not in the only entry" : "\(ip) is in none of the \(loaded.count) entries"
+            ]
+        }
         return hits.map { hit in
             let entry = loaded[hit.position]
             switch hit.outcome {

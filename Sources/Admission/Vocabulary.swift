@@ -46,6 +46,8 @@ package enum Reason: String, Sendable, Hashable, CaseIterable, Codable {
     case stagingFull = "staging_full"
     case ledgerFailed = "ledger_failed"
     case started, stopped, changed, read, exported
+    /// An export ended before its end; the entry names that of the export.
+    case exportedInPart = "exported_in_part"
     /// Fetched from another gate by `dropgate pull`.
     case pulled
     /// What its sender did with a file that was accepted and that nobody had taken yet.

@@ -30,7 +30,7 @@ struct Dropgate: AsyncParsableCommand {
             /etc/dropgate/dropgate.yaml are tried in this order.
 
             EXIT STATUS
-              0 yes   1 the answer is no   64 usage   70 internal   78 configuration
+              0 yes   1 the answer is no, or could not be written   64 usage   70 internal   78 configuration
             """,
         version: "\(Product.name) \(Product.version)",
         subcommands: [
@@ -44,6 +44,7 @@ struct Dropgate: AsyncParsableCommand {
 package enum Program {
     /// Parses and runs one command line (without the program's name) and returns the exit status.
     package static func run(_ arguments: [String]) async -> Int32 {
+        Output.prepare()
         do {
             var command = try Dropgate.parseAsRoot(arguments)
             // Doctor says the same and looks at the rest.
@@ -53,6 +54,7 @@ package enum Program {
             } else {
                 try command.run()
             }
+            try Output.finish()
             return 0
         } catch {
             return report(error)
@@ -61,7 +63,14 @@ package enum Program {
 
     /// Prints what an error has to say and returns its status.
     private static func report(_ error: any Error) -> Int32 {
-        if let code = error as? ExitCode { return code.rawValue }
+        if let error = error as? OutputError {
+            error.tell()
+            return error.status
+        }
+        if let code = error as? ExitCode {
+            do { try Output.finish() } catch { (error as? OutputError)?.tell() }
+            return code.rawValue
+        }
         guard let error = ManagementError.of(error) else { return reportParsing(error) }
         for line in error.lines { Output.error(line) }
         // What is wrong with a ledger has a status of its own, as in a verification.
@@ -78,11 +87,18 @@ package enum Program {
         let code = Dropgate.exitCode(for: error)
         let text = Dropgate.fullMessage(for: error)
         if code.isSuccess {
-            Output.line(text)
+            do {
+                try Output.line(text)
+                try Output.finish()
+            } catch {
+                return report(error)
+            }
         } else if code == .validationFailure {
             Output.error(text, prefix: "")
         } else {
-            Output.error("internal error: \(error)")
+            let words =
+                SystemError(of: error)?.description ?? "\(error)".replacingOccurrences(of: "\n", with: " ")
+            Output.error("internal error: \(words); this is a fault of Dropgate: report it with the command")
             return ExitStatus.internalError.rawValue
         }
         return code.rawValue

@@ -3,7 +3,8 @@ import Management
 
 /// Exit statuses (sysexits.h where it has a name for it).
 enum ExitStatus: Int32 {
-    /// The command worked and the answer is no: rejected, not found, verification failed.
+    /// The command worked and the answer is no: rejected, not found, verification failed. Also of an answer that could not
+    /// be written (`OutputError`), as with coreutils.
     case no = 1
     case usage = 64
     /// The gate, the system or the disk failed.

@@ -9,6 +9,7 @@ package import Logging
 import NIOCore
 import ServiceLifecycle
 package import Settings
+import Sockets
 
 package final class Console: Service {
     private let settings: ConsoleSettings
@@ -46,6 +47,10 @@ package final class Console: Service {
                 address: .hostname(settings.listen.ip.description, port: Int(settings.listen.port))),
             onServerRunning: { channel in onBound(channel.localAddress?.port ?? 0) },
             logger: logger)
-        try await withTaskExecutorPreference(executor) { try await application.run() }
+        do {
+            try await withTaskExecutorPreference(executor) { try await application.run() }
+        } catch let error as IOError {
+            throw ListenError("cannot listen on \(settings.listen)", errno: error.errnoCode)
+        }
     }
 }

@@ -43,11 +43,12 @@ package enum FileReplacement {
         }
     }
 
-    /// Replaces or creates `path` with `bytes`, durably. A new file gets `mode` (as of chmod(2)), and by root the owner of its
-    /// directory; an old one keeps its own mode and owner.
+    /// Replaces or creates `path` with `bytes`, durably; what is a device or a pipe stays one and is written to. A new file
+    /// gets `mode` (as of chmod(2)), and by root the owner of its directory; an old one keeps its own mode and owner.
     package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(FileProblem) {
         var old = stat()
         let exists = stat(path, &old) == 0
+        if exists, ![S_IFREG, S_IFDIR].contains(old.st_mode & S_IFMT) { return try pass(bytes, to: path) }
         // The file behind a symbolic link is replaced, not the link.
         let target = exists ? realPath(path) : path
         let temporary = "\(target).\(getpid()).new"
@@ -82,12 +83,36 @@ package enum FileReplacement {
         }
     }
 
+    private static func pass(_ bytes: [UInt8], to path: String) throws(FileProblem) {
+        do throws(SystemError) {
+            let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+            guard descriptor >= 0 else { throw .last }
+            defer { close(descriptor) }
+            try SystemCall.write(bytes, to: descriptor)
+        } catch {
+            throw FileProblem("write", path, error)
+        }
+    }
+
     /// Puts the file at `path` in the place of another one, or where none was. Both are names in one directory. It is durable
     /// when it returns, but where this process may not read the directory; it has been moved even if that fails (EIO).
     package static func move(_ path: String, to target: String) throws(SystemError) {
         let folder = try folder(of: target)
         defer { if let folder { close(folder) } }
         guard rename(path, target) == 0 else { throw .last }
+        if let folder, fsync(folder) != 0 { throw .last }
+    }
+
+    /// Gives a directory its name, where nothing has it yet (EEXIST). As `move`.
+    package static func moveDirectory(_ path: String, to target: String) throws(SystemError) {
+        let folder = try folder(of: target)
+        defer { if let folder { close(folder) } }
+        if dropgate_rename_noreplace(AT_FDCWD, path, AT_FDCWD, target) != 0 {
+            // Some network filesystems cannot look and rename at once (rename(2)).
+            guard errno == EINVAL else { throw .last }
+            guard access(target, F_OK) != 0 else { throw SystemError(EEXIST) }
+            guard rename(path, target) == 0 else { throw .last }
+        }
         if let folder, fsync(folder) != 0 { throw .last }
     }
 

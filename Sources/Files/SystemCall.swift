@@ -21,14 +21,32 @@ package enum SystemCall {
         try all(bytes) { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     }
 
+    /// Writes what can be written of the bytes, and says how many arrived and why that is not all of them.
+    package static func writeSome(
+        _ bytes: ArraySlice<UInt8>, to descriptor: Int32
+    ) -> (count: Int, error: SystemError?) {
+        some(bytes) { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    }
+
     private static func all(_ bytes: [UInt8], _ put: (UnsafeRawBufferPointer) -> Int) throws(SystemError) {
-        var rest = bytes[...]
+        if let error = some(bytes[...], put).error { throw error }
+    }
+
+    private static func some(
+        _ bytes: ArraySlice<UInt8>, _ put: (UnsafeRawBufferPointer) -> Int
+    ) -> (count: Int, error: SystemError?) {
+        var rest = bytes
         while !rest.isEmpty {
-            let count = try retrying { rest.withUnsafeBytes(put) }
-            // Neither a file nor a blocking socket takes nothing.
-            guard count > 0 else { throw SystemError(EIO) }
-            rest = rest.dropFirst(count)
+            do throws(SystemError) {
+                let count = try retrying { rest.withUnsafeBytes(put) }
+                // Neither a file nor a blocking socket takes nothing.
+                guard count > 0 else { throw SystemError(EIO) }
+                rest = rest.dropFirst(count)
+            } catch {
+                return (bytes.count - rest.count, error)
+            }
         }
+        return (bytes.count, nil)
     }
 
     /// All bytes of a regular file from its start; nil when there are more than `limit`.

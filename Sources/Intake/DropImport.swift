@@ -247,7 +247,8 @@ extension Intake {
         }
         guard bytes == drop.receipt.bytes else {
             throw IntakeError(
-                .malformed, "the fetched file has \(bytes) bytes, its receipt says \(drop.receipt.bytes)")
+                .malformed,
+                "the fetched file has \(Counted.bytes(bytes)), its receipt says \(drop.receipt.bytes)")
         }
         guard hash.finalize().hex == drop.sha256 else {
             throw IntakeError(.malformed, "the fetched file has not the SHA-256 that its receipt says")

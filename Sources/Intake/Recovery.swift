@@ -61,8 +61,10 @@ extension Intake {
         guard !completed.isEmpty || !done.isEmpty else { return }
         try staging.ready.sync()
         _ = try store.commit([.released(completed, at: clock())] + done, now: clock())
+        let uploads = Counted.text(completed.count, "upload", "uploads")
         logger.notice(
-            "recovery: completed \(completed.count) uploads that were accepted before the last stop")
+            "recovery: completed \(uploads) that had been accepted before the last stop"
+        )
     }
 
     /// A file was taken back for its sender and the change did not reach the ledger: it goes back.

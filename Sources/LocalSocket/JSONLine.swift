@@ -15,10 +15,17 @@ package enum JSONLine {
         return line
     }
 
-    /// Decodes one line, with or without its newline.
+    /// What came is not what was agreed on: the two programs are of different releases, as a rule.
+    package struct Strange: Error, CustomStringConvertible {
+        package var description: String {
+            "what came is no message of this release; see that the gate and its programs are of one release"
+        }
+    }
+
+    /// Decodes one line, with or without its newline. Throws `Strange`.
     package static func decode<Message: Decodable>(
         _ type: Message.Type, from line: some Collection<UInt8>
     ) throws -> Message {
-        try JSONDecoder().decode(type, from: Data(line))
+        do { return try JSONDecoder().decode(type, from: Data(line)) } catch { throw Strange() }
     }
 }

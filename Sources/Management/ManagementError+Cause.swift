@@ -1,4 +1,5 @@
 // The errors of the gate's parts as the one kind that every face of the gate knows.
+import Accounts
 import Files
 import Ledger
 import SFTPReceiver
@@ -10,9 +11,10 @@ extension ManagementError {
     package static func of(_ error: any Error) -> ManagementError? {
         switch error {
         case let error as ManagementError: error
-        case let error as SettingsErrors: ManagementError(.configuration, "\(error)", cause: error)
+        case let error as SettingsErrors: of(error, .configuration)
         case let error as LedgerError:
             ManagementError(code(error), error.message, fix: error.fix, cause: error)
+        case let error as AccountError: ManagementError(error)
         case let error as SSHDError:
             // What the machine lacks for these settings is for its keeper to mend, as the settings are.
             ManagementError(
@@ -21,6 +23,13 @@ extension ManagementError {
         case is StagingError, is FileProblem: ManagementError(.internalError, "\(error)", cause: error)
         default: nil
         }
+    }
+
+    /// The message is one line; `lines` has all that is wrong.
+    static func of(_ error: SettingsErrors, _ code: Code) -> ManagementError {
+        let first = error.problems.first.map { "\($0)" } ?? "the settings are not good"
+        let more = error.problems.count - 1
+        return ManagementError(code, more > 0 ? "\(first) (and \(more) more)" : first, cause: error)
     }
 
     private static func code(_ error: LedgerError) -> Code {

@@ -27,11 +27,11 @@ package struct PullSummary: Sendable {
     package var isWorthALine: Bool { pulled > 0 || known > 0 || !failures.isEmpty }
 
     package var text: String {
-        var text = "pulled \(pulled) \(pulled == 1 ? "drop" : "drops"), \(bytes) bytes"
+        var text = "pulled \(Counted.text(pulled, "drop", "drops")), \(Counted.bytes(bytes))"
         if known > 0 { text += "; \(known) were here already" }
         if !taken.isEmpty { text += "; \(taken.count) taken there before" }
         if !failures.isEmpty { text += "; \(failures.count) failed" }
-        if left > 0 { text += "; \(left) more wait for the next pull" }
+        if left > 0 { text += "; \(left) more \(left == 1 ? "waits" : "wait") for the next pull" }
         return text
     }
 

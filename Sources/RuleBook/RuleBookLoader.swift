@@ -9,7 +9,10 @@ package enum RuleBookLoader {
         var books: [RuleBook] = []
         var places: [String: String] = [:]
         for file in files {
-            guard let root = YAMLFile.read(file, log: log), let book = RuleBookReader(log: log).read(root)
+            // A problem of another file explains nothing in this one.
+            let own = ProblemLog()
+            defer { own.problems.forEach(log.add) }
+            guard let root = YAMLFile.read(file, log: own), let book = RuleBookReader(log: own).read(root)
             else { continue }
             for id in book.rows.map(\.id) + book.proxy.map(\.id) + book.outbound.map(\.id) {
                 if let other = places.updateValue(file, forKey: id), other != file {

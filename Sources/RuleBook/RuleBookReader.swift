@@ -11,6 +11,7 @@ struct RuleBookReader {
     /// nil after logging.
     func read(_ root: YAMLValue) -> RuleBook? {
         let keys = ["name", "document", "note", "tables", "proxy", "outbound"]
+        let before = log.problems.count
         guard let values = root.mapping(allowing: keys) else { return nil }
         let name = need("name", "give the rules a name", in: values, root) { id($0) }
         let document = need("document", "say what was read and on which day", in: values, root, document)
@@ -26,7 +27,8 @@ struct RuleBookReader {
         let book = RuleBook(
             name: name, document: document, note: note, tables: tables.map(\.table), proxy: proxy.map(\.rule),
             outbound: outbound?.map(\.rule) ?? [])
-        check(tables.flatMap(\.rows), proxy, outbound ?? [], book)
+        // A row that cannot be read may be the one that another names.
+        if log.problems.count == before { check(tables.flatMap(\.rows), proxy, outbound ?? [], book) }
         return book
     }
 
@@ -104,12 +106,13 @@ struct RuleBookReader {
         let unknown = Set(undocumented)
         for (part, isEmpty) in [(NetworkRule.Part.ports, ports.isEmpty), (.servers, servers.isEmpty)]
         where unknown.contains(part) != isEmpty {
-            let key = "\(item.key).\(part.rawValue)"
-            log.add(
-                item.place, key,
-                isEmpty
-                    ? "is missing; list them, or name them in undocumented"
-                    : "is given and named in undocumented; keep one")
+            if isEmpty {
+                item.missing(part.rawValue, "list them, or name them in undocumented")
+            } else {
+                log.add(
+                    item.place, "\(item.key).\(part.rawValue)",
+                    "is given and named in undocumented; keep one")
+            }
         }
         if unknown.isEmpty, fallsBackTo != nil {
             log.add(item.place, "\(item.key).falls_back_to", "is for rows with undocumented parts only")
@@ -132,7 +135,7 @@ struct RuleBookReader {
         let note = values["note"].flatMap { $0.paragraph() }
         guard let name, let purpose, let means, let isOptional else { return nil }
         if means == .directUDP, row == nil {
-            log.add(item.place, "\(item.key).row", "is missing; name the row whose servers are meant")
+            item.missing("row", "name the row whose servers are meant")
         }
         let rule = ProxyRule(
             id: name, purpose: purpose, means: means, row: row, isOptional: isOptional, note: note)
@@ -154,7 +157,7 @@ struct RuleBookReader {
         _ key: String, _ help: String, in values: Values, _ item: YAMLValue, _ read: (YAMLValue) -> Value?
     ) -> Value? {
         guard let value = values[key] else {
-            log.add(item.place, item.key.isEmpty ? key : "\(item.key).\(key)", "is missing; \(help)")
+            item.missing(key, help)
             return nil
         }
         return read(value)

@@ -98,7 +98,7 @@ final class SessionIPCClient {
         do {
             line = try JSONLine.encode(message)
         } catch {
-            throw lost("a message cannot be encoded: \(error)")
+            throw lost("a message cannot be written; report this")
         }
         do throws(LocalSocketError) { try connection.send(line) } catch { throw lost(error.description) }
     }
@@ -121,7 +121,7 @@ final class SessionIPCClient {
         do {
             return try JSONLine.decode(DaemonMessage.self, from: line)
         } catch {
-            throw lost("it sent what is no answer: \(error)")
+            throw lost("\(error)")
         }
     }
 

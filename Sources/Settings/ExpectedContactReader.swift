@@ -15,7 +15,9 @@ enum ExpectedContactReader {
         guard let values = value.mapping(allowing: [Channel.webhook.rawValue, Channel.sftp.rawValue]) else {
             return [:]
         }
-        if values.isEmpty { value.fail("names no channel; write webhook: {every: 4h}, or leave expect out") }
+        if values.isEmpty, !isExplained(value) {
+            value.fail("names no channel; write webhook: {every: 4h}, or leave expect out")
+        }
         var expect: [Channel: ExpectedContact] = [:]
         for (name, value) in values {
             guard let channel = Channel(rawValue: name) else { continue }
@@ -29,31 +31,34 @@ enum ExpectedContactReader {
 
     private static func expectation(_ value: YAMLValue) -> ExpectedContact? {
         guard let values = value.mapping(allowing: keys) else { return nil }
-        guard let every = values["every"] else {
-            value.fail("every is missing; say how often at least, as in {every: 4h}")
+        if values["every"] == nil { value.missing("every", "say how often at least, as in {every: 4h}") }
+        // Each is read even when another failed, so that all problems are named at once. Lists with a problem are not used.
+        let every = values["every"]?.duration(in: bounds)
+        let hours = values["hours"].flatMap(range)
+        let days = values["days"]?.list { $0.word(ExpectedContact.Day.self) }
+        if days?.isEmpty == true { values["days"]?.fail("names no day; leave it out for all days") }
+        let zone = values["zone"].flatMap(zone)
+        guard let every else { return nil }
+        var expectation = ExpectedContact(every: every)
+        if let hours { expectation.hours = hours }
+        if let days { expectation.days = Set(days) }
+        if let zone { expectation.zone = zone }
+        return expectation
+    }
+
+    /// Whether a key below it was told to be wrong.
+    private static func isExplained(_ value: YAMLValue) -> Bool {
+        value.log.problems.contains { $0.key.hasPrefix(value.key + ".") }
+    }
+
+    private static func zone(_ value: YAMLValue) -> String? {
+        guard let name = value.text("a time zone, as in Asia/Qatar") else { return nil }
+        guard TimeZone(identifier: name) != nil else {
+            value.fail(
+                "\"\(name)\" is not a time zone of this machine; write a name such as Asia/Qatar, or UTC")
             return nil
         }
-        guard let every = every.duration(in: bounds) else { return nil }
-        var expectation = ExpectedContact(every: every)
-        if let hours = values["hours"] {
-            guard let range = range(hours) else { return nil }
-            expectation.hours = range
-        }
-        if let days = values["days"] {
-            guard let words = days.list(of: { $0.word(ExpectedContact.Day.self) }) else { return nil }
-            if words.isEmpty { days.fail("names no day; leave it out for all days") }
-            expectation.days = Set(words)
-        }
-        if let zone = values["zone"] {
-            guard let name = zone.text("a time zone, as in Asia/Qatar") else { return nil }
-            guard TimeZone(identifier: name) != nil else {
-                zone.fail(
-                    "\"\(name)\" is not a time zone of this machine; write a name such as Asia/Qatar, or UTC")
-                return nil
-            }
-            expectation.zone = name
-        }
-        return expectation
+        return name
     }
 
     /// `08:00-18:00` as minutes of the day.

@@ -12,25 +12,7 @@ package enum PolicyLoader {
     /// policy is to decide on callers, so files that others may have changed are a problem.
     package static func load(files: [String], isForGate: Bool = false) throws(SettingsErrors) -> Policy {
         let log = ProblemLog()
-        var entries: [SourceEntry] = []
-        var names: [String: String] = [:]
-        for file in files {
-            if isForGate {
-                do throws(FileProblem) { try FileTrust.check(file) } catch {
-                    log.add(.file(file), "", error.message)
-                    continue
-                }
-            }
-            guard let root = YAMLFile.read(file, log: log),
-                let contents = SourceListReader(file: file, log: log).read(root)
-            else { continue }
-            if let other = names.updateValue(file, forKey: contents.name) {
-                log.add(
-                    contents.namePlace, "name",
-                    "\(contents.name) is also the name of \(other); give each its own")
-            }
-            entries += contents.entries.map(\.entry)
-        }
+        let entries = read(files, isForGate: isForGate, log: log)
         if files.isEmpty {
             log.add(.file("sources"), "", "names no source list; `dropgate init` makes the first one")
         }
@@ -41,5 +23,33 @@ package enum PolicyLoader {
             let place = Place.file(files.first ?? "sources")
             throw SettingsErrors([SettingsProblem(place: place, key: "", message: error.message)])
         }
+    }
+
+    /// What is good of the files; the rest is in the log.
+    @discardableResult
+    static func read(_ files: [String], isForGate: Bool, log: ProblemLog) -> [SourceEntry] {
+        var entries: [SourceEntry] = []
+        var names: [String: String] = [:]
+        for file in files {
+            if isForGate {
+                do throws(FileProblem) { try FileTrust.check(file) } catch {
+                    log.add(.file(file), "", error.message)
+                    continue
+                }
+            }
+            // A problem of another file explains nothing in this one.
+            let own = ProblemLog()
+            defer { own.problems.forEach(log.add) }
+            guard let root = YAMLFile.read(file, log: own),
+                let contents = SourceListReader(file: file, log: own).read(root)
+            else { continue }
+            if let other = names.updateValue(file, forKey: contents.name) {
+                own.add(
+                    contents.namePlace, "name",
+                    "\(contents.name) is also the name of \(other); give each its own")
+            }
+            entries += contents.entries.map(\.entry)
+        }
+        return entries
     }
 }

@@ -37,7 +37,10 @@ extension SettingsBuilder {
         }
         checks.header = header()
         checks.basic = basic()
-        if let value = table[.webhookStandardWebhooks] {
+        if table.has(section: "webhook.standard_webhooks") {
+            let help = "name the files that hold the keys"
+            let value = table.require(.webhookStandardWebhooks, help) { $0 }
+            guard let value else { return checks }
             if value.isEmptyList {
                 value.fail("names no file; leave the section out when events are not signed")
             }

@@ -23,41 +23,45 @@ extension SettingsBuilder {
 
     private func syslog() -> SyslogSettings? {
         let help = "write tcp://host:port or tls://host:port"
-        guard
-            var syslog = table.require(
-                .forwardSyslogAddress, help,
-                { value -> SyslogSettings? in
-                    guard let text = value.text("an address") else { return nil }
-                    guard let syslog = SyslogSettings(address: text) else {
-                        value.fail("\"\(WitnessURL.shown(text))\" is not a syslog receiver; \(help)")
-                        return nil
-                    }
-                    return syslog
-                })
-        else { return nil }
+        let enterprise = table[.forwardSyslogEnterprise]?.integer(in: 0...Self.highestEnterprise).map(
+            Int64.init)
         let before = table.log.problems.count
-        syslog.authorities = table[.forwardSyslogAuthorities].flatMap { file($0, TLSFiles.certificates) }
-        syslog.certificate = table[.forwardSyslogCertificate].flatMap { file($0, TLSFiles.certificates) }
-        syslog.key = table[.forwardSyslogKey].flatMap { file($0, TLSFiles.key) }
-        if let number = table[.forwardSyslogEnterprise]?.integer(in: 0...Self.highestEnterprise) {
-            syslog.enterprise = Int64(number)
+        let address = table.require(.forwardSyslogAddress, help) { value -> SyslogSettings? in
+            guard let text = value.text("an address") else { return nil }
+            guard let syslog = SyslogSettings(address: text) else {
+                value.fail("\"\(WitnessURL.shown(text))\" is not a syslog receiver; \(help)")
+                return nil
+            }
+            return syslog
         }
-        for key in [SettingsKey.forwardSyslogAuthorities, .forwardSyslogCertificate, .forwardSyslogKey]
-        where !syslog.isTLS && table[key] != nil {
-            table.fail(key, "is of TLS, and the address is tcp://; write tls://, or remove it")
+        let keys = [SettingsKey.forwardSyslogAuthorities, .forwardSyslogCertificate, .forwardSyslogKey]
+        if var address, !address.isTLS {
+            for key in keys where table[key] != nil {
+                table.fail(key, "is of TLS, and the address is tcp://; write tls://, or remove it")
+            }
+            if let enterprise { address.enterprise = enterprise }
+            return address
         }
-        if (syslog.certificate == nil) != (syslog.key == nil) {
-            table.fail(
-                syslog.key == nil ? .forwardSyslogCertificate : .forwardSyslogKey,
-                "certificate and key go together; give both or none")
+        // The files are looked at also when the address is no good.
+        let authorities = table[.forwardSyslogAuthorities].flatMap { file($0, TLSFiles.certificates) }
+        let certificate = table[.forwardSyslogCertificate].flatMap { file($0, TLSFiles.certificates) }
+        let key = table[.forwardSyslogKey].flatMap { file($0, TLSFiles.key) }
+        if !table.isMeant(SettingsKey.forwardSyslogKey.name), certificate != nil {
+            table.fail(.forwardSyslogCertificate, "certificate and key go together; give both or none")
         }
-        if let certificate = syslog.certificate, let key = syslog.key, table.log.problems.count == before,
+        if !table.isMeant(SettingsKey.forwardSyslogCertificate.name), key != nil {
+            table.fail(.forwardSyslogKey, "certificate and key go together; give both or none")
+        }
+        if let certificate, let key, table.log.problems.count == before,
             areLookedInto([certificate, key])
         {
             do throws(FileProblem) { _ = try TLSFiles.client(certificate: certificate, key: key) } catch {
                 table.fail(.forwardSyslogCertificate, error.message)
             }
         }
+        guard var syslog = address else { return nil }
+        (syslog.authorities, syslog.certificate, syslog.key) = (authorities, certificate, key)
+        if let enterprise { syslog.enterprise = enterprise }
         return syslog
     }
 }

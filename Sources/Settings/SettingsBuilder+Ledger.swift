@@ -12,7 +12,7 @@ extension SettingsBuilder {
         }
         if let retain = settings.retain, let seal = settings.sealAfter, retain < seal {
             // Only sealed entries are removed.
-            if table[.ledgerSealAfter] != nil {
+            if table[.ledgerSealAfter] != nil, !table.isBad(.ledgerSealAfter), !table.isBad("ledger.retain") {
                 table.fail(
                     .ledgerSealAfter,
                     "is longer than ledger.retain; entries are sealed before they are removed")

@@ -31,7 +31,8 @@ extension SettingsBuilder {
                     "\(settings.healthPath) is taken: the health path needs one of its own")
             }
         }
-        if settings.unlisted == .quarantine, !settings.checks.isAny {
+        let secrets = ["secret_file", "header", "basic", "standard_webhooks"].map { "webhook.\($0)" }
+        if settings.unlisted == .quarantine, !settings.checks.isAny, !secrets.contains(where: table.isMeant) {
             table.fail(
                 .webhookUnlisted,
                 "quarantine needs a secret that tells VSee from others: secret_file, header, basic or "
@@ -85,7 +86,8 @@ extension SettingsBuilder {
     private func tls() -> TLSSettings? {
         let isPlain = table[.webhookPlaintext]?.flag() ?? false
         guard table.has(section: "webhook.tls") else {
-            if !isPlain, table[.webhookPlaintext]?.written.map({ $0 == "false" }) ?? true {
+            let isMeant = table.isMeant("webhook.tls") || table.log.explains("webhook.plaintext")
+            if !isPlain, !isMeant, table[.webhookPlaintext]?.written.map({ $0 == "false" }) ?? true {
                 table.log.add(
                     table.place(ofSection: "webhook"), "webhook",
                     "neither tls nor plaintext; write tls: {certificate: FILE, key: FILE}, or plaintext: true "
@@ -118,6 +120,12 @@ extension SettingsBuilder {
     private func hostKeys(state: String) -> [String] {
         guard let value = table[.sftpHostKeys] else {
             let keys = SFTPSettings.defaultHostKeys(state: state).filter { isExpected(hostKey: $0) }
+            // They lie where `state` should have said.
+            guard !table.isBad(.state), !table.isBad(.sftpHostKeys) else { return keys }
+            guard namedFiles != .mustExist || isDirectory(state) else {
+                table.fail(.state, "\(state) is not a directory; `dropgate init` makes what is missing")
+                return keys
+            }
             for path in keys {
                 check(path, readers: .nobody) { message in
                     table.fail(.sftpHostKeys, "\(message); `dropgate init` makes what is missing")
@@ -130,6 +138,12 @@ extension SettingsBuilder {
             value.fail("names no host key; leave the key out for those that `dropgate init` makes")
         }
         return keys
+    }
+
+    private func isDirectory(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+            && isDirectory.boolValue
     }
 
     /// An upgrade must not keep a gate from starting: without the key that earlier versions did not make it serves
@@ -164,10 +178,9 @@ extension SettingsBuilder {
             )
         }
         if chosen.asksProxies, !isGiven {
-            table.log.add(
+            table.log.missing(
                 table[mode]?.place ?? .file(table.file), proxies.name,
-                "is missing; address: \(chosen.rawValue) needs the CIDR blocks of the proxies, as in [10.0.0.5/32]"
-            )
+                "address: \(chosen.rawValue) needs the CIDR blocks of the proxies, as in [10.0.0.5/32]")
         }
         return AddressSettings(mode: chosen, trustedProxies: blocks)
     }
@@ -177,7 +190,7 @@ extension SettingsBuilder {
         _ allKey: SettingsKey, _ all: Int, _ sourceKey: SettingsKey, _ perSource: inout Int
     ) {
         guard perSource > all else { return }
-        if table[sourceKey] != nil {
+        if table[sourceKey] != nil, !table.isBad(sourceKey), !table.isBad(allKey) {
             table.fail(sourceKey, "\(perSource) is more than \(allKey.name), \(all); it would never apply")
         }
         perSource = all

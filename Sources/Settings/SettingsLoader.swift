@@ -30,8 +30,11 @@ package enum SettingsLoader {
         }
         let table = SettingsTable(file: path, root: root, environment: environment)
         let settings = SettingsBuilder(table: table, namedFiles: namedFiles).build()
+        // Good settings are loaded without their lists. Who mends bad ones wants to know of all that is wrong.
+        if namedFiles == .mustExist, !log.problems.isEmpty {
+            PolicyLoader.read(settings.sources, isForGate: true, log: log)
+        }
         try log.throwIfAny()
-        guard let settings else { throw SettingsErrors(log.problems) }
         return settings
     }
 }
@@ -41,9 +44,11 @@ struct SettingsBuilder {
     let table: SettingsTable
     let namedFiles: SettingsLoader.NamedFiles
 
-    func build() -> GateSettings? {
+    func build() -> GateSettings {
         // A key that nobody knows may be the section that is missed.
-        let isUnderstood = table.log.problems.isEmpty
+        let isUnderstood =
+            !table.log.unknown.contains { !$0.contains(".") } && !table.isMeant("webhook")
+            && !table.isMeant("sftp")
         var settings = GateSettings.standard
         settings.state = path(.state) ?? settings.state
         settings.node = SettingsBuilder.hostName
@@ -63,7 +68,7 @@ struct SettingsBuilder {
         settings.staging = staging(state: settings.state)
         settings.ledger = ledger(state: settings.state)
         settings.forward = forward()
-        if settings.ledger.witnesses.contains(.syslog), settings.forward.syslog == nil {
+        if settings.ledger.witnesses.contains(.syslog), !table.isMeant("forward.syslog") {
             table.fail(
                 .ledgerWitnesses, "names syslog, and there is no forward.syslog; name its receiver there")
         }

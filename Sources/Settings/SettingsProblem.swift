@@ -49,11 +49,43 @@ package struct SettingsErrors: Error, Sendable, CustomStringConvertible {
 /// Collects problems while a load goes on.
 package final class ProblemLog {
     package private(set) var problems: [SettingsProblem] = []
+    /// Keys of which somebody wrote something that was already told to be wrong, as their paths.
+    private var explained: Set<String> = []
+    /// Keys that nobody knows, as their paths.
+    private(set) var unknown: [String] = []
 
     package init() {}
 
+    /// A key is unknown, and perhaps the one at the path `meant` was meant.
+    func unknown(_ path: String, meant: String?) {
+        unknown.append(path)
+        if let meant { explained.insert(meant) }
+    }
+
+    /// What stands at a key's path is no mapping: nothing below it can be missed.
+    func broken(_ path: String) { explained.insert(path) }
+
+    /// Whether a key that is not there, or something above it, was told to be wrong in another way.
+    package func explains(_ path: String) -> Bool {
+        var path = Substring(path)
+        while !explained.contains(String(path)) {
+            // A file that is no mapping at all.
+            guard let dot = path.lastIndex(of: ".") else { return explained.contains("") }
+            path = path[..<dot]
+        }
+        return true
+    }
+
+    /// A key that must be there is not, unless what was told of another key explains that.
+    package func missing(_ place: Place, _ key: String, _ help: String) {
+        if !explains(key) { add(place, key, "is missing; \(help)") }
+    }
+
     package func add(_ place: Place, _ key: String, _ message: String) {
-        let problem = SettingsProblem(place: place, key: key, message: message)
+        add(SettingsProblem(place: place, key: key, message: message))
+    }
+
+    package func add(_ problem: SettingsProblem) {
         if !problems.contains(problem) { problems.append(problem) }
     }
 

@@ -27,13 +27,22 @@ struct SettingsTable {
         sections[section] != nil || values.keys.contains { $0.name.hasPrefix(section + ".") }
     }
 
-    /// Whether something was wrong with the key's own value.
-    func isBad(_ key: SettingsKey) -> Bool { log.problems.contains { $0.key == key.name } }
+    /// Whether somebody wrote the key or section, be it under a wrong name or in a wrong form: then it is not what is missed.
+    func isMeant(_ name: String) -> Bool {
+        has(section: name) || values.keys.contains { $0.name == name } || log.explains(name)
+    }
+
+    /// Whether something was wrong with the key's own value, or with its name.
+    func isBad(_ key: SettingsKey) -> Bool { isBad(key.name) }
+
+    func isBad(_ key: String) -> Bool {
+        log.explains(key) || log.problems.contains { $0.key == key || $0.key.hasPrefix(key + "[") }
+    }
 
     /// The value of a key that must be there; nil after logging.
     func require<Value>(_ key: SettingsKey, _ help: String, _ parse: (YAMLValue) -> Value?) -> Value? {
         guard let value = values[key] else {
-            fail(key, "is missing; \(help)")
+            log.missing(place(of: key), key.name, help)
             return nil
         }
         return parse(value)
@@ -81,8 +90,13 @@ struct SettingsTable {
             values[key] = YAMLValue(node: node, key: key.name, place: place, log: log)
         }
         for name in environment.keys.sorted() where name.hasPrefix("DROPGATE_") && !known.contains(name) {
-            let near = Suggestion.nearest(to: name, among: known).map { "did you mean \($0)?" }
-            log.add(.environment(name), "", "names no setting; \(near ?? "see dropgate serve --help")")
+            let near = Suggestion.nearest(to: name, among: known)
+            let advice = near.map { "did you mean \($0)?" } ?? "see dropgate serve --help"
+            log.add(.environment(name), "", "names no setting; \(advice)")
+            // The words that all names share would make every name near.
+            let own = { (name: String) in String(name.dropFirst("DROPGATE_".count)) }
+            let meant = Suggestion.nearest(to: own(name), among: known.map(own))
+            log.unknown(name, meant: SettingsKey.all.first { own($0.environmentName) == meant }?.name)
         }
     }
 }

@@ -34,20 +34,20 @@ struct SourceListReader {
         guard let values = root.mapping(allowing: Self.listKeys) else { return nil }
         let fallback =
             Paths.lastComponent(of: file).split(separator: ".").first.map(String.init) ?? "list"
+        // Of a list with a bad name everything else is read all the same.
         let name = values["name"].map(Self.name) ?? .some(fallback)
         guard let list = values["entries"] else {
-            log.add(
-                .file(file), "entries",
-                "is missing; list the addresses that may call in, as in entries: [{cidr: …}]")
+            log.missing(
+                .file(file), "entries", "list the addresses that may call in, as in entries: [{cidr: …}]")
             return nil
         }
-        guard let items = list.list("a list of entries"), let name else { return nil }
+        guard let items = list.list("a list of entries") else { return nil }
         if items.isEmpty {
             list.fail("the list is empty; an empty list admits nobody, so remove the file if that is meant")
         }
         var entries: [Located] = []
         for item in items {
-            guard let entry = entry(item, list: name, defaults: values) else { continue }
+            guard let entry = entry(item, list: name ?? fallback, defaults: values) else { continue }
             if let twin = entries.first(where: { Self.overlap($0.entry, entry) }) {
                 item.fail("\(entry.service) \(entry.cidr) is already given at \(twin.value.place)")
             } else if let namesake = entries.first(where: { $0.entry.id == entry.id }) {
@@ -58,7 +58,8 @@ struct SourceListReader {
             entries.append(Located(entry: entry, value: item))
         }
         return Contents(
-            name: name, namePlace: values["name"]?.place ?? .file(file), hasMode: values["mode"] != nil,
+            name: name ?? fallback, namePlace: values["name"]?.place ?? .file(file),
+            hasMode: values["mode"] != nil,
             hasDocument: values["document"].map { !Self.isNone($0) } ?? false, entries: entries)
     }
 
@@ -76,7 +77,8 @@ struct SourceListReader {
         func value(_ key: String) -> YAMLValue? { own[key] ?? defaults[key] }
         func need<T>(_ key: String, _ help: String, _ read: (YAMLValue) -> T?) -> T? {
             guard let value = value(key) else {
-                log.add(item.place, "\(item.key).\(key)", "is missing; \(help)")
+                // The list may say it for all of its entries.
+                if !log.explains(key) { item.missing(key, help) }
                 return nil
             }
             return read(value)
@@ -132,11 +134,11 @@ struct SourceListReader {
         if isNone(value) { return nil }
         guard let values = value.mapping(allowing: ["title", "page", "read"]) else { return nil }
         for key in ["title", "read"] where values[key] == nil {
-            value.log.add(
-                value.place, "\(value.key).\(key)", "is missing; say what was read and on which day")
+            value.missing(key, "say what was read and on which day")
         }
         let page = values["page"].flatMap { $0.text() }
-        guard let title = values["title"]?.text(), let read = values["read"]?.date() else { return nil }
+        let (title, read) = (values["title"]?.text(), values["read"]?.date())
+        guard let title, let read else { return nil }
         return SourceEntry.Document(title: title, page: page, read: read)
     }
 }

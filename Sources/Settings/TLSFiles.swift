@@ -11,7 +11,7 @@ package enum TLSFiles {
         let bytes = try FileReading.bytes(path, limit: longest)
         let found: [Certificate]
         do { found = try Certificate.list(pem: bytes) } catch {
-            throw FileProblem(message: "\(path): a certificate in it is broken (\(error))")
+            throw FileProblem(message: "\(path): a certificate in it is broken: \(error)")
         }
         guard !found.isEmpty else {
             // A SEQUENCE of more than 255 bytes (X.690): the first bytes of DER and of PKCS #12.

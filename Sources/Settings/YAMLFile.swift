@@ -18,8 +18,7 @@ package enum YAMLFile {
             let node = try compose(yaml: withoutMark(text)) ?? Node([(Node, Node)]())
             return YAMLValue(node: node, key: "", place: .file(path, line: 1, column: 1), log: log)
         } catch {
-            let (place, message) = explain(error, path: path)
-            log.add(place, "", message)
+            log.add(problem(error, path: path))
             return nil
         }
     }
@@ -35,22 +34,9 @@ package enum YAMLFile {
         try? compose(yaml: text)
     }
 
-    private static func explain(_ error: any Error, path: String) -> (Place, String) {
-        func place(_ mark: Mark) -> Place { .file(path, line: mark.line, column: mark.column) }
-        let quote = "(a value that begins with [ { & * # or holds \": \" needs quotes)"
-        switch error as? YamlError {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _):
-            return (place(mark), "not YAML: \(problem) \(quote)")
-        case .composer(_, let problem, let mark, _):
-            return (place(mark), "not YAML: \(problem)")
-        case .duplicatedKeysInMapping(let duplicates, let context):
-            return (
-                place(context.mark), "given twice: \(duplicates.sorted().joined(separator: ", ")); keep one"
-            )
-        case .reader(let problem, _, _, _):
-            return (.file(path), "not YAML: \(problem)")
-        default:
-            return (.file(path), "not YAML: \(error)")
-        }
+    /// What keeps a text from being YAML, in words.
+    package static func problem(_ error: any Error, path: String) -> SettingsProblem {
+        let (place, message) = YAMLTrouble.explain(error, path: path)
+        return SettingsProblem(place: place, key: "", message: message)
     }
 }

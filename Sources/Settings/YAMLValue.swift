@@ -14,6 +14,11 @@ package struct YAMLValue {
 
     package func fail(_ message: String) { log.add(place, key, message) }
 
+    /// A key below this value must be there and is not.
+    package func missing(_ name: String, _ help: String) { log.missing(place, path(of: name), help) }
+
+    private func path(of name: String) -> String { key.isEmpty ? name : "\(key).\(name)" }
+
     /// A value below this one. Places inside an environment variable are the variable.
     func child(_ node: Node, key: String) -> YAMLValue {
         guard case .file(let path, _, _) = place, let mark = node.mark else {
@@ -199,14 +204,20 @@ package struct YAMLValue {
         if isNull { return [:] }
         guard case .mapping(let mapping) = node else {
             fail("expected a mapping with \(names.joined(separator: ", ")), found \(found)")
+            log.broken(key)
             return nil
         }
         var values: [String: YAMLValue] = [:]
         for (keyNode, value) in mapping {
-            let name = keyNode.scalar?.string ?? "?"
-            let path = key.isEmpty ? name : "\(key).\(name)"
-            guard keyNode.scalar != nil, names.contains(name) else {
+            guard let name = keyNode.scalar?.string else {
+                child(keyNode, key: key).fail(
+                    "a key is a word; allowed here: \(names.joined(separator: ", "))")
+                continue
+            }
+            let path = path(of: name)
+            guard names.contains(name) else {
                 child(keyNode, key: path).fail("unknown key; \(Suggestion.sentence(for: name, among: names))")
+                log.unknown(path, meant: Suggestion.nearest(to: name, among: names).map { self.path(of: $0) })
                 continue
             }
             var found = child(value, key: path)

@@ -235,7 +235,8 @@ package final class PartialFile {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             return [UInt8](try encoder.encode(sidecar))
         } catch {
-            throw StagingError(.failed, "cannot encode the sidecar of \(sidecar.drop): \(error)")
+            throw StagingError(
+                .failed, "cannot write down how far the upload \(sidecar.drop) is; report this")
         }
     }
 }

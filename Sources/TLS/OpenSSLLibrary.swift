@@ -49,7 +49,7 @@ package struct OpenSSLLibrary: Sendable {
         var line = 0
         guard NCONF_load(file, path, &line) == 1 else {
             let isRead = line > 0
-            let words = isRead ? OpenSSLError.queued().words : String(cString: strerror(errno))
+            let words = isRead ? OpenSSLError.queued().description : String(cString: strerror(errno))
             ERR_clear_error()
             throw OpenSSLError(words: isRead ? "\(path):\(line): \(words)" : "cannot read \(path): \(words)")
         }

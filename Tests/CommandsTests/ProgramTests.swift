@@ -42,7 +42,7 @@ import Testing
         let answer = await gate.run("serve", "--check")
         #expect(answer.status == 0, "\(answer)")
         #expect(answer.out.contains("webhook  127.0.0.1:0 plain HTTP, /webhooks/vsee, address direct"))
-        #expect(answer.out.contains("1 entries in 1 lists"))
+        #expect(answer.out.contains("1 entry in 1 list"))
     }
 
     @Test func checkReadsSourceListsToo() async throws {

@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{}", "names no channel"), ("{webhook: {}}", "every is missing"),
+        ("{}", "names no channel"), ("{webhook: {}}", "every: is missing"),
         ("{webhook: {every: 4}}", "duration"),
         ("{webhook: {every: 0s}}", "out of range"), ("{console: {every: 4h}}", "unknown key"),
         ("{webhook: {every: 4h, hours: 18:00-08:00}}", "are no hours"),

@@ -86,7 +86,7 @@ import Testing
         (without(":authority", (":authority", "vsee:word@a")), "the host field is not a host"),
         (without(":method", (":method", "CONNECT")), "CONNECT with :scheme or :path"),
         (with(("content-length", "1x")), "content-length is not a number"),
-        (with(("content-length", "5")), "the body ends after 0 of the 5 bytes that were announced"),
+        (with(("content-length", "5")), "the body ends after 0 of 5 bytes that the caller announced"),
     ]
 
     /// Nine at a time: of many refusals of one kind the ledger keeps the first ones and counts the others.
@@ -104,7 +104,7 @@ import Testing
     private static let misfits: [(length: String, body: @Sendable (UInt8) -> [[UInt8]], words: String)] = [
         (
             "500", { [data("x", stream: $0, ends: true)] },
-            "the body ends after 1 of the 500 bytes that were announced"
+            "the body ends after 1 of 500 bytes that the caller announced"
         ),
         (
             "1", { [data("xyz", stream: $0, ends: true)] },
@@ -116,7 +116,7 @@ import Testing
         ),
         (
             "2", { [data("x", stream: $0, ends: false), head([("trailer", "t")], stream: $0, ends: true)] },
-            "the body ends after 1 of the 2 bytes that were announced"
+            "the body ends after 1 of 2 bytes that the caller announced"
         ),
         (
             "1", { [data("x", stream: $0, ends: false), head([(":path", "/")], stream: $0, ends: true)] },

@@ -98,9 +98,10 @@ package final class Forwarder: Sendable {
                 group.cancelAll()
             }
             if let waiting, waiting > 0 {
-                logger.warning(
-                    "forwarding to \(target): \(waiting) entries had not got through for certain when the gate stopped; they follow after the next start"
-                )
+                let message =
+                    "forwarding to \(target): \(Counted.entries(waiting)) had not got through for certain when the gate "
+                    + "stopped, and will follow after the next start"
+                logger.warning("\(message)")
             }
         }
         phase.withLock { $0 = .ended }
@@ -257,7 +258,7 @@ package final class Forwarder: Sendable {
         let change = standing.withLock { $0.goesOn(to: seq, at: .now, time: .now()) }
         guard change == .works else { return }
         report(nil)
-        logger.notice("forwarding to \(target) works again, \(waiting ?? 0) entries are waiting")
+        logger.notice("forwarding to \(target) works again, waiting now: \(Counted.entries(waiting ?? 0))")
     }
 
     /// Returns whether it is new.

@@ -220,6 +220,20 @@ package struct ReportBuilder {
         return detail?["comment"]?.string.map { "\(person) (\($0))" } ?? person
     }
 
+    /// An export in words; nil for another access.
+    private static func export(_ reason: String?, _ detail: JSONValue?) -> String? {
+        func words(_ names: String...) -> String {
+            ([person(detail)] + names.map { detail?[$0]?.string }).compactMap(\.self).joined(separator: " ")
+        }
+        switch reason {
+        case Reason.exported.rawValue: return words("command", "format", "query")
+        case Reason.exportedInPart.rawValue:
+            let whole = (detail?["part_of"]?.int).map { " of entry \($0)" } ?? ""
+            return "\(words("command"))\(whole) ended in part: \(detail?["why"]?.string ?? "")"
+        default: return nil
+        }
+    }
+
     private func addNotable(_ report: inout Report) {
         var isRunning: Bool?
         for stored in tally.notable {
@@ -238,15 +252,10 @@ package struct ReportBuilder {
                             ["\(detail?["command"]?.string ?? "") by \($0)"] + lines
                         }
                             ?? lines))
-            case EntryKind.access.rawValue where entry["reason"]?.string != Reason.exported.rawValue:
-                // A collector's looks and acknowledgements are of drops, not of the ledger.
-                continue
             case EntryKind.access.rawValue:
-                let words = ["command", "format", "query"].compactMap { detail?[$0]?.string }
-                report.exports.append(
-                    Report.ServiceEvent(
-                        time: stored.time,
-                        what: ([Self.person(detail)].compactMap(\.self) + words).joined(separator: " ")))
+                // A collector's looks and acknowledgements are of drops, not of the ledger.
+                guard let what = Self.export(entry["reason"]?.string, detail) else { continue }
+                report.exports.append(Report.ServiceEvent(time: stored.time, what: what))
             default:
                 let reason = entry["reason"]?.string ?? ""
                 var event = Report.ServiceEvent(time: stored.time, what: Self.words(reason, detail))

@@ -34,7 +34,7 @@ struct ReportFindings {
             severity: .alarm, code: "nat_hides_sources",
             title: "A NAT hides the sources: the audit is void",
             advice:
-                "\(most.value) of \(report.attempts) attempts came from the private address \(most.key), which "
+                "\(most.value) of \(Counted.attempts(report.attempts)) came from the private address \(most.key), which "
                 + "nobody on the internet has. Something in front rewrites addresses. Let it pass the address on "
                 + "(PROXY protocol, X-Forwarded-For) and set `address:` and `trusted_proxies:` of the listener, or "
                 + "turn source translation off.",
@@ -49,7 +49,7 @@ struct ReportFindings {
             advice:
                 "VSee may have changed its addresses, or somebody imitates it. Ask VSee before you list one.",
             items: tally.shaped.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-                .map { "\($0.key): \(Self.attempts($0.value))" })
+                .map { "\($0.key): \(Counted.attempts($0.value))" })
     }
 
     /// What the report cannot know.
@@ -115,7 +115,7 @@ struct ReportFindings {
             title: "Accepted by entries that are not listed any more",
             advice: "Check that what they let in was meant to come in.",
             items: report.removedEntries.map {
-                "\($0.id): \(Self.attempts($0.attempts)), the last \($0.last)"
+                "\($0.id): \(Counted.attempts($0.attempts)), the last \($0.last)"
             })
     }
 
@@ -127,7 +127,7 @@ struct ReportFindings {
                 "They were let in before. Read VSee's document again: set `expires` anew if they are still VSee's, or remove "
                 + "the entry.",
             items: report.expiries.map {
-                "\($0.entry): \(Self.text($0.source)) on \($0.channel?.rawValue ?? "-"), \(Self.attempts($0.attempts)), "
+                "\($0.entry): \(Self.text($0.source)) on \($0.channel?.rawValue ?? "-"), \(Counted.attempts($0.attempts)), "
                     + "the last \(Report.short($0.last))"
             })
     }
@@ -138,9 +138,9 @@ struct ReportFindings {
         return Report.Finding(
             severity: .warning, code: "observed_only", title: "Let in by entries in mode observe alone",
             advice:
-                "Without them \(Self.attempts(report.observed)) would have been rejected. Decide: set `mode: enforce` once the "
-                + "addresses are confirmed, or remove the entry.",
-            items: entries.map { "\($0.id) \($0.cidr): \(Self.attempts($0.observed))" })
+                "Without them \(Counted.attempts(report.observed)) would have been rejected. Decide: set `mode: enforce` once "
+                + "the addresses are confirmed, or remove the entry.",
+            items: entries.map { "\($0.id) \($0.cidr): \(Counted.attempts($0.observed))" })
     }
 
     private var overdue: Report.Finding? {
@@ -206,8 +206,6 @@ struct ReportFindings {
     private var reach: String {
         report.beginning.map { " The ledger reaches back to \(Report.short($0.time))." } ?? ""
     }
-
-    private static func attempts(_ count: Int64) -> String { count == 1 ? "1 attempt" : "\(count) attempts" }
 
     private static func text(_ ip: IPAddress?) -> String { ip?.description ?? "unknown" }
 }

@@ -10,8 +10,8 @@ package struct ReportText {
     package func lines(paint: (_ text: String, _ severity: Report.Finding.Severity?) -> String) -> [String] {
         var lines = [
             paint(report.heading, nil), report.reach,
-            "\(report.attempts) attempts: \(report.accepted) accepted, \(report.rejected) rejected, "
-                + "\(report.observed) observed, from \(report.sources.count) sources",
+            "\(Counted.attempts(report.attempts)): \(report.accepted) accepted, \(report.rejected) rejected, "
+                + "\(report.observed) observed, from \(Counted.text(report.sources.count, "source", "sources"))",
             report.reasons.map { "\($0.reason.rawValue) \($0.count)" }.joined(separator: ", "),
             "policy \(report.policy)",
         ]

@@ -21,7 +21,11 @@ enum CallTrouble {
         case ChannelError.connectTimeout(let bound): return silent(bound.nanoseconds / 1_000_000_000)
         case is ChannelError: return "it ended the connection too soon; look into its log"
         case is HTTPParserError: return "what it answers is not HTTP; see whether the port is right"
-        default: return "\(error)"
+        case let error as OutgoingError: return "\(error)"
+        case is CancellationError: return "it was ended here before it was done"
+        default:
+            if let error = SystemError(of: error) { return words(errno: error.code) }
+            return "it fails in a way that has no words (\(type(of: error))); report this"
         }
     }
 

@@ -74,13 +74,13 @@ struct AccountAddCommand: AsyncParsableCommand {
         new.note = note
         let account = try await accounts.add(
             new, by: remark.attribution(), warn: { Output.note($0) })
-        if output.isJSON { return Output.json(account.json) }
-        Output.line("added \(name) (\(accounts.file(of: name)))")
+        if output.isJSON { return try Output.json(account.json) }
+        try Output.line("added \(name) (\(accounts.file(of: name)))")
         for key in account.keys {
-            Output.line("  \(key.fingerprint)  \(key.type)  \(UntrustedText.line(key.comment))")
+            try Output.line("  \(key.fingerprint)  \(key.type)  \(UntrustedText.line(key.comment))")
         }
-        if account.passwordHash != nil { Output.line("  password") }
-        if let scope = account.collects { Output.line("  collects \(scope.summary)") }
+        if account.passwordHash != nil { try Output.line("  password") }
+        if let scope = account.collects { try Output.line("  collects \(scope.summary)") }
     }
 
     private func keys(in file: String) throws -> [AuthorizedKey] {

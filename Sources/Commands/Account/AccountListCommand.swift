@@ -16,11 +16,19 @@ struct AccountListCommand: ParsableCommand {
     func run() throws {
         let accounts = AccountService(try gate.settings())
         let listing = try accounts.list()
+        try Output.answer {
+            try show(listing, accounts.directory)
+        } then: {
+            try listing.check()
+        }
+    }
+
+    private func show(_ listing: AccountService.Listing, _ directory: String) throws {
         if output.isJSON {
-            Output.json(.array(listing.accounts.map(\.json)))
+            try Output.json(.array(listing.accounts.map(\.json)))
         } else if listing.accounts.isEmpty {
-            Output.line(
-                "no accounts in \(accounts.directory); `dropgate account add NAME --key FILE` makes one")
+            try Output.line(
+                "no accounts in \(directory); `dropgate account add NAME --key FILE` makes one")
         } else {
             var table = TextTable(["ACCOUNT", "STATE", "ROLE", "LOGIN BY", "CREATED", "NOTE"])
             for account in listing.accounts {
@@ -30,8 +38,7 @@ struct AccountListCommand: ParsableCommand {
                     account.created?.day ?? "-", account.note.map(UntrustedText.line) ?? "",
                 ])
             }
-            Output.table(table) { $0 == 1 && $1 == "disabled" ? Colour.yellow($1) : $1 }
+            try Output.table(table) { $0 == 1 && $1 == "disabled" ? Colour.yellow($1) : $1 }
         }
-        try listing.check()
     }
 }

@@ -15,15 +15,15 @@ struct AccountShowCommand: ParsableCommand {
     func run() throws {
         let accounts = AccountService(try gate.settings())
         let account = try accounts.show(name)
-        if output.isJSON { return Output.json(account.json) }
-        Output.line("\(account.name)  \(account.disabled ? Colour.yellow("disabled") : "enabled")")
-        Output.line("  file      \(accounts.file(of: name))")
-        Output.line("  role      \(account.roleSummary)")
-        if let created = account.created { Output.line("  created   \(created)") }
-        if let note = account.note { Output.line("  note      \(UntrustedText.line(note))") }
-        Output.line("  password  \(account.passwordHash == nil ? "no" : "yes")")
+        if output.isJSON { return try Output.json(account.json) }
+        try Output.line("\(account.name)  \(account.disabled ? Colour.yellow("disabled") : "enabled")")
+        try Output.line("  file      \(accounts.file(of: name))")
+        try Output.line("  role      \(account.roleSummary)")
+        if let created = account.created { try Output.line("  created   \(created)") }
+        if let note = account.note { try Output.line("  note      \(UntrustedText.line(note))") }
+        try Output.line("  password  \(account.passwordHash == nil ? "no" : "yes")")
         for key in account.keys {
-            Output.line("  key       \(key.fingerprint)  \(key.type)  \(UntrustedText.line(key.comment))")
+            try Output.line("  key       \(key.fingerprint)  \(key.type)  \(UntrustedText.line(key.comment))")
         }
     }
 }

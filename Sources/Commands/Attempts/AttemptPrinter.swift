@@ -3,11 +3,13 @@ import Audit
 import Ledger
 import Management
 
-struct AttemptPrinter {
+final class AttemptPrinter {
     /// nil: the table.
     private let format: EntryFormat?
     /// What the table says of sources that were let in before.
     private let history: RefusalHistory?
+    /// What has been written, whole entries and bytes.
+    private(set) var reach = ExportReach()
 
     init(_ format: EntryFormat?, history: RefusalHistory? = nil) {
         self.format = format
@@ -15,11 +17,11 @@ struct AttemptPrinter {
     }
 
     /// The head of a table or of CSV.
-    func begin() {
+    func begin() throws {
         if let format {
-            if let header = format.header { Output.bytes(header) }
+            if let header = format.header { try write([header], []) }
         } else {
-            Output.line(Colour.faint(AttemptRow.header))
+            try Output.line(Colour.faint(AttemptRow.header))
         }
     }
 
@@ -27,9 +29,19 @@ struct AttemptPrinter {
     func print(_ entries: [StoredEntry]) throws {
         guard !entries.isEmpty else { return }
         if let format {
-            Output.bytes(try entries.flatMap(format.record))
+            try write(entries.map(format.record), entries.map(\.seq))
         } else {
-            Output.text(try entries.map(line).joined())
+            try Output.text(entries.map(line).joined())
+        }
+    }
+
+    private func write(_ records: [[UInt8]], _ seqs: [Int64]) throws {
+        do {
+            try Output.bytes(Array(records.joined()))
+            reach.add(records, seqs, arrived: .max)
+        } catch let error as OutputError {
+            reach.add(records, seqs, arrived: error.written)
+            throw error
         }
     }
 

@@ -53,7 +53,7 @@ package struct AttemptRow {
         if let drop = entry["drop"] {
             words.append(
                 contentsOf: ["event_type", "name"].compactMap { drop[$0]?.string }.filter { !$0.isEmpty })
-            if let bytes = drop["bytes"]?.int { words.append("\(bytes) bytes") }
+            if let bytes = drop["bytes"]?.int { words.append(Counted.bytes(bytes)) }
         }
         if let detail = entry["detail"] {
             // A renamed drop, or one that was accepted when it got its final name.

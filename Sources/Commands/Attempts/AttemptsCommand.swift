@@ -24,7 +24,8 @@ struct AttemptsCommand: AsyncParsableCommand {
             EXPORTS
               Every format but table is an export: before it is given, an entry of kind access is written to \
             the ledger, with the user and the filters. Where that fails nothing is exported. An export has the \
-            entries up to its own, which stands in the next one.
+            entries up to its own, which stands in the next one. When it cannot be written to its end, or its \
+            reader leaves, a second entry (exported_in_part) says how far it came.
 
             EXAMPLES
               dropgate attempts --verdict rejected --since 24h
@@ -72,25 +73,25 @@ struct AttemptsCommand: AsyncParsableCommand {
             format.export == .syslog
             ? .syslog(enterprise: settings.forward.syslog?.enterprise ?? 0) : format.export
         let printer = AttemptPrinter(export, history: export == nil ? attempts.refusals() : nil)
-        let (more, last) = try await attempts.read(
+        let answer = try await attempts.read(
             request,
             export: format.export.map {
                 .init(format: $0.name, words: filter.asText, by: try remark.attribution())
             },
-            warn: { Output.note($0) }, begin: printer.begin
-        ) { page in
-            try printer.print(page)
-            return !Output.isReaderGone
-        }
+            warn: { Output.note($0) }, begin: printer.begin, reach: { printer.reach }, take: printer.print)
         for note in filter.timeNotes + (try attempts.clockNotes(request.query)) { Output.note(note) }
-        switch more {
+        switch answer.more {
         case .before(let seq): Output.note("more entries match: go on with --before \(seq)")
         case .after(let seq): Output.note("more entries match: go on with --after \(seq)")
         case nil: break
         }
         if follow {
             try await attempts.follow(
-                request, above: last, isWanted: { !Output.isReaderGone }, take: printer.print)
+                request, after: answer, isWanted: { !Output.isReaderGone }, reach: { printer.reach }
+            ) { page in
+                // A reader that leaves is how this ends.
+                do { try printer.print(page) } catch let error as OutputError where error.isReaderGone {}
+            }
         }
     }
 }

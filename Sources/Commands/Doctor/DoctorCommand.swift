@@ -34,15 +34,18 @@ struct DoctorCommand: AsyncParsableCommand {
     func run() async throws {
         let findings = try await Diagnostics.findings(settings: gate.file())
         let shown = quiet ? findings.filter { $0.state != .ok } : findings
-        if output.isJSON {
-            for finding in shown { Output.json(finding.json) }
-        } else {
-            show(shown, all: findings)
+        try Output.answer {
+            if output.isJSON {
+                for finding in shown { try Output.json(finding.json) }
+            } else {
+                try show(shown, all: findings)
+            }
+        } then: {
+            if findings.contains(where: { $0.state == .fail }) { throw ExitCode(ExitStatus.no.rawValue) }
         }
-        if findings.contains(where: { $0.state == .fail }) { throw ExitCode(ExitStatus.no.rawValue) }
     }
 
-    private func show(_ findings: [Finding], all: [Finding]) {
+    private func show(_ findings: [Finding], all: [Finding]) throws {
         let width = (findings.map(\.area.count).max() ?? 0) + 2
         for finding in findings {
             let colour: Colour =
@@ -53,13 +56,15 @@ struct DoctorCommand: AsyncParsableCommand {
                 }
             let area = finding.area.padding(toLength: width, withPad: " ", startingAt: 0)
             let state = finding.state.rawValue.padding(toLength: 5, withPad: " ", startingAt: 0)
-            Output.line(colour(state) + area + UntrustedText.line(finding.text))
+            try Output.line(colour(state) + area + UntrustedText.line(finding.text))
             if let fix = finding.fix {
-                Output.line(
+                try Output.line(
                     String(repeating: " ", count: 5 + width) + Colour.faint("→ \(UntrustedText.line(fix))"))
             }
         }
         func count(_ state: Finding.State) -> Int { all.filter { $0.state == state }.count }
-        Output.line("\(count(.ok)) ok, \(count(.warn)) warnings, \(count(.fail)) failures")
+        try Output.line(
+            "\(count(.ok)) ok, \(Counted.text(count(.warn), "warning", "warnings")), "
+                + Counted.text(count(.fail), "failure", "failures"))
     }
 }

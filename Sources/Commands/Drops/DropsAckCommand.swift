@@ -19,16 +19,19 @@ struct DropsAckCommand: AsyncParsableCommand {
         let settings = try gate.settings()
         let drops = try await DropService(settings).changing(
             by: remark.attribution(), warn: { Output.note($0) })
+        var answer = LastingOutput()
         var areAllKnown = true
         for id in ids {
             do {
-                Output.line("acknowledged \(try await drops.acknowledge(id))")
+                try answer.line("acknowledged \(try await drops.acknowledge(id))")
             } catch let failure as ManagementError where failure.code == .refused {
                 Output.error(failure.description)
                 areAllKnown = false
             }
         }
         await drops.close()
-        if !areAllKnown { throw ExitCode(ExitStatus.no.rawValue) }
+        try Output.answer(answer.finish) {
+            if !areAllKnown { throw ExitCode(ExitStatus.no.rawValue) }
+        }
     }
 }

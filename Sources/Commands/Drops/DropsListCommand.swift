@@ -63,10 +63,10 @@ struct DropsListCommand: ParsableCommand {
             ? try drops.held(limit: most)
             : waiting ? try drops.waiting(limit: most) : try drops.list(states: Set(state), limit: most)
         if output.isJSON {
-            for view in views { Output.json(try view.json(staging: settings.staging.path)) }
+            for view in views { try Output.json(try view.json(staging: settings.staging.path)) }
             return
         }
-        if held { return showHeld(views) }
+        if held { return try showHeld(views) }
         var table = TextTable(["DROP", "RECEIVED", "STATE", "BYTES", "FILE IN STAGING"])
         for view in views {
             table.add([
@@ -74,10 +74,10 @@ struct DropsListCommand: ParsableCommand {
                 view.bytes.map { "\($0)" } ?? "-", UntrustedText.stored(view.receipt.file),
             ])
         }
-        Output.table(table) { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }
+        try Output.table(table) { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }
     }
 
-    private func showHeld(_ views: [DropView]) {
+    private func showHeld(_ views: [DropView]) throws {
         var table = TextTable(["DROP", "RECEIVED", "SOURCE", "REASON", "EVENT", "BYTES"])
         for receipt in views.map(\.receipt) {
             table.add([
@@ -86,6 +86,6 @@ struct DropsListCommand: ParsableCommand {
                 "\(receipt.bytes)",
             ])
         }
-        Output.table(table)
+        try Output.table(table)
     }
 }

@@ -29,18 +29,21 @@ struct DropsReleaseCommand: AsyncParsableCommand {
         let settings = try gate.settings()
         let drops = try await DropService(settings).changing(
             by: remark.attribution(), warn: { Output.note($0) })
+        var answer = LastingOutput()
         var isAnyLeft = false
         for id in ids {
             do {
                 let (drop, event) = try await drops.release(id)
                 let name = event.name.map { " as \(settings.staging.path)/ready/\($0)" } ?? ""
-                Output.line(UntrustedText.stored("released \(drop): \(event.status.rawValue)\(name)"))
+                try answer.line(UntrustedText.stored("released \(drop): \(event.status.rawValue)\(name)"))
             } catch let failure as ManagementError where failure.code == .refused {
                 Output.error(failure.description)
                 isAnyLeft = true
             }
         }
         await drops.close()
-        if isAnyLeft { throw ExitCode(ExitStatus.no.rawValue) }
+        try Output.answer(answer.finish) {
+            if isAnyLeft { throw ExitCode(ExitStatus.no.rawValue) }
+        }
     }
 }

@@ -27,7 +27,8 @@ struct DropsShowCommand: ParsableCommand {
         "drop", "state", "reason", "due", "name", "uploaded_as", "file", "line", "bytes", "sha256", "channel",
         "source",
         "account", "credential", "entries", "policy", "event_type", "event_id", "envelope", "duplicate_of",
-        "same_event_as", "origin", "seq", "modified", "received", "pulled", "released", "taken", "acknowledged",
+        "same_event_as", "origin", "seq", "modified", "received", "pulled", "released", "taken",
+        "acknowledged",
         "receipt_file",
     ]
 
@@ -36,10 +37,10 @@ struct DropsShowCommand: ParsableCommand {
         let views = try DropService(settings).show(drop).map { try $0.json(staging: settings.staging.path) }
         for (number, view) in views.enumerated() {
             if output.isJSON {
-                Output.json(view)
+                try Output.json(view)
             } else {
-                if number > 0 { Output.line("") }
-                for line in Self.lines(view) { Output.line(line) }
+                if number > 0 { try Output.line("") }
+                for line in Self.lines(view) { try Output.line(line) }
             }
         }
     }

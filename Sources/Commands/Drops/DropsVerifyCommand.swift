@@ -23,34 +23,37 @@ struct DropsVerifyCommand: ParsableCommand {
         let progress = Progress("verifying")
         let counts = try DropService(settings).verify(ids, progress: progress.show, found: show)
         progress.end()
-        summarise(counts)
-        if counts[.altered] != nil || counts[.receiptDiffers] != nil {
-            throw ExitCode(ExitStatus.no.rawValue)
+        try Output.answer {
+            try summarise(counts)
+        } then: {
+            if counts[.altered] != nil || counts[.receiptDiffers] != nil {
+                throw ExitCode(ExitStatus.no.rawValue)
+            }
         }
     }
 
-    private func show(_ record: DropRecord, _ finding: DropFinding) {
+    private func show(_ record: DropRecord, _ finding: DropFinding) throws {
         let isWrong = finding == .altered || finding == .receiptDiffers
         guard isWrong || !ids.isEmpty else { return }
         if output.isJSON {
-            Output.json(["id": .string(record.id), "finding": .string(finding.rawValue)])
+            try Output.json(["id": .string(record.id), "finding": .string(finding.rawValue)])
         } else {
             let colour: Colour = isWrong ? .red : .green
-            Output.line(
+            try Output.line(
                 "\(colour(finding.rawValue))  \(record.id)  \(UntrustedText.stored(record.readyPath))")
         }
     }
 
-    private func summarise(_ counts: [DropFinding: Int64]) {
+    private func summarise(_ counts: [DropFinding: Int64]) throws {
         if output.isJSON {
             let members = counts.map { ($0.key.rawValue, JSONValue.int($0.value)) }
-            Output.json(.object(Dictionary(uniqueKeysWithValues: members)))
+            try Output.json(.object(Dictionary(uniqueKeysWithValues: members)))
         } else {
             // Of all released ones no other finding is possible.
             let always: Set<DropFinding> = [.intact, .altered, .receiptDiffers, .taken]
             let words = DropFinding.allCases.filter { always.contains($0) || counts[$0] != nil }
                 .map { "\(counts[$0] ?? 0) \($0.rawValue)" }
-            Output.line(words.joined(separator: ", "))
+            try Output.line(words.joined(separator: ", "))
         }
     }
 }

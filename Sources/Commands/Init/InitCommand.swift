@@ -46,9 +46,9 @@ struct InitCommand: AsyncParsableCommand {
                 try await GateSetup.make(settings: gate.file(), showsSecrets: showSecrets)
             }
         if output.isJSON {
-            Output.json(sheet.json(log))
+            try Output.json(sheet.json(log))
         } else {
-            for line in log.lines + [""] + sheet.lines { Output.line(line) }
+            for line in log.lines + [""] + sheet.lines { try Output.line(line) }
         }
     }
 }

@@ -1,4 +1,5 @@
 // `dropgate ledger backup`: a copy of the ledger with its keys, of one moment, beside a running gate.
+import Admission
 import ArgumentParser
 import Files
 import JSON
@@ -36,10 +37,11 @@ struct LedgerBackupCommand: AsyncParsableCommand {
                 "directory": .string(path), "entries": .int(backup.entries), "bytes": .int(backup.bytes),
             ]
             members["signed"] = (backup.signed?.size).map(JSONValue.int)
-            return Output.json(.object(members))
+            return try Output.json(.object(members))
         }
         let signed = backup.signed.map { "signed up to entry \($0.size - 1)" } ?? "nothing is signed"
-        Output.line("\(path): \(backup.entries) entries, \(signed), \(backup.bytes) bytes")
-        Output.line("it holds the key that signs the ledger: keep it as safe as the gate itself")
+        try Output.line(
+            "\(path): \(Counted.entries(backup.entries)), \(signed), \(Counted.bytes(backup.bytes))")
+        try Output.line("it holds the key that signs the ledger: keep it as safe as the gate itself")
     }
 }

@@ -15,8 +15,8 @@ struct LedgerCheckpointCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
-        Output.text(
-            try await LedgerService(settings).checkpoint(
-                by: remark.attribution(), warn: { Output.note($0) }))
+        let note = try await LedgerService(settings).checkpoint(
+            by: remark.attribution(), warn: { Output.note($0) })
+        try Output.text(note)
     }
 }

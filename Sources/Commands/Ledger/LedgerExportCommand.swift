@@ -1,4 +1,5 @@
 // `dropgate ledger export`: a run of entries with all that proves them, for an auditor.
+import Admission
 import ArgumentParser
 import Foundation
 import Ledger
@@ -41,12 +42,12 @@ struct LedgerExportCommand: AsyncParsableCommand {
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
         for note in Moment.notes(since: since, until: until) { Output.note(note) }
-        if form.isJSON { return Output.json(bundle.manifest) }
+        if form.isJSON { return try Output.json(bundle.manifest) }
         let (entries, checkpoint) = (bundle.entries, bundle.checkpoint)
-        Output.line(
+        try Output.line(
             "\(output): entries \(entries.lowerBound) to \(entries.upperBound - 1), under the checkpoint of "
-                + "\(checkpoint.size) entries, \(checkpoint.time)")
-        Output.line("verify it with: Deploy/verify-bundle.py --key \(settings.ledger.key).pub \(output)")
+                + "\(Counted.entries(checkpoint.size)), \(checkpoint.time)")
+        try Output.line("verify it with: Deploy/verify-bundle.py --key \(settings.ledger.key).pub \(output)")
     }
 
     func validate() throws {

@@ -36,7 +36,7 @@ struct LedgerProveCommand: AsyncParsableCommand {
         if let output {
             try FileReplacement.write(Array(proof.description.utf8), to: output, mode: 0o600)
         } else {
-            Output.text(proof.description)
+            try Output.text(proof.description)
         }
     }
 }

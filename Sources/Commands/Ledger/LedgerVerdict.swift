@@ -35,7 +35,7 @@ struct LedgerVerdict {
     var lines: [String] {
         var lines = result.faults.map { "\(Colour.red($0.kind.rawValue))  \(UntrustedText.line($0.message))" }
         let more = result.faultCount - result.faults.count
-        if more > 0 { lines.append("… and \(more) more findings") }
+        if more > 0 { lines.append("… and \(more) more") }
         for range in result.removed {
             lines.append(
                 "entries \(range.lowerBound) to \(range.upperBound) were removed by retention, as recorded")
@@ -43,13 +43,15 @@ struct LedgerVerdict {
         if result.size == 0 { return lines + ["the ledger has no entries"] }
         let signed =
             result.signed.map { "signed up to entry \($0.size - 1) at \($0.time)" } ?? "nothing is signed"
-        lines.append("\(result.size) entries, \(result.checkpointCount) checkpoints, \(signed)")
+        lines.append(
+            "\(Counted.entries(result.size)), "
+                + "\(Counted.text(result.checkpointCount, "checkpoint", "checkpoints")), \(signed)")
         for witness in verification.witnessed {
             lines.append(
                 "witness \(witness.name): entries up to \(witness.size - 1), \(age(witness.time)) ago")
         }
         guard result.isGood else {
-            return lines + [Colour.red("NOT VERIFIED: \(result.faultCount) findings")]
+            return lines + [Colour.red("NOT VERIFIED: \(Counted.findings(result.faultCount))")]
         }
         let range = "0…\(result.size - 1)"
         guard result.witnessed != nil else {
@@ -60,7 +62,10 @@ struct LedgerVerdict {
             ]
         }
         return lines
-            + [Colour.green("verified \(range); \(verification.unwitnessed) entries not yet witnessed")]
+            + [
+                Colour.green(
+                    "verified \(range); \(Counted.entries(verification.unwitnessed)) not yet witnessed")
+            ]
     }
 
     private func age(_ time: Instant) -> String {

@@ -53,7 +53,11 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
             warn: { Output.note($0) })
         progress.end()
         let verdict = LedgerVerdict(verification, now: .now(), hasKey: key != nil)
-        if output.isJSON { Output.json(verification.json) } else { verdict.lines.forEach { Output.line($0) } }
-        if let status = verdict.exitStatus { throw ExitCode(status) }
+        try Output.answer {
+            if output.isJSON { return try Output.json(verification.json) }
+            for line in verdict.lines { try Output.line(line) }
+        } then: {
+            if let status = verdict.exitStatus { throw ExitCode(status) }
+        }
     }
 }

@@ -22,21 +22,24 @@ struct ProbePrinter {
             return try await ProbeService().run(probe, options, notify: { spinner.handle($0) }) { report in
                 spinner.clear()
                 number += 1
-                if format == .json { Output.json(report.json) }
-                if format == .text, options.count > 1 { Output.line(Self.line(report, number)) }
+                if format == .json { try Output.json(report.json) }
+                if format == .text, options.count > 1 { try Output.line(Self.line(report, number)) }
                 return !Output.isReaderGone
             }
         }
         guard let worst = tally.worst else { return }
-        switch format {
-        case .json: break
-        case .nagios: Output.line(worst.pluginLine(of: tally))
-        case .text:
-            if tally.count > 1 { Output.line(Self.statistics(tally)) }
-            Self.print(worst)
+        try Output.answer {
+            switch format {
+            case .json: break
+            case .nagios: try Output.line(worst.pluginLine(of: tally))
+            case .text:
+                if tally.count > 1 { try Output.line(Self.statistics(tally)) }
+                try Self.print(worst)
+            }
+        } then: {
+            let status = format == .nagios ? worst.pluginStatus.rawValue : worst.verdict == .critical ? 1 : 0
+            if status != 0 { throw ExitCode(status) }
         }
-        let status = format == .nagios ? worst.pluginStatus.rawValue : worst.verdict == .critical ? 1 : 0
-        if status != 0 { throw ExitCode(status) }
     }
 
     /// What keeps a probe from starting is, to a monitor, an unknown state in its own form.
@@ -44,8 +47,12 @@ struct ProbePrinter {
         do {
             return try body()
         } catch let failure as ManagementError where format == .nagios {
-            Output.line(PluginLine.write(kind, .unknown, failure.description))
-            throw ExitCode(PluginStatus.unknown.rawValue)
+            try Output.answer {
+                try Output.line(PluginLine.write(kind, .unknown, failure.description))
+            } then: {
+                throw ExitCode(PluginStatus.unknown.rawValue)
+            }
+            throw failure
         }
     }
 }
@@ -71,8 +78,8 @@ extension ProbePrinter {
             + "\(milliseconds(tally.median)), slowest \(milliseconds(tally.slowest))"
     }
 
-    private static func print(_ report: ProbeReport) {
-        Output.line(Colour.bold("\(report.kind) \(report.target)"))
+    private static func print(_ report: ProbeReport) throws {
+        try Output.line(Colour.bold("\(report.kind) \(report.target)"))
         var table = TextTable(["STEP", "RESULT", "TIME", "SEEN"])
         for step in report.steps {
             let lines = wrapped(step.facts)
@@ -80,13 +87,14 @@ extension ProbePrinter {
             table.add([step.name, step.outcome.rawValue, time, lines.first ?? ""])
             for line in lines.dropFirst() { table.add(["", "", "", line]) }
         }
-        Output.table(table) { paint($0, $1) }
+        try Output.table(table) { paint($0, $1) }
         let summary = report.summary.isEmpty ? "" : "  \(report.summary)"
-        Output.line("\(colour(report)(report.verdict.rawValue))  \(milliseconds(report.duration))\(summary)")
+        try Output.line(
+            "\(colour(report)(report.verdict.rawValue))  \(milliseconds(report.duration))\(summary)")
         for finding in report.findings {
             let colour: Colour = finding.severity == .critical ? .red : .yellow
-            Output.line("\(colour(finding.code.rawValue))  \(finding.means)")
-            Output.line("  next: \(finding.next)")
+            try Output.line("\(colour(finding.code.rawValue))  \(finding.means)")
+            try Output.line("  next: \(finding.next)")
         }
     }
 

@@ -77,7 +77,12 @@ struct PullCommand: AsyncParsableCommand {
         let progress = Progress("pulling")
         let round = try makeRound(progress)
         guard let every else {
-            if try await !Self.isWell(finish(round, progress)) { throw ExitCode(ExitStatus.no.rawValue) }
+            let summary = try await finish(round, progress)
+            try Output.answer {
+                try tell(summary, of: round)
+            } then: {
+                if !Self.isWell(summary) { throw ExitCode(ExitStatus.no.rawValue) }
+            }
             return
         }
         try await keepOn(round, progress, every: every.duration)
@@ -99,7 +104,7 @@ struct PullCommand: AsyncParsableCommand {
         summary.failures.isEmpty && summary.left == 0
     }
 
-    /// One round with its outcome printed.
+    /// One round, with what failed in it.
     private func finish(_ round: PullRound, _ progress: Progress) async throws -> PullSummary {
         defer { progress.end() }
         let summary = try await round.run()
@@ -109,12 +114,15 @@ struct PullCommand: AsyncParsableCommand {
             }
         }
         for failure in summary.failures { Output.error(UntrustedText.line(failure.why)) }
-        if output.isJSON {
-            Output.json(summary.json(from: round.origin))
-        } else if every == nil || summary.isWorthALine {
-            Output.line("\(summary.text) from \(round.origin)")
-        }
         return summary
+    }
+
+    private func tell(_ summary: PullSummary, of round: PullRound) throws {
+        if output.isJSON {
+            try Output.json(summary.json(from: round.origin))
+        } else if every == nil || summary.isWorthALine {
+            try Output.line("\(summary.text) from \(round.origin)")
+        }
     }
 
     /// Rounds until SIGTERM or SIGINT; what fails is told and tried again. A round ends between two drops.
@@ -124,7 +132,7 @@ struct PullCommand: AsyncParsableCommand {
             group.addTask {
                 while !Task.isCancelled {
                     do {
-                        _ = try await finish(round, progress)
+                        try await tell(finish(round, progress), of: round)
                     } catch let failure as ManagementError {
                         Output.error(failure.description)
                     } catch let error as StagingError {

@@ -44,11 +44,18 @@ struct ReportCommand: AsyncParsableCommand {
         let (start, end) = (since?.instant ?? now - .seconds(30 * 86400), until?.instant ?? now)
         guard start < end else { throw ValidationError("--since lies after --until") }
         let progress = Progress("reading")
-        let report = try await ReportService(settings).report(
+        let (report, export) = try await ReportService(settings).report(
             of: ReportPeriod(since: start, until: end, place: .here), now: now, format: format.rawValue,
             by: remark.attribution(),
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
+        do { try give(report) } catch {
+            await export.endedInPart(error, reach: ExportReach(bytes: (error as? OutputError)?.written ?? 0))
+            throw error
+        }
+    }
+
+    private func give(_ report: Report) throws {
         switch format {
         case .text:
             try write(
@@ -66,7 +73,7 @@ struct ReportCommand: AsyncParsableCommand {
     }
 
     private func write(_ text: String) throws {
-        guard let output else { return Output.text(text) }
+        guard let output else { return try Output.text(text) }
         try FileReplacement.write(Array(text.utf8), to: output, mode: 0o600)
     }
 }

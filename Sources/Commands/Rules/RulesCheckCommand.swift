@@ -51,15 +51,18 @@ struct RulesCheckCommand: AsyncParsableCommand {
         }
         progress.end()
         let failed = results.filter(\.isFailure).map(\.id)
-        if output.isJSON {
-            Output.json([
-                "ok": .bool(failed.isEmpty), "failed": .array(failed.map(JSONValue.string)),
-                "rows": .array(results.map(\.json)),
-            ])
-        } else {
-            show(results, failed)
+        try Output.answer {
+            if output.isJSON {
+                try Output.json([
+                    "ok": .bool(failed.isEmpty), "failed": .array(failed.map(JSONValue.string)),
+                    "rows": .array(results.map(\.json)),
+                ])
+            } else {
+                try show(results, failed)
+            }
+        } then: {
+            if !failed.isEmpty { throw ExitCode(ExitStatus.no.rawValue) }
         }
-        if !failed.isEmpty { throw ExitCode(ExitStatus.no.rawValue) }
     }
 
     private func trial() throws -> RuleService.Trial {
@@ -78,7 +81,7 @@ struct RulesCheckCommand: AsyncParsableCommand {
         return trial
     }
 
-    private func show(_ results: [CheckResult], _ failed: [String]) {
+    private func show(_ results: [CheckResult], _ failed: [String]) throws {
         var table = TextTable(["ROW", "RESULT", "PURPOSE", "WHAT WAS SEEN"])
         for result in results {
             let isBad = result.outcome == .blocked || result.outcome == .unresolved
@@ -88,7 +91,7 @@ struct RulesCheckCommand: AsyncParsableCommand {
                 UntrustedText.line(result.detail),
             ])
         }
-        Output.table(table) { column, cell in
+        try Output.table(table) { column, cell in
             guard column == 1 else { return cell }
             if cell.hasPrefix("ok") { return Colour.green(cell) }
             return cell.hasPrefix("blocked") || cell.hasPrefix("unresolved")
@@ -99,11 +102,11 @@ struct RulesCheckCommand: AsyncParsableCommand {
                 let ids = results.filter { $0.isFailure && $0.outcome == outcome }.map(\.id)
                 guard !ids.isEmpty else { continue }
                 let words = outcome == .blocked ? "blocked" : "not tried, names do not resolve"
-                Output.line(Colour.red("\(words): \(ids.joined(separator: ", "))"))
+                try Output.line(Colour.red("\(words): \(ids.joined(separator: ", "))"))
             }
             return
         }
         let tried = results.filter { $0.outcome == .ok }.count
-        Output.line("\(tried) of \(results.count) rows proven; no required row is blocked or unresolved")
+        try Output.line("\(tried) of \(results.count) rows proven; no required row is blocked or unresolved")
     }
 }

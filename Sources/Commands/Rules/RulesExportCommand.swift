@@ -81,12 +81,8 @@ struct RulesExportCommand: AsyncParsableCommand {
         } catch let error as ManagementError {
             throw error.asUsage
         }
-        guard let output else { return Output.text(text) }
-        do {
-            try FileReplacement.write(Array(text.utf8), to: Paths.absolute(output), mode: 0o644)
-        } catch {
-            throw ManagementError(.internalError, "\(error)")
-        }
+        guard let output else { return try Output.text(text) }
+        try FileReplacement.write(Array(text.utf8), to: Paths.absolute(output), mode: 0o644)
     }
 
     private var export: RuleService.Export {

@@ -16,49 +16,51 @@ struct RulesListCommand: ParsableCommand {
 
     func run() throws {
         let books = try gate.rules().books()
-        if output.isJSON { return Output.json(["books": .array(books.map(\.json))]) }
+        if output.isJSON { return try Output.json(["books": .array(books.map(\.json))]) }
         for (index, book) in books.enumerated() {
-            if index > 0 { Output.line() }
-            show(book)
+            if index > 0 { try Output.line() }
+            try show(book)
         }
     }
 
-    private func show(_ book: RuleBook) {
+    private func show(_ book: RuleBook) throws {
         let page = book.document.page.map { ", \(UntrustedText.line($0))" } ?? ""
-        Output.line(
+        try Output.line(
             Colour.bold(book.name)
                 + "  \(UntrustedText.line(book.document.title))\(page), read \(book.document.read)")
-        if let note = book.note { Output.line(UntrustedText.line(note)) }
+        if let note = book.note { try Output.line(UntrustedText.line(note)) }
         for table in book.tables {
-            section(table.title)
+            try section(table.title)
             var lines = TextTable(["ROW", "PURPOSE", "PORTS", "SERVERS", ""])
             for row in table.rows { lines.add(cells(row)) }
-            Output.table(lines)
+            try Output.table(lines)
             for row in table.rows {
-                if let note = row.note { Output.line(Colour.faint("\(row.id): \(UntrustedText.line(note))")) }
+                if let note = row.note {
+                    try Output.line(Colour.faint("\(row.id): \(UntrustedText.line(note))"))
+                }
             }
         }
         if !book.proxy.isEmpty {
-            section("Proxy Servers")
+            try section("Proxy Servers")
             var lines = TextTable(["ROW", "WHAT IS ASKED", ""])
             for rule in book.proxy {
                 lines.add([rule.id, UntrustedText.line(rule.purpose), rule.isOptional ? "recommended" : ""])
             }
-            Output.table(lines)
+            try Output.table(lines)
         }
         if !book.outbound.isEmpty {
-            section("Outbound Connections (VSee to you)")
+            try section("Outbound Connections (VSee to you)")
             var lines = TextTable(["ROW", "SERVICE", "ADDRESS"])
             for rule in book.outbound {
                 lines.add([rule.id, UntrustedText.line(rule.service), "\(rule.address.base)"])
             }
-            Output.table(lines)
+            try Output.table(lines)
         }
     }
 
-    private func section(_ title: String) {
-        Output.line()
-        Output.line(Colour.bold(UntrustedText.line(title)))
+    private func section(_ title: String) throws {
+        try Output.line()
+        try Output.line(Colour.bold(UntrustedText.line(title)))
     }
 
     private func cells(_ row: NetworkRule) -> [String] {

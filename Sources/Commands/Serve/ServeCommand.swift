@@ -52,7 +52,7 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         try OpenSSLCheck.refuseBadConfiguration()
         let settings = try gate.settings(.mustExist)
-        let policy = try PolicyLoader.load(files: settings.sources, isForGate: true)
+        let policy = try policy(settings)
         // Before anything is opened: a gate that cannot do its work cuts nobody off, and begins no new ledger.
         let problems = await Diagnostics.problems(settings, at: check ? .check : .start)
         guard !problems.contains(where: \.isFatal) else {
@@ -94,25 +94,38 @@ struct ServeCommand: AsyncParsableCommand {
         return level
     }
 
+    /// Of the source lists. What is wrong with them is told together with what is wrong with accounts, when all is looked at.
+    private func policy(_ settings: GateSettings) throws -> Policy {
+        do {
+            return try PolicyLoader.load(files: settings.sources, isForGate: true)
+        } catch {
+            guard check, settings.sftp != nil else { throw error }
+            throw SettingsErrors(error.problems + (try AccountService(settings).list().problems))
+        }
+    }
+
     private func report(_ settings: GateSettings, _ policy: Policy) throws {
         let accounts = try accountCount(settings)
         _ = try LedgerKeys(settings).signer()
-        Output.line("\(try gate.file()): good")
+        try Output.line("\(try gate.file()): good")
         if let webhook = settings.webhook {
             let scheme = webhook.tls == nil ? "plain HTTP" : "HTTPS"
-            Output.line(
+            try Output.line(
                 "  webhook  \(webhook.listen) \(scheme), \(webhook.path), address \(webhook.address.mode.rawValue)"
             )
         }
         if let sftp = settings.sftp {
-            Output.line(
-                "  sftp     \(sftp.listen), address \(sftp.address.mode.rawValue), \(accounts) accounts")
+            try Output.line(
+                "  sftp     \(sftp.listen), address \(sftp.address.mode.rawValue), "
+                    + "\(Counted.text(accounts, "account", "accounts"))"
+            )
         }
-        if let console = settings.console { Output.line("  console  \(console.listen)") }
-        Output.line(
-            "  sources  \(policy.entries.count) entries in \(settings.sources.count) lists, \(policy.version)"
+        if let console = settings.console { try Output.line("  console  \(console.listen)") }
+        try Output.line(
+            "  sources  \(Counted.entries(policy.entries.count)) in "
+                + "\(Counted.text(settings.sources.count, "list", "lists")), \(policy.version)"
         )
-        Output.line("  state    \(settings.state)")
+        try Output.line("  state    \(settings.state)")
     }
 
     private func accountCount(_ settings: GateSettings) throws -> Int {

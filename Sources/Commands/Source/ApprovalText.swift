@@ -8,41 +8,41 @@ struct ApprovalText {
 
     init(_ approval: Approval) { self.approval = approval }
 
-    func print() {
+    func print() throws {
         let who = approval.source?.description ?? "no source"
         let way = approval.channel.map { " on \($0.rawValue)" } ?? ""
-        Output.line(
+        try Output.line(
             "entry \(approval.entry.seq)  \(approval.entry.time)  \(approval.verdict)  \(who)\(way): \(approval.reason)"
         )
         if let drop = approval.drop {
-            Output.line("  drop     \(drop.id)  \(UntrustedText.stored(drop.name))")
+            try Output.line("  drop     \(drop.id)  \(UntrustedText.stored(drop.name))")
         }
         if let pulled = approval.pulled {
             let seq = pulled.seq.map { " as entry \($0)" } ?? ""
-            Output.line(
+            try Output.line(
                 "  fetched from \(UntrustedText.stored(pulled.from)): the ledger of that gate says\(seq) who let it in"
             )
         }
         guard let lists = approval.lists else {
-            Output.line("  no source list decided on this entry")
+            try Output.line("  no source list decided on this entry")
             return
         }
         lists.warn()
-        if !approval.ids.isEmpty { Output.line("  entries  \(approval.ids.joined(separator: ", "))") }
+        if !approval.ids.isEmpty { try Output.line("  entries  \(approval.ids.joined(separator: ", "))") }
         switch lists.policy {
         case .success(let policy):
-            Output.line("  policy   \(policy.version)" + (lists.origin.map { ", \($0)" } ?? ""))
+            try Output.line("  policy   \(policy.version)" + (lists.origin.map { ", \($0)" } ?? ""))
         case .failure(let unknown):
-            Output.line(
+            try Output.line(
                 "  \(Colour.yellow("unknown"))  what these entries said then is not known: \(unknown)")
         }
-        for entry in approval.listEntries { show(entry) }
+        for entry in approval.listEntries { try show(entry) }
     }
 
-    private func show(_ entry: SourceEntry) {
-        Output.line("\n\(entry.summary)")
-        for (name, value) in entry.provenance { Output.line("  \(name.padded(to: 10))\(value)") }
-        if let note = entry.note { Output.line("  note      \(UntrustedText.line(note))") }
+    private func show(_ entry: SourceEntry) throws {
+        try Output.line("\n\(entry.summary)")
+        for (name, value) in entry.provenance { try Output.line("  \(name.padded(to: 10))\(value)") }
+        if let note = entry.note { try Output.line("  note      \(UntrustedText.line(note))") }
     }
 }
 

@@ -38,7 +38,8 @@ struct ListChangeEffect {
             }
         } catch {
             Output.error(
-                "what this means for those who called in the last 30 days is not known: \(error)",
+                "what this means for those who called in the last 30 days is not known: "
+                    + "\(ManagementError.of(error)?.description ?? "\(error)")",
                 prefix: "note: ")
         }
     }

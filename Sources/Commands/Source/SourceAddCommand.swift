@@ -94,9 +94,11 @@ struct SourceAddCommand: AsyncParsableCommand {
         } catch let error as ManagementError {
             throw error.asUsage
         }
-        Output.line("+ \(added.summary)")
-        for (name, value) in added.provenance { Output.line("  \(name): \(value)") }
+        var answer = LastingOutput()
+        try answer.line("+ \(added.summary)")
+        for (name, value) in added.provenance { try answer.line("  \(name): \(value)") }
         effect.tell()
+        try answer.finish()
     }
 
     private func entry(of list: String) throws -> SourceEntry {

@@ -85,8 +85,8 @@ struct SourceExplainCommand: ParsableCommand {
 
     func run() throws {
         let service = SourceService(try gate.settings())
-        if let entry { return show(try service.approval(ofEntry: entry)) }
-        if let drop { return show(try service.approval(ofDrop: drop)) }
+        if let entry { return try show(try service.approval(ofEntry: entry)) }
+        if let drop { return try show(try service.approval(ofDrop: drop)) }
         var question = SourceQuestion()
         question.ip = try ip.map(ArgumentText.address)
         question.peer = try peer.map(ArgumentText.address)
@@ -94,24 +94,27 @@ struct SourceExplainCommand: ParsableCommand {
         let channels = channel.map { [$0] } ?? [.webhook, .sftp]
         let explanation = try service.explain(question, on: channels, at: at?.instant)
         explanation.lists.warn()
-        if output.isJSON {
-            Output.json(explanation.json(channels: channels))
-        } else if case .failure(let unknown) = explanation.lists.policy {
-            Output.line(
-                "\(Colour.yellow("unknown"))  the lists in force at \(explanation.moment) are not known")
-            Output.line("  - \(unknown)")
-        } else {
-            for (channel, decision) in explanation.decisions {
-                decision.print(channel: channel, lists: explanation.lists)
+        try Output.answer {
+            if output.isJSON {
+                try Output.json(explanation.json(channels: channels))
+            } else if case .failure(let unknown) = explanation.lists.policy {
+                try Output.line(
+                    "\(Colour.yellow("unknown"))  the lists in force at \(explanation.moment) are not known")
+                try Output.line("  - \(unknown)")
+            } else {
+                for (channel, decision) in explanation.decisions {
+                    try decision.print(channel: channel, lists: explanation.lists)
+                }
             }
-        }
-        if explanation.decisions.isEmpty || explanation.decisions.contains(where: { !$1.isAdmitted }) {
-            throw ExitCode(ExitStatus.no.rawValue)
+        } then: {
+            if explanation.decisions.isEmpty || explanation.decisions.contains(where: { !$1.isAdmitted }) {
+                throw ExitCode(ExitStatus.no.rawValue)
+            }
         }
     }
 
-    private func show(_ approval: Approval) {
-        if output.isJSON { Output.json(approval.json) } else { ApprovalText(approval).print() }
+    private func show(_ approval: Approval) throws {
+        if output.isJSON { try Output.json(approval.json) } else { try ApprovalText(approval).print() }
     }
 }
 
@@ -129,12 +132,12 @@ extension SourceLists {
 }
 
 extension Decision {
-    func print(channel: Channel, lists: SourceLists) {
+    func print(channel: Channel, lists: SourceLists) throws {
         let colour: Colour = verdict == .accepted ? .green : verdict == .observed ? .yellow : .red
         let who = source?.ip.description ?? "an unknown source"
-        Output.line("\(colour(verdict.rawValue))  \(who) on \(channel.rawValue): \(reason.rawValue)")
-        if !entries.isEmpty { Output.line("  entries  \(entries.joined(separator: ", "))") }
-        Output.line("  policy   \(policy)" + (lists.origin.map { ", \($0)" } ?? ""))
-        for step in trace { Output.line("  - \(step)") }
+        try Output.line("\(colour(verdict.rawValue))  \(who) on \(channel.rawValue): \(reason.rawValue)")
+        if !entries.isEmpty { try Output.line("  entries  \(entries.joined(separator: ", "))") }
+        try Output.line("  policy   \(policy)" + (lists.origin.map { ", \($0)" } ?? ""))
+        for step in trace { try Output.line("  - \(step)") }
     }
 }

@@ -20,13 +20,16 @@ struct SourceListCommand: ParsableCommand {
         let lists = try SourceService(gate.settings()).lists(now: now)
         let policy = try lists.policy.get()
         lists.warn()
-        show(policy, lists, now)
-        if !lists.problems.isEmpty { throw ExitCode(ExitStatus.configuration.rawValue) }
+        try Output.answer {
+            try show(policy, lists, now)
+        } then: {
+            if !lists.problems.isEmpty { throw ExitCode(ExitStatus.configuration.rawValue) }
+        }
     }
 
-    private func show(_ policy: Policy, _ lists: SourceLists, _ now: Instant) {
+    private func show(_ policy: Policy, _ lists: SourceLists, _ now: Instant) throws {
         if output.isJSON {
-            Output.json([
+            try Output.json([
                 "policy": .string(policy.version), "entries": .array(policy.entries.map { $0.json(at: now) }),
                 "lists": lists.json,
             ])
@@ -44,8 +47,8 @@ struct SourceListCommand: ParsableCommand {
                 entry.state(at: now),
             ])
         }
-        Output.table(table) { $0 == 7 && $1 != "in force" ? Colour.yellow($1) : $1 }
-        Output.line(Colour.faint("policy \(policy.version)" + (lists.origin.map { ", \($0)" } ?? "")))
+        try Output.table(table) { $0 == 7 && $1 != "in force" ? Colour.yellow($1) : $1 }
+        try Output.line(Colour.faint("policy \(policy.version)" + (lists.origin.map { ", \($0)" } ?? "")))
     }
 }
 

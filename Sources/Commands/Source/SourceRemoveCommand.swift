@@ -34,7 +34,9 @@ struct SourceRemoveCommand: AsyncParsableCommand {
         let removed = try await sources.remove(
             ArgumentText.block(cidr), service: service, from: list, by: remark.attribution(),
             warn: { Output.note($0) })
-        for entry in removed { Output.line("- \(entry.summary)") }
+        var answer = LastingOutput()
+        for entry in removed { try answer.line("- \(entry.summary)") }
         effect.tell()
+        try answer.finish()
     }
 }

@@ -165,7 +165,8 @@ extension Intake {
                     giveBack(parts, box)
                     throw SenderRefusal(
                         .failed, .incomplete,
-                        "\(order.from): its upload was interrupted after \(item.bytes) bytes; send the rest, then rename it"
+                        "\(order.from): its upload was interrupted after \(Counted.bytes(item.bytes)); "
+                            + "send the rest, then rename it"
                     )
                 }
                 parts.append(.partial(item, isWhole: isWhole))

@@ -98,8 +98,11 @@ package struct CheckpointFile: Witness {
             guard access(directory, R_OK) == 0 else {
                 throw Self.unreadable(Presence.denial(directory, .last))
             }
-            return try FileManager.default.contentsOfDirectory(atPath: directory)
-                .filter { $0.hasSuffix(".notes") }.sorted().map { "\(directory)/\($0)" }
+            let names: [String]
+            do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
+                throw Self.unreadable(directory, error)
+            }
+            return names.filter { $0.hasSuffix(".notes") }.sorted().map { "\(directory)/\($0)" }
         }
     }
 
@@ -114,13 +117,22 @@ package struct CheckpointFile: Witness {
 
     private static func read(_ path: String, tail: UInt64?) throws -> [SignedCheckpoint] {
         guard access(path, R_OK) == 0 else { throw unreadable(Presence.denial(path, .last)) }
-        let file = try FileHandle(forReadingFrom: URL(filePath: path))
-        defer { try? file.close() }
-        let end = try file.seekToEnd()
-        let start = tail.map { end > $0 ? end - $0 : 0 } ?? 0
-        try file.seek(toOffset: start)
-        let text = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
-        return SignedNote.list(text).compactMap(SignedCheckpoint.init)
+        do {
+            let file = try FileHandle(forReadingFrom: URL(filePath: path))
+            defer { try? file.close() }
+            let end = try file.seekToEnd()
+            let start = tail.map { end > $0 ? end - $0 : 0 } ?? 0
+            try file.seek(toOffset: start)
+            let text = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
+            return SignedNote.list(text).compactMap(SignedCheckpoint.init)
+        } catch {
+            throw unreadable(path, error)
+        }
+    }
+
+    /// Foundation's errors are dictionaries in print.
+    private static func unreadable(_ path: String, _ error: any Error) -> LedgerError {
+        LedgerError(.unreadable, "cannot read \(path): \(SystemError(of: error) ?? SystemError(EIO))")
     }
 
     private static func endsWithEmptyLine(_ descriptor: Int32, _ end: off_t) -> Bool {

@@ -26,16 +26,43 @@ package struct LedgerBundle {
         archive = policies
     }
 
-    /// - Parameter range: not empty, and below the checkpoint's size.
+    /// Throws where something has this path already.
+    package static func check(_ directory: String) throws {
+        guard access(directory, F_OK) != 0 else {
+            throw LedgerError(.unwritable, "cannot make \(directory): \(SystemError(EEXIST))")
+        }
+    }
+
+    /// The directory appears whole, under its name, or not at all.
+    /// - Parameters:
+    ///   - range: not empty, and below the checkpoint's size.
+    ///   - directory: an absolute path where nothing is yet.
     /// - Returns: the manifest.
     package func write(
         _ range: Range<Int64>, checkpoint: SignedCheckpoint, key: NoteVerifier, to directory: String,
         now: Instant,
         progress: (_ done: Int64, _ of: Int64) -> Void
     ) throws -> JSONValue {
-        guard mkdir(directory, 0o700) == 0 else {
+        let temporary = "\(directory).\(getpid()).new"
+        guard mkdir(temporary, 0o700) == 0 else {
             throw LedgerError(.unwritable, "cannot make \(directory): \(SystemError.last)")
         }
+        do {
+            let manifest = try fill(temporary, range, checkpoint, key, now, progress)
+            do throws(SystemError) { try FileReplacement.moveDirectory(temporary, to: directory) } catch {
+                throw LedgerError(.unwritable, "cannot make \(directory): \(error)")
+            }
+            return manifest
+        } catch {
+            try? FileManager.default.removeItem(atPath: temporary)
+            throw error
+        }
+    }
+
+    private func fill(
+        _ directory: String, _ range: Range<Int64>, _ checkpoint: SignedCheckpoint, _ key: NoteVerifier,
+        _ now: Instant, _ progress: (_ done: Int64, _ of: Int64) -> Void
+    ) throws -> JSONValue {
         let head = checkpoint.checkpoint
         var versions: Set<String> = []
         let digest = try writeEntries(range, to: "\(directory)/entries.jsonl", &versions, progress)

@@ -22,8 +22,8 @@ final class FileLock: Sendable {
         guard triesLeft > 0 else {
             close(descriptor)
             throw LedgerError(
-                .locked,
-                "another process writes this ledger (\(path) is locked): is the gate already running?")
+                .locked, "another process writes this ledger (\(path) is locked)",
+                fix: "is the gate already running? If so, use it, or stop it first")
         }
     }
 

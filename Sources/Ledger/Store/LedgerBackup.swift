@@ -49,7 +49,11 @@ struct BackupWriter {
         let from = "\(paths.directory)/\(folder)"
         guard FileManager.default.fileExists(atPath: from) else { return }
         try make(folder)
-        let names = try FileManager.default.contentsOfDirectory(atPath: from)
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: from) } catch {
+            throw LedgerError(
+                .unreadable, "cannot read \(from): \(SystemError(of: error) ?? SystemError(EIO))")
+        }
         for name in names.sorted() where name.hasSuffix(suffix) { try copy("\(folder)/\(name)") }
         try sync(folder)
     }
@@ -65,7 +69,8 @@ struct BackupWriter {
             try copy.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
             try copy.close()
         } catch let error as DatabaseError {
-            throw LedgerError(.unwritable, "cannot copy the ledger to \(file): \(error)")
+            throw LedgerError(
+                .unwritable, "cannot copy the ledger to \(file): \(DatabaseTrouble.words(error))")
         }
         try sync(file, flags: O_RDWR)
         try count(file)
@@ -85,7 +90,8 @@ struct BackupWriter {
     private mutating func copy(_ name: String) throws {
         let (from, to) = ("\(paths.directory)/\(name)", "\(directory)/\(name)")
         do { try FileManager.default.copyItem(atPath: from, toPath: to) } catch {
-            throw LedgerError(.unwritable, "cannot copy \(from) to \(to): \(error.localizedDescription)")
+            throw LedgerError(
+                .unwritable, "cannot copy \(from) to \(to): \(SystemError(of: error) ?? SystemError(EIO))")
         }
         guard chmod(to, 0o600) == 0 else { throw Self.failure("chmod", to) }
         try sync(to, flags: O_RDWR)

@@ -1,5 +1,6 @@
 // Whether a ledger lies in its place. Looked at before anything is made or opened for writing: no new ledger begins beside the
 // checkpoints of an old one, and a file that is something else is left as it is.
+import Admission
 import Files
 import Foundation
 
@@ -52,7 +53,7 @@ extension LedgerPaths {
     func missing(seen checkpoint: Checkpoint, by keeper: String) -> LedgerError {
         LedgerError(
             .missing,
-            "the ledger \(file) is gone: \(keeper) has a checkpoint of \(checkpoint.size) entries of it, signed at "
+            "the ledger \(file) is gone: \(keeper) has a checkpoint of \(Counted.entries(checkpoint.size)) of it, signed at "
                 + "\(checkpoint.time)",
             fix: "put it back from where it was moved, or from a backup; a new ledger needs a new witness")
     }

@@ -278,7 +278,7 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
     }
 
     package let code: Code
-    /// What is wrong, and where.
+    /// What is wrong: one line for people.
     package let message: String
     /// What can be done next; nil where the message says all there is to say.
     package let fix: String?

@@ -18,7 +18,8 @@ final class ReadOnlyDatabase: Sendable {
         let file = paths.file
         guard try paths.isThere() else {
             throw LedgerError(
-                .unreadable, "there is no ledger at \(file): has the gate run with this configuration?")
+                .unreadable, "there is no ledger at \(file)",
+                fix: "see whether these are the gate's settings, and whether it has run")
         }
         guard access(file, R_OK) == 0 else {
             throw LedgerError(.unreadable, "the ledger cannot be read: \(Presence.denial(file, .last))")
@@ -33,7 +34,7 @@ final class ReadOnlyDatabase: Sendable {
         } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
             throw paths.foreign("is not an SQLite database")
         } catch {
-            throw LedgerError(.unreadable, "cannot read the ledger \(file): \(error)")
+            throw LedgerError(.unreadable, "cannot read the ledger \(file): \(DatabaseTrouble.words(error))")
         }
     }
 
@@ -123,7 +124,7 @@ final class ReadOnlyDatabase: Sendable {
             return result
         } catch let error as DatabaseError {
             if isChanged { throw changed }
-            throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
+            throw LedgerError(.unreadable, "the ledger cannot be read: \(DatabaseTrouble.words(error))")
         }
     }
 
@@ -144,7 +145,7 @@ extension DatabaseQueue {
         do {
             return try read(body)
         } catch let error as DatabaseError {
-            throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
+            throw LedgerError(.unreadable, "the ledger cannot be read: \(DatabaseTrouble.words(error))")
         }
     }
 }

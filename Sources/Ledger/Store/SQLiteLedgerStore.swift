@@ -55,7 +55,7 @@ final class SQLiteLedgerStore: LedgerStore {
         } catch let error as LedgerError {
             throw error
         } catch {
-            throw LedgerError(.unwritable, "cannot open the ledger \(path): \(error)")
+            throw LedgerError(.unwritable, "cannot open the ledger \(path): \(DatabaseTrouble.words(error))")
         }
     }
 
@@ -95,7 +95,7 @@ final class SQLiteLedgerStore: LedgerStore {
                 }
             }
         } catch {
-            throw LedgerError(.unwritable, "the ledger cannot be written: \(error)")
+            throw LedgerError(.unwritable, "the ledger cannot be written: \(DatabaseTrouble.words(error))")
         }
         head.withLock { $0 = next }
         return outcomes

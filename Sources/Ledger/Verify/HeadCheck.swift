@@ -1,4 +1,5 @@
 // Holds checkpoints, those stored and those kept elsewhere, against the tree as it grows.
+import Admission
 import Foundation
 import GRDB
 import JSON
@@ -46,7 +47,7 @@ struct HeadCheck {
                 pending.append(
                     .init(
                         .badSignature, nil,
-                        "what is stored as the checkpoint of \(size) entries is not a checkpoint"))
+                        "what is stored as the checkpoint of \(Counted.entries(size)) is not a checkpoint"))
                 lastSize = size
                 continue
             }
@@ -54,7 +55,7 @@ struct HeadCheck {
                 pending.append(
                     .init(
                         .checkpointMissing, nil,
-                        "the checkpoint of \(size) entries follows one of "
+                        "the checkpoint of \(Counted.entries(size)) follows one of "
                             + "\(read.checkpoint.previous.map(String.init) ?? "none"), which is not stored"
                             + (lastSize.map { "; the one before it is of \($0)" } ?? "")))
             }
@@ -100,7 +101,7 @@ struct HeadCheck {
 
     private mutating func check(_ stored: SignedCheckpoint, _ root: MerkleHash) {
         let checkpoint = stored.checkpoint
-        noteSignature(stored, "the checkpoint of \(checkpoint.size) entries")
+        noteSignature(stored, "the checkpoint of \(Counted.entries(checkpoint.size))")
         guard !isLost else { return }
         if checkpoint.root == root {
             lastGood = checkpoint.size
@@ -111,19 +112,20 @@ struct HeadCheck {
                 .init(
                     .altered, lastGood...checkpoint.size - 1,
                     "among entries \(lastGood) to \(checkpoint.size - 1) some were altered together with their hashes: "
-                        + "the checkpoint of \(checkpoint.size) entries has another root"))
+                        + "the checkpoint of \(Counted.entries(checkpoint.size)) has another root"))
         }
     }
 
     private mutating func check(_ kept: LedgerVerifier.Kept, _ root: MerkleHash) {
         let checkpoint = kept.checkpoint.checkpoint
-        noteSignature(kept.checkpoint, "the checkpoint of \(checkpoint.size) entries that \(kept.keeper) has")
+        noteSignature(
+            kept.checkpoint, "the checkpoint of \(Counted.entries(checkpoint.size)) that \(kept.keeper) has")
         guard !isLost else { return }
         guard checkpoint.root == root else {
             pending.append(
                 .init(
                     .forked, 0...checkpoint.size - 1,
-                    "the first \(checkpoint.size) entries are not those that \(kept.keeper) saw signed at "
+                    "the first \(Counted.entries(checkpoint.size)) are not those that \(kept.keeper) saw signed at "
                         + "\(checkpoint.time)"))
             return
         }
@@ -132,7 +134,7 @@ struct HeadCheck {
             pending.append(
                 .init(
                     .checkpointMissing, nil,
-                    "the checkpoint of \(checkpoint.size) entries that \(kept.keeper) has is not in the ledger"
+                    "the checkpoint of \(Counted.entries(checkpoint.size)) that \(kept.keeper) has is not in the ledger"
                 ))
         }
     }
@@ -151,17 +153,19 @@ struct HeadCheck {
             faults.append(
                 .init(
                     .cut, size...nextSize - 1,
-                    "the tail was cut after entry \(size - 1): a stored checkpoint is of \(nextSize) entries")
+                    "the tail was cut after entry \(size - 1): a stored checkpoint is of \(Counted.entries(nextSize))"
+                )
             )
         }
         for kept in kept.suffix(1) where kept.checkpoint.checkpoint.size > size {
             let checkpoint = kept.checkpoint.checkpoint
             noteSignature(
-                kept.checkpoint, "the checkpoint of \(checkpoint.size) entries that \(kept.keeper) has")
+                kept.checkpoint,
+                "the checkpoint of \(Counted.entries(checkpoint.size)) that \(kept.keeper) has")
             faults.append(
                 .init(
                     .rolledBack, size...checkpoint.size - 1,
-                    "the ledger was rolled back or cut: it has \(size) entries, \(kept.keeper) has a checkpoint of "
+                    "the ledger was rolled back or cut: it has \(Counted.entries(size)), \(kept.keeper) has a checkpoint of "
                         + "\(checkpoint.size), signed at \(checkpoint.time)"))
         }
         for item in unsigned where !known.contains(where: item.note.isSigned) {

@@ -1,5 +1,6 @@
 // What is wrong with an account, as every face of a gate tells it.
 import Accounts
+import Settings
 
 extension ManagementError {
     init(_ error: AccountError) {
@@ -10,6 +11,10 @@ extension ManagementError {
             case .exists, .notFound: .refused
             default: .internalError
             }
+        guard error.problems.isEmpty else {
+            self = .of(SettingsErrors(error.problems), code)
+            return
+        }
         self.init(code, error.message, cause: error)
     }
 }

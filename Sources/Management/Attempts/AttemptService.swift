@@ -42,6 +42,14 @@ package struct AttemptService: Sendable {
         case after(Int64)
     }
 
+    /// What a reading came to.
+    package struct Answer: Sendable {
+        package let more: More?
+        /// Everything below has been looked at: `follow` goes on there.
+        let last: Int64
+        let export: RecordedExport?
+    }
+
     private let settings: GateSettings
     private let reader: any LedgerReading
 
@@ -57,29 +65,38 @@ package struct AttemptService: Sendable {
     /// - Parameters:
     ///   - export: nil where the entries stay with a person.
     ///   - begin: called once, when nothing can prevent the answer any more.
-    ///   - take: called with whole pages; false ends it.
-    /// Returns also the number below which everything has been looked at: `follow` goes on there.
+    ///   - reach: how far the export has come, for the ledger, when it ends before its end.
+    ///   - take: called with whole pages.
     package func read(
-        _ request: Request, export: Export?, warn: @escaping @Sendable (String) -> Void, begin: () -> Void,
-        take: ([StoredEntry]) throws -> Bool
-    ) async throws -> (more: More?, last: Int64) {
+        _ request: Request, export: Export?, warn: @escaping @Sendable (String) -> Void,
+        begin: () throws -> Void, reach: () -> ExportReach, take: ([StoredEntry]) throws -> Void
+    ) async throws -> Answer {
         // Entries below `end` are given now; following begins above `last`. An export has those up to its own entry.
         let last: Int64
         let end: Int64
+        let recorded: RecordedExport?
         if let export {
-            last = try await record(export, request, warn)
-            end = last
+            let entry = try await record(export, request, warn)
+            (recorded, last, end) = (entry, entry.seq, entry.seq)
         } else {
+            recorded = nil
             last = try reader.lastSeq() ?? -1
             end = last + 1
         }
         var query = request.query
         query.below = min(request.before ?? end, end)
         query.above = request.after
-        begin()
-        let isFromStart = request.limit == 0 || request.after != nil
-        let more = try isFromStart ? oldest(query, request, take) : newest(query, request, take)
-        return (more, last)
+        do {
+            try begin()
+            let isFromStart = request.limit == 0 || request.after != nil
+            let more = try isFromStart ? oldest(query, request, take) : newest(query, request, take)
+            return Answer(more: more, last: last, export: recorded)
+        } catch {
+            // A reader that leaves is how following ends.
+            let isEnd = request.follows && (error as? any ExportBreak)?.isReaderGone == true
+            if !isEnd { await recorded?.endedInPart(error, reach: reach()) }
+            throw error
+        }
     }
 
     /// For people who ask by time: which entries have times that may not be true, because the clock was set back.
@@ -92,7 +109,19 @@ package struct AttemptService: Sendable {
 
     /// Goes on with what comes, until `isWanted` says no or the task is cancelled.
     package func follow(
-        _ request: Request, above last: Int64, isWanted: () -> Bool, take: ([StoredEntry]) throws -> Void
+        _ request: Request, after answer: Answer, isWanted: () -> Bool, reach: () -> ExportReach,
+        take: ([StoredEntry]) throws -> Void
+    ) async throws {
+        do {
+            try await follow(request, above: answer.last, isWanted, take)
+        } catch {
+            await answer.export?.endedInPart(error, reach: reach())
+            throw error
+        }
+    }
+
+    private func follow(
+        _ request: Request, above last: Int64, _ isWanted: () -> Bool, _ take: ([StoredEntry]) throws -> Void
     ) async throws {
         var query = request.query
         query.below = nil
@@ -111,10 +140,10 @@ package struct AttemptService: Sendable {
         }
     }
 
-    /// Writes down that entries leave, and returns the seq of that entry.
+    /// Writes down that entries leave.
     private func record(
         _ export: Export, _ request: Request, _ warn: @escaping @Sendable (String) -> Void
-    ) async throws -> Int64 {
+    ) async throws -> RecordedExport {
         var words = [export.words]
         if let after = request.after { words.append("--after \(after)") }
         if let before = request.before { words.append("--before \(before)") }
@@ -128,7 +157,7 @@ package struct AttemptService: Sendable {
     }
 
     private func newest(
-        _ query: LedgerQuery, _ request: Request, _ take: ([StoredEntry]) throws -> Bool
+        _ query: LedgerQuery, _ request: Request, _ take: ([StoredEntry]) throws -> Void
     ) throws -> More? {
         let limit = request.limit
         var query = query
@@ -136,12 +165,12 @@ package struct AttemptService: Sendable {
         query.limit = limit == Int.max ? limit : limit + 1
         let entries = try reader.entries(query)
         let shown = entries.prefix(limit)
-        _ = try take(shown.reversed())
+        try take(shown.reversed())
         return entries.count > limit ? shown.last.map { .before($0.seq) } : nil
     }
 
     private func oldest(
-        _ query: LedgerQuery, _ request: Request, _ take: ([StoredEntry]) throws -> Bool
+        _ query: LedgerQuery, _ request: Request, _ take: ([StoredEntry]) throws -> Void
     ) throws -> More? {
         var pages = AttemptPages(reader, query, above: query.above)
         var left = request.limit == 0 || request.follows ? Int.max : request.limit
@@ -153,14 +182,14 @@ package struct AttemptService: Sendable {
                 return false
             }
             let shown = page.prefix(left)
-            let goesOn = try take(Array(shown))
+            try take(Array(shown))
             left -= shown.count
             last = shown.last?.seq
             if shown.count < page.count {
                 more = last.map { .after($0) }
                 return false
             }
-            return goesOn
+            return true
         }
         return more
     }

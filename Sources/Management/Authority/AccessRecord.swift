@@ -9,6 +9,9 @@ package enum AccessRecord {
     private static let longestText = 1024
     private static let longestName = 32
 
+    /// The member that makes it an entry of an export that ended before its end: the seq of that export's own entry.
+    package static let whole = "part_of"
+
     /// Texts cut to what an entry takes.
     package static func bounded(_ detail: [String: JSONValue]) -> [String: JSONValue] {
         detail.mapValues { value in
@@ -26,7 +29,12 @@ package enum AccessRecord {
             throw JSONValueError(
                 description: "an access is told by a command and a few short printable texts")
         }
-        var attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .exported)
+        let isInPart = members[whole] != nil
+        guard !isInPart || members[whole]?.int.map({ $0 >= 0 }) == true else {
+            throw JSONValueError(description: "\(whole) is the number of an entry")
+        }
+        var attempt = Attempt(
+            kind: .access, channel: nil, verdict: .accepted, reason: isInPart ? .exportedInPart : .exported)
         attempt.detail = members.merging(attribution.facts) { _, fact in fact }
         return attempt
     }

@@ -28,22 +28,22 @@ package enum Authority {
         return try await LocalAuthority.open(settings, warn: warn)
     }
 
-    /// Records that something leaves the gate, before it does, and returns the seq of that entry. Throws a
-    /// `ManagementError` when it cannot be recorded: then nothing may leave.
+    /// Records that something leaves the gate, before it does. Throws a `ManagementError` when it cannot be recorded: then
+    /// nothing may leave. Who cannot pass all of it on says so to what is returned.
     /// - Parameters:
     ///   - what: the command, as the entry says it.
     ///   - attribution: who takes it, and why.
-    @discardableResult
     package static func recordExport(
         _ what: String, detail: [String: JSONValue], by attribution: Attribution,
         settings: GateSettings, warn: @escaping @Sendable (String) -> Void
-    ) async throws -> Int64 {
-        var detail = AccessRecord.bounded(detail)
-        detail["command"] = .string(what)
+    ) async throws -> RecordedExport {
         do {
-            return try await overLedger(settings, warn: warn).recordAccess(detail, by: attribution)
+            let seq = try await record(
+                what, detail: detail, by: attribution, settings: settings, warn: warn)
+            return RecordedExport(
+                seq: seq, command: what, attribution: attribution, settings: settings, warn: warn)
         } catch {
-            let known = error as? ManagementError
+            let known = ManagementError.of(error)
             throw ManagementError(
                 .internalError,
                 "nothing was exported, because the export cannot be recorded in the ledger: "
@@ -53,6 +53,16 @@ package enum Authority {
                         ? "" : "; a gate that runs records what its auditors take"),
                 cause: error)
         }
+    }
+
+    /// Writes an entry of an access, and returns its seq.
+    static func record(
+        _ what: String, detail: [String: JSONValue], by attribution: Attribution,
+        settings: GateSettings, warn: @escaping @Sendable (String) -> Void
+    ) async throws -> Int64 {
+        var detail = AccessRecord.bounded(detail)
+        detail["command"] = .string(what)
+        return try await overLedger(settings, warn: warn).recordAccess(detail, by: attribution)
     }
 
     /// Records a change that was made in a file. It stands whether or not it can be recorded: then `warn` is told so, and the

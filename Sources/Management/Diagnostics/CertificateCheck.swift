@@ -103,17 +103,17 @@ struct CertificateCheck {
         }
         if end < today {
             let days = (today - end) / day
-            let ago = days == 0 ? "less than a day ago" : "\(Self.days(days)) ago"
+            let ago = days == 0 ? "less than a day ago" : "\(Counted.text(days, "day", "days")) ago"
             return Finding(
                 area, .fail, "\(what) has expired (on \(date(end)), \(ago)): \(effect)", fix: fix)
         }
         let left = (end - today) / day
         guard left < notice else { return nil }
         return Finding(
-            area, .warn, "\(what) expires on \(date(end)), in \(days(left)): then \(effect)", fix: fix)
+            area, .warn,
+            "\(what) expires on \(date(end)), in \(Counted.text(left, "day", "days")): then \(effect)",
+            fix: fix)
     }
-
-    private static func days(_ count: Int64) -> String { count == 1 ? "1 day" : "\(count) days" }
 
     private static func date(_ seconds: Int64) -> Substring {
         Instant(microseconds: seconds * 1_000_000).description.prefix(10)

@@ -14,14 +14,16 @@ enum ForwardingCheck {
         let what = "\(forwarder.name) to \(UntrustedText.line(forwarder.target))"
         let isLate = forwarder.waitingSeconds >= patience
         guard forwarder.isFailing || isLate else {
-            let waiting = forwarder.waiting.map { $0 == 0 ? "nothing waits" : "\(entries($0)) on the way" }
+            let waiting = forwarder.waiting.map {
+                $0 == 0 ? "nothing waits" : "\(Counted.entries($0)) on the way"
+            }
             return Finding("forwarding", .ok, "\(what): \(waiting ?? "its position is not known yet")")
         }
         let lag =
             forwarder.waiting.map {
                 $0 == 0
                     ? "nothing waits yet"
-                    : "\(entries($0)) wait, the oldest for \(forwarder.waitingSeconds) s"
+                    : "\(Counted.entries($0)) wait, the oldest for \(forwarder.waitingSeconds) s"
             } ?? "how far it has come is not known"
         let since =
             forwarder.lastSuccess.map { "got through last at \($0)" }
@@ -35,6 +37,4 @@ enum ForwardingCheck {
                 "see whether the receiver is up, reads, and lets this machine in; the ledger keeps what waits, and forwarding "
                 + "goes on by itself")
     }
-
-    private static func entries(_ count: Int64) -> String { count == 1 ? "1 entry" : "\(count) entries" }
 }

@@ -23,7 +23,10 @@ struct GateCheck {
             let settings = try SettingsLoader.load(file: file)
             return (settings, [Finding("configuration", .ok, "\(file) is good")])
         } catch {
-            let settings = try SettingsLoader.load(file: file, namedFiles: .ignored)
+            // What cannot be read at all is told with everything else that is wrong.
+            guard let settings = try? SettingsLoader.load(file: file, namedFiles: .ignored) else {
+                throw error
+            }
             return (
                 settings,
                 error.problems.map {
@@ -37,8 +40,8 @@ struct GateCheck {
         guard settings.sftp != nil else { return [] }
         do throws(AccountError) {
             let listing = try AccountStore(directory: settings.accounts).load()
-            var findings = listing.problems.sorted { $0.key < $1.key }.map {
-                Finding("accounts", .fail, "\($0.value)", fix: "mend the file; the account counts as it was")
+            var findings = listing.problems.sorted { $0.key < $1.key }.flatMap(\.value.problems).map {
+                Finding("accounts", .fail, "\($0)", fix: "mend the file; the account counts as it was")
             }
             let active = listing.accounts.values.filter { !$0.disabled }.count
             findings.append(
@@ -109,7 +112,8 @@ struct GateCheck {
         return [
             Finding(
                 "quarantine", .warn,
-                "\(receipts.count) events of VSee's form are held, from \(sources): VSee's address may have changed",
+                "\(Counted.text(receipts.count, "event", "events")) of VSee's form held, from \(sources): "
+                    + "VSee's address may have changed",
                 fix: "ask VSee; then dropgate source add, dropgate drops list --held, dropgate drops release")
         ]
     }

@@ -49,11 +49,14 @@ enum LedgerCheck {
             }
             return Finding(
                 "ledger", .ok,
-                "\(facts.settings.ledgerHandle) has \(try reader.size()) entries, the last \(Age.ago(facts.now - last.time))"
+                "\(facts.settings.ledgerHandle) has \(Counted.entries(try reader.size())), "
+                    + "the last \(Age.ago(facts.now - last.time))"
             )
         } catch {
+            let known = ManagementError.of(error)
             return Finding(
-                "ledger", .fail, "\(error)", fix: "dropgate ledger verify tells which part is damaged")
+                "ledger", .fail, known?.message ?? "\(error)",
+                fix: known?.fix ?? "dropgate ledger verify tells which part is damaged")
         }
     }
 }

@@ -17,7 +17,8 @@ package struct OpenSSLCheck {
     /// Throws when the system's crypto policy cannot be read: OpenSSL would work without it.
     package static func refuseBadConfiguration() throws(ManagementError) {
         do throws(OpenSSLError) { try OpenSSLLibrary.checkConfiguration() } catch {
-            throw ManagementError(.configuration, "OpenSSL's configuration is not good: \(error)")
+            throw ManagementError(
+                .configuration, "OpenSSL's configuration is not good: \(error)", cause: error)
         }
     }
 

@@ -92,9 +92,11 @@ enum SourceCheck {
         do {
             return try body(facts.reader)
         } catch {
+            let known = ManagementError.of(error)
             return [
                 Finding(
-                    "ledger", .fail, "\(error)", fix: "dropgate ledger verify tells which part is damaged")
+                    "ledger", .fail, known?.message ?? "\(error)",
+                    fix: known?.fix ?? "dropgate ledger verify tells which part is damaged")
             ]
         }
     }

@@ -28,26 +28,32 @@ extension LedgerService {
                     ? "an unfinished backup is left there: remove it, unless one is being made"
                     : "run this as the gate's own user, in a directory where it may write")
         }
+        var export: RecordedExport?
         do {
-            try await recordBackup(by: attribution, warn: warn)
+            export = try await recordBackup(by: attribution, warn: warn)
             let backup = try ledger.backUp(into: unfinished)
             try LedgerKeys(settings).copy(into: unfinished + "/keys")
-            do throws(SystemError) { try FileReplacement.move(unfinished, to: directory) } catch {
+            do throws(SystemError) { try FileReplacement.moveDirectory(unfinished, to: directory) } catch {
                 throw ManagementError(.internalError, "cannot name \(directory): \(error)", cause: error)
             }
             return backup
         } catch {
             try? whole.removeItem(atPath: unfinished)
+            // Nothing of the backup is left.
+            await export?.endedInPart(error, reach: ExportReach())
             throw error
         }
     }
 
-    private func recordBackup(by attribution: Attribution, warn: @escaping Warn) async throws {
-        try await Authority.recordExport(
+    private func recordBackup(
+        by attribution: Attribution, warn: @escaping Warn
+    ) async throws -> RecordedExport {
+        let export = try await Authority.recordExport(
             "ledger backup", detail: [:], by: attribution, settings: settings, warn: warn)
         do { _ = try await checkpoint(by: attribution, warn: warn) } catch {
             let known = ManagementError.of(error)
             warn("the ledger's head cannot be signed now: \(known?.message ?? "\(error)")")
         }
+        return export
     }
 }

@@ -74,7 +74,8 @@ package struct LedgerService: Sendable {
         let reader = try ledger.reader()
         let size = try reader.size()
         guard seq >= 0, seq < size else {
-            throw ManagementError(.refused, "there is no entry \(seq); the ledger has \(size) entries")
+            throw ManagementError(
+                .refused, "there is no entry \(seq); the ledger has \(Counted.entries(size))")
         }
         guard let signed = try reader.checkpoint(covering: seq + 1) else {
             throw ManagementError(
@@ -87,11 +88,16 @@ package struct LedgerService: Sendable {
             hashes: try reader.withTree { try $0.inclusionProof(index: seq, size: signed.checkpoint.size) },
             checkpoint: signed.note)
         if let entryFile {
-            try await Authority.recordExport(
+            let export = try await Authority.recordExport(
                 "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], by: attribution,
                 settings: settings, warn: warn)
-            try reader.forEachEntry(seq..<seq + 1) { _, json in
-                try FileReplacement.write(json, to: entryFile, mode: 0o600)
+            do {
+                try reader.forEachEntry(seq..<seq + 1) { _, json in
+                    try FileReplacement.write(json, to: entryFile, mode: 0o600)
+                }
+            } catch {
+                await export.endedInPart(error, reach: ExportReach())
+                throw error
             }
         }
         return proof
@@ -131,12 +137,20 @@ package struct LedgerService: Sendable {
                 .refused, "the newest checkpoint is signed by no key of this ledger",
                 fix: "run `dropgate ledger verify`")
         }
-        try await Authority.recordExport(
+        let directory = Paths.absolute(directory)
+        try LedgerBundle.check(directory)
+        let export = try await Authority.recordExport(
             "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
             by: attribution, settings: settings, warn: warn)
-        let manifest = try LedgerBundle(reader, policies: ledger.policies).write(
-            range, checkpoint: signed, key: key, to: directory, now: .now(), progress: progress)
-        return Bundle(entries: range, checkpoint: signed.checkpoint, manifest: manifest)
+        do {
+            let manifest = try LedgerBundle(reader, policies: ledger.policies).write(
+                range, checkpoint: signed, key: key, to: directory, now: .now(), progress: progress)
+            return Bundle(entries: range, checkpoint: signed.checkpoint, manifest: manifest)
+        } catch {
+            // Nothing of the bundle is left.
+            await export.endedInPart(error, reach: ExportReach())
+            throw error
+        }
     }
 
     private static func range(
@@ -156,7 +170,8 @@ package struct LedgerService: Sendable {
             }
         guard start >= 0, start < min(size, end) else {
             throw ManagementError(
-                .refused, "no signed entries in this range; the newest checkpoint is of \(size) entries")
+                .refused,
+                "no signed entries in this range; the newest checkpoint is of \(Counted.entries(size))")
         }
         return start..<min(size, end)
     }

@@ -10,7 +10,7 @@ package struct ReportService: Sendable {
 
     package init(_ settings: GateSettings) { self.settings = settings }
 
-    /// Recorded as an access before it is made.
+    /// Recorded as an access before it is made. Who cannot pass it on says so to the export.
     /// - Parameters:
     ///   - period: of which a report is wanted.
     ///   - format: in which it leaves the gate, for that entry.
@@ -20,14 +20,25 @@ package struct ReportService: Sendable {
     package func report(
         of period: ReportPeriod, now: Instant, format: String, by attribution: Attribution,
         progress: @escaping @Sendable (Int64, Int64) -> Void, warn: @escaping @Sendable (String) -> Void
-    ) async throws -> Report {
-        try await Authority.recordExport(
+    ) async throws -> (report: Report, export: RecordedExport) {
+        let export = try await Authority.recordExport(
             "report",
             detail: [
                 "since": .string(period.since.description),
                 "until": .string(period.until.description),
                 "format": .string(format),
             ], by: attribution, settings: settings, warn: warn)
+        do {
+            return (try report(of: period, now: now, progress), export)
+        } catch {
+            await export.endedInPart(error, reach: ExportReach())
+            throw error
+        }
+    }
+
+    private func report(
+        of period: ReportPeriod, now: Instant, _ progress: (Int64, Int64) -> Void
+    ) throws -> Report {
         let (policy, notes) = try lists(until: period.until, now: now)
         let reader = try settings.ledgerHandle.reader()
         let range = try reader.seqs(of: period.ledger)

@@ -122,7 +122,7 @@ package struct SourceService: Sendable {
                 .refused,
                 seq >= 0 && seq < size
                     ? "entry \(seq) is not in the ledger any more: retention has removed it"
-                    : "there is no entry \(seq); the ledger has \(size) entries")
+                    : "there is no entry \(seq); the ledger has \(Counted.entries(size))")
         }
         return try Approval(entry, history: PolicyHistory(reader, settings.ledgerHandle.policies))
     }

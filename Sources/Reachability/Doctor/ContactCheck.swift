@@ -28,7 +28,9 @@ package struct ContactCheck {
         let overdue = policy.entries.filter { ["expired", "review overdue"].contains($0.state(at: now)) }
         guard !overdue.isEmpty else {
             return [
-                Finding(Self.area, .ok, "\(policy.entries.count) entries, none expired or past its review")
+                Finding(
+                    Self.area, .ok,
+                    "\(Counted.entries(policy.entries.count)), none expired or past its review")
             ]
         }
         return overdue.map {

@@ -1,5 +1,6 @@
 // Whether the gate's directories keep what they promise: they are the gate's alone, local, honour fsync and rename,
 // and have room. It writes one small file in `incoming/` and takes it away again.
+import Admission
 import CShims
 import Files
 import Foundation
@@ -201,6 +202,6 @@ package struct FilesystemCheck {
         where bytes >= unit {
             return "\(bytes / unit).\(bytes % unit * 10 / unit) \(name)"
         }
-        return "\(bytes) bytes"
+        return Counted.bytes(bytes)
     }
 }

@@ -119,7 +119,8 @@ package actor RemoteGate {
         guard part.size == receipt.bytes else {
             throw PullError(
                 .mismatch,
-                "drop \(receipt.drop) has \(part.size) bytes there, its receipt says \(receipt.bytes)")
+                "drop \(receipt.drop) has \(Counted.bytes(part.size)) there, its receipt says \(receipt.bytes)"
+            )
         }
         guard part.sha256 == receipt.sha256 else {
             throw PullError(
@@ -134,7 +135,8 @@ package actor RemoteGate {
         guard try directory.space().bytes - (receipt.bytes - part.size) >= reserve else {
             throw PullError(
                 .full,
-                "no room for drop \(receipt.drop) of \(receipt.bytes) bytes: staging.reserve is reached")
+                "no room for drop \(receipt.drop) of \(Counted.bytes(receipt.bytes)): staging.reserve is reached"
+            )
         }
         return part
     }

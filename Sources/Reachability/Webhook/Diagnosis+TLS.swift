@@ -84,7 +84,8 @@ extension Diagnosis {
         return [
             Diagnosis(
                 .tlsExpiring, .warning,
-                means: "the certificate of \(first.subject) ends in \(days) days, at \(first.notAfter)",
+                means:
+                    "the certificate of \(first.subject) ends in \(Counted.text(days, "day", "days")), at \(first.notAfter)",
                 next: "renew it now, and see that the server loads the new one (a gate does so by itself)")
         ]
     }

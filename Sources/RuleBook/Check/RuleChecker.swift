@@ -184,8 +184,11 @@ package struct RuleChecker: Sendable {
         switch error {
         case let error as IOError: SystemError(error.errnoCode).description.lowercased()
         case ChannelError.connectTimeout: "no answer"
-        case let error as RuleBookError where error.code == .blocked: error.description
-        default: UntrustedText.head("\(error)", limit: 200)
+        case is ChannelError: "the connection ended too soon"
+        case let error as TLSFailure: "TLS fails: \(UntrustedText.head(error.words, limit: 200))"
+        case let error as OpenSSLError: "TLS fails: \(UntrustedText.head(error.description, limit: 200))"
+        case let error as RuleBookError: UntrustedText.head(error.description, limit: 200)
+        default: "it fails in a way that has no words (\(type(of: error)))"
         }
     }
 }

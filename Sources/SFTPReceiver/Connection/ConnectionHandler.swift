@@ -202,10 +202,11 @@ struct ConnectionHandler: Sendable {
 
     private func failed(_ connection: SFTPConnection, _ log: LoginLog, _ error: any Error) async {
         guard !(error is CancellationError), !Task.isCancelled else { return }
+        let why = (error as? SSHDError)?.description ?? SSHDTools.words(error)
         if intake.health.set(
-            problem: Self.sshdProblem, message: "nobody can log in, sshd cannot be started: \(error)")
+            problem: Self.sshdProblem, message: "nobody can log in, sshd cannot be started: \(why)")
         {
-            logger.error("sshd cannot be started: \(error)")
+            logger.error("sshd cannot be started: \(why)")
         }
         await log.fail("sshd could not be started")
     }

@@ -40,10 +40,22 @@ package enum HostKeys {
     }
 
     private static func make(_ path: String, _ arguments: [String]) async throws(SSHDError) {
+        // The private key comes last and whole: where it is, nothing is made again.
+        let new = path + ".new"
+        func remove() { for file in [new, new + ".pub"] { unlink(file) } }
+        remove()
         let result = try await SSHDTools.run(
-            try keygen(), ["-q", "-N", "", "-C", "dropgate", "-f", path] + arguments)
+            try keygen(), ["-q", "-N", "", "-C", "dropgate", "-f", new] + arguments)
         guard result.isSuccess else {
+            remove()
             throw SSHDError(.failed, "ssh-keygen could not make \(path): \(result.errors.firstLine)")
+        }
+        do throws(SystemError) {
+            try FileReplacement.move(new + ".pub", to: path + ".pub")
+            try FileReplacement.move(new, to: path)
+        } catch {
+            remove()
+            throw SSHDError(.failed, "cannot make \(path): \(error)")
         }
     }
 

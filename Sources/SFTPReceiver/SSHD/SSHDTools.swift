@@ -1,5 +1,6 @@
 // Where OpenSSH's programs, libnss-wrapper and the session's program are on this machine, and how they are run to their
 // end.
+import Files
 import Glibc
 import Subprocess
 import SystemPackage
@@ -71,8 +72,16 @@ package struct SSHDTools: Sendable, Hashable {
         } catch let error as SSHDError {
             throw error
         } catch {
-            throw SSHDError(.missing, "cannot run \(program): \(error)")
+            throw SSHDError(.missing, "cannot run \(program): \(words(error))")
         }
+    }
+
+    /// The library that starts programs has no words but the names of its types.
+    static func words(_ error: any Error) -> String {
+        guard let code = (error as? SubprocessError)?.underlyingError?.rawValue else {
+            return "it does not start; see whether it is there, and whether this user may execute it"
+        }
+        return SystemError(code).description
     }
 
     static let plainEnvironment: [Environment.Key: String] = ["PATH": "/usr/local/bin:/usr/bin:/bin"]

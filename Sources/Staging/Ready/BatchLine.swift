@@ -19,8 +19,12 @@ package struct BatchLine: Codable, Sendable {
         if self.body == nil { bodyBase64 = Data(body).base64EncodedString() }
     }
 
-    package init(parsing line: some Collection<UInt8>) throws {
-        self = try JSONDecoder().decode(BatchLine.self, from: Data(line))
+    /// Throws `StagingError` for what is no line of a batch.
+    package init(parsing line: some Collection<UInt8>) throws(StagingError) {
+        do { self = try JSONDecoder().decode(BatchLine.self, from: Data(line)) } catch {
+            throw StagingError(
+                .failed, "a line of it is not as the gate wrote it; put the file back that the gate wrote")
+        }
     }
 
     package var bytes: [UInt8]? {

@@ -82,7 +82,11 @@ package struct Receipt: Codable, Sendable, Hashable {
     /// The names of all members.
     package static var members: [String] { CodingKeys.allCases.map(\.rawValue) }
 
-    package init(parsing bytes: [UInt8]) throws {
-        self = try JSONDecoder().decode(Receipt.self, from: Data(bytes))
+    /// Throws `StagingError` for what is not a receipt.
+    package init(parsing bytes: [UInt8]) throws(StagingError) {
+        do { self = try JSONDecoder().decode(Receipt.self, from: Data(bytes)) } catch {
+            throw StagingError(
+                .failed, "what should be a receipt is none; put the file back that the gate wrote")
+        }
     }
 }

@@ -29,7 +29,7 @@ package final class Certificate {
         ERR_clear_error()
         // PEM_R_NO_START_LINE: nothing more of the kind.
         guard COpenSSL.ERR_GET_REASON(code) == PEM_R_NO_START_LINE else {
-            throw OpenSSLError(words: OpenSSLError.words(code))
+            throw OpenSSLError(reason: OpenSSLError.words(code))
         }
         return found
     }

@@ -19,7 +19,7 @@ extension TLSContext.Server {
                 if isClientDone, isServerDone { return }
             }
         } catch {
-            throw OpenSSLError(words: error.words)
+            throw OpenSSLError(reason: error.words)
         }
         throw OpenSSLError(words: "the handshake comes to no end")
     }

@@ -52,7 +52,9 @@ struct GateChannel: Sendable {
             .withConnectedSocket(descriptor)
             .whenFailure { error in
                 listener.connections.leave(place)
-                if !(error is ChannelError) { listener.logger.error("cannot take a connection: \(error)") }
+                if !(error is ChannelError) {
+                    listener.logger.error("cannot take a connection: \(ConnectionTrouble.words(error))")
+                }
             }
     }
 
@@ -139,7 +141,7 @@ extension GateChannel {
             try begin(connection)
             return true
         } catch {
-            listener.logger.error("cannot take a connection: \(error)")
+            listener.logger.error("cannot take a connection: \(ConnectionTrouble.words(error))")
             refuse(connection)
             return false
         }

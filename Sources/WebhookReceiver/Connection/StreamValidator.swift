@@ -1,5 +1,6 @@
 // First in an HTTP/2 stream's pipeline: judges whether its request is well-formed. The library's own judgement would
 // reset the stream without an answer, and is off (`GateChannel.addHTTP2`). It never touches the connection.
+import Admission
 import NIOCore
 import NIOHPACK
 import NIOHTTP2
@@ -87,6 +88,6 @@ final class StreamValidator: ChannelDuplexHandler {
     }
 
     private static func tooFew(_ received: Int, of announced: Int) -> String {
-        "the body ends after \(received) of the \(announced) bytes that were announced"
+        "the body ends after \(received) of \(Counted.bytes(announced)) that the caller announced"
     }
 }

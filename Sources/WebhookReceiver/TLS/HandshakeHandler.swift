@@ -39,7 +39,8 @@ final class HandshakeHandler: ChannelInboundHandler {
             do {
                 try proceed(negotiated)
             } catch {
-                connection.listener.logger.error("cannot serve a connection: \(error)")
+                connection.listener.logger.error(
+                    "cannot serve a connection: \(ConnectionTrouble.words(error))")
                 return context.close(promise: nil)
             }
         }

@@ -1,0 +1,18 @@
+// Lines about work that is done to its end also when nobody can be told of it.
+
+struct LastingOutput {
+    private var failure: OutputError?
+
+    init() {}
+
+    /// Prints a line, unless an earlier one did not arrive.
+    mutating func line(_ text: String) throws {
+        guard failure == nil else { return }
+        do { try Output.line(text) } catch let error as OutputError { failure = error }
+    }
+
+    /// Throws what kept a line from arriving (`OutputError`).
+    func finish() throws {
+        if let failure { throw failure }
+    }
+}

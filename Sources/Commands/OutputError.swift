@@ -1,0 +1,28 @@
+// An answer that did not arrive.
+package import Files
+import Glibc
+import Management
+
+package struct OutputError: ExportBreak, Sendable, CustomStringConvertible {
+    package let system: SystemError
+    /// How many bytes of what was to be written last arrived.
+    package let written: Int
+
+    package init(_ system: SystemError, written: Int) {
+        self.system = system
+        self.written = written
+    }
+
+    /// The reader has what it wanted (`| head`): that is its good right, and nothing to tell anybody.
+    package var isReaderGone: Bool { system.code == EPIPE }
+
+    /// As coreutils word it.
+    package var description: String { "write error: \(system)" }
+
+    /// As coreutils have it.
+    var status: Int32 { isReaderGone ? 0 : ExitStatus.no.rawValue }
+
+    func tell() {
+        if !isReaderGone { Output.error(description) }
+    }
+}

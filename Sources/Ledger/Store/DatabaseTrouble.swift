@@ -1,0 +1,37 @@
+// What SQLite refuses, as a sentence and what to do about it. Its own words name statements and codes: nobody acts on those.
+import GRDB
+
+enum DatabaseTrouble {
+    /// For after "the ledger cannot be …: ". Of another error than SQLite's, that error's own words.
+    static func words(_ error: any Error) -> String {
+        guard let error = error as? DatabaseError else { return "\(error)" }
+        return words(error.resultCode, error.message)
+    }
+
+    /// - Parameter code: a primary one (https://sqlite.org/rescode.html).
+    static func words(_ code: ResultCode, _ message: String?) -> String {
+        switch code {
+        case .SQLITE_FULL: "its filesystem is full; make room there"
+        case .SQLITE_BUSY, .SQLITE_LOCKED: "another process holds it; end that one, or try again"
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            "its file is damaged; keep it as evidence, run `dropgate ledger verify`, and put a whole copy back"
+        case .SQLITE_READONLY:
+            "it is read-only for this user; run this as the gate's user, or see how its filesystem is mounted"
+        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH:
+            "this user may not open it; run this as the gate's user, who owns the file and its directory"
+        case .SQLITE_IOERR: "its disk failed; look into the system's log (`dmesg`), and see to the disk"
+        case .SQLITE_NOMEM: "there is no memory left; give this machine or this service more"
+        case .SQLITE_TOOBIG: "an entry is larger than SQLite takes; report this with what was received"
+        case .SQLITE_ERROR, .SQLITE_SCHEMA, .SQLITE_MISMATCH, .SQLITE_CONSTRAINT:
+            "it has another form than this program knows\(inParentheses(message)); "
+                + "use the release that wrote it, or report this"
+        default: "SQLite refuses it\(inParentheses(message)); report this"
+        }
+    }
+
+    /// On one line.
+    private static func inParentheses(_ message: String?) -> String {
+        guard let message else { return "" }
+        return " (\(message.split(whereSeparator: \.isNewline).joined(separator: " ")))"
+    }
+}
