@@ -19,6 +19,8 @@ package struct Moment: ExpressibleByArgument {
     package let instant: Instant
     /// As it was typed, where it was worked out by local time; else nil.
     package let local: String?
+    /// Typed as `now`: the moment of the answer, whenever that is.
+    package let isNow: Bool
 
     package init?(argument: String) { self.init(argument, now: .now(), place: .here) }
 
@@ -30,6 +32,7 @@ package struct Moment: ExpressibleByArgument {
             default: Instant(wallClock: text).map(place.first(showing:))
             }
         self.local = local == nil ? nil : text
+        isNow = text == "now"
         if let local {
             instant = local
         } else if text == "now" {
@@ -48,10 +51,13 @@ package struct Moment: ExpressibleByArgument {
 
     /// What was meant by local times, where they are not UTC.
     package static func notes(since: Moment?, until: Moment?, place: LocalTime = .here) -> [String] {
-        [("--since", since), ("--until", until)].compactMap { option, moment in
-            guard let moment, let text = moment.local, place.offset(moment.instant) != 0 else { return nil }
-            return "\(option) \(text) is \(place.text(moment.instant))"
-        }
+        [since?.note("--since", place), until?.note("--until", place)].compactMap { $0 }
+    }
+
+    /// What was meant by a local time, where that is not UTC.
+    package func note(_ option: String, _ place: LocalTime = .here) -> String? {
+        guard let local, place.offset(instant) != 0 else { return nil }
+        return "\(option) \(local) is \(place.text(instant))"
     }
 }
 

@@ -77,7 +77,8 @@ class Auditing(unittest.TestCase):
         gate.start()
         gate.post(V2 % "1")
         gate.run("ledger", "checkpoint", "--config", gate.config)
-        month = [os.path.join("checkpoints", name) for name in os.listdir(os.path.join(self.state, "checkpoints"))]
+        month = [os.path.join(folder, name) for folder in ("checkpoints", "policies")
+                 for name in os.listdir(os.path.join(self.state, folder))]
         self.assertEqual(set(self.found("r")) - {"run/control.sock"}, {
             *month, "ledger.sqlite", "ledger.sqlite-shm", "ledger.sqlite-wal",
             *("keys/" + name for name in os.listdir(os.path.join(self.state, "keys")) if name.endswith(".pub"))})

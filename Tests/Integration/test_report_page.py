@@ -18,7 +18,7 @@ SOURCES = """name: a-hospital-with-a-long-name
 entries:
   - {cidr: 20.21.208.105/32, service: vsee, channels: [webhook, sftp]}
   - {cidr: 20.21.208.0/24, service: observed-block, channels: [webhook], mode: observe}
-  - {cidr: "2001:db8:1234:5678::/64", service: vsee, channels: [webhook]}
+  - {cidr: "2001:db8:1234:5678::/64", service: vsee, id: vsee-6, channels: [webhook]}
   - {cidr: 198.51.100.0/24, service: idle, channels: [webhook]}
 """
 # Put into a copy of the page: its own rules let nothing run in it.

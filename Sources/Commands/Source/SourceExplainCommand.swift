@@ -92,7 +92,9 @@ struct SourceExplainCommand: ParsableCommand {
         question.peer = try peer.map(ArgumentText.address)
         question.headers = ["x-forwarded-for": forwardedFor, "forwarded": forwarded]
         let channels = channel.map { [$0] } ?? [.webhook, .sftp]
-        let explanation = try service.explain(question, on: channels, at: at?.instant)
+        if let note = at?.note("--at") { Output.note(note) }
+        let moment = at.flatMap { $0.isNow ? nil : $0.instant }
+        let explanation = try service.explain(question, on: channels, at: moment)
         explanation.lists.warn()
         try Output.answer {
             if output.isJSON {

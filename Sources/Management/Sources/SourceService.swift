@@ -34,8 +34,7 @@ package struct SourceService: Sendable {
 
     /// The lists that were in force at a moment. What is to come is decided by the lists of now.
     package func lists(at moment: Instant, now: Instant = .now()) throws -> SourceLists {
-        // What was typed as "now" is a moment ago.
-        guard moment < now - .seconds(1) else { return try lists(now: now) }
+        guard moment < now else { return try lists(now: now) }
         guard try settings.ledgerHandle.isThere() else {
             return SourceLists(nil, at: moment)
         }
