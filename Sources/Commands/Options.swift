@@ -23,8 +23,9 @@ struct GateOptions: ParsableArguments {
     /// The settings file of commands that need none.
     static func usual() -> String? {
         if let named = ProcessInfo.processInfo.environment["DROPGATE_CONFIG"], !named.isEmpty { return named }
-        // What may not be looked at is chosen too: reading it says so.
-        return places.first { (try? Presence.check($0)) != false }
+        // /etc/dropgate is chosen also when it may not be looked at: reading it says so. A working directory that another user
+        // (`sudo -u`) may not enter is nobody's choice.
+        return places.first { (try? Presence.check($0)) ?? $0.hasPrefix("/") }
     }
 
     /// The absolute path of the settings file. Throws when there is none.
