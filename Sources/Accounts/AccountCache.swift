@@ -143,7 +143,7 @@ package final class AccountCache: Sendable {
         var seen: [String: FileSignature] = [:]
         do throws(AccountError) {
             // Looked at each time: a directory that others may write now shows no change of its files.
-            do throws(FileProblem) { try FileTrust.check(store.directory) } catch {
+            do throws(FileError) { try FileTrust.check(store.directory) } catch {
                 throw AccountError(
                     .failed, "the directory of the accounts, \(store.directory): \(error.message)")
             }

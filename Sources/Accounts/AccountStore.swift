@@ -39,7 +39,7 @@ package struct AccountStore: Sendable {
     package func load(name: String) throws(AccountError) -> Account {
         try Account.check(name: name)
         let isThere: Bool
-        do throws(FileProblem) { isThere = try Presence.check(path(of: name)) } catch {
+        do throws(FileError) { isThere = try Presence.check(path(of: name)) } catch {
             throw AccountError(.failed, error.message)
         }
         guard isThere else {
@@ -115,7 +115,7 @@ package struct AccountStore: Sendable {
         } catch {
             throw problem(error.message)
         }
-        do throws(FileProblem) { try FileTrust.check(path) } catch { throw problem(error.message) }
+        do throws(FileError) { try FileTrust.check(path) } catch { throw problem(error.message) }
         let bytes: [UInt8]
         let mode: UInt32
         do throws(SmallFile.Failure) {

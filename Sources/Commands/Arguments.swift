@@ -97,7 +97,7 @@ package enum ArgumentText {
 
     /// The bytes of a file that only its owner can read.
     static func secret(_ file: String, _ option: String) throws(ManagementError) -> [UInt8] {
-        do throws(FileProblem) { return try FileReading.secret(Paths.absolute(file)) } catch {
+        do throws(FileError) { return try FileReading.secret(Paths.absolute(file)) } catch {
             throw ManagementError(.invalid, "\(option): \(error)", cause: error)
         }
     }

@@ -14,32 +14,32 @@ package enum FileReading {
     package static let maximumText = 4 << 20
     package static let maximumSecret = 64 << 10
 
-    package static func text(_ path: String) throws(FileProblem) -> String {
+    package static func text(_ path: String) throws(FileError) -> String {
         let bytes = try bytes(path, limit: maximumText)
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw FileProblem(message: "\(path) is not UTF-8 text")
+            throw FileError(message: "\(path) is not UTF-8 text")
         }
         return text
     }
 
     /// The bytes of a secret file without one trailing newline. Its owner may read the file, and a group as of a key.
-    package static func secret(_ path: String) throws(FileProblem) -> [UInt8] {
+    package static func secret(_ path: String) throws(FileError) -> [UInt8] {
         var bytes = try bytes(path, limit: maximumSecret, readers: .group)
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
-        guard !bytes.isEmpty else { throw FileProblem(message: "\(path) is empty; put the secret in it") }
+        guard !bytes.isEmpty else { throw FileError(message: "\(path) is empty; put the secret in it") }
         return bytes
     }
 
     /// Fails unless the path is a regular file that this process may read.
-    package static func checkReadable(_ path: String, readers: Readers = .anybody) throws(FileProblem) {
+    package static func checkReadable(_ path: String, readers: Readers = .anybody) throws(FileError) {
         try check(try open(path), path, readers)
     }
 
     /// All bytes of a regular file that nobody but these may read.
     package static func bytes(
         _ path: String, limit: Int, readers: Readers = .anybody
-    ) throws(FileProblem) -> [UInt8] {
+    ) throws(FileError) -> [UInt8] {
         let file = try open(path)
         try check(file, path, readers)
         do throws(SmallFile.Failure) { return try file.contents(limit: limit) } catch {
@@ -47,28 +47,28 @@ package enum FileReading {
         }
     }
 
-    private static func open(_ path: String) throws(FileProblem) -> SmallFile {
+    private static func open(_ path: String) throws(FileError) -> SmallFile {
         do throws(SmallFile.Failure) { return try SmallFile.open(path) } catch { throw problem(error, path) }
     }
 
     /// What only some may read must also be the gate's: whoever can put another key in its place is the gate.
     private static func check(
         _ file: borrowing SmallFile, _ path: String, _ readers: Readers
-    ) throws(FileProblem) {
+    ) throws(FileError) {
         guard readers != .anybody else { return }
         if let fault = FileTrust.exposure(FileTrust.Facts(file.status), readers, .current) {
-            throw FileProblem(message: "\(path) \(fault): chmod 600 \(path)")
+            throw FileError(message: "\(path) \(fault): chmod 600 \(path)")
         }
-        do throws(FileProblem) { try FileTrust.check(path) } catch {
-            throw FileProblem(message: "\(path): \(error.message)")
+        do throws(FileError) { try FileTrust.check(path) } catch {
+            throw FileError(message: "\(path): \(error.message)")
         }
     }
 
-    private static func problem(_ failure: SmallFile.Failure, _ path: String) -> FileProblem {
+    private static func problem(_ failure: SmallFile.Failure, _ path: String) -> FileError {
         switch failure {
-        case .system(let error): FileProblem("read", path, error)
-        case .notRegular: FileProblem(message: "\(path) is not a regular file")
-        case .tooLong(let limit): FileProblem(message: "\(path) is larger than \(sizeText(limit))")
+        case .system(let error): FileError("read", path, error)
+        case .notRegular: FileError(message: "\(path) is not a regular file")
+        case .tooLong(let limit): FileError(message: "\(path) is larger than \(sizeText(limit))")
         }
     }
 

@@ -45,7 +45,7 @@ package enum FileReplacement {
 
     /// Replaces or creates `path` with `bytes`, durably; what is a device or a pipe stays one and is written to. A new file
     /// gets `mode` (as of chmod(2)), and by root the owner of its directory; an old one keeps its own mode and owner.
-    package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(FileProblem) {
+    package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(FileError) {
         var old = stat()
         let exists = stat(path, &old) == 0
         if exists, ![S_IFREG, S_IFDIR].contains(old.st_mode & S_IFMT) { return try pass(bytes, to: path) }
@@ -56,41 +56,41 @@ package enum FileReplacement {
         if !exists { _ = stat(directory, &old) }
         let folder: Int32?
         do throws(SystemError) { folder = try Self.folder(of: target) } catch {
-            throw FileProblem("write", target, error)
+            throw FileError("write", target, error)
         }
         defer { if let folder { close(folder) } }
         try install(
             Paths.absolute(target), in: folder, temporary: Paths.absolute(temporary)
-        ) { (descriptor) throws(FileProblem) in
+        ) { (descriptor) throws(FileError) in
             do throws(SystemError) {
                 try SystemCall.write(bytes, to: descriptor)
                 if geteuid() == 0 { _ = fchown(descriptor, old.st_uid, old.st_gid) }
                 guard fchmod(descriptor, exists ? old.st_mode & 0o7777 : mode) == 0 else { throw .last }
             } catch {
-                throw FileProblem("write", temporary, error)
+                throw FileError("write", temporary, error)
             }
         } failed: { step, error in
             switch step {
             case .create where error.code == EACCES:
-                FileProblem(
-                    message: "\(FileProblem("write", target, error)); run this as the owner of \(directory), "
+                FileError(
+                    message: "\(FileError("write", target, error)); run this as the owner of \(directory), "
                         + "with sudo as a rule")
-            case .create: FileProblem("write", target, error)
-            case .sync: FileProblem("write", temporary, error)
-            case .rename: FileProblem("replace", target, error)
-            case .syncDirectory: FileProblem("sync", directory, error)
+            case .create: FileError("write", target, error)
+            case .sync: FileError("write", temporary, error)
+            case .rename: FileError("replace", target, error)
+            case .syncDirectory: FileError("sync", directory, error)
             }
         }
     }
 
-    private static func pass(_ bytes: [UInt8], to path: String) throws(FileProblem) {
+    private static func pass(_ bytes: [UInt8], to path: String) throws(FileError) {
         do throws(SystemError) {
             let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
             guard descriptor >= 0 else { throw .last }
             defer { close(descriptor) }
             try SystemCall.write(bytes, to: descriptor)
         } catch {
-            throw FileProblem("write", path, error)
+            throw FileError("write", path, error)
         }
     }
 

@@ -29,14 +29,14 @@ package enum FileTrust {
     /// Throws why this file is not to be believed, with what mends it. What counts is the file that is read and every
     /// directory on the way to it, and to each link that names it: who can write one of them can put another file in its
     /// place. What is not there is not judged.
-    package static func check(_ path: String) throws(FileProblem) {
+    package static func check(_ path: String) throws(FileError) {
         for place in places(of: path) {
             var status = stat()
             guard stat(place, &status) == 0 else { continue }
             guard let fault = fault(Facts(status), .current) else { continue }
             // Callers say of which file they speak.
             let what = place == path ? "it" : "\(place), which leads to it,"
-            throw FileProblem(message: "\(what) \(fault.what): \(fault.fix) \(place)")
+            throw FileError(message: "\(what) \(fault.what): \(fault.fix) \(place)")
         }
     }
 

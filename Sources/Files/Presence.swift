@@ -3,13 +3,13 @@
 import Foundation
 
 package enum Presence {
-    /// Throws a `FileProblem` that says who may look, where this process may not.
-    package static func check(_ path: String) throws(FileProblem) -> Bool {
+    /// Throws a `FileError` that says who may look, where this process may not.
+    package static func check(_ path: String) throws(FileError) -> Bool {
         var status = stat()
         guard stat(path, &status) != 0 else { return true }
         let error = SystemError.last
         if [ENOENT, ENOTDIR].contains(error.code) { return false }
-        throw FileProblem(message: denial(path, error))
+        throw FileError(message: denial(path, error))
     }
 
     /// "permission denied: alice may not read /x/y: run this as its owner (sudo -u dropgate), or join the group audit".

@@ -10,9 +10,9 @@ package struct ReadGroup: Sendable, Hashable, CustomStringConvertible {
     package var description: String { name }
 
     /// Throws where the system knows no group of this name.
-    package init(named name: String) throws(FileProblem) {
+    package init(named name: String) throws(FileError) {
         guard let number = SystemGroup.number(of: name) else {
-            throw FileProblem(message: "there is no group \(name): addgroup --system \(name)")
+            throw FileError(message: "there is no group \(name): addgroup --system \(name)")
         }
         self.name = name
         self.number = number
@@ -24,20 +24,20 @@ package struct ReadGroup: Sendable, Hashable, CustomStringConvertible {
     // MARK: What is there
 
     /// Lets the group list a directory and read the files in it that let it. New files get the group from it (2750).
-    package func admit(directory path: String) throws(FileProblem) {
+    package func admit(directory path: String) throws(FileError) {
         try change(path, S_IFDIR, 0o050, S_ISGID)
     }
 
     /// Lets the group go through a directory to what it may read below it, and not list it (2710).
-    package func pass(directory path: String) throws(FileProblem) {
+    package func pass(directory path: String) throws(FileError) {
         try change(path, S_IFDIR, 0o010, S_ISGID)
     }
 
     /// Lets the group read a file (0640).
-    package func admit(file path: String) throws(FileProblem) { try change(path, S_IFREG, 0o040, 0) }
+    package func admit(file path: String) throws(FileError) { try change(path, S_IFREG, 0o040, 0) }
 
     /// Lets the group connect to a Unix socket (0660).
-    package func admit(socket path: String) throws(FileProblem) { try change(path, S_IFSOCK, 0o060, 0) }
+    package func admit(socket path: String) throws(FileError) { try change(path, S_IFSOCK, 0o060, 0) }
 
     // MARK: What is made
 
@@ -56,7 +56,7 @@ package struct ReadGroup: Sendable, Hashable, CustomStringConvertible {
     /// It is not opened (O_PATH): to close a file takes away the locks that this process has on it (fcntl(2)), SQLite's too.
     private func change(
         _ path: String, _ kind: mode_t, _ rights: mode_t, _ special: mode_t
-    ) throws(FileProblem) {
+    ) throws(FileError) {
         let place = open(path, dropgate_o_path() | O_NOFOLLOW | O_CLOEXEC)
         guard place >= 0 else { throw refusal(path, .last) }
         defer { close(place) }
@@ -74,8 +74,8 @@ package struct ReadGroup: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    private func refusal(_ path: String, _ error: SystemError) -> FileProblem {
-        FileProblem(
+    private func refusal(_ path: String, _ error: SystemError) -> FileError {
+        FileError(
             message:
                 "the group \(name) cannot be let in to \(path): \(error); run `dropgate init` as root, or put the gate's "
                 + "user into the group and restart the gate")

@@ -23,7 +23,7 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
 
     /// Lets the readers in to what is there by now: the directory, the ledger, checkpoints and sealed entries. Throws for what
     /// cannot be opened to them.
-    package func admitReaders() throws(FileProblem) {
+    package func admitReaders() throws(FileError) {
         guard let readers = paths.readers else { return }
         try readers.admit(directory: paths.directory)
         for file in [paths.file, paths.wal, paths.sharedMemory] where try Presence.check(file) {

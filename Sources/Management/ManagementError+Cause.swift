@@ -20,7 +20,7 @@ extension ManagementError {
             ManagementError(
                 [.hostKey, .missing].contains(error.code) ? .configuration : .internalError, "\(error)",
                 cause: error)
-        case is StagingError, is FileProblem: ManagementError(.internalError, "\(error)", cause: error)
+        case is StagingError, is FileError: ManagementError(.internalError, "\(error)", cause: error)
         default: nil
         }
     }

@@ -26,7 +26,7 @@ final class CollectStore: SessionHost {
         /// This session collected it, and may read it to its end.
         var isCollected = false
         /// Nothing more of it may be read.
-        var end: StoreFailure?
+        var end: StoreError?
     }
 
     /// - Parameter staging: the staging directory.
@@ -55,7 +55,7 @@ final class CollectStore: SessionHost {
                 opened.drops.removeFirst()
             }
             if opened.drops.isEmpty {
-                opened.end = StoreFailure(
+                opened.end = StoreError(
                     .denied, "its drop was collected or withdrawn; nothing more of it is read")
             }
         } catch {
@@ -79,7 +79,7 @@ final class CollectStore: SessionHost {
             case .list(let path, let after): return try list(path, after: after)
             case .open(let slot, let path): return try open(slot, path)
             case .read(let slot, _, _):
-                throw files[slot]?.end ?? StoreFailure(.other, "READ: there is no such open file")
+                throw files[slot]?.end ?? StoreError(.other, "READ: there is no such open file")
             case .close(let slot):
                 files[slot] = nil
                 return .done
@@ -90,13 +90,13 @@ final class CollectStore: SessionHost {
         }
     }
 
-    private static func failure(_ error: any Error) -> StoreFailure {
+    private static func failure(_ error: any Error) -> StoreError {
         switch error {
-        case let failure as StoreFailure: failure
+        case let failure as StoreError: failure
         case let error as StagingError where error.code == .notFound:
-            StoreFailure(.absent, "it is not there any more: its consumer has taken it")
-        case is SessionIPCError: StoreFailure(.gone, SessionText.gone)
-        default: StoreFailure(.other, "the gate could not do it; ask its owner to run dropgate doctor")
+            StoreError(.absent, "it is not there any more: its consumer has taken it")
+        case is SessionIPCError: StoreError(.gone, SessionText.gone)
+        default: StoreError(.other, "the gate could not do it; ask its owner to run dropgate doctor")
         }
     }
 
@@ -104,7 +104,7 @@ final class CollectStore: SessionHost {
 
     private func ask(_ question: CollectQuestion) throws -> CollectPage {
         let page = try link.collect(question)
-        guard page.ok else { throw StoreFailure(.denied, page.message ?? "nothing may be read here") }
+        guard page.ok else { throw StoreError(.denied, page.message ?? "nothing may be read here") }
         return page
     }
 
@@ -169,7 +169,7 @@ final class CollectStore: SessionHost {
         var last = name
         while true {
             guard let names = catalog.names(in: path, after: last, limit: Self.pageNames) else {
-                throw StoreFailure(.absent, "\(path): no such directory")
+                throw StoreError(.absent, "\(path): no such directory")
             }
             let found = try names.compactMap { name in
                 try entry(place?.status(Self.text(name)), name)
@@ -227,7 +227,7 @@ final class CollectStore: SessionHost {
     }
 
     private func open(_ slot: UploadSlot, _ path: VirtualPath) throws -> StoreAnswer {
-        let absent = StoreFailure(.absent, "\(path): no such file, or it was collected already")
+        let absent = StoreError(.absent, "\(path): no such file, or it was collected already")
         guard let opened = try file(path) else { throw absent }
         let node = try node(opened.file)
         if path.isInside(CollectCatalog.ready), let drop = opened.drops.first {
@@ -242,7 +242,7 @@ final class CollectStore: SessionHost {
     private func acknowledge(_ path: VirtualPath) throws -> StoreAnswer {
         guard let drop = CollectCatalog.drop(ofReceipt: path),
             try !ask(CollectQuestion(drop: drop, acknowledges: true)).drops.isEmpty
-        else { throw StoreFailure(.absent, "\(path): no such receipt, or its drop was collected already") }
+        else { throw StoreError(.absent, "\(path): no such receipt, or its drop was collected already") }
         for (slot, opened) in files where opened.drops.contains(drop) { files[slot]?.isCollected = true }
         return .done
     }

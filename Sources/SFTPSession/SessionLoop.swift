@@ -94,7 +94,7 @@ struct SessionLoop<Host: SessionHost> {
 
     private mutating func perform(_ order: Host.Machine.Order) {
         guard let host else {
-            box.answer(.failed(StoreFailure(.gone, SessionText.gone)))
+            box.answer(.failed(StoreError(.gone, SessionText.gone)))
             return
         }
         buffer.withUnsafeBytes { host.perform(order, for: &box, $0) }

@@ -13,7 +13,7 @@ extension SessionStore {
             // Locked by a session that the gate has lost sight of: that one is still writing it.
             guard let held = try store.hold(opened.drop) else {
                 tell(opened.drop, order.path, .untouched)
-                throw StoreFailure(.other, "\(order.path): another session is writing it; try again later")
+                throw StoreError(.other, "\(order.path): another session is writing it; try again later")
             }
             uploads[order.slot] = Open(file: held.file, earlier: held, room: opened.room)
             return .opened(
@@ -73,7 +73,7 @@ extension SessionStore {
         uploads[order.slot] = nil
         guard try file.status().bytes == order.size else {
             tell(file.drop, order.path, .untouched)
-            throw StoreFailure(.other, "\(order.path): it has not the length that was written; send it again")
+            throw StoreError(.other, "\(order.path): it has not the length that was written; send it again")
         }
         do {
             let sha256 = try file.sha256(of: order.size)
@@ -100,7 +100,7 @@ extension SessionStore {
     private func handOver(_ file: PartialFile, _ order: FinishOrder, _ sha256: String) throws -> StoreAnswer {
         guard link.isOpen else {
             try file.keepWhole(size: order.size, sha256: sha256, modified: order.modified)
-            return .failed(StoreFailure(.gone, SessionText.gone))
+            return .failed(StoreError(.gone, SessionText.gone))
         }
         try file.seal()
         let answer = try link.commit(
@@ -115,7 +115,7 @@ extension SessionStore {
             // It stays where it is and goes to quarantine with time.
         }
         return .failed(
-            StoreFailure(
+            StoreError(
                 .other,
                 answer.message
                     ?? "\(order.path): the gate did not take it (\(answer.code ?? "no reason given"))"))

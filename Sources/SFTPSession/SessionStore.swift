@@ -83,15 +83,15 @@ final class SessionStore {
             case .rename(let order): return try rename(order)
             case .remove(let path, let slot): return try remove(path, open: slot)
             }
-        } catch let failure as StoreFailure {
+        } catch let failure as StoreError {
             return .failed(failure)
         } catch let error as SessionIPCError {
-            return .failed(StoreFailure(.gone, error.text))
+            return .failed(StoreError(.gone, error.text))
         } catch let error as StagingError {
             return .failed(failure(error, request))
         } catch {
             return .failed(
-                StoreFailure(.other, "the gate could not do it; ask its owner to run dropgate doctor"))
+                StoreError(.other, "the gate could not do it; ask its owner to run dropgate doctor"))
         }
     }
 
@@ -122,7 +122,7 @@ final class SessionStore {
         guard case .done(let done) = answer, let failure = done.failure else {
             throw SessionIPCError(description: "the daemon answered with something else")
         }
-        throw StoreFailure(failure, done.message)
+        throw StoreError(failure, done.message)
     }
 
     func change(_ wanted: NameChange) throws -> StoreAnswer {
@@ -158,11 +158,11 @@ final class SessionStore {
 
     // MARK: Failures
 
-    private func failure(_ error: StagingError, _ request: StoreRequest) -> StoreFailure {
+    private func failure(_ error: StagingError, _ request: StoreRequest) -> StoreError {
         let (operation, path) = describe(request)
         let subject = path.map { "\($0): " } ?? ""
         guard error.code == .full else {
-            return StoreFailure(
+            return StoreError(
                 .other, "\(subject)the gate could not do it; ask its owner to run dropgate doctor")
         }
         let text = "\(subject)the gate's disk is full; nothing is taken until its owner has made space"
@@ -171,8 +171,8 @@ final class SessionStore {
                 SessionRefusal(
                     reason: Reason.stagingFull.rawValue, operation: operation, path: path?.description ?? "",
                     message: text)))
-        if case .write = request { return StoreFailure(.full, text) }
-        return StoreFailure(.other, text)
+        if case .write = request { return StoreError(.full, text) }
+        return StoreError(.other, text)
     }
 
     private func describe(_ request: StoreRequest) -> (operation: String, path: VirtualPath?) {
@@ -200,7 +200,7 @@ final class SessionStore {
     }
 }
 
-extension StoreFailure {
+extension StoreError {
     init(_ failure: ChangeAnswer.Failure, _ message: String?) {
         let code: Code =
             switch failure {

@@ -20,7 +20,7 @@ package struct SentAttributes: Equatable, Sendable {
         static let extended: UInt32 = 0x8000_0000
     }
 
-    init(_ cursor: inout FieldCursor, _ input: Span<UInt8>) throws(MalformedPacket) {
+    init(_ cursor: inout FieldCursor, _ input: Span<UInt8>) throws(PacketError) {
         let flags = try cursor.uint32(input)
         if flags & Flag.size != 0 { size = try cursor.uint64(input) }
         if flags & Flag.owner != 0 { _ = try cursor.uint64(input) }

@@ -69,7 +69,7 @@ extension DropBox {
     }
 
     private mutating func listed(
-        _ id: UInt32, _ path: VirtualPath, _ answer: StoreAnswer, _ failure: StoreFailure?
+        _ id: UInt32, _ path: VirtualPath, _ answer: StoreAnswer, _ failure: StoreError?
     ) {
         guard case .listing(let found, let hasMore, let now) = answer else {
             return status(id, failure ?? unlisted(path))
@@ -77,8 +77,8 @@ extension DropBox {
         openListing(id, path, own(found, path, nil, hasMore), hasMore: hasMore, now: now)
     }
 
-    private func unlisted(_ path: VirtualPath) -> StoreFailure {
-        StoreFailure(.other, "\(path): cannot be listed")
+    private func unlisted(_ path: VirtualPath) -> StoreError {
+        StoreError(.other, "\(path): cannot be listed")
     }
 
     /// A page of names with this session's open uploads as they are now.
@@ -106,11 +106,11 @@ extension DropBox {
     }
 
     private mutating func opened(
-        _ id: UInt32, _ order: OpenOrder, _ answer: StoreAnswer, _ failure: StoreFailure?,
+        _ id: UInt32, _ order: OpenOrder, _ answer: StoreAnswer, _ failure: StoreError?,
         appends: Bool
     ) {
         guard case .opened(let opened) = answer else {
-            return status(id, failure ?? StoreFailure(.other, "\(order.path): cannot be opened"))
+            return status(id, failure ?? StoreError(.other, "\(order.path): cannot be opened"))
         }
         let start: Upload.Start =
             switch opened.standing {
@@ -126,7 +126,7 @@ extension DropBox {
         reply.handle(id, handles.insert(.upload(upload)))
     }
 
-    private mutating func closed(_ id: UInt32, _ slot: Int, _ failure: StoreFailure?) {
+    private mutating func closed(_ id: UInt32, _ slot: Int, _ failure: StoreError?) {
         if let failure, let path = handles.upload(slot)?.path, failedCloses.count < WireLimit.failedCloses {
             failedCloses[path] = failure.message
         }
@@ -141,7 +141,7 @@ extension DropBox {
     }
 
     /// An earlier upload goes on after `kept` bytes, or a fresh one took its place.
-    private mutating func began(_ next: BeginFor, _ slot: Int, _ kept: Int64, _ failure: StoreFailure?) {
+    private mutating func began(_ next: BeginFor, _ slot: Int, _ kept: Int64, _ failure: StoreError?) {
         if failure == nil {
             handles.withUpload(slot) { upload in
                 upload.start = .decided
@@ -166,7 +166,7 @@ extension DropBox {
         }
     }
 
-    private mutating func resized(_ id: UInt32, _ slot: Int, _ size: Int64, _ failure: StoreFailure?) {
+    private mutating func resized(_ id: UInt32, _ slot: Int, _ size: Int64, _ failure: StoreError?) {
         if failure == nil {
             handles.withUpload(slot) { upload in
                 // A longer length leaves a hole until something is written there.

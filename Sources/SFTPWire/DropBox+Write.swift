@@ -140,7 +140,7 @@ extension DropBox {
     }
 
     /// The gathered writes are on disk, or they are not.
-    mutating func written(_ failure: StoreFailure?) {
+    mutating func written(_ failure: StoreError?) {
         let range = gather
         if let failure {
             closing = max(closing, .whenIdle)
@@ -157,7 +157,7 @@ extension DropBox {
         waiting.removeAll(keepingCapacity: true)
     }
 
-    mutating func leftSequence(_ frame: Frame, _ slot: Int, _ failure: StoreFailure?) {
+    mutating func leftSequence(_ frame: Frame, _ slot: Int, _ failure: StoreError?) {
         if let failure {
             handles.withUpload(slot) { $0.condition = .broken(failure.message) }
             fail(frame, failure.message)

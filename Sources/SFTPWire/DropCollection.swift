@@ -175,7 +175,7 @@ package struct DropCollection: ServedSession {
         case .stat(let path): found(id, path, answer, failure) { $0.attributes(id, $1) }
         case .list(let path, _):
             guard case .listing(let entries, let hasMore, let now) = answer else {
-                return status(id, failure ?? StoreFailure(.other, "\(path): cannot be listed"))
+                return status(id, failure ?? StoreError(.other, "\(path): cannot be listed"))
             }
             if let slot = pending.slot {
                 fetched(id, slot, entries, hasMore: hasMore, nil)
@@ -184,7 +184,7 @@ package struct DropCollection: ServedSession {
             }
         case .open(_, let path):
             guard case .opened(let opened) = answer else {
-                return status(id, failure ?? StoreFailure(.other, "\(path): cannot be opened"))
+                return status(id, failure ?? StoreError(.other, "\(path): cannot be opened"))
             }
             let node = Node(kind: .file, size: opened.size, modified: opened.modified ?? opened.now)
             reply.handle(id, handles.insert(.reading(node)))

@@ -55,7 +55,7 @@ package enum Request: Equatable, Sendable {
     case unsupported(name: String)
 
     /// - Parameter packet: the fields after the id.
-    init(_ type: UInt8, _ packet: Range<Int>, _ input: Span<UInt8>) throws(MalformedPacket) {
+    init(_ type: UInt8, _ packet: Range<Int>, _ input: Span<UInt8>) throws(PacketError) {
         var cursor = FieldCursor(packet)
         guard let type = PacketType(rawValue: type) else {
             self = .unsupported(name: "packet type \(type)")
@@ -110,7 +110,7 @@ package enum Request: Equatable, Sendable {
 
     private static func extended(
         _ cursor: inout FieldCursor, _ input: Span<UInt8>
-    ) throws(MalformedPacket) -> Request {
+    ) throws(PacketError) -> Request {
         let name = String(decoding: try cursor.string(input), as: UTF8.self)
         switch name {
         case Extension.posixRename:

@@ -41,7 +41,7 @@ extension ServedSession {
             if !reports.isEmpty { return .report(reports.removeFirst()) }
             if phase == .ended { return .end }
             if reply.bytes.count > Self.outputLimit { return .send }
-            do throws(MalformedPacket) {
+            do throws(PacketError) {
                 if let frame = try Frame(input, from: consumed) {
                     try take(frame, input)
                 } else if !flush() {
@@ -54,10 +54,10 @@ extension ServedSession {
         }
     }
 
-    private mutating func take(_ frame: Frame, _ input: Span<UInt8>) throws(MalformedPacket) {
+    private mutating func take(_ frame: Frame, _ input: Span<UInt8>) throws(PacketError) {
         if phase == .greeting {
             guard frame.type == PacketType.initialise.rawValue else {
-                throw MalformedPacket("the first packet is not INIT")
+                throw PacketError("the first packet is not INIT")
             }
             // Version 3 is the answer to every version that a client may ask for, draft section 4.
             reply.version()
@@ -72,7 +72,7 @@ extension ServedSession {
         }
         if flush() { return }
         guard frame.type != PacketType.initialise.rawValue else {
-            throw MalformedPacket("a second INIT")
+            throw PacketError("a second INIT")
         }
         let request = try Request(frame.type, frame.fields, input)
         consumed = frame.end
@@ -84,7 +84,7 @@ extension ServedSession {
         }
     }
 
-    private mutating func endMalformed(_ error: MalformedPacket) {
+    private mutating func endMalformed(_ error: PacketError) {
         report(.malformed, "packet", [], error.description)
         phase = .ended
     }
@@ -104,7 +104,7 @@ extension ServedSession {
     }
 
     mutating func resolve(_ id: UInt32, _ operation: String, _ sent: [UInt8]) -> VirtualPath? {
-        do throws(BadPath) {
+        do throws(PathError) {
             return try VirtualPath(sent: sent, room: Self.room)
         } catch {
             reply.status(id, .failure, error.description)
@@ -168,7 +168,7 @@ extension ServedSession {
 
     /// The names that `fetchNames` asked for.
     mutating func fetched(
-        _ id: UInt32, _ slot: Int, _ found: [DirectoryEntry], hasMore: Bool, _ failure: StoreFailure?
+        _ id: UInt32, _ slot: Int, _ found: [DirectoryEntry], hasMore: Bool, _ failure: StoreError?
     ) {
         if let failure { return status(id, failure) }
         _ = handles.withListing(slot) { listing in
@@ -182,7 +182,7 @@ extension ServedSession {
     // MARK: Answering
 
     /// Why an order failed, after what follows from it for the session.
-    mutating func failure(of answer: StoreAnswer) -> StoreFailure? {
+    mutating func failure(of answer: StoreAnswer) -> StoreError? {
         guard case .failed(let reason) = answer else { return nil }
         switch reason.code {
         case .full: closing = .soon
@@ -192,7 +192,7 @@ extension ServedSession {
         return reason
     }
 
-    mutating func status(_ id: UInt32, _ failure: StoreFailure?) {
+    mutating func status(_ id: UInt32, _ failure: StoreError?) {
         if let failure {
             reply.status(id, failure.status, failure.message)
         } else {
@@ -201,12 +201,12 @@ extension ServedSession {
     }
 
     mutating func found(
-        _ id: UInt32, _ path: VirtualPath, _ answer: StoreAnswer, _ failure: StoreFailure?,
+        _ id: UInt32, _ path: VirtualPath, _ answer: StoreAnswer, _ failure: StoreError?,
         _ reply: (inout ReplyWriter, Node) -> Void
     ) {
         switch answer {
         case .node(let node?): reply(&self.reply, node)
-        default: status(id, failure ?? StoreFailure(.absent, "\(path): no such file or directory"))
+        default: status(id, failure ?? StoreError(.absent, "\(path): no such file or directory"))
         }
     }
 
@@ -232,12 +232,12 @@ struct Frame: Equatable {
     var end: Int { fields.upperBound }
 
     /// nil: the packet has not arrived completely.
-    init?(_ input: Span<UInt8>, from start: Int) throws(MalformedPacket) {
+    init?(_ input: Span<UInt8>, from start: Int) throws(PacketError) {
         guard input.count - start >= 4 else { return nil }
         let length = Int(FieldCursor.uint32(input, at: start))
         // Every packet has a type and four more bytes: an id, or INIT's version.
         guard length >= 5, length <= WireLimit.packet else {
-            throw MalformedPacket("a packet of \(length) bytes")
+            throw PacketError("a packet of \(length) bytes")
         }
         guard input.count - start - 4 >= length else { return nil }
         type = input[start + 4]

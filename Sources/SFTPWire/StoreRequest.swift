@@ -89,7 +89,7 @@ package enum StoreAnswer: Equatable, Sendable {
     /// `now` in seconds since the epoch, for the lines of `ls -l`. `hasMore`: after the last of these names.
     case listing([DirectoryEntry], hasMore: Bool, now: Int64)
     case opened(OpenedUpload)
-    case failed(StoreFailure)
+    case failed(StoreError)
 }
 
 package struct OpenedUpload: Equatable, Sendable {
@@ -115,7 +115,7 @@ package struct OpenedUpload: Equatable, Sendable {
     }
 }
 
-package struct StoreFailure: Error, Equatable, Sendable {
+package struct StoreError: Error, Equatable, Sendable {
     package enum Code: Sendable {
         case absent, exists, denied
         /// No space is left; after it the channel is closed.

@@ -12,18 +12,18 @@ package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Resolves a path as sent. Relative paths start at the root, because there is no working directory.
-    package init(sent: [UInt8], room: PathRoom = .none) throws(BadPath) {
+    package init(sent: [UInt8], room: PathRoom = .none) throws(PathError) {
         guard sent.count <= WireLimit.path + room.bytes else {
-            throw BadPath("the path is longer than \(WireLimit.path) bytes")
+            throw PathError("the path is longer than \(WireLimit.path) bytes")
         }
         guard let text = String(validating: sent, as: UTF8.self) else {
-            throw BadPath("the path is not valid UTF-8; set the client's file name encoding to UTF-8")
+            throw PathError("the path is not valid UTF-8; set the client's file name encoding to UTF-8")
         }
         guard !sent.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
-            throw BadPath("the path contains a control character")
+            throw PathError("the path contains a control character")
         }
         guard !text.unicodeScalars.contains(where: Self.deceives) else {
-            throw BadPath(
+            throw PathError(
                 "the path contains a character that changes how it is shown: a line separator or a direction of writing"
             )
         }
@@ -35,12 +35,12 @@ package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
                 continue
             }
             guard component.count <= WireLimit.component else {
-                throw BadPath("a name in the path is longer than \(WireLimit.component) bytes")
+                throw PathError("a name in the path is longer than \(WireLimit.component) bytes")
             }
             components.append(component)
         }
         guard components.count <= WireLimit.depth + room.depth else {
-            throw BadPath("the path is deeper than \(WireLimit.depth) directories")
+            throw PathError("the path is deeper than \(WireLimit.depth) directories")
         }
         bytes = Array(components.joined(separator: [UInt8(ascii: "/")]))
     }
@@ -101,7 +101,7 @@ package struct PathRoom: Sendable {
 }
 
 /// Why a path was not taken, for the client and the ledger.
-package struct BadPath: Error, Equatable, Sendable, CustomStringConvertible {
+package struct PathError: Error, Equatable, Sendable, CustomStringConvertible {
     package let description: String
 
     package init(_ description: String) {

@@ -32,7 +32,7 @@ package enum PolicyLoader {
         var names: [String: String] = [:]
         for file in files {
             if isForGate {
-                do throws(FileProblem) { try FileTrust.check(file) } catch {
+                do throws(FileError) { try FileTrust.check(file) } catch {
                     log.add(.file(file), "", error.message)
                     continue
                 }

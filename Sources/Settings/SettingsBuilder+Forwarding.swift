@@ -55,7 +55,7 @@ extension SettingsBuilder {
         if let certificate, let key, table.log.problems.count == before,
             areLookedInto([certificate, key])
         {
-            do throws(FileProblem) { _ = try TLSFiles.client(certificate: certificate, key: key) } catch {
+            do throws(FileError) { _ = try TLSFiles.client(certificate: certificate, key: key) } catch {
                 table.fail(.forwardSyslogCertificate, error.message)
             }
         }

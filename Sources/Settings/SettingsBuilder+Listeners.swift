@@ -111,7 +111,7 @@ extension SettingsBuilder {
         guard table.log.problems.count == before, areLookedInto([certificate, key, authorities]) else {
             return tls
         }
-        do throws(FileProblem) { _ = try TLSFiles.server(tls) } catch {
+        do throws(FileError) { _ = try TLSFiles.server(tls) } catch {
             table.log.add(table.place(ofSection: "webhook.tls"), "webhook.tls", error.message)
         }
         return tls

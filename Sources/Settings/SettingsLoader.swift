@@ -24,7 +24,7 @@ package enum SettingsLoader {
         let path = Paths.absolute(file)
         guard let root = YAMLFile.read(path, log: log) else { throw SettingsErrors(log.problems) }
         if namedFiles == .mustExist {
-            do throws(FileProblem) { try FileTrust.check(path) } catch {
+            do throws(FileError) { try FileTrust.check(path) } catch {
                 log.add(.file(path), "", error.message)
             }
         }
@@ -162,7 +162,7 @@ struct SettingsBuilder {
     func secret(_ value: YAMLValue) -> Secret? {
         guard let path = path(value) else { return nil }
         if isSkipped(path) { return Secret([]) }
-        do throws(FileProblem) {
+        do throws(FileError) {
             return Secret(try FileReading.secret(path))
         } catch {
             value.fail(error.message)
@@ -171,10 +171,10 @@ struct SettingsBuilder {
     }
 
     /// The path of a file that must be there and in which `read` finds what it should.
-    func file<Content>(_ value: YAMLValue, _ read: (String) throws(FileProblem) -> Content) -> String? {
+    func file<Content>(_ value: YAMLValue, _ read: (String) throws(FileError) -> Content) -> String? {
         guard let path = path(value) else { return nil }
         if isSkipped(path) { return path }
-        do throws(FileProblem) { _ = try read(path) } catch { value.fail(error.message) }
+        do throws(FileError) { _ = try read(path) } catch { value.fail(error.message) }
         return path
     }
 
@@ -190,7 +190,7 @@ struct SettingsBuilder {
 
     func check(_ path: String, readers: FileReading.Readers, fail: (String) -> Void) {
         if isSkipped(path) { return }
-        do throws(FileProblem) {
+        do throws(FileError) {
             try FileReading.checkReadable(path, readers: readers)
         } catch {
             fail(error.message)

@@ -19,7 +19,7 @@ package struct SourceListEditor {
     package init(file path: String) throws(SettingsErrors) {
         let log = ProblemLog()
         var text = ""
-        do throws(FileProblem) { text = try FileReading.text(path) } catch {
+        do throws(FileError) { text = try FileReading.text(path) } catch {
             log.add(.file(path), "", error.message)
         }
         try log.throwIfAny()

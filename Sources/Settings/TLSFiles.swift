@@ -7,26 +7,26 @@ package enum TLSFiles {
     private static let longest = 1 << 20
 
     /// At least one, in the file's order. Throws when one of them is broken: a chain with a hole is not used.
-    package static func certificates(_ path: String) throws(FileProblem) -> [Certificate] {
+    package static func certificates(_ path: String) throws(FileError) -> [Certificate] {
         let bytes = try FileReading.bytes(path, limit: longest)
         let found: [Certificate]
         do { found = try Certificate.list(pem: bytes) } catch {
-            throw FileProblem(message: "\(path): a certificate in it is broken: \(error)")
+            throw FileError(message: "\(path): a certificate in it is broken: \(error)")
         }
         guard !found.isEmpty else {
             // A SEQUENCE of more than 255 bytes (X.690): the first bytes of DER and of PKCS #12.
             let isBinary = bytes.starts(with: [0x30, 0x82])
-            throw FileProblem(
+            throw FileError(
                 message: "\(path): no PEM certificate in it"
                     + (isBinary ? "; `openssl x509 -inform der` or `openssl pkcs12` makes one of it" : ""))
         }
         return found
     }
 
-    package static func key(_ path: String) throws(FileProblem) -> PrivateKey {
+    package static func key(_ path: String) throws(FileError) -> PrivateKey {
         let bytes = try FileReading.bytes(path, limit: longest, readers: .group)
         do { return try PrivateKey(pem: bytes) } catch {
-            throw FileProblem(message: "\(path): \(error)")
+            throw FileError(message: "\(path): \(error)")
         }
     }
 }
@@ -36,22 +36,22 @@ extension TLSFiles {
     /// policy and they, do not go together.
     package static func server(
         _ settings: TLSSettings, protocols: TLSContext.Protocols = [], allowsOldCiphers: Bool = false
-    ) throws(FileProblem) -> (context: TLSContext, chain: [Certificate]) {
+    ) throws(FileError) -> (context: TLSContext, chain: [Certificate]) {
         let server = TLSContext.Server(
             chain: try certificates(settings.certificate), key: try key(settings.key), protocols: protocols,
             clientAuthorities: try authorities(settings.clientAuthorities), allowsOldCiphers: allowsOldCiphers
         )
         let files = "\(settings.certificate) and \(settings.key)"
         guard server.key.fits(server.chain[0]) else {
-            throw FileProblem(
+            throw FileError(
                 message: "\(files) do not belong together: the key is not that of the first certificate")
         }
         let context: TLSContext
         do { context = try TLSContext(server) } catch {
-            throw FileProblem(message: "\(files) cannot be used: \(error)")
+            throw FileError(message: "\(files) cannot be used: \(error)")
         }
         do { try server.tryHandshake() } catch {
-            throw FileProblem(
+            throw FileError(
                 message: "no caller could connect with \(files) under the system's crypto policy "
                     + "(\(OpenSSLLibrary.configuration)): \(error)")
         }
@@ -61,21 +61,21 @@ extension TLSFiles {
     /// What a client needs to show who it is.
     package static func client(
         certificate: String, key: String
-    ) throws(FileProblem) -> (chain: [Certificate], key: PrivateKey) {
+    ) throws(FileError) -> (chain: [Certificate], key: PrivateKey) {
         let identity = (chain: try certificates(certificate), key: try Self.key(key))
         guard identity.key.fits(identity.chain[0]) else {
-            throw FileProblem(
+            throw FileError(
                 message: "\(certificate) and \(key) do not belong together: "
                     + "the key is not that of the first certificate")
         }
         return identity
     }
 
-    private static func authorities(_ path: String?) throws(FileProblem) -> [Certificate]? {
+    private static func authorities(_ path: String?) throws(FileError) -> [Certificate]? {
         guard let path else { return nil }
         // Who may call in is theirs to say.
-        do throws(FileProblem) { try FileTrust.check(path) } catch {
-            throw FileProblem(message: "\(path): \(error.message)")
+        do throws(FileError) { try FileTrust.check(path) } catch {
+            throw FileError(message: "\(path): \(error.message)")
         }
         return try certificates(path)
     }

@@ -5,7 +5,7 @@ import Yams
 package enum YAMLFile {
     /// The root value of a file, or nil after logging why there is none. An empty file is an empty mapping.
     package static func read(_ path: String, log: ProblemLog) -> YAMLValue? {
-        do throws(FileProblem) {
+        do throws(FileError) {
             return parse(try FileReading.text(path), path: path, log: log)
         } catch {
             log.add(.file(path), "", error.message)

@@ -8,7 +8,7 @@
 //   handlers of the read's end, and those of HTTP/2 keep what they had put off until then for ever.
 // - `close` says close_notify, and the socket is closed when the peer has said so too, after `patience`, or
 //   when the peer goes on sending all the same.
-// - A failed session is one `errorCaught` with a `TLSFailure`, and the channel is closed, after the alert.
+// - A failed session is one `errorCaught` with a `TLSError`, and the channel is closed, after the alert.
 package import NIOCore
 import NIOTLS
 package import TLS
@@ -93,10 +93,10 @@ package final class TLSHandler: ChannelDuplexHandler {
         switch was {
         case .handshaking:
             context.fireErrorCaught(
-                TLSFailure(.closedInHandshake, words: "the connection ended in the handshake"))
+                TLSError(.closedInHandshake, words: "the connection ended in the handshake"))
         case .open where !hasPeerClosed:
             context.fireErrorCaught(
-                TLSFailure(.truncated, words: "the connection ended without close_notify"))
+                TLSError(.truncated, words: "the connection ended without close_notify"))
         case .open, .closing, .closed: break
         }
         context.fireChannelInactive()
@@ -168,7 +168,7 @@ package final class TLSHandler: ChannelDuplexHandler {
 
     /// Goes as far as what has come allows.
     private func advance(_ context: ChannelHandlerContext) {
-        do throws(TLSFailure) {
+        do throws(TLSError) {
             if case .handshaking = state {
                 let isDone = try engine.handshake()
                 answer(context)
@@ -188,14 +188,14 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     /// Gives text to the handlers behind. They may write and close meanwhile.
-    private func deliver(_ context: ChannelHandlerContext) throws(TLSFailure) {
+    private func deliver(_ context: ChannelHandlerContext) throws(TLSError) {
         while state == .open || state == .closing, !hasPeerClosed, engine.hasInput {
             var text = context.channel.allocator.buffer(
                 capacity: min(Self.record, max(512, engine.pendingInput, engine.pendingText)))
             var reading = TLSEngine.Reading.needsInput
-            var failure: TLSFailure?
+            var failure: TLSError?
             text.writeWithUnsafeMutableBytes(minimumWritableBytes: 1) { memory in
-                do throws(TLSFailure) { reading = try engine.read(into: memory) } catch { failure = error }
+                do throws(TLSError) { reading = try engine.read(into: memory) } catch { failure = error }
                 if case .bytes(let count) = reading { return count }
                 return 0
             }
@@ -230,7 +230,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         }
     }
 
-    private func fail(_ failure: TLSFailure, _ context: ChannelHandlerContext) {
+    private func fail(_ failure: TLSError, _ context: ChannelHandlerContext) {
         guard state != .closed else { return }
         let wasClosing = state == .closing
         state = .closed
@@ -261,7 +261,7 @@ package final class TLSHandler: ChannelDuplexHandler {
             return context.flush()
         }
         wantsFlush = false
-        do throws(TLSFailure) {
+        do throws(TLSError) {
             try encrypt(context)
         } catch {
             fail(error, context)
@@ -270,13 +270,13 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     /// What waits goes out, as one write.
-    private func encrypt(_ context: ChannelHandlerContext) throws(TLSFailure) {
+    private func encrypt(_ context: ChannelHandlerContext) throws(TLSError) {
         guard !waiting.isEmpty else { return }
         let writes = waiting
         waiting = []
         waitingBytes = 0
         let promise = Self.joined(writes.map(\.promise), context.eventLoop)
-        do throws(TLSFailure) {
+        do throws(TLSError) {
             if writes.count == 1 {
                 try write(writes[0].text)
             } else {
@@ -306,10 +306,10 @@ package final class TLSHandler: ChannelDuplexHandler {
         context.write(wrapOutboundOut(bytes), promise: promise)
     }
 
-    private func write(_ text: ByteBuffer) throws(TLSFailure) {
-        var failure: TLSFailure?
+    private func write(_ text: ByteBuffer) throws(TLSError) {
+        var failure: TLSError?
         text.withUnsafeReadableBytes { bytes in
-            do throws(TLSFailure) { try engine.write(bytes) } catch { failure = error }
+            do throws(TLSError) { try engine.write(bytes) } catch { failure = error }
         }
         if let failure { throw failure }
     }
@@ -339,7 +339,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         sent.futureResult.whenComplete { _ in bound.value.unread -= count }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: sent)
         if unread > Self.mostUnread {
-            fail(TLSFailure(.unread, words: "the peer does not read what it asks for"), context)
+            fail(TLSError(.unread, words: "the peer does not read what it asks for"), context)
         }
     }
 

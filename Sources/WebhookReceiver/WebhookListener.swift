@@ -15,11 +15,11 @@ final class WebhookListener: Sendable {
     let budget: BodyBudget
     let date = DateLine()
     /// Nil: plain HTTP/1.1.
-    let certificate: CertificateKeeper?
+    let certificate: CertificateReloader?
     let logger: Logger
 
     init(
-        settings: WebhookSettings, intake: Intake, certificate: CertificateKeeper?,
+        settings: WebhookSettings, intake: Intake, certificate: CertificateReloader?,
         connections: OpenConnections, logger: Logger
     ) throws {
         self.settings = settings

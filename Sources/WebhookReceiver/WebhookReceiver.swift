@@ -44,11 +44,12 @@ package final class WebhookReceiver: Service {
     }
 
     private func serve() async throws {
-        let keeper = try settings.tls.map {
-            try CertificateKeeper(settings: $0, health: intake.health, logger: logger)
+        let reloader = try settings.tls.map {
+            try CertificateReloader(settings: $0, health: intake.health, logger: logger)
         }
         let listener = try WebhookListener(
-            settings: settings, intake: intake, certificate: keeper, connections: connections, logger: logger)
+            settings: settings, intake: intake, certificate: reloader, connections: connections,
+            logger: logger)
         let listen = settings.listen
         let socket = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))
         bound.succeed(Int(socket.port ?? listen.port))
@@ -58,7 +59,7 @@ package final class WebhookReceiver: Service {
             label: "webhook accept", take: { gate.arrived($0, from: $1) },
             turnAway: { gate.turnAway($0, from: $1) })
         await withTaskGroup(of: Void.self) { group in
-            if let keeper { group.addTask { await keeper.run() } }
+            if let reloader { group.addTask { await reloader.run() } }
             await untilStopped()
             await acceptance.end()
             connections.quiesce()

@@ -29,14 +29,14 @@ private final class Target: ForwardStream {
     func open() throws -> Target {
         opened.continuation.yield()
         if case .isAway(let words) = state.withLock({ $0.behaviour }) {
-            throw ForwardBreak(description: words)
+            throw ForwardError(description: words)
         }
         return self
     }
 
     func send(_ records: [ForwardRecord]) async throws {
         switch state.withLock({ $0.behaviour }) {
-        case .breaks: throw ForwardBreak(confirmed: nil, description: "it broke off")
+        case .breaks: throw ForwardError(confirmed: nil, description: "it broke off")
         case .blocks: try await untilCancelled()
         case .acknowledgesNothing: state.withLock { $0.taken += records.map(\.seq) }
         case .takes, .isAway:

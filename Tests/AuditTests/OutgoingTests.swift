@@ -86,7 +86,7 @@ private func serving<R>(_ answer: String?, tls: TLSContext? = nil, _ body: (Int)
     @Test func whoNoLongerWaitsIsNotHeldUpBySilence() async throws {
         let start = ContinuousClock.now
         let error = try await serving(nil) { port in
-            await #expect(throws: TookTooLong.self) {
+            await #expect(throws: TimeoutError.self) {
                 try await within(.milliseconds(200)) {
                     try await HTTPExchange(url: "http://127.0.0.1:\(port)/").get()
                 }
@@ -151,7 +151,7 @@ private final class ReadingOnce: ChannelInboundHandler, Sendable {
 
 @Suite(.timeLimit(.minutes(1))) struct SyslogConnectionTests {
     /// A receiver that reads one piece and closes; over TLS it says close_notify.
-    private func endOfReceiver(_ directory: TemporaryDirectory, isTLS: Bool) async throws -> ForwardBreak? {
+    private func endOfReceiver(_ directory: TemporaryDirectory, isTLS: Bool) async throws -> ForwardError? {
         let trial = try TrialCertificate(host: "localhost", now: Int64(Date().timeIntervalSince1970))
         let authorities = directory.file("ca.pem")
         try Data(trial.certificate.utf8).write(to: URL(filePath: authorities))
@@ -174,8 +174,8 @@ private final class ReadingOnce: ChannelInboundHandler, Sendable {
         let stream = SyslogStream(connection)
         try await stream.send([ForwardRecord(seq: 7, bytes: Array("<109>1 - - - - - - x".utf8))])
         while connection.end == nil { await Task.yield() }
-        var found: ForwardBreak?
-        do { _ = try await stream.confirmed() } catch let end as ForwardBreak { found = end }
+        var found: ForwardError?
+        do { _ = try await stream.confirmed() } catch let end as ForwardError { found = end }
         try await server.close().get()
         return found
     }
@@ -196,7 +196,7 @@ private final class ReadingOnce: ChannelInboundHandler, Sendable {
         let start = ContinuousClock.now
         let error = try await serving(nil) { port in
             let target = SyslogTarget(try #require(SyslogSettings(address: "tls://127.0.0.1:\(port)")))
-            return await #expect(throws: TookTooLong.self) {
+            return await #expect(throws: TimeoutError.self) {
                 try await within(.milliseconds(200)) { _ = try await SyslogConnection.open(target) }
             }
         }

@@ -64,7 +64,7 @@ import Testing
 
     @Test func whatCannotBeWrittenIsNamed() throws {
         let path = directory.file("none/file")
-        let problem = #expect(throws: FileProblem.self) { try FileReplacement.write([1], to: path) }
+        let problem = #expect(throws: FileError.self) { try FileReplacement.write([1], to: path) }
         #expect(problem?.message == "cannot write \(path): No such file or directory")
     }
 

@@ -55,12 +55,12 @@ import Testing
         try FileTrust.check(directory.file("absent.yaml"))
         for open in [directory.file("real"), directory.file("links"), directory.path] {
             try #require(chmod(open, 0o777) == 0)
-            let error = #expect(throws: FileProblem.self) { try FileTrust.check(link) }
+            let error = #expect(throws: FileError.self) { try FileTrust.check(link) }
             let words = ", which leads to it, can be written by everybody: chmod o-w \(open)"
             #expect(error?.message.hasSuffix(words) == true)
             try #require(chmod(open, 0o755) == 0)
         }
         try #require(chmod(file, 0o666) == 0)
-        #expect(throws: FileProblem.self) { try FileTrust.check(link) }
+        #expect(throws: FileError.self) { try FileTrust.check(link) }
     }
 }

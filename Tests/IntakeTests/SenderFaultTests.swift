@@ -38,7 +38,7 @@ import Upkeep
         let entries = try gate.entries().count
         for (what, change) in changes {
             disk.fails = true
-            let refusal = await #expect(throws: SenderRefusal.self, "\(what)") { try await change() }
+            let refusal = await #expect(throws: SenderError.self, "\(what)") { try await change() }
             disk.fails = false
             #expect(refusal?.reason == .ledgerFailed, "\(what)")
             #expect(gate.ready().sorted() == ["sftp/acme/a", "sftp/acme/b"], "\(what)")
@@ -94,7 +94,7 @@ import Upkeep
                 isDisabled.withLock { $0 = true }
                 return task
             }
-            let refusal = await #expect(throws: SenderRefusal.self) { try await task.value }
+            let refusal = await #expect(throws: SenderError.self) { try await task.value }
             #expect(refusal?.reason == .accountDisabled)
         }
         let upload = FinishedUpload(
@@ -119,7 +119,7 @@ import Upkeep
         }
         try gate.intake.makeDirectory(#require(DropPath("d")), session)
         for name in ["d/1", "d/2", "d/3"] { try await send(name, name, session, gate) }
-        let refusal = await #expect(throws: SenderRefusal.self) { try await rename("d", "e", session, gate) }
+        let refusal = await #expect(throws: SenderError.self) { try await rename("d", "e", session, gate) }
         #expect(refusal?.reason == .accountDisabled)
         #expect(try reasons(gate).filter { $0 == "renamed" }.count == 1)
     }

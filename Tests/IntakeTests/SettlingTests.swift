@@ -115,7 +115,7 @@ import Upkeep
         #expect(try reasons(gate) == ["listed", "withdrawn"])
         #expect(try record(drop, gate)?.state == .withdrawn)
         #expect(try size("wrong.hl7", session, gate) == nil)
-        let refusal = await #expect(throws: SenderRefusal.self) {
+        let refusal = await #expect(throws: SenderError.self) {
             try await remove("wrong.hl7", session, gate)
         }
         #expect(refusal?.kind == .absent && refusal?.reason == nil)
@@ -153,9 +153,9 @@ import Upkeep
         _ = try await released("a", session, gate)
         let other = try gate.intake.beginSession(of: "acme")
         try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/a"))
-        for (who, kind) in [(session, SenderRefusal.Kind.failed), (other, .absent)] {
+        for (who, kind) in [(session, SenderError.Kind.failed), (other, .absent)] {
             for change in [{ try await remove("a", who, gate) }, { try await rename("a", "b", who, gate) }] {
-                let refusal = await #expect(throws: SenderRefusal.self) { try await change() }
+                let refusal = await #expect(throws: SenderError.self) { try await change() }
                 #expect(refusal?.kind == kind && refusal?.reason == .forbiddenOperation)
                 #expect(refusal?.message.contains("its consumer has taken it") == true)
             }
@@ -168,8 +168,8 @@ import Upkeep
         let session = try gate.intake.beginSession(of: "acme")
         let drop = try await released("a", session, gate)
         #expect(try await gate.intake.acknowledge(drop))
-        await #expect(throws: SenderRefusal.self) { try await remove("a", session, gate) }
-        await #expect(throws: SenderRefusal.self) { try await rename("a", "b", session, gate) }
+        await #expect(throws: SenderError.self) { try await remove("a", session, gate) }
+        await #expect(throws: SenderError.self) { try await rename("a", "b", session, gate) }
         #expect(gate.ready() == ["sftp/acme/a"] && quarantined(gate).isEmpty)
         #expect(gate.directory.files(under: "staging/incoming").isEmpty)
     }
@@ -181,7 +181,7 @@ import Upkeep
         for change in [
             { try await remove("a", session, gate) }, { try await rename("a", "b", session, gate) },
         ] {
-            let refusal = await #expect(throws: SenderRefusal.self) { try await change() }
+            let refusal = await #expect(throws: SenderError.self) { try await change() }
             #expect(refusal?.kind == .denied && refusal?.message.contains("sftp.after_release") == true)
         }
         #expect(gate.ready() == ["sftp/acme/a"])
@@ -206,7 +206,7 @@ import Upkeep
         let session = try gate.intake.beginSession(of: "acme")
         _ = try await released("a", session, gate)
         let other = try await send("b", "2", session, gate)
-        let refusal = await #expect(throws: SenderRefusal.self) { try await rename("b", "a", session, gate) }
+        let refusal = await #expect(throws: SenderError.self) { try await rename("b", "a", session, gate) }
         #expect(refusal?.kind == .exists)
         clock.pass(.seconds(6))
         await release([other], gate)
@@ -271,7 +271,7 @@ import Upkeep
         #expect(try gate.intake.staging.ready.receipt(drop)?.modified == "2020-09-13T12:26:40.000000Z")
         try await gate.intake.setAttributes(path, size: nil, modified: 1_600_000_001, session)
         #expect(try gate.intake.staging.ready.receipt(drop)?.modified == "2020-09-13T12:26:41.000000Z")
-        await #expect(throws: SenderRefusal.self) {
+        await #expect(throws: SenderError.self) {
             try await gate.intake.setAttributes(path, size: 9, modified: nil, session)
         }
     }
@@ -413,7 +413,7 @@ import Upkeep
         let session = try gate.intake.beginSession(of: "acme")
         try await send("a", "1", session, gate)
         try gate.intake.makeDirectory(#require(DropPath("d")), session)
-        let refusal = await #expect(throws: SenderRefusal.self) { try await send("b", "2", session, gate) }
+        let refusal = await #expect(throws: SenderError.self) { try await send("b", "2", session, gate) }
         #expect(
             refusal?.reason == .stagingFull && refusal?.message.contains("sftp.max_pending_names") == true)
         // What its consumer takes counts no longer.
@@ -422,7 +422,7 @@ import Upkeep
         #expect(gate.ready() == ["sftp/acme/b"])
         try await gate.intake.removeDirectory(#require(DropPath("d")), session)
         let opening = try gate.intake.open(order("b"), session)
-        let full = #expect(throws: SenderRefusal.self) {
+        let full = #expect(throws: SenderError.self) {
             try gate.intake.room((1 << 20)...(1 << 20), for: opening.drop, session)
         }
         #expect(full?.kind == .full && full?.message.contains("sftp.max_pending_bytes") == true)
@@ -455,7 +455,7 @@ import Upkeep
         _ = gate.intake.endSession(killed)
         let session = try gate.intake.beginSession(of: "acme")
         let opening = try gate.intake.open(order("large"), session)
-        #expect(throws: SenderRefusal.self) { try gate.intake.room(20...20, for: opening.drop, session) }
+        #expect(throws: SenderError.self) { try gate.intake.room(20...20, for: opening.drop, session) }
         #expect(try size("abandoned", session, gate) == 2)
     }
 
@@ -529,7 +529,7 @@ import Upkeep
     @Test func roomIsForWhatASessionIsWriting() throws {
         let gate = try gate()
         let session = try gate.intake.beginSession(of: "acme")
-        #expect(throws: SenderRefusal.self) {
+        #expect(throws: SenderError.self) {
             try gate.intake.room(1...1, for: DropID.make(milliseconds: 1), session)
         }
     }

@@ -72,7 +72,7 @@ private final class FakeWitness: Witness {
         let start = ContinuousClock.now
         let answers = await witnesses.newest(within: .milliseconds(300))
         #expect(ContinuousClock.now - start < .seconds(3), "one after the other is 6 s")
-        for answer in answers.prefix(20) { #expect(throws: TookTooLong.self) { try answer.get() } }
+        for answer in answers.prefix(20) { #expect(throws: TimeoutError.self) { try answer.get() } }
         #expect(try answers[20].get() == nil)
         #expect(throws: FakeWitness.Full.self) { try answers[21].get() }
     }

@@ -108,7 +108,7 @@ import Testing
     @Test func anUploadThatWasNotTakenHasNoSizeUntilItIsOpenedAgain() {
         let client = Conversation()
         client.store.failure = (
-            { if case .finish = $0 { true } else { false } }, StoreFailure(.other, "the account is disabled")
+            { if case .finish = $0 { true } else { false } }, StoreError(.other, "the account is disabled")
         )
         #expect(client.put("/a", sample(10)).code == .failure)
         for type in [PacketType.stat, .lstat] {
@@ -189,7 +189,7 @@ import Testing
         let handle = client.opened("/a", [.write, .create, .truncate])
         #expect(client.write(handle, 0, sample(10)).code == .ok)
         client.store.failure = (
-            { if case .write = $0 { true } else { false } }, StoreFailure(.full, "disk full")
+            { if case .write = $0 { true } else { false } }, StoreError(.full, "disk full")
         )
         #expect(client.write(handle, 10, sample(10)).message == "disk full")
         #expect(client.box.closing == .soon)
@@ -203,7 +203,7 @@ import Testing
     @Test func aFailedCommitIsToldAndTheUploadKept() {
         let client = Conversation()
         client.store.failure = (
-            { if case .finish = $0 { true } else { false } }, StoreFailure(.other, "the ledger is full")
+            { if case .finish = $0 { true } else { false } }, StoreError(.other, "the ledger is full")
         )
         #expect(client.put("/a", sample(10)).message == "the ledger is full")
         client.store.failure = nil
@@ -253,7 +253,7 @@ import Testing
                 case .rename, .remove: true
                 default: false
                 }
-            }, StoreFailure(.denied, "/a: its consumer has taken it")
+            }, StoreError(.denied, "/a: its consumer has taken it")
         )
         let reply = type == .rename ? client.paths(.rename, "/a", "/b") : client.path(.remove, "/a")
         #expect(reply == .status(.permissionDenied, "/a: its consumer has taken it"))
@@ -363,7 +363,7 @@ import Testing
         #expect(client.write(handle, 0, sample(10)).code == .ok)
         client.store.failure = (
             { if case .remove = $0 { true } else { false } },
-            StoreFailure(.other, "the ledger cannot be written")
+            StoreError(.other, "the ledger cannot be written")
         )
         #expect(client.path(.remove, "/a").code == .failure)
         client.store.failure = nil

@@ -62,7 +62,7 @@ private final class Reader {
                     }, hasMore: names.count > 2, now: 2))
         case .open(let slot, let path):
             guard let bytes = files[path.text] else {
-                return box.answer(.failed(StoreFailure(.absent, "absent")))
+                return box.answer(.failed(StoreError(.absent, "absent")))
             }
             open[slot] = path.text
             box.answer(.opened(OpenedUpload(size: Int64(bytes.count), modified: 1, now: 2)))
@@ -79,7 +79,7 @@ private final class Reader {
         case .acknowledge(let path):
             acknowledged.append(path.text)
             box.answer(
-                files[path.text] == nil ? .failed(StoreFailure(.absent, "no such receipt")) : .done)
+                files[path.text] == nil ? .failed(StoreError(.absent, "no such receipt")) : .done)
         }
     }
 

@@ -112,7 +112,7 @@ import Testing
         let handle = opendir(client)
         #expect(readdir(client, handle)?.count == 5)
         client.store.failure = (
-            { if case .list = $0 { true } else { false } }, StoreFailure(.other, "not now")
+            { if case .list = $0 { true } else { false } }, StoreError(.other, "not now")
         )
         #expect(client.ask(.readdir, Fields().string(handle)) == .status(.failure, "not now"))
         #expect(client.path(.opendir, "/") == .status(.failure, "not now"))

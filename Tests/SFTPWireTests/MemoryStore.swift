@@ -34,7 +34,7 @@ struct MemoryStore {
     var releases: [Release] = []
     var requests: [StoreRequest] = []
     /// Fails the next requests of that kind.
-    var failure: (when: (StoreRequest) -> Bool, with: StoreFailure)?
+    var failure: (when: (StoreRequest) -> Bool, with: StoreError)?
     /// Names of one page.
     var pageNames = 3
     /// The daemon lists what a session is writing; another store need not.
@@ -98,8 +98,8 @@ struct MemoryStore {
         }
     }
 
-    private let absent = StoreFailure(.absent, "no such file")
-    private let exists = StoreFailure(.exists, "exists")
+    private let absent = StoreError(.absent, "no such file")
+    private let exists = StoreError(.exists, "exists")
 
     // MARK: Names
 
@@ -123,7 +123,7 @@ struct MemoryStore {
 
     private func list(_ path: VirtualPath, after name: [UInt8]?) -> StoreAnswer {
         guard directories.contains(path.text) else {
-            return .failed(node(path.text) == nil ? absent : StoreFailure(.other, "not a directory"))
+            return .failed(node(path.text) == nil ? absent : StoreError(.other, "not a directory"))
         }
         let prefix = path.isRoot ? "" : path.text + "/"
         var nodes: [[UInt8]: Node] = [:]
@@ -179,7 +179,7 @@ struct MemoryStore {
         }
         guard let index = releases.lastIndex(where: { $0.path == path }) else { return .failed(absent) }
         if let size, size != Int64(releases[index].bytes.count) {
-            return .failed(StoreFailure(.denied, "delivered"))
+            return .failed(StoreError(.denied, "delivered"))
         }
         releases[index].modified = modified ?? releases[index].modified
         return .done
@@ -197,7 +197,7 @@ struct MemoryStore {
         if directories.contains(from) { return renameDirectory(from, to) }
         guard node(from) != nil else { return .failed(absent) }
         if let partial = partials[from], !partial.isWhole, !isTemporary(to) {
-            return .failed(StoreFailure(.other, "interrupted"))
+            return .failed(StoreError(.other, "interrupted"))
         }
         _ = remove(to, nil)
         for index in releases.indices where releases[index].path == from { releases[index].path = to }
@@ -232,7 +232,7 @@ struct MemoryStore {
                     size: Int64(earlier.known), modified: order.modified ?? earlier.modified, now: now,
                     standing: .partial(isWhole: earlier.isWhole)))
         }
-        if order.appends, shown != nil { return .failed(StoreFailure(.denied, "it was delivered whole")) }
+        if order.appends, shown != nil { return .failed(StoreError(.denied, "it was delivered whole")) }
         open[order.slot] = Open(path: path, partial: Partial(modified: order.modified))
         return .opened(
             OpenedUpload(
@@ -243,7 +243,7 @@ struct MemoryStore {
     private mutating func begin(_ slot: UploadSlot, keeping kept: Int) -> StoreAnswer {
         guard var upload = open[slot], upload.isEarlier, kept <= upload.partial.known else {
             Issue.record("begin: no earlier upload of \(kept) bytes")
-            return .failed(StoreFailure(.other, "lost"))
+            return .failed(StoreError(.other, "lost"))
         }
         if kept == 0, upload.partial.known > 0 {
             partials[upload.path] = upload.partial
@@ -261,7 +261,7 @@ struct MemoryStore {
     ) -> StoreAnswer {
         let data = pieces.flatMap { piece in piece.map { input[$0] } }
         guard data.count == count, var upload = open[slot] else {
-            return .failed(StoreFailure(.other, "lost"))
+            return .failed(StoreError(.other, "lost"))
         }
         guard count > 0 else { return .done }
         let end = Int(offset) + count
@@ -284,7 +284,7 @@ struct MemoryStore {
 
     private mutating func finish(_ order: FinishOrder) -> StoreAnswer {
         guard var upload = open[order.slot], upload.partial.bytes.count == order.size else {
-            return .failed(StoreFailure(.other, "not that long"))
+            return .failed(StoreError(.other, "not that long"))
         }
         open[order.slot] = nil
         upload.partial.modified = order.modified

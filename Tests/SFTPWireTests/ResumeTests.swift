@@ -219,7 +219,7 @@ import Testing
     @Test func aFailedBeginningFailsTheWriteAndTheClose() {
         let client = sender(.interrupted)
         client.store.failure = (
-            { if case .begin = $0 { true } else { false } }, StoreFailure(.other, "no room")
+            { if case .begin = $0 { true } else { false } }, StoreError(.other, "no room")
         )
         let handle = client.opened("/a", [.write, .create])
         #expect(client.write(handle, 0, sample(5)).message == "no room")

@@ -21,13 +21,13 @@ import Testing
         [0xed, 0xa0, 0x80],
     ])
     func refuses(_ sent: [UInt8]) {
-        #expect(throws: BadPath.self) { try VirtualPath(sent: sent) }
+        #expect(throws: PathError.self) { try VirtualPath(sent: sent) }
     }
 
     @Test(arguments: [("a", 256), ("a/", 33), ("/", 1025)])
     func refusesWhatIsTooLong(_ piece: String, count: Int) {
         let sent = Array(String(repeating: piece, count: count).utf8)
-        #expect(throws: BadPath.self) { try VirtualPath(sent: sent) }
+        #expect(throws: PathError.self) { try VirtualPath(sent: sent) }
     }
 
     @Test(
@@ -35,7 +35,7 @@ import Testing
     func refusesWhatMakesANameLookLikeAnother(_ scalar: UInt32) throws {
         let text = "a\(Character(try #require(Unicode.Scalar(scalar))))b"
         for sent in [text, "\(text)/c", "c/\(text)"] {
-            #expect(throws: BadPath.self) { try VirtualPath(sent: Array(sent.utf8)) }
+            #expect(throws: PathError.self) { try VirtualPath(sent: Array(sent.utf8)) }
         }
         let client = Conversation()
         #expect(client.open(text, [.write, .create]).code == .failure)

@@ -32,15 +32,15 @@ import Testing
     @Test(arguments: ["", "rubbish", "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"])
     func whatHoldsNoCertificateIsNamed(text: String) throws {
         let file = try put(text)
-        let error = #expect(throws: FileProblem.self) { try TLSFiles.certificates(file) }
+        let error = #expect(throws: FileError.self) { try TLSFiles.certificates(file) }
         #expect(error?.message.hasPrefix(file + ":") == true)
-        let other = #expect(throws: FileProblem.self) { try TLSFiles.key(file) }
+        let other = #expect(throws: FileError.self) { try TLSFiles.key(file) }
         #expect(other?.message == "\(file): no readable PEM private key in it")
     }
 
     @Test func aKeyThatOthersMayReadIsRefusedAtEachReading() throws {
         let file = try put(trial.key, mode: 0o644)
-        let error = #expect(throws: FileProblem.self) { try TLSFiles.key(file) }
+        let error = #expect(throws: FileError.self) { try TLSFiles.key(file) }
         #expect(error?.message.contains("can be read by others (mode 0644): chmod 600") == true)
     }
 
@@ -51,18 +51,18 @@ import Testing
         run.arguments = ["pkey", "-in", file, "-aes256", "-passout", "pass:x", "-out", file + ".locked"]
         try run.run()
         run.waitUntilExit()
-        let error = #expect(throws: FileProblem.self) { try TLSFiles.key(file + ".locked") }
+        let error = #expect(throws: FileError.self) { try TLSFiles.key(file + ".locked") }
         #expect(error?.message.contains("the key in it is encrypted") == true)
     }
 
     @Test func whatIsNoFileIsNoFile() throws {
         for path in [directory.file("absent"), directory.path] {
-            #expect(throws: FileProblem.self) { try TLSFiles.certificates(path) }
-            #expect(throws: FileProblem.self) { try TLSFiles.key(path) }
+            #expect(throws: FileError.self) { try TLSFiles.certificates(path) }
+            #expect(throws: FileError.self) { try TLSFiles.key(path) }
         }
         // A FIFO would wait for a writer.
         try #require(mkfifo(directory.file("fifo"), 0o600) == 0)
-        #expect(throws: FileProblem.self) { try TLSFiles.key(directory.file("fifo")) }
+        #expect(throws: FileError.self) { try TLSFiles.key(directory.file("fifo")) }
     }
 }
 

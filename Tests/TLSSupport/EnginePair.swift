@@ -58,13 +58,13 @@ package final class EnginePair {
 
 extension TLSEngine {
     /// All text that has come, and whether the peer has ended.
-    package func text() throws(TLSFailure) -> (bytes: [UInt8], isClosed: Bool) {
+    package func text() throws(TLSError) -> (bytes: [UInt8], isClosed: Bool) {
         var found: [UInt8] = []
         var memory = [UInt8](repeating: 0, count: 16384)
         while true {
-            var outcome = Result<Reading, TLSFailure>.success(.needsInput)
+            var outcome = Result<Reading, TLSError>.success(.needsInput)
             memory.withUnsafeMutableBytes { memory in
-                outcome = Result { () throws(TLSFailure) in try read(into: memory) }
+                outcome = Result { () throws(TLSError) in try read(into: memory) }
             }
             switch try outcome.get() {
             case .bytes(let count): found += memory[..<count]
@@ -74,9 +74,9 @@ extension TLSEngine {
         }
     }
 
-    package func write(_ bytes: [UInt8]) throws(TLSFailure) {
-        var outcome = Result<Void, TLSFailure>.success(())
-        bytes.withUnsafeBytes { text in outcome = Result { () throws(TLSFailure) in try write(text) } }
+    package func write(_ bytes: [UInt8]) throws(TLSError) {
+        var outcome = Result<Void, TLSError>.success(())
+        bytes.withUnsafeBytes { text in outcome = Result { () throws(TLSError) in try write(text) } }
         try outcome.get()
     }
 }

@@ -45,7 +45,7 @@ package struct RecordFuzzer {
             pair.client.close()
             try step(pair, isMutated: target >= 3, expecting: text)
             survived += 1
-        } catch let failure as TLSFailure {
+        } catch let failure as TLSError {
             failures += 1
             if failure.words.isEmpty { throw Wrong(words: "a failure without words: \(failure.cause)") }
             // A failed session stays failed, and says no more than its alert.
@@ -85,8 +85,8 @@ package struct RecordFuzzer {
     }
 
     /// How a session that is asked to go on fails.
-    private static func failure(of engine: TLSEngine) -> TLSFailure? {
-        let outcome = Result { () throws(TLSFailure) in
+    private static func failure(of engine: TLSEngine) -> TLSError? {
+        let outcome = Result { () throws(TLSError) in
             _ = try engine.handshake()
             _ = try engine.text()
         }

@@ -66,11 +66,11 @@ import Testing
         let pair = try EnginePair(contexts.server, contexts.client)
         try pair.handshake()
         pair.server.endInput()
-        let failure = #expect(throws: TLSFailure.self) { try pair.server.text() }
+        let failure = #expect(throws: TLSError.self) { try pair.server.text() }
         #expect(failure?.cause == .truncated)
         let half = try EnginePair(contexts.server, contexts.client)
         half.server.endInput()
-        let early = #expect(throws: TLSFailure.self) { try half.server.handshake() }
+        let early = #expect(throws: TLSError.self) { try half.server.handshake() }
         #expect(early?.cause == .closedInHandshake)
     }
 
@@ -81,10 +81,10 @@ import Testing
     func whatIsNoTLSIsTold(text: String) throws {
         let engine = try TLSEngine(EnginePair.contexts().server, .server)
         Array(text.utf8).withUnsafeBytes { engine.receive($0) }
-        let failure = #expect(throws: TLSFailure.self) { try engine.handshake() }
+        let failure = #expect(throws: TLSError.self) { try engine.handshake() }
         #expect(failure?.cause == .notTLS && engine.firstBytes == Array(text.utf8.prefix(64)))
         // And it stays so.
-        let again = #expect(throws: TLSFailure.self) { try engine.handshake() }
+        let again = #expect(throws: TLSError.self) { try engine.handshake() }
         #expect(again == failure)
     }
 
@@ -98,10 +98,10 @@ import Testing
             bytes[bytes.count - 1] ^= 1
             return bytes
         }
-        #expect(throws: TLSFailure.self) { try pair.server.text() }
+        #expect(throws: TLSError.self) { try pair.server.text() }
         #expect(pair.server.pendingOutput > 0)
         pair.toClient()
-        let failure = #expect(throws: TLSFailure.self) { try pair.client.text() }
+        let failure = #expect(throws: TLSError.self) { try pair.client.text() }
         #expect(failure?.alert == 20 && failure?.words.contains("bad record mac") == true)
     }
 
@@ -113,14 +113,14 @@ import Testing
         pair.toServer()
         _ = try pair.server.handshake()
         pair.toClient()
-        let failure = #expect(throws: TLSFailure.self) { try pair.client.handshake() }
+        let failure = #expect(throws: TLSError.self) { try pair.client.handshake() }
         guard case .badCertificate(let fault)? = failure?.cause else {
             Issue.record("\(String(describing: failure))")
             return
         }
         #expect(fault.kind == .selfSigned)
         pair.toServer()
-        let refused = #expect(throws: TLSFailure.self) { try pair.server.handshake() }
+        let refused = #expect(throws: TLSError.self) { try pair.server.handshake() }
         #expect(refused?.cause == .certificateRefused && refused?.alert != nil)
     }
 
@@ -136,7 +136,7 @@ import Testing
         #expect(pair.server.serverName == (host == "localhost" ? host : nil))
         for other in ["other.example", "127.0.0.2"] {
             let wrong = try EnginePair(server, client, host: other)
-            let failure = #expect(throws: TLSFailure.self) { try wrong.handshake() }
+            let failure = #expect(throws: TLSError.self) { try wrong.handshake() }
             guard case .badCertificate(let fault)? = failure?.cause else {
                 Issue.record("\(String(describing: failure))")
                 continue

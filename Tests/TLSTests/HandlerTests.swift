@@ -12,7 +12,7 @@ private final class Listener: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
     var text: [UInt8] = []
-    var failures: [TLSFailure] = []
+    var failures: [TLSError] = []
     var events: [String] = []
     var isInactive = false
     var reads = 0
@@ -38,7 +38,7 @@ private final class Listener: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let failure = error as? TLSFailure { failures.append(failure) }
+        if let failure = error as? TLSError { failures.append(failure) }
     }
 
     func channelInactive(context: ChannelHandlerContext) { isInactive = true }

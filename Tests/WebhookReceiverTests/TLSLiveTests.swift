@@ -199,8 +199,8 @@ import Testing
             try #require(chmod(gate.directory.file(file), 0o600) == 0)
         }
 
-        func keeper() throws -> CertificateKeeper {
-            try CertificateKeeper(
+        func keeper() throws -> CertificateReloader {
+            try CertificateReloader(
                 settings: TLSSettings(certificate: certificate, key: key), health: gate.intake.health,
                 logger: LiveGate.quiet)
         }
@@ -218,7 +218,7 @@ import Testing
             // Only the certificate has been renewed so far: it does not fit the key.
             try await pair.put("next.pem", as: "live.pem")
             #expect(!keeper.refresh() && keeper.context(for: nil) === first)
-            #expect(gate.intake.health.problems[CertificateKeeper.problem]?.contains("live.pem") == true)
+            #expect(gate.intake.health.problems[CertificateReloader.problem]?.contains("live.pem") == true)
 
             try await pair.put("next.key", as: "live.key")
             #expect(keeper.refresh() && keeper.context(for: nil) !== first)
@@ -229,10 +229,10 @@ import Testing
             try #require(chmod(pair.key, 0o644) == 0)
             #expect(!keeper.refresh() && keeper.context(for: nil) === second)
             #expect(
-                gate.intake.health.problems[CertificateKeeper.problem]?.contains("chmod 600") == true)
+                gate.intake.health.problems[CertificateReloader.problem]?.contains("chmod 600") == true)
             try Data("rubbish".utf8).write(to: URL(filePath: pair.key))
             #expect(!keeper.refresh() && !keeper.refresh() && keeper.context(for: nil) === second)
-            #expect(gate.intake.health.problems[CertificateKeeper.problem] != nil)
+            #expect(gate.intake.health.problems[CertificateReloader.problem] != nil)
             try FileManager.default.removeItem(atPath: pair.key)
             #expect(!keeper.refresh() && keeper.context(for: nil) === second)
             try await pair.put("next.key", as: "live.key")
@@ -265,7 +265,7 @@ import Testing
         }
         try FileManager.default.createSymbolicLink(atPath: files.file("live"), withDestinationPath: "server")
         try await LiveGate.serve { gate in
-            let keeper = try CertificateKeeper(
+            let keeper = try CertificateReloader(
                 settings: TLSSettings(
                     certificate: files.file("live/live.pem"), key: files.file("live/live.key")),
                 health: gate.intake.health, logger: LiveGate.quiet)
@@ -299,8 +299,8 @@ import Testing
             ] {
                 let settings = TLSSettings(
                     certificate: certificates.path(certificate), key: certificates.path(key))
-                let error = #expect(throws: FileProblem.self) {
-                    try CertificateKeeper(
+                let error = #expect(throws: FileError.self) {
+                    try CertificateReloader(
                         settings: settings, health: gate.intake.health, logger: LiveGate.quiet)
                 }
                 #expect(error?.description.contains(named) == true)
@@ -320,7 +320,7 @@ import Testing
             }
             try Pair(gate: gate).keeper().refresh()
             #expect(
-                gate.intake.health.problems[CertificateKeeper.expiryProblem]?.contains("live.pem") == true)
+                gate.intake.health.problems[CertificateReloader.expiryProblem]?.contains("live.pem") == true)
         }
     }
 

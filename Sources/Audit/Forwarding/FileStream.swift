@@ -76,7 +76,7 @@ final class FileStream: ForwardStream {
                 state.confirmed = records.last?.seq ?? state.confirmed
             }
         } catch {
-            throw ForwardBreak(confirmed: state.withLock { $0.confirmed }, description: "\(error)")
+            throw ForwardError(confirmed: state.withLock { $0.confirmed }, description: "\(error)")
         }
     }
 
@@ -105,7 +105,7 @@ final class FileStream: ForwardStream {
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             Foundation.close(descriptor)
-            throw ForwardBreak(confirmed: nil, description: "\(path) is not a regular file")
+            throw ForwardError(confirmed: nil, description: "\(path) is not a regular file")
         }
         return State(
             descriptor: descriptor, mark: Mark(inode: Int64(status.st_ino), size: Int64(status.st_size)),
@@ -138,7 +138,7 @@ final class FileStream: ForwardStream {
 
     private static func failure(
         _ action: String, _ path: String, _ error: SystemError = .last
-    ) -> ForwardBreak {
-        ForwardBreak(confirmed: nil, description: "cannot \(action) \(path): \(error)")
+    ) -> ForwardError {
+        ForwardError(confirmed: nil, description: "cannot \(action) \(path): \(error)")
     }
 }

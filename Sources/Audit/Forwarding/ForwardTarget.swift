@@ -9,13 +9,13 @@ struct ForwardRecord: Sendable {
 /// A connection to a target, or an open file.
 protocol ForwardStream: AnyObject, Sendable {
     /// Called before each `send`: decides where the next records go, so that the position can name the place before
-    /// anything is there. Throws `ForwardBreak`.
+    /// anything is there. Throws `ForwardError`.
     func prepare() throws
 
-    /// Takes records in order. Throws `ForwardBreak`.
+    /// Takes records in order. Throws `ForwardError`.
     func send(_ records: [ForwardRecord]) async throws
 
-    /// The last entry that is certainly there. Throws `ForwardBreak` when the stream has ended.
+    /// The last entry that is certainly there. Throws `ForwardError` when the stream has ended.
     func confirmed() async throws -> Int64?
 
     /// Whether more may be sent before something is confirmed.
@@ -29,7 +29,7 @@ extension ForwardStream {
 }
 
 /// A stream has ended.
-struct ForwardBreak: Error, CustomStringConvertible {
+struct ForwardError: Error, CustomStringConvertible {
     /// The last entry that is certainly there, if that is known: later ones are sent again.
     var confirmed: Int64?
     var description: String

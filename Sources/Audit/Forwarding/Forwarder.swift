@@ -194,7 +194,7 @@ package final class Forwarder: Sendable {
                 try await Task.sleep(for: Self.idle)
             }
             await stream.close()
-        } catch let end as ForwardBreak {
+        } catch let end as ForwardError {
             if let confirmed = end.confirmed { try advance(&cursor, to: confirmed, stream) }
             throw end
         } catch {
@@ -285,7 +285,7 @@ package final class Forwarder: Sendable {
             }
             guard hasStalled else { continue }
             failed(
-                ForwardBreak(
+                ForwardError(
                     description:
                         "it has acknowledged nothing for \(Self.patience.components.seconds) s; see whether it is up and reads"
                 ))

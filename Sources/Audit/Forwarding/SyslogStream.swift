@@ -84,17 +84,17 @@ final class SyslogStream: ForwardStream {
     }
 
     /// After the end: what the receiver has for certain.
-    private func broken(_ message: String) async -> ForwardBreak {
+    private func broken(_ message: String) async -> ForwardError {
         await connection.close()
         look()
         return state.withLock { state in
             switch connection.end {
             case .clean:
-                return ForwardBreak(
+                return ForwardError(
                     confirmed: state.acknowledged.last?.seq ?? state.confirmed,
                     description: "it closed; see why in its log")
-            case .broken(let why): return ForwardBreak(confirmed: state.confirmed, description: why)
-            case nil: return ForwardBreak(confirmed: state.confirmed, description: message)
+            case .broken(let why): return ForwardError(confirmed: state.confirmed, description: why)
+            case nil: return ForwardError(confirmed: state.confirmed, description: message)
             }
         }
     }

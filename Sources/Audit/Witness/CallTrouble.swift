@@ -16,7 +16,7 @@ enum CallTrouble {
             if let last = error.connectionErrors.last { return words(last.error) }
             return "its name is not known here; see how it is written, and this machine's DNS"
         case let error as IOError: return words(errno: error.errnoCode)
-        case let error as TLSFailure: return "TLS fails: \(error.words); \(next(error.cause))"
+        case let error as TLSError: return "TLS fails: \(error.words); \(next(error.cause))"
         case let error as OpenSSLError: return "TLS fails: \(error.words); run `dropgate doctor`"
         case ChannelError.connectTimeout(let bound): return silent(bound.nanoseconds / 1_000_000_000)
         case is ChannelError: return "it ended the connection too soon; look into its log"
@@ -45,7 +45,7 @@ enum CallTrouble {
         "it did not answer within \(seconds) s; see whether it is up, and whether a firewall drops the packets"
     }
 
-    private static func next(_ cause: TLSFailure.Cause) -> String {
+    private static func next(_ cause: TLSError.Cause) -> String {
         switch cause {
         case .badCertificate: "see its certificate, and whether its authority is one that is trusted here"
         case .notTLS: "see whether the port is right"

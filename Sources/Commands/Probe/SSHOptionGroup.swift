@@ -71,14 +71,14 @@ struct SSHOptionGroup: ParsableArguments {
         }
         guard let key else { return nil }
         let phrase = try passphraseFile.map { try ArgumentText.secret($0, "--passphrase-file") }
-        do throws(FileProblem) {
+        do throws(FileError) {
             return .key(try PrivateKeyFile(path: Paths.absolute(key), passphrase: phrase))
         } catch { throw ManagementError(.invalid, "--key: \(error)", cause: error) }
     }
 
     func pins(for target: SFTPTarget) throws -> HostKeyPins? {
         if let knownHosts {
-            do throws(FileProblem) {
+            do throws(FileError) {
                 let text = try FileReading.text(Paths.absolute(knownHosts))
                 return HostKeyPins(
                     knownHosts: text, host: target.host, port: target.port, origin: knownHosts)

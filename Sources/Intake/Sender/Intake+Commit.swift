@@ -20,7 +20,7 @@ extension Intake {
                 .stagingFull, "the gate cannot store anything now; try again later", retryAfter: 60)
         }
         return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropOutcome in
-            do throws(SenderRefusal) {
+            do throws(SenderError) {
                 try session?.checkAuthority()
             } catch {
                 throw IntakeError(error.reason ?? .forbiddenOperation, error.message)

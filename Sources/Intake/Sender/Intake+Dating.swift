@@ -12,14 +12,14 @@ extension Intake {
     ///   - modified: seconds since the epoch.
     package func setAttributes(
         _ path: DropPath, size: Int64?, modified: Int64?, _ session: SenderSession
-    ) async throws(SenderRefusal) {
+    ) async throws(SenderError) {
         let box = session.box
-        try await box.lock.with(.shared) { () async throws(SenderRefusal) in
+        try await box.lock.with(.shared) { () async throws(SenderError) in
             if box.state.withLock({ $0.tree.isFolder(path) }) { return }
             let item = box.state.withLock { newest(path, in: &$0, box) }
             guard let item else {
                 guard let own = delivered(path, session) else {
-                    throw SenderRefusal(.absent, nil, "\(path): no such file or directory")
+                    throw SenderError(.absent, nil, "\(path): no such file or directory")
                 }
                 try checkSize(size, own.bytes, path)
                 return
@@ -34,9 +34,9 @@ extension Intake {
         if let modified { session.dates(path, modified: modified) }
     }
 
-    private func checkSize(_ size: Int64?, _ bytes: Int64, _ path: DropPath) throws(SenderRefusal) {
+    private func checkSize(_ size: Int64?, _ bytes: Int64, _ path: DropPath) throws(SenderError) {
         if let size, size != bytes {
-            throw SenderRefusal(
+            throw SenderError(
                 .denied, .forbiddenOperation,
                 "\(path): was delivered whole; its size cannot change, send it again")
         }
@@ -44,7 +44,7 @@ extension Intake {
 
     private func change(
         _ item: SenderItem, _ path: DropPath, _ size: Int64?, _ modified: Int64?, _ box: SenderBox
-    ) throws(SenderRefusal) {
+    ) throws(SenderError) {
         do throws(StagingError) {
             guard let held = try box.files.hold(item.drop) else {
                 throw StagingError(.failed, "\(item.drop) is locked")
@@ -60,7 +60,7 @@ extension Intake {
             }
         } catch {
             if error.code == .badPath {
-                throw SenderRefusal(.failed, nil, "\(path): only writing makes an upload longer")
+                throw SenderError(.failed, nil, "\(path): only writing makes an upload longer")
             }
             throw refusal(error, path)
         }
@@ -78,13 +78,13 @@ extension Intake {
     /// The sender's time of a delivered file, as it comes after CLOSE from clients that preserve times.
     private func date(
         _ item: SenderItem, _ modified: Int64, _ path: DropPath, _ box: SenderBox
-    ) async throws(SenderRefusal) {
+    ) async throws(SenderError) {
         guard let text = UploadRegistration.time(modified) else { return }
         do {
             // Before its sender hears that it is so.
             try await writer.commit(.dated(id: item.drop, modified: modified))
         } catch {
-            throw SenderRefusal(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
+            throw SenderError(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
         }
         let isSettling = box.state.withLock { state in
             state.tree.update(item.drop) { $0.modified = modified }

@@ -26,7 +26,7 @@ extension Intake {
     ///   - limit: names of a page; `bytes`: of all its names together.
     package func list(
         _ folder: DropPath, after name: [UInt8]?, limit: Int, bytes: Int, _ session: SenderSession
-    ) throws(SenderRefusal) -> (entries: [(name: [UInt8], node: SenderNode)], hasMore: Bool) {
+    ) throws(SenderError) -> (entries: [(name: [UInt8], node: SenderNode)], hasMore: Bool) {
         let box = session.box
         let page = box.state.withLock { state -> (entries: [[UInt8]: SenderNode], last: [UInt8]?)? in
             guard state.tree.isFolder(folder) else { return nil }
@@ -146,15 +146,15 @@ extension Intake {
 
     // MARK: Directories
 
-    package func makeDirectory(_ path: DropPath, _ session: SenderSession) throws(SenderRefusal) {
+    package func makeDirectory(_ path: DropPath, _ session: SenderSession) throws(SenderError) {
         let box = session.box
         try checkParent(path, box, reason: .badPath)
-        let refusal = box.state.withLock { state -> SenderRefusal? in
+        let refusal = box.state.withLock { state -> SenderError? in
             if state.tree.isFolder(path) {
-                return SenderRefusal(.exists, nil, "\(path): there is a directory of that name already")
+                return SenderError(.exists, nil, "\(path): there is a directory of that name already")
             }
             if newest(path, in: &state, box) != nil || !state.tree.items(path).isEmpty {
-                return SenderRefusal(.exists, .badPath, "\(path): there is a file of that name")
+                return SenderError(.exists, .badPath, "\(path): there is a file of that name")
             }
             if let refusal = full(names: 1, bytes: 0, path, in: &state, box) { return refusal }
             do throws(StagingError) {
@@ -168,16 +168,16 @@ extension Intake {
         if let refusal { throw refusal }
     }
 
-    package func removeDirectory(_ path: DropPath, _ session: SenderSession) async throws(SenderRefusal) {
+    package func removeDirectory(_ path: DropPath, _ session: SenderSession) async throws(SenderError) {
         let box = session.box
         let refusal = await box.lock.with(.exclusive) {
-            box.state.withLock { state -> SenderRefusal? in
+            box.state.withLock { state -> SenderError? in
                 guard state.tree.isFolder(path) else {
-                    return SenderRefusal(.absent, nil, "\(path): no such directory")
+                    return SenderError(.absent, nil, "\(path): no such directory")
                 }
                 forgetTaken(in: &state, box, below: path)
                 guard state.tree.isEmpty(folder: path) else {
-                    return SenderRefusal(.exists, .forbiddenOperation, "\(path): the directory is not empty")
+                    return SenderError(.exists, .forbiddenOperation, "\(path): the directory is not empty")
                 }
                 do throws(StagingError) {
                     try box.files.removeDirectory(path)
@@ -196,30 +196,30 @@ extension Intake {
     // MARK: Refusals
 
     /// The directory that a name is to stand in is there.
-    func checkParent(_ path: DropPath, _ box: SenderBox, reason: Reason?) throws(SenderRefusal) {
+    func checkParent(_ path: DropPath, _ box: SenderBox, reason: Reason?) throws(SenderError) {
         if box.state.withLock({ $0.tree.isFolder(path.parent) }) { return }
         throw missing(path.parent, box, reason: reason)
     }
 
-    private func missing(_ folder: DropPath, _ box: SenderBox, reason: Reason?) -> SenderRefusal {
+    private func missing(_ folder: DropPath, _ box: SenderBox, reason: Reason?) -> SenderError {
         box.state.withLock { state in
             if let file = state.tree.fileAbove(folder.child([0x78])) {
-                return SenderRefusal(.failed, reason, "\(file): is a file, not a directory")
+                return SenderError(.failed, reason, "\(file): is a file, not a directory")
             }
-            return SenderRefusal(.absent, reason, "\(folder): no such directory; make it first")
+            return SenderError(.absent, reason, "\(folder): no such directory; make it first")
         }
     }
 
-    func refusal(_ error: StagingError, _ path: DropPath) -> SenderRefusal {
+    func refusal(_ error: StagingError, _ path: DropPath) -> SenderError {
         switch error.code {
         case .full:
-            return SenderRefusal(
+            return SenderError(
                 .failed, .stagingFull,
                 "\(path): the gate's disk is full; nothing is taken until its owner has made space")
-        case .exists: return SenderRefusal(.exists, .badPath, "\(path): exists already, or is not empty")
+        case .exists: return SenderError(.exists, .badPath, "\(path): exists already, or is not empty")
         case .notFound, .badPath, .failed:
             logger.error("\(UntrustedText.head(path.description)): \(error)")
-            return SenderRefusal(.failed, .badPath, "\(path): \(SenderRefusal.broken.message)")
+            return SenderError(.failed, .badPath, "\(path): \(SenderError.broken.message)")
         }
     }
 
@@ -228,7 +228,7 @@ extension Intake {
     /// Whether an account may have so many names and bytes more; what its consumer has taken counts no longer.
     func full(
         names: Int, bytes: Int64, _ path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
-    ) -> SenderRefusal? {
+    ) -> SenderError? {
         let isOver = { (state: SenderBox.State) in
             (names > 0 && state.tree.names + names > self.configuration.maxPendingNames)
                 || state.tree.bytes + bytes > self.configuration.maxPendingBytes
@@ -248,7 +248,7 @@ extension Intake {
             state.tree.bytes + bytes > configuration.maxPendingBytes
             ? ("\(configuration.maxPendingBytes) bytes", "sftp.max_pending_bytes")
             : ("\(configuration.maxPendingNames) names", "sftp.max_pending_names")
-        return SenderRefusal(
+        return SenderError(
             .failed, .stagingFull,
             "\(path): this account has as much in the gate as it may (\(what)); its consumer must take some first, or the gate's owner allow more (\(setting))"
         )

@@ -52,16 +52,16 @@ extension Intake {
     static let firstRoom: Int64 = 256 << 10
 
     /// Begins an upload, or goes on with one.
-    package func open(_ order: SenderOrder, _ session: SenderSession) throws(SenderRefusal) -> SenderOpening {
+    package func open(_ order: SenderOrder, _ session: SenderSession) throws(SenderError) -> SenderOpening {
         let box = session.box
         let path = order.path
         if let error = checkSpace() { throw refusal(StagingError(.full, error.description), path) }
         try checkParent(path, box, reason: .badPath)
-        let result = box.state.withLock { state -> Result<SenderOpening, SenderRefusal> in
-            Result { () throws(SenderRefusal) in try open(order, session, in: &state) }
+        let result = box.state.withLock { state -> Result<SenderOpening, SenderError> in
+            Result { () throws(SenderError) in try open(order, session, in: &state) }
         }
         var opening = try result.get()
-        do throws(SenderRefusal) {
+        do throws(SenderError) {
             opening.room = try room(1...Self.firstRoom, for: opening.drop, session)
         } catch {
             putBack(opening.drop, session)
@@ -72,17 +72,17 @@ extension Intake {
 
     private func open(
         _ order: SenderOrder, _ session: SenderSession, in state: inout SenderBox.State
-    ) throws(SenderRefusal) -> SenderOpening {
+    ) throws(SenderError) -> SenderOpening {
         let box = session.box
         let path = order.path
-        if state.tree.isFolder(path) { throw SenderRefusal(.failed, .badPath, "\(path): is a directory") }
+        if state.tree.isFolder(path) { throw SenderError(.failed, .badPath, "\(path): is a directory") }
         let shown = newest(path, in: &state, box)
         if order.exclusive, shown != nil {
-            throw SenderRefusal(.exists, .forbiddenOperation, "\(path): exists already")
+            throw SenderError(.exists, .forbiddenOperation, "\(path): exists already")
         }
-        if order.mustExist, shown == nil { throw SenderRefusal(.absent, .badPath, "\(path): no such file") }
+        if order.mustExist, shown == nil { throw SenderError(.absent, .badPath, "\(path): no such file") }
         if order.appends, shown?.isDelivered == true {
-            throw SenderRefusal(
+            throw SenderError(
                 .denied, .forbiddenOperation,
                 "\(path): was delivered whole, so nothing can be appended to it; send the whole file again")
         }
@@ -114,16 +114,16 @@ extension Intake {
     /// Room for more bytes of an upload that has filled what it had. Returns how many of those that are wanted.
     package func room(
         _ bytes: ClosedRange<Int64>, for drop: String, _ session: SenderSession
-    ) throws(SenderRefusal) -> Int64 {
+    ) throws(SenderError) -> Int64 {
         let box = session.box
         let path = path(of: drop, session)
-        let allowed = box.state.withLock { state -> Result<Int64, SenderRefusal> in
+        let allowed = box.state.withLock { state -> Result<Int64, SenderError> in
             guard state.tree.item(drop)?.standing == .writing(session: session.id) else {
-                return .failure(SenderRefusal(.failed, nil, "\(path): is not being written"))
+                return .failure(SenderError(.failed, nil, "\(path): is not being written"))
             }
             if let refusal = full(names: 0, bytes: bytes.lowerBound, path, in: &state, box) {
                 // Nothing of what is being written can go on.
-                return .failure(SenderRefusal(.full, refusal.reason, refusal.message))
+                return .failure(SenderError(.full, refusal.reason, refusal.message))
             }
             let allowed = min(bytes.upperBound, configuration.maxPendingBytes - state.tree.bytes)
             // At once, so that other sessions do not get the same.
@@ -138,7 +138,7 @@ extension Intake {
         case .failure(let missing):
             box.state.withLock { $0.tree.update(drop) { $0.bytes -= wanted } }
             health.set(problem: "space", message: "\(missing)")
-            throw SenderRefusal(
+            throw SenderError(
                 .full, .stagingFull,
                 "\(path): the gate's disk is full; nothing is taken until its owner has made space")
         }

@@ -34,19 +34,19 @@ extension Intake {
     /// - Parameter attempt: who asks; what comes of it is filled in here.
     package func rename(
         _ order: SenderRename, attempt: Attempt, _ session: SenderSession
-    ) async throws(SenderRefusal) {
+    ) async throws(SenderError) {
         let box = session.box
         var wanted = order
         if let open = order.open, !writes(open, session) { wanted.open = nil }
         let order = wanted
         guard order.from != order.to, !order.to.isInside(order.from) else {
-            throw SenderRefusal(.failed, .badPath, "\(order.from): cannot become \(order.to)")
+            throw SenderError(.failed, .badPath, "\(order.from): cannot become \(order.to)")
         }
-        try await box.lock.with(.exclusive) { () async throws(SenderRefusal) in
+        try await box.lock.with(.exclusive) { () async throws(SenderError) in
             try session.checkAuthority()
             try checkParent(order.to, box, reason: .badPath)
             if box.state.withLock({ $0.tree.isFolder(order.to) }) {
-                throw SenderRefusal(
+                throw SenderError(
                     .exists, .forbiddenOperation, "\(order.to): there is a directory of that name")
             }
             if order.open == nil, box.state.withLock({ $0.tree.isFolder(order.from) }) {
@@ -61,7 +61,7 @@ extension Intake {
 
     private func renameFile(
         _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
-    ) async throws(SenderRefusal) {
+    ) async throws(SenderError) {
         let box = session.box
         let (items, target) = box.state.withLock { state in
             forgetTaken(in: &state, box, at: order.from)
@@ -71,7 +71,7 @@ extension Intake {
         }
         guard !items.isEmpty || order.open != nil else { throw gone(order.from, "renamed", session) }
         if target != nil, !order.replaces {
-            throw SenderRefusal(
+            throw SenderError(
                 .exists, .forbiddenOperation,
                 "\(order.to): exists already; remove it first, or replace it by posix-rename")
         }
@@ -79,7 +79,7 @@ extension Intake {
         let parts = try await prepare(items, order, box)
         guard !parts.isEmpty || order.open != nil else { throw gone(order.from, "renamed", session) }
         if target != nil {
-            do throws(SenderRefusal) {
+            do throws(SenderError) {
                 _ = try await withdrawAll(order.to, attempt, box)
             } catch {
                 giveBack(parts, box)
@@ -94,14 +94,14 @@ extension Intake {
 
     private func renameFolder(
         _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
-    ) async throws(SenderRefusal) {
+    ) async throws(SenderError) {
         let box = session.box
         let (target, files) = box.state.withLock { state in
             for file in state.tree.files(inside: order.from) { forgetTaken(in: &state, box, at: file) }
             return (newest(order.to, in: &state, box), state.tree.files(inside: order.from))
         }
         guard target == nil else {
-            throw SenderRefusal(.exists, .forbiddenOperation, "\(order.to): there is a file of that name")
+            throw SenderError(.exists, .forbiddenOperation, "\(order.to): there is a file of that name")
         }
         let folders = try check(files, order, box)
         do throws(StagingError) {
@@ -125,7 +125,7 @@ extension Intake {
     /// A directory is renamed as a whole or not at all. Returns it and all directories in it.
     private func check(
         _ files: [DropPath], _ order: SenderRename, _ box: SenderBox
-    ) throws(SenderRefusal) -> [DropPath] {
+    ) throws(SenderError) -> [DropPath] {
         let (folders, items) = box.state.withLock { state in
             (
                 state.tree.folders(inside: order.from) + [order.from],
@@ -133,7 +133,7 @@ extension Intake {
             )
         }
         if let (file, _) = items.first(where: { $0.1.isWritten }) {
-            throw SenderRefusal(
+            throw SenderError(
                 .failed, .forbiddenOperation,
                 "\(order.from): \(file) in it is being written; close it first")
         }
@@ -142,7 +142,7 @@ extension Intake {
         }
         if let long = (files + folders).first(where: { !$0.moved(from: order.from, to: order.to).isNameable })
         {
-            throw SenderRefusal(
+            throw SenderError(
                 .failed, .badPath,
                 "\(order.from): \(long) in it would have a path that is too long or too deep")
         }
@@ -154,7 +154,7 @@ extension Intake {
     /// Takes released files back, and refuses what cannot be renamed. What a consumer has taken is left out.
     private func prepare(
         _ items: [SenderItem], _ order: SenderRename, _ box: SenderBox, isInFolder: Bool = false
-    ) async throws(SenderRefusal) -> [Renamed] {
+    ) async throws(SenderError) -> [Renamed] {
         let isTemporary = configuration.temporaryNames.match(order.to.text)
         var parts: [Renamed] = []
         for item in items {
@@ -163,7 +163,7 @@ extension Intake {
             case .partial(let isWhole):
                 guard isWhole || isInFolder || isTemporary else {
                     giveBack(parts, box)
-                    throw SenderRefusal(
+                    throw SenderError(
                         .failed, .incomplete,
                         "\(order.from): its upload was interrupted after \(Counted.bytes(item.bytes)); "
                             + "send the rest, then rename it"
@@ -175,7 +175,7 @@ extension Intake {
                     parts.append(.accepted(settling, claimed: nil))
                 }
             case .waiting(let readyPath):
-                do throws(SenderRefusal) {
+                do throws(SenderError) {
                     if let claimed = try await claim(item, readyPath, order.from, box) {
                         parts.append(.accepted(claimed, claimed: readyPath))
                     }
@@ -195,11 +195,11 @@ extension Intake {
     /// Returns whether any was. One that its consumer acknowledged in this instant is left out.
     private func rename(
         _ parts: [Renamed], _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
-    ) async throws(SenderRefusal) -> Bool {
+    ) async throws(SenderError) -> Bool {
         let box = session.box
         var isAny = false
         for (index, part) in parts.enumerated() {
-            do throws(SenderRefusal) {
+            do throws(SenderError) {
                 switch part {
                 case .partial(let item, true) where !configuration.temporaryNames.match(order.to.text):
                     try await accept(item, order, attempt, session)
@@ -220,7 +220,7 @@ extension Intake {
 
     // MARK: Partial uploads
 
-    private func keep(_ item: SenderItem, under path: DropPath, _ box: SenderBox) throws(SenderRefusal) {
+    private func keep(_ item: SenderItem, under path: DropPath, _ box: SenderBox) throws(SenderError) {
         do throws(StagingError) {
             guard let held = try box.files.hold(item.drop) else {
                 throw StagingError(.failed, "it is locked")
@@ -235,7 +235,7 @@ extension Intake {
     /// A whole upload gets its final name: it is accepted under it.
     private func accept(
         _ item: SenderItem, _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
-    ) async throws(SenderRefusal) {
+    ) async throws(SenderError) {
         let box = session.box
         let held: PartialStore.Held
         let sha256: String
@@ -259,7 +259,7 @@ extension Intake {
         } catch {
             // Should this fail too, the ledger does not have it: it goes to quarantine with time.
             try? held.file.unseal()
-            throw SenderRefusal(.failed, error.code, error.description)
+            throw SenderError(.failed, error.code, error.description)
         }
     }
 
@@ -279,14 +279,14 @@ extension Intake {
     private func move(
         _ settling: SenderBox.Settling, to order: SenderRename, _ attempt: Attempt, _ box: SenderBox,
         claimed: String?
-    ) async throws(SenderRefusal) -> Bool {
+    ) async throws(SenderError) -> Bool {
         let record = settling.record
         var changed = settling
         do throws(IntakeError) {
             changed.record.readyPath = try reserve(order.to, box)
         } catch {
             giveBack(record, claimed, box)
-            throw SenderRefusal(.failed, error.code, error.description)
+            throw SenderError(.failed, error.code, error.description)
         }
         let isReleased = claimed != nil
         changed.record.name = order.to.text
@@ -317,7 +317,7 @@ extension Intake {
         } catch {
             staging.ready.cancelReservation(changed.record.readyPath)
             giveBack(record, claimed, box)
-            throw SenderRefusal(.failed, .ledgerFailed, "\(order.from): \(Self.ledgerText)")
+            throw SenderError(.failed, .ledgerFailed, "\(order.from): \(Self.ledgerText)")
         }
         guard isChanged else {
             // Acknowledged in this instant: its consumer has it.

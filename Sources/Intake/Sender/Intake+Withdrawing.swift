@@ -16,14 +16,14 @@ extension Intake {
     ///   - attempt: who asks; what comes of it is filled in here.
     package func remove(
         _ path: DropPath, open: String?, attempt: Attempt, _ session: SenderSession
-    ) async throws(SenderRefusal) {
+    ) async throws(SenderError) {
         let box = session.box
         let open = open.flatMap { writes($0, session) ? $0 : nil }
         if let open { discarded(open, session) }
-        let isRemoved = try await box.lock.with(.exclusive) { () async throws(SenderRefusal) -> Bool in
+        let isRemoved = try await box.lock.with(.exclusive) { () async throws(SenderError) -> Bool in
             try session.checkAuthority()
             if open == nil, box.state.withLock({ $0.tree.isFolder(path) && $0.tree.items(path).isEmpty }) {
-                throw SenderRefusal(.failed, .badPath, "\(path): is a directory; RMDIR removes it")
+                throw SenderError(.failed, .badPath, "\(path): is a directory; RMDIR removes it")
             }
             return try await withdrawAll(path, attempt, box)
         }
@@ -35,7 +35,7 @@ extension Intake {
     /// box is locked for this caller alone.
     func withdrawAll(
         _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
-    ) async throws(SenderRefusal) -> Bool {
+    ) async throws(SenderError) -> Bool {
         var isAny = false
         let items = box.state.withLock { state in
             forgetTaken(in: &state, box, at: path)
@@ -65,7 +65,7 @@ extension Intake {
     /// What was interrupted was never promised to anybody and goes; a whole one was answered OK and is kept.
     private func withdraw(
         partial item: SenderItem, _ isWhole: Bool, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
-    ) async throws(SenderRefusal) {
+    ) async throws(SenderError) {
         let isProbe = String(decoding: path.name, as: UTF8.self).hasPrefix(ProbeMark.filePrefix)
         if !isProbe {
             var attempt = attempt
@@ -75,7 +75,7 @@ extension Intake {
             do {
                 try await record(attempt)
             } catch {
-                throw SenderRefusal(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
+                throw SenderError(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
             }
         }
         do {
@@ -116,7 +116,7 @@ extension Intake {
     private func withdraw(
         _ settling: SenderBox.Settling, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox,
         claimed: String?
-    ) async throws(SenderRefusal) -> Bool {
+    ) async throws(SenderError) -> Bool {
         let record = settling.record
         let incoming =
             claimed == nil ? record.incoming ?? "" : StagingLayout.claimedFile(record.id, of: box.account)
@@ -134,7 +134,7 @@ extension Intake {
                     kind: .withdrawn(incoming: incoming)), attempt)
         } catch {
             giveBack(record, claimed, box)
-            throw SenderRefusal(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
+            throw SenderError(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
         }
         guard isChanged else {
             giveBack(record, claimed, box)
@@ -178,7 +178,7 @@ extension Intake {
     /// Takes a released file out of `ready/`; nil: its consumer has it.
     func claim(
         _ item: SenderItem, _ readyPath: String, _ path: DropPath, _ box: SenderBox
-    ) async throws(SenderRefusal) -> SenderBox.Settling? {
+    ) async throws(SenderError) -> SenderBox.Settling? {
         guard configuration.afterRelease == .change else { throw untouchable(path) }
         do {
             // Before the mark of its release is made: it would undo the change.
@@ -205,12 +205,12 @@ extension Intake {
         } catch {
             box.state.withLock { $0.tree.update(item.drop) { $0.standing = .waiting(readyPath: readyPath) } }
             logger.error("\(UntrustedText.head(path.description)) cannot be taken back: \(error)")
-            throw SenderRefusal(.failed, .badPath, "\(path): \(SenderRefusal.broken.message)")
+            throw SenderError(.failed, .badPath, "\(path): \(SenderError.broken.message)")
         }
     }
 
-    func untouchable(_ path: DropPath) -> SenderRefusal {
-        SenderRefusal(
+    func untouchable(_ path: DropPath) -> SenderError {
+        SenderError(
             .denied, .forbiddenOperation,
             "\(path): has been released to its consumer; this gate lets nobody change it any more (sftp.after_release)"
         )
@@ -240,10 +240,10 @@ extension Intake {
     }
 
     /// Why nothing of a name can be renamed or removed.
-    func gone(_ path: DropPath, _ what: String, _ session: SenderSession) -> SenderRefusal {
+    func gone(_ path: DropPath, _ what: String, _ session: SenderSession) -> SenderError {
         let box = session.box
         if box.state.withLock({ $0.tree.items(path).contains(where: \.isWritten) }) {
-            return SenderRefusal(
+            return SenderError(
                 .failed, .forbiddenOperation,
                 "\(path): another session is writing it; it cannot be \(what) now")
         }
@@ -252,9 +252,9 @@ extension Intake {
             \.self)
         // Pending is one whose release is not marked in the ledger yet: what settles would have been found.
         let wasTaken = known.map { ![.lost, .withdrawn].contains($0.state) } ?? false
-        guard isOwn || wasTaken else { return SenderRefusal(.absent, nil, "\(path): no such file") }
+        guard isOwn || wasTaken else { return SenderError(.absent, nil, "\(path): no such file") }
         // Who overwrites by REMOVE and RENAME must hear "no such file", or a daily file of one name is never sent.
-        return SenderRefusal(
+        return SenderError(
             isOwn ? .failed : .absent, .forbiddenOperation,
             "\(path): its consumer has taken it, so it cannot be \(what) any more")
     }

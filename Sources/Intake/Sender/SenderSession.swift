@@ -46,8 +46,8 @@ package final class SenderSession: Sendable {
     }
 
     /// Whoever has waited for the lock of a box is asked again whether it may.
-    func checkAuthority() throws(SenderRefusal) {
-        if let (reason, message) = withdrawal() { throw SenderRefusal(.denied, reason, message) }
+    func checkAuthority() throws(SenderError) {
+        if let (reason, message) = withdrawal() { throw SenderError(.denied, reason, message) }
     }
 
     func hasDelivered(_ path: DropPath) -> (drop: String, node: SenderNode)? {

@@ -108,7 +108,7 @@ package struct CheckpointFile: Witness {
 
     /// Throws where this process may not look: checkpoints that cannot be read are not none.
     private static func isThere(_ path: String) throws -> Bool {
-        do throws(FileProblem) { return try Presence.check(path) } catch { throw unreadable(error.message) }
+        do throws(FileError) { return try Presence.check(path) } catch { throw unreadable(error.message) }
     }
 
     private static func unreadable(_ why: String) -> LedgerError {

@@ -1,7 +1,7 @@
 // Bounds of time for what others are asked: who does not answer is waited for no longer.
 
 /// The end of such a bound.
-package struct TookTooLong: Error, CustomStringConvertible {
+package struct TimeoutError: Error, CustomStringConvertible {
     package let bound: Duration
 
     package var description: String {
@@ -10,7 +10,7 @@ package struct TookTooLong: Error, CustomStringConvertible {
 }
 
 /// Carries `work` out and cancels it after `bound`. It must end soon once it is cancelled: what blocks a thread goes
-/// through a `BlockingExecutor`. Throws `TookTooLong` when the bound ended it, else what `work` throws.
+/// through a `BlockingExecutor`. Throws `TimeoutError` when the bound ended it, else what `work` throws.
 package func within<R: Sendable>(
     _ bound: Duration, _ work: @escaping @Sendable () async throws -> R
 ) async throws -> R {
@@ -25,6 +25,6 @@ package func within<R: Sendable>(
         group.cancelAll()
         // It may have been done in the same moment.
         if let done = try? await group.next(), let value = done { return value }
-        throw TookTooLong(bound: bound)
+        throw TimeoutError(bound: bound)
     }
 }

@@ -12,7 +12,7 @@ extension LedgerPaths {
     /// Throws `LedgerError`: `.missing`, `.foreign` for what SQLite need not be asked about, `.unreadable`.
     func isThere() throws(LedgerError) -> Bool {
         let isThere: Bool
-        do throws(FileProblem) { isThere = try Presence.check(file) } catch {
+        do throws(FileError) { isThere = try Presence.check(file) } catch {
             throw LedgerError(.unreadable, "the ledger cannot be read: \(error)")
         }
         var status = stat()

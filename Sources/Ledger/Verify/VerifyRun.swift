@@ -168,7 +168,7 @@ struct VerifyRun {
 
     /// Whether a file is there. Throws where this process may not look at it.
     private func isReadable(_ path: String) throws -> Bool {
-        do throws(FileProblem) {
+        do throws(FileError) {
             guard try Presence.check(path) else { return false }
         } catch {
             throw LedgerError(.unreadable, "sealed entries cannot be read: \(error)")

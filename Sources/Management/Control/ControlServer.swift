@@ -49,7 +49,7 @@ package struct ControlServer: Service {
             throw ManagementError(.internalError, "control socket: \(error)", cause: error)
         }
         defer { unlink(path) }
-        do throws(FileProblem) { try readers?.admit(socket: path) } catch { logger.warning("\(error)") }
+        do throws(FileError) { try readers?.admit(socket: path) } catch { logger.warning("\(error)") }
         let server = LocalServer(socket: socket, label: "dropgate.control", longest: Control.longestLine)
         onOpen()
         await withTaskExecutorPreference(executor) {

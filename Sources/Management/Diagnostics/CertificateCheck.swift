@@ -30,7 +30,7 @@ struct CertificateCheck {
         guard let tls = settings.webhook?.tls else { return [] }
         let path = tls.certificate
         let chain: [Certificate]
-        do throws(FileProblem) {
+        do throws(FileError) {
             chain = try TLSFiles.server(tls).chain
         } catch {
             return [Finding(Self.area, .fail, "\(error)", fix: fix(tls))]

@@ -18,10 +18,10 @@ package struct LedgerKeys: Sendable {
     }
 
     /// Throws where this process may not look.
-    package func isThere() throws(FileProblem) -> Bool { try Presence.check(settings.key) }
+    package func isThere() throws(FileError) -> Bool { try Presence.check(settings.key) }
 
     /// Throws where this process may not look.
-    package func hasPublicKeys() throws(FileProblem) -> Bool { try Presence.check(publicFile) }
+    package func hasPublicKeys() throws(FileError) -> Bool { try Presence.check(publicFile) }
 
     package func make() throws {
         let key = try NoteSigner(name: Checkpoint.origin(node: node))
@@ -43,7 +43,7 @@ package struct LedgerKeys: Sendable {
 
     private func read(_ path: String) throws -> NoteSigner {
         let secret: [UInt8]
-        do throws(FileProblem) { secret = try FileReading.secret(path) } catch {
+        do throws(FileError) { secret = try FileReading.secret(path) } catch {
             throw ManagementError(.configuration, error.message)
         }
         guard let key = NoteSigner(String(decoding: secret, as: UTF8.self)) else {

@@ -79,7 +79,7 @@ package struct GateStanding: Sendable {
     private mutating func look(at tls: TLSSettings, _ now: Instant) {
         guard Self.isThere(tls.certificate), Self.isThere(tls.key) else { return certificate = .missing }
         let leaf: TLS.Certificate
-        do throws(FileProblem) { leaf = try TLSFiles.server(tls).chain[0] } catch {
+        do throws(FileError) { leaf = try TLSFiles.server(tls).chain[0] } catch {
             return certificate = .bad(error.message)
         }
         certificateNames = leaf.names
@@ -99,7 +99,8 @@ package struct GateStanding: Sendable {
 
     /// A ledger or a list that cannot be read tells nothing: then it counts as not heard.
     private static func isHeard(_ settings: GateSettings) -> Bool {
-        guard (try? settings.ledgerHandle.isThere()) == true, let reader = try? settings.ledgerHandle.reader(),
+        guard (try? settings.ledgerHandle.isThere()) == true,
+            let reader = try? settings.ledgerHandle.reader(),
             let policy = try? PolicyLoader.load(files: settings.sources)
         else { return false }
         var open: [Channel] = []

@@ -9,14 +9,14 @@ package struct ReadAccess {
     private let group: ReadGroup
 
     /// nil where the settings name no group. Throws where the system does not know it.
-    package init?(_ settings: GateSettings) throws(FileProblem) {
+    package init?(_ settings: GateSettings) throws(FileError) {
         guard let name = settings.ledger.readGroup else { return nil }
         self.settings = settings
         group = try ReadGroup(named: name)
     }
 
     /// Opens what is there by now. The gate's own user can do it where it is in the group; root's `init` always.
-    package func apply() throws(FileProblem) {
+    package func apply() throws(FileError) {
         if settings.state != settings.ledgerHandle.directory { try group.pass(directory: settings.state) }
         try settings.ledgerHandle.admitReaders()
         if try Presence.check(settings.runDirectory) { try group.pass(directory: settings.runDirectory) }

@@ -33,7 +33,7 @@ package struct FilesystemCheck {
 
     package func findings() -> [Finding] {
         let isThere: Bool
-        do throws(FileProblem) { isThere = try Presence.check(settings.state) } catch {
+        do throws(FileError) { isThere = try Presence.check(settings.state) } catch {
             return [Finding(Self.area, .fail, error.message, fix: "run this as the gate's own user")]
         }
         guard isThere else {

@@ -10,7 +10,7 @@ package struct PrivateKeyFile: Sendable {
 
     private static let longest = 64 << 10
 
-    package init(path: String, passphrase: [UInt8]? = nil) throws(FileProblem) {
+    package init(path: String, passphrase: [UInt8]? = nil) throws(FileError) {
         // A key that others can read is refused, as OpenSSH's clients refuse it.
         let text = String(decoding: try FileReading.secret(path), as: UTF8.self)
         self.path = path

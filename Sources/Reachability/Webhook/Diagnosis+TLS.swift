@@ -26,7 +26,7 @@ extension Diagnosis {
         }
     }
 
-    private static func handshake(_ failure: TLSFailure) -> Diagnosis {
+    private static func handshake(_ failure: TLSError) -> Diagnosis {
         let said = UntrustedText.head(failure.words, limit: 100)
         switch failure.cause {
         case .version:

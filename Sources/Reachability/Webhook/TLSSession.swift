@@ -9,7 +9,7 @@ final class TLSSession {
         case closed(received: Bool)
         /// What came first is not a TLS record.
         case notTLS([UInt8])
-        case tls(TLSFailure)
+        case tls(TLSError)
     }
 
     private let socket: ProbeSocket
@@ -38,16 +38,16 @@ final class TLSSession {
     }
 
     func handshake(until deadline: Deadline) throws(Failure) {
-        while try !step(until: deadline, { engine throws(TLSFailure) in try engine.handshake() }) {
+        while try !step(until: deadline, { engine throws(TLSError) in try engine.handshake() }) {
             try receive(until: deadline)
         }
     }
 
     func write(_ bytes: [UInt8], until deadline: Deadline) throws(Failure) {
-        try step(until: deadline) { engine throws(TLSFailure) in
-            var failure: TLSFailure?
+        try step(until: deadline) { engine throws(TLSError) in
+            var failure: TLSError?
             bytes.withUnsafeBytes { text in
-                do throws(TLSFailure) { try engine.write(text) } catch { failure = error }
+                do throws(TLSError) { try engine.write(text) } catch { failure = error }
             }
             if let failure { throw failure }
         }
@@ -57,11 +57,11 @@ final class TLSSession {
     func read(until deadline: Deadline) throws(Failure) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 16384)
         while true {
-            let reading = try step(until: deadline) { engine throws(TLSFailure) in
+            let reading = try step(until: deadline) { engine throws(TLSError) in
                 var result = TLSEngine.Reading.needsInput
-                var failure: TLSFailure?
+                var failure: TLSError?
                 buffer.withUnsafeMutableBytes { memory in
-                    do throws(TLSFailure) { result = try engine.read(into: memory) } catch { failure = error }
+                    do throws(TLSError) { result = try engine.read(into: memory) } catch { failure = error }
                 }
                 if let failure { throw failure }
                 return result
@@ -76,10 +76,10 @@ final class TLSSession {
 
     /// One call of the engine, and what it has to send.
     @discardableResult
-    private func step<R>(until deadline: Deadline, _ call: (TLSEngine) throws(TLSFailure) -> R)
+    private func step<R>(until deadline: Deadline, _ call: (TLSEngine) throws(TLSError) -> R)
         throws(Failure) -> R
     {
-        let outcome = Result { () throws(TLSFailure) in try call(engine) }
+        let outcome = Result { () throws(TLSError) in try call(engine) }
         let sent = flush(until: deadline)
         switch outcome {
         case .success(let value):

@@ -185,7 +185,7 @@ package struct RuleChecker: Sendable {
         case let error as IOError: SystemError(error.errnoCode).description.lowercased()
         case ChannelError.connectTimeout: "no answer"
         case is ChannelError: "the connection ended too soon"
-        case let error as TLSFailure: "TLS fails: \(UntrustedText.head(error.words, limit: 200))"
+        case let error as TLSError: "TLS fails: \(UntrustedText.head(error.words, limit: 200))"
         case let error as OpenSSLError: "TLS fails: \(UntrustedText.head(error.description, limit: 200))"
         case let error as RuleBookError: UntrustedText.head(error.description, limit: 200)
         default: "it fails in a way that has no words (\(type(of: error)))"

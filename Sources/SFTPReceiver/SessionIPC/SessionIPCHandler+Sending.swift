@@ -48,7 +48,7 @@ extension SessionIPCHandler {
             let node = intake.look(path, sender)
             return .names(NameAnswer(entries: node.map { [NameAnswer.Entry("", $0)] } ?? []))
         case .directory:
-            do throws(SenderRefusal) {
+            do throws(SenderError) {
                 let page = try intake.list(
                     path, after: question.after.map { Array($0.utf8) }, limit: Self.pageNames,
                     bytes: Self.pageBytes, sender)
@@ -68,7 +68,7 @@ extension SessionIPCHandler {
     ) async throws(BadMessage) -> ChangeAnswer {
         let path = try Self.path(change.path)
         let attempt = attempt(.transfer, session)
-        do throws(SenderRefusal) {
+        do throws(SenderError) {
             switch change.what {
             case .makeDirectory: try intake.makeDirectory(path, sender)
             case .removeDirectory: try await intake.removeDirectory(path, sender)
@@ -78,7 +78,7 @@ extension SessionIPCHandler {
                 try await intake.setAttributes(path, size: change.size, modified: change.modified, sender)
             case .rename:
                 guard let to = change.to.flatMap(DropPath.init) else {
-                    throw SenderRefusal(.failed, .malformed, "\(path): the new name is none")
+                    throw SenderError(.failed, .malformed, "\(path): the new name is none")
                 }
                 try await intake.rename(
                     SenderRename(from: path, to: to, replaces: change.replaces ?? false, open: change.open),
@@ -96,7 +96,7 @@ extension SessionIPCHandler {
         _ open: UploadOpening, _ session: WelcomedSession, _ sender: SenderSession
     ) throws(BadMessage) -> DaemonMessage {
         let path = try Self.path(open.path)
-        do throws(SenderRefusal) {
+        do throws(SenderError) {
             let opening = try intake.open(
                 SenderOrder(
                     path: path, exclusive: open.exclusive, mustExist: open.mustExist, fresh: open.fresh,
@@ -121,7 +121,7 @@ extension SessionIPCHandler {
         else {
             throw BadMessage(description: "a question for room that no session asks")
         }
-        do throws(SenderRefusal) {
+        do throws(SenderError) {
             return .done(
                 ChangeAnswer(bytes: try intake.room(room.least...room.bytes, for: room.drop, sender)))
         } catch {
@@ -217,7 +217,7 @@ extension SessionIPCHandler {
     // MARK: Refusals
 
     private func refuse(
-        _ refusal: SenderRefusal, _ operation: String, _ path: DropPath, _ session: WelcomedSession
+        _ refusal: SenderError, _ operation: String, _ path: DropPath, _ session: WelcomedSession
     ) -> ChangeAnswer {
         if let reason = refusal.reason {
             var attempt = attempt(.transfer, session)

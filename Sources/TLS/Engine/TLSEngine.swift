@@ -28,7 +28,7 @@ package final class TLSEngine {
     private let outgoing: OpaquePointer
     private let isServer: Bool
     /// A failure ends a session for good.
-    private var failure: TLSFailure?
+    private var failure: TLSError?
     /// The first bytes that came, to tell what else they may be.
     package private(set) var firstBytes: [UInt8] = []
     package private(set) var isHandshakeDone = false
@@ -76,7 +76,7 @@ package final class TLSEngine {
         guard failure == nil, let start = bytes.baseAddress, bytes.count > 0 else { return }
         if firstBytes.count < 64 { firstBytes += bytes.prefix(64 - firstBytes.count) }
         let taken = BIO_write(incoming, start, Int32(bytes.count))
-        if taken != Int32(bytes.count) { failure = TLSFailure(.other, words: "no memory for what came") }
+        if taken != Int32(bytes.count) { failure = TLSError(.other, words: "no memory for what came") }
     }
 
     /// The connection brings no more bytes.
@@ -106,7 +106,7 @@ package final class TLSEngine {
     // MARK: Progress
 
     /// Goes on with the handshake. False: more bytes of the peer are needed.
-    package func handshake() throws(TLSFailure) -> Bool {
+    package func handshake() throws(TLSError) -> Bool {
         if isHandshakeDone { return true }
         guard try turn({ SSL_do_handshake($0) }) == .done else { return false }
         isHandshakeDone = true
@@ -116,7 +116,7 @@ package final class TLSEngine {
     }
 
     /// Puts the next text into `memory`, which must not be empty; only after the handshake.
-    package func read(into memory: UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Reading {
+    package func read(into memory: UnsafeMutableRawBufferPointer) throws(TLSError) -> Reading {
         var count = 0
         switch try turn({ SSL_read_ex($0, memory.baseAddress, memory.count, &count) }) {
         case .done: return .bytes(count)
@@ -126,7 +126,7 @@ package final class TLSEngine {
     }
 
     /// Encrypts text; only after the handshake.
-    package func write(_ text: UnsafeRawBufferPointer) throws(TLSFailure) {
+    package func write(_ text: UnsafeRawBufferPointer) throws(TLSError) {
         guard let start = text.baseAddress, text.count > 0 else { return }
         if owesTicket {
             owesTicket = false
@@ -135,7 +135,7 @@ package final class TLSEngine {
         }
         var count = 0
         guard try turn({ SSL_write_ex($0, start, text.count, &count) }) == .done, count == text.count else {
-            let failed = TLSFailure(.other, words: "the session cannot write")
+            let failed = TLSError(.other, words: "the session cannot write")
             failure = failed
             throw failed
         }
@@ -150,7 +150,7 @@ package final class TLSEngine {
     }
 
     /// Has both sides take new keys, and the peer say so (RFC 8446 section 4.6.3). For tests: TLS changes keys by itself.
-    package func askForNewKeys() throws(TLSFailure) {
+    package func askForNewKeys() throws(TLSError) {
         guard try turn({ SSL_key_update($0, SSL_KEY_UPDATE_REQUESTED) }) == .done else { return }
         _ = try turn { SSL_do_handshake($0) }
     }
@@ -159,7 +159,7 @@ package final class TLSEngine {
         case done, needsInput, closed
     }
 
-    private func turn(_ call: (OpaquePointer) -> Int32) throws(TLSFailure) -> Step {
+    private func turn(_ call: (OpaquePointer) -> Int32) throws(TLSError) -> Step {
         if let failure { throw failure }
         ERR_clear_error()
         let result = call(ssl)
@@ -172,35 +172,35 @@ package final class TLSEngine {
         case SSL_ERROR_WANT_READ: return .needsInput
         case SSL_ERROR_ZERO_RETURN where isHandshakeDone: return .closed
         case SSL_ERROR_ZERO_RETURN:
-            throw fail(TLSFailure(.closedInHandshake, words: "the peer ended the handshake"))
+            throw fail(TLSError(.closedInHandshake, words: "the peer ended the handshake"))
         default: throw fail(named(code))
         }
     }
 
-    private func fail(_ failed: TLSFailure) -> TLSFailure {
+    private func fail(_ failed: TLSError) -> TLSError {
         failure = failed
         return failed
     }
 
-    private func named(_ code: UInt) -> TLSFailure {
-        let found = TLSFailure(code: code)
+    private func named(_ code: UInt) -> TLSError {
+        let found = TLSError(code: code)
         switch found.cause {
         case .other, .version, .notTLS:
             // The first byte of a record is its content type (RFC 8446 section 5.1).
             if let first = firstBytes.first, !(20...24).contains(first) {
-                return TLSFailure(.notTLS, words: found.words)
+                return TLSError(.notTLS, words: found.words)
             }
             if COpenSSL.ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED {
                 let fault = CertificateFault(code: Int32(SSL_get_verify_result(ssl)), depth: 0)
-                return TLSFailure(.badCertificate(fault), words: "\(found.words): \(fault.words)")
+                return TLSError(.badCertificate(fault), words: "\(found.words): \(fault.words)")
             }
             // SSL_ERROR_SYSCALL: the wire ended, and OpenSSL has no words for that.
             if code == 0 {
-                return TLSFailure(
+                return TLSError(
                     isHandshakeDone ? .truncated : .closedInHandshake, words: "the connection ended")
             }
         case .truncated where !isHandshakeDone:
-            return TLSFailure(
+            return TLSError(
                 .closedInHandshake, words: "the connection ended in the middle of the handshake")
         default: break
         }

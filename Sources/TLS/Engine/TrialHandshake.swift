@@ -9,7 +9,7 @@ extension TLSContext.Server {
         open.clientAuthorities = nil
         let server = try TLSEngine(TLSContext(open), .server)
         let client = try TLSEngine(TLSContext(TLSContext.Client(trust: .any)), .client(host: "localhost"))
-        do throws(TLSFailure) {
+        do throws(TLSError) {
             // Four messages a side at the most; more steps than that would change nothing.
             for _ in 0..<8 {
                 let isClientDone = try client.handshake()

@@ -108,13 +108,13 @@ final class ParserWaste: ChannelDuplexHandler {
         if isBetween, raw.bytes > Self.mostBetween {
             raw.reset()
             context.fireErrorCaught(
-                RequestFault("more than \(Self.mostBetween) bytes without the end of a header"))
+                RequestError("more than \(Self.mostBetween) bytes without the end of a header"))
         }
         if let body, raw.bytes - body.decoded > allowed {
             // So much of the rest is thrown away before the connection is cut.
             allowed += RequestHandler.mostLingering
             context.fireErrorCaught(
-                RequestFault("chunk extensions and trailers of more than \(Self.most) bytes"))
+                RequestError("chunk extensions and trailers of more than \(Self.most) bytes"))
         }
         if chunks > Self.freeChunks { pause.begin(context, for: Self.pauseForChunk * chunks) }
         chunks = 0

@@ -5,7 +5,7 @@ import TLS
 extension Connection {
     /// The caller hung up: reset, or TLS without its closing message.
     func isQuietEnd(_ error: any Error) -> Bool {
-        if let failure = error as? TLSFailure { return failure.cause == .truncated }
+        if let failure = error as? TLSError { return failure.cause == .truncated }
         return error is IOError || error is ChannelError
     }
 }

@@ -55,7 +55,7 @@ final class StreamValidator: ChannelDuplexHandler {
         }
         if let fault {
             stage = .refused
-            context.fireUserInboundEventTriggered(RequestFault(fault))
+            context.fireUserInboundEventTriggered(RequestError(fault))
         }
         return block.headers
     }
@@ -84,7 +84,7 @@ final class StreamValidator: ChannelDuplexHandler {
 
     private func refuse(_ fault: String, _ context: ChannelHandlerContext) {
         stage = .refused
-        context.fireErrorCaught(RequestFault(fault))
+        context.fireErrorCaught(RequestError(fault))
     }
 
     private static func tooFew(_ received: Int, of announced: Int) -> String {

@@ -9,12 +9,12 @@ enum ErrorSentence {
     /// Printable and bounded, whatever the error holds.
     static func of(_ error: any Error) -> String {
         switch error {
-        case let error as RequestFault: error.sentence
+        case let error as RequestError: error.sentence
         case let error as HTTPParserError: sentence(error)
         case is NIOHTTPDecoderError: "the header is not one of HTTP/1.1"
         case let error as NIOHTTP2Errors.StreamError: of(error.baseError)
         case let error as any NIOHTTP2Error: sentence(error)
-        case let error as TLSFailure: UntrustedText.head(error.words, limit: 200)
+        case let error as TLSError: UntrustedText.head(error.words, limit: 200)
         case is IOError, is ChannelError: "the connection broke"
         default: "the bytes are not HTTP"
         }

@@ -54,7 +54,7 @@ final class RequestHandler: ChannelDuplexHandler {
     private var bodyTimer: Scheduled<Void>?
     private let pause = ReadPause()
     /// What is wrong with the header that comes next.
-    private var fault: RequestFault?
+    private var fault: RequestError?
 
     init(_ connection: Connection) { self.connection = connection }
 
@@ -265,7 +265,7 @@ extension RequestHandler {
 // What goes wrong.
 extension RequestHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError || error is NIOHTTPDecoderError || error is RequestFault else {
+        guard error is HTTPParserError || error is NIOHTTPDecoderError || error is RequestError else {
             // TLS, socket and stream errors: the end follows. What has been handed on is decided all the same.
             if case .working = state { return }
             if case .receiving = state, !multiplexed { return }
@@ -324,7 +324,7 @@ extension RequestHandler {
             // Of a stream of HTTP/2 this is the end of its request.
             if case .working = state { break }
             cutOff(context)
-        case let event as RequestFault: fault = event
+        case let event as RequestError: fault = event
         case is ChannelShouldQuiesceEvent:
             if case .waiting = state {
                 connection.dismiss()

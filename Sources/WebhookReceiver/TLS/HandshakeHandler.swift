@@ -33,7 +33,7 @@ final class HandshakeHandler: ChannelInboundHandler {
                 let fault = CertificateFault(kind: .expired, depth: 0, words: "the certificate has expired")
                 connection.note(
                     .tlsFailed,
-                    detail: TLSFailure.detail(TLSFailure(.badCertificate(fault), words: fault.words)))
+                    detail: TLSError.detail(TLSError(.badCertificate(fault), words: fault.words)))
                 return context.close(promise: nil)
             }
             do {
@@ -50,11 +50,11 @@ final class HandshakeHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !isComplete else { return context.fireErrorCaught(error) }
         // Checks of a balancer end as it likes, with a reset too.
-        let hasGone = (error as? TLSFailure)?.cause == .closedInHandshake || error is IOError
+        let hasGone = (error as? TLSError)?.cause == .closedInHandshake || error is IOError
         if hasGone, connection.isLookOfProxy {
             connection.dismiss()
         } else {
-            connection.note(.tlsFailed, detail: TLSFailure.detail(error))
+            connection.note(.tlsFailed, detail: TLSError.detail(error))
         }
         context.close(promise: nil)
     }

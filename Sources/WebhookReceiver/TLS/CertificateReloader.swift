@@ -17,7 +17,7 @@ import TLS
     import Darwin
 #endif
 
-final class CertificateKeeper: Sendable {
+final class CertificateReloader: Sendable {
     /// Names of the problems in the gate's health.
     static let problem = "webhook_certificate"
     static let expiryProblem = "webhook_certificate_expired"
@@ -42,9 +42,9 @@ final class CertificateKeeper: Sendable {
     private let logger: Logger
     private let state: Mutex<State>
     /// It looks at files and reads them.
-    private let executor = BlockingExecutor(label: "certificate keeper", width: 1)
+    private let executor = BlockingExecutor(label: "certificate reloader", width: 1)
 
-    /// Loads the pair. Throws `FileProblem` when it cannot be used.
+    /// Loads the pair. Throws `FileError` when it cannot be used.
     init(settings: TLSSettings, health: Health, logger: Logger) throws {
         self.settings = settings
         self.health = health
@@ -119,7 +119,7 @@ final class CertificateKeeper: Sendable {
         [settings.certificate, settings.key] + (settings.clientAuthorities.map { [$0] } ?? [])
     }
 
-    private static func load(_ settings: TLSSettings) throws(FileProblem) -> State {
+    private static func load(_ settings: TLSSettings) throws(FileError) -> State {
         let before = paths(settings).map(FileSignature.init(path:))
         let protocols = ["h2", "http/1.1"]
         let (context, chain) = try TLSFiles.server(settings, protocols: protocols)
@@ -127,7 +127,7 @@ final class CertificateKeeper: Sendable {
             settings.oldSenders.isEmpty
             ? nil : try TLSFiles.server(settings, protocols: protocols, allowsOldCiphers: true).context
         guard paths(settings).map(FileSignature.init(path:)) == before else {
-            throw FileProblem(
+            throw FileError(
                 message: "\(settings.certificate): changed while it was read; it is tried again")
         }
         return State(

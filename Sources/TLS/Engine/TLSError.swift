@@ -1,7 +1,7 @@
 // Why a TLS session ended before its time: what it was, in our words, and OpenSSL's.
 import COpenSSL
 
-package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
+package struct TLSError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Cause: Hashable, Sendable {
         /// No version of TLS in common.
         case version
@@ -55,7 +55,7 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-extension TLSFailure.Cause {
+extension TLSError.Cause {
     /// Of one of SSL_R_….
     init(reason: Int32, alert: UInt8?) {
         if let alert {

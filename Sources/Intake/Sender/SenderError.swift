@@ -1,7 +1,7 @@
 // Why a sender does not get what it asks: for its client, and for the ledger.
 package import Admission
 
-package struct SenderRefusal: Error, Sendable, Equatable {
+package struct SenderError: Error, Sendable, Equatable {
     /// As SFTP tells failures apart.
     package enum Kind: String, Sendable, Codable {
         case absent, exists, denied, full, failed
@@ -19,6 +19,6 @@ package struct SenderRefusal: Error, Sendable, Equatable {
         self.message = message
     }
 
-    static let broken = SenderRefusal(
+    static let broken = SenderError(
         .failed, nil, "the gate could not do it; ask its owner to run dropgate doctor")
 }

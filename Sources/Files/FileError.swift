@@ -1,7 +1,7 @@
 // What is wrong with a file, as a value.
 
 /// Why a file could not be used, worded for the end of "FILE …".
-package struct FileProblem: Error, Sendable, CustomStringConvertible {
+package struct FileError: Error, Sendable, CustomStringConvertible {
     package let message: String
 
     package init(message: String) { self.message = message }

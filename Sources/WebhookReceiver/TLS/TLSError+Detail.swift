@@ -3,10 +3,10 @@ import Admission
 import JSON
 import TLS
 
-extension TLSFailure {
+extension TLSError {
     /// What the ledger says of a handshake that failed with this error.
     static func detail(_ error: any Error) -> [String: JSONValue] {
-        guard let failure = error as? TLSFailure else {
+        guard let failure = error as? TLSError else {
             return ["error": .string(ErrorSentence.of(error))]
         }
         var detail: [String: JSONValue] = ["error": .string(UntrustedText.head(failure.words, limit: 200))]
