@@ -1,6 +1,7 @@
 // November 2025 at a made-up gate: daily calls, three people who change lists and take reports, an expiry, an entry that is
-// only observed, a removed one, a crash, and an afternoon when the machine's clock was two hours behind. Values only.
+// only observed, a removed one, a crash, and an afternoon when the machine's clock was two hours behind.
 import Admission
+import Foundation
 import JSON
 import Ledger
 
@@ -28,13 +29,16 @@ struct MadeUpMonth {
 
     static func at(_ text: String) -> Instant { Instant(rfc3339: text) ?? Instant(microseconds: 0) }
 
+    /// Who answers for the entries of a list.
+    private static let owners = ["vsee-qatar": "amira", "old": "amira", "partner": "jonas", "trial": "li"]
+
     private static func entry(
         _ list: String, _ service: String, _ cidr: String, id: String? = nil, expires: Instant? = nil,
         mode: SourceEntry.Mode = .enforce
     ) throws -> SourceEntry {
         var entry = SourceEntry(
             list: list, service: service, cidr: try CIDRBlock(cidr), channels: [.webhook, .sftp],
-            expires: expires, mode: mode)
+            owner: owners[list], expires: expires, mode: mode)
         entry.ownID = id
         return entry
     }
@@ -124,9 +128,9 @@ struct MadeUpMonth {
 
     private mutating func addService() {
         func service(_ reason: Reason, _ time: Instant) -> Step {
-            Step(
-                clock: time,
-                attempt: Attempt(kind: .service, channel: nil, verdict: .accepted, reason: reason))
+            var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: reason)
+            attempt.policy = policy(at: time).version
+            return Step(clock: time, attempt: attempt)
         }
         steps.append(service(.started, Self.begin + .seconds(60)))
         // No stop comes before the second start.
@@ -166,8 +170,22 @@ struct MadeUpMonth {
         }
     }
 
-    /// Writes the month into an empty ledger.
-    func write(to store: any LedgerStore) throws {
+    /// A gate with the month's ledger, the lists that were in force, and files of those at its end.
+    func gate() throws -> TestGate {
+        let gate = try TestGate.plain()
+        try FileManager.default.removeItem(atPath: gate.path("sources/vsee.yaml"))
+        for (list, entries) in Dictionary(grouping: policies[2].policy.entries, by: \.list) {
+            let lines = entries.map { entry in
+                "  - {cidr: \"\(entry.cidr)\", service: \(entry.service), channels: [webhook, sftp], "
+                    + (entry.ownID.map { "id: \($0), " } ?? "") + (entry.owner.map { "owner: \($0), " } ?? "")
+                    + "mode: \(entry.mode.rawValue)\(entry.expires.map { ", expires: \"\($0)\"" } ?? "")}\n"
+            }
+            try gate.write("sources/\(list).yaml", "name: \(list)\nentries:\n\(lines.joined())")
+        }
+        let ledger = LedgerHandle(file: gate.path("state/ledger.sqlite"))
+        let store = try ledger.open(node: "gate-1")
         for step in steps { _ = try store.commit([.append(step.attempt, drop: nil)], now: step.clock) }
+        for policy in policies { try ledger.policies.keep(policy.policy) }
+        return gate
     }
 }

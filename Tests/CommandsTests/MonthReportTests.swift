@@ -10,20 +10,7 @@ import Testing
 
     init() throws { month = try MadeUpMonth() }
 
-    /// A gate with the month's ledger and the lists as they were at its end.
-    private func gate() throws -> TestGate {
-        let gate = try TestGate.plain()
-        try FileManager.default.removeItem(atPath: gate.path("sources/vsee.yaml"))
-        for (list, entries) in Dictionary(grouping: month.policies[2].policy.entries, by: \.list) {
-            let lines = entries.map { entry in
-                "  - {cidr: \"\(entry.cidr)\", service: \(entry.service), \(entry.ownID.map { "id: \($0), " } ?? "")channels: [webhook, sftp], "
-                    + "mode: \(entry.mode.rawValue)\(entry.expires.map { ", expires: \"\($0)\"" } ?? "")}\n"
-            }
-            try gate.write("sources/\(list).yaml", "name: \(list)\nentries:\n\(lines.joined())")
-        }
-        try month.write(to: handle(gate).open(node: "gate-1"))
-        return gate
-    }
+    private func gate() throws -> TestGate { try month.gate() }
 
     private func handle(_ gate: TestGate) -> LedgerHandle {
         LedgerHandle(file: gate.path("state/ledger.sqlite"))
