@@ -59,8 +59,18 @@ class Quarantine(unittest.TestCase):
         gate.run("source", "add", "127.0.0.7", "--service", "moved", "--channel", "webhook", "--list", "test",
                  "--config", gate.config)
         wait_until(lambda: "+ test/moved" in gate.log(), what="the new list")
+        self.assertIn("403", post("moved-2", "127.0.0.8").stdout)
+        other = next(h["drop"] for h in held() if h["event_id"] == "moved-2")
+        gate.run("source", "add", "127.0.0.8", "--service", "moved-too", "--channel", "webhook", "--list", "test",
+                 "--config", gate.config)
+        wait_until(lambda: "+ test/moved-too" in gate.log(), what="the newer list")
+        with open("/dev/full", "w") as full:
+            unsaid = subprocess.run([BIN, "drops", "release", other, "--config", gate.config], stdout=full,
+                                    stderr=subprocess.PIPE, text=True, timeout=60)
+        self.assertEqual((unsaid.returncode, unsaid.stderr), (1, "dropgate: write error: No space left on device\n"))
+        wait_until(lambda: len(gate.ready("webhook")) == 2, what="the event whose release nobody could read")
         self.assertIn("stored", gate.run("drops", "release", drop, "--comment", "VSee has moved", "--config", gate.config).stdout)
-        wait_until(lambda: len(gate.ready("webhook")) == 2, what="the released event")
+        wait_until(lambda: len(gate.ready("webhook")) == 3, what="the released event")
         self.assertEqual(held(), [])
         released = [e["detail"] for e in gate.entries("--drop", drop) if e["verdict"] == "accepted"]
         self.assertEqual([(d["released_from"], d["uid"], d["comment"]) for d in released],

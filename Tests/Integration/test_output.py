@@ -127,7 +127,7 @@ class Output(unittest.TestCase):
     def test_every_command_is_here(self):
         self.assertEqual(command_tree(), sorted(self.answers()))
 
-    # drops release and pull have nothing to do without a held event and a second gate; what they print goes the same way.
+    # drops release and pull need a held event and a second gate: test_operations and test_pull write to a full device.
     def commands(self):
         return [words for words, rest in self.answers().items() if rest is not None]
 
@@ -193,6 +193,23 @@ class Output(unittest.TestCase):
         self.assertEqual(result.returncode, 70, result)
         self.assertIn(FULL, result.stderr)
         self.assertNotIn("./gate", result.stderr.partition(FULL)[2], result)
+
+    @unittest.skipUnless(can_mount(), "THIS MACHINE MOUNTS NOTHING: a full filesystem is not tried")
+    def test_a_list_or_an_account_that_cannot_be_written_stays_as_it_is(self):
+        script = ('"$1" init gate >/dev/null 2>&1 || exit 98; before=$(cat gate/sources/* | sha256sum); '
+                  f'head -c {SIZE} /dev/zero >fill 2>/dev/null; "$@"; status=$?; rm fill; ls -A gate/accounts >&2; '
+                  'test "$before" = "$(cat gate/sources/* | sha256sum)" || echo "another list" >&2; exit $status')
+        here = ["--config", "gate/dropgate.yaml"]
+        for arguments in (["source", "add", "192.0.2.7", "--service", "lab", "--channel", "sftp", *here],
+                          ["source", "remove", "20.21.208.105", "--service", "messenger", *here],
+                          ["account", "add", "new", "--key", self.gate.key + ".pub", *here]):
+            with self.subTest(command=arguments):
+                result = self.place.run(script, BIN, *arguments)
+                self.assertEqual(result.returncode, 70, result)
+                said, _, left = result.stderr.rpartition(FULL)
+                self.assertTrue(said, result)
+                self.assertNotIn("another list", left)
+                self.assertNotIn("new", left)
 
     def test_a_stream_that_is_closed_is_an_error_and_harms_no_file(self):
         before = self.gate.run("ledger", "verify", "--config", self.gate.config).stdout

@@ -80,7 +80,7 @@ class Pair(unittest.TestCase):
         self.there.start()
         self.bodies = collections.Counter()
 
-    def begin(self, *arguments, port=None, user="integration"):
+    def begin(self, *arguments, port=None, user="integration", stdout=subprocess.PIPE):
         pin = subprocess.run(["ssh-keygen", "-lf", self.there.home + "/state/keys/ssh_host_ed25519_key.pub"],
                              check=True, capture_output=True, text=True).stdout.split()[1]
         source = [] if port else ["--source", "127.0.0.2"]
@@ -88,7 +88,7 @@ class Pair(unittest.TestCase):
         return subprocess.Popen(
             [BIN, "pull", f"sftp://{user}@127.0.0.1:{port or self.there.ports['sftp']}/", "--key", self.here.key,
              *pin, *source, "--config", self.here.config, *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.here.environment})
+            stdout=stdout, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.here.environment})
 
     def pull(self, *arguments, status=0, **options):
         process = self.begin("--format", "json", *arguments, **options)
@@ -244,6 +244,16 @@ class Pulls(Pair):
         self.assertEqual([r["drop"] for r in self.here.receipts()], [left["drop"]])
         self.assertEqual(self.parts(), [])
         self.assertEqual(self.pull()["taken"], [moved["drop"]])
+
+    def test_an_answer_that_cannot_be_written_is_an_error_and_the_drops_are_here(self):
+        self.post(range(2))
+        self.released(self.there, 2)
+        with open("/dev/full", "w") as full:
+            process = self.begin(stdout=full)
+            error = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, 1, error)
+        self.assertIn("dropgate: write error: No space left on device", error)
+        self.check_here(2)
 
     def test_what_cannot_be_released_here_is_not_acknowledged_there(self):
         self.put({"a.bin": os.urandom(1000)})
