@@ -274,7 +274,8 @@ shown "webhook: every step works" "$dropgate" probe webhook "$webhook" --source 
 shown "SFTP: every step works" "$dropgate" probe sftp "127.0.0.1:$sftp_port" --source $listed --user vsee \
     --key "$trial/key" --host-key "$host_key"
 shown "as $stranger: the probe says why it is cut off" cut_off "$dropgate" probe webhook "$webhook" --source $stranger
-expect "probes are in the ledger" count 2 --kind probe --source $listed --verdict accepted
+# The event, the login and the upload.
+expect "probes are in the ledger" count 3 --kind probe --source $listed --verdict accepted
 nothing_new() { [ "$(released)" = 4 ]; }
 expect "and nothing of them is in ready/" nothing_new
 step "dropgate doctor"

@@ -37,7 +37,8 @@ class Rsyslog:
             stream = ' StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="anon"'
         with open(self.config, "w") as file:
             file.write(
-                f'global(workDirectory="{root}" maxMessageSize="64k")\n{files}'
+                # At its end an input has a second by default, and then loses what it has read and not passed on.
+                f'global(workDirectory="{root}" maxMessageSize="64k" inputs.timeout.shutdown="30000")\n{files}'
                 f'module(load="imtcp"{stream})\n'
                 'template(name="raw" type="string" string="%msg%\\n")\n'
                 # Direct: what was read is written, and not lost from a queue in memory at the end.
