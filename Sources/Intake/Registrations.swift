@@ -25,7 +25,7 @@ struct WebhookRegistration {
         drop = DropRegistration(
             id: id, content: .body(event.body), repeatKey: repeatKey, eventKey: eventKey, keepsRepeats: false,
             // With an id a repeat is one whenever it comes.
-            repeatsWithin: event.eventID == nil ? event.repeatsWithin : nil, formerKeys: keys(former),
+            repeatsWithin: event.eventID == nil ? event.repeatsWithin : nil, formerKeys: former.map(keys),
             readyPath: { name.path(at: $0) })
         facts = DropFacts(
             id: id, name: "", bytes: Int64(event.body.count), sha256: digest, eventID: event.eventID,
@@ -36,11 +36,16 @@ struct WebhookRegistration {
     private static let secretPart = "/***"
 
     /// The path by which repeats are told, the same with a secret part and without one: an event is sent again although the
-    /// secret was changed, added or left away. And the other form, which earlier versions told repeats by.
-    private static func keyPaths(_ path: String) -> (path: String, former: String) {
-        if path.hasSuffix(secretPart) { return (path, String(path.dropLast(secretPart.utf8.count))) }
-        let plain = path.hasSuffix("/") ? String(path.dropLast()) : path
-        return (plain + secretPart, path)
+    /// secret was changed, added or left away. And the form as it came, by which earlier versions told repeats; nil where that
+    /// is the same: each event would be looked for twice.
+    private static func keyPaths(_ path: String) -> (path: String, former: String?) {
+        var plain = path
+        if path.hasSuffix(secretPart) {
+            plain.removeLast(secretPart.utf8.count)
+        } else if path.hasSuffix("/") {
+            plain.removeLast()
+        }
+        return (plain, plain == path ? nil : path)
     }
 }
 

@@ -57,8 +57,9 @@ import Testing
                 id: id, content: .body(Array("{}".utf8)), repeatKey: DropKeys.digest(identity + [digest]),
                 eventKey: DropKeys.digest(identity), keepsRepeats: false,
                 readyPath: { _ in "webhook/2026-11-23/081530.123456Z-visit.ended-e_1.json" }))
-        for path in ["/webhooks/vsee", "/webhooks/vsee/***"] {
-            let again = try await receive(gate, at: path)
+        // With a secret they are looked for as they were; without one there is one look-up an event and no more.
+        for again in path.hasSuffix("***") ? [path] : [path, path + "/***"] {
+            let again = try await receive(gate, at: again)
             #expect(again.status == .duplicate && again.id == id)
         }
     }

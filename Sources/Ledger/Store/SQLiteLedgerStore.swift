@@ -251,11 +251,20 @@ final class SQLiteLedgerStore: LedgerStore {
         _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, _ appended: inout AppendedEntry
     ) throws {
         let oldest = drop.repeatsWithin.map { (appended.time - $0).microseconds } ?? 0
+        func repeated(_ key: [UInt8]) throws -> String? {
+            try String.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT id FROM drops WHERE repeat_key = ? AND received > ? ORDER BY seq LIMIT 1"),
+                arguments: [Data(key), oldest])
+        }
+        func sameEvent(_ key: [UInt8]) throws -> String? {
+            try String.fetchOne(
+                db.cachedStatement(sql: "SELECT id FROM drops WHERE event_key = ? ORDER BY seq LIMIT 1"),
+                arguments: [Data(key)])
+        }
         let former = drop.formerKeys
-        let repeated = try String.fetchOne(
-            db.cachedStatement(
-                sql: "SELECT id FROM drops WHERE repeat_key IN (?, ?) AND received > ? ORDER BY seq LIMIT 1"),
-            arguments: [Data(drop.repeatKey), Data(former?.repeatKey ?? drop.repeatKey), oldest])
+        // What was stored under a former key is the older one.
+        let repeated = try former.flatMap { try repeated($0.repeatKey) } ?? repeated(drop.repeatKey)
         let isKnown = try Bool.fetchOne(
             db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM drops WHERE id = ?)"), arguments: [drop.id])
         if let repeated {
@@ -263,10 +272,7 @@ final class SQLiteLedgerStore: LedgerStore {
             attempt.detail["duplicate_of"] = .string(repeated)
             appended.repeats = repeated
         } else if let key = drop.eventKey {
-            appended.sameEvent = try String.fetchOne(
-                db.cachedStatement(
-                    sql: "SELECT id FROM drops WHERE event_key IN (?, ?) ORDER BY seq LIMIT 1"),
-                arguments: [Data(key), Data(former?.eventKey ?? key)])
+            appended.sameEvent = try former?.eventKey.flatMap(sameEvent) ?? sameEvent(key)
             if let other = appended.sameEvent { attempt.detail["same_event_as"] = .string(other) }
         }
         guard isKnown != true, repeated == nil || drop.keepsRepeats else {
