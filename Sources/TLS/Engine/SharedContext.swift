@@ -1,43 +1,51 @@
-// An SSL_CTX that many threads share. All that is done with one after it is set up stands in this file.
+// An SSL_CTX that many threads share. It is set up here, and makes sessions from then on.
 import COpenSSL
+import Synchronization
 
+/// The pointer is behind a lock, so that no two threads of ours use it at once, and the compiler checks that. The lock is held for
+/// a call of SSL_new(3), which is short beside a handshake. The SSL then reads the context without it, on its connection's thread.
+/// OpenSSL allows that for as long as nobody changes the context: "it is not safe to modify the factory object after it has been
+/// used to create other objects" (openssl-threads(7)). All that changes it is done in `init`, before there is a session.
 final class SharedContext: Sendable {
-    /// `nonisolated(unsafe)`, because the compiler cannot know what C does behind a pointer. OpenSSL makes it safe, and this
-    /// file keeps to what OpenSSL asks:
-    /// - Threads are to share an SSL_CTX: "Each thread handling TLS connections in parallel should create its own SSL object
-    ///   from the shared SSL_CTX" (openssl-threads(7)).
-    /// - It must not be changed after SSL_new(3) was called (SSL_CTX_new(3), openssl-threads(7)). All that changes it is
-    ///   called by `init`, when nobody else has this object. `setUp` cannot keep the pointer for later: OpaquePointer is not
-    ///   Sendable, so the compiler refuses it in `TLSContext` and in a global alike. Afterwards `session` and `deinit`, the
-    ///   next two lines, are all that have it.
-    /// - It is not used after it is freed: `deinit` runs when nobody can call `session` any more, and an SSL holds a
-    ///   reference of its own until SSL_free(3).
-    /// - It is a `let`: no thread can see another value.
-    /// A Mutex in its place would lock SSL_new, which needs no lock, and nothing of what follows: the SSL itself goes on using
-    /// the context, on whatever thread its connection has.
-    private nonisolated(unsafe) let pointer: OpaquePointer
-    deinit { SSL_CTX_free(pointer) }
-    func session() -> OpaquePointer? { SSL_new(pointer) }
+    private let pointer: Mutex<OpaquePointer>
+    /// Read by sessions when they choose a protocol. They are freed before this object is.
+    private let preferences: Preferences
+
+    deinit { pointer.withLock { SSL_CTX_free($0) } }
+
+    /// A new SSL, for the caller to free before it lets go of this object; nil as SSL_new(3) says it.
+    func session() -> OpaquePointer? { pointer.withLock { SSL_new($0) } }
 
     /// For ALPN (RFC 7301), as on the wire: each name with its length in front.
-    private let protocols: [UInt8]
+    private final class Preferences: Sendable {
+        let wire: [UInt8]
+
+        init(_ protocols: [String]) { wire = SharedContext.wire(protocols) }
+    }
+
+    enum Role: Sendable { case server, client }
 
     /// - Parameters:
     ///   - protocols: of a server, the most wanted first.
     ///   - setUp: what the context is to be. It must not keep the pointer.
     init(
-        _ method: OpaquePointer?, choosing protocols: [String] = [],
+        _ role: Role, choosing protocols: [String] = [],
         setUp: (OpaquePointer) throws(OpenSSLError) -> Void
     ) throws(OpenSSLError) {
         ERR_clear_error()
-        guard let made = SSL_CTX_new(method) else { throw OpenSSLError.queued() }
-        pointer = made
-        self.protocols = Self.wire(protocols)
-        // All is initialized: what throws from here on runs deinit.
-        try setUp(made)
-        guard !protocols.isEmpty else { return }
-        // Not retained: sessions, which may ask, keep this object.
-        SSL_CTX_set_alpn_select_cb(made, Self.choose, Unmanaged.passUnretained(self).toOpaque())
+        guard let made = SSL_CTX_new(role == .server ? TLS_server_method() : TLS_client_method())
+        else { throw OpenSSLError.queued() }
+        do throws(OpenSSLError) {
+            try setUp(made)
+        } catch {
+            SSL_CTX_free(made)
+            throw error
+        }
+        preferences = Preferences(protocols)
+        if !protocols.isEmpty {
+            SSL_CTX_set_alpn_select_cb(made, Self.choose, Unmanaged.passUnretained(preferences).toOpaque())
+        }
+        pointer = Mutex(made)
     }
 
     static func wire(_ protocols: [String]) -> [UInt8] {
@@ -53,7 +61,7 @@ final class SharedContext: Sendable {
     /// Our most wanted protocol among the client's; none where there is none in common, and the client decides.
     private static let choose: Choice = { _, chosen, chosenCount, offered, offeredCount, context in
         guard let chosen, let chosenCount, let offered, let context else { return SSL_TLSEXT_ERR_NOACK }
-        let own = Unmanaged<SharedContext>.fromOpaque(context).takeUnretainedValue().protocols
+        let own = Unmanaged<Preferences>.fromOpaque(context).takeUnretainedValue().wire
         let client = UnsafeBufferPointer(start: offered, count: Int(offeredCount))
         var place = 0
         while place < own.count {

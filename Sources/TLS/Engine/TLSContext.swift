@@ -67,7 +67,7 @@ package final class TLSContext: Sendable {
     /// Throws when certificate, key and policy do not go together, in OpenSSL's words.
     package init(_ server: Server) throws(OpenSSLError) {
         verifiesServers = false
-        shared = try SharedContext(TLS_server_method(), choosing: server.protocols) {
+        shared = try SharedContext(.server, choosing: server.protocols) {
             pointer throws(OpenSSLError) in
             Self.limit(pointer)
             try Self.use(server.chain, server.key, pointer)
@@ -90,7 +90,7 @@ package final class TLSContext: Sendable {
         let verifies: Bool
         if case .any = client.trust { verifies = false } else { verifies = true }
         verifiesServers = verifies
-        shared = try SharedContext(TLS_client_method()) { pointer throws(OpenSSLError) in
+        shared = try SharedContext(.client) { pointer throws(OpenSSLError) in
             Self.limit(pointer)
             COpenSSL_set_session_cache(pointer, 0, 0)
             if client.isAtMost12 { try Self.check(COpenSSL_set_max_version(pointer, TLS1_2_VERSION)) }
