@@ -10,6 +10,8 @@ import Management
 struct PolicyChange {
     /// How far back callers are looked at.
     private static let days: Int64 = 30
+    /// The changed lists are not in force until this is known: whoever was taken off them must not stay for long.
+    private static let patience = Duration.milliseconds(250)
     /// Callers that the entry names.
     private static let mostRefused = 20
 
@@ -18,13 +20,13 @@ struct PolicyChange {
     /// Why there may be more who are refused; nil when all were looked at.
     private let gap: String?
 
-    /// Blocks for a few seconds at most.
+    /// Blocks for `patience`, more or less.
     init(from old: Policy, to new: Policy, intake: Intake) {
         difference = new.difference(from: old)
         do {
             let changes = try DecisionChanges.between(
                 old, new, in: intake.ledger.reader(), since: intake.now - .seconds(Self.days * 86_400),
-                now: intake.now)
+                now: intake.now, limit: Self.patience)
             refused = changes.refused
             gap = changes.isComplete ? nil : "not every recent caller was looked at: there are too many"
         } catch {

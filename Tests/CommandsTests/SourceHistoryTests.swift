@@ -143,17 +143,6 @@ import Testing
         #expect(unknown["policy_notes"]?.array?.first?.string?.contains("is not known") == true)
     }
 
-    @Test func sourcesThatAreRefusedAfterAChangeAreFound() async throws {
-        let old = try await OldGate()
-        let settings = try SettingsLoader.load(file: old.gate.config, environment: [:])
-        let found = try SourceService(settings).refusedAfterLastChange()
-        #expect(found.map { "\($0.change.source) \($0.change.channel)" } == ["20.21.208.105 webhook"])
-        #expect(found.first?.lastRefused == old.start + OldGate.day * 3)
-        #expect(
-            found.first?.change.last == old.start + OldGate.day && found.first?.change.reason == .notListed)
-        #expect(try SourceService(settings).refusedAfterLastChange(days: 7).isEmpty, "the change is older")
-    }
-
     @Test func aChangeOfAListSaysWhatItMeansForRecentCallers() async throws {
         let old = try await OldGate()
         let added = await old.gate.run(
