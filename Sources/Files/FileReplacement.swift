@@ -113,7 +113,11 @@ package enum FileReplacement {
             guard access(target, F_OK) != 0 else { throw SystemError(EEXIST) }
             guard rename(path, target) == 0 else { throw .last }
         }
-        if let folder, fsync(folder) != 0 { throw .last }
+        guard let folder, fsync(folder) != 0 else { return }
+        let error = SystemError.last
+        // What is said to have failed must not lie there: a backup holds the key that signs the ledger.
+        _ = rename(target, path)
+        throw error
     }
 
     /// The directory of a file, open; nil when this process may write in it and not read it.
