@@ -10,7 +10,7 @@ import Management
 struct PolicyChange {
     /// How far back callers are looked at.
     private static let days: Int64 = 30
-    /// The changed lists are not in force until this is known: whoever was taken off them must not stay for long.
+    /// The changed lists let nobody new in until this is known.
     private static let patience = Duration.milliseconds(250)
     /// Callers that the entry names.
     private static let mostRefused = 20

@@ -137,6 +137,7 @@ package final class PolicyReloader: Service {
         let old = intake.policy
         let origins = origins
         guard policy.version != old.version else {
+            intake.narrow(to: nil)
             seen.withLock { seen in
                 seen.problems = []
                 seen.changed = []
@@ -151,9 +152,11 @@ package final class PolicyReloader: Service {
             }
             return
         }
+        // Who was taken off the lists is refused at once, whatever follows.
+        intake.narrow(to: policy)
         let change: PolicyChange
         do {
-            // What was in force must be known later: lists are kept, and their entry is durable, before they decide.
+            // What was in force must be known later: lists are kept, and their entry is durable, before they let anybody in.
             try intake.keep(policy)
             change = PolicyChange(from: old, to: policy, intake: intake)
             let isMended = intake.health.problems[Self.problem] != nil
@@ -175,7 +178,8 @@ package final class PolicyReloader: Service {
 
     /// They are tried again at the next look.
     private func notRecorded(_ error: any Error) {
-        let message = "the changed source lists are not in force, because that cannot be recorded: \(error)"
+        let message =
+            "the changed source lists let nobody new in yet, because the change cannot be recorded: \(error)"
         let isNew = seen.withLock { seen in
             defer { seen.problems = [message] }
             return seen.problems != [message]

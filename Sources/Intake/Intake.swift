@@ -62,7 +62,13 @@ package final class Intake: Sendable {
     let clock: @Sendable () -> Instant
     let configuration: Configuration
     let space: SpaceGuard
-    private let currentPolicy: Mutex<Policy>
+    private struct Policies {
+        var inForce: Policy
+        /// Good lists that cannot be put in force yet; what they refuse is refused.
+        var coming: Policy?
+    }
+
+    private let policies: Mutex<Policies>
     let held: Mutex<QuarantineQuota>
     private let flood = Mutex(FloodCoalescer())
     /// Fetched files that somebody is at, by their drop: being taken over, or thrown away.
@@ -121,7 +127,7 @@ package final class Intake: Sendable {
             directory: staging.root, reserveBytes: configuration.reserveBytes,
             reserveInodes: configuration.reserveInodes)
         settler = Settler(clock: clock)
-        currentPolicy = Mutex(policy)
+        policies = Mutex(Policies(inForce: policy))
         held = Mutex(QuarantineQuota(try staging.quarantinedEvents()))
         stager = Stager(
             staging: staging, store: store, writer: writer, health: health, layout: configuration.layout,
@@ -139,31 +145,44 @@ package final class Intake: Sendable {
     package var temporaryNames: TemporaryNames { configuration.temporaryNames }
 
     /// The policy in force.
-    package var policy: Policy { currentPolicy.withLock { $0 } }
+    package var policy: Policy { policies.withLock(\.inForce) }
 
     /// Keeps a policy beside the ledger, durable when it returns: before the first entry that names it. Throws `LedgerError`.
     package func keep(_ policy: Policy) throws(LedgerError) { try ledger.policies.keep(policy) }
+
+    /// From now on refuses what `policy` refuses, too, until it is put in force (`use`): a source that was taken off the lists
+    /// does not wait for what has to be kept and recorded before. nil: nothing is to come any more.
+    package func narrow(to policy: Policy?) { policies.withLock { $0.coming = policy } }
 
     /// Puts another policy in force, which is kept first. Recording the change is the caller's (`PolicyReloader`). Throws
     /// `LedgerError`; then the old one stays in force.
     package func use(_ policy: Policy) throws(LedgerError) {
         try keep(policy)
-        currentPolicy.withLock { $0 = policy }
+        policies.withLock { $0 = Policies(inForce: policy) }
     }
 
     /// The moment, by the gate's one clock.
     package var now: Instant { clock() }
 
-    /// Decides on a source by the policy in force, now.
+    /// Decides on a source by the policy in force, now, and by one that is to come, if that refuses.
     package func admit(_ resolution: Resolution, channel: Channel) -> Decision {
-        Decision.decide(resolution, channel: channel, policy: policy, at: clock())
+        let policies = policies.withLock(\.self)
+        let now = clock()
+        let decision = Decision.decide(resolution, channel: channel, policy: policies.inForce, at: now)
+        guard let coming = policies.coming, decision.verdict != .rejected else { return decision }
+        let next = Decision.decide(resolution, channel: channel, policy: coming, at: now)
+        return next.verdict == .rejected ? next : decision
     }
 
     /// Decides again on who was let in before: lists change, and entries expire, while a body comes.
     package func admitAgain(_ decision: Decision, channel: Channel) -> Decision {
         guard let source = decision.source else { return decision }
-        let again = policy.match(source.ip, channel: channel, at: clock())
-        guard again.verdict == .rejected else { return decision }
+        let policies = policies.withLock(\.self)
+        let now = clock()
+        let isStillIn = [policies.inForce, policies.coming].allSatisfy {
+            $0?.match(source.ip, channel: channel, at: now).verdict != .rejected
+        }
+        guard !isStillIn else { return decision }
         return admit(
             Resolution(
                 peer: decision.peer, source: source, failure: nil, mode: decision.mode, chain: decision.chain,

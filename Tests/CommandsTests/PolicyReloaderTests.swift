@@ -111,23 +111,32 @@ import Testing
         await scene.intake.close()
     }
 
-    /// Else nobody could say later what was in force.
-    @Test func listsThatCannotBeKeptAreNotPutInForceUntilTheyCan() async throws {
+    /// Else nobody could say later what was in force. Who was taken off them is refused all the same.
+    @Test func listsThatCannotBeKeptLetNobodyNewInUntilTheyCan() async throws {
         let scene = try await Scene()
         let archive = scene.intake.ledger.policies.directory
+        let resolver = try AddressResolver(mode: .direct, trustedProxies: [])
+        let admitted = scene.intake.admit(
+            resolver.resolve(peer: Endpoint(ip: try IPAddress("20.21.208.105"))), channel: .webhook)
         try FileManager.default.moveItem(atPath: archive, toPath: archive + ".away")
         try Data().write(to: URL(fileURLWithPath: archive))
         let text = try scene.gate.read("sources/vsee.yaml")
         try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
         await scene.settle()
         await scene.settle()
-        #expect(try scene.isAdmitted("20.21.208.105") && !scene.isAdmitted("20.21.208.106"))
+        #expect(try !scene.isAdmitted("20.21.208.105") && !scene.isAdmitted("20.21.208.106"))
+        #expect(scene.intake.admitAgain(admitted, channel: .webhook).verdict == .rejected)
         #expect(try scene.entries().isEmpty)
-        #expect(scene.intake.health.problems[PolicyReloader.problem]?.contains("are not in force") == true)
+        try scene.gate.write("sources/vsee.yaml", text)
+        await scene.settle()
+        #expect(try scene.isAdmitted("20.21.208.105"), "put back before it was ever in force")
+        try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
+        await scene.settle()
+        #expect(scene.intake.health.problems[PolicyReloader.problem]?.contains("let nobody new in") == true)
         try FileManager.default.removeItem(atPath: archive)
         await scene.reloader.look()
         #expect(try scene.isAdmitted("20.21.208.106") && scene.intake.health.problems.isEmpty)
-        #expect(try scene.entries().count == 1)
+        #expect(try scene.entries().compactMap { $0["detail"]?["diff"] }.count == 1)
         await scene.intake.close()
     }
 
