@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are named and missing. Nothing missing: no output, no sudo.
 # A server that comes this way (sshd, and those that tests use) is not started, now or at boot: the gate and the
-# tests run them by themselves. One that was there stays as it is.
+# tests run them by themselves. What was there stays as it is: nothing is removed to make room.
 #
 #   Deploy/packages.sh            what building and running needs
 #   Deploy/packages.sh NAME …     that, and these too
@@ -76,20 +76,25 @@ if [ ! -e $policy ]; then
     "${as_root[@]}" chmod 755 $policy
 fi
 get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+installed() { dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' | sed -n 's/^installed //p' | LC_ALL=C sort; }
+before=$(installed)
 "${get[@]}" update
-"${get[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
-# What a package that came this way would start at boot stays off: the gate and the tests run servers by themselves.
-declare -A units=(
-    [openssh-server]="ssh.service ssh.socket" [nginx-light]=nginx.service [squid]=squid.service
-    [coturn]=coturn.service [firewalld]=firewalld.service [haproxy]=haproxy.service [caddy]=caddy.service
-    [prometheus]=prometheus.service
-)
-command -v systemctl >/dev/null || exit 0
-for package in "${missing[@]}"; do
-    for unit in ${units[$package]:-}; do
-        if systemctl is-enabled --quiet "$unit" 2>/dev/null; then
+status=0
+# A package of this machine that something else would replace stays: this only adds.
+"${get[@]}" install -y --no-remove --no-install-recommends "${missing[@]}" </dev/null || status=$?
+
+# What came this way, dependencies included, does not start at boot either: the gate and the tests run servers themselves.
+mapfile -t came < <(LC_ALL=C comm -13 <(echo "$before") <(installed))
+if [ ${#came[@]} -gt 0 ] && command -v systemctl >/dev/null; then
+    mapfile -t units < <(dpkg-query -L "${came[@]}" |
+        sed -nE 's:^(/usr)?/lib/systemd/system/([^/@]+\.(service|socket))$:\2:p' | LC_ALL=C sort -u)
+    for unit in "${units[@]}"; do
+        # Its word, not its exit status: that is 0 for a unit that cannot be disabled, too.
+        state=$(systemctl is-enabled "$unit" 2>/dev/null) || true
+        if [ "$state" = enabled ]; then
             "${as_root[@]}" systemctl --quiet disable "$unit"
             echo "packages: $unit is left disabled; \`systemctl enable --now $unit\` makes it this machine's own"
         fi
     done
-done
+fi
+[ $status = 0 ] || give_up "apt-get failed, see above. A package that would have another one removed is not installed here."
