@@ -61,10 +61,12 @@ class Upgrade(PackageTest):
         return json.loads(said)
 
     def set_format(self, number):
-        self.machine.run(f"""runuser -u dropgate -- python3 -c 'import sqlite3
+        """Returns the ledger's format until then."""
+        return int(self.machine.run(f"""runuser -u dropgate -- python3 -c 'import sqlite3
 ledger = sqlite3.connect("/var/lib/dropgate/ledger.sqlite", timeout=20)
+print(ledger.execute("PRAGMA user_version").fetchone()[0])
 ledger.execute("PRAGMA user_version = {number}")
-ledger.close()'""")
+ledger.close()'""").stdout)
 
     def doctor(self):
         return self.machine.run("sudo -u dropgate dropgate doctor", check=False).stdout
@@ -113,13 +115,13 @@ ledger.close()'""")
         machine.upload("d.csv", "d\n")
 
         # A release that does not know the ledger's format is not put in the place of one that runs.
-        self.set_format(99)
+        former = self.set_format(99)
         self.bring(self.package_of("99.2"))
         said = self.by_guide("Upgrade", check=False)
         self.assertIn("the running gate is still the former version", said)
         self.assertTrue(matches(OPERATING["Downgrade"].quotes[0], said), said)
         self.assertIn('"stored"', machine.post(V2 % "2").stdout)
-        self.set_format(3)
+        self.assertEqual(self.set_format(former), 99)
         self.by_guide("Uninstall")
         self.assertNotEqual(machine.run("systemctl is-active dropgate", check=False).returncode, 0)
         self.assertFalse(machine.exists("/usr/bin/dropgate"))
