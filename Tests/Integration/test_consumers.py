@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import unittest
 
 from gate import BIN, V2, Gate, read, wait_until
@@ -221,8 +222,9 @@ class Consumers(unittest.TestCase):
     def test_two_of_one_directory_are_refused_other_filesystems_too(self):
         gate = self.gate()
         consumer = Python(gate)
-        consumer.work = "/dev/shm/dropgate-consumer-test"
-        self.addCleanup(lambda: os.path.isdir(consumer.work) and os.rmdir(consumer.work))
+        elsewhere = tempfile.TemporaryDirectory(prefix="consumer-", dir="/dev/shm")
+        self.addCleanup(elsewhere.cleanup)
+        consumer.work = os.path.join(elsewhere.name, "work")
         status, out = consumer.once()
         self.assertEqual(status, 1)
         self.assertIn("is on another filesystem than", out)
