@@ -6,6 +6,10 @@
 GATE_BIN is the program that is tested, its dropgate-session beside it. A package of Debian is its name, one of PyPI is
 `pypi` (requirements.txt). Each module says what it needs itself, in a line `# Needs: …`; what it imports of this folder
 counts with it.
+
+Tests that were skipped are named at the end. With NO_SKIPS=1 a skip is a failure unless it is for what no package brings: a
+privilege or a feature of the kernel that this machine does not give, or the long form of a test. A process that a test left
+behind is ended, and is a failure.
 """
 import os
 import re
@@ -13,9 +17,22 @@ import sys
 import time
 import unittest
 
+from processes import alone
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PERFORMANCE = os.path.join(HERE, "../Performance")
 SLOWEST = 15
+# Of test_x.Inside, which another test of the module starts in a namespace: nothing is skipped.
+ELSEWHERE = r"this is the namespace|runs inside the namespace, started by \w+"
+# Reasons that stand with NO_SKIPS=1: the machine lacks a privilege or a feature, or it is a long form.
+EXCUSED = "|".join((
+    "as root, where namespaces can be made", "as root", "needs other users", "asks what root may do",
+    "only root mounts a file system", "namespaces of mounts and another user's rights: as root",
+    "squid gives up root for a user that only root's namespaces have",
+    # A tool that is missing is another matter than a permission.
+    "(network )?namespaces( with nftables| or nftables)? (is|are) not permitted here: (?!.*not found).*",
+    "this kernel keeps no login user, or this process has one", "no IPv6 here: .*",
+    "THIS MACHINE MOUNTS NOTHING: .*", "LONG_TESTS=1, as root"))
 
 
 class TimedResult(unittest.TextTestResult):
@@ -59,6 +76,15 @@ def needs(names):
     return sorted(found)
 
 
+def skips(skipped):
+    """Lines for skipped tests, in two lists: those that are excused, those that are not."""
+    lists = [], []
+    for test, reason in skipped:
+        if not re.fullmatch(ELSEWHERE, reason):
+            lists[not re.fullmatch(EXCUSED, reason, re.DOTALL)].append(f"{test.id()}: {reason}")
+    return lists
+
+
 def main(arguments):
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
@@ -66,16 +92,28 @@ def main(arguments):
     if arguments[:1] == ["--needs"]:
         print("\n".join(needs(arguments[1:])))
         return 0
+    return alone(lambda: run(arguments))
+
+
+def run(names):
+    """Returns the exit status: 0 only when tests ran and none failed."""
     os.chdir(HERE)
     sys.path[0] = HERE
     loader = unittest.defaultTestLoader
-    suite = loader.loadTestsFromNames(arguments) if arguments else loader.discover(HERE)
+    suite = loader.loadTestsFromNames(names) if names else loader.discover(HERE)
     result = unittest.TextTestRunner(verbosity=2, resultclass=TimedResult).run(suite)
     print("\nWhat took longest, in seconds:", file=sys.stderr)
     for seconds, name in sorted(result.times, reverse=True)[:SLOWEST]:
         print(f"{seconds:8.1f}  {name}", file=sys.stderr)
+    excused, unexcused = skips(result.skipped)
+    for title, lines in (("Skipped", excused), ("Skipped, though nothing of this machine forbids it", unexcused)):
+        if lines:
+            print(f"\n{title}:", *lines, sep="\n  ", file=sys.stderr)
     if result.testsRun == 0:
         print("no integration test ran", file=sys.stderr)
+        return 1
+    if unexcused and os.environ.get("NO_SKIPS") == "1":
+        print("\nNO_SKIPS=1: skipped tests are failures", file=sys.stderr)
         return 1
     return 0 if result.wasSuccessful() else 1
 

@@ -106,8 +106,9 @@ class Machine:
         self.base = tempfile.mkdtemp(prefix="machine-", dir="/var/tmp")
         binds = {CHECKOUT, os.path.dirname(os.path.realpath(BIN)), *folders}
         self.process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "bash", "-c", START, "machine", self.base,
-             *sorted(binds)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            # With the test's process it ends, however that ends, and with it all that runs in it.
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child",
+             "bash", "-c", START, "machine", self.base, *sorted(binds)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = self.process.stdout.readline()
         if said != "up\n":
             said += self.process.stdout.read()

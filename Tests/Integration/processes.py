@@ -5,12 +5,15 @@ Nothing of a Run is left when it has ended.
 import ctypes
 import glob
 import os
+import secrets
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 
+from gate import children as below
 from gate import wait_until
 
 # Seconds that no run of a client comes near.
@@ -35,21 +38,64 @@ def children():
     return found
 
 
+def alone(action, patience=10):
+    """Has another process do an action that returns an exit status, and ends whatever that process left behind, however it
+    ended. Returns the status, or 1 when something was left that did not end by itself in some seconds."""
+    adopt_orphans()
+    tester = os.fork()
+    if tester == 0:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        sys.exit(action())
+    # Of an interrupt from the terminal the tester hears by itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(tester, signal.SIGKILL))
+    while (ended := os.wait())[0] != tester:
+        pass
+    status = os.waitstatus_to_exitcode(ended[1])
+    status = status if status >= 0 else 128 - status
+
+    def left():
+        while children() and os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        return below(os.getpid())
+    try:
+        wait_until(lambda: not left(), patience if status == 0 else 1)
+    except AssertionError:
+        for pid in left():
+            try:
+                with open(f"/proc/{pid}/cmdline") as file:
+                    print(f"left behind: {pid} {' '.join(file.read().split(chr(0)))}", file=sys.stderr)
+            except OSError:
+                pass
+        status = status or 1
+
+    def gone():
+        for pid in (found := left()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return not found
+    wait_until(gone, what="the end of what tests have started")
+    return status
+
+
 class Run:
-    """A driver at work, in a process group of its own."""
+    """A driver at work, in a session of its own. What it starts is known by a mark in its environment: it may go to another
+    session, and lose its parents."""
 
     def __init__(self, command, environment, folder):
         self.command, self.others = command, children()
+        self.mark = f"TEST_RUN={secrets.token_hex(16)}"
+        name, _, value = self.mark.partition("=")
         self.output = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(command, env={**environment, name: value}, cwd=folder, stdin=subprocess.DEVNULL,
                                         stdout=self.output, stderr=self.output, start_new_session=True)
 
     def kill(self):
         """The client with all it started, as when its machine loses power."""
         if not self.output.closed:
-            self.signal_group()
-            self.process.wait()
-            self.end()
+            self.kill_all()
             self.output.close()
 
     def finish(self):
@@ -58,9 +104,11 @@ class Run:
             status = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             status = f"no end within {PATIENCE} s"
-            self.signal_group()
-            self.process.wait()
-        self.end()
+        try:  # What ends by itself is given the time for it.
+            wait_until(lambda: not self.running(), 5)
+        except AssertionError:
+            pass
+        self.kill_all()
         with self.output:
             self.output.seek(0)
             text = self.output.read().decode(errors="replace").strip().splitlines()
@@ -70,25 +118,34 @@ class Run:
             text[4:-8] = ["…"]
         return "\n".join([f"exit status {status}: {' '.join(map(os.path.basename, self.command))}", *text])
 
-    def end(self):
-        """Nothing that it started is there any more. What ends by itself is given the time for it."""
-        try:
-            wait_until(lambda: self.reap() or not children() - self.others - {self.process.pid}, 5)
-        except AssertionError:
-            self.signal_group()
-            for orphan in children() - self.others:
-                os.kill(orphan, signal.SIGKILL)
-            self.process.wait()
-            wait_until(lambda: self.reap() or not children() - self.others, 10, "the end of a client's processes")
-        self.signal_group()
+    def kill_all(self):
+        """Until nothing is found: each look finds what was started since the one before."""
+        def gone():
+            found = self.running()
+            for pid in found:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            return not found
+        wait_until(gone, what="the end of a client's processes")
+        self.process.wait()
+        self.reap()
 
-    def signal_group(self):
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    def running(self):
+        """The processes of this run that have not ended."""
+        found, mark = [], self.mark.encode()
+        for path in glob.glob("/proc/[0-9]*/environ"):
+            try:
+                with open(path, "rb") as file:
+                    if mark in file.read().split(b"\0"):
+                        found.append(int(path.split("/")[2]))
+            except OSError:  # it has ended, or is another user's
+                continue
+        return found
 
     def reap(self):
+        """What ended as an orphan is nobody's but this process's."""
         for orphan in children() - self.others - {self.process.pid}:
             os.waitpid(orphan, os.WNOHANG)
 

@@ -1,5 +1,5 @@
 """The systemd unit: what it allows is enough for a gate that takes webhooks and uploads, and little enough."""
-# Needs: python3-seccomp
+# Needs: python3-seccomp systemd
 import os
 import pwd
 import re
@@ -23,9 +23,11 @@ class Unit(unittest.TestCase):
         level = re.search(r"Overall exposure level for dropgate.service: ([0-9.]+)", said)
         self.assertLessEqual(float(level[1]), 1.6, said)
 
-    @unittest.skipUnless(os.getuid() == 0 and shutil.which("systemd-analyze"), "as root, with systemd-analyze")
+    @unittest.skipUnless(os.getuid() == 0, "as root")
     def test_what_its_filters_forbid_fails(self):
         """ptrace(2) is anybody's otherwise: without the filter the same program says 0."""
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("systemd-analyze is not installed")
         trace = ["/usr/bin/python3", "-c", "import ctypes; print(ctypes.CDLL(None).ptrace(0, 0, 0, 0))"]
         confined = ["/usr/bin/python3", os.path.join(HERE, "confined.py"), UNIT, USER]
         said = [subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout.strip()
