@@ -108,7 +108,8 @@ class Machine:
         self.process = subprocess.Popen(
             # With the test's process it ends, however that ends, and with it all that runs in it.
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child",
-             "bash", "-c", START, "machine", self.base, *sorted(binds)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+             "bash", "-c", START, "machine", self.base, *sorted(binds)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = self.process.stdout.readline()
         if said != "up\n":
             said += self.process.stdout.read()
