@@ -193,8 +193,11 @@ class Formats(unittest.TestCase):
             cls.live(gate)
             cls.figures = cls.metrics(gate)
             gate.stop()
-            cls.formats = {name: cls.export(name) for name in ("jsonl", "ocsf", "ecs", "cef", "syslog")}
+            cls.formats = {"jsonl": cls.export("jsonl", 1_000_000)}
             cls.entries = [json.loads(line) for line in cls.formats["jsonl"]]
+            # An export is an entry, too: the others end where the first one ended.
+            end = cls.entries[-1]["seq"] + 1
+            cls.formats |= {name: cls.export(name, end) for name in ("ocsf", "ecs", "cef", "syslog")}
         except BaseException:
             gate.close()
             raise
@@ -241,18 +244,26 @@ class Formats(unittest.TestCase):
              f"http://127.0.0.1:{gate.ports['console']}/metrics"], check=True, capture_output=True, text=True).stdout
 
     @classmethod
-    def export(cls, name):
-        # The export of a format begins with the first entry and ends before its own.
-        lines = cls.gate.run("attempts", "--format", name, "--limit", "0", "--before", "1000000", "--config",
+    def export(cls, name, end):
+        """The lines of the entries below a number."""
+        lines = cls.gate.run("attempts", "--format", name, "--limit", "0", "--before", str(end), "--config",
                              cls.gate.config).stdout
-        return lines.rstrip("\n").split("\n")
+        assert lines.endswith("\n"), name
+        return lines[:-1].split("\n")
 
     def all(self, name, problems):
         self.assertGreater(len(self.formats[name]), 10)
         for line in self.formats[name]:
             self.assertEqual(problems(line), [], line)
 
+    def every_entry(self, name, facts):
+        """A format has each entry once, in order, with what was decided on whom and why."""
+        said = [(entry["seq"], entry["verdict"], entry["reason"], entry.get("source", {}).get("ip")) for entry in self.entries]
+        self.assertEqual([facts(line) for line in self.formats[name]], said)
+        self.assertGreater(sum(source is not None for *_, source in said), 5)
+
     def test_something_of_everything_has_happened(self):
+        self.assertEqual([entry["seq"] for entry in self.entries], list(range(len(self.entries))))
         kinds = {entry["kind"] for entry in self.entries}
         self.assertEqual(kinds, {"connection", "request", "login", "transfer", "policy", "service", "access", "probe"})
         self.assertEqual({entry["verdict"] for entry in self.entries} >= {"accepted", "rejected"}, True)
@@ -272,6 +283,12 @@ class Formats(unittest.TestCase):
     def test_ocsf(self):
         check = Ocsf(schema("ocsf-1.4.0.json"))
         self.all("ocsf", lambda line: check.problems(json.loads(line)))
+
+        def facts(line):
+            event = json.loads(line)
+            return (event["metadata"]["sequence"], event["unmapped"]["verdict"], event["status_code"],
+                    event["src_endpoint"].get("ip") if "src_endpoint" in event else None)
+        self.every_entry("ocsf", facts)
         event = json.loads(self.formats["ocsf"][0])
         self.assertEqual(event["metadata"]["version"], check.schema["version"])
         for member, value in (("activity_id", 98), ("new", 1), ("time", "now"), ("metadata", {"version": "1.4.0"})):
@@ -281,6 +298,12 @@ class Formats(unittest.TestCase):
         data = schema("ecs-8.17.0.json")
         check = Ecs(data)
         self.all("ecs", lambda line: check.problems(json.loads(line)))
+
+        def facts(line):
+            document = json.loads(line)
+            return (document["event"]["sequence"], document["dropgate"]["verdict"], document["event"]["reason"],
+                    document.get("source", {}).get("ip"))
+        self.every_entry("ecs", facts)
         document = json.loads(self.formats["ecs"][0])
         self.assertEqual(document["ecs"]["version"], data["version"])
         for wrong in ({"event": {**document["event"], "kind": "fact"}}, {"sauce": {"ip": "192.0.2.1"}},
@@ -289,12 +312,22 @@ class Formats(unittest.TestCase):
 
     def test_cef(self):
         self.all("cef", cef_problems)
+
+        def facts(line):
+            number, verdict, reason, source = (
+                re.search(rf"[ |]{key}=(\S+)", line) for key in ("externalId", "act", "reason", "src"))
+            return int(number[1]), verdict[1], reason[1], source and source[1]
+        self.every_entry("cef", facts)
         line = self.formats["cef"][0]
         for wrong in (line + " nokey=1", line + " spt=99999", line + " cat=a=b", line.replace("|", "", 1)):
             self.assertTrue(cef_problems(wrong), wrong)
 
     def test_syslog(self):
-        for line, entry in zip(self.formats["syslog"], self.formats["jsonl"]):
+        def facts(line):
+            said = syslog_rfc5424_parser.SyslogMessage.parse(line).sd["dropgate@0"]
+            return int(said["seq"]), said["verdict"], said["reason"], said.get("source")
+        self.every_entry("syslog", facts)
+        for line, entry in zip(self.formats["syslog"], self.formats["jsonl"], strict=True):
             message = syslog_rfc5424_parser.SyslogMessage.parse(line)
             self.assertEqual((message.appname, message.facility.name, message.version), ("dropgate", "audit", 1))
             self.assertEqual(list(message.sd), ["meta", "dropgate@0"], "not the number of documentation, 32473")
