@@ -1,5 +1,5 @@
 """Live forwarding to a real rsyslog, over TCP and TLS, through outages; and to a file that is rotated."""
-# Needs: rsyslog rsyslog-gnutls
+# Needs: rsyslog-gnutls
 import http.client
 import http.server
 import json
@@ -13,12 +13,18 @@ import threading
 import time
 import unittest
 
+import rsyslog
 from gate import Gate, free_port, read, wait_until
 
 LONG = os.environ.get("LONG_TESTS") == "1"
 # Entries that are committed while the receiver is away; the long form takes more than a minute for them.
 OUTAGE = 75000 if LONG else 1500
 ROUNDS = 2
+
+
+def whole_lines(path):
+    """Of a file that is being written, perhaps in the middle of a line."""
+    return read(path).split("\n")[:-1] if os.path.exists(path) else []
 
 
 class Rsyslog:
@@ -28,22 +34,15 @@ class Rsyslog:
         self.root, self.port, self.process = root, port or free_port(), None
         self.output = os.path.join(root, "received")
         self.config = os.path.join(root, "rsyslog.conf")
-        self.pid = os.path.join(root, "rsyslog.pid")
-        files, stream = "", ""
+        options, stream = "", ""
         if tls:
             self.certificate()
-            files = (f'global(defaultNetstreamDriverCAFile="{root}/ca.pem" '
-                     f'defaultNetstreamDriverCertFile="{root}/logs.pem" defaultNetstreamDriverKeyFile="{root}/logs.key")\n')
+            options = (f' defaultNetstreamDriverCAFile="{root}/ca.pem" defaultNetstreamDriverCertFile="{root}/logs.pem"'
+                       f' defaultNetstreamDriverKeyFile="{root}/logs.key"')
             stream = ' StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="anon"'
         with open(self.config, "w") as file:
-            file.write(
-                # At its end an input has a second by default, and then loses what it has read and not passed on.
-                f'global(workDirectory="{root}" maxMessageSize="64k" inputs.timeout.shutdown="30000")\n{files}'
-                f'module(load="imtcp"{stream})\n'
-                'template(name="raw" type="string" string="%msg%\\n")\n'
-                # Direct: what was read is written, and not lost from a queue in memory at the end.
-                f'ruleset(name="all" queue.type="Direct") {{ action(type="omfile" file="{self.output}" template="raw") }}\n'
-                f'input(type="imtcp" address="127.0.0.1" port="{self.port}" ruleset="all")\n')
+            file.write('template(name="raw" type="string" string="%msg%\\n")\n' + rsyslog.settings(
+                root, self.port, f'action(type="omfile" file="{self.output}" template="raw")', options, stream=stream))
 
     def certificate(self):
         def openssl(*arguments):
@@ -59,10 +58,12 @@ class Rsyslog:
                 "-days", "2", "-extfile", "names", "-out", "logs.pem")
 
     def start(self):
-        self.process = subprocess.Popen(["rsyslogd", "-n", "-f", self.config, "-i", self.pid],
+        self.process = subprocess.Popen(rsyslog.command(self.root, self.config),
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
         def listens():
+            if self.process.poll() is not None:
+                raise AssertionError(f"rsyslogd ended with {self.process.returncode}")
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
         wait_until(listens, what="rsyslogd's port")
@@ -74,9 +75,7 @@ class Rsyslog:
 
     def seqs(self):
         """In the order in which they were written."""
-        if not os.path.exists(self.output):
-            return []
-        found = (re.search(r'"seq":(\d+),', line) for line in read(self.output).splitlines())
+        found = (re.search(r'"seq":(\d+),', line) for line in whole_lines(self.output))
         return [int(match.group(1)) for match in found if match]
 
 
@@ -182,7 +181,7 @@ class SilenceTest(unittest.TestCase):
         # And what a receiver that is there has not been given before the stop, is given to it at the stop.
         self.gate.post("{} last")
         self.gate.stop()
-        self.assertIn("stopped", read(syslog.output).splitlines()[-1])
+        wait_until(lambda: "stopped" in whole_lines(syslog.output)[-1], what="the entry of the stop")
         self.assertNotIn("had not got through", self.gate.log().split("\nready\n")[-1])
 
     def test_what_fails_shows_in_readiness_figures_and_doctor_until_it_works(self):
@@ -292,6 +291,9 @@ class ForwardingTest(unittest.TestCase):
         wait_until(lambda: len(syslog.seqs()) > 100, what="the first messages")
         away = []
         for _ in range(ROUNDS):
+            # It keeps up: what a receiver leaves unread for longer than the gate waits is its own loss.
+            newest = self.newest()
+            wait_until(lambda newest=newest: syslog.seqs()[-1] >= newest, 60, "what was in the ledger a moment ago")
             syslog.stop(how)
             began = time.monotonic()
             self.grow(OUTAGE)
@@ -356,9 +358,7 @@ class ForwardingTest(unittest.TestCase):
         self.gate.start()
 
         def checkpoints():
-            if not os.path.exists(syslog.output):
-                return []
-            lines = (line[line.index("{"):] for line in read(syslog.output).splitlines() if '"checkpoint":' in line)
+            lines = (line[line.index("{"):] for line in whole_lines(syslog.output) if '"checkpoint":' in line)
             return [json.loads(line)["checkpoint"] for line in lines]
         wait_until(checkpoints, what="a checkpoint in the receiver's log")
         self.gate.stop()
@@ -378,7 +378,7 @@ class ForwardingTest(unittest.TestCase):
         self.start_load()
 
         def lines(name=path):
-            return [json.loads(line)["seq"] for line in read(name).splitlines()] if os.path.exists(name) else []
+            return [json.loads(line)["seq"] for line in whole_lines(name)]
         wait_until(lambda: len(lines()) > 100, what="lines")
         os.rename(path, path + ".1")
         wait_until(lambda: len(lines()) > 100, what="lines in the new file")
