@@ -33,7 +33,7 @@ class Floods(unittest.TestCase):
         after = standing.watch(0.1, [*KINDS, "SFTP"])
         self.assertEqual(during.errors + after.errors, [])
         self.assertLessEqual(max(during.memory, after.memory), MEMORY)
-        for name, attempts in zip(names, made):
+        for name, attempts in zip(names, made, strict=True):
             self.assertGreater(attempts, 0, name)
 
     def test_a_listed_client_is_answered_while_strangers_are_closed_at_accept(self):

@@ -26,12 +26,15 @@ class Quotes(unittest.TestCase):
         # Literals that are joined by + are one; what is put in counts as nothing.
         text = re.sub(r'"\s*\+\s*"', "", text)
         text = re.sub(r"\s+", " ", text)
+        found = 0
         for name in ("troubleshooting.md", "operating.md"):
             for section in sections(name).values():
+                found += len(section.quotes)
                 for quote in section.quotes:
                     for part in fragments(quote):
                         self.assertTrue(all(word in text for word in re.split(r"\s{2,}|(?<=rejected)\s", part)),
                                         f"{name}, {section.title}: {part!r}")
+        self.assertGreater(found, 10)
 
     def test_the_guide_begins_with_what_names_most_causes(self):
         self.assertIn("dropgate doctor", GUIDE[OVERVIEW].blocks[0])
