@@ -82,7 +82,7 @@ get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock
 declare -A units=(
     [openssh-server]="ssh.service ssh.socket" [nginx-light]=nginx.service [squid]=squid.service
     [coturn]=coturn.service [firewalld]=firewalld.service [haproxy]=haproxy.service [caddy]=caddy.service
-    [prometheus]=prometheus.service
+    [prometheus]=prometheus.service [webhook]=webhook.service [proftpd-core]=proftpd.service
 )
 command -v systemctl >/dev/null || exit 0
 for package in "${missing[@]}"; do
