@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Amounts:
     upload: int  # MiB of the upload during which memory is looked at
 
 
-FULL = Amounts(seconds=5, sustained=60, latency=10, large=1024, files=1000, sessions=50, idle=1000, upload=10240)
+FULL = Amounts(seconds=10, sustained=60, latency=10, large=1024, files=1000, sessions=50, idle=1000, upload=10240)
 SHORT = Amounts(seconds=1, sustained=1, latency=1, large=16, files=20, sessions=2, idle=40, upload=64)
 
 
@@ -117,9 +118,9 @@ class Bench:
                              + f"  ({time.monotonic() - began:.1f} s)")
             for row in case.rows:
                 for name, figure in filter(None, (row.ours, row.beside)):
-                    if not all(math.isfinite(turn[figure]) and turn[figure] > 0 for turn in turns[name]):
+                    if not all(math.isfinite(value) and value > 0 for value in (turn.get(figure, 0) for turn in turns[name])):
                         raise Failed(f"{name} has no {figure}")
             return Result(case.name, case.rows, turns)
-        except (Failed, subprocess.SubprocessError, OSError) as problem:
-            tell(f"{case.name}: FAILED: {problem}")
+        except Exception as problem:  # whatever it is: the figures of the other cases are not lost
+            tell(f"{case.name}: FAILED: {traceback.format_exc()}")
             return Result(case.name, case.rows, turns, str(problem) or type(problem).__name__)
