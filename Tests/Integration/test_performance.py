@@ -110,6 +110,7 @@ class Counting(unittest.TestCase):
     def test_a_server_whose_record_differs_fails_the_case(self):
         self.events.answered = 1
         self.file("one", b"1")
+        self.events.recorded_before = 0
         self.store.recorded = lambda: 2
         self.assertRaises(peers.Failed, self.events.check)
 

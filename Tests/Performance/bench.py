@@ -18,9 +18,11 @@ from report import Result
 
 @dataclass(frozen=True)
 class Amounts:
+    warm_up: int  # seconds
     seconds: int  # of a rate
     sustained: int  # seconds
-    latency: int  # seconds
+    latency: float  # seconds
+    refusals: float  # seconds
     large: int  # MiB of a large upload
     files: int  # of a small-file session
     sessions: int  # of each of four callers
@@ -28,8 +30,10 @@ class Amounts:
     upload: int  # MiB of the upload during which memory is looked at
 
 
-FULL = Amounts(seconds=10, sustained=60, latency=10, large=1024, files=1000, sessions=50, idle=1000, upload=10240)
-SHORT = Amounts(seconds=1, sustained=1, latency=1, large=16, files=20, sessions=2, idle=40, upload=64)
+FULL = Amounts(warm_up=1, seconds=10, sustained=60, latency=10, refusals=5, large=1024, files=1000,
+               sessions=50, idle=1000, upload=10240)
+SHORT = Amounts(warm_up=0, seconds=1, sustained=1, latency=0.5, refusals=0.3, large=16, files=20,
+                sessions=2, idle=40, upload=64)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def refused(bench):
     with bench.place() as place:
         with Gate(place, bench.installation) as gate:
             for channel, port in (("webhook", gate.port), ("sftp", gate.sftp_port)):
-                made[channel], figures[channel] = load.refused(bench, port, bench.amounts.seconds)
+                made[channel], figures[channel] = load.refused(bench, port, bench.amounts.refusals)
         if gate.refused() != made:
             raise Failed(f"{made} connections were refused, the ledger counts {gate.refused()}")
     return figures
@@ -25,7 +25,7 @@ def refused(bench):
 
 def rejected(bench):
     with bench.place() as place, HAProxy(place) as peer:
-        return {"rate": load.refused(bench, peer.port, bench.amounts.seconds)[1]}
+        return {"rate": load.refused(bench, peer.port, bench.amounts.refusals)[1]}
 
 
 def tls(start):
@@ -33,6 +33,7 @@ def tls(start):
         with bench.place() as place, start(bench, place) as server:
             events = Events(bench, server)
             handshakes = load.handshakes(server.port, bench.amounts.seconds)
+            events.warm_up(64)
             found = events.wrk(64, bench.amounts.seconds)
             events.check()
         return {"handshakes": handshakes, "rate": found["rate"], "cpu": found["cpu"]}

@@ -37,7 +37,10 @@ def aged(which):
     def turn(bench, homes):
         with Gate(homes[which], bench.installation) as gate:
             idle = gate.memory()
-            found = Events(bench, gate).wrk(64, bench.amounts.seconds)
+            events = Events(bench, gate)
+            events.warm_up(64)
+            found = events.wrk(64, bench.amounts.seconds)
+            events.check()
         return {"start": gate.start_time * 1e3, "idle": idle, **found}
     return turn
 

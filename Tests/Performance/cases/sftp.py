@@ -10,11 +10,13 @@ from peers.openssh import OpenSSH
 from peers.proftpd import ProFTPD
 from report import GATE, Aim, Row
 
-PUT, FSYNC, PROFTPD = "OpenSSH, put", "OpenSSH, put -f", "ProFTPD mod_sftp"
+PUT, FSYNC = "OpenSSH, put", "OpenSSH, put -f"
+SSHD, PROFTPD = "sshd and sftp-server", "ProFTPD mod_sftp"
 START = {
     GATE: lambda bench, place: Gate(place, bench.installation),
     PUT: lambda bench, place: OpenSSH(place, bench.key),
     FSYNC: lambda bench, place: OpenSSH(place, bench.key),
+    SSHD: lambda bench, place: OpenSSH(place, bench.key),
     PROFTPD: lambda bench, place: ProFTPD(place, bench.key),
 }
 STREAMS = 4
@@ -59,7 +61,8 @@ def small(contender):
 def sessions(contender):
     def turn(bench):
         with bench.place() as place, START[contender](bench, place) as server:
-            load.sessions(bench, server, STREAMS, 1)  # a warm-up
+            if bench.amounts.warm_up:
+                load.sessions(bench, server, STREAMS, 1)
             found, names = load.sessions(bench, server, STREAMS, bench.amounts.sessions)
             for name in names:
                 path = server.arrived(name)
@@ -77,7 +80,7 @@ CASES = [
         for peer, least in ((PUT, 0.95), (FSYNC, 1.4))]),
     Case("small", {who: small(who) for who in (GATE, FSYNC)}, [
         Row("files of 4 KiB a second in one session", (GATE, "rate"), (FSYNC, "rate"), Aim(least=1.2))]),
-    Case("sessions", {who: sessions(who) for who in (GATE, PUT, PROFTPD)}, [
+    Case("sessions", {who: sessions(who) for who in (GATE, SSHD, PROFTPD)}, [
         Row("sessions a second: log in, one small file, quit", (GATE, "rate"), (peer, "rate"), Aim(least=0.9), 1)
-        for peer in (PUT, PROFTPD)]),
+        for peer in (SSHD, PROFTPD)]),
 ]

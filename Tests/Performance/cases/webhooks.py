@@ -25,7 +25,7 @@ def answered(contender):
         figures = {}
         with bench.place() as place, START[contender](bench, place) as server:
             events = Events(bench, server)
-            events.wrk(BUSY, 1)  # a warm-up
+            events.warm_up(BUSY)
             for connections in (BUSY, BUSIER):
                 found = events.wrk(connections, bench.amounts.seconds)
                 figures |= {f"{connections}, {figure}": found[figure] for figure in ("rate", "cpu", "p99")}
@@ -62,7 +62,7 @@ def waiting(bench):
     """At half of the highest rate, which is looked for in the same turn; then one event after the other, alone."""
     with bench.place() as place, Gate(place, bench.installation) as gate:
         events = Events(bench, gate)
-        highest = events.wrk(BUSY, min(3, bench.amounts.latency))["rate"]
+        highest = events.wrk(BUSY, max(1, int(bench.amounts.latency / 3)))["rate"]
         busy = events.paced(BUSY, bench.amounts.latency, highest / 2)
         gate.drain()
         alone = events.paced(1, bench.amounts.latency)

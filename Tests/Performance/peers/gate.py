@@ -108,9 +108,9 @@ class Gate(Store):
         """By the ledger, of all time; fails where it has requests of another kind."""
         entries = {f"{verdict} {reason}": count for verdict, reason, count in self.query(
             "SELECT verdict, reason, count(*) FROM entries WHERE kind = 'request' GROUP BY 1, 2")}
-        if set(entries) != {"accepted listed"}:
+        if set(entries) - {"accepted listed"}:
             raise Failed(f"the ledger has {entries}")
-        return entries["accepted listed"]
+        return entries.get("accepted listed", 0)
 
     def refused(self):
         """{channel: connections of unlisted sources}, by the ledger. After the end: what is counted together is written then."""
