@@ -9,7 +9,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Performance"))
 from attacks import FLOODS, IdleGroup  # noqa: E402
-from floods import KINDS, MEMORY, Standing, compile_strangers  # noqa: E402
+from floods import KINDS, MEMORY, Standing  # noqa: E402
+from load import compile_client  # noqa: E402
 
 SECONDS = 2
 
@@ -19,7 +20,7 @@ class Floods(unittest.TestCase):
     def setUpClass(cls):
         directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(directory.cleanup)
-        cls.strangers = compile_strangers(directory.name)
+        cls.strangers = compile_client("strangers", directory.name)
         cls.group = IdleGroup()
         cls.addClassCleanup(cls.group.close)
 

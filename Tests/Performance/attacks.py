@@ -3,8 +3,8 @@
 
     Tests/Performance/attacks.py NAME PORT SECONDS      prints how many attempts it made
 
-The quickest are in strangers.c. All run where the processor has nothing else to do, so that a flood takes from the gate what
-the gate gives it, and not what the attacker's own work takes. Loopback only.
+The quickest are in clients/strangers.c. All run where the processor has nothing else to do, so that a flood takes from the
+gate what the gate gives it, and not what the attacker's own work takes. Loopback only.
 """
 import itertools
 import os

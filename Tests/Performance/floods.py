@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(HERE, "../Integration"))
 import gate as gate_module  # noqa: E402
 from attacks import FLOODS, LISTED, OTHER, IdleGroup, start  # noqa: E402
 from listed import watch  # noqa: E402
+from load import compile_client  # noqa: E402
 
 SOURCES = ("name: test\nchannels: [webhook, sftp]\nentries:\n"
            f"  - {{cidr: {LISTED}/32, service: vsee}}\n  - {{cidr: {OTHER}/32, service: other}}\n")
@@ -27,12 +28,6 @@ MIX = "mix"
 # What is aimed at: the factor of the 99th percentile, and MiB: all bodies may take 256.
 SLOWER, MEMORY = 2.0, 400
 KINDS = ["kept alive", "new TLS"]
-
-
-def compile_strangers(directory):
-    program = os.path.join(directory, "strangers")
-    subprocess.run(["gcc", "-O2", "-pthread", "-o", program, os.path.join(HERE, "strangers.c")], check=True)
-    return program
 
 
 class Standing:
@@ -188,7 +183,7 @@ def main():
             "(SCHED_IDLE alone, of which many together still weigh: no control group could be made).") +
             "\nControl: the same attackers, calling a listener that closes.\n"
             "Times are from when a request was due. Times of SFTP are few: their p99 is the slowest.\n")
-        missed = run(options, compile_strangers(directory), group)
+        missed = run(options, compile_client("strangers", directory), group)
     print("\n".join(["", "aims missed:", *missed] if missed else ["", "every aim was met"]))
     return 1 if missed else 0
 

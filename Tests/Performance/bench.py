@@ -1,0 +1,130 @@
+"""Where a run takes place: how much it does, empty filesystems, clients, and the turns of each case."""
+import contextlib
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from load import compile_client
+from peers import Failed, give, run, wait_for
+from peers.gate import Installation
+from report import Result
+
+
+@dataclass(frozen=True)
+class Amounts:
+    warm_up: int  # seconds
+    seconds: int  # of a rate
+    sustained: int  # seconds
+    latency: float  # seconds
+    refusals: float  # seconds
+    large: int  # MiB of a large upload
+    files: int  # of a small-file session
+    sessions: int  # of each of four callers
+    idle: int  # TLS connections
+    upload: int  # MiB of the upload during which memory is looked at
+
+
+FULL = Amounts(warm_up=1, seconds=10, sustained=60, latency=10, refusals=5, large=1024, files=1000,
+               sessions=50, idle=1000, upload=10240)
+SHORT = Amounts(warm_up=0, seconds=1, sustained=1, latency=0.5, refusals=0.3, large=16, files=20,
+                sessions=2, idle=40, upload=64)
+
+
+@dataclass(frozen=True)
+class Case:
+    """`contenders`: {name: function(bench) that gives its figures of one turn}, measured in turn. `prepare` is entered before
+    the first turn, and its value is handed to each contender after the bench."""
+    name: str
+    contenders: dict
+    rows: list
+    prepare: object = None
+
+
+def tell(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Bench:
+    def __init__(self, options, root):
+        self.options, self.root, self.short = options, root, options.short
+        self.amounts, self.number, self.clients, self.files = SHORT if options.short else FULL, 0, {}, {}
+        self.key = root / "key"
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+        (root / "installation").mkdir()
+        self.installation = Installation(root / "installation", options.gate, self.key)
+
+    def next_number(self):
+        self.number += 1
+        return self.number
+
+    def client(self, name):
+        """A program of clients/, compiled when it is first asked for."""
+        if name not in self.clients:
+            self.clients[name] = compile_client(name, self.root)
+        return self.clients[name]
+
+    def make_files(self, count, size):
+        """Random files to upload, kept for the next turn; a size in bytes."""
+        if (count, size) not in self.files:
+            folder = Path(tempfile.mkdtemp(prefix="files-", dir=self.root))
+            self.files[count, size] = [folder / f"encounter-{number:04}.xml" for number in range(count)]
+            for path in self.files[count, size]:
+                with open(path, "wb") as file:
+                    for _ in range(0, size, 1 << 20):
+                        file.write(os.urandom(min(size, 1 << 20)))
+            os.sync()
+        return self.files[count, size]
+
+    @contextlib.contextmanager
+    def place(self):
+        """An empty directory that is gone afterwards: an ext4 filesystem of its own in a file, where root may mount one.
+
+        ext4 gives out the inode of a deleted file only minutes later, and while it steps over many of them making a file is
+        10 to 20 times slower. So no turn may make its files where an earlier one's were deleted.
+        """
+        outer = Path(tempfile.mkdtemp(prefix="place-", dir=self.root))
+        outer.chmod(0o711)
+        inner, image = outer / "mount", outer / "image"
+        inner.mkdir()
+        try:
+            if self.options.image:
+                run("truncate", "-s", "4G" if self.short else "40G", image)
+                # The file has no blocks yet: nothing has to be zeroed, now or by the kernel during a turn.
+                run("mkfs.ext4", "-q", "-i", "4096", "-m", "0", "-E",
+                    "lazy_itable_init=1,lazy_journal_init=1,assume_storage_prezeroed=1", image)
+                run("mount", "-o", "loop,noatime", image, inner)
+            inner.chmod(0o755)
+            give(inner)
+            yield inner
+        finally:
+            if os.path.ismount(inner):
+                wait_for("umount", lambda: subprocess.run(["umount", inner], capture_output=True).returncode == 0, 120, 0.5)
+            # Never across a mount that did not go.
+            run("rm", "-rf", "--one-file-system", outer, seconds=1800)
+
+    def measure(self, case):
+        """All turns: A B C, C B A, …"""
+        turns = {name: [] for name in case.contenders}
+        try:
+            with case.prepare(self) if case.prepare else contextlib.nullcontext() as prepared:
+                for number in range(self.options.rounds):
+                    for name in list(turns)[::-1 if number % 2 else 1]:
+                        began = time.monotonic()
+                        found = case.contenders[name](self, *([prepared] if case.prepare else []))
+                        turns[name].append(found)
+                        tell(f"  {case.name}: {name}: " + ", ".join(f"{key} {value:,.2f}" for key, value in found.items())
+                             + f"  ({time.monotonic() - began:.1f} s)")
+            for row in case.rows:
+                for name, figure in filter(None, (row.ours, row.beside)):
+                    if not all(math.isfinite(value) and value > 0 for value in (turn.get(figure, 0) for turn in turns[name])):
+                        raise Failed(f"{name} has no {figure}")
+            return Result(case.name, case.rows, turns)
+        except Exception as problem:  # whatever it is: the figures of the other cases are not lost
+            tell(f"{case.name}: FAILED: {traceback.format_exc()}")
+            return Result(case.name, case.rows, turns, str(problem) or type(problem).__name__)
