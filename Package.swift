@@ -70,7 +70,8 @@ let package = Package(
             dependencies: ["Admission", "Blocking", "CShims", "Files", "JSON", "TLS", grdb, grdbSQLite],
             swiftSettings: strict),
         .target(
-            name: "Staging", dependencies: ["Admission", "CShims", "Files", "TLS"], swiftSettings: strict),
+            name: "Staging", dependencies: ["Admission", "CShims", "Files", "JSON", "TLS"],
+            swiftSettings: strict),
         .target(name: "Sockets", dependencies: ["Admission", "CShims", "Files"], swiftSettings: strict),
         .target(
             name: "Intake",

@@ -40,6 +40,16 @@ flock -w 60 9 || fail "another consumer works in $work"
 # One fact of a drop, by its id or its file's path: a member's name, then its value.
 fact() { "$dropgate" drops show "$1" --config "$config" | awk -v name="$2" '$1 == name { print $2; exit }'; }
 
+# Prints the receipt of the drop $2, whose file is at $1. Events that lie in a directory of their own have one file of receipts,
+# with a line for each.
+receipt() {
+    local below=${1#"$staging/ready/"}
+    case $below in
+    webhook/*/*/*) grep -F "\"drop\":\"$2\"" "$staging/receipts/${below%/*}.ndjson" ;;
+    *) cat "$staging/receipts/$2.json" ;;
+    esac
+}
+
 # Takes the file at a path under ready/. Everything about a drop is in WORK/<drop id>: its receipt first, then its data.
 take() {
     local path=$1 id place
@@ -47,7 +57,7 @@ take() {
     [ -n "$id" ] || { say "no drop is known at $path; it is left there"; return 1; }
     place=$work/$id
     mkdir -p "$place"
-    cp "$staging/receipts/$id.json" "$place/receipt.json.new" && mv "$place/receipt.json.new" "$place/receipt.json" || return 1
+    receipt "$path" "$id" > "$place/receipt.json.new" && mv "$place/receipt.json.new" "$place/receipt.json" || return 1
     printf %s "$path" > "$place/path"
     mv -nT "$path" "$place/data" 2>/dev/null
     if [ ! -e "$place/data" ]; then

@@ -12,7 +12,9 @@ package struct Decision: Sendable, Hashable {
     /// The version of the policy that decided.
     package var policy: String
     package var chain: String?
-    package var trace: [String]
+    /// How the source was worked out, and what the policy says of it.
+    private var steps: [String]
+    private var match: PolicyMatch?
 
     package init(
         verdict: Verdict, reason: Reason, source: Endpoint?, peer: Endpoint?, mode: AddressMode,
@@ -26,7 +28,17 @@ package struct Decision: Sendable, Hashable {
         self.entries = entries
         self.policy = policy
         self.chain = chain
-        self.trace = trace
+        steps = trace
+    }
+
+    /// How the decision was come to, a sentence a step. Written when it is asked for: nobody reads it of an event that is accepted.
+    package var trace: [String] {
+        guard let match else { return steps }
+        var trace = steps + match.trace
+        if match.ip.isPrivate {
+            trace.append("\(match.ip) is a private address: a NAT or proxy may hide who really called")
+        }
+        return trace
     }
 
     /// Accepted or observed: the attempt may go on.
@@ -44,7 +56,7 @@ package struct Decision: Sendable, Hashable {
             return decision
         }
         guard resolution.peer != nil, let source = resolution.source else {
-            decision.trace.append("the address of the peer is not known: no source can be worked out")
+            decision.steps.append("the address of the peer is not known: no source can be worked out")
             return decision
         }
         let match = policy.match(source.ip, channel: channel, at: now)
@@ -52,11 +64,7 @@ package struct Decision: Sendable, Hashable {
         decision.verdict = match.verdict
         decision.reason = match.reason
         decision.entries = match.entries
-        decision.trace += match.trace
-        if source.ip.isPrivate {
-            decision.trace.append(
-                "\(source.ip) is a private address: a NAT or proxy may hide who really called")
-        }
+        decision.match = match
         return decision
     }
 }

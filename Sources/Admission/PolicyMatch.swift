@@ -1,7 +1,7 @@
 // What a policy says about one address on one channel, and which entries say so. The look-up keeps
 // positions only; the trace is written when somebody asks for it.
 
-package struct PolicyMatch: Sendable {
+package struct PolicyMatch: Sendable, Hashable {
     /// What one entry whose block holds the address has to say; the highest decides.
     enum Outcome: Int, Sendable, Comparable {
         case none, otherChannel, expired, observed, enforced
@@ -9,7 +9,7 @@ package struct PolicyMatch: Sendable {
         static func < (a: Outcome, b: Outcome) -> Bool { a.rawValue < b.rawValue }
     }
 
-    struct Hit: Sendable {
+    struct Hit: Sendable, Hashable {
         var position: Int
         var outcome: Outcome
     }

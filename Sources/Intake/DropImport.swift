@@ -83,12 +83,14 @@ package struct PulledDrop: Sendable {
         text.utf8.count <= limit && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
     }
 
-    /// `ready/sftp/<account>/…` or `ready/webhook/<day>/<name>` without its `ready/`; nil for anything else.
+    /// `ready/sftp/<account>/…` or `ready/webhook/<day>/<name>` without its `ready/`; nil for anything else. What was released with
+    /// others there is released by itself here.
     private static func readyPath(_ file: String, _ channel: Channel, account: String?) -> String? {
         guard isText(file, limit: longestPath), let path = StagingLayout.readyPath(ofFile: file) else {
             return nil
         }
-        let components = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        var components = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        if components.count == 4, BatchName(ofReady: path) != nil { components.remove(at: 2) }
         guard (3...deepestPath).contains(components.count), components[0] == channel.rawValue,
             components.allSatisfy(Directory.isComponent)
         else { return nil }
@@ -98,7 +100,7 @@ package struct PulledDrop: Sendable {
             case .webhook: components.count == 3
             case .console: false
             }
-        return isInPlace ? path : nil
+        return isInPlace ? components.joined(separator: "/") : nil
     }
 }
 
@@ -151,7 +153,7 @@ extension Intake {
         do {
             let isMoved =
                 try known.incoming == StagingLayout.pulledFile(known.id) && staging.pulls.status(part) == nil
-                && staging.ready.receipt(known.id) != nil
+                && staging.ready.receipt(known.id, at: known.readyPath) != nil
             return isMoved ? .kept : .pending
         } catch {
             return .pending

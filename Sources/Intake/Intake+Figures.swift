@@ -11,6 +11,12 @@ extension Intake {
             "Attempts since the start, by channel, verdict and reason; without probes and what the gate did itself.",
             kind: .counter
         ) { [weak self] in self?.counters.readings ?? [] }
+        gauges.add(
+            "dropgate_unstaged_events",
+            "Accepted events that are not yet in ready/; they are durable in the ledger."
+        ) {
+            [weak self] in self.map { [Gauges.Reading(Int64($0.stager.waiting))] } ?? []
+        }
         gauges.add("dropgate_free_bytes", "Bytes free on the filesystem of a directory.") { [weak self] in
             self?.space.free().map { Gauges.Reading($0.space.bytes, labels: [("directory", $0.name)]) } ?? []
         }

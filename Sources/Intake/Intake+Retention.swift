@@ -18,6 +18,7 @@ private struct StagingSweep {
     func run() async throws {
         try await quarantineInterruptedUploads()
         try await TakenSweep(intake: intake).run()
+        try staging.ready.removeEmptyBatches()
         try await removeAcknowledged()
         try await removeOldReceipts()
         try removeOldQuarantine()
@@ -101,7 +102,9 @@ private struct StagingSweep {
         guard let age = retention.acknowledged else { return }
         try await forEachDrop(in: .acknowledged, olderThan: age) { drop in
             // A line of a batch is acknowledged by itself; the batch is its consumer's to remove.
-            if try staging.ready.receipt(drop.id)?.line == nil { try await removeFile(of: drop) }
+            if try staging.ready.receipt(drop.id, at: drop.readyPath)?.line == nil {
+                try await removeFile(of: drop)
+            }
             return true
         }
     }
@@ -139,12 +142,22 @@ private struct StagingSweep {
             in: state, changedBefore: intake.now - age, after: after, limit: 256), let last = drops.last
         {
             after = last.seq
+            var batches: Set<BatchName> = []
             for drop in drops {
                 guard try await isDone(drop) else { continue }
+                if let batch = BatchName(ofReady: drop.readyPath) { batches.insert(batch) }
                 try staging.ready.removeReceipt(drop.id)
                 try await intake.writer.commit(.forgotten(id: drop.id))
             }
+            for batch in batches where try isForgotten(batch) { try staging.ready.removeReceipts(of: batch) }
         }
+    }
+
+    /// Whether nobody needs a receipt of a batch any more.
+    private func isForgotten(_ batch: BatchName) throws -> Bool {
+        try staging.ready.receipts(of: batch)?.keys.allSatisfy {
+            try intake.store.drop(id: $0)?.state == .forgotten
+        } ?? false
     }
 
     private func removeOldQuarantine() throws {

@@ -84,12 +84,13 @@ struct TakenSweep {
     /// Its file is gone and its receipt is there. Where the receipt is not there either, this may be a directory on which
     /// staging is not mounted.
     private func isTaken(_ drop: DropRecord) throws -> Bool {
-        try !isThere(drop) && staging.ready.hasReceipt(drop.id)
+        try !isThere(drop) && staging.ready.hasReceipt(drop.id, at: drop.readyPath)
     }
 
     /// What cannot be read is not the drop's file: whatever its consumer has put there keeps no sweep from its end.
     private func isBack(_ drop: DropRecord) -> Bool {
-        guard (try? isThere(drop)) == true, let receipt = try? staging.ready.receipt(drop.id),
+        guard (try? isThere(drop)) == true,
+            let receipt = try? staging.ready.receipt(drop.id, at: drop.readyPath),
             let bytes = try? staging.ready.openReleased(drop.readyPath).size()
         else { return false }
         return receipt.line != nil || bytes == receipt.bytes

@@ -135,7 +135,7 @@ package final class Intake: Sendable {
         try recover()
         addFigures()
         flushEverySecond()
-        stager.start()
+        try stager.start()
         settler.start { [weak self] account, drops in
             guard let self else { return }
             Task(executorPreference: settling) { await self.settle(drops, of: account) }
@@ -192,16 +192,28 @@ package final class Intake: Sendable {
     /// Writes an attempt to the ledger and returns its seq once it is durable. Throws `LedgerError`.
     @discardableResult
     package func record(_ attempt: Attempt) async throws -> Int64 {
+        try await withCheckedThrowingContinuation { continuation in
+            record(attempt) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// As above, without a task: `finish` is called once, on a thread of the ledger's, and must not block.
+    package func record(_ attempt: Attempt, finish: @escaping @Sendable (Result<Int64, any Error>) -> Void) {
         let attempt = marked(attempt)
-        do {
-            let entry = try await writer.append(attempt)
-            ledgerWorks()
-            counters.add(attempt)
-            contacts.heard(attempt, at: entry.time)
-            return entry.seq
-        } catch {
-            ledgerFails(error)
-            throw error
+        writer.submit(.append(attempt, drop: nil)) { result in
+            finish(
+                result.flatMap { outcome in
+                    Result {
+                        let entry = try LedgerWriter.appended(outcome)
+                        self.ledgerWorks()
+                        self.counters.add(attempt)
+                        self.contacts.heard(attempt, at: entry.time)
+                        return entry.seq
+                    }
+                }.mapError { error in
+                    self.ledgerFails(error)
+                    return error
+                })
         }
     }
 
@@ -273,32 +285,6 @@ package final class Intake: Sendable {
     /// Whether a webhook would be taken now. It looks, so that a problem of space ends by itself.
     package var accepts: Bool { checkSpace() == nil && health.problems["ledger"] == nil }
 
-    /// Accepts a webhook: returns once entry and body are durable. Staging follows by itself.
-    /// `attempt` says everything but the drop.
-    /// `id`, `received`: those of an event that was held in quarantine.
-    package func receive(
-        _ event: WebhookEvent, attempt: Attempt, id: String? = nil, received: Instant? = nil
-    ) async throws(IntakeError) -> DropOutcome {
-        if let error = checkSpace() { throw error }
-        let registration = WebhookRegistration(event, id: id, at: clock())
-        var attempt = attempt
-        attempt.drop = registration.facts
-        attempt.drop?.received = received
-        attempt.detail["envelope"] = .string(event.envelope)
-        attempt.detail["content_type"] = event.contentType.map(JSONValue.string)
-        let entry = try await append(attempt, registration.drop)
-        guard let record = entry.drop else {
-            return DropOutcome(
-                id: entry.repeats ?? registration.drop.id, status: .duplicate, name: "", seq: entry.seq)
-        }
-        stager.offer(
-            WebhookRelease(
-                readyPath: record.readyPath, body: event.body,
-                receipt: Receipt(AcceptedEntry(attempt, entry), drop: record)),
-            seq: entry.seq)
-        return DropOutcome(id: record.id, status: .stored, name: record.readyPath, seq: entry.seq)
-    }
-
     /// The consumer is done with a drop. Returns false when there is no such released drop.
     /// - Parameter attempt: the entry that says so, written with the change or not at all; nil where there is one already.
     package func acknowledge(_ id: String, as attempt: Attempt? = nil) async throws -> Bool {
@@ -364,41 +350,5 @@ package final class Intake: Sendable {
         _ = try? await writer.commit(.released([], at: clock()))
         await stager.waitUntilIdle()
         stager.stop()
-    }
-
-    func append(_ attempt: Attempt, _ drop: DropRegistration) async throws(IntakeError)
-        -> AppendedEntry
-    {
-        do {
-            let entry = try await writer.append(attempt, drop: drop)
-            ledgerWorks()
-            counters.add(attempt, reason: entry.repeats == nil ? nil : .duplicate)
-            contacts.heard(attempt, at: entry.time)
-            return entry
-        } catch {
-            ledgerFails(error)
-            if Self.isBusy(error) {
-                throw IntakeError(
-                    .rateLimited, "too much waits to be written, nothing was stored", retryAfter: 1)
-            }
-            throw IntakeError(
-                .ledgerFailed, "the ledger cannot be written, nothing was stored", retryAfter: 30)
-        }
-    }
-
-    /// It could be written, but not now.
-    private static func isBusy(_ error: any Error) -> Bool { (error as? LedgerError)?.code == .busy }
-
-    private func ledgerFails(_ error: any Error) {
-        guard !Self.isBusy(error) else { return }
-        if health.set(problem: "ledger", message: "nothing is accepted: \(error)") {
-            logger.error("nothing is accepted: \(error)")
-        }
-    }
-
-    private func ledgerWorks() {
-        if health.problems["ledger"] != nil, health.clear(problem: "ledger") {
-            logger.notice("the ledger can be written again")
-        }
     }
 }

@@ -121,8 +121,8 @@ extension Intake {
     /// receipt comes first, or if its bytes lie in its place; a consumer may have taken it since.
     private func moved(_ record: DropRecord, _ receipt: Receipt, now: String) -> ReleaseOutcome {
         do {
-            if try staging.ready.hasReceipt(record.id) {
-                guard let written = try? staging.ready.receipt(record.id) else {
+            if try staging.ready.hasReceipt(record.id, at: record.readyPath) {
+                guard let written = try? staging.ready.receipt(record.id, at: record.readyPath) else {
                     // A crash of the machine left its name and not its bytes.
                     try staging.ready.install(receipt, readyPath: record.readyPath, now: now)
                     return .released(record.readyPath)

@@ -14,11 +14,16 @@ final class Stager: Sendable {
     /// the filesystem, and the answers to senders come first. What piles up meanwhile is durable already.
     static let gathering = DispatchTimeInterval.milliseconds(100)
     static let mostQueuedBytes = 64 << 20
+    /// How many committed webhooks may wait for staging before answers wait, too: senders are not to be faster for long than
+    /// what they send can be passed on.
+    static let mostWaiting = 100_000
 
     private struct State {
         /// Committed webhooks that are not yet in `ready/`.
-        var events: [WebhookRelease] = []
+        var events: [CommittedEvent] = []
         var eventBytes = 0
+        /// Of all committed webhooks that are not yet in `ready/`, those too that are in the store alone.
+        var brake = AnswerBrake(limit: Stager.mostWaiting)
         /// Uploads that were renamed into `ready/` and wait for their durability mark.
         var uploads: [(id: String, readyPath: String)] = []
         /// Some pending webhooks are only in the store.
@@ -58,13 +63,21 @@ final class Stager: Sendable {
         self.logger = logger
     }
 
-    /// Begins with whatever the store holds as pending.
-    func start() { run { _ in } }
+    /// Begins with whatever the store holds as pending. Throws `LedgerError`.
+    func start() throws {
+        let pending = try store.pendingEvents()
+        run { $0.brake.add(pending) }
+    }
 
-    /// - Parameter seq: of the entry that accepted it.
-    func offer(_ event: WebhookRelease, seq: Int64) {
+    /// Committed webhooks that are not yet in `ready/`.
+    var waiting: Int { state.withLock(\.brake.waiting) }
+
+    /// - Parameter accepted: called once, when its sender may be told: now, or after a while when too many wait.
+    func offer(_ event: CommittedEvent, accepted: @escaping @Sendable () -> Void) {
+        var isInTime = true
         run { state in
-            if seq <= state.loadedThrough { return }
+            isInTime = state.brake.begin(accepted)
+            if event.entry.seq <= state.loadedThrough { return }
             if state.hasBacklog || state.eventBytes + event.size > Self.mostQueuedBytes {
                 // Its body is in the store and will be read from there, in order.
                 state.hasBacklog = true
@@ -74,6 +87,7 @@ final class Stager: Sendable {
                 state.eventBytes += event.size
             }
         }
+        if isInTime { accepted() }
     }
 
     func finish(upload id: String, readyPath: String) {
@@ -105,12 +119,13 @@ final class Stager: Sendable {
 
     /// Ends after the batch in hand. What is left is completed at the next start.
     func stop() {
-        let waiting = state.withLock { state in
+        let (waiting, late) = state.withLock { state in
             state.isStopped = true
             defer { (state.whenIdle, state.whenMarked) = ([], []) }
-            return state.whenIdle + state.whenMarked
+            return (state.whenIdle + state.whenMarked, state.brake.release())
         }
         for continuation in waiting { continuation.resume() }
+        for accepted in late { accepted() }
     }
 
     private func run(_ change: (inout State) -> Void) {
@@ -147,11 +162,13 @@ final class Stager: Sendable {
                     "staging failed, what was accepted stays in the ledger and is tried again: \(error)")
             }
             // Whatever was in hand is read back from the store.
-            state.withLock { state in
+            let late = state.withLock { state in
                 state.hasBacklog = true
                 state.events = []
                 state.eventBytes = 0
+                return state.brake.release()
             }
+            for accepted in late { accepted() }
             try? staging.ready.recover()
             queue.asyncAfter(deadline: .now() + 1) { self.work() }
         }
@@ -160,7 +177,7 @@ final class Stager: Sendable {
     /// One batch. `.idle`: nothing is left to do, and the stager is marked as not running.
     private func step() throws -> Progress {
         let work = state.withLock {
-            state -> (events: [WebhookRelease], uploads: [(id: String, readyPath: String)])? in
+            state -> (events: [CommittedEvent], uploads: [(id: String, readyPath: String)])? in
             if state.isStopped { state.isRunning = false; return nil }
             let count = min(state.events.count, Self.largestBatch)
             let events = Array(state.events[..<count])
@@ -169,13 +186,13 @@ final class Stager: Sendable {
             if events.isEmpty, state.hasBacklog { state.droppedSinceLoad = false }
             return (events, state.uploads)
         }
-        guard var work else { return .idle }
+        guard let work else { return .idle }
         let mustLoad = work.events.isEmpty && state.withLock { $0.hasBacklog }
-        if mustLoad { work.events = try loadBacklog() }
-        if work.events.isEmpty, work.uploads.isEmpty {
+        let events = mustLoad ? try loadBacklog() : work.events.map(\.release)
+        if events.isEmpty, work.uploads.isEmpty {
             return becomeIdle(loaded: mustLoad) ? .idle : .more
         }
-        try complete(work.events, work.uploads)
+        try complete(events, work.uploads)
         return state.withLock { $0.whenIdle.isEmpty && $0.whenMarked.isEmpty ? .gather : .more }
     }
 
@@ -211,6 +228,7 @@ final class Stager: Sendable {
             done += uploads
         }
         try mark(done, at: now)
+        areStaged(events.count)
         let marked = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             state.uploads.removeFirst(uploads.count)
             // `stop` may have let them go.
@@ -219,6 +237,10 @@ final class Stager: Sendable {
             return Array(state.whenMarked.prefix(count))
         }
         for continuation in marked { continuation.resume() }
+    }
+
+    private func areStaged(_ count: Int) {
+        for accepted in state.withLock({ $0.brake.end(count) }) { accepted() }
     }
 
     /// Waits on the stager's own thread, of which it has the one: a batch is not done before its marks are, and nobody else
@@ -234,33 +256,60 @@ final class Stager: Sendable {
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
-    /// Pending webhooks from the store. Those whose receipt exists were released before a crash: only marked.
+    /// Pending webhooks from the store. Those that were released before a crash, as their receipts say, are only marked.
     private func loadBacklog() throws -> [WebhookRelease] {
         var events: [WebhookRelease] = []
         var after: Int64 = -1
+        var batched: [String: String] = [:]
         while events.isEmpty {
             let pending = try store.pendingDrops(after: after, limit: Self.largestBatch)
             guard let last = pending.last else { return [] }
             after = last.record.seq
             state.withLock { $0.loadedThrough = max($0.loadedThrough, after) }
+            var released: [(id: String, readyPath: String)] = []
             for drop in pending {
                 guard let body = drop.body else { continue }
-                let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
-                if let written = try staging.ready.receipt(drop.record.id),
-                    let readyPath = StagingLayout.readyPath(ofFile: written.file)
-                {
-                    try mark([(drop.record.id, readyPath)], at: clock())
+                if let place = try place(of: drop.record, &batched) {
+                    released.append((drop.record.id, place))
                 } else {
+                    let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
                     events.append(
                         WebhookRelease(readyPath: drop.record.readyPath, body: body, receipt: receipt))
                 }
             }
+            guard !released.isEmpty else { continue }
+            try mark(released, at: clock())
+            areStaged(released.count)
         }
         return events
     }
+
+    /// Where a pending event was released to; nil: it was not.
+    /// - Parameter batched: where the events of batches were released to, by their drops, as far as that is known.
+    private func place(of record: DropRecord, _ batched: inout [String: String]) throws -> String? {
+        if batched[record.id] == nil, let batch = BatchName(first: record.id, readyPath: record.readyPath),
+            let receipts = try staging.ready.receipts(of: batch)
+        {
+            for (drop, receipt) in receipts { batched[drop] = StagingLayout.readyPath(ofFile: receipt.file) }
+        }
+        if let place = batched[record.id] { return place }
+        return try staging.ready.receipt(record.id).flatMap { StagingLayout.readyPath(ofFile: $0.file) }
+    }
 }
 
-extension WebhookRelease {
+/// A webhook whose entry is durable.
+struct CommittedEvent: Sendable {
+    let body: [UInt8]
+    let attempt: Attempt
+    let entry: AppendedEntry
+    let record: DropRecord
+
     /// What it takes of memory, about.
     fileprivate var size: Int { body.count + 1024 }
+
+    fileprivate var release: WebhookRelease {
+        WebhookRelease(
+            readyPath: record.readyPath, body: body,
+            receipt: Receipt(AcceptedEntry(attempt, entry), drop: record))
+    }
 }

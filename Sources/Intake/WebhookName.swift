@@ -32,11 +32,13 @@ package struct WebhookName: Sendable {
         return DropID.isValid(String(id)) ? String(id) : nil
     }
 
-    /// When the event of a path under `ready/` was received, or the first one of a batch; nil for any other path.
+    /// When the event of a path under `ready/` was received, or the first one of a batch, which may be meant by its directory or
+    /// its one file; nil for any other path.
     package static func received(in readyPath: String) -> Instant? {
         let parts = readyPath.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == StagingLayout.webhook else { return nil }
-        let clock = Array(parts[2].utf8.prefix { $0 != UInt8(ascii: "-") })
+        let isInBatch = parts.count == 4 && BatchName(ofReady: readyPath) != nil
+        guard parts.count == 3 || isInBatch, parts[0] == StagingLayout.webhook else { return nil }
+        let clock = Array(parts[parts.count - 1].utf8.prefix { $0 != UInt8(ascii: "-") })
         guard clock.count > 6 else { return nil }
         func text(_ range: Range<Int>) -> String { String(decoding: clock[range], as: UTF8.self) }
         return Instant(rfc3339: "\(parts[1])T\(text(0..<2)):\(text(2..<4)):\(text(4..<clock.count))")

@@ -42,6 +42,20 @@ package struct CanonicalJSON {
         bytes.append(contentsOf: String(number).utf8)
     }
 
+    /// A member of an object; nil: none.
+    package mutating func member(_ name: StaticString, _ text: String?) {
+        guard let text else { return }
+        key(name)
+        string(text)
+    }
+
+    /// A member of an object; nil: none.
+    package mutating func member(_ name: StaticString, _ number: Int64?) {
+        guard let number else { return }
+        key(name)
+        int(number)
+    }
+
     package mutating func value(_ value: JSONValue) {
         switch value {
         case .string(let text): string(text)

@@ -60,6 +60,21 @@ package final class Directory: Sendable {
         return directory
     }
 
+    /// As `subdirectory` with `create`, and the names of those that had to be made are durable.
+    func durable(_ components: [String]) throws(StagingError) -> Directory {
+        var directory = self
+        for component in components {
+            if let found = try directory.existing(component) {
+                directory = found
+            } else {
+                let made = try directory.subdirectory(component, create: true)
+                try directory.sync()
+                directory = made
+            }
+        }
+        return directory
+    }
+
     /// Opens a directory inside this one, or nil when it is absent.
     package func existing(_ name: String) throws(StagingError) -> Directory? {
         do { return try subdirectory(name) } catch  where error.code == .notFound { return nil }

@@ -1,6 +1,13 @@
 // Drop identifiers: 26 characters of lower-case Crockford base32, 48 bits of milliseconds and 80 random bits,
 // so that they sort by time and never collide (the layout of a ULID).
 
+import TLS
+
+/// OpenSSL's generator: the system's own would be a system call for each number.
+private struct LibraryRandom: RandomNumberGenerator {
+    func next() -> UInt64 { RandomBytes.make(8).reduce(0) { $0 << 8 | UInt64($1) } }
+}
+
 package enum DropID {
     private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
 
@@ -21,7 +28,7 @@ package enum DropID {
     }
 
     package static func make(milliseconds: Int64) -> String {
-        var generator = SystemRandomNumberGenerator()
+        var generator = LibraryRandom()
         return make(milliseconds: milliseconds, using: &generator)
     }
 

@@ -38,8 +38,15 @@ package enum StagingLayout {
         return parts.count == 3 && parts[0] == sftp ? String(parts[1]) : nil
     }
 
-    /// The name of a drop's receipt in `receipts/`.
+    /// The name of a drop's receipt in `receipts/`. Those of events that were released together are in one file: see
+    /// `BatchName`.
     package static func receipt(_ drop: String) -> String { drop + ".json" }
+
+    /// Where the receipt of a drop lies that was released to `readyPath`, relative to staging: in a file of its own, or a line in
+    /// that of its batch.
+    package static func receiptFile(_ drop: String, at readyPath: String?) -> String {
+        "\(receipts)/\(readyPath.flatMap(BatchName.init(ofReady:))?.receiptsPath ?? receipt(drop))"
+    }
 
     // MARK: Uploads and fetched drops
 

@@ -85,8 +85,13 @@ import Testing
         }
         await gate.intake.waitUntilStaged()
         #expect(names.count == 1500)
-        #expect(Set(gate.ready()) == names)
-        #expect(gate.directory.files(under: "staging/receipts").count == 1500)
+        func last(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? "" }
+        #expect(Set(gate.ready().map(last)) == Set(names.map(last)) && gate.ready().count == 1500)
+        let ready = gate.intake.staging.ready
+        for drop in try gate.intake.ledger.reader().drops(states: [.released], limit: 2000) {
+            #expect(try ready.receipt(drop.id, at: drop.readyPath)?.file == "ready/" + drop.readyPath)
+            #expect(try ready.isOccupied(drop.readyPath))
+        }
         #expect(gate.directory.files(under: "staging/incoming").isEmpty)
     }
 
@@ -108,7 +113,7 @@ import Testing
                 let line = try BatchLine(parsing: text.utf8)
                 #expect(line.receipt.line == index + 1 && line.receipt.file == "ready/" + file)
                 seen[line.receipt.drop] = line.bytes
-                #expect(try gate.intake.staging.ready.receipt(line.receipt.drop) == line.receipt)
+                #expect(try gate.intake.staging.ready.receipt(line.receipt.drop, at: file) == line.receipt)
             }
         }
         #expect(seen == ids.mapValues { Array($0.utf8) }.merging([binaryID: [0xFF, 0]]) { $1 })

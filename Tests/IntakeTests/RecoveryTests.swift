@@ -113,7 +113,11 @@ import Testing
         let gate = try Gate(directory)
         await gate.intake.waitUntilStaged()
         #expect(gate.ready().count == 700)
-        #expect(directory.files(under: "staging/receipts") == ids.map { $0 + ".json" }.sorted())
+        let receipts = try directory.files(under: "staging/receipts").flatMap {
+            try String(contentsOfFile: path(directory, "receipts/" + $0), encoding: .utf8).split(
+                separator: "\n")
+        }
+        #expect(try Set(receipts.map { try Receipt(parsing: Array($0.utf8)).drop }) == Set(ids))
         #expect(directory.files(under: "staging/incoming").isEmpty)
     }
 
@@ -127,6 +131,54 @@ import Testing
         let gate = try Gate(directory)
         await gate.intake.waitUntilStaged()
         #expect(gate.ready().count == 1 && gate.contents(gate.ready()[0]) == "{}")
+    }
+
+    /// Where a crash stopped the release of many events, and whether their receipts were in their place by then.
+    @Test(arguments: [(false, "data"), (false, "data and receipts"), (true, "data"), (true, "nothing")])
+    func manyEventsAreReleasedOnceWhereverTheirReleaseStopped(published: Bool, left: String) async throws {
+        let directory = try TemporaryDirectory("crash")
+        let ids = (5..<45).map { DropID.make(milliseconds: $0) }
+        for id in ids { try commitWebhook(directory, id: id) }
+        let handle = LedgerHandle(file: directory.file("ledger.sqlite"))
+        let pending = try handle.reader().drops(states: [.pending], limit: 100).sorted { $0.seq < $1.seq }
+        let staging = try StagingArea(path: directory.file("staging"))
+        let releases = pending.map {
+            WebhookRelease(
+                readyPath: $0.readyPath, body: Array("{}".utf8),
+                receipt: Receipt(drop: $0.id, channel: "webhook", name: "n", file: "", bytes: 2, received: "")
+            )
+        }
+        let batch = try #require(BatchName(first: pending[0].id, readyPath: pending[0].readyPath))
+        let released = try staging.ready.release(releases, now: "now")
+        // Back to where it stopped.
+        let place = (batch.receiptsPath as NSString).deletingPathExtension
+        let parts = place.split(separator: "/")
+        let scratch = path(directory, "incoming/webhook/\(parts[1]):\(parts[2])")
+        let receipts = path(directory, "receipts/" + batch.receiptsPath)
+        if left != "nothing" {
+            try FileManager.default.moveItem(atPath: path(directory, "ready/" + place), toPath: scratch)
+        } else {
+            // The consumer was quicker than the mark in the ledger.
+            try FileManager.default.removeItem(atPath: path(directory, "ready/" + place))
+        }
+        if !published {
+            if left == "data" {
+                try FileManager.default.removeItem(atPath: receipts)
+            } else {
+                try FileManager.default.moveItem(atPath: receipts, toPath: scratch + ".receipts")
+            }
+        }
+        let gate = try Gate(directory)
+        await gate.intake.waitUntilStaged()
+        #expect(gate.ready().count == (left == "nothing" ? 0 : 40))
+        #expect(directory.files(under: "staging/incoming").isEmpty)
+        let now = try handle.reader().drops(states: [.released], limit: 100)
+        #expect(now.count == 40)
+        #expect(Set(now.map(\.readyPath)) == Set(released.map(\.readyPath)))
+        for drop in now {
+            let written = try #require(try gate.intake.staging.ready.receipt(drop.id, at: drop.readyPath))
+            #expect((written.released == "now") == published)
+        }
     }
 
     @Test func aBatchPastThePointOfNoReturnIsFinishedAndNotStagedAgain() async throws {

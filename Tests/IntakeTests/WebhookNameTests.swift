@@ -45,6 +45,15 @@ import Testing
     @Test(arguments: [
         ("webhook/2026-11-23/081530.123456Z-visit.ended-5c34979c.json", "2026-11-23T08:15:30.123456Z"),
         ("webhook/2026-11-23/235959.000001Z-2-events-7h9k2m.ndjson", "2026-11-23T23:59:59.000001Z"),
+        (
+            "webhook/2026-11-23/235959.000001Z-events-01jdk2v8q3m5t7w9y1b3d5f7h9",
+            "2026-11-23T23:59:59.000001Z"
+        ),
+        (
+            "webhook/2026-11-23/235959.000001Z-events-01jdk2v8q3m5t7w9y1b3d5f7h9/235959.2Z-x.json",
+            "2026-11-23T23:59:59.200000Z"
+        ),
+        ("webhook/2026-11-23/other/235959.2Z-x.json", nil),
         ("webhook/2026-11-23/x.json", nil),
         ("webhook/2026-11-23/081530.123456Z", "2026-11-23T08:15:30.123456Z"),
         ("webhook/081530.123456Z-x.json", nil), ("sftp/2026-11-23/081530.123456Z-x.json", nil),

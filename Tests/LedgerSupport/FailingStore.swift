@@ -41,6 +41,8 @@ package final class FailingStore: LedgerStore {
     package func lastTime() throws -> Instant? { try store.lastTime() }
     package func root(size: Int64) throws -> MerkleHash { try store.root(size: size) }
 
+    package func pendingEvents() throws -> Int { try store.pendingEvents() }
+
     package func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
         try store.pendingDrops(after: seq, limit: limit)
     }

@@ -179,6 +179,7 @@ private final class FailingStore: LedgerStore {
     func size() throws -> Int64 { next.load(ordering: .relaxed) }
     func lastTime() throws -> Instant? { nil }
     func root(size: Int64) throws -> MerkleHash { .empty }
+    func pendingEvents() throws -> Int { 0 }
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] { [] }
     func drops(
         in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int

@@ -198,8 +198,49 @@ struct ReadyStoreMaker: Sendable, CustomTestStringConvertible {
         for (number, (line, event)) in zip(lines, events).enumerated() {
             let read = try BatchLine(parsing: line)
             #expect(read.bytes == event.body && read.receipt.line == number + 1)
-            #expect(try ready.receipt(event.receipt.drop) == read.receipt)
+            #expect(try ready.receipt(event.receipt.drop, at: path) == read.receipt)
         }
+    }
+
+    @Test(arguments: ReadyStoreMaker.all)
+    func manyEventsLieInADirectoryOfTheirOwnWithOneFileOfReceipts(maker: ReadyStoreMaker) throws {
+        let events = Self.events((0..<40).map { "{\"n\":\($0)}" })
+        let ready = try maker.open(home).ready
+        let released = try ready.release(events, now: Self.now)
+        let batch = try #require(BatchName(first: events[0].receipt.drop, readyPath: events[0].readyPath))
+        #expect(released.map(\.id) == events.map(\.receipt.drop))
+        #expect(released.map(\.readyPath) == events.map { batch.filePath($0.readyPath) })
+        let receipts = try #require(try ready.receipts(of: batch))
+        for (event, drop) in zip(events, released) {
+            #expect(try ready.openReleased(drop.readyPath).contents(limit: 100) == event.body)
+            let receipt = try #require(try ready.receipt(drop.id, at: drop.readyPath))
+            #expect(
+                receipt == receipts[drop.id] && receipt.file == "ready/" + drop.readyPath
+                    && receipt.line == nil)
+            #expect(try ready.hasReceipt(drop.id, at: drop.readyPath) && !ready.hasReceipt(drop.id))
+        }
+        ready.removeEmptyDirectory(Self.day)
+        try ready.removeEmptyBatches()
+        #expect(try ready.released(below: Self.day + "/").count == 40, "only empty directories go")
+        for drop in released { try ready.removeReleased(drop.readyPath) }
+        try ready.removeEmptyBatches()
+        ready.removeEmptyDirectory(Self.day)
+        #expect(try !ready.isOccupied(Self.day))
+        try ready.removeReceipts(of: batch)
+        #expect(
+            try ready.receipts(of: batch) == nil
+                && ready.receipt(released[0].id, at: released[0].readyPath) == nil)
+    }
+
+    @Test(arguments: ReadyStoreMaker.all)
+    func aBatchHoldsEventsOfOneDay(maker: ReadyStoreMaker) throws {
+        var events = Self.events((0..<40).map { "\($0)" })
+        for index in 20..<40 { events[index].readyPath.replace("2026-11-23", with: "2026-11-24") }
+        let ready = try maker.open(home).ready
+        let released = try ready.release(events, now: Self.now)
+        #expect(released.allSatisfy { drop in events.contains { $0.receipt.drop == drop.id } })
+        #expect(try ready.released(below: "webhook/2026-11-24/").count == 20)
+        #expect(try ready.releaseTogether(Array(events[18...]), now: Self.now).map(\.readyPath).count == 22)
     }
 
     @Test(arguments: ReadyStoreMaker.all)

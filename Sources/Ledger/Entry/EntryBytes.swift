@@ -20,13 +20,13 @@ package struct EntryBytes: Sendable, Hashable {
     ) -> [UInt8] {
         var json = CanonicalJSON(capacity: 768)
         json.openObject()
-        if let account = attempt.account { json.member("account", account) }
+        json.member("account", attempt.account)
         if let mode = attempt.addressMode { json.member("address_mode", mode.rawValue) }
         if let channel = attempt.channel { json.member("channel", channel.rawValue) }
         if let clock { json.member("clock", clock.description) }
         json.key("count")
         json.int(attempt.count)
-        if let credential = attempt.credential { json.member("credential", credential) }
+        json.member("credential", attempt.credential)
         if !attempt.detail.isEmpty {
             json.key("detail")
             json.value(.object(attempt.detail))
@@ -43,7 +43,7 @@ package struct EntryBytes: Sendable, Hashable {
         if let last = attempt.last { json.member("last", last.description) }
         json.member("node", node)
         if let peer = attempt.peer, peer != attempt.source { json.endpoint("peer", peer) }
-        if let policy = attempt.policy { json.member("policy", policy) }
+        json.member("policy", attempt.policy)
         json.member("reason", attempt.reason.rawValue)
         if let request = attempt.request { json.request(request) }
         json.key("seq")
@@ -57,11 +57,6 @@ package struct EntryBytes: Sendable, Hashable {
 }
 
 extension CanonicalJSON {
-    fileprivate mutating func member(_ name: StaticString, _ text: String) {
-        key(name)
-        string(text)
-    }
-
     fileprivate mutating func endpoint(_ name: StaticString, _ endpoint: Endpoint) {
         key(name)
         openObject()
@@ -78,21 +73,21 @@ extension CanonicalJSON {
         openObject()
         key("bytes")
         int(drop.bytes)
-        if let id = drop.eventID { member("event_id", id) }
-        if let type = drop.eventType { member("event_type", type) }
+        member("event_id", drop.eventID)
+        member("event_type", drop.eventType)
         member("id", drop.id)
         member("name", drop.name)
         if let received = drop.received { member("received", received.description) }
-        if let digest = drop.sha256 { member("sha256", digest) }
+        member("sha256", drop.sha256)
         closeObject()
     }
 
     fileprivate mutating func request(_ request: RequestFacts) {
         key("request")
         openObject()
-        if let id = request.id { member("id", id) }
-        if let method = request.method { member("method", method) }
-        if let path = request.path { member("path", path) }
+        member("id", request.id)
+        member("method", request.method)
+        member("path", request.path)
         if let status = request.status {
             key("status")
             int(status)

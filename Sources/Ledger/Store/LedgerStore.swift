@@ -240,6 +240,8 @@ package protocol LedgerStore: AnyObject, Sendable {
 
     /// Drops that are committed and not released, oldest first, with a seq above `after`.
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop]
+    /// How many webhooks are committed and not released.
+    func pendingEvents() throws -> Int
 
     /// Drops in this state whose last change lies before `instant`, oldest first, with a seq above `after`.
     func drops(

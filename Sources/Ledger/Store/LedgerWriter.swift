@@ -35,6 +35,8 @@ package final class LedgerWriter: Sendable {
     private let store: any LedgerStore
     private let clock: @Sendable () -> Instant
     private let queue = DispatchQueue(label: "ledger.writer", qos: .userInitiated)
+    /// Tells callers what became of their operations, a batch at a time, while the next batch is written.
+    private let answers = DispatchQueue(label: "ledger.answers", qos: .userInitiated)
     private let bounds: Bounds
     private let state = Mutex(State())
 
@@ -48,7 +50,12 @@ package final class LedgerWriter: Sendable {
 
     /// Appends an entry (and its drop) and returns when it is durable. Throws `LedgerError` when it is not.
     package func append(_ attempt: Attempt, drop: DropRegistration? = nil) async throws -> AppendedEntry {
-        guard case .appended(let entry) = try await commit(.append(attempt, drop: drop)) else {
+        try Self.appended(await commit(.append(attempt, drop: drop)))
+    }
+
+    /// What became of an append. Throws for the outcome of any other operation.
+    package static func appended(_ outcome: LedgerOutcome) throws -> AppendedEntry {
+        guard case .appended(let entry) = outcome else {
             throw LedgerError(.unwritable, "the ledger's store answered an append with something else")
         }
         return entry
@@ -81,7 +88,7 @@ package final class LedgerWriter: Sendable {
     }
 
     /// Queues one operation; `finish` is called after the commit, in the order of the queue, and must not block. For an
-    /// append that finds no room it is called with `.busy`, soon.
+    /// append that finds no room it is called with `.busy`, soon. Never on the caller's thread.
     package func submit(
         _ operation: LedgerOperation, finish: @escaping @Sendable (Result<LedgerOutcome, any Error>) -> Void
     ) {
@@ -103,9 +110,7 @@ package final class LedgerWriter: Sendable {
         case true?: queue.async { self.drain() }
         case false?: break
         case nil:
-            DispatchQueue.global(qos: .userInitiated).async {
-                finish(.failure(LedgerError(.busy, "more waits to be written than may wait")))
-            }
+            answers.async { finish(.failure(LedgerError(.busy, "more waits to be written than may wait"))) }
         }
     }
 
@@ -126,9 +131,11 @@ package final class LedgerWriter: Sendable {
             if batch.isEmpty { return }
             do {
                 let outcomes = try store.commit(batch.map(\.operation), now: clock())
-                for (waiting, outcome) in zip(batch, outcomes) { waiting.finish(.success(outcome)) }
+                answers.async {
+                    for (waiting, outcome) in zip(batch, outcomes) { waiting.finish(.success(outcome)) }
+                }
             } catch {
-                for waiting in batch { waiting.finish(.failure(error)) }
+                answers.async { for waiting in batch { waiting.finish(.failure(error)) } }
             }
         }
     }

@@ -42,7 +42,7 @@ struct DropCheck {
         }
         guard try staging.ready.stillHolds(record.readyPath), try isStill(record) else { return .taken }
         let view = try DropView(record, reader)
-        let receipt = try? staging.ready.receipt(record.id)
+        let receipt = try? staging.ready.receipt(record.id, at: record.readyPath)
         let matches = try receipt?.line.map { try lineMatches($0, record, view) } ?? fileMatches(record, view)
         guard matches else { return .altered }
         let agrees =

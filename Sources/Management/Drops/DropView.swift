@@ -83,7 +83,7 @@ package struct DropView: Sendable {
     package var receiptFile: String? {
         switch record?.state {
         case .released, .taken, .acknowledged:
-            "\(StagingLayout.receipts)/\(StagingLayout.receipt(receipt.drop))"
+            StagingLayout.receiptFile(receipt.drop, at: record?.readyPath)
         case nil, .withdrawn:
             receipt.file.split(separator: "/").dropLast().joined(separator: "/") + "/"
                 + StagingLayout.quarantineReceipt

@@ -29,20 +29,21 @@ struct ReadyLook {
     /// `.taken` only where its receipt is there: without it, staging may not be mounted.
     func place(of record: DropRecord) throws -> Place {
         if try staging.ready.stillHolds(record.readyPath), try isStill(record) { return .there }
-        return try staging.ready.hasReceipt(record.id) ? .taken : .unknown
+        return try staging.ready.hasReceipt(record.id, at: record.readyPath) ? .taken : .unknown
     }
 
-    /// Whether an upload is on its way to this path, or there already and only not marked in the ledger: receipts come first.
+    /// Whether a drop is on its way to this path, or there already and only not marked in the ledger: receipts come first.
     func isReleasing(_ record: DropRecord, to readyPath: String) -> Bool {
         record.state == .pending
-            && (try? staging.ready.receipt(record.id))?.file == StagingLayout.released(readyPath)
+            && (try? staging.ready.receipt(record.id, at: readyPath))?.file
+                == StagingLayout.released(readyPath)
     }
 
     /// The receipt of a drop as it lies in staging; nil where there is none, or none that can be read.
     /// - Parameter account: whose upload it is.
     func receipt(of record: DropRecord, account: String?) -> Receipt? {
         switch record.state {
-        case .released, .taken, .acknowledged: try? staging.ready.receipt(record.id)
+        case .released, .taken, .acknowledged: try? staging.ready.receipt(record.id, at: record.readyPath)
         case .withdrawn: account.flatMap { try? staging.quarantinedUpload(record.id, of: $0) }
         case .pending, .lost, .forgotten: nil
         }

@@ -59,7 +59,7 @@ struct TypedPlace {
             return try ids.last.flatMap { try reader.drop(id: $0) }.map { [$0] }
         }
         if let id = WebhookName.drop(in: readyPath), let record = try reader.drop(id: id),
-            record.readyPath == readyPath
+            record.readyPath == readyPath || look?.isReleasing(record, to: readyPath) == true
         {
             return [record]
         }

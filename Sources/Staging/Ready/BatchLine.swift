@@ -1,9 +1,10 @@
 // One line of an NDJSON batch: the receipt and the exact bytes of the event.
 import Foundation
+import JSON
 
-/// `{"receipt":{…},"body":"…"}`, or `body_base64` for bytes that are not UTF-8. The body's bytes are kept
+/// `{"body":"…","receipt":{…}}`, or `body_base64` for bytes that are not UTF-8. The body's bytes are kept
 /// exactly, so the receipt's digest can be checked.
-package struct BatchLine: Codable, Sendable {
+package struct BatchLine: Decodable, Sendable {
     package var receipt: Receipt
     private var body: String?
     private var bodyBase64: String?
@@ -32,9 +33,15 @@ package struct BatchLine: Codable, Sendable {
         return bodyBase64.flatMap { Data(base64Encoded: $0) }.map { [UInt8]($0) }
     }
 
-    package func encoded() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return [UInt8](try encoder.encode(self)) + [0x0A]
+    /// Canonical JSON and a newline.
+    package func encoded() -> [UInt8] {
+        var json = CanonicalJSON(capacity: 1024 + (body ?? bodyBase64 ?? "").utf8.count)
+        json.openObject()
+        json.member("body", body)
+        json.member("body_base64", bodyBase64)
+        json.key("receipt")
+        receipt.write(to: &json)
+        json.closeObject()
+        return json.bytes + [0x0A]
     }
 }

@@ -1,127 +1,152 @@
-// Releases webhook events to `ready/webhook`, many at a time, so that every event appears exactly once even
-// when the process or the machine dies at any point:
+// Releases many webhook events at once: one file an event and one rename for all of them, or one file for all. Each event
+// appears exactly once even when the process or the machine dies at any point:
 //
-//   1. a directory `incoming/webhook/<batch>` gets every data file and receipt; syncfs
-//   2. it is renamed to `<batch>.whole` (the point of no return) and the rename made durable
-//   3. receipts, then data files, are moved out; fsync of the directories that changed
+//   1. `incoming/webhook` gets the batch's data, a directory of files or one file of lines, and the file of its receipts; syncfs
+//   2. the receipts are renamed into `receipts/webhook/<day>` (the point of no return), and that directory is made durable
+//   3. the data is renamed into `ready/webhook/<day>`, and that directory is made durable
 //
-// After a crash a directory without `.whole` is thrown away (the events are still in the ledger's store), one
-// with it is finished. A receipt is visible before its data file, so a consumer always finds it, and a pending
-// drop that has a receipt is known to be released even if its file was consumed already.
+// After a crash data whose receipts are not in their place is thrown away (the events are still in the ledger's store), other
+// data is moved to its place. A batch is named after its first event, so that a pending event that heads a batch is known to
+// be released, and all others of the batch with it, even if its files were consumed already.
+
+import Synchronization
 
 extension LocalReadyStore {
-    private static let whole = ".whole"
+    /// From so many on, events of the layout `file` get a directory of their own.
+    static let smallestBatch = 16
 
-    package func release(_ events: [WebhookRelease], now: String) throws -> [(id: String, readyPath: String)]
-    {
-        guard let first = events.first else { return [] }
-        let batch = try emptyBatch(first.receipt.drop)
-        for event in events {
-            var receipt = event.receipt
-            receipt.file = StagingLayout.released(event.readyPath)
-            receipt.released = now
-            try batch.createFile(Self.dataName(event.readyPath)).write(event.body)
-            try batch.createFile(StagingLayout.receipt(receipt.drop)).write(receipt.encoded())
+    /// A directory with a file an event.
+    func releaseDirectory(
+        _ events: ArraySlice<WebhookRelease>, _ name: BatchName, now: String
+    ) throws -> [(id: String, readyPath: String)] {
+        let batch = try emptyBatch(name.scratchDirectory)
+        var receipts: [UInt8] = []
+        let released = try events.map { event -> (id: String, readyPath: String) in
+            let readyPath = name.filePath(event.readyPath)
+            try batch.createFile(BatchName.fileName(event.readyPath)).write(event.body)
+            receipts += event.receipt(at: readyPath, now: now).encoded()
+            return (event.receipt.drop, readyPath)
         }
-        try finish(batch, named: first.receipt.drop)
-        return events.map { ($0.receipt.drop, $0.readyPath) }
+        try publish(name, receipts, data: name.scratchDirectory, as: name.name)
+        return released
     }
 
-    package func releaseTogether(
-        _ events: [WebhookRelease], now: String
+    /// One file with a line an event.
+    func releaseLines(
+        _ events: ArraySlice<WebhookRelease>, _ name: BatchName, now: String
     ) throws -> [(id: String, readyPath: String)] {
-        guard let first = events.first else { return [] }
-        let stem = first.readyPath.split(separator: "/").last.map { $0.prefix { $0 != "-" } } ?? ""
-        let day = first.readyPath.split(separator: "/").dropLast().joined(separator: "/")
-        let readyPath = "\(day)/\(stem)-\(events.count)-events-\(first.receipt.drop.suffix(6)).ndjson"
-        let batch = try emptyBatch(first.receipt.drop)
-        var lines: [UInt8] = []
-        for (index, event) in events.enumerated() {
-            var receipt = event.receipt
-            receipt.file = StagingLayout.released(readyPath)
-            receipt.line = index + 1
-            receipt.released = now
-            lines += try BatchLine(receipt: receipt, body: event.body).encoded()
-            try batch.createFile(StagingLayout.receipt(receipt.drop)).write(receipt.encoded())
+        let readyPath = name.linesPath
+        var (lines, receipts): ([UInt8], [UInt8]) = ([], [])
+        for (number, event) in events.enumerated() {
+            var receipt = event.receipt(at: readyPath, now: now)
+            receipt.line = number + 1
+            lines += BatchLine(receipt: receipt, body: event.body).encoded()
+            receipts += receipt.encoded()
         }
-        try batch.createFile(Self.dataName(readyPath)).write(lines)
-        try finish(batch, named: first.receipt.drop)
+        try batches.remove(name.scratchLines)
+        try batches.createFile(name.scratchLines).write(lines)
+        try publish(name, receipts, data: name.scratchLines, as: name.linesName)
         return events.map { ($0.receipt.drop, readyPath) }
     }
 
-    package func recover() throws {
-        for name in try batches.names() {
-            let batch = try batches.subdirectory(name)
-            if name.hasSuffix(Self.whole) {
-                try moveOut(batch)
-            } else {
-                for file in try batch.names() { try batch.remove(file) }
-            }
-            try batches.removeDirectory(name)
+    private func publish(_ name: BatchName, _ receipts: [UInt8], data: String, as readyName: String) throws {
+        try batches.remove(name.scratchReceipts)
+        try batches.createFile(name.scratchReceipts).write(receipts)
+        try batches.syncFilesystem()
+        let place = try self.receipts.durable([StagingLayout.webhook, name.day])
+        try batches.replace(name.scratchReceipts, to: place, as: name.receiptsName)
+        try place.sync()
+        try show(name, data: data, as: readyName)
+    }
+
+    private func show(_ name: BatchName, data: String, as readyName: String) throws {
+        let day = try ready.durable([StagingLayout.webhook, name.day])
+        try batches.move(data, to: day, as: readyName)
+        try day.sync()
+    }
+
+    /// Finishes or throws away what a crash has left of a batch. False: it is no batch's.
+    func recoverBatch(_ scratch: String) throws -> Bool {
+        guard let name = BatchName(scratch: scratch) else { return false }
+        let isDirectory = scratch == name.scratchDirectory
+        guard try status(of: name) == nil else {
+            try show(name, data: scratch, as: isDirectory ? name.name : name.linesName)
+            return true
         }
-        try batches.sync()
+        if isDirectory {
+            _ = try emptyBatch(scratch)
+            try batches.removeDirectory(scratch)
+        } else {
+            try batches.remove(scratch)
+        }
+        return true
     }
 
     /// The directory of a new batch; what a failed attempt left in it is removed.
-    private func emptyBatch(_ name: String) throws(StagingError) -> Directory {
+    func emptyBatch(_ name: String) throws(StagingError) -> Directory {
         let batch = try batches.subdirectory(name, create: true)
         for file in try batch.names() { try batch.remove(file) }
         return batch
     }
+}
 
-    private func finish(_ batch: Directory, named name: String) throws {
-        try batch.syncFilesystem()
-        try batches.move(name, to: batches, as: name + Self.whole)
-        try batches.sync()
-        try moveOut(batch)
-        try batches.removeDirectory(name + Self.whole)
+// Receipts of batches.
+extension LocalReadyStore {
+    private static let longestReceipts = 16 << 20
+
+    private func receiptsPlace(of name: BatchName) throws(StagingError) -> Directory? {
+        do {
+            return try receipts.subdirectory([StagingLayout.webhook, name.day])
+        } catch  where error.code == .notFound {
+            return nil
+        }
     }
 
-    /// Moves receipts, then data files, to where consumers look. Can be repeated from any point.
-    private func moveOut(_ batch: Directory) throws {
-        let names = try batch.names()
-        for name in names where !name.hasPrefix(Self.dataPrefix) {
-            try batch.replace(name, to: receipts, as: name)
-        }
-        try receipts.sync()
-        var changed: [String: Directory] = [:]
-        for name in names where name.hasPrefix(Self.dataPrefix) {
-            let readyPath = Self.readyPath(dataName: name)
-            let day = readyPath.split(separator: "/").dropLast().joined(separator: "/")
-            let directory =
-                try changed[day]
-                ?? ready.subdirectory(day.split(separator: "/").map(String.init), create: true)
-            changed[day] = directory
-            try moveKeeping(
-                name, of: batch, to: directory, as: String(readyPath.dropFirst(day.utf8.count + 1)))
-        }
-        for directory in changed.values { try directory.sync() }
-        if !changed.isEmpty { try ready.subdirectory(StagingLayout.webhook).sync() }
+    func status(of name: BatchName) throws(StagingError) -> FileStatus? {
+        try receiptsPlace(of: name)?.status(name.receiptsName)
     }
 
-    /// Names of events never meet (their times rise strictly); should something else lie there, it stays.
-    private func moveKeeping(
-        _ name: String, of batch: Directory, to directory: Directory, as newName: String
-    ) throws(StagingError) {
-        for version in 1... {
-            do {
-                return try batch.move(
-                    name, to: directory, as: VersionName.path(newName, version: version))
-            } catch  where error.code == .exists && version < 100 {
-                continue
+    package func receipts(of name: BatchName) throws -> [String: Receipt]? {
+        guard let place = try receiptsPlace(of: name), let status = try place.status(name.receiptsName) else {
+            return nil
+        }
+        if let known = lastReceipts.withLock({ $0 }), known.name == name, known.status == status {
+            return known.receipts
+        }
+        let bytes = try place.openFile(name.receiptsName).contents(limit: Self.longestReceipts)
+        var found: [String: Receipt] = [:]
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let receipt = try Receipt(parsing: Array(line))
+            found[receipt.drop] = receipt
+        }
+        lastReceipts.withLock { [found] in $0 = (name, status, found) }
+        return found
+    }
+
+    package func removeReceipts(of name: BatchName) throws(StagingError) {
+        guard let place = try receiptsPlace(of: name) else { return }
+        try place.remove(name.receiptsName)
+        if let days = try receipts.existing(StagingLayout.webhook) { _ = try? days.removeDirectory(name.day) }
+    }
+
+    package func removeEmptyBatches() throws(StagingError) {
+        guard let days = try ready.existing(StagingLayout.webhook) else { return }
+        for day in try days.names() {
+            guard let batches = try? days.subdirectory(day) else { continue }
+            for name in try batches.names() where BatchName.isDirectory(name) {
+                // One with files in it stays.
+                _ = try? batches.removeDirectory(name)
             }
         }
     }
+}
 
-    // A data file in a batch carries its path under `ready/` in its name, `/` written as `:`. Webhook paths
-    // are made by Intake from a day, a time, a type and an id, and hold no `:`.
-    private static let dataPrefix = "data:"
-
-    private static func dataName(_ readyPath: String) -> String {
-        dataPrefix + readyPath.split(separator: "/").joined(separator: ":")
-    }
-
-    private static func readyPath(dataName: String) -> String {
-        dataName.dropFirst(dataPrefix.utf8.count).split(separator: ":").joined(separator: "/")
+extension WebhookRelease {
+    /// As it lies with a released event.
+    func receipt(at readyPath: String, now: String) -> Receipt {
+        var receipt = receipt
+        receipt.file = StagingLayout.released(readyPath)
+        receipt.released = now
+        return receipt
     }
 }

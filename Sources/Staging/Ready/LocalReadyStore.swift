@@ -12,6 +12,8 @@ package final class LocalReadyStore: ReadyStore {
     let scratch: Directory
     /// Paths that are reserved for a drop whose entry is not yet committed.
     private let reserved = Mutex<Set<[UInt8]>>([])
+    /// The receipts of the batch that was read last: who asks for one mostly asks for the others, too.
+    let lastReceipts = Mutex<(name: BatchName, status: FileStatus, receipts: [String: Receipt])?>(nil)
 
     /// Makes what is missing in the staging directory. Throws when something of it lies on another filesystem.
     package init(root: Directory) throws(StagingError) {
@@ -76,14 +78,16 @@ package final class LocalReadyStore: ReadyStore {
         try scratch.replace(temporary, to: receipts, as: StagingLayout.receipt(receipt.drop))
     }
 
-    package func receipt(_ drop: String) throws -> Receipt? {
+    package func receipt(_ drop: String, at readyPath: String?) throws -> Receipt? {
+        if let batch = readyPath.flatMap(BatchName.init(ofReady:)) { return try receipts(of: batch)?[drop] }
         let name = StagingLayout.receipt(drop)
         guard DropID.isValid(drop), try receipts.status(name) != nil else { return nil }
         return try Receipt(parsing: receipts.openFile(name).contents(limit: Self.longestReceipt))
     }
 
-    package func hasReceipt(_ drop: String) throws(StagingError) -> Bool {
+    package func hasReceipt(_ drop: String, at readyPath: String?) throws(StagingError) -> Bool {
         guard DropID.isValid(drop) else { return false }
+        if let batch = readyPath.flatMap(BatchName.init(ofReady:)) { return try status(of: batch) != nil }
         return try receipts.status(StagingLayout.receipt(drop)) != nil
     }
 

@@ -24,10 +24,12 @@ package protocol ReadyStore: Sendable {
 
     // MARK: Release
 
-    /// Releases events, one file an event. Returns each drop and where its data lies. Durable when it returns.
+    /// Releases events, one file an event; many of them in a directory of their own (`BatchName`). Returns each drop and where its
+    /// data lies. Durable when it returns.
     /// - Parameter now: becomes the receipts' `released`.
     func release(_ events: [WebhookRelease], now: String) throws -> [(id: String, readyPath: String)]
-    /// Releases events as one NDJSON file, a line an event (`BatchLine`), its name that of the first event. As `release`.
+    /// Releases events as one NDJSON file a day, a line an event (`BatchLine`), named after the first event (`BatchName`). As
+    /// `release`.
     func releaseTogether(_ events: [WebhookRelease], now: String) throws -> [(id: String, readyPath: String)]
     /// Makes a committed upload visible: receipt first, then the file. Durable only after `sync`; until then the drop stays
     /// pending in the ledger. Throws `.notFound` when the file is not there any more.
@@ -45,11 +47,17 @@ package protocol ReadyStore: Sendable {
     /// Writes a receipt where consumers look, and replaces the one that is there.
     func put(_ receipt: Receipt) throws
     /// The receipt of a drop, or nil when there is none.
-    func receipt(_ drop: String) throws -> Receipt?
-    /// Whether there is a receipt of a drop, readable or not.
-    func hasReceipt(_ drop: String) throws(StagingError) -> Bool
-    /// Absent is not an error.
+    /// - Parameter readyPath: where it was released to: one that was released with others may have no receipt of its own. nil:
+    ///   it was released by itself.
+    func receipt(_ drop: String, at readyPath: String?) throws -> Receipt?
+    /// Whether there is a receipt of a drop, readable or not. As `receipt`.
+    func hasReceipt(_ drop: String, at readyPath: String?) throws(StagingError) -> Bool
+    /// Removes a drop's own receipt. Absent is not an error.
     func removeReceipt(_ drop: String) throws(StagingError)
+    /// The receipts of a batch by their drops; nil when there are none, which means that the batch was never released.
+    func receipts(of batch: BatchName) throws -> [String: Receipt]?
+    /// Removes the receipts of a batch. Absent is not an error.
+    func removeReceipts(of batch: BatchName) throws(StagingError)
 
     // MARK: What lies there
 
@@ -66,6 +74,8 @@ package protocol ReadyStore: Sendable {
     func removeReleased(_ readyPath: String) throws(StagingError) -> Bool
     /// Removes a directory if it is there and empty; where there are no directories, nothing.
     func removeEmptyDirectory(_ path: String)
+    /// Removes the directories of batches whose files have been taken.
+    func removeEmptyBatches() throws(StagingError)
 }
 
 /// A file in `incoming/`, by its open directory.
@@ -104,6 +114,12 @@ package struct WebhookRelease: Sendable {
 }
 
 extension ReadyStore {
+    /// The receipt of a drop that was released by itself, or nil when there is none.
+    package func receipt(_ drop: String) throws -> Receipt? { try receipt(drop, at: nil) }
+
+    /// Whether there is a receipt of a drop that was released by itself.
+    package func hasReceipt(_ drop: String) throws(StagingError) -> Bool { try hasReceipt(drop, at: nil) }
+
     /// Writes the receipt of a drop that lies at a path.
     package func install(_ receipt: Receipt, readyPath: String, now: String) throws {
         var receipt = receipt
@@ -112,7 +128,7 @@ extension ReadyStore {
         try put(receipt)
     }
 
-    /// Writes the sender's later modification time into the receipt of a released drop, if there is one.
+    /// Writes the sender's later modification time into the receipt of a released upload, if there is one.
     package func date(_ drop: String, modified: String) throws {
         guard var receipt = try receipt(drop) else { return }
         receipt.modified = modified

@@ -3,7 +3,7 @@ import Foundation
 
 /// Describes one drop. Times are RFC 3339 in UTC; `file` is relative to the staging directory. Consumers read it: each member
 /// is described in `.github/guides/consuming.md`, where a test looks for it.
-package struct Receipt: Codable, Sendable, Hashable {
+package struct Receipt: Decodable, Sendable, Hashable {
     /// Rises when a member is renamed, removed, or means something else; not when one is added.
     package static let currentFormat = 1
 
@@ -70,13 +70,6 @@ package struct Receipt: Codable, Sendable, Hashable {
         case duplicateOf = "duplicate_of"
         case sameEventAs = "same_event_as"
         case uploadedAs = "uploaded_as"
-    }
-
-    /// The receipt's file: JSON with sorted keys and a newline.
-    package func encoded() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return [UInt8](try encoder.encode(self)) + [0x0A]
     }
 
     /// The names of all members.

@@ -1,6 +1,7 @@
 // One TCP connection from accept to close: who called, what was decided, its requests' references and its one
 // alarm clock. Lives on the connection's event loop; HTTP/2 streams share it. It never touches bytes.
 import Admission
+import Dispatch
 import Intake
 import JSON
 import Ledger
@@ -126,16 +127,15 @@ extension Connection {
 extension Connection {
     /// Has a request answered that has arrived whole. It runs to its end even if the caller leaves.
     func handOn(_ received: ReceivedRequest) {
-        let (processor, connections) = (RequestProcessor(listener: listener), listener.connections)
-        connections.requestBegan()
-        Task {
-            let answer = await processor.answer(received)
-            received.channel.writeAndFlush(answer, promise: nil)
-            await processor.settle(received)
-            withExtendedLifetime(received) {}
-            connections.requestEnded()
-        }
+        let work = HandedOn(received, RequestProcessor(listener: listener), listener.connections)
+        // To digest a large body would keep the others of the event loop waiting.
+        if received.body.count <= Self.smallBody { work.run() } else { Self.large.async { work.run() } }
     }
+
+    /// Bytes of a body that are digested on the event loop.
+    private static let smallBody = 64 << 10
+    private static let large = DispatchQueue(
+        label: "large.bodies", qos: .userInitiated, attributes: .concurrent)
 
     /// A request's header is complete. Returns the reference for it.
     func requestBegan() -> String {

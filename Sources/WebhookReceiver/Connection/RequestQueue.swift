@@ -1,6 +1,6 @@
 // Lets one request of an HTTP/1.1 connection after the other through to `RequestHandler`: what comes behind one that is
-// still being answered waits here, and nothing is read meanwhile (RFC 9112, 9.3.2). A caller that sends thousands of
-// requests at once gets few of them done before the others of the event loop have their turn.
+// still being answered waits here, and once something waits nothing more is read (RFC 9112, 9.3.2). A caller that sends
+// thousands of requests at once gets few of them done before the others of the event loop have their turn.
 import NIOCore
 import NIOHTTP1
 
@@ -70,9 +70,11 @@ extension RequestQueue {
         if mayRead(context) { context.read() } else { heldRead = true }
     }
 
-    /// Not while a request is being answered, and not while the caller leaves answers unread: they would pile up here.
+    /// Not while something waits, and not while the caller leaves answers unread: they would pile up here. While a request is
+    /// being answered one read may come, `GateChannel.longestRead` at the most: to stop and to begin reading for each request
+    /// would be two system calls more.
     private func mayRead(_ context: ChannelHandlerContext) -> Bool {
-        !isWorking && !hasMore && context.channel.isWritable
+        !hasMore && context.channel.isWritable
     }
 
     private func resumeReading(_ context: ChannelHandlerContext) {

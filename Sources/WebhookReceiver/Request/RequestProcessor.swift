@@ -1,5 +1,5 @@
 // Settles requests that have arrived whole: checks the signature, labels the envelope, has the event committed, and
-// only then says 200. The single caller of `Intake.receive`. No Foundation, no logging per request.
+// only then says 200. The single caller of `Intake.receive`. No Foundation, no logging and no task per request.
 import Admission
 import Intake
 import JSON
@@ -8,18 +8,21 @@ import NIOHTTP1
 import Settings
 
 struct RequestProcessor: Sendable {
+    typealias Respond = @Sendable (Answer) -> Void
+
     let listener: WebhookListener
 
-    /// The answer to a request. Everything that is to be recorded has been when this returns.
-    func answer(_ received: ReceivedRequest) async -> Answer {
+    /// Answers a request, once everything that is to be recorded has been.
+    /// - Parameter respond: called once, on this thread or another one; it must not block.
+    func answer(_ received: ReceivedRequest, respond: @escaping Respond) {
         switch received.head.purpose {
-        case .event: await keep(received)
-        case .unlisted: .error(.forbidden, "forbidden", id: received.head.id)
-        case .reachability: await tell(received.head, what: [:])
+        case .event: keep(received, respond)
+        case .unlisted: respond(.error(.forbidden, "forbidden", id: received.head.id))
+        case .reachability: tell(received.head, what: [:], respond)
         }
     }
 
-    private func keep(_ received: ReceivedRequest) async -> Answer {
+    private func keep(_ received: ReceivedRequest, _ respond: @escaping Respond) {
         var head = received.head
         if let fault = signatureFault(received) {
             let answer = RequestValidator.unauthorised(listener, id: head.id)
@@ -27,26 +30,28 @@ struct RequestProcessor: Sendable {
                 Attempt(
                     head, status: answer.status, refused: .badSignature,
                     detail: ["check": ["signature"], "signature": .string(fault.rawValue)]))
-            return answer
+            return respond(answer)
         }
         head.decision = listener.intake.admitAgain(head.decision, channel: .webhook)
         guard head.decision.isAdmitted else {
             var refused = Attempt(head, status: .forbidden, refused: head.decision.reason)
             if listener.settings.unlisted == .quarantine { refused.tell(.noLongerListed) }
             listener.intake.note(refused)
-            return .error(.forbidden, "forbidden", id: head.id)
+            return respond(.error(.forbidden, "forbidden", id: head.id))
         }
         let envelope = Envelope.read(received.body)
         guard !envelope.isProbe else {
-            return await tell(
-                head, what: ["status": "probe", "envelope": .string(envelope.form.rawValue)])
+            return tell(
+                head, what: ["status": "probe", "envelope": .string(envelope.form.rawValue)], respond)
         }
-        do throws(IntakeError) {
-            let outcome = try await listener.intake.receive(
-                event(received, envelope), attempt: Attempt(head, status: .ok))
-            return .kept(dropID: outcome.id, isDuplicate: outcome.status == .duplicate)
-        } catch {
-            return unavailable(head, .request, error.code, retryAfter: error.retryAfter)
+        listener.intake.receive(event(received, envelope), attempt: Attempt(head, status: .ok)) {
+            [head] result in
+            switch result {
+            case .success(let outcome):
+                respond(.kept(dropID: outcome.id, isDuplicate: outcome.status == .duplicate))
+            case .failure(let error):
+                respond(unavailable(head, .request, error.code, retryAfter: error.retryAfter))
+            }
         }
     }
 
@@ -88,14 +93,19 @@ struct RequestProcessor: Sendable {
     }
 
     /// What the gate saw of a probe. It is in the ledger when the caller reads it, with the number it reads.
-    private func tell(_ head: RequestHead, what: [String: JSONValue]) async -> Answer {
+    private func tell(_ head: RequestHead, what: [String: JSONValue], _ respond: @escaping Respond) {
         let time = Instant.now()
-        let seq: Int64
-        do {
-            seq = try await listener.intake.record(Attempt(head, .probe, status: .ok, detail: what))
-        } catch {
-            return unavailable(head, .probe, .ledgerFailed, retryAfter: nil)
+        listener.intake.record(Attempt(head, .probe, status: .ok, detail: what)) { result in
+            switch result {
+            case .success(let seq): respond(Self.seen(head, what, seq: seq, time: time))
+            case .failure: respond(unavailable(head, .probe, .ledgerFailed, retryAfter: nil))
+            }
         }
+    }
+
+    private static func seen(_ head: RequestHead, _ what: [String: JSONValue], seq: Int64, time: Instant)
+        -> Answer
+    {
         let decision = head.decision
         var seen: [String: JSONValue] = [
             "id": .string(head.id), "seq": .int(seq), "time": .string(time.description),

@@ -1,0 +1,15 @@
+// What is committed and not yet released, in figures.
+import GRDB
+
+extension SQLiteLedgerStore {
+    func pendingEvents() throws -> Int {
+        try database.readLedger { db in
+            try Int.fetchOne(
+                db,
+                sql: """
+                    SELECT count(*) FROM \(Schema.unfinished)
+                    WHERE state = 0 AND \(Schema.isUnfinished) AND incoming IS NULL
+                    """) ?? 0
+        }
+    }
+}

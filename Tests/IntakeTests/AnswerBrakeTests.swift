@@ -1,0 +1,59 @@
+import Synchronization
+import Testing
+
+@testable import Intake
+
+@Suite struct AnswerBrakeTests {
+    private final class Told: Sendable {
+        private let numbers = Mutex<[Int]>([])
+        var all: [Int] { numbers.withLock { $0 } }
+
+        func answer(_ number: Int) -> AnswerBrake.Answer { { self.numbers.withLock { $0.append(number) } } }
+    }
+
+    private let told = Told()
+
+    private func begin(_ range: Range<Int>, _ brake: inout AnswerBrake) {
+        for number in range {
+            let answer = told.answer(number)
+            if brake.begin(answer) { answer() }
+        }
+    }
+
+    private func end(_ count: Int, _ brake: inout AnswerBrake) { for answer in brake.end(count) { answer() } }
+
+    @Test func upToTheLimitAnswersAreGivenAtOnceAndBeyondItInOrderAsRoomComes() {
+        var brake = AnswerBrake(limit: 3)
+        begin(0..<6, &brake)
+        #expect(told.all == [0, 1, 2] && brake.waiting == 6)
+        end(1, &brake)
+        #expect(told.all == [0, 1, 2, 3])
+        begin(6..<7, &brake)
+        end(2, &brake)
+        #expect(told.all == [0, 1, 2, 3, 4, 5] && brake.waiting == 4)
+        end(4, &brake)
+        #expect(told.all == Array(0..<7) && brake.waiting == 0)
+    }
+
+    @Test func whatWaitsFromBeforeTheStartCounts() {
+        var brake = AnswerBrake(limit: 3)
+        brake.add(10)
+        begin(0..<2, &brake)
+        #expect(told.all.isEmpty)
+        end(8, &brake)
+        #expect(told.all == [0] && brake.waiting == 4)
+    }
+
+    @Test func whileStagingDoesNotWorkNobodyWaitsForIt() {
+        var brake = AnswerBrake(limit: 1)
+        begin(0..<3, &brake)
+        for answer in brake.release() { answer() }
+        begin(3..<5, &brake)
+        #expect(told.all == [0, 1, 2, 3, 4])
+        end(1, &brake)
+        begin(5..<6, &brake)
+        #expect(told.all == [0, 1, 2, 3, 4] && brake.waiting == 5, "it works again")
+        end(5, &brake)
+        #expect(told.all == [0, 1, 2, 3, 4, 5] && brake.waiting == 0)
+    }
+}
