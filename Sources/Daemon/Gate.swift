@@ -173,20 +173,22 @@ package struct Gate: Sendable {
             listeners[name] = address.map { .string($0.description) }
         }
         attempt.detail["listeners"] = .object(listeners)
-        let change = changeSinceLastRun(intake, &attempt)
+        let change = await changeSinceLastRun(intake, &attempt)
         try await intake.record(attempt)
         change?.log(to: logger)
     }
 
     /// Lists that were changed while no gate ran: the start is the entry of that change.
-    private func changeSinceLastRun(_ intake: Intake, _ attempt: inout Attempt) -> PolicyChange? {
+    private func changeSinceLastRun(_ intake: Intake, _ attempt: inout Attempt) async -> PolicyChange? {
         do {
-            let history = PolicyHistory(try intake.ledger.reader(), intake.ledger.policies)
-            guard try !history.isInForce(intake.policy.version),
-                let last = try history.standing(at: intake.now)
-            else { return nil }
+            let new = intake.policy
+            let last = try await reading.run {
+                try PolicyHistory(try intake.ledger.reader(), intake.ledger.policies).last()
+            }
+            guard let last, last.version != new.version else { return nil }
             attempt.detail["from"] = .string(last.version)
-            let change = PolicyChange(from: try last.policy.get(), to: intake.policy, intake: intake)
+            let old = try last.policy.get()
+            let change = try await reading.run { PolicyChange(from: old, to: new, intake: intake) }
             attempt.detail.merge(change.detail) { $1 }
             return change
         } catch {

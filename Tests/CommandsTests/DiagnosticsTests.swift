@@ -3,8 +3,10 @@ import Admission
 import Audit
 import Foundation
 import JSON
+import Ledger
 import Reachability
 import Settings
+import Support
 import Testing
 
 @testable import Management
@@ -50,6 +52,30 @@ import Testing
     @Test func aRecordComesBackFromItsEntry() {
         #expect(HostKeyRecord(Self.known.json) == Self.known)
         #expect(HostKeyRecord(JSONValue.string("ssh-rsa")) == nil && HostKeyRecord(nil as JSONValue?) == nil)
+    }
+
+    /// A start waits neither for the files of sealed entries nor, if they cannot be read, in vain.
+    @Test func theStartThatIsSealedIsNotLookedFor() throws {
+        let directory = try TemporaryDirectory("host-keys")
+        let ledger = LedgerHandle(file: directory.file("ledger.sqlite"))
+        let store = try ledger.open(node: "t")
+        var start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+        start.detail[HostKeyRecord.member] = Self.known.json
+        start.policy = "sha256:0"
+        let call = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+        let attempts = [start] + Array(repeating: call, count: 300)
+        _ = try store.commit(attempts.map { .append($0, drop: nil) }, now: Instant(microseconds: 5))
+        let history = PolicyHistory(try ledger.reader(), ledger.policies)
+        #expect(try HostKeyRecord.last(in: ledger.reader())?.keys == Self.known)
+        #expect(try history.last()?.version == "sha256:0")
+        let segment = try ledger.sealing().writeSegment(0, 0..<256)
+        _ = try store.commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], now: .now())
+        try FileManager.default.removeItem(atPath: directory.file("segments/\(segment.fileName)"))
+        #expect(try HostKeyRecord.last(in: ledger.reader()) == nil && history.last() == nil)
+        #expect(throws: LedgerError.self) { try history.standing(at: .now()) }
+        _ = try store.commit([.append(start, drop: nil)], now: .now())
+        #expect(try HostKeyRecord.last(in: ledger.reader())?.seq == 301)
+        #expect(try history.standing(at: .now())?.seq == 301, "the newest one is enough")
     }
 
     // MARK: Certificates

@@ -232,8 +232,17 @@ import Testing
         #expect(try await ids("--state", "released") == [drops[1].id])
         #expect(try await ids("--state", "acknowledged", "--state", "taken") == [drops[2].id, drops[0].id])
         #expect(try await ids("--limit", "1", "--state", "taken") == [drops[0].id])
+        let seen = try await lines("show", drops[0].id)[0]
+        #expect(seen["state"] == "taken" && seen["taken"] == nil, "the gate has not found it yet")
+        let found = Instant.now()
+        try await {
+            let intake = try open()
+            try await intake.sweepStaging()
+            await intake.close()
+        }()
         let taken = try await lines("show", drops[0].id)[0]
-        #expect(taken["state"] == "taken" && taken["taken"]?.string.flatMap(Instant.init(rfc3339:)) != nil)
+        let time = try #require(taken["taken"]?.string.flatMap(Instant.init(rfc3339:)))
+        #expect(taken["state"] == "taken" && time >= found)
         #expect(await gate.run("drops", "list", "--waiting", "--held").status == 64)
         #expect(await gate.run("drops", "list", "--waiting", "--state", "released").status == 64)
         let done = await gate.run("drops", "ack", drops[0].id)

@@ -84,4 +84,38 @@ import Testing
         own.expect(from: Endpoint(ip: ip))
         #expect(!own.contains(Endpoint(ip: ip)) && !own.contains(nil))
     }
+
+    /// Its port may be somebody else's next.
+    @Test func anAnnouncementEndsSoonAfterItsConnection() throws {
+        let time = Mutex(ContinuousClock.now)
+        let own = OwnConnections { time.withLock { $0 } }
+        let (probe, other) = (
+            Endpoint(ip: try IPAddress("127.0.0.1"), port: 4000),
+            Endpoint(ip: try IPAddress("127.0.0.1"), port: 4001)
+        )
+        own.expect(from: probe)
+        own.ended(other)
+        own.ended(nil)
+        #expect(!own.contains(other))
+        own.ended(probe)
+        time.withLock { $0 += .seconds(9) }
+        #expect(own.contains(probe), "what became of it may be told late")
+        own.ended(probe)
+        time.withLock { $0 += .seconds(2) }
+        #expect(!own.contains(probe), "to end twice is to end once")
+    }
+
+    @Test func whatHasEndedMakesRoomBeforeWhatIsOpen() throws {
+        let time = Mutex(ContinuousClock.now)
+        let own = OwnConnections { time.withLock { $0 } }
+        let ip = try IPAddress("127.0.0.1")
+        for port in 1...256 {
+            time.withLock { $0 += .milliseconds(1) }
+            own.expect(from: Endpoint(ip: ip, port: UInt16(port)))
+        }
+        own.ended(Endpoint(ip: ip, port: 200))
+        own.expect(from: Endpoint(ip: ip, port: 300))
+        #expect(!own.contains(Endpoint(ip: ip, port: 200)))
+        #expect((1...199).allSatisfy { own.contains(Endpoint(ip: ip, port: $0)) })
+    }
 }

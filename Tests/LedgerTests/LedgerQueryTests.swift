@@ -1,9 +1,11 @@
 // Filters that read the entry's JSON, blocks with few and with many addresses, and bounds.
 import Admission
+import GRDB
 import JSON
-import Ledger
 import Support
 import Testing
+
+@testable import Ledger
 
 @Suite struct LedgerQueryTests {
     /// A ledger of these attempts, one a microsecond.
@@ -118,5 +120,33 @@ import Testing
             }
             #expect(found.sorted() == [6, 7, 8])
         }
+    }
+
+    /// The newest start or change of lists lies behind however many calls: it is found without a look at these.
+    @Test(
+        arguments: [
+            ([.service], true), ([.policy], true), ([.policy, .service], true), ([.service, .access], false),
+            ([], false),
+        ] as [(Set<EntryKind>, Bool)])
+    func theGatesOwnEntriesAreFoundByTheirIndex(kinds: Set<EntryKind>, usesIndex: Bool) throws {
+        let directory = try TemporaryDirectory("query")
+        let start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+        let change = Attempt(kind: .policy, channel: nil, verdict: .accepted, reason: .changed)
+        let call = try attempt()
+        let attempts = [start, call, change, call, start, call]
+        let reader = try reader(attempts, directory)
+        var query = LedgerQuery()
+        (query.kinds, query.order) = (kinds, .newestFirst)
+        let found = attempts.indices.filter { kinds.isEmpty || kinds.contains(attempts[$0].kind) }
+        #expect(try reader.entries(query).map(\.seq) == found.reversed().map(Int64.init))
+        let plan = try DatabaseQueue(path: directory.file("l")).read { db in
+            try SQL.statements(query, db).flatMap { statement in
+                let sql = statement(1)
+                return try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN \(sql.text)", arguments: sql.arguments)
+                    .map { $0["detail"] as String }
+            }
+        }
+        #expect(plan.contains { $0.contains("USING INDEX entries_gate") } == usesIndex, "\(plan)")
+        #expect(!plan.contains { $0.contains("TEMP B-TREE") }, "\(plan)")
     }
 }

@@ -436,6 +436,8 @@ import Testing
         query.order = .newestFirst
         query.below = 300
         #expect(try reader.entries(query).map(\.seq) == Array((0..<300).reversed()))
+        query.sealed = false
+        #expect(try reader.entries(query).map(\.seq) == Array((256..<300).reversed()))
         #expect(try reader.size() == 511)
     }
 

@@ -1,5 +1,6 @@
 // Ledgers of earlier formats are brought up to date when they are opened: 1 had leaf hashes beside the entries and no
-// tree, 2 had no drops that settle, 3 did not tell when the clock was behind, nor what consumers had taken.
+// tree, 2 had no drops that settle, 3 did not tell when the clock was behind, nor what consumers had taken, 4 had no index of
+// the gate's own entries.
 import Admission
 import Foundation
 import GRDB
@@ -47,6 +48,7 @@ import Testing
     }
 
     private static func forgetFourth(_ db: Database) throws {
+        try db.execute(sql: "DROP INDEX entries_gate")
         try db.execute(sql: "DROP TABLE set_back")
         try db.execute(sql: "DROP INDEX drops_released")
         try db.execute(sql: "ALTER TABLE drops DROP COLUMN taken")
@@ -97,6 +99,28 @@ import Testing
         _ = try store.commit(
             [.taken([("a", "sftp/acme/a")], at: Instant(microseconds: 7))], now: Instant(microseconds: 7))
         #expect(try store.drop(id: "a")?.taken == Instant(microseconds: 7))
+    }
+
+    @Test func aLedgerOfTheFourthFormatFindsTheGatesOwnEntries() throws {
+        let directory = try TemporaryDirectory("upgrade")
+        let path = directory.file("ledger.sqlite")
+        let start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+        let call = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+        func append() throws {
+            _ = try LedgerHandle(file: path).open(node: "t").commit(
+                [start, call].map { .append($0, drop: nil) }, now: Instant(microseconds: 5))
+        }
+        try append()
+        let database = try DatabaseQueue(path: path)
+        try database.writeWithoutTransaction { db in
+            try db.execute(sql: "DROP INDEX entries_gate")
+            try db.execute(sql: "PRAGMA user_version = 4")
+        }
+        try database.close()
+        try append()
+        var query = LedgerQuery()
+        query.kinds = [.service]
+        #expect(try LedgerHandle(file: path).reader().entries(query).map(\.seq) == [0, 2])
     }
 
     @Test func aLedgerOfTheSecondFormatKeepsItsDrops() throws {

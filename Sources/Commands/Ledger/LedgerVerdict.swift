@@ -2,6 +2,7 @@
 import Admission
 import Ledger
 import Management
+import Reachability
 
 struct LedgerVerdict {
     private let verification: LedgerService.Verification
@@ -48,7 +49,7 @@ struct LedgerVerdict {
                 + "\(Counted.text(result.checkpointCount, "checkpoint", "checkpoints")), \(signed)")
         for witness in verification.witnessed {
             lines.append(
-                "witness \(witness.name): entries up to \(witness.size - 1), \(age(witness.time)) ago")
+                "witness \(witness.name): entries up to \(witness.size - 1), \(Age.ago(now - witness.time))")
         }
         guard result.isGood else {
             return lines + [Colour.red("NOT VERIFIED: \(Counted.findings(result.faultCount))")]
@@ -66,10 +67,5 @@ struct LedgerVerdict {
                 Colour.green(
                     "verified \(range); \(Counted.entries(verification.unwitnessed)) not yet witnessed")
             ]
-    }
-
-    private func age(_ time: Instant) -> String {
-        let seconds = max(0, (now - time).components.seconds)
-        return seconds < 120 ? "\(seconds) s" : seconds < 7200 ? "\(seconds / 60) min" : "\(seconds / 3600) h"
     }
 }

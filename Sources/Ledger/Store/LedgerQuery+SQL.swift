@@ -34,7 +34,10 @@ struct SQL {
         let conditions = conditions(query, range, hasSetBack)
         let end = " \(query.order == .oldestFirst ? "ORDER BY seq" : "ORDER BY seq DESC") LIMIT \(limit)"
         guard let day else {
-            text = "SELECT \(Self.columns) FROM entries WHERE \(conditions)\(end)"
+            let entries =
+                query.asksGate
+                ? "\(Schema.gateEntries) WHERE \(Schema.isGateEntry) AND" : "entries WHERE"
+            text = "SELECT \(Self.columns) FROM \(entries) \(conditions)\(end)"
             return
         }
         let blocks = query.sources.map(SourceKey.range).map {
@@ -166,4 +169,9 @@ struct SQL {
         }
         return low
     }
+}
+
+extension LedgerQuery {
+    /// Whether it asks for entries of the gate itself alone, which have an index.
+    fileprivate var asksGate: Bool { !kinds.isEmpty && kinds.isSubset(of: Schema.gateKinds) }
 }

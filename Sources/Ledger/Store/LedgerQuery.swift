@@ -26,6 +26,8 @@ package struct LedgerQuery: Sendable {
     /// Only entries above and below these seqs, whatever the order.
     package var above: Int64?
     package var below: Int64?
+    /// Whether sealed entries are looked at, too. They have no index: the files that hold them are unpacked and read.
+    package var sealed = true
     package var limit: Int = 100
     package var order = Order.oldestFirst
 

@@ -16,6 +16,7 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     }
 
     func entries(_ query: LedgerQuery) throws -> [StoredEntry] {
+        guard query.sealed else { return try stored(query) }
         let last = try database.readLedger { try SQL.lastSetBack(in: query.period, $0) }
         let sealed = try segments().filter {
             $0.removalEntry == nil && query.reaches($0, lastSetBack: last)

@@ -4,7 +4,7 @@ import GRDB
 
 enum Schema {
     /// `PRAGMA user_version`. A higher one in the file was written by a newer Dropgate.
-    static let version = 4
+    static let version = 5
 
     /// Drops that are not just released, by state. SQLite uses a partial index only for a query that asks for the same
     /// in the same words, whatever else follows from it, and by INDEXED BY fails when it cannot.
@@ -12,6 +12,10 @@ enum Schema {
     static let isUnfinished = "state <> 1"
     /// Drops that are released and neither taken nor acknowledged, by number.
     static let released = "drops INDEXED BY drops_released"
+    /// What the gate says of itself: starts, stops, changes of lists and of accounts. Few among all that callers bring about.
+    static let gateEntries = "entries INDEXED BY entries_gate"
+    static let gateKinds: Set<EntryKind> = [.policy, .service]
+    static let isGateEntry = "kind IN ('policy', 'service')"
 
     /// `entries.json` holds the exact canonical bytes; the columns beside it serve queries only. There is no
     /// index on time: times rise with seq, so a time is found by bisecting seq. Sources are indexed day by day, so
@@ -30,6 +34,7 @@ enum Schema {
         );
         CREATE INDEX entries_source ON entries(time / 86400000000, source) WHERE source IS NOT NULL;
         CREATE INDEX entries_account ON entries(account) WHERE account IS NOT NULL;
+        \(gateIndex)
         CREATE TABLE drops (
           seq INTEGER PRIMARY KEY,
           id TEXT NOT NULL UNIQUE,
@@ -54,6 +59,7 @@ enum Schema {
         CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
         """
 
+    private static let gateIndex = "CREATE INDEX entries_gate ON entries(seq) WHERE \(isGateEntry);"
     private static let releasedIndex = "CREATE INDEX drops_released ON drops(seq) WHERE state = 1;"
 
     /// Full tiles (`MerkleTile`) by level << 48 | number, checkpoints by size, how far each witness has come, and
@@ -102,18 +108,17 @@ enum Schema {
         case 0:
             // A file that was there was looked at before (`ReadOnlyDatabase`): only a new one has no format.
             try db.execute(sql: statements + treeStatements + ClockSetBack.table)
-        case 1:
-            try upgradeFromFirst(db)
-            try upgradeFromSecond(db)
-            try upgradeFromThird(db)
-        case 2:
-            try upgradeFromSecond(db)
-            try upgradeFromThird(db)
-        case 3: try upgradeFromThird(db)
+        case let found where (1..<version).contains(found):
+            for step in upgrades[(found - 1)...] { try step(db) }
         case let found: throw newer(found, path)
         }
         try db.execute(sql: "PRAGMA user_version = \(version)")
     }
+
+    /// From each format to the next, the first one first.
+    private static let upgrades: [@Sendable (Database) throws -> Void] = [
+        upgradeFromFirst, upgradeFromSecond, upgradeFromThird, upgradeFromFourth,
+    ]
 
     static func newer(_ found: Int, _ path: String) -> LedgerError {
         LedgerError(
@@ -150,4 +155,7 @@ enum Schema {
         try db.execute(sql: "ALTER TABLE drops ADD COLUMN taken INTEGER")
         try db.execute(sql: releasedIndex)
     }
+
+    /// Format 4 found the gate's own entries by looking at all of them.
+    private static func upgradeFromFourth(_ db: Database) throws { try db.execute(sql: gateIndex) }
 }

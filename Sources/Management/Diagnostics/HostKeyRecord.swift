@@ -70,8 +70,8 @@ package struct HostKeyRecord: Sendable, Hashable {
         query.reasons = [.started]
         query.text = member
         query.limit = 1
-        // Sealed entries are read by unpacking them: a start does not wait for that.
-        query.above = try reader.firstSeq(notBefore: Instant(microseconds: 0)) - 1
+        // A start does not wait for their being unpacked.
+        query.sealed = false
         guard let entry = try reader.entries(query).first else { return nil }
         let detail = try entry.value()["detail"]
         return HostKeyRecord(detail?[member]).map {

@@ -17,7 +17,7 @@ package struct DropView: Sendable {
     /// A word of `DropState`, or `held`. A released drop that is gone from `ready/` is `taken`, even if the gate does not know
     /// it yet.
     package let state: String
-    /// When it was found gone.
+    /// When it was found gone; nil, too, where only this look has found that.
     package let taken: Instant?
     /// Its entry was removed by the ledger's retention: size, digest and source are not known any more.
     private let isWithoutEntry: Bool
@@ -41,7 +41,7 @@ package struct DropView: Sendable {
         case .released, .taken: state = "\(isTaken ? DropState.taken : .released)"
         default: state = "\(record.state)"
         }
-        taken = isTaken ? record.taken ?? .now() : nil
+        taken = isTaken ? record.taken : nil
     }
 
     /// An event that is held in quarantine.

@@ -59,14 +59,14 @@ package struct ReportService: Sendable {
     private func lists(until end: Instant, now: Instant) throws -> (policy: Policy, notes: [String]) {
         let service = SourceService(settings)
         let then = try service.lists(at: end, now: now)
-        if case .success(let policy) = then.policy { return (policy, Self.notes(then)) }
-        let current = try service.lists(now: now)
-        guard case .failure(let unknown) = then.policy else {
-            return (try current.policy.get(), Self.notes(current))
+        switch then.policy {
+        case .success(let policy): return (policy, Self.notes(then))
+        case .failure(let unknown):
+            let current = try service.lists(now: now)
+            let note =
+                "which lists were in force at the end of the period is not known (\(unknown)): the entries are those of now"
+            return (try current.policy.get(), [note] + Self.notes(current))
         }
-        let note =
-            "which lists were in force at the end of the period is not known (\(unknown)): the entries are those of now"
-        return (try current.policy.get(), [note] + Self.notes(current))
     }
 
     private static func notes(_ lists: SourceLists) -> [String] {

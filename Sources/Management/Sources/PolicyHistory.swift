@@ -51,14 +51,12 @@ package struct PolicyHistory: Sendable {
         return try newest(query)
     }
 
-    /// Whether the lists in force now are those of a version. It looks at the newest entries first, nearly all of which name
-    /// the lists; only when they name others, the last start or change is looked for.
-    package func isInForce(_ version: String) throws -> Bool {
+    /// What the newest start or change put in force, of entries that are not sealed: a gate's start does not wait for their
+    /// being unpacked.
+    package func last() throws -> Standing? {
         var query = LedgerQuery()
-        query.order = .newestFirst
-        query.limit = 20
-        let named = try reader.entries(query).lazy.compactMap { try? $0.value()["policy"]?.string }.first
-        return try named == version || newest(LedgerQuery())?.version == version
+        query.sealed = false
+        return try newest(query)
     }
 
     /// The lists of a version that an entry names.
@@ -83,7 +81,8 @@ package struct PolicyHistory: Sendable {
         query.reasons = [.started, .stopped, .changed]
         query.verdicts = [.accepted]
         query.order = .newestFirst
-        query.limit = 8
+        // Nearly always the newest one says it, or the one before; what lies behind may be sealed, and takes long to read.
+        query.limit = 1
         var stopped: Instant?
         while true {
             let page = try reader.entries(query)
@@ -104,6 +103,7 @@ package struct PolicyHistory: Sendable {
             }
             guard page.count == query.limit, let last = page.last else { return nil }
             query.after = last.seq
+            query.limit = min(64, query.limit * 8)
         }
     }
 

@@ -25,7 +25,7 @@ package struct SourceService: Sendable {
         do throws(SettingsErrors) {
             let policy = try PolicyLoader.load(files: settings.sources)
             var lists = SourceLists(files: policy)
-            lists.notes = notInForce(policy, now: now)
+            lists.notes = notInForce(policy)
             return lists
         } catch {
             return try inForce(instead: error, now: now)
@@ -74,11 +74,10 @@ package struct SourceService: Sendable {
     }
 
     /// What a running gate has in force, where that is not what the files say.
-    private func notInForce(_ policy: Policy, now: Instant) -> [String] {
+    private func notInForce(_ policy: Policy) -> [String] {
         do {
             guard try settings.ledgerHandle.isThere() else { return [] }
-            let history = try history()
-            guard try !history.isInForce(policy.version), let standing = try history.standing(at: now),
+            guard let standing = try history().last(), standing.version != policy.version,
                 standing.stopped == nil
             else { return [] }
             return [

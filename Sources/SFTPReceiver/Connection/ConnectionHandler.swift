@@ -55,8 +55,10 @@ struct ConnectionHandler: Sendable {
     func serve(_ incoming: IncomingConnection) async {
         switch incoming {
         case .admitted(let connection):
+            defer { intake.ownConnections.ended(connection.socket.peer) }
             await serve(connection)
         case .announced(let socket):
+            defer { intake.ownConnections.ended(socket.peer) }
             let resolution = await resolve(socket)
             // The place was for the header; `admit` takes one for the connection.
             table.leave()
@@ -119,6 +121,7 @@ struct ConnectionHandler: Sendable {
         attempt.verdict = .rejected
         attempt.reason = reason
         intake.note(attempt)
+        intake.ownConnections.ended(socket.peer)
     }
 
     private func release(_ connection: SFTPConnection) {

@@ -81,6 +81,7 @@ struct GateChannel: Sendable {
     ) {
         close(descriptor)
         listener.intake.note(caller.attempt(reason, mode: listener.resolver.mode, detail: detail))
+        listener.intake.ownConnections.ended(caller.peer)
     }
 
     /// What is to be said of it has been noted.
@@ -95,6 +96,8 @@ struct GateChannel: Sendable {
 extension GateChannel {
     /// Throws when it cannot be opened, or must not be any more.
     private func open(_ connection: Connection) throws {
+        let (own, peer) = (listener.intake.ownConnections, connection.peer)
+        connection.channel.closeFuture.whenComplete { _ in own.ended(peer) }
         do {
             guard listener.connections.add(connection.channel, connection.place) else {
                 throw ChannelError.ioOnClosedChannel
