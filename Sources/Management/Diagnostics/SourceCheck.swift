@@ -22,9 +22,9 @@ enum SourceCheck {
     private static func inForce(_ facts: GateFacts) -> Finding? {
         guard facts.isRunning else { return nil }
         let version = facts.state?.policy
-        let entry = lastOfPolicy(facts)
         let since =
-            entry.map { ", since \($0.time) (\(Age.ago(facts.now - $0.time)), entry \($0.seq))" } ?? ""
+            standing(facts).map { ", since \($0.since) (\(Age.ago(facts.now - $0.since)), entry \($0.seq))" }
+            ?? ""
         return Finding(
             area, .warn,
             "the policy in force is the old one: the gate decides by the lists as they were before they became bad, "
@@ -32,16 +32,12 @@ enum SourceCheck {
             fix: "what was changed in the lists since does not count; mend them, and see that doctor says so")
     }
 
-    /// The newest entry that put a policy in force: a start, or a change.
-    private static func lastOfPolicy(_ facts: GateFacts) -> StoredEntry? {
-        var query = LedgerQuery()
-        query.order = .newestFirst
-        query.kinds = [.policy, .service]
-        query.verdicts = [.accepted]
-        query.reasons = [.started, .changed]
-        query.limit = 1
-        query.text = facts.state?.policy
-        return try? facts.reader?.entries(query).first
+    /// By which entry the lists of the running gate came into force.
+    private static func standing(_ facts: GateFacts) -> PolicyHistory.Standing? {
+        guard let reader = facts.reader else { return nil }
+        let history = PolicyHistory(reader, facts.settings.ledgerHandle.policies)
+        let standing = try? history.standing(at: facts.now)
+        return standing?.version == facts.state?.policy ? standing : nil
     }
 
     /// Good lists that the gate has not taken over yet.
