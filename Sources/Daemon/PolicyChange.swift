@@ -39,8 +39,8 @@ struct PolicyChange {
     var detail: [String: JSONValue] {
         var detail: [String: JSONValue] = ["diff": Self.lines(difference)]
         if !refused.isEmpty {
-            detail["refuses"] = .array(refused.prefix(Self.mostRefused).map(\.json))
-            detail["refuses_count"] = .int(Int64(refused.count))
+            detail[DecisionChange.refusesMember] = .array(refused.prefix(Self.mostRefused).map(\.json))
+            detail[DecisionChange.countMember] = .int(Int64(refused.count))
         }
         detail["refuses_gap"] = gap.map { .string(UntrustedText.head($0, limit: 512)) }
         return detail

@@ -216,4 +216,19 @@ import Testing
         // Debug builds on a busy machine; release takes well under a microsecond.
         #expect(nanoseconds < 200_000)
     }
+
+    @Test(
+        arguments: [
+            ("20.21.208.9", "vsee-qatar/clinic"), ("20.21.208.105", nil), ("20.21.209.105", nil),
+            ("198.51.100.200", "vsee-qatar/lab"), ("198.51.100.130", nil),
+            ("2001:db8::ffff", "vsee-qatar/six"),
+            ("2001:db8:0:1::1", nil), ("::1", nil),
+        ] as [(String, String?)])
+    func anAddressIsNearAnEntryOfTheSameNetworkThatDoesNotHoldIt(_ ip: String, _ near: String?) throws {
+        let policy = try Policy(entries: [
+            try entry("20.21.208.105"), try entry("198.51.100.128/28", service: "lab"),
+            try entry("2001:db8::1", service: "six"),
+        ])
+        #expect(try policy.neighbour(of: IPAddress(ip))?.id == near)
+    }
 }

@@ -57,14 +57,9 @@ import Testing
     ) throws -> Report {
         let range = try reader.seqs(of: period.ledger)
         let tally = try reader.tally(range, of: period.ledger, step: period.step, progress: { _, _ in })
-        let ground = ReportGround(
-            beginning: try reader.beginning(), setBacks: try reader.clockSetBacks(),
-            seenBefore: try reader.seen(
-                Set(tally.groups.keys.compactMap(\.source)), before: range.lowerBound))
-        return ReportBuilder(
-            tally, policy: policy, ground: ground, now: now,
-            timeBefore: { (try? reader.entry(seq: $0 - 1))?.time }
-        ).report(node: "t", period: period)
+        let ground = try ReportGround(reader, tally, from: range.lowerBound)
+        return ReportBuilder(tally, policy: policy, ground: ground, now: now).report(
+            node: "t", period: period)
     }
 
     private func codes(_ report: Report) -> [String] { report.findings.map(\.code) }
@@ -151,6 +146,84 @@ import Testing
         #expect(codes(crashed).contains("ended_without_stop"))
     }
 
+    /// What a command writes is no sign of a running gate.
+    private func asked(_ detail: [String: JSONValue] = [:]) throws -> Attempt {
+        try attempt(nil, .accepted, .changed, kind: .policy) {
+            $0.channel = nil
+            $0.detail = ["uid": 1001, "user": "alice", "command": "source add", "diff": ["+ a b"]]
+            $0.detail.merge(detail) { $1 }
+        }
+    }
+
+    @Test func aGapBeginsWithTheGatesOwnLastEntry() throws {
+        let start = try attempt(nil, .accepted, .started, kind: .service)
+        let call = try attempt("192.0.2.1", .rejected, .notListed)
+        let report = try report([start, call, asked(), asked(), start])
+        #expect(report.services.map(\.gap) == [nil, 180])
+    }
+
+    @Test func aGateThatEndedBeforeThePeriodHasAGapToo() throws {
+        let start = try attempt(nil, .accepted, .started, kind: .service)
+        let report = try report(before: [start], [asked(), start])
+        #expect(report.services.map(\.gap) == [86400 + 60] && codes(report).contains("ended_without_stop"))
+        #expect(report.stoppedBefore == nil)
+    }
+
+    @Test(arguments: [true, false])
+    func whetherTheGateRanWhenThePeriodBeganIsTold(startsAgain: Bool) throws {
+        let start = try attempt(nil, .accepted, .started, kind: .service)
+        let stop = try attempt(nil, .accepted, .stopped, kind: .service)
+        let report = try report(before: [start, stop], [asked()] + (startsAgain ? [start] : []))
+        #expect(report.stoppedBefore == day - .seconds(86400 - 60))
+        #expect(report.json()["stopped_before"]?.string == "2026-11-22T00:01:00.000000Z")
+        let finding = try #require(report.findings.first { $0.code == "stopped_before" })
+        #expect(
+            finding.severity == (startsAgain ? .note : .warning)
+                && !codes(report).contains("ended_without_stop"))
+        let text = ReportText(report).lines { text, _ in text }.joined(separator: "\n")
+        #expect(text.contains("2026-11-22 00:01Z  stopped, before the period"), "\(text)")
+        let running = try ReportTests().report(before: [start], [stop])
+        #expect(running.stoppedBefore == nil && running.json()["stopped_before"] == nil)
+    }
+
+    @Test func whatWasAskedForIsToldFromWhatIsInForce() throws {
+        let lists = try attempt(nil, .accepted, .changed, kind: .policy) { $0.detail["diff"] = ["+ a b"] }
+        let accounts = try attempt(nil, .rejected, .malformed, kind: .policy) {
+            $0.detail["accounts"] = ["clinic: no key"]
+        }
+        let start = try attempt(nil, .accepted, .started, kind: .service) { $0.detail["diff"] = ["- a b"] }
+        let report = try report([asked(["comment": "CHG-1"]), lists, accounts, start])
+        #expect(report.changes.map(\.outcome) == [.asked, .inForce, .refused, .inForce])
+        #expect(
+            report.changes.map(\.lines.first) == [
+                "source add by alice (CHG-1)", "+ a b", "clinic: no key", "- a b",
+            ])
+        let json = report.json()["policy_changes"]?.array
+        #expect(json?.map { $0["outcome"]?.string } == ["asked", "in_force", "refused", "in_force"])
+        let text = ReportText(report).lines { text, _ in text }.joined(separator: "\n")
+        #expect(
+            text.contains("Changes of lists and accounts") && text.contains("asked     source add by alice"))
+    }
+
+    @Test func whomAChangeRefusesIsNamed() throws {
+        let refused = DecisionChange(
+            source: try IPAddress("20.21.208.105"), channel: .webhook, isLetIn: false, reason: .notListed,
+            last: day, entries: ["test/vsee"])
+        let change = try attempt(nil, .accepted, .changed, kind: .policy) {
+            $0.detail = [
+                "diff": ["- a b"], "refuses": [refused.json], "refuses_count": 3, "refuses_gap": "too many",
+            ]
+        }
+        let report = try report([change])
+        #expect(
+            report.changes[0].refuses == [
+                refused.text, "2 more recent callers are refused from now on", "too many",
+            ])
+        let finding = report.findings.first { $0.code == "recent_callers_refused" }
+        #expect(finding?.items.first == "\(day): \(refused.text)" && finding?.items.count == 3)
+        #expect(ReportPage(report).html.contains("it is refused from now on (not_listed)"))
+    }
+
     @Test func callsInVSeesFormFromElsewhereAreAnAlarm() throws {
         let shaped = try attempt("192.0.2.1", .rejected, .notListed, kind: .request) {
             $0.detail["vsee_shaped"] = true
@@ -176,6 +249,7 @@ import Testing
         }
         let report = try report([change, refused])
         #expect(report.changes.map(\.lines) == [["+ a b"], ["line 3"]])
+        #expect(report.changes.map(\.outcome) == [.inForce, .refused])
         #expect(codes(report).contains("bad_reload"))
     }
 

@@ -248,6 +248,46 @@ import Testing
         #expect(await !gate.run("attempts", "--format", "csv").out.contains("was listed"))
     }
 
+    @Test func everyRefusalOfASourceIsToldByItsOwnPast() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        func record(
+            _ verdict: Verdict, _ reason: Reason, policy: String, detail: [String: JSONValue] = [:],
+            ip: String? = "198.51.100.7"
+        ) async throws {
+            let kind: EntryKind = ip == nil ? .policy : verdict == .rejected ? .connection : .request
+            var attempt = Attempt(
+                kind: kind, channel: ip == nil ? nil : .webhook, verdict: verdict, reason: reason)
+            attempt.source = try ip.map { Endpoint(ip: try IPAddress($0)) }
+            attempt.policy = policy
+            attempt.detail = detail
+            try await intake.record(attempt)
+        }
+        func change(to policy: String, from: String) async throws {
+            try await record(.accepted, .changed, policy: policy, detail: ["from": .string(from)], ip: nil)
+        }
+        try await record(.rejected, .notListed, policy: "sha256:b")
+        try await change(to: "sha256:a", from: "sha256:b")
+        try await record(.accepted, .listed, policy: "sha256:a")
+        try await record(.rejected, .entryExpired, policy: "sha256:b")
+        try await change(to: "sha256:b", from: "sha256:a")
+        try await record(.rejected, .notListed, policy: "sha256:b")
+        try await record(.rejected, .entryExpired, policy: "sha256:b")
+        try await change(to: "sha256:a", from: "sha256:b")
+        try await record(.observed, .notListed, policy: "sha256:a")
+        try await change(to: "sha256:b", from: "sha256:a")
+        try await record(.rejected, .notListed, policy: "sha256:b")
+        await intake.close()
+        let lines = await gate.run("attempts", "--verdict", "rejected").out.split(separator: "\n").dropFirst()
+        let told = lines.map { line in
+            line.contains("last accepted at")
+                ? "accepted" : line.split(separator: "(entry ").last?.prefix { $0 != ")" } ?? ""
+        }
+        #expect(
+            told.count == 5 && !told[0].contains("accepted") && !lines[lines.startIndex].contains("(entry"))
+        #expect(told.dropFirst() == ["accepted", "4", "accepted", "9"], "\(lines)")
+    }
+
     @Test func theTableShowsNoControlCharacters() async throws {
         let gate = try await gate().gate
         let answer = await TestGate.run(["attempts", "--config", gate.config])

@@ -25,6 +25,18 @@ import Testing
         #expect(decision["trace"]?.array?.isEmpty == false)
     }
 
+    @Test func anAddressThatIsNearAListedOneIsSaidToBe() async throws {
+        let gate = try TestGate.plain()
+        let near = await gate.run("source", "explain", "20.21.208.9", "--channel", "webhook")
+        #expect(near.out.contains("near     test/vsee 20.21.208.105/32"), "\(near)")
+        for (ip, expected) in [("20.21.208.9", true), ("20.21.209.105", false), ("20.21.208.105", false)] {
+            let answer = await gate.run("source", "explain", ip, "--format", "json")
+            let decisions = try JSONValue(parsing: Array(answer.out.utf8)).array ?? []
+            #expect(
+                decisions.count == 2 && decisions.allSatisfy { ($0["near"] != nil) == expected }, "\(answer)")
+        }
+    }
+
     @Test func withoutAChannelBothMustAdmit() async throws {
         let gate = try TestGate.plain()
         let answer = await gate.run("source", "explain", "20.21.208.105")

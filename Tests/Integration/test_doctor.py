@@ -73,7 +73,13 @@ class Stopped(GateTest):
         self.gate.start().kill()
         status, findings = self.doctor()
         self.assertEqual(status, 1)
-        self.found(findings, "gate", "fail", "it ended without a stop, or hangs, after its last entry at 20")
+        last = [e for e in self.gate.entries() if e["kind"] != "access"][-1]["time"]
+        self.found(findings, "gate", "fail", f"it ended without a stop, or hangs, after its last entry at {last}")
+        # What a command writes is no sign of a running gate.
+        added = self.run_gate("source", "add", "127.0.0.77", "--service", "lab", "--channel", "webhook")
+        self.assertEqual(added.returncode, 0, added.stderr)
+        self.assertEqual(self.gate.entries("--kind", "policy")[-1]["detail"]["command"], "source add")
+        self.found(self.doctor()[1], "gate", "fail", f"after its last entry at {last}")
         self.assertIn("no gate runs", self.run_gate("doctor").stdout, "as text too")
 
     def test_the_exit_statuses_are_told_by_help(self):

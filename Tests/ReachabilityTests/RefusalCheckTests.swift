@@ -49,6 +49,12 @@ import Testing
         #expect(found[0].state == .warn && found[0].text.contains("its first 124 of 128 bits"))
     }
 
+    @Test func anotherNetworkOfTheSameProviderIsNotNear() throws {
+        try scene.refuse("20.21.209.99", minutesAgo: 5)
+        let found = try findings(try LedgerScene.policy("20.21.208.105"))
+        #expect(found.map(\.state) == [.ok] && found[0].text.hasSuffix("no listed address is near"))
+    }
+
     @Test func nobodyRefusedIsWell() throws {
         try scene.accept("20.21.208.105", minutesAgo: 5)
         try scene.refuse("198.51.100.1", minutesAgo: 5)

@@ -16,7 +16,7 @@ package struct Report: Sendable {
         package var last: Instant
         /// No entry before the period names it.
         package var isNew = false
-        /// The list entry in whose neighbourhood it lies (same /24 or /64), if it was not listed itself.
+        /// The list entry that it is near to (`Policy.neighbour`), if it was not listed itself.
         package var near: String?
 
         package var total: Int64 { accepted + rejected + observed }
@@ -46,15 +46,31 @@ package struct Report: Sendable {
         package var last: Instant
     }
 
+    /// A change of lists or accounts.
     package struct Change: Sendable {
+        package enum Outcome: String, Sendable {
+            /// By a command, which wrote it into a file.
+            case asked
+            /// The gate took it over.
+            case inForce = "in_force"
+            /// The gate did not take it over.
+            case refused
+
+            /// For people.
+            package var word: String { self == .inForce ? "in force" : rawValue }
+        }
+
         package var time: Instant
-        package var isRejected: Bool
+        package var outcome: Outcome
         package var lines: [String]
+        /// Recent callers that it refuses, a sentence each.
+        package var refuses: [String] = []
     }
 
     package struct ServiceEvent: Sendable {
         package var time: Instant
         package var what: String
+        package var isStart = false
         /// How long nothing was recorded before a start that no stop precedes, in seconds.
         package var gap: Int64?
     }
@@ -123,6 +139,8 @@ package struct Report: Sendable {
     package var expiries: [Expiry] = []
     package var logins: [Login] = []
     package var changes: [Change] = []
+    /// Since when the gate was stopped when the period began; nil: it ran, or the ledger does not tell.
+    package var stoppedBefore: Instant?
     package var services: [ServiceEvent] = []
     /// When the clock was set, and where entries tell it.
     package var clockChanges: [String] = []

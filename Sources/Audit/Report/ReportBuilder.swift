@@ -1,6 +1,5 @@
 // From a tally and the lists of its period to a report. Pure: what must be looked up comes in.
 package import Admission
-import JSON
 package import Ledger
 
 package struct ReportBuilder {
@@ -8,18 +7,12 @@ package struct ReportBuilder {
     private let policy: Policy
     private let ground: ReportGround
     private let now: Instant
-    private let timeBefore: (Int64) -> Instant?
 
-    /// - Parameter timeBefore: the time of the entry before one, for gaps.
-    package init(
-        _ tally: LedgerTally, policy: Policy, ground: ReportGround, now: Instant,
-        timeBefore: @escaping (Int64) -> Instant?
-    ) {
+    package init(_ tally: LedgerTally, policy: Policy, ground: ReportGround, now: Instant) {
         self.tally = tally
         self.policy = policy
         self.ground = ground
         self.now = now
-        self.timeBefore = timeBefore
     }
 
     /// - Parameter period: that of the tally.
@@ -37,8 +30,7 @@ package struct ReportBuilder {
                     count: count.attempts, last: count.last)
             }
             .sorted { ($0.account, $0.credential, $1.count) < ($1.account, $1.credential, $0.count) }
-        addNotable(&report)
-        addSetBacks(&report)
+        ReportEvents(ground).add(tally.notable, to: &report)
         report.findings = ReportFindings(report, tally).all
         return report
     }
@@ -123,7 +115,7 @@ package struct ReportBuilder {
             source.reasons = Self.sorted(reasons)
             if let ip = source.ip {
                 source.isNew = !ground.seenBefore.contains(ip)
-                if refused.contains(ip) { source.near = neighbour(of: ip)?.id }
+                if refused.contains(ip) { source.near = policy.neighbour(of: ip)?.id }
             }
             return source
         }.sorted(by: Self.comesFirst)
@@ -139,16 +131,6 @@ package struct ReportBuilder {
     static func isBelow(_ a: IPAddress?, _ b: IPAddress?) -> Bool {
         guard let b else { return false }
         return a.map { $0 < b } ?? true
-    }
-
-    /// An entry in the same /24 (IPv4) or /64 (IPv6) that does not hold the address.
-    private func neighbour(of ip: IPAddress) -> SourceEntry? {
-        let prefix = ip.isIPv4 ? 3 : 8
-        let network = ip.bytes.prefix(prefix)
-        return policy.entries.first { entry in
-            entry.cidr.base.isIPv4 == ip.isIPv4 && !entry.cidr.contains(ip)
-                && entry.cidr.base.bytes.prefix(prefix).elementsEqual(network)
-        }
     }
 
     // MARK: Entries of the lists
@@ -205,91 +187,5 @@ package struct ReportBuilder {
             row.last = max(row.last ?? count.last, count.last)
         }
         return row
-    }
-
-    // MARK: Policy, service, access
-
-    /// Who ran a command, by the kernel's word where there is one: "alice as dropgate", with the comment. nil for an entry of
-    /// the gate's own.
-    private static func person(_ detail: JSONValue?) -> String? {
-        func name(_ what: String) -> String? {
-            detail?["\(what)user"]?.string ?? detail?["\(what)uid"]?.int.map { "#\($0)" }
-        }
-        guard let user = name("") else { return nil }
-        let person = name("login_").map { $0 == user ? user : "\($0) as \(user)" } ?? user
-        return detail?["comment"]?.string.map { "\(person) (\($0))" } ?? person
-    }
-
-    /// An export in words; nil for another access.
-    private static func export(_ reason: String?, _ detail: JSONValue?) -> String? {
-        func words(_ names: String...) -> String {
-            ([person(detail)] + names.map { detail?[$0]?.string }).compactMap(\.self).joined(separator: " ")
-        }
-        switch reason {
-        case Reason.exported.rawValue: return words("command", "format", "query")
-        case Reason.exportedInPart.rawValue:
-            let whole = (detail?["part_of"]?.int).map { " of entry \($0)" } ?? ""
-            return "\(words("command"))\(whole) ended in part: \(detail?["why"]?.string ?? "")"
-        default: return nil
-        }
-    }
-
-    private func addNotable(_ report: inout Report) {
-        var isRunning: Bool?
-        for stored in tally.notable {
-            guard let entry = try? stored.value(), let kind = entry["kind"]?.string else { continue }
-            let detail = entry["detail"]
-            switch kind {
-            case EntryKind.policy.rawValue:
-                // Lists that are good again, and as they were, have a message alone.
-                let message = detail?["message"]?.string.map { [$0] } ?? []
-                let told = detail?["diff"] ?? detail?["problems"] ?? detail?["accounts"]
-                let lines = told?.array?.compactMap(\.string) ?? message
-                report.changes.append(
-                    Report.Change(
-                        time: stored.time, isRejected: entry["verdict"]?.string == Verdict.rejected.rawValue,
-                        lines: Self.person(detail).map {
-                            ["\(detail?["command"]?.string ?? "") by \($0)"] + lines
-                        }
-                            ?? lines))
-            case EntryKind.access.rawValue:
-                // A collector's looks and acknowledgements are of drops, not of the ledger.
-                guard let what = Self.export(entry["reason"]?.string, detail) else { continue }
-                report.exports.append(Report.ServiceEvent(time: stored.time, what: what))
-            default:
-                let reason = entry["reason"]?.string ?? ""
-                var event = Report.ServiceEvent(time: stored.time, what: Self.words(reason, detail))
-                if reason == Reason.started.rawValue {
-                    if isRunning == true, let before = timeBefore(stored.seq) {
-                        event.gap = (stored.time - before).components.seconds
-                    }
-                    isRunning = true
-                }
-                if reason == Reason.stopped.rawValue { isRunning = false }
-                if let change = ClockChange(detail?[ClockChange.member]) {
-                    report.clockChanges.append("\(stored.time), entry \(stored.seq): \(change.summary)")
-                }
-                if reason == Reason.silent.rawValue {
-                    report.silences.append("\(stored.time): \(detail?["message"]?.string ?? "")")
-                }
-                report.services.append(event)
-            }
-        }
-    }
-
-    private func addSetBacks(_ report: inout Report) {
-        for run in ground.setBacks where run.touches(report.period.ledger) {
-            report.clockChanges.append(run.summary)
-        }
-    }
-
-    private static func words(_ reason: String, _ detail: JSONValue?) -> String {
-        if detail?[KeyRotation.member] != nil { return "the ledger's signing key was changed" }
-        if let removed = detail?[LedgerSegment.removalMember] {
-            return "retention removed entries \(removed["first"]?.int ?? 0) to \(removed["last"]?.int ?? 0)"
-        }
-        if let change = ClockChange(detail?[ClockChange.member]) { return change.summary }
-        let more = ["version", "error", "message"].compactMap { detail?[$0]?.string }.joined(separator: " ")
-        return more.isEmpty ? reason : "\(reason) (\(more))"
     }
 }

@@ -14,8 +14,9 @@ struct ReportFindings {
     /// Most severe first.
     var all: [Report.Finding] {
         let found = [
-            natSuspicion, shaped, coverage, clock, silences, nearMisses, gaps, refusedExpired, observedOnly,
-            removedEntries, overdue, badReloads, soon, expired, quiet, newSources,
+            natSuspicion, shaped, coverage, clock, silences, nearMisses, notRunning, gaps, shutOut,
+            refusedExpired,
+            observedOnly, removedEntries, overdue, badReloads, soon, expired, quiet, newSources,
         ].compactMap { $0 }
         return Report.Finding.Severity.allCases.flatMap { severity in found.filter { $0.severity == severity }
         }
@@ -99,13 +100,36 @@ struct ReportFindings {
             items: near.map { "\(Self.text($0.ip)): \($0.rejected) rejected, near \($0.near ?? "")" })
     }
 
+    private var notRunning: Report.Finding? {
+        guard let stopped = report.stoppedBefore else { return nil }
+        let start = report.services.first(where: \.isStart)?.time
+        return Report.Finding(
+            severity: start == nil ? .warning : .note, code: "stopped_before",
+            title: start == nil
+                ? "The gate did not run in the period" : "The gate did not run when the period began",
+            advice: "It was stopped at \(stopped)"
+                + (start.map { ", and started again at \($0)." } ?? ".")
+                + " What came meanwhile found no gate.")
+    }
+
+    private var shutOut: Report.Finding? {
+        let changes = report.changes.filter { !$0.refuses.isEmpty }
+        guard !changes.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "recent_callers_refused",
+            title: "Changes of the lists that refuse recent callers",
+            advice:
+                "If one of them is wanted, list it again: `dropgate source explain` says why it is refused.",
+            items: changes.flatMap { change in change.refuses.map { "\(change.time): \($0)" } })
+    }
+
     private var gaps: Report.Finding? {
         let gaps = report.services.filter { $0.gap != nil }
         guard !gaps.isEmpty else { return nil }
         return Report.Finding(
             severity: .warning, code: "ended_without_stop", title: "The gate ended without a stop",
             advice: "It was killed, crashed, or the machine went down. What came meanwhile found no gate.",
-            items: gaps.map { "started again \($0.time), \($0.gap ?? 0) s after the last entry" })
+            items: gaps.map { "started again \($0.time), \($0.gap ?? 0) s after the gate's last entry" })
     }
 
     private var removedEntries: Report.Finding? {
@@ -172,11 +196,11 @@ struct ReportFindings {
     }
 
     private var badReloads: Report.Finding? {
-        let bad = report.changes.filter(\.isRejected)
+        let bad = report.changes.filter { $0.outcome == .refused }
         guard !bad.isEmpty else { return nil }
         return Report.Finding(
-            severity: .warning, code: "bad_reload", title: "Source lists that could not be taken over",
-            advice: "The lists before them stayed in force.",
+            severity: .warning, code: "bad_reload", title: "Lists and accounts that could not be taken over",
+            advice: "What was in force before stayed in force.",
             items: bad.map { "\($0.time): \($0.lines.first ?? "")" })
     }
 

@@ -1,20 +1,34 @@
-// What a report must know beside the tally: where the ledger begins, and where its times are not to be taken at their word.
+// What a report must know beside the tally: where the ledger begins, where its times are not to be taken at their word, and what
+// was before the period.
 package import Admission
 package import Ledger
 
 package struct ReportGround: Sendable {
     /// nil for an empty ledger.
-    package var beginning: LedgerBeginning?
+    package let beginning: LedgerBeginning?
     /// Runs of entries that were written while the clock was behind.
-    package var setBacks: [ClockSetBack]
+    package let setBacks: [ClockSetBack]
     /// Sources of the period that came before it too.
-    package var seenBefore: Set<IPAddress>
+    package let seenBefore: Set<IPAddress>
+    /// The last start or stop before the period; nil: the ledger tells of none.
+    package let markBefore: RunMark?
+    /// By the number of a start that no stop precedes, also one that lies before the period: since when nothing shows that a
+    /// gate ran.
+    package let silences: [Int64: Range<Instant>]
 
-    package init(
-        beginning: LedgerBeginning? = nil, setBacks: [ClockSetBack] = [], seenBefore: Set<IPAddress> = []
-    ) {
-        self.beginning = beginning
-        self.setBacks = setBacks
-        self.seenBefore = seenBefore
+    /// Blocks. Throws `LedgerError`.
+    /// - Parameters:
+    ///   - tally: that of the period.
+    ///   - begin: the first entry that may belong to the period.
+    package init(_ reader: any LedgerReading, _ tally: LedgerTally, from begin: Int64) throws {
+        beginning = try reader.beginning()
+        setBacks = try reader.clockSetBacks()
+        seenBefore = try reader.seen(Set(tally.groups.keys.compactMap(\.source)), before: begin)
+        markBefore = try reader.lastRunMark(below: begin)
+        var silences: [Int64: Range<Instant>] = [:]
+        for stored in tally.notable where try stored.value()["reason"]?.string == Reason.started.rawValue {
+            silences[stored.seq] = try reader.silence(beforeStart: stored.seq, at: stored.time)
+        }
+        self.silences = silences
     }
 }

@@ -49,13 +49,7 @@ extension Report {
                     ]
                 }),
             "logins": .array(logins.map(Self.json)),
-            "policy_changes": .array(
-                changes.map {
-                    [
-                        "time": .string($0.time.description), "rejected": .bool($0.isRejected),
-                        "lines": .array($0.lines.map(JSONValue.string)),
-                    ]
-                }),
+            "policy_changes": .array(changes.map(Self.json)),
             "service": .array(services.map(Self.json)), "exports": .array(exports.map(Self.json)),
             "findings": .array(
                 findings.map {
@@ -66,6 +60,7 @@ extension Report {
                     ]
                 }),
         ]
+        members["stopped_before"] = stoppedBefore.map { .string($0.description) }
         if let beginning {
             var ledger: [String: JSONValue] = [
                 "first_seq": .int(beginning.seq), "begins": .string(beginning.time.description),
@@ -107,6 +102,16 @@ extension Report {
             "count": .int(login.count), "last": .string(login.last.description),
         ]
         members["source"] = login.source.map { .string($0.description) }
+        return .object(members)
+    }
+
+    private static func json(_ change: Change) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "time": .string(change.time.description), "outcome": .string(change.outcome.rawValue),
+            "rejected": .bool(change.outcome == .refused),
+            "lines": .array(change.lines.map(JSONValue.string)),
+        ]
+        if !change.refuses.isEmpty { members["refuses"] = .array(change.refuses.map(JSONValue.string)) }
         return .object(members)
     }
 

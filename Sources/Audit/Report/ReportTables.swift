@@ -67,20 +67,22 @@ extension Report {
 
     private var changeTable: ReportTable {
         ReportTable(
-            title: "Changes of the source lists", header: ["time", "outcome", "change"],
+            title: "Changes of lists and accounts", header: ["time", "outcome", "change"],
             rows: changes.flatMap { change in
-                change.lines.prefix(Self.mostRows).map {
-                    [Self.short(change.time), change.isRejected ? "refused" : "in force", $0]
+                (change.lines + change.refuses).prefix(Self.mostRows).map {
+                    [Self.short(change.time), change.outcome.word, $0]
                 }
-            }, empty: "The lists did not change in the period.", whole: [0, 1])
+            }, empty: "Neither lists nor accounts changed in the period.", whole: [0, 1])
     }
 
     private var serviceTable: ReportTable {
-        ReportTable(
+        let before = stoppedBefore.map { [[Self.short($0), "stopped, before the period", ""]] } ?? []
+        return ReportTable(
             title: "The service", header: ["time", "event", "gap"],
-            rows: services.suffix(Self.mostRows).map {
-                [Self.short($0.time), $0.what, $0.gap.map { "\($0) s, no stop before" } ?? ""]
-            }, empty: "It neither started nor stopped in the period.", whole: [0],
+            rows: before
+                + services.suffix(Self.mostRows).map {
+                    [Self.short($0.time), $0.what, $0.gap.map { "\($0) s, no stop before" } ?? ""]
+                }, empty: "It neither started nor stopped in the period.", whole: [0],
             omitted: max(0, services.count - Self.mostRows))
     }
 

@@ -2,6 +2,7 @@
 // source from before.
 import Admission
 package import JSON
+import Ledger
 
 package struct AttemptRow {
     private let entry: JSONValue
@@ -59,14 +60,14 @@ package struct AttemptRow {
             // A renamed drop, or one that was accepted when it got its final name.
             let before = detail["from"] ?? detail["uploaded_as"]
             if let before = before?.string { words.append("(was \(before))") }
-            words.append(
-                contentsOf: ["command", "query", "user", "message", "error"].compactMap { detail[$0]?.string }
-            )
-            if let login = detail["login_user"]?.string { words.append("(logged in as \(login))") }
+            let person = PersonWords(detail)
+            words.append(contentsOf: ["command", "query"].compactMap { detail[$0]?.string })
+            if let person { words.append("by \(person.name)") }
+            words.append(contentsOf: ["message", "error"].compactMap { detail[$0]?.string })
             words.append(
                 contentsOf: ["diff", "problems", "accounts"].flatMap { detail[$0]?.array ?? [] }.compactMap(
                     \.string))
-            if let comment = detail["comment"]?.string { words.append("\"\(comment)\"") }
+            if let comment = person?.comment { words.append("(\(comment))") }
         }
         words += RefusalWords(entry).reasons
         if let past { words.append("(\(past))") }

@@ -12,7 +12,8 @@ struct ReportCommand: AsyncParsableCommand {
         commandName: "report", abstract: "Report on a period: who came, what was decided, what to look at.",
         discussion: """
             Per source and channel: accepted and rejected, with reasons; sources never seen before; entries without \
-            traffic, expired or due for review; changes of the lists; logins; starts, stops and gaps; near misses; \
+            traffic, expired or due for review; changes of lists and accounts: what commands asked for, what came into force and \
+            whom it refuses; logins; starts, stops and gaps; refused addresses of the same /24 or /64 as a listed one; \
             and whether a NAT hides who called. The default is the last 30 days. It is recorded as an `access` entry.
 
             Dates without an offset, today and yesterday are of local time (TZ); the heading names the period with its \

@@ -1,5 +1,6 @@
 // What a change of a list means for those who called lately, told on stderr beside what was changed.
 import Admission
+import Ledger
 import Management
 
 struct ListChangeEffect {

@@ -106,6 +106,10 @@ struct SourceExplainCommand: ParsableCommand {
             } else {
                 for (channel, decision) in explanation.decisions {
                     try decision.print(channel: channel, lists: explanation.lists)
+                    if let near = explanation.neighbour(of: decision) {
+                        try Output.line(
+                            "  near     \(near.summary): ask VSee whether it calls from there, too")
+                    }
                 }
             }
         } then: {

@@ -9,8 +9,10 @@ extension Attempt {
     /// The member of `detail` that says where an event was released from.
     package static let releasedMember = "released_from"
 
-    /// Whether it is somebody's call. An event that was released from quarantine called long ago.
+    /// Whether it is somebody's call. An event that was released from quarantine called long ago, and what was fetched from
+    /// another gate called there.
     package var isContact: Bool {
-        verdict != .rejected && Self.contacts.contains(kind) && detail[Self.releasedMember] == nil
+        verdict != .rejected && Self.contacts.contains(kind) && reason != .pulled
+            && detail[Self.releasedMember] == nil
     }
 }

@@ -1,19 +1,41 @@
-// When somebody was last heard from: the newest accepted attempt that an entry of a source list let in.
+// When somebody was last heard from: the newest attempt that the source lists let in, also one that an entry in mode `observe`
+// let in.
 package import Admission
 import JSON
 
 extension LedgerReading {
+    /// The newest contact that a query matches, which tells sources, channels, list entries and bounds. A probe is none, nor is
+    /// what was released from quarantine or fetched from another gate. Throws `LedgerError`.
+    package func lastContact(_ query: LedgerQuery) throws -> StoredEntry? { try contact(query, .newestFirst) }
+
+    /// The oldest contact that a query matches, as for `lastContact`.
+    package func firstContact(_ query: LedgerQuery) throws -> StoredEntry? {
+        try contact(query, .oldestFirst)
+    }
+
     /// The time of the last contact by this entry on a channel, or nil when the ledger has none.
     package func lastContact(_ entry: SourceEntry, on channel: Channel) throws -> Instant? {
         var query = LedgerQuery()
-        query.order = .newestFirst
-        // More than a few releases in a row without a call between them are not expected.
-        query.limit = 64
         query.sources = [entry.cidr]
         query.entries = [entry.id]
         query.channels = [channel]
+        return try lastContact(query)?.time
+    }
+
+    private func contact(_ query: LedgerQuery, _ order: LedgerQuery.Order) throws -> StoredEntry? {
+        var query = query
+        query.order = order
+        query.limit = 64
         query.kinds = Attempt.contacts
         query.verdicts = [.accepted, .observed]
-        return try entries(query).first { try $0.value()["detail"]?[Attempt.releasedMember] == nil }?.time
+        query.reasons = Set(Reason.allCases).subtracting([.pulled])
+        while true {
+            let page = try entries(query)
+            let found = try page.first { try $0.value()["detail"]?[Attempt.releasedMember] == nil }
+            if let found { return found }
+            // Releases in a row, of events that quarantine held.
+            guard page.count == query.limit, let last = page.last else { return nil }
+            query.after = last.seq
+        }
     }
 }

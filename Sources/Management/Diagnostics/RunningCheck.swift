@@ -24,26 +24,21 @@ enum RunningCheck {
 
     private static func stopped(_ facts: GateFacts) -> Finding {
         let start = "systemctl start dropgate, or dropgate serve; if it ends at once, its log says why"
-        guard let last = lastEntry(facts) else {
+        func ago(_ time: Instant) -> String { "\(time) (\(Age.ago(facts.now - time)))" }
+        // A ledger that cannot be read has a check of its own.
+        let mark = try? facts.reader?.lastRunMark()
+        if let mark, !mark.isStart {
+            return Finding(
+                "gate", .fail, "no gate runs with these settings: it was stopped at \(ago(mark.time))",
+                fix: start)
+        }
+        guard let last = try? facts.reader?.lastSign() else {
             return Finding("gate", .fail, "no gate runs with these settings, and none has yet", fix: start)
         }
-        let hasStopped = (try? last.value())?["reason"]?.string == Reason.stopped.rawValue
-        let since = "\(last.time) (\(Age.ago(facts.now - last.time)))"
         return Finding(
             "gate", .fail,
-            hasStopped
-                ? "no gate runs with these settings: it was stopped at \(since)"
-                : "no gate runs with these settings: it ended without a stop, or hangs, after its last entry at \(since)",
-            fix: start)
-    }
-
-    private static func lastEntry(_ facts: GateFacts) -> StoredEntry? {
-        var query = LedgerQuery()
-        query.order = .newestFirst
-        // Commands write entries of access, while no gate runs too.
-        query.kinds = Set(EntryKind.allCases).subtracting([.access])
-        query.limit = 1
-        return try? facts.reader?.entries(query).first
+            "no gate runs with these settings: it ended without a stop, or hangs, after its last entry at "
+                + ago(last.time), fix: start)
     }
 
     private static func problems(_ state: GateState) -> [Finding] {

@@ -43,14 +43,9 @@ package struct ReportService: Sendable {
         let reader = try settings.ledgerHandle.reader()
         let range = try reader.seqs(of: period.ledger)
         let tally = try reader.tally(range, of: period.ledger, step: period.step, progress: progress)
-        let ground = ReportGround(
-            beginning: try reader.beginning(), setBacks: try reader.clockSetBacks(),
-            seenBefore: try reader.seen(
-                Set(tally.groups.keys.compactMap(\.source)), before: range.lowerBound))
-        var report = ReportBuilder(
-            tally, policy: policy, ground: ground, now: now,
-            timeBefore: { seq in (try? reader.entry(seq: seq - 1))?.time }
-        ).report(node: settings.node, period: period)
+        let ground = try ReportGround(reader, tally, from: range.lowerBound)
+        var report = ReportBuilder(tally, policy: policy, ground: ground, now: now)
+            .report(node: settings.node, period: period)
         report.policyNotes = notes
         return report
     }

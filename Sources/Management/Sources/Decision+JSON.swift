@@ -12,7 +12,10 @@ extension SourceService.Explanation {
                     guard case .object(let members) = decision.json(channel: channel) else {
                         return .object(about)
                     }
-                    return .object(members.merging(about) { $1 }.merging(["known": .bool(true)]) { $1 })
+                    var more = about
+                    more["known"] = .bool(true)
+                    more["near"] = neighbour(of: decision).map { .string($0.id) }
+                    return .object(members.merging(more) { $1 })
                 })
         }
         return .array(

@@ -77,15 +77,11 @@ package struct DecisionChanges: Sendable {
         query.sources = [CIDRBlock(of: source)]
         query.channels = [channel]
         query.since = since
+        guard rejected else { return try reader.lastContact(query) }
         query.order = .newestFirst
         query.limit = 1
-        if rejected {
-            query.verdicts = [.rejected]
-            query.reasons = [.notListed, .entryExpired, .wrongChannel]
-            return try reader.entries(query).first
-        }
-        query.verdicts = [.accepted, .observed]
-        query.kinds = Attempt.contacts
+        query.verdicts = [.rejected]
+        query.reasons = CallerHistory.reasons
         return try reader.entries(query).first
     }
 }

@@ -40,7 +40,7 @@ package struct PolicyHistory: Sendable {
         var query = LedgerQuery()
         query.until = Instant(microseconds: moment.microseconds + 1)
         guard var standing = try newest(query) else { return nil }
-        if standing.stopped == nil { standing.silence = try silence(around: moment) }
+        if standing.stopped == nil { standing.silence = try reader.silence(around: moment) }
         return standing
     }
 
@@ -77,9 +77,9 @@ package struct PolicyHistory: Sendable {
 
     private func newest(_ query: LedgerQuery) throws -> Standing? {
         var query = query
-        query.kinds = [.service, .policy]
-        query.reasons = [.started, .stopped, .changed]
-        query.verdicts = [.accepted]
+        query.kinds = ListChange.query.kinds
+        query.reasons = ListChange.query.reasons.union([.stopped])
+        query.verdicts = ListChange.query.verdicts
         query.order = .newestFirst
         // Nearly always the newest one says it, or the one before; what lies behind may be sealed, and takes long to read.
         query.limit = 1
@@ -87,37 +87,18 @@ package struct PolicyHistory: Sendable {
         while true {
             let page = try reader.entries(query)
             for stored in page {
-                let entry = try stored.value()
-                let reason = entry["reason"]?.string
-                if reason == Reason.stopped.rawValue {
-                    stopped = stopped ?? stored.time
-                    continue
+                if let change = try ListChange(stored) {
+                    return Standing(
+                        version: change.version, seq: change.seq, since: change.time, isStart: change.isStart,
+                        stopped: stopped, policy: policy(change.version))
                 }
-                // Changes of accounts and keys name no lists; one of the clock names those that were in force already.
-                guard let version = entry["policy"]?.string,
-                    reason == Reason.started.rawValue || entry["kind"]?.string == EntryKind.policy.rawValue
-                else { continue }
-                return Standing(
-                    version: version, seq: stored.seq, since: stored.time,
-                    isStart: reason == Reason.started.rawValue, stopped: stopped, policy: policy(version))
+                if try stored.value()["reason"]?.string == Reason.stopped.rawValue {
+                    stopped = stopped ?? stored.time
+                }
             }
             guard page.count == query.limit, let last = page.last else { return nil }
             query.after = last.seq
             query.limit = min(64, query.limit * 8)
         }
-    }
-
-    /// The time without entries before a start that no stop precedes, if the moment lies in it.
-    private func silence(around moment: Instant) throws -> Range<Instant>? {
-        var query = LedgerQuery()
-        query.since = Instant(microseconds: moment.microseconds + 1)
-        query.kinds = [.service]
-        query.reasons = [.started, .stopped]
-        query.limit = 1
-        guard let next = try reader.entries(query).first,
-            try next.value()["reason"]?.string == Reason.started.rawValue,
-            let last = try reader.entry(seq: next.seq - 1)?.time, last < moment
-        else { return nil }
-        return last..<next.time
     }
 }

@@ -12,6 +12,12 @@ package struct SourceService: Sendable {
         package let lists: SourceLists
         /// Empty where the lists are not known.
         package let decisions: [(channel: Channel, decision: Decision)]
+
+        /// The list entry that a source is near to which is in none.
+        package func neighbour(of decision: Decision) -> SourceEntry? {
+            guard decision.verdict == .rejected, let source = decision.source else { return nil }
+            return (try? lists.policy.get())?.neighbour(of: source.ip)
+        }
     }
 
     let settings: GateSettings

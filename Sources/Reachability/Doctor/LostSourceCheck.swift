@@ -12,21 +12,18 @@ package struct LostSourceCheck {
     private static let sample = 30_000
     private static let batch = 1000
     private static let shown = 10
-    /// What the lists alone decide.
-    private static let reasons: Set<Reason> = [.notListed, .entryExpired, .wrongChannel]
 
     private let policy: Policy?
     private let reader: any LedgerReading
     private let now: Instant
 
-    private struct Key: Hashable {
-        var ip: IPAddress
-        var channel: Channel
-    }
+    private typealias Key = CallerHistory.Caller
 
     private struct Refusals {
         var attempts: Int64 = 0
+        /// Of the newest entry, and its number.
         var reason: Reason
+        var seq: Int64
         /// By entry, from the newest back.
         var entries: [(time: Instant, count: Int64)] = []
         var last: Instant
@@ -36,7 +33,7 @@ package struct LostSourceCheck {
 
     private struct Lost {
         var key: Key
-        var accepted: StoredEntry
+        var letIn: CallerHistory.LetIn
         var refusals: Refusals
     }
 
@@ -54,11 +51,12 @@ package struct LostSourceCheck {
         query.since = now - Self.period
         query.kinds = RecentAttempt.kinds
         query.verdicts = [.rejected]
-        query.reasons = Self.reasons
+        query.reasons = CallerHistory.reasons
         let rest = try reader.forEachRecent(query, limit: Self.sample) { attempt in
             let key = Key(ip: attempt.ip, channel: attempt.channel)
             if lost[key] != nil { return }
-            var refusals = refused[key] ?? Refusals(reason: attempt.reason, last: attempt.last)
+            var refusals =
+                refused[key] ?? Refusals(reason: attempt.reason, seq: attempt.seq, last: attempt.last)
             if refusals.entries.count < Refusals.kept {
                 refusals.entries.append((attempt.time, attempt.count))
             }
@@ -68,8 +66,9 @@ package struct LostSourceCheck {
             if refused.count >= Self.batch { try look(at: &refused, into: &lost) }
         }
         try look(at: &refused, into: &lost)
-        var findings = try lost.values.sorted { $0.refusals.last > $1.refusals.last }.prefix(Self.shown).map(
-            finding)
+        var history = CallerHistory(reader)
+        var findings = try lost.values.sorted { $0.refusals.last > $1.refusals.last }.prefix(Self.shown)
+            .map { try finding($0, &history) }
         if let rest {
             let text = "for sources that were let in before, only refusals since \(rest) were looked at"
             findings.append(Finding(Self.area, .ok, text))
@@ -78,9 +77,12 @@ package struct LostSourceCheck {
     }
 
     private func look(at refused: inout [Key: Refusals], into lost: inout [Key: Lost]) throws {
+        let history = CallerHistory(reader)
         for (key, refusals) in refused where lost[key] == nil && isOutside(key) {
-            guard let accepted = try lastAccepted(key), accepted.time < refusals.last else { continue }
-            lost[key] = Lost(key: key, accepted: accepted, refusals: refusals)
+            guard let letIn = try history.lastLetIn(key, since: now - Self.period),
+                letIn.time < refusals.last
+            else { continue }
+            lost[key] = Lost(key: key, letIn: letIn, refusals: refusals)
         }
         refused = [:]
     }
@@ -91,49 +93,26 @@ package struct LostSourceCheck {
         return policy.match(key.ip, channel: key.channel, at: now).verdict == .rejected
     }
 
-    private func lastAccepted(_ key: Key) throws -> StoredEntry? {
-        guard let block = try? CIDRBlock(key.ip.description) else { return nil }
-        var query = LedgerQuery()
-        query.order = .newestFirst
-        query.limit = 1
-        query.since = now - Self.period
-        query.sources = [block]
-        query.channels = [key.channel]
-        query.kinds = RecentAttempt.kinds
-        query.verdicts = [.accepted]
-        query.reasons = [.listed]
-        return try reader.entries(query).first
-    }
-
-    private func finding(_ lost: Lost) throws -> Finding {
-        let (ip, channel) = (lost.key.ip, lost.key.channel.rawValue)
-        let after = lost.refusals.entries.filter { $0.time > lost.accepted.time }
+    private func finding(_ lost: Lost, _ history: inout CallerHistory) throws -> Finding {
+        let (ip, channel, letIn) = (lost.key.ip, lost.key.channel.rawValue, lost.letIn)
+        let after = lost.refusals.entries.filter { $0.time > letIn.time }
         let attempts =
             after.count == Refusals.kept ? lost.refusals.attempts : after.reduce(0) { $0 + $1.count }
-        let names = (try lost.accepted.value()["entries"]?.array ?? []).compactMap(\.string).map(
-            UntrustedText.line)
+        let names = letIn.entries.map(UntrustedText.line)
         let listed = names.isEmpty ? "" : ", as \(names.joined(separator: ", "))"
         let refused =
             "\(RefusalCheck.times(attempts)) (\(lost.refusals.reason.rawValue)), "
             + "the last \(Age.ago(now - lost.refusals.last))"
+        let change = try history.change(
+            after: letIn, of: lost.key, refusal: (lost.refusals.reason, lost.refusals.seq))
+        let changed =
+            change.map { "; the source lists changed \(Age.ago(now - $0.time)) (entry \($0.seq))" } ?? ""
         return Finding(
             Self.area, .warn,
-            "\(ip) was let in on \(channel) until \(Age.ago(now - lost.accepted.time))\(listed), and has been refused "
-                + "since \(refused)\(try change(since: lost.accepted.time))",
+            "\(ip) was let in on \(channel) until \(Age.ago(now - letIn.time))\(listed), and has been refused "
+                + "since \(refused)\(changed)",
             fix:
                 "if it is wanted: dropgate source explain \(ip), then dropgate source add; if not, tell its owner to stop; "
                 + "dropgate attempts --source \(ip) shows all")
-    }
-
-    /// The last change of the lists since then.
-    private func change(since: Instant) throws -> String {
-        var query = LedgerQuery()
-        query.order = .newestFirst
-        query.since = since
-        query.kinds = [.policy]
-        query.reasons = [.changed]
-        query.limit = 8
-        let lists = try reader.entries(query).first { try $0.value()["detail"]?["from"] != nil }
-        return lists.map { "; the source lists changed \(Age.ago(now - $0.time)) (entry \($0.seq))" } ?? ""
     }
 }

@@ -70,7 +70,7 @@ package struct RefusalCheck {
             : "the first \(Age.ago(now - source.first)), the last \(Age.ago(now - source.last))"
         var text =
             "\(source.ip) was refused \(Self.times(source.attempts)) in the last 24 hours (\(why)), \(when)"
-        if let nearest = source.nearest, source.isNear {
+        if let nearest = source.nearest, source.isListed || source.isNear {
             let name = "\(UntrustedText.line(nearest.entry.id)) \(nearest.entry.cidr)"
             text +=
                 source.isListed

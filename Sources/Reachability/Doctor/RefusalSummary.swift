@@ -20,8 +20,7 @@ package struct RefusalSummary {
         /// Bits of an address.
         package var width: Int { ip.isIPv4 ? 32 : 128 }
         package var isListed: Bool { nearest?.bits == width }
-        /// Of one allocation with a listed address, as a rule: a provider's other machine.
-        package var isNear: Bool { nearest.map { $0.bits >= (ip.isIPv4 ? 16 : 32) } ?? false }
+        package var isNear: Bool { nearest?.entry.isNear(ip) ?? false }
 
         /// For comparing addresses of both families.
         fileprivate var rank: Int { (nearest?.bits ?? 0) * (ip.isIPv4 ? 4 : 1) }

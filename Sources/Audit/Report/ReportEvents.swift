@@ -1,0 +1,106 @@
+// What a report says of the gate and its people: changes of lists and accounts, starts and stops, exports. Pure.
+import Admission
+import JSON
+import Ledger
+
+struct ReportEvents {
+    private let ground: ReportGround
+
+    init(_ ground: ReportGround) { self.ground = ground }
+
+    /// - Parameter entries: of the kinds policy, service and access, oldest first.
+    func add(_ entries: [StoredEntry], to report: inout Report) {
+        report.stoppedBefore = ground.markBefore.flatMap { $0.isStart ? nil : $0.time }
+        for stored in entries {
+            guard let entry = try? stored.value() else { continue }
+            switch entry["kind"]?.string.flatMap(EntryKind.init(rawValue:)) {
+            case .policy: report.changes.append(Self.change(stored, entry))
+            case .access:
+                // A collector's looks and acknowledgements are of drops, not of the ledger.
+                guard let what = Self.export(entry["reason"]?.string, entry["detail"]) else { continue }
+                report.exports.append(Report.ServiceEvent(time: stored.time, what: what))
+            default: addService(stored, entry, to: &report)
+            }
+        }
+        for run in ground.setBacks where run.touches(report.period.ledger) {
+            report.clockChanges.append(run.summary)
+        }
+    }
+
+    // MARK: Changes
+
+    /// A command's entry says what was asked for; the gate's own, what came of it.
+    private static func change(_ stored: StoredEntry, _ entry: JSONValue) -> Report.Change {
+        let detail = entry["detail"]
+        let isRejected = entry["verdict"]?.string == Verdict.rejected.rawValue
+        let command = detail?["command"]?.string
+        let by = PersonWords(detail).map { "by \($0.text)" }
+        let who = [command, by].compactMap(\.self).joined(separator: " ")
+        // Lists that are good again, and as they were, have a message alone.
+        let message = detail?["message"]?.string.map { [$0] } ?? []
+        let told = detail?["diff"] ?? detail?["problems"] ?? detail?["accounts"]
+        let lines = (who.isEmpty ? [] : [who]) + (told?.array?.compactMap(\.string) ?? message)
+        return Report.Change(
+            time: stored.time, outcome: isRejected ? .refused : command != nil ? .asked : .inForce,
+            lines: lines, refuses: refused(detail))
+    }
+
+    /// The recent callers that changed lists refuse from now on, as their entry tells them.
+    private static func refused(_ detail: JSONValue?) -> [String] {
+        let told = detail?[DecisionChange.refusesMember]?.array?.compactMap(DecisionChange.init) ?? []
+        let more = (detail?[DecisionChange.countMember]?.int ?? 0) - Int64(told.count)
+        return told.map(\.text) + (more > 0 ? ["\(more) more recent callers are refused from now on"] : [])
+            + [detail?["refuses_gap"]?.string].compactMap(\.self)
+    }
+
+    // MARK: Exports
+
+    /// An export in words; nil for another access.
+    private static func export(_ reason: String?, _ detail: JSONValue?) -> String? {
+        func words(_ names: String...) -> String {
+            ([PersonWords(detail)?.text] + names.map { detail?[$0]?.string }).compactMap(\.self)
+                .joined(separator: " ")
+        }
+        switch reason {
+        case Reason.exported.rawValue: return words("command", "format", "query")
+        case Reason.exportedInPart.rawValue:
+            let whole = (detail?["part_of"]?.int).map { " of entry \($0)" } ?? ""
+            return "\(words("command"))\(whole) ended in part: \(detail?["why"]?.string ?? "")"
+        default: return nil
+        }
+    }
+
+    // MARK: The service
+
+    private func addService(_ stored: StoredEntry, _ entry: JSONValue, to report: inout Report) {
+        let reason = entry["reason"]?.string ?? ""
+        let detail = entry["detail"]
+        var event = Report.ServiceEvent(time: stored.time, what: Self.words(reason, detail))
+        if reason == Reason.started.rawValue {
+            event.isStart = true
+            event.gap = ground.silences[stored.seq].map { (stored.time - $0.lowerBound).components.seconds }
+            // Lists that were changed while no gate ran come into force by its start.
+            if detail?["diff"] != nil { report.changes.append(Self.change(stored, entry)) }
+        }
+        if let change = ClockChange(detail?[ClockChange.member]) {
+            report.clockChanges.append("\(stored.time), entry \(stored.seq): \(change.summary)")
+        }
+        if reason == Reason.silent.rawValue {
+            report.silences.append("\(stored.time): \(detail?["message"]?.string ?? "")")
+        }
+        report.services.append(event)
+    }
+
+    private static func words(_ reason: String, _ detail: JSONValue?) -> String {
+        if detail?[KeyRotation.member] != nil {
+            let by = PersonWords(detail).map { " by \($0.text)" } ?? ""
+            return "the ledger's signing key was changed\(by)"
+        }
+        if let removed = detail?[LedgerSegment.removalMember] {
+            return "retention removed entries \(removed["first"]?.int ?? 0) to \(removed["last"]?.int ?? 0)"
+        }
+        if let change = ClockChange(detail?[ClockChange.member]) { return change.summary }
+        let more = ["version", "error", "message"].compactMap { detail?[$0]?.string }.joined(separator: " ")
+        return more.isEmpty ? reason : "\(reason) (\(more))"
+    }
+}

@@ -1,0 +1,65 @@
+// An entry that says which source lists are in force: the gate's start, or a change that a running gate took over. Pure.
+package import Admission
+import JSON
+
+/// What a command wrote into a list file is no such entry: it names no lists (`policy`), and nothing is in force by it.
+package struct ListChange: Sendable {
+    package let seq: Int64
+    package let time: Instant
+    /// The version of the lists that are in force from here on, `sha256:…`.
+    package let version: String
+    /// The version before; nil where the entry tells none, as a start does that found its lists in force.
+    package let before: String?
+    package let isStart: Bool
+    /// "+ …", "- …" and "~ …", one for each list entry (`Policy.difference`).
+    package let difference: [String]
+    /// Recent callers that it refuses.
+    package let refuses: [DecisionChange]
+
+    /// Which entries may be one.
+    package static var query: LedgerQuery {
+        var query = LedgerQuery()
+        query.kinds = [.service, .policy]
+        query.reasons = [.started, .changed]
+        query.verdicts = [.accepted]
+        return query
+    }
+
+    /// nil for another entry, also for one that says that lists are good again, and are those that were in force.
+    package init?(_ stored: StoredEntry) throws {
+        let entry = try stored.value()
+        let kind = entry["kind"]?.string.flatMap(EntryKind.init(rawValue:))
+        let reason = entry["reason"]?.string.flatMap(Reason.init(rawValue:))
+        // A change of kind `service` is one of keys or of the clock: it names lists that were in force already.
+        guard entry["verdict"]?.string == Verdict.accepted.rawValue, let version = entry["policy"]?.string,
+            (kind == .service && reason == .started) || (kind == .policy && reason == .changed)
+        else { return nil }
+        let detail = entry["detail"]
+        isStart = kind == .service
+        before = detail?["from"]?.string
+        if !isStart, before == version { return nil }
+        (seq, time, self.version) = (stored.seq, stored.time, version)
+        difference = detail?["diff"]?.array?.compactMap(\.string) ?? []
+        refuses = detail?[DecisionChange.refusesMember]?.array?.compactMap(DecisionChange.init) ?? []
+    }
+
+    /// Whether it says that it refuses a caller from now on.
+    func refuses(_ source: IPAddress, on channel: Channel) -> Bool {
+        refuses.contains { !$0.isLetIn && $0.source == source && $0.channel == channel }
+    }
+
+    /// Whether it takes away or changes a list entry of one of these ids that holds the address.
+    func touches(_ ids: [String], holding source: IPAddress) -> Bool {
+        difference.contains { line in
+            guard line.hasPrefix("- ") || line.hasPrefix("~ ") else { return false }
+            let rest = line.dropFirst(2)
+            return ids.contains { id in
+                let start = UntrustedText.line(id) + " "
+                guard rest.hasPrefix(start) else { return false }
+                var block = rest.dropFirst(start.count).prefix { $0 != " " }
+                if block.last == ":" { block.removeLast() }
+                return (try? CIDRBlock(block))?.contains(source) ?? true
+            }
+        }
+    }
+}

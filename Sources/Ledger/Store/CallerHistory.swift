@@ -1,0 +1,117 @@
+// Why a source that is refused was let in before: its last contact, and the change of the source lists that answers for the
+// refusal. The one look-up for doctor and for the table of attempts; it decides nothing.
+package import Admission
+import JSON
+
+/// Methods block, and throw `LedgerError`.
+package struct CallerHistory {
+    /// Refusals that the lists alone decide.
+    package static let reasons: Set<Reason> = [.notListed, .wrongChannel, .entryExpired]
+
+    package struct Caller: Sendable, Hashable {
+        package var ip: IPAddress
+        package var channel: Channel
+
+        package init(ip: IPAddress, channel: Channel) {
+            self.ip = ip
+            self.channel = channel
+        }
+    }
+
+    /// A contact.
+    package struct LetIn: Sendable {
+        package var seq: Int64
+        package var time: Instant
+        /// The list entries that let it in, and the version of their lists.
+        package var entries: [String]
+        package var policy: String?
+
+        fileprivate init(_ stored: StoredEntry) throws {
+            let entry = try stored.value()
+            (seq, time) = (stored.seq, stored.time)
+            entries = entry["entries"]?.array?.compactMap(\.string) ?? []
+            policy = entry["policy"]?.string
+        }
+    }
+
+    private let reader: any LedgerReading
+    /// Changes of the lists among these entries, oldest first.
+    private var changes: [ListChange] = []
+    private var known: Range<Int64> = 0..<0
+
+    package init(_ reader: any LedgerReading) { self.reader = reader }
+
+    /// When a caller was let in last below an entry, and not before a moment; nil where the ledger tells of no such contact.
+    package func lastLetIn(_ caller: Caller, since: Instant, below seq: Int64? = nil) throws -> LetIn? {
+        var query = Self.query(caller)
+        query.since = since
+        query.below = seq
+        return try reader.lastContact(query).map(LetIn.init)
+    }
+
+    /// The first contact of a caller above an entry.
+    package func nextContact(_ caller: Caller, above seq: Int64) throws -> Int64? {
+        var query = Self.query(caller)
+        query.above = seq
+        return try reader.firstContact(query)?.seq
+    }
+
+    private static func query(_ caller: Caller) -> LedgerQuery {
+        var query = LedgerQuery()
+        query.sources = [CIDRBlock(of: caller.ip)]
+        query.channels = [caller.channel]
+        return query
+    }
+
+    /// The change of the lists by which a caller is refused that was let in before: the one that says so itself, else the first
+    /// that takes away or changes what let it in, else the first. For an entry that expired only one that says so itself: its
+    /// time was over without a change, as a rule.
+    /// - Parameter refusal: the reason and the number of the entry that refused the caller.
+    package mutating func change(
+        after letIn: LetIn, of caller: Caller, refusal: (reason: Reason, seq: Int64)
+    ) throws -> ListChange? {
+        try read(letIn.seq + 1..<max(refusal.seq, letIn.seq + 1))
+        let later = changes.filter { $0.seq > letIn.seq && $0.seq < refusal.seq }
+        if let told = later.first(where: { $0.refuses(caller.ip, on: caller.channel) }) { return told }
+        guard refusal.reason != .entryExpired else { return nil }
+        let others = later.filter { $0.version != letIn.policy }
+        return others.first { $0.touches(letIn.entries, holding: caller.ip) } ?? others.first
+    }
+
+    /// Entries are read once, however many callers are asked about.
+    private mutating func read(_ range: Range<Int64>) throws {
+        if range.isEmpty { return }
+        if known.isEmpty {
+            changes = try changes(in: range)
+            known = range
+            return
+        }
+        if range.lowerBound < known.lowerBound {
+            changes = try changes(in: range.lowerBound..<known.lowerBound) + changes
+            known = range.lowerBound..<known.upperBound
+        }
+        if range.upperBound > known.upperBound {
+            changes += try changes(in: known.upperBound..<range.upperBound)
+            known = known.lowerBound..<range.upperBound
+        }
+    }
+
+    /// A start with lists that were in force already is no change; changes of accounts and what commands write are none, either.
+    private func changes(in range: Range<Int64>) throws -> [ListChange] {
+        var query = ListChange.query
+        query.above = range.lowerBound - 1
+        query.below = range.upperBound
+        query.limit = 256
+        var found: [ListChange] = []
+        while true {
+            let page = try reader.entries(query)
+            for entry in page {
+                guard let change = try ListChange(entry) else { continue }
+                let isKnown = change.isStart && change.before == nil && change.version == found.last?.version
+                if !isKnown { found.append(change) }
+            }
+            guard page.count == query.limit, let last = page.last else { return found }
+            query.after = last.seq
+        }
+    }
+}
