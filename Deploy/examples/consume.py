@@ -28,13 +28,23 @@ class Later(Exception):
     """Not now; the drop stays where it is and is tried again."""
 
 
+def words(error):
+    """An error as people read it: the file, and what is wrong with it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 class Gate:
     def __init__(self, arguments):
         self.program, self.config = arguments.dropgate, arguments.config
 
     def run(self, *arguments):
-        return subprocess.run([self.program, "drops", *arguments, "--config", self.config], capture_output=True, text=True,
-                              close_fds=False)
+        try:
+            return subprocess.run([self.program, "drops", *arguments, "--config", self.config], capture_output=True, text=True,
+                                  close_fds=False)
+        except OSError as error:
+            raise Later(f"the gate's program cannot be run: {words(error)}; name it with --dropgate") from error
 
     def show(self, what):
         """The drops of an id or a path, as `drops show` tells them; none where the gate knows none."""
@@ -42,8 +52,15 @@ class Gate:
         if answer.returncode != 0:
             print(f"consume: {answer.stderr.strip()}", file=sys.stderr)
             return []
-        # A name may hold what Python takes for the end of a line.
-        return [json.loads(line) for line in answer.stdout.split("\n") if line]
+        try:
+            # A name may hold what Python takes for the end of a line.
+            drops = [json.loads(line) for line in answer.stdout.split("\n") if line]
+        except ValueError as error:
+            raise Later(f"the gate's answer about {what!r} is not JSON: {error}") from error
+        for drop in drops:
+            if not drop.get("receipt_file") and drop["state"] == "released":
+                raise Later(f"drop {drop['drop']} has no receipt that can be read; its file is left where it is")
+        return drops
 
     def acknowledge(self, drops):
         answer = self.run("ack", *drops)
@@ -59,6 +76,8 @@ class Consumer:
     def __init__(self, arguments):
         self.gate = Gate(arguments)
         self.ready = os.path.join(arguments.staging, "ready")
+        # Also where it may not be read: a consumer that sees nothing must not say that nothing is there.
+        os.scandir(self.ready).close()
         self.work = arguments.work
         os.makedirs(self.work, mode=0o700, exist_ok=True)
         if os.stat(self.work).st_dev != os.stat(self.ready).st_dev:
@@ -101,7 +120,10 @@ class Consumer:
         if not os.path.exists(file):
             return shutil.rmtree(place)
         with open(os.path.join(place, "drops.json"), encoding="utf-8") as record:
-            taken = json.load(record)
+            try:
+                taken = json.load(record)
+            except ValueError as error:
+                raise Later(f"{record.name} is broken: {error}; the file beside it is left for somebody to look at") from error
         ids = [drop["drop"] for drop in taken["drops"]]
         state = self.settled(ids[0])
         if state == "released":
@@ -126,6 +148,9 @@ class Consumer:
         return "pending"
 
     def once(self, receipt, data):
+        if "sha256" not in receipt:
+            raise Later(f"the gate does not say what the data of drop {receipt['drop']} are: its receipt is missing or broken; "
+                        f"they are left in {self.work}")
         if hashlib.sha256(data).hexdigest() != receipt["sha256"]:
             raise Later(f"the data of drop {receipt['drop']} is not what its receipt says; it is left in {self.work}")
         self.database.execute("BEGIN IMMEDIATE")
@@ -144,14 +169,21 @@ class Consumer:
         """What was left in WORK, then what lies in ready/. False: something is to be tried again."""
         is_whole = True
         left = [os.path.join(self.work, name) for name in sorted(os.listdir(self.work))]
-        found = [os.path.join(folder, name) for folder, _, names in os.walk(self.ready) for name in names]
+        unread = []
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(self.ready, onerror=unread.append)
+                 for name in names]
+        for error in unread:
+            # Directories of ready/ come and go.
+            if not isinstance(error, FileNotFoundError) or error.filename == self.ready:
+                is_whole = False
+                print(f"consume: {words(error)}", file=sys.stderr)
         for step, paths in ((self.finish, filter(os.path.isdir, left)), (self.take, sorted(found))):
             for path in paths:
                 try:
                     step(path)
-                except (Later, OSError) as problem:
+                except (Later, OSError, sqlite3.Error) as problem:
                     is_whole = False
-                    print(f"consume: {problem}", file=sys.stderr)
+                    print(f"consume: {words(problem)}", file=sys.stderr)
         return is_whole
 
 
@@ -162,9 +194,12 @@ def contents(drops, data):
     pairs = []
     for line in data.split(b"\n"):
         if line:
-            event = json.loads(line)
-            body = event["body"].encode() if "body" in event else base64.b64decode(event["body_base64"])
-            pairs.append((event["receipt"], body))
+            try:
+                event = json.loads(line)
+                body = event["body"].encode() if "body" in event else base64.b64decode(event["body_base64"])
+                pairs.append((event["receipt"], body))
+            except (ValueError, KeyError, TypeError) as error:
+                raise Later("a line of a batch is not an event with its receipt") from error
     if {receipt["drop"] for receipt, _ in pairs} != {drop["drop"] for drop in drops}:
         raise Later("the lines of a batch are not the events that the gate knows")
     return pairs
@@ -193,7 +228,12 @@ def main():
         parser.add_argument(name)
     arguments = parser.parse_args()
     os.umask(0o077)
-    consumer = Consumer(arguments)
+    try:
+        consumer = Consumer(arguments)
+    except OSError as error:
+        sys.exit(f"consume: {words(error)}")
+    except sqlite3.Error as error:
+        sys.exit(f"consume: {arguments.database}: {error}")
     if arguments.once:
         sys.exit(0 if consumer.round() else 1)
     while True:

@@ -31,10 +31,14 @@ staging=$1 work=$2 results=$3
 shift 3
 command=("$@")
 
-mkdir -p "$work" "$results" || exit 1
+command -v "$dropgate" >/dev/null || fail "the gate's program cannot be run: $dropgate; name it in DROPGATE"
+[ -d "$staging/ready" ] || fail "$staging/ready is not there, or may not be entered: is $staging the gate's staging directory?"
+[ -r "$staging/ready" ] && [ -x "$staging/ready" ] || fail "$staging/ready may not be read: run this as the gate's user"
+mkdir -p "$work" "$results" || fail "$work and $results are needed, and cannot be made"
+[ -w "$results" ] && [ -x "$results" ] || fail "$results may not be written to"
 [ "$(stat -c %d "$work")" = "$(stat -c %d "$staging/ready")" ] || fail "$work is on another filesystem than $staging"
 # Two of them would each go on with what the other has in hand. A command that outlives this script has the lock, too.
-exec 9>"$work/lock"
+{ exec 9>"$work/lock"; } 2>/dev/null || fail "$work may not be written to"
 flock -w 60 9 || fail "another consumer works in $work"
 
 # One fact of a drop, by its id or its file's path: a member's name, then its value.
@@ -57,7 +61,8 @@ take() {
     [ -n "$id" ] || { say "no drop is known at $path; it is left there"; return 1; }
     place=$work/$id
     mkdir -p "$place"
-    receipt "$path" "$id" > "$place/receipt.json.new" && mv "$place/receipt.json.new" "$place/receipt.json" || return 1
+    receipt "$path" "$id" > "$place/receipt.json.new" && mv "$place/receipt.json.new" "$place/receipt.json" ||
+        { say "the receipt of drop $id cannot be copied; its file is left at $path"; return 1; }
     printf %s "$path" > "$place/path"
     mv -nT "$path" "$place/data" 2>/dev/null
     if [ ! -e "$place/data" ]; then
@@ -95,6 +100,7 @@ finish() {
     esac
     if [ ! -e "$results/$id" ]; then
         expected=$(fact "$id" sha256)
+        [ -n "$expected" ] || { say "the gate does not say what the data of drop $id are: its receipt is missing or broken; they are left in $place"; return 1; }
         [ "$(sha256sum < "$place/data" | cut -d' ' -f1)" = "$expected" ] ||
             { say "$place/data is not what the receipt says; it is left there"; return 1; }
         rm -f "$place/$id"
@@ -118,7 +124,9 @@ pass() {
         *.ndjson) say "$path is a batch; consume.py takes it" ;;
         *) take "$path" || ok=false ;;
         esac
-    done < <(find "$staging/ready" -type f -print0)
+    done < <(find "$staging/ready" -ignore_readdir_race -type f -print0)
+    # A directory that may not be read holds files that are not seen.
+    wait $! || { say "not all of $staging/ready can be read"; ok=false; }
     $ok
 }
 

@@ -35,7 +35,8 @@ extension Instant: CustomStringConvertible {
     }
 
     /// `2026-11-23T08:15:30.123456Z`, with 0 to 6 fraction digits and `Z` or an offset (`+03:00`), or a bare
-    /// date, which is midnight UTC. No leap second, no space for the `T`, nothing before or after.
+    /// date, which is midnight UTC. No leap second, no space for the `T`, nothing before or after, and no moment that an
+    /// offset moves out of the years 0 to 9999: nobody could write that one down.
     package init?(rfc3339 text: some StringProtocol) {
         var reader = Reader(bytes: Array(text.utf8.prefix(33)))
         guard let year = reader.number(4), reader.take("-"), let month = reader.number(2), reader.take("-"),
@@ -53,6 +54,14 @@ extension Instant: CustomStringConvertible {
         else { return nil }
         let seconds = day * 86_400 + hour * 3600 + minute * 60 + second - offset
         self.init(microseconds: seconds * 1_000_000 + fraction)
+        guard isWritable else { return nil }
+    }
+
+    /// Whether it lies in the years 0 to 9999, which a text can tell.
+    package var isWritable: Bool {
+        let first = Self.day(year: 0, month: 1, day: 1) * 86_400_000_000
+        let end = Self.day(year: 10_000, month: 1, day: 1) * 86_400_000_000
+        return (first..<end).contains(microseconds)
     }
 
     private struct Reader {

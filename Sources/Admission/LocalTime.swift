@@ -3,8 +3,26 @@
 package struct LocalTime: Sendable {
     /// Seconds by which local time is ahead of UTC at an instant.
     package let offset: @Sendable (Instant) -> Int64
+    /// What was asked for and is no zone that this machine knows, so that this is UTC; nil where all is well.
+    package let unknownZone: String?
 
-    package init(offset: @escaping @Sendable (Instant) -> Int64) { self.offset = offset }
+    package init(offset: @escaping @Sendable (Instant) -> Int64) {
+        self.offset = offset
+        unknownZone = nil
+    }
+
+    /// UTC in place of a zone that is not known.
+    package init(unknownZone: String) {
+        offset = { _ in 0 }
+        self.unknownZone = unknownZone
+    }
+
+    /// Says that times which should be local are UTC, for people; nil where they are local.
+    package var warning: String? {
+        unknownZone.map {
+            "TZ is \"\(UntrustedText.line($0))\", a time zone that is not known on this machine: local times are in UTC"
+        }
+    }
 
     package static let utc = LocalTime { _ in 0 }
 

@@ -33,40 +33,24 @@ package struct Moment: ExpressibleByArgument {
             }
         self.local = local == nil ? nil : text
         isNow = text == "now"
-        if let local {
-            instant = local
-        } else if text == "now" {
-            instant = now
-        } else if let exact = Instant(rfc3339: text) {
-            instant = exact
-        } else if let ago = Quantity.duration(text) {
-            instant = now - ago
-        } else {
-            return nil
-        }
+        let exact = text == "now" ? now : Instant(rfc3339: text) ?? Quantity.duration(text).map { now - $0 }
+        // What is longer ago than a date can say is a mistake.
+        guard let instant = local ?? exact, instant.isWritable else { return nil }
+        self.instant = instant
     }
 
     static let help =
         "2026-11-23, today or yesterday (local time), 2026-11-23T08:00:00+03:00, now, or how long ago: 30m, 2h, 7d"
 
-    /// What was meant by local times, where they are not UTC.
+    /// What was meant by local times, where they are not UTC, or should not be.
     package static func notes(since: Moment?, until: Moment?, place: LocalTime = .here) -> [String] {
         [since?.note("--since", place), until?.note("--until", place)].compactMap { $0 }
     }
 
-    /// What was meant by a local time, where that is not UTC.
+    /// What was meant by a local time, where that is not UTC, or should not be.
     package func note(_ option: String, _ place: LocalTime = .here) -> String? {
-        guard let local, place.offset(instant) != 0 else { return nil }
-        return "\(option) \(local) is \(place.text(instant))"
-    }
-}
-
-extension LocalTime {
-    /// Of this process: TZ, or the machine's zone.
-    package static let here = LocalTime { instant in
-        var seconds = time_t((instant - Instant(microseconds: 0)).components.seconds)
-        var parts = tm()
-        return localtime_r(&seconds, &parts) == nil ? 0 : Int64(parts.tm_gmtoff)
+        guard let local, place.offset(instant) != 0 || place.warning != nil else { return nil }
+        return "\(option) \(local) is \(place.text(instant))" + (place.warning.map { "; \($0)" } ?? "")
     }
 }
 
@@ -107,7 +91,8 @@ package enum ArgumentText {
         _ text: String, _ option: String, place: LocalTime = .here
     ) throws -> Instant {
         let local = Instant(wallClock: text).map(place.first(showing:))
-        guard let instant = local ?? Instant(rfc3339: text) else {
+        if local != nil, let warning = place.warning { Output.error(warning, prefix: "warning: \(option): ") }
+        guard let instant = local ?? Instant(rfc3339: text), instant.isWritable else {
             throw ValidationError(
                 "\(option): \"\(text)\" is not a date; write 2027-01-31 (local time) or 2027-01-31T08:00:00Z")
         }

@@ -1,4 +1,4 @@
-// Lines about work that is done to its end also when nobody can be told of it.
+// Lines about changes that are made to their end also when nobody can be told of them.
 
 struct LastingOutput {
     private var failure: OutputError?
@@ -11,8 +11,8 @@ struct LastingOutput {
         do { try Output.line(text) } catch let error as OutputError { failure = error }
     }
 
-    /// Throws what kept a line from arriving (`OutputError`).
+    /// Throws what kept a line from arriving (`OutputError`), which says that what it tells of is done.
     func finish() throws {
-        if let failure { throw failure }
+        if let failure { throw failure.after(Output.changeIsMade) }
     }
 }

@@ -42,6 +42,15 @@ package enum Output {
         try status()
     }
 
+    static let changeIsMade = "the change is made"
+
+    /// Prints the answer of a command that has done something. Where it does not arrive, the error says that this is done:
+    /// whoever takes it for undone does it again.
+    /// - Parameter what: in words.
+    static func done(_ what: String = changeIsMade, _ print: () throws -> Void) throws {
+        do { try print() } catch let unwritten as OutputError { throw unwritten.after(what) }
+    }
+
     /// Whether nobody reads stdout any more: the other end of its pipe, socket or terminal is closed.
     static var isReaderGone: Bool {
         guard capture == nil else { return false }

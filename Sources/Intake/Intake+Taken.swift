@@ -16,8 +16,9 @@ struct TakenSweep {
     private static let page = 500
 
     let intake: Intake
-    /// Looks of one round at drops that wait, and at taken ones, which may have been put back.
+    /// Looks of one round at drops that wait.
     var mostLooks = 5_000
+    /// Looks of one round at taken ones, which may have been put back: at so many of the newest, and so many of all in turn.
     var mostSecondLooks = 1_000
 
     private var staging: StagingArea { intake.staging }
@@ -29,11 +30,16 @@ struct TakenSweep {
         try await forEachPage(of: .released, &cursors.released, most: mostLooks) { drops in
             try await take(drops.filter(isTaken))
         }
-        try await forEachPage(of: .taken, &cursors.taken, most: mostSecondLooks) { drops in
-            let back = drops.filter(isBack)
-            guard !back.isEmpty else { return }
-            try await intake.writer.commit(.returned(back.map { ($0.id, $0.readyPath) }))
-        }
+        // A consumer puts back what it has just taken. Those that were taken stay for months, and all of them in turn are the
+        // work of hours.
+        try await giveBack(intake.store.newestDrops(in: .taken, limit: mostSecondLooks))
+        try await forEachPage(of: .taken, &cursors.taken, most: mostSecondLooks, giveBack)
+    }
+
+    private func giveBack(_ taken: [DropRecord]) async throws {
+        let back = taken.filter(isBack)
+        guard !back.isEmpty else { return }
+        try await intake.writer.commit(.returned(back.map { ($0.id, $0.readyPath) }))
     }
 
     /// At its end the next round begins anew.

@@ -3,7 +3,7 @@
 import Admission
 import Files
 
-struct SourceListReader {
+package struct SourceListReader {
     /// Keys that a list may give once for all of its entries.
     private static let shared = [
         "document", "owner", "review_by", "expires", "channels", "mode", "note", "expect",
@@ -106,11 +106,21 @@ struct SourceListReader {
 
     private static func name(_ value: YAMLValue) -> String? {
         guard let text = value.text("a name") else { return nil }
-        guard text.utf8.count <= 64, text.allSatisfy(SettingsBuilder.isNameCharacter) else {
-            value.fail("\"\(text)\" is not a name; use up to 64 letters, digits, '.', '-' and '_'")
+        guard isName(text) else {
+            value.fail(noName(text))
             return nil
         }
         return text
+    }
+
+    /// Whether a text can be a service or an id.
+    package static func isName(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count) && text.allSatisfy(SettingsBuilder.isNameCharacter)
+    }
+
+    /// What is said about a text that cannot.
+    package static func noName(_ text: String) -> String {
+        "\"\(UntrustedText.line(text))\" is not a name; use up to 64 letters, digits, '.', '-' and '_'"
     }
 
     /// The channels that a source list can open.

@@ -10,6 +10,7 @@ import JSON
 import Ledger
 import Management
 import Settings
+import Support
 import Testing
 
 @Suite struct OutputTests {
@@ -144,8 +145,34 @@ import Testing
     @Test func whatIsAskedForIsDoneWhetherItCanBeToldOrNot() async throws {
         let (gate, drop) = try await gate()
         let answer = await run(["drops", "ack", drop.id, "--config", gate.config], then: Self.full)
-        #expect(answer.status == 1 && answer.error.contains("write error"))
+        #expect(answer.status == 1 && answer.error.contains("the change is made; write error"))
         #expect(await gate.run("drops", "show", drop.id).out.contains("acknowledged"))
+    }
+
+    @Test(
+        arguments: [
+            ["source", "add", "192.0.2.7", "--service", "lab", "--channel", "webhook"],
+            ["source", "remove", "192.0.2.9"],
+            ["account", "disable", "vsee"], ["account", "enable", "vsee"], ["account", "remove", "vsee"],
+            ["ledger", "rotate-key"],
+        ])
+    func aChangeThatCannotBeToldIsSaidToBeMade(arguments: [String]) async throws {
+        let gate = try await gate().gate
+        #expect(await gate.run("init").status == 0)
+        let more = await gate.run("source", "add", "192.0.2.9", "--service", "old", "--channel", "webhook")
+        #expect(more.status == 0, "\(more)")
+        try gate.write("vsee.pub", SampleKeys.ed25519 + "\n")
+        let account = await gate.run("account", "add", "vsee", "--key", gate.path("vsee.pub"))
+        #expect(account.status == 0, "\(account)")
+        let answer = await run(arguments + ["--config", gate.config], then: Self.full)
+        #expect(answer.status == 1, "\(answer)")
+        #expect(
+            answer.error.contains("dropgate: the change is made; write error: No space left on device\n"),
+            "\(answer)")
+        let left = await run(["ledger", "checkpoint", "--config", gate.config], then: Self.full)
+        #expect(
+            left.error == "dropgate: the checkpoint is signed; write error: No space left on device\n",
+            "\(left)")
     }
 
     @Test func aBundleThatCannotBeMadeLeavesNothingAndIsRecorded() async throws {

@@ -191,6 +191,26 @@ import Testing
                 "review_by 2020-01-01T00:00:00.000000Z is over"
             ),
             (
+                [
+                    "add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--document", "Mail", "--read",
+                    "2999-01-01",
+                ], 64, "read 2999-01-01 is to come: nobody has read the document on that day"
+            ),
+            (
+                [
+                    "add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--document", "Mail", "--read",
+                    "1.11.26",
+                ], 64, "read: \"1.11.26\" is not a day; write it as 2026-11-23"
+            ),
+            (
+                ["add", "192.0.2.1", "--service", "a", "--id", "a b", "--channel", "sftp"], 64,
+                "--id: \"a b\" is not a name; use up to 64 letters, digits, '.', '-' and '_'"
+            ),
+            (
+                ["add", "192.0.2.1", "--service", "", "--channel", "sftp"], 64,
+                "--service: \"\" is not a name; use"
+            ),
+            (
                 ["add", "192.0.2.1", "--service", "clinic", "--channel", "sftp"], 1,
                 "vsee/clinic is also the entry at"
             ),

@@ -2,6 +2,7 @@
 // said.
 import Admission
 import Foundation
+import Intake
 import JSON
 import Ledger
 import Management
@@ -66,7 +67,7 @@ import Testing
         #expect(try await old.explain("20.21.208.105", day: 2.5).json["known"]?.bool == true)
         let approval = await old.gate.run("source", "explain", "--entry", "\(old.seq)")
         #expect(
-            approval.status == 0 && approval.out.contains("what these entries said then is not known"),
+            approval.status == 1 && approval.out.contains("what these entries said then is not known"),
             "\(approval)")
     }
 
@@ -94,6 +95,21 @@ import Testing
             #expect(entry["id"]?.string == "vsee/clinic" && entry["owner"]?.string == "integration")
             #expect(json["lists"]?["policy"]?.string == old.old && json["drop"]?["id"]?.string == old.drop)
         }
+    }
+
+    @Test func anEntryThatWasRejectedIsANo() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        var attempt = Attempt(kind: .connection, channel: .webhook, verdict: .rejected, reason: .notListed)
+        attempt.policy = intake.policy.version
+        let rejected = try await intake.record(attempt)
+        let stopped = try await intake.record(
+            Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .stopped))
+        await intake.close()
+        let no = await gate.run("source", "explain", "--entry", "\(rejected)")
+        #expect(no.status == 1 && no.out.contains("rejected"), "\(no)")
+        let none = await gate.run("source", "explain", "--entry", "\(stopped)", "--format", "json")
+        #expect(none.status == 0, "\(none)")
     }
 
     @Test(

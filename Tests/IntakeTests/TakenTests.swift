@@ -168,6 +168,32 @@ import Upkeep
         #expect(try state(gate, last.id) == .taken, "it begins anew")
     }
 
+    @Test(arguments: [0, 1, 5])
+    func whatIsPutBackAmongMoreThanARoundLooksAtIsReleasedAgain(position: Int) async throws {
+        let gate = try Gate(clock: clock)
+        var drops: [DropOutcome] = []
+        for id in ["a", "b", "c", "d", "e", "f"] { drops.append(try await receive(gate, id)) }
+        await gate.intake.waitUntilStaged()
+        let back = drops[position]
+        let away = gate.directory.file("away")
+        try FileManager.default.moveItem(atPath: file(gate, back.name), toPath: away)
+        for drop in drops where drop.id != back.id {
+            try FileManager.default.removeItem(atPath: file(gate, drop.name))
+        }
+        let round = TakenSweep(intake: gate.intake, mostSecondLooks: 1)
+        try await round.run()
+        #expect(try drops.allSatisfy { try state(gate, $0.id) == .taken })
+        try FileManager.default.moveItem(atPath: away, toPath: file(gate, back.name))
+        var rounds = 0
+        while try state(gate, back.id) == .taken, rounds < 10 {
+            try await round.run()
+            rounds += 1
+        }
+        // The newest at once, each other one when its turn comes.
+        #expect(rounds == [0: 7, 1: 1, 5: 1][position])
+        #expect(try state(gate, back.id) == .released)
+    }
+
     @Test func aFileThatItsSenderIsTakingBackIsNotTaken() async throws {
         let gate = try gate(settle: .zero)
         let session = try gate.intake.beginSession(of: "acme")

@@ -155,6 +155,51 @@ sys.stdin.read()
         wait_until(lambda: self.audit("attempts", "--format", "csv").returncode == 0, what="a free place")
         gate.stop()
 
+    def test_auditors_cannot_fill_the_disk_with_entries(self):
+        gate = self.gate(KEEPER)
+        gate.start()
+        self.assertEqual(self.audit("attempts", "--format", "csv").returncode, 0)
+        ask = """
+import json, socket, sys
+def ask(request):
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(sys.argv[1])
+        one.sendall(json.dumps({"version": 4, "message": {"request": request}}).encode() + b"\\n")
+        return json.loads(one.makefile().readline())["message"]
+def record(**detail):
+    return ask({"recordAccess": {"detail": {"command": "attempts", **detail}}})
+print(json.dumps([record(**{"q" + "x" * number: "y" * 1000 for number in range(9)})]
+                 + [record(format="csv") for _ in range(150)]))
+"""
+        before = len(gate.entries("--kind", "access"))
+        said = json.loads(subprocess.run(
+            [*become(AUDITOR, GROUP), "/usr/bin/python3", "-c", ask, os.path.join(self.state, "run/control.sock")],
+            capture_output=True, text=True, check=True, timeout=120).stdout)
+        self.assertIn("at most 1792 are taken", said[0]["failed"]["message"])
+        recorded = [answer for answer in said[1:] if "recorded" in answer]
+        # A hundred at once, less what was taken already, and one more for each ten seconds that it took.
+        self.assertLess(len(recorded), 130)
+        self.assertGreater(len(recorded), 90)
+        refused = next(answer["failed"] for answer in said[1:] if "failed" in answer)
+        self.assertIn("has had as many accesses recorded as it may for now", refused["message"])
+        self.assertIn("try again in", refused["fix"])
+        access = gate.entries("--kind", "access")
+        self.assertEqual(len(access) - before, len(recorded))
+        self.assertLess(max(len(json.dumps(entry)) for entry in access), 2048)
+        # Root and the gate's own user are no guests.
+        gate.run("ledger", "checkpoint", "--config", gate.config)
+        gate.stop()
+
+    def test_nothing_is_recorded_for_auditors_where_the_disk_has_no_room(self):
+        gate = self.gate(KEEPER)
+        gate.environment["DROPGATE_STAGING_RESERVE"] = "1000TiB"
+        gate.start()
+        said = self.audit("attempts", "--format", "csv")
+        self.assertEqual((said.returncode, said.stdout), (70, ""))
+        self.assertIn("nothing was exported", said.stderr)
+        self.assertIn("are kept back", said.stderr)
+        gate.stop()
+
     def test_what_may_not_be_read_is_not_said_to_be_missing(self):
         gate = self.gate()
         gate.start()

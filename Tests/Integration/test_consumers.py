@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -24,6 +25,11 @@ code=$?
 if shot after 2>/dev/null; then kill -KILL -- "-$group"; fi
 exit $code
 """
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
 
 
 def digest(data):
@@ -195,6 +201,60 @@ class Consumers(unittest.TestCase):
 
     def test_the_python_one_is_killed_while_it_follows(self):
         self.kill_at_random(Python)
+
+    def refused(self, run, *words):
+        """An error: a sentence with these words, and neither a traceback nor a status of success."""
+        status, out = run
+        self.assertEqual(status, 1, out)
+        self.assertTrue(out.startswith("consume: "), out)
+        self.assertNotIn("Traceback", out)
+        for word in words:
+            self.assertIn(word, out)
+
+    def test_what_is_missing_is_said_in_a_sentence(self):
+        gate = self.gate()
+        self.fill(gate, events=1, files=0)
+        for kind in (Shell, Python):
+            consumer = kind(gate)
+            nothing = os.path.join(consumer.root, "nothing")
+            with self.subTest(kind=kind.__name__):
+                self.refused(consumer.once(dropgate=nothing), "the gate's program cannot be run", nothing)
+                staging, gate.staging = gate.staging, nothing
+                try:
+                    self.refused(consumer.once(), nothing + "/ready")
+                finally:
+                    gate.staging = staging
+                work, consumer.work = consumer.work, os.path.join(gate.config, "work")
+                self.refused(consumer.once(), consumer.work)
+                consumer.work = work
+            shutil.rmtree(consumer.killers)
+        self.assertEqual(len(gate.ready()), 1)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs other users")
+    def test_what_may_not_be_read_is_said_in_a_sentence(self):
+        gate = self.gate()
+        self.fill(gate, events=1, files=0)
+        stranger = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        for kind in (Shell, Python):
+            consumer = kind(gate)
+            with self.subTest(kind=kind.__name__):
+                arguments = consumer.follow()
+                self.refused(consumer.run([*stranger, *arguments[:1], "--once", *arguments[1:]], "/bin/true"), gate.staging)
+            shutil.rmtree(consumer.killers)
+
+    def test_a_receipt_that_is_broken_or_gone_keeps_its_drop_for_somebody_to_look_at(self):
+        for break_it in (os.remove, lambda path: write(path, "{")):
+            for kind in (Shell, Python):
+                gate = self.gate()
+                consumer = kind(gate)
+                self.fill(gate, events=1, files=0)
+                drop = self.drops(gate)[0]
+                break_it(os.path.join(gate.staging, "receipts", drop["drop"] + ".json"))
+                with self.subTest(kind=kind.__name__):
+                    self.refused(consumer.once(), "receipt", drop["drop"])
+                    self.assertEqual(consumer.taken(), {})
+                    left = [name for _, _, names in os.walk(consumer.work) for name in names]
+                    self.assertEqual(len(gate.ready()) + left.count("data"), 1, "its bytes are kept")
 
     def test_a_file_that_is_another_one_by_now_goes_back(self):
         """The sender renames a drop, and sends another file under its name, between the consumer's look and its move."""

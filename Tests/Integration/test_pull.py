@@ -252,7 +252,8 @@ class Pulls(Pair):
             process = self.begin(stdout=full)
             error = process.communicate(timeout=60)[1]
         self.assertEqual(process.returncode, 1, error)
-        self.assertIn("dropgate: write error: No space left on device", error)
+        self.assertIn("dropgate: the round is over, and what it fetched is stored; write error: No space left on device",
+                      error)
         self.check_here(2)
 
     def test_what_cannot_be_released_here_is_not_acknowledged_there(self):

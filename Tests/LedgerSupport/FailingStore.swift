@@ -53,6 +53,10 @@ package final class FailingStore: LedgerStore {
         try store.drops(in: state, changedBefore: instant, after: seq, limit: limit)
     }
 
+    package func newestDrops(in state: DropState, limit: Int) throws -> [DropRecord] {
+        try store.newestDrops(in: state, limit: limit)
+    }
+
     package func drop(id: String) throws -> DropRecord? { try store.drop(id: id) }
     package func newestUpload(readyPath: String) throws -> DropRecord? {
         try store.newestUpload(readyPath: readyPath)

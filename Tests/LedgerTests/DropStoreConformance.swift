@@ -138,6 +138,8 @@ import Testing
                 \.id)
         }
         #expect(try taken(before: 7000) == [] && taken(before: 7001) == ["a", "b"])
+        #expect(try store.newestDrops(in: .taken, limit: 9).map(\.id) == ["b", "a"])
+        #expect(try store.newestDrops(in: .taken, limit: 1).map(\.id) == ["b"])
         #expect(try !carryOut(.returned([("a", "sftp/elsewhere")]), store), "it lies somewhere else now")
         #expect(try carryOut(.returned([("a", "sftp/a")]), store))
         #expect(try store.drop(id: "a")?.state == .released && store.drop(id: "a")?.taken == nil)

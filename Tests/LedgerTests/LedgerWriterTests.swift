@@ -184,6 +184,7 @@ private final class FailingStore: LedgerStore {
     func drops(
         in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
     ) throws -> [DropRecord] { [] }
+    func newestDrops(in state: DropState, limit: Int) throws -> [DropRecord] { [] }
     func drop(id: String) throws -> DropRecord? { nil }
     func newestUpload(readyPath: String) throws -> DropRecord? { nil }
     func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] { [] }

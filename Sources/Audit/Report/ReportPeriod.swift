@@ -45,8 +45,10 @@ package struct ReportPeriod: Sendable {
 
     package var ledger: LedgerPeriod { LedgerPeriod(since: since, until: until) }
 
-    /// `2026-11-23 00:00 +03:00 to 2026-11-24 00:00 +03:00`
-    package var text: String { "\(place.text(since)) to \(place.text(until))" }
+    /// `2026-11-23 00:00 +03:00 to 2026-11-24 00:00 +03:00`, and why it is in UTC where it should not be.
+    package var text: String {
+        "\(place.text(since)) to \(place.text(until))" + (place.warning.map { " (\($0))" } ?? "")
+    }
 
     /// The numbers of all steps of the period, counted from 1970.
     func steps(of step: Int64) -> ClosedRange<Int64> {

@@ -74,6 +74,10 @@ struct AccountAddCommand: AsyncParsableCommand {
         new.note = note
         let account = try await accounts.add(
             new, by: remark.attribution(), warn: { Output.note($0) })
+        try Output.done { try tell(account, accounts) }
+    }
+
+    private func tell(_ account: Account, _ accounts: AccountService) throws {
         if output.isJSON { return try Output.json(account.json) }
         try Output.line("added \(name) (\(accounts.file(of: name)))")
         for key in account.keys {

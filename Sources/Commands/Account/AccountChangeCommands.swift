@@ -17,7 +17,7 @@ struct AccountDisableCommand: AsyncParsableCommand {
     func run() async throws {
         try await AccountService(gate.settings()).setDisabled(
             true, of: name, by: remark.attribution(), warn: { Output.note($0) })
-        try Output.line("disabled \(name)")
+        try Output.done { try Output.line("disabled \(name)") }
     }
 }
 
@@ -32,7 +32,7 @@ struct AccountEnableCommand: AsyncParsableCommand {
     func run() async throws {
         try await AccountService(gate.settings()).setDisabled(
             false, of: name, by: remark.attribution(), warn: { Output.note($0) })
-        try Output.line("enabled \(name)")
+        try Output.done { try Output.line("enabled \(name)") }
     }
 }
 
@@ -47,6 +47,6 @@ struct AccountRemoveCommand: AsyncParsableCommand {
     func run() async throws {
         try await AccountService(gate.settings()).remove(
             name, by: remark.attribution(), warn: { Output.note($0) })
-        try Output.line("removed \(name)")
+        try Output.done { try Output.line("removed \(name)") }
     }
 }

@@ -45,10 +45,12 @@ struct InitCommand: AsyncParsableCommand {
             } else {
                 try await GateSetup.make(settings: gate.file(), showsSecrets: showSecrets)
             }
-        if output.isJSON {
-            try Output.json(sheet.json(log))
-        } else {
-            for line in log.lines + [""] + sheet.lines { try Output.line(line) }
+        try Output.done("the gate is made") {
+            if output.isJSON {
+                try Output.json(sheet.json(log))
+            } else {
+                for line in log.lines + [""] + sheet.lines { try Output.line(line) }
+            }
         }
     }
 }

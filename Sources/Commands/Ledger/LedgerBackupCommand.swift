@@ -32,6 +32,10 @@ struct LedgerBackupCommand: AsyncParsableCommand {
         let path = Paths.absolute(directory)
         let backup = try await LedgerService(settings).backUp(
             into: path, by: remark.attribution(), warn: { Output.note($0) })
+        try Output.done("the backup is made") { try tell(backup, at: path) }
+    }
+
+    private func tell(_ backup: LedgerBackup, at path: String) throws {
         if output.isJSON {
             var members: [String: JSONValue] = [
                 "directory": .string(path), "entries": .int(backup.entries), "bytes": .int(backup.bytes),

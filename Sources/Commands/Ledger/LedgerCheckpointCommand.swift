@@ -17,6 +17,6 @@ struct LedgerCheckpointCommand: AsyncParsableCommand {
         let settings = try gate.settings()
         let note = try await LedgerService(settings).checkpoint(
             by: remark.attribution(), warn: { Output.note($0) })
-        try Output.text(note)
+        try Output.done("the checkpoint is signed") { try Output.text(note) }
     }
 }

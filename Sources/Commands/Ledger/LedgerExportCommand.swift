@@ -42,6 +42,10 @@ struct LedgerExportCommand: AsyncParsableCommand {
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
         for note in Moment.notes(since: since, until: until) { Output.note(note) }
+        try Output.done("the bundle is made") { try tell(bundle, settings) }
+    }
+
+    private func tell(_ bundle: LedgerService.Bundle, _ settings: GateSettings) throws {
         if form.isJSON { return try Output.json(bundle.manifest) }
         let (entries, checkpoint) = (bundle.entries, bundle.checkpoint)
         try Output.line(

@@ -17,6 +17,6 @@ struct LedgerRotateKeyCommand: AsyncParsableCommand {
         let settings = try gate.settings()
         let key = try await LedgerService(settings).rotateKey(
             by: remark.attribution(), warn: { Output.note($0) })
-        try Output.line("the ledger is now signed by \(key)")
+        try Output.done { try Output.line("the ledger is now signed by \(key)") }
     }
 }

@@ -26,6 +26,8 @@ struct ProbeDuration: ExpressibleByArgument, Sendable {
     var defaultValueDescription: String { Quantity.text(duration: duration) }
 
     static let help = "a whole number with ms, s, m or h"
+    /// Between two probes or rounds: whoever writes a longer one has mistaken the unit.
+    static let longestPause = Duration.seconds(7 * 86_400)
 }
 
 struct ProbeOptionGroup: ParsableArguments {
@@ -65,6 +67,10 @@ struct ProbeOptionGroup: ParsableArguments {
         }
         guard timeout.duration > .zero, timeout.duration <= .seconds(3600) else {
             throw ValidationError("--timeout: more than nothing, at most 1h")
+        }
+        guard interval.duration <= ProbeDuration.longestPause else {
+            throw ValidationError(
+                "--interval: at most \(Quantity.text(duration: ProbeDuration.longestPause))")
         }
         _ = try options()
     }

@@ -5,6 +5,7 @@ import Ledger
 import Management
 import Pull
 import Reachability
+import Settings
 import Staging
 import UnixSignals
 
@@ -65,7 +66,10 @@ struct PullCommand: AsyncParsableCommand {
             throw ValidationError("log in by something: --key FILE, --password-file FILE or --agent")
         }
         guard !once || every == nil else { throw ValidationError("give --once or --every, not both") }
-        if let every, every.duration < .seconds(1) { throw ValidationError("--every: at least 1s") }
+        if let every, !(.seconds(1)...ProbeDuration.longestPause ~= every.duration) {
+            throw ValidationError(
+                "--every: at least 1s, at most \(Quantity.text(duration: ProbeDuration.longestPause))")
+        }
         guard timeout.duration > .zero, timeout.duration <= .seconds(3600) else {
             throw ValidationError("--timeout: more than nothing, at most 1h")
         }
@@ -79,7 +83,9 @@ struct PullCommand: AsyncParsableCommand {
         guard let every else {
             let summary = try await finish(round, progress)
             try Output.answer {
-                try tell(summary, of: round)
+                try Output.done("the round is over, and what it fetched is stored") {
+                    try tell(summary, of: round)
+                }
             } then: {
                 if !Self.isWell(summary) { throw ExitCode(ExitStatus.no.rawValue) }
             }

@@ -17,7 +17,7 @@ struct ReportCommand: AsyncParsableCommand {
             and whether a NAT hides who called. The default is the last 30 days. It is recorded as an `access` entry.
 
             Dates without an offset, today and yesterday are of local time (TZ); the heading names the period with its \
-            offset, and all other times are UTC. It reads sealed entries too, says where the ledger begins, and counts \
+            offset, and all other times are UTC. With a TZ that is not known here, the heading says so and is UTC. It reads sealed entries too, says where the ledger begins, and counts \
             attempts by minute (up to 4 hours), hour (up to 8 days) or day.
 
             EXAMPLES
@@ -44,6 +44,7 @@ struct ReportCommand: AsyncParsableCommand {
         let now = Instant.now()
         let (start, end) = (since?.instant ?? now - .seconds(30 * 86400), until?.instant ?? now)
         guard start < end else { throw ValidationError("--since lies after --until") }
+        if let warning = LocalTime.here.warning { Output.error(warning, prefix: "warning: ") }
         let progress = Progress("reading")
         let (report, export) = try await ReportService(settings).report(
             of: ReportPeriod(since: start, until: end, place: .here), now: now, format: format.rawValue,

@@ -2,6 +2,7 @@
 import Admission
 import ArgumentParser
 import Management
+import Settings
 
 struct SourceAddCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -47,7 +48,9 @@ struct SourceAddCommand: AsyncParsableCommand {
     @Option(help: "Page or section of the document.")
     var page: String?
 
-    @Option(help: ArgumentHelp("The day on which the document was read.", valueName: "date"))
+    @Option(
+        help: ArgumentHelp(
+            "The day on which the document was read: today, local (TZ), or earlier.", valueName: "date"))
     var read: String?
 
     @Option(help: "Who answers for the entry.")
@@ -72,14 +75,16 @@ struct SourceAddCommand: AsyncParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func validate() throws {
-        try ArgumentText.checkWords(service, "--service")
+        for (text, option) in [(service, "--service"), (id, "--id")] {
+            guard let text, !SourceListReader.isName(text) else { continue }
+            throw ValidationError("\(option): \(SourceListReader.noName(text))")
+        }
         try ArgumentText.checkWords(document, "--document")
         try ArgumentText.checkWords(page, "--page")
         try ArgumentText.checkWords(owner, "--owner")
         // It may have several lines.
         for line in note?.split(separator: "\n") ?? [] { try ArgumentText.checkWords(String(line), "--note") }
         if channel.contains(.console) { throw ValidationError("--channel: the console has no source list") }
-        try ArgumentText.checkWords(id, "--id")
         if (document == nil) != (read == nil) { throw ValidationError("--document and --read go together") }
         if page != nil, document == nil { throw ValidationError("--page needs --document") }
     }
@@ -90,7 +95,7 @@ struct SourceAddCommand: AsyncParsableCommand {
         let added: SourceEntry
         do {
             added = try await service.add(
-                to: list, by: remark.attribution(), warn: { Output.note($0) }, entry)
+                to: list, by: remark.attribution(), place: .here, warn: { Output.note($0) }, entry)
         } catch let error as ManagementError {
             throw error.asUsage
         }

@@ -15,7 +15,9 @@ struct SourceExplainCommand: ParsableCommand {
             --entry and --drop say who answers for what was let in: the list entries of that time, with owner, document \
             and day of review.
 
-            Exit status 0: admitted on every channel that was asked about; 1: rejected on one of them, or not known.
+            Exit status 0: admitted on every channel that was asked about; 1: rejected on one of them, or not known. With \
+            --entry and --drop 0: that attempt was let in, and what the lists said of it is known; 1: it was rejected, or \
+            what they said is not known.
 
             EXAMPLES
               dropgate source explain 20.21.208.105
@@ -50,7 +52,9 @@ struct SourceExplainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Decide as of this moment: \(Moment.help).", valueName: "time"))
     var at: Moment?
 
-    @Option(help: ArgumentHelp("Who answers for what this entry of the ledger let in.", valueName: "seq"))
+    @Option(
+        help: ArgumentHelp(
+            "Who answers for what this entry of the ledger let in, or refused.", valueName: "seq"))
     var entry: Int64?
 
     @Option(help: ArgumentHelp("Who answers for what let this drop in.", valueName: "id"))
@@ -120,7 +124,11 @@ struct SourceExplainCommand: ParsableCommand {
     }
 
     private func show(_ approval: Approval) throws {
-        if output.isJSON { try Output.json(approval.json) } else { try ApprovalText(approval).print() }
+        try Output.answer {
+            if output.isJSON { try Output.json(approval.json) } else { try ApprovalText(approval).print() }
+        } then: {
+            if !approval.isLetIn { throw ExitCode(ExitStatus.no.rawValue) }
+        }
     }
 }
 

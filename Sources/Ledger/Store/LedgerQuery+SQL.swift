@@ -105,6 +105,9 @@ struct SQL {
 
     // MARK: Bounds
 
+    /// The number after one that people may have typed.
+    private static func next(_ seq: Int64) -> Int64 { seq == .max ? seq : seq + 1 }
+
     /// The entries among which the answer lies, and whether some of those are of a time when the clock was behind, and to be
     /// looked at one by one.
     private static func seqs(
@@ -121,10 +124,10 @@ struct SQL {
             high = max(high, last + 1)
         }
         switch query.order {
-        case .oldestFirst: if let after = query.after { low = max(low, after + 1) }
+        case .oldestFirst: if let after = query.after { low = max(low, next(after)) }
         case .newestFirst: if let after = query.after { high = min(high, after) }
         }
-        if let above = query.above { low = max(low, above + 1) }
+        if let above = query.above { low = max(low, next(above)) }
         if let below = query.below { high = min(high, below) }
         return (low..<max(low, high), hasSetBack)
     }

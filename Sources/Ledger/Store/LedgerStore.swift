@@ -248,6 +248,9 @@ package protocol LedgerStore: AnyObject, Sendable {
         in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
     ) throws -> [DropRecord]
 
+    /// Drops in this state, which is another one than released, newest first.
+    func newestDrops(in state: DropState, limit: Int) throws -> [DropRecord]
+
     /// The drop with this id, or nil.
     func drop(id: String) throws -> DropRecord?
 

@@ -329,32 +329,6 @@ final class SQLiteLedgerStore: LedgerStore {
         }
     }
 
-    func drops(
-        in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
-    ) throws -> [DropRecord] {
-        let column =
-            switch state {
-            case .released: "released"
-            case .acknowledged: "acknowledged"
-            case .taken: "taken"
-            case .pending, .lost, .forgotten, .withdrawn: "received"
-            }
-        let drops =
-            state == .released
-            ? "\(Schema.released) WHERE" : "\(Schema.unfinished) WHERE \(Schema.isUnfinished) AND"
-        return try database.readLedger { db in
-            try Row.fetchAll(
-                db,
-                // A partial index serves the words of its condition, not a parameter.
-                sql: """
-                    SELECT * FROM \(drops) state = \(state.rawValue) AND \(column) < ? AND seq > ?
-                    ORDER BY seq LIMIT ?
-                    """,
-                arguments: [instant.microseconds, seq, limit]
-            ).map(DropRecord.init(row:))
-        }
-    }
-
     func drop(id: String) throws -> DropRecord? {
         try database.readLedger { db in
             try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE id = ?", arguments: [id]).map(

@@ -8,6 +8,8 @@ package enum AccessRecord {
     private static let mostMembers = 16
     private static let longestText = 1024
     private static let longestName = 32
+    /// Bytes of a guest's detail as JSON: the entry with it has 2 KiB at most.
+    package static let longestOfGuest = 1792
 
     /// The member that makes it an entry of an export that ended before its end: the seq of that export's own entry.
     package static let whole = "part_of"
@@ -36,6 +38,19 @@ package enum AccessRecord {
         var attempt = Attempt(
             kind: .access, channel: nil, verdict: .accepted, reason: isInPart ? .exportedInPart : .exported)
         attempt.detail = members.merging(attribution.facts) { _, fact in fact }
+        return attempt
+    }
+
+    /// As `attempt`, of a guest of the control socket. Throws a `ManagementError` for one that is too large.
+    package static func guestAttempt(_ detail: JSONValue, by attribution: Attribution) throws -> Attempt {
+        let attempt = try attempt(detail, by: attribution)
+        let bytes = CanonicalJSON.encode(.object(attempt.detail)).count
+        guard bytes <= longestOfGuest else {
+            throw ManagementError(
+                .refused,
+                "what is to be recorded of the access has \(bytes) bytes, at most \(longestOfGuest) are taken",
+                fix: "give a shorter comment, or ask for less at once")
+        }
         return attempt
     }
 

@@ -75,6 +75,16 @@ package actor LocalAuthority: GateAuthority {
         try await record(AccessRecord.attempt(.object(detail), by: attribution))
     }
 
+    /// As `recordAccess`, for whoever may read the ledger and nothing else: a small entry, and none where the disk has nothing
+    /// left for it. Throws a `ManagementError` or an `IntakeError`.
+    package func recordGuestAccess(
+        _ detail: [String: JSONValue], by attribution: Attribution
+    ) async throws -> Int64 {
+        let attempt = try AccessRecord.guestAttempt(.object(detail), by: attribution)
+        if case .intake(let intake) = inside, let full = intake.checkSpace() { throw full }
+        return try await record(attempt)
+    }
+
     package func recordChange(_ change: ManagedChange, by attribution: Attribution) async throws -> Int64 {
         try await record(change.attempt(by: attribution))
     }

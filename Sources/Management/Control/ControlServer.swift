@@ -96,8 +96,12 @@ package struct ControlServer: Service {
                     fix: "run this as the gate's own user")
             }
             let user = LocalUser(peer.user, login: peer.login, claim: question.claim)
-            return try await answer(
-                question.request, by: Attribution(.localUser(user), comment: question.comment))
+            let who = try Attribution(.localUser(user), comment: question.comment)
+            if !Self.isTrusted(peer.user), case .recordAccess(let detail) = question.request {
+                try guests.countEntry(of: peer.user)
+                return .recorded(seq: try await authority.recordGuestAccess(detail, by: who))
+            }
+            return try await answer(question.request, by: who)
         } catch let error as IntakeError {
             return .refused(reason: error.code.rawValue, message: error.description)
         } catch {

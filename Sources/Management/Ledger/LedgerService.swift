@@ -165,7 +165,7 @@ package struct LedgerService: Sendable {
         let end: Int64 =
             switch to {
             case .time(let time): try reader.seqs(of: LedgerPeriod(since: from?.time, until: time)).upperBound
-            case .entry(let seq): seq + 1
+            case .entry(let seq): min(seq, size) + 1
             case nil: size
             }
         guard start >= 0, start < min(size, end) else {

@@ -57,6 +57,13 @@ package struct Approval: Sendable {
         }
     }
 
+    /// Whether it was let in, and what the lists said of it, where they decided, is known.
+    package var isLetIn: Bool {
+        guard verdict != Verdict.rejected.rawValue else { return false }
+        if case .failure? = lists?.policy { return false }
+        return true
+    }
+
     package var json: JSONValue {
         var members: [String: JSONValue] = [
             "seq": .int(entry.seq), "time": .string(entry.time.description), "verdict": .string(verdict),

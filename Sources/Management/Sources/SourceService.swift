@@ -143,10 +143,12 @@ package struct SourceService: Sendable {
     /// - Parameters:
     ///   - list: the list's name or file; nil where there is only one.
     ///   - attribution: who adds it and why, for the ledger.
+    ///   - place: where the document was read.
     ///   - warn: told of what could not be recorded.
-    ///   - entry: made for the list's name. An expiry or a review that is over already is refused.
+    ///   - entry: made for the list's name. An expiry or a review that is over already is refused, and so is a document that
+    ///     was read on a day to come.
     package func add(
-        to list: String?, by attribution: Attribution, now: Instant = .now(),
+        to list: String?, by attribution: Attribution, now: Instant = .now(), place: LocalTime = .utc,
         warn: @escaping @Sendable (String) -> Void, _ entry: (String) throws -> SourceEntry
     ) async throws -> SourceEntry {
         let editor = try ListChoice.editor(list, of: settings)
@@ -157,10 +159,24 @@ package struct SourceService: Sendable {
                 word == "expires" ? "the entry would let nobody in" : "the review would be overdue at once"
             throw ManagementError(.invalid, "\(word) \(moment) is over: \(what)", fix: "give a day to come")
         }
+        if let read = entry.document?.read { try Self.check(read: read, now, place) }
         let added = try ListChoice.change { try editor.add(entry) }
         _ = try PolicyLoader.load(files: settings.sources)
         await record("source add", editor.path, ["+ \(added.summary)"], attribution, warn)
         return added
+    }
+
+    /// The day on which a document was read is a day, and no later one than today.
+    private static func check(read: String, _ now: Instant, _ place: LocalTime) throws(ManagementError) {
+        guard read.utf8.count == 10, let day = Instant(wallClock: read) else {
+            throw ManagementError(
+                .invalid, "read: \"\(UntrustedText.line(read))\" is not a day", fix: "write it as 2026-11-23")
+        }
+        guard place.first(showing: day) <= now else {
+            throw ManagementError(
+                .invalid, "read \(read) is to come: nobody has read the document on that day",
+                fix: "give the day on which it was read")
+        }
     }
 
     /// Removes the entries of a block, of one service or of all, and returns them.
