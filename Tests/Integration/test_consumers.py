@@ -1,5 +1,6 @@
 """The worked consumers of Deploy/examples: killed in the middle again and again, at each of their steps, they lose no drop and
 take none twice."""
+import contextlib
 import glob
 import hashlib
 import json
@@ -112,9 +113,9 @@ class Python(Consumer):
     def taken(self):
         if not os.path.exists(self.database):
             return {}
-        connection = sqlite3.connect(self.database)
-        rows = connection.execute("SELECT id, data FROM drops").fetchall()
-        connection.close()
+        with contextlib.closing(sqlite3.connect(self.database)) as connection:
+            made = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'drops'").fetchall()
+            rows = connection.execute("SELECT id, data FROM drops").fetchall() if made else []
         return {drop: digest(data) for drop, data in rows}
 
 
@@ -188,10 +189,12 @@ class Consumers(unittest.TestCase):
             sent += self.fill(gate, events=3, files=0)
             process = subprocess.Popen(consumer.follow(), start_new_session=True, stderr=subprocess.DEVNULL,
                                        env={**os.environ, "DROPGATE": BIN, "CONFIG": gate.config})
-            before = len(consumer.taken())
-            wait_until(lambda before=before: len(consumer.taken()) > before, what="a drop that is taken")
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            try:
+                before = len(consumer.taken())
+                wait_until(lambda before=before: len(consumer.taken()) > before, what="a drop that is taken")
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         status, out = consumer.once()
         self.assertEqual(status, 0, out)
         self.check(gate, consumer, sent)
