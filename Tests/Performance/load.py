@@ -38,9 +38,10 @@ class Events:
         self.before, self.recorded_before = self.ids(), server.recorded()
 
     def wrk(self, connections, seconds):
-        """Requests a second, and of the time until all are where they belong: how many a second, processor time for each."""
+        """Requests answered a second; and until all are where they belong: how many a second, processor time in µs for each.
+        wrk stops at its time: what is under way then is received and not answered, at most one for each connection."""
         self.server.drain()
-        cpu, began = self.server.cpu(), time.monotonic()
+        count, cpu, began = self.server.count(), self.server.cpu(), time.monotonic()
         output = run("wrk", f"-t{min(2, os.cpu_count())}", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
                      "-s", HERE / "clients/events.lua", f"{self.server.scheme}://127.0.0.1:{self.server.port}{self.server.path}",
                      "--", EVENT, self.bench.next_number(), seconds=seconds + 120)
@@ -51,12 +52,11 @@ class Events:
         if result["bad_status"] or result["broken"] or not result["requests"]:
             raise Failed(f"not every request was answered 200: {result}\n{self.server.said()}")
         self.server.drain()
+        seconds, cpu, count = time.monotonic() - began, self.server.cpu() - cpu, self.server.count() - count
         self.answered += result["requests"]
-        # wrk stops at its time: what is under way then is received and not counted, at most one for a connection.
         self.uncounted += connections
-        return {"rate": result["requests"] / result["seconds"], "p99": result["p99_ms"],
-                "staged": result["requests"] / (time.monotonic() - began),
-                "cpu": (self.server.cpu() - cpu) / result["requests"] * 1e6}
+        return {"rate": result["requests"] / result["seconds"], "p99": result["p99_ms"], "staged": count / seconds,
+                "cpu": cpu / count * 1e6}
 
     def warm_up(self, connections):
         if self.bench.amounts.warm_up:

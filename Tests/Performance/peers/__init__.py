@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from peers.cpu import new_group
+
 TICKS = os.sysconf("SC_CLK_TCK")
 PATH = "/webhooks/vsee"
 ACCOUNT = "performance"  # who logs in by SFTP, everywhere
@@ -106,8 +108,8 @@ class Server:
         return path
 
     def start(self, command, environment=None):
-        self.log = self.directory / "output.log"
-        with open(self.log, "ab") as output:
+        self.log, self.group = self.directory / "output.log", new_group()
+        with open(self.log, "ab") as output, self.group.entered() if self.group else contextlib.nullcontext():
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 cwd=self.directory, env={**os.environ, **(environment or {})}, **as_user())
@@ -133,6 +135,8 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.group:
+            self.group.close()
 
     def tree(self):
         """(pid, own processor seconds and those of reaped children) of the process and its descendants."""
@@ -147,7 +151,8 @@ class Server:
         return found
 
     def cpu(self):
-        return sum(seconds for _, seconds in self.tree())
+        """Seconds of processor time, of all that was ever started where a control group can tell (cpu.py)."""
+        return self.group.seconds() if self.group else sum(seconds for _, seconds in self.tree())
 
     def settle(self, size):
         """Waits until the processes of the last sessions are gone, so that their processor time is counted."""
@@ -178,6 +183,10 @@ class Store(Server):
             for name in names:
                 if not name.startswith("."):
                     yield Path(folder, name).read_bytes()
+
+    def count(self):
+        """How many events it has, for the difference of two."""
+        return sum(len(names) for _, _, names in os.walk(self.files))
 
     def recorded(self):
         """How many events a server says itself that it has; None where it keeps no record."""

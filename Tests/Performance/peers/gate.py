@@ -104,6 +104,9 @@ class Gate(Store):
                 for line in lines:
                     yield json.loads(line)["body"].encode()
 
+    def count(self):
+        return self.query("SELECT coalesce(max(seq), -1) FROM entries")[0][0]
+
     def recorded(self):
         """By the ledger, of all time; fails where it has requests of another kind."""
         entries = {f"{verdict} {reason}": count for verdict, reason, count in self.query(
