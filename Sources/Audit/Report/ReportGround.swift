@@ -1,6 +1,7 @@
 // What a report must know beside the tally: where the ledger begins, where its times are not to be taken at their word, and what
 // was before the period.
 package import Admission
+import JSON
 package import Ledger
 
 package struct ReportGround: Sendable {
