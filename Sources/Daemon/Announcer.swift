@@ -1,8 +1,7 @@
-// Says in words, and in <state>/run/ports.json, where the gate listens, once it does everywhere.
-import Files
+// Says in words, and to commands of this machine (`BoundPorts`), where the gate listens, once it does everywhere.
 import Foundation
-import JSON
 import Logging
+import Management
 import ServiceLifecycle
 import Settings
 
@@ -15,15 +14,15 @@ struct Announcer: Service {
     func run() async throws {
         unlink(file)
         defer { unlink(file) }
-        var ports: [String: JSONValue] = [:]
+        var ports: [String: UInt16] = [:]
         for listener in listeners {
             // A listener that did not open ends the group by its own error.
             guard let port = await listener.port() else { return try await gracefulShutdown() }
-            ports[listener.name] = .int(Int64(port))
             let address = ListenAddress(ip: listener.address.ip, port: UInt16(truncatingIfNeeded: port))
+            ports[listener.name] = address.port
             announce("\(listener.name) listens on \(address)")
         }
-        try FileReplacement.write(CanonicalJSON.encode(.object(ports)) + [0x0A], to: file, mode: 0o600)
+        try BoundPorts.write(ports, to: file)
         announce("ready")
         try await gracefulShutdown()
     }

@@ -7,10 +7,22 @@ import Sockets
 /// The other process cannot be talked to, or not any more.
 package struct LocalSocketError: Error, Sendable, CustomStringConvertible {
     package let description: String
+    /// Nobody listens at the path. False, too, where this process may not ask, or where who listens does not answer.
+    package let isNobodyThere: Bool
 
-    package init(_ description: String) { self.description = description }
+    package init(_ description: String, isNobodyThere: Bool = false) {
+        self.description = description
+        self.isNobodyThere = isNobodyThere
+    }
 
-    init(_ what: String, _ error: SystemError) { description = "\(what): \(error)" }
+    init(_ what: String, _ error: SystemError) { self.init("\(what): \(error)") }
+
+    /// Of connect(2).
+    fileprivate init(connecting path: String, _ error: SystemError) {
+        self.init(
+            Presence.denial(path, error, to: "connect to"),
+            isNobodyThere: [ENOENT, ENOTDIR, ECONNREFUSED].contains(error.code))
+    }
 }
 
 /// Not for several threads at once. Closes itself.
@@ -28,21 +40,22 @@ package final class LineConnection {
         path: String, longest: Int, answerTimeout: Int, sendTimeout: Int
     ) throws(LocalSocketError) {
         guard path.utf8.count <= SocketAddress.longestUnixPath else {
-            throw LocalSocketError("the socket's path is too long: \(path)")
+            throw LocalSocketError("the socket's path is too long: \(path)", isNobodyThere: true)
         }
         lines = LineBuffer(limit: longest)
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw LocalSocketError("no socket", .last) }
+        // Before it connects: where nobody accepts, that waits, too.
+        setTimeout(SO_RCVTIMEO, seconds: answerTimeout)
+        setTimeout(SO_SNDTIMEO, seconds: sendTimeout)
         let connected = SocketAddress.withUnixAddress(path) { address, length in
             connect(descriptor, address, length)
         }
         guard connected == 0 else {
-            let error = LocalSocketError("cannot connect to \(path)", .last)
+            let error = LocalSocketError(connecting: path, .last)
             close()
             throw error
         }
-        setTimeout(SO_RCVTIMEO, seconds: answerTimeout)
-        setTimeout(SO_SNDTIMEO, seconds: sendTimeout)
     }
 
     deinit { close() }
@@ -69,6 +82,7 @@ package final class LineConnection {
             do throws(SystemError) {
                 count = try SystemCall.retrying { recv(descriptor, &buffer, buffer.count, 0) }
             } catch {
+                guard error.code != EAGAIN else { throw LocalSocketError("it does not answer") }
                 throw LocalSocketError("waiting for an answer", error)
             }
             guard count > 0 else { throw LocalSocketError("it closed the connection") }

@@ -113,7 +113,7 @@ package struct PullRound: Sendable {
         let waiting = try await remote.waiting()
         let leftovers = try leftovers(in: directory, listed: waiting)
         guard !waiting.isEmpty || !leftovers.isEmpty else { return PullSummary() }
-        let authority = try await Authority.over(settings, warn: warn)
+        let authority = try await Authority.over(settings, makesLedger: true, warn: warn)
         do {
             var summary = try await takeAll(waiting.prefix(most), from: peer, authority, directory)
             summary.left = max(0, waiting.count - most)

@@ -88,7 +88,7 @@ import Testing
                 } failed: { _, _ in
                 }
             }
-            #expect(await ControlClient(path: path).answers())
+            if case .yes = await presence(gate) {} else { Issue.record("it answers, in its own way") }
             for command in [["drops", "ack", DropID.make(milliseconds: 1)], ["ledger", "checkpoint"]] {
                 let answer = await TestGate.run(command + ["--config", gate.config])
                 #expect(answer.status == 70 && answer.error.contains("another version"), "\(answer)")
@@ -101,6 +101,56 @@ import Testing
             group.cancelAll()
         }
         await intake.close()
+    }
+
+    private func presence(_ gate: TestGate) async -> GatePresence? {
+        guard let settings = try? SettingsLoader.load(file: gate.config) else { return nil }
+        return await GatePresence.look(settings)
+    }
+
+    @Test func whereNobodyListensNoGateRuns() async throws {
+        let gate = try TestGate.plain()
+        guard case .no = await presence(gate) else {
+            Issue.record("no socket")
+            return
+        }
+        // As a gate leaves it that was killed.
+        _ = try AcceptingSocket.unix(gate.path("state/run/control.sock"))
+        guard case .no = await presence(gate) else {
+            Issue.record("a socket on which nobody listens")
+            return
+        }
+    }
+
+    @Test func whoListensAndDoesNotAnswerIsNotTakenForNobody() async throws {
+        let gate = try TestGate.plain()
+        await (try gate.openIntake()).close()
+        let server = LocalServer(
+            socket: try AcceptingSocket.unix(gate.path("state/run/control.sock")), label: "mute",
+            longest: 1 << 16)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await server.run { _ in
+                } failed: { _, _ in
+                }
+            }
+            defer { group.cancelAll() }
+            guard case .unknown(let error) = await presence(gate) else {
+                Issue.record("it closes each connection")
+                return
+            }
+            #expect(error.message.contains("whether a gate runs is not known"), "\(error)")
+            let doctor = await gate.run("doctor")
+            #expect(
+                doctor.status == 1 && doctor.out.contains("whether a gate runs is not known"), "\(doctor)")
+            for wrong in ["no gate runs", "is not bound", "cannot be bound"] {
+                #expect(!doctor.out.contains(wrong), "\(doctor.out)")
+            }
+            for command in [["drops", "ack", DropID.make(milliseconds: 1)], ["ledger", "checkpoint"]] {
+                let answer = await TestGate.run(command + ["--config", gate.config])
+                #expect(answer.status == 70 && answer.error.contains("is not known"), "\(answer)")
+            }
+        }
     }
 
     @Test func whatIsHeldCanBeAskedWhereThereIsNoStaging() async throws {

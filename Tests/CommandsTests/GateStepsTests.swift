@@ -75,6 +75,8 @@ import Testing
         #expect(
             start.count == 2 && start[0].contains("serve --check") && start[1].contains("dropgate serve"),
             "\(start)")
+        let unknown = try steps { $0.isRunning = nil }
+        #expect(unknown.count == 1 && unknown[0].hasPrefix("see whether the gate runs"), "\(unknown)")
         #expect(try steps { $0.hasNewHostKeys = true }.allSatisfy { $0.hasPrefix("restart the gate") })
         #expect(
             try steps { $0.accountProblems = ["accounts/x.yaml:1:1: bad"] } == [

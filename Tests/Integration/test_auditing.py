@@ -112,6 +112,23 @@ class Auditing(unittest.TestCase):
         self.assertIn("nothing was exported", alone.stderr)
         self.assertIn("permission denied", alone.stderr)
 
+    def test_who_may_not_ask_the_gate_is_not_told_that_none_runs(self):
+        gate = self.gate(KEEPER)
+        gate.start()
+        for prefix, words in ((become(AUDITOR), rf"is not known: permission denied: {AUDITOR} may not connect to "
+                                                rf"\S*/control.sock: run this as its owner \(sudo -u {KEEPER}\)"),
+                              (become(AUDITOR, GROUP), "does not say how it is: .* may read the ledger, and ask nothing else")):
+            with self.subTest(prefix):
+                doctor = self.audit("doctor", prefix=prefix)
+                self.assertEqual(doctor.returncode, 1, doctor.stderr)
+                self.assertRegex(doctor.stdout, words)
+                self.assertNotRegex(doctor.stdout, "no gate runs|is not bound|cannot be bound")
+        alone = self.audit("drops", "ack", "01k0000000000000000000000a", prefix=become(AUDITOR))
+        self.assertEqual(alone.returncode, 70)
+        self.assertIn("whether a gate runs is not known: permission denied", alone.stderr)
+        gate.stop()
+        self.assertIn("no gate runs", self.audit("doctor").stdout, "the group may look whether there is one")
+
     def test_auditors_who_hold_many_connections_leave_the_gate_its_own(self):
         gate = self.gate(KEEPER)
         gate.start()

@@ -21,7 +21,8 @@ struct DoctorCommand: AsyncParsableCommand {
             object a line: area, state (ok, warn, fail), text, and fix where there is something to do.
 
             EXIT STATUS
-              0 nothing fails (warnings may stand)   1 something fails; a gate that does not run fails
+              0 nothing fails (warnings may stand)   1 something fails; a gate that does not run, or of which that
+              cannot be told, fails
               64 usage   78 the settings cannot be read at all
             """)
 

@@ -47,7 +47,9 @@ struct BackupWriter {
 
     private mutating func copyAll(_ folder: String, _ suffix: String) throws {
         let from = "\(paths.directory)/\(folder)"
-        guard FileManager.default.fileExists(atPath: from) else { return }
+        do throws(FileError) { guard try Presence.check(from) else { return } } catch {
+            throw LedgerError(.unreadable, error.message)
+        }
         try make(folder)
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: from) } catch {

@@ -17,7 +17,7 @@ extension LedgerPaths {
         }
         var status = stat()
         guard isThere, stat(file, &status) == 0 else {
-            let traces = traces
+            let traces = try traces()
             guard traces.isEmpty else { throw missing(traces) }
             return false
         }
@@ -26,18 +26,30 @@ extension LedgerPaths {
         return true
     }
 
-    /// What a ledger leaves beside its file.
-    private var traces: [String] {
+    /// What a ledger leaves beside its file. Throws where this process may not look: no new one begins then.
+    private func traces() throws(LedgerError) -> [String] {
         var found: [String] = []
         for (directory, isOfLedger) in [
             (checkpoints, { (name: String) in name.hasSuffix(".notes") }),
             (segments, { (name: String) in !name.hasPrefix(".") }),
         ] {
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-            if names.contains(where: isOfLedger) { found.append(directory) }
+            if try names(in: directory).contains(where: isOfLedger) { found.append(directory) }
         }
-        if FileManager.default.fileExists(atPath: file + "-wal") { found.append(file + "-wal") }
+        do throws(FileError) { if try Presence.check(wal) { found.append(wal) } } catch {
+            throw LedgerError(.unreadable, error.message)
+        }
         return found
+    }
+
+    /// None where there is no such directory.
+    private func names(in directory: String) throws(LedgerError) -> [String] {
+        do { return try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
+            let cause = SystemError(of: error) ?? SystemError(EIO)
+            if [ENOENT, ENOTDIR].contains(cause.code) { return [] }
+            throw LedgerError(
+                .unreadable,
+                "whether there was a ledger at \(file) is not known: \(Presence.denial(directory, cause))")
+        }
     }
 
     private func missing(_ traces: [String]) -> LedgerError {

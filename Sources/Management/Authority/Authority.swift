@@ -4,27 +4,31 @@ import Ledger
 package import Settings
 
 package enum Authority {
-    /// The running gate, or this process where none answers.
-    /// Throws `LedgerError`: `.locked` when a gate runs that does not answer, `.rolledBack` or `.forked` when the ledger is
-    /// not what was seen signed.
-    /// - Parameter warn: told of witnesses that cannot be asked.
+    /// The running gate, or this process where none runs.
+    /// Throws a `ManagementError` where it cannot be told whether one runs, or `LedgerError`: `.unwritable` where there is no
+    /// ledger yet, `.locked` when another process writes it, `.rolledBack` or `.forked` when it is not what was seen signed.
+    /// - Parameters:
+    ///   - makesLedger: whether one is made where there is none yet.
+    ///   - warn: told of witnesses that cannot be asked.
     package static func over(
-        _ settings: GateSettings, warn: @escaping @Sendable (String) -> Void
+        _ settings: GateSettings, makesLedger: Bool = false, warn: @escaping @Sendable (String) -> Void
     ) async throws -> any GateAuthority {
-        let control = ControlClient(path: settings.controlSocket)
-        if await control.answers() { return control }
-        return try await LocalAuthority.open(settings, warn: warn)
-    }
-
-    /// As `over`, and never makes a ledger.
-    private static func overLedger(
-        _ settings: GateSettings, warn: @escaping @Sendable (String) -> Void
-    ) async throws -> any GateAuthority {
-        let control = ControlClient(path: settings.controlSocket)
-        if await control.answers() { return control }
-        guard try settings.ledgerHandle.isThere() else {
+        guard let found = try await find(settings, makesLedger: makesLedger, warn: warn) else {
             throw LedgerError(.unwritable, "there is no ledger at \(settings.ledgerHandle)")
         }
+        return found
+    }
+
+    /// As `over`; nil where there is no ledger yet.
+    private static func find(
+        _ settings: GateSettings, makesLedger: Bool = false, warn: @escaping @Sendable (String) -> Void
+    ) async throws -> (any GateAuthority)? {
+        switch await GatePresence.look(settings) {
+        case .yes(let control): return control
+        case .unknown(let error): throw error
+        case .no: break
+        }
+        guard try makesLedger || settings.ledgerHandle.isThere() else { return nil }
         return try await LocalAuthority.open(settings, warn: warn)
     }
 
@@ -62,7 +66,7 @@ package enum Authority {
     ) async throws -> Int64 {
         var detail = AccessRecord.bounded(detail)
         detail["command"] = .string(what)
-        return try await overLedger(settings, warn: warn).recordAccess(detail, by: attribution)
+        return try await over(settings, warn: warn).recordAccess(detail, by: attribution)
     }
 
     /// Records a change that was made in a file. It stands whether or not it can be recorded: then `warn` is told so, and the
@@ -72,13 +76,12 @@ package enum Authority {
         warn: @escaping @Sendable (String) -> Void
     ) async {
         do {
-            let control = ControlClient(path: settings.controlSocket)
-            if await !control.answers(), try !settings.ledgerHandle.isThere() {
+            guard let authority = try await find(settings, warn: warn) else {
                 return warn(
                     "the change is made, and not recorded: there is no ledger yet, the gate's first start makes it"
                 )
             }
-            _ = try await overLedger(settings, warn: warn).recordChange(change, by: attribution)
+            _ = try await authority.recordChange(change, by: attribution)
         } catch {
             warn(
                 "the change is made, but who made it is not recorded in the ledger: "

@@ -15,15 +15,18 @@ package struct ControlClient: GateAuthority {
 
     package init(path: String) { self.path = path }
 
-    /// Whether a gate runs and answers, of whatever version it is.
-    package func answers() async -> Bool {
+    /// Whether a gate answers here, of whatever version it is; false only where nobody listens. Throws where that cannot be
+    /// told.
+    func isThere() async throws(ManagementError) -> Bool {
         do {
             _ = try await call(ControlQuestion(.hello), answerTimeout: Self.patience)
             return true
         } catch let error as ManagementError {
-            return error.cause is OtherVersion
-        } catch {
+            if error.cause is OtherVersion { return true }
+            guard (error.cause as? LocalSocketError)?.isNobodyThere == true else { throw error }
             return false
+        } catch {
+            throw ManagementError(.internalError, "\(error)", cause: error)
         }
     }
 

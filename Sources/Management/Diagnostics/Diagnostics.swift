@@ -76,7 +76,10 @@ package enum Diagnostics {
         let facts = await GateFacts(settings, asksGate: occasion == .doctor)
         var findings: [Finding] = []
         for check in checks where check.occasions.contains(occasion) {
-            findings += await check.findings(facts)
+            // Checks that meet the same trouble tell it once.
+            for finding in await check.findings(facts) where !findings.contains(finding) {
+                findings.append(finding)
+            }
         }
         return findings
     }

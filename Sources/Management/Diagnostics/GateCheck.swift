@@ -53,9 +53,13 @@ struct GateCheck {
             return findings
         } catch {
             return [
-                Finding(
-                    "accounts", .warn, "\(error)",
-                    fix: "dropgate account add vsee --key vsee.pub makes the first")
+                error.code == .notFound
+                    ? Finding(
+                        "accounts", .warn, "\(error)",
+                        fix: "dropgate account add vsee --key vsee.pub makes the first")
+                    : Finding(
+                        "accounts", .fail, "the accounts cannot be looked at: \(error)",
+                        fix: "run this as the gate's own user")
             ]
         }
     }

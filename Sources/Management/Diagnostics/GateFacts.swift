@@ -13,8 +13,10 @@ struct GateFacts: Sendable {
 
     enum Running: Sendable {
         case no
+        /// One may run: it cannot be told.
+        case unknown(ManagementError)
         /// It answers, and does not say how it is.
-        case mute
+        case mute(ManagementError)
         case yes(GateState)
     }
 
@@ -45,8 +47,13 @@ struct GateFacts: Sendable {
         if case .yes(let state) = running { state } else { nil }
     }
 
-    var isRunning: Bool {
-        if case .no = running { false } else { true }
+    /// nil where it cannot be told.
+    var isRunning: Bool? {
+        switch running {
+        case .no: false
+        case .unknown: nil
+        case .mute, .yes: true
+        }
     }
 
     private static func look(at ledger: LedgerHandle) -> LedgerPlace {
@@ -60,9 +67,13 @@ struct GateFacts: Sendable {
     }
 
     private static func ask(_ settings: GateSettings) async -> Running {
-        let control = ControlClient(path: settings.controlSocket)
-        guard await control.answers() else { return .no }
-        guard let state = try? await control.state() else { return .mute }
-        return .yes(state)
+        switch await GatePresence.look(settings) {
+        case .no: return .no
+        case .unknown(let error): return .unknown(error)
+        case .yes(let control):
+            do { return .yes(try await control.state()) } catch {
+                return .mute(ManagementError.of(error) ?? ManagementError(.internalError, "\(error)"))
+            }
+        }
     }
 }

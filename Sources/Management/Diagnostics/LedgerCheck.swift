@@ -20,11 +20,12 @@ enum LedgerCheck {
     private static func bad(_ error: LedgerError, _ facts: GateFacts) -> Finding {
         switch error.code {
         case .missing, .foreign:
-            guard facts.isRunning else {
+            guard facts.isRunning != false else {
                 return .fatal("ledger", error.message, fix: error.fix ?? Finding.mend)
             }
+            let who = facts.isRunning == nil ? "if a gate runs, it" : "the running gate"
             return .fatal(
-                "ledger", "\(error.message); the running gate still writes to the file that it opened",
+                "ledger", "\(error.message); \(who) still writes to the file that it opened",
                 fix:
                     "before you stop the gate: if the file was moved, move it back now; if it was removed, stop VSee's traffic "
                     + "first, for what comes from now on ends with the gate")
@@ -53,10 +54,15 @@ enum LedgerCheck {
                     + "the last \(Age.ago(facts.now - last.time))"
             )
         } catch {
-            let known = ManagementError.of(error)
-            return Finding(
-                "ledger", .fail, known?.message ?? "\(error)",
-                fix: known?.fix ?? "dropgate ledger verify tells which part is damaged")
+            return unreadable(error)
         }
+    }
+
+    /// What a check could not read of the ledger. Doctor tells it once, however many checks have met it.
+    static func unreadable(_ error: any Error) -> Finding {
+        let known = ManagementError.of(error)
+        return Finding(
+            "ledger", .fail, known?.message ?? "\(error)",
+            fix: known?.fix ?? "dropgate ledger verify tells which part is damaged")
     }
 }

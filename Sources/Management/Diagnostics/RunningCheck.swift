@@ -1,6 +1,6 @@
 // The running gate: whether there is one, what it says is wrong with it, and where it listens.
 import Admission
-import Foundation
+import Files
 import Intake
 import JSON
 import Ledger
@@ -11,11 +11,12 @@ enum RunningCheck {
     static func findings(_ facts: GateFacts) -> [Finding] {
         switch facts.running {
         case .no: [stopped(facts)]
-        case .mute:
+        case .unknown(let error): [Finding("gate", .fail, error.message, fix: error.fix)]
+        case .mute(let error):
             [
                 Finding(
-                    "gate", .fail, "a gate runs and does not say how it is",
-                    fix: "look into its log; if it is of another version, restart it")
+                    "gate", .fail, "a gate runs and does not say how it is: \(error.message)",
+                    fix: error.fix ?? "look into its log; if it is of another version, restart it")
             ]
         case .yes(let state): problems(state) + program(state)
         }
@@ -76,13 +77,12 @@ enum RunningCheck {
     /// The running gate is told of the connections before they are made, so that it records them as probes.
     static func listenerFindings(_ facts: GateFacts) -> [Finding] {
         let control = ControlClient(path: facts.settings.controlSocket)
-        let announce: @Sendable (Endpoint) -> Void = { control.announce($0) }
-        return ListenerCheck(listeners(facts), announce: facts.isRunning ? announce : nil).findings()
+        return ListenerCheck(listeners(facts), announce: { control.announce($0) }).findings()
     }
 
     private static func listeners(_ facts: GateFacts) -> [ListenerCheck.Listener] {
         let settings = facts.settings
-        let ports = facts.isRunning ? boundPorts(settings) : [:]
+        let ports = ports(facts)
         var listeners: [ListenerCheck.Listener] = []
         let addresses: KeyValuePairs = [
             "webhook": settings.webhook?.listen, "sftp": settings.sftp?.listen,
@@ -90,15 +90,35 @@ enum RunningCheck {
         ]
         for (name, address) in addresses {
             guard let address else { continue }
-            let port = ports[name]?.int.flatMap { UInt16(exactly: $0) }
-            listeners.append(ListenerCheck.Listener(name: name, address: address, port: port))
+            listeners.append(ListenerCheck.Listener(name: name, address: address, binding: ports(name)))
         }
         return listeners
     }
 
-    /// What the running gate has announced.
-    private static func boundPorts(_ settings: GateSettings) -> [String: JSONValue] {
-        let bytes = FileManager.default.contents(atPath: settings.portsFile).map(Array.init) ?? []
-        return (try? JSONValue(parsing: bytes))?.object ?? [:]
+    /// How the listener of a name is bound, as far as the running gate has told.
+    private static func ports(_ facts: GateFacts) -> (String) -> ListenerCheck.Binding {
+        let ports: [String: UInt16]?
+        switch facts.isRunning {
+        case false: return { _ in .none }
+        case true:
+            do throws(FileError) { ports = try BoundPorts.read(facts.settings) } catch {
+                return { _ in .unknown(error.message, fix: "run this as the gate's own user") }
+            }
+        default:
+            return { _ in
+                .unknown("it cannot be told whether a gate runs", fix: "see what is said of the gate")
+            }
+        }
+        guard let ports else {
+            return { _ in
+                .unknown(
+                    "the gate does not listen everywhere yet",
+                    fix: "if this stays, the gate's log says which listener it is")
+            }
+        }
+        return { name in
+            ports[name].map { .bound($0) }
+                ?? .unknown("the running gate was started without it", fix: "restart it")
+        }
     }
 }

@@ -11,20 +11,24 @@ enum SourceCheck {
     static func lists(_ facts: GateFacts) -> [Finding] {
         guard case .failure(let errors) = facts.policy else { return stale(facts) }
         let fix =
-            facts.isRunning
-            ? "mend the list; the gate takes it over within seconds, and goes on with the old one until then"
-            : "mend the list: no gate starts with it"
+            switch facts.isRunning {
+            case true:
+                "mend the list; the gate takes it over within seconds, and goes on with the old one until then"
+            case false: "mend the list: no gate starts with it"
+            default: "mend the list: no gate starts with it, and one that runs goes on with the old one"
+            }
         return errors.problems.map { Finding(area, .fail, "\($0)", fix: fix) }
             + [inForce(facts)].compactMap(\.self)
     }
 
     /// Lists of which the running gate takes none over.
     private static func inForce(_ facts: GateFacts) -> Finding? {
-        guard facts.isRunning else { return nil }
+        guard facts.isRunning == true else { return nil }
         let version = facts.state?.policy
-        let entry = lastOfPolicy(facts)
         let since =
-            entry.map { ", since \($0.time) (\(Age.ago(facts.now - $0.time)), entry \($0.seq))" } ?? ""
+            standing(facts).map { standing in
+                ", since \(standing.since) (\(Age.ago(facts.now - standing.since)), entry \(standing.seq))"
+            } ?? ""
         return Finding(
             area, .warn,
             "the policy in force is the old one: the gate decides by the lists as they were before they became bad, "
@@ -32,16 +36,13 @@ enum SourceCheck {
             fix: "what was changed in the lists since does not count; mend them, and see that doctor says so")
     }
 
-    /// The newest entry that put a policy in force: a start, or a change.
-    private static func lastOfPolicy(_ facts: GateFacts) -> StoredEntry? {
-        var query = LedgerQuery()
-        query.order = .newestFirst
-        query.kinds = [.policy, .service]
-        query.verdicts = [.accepted]
-        query.reasons = [.started, .changed]
-        query.limit = 1
-        query.text = facts.state?.policy
-        return try? facts.reader?.entries(query).first
+    /// What the ledger says of the policy in force; nil where it says something else than the gate.
+    private static func standing(_ facts: GateFacts) -> PolicyHistory.Standing? {
+        guard let reader = facts.reader,
+            let standing = try? PolicyHistory(reader, facts.settings.ledgerHandle.policies).last(),
+            facts.state?.policy.map({ $0 == standing.version }) ?? true
+        else { return nil }
+        return standing
     }
 
     /// Good lists that the gate has not taken over yet.
@@ -92,12 +93,7 @@ enum SourceCheck {
         do {
             return try body(facts.reader)
         } catch {
-            let known = ManagementError.of(error)
-            return [
-                Finding(
-                    "ledger", .fail, known?.message ?? "\(error)",
-                    fix: known?.fix ?? "dropgate ledger verify tells which part is damaged")
-            ]
+            return [LedgerCheck.unreadable(error)]
         }
     }
 }

@@ -1,7 +1,7 @@
 // Drops: what there is, what became of one, whether the files are still what the ledger says, and what a consumer or an
 // operator does with them.
 import Admission
-import Foundation
+import Files
 import Intake
 import JSON
 package import Ledger
@@ -82,11 +82,9 @@ package struct DropService: Sendable {
         if !DropID.isValid(text.lowercased()), let records = try place.records(reader, look) {
             return try records.map { try DropView($0, reader, look) }
         }
-        if let held = try heldEvent(place.heldID ?? text.lowercased()),
-            try reader.drop(id: held.receipt.drop) == nil
-        {
-            return [held]
-        }
+        // Who may read the ledger alone asks for what it knows; what else there is lies in staging.
+        let id = place.heldID ?? text.lowercased()
+        if try reader.drop(id: id) == nil, let held = try heldEvent(id) { return [held] }
         if text.contains("/"), !DropID.isValid(text) {
             throw ManagementError(
                 .refused, "no drop is known by the path \"\(UntrustedText.head(text, limit: 512))\"",
@@ -98,7 +96,7 @@ package struct DropService: Sendable {
 
     private func heldEvent(_ id: String) throws -> DropView? {
         guard DropID.isValid(id),
-            FileManager.default.fileExists(atPath: "\(settings.staging.path)/\(StagingLayout.ready)")
+            try Presence.check("\(settings.staging.path)/\(StagingLayout.ready)")
         else { return nil }
         return try StagingArea(path: settings.staging.path).quarantinedReceipt(id).map(DropView.init(held:))
     }

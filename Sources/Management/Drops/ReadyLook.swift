@@ -1,6 +1,6 @@
 // Looks into staging for what the ledger does not say: whether a released drop still lies there, and what only its receipt
 // says. Looking only.
-import Foundation
+import Files
 import Intake
 import Ledger
 import Settings
@@ -14,13 +14,12 @@ struct ReadyLook {
     private let reader: any LedgerReading
 
     /// Never makes a staging directory: where there is none, there is nothing to look at. Throws a `ManagementError`, or
-    /// `StagingError` where it may not be looked at.
+    /// `FileError` or `StagingError` where it may not be looked at.
     init(_ settings: GateSettings, _ reader: any LedgerReading) throws {
         let path = settings.staging.path
-        guard FileManager.default.fileExists(atPath: "\(path)/\(StagingLayout.ready)") else {
+        guard try Presence.check("\(path)/\(StagingLayout.ready)") else {
             throw ManagementError(
-                .internalError, "there is no staging directory at \(path), or this user may not look into it",
-                fix: "see that it is mounted, and run this as the gate's user")
+                .internalError, "there is no staging directory at \(path)", fix: "see that it is mounted")
         }
         staging = try StagingArea(path: path)
         self.reader = reader

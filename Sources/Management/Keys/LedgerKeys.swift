@@ -71,10 +71,11 @@ package struct LedgerKeys: Sendable {
 
     // MARK: Backup
 
-    /// Copies the key and its public keys into a new directory, 0700, durably. What is not there is left out.
+    /// Copies the key and its public keys into a new directory, 0700, durably. What is not there is left out;
+    /// throws where this process may not look.
     func copy(into directory: String) throws {
         try GateDirectories.make(directory)
-        for file in [settings.key, publicFile] where FileManager.default.fileExists(atPath: file) {
+        for file in [settings.key, publicFile] where try Presence.check(file) {
             let bytes = try FileReading.bytes(file, limit: FileReading.maximumSecret)
             let mode: UInt32 = file == settings.key ? 0o600 : 0o644
             try FileReplacement.write(bytes, to: "\(directory)/\(Paths.lastComponent(of: file))", mode: mode)

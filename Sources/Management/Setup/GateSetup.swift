@@ -109,8 +109,8 @@ package struct GateSetup {
     }
 
     private func makeHostKeys(_ sftp: SFTPSettings, _ log: inout SetupLog) async throws {
-        let absent = sftp.hostKeys.filter { !exists($0) }
-        for key in sftp.hostKeys where exists(key) { log.kept(key) }
+        let absent = try sftp.hostKeys.filter { try !exists($0) }
+        for key in sftp.hostKeys where try exists(key) { log.kept(key) }
         guard !absent.isEmpty else { return }
         guard sftp.hostKeys == SFTPSettings.defaultHostKeys(state: settings.state) else {
             for key in absent { log.missing("\(key): a host key that sftp.host_keys names") }
@@ -126,7 +126,7 @@ package struct GateSetup {
     }
 
     private func makeCertificate(_ tls: TLSSettings, _ log: inout SetupLog) throws {
-        switch (exists(tls.certificate), exists(tls.key)) {
+        switch (try exists(tls.certificate), try exists(tls.key)) {
         case (true, true):
             log.kept(tls.certificate)
             log.kept(tls.key)
@@ -146,7 +146,7 @@ package struct GateSetup {
     }
 
     private func makeToken(_ console: ConsoleSettings, _ log: inout SetupLog) throws {
-        guard !exists(console.tokenFile) else { return log.kept(console.tokenFile) }
+        guard try !exists(console.tokenFile) else { return log.kept(console.tokenFile) }
         guard isOwn(console.tokenFile) else {
             return log.missing(
                 "\(console.tokenFile): put a token there, as `openssl rand -hex 32` prints, mode 0600")
@@ -161,7 +161,7 @@ package struct GateSetup {
         log.made(path)
     }
 
-    private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+    private func exists(_ path: String) throws(FileError) -> Bool { try Presence.check(path) }
 
     private func isOwn(_ path: String) -> Bool { path.hasPrefix(settings.state + "/") }
 }

@@ -3,7 +3,6 @@ import Accounts
 import Admission
 import Files
 package import Foundation
-import JSON
 import Ledger
 import Settings
 import TLS
@@ -28,7 +27,8 @@ package struct GateStanding: Sendable {
     package var certificate = Certificate.good
     /// The certificate's names; nil without one.
     package var certificateNames: String?
-    package var isRunning = false
+    /// Whether a gate runs; nil where that cannot be told.
+    package var isRunning: Bool? = false
     /// The ports that the running gate has announced, by listener.
     package var ports: [String: UInt16] = [:]
     /// A source of the lists has come through on each open channel.
@@ -46,14 +46,21 @@ package struct GateStanding: Sendable {
         var standing = Self()
         standing.lookAtAccounts(settings)
         if let tls = settings.webhook?.tls { standing.look(at: tls, now) }
-        standing.isRunning = await ControlClient(path: settings.controlSocket).answers()
-        if standing.isRunning { standing.ports = announced(settings) }
+        switch await GatePresence.look(settings) {
+        case .no: standing.isRunning = false
+        case .yes:
+            standing.isRunning = true
+            standing.ports = (try? BoundPorts.read(settings)) ?? [:]
+        case .unknown: standing.isRunning = nil
+        }
         standing.isHeard = isHeard(settings)
         standing.hasNewHostKeys =
-            standing.isRunning && settings.sftp.map { !Set($0.hostKeys).isDisjoint(with: log.made) } ?? false
+            standing.isRunning == true
+            && settings.sftp.map { !Set($0.hostKeys).isDisjoint(with: log.made) } ?? false
         var status = stat()
         if stat(settings.state, &status) == 0 { standing.owner = status.st_uid }
-        standing.isService = GateSteps.isInstalled(file) && serviceFiles.contains(where: isThere)
+        standing.isService =
+            GateSteps.isInstalled(file) && serviceFiles.contains { (try? Presence.check($0)) == true }
         return standing
     }
 
@@ -62,8 +69,6 @@ package struct GateStanding: Sendable {
     ].map {
         "\($0)/dropgate.service"
     }
-
-    private static func isThere(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
     private mutating func lookAtAccounts(_ settings: GateSettings) {
         guard settings.sftp != nil else { return }
@@ -77,9 +82,13 @@ package struct GateStanding: Sendable {
     }
 
     private mutating func look(at tls: TLSSettings, _ now: Instant) {
-        guard Self.isThere(tls.certificate), Self.isThere(tls.key) else { return certificate = .missing }
         let leaf: TLS.Certificate
-        do throws(FileError) { leaf = try TLSFiles.server(tls).chain[0] } catch {
+        do throws(FileError) {
+            guard try Presence.check(tls.certificate), try Presence.check(tls.key) else {
+                return certificate = .missing
+            }
+            leaf = try TLSFiles.server(tls).chain[0]
+        } catch {
             return certificate = .bad(error.message)
         }
         certificateNames = leaf.names
@@ -89,12 +98,6 @@ package struct GateStanding: Sendable {
             let end = Instant(microseconds: leaf.notAfter * 1_000_000)
             certificate = .expired(String(end.description.prefix(10)))
         }
-    }
-
-    private static func announced(_ settings: GateSettings) -> [String: UInt16] {
-        let bytes = FileManager.default.contents(atPath: settings.portsFile).map(Array.init) ?? []
-        let members = (try? JSONValue(parsing: bytes))?.object ?? [:]
-        return members.compactMapValues { $0.int.flatMap { UInt16(exactly: $0) } }
     }
 
     /// A ledger or a list that cannot be read tells nothing: then it counts as not heard.

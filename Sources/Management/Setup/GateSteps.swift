@@ -30,13 +30,19 @@ package struct GateSteps: Sendable {
                     + command("rules export --direction ingress --format nftables", asGate: true))
         }
         if let roots { steps.append(roots) }
-        if !standing.isRunning {
+        switch standing.isRunning {
+        case false:
             steps.append(command("serve --check", asGate: true))
             steps.append(standing.isService ? "sudo systemctl enable --now dropgate" : command("serve"))
-        } else if standing.hasNewHostKeys {
+        case true:
+            guard standing.hasNewHostKeys else { break }
             steps.append(
                 "restart the gate, which offers a new host key from its next start on"
                     + (standing.isService ? ": sudo systemctl restart dropgate" : ""))
+        default:
+            steps.append(
+                "see whether the gate runs, which this user cannot tell: "
+                    + command("doctor", asGate: true))
         }
         return steps
     }
@@ -69,7 +75,7 @@ package struct GateSteps: Sendable {
 
     /// What root has made is of no use to a gate that runs as another user.
     private var roots: String? {
-        guard standing.owner == 0, !standing.isRunning else { return nil }
+        guard standing.owner == 0, standing.isRunning == false else { return nil }
         let user = getpwnam("dropgate") == nil ? "USER" : "dropgate"
         let home = String(file.prefix(upTo: file.lastIndex(of: "/") ?? file.startIndex))
         let (state, folder) = (Self.quoted(settings.state), Self.quoted(home))

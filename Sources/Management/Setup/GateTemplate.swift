@@ -7,7 +7,7 @@ enum GateTemplate {
     /// Writes what is missing of DIR/dropgate.yaml and DIR/sources, and returns the settings file.
     static func make(in directory: String, log: inout SetupLog) throws -> String {
         let file = directory + "/dropgate.yaml"
-        guard !FileManager.default.fileExists(atPath: file) else {
+        guard try !Presence.check(file) else {
             log.kept(file)
             return file
         }

@@ -33,7 +33,10 @@ package struct FilesystemCheck {
 
     package func findings() -> [Finding] {
         let isThere: Bool
-        do throws(FileError) { isThere = try Presence.check(settings.state) } catch {
+        do throws(FileError) {
+            isThere = try Presence.check(settings.state)
+            for path in [settings.staging.path, ledgerFolder] { _ = try Presence.check(path) }
+        } catch {
             return [Finding(Self.area, .fail, error.message, fix: "run this as the gate's own user")]
         }
         guard isThere else {

@@ -10,16 +10,24 @@ package struct ListenerCheck {
     private static let area = "listeners"
     private static let patience = Duration.seconds(3)
 
-    /// A listener with the port that it has bound; nil when no gate runs.
+    /// The port that a listener has.
+    package enum Binding: Sendable {
+        case bound(UInt16)
+        /// No gate runs.
+        case none
+        /// It cannot be told, why, and what to do about that.
+        case unknown(String, fix: String)
+    }
+
     package struct Listener: Sendable {
         package var name: String
         package var address: ListenAddress
-        package var port: UInt16?
+        package var binding: Binding
 
-        package init(name: String, address: ListenAddress, port: UInt16?) {
+        package init(name: String, address: ListenAddress, binding: Binding) {
             self.name = name
             self.address = address
-            self.port = port
+            self.binding = binding
         }
     }
 
@@ -38,7 +46,15 @@ package struct ListenerCheck {
 
     private func finding(_ listener: Listener) -> Finding {
         let what = "\(listener.name) on \(listener.address)"
-        guard let port = listener.port else { return free(listener, what) }
+        switch listener.binding {
+        case .bound(let port): return reach(listener, what, port)
+        case .none: return free(listener, what)
+        case .unknown(let why, let fix):
+            return Finding(Self.area, .warn, "\(what): not looked at, because \(why)", fix: fix)
+        }
+    }
+
+    private func reach(_ listener: Listener, _ what: String, _ port: UInt16) -> Finding {
         let ip = listener.address.ip
         let reach = ListenAdvice.Reach(ip, machine: Self.ownAddresses())
         guard let place = reach.place, connects(place, port) else {
