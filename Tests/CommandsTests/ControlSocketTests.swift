@@ -88,10 +88,7 @@ import Testing
                 } failed: { _, _ in
                 }
             }
-            guard case .yes = await presence(gate) else {
-                Issue.record("it answers, in its own way")
-                return
-            }
+            if case .yes = await presence(gate) {} else { Issue.record("it answers, in its own way") }
             for command in [["drops", "ack", DropID.make(milliseconds: 1)], ["ledger", "checkpoint"]] {
                 let answer = await TestGate.run(command + ["--config", gate.config])
                 #expect(answer.status == 70 && answer.error.contains("another version"), "\(answer)")
@@ -137,6 +134,7 @@ import Testing
                 } failed: { _, _ in
                 }
             }
+            defer { group.cancelAll() }
             guard case .unknown(let error) = await presence(gate) else {
                 Issue.record("it closes each connection")
                 return
@@ -152,7 +150,6 @@ import Testing
                 let answer = await TestGate.run(command + ["--config", gate.config])
                 #expect(answer.status == 70 && answer.error.contains("is not known"), "\(answer)")
             }
-            group.cancelAll()
         }
     }
 

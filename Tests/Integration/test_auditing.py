@@ -119,7 +119,7 @@ class Auditing(unittest.TestCase):
                                                 rf"\S*/control.sock: run this as its owner \(sudo -u {KEEPER}\)"),
                               (become(AUDITOR, GROUP), "does not say how it is: .* may read the ledger, and ask nothing else")):
             with self.subTest(prefix):
-                doctor = self.audit("doctor", prefix=prefix)
+                doctor = self.audit("doctor", "--format", "json", prefix=prefix)
                 self.assertEqual(doctor.returncode, 1, doctor.stderr)
                 self.assertRegex(doctor.stdout, words)
                 self.assertNotRegex(doctor.stdout, "no gate runs|is not bound|cannot be bound")
