@@ -18,6 +18,17 @@ import Testing
         return AttemptRow(try JSONValue(parsing: entry.json)).line
     }
 
+    @Test func whoRanACommandIsSaidWithTheComment() throws {
+        let row = try row(.policy, .changed, from: nil) {
+            $0.detail = [
+                "command": "source add", "uid": 998, "user": "dropgate", "login_uid": 1001,
+                "login_user": "alice",
+                "diff": ["+ vsee/lab 192.0.2.1/32"], "comment": "CHG-1",
+            ]
+        }
+        #expect(row.contains("source add by alice as dropgate + vsee/lab 192.0.2.1/32 (CHG-1)"), "\(row)")
+    }
+
     @Test(arguments: ["10.1.2.3", "192.168.0.1", "100.64.0.9", "fd00::1", "127.0.0.1"])
     func aPrivateAddressInPlaceOfACallerIsSaid(ip: String) throws {
         #expect(
