@@ -54,13 +54,9 @@ class Gate:
             return []
         try:
             # A name may hold what Python takes for the end of a line.
-            drops = [json.loads(line) for line in answer.stdout.split("\n") if line]
+            return [json.loads(line) for line in answer.stdout.split("\n") if line]
         except ValueError as error:
             raise Later(f"the gate's answer about {what!r} is not JSON: {error}") from error
-        for drop in drops:
-            if not drop.get("receipt_file") and drop["state"] == "released":
-                raise Later(f"drop {drop['drop']} has no receipt that can be read; its file is left where it is")
-        return drops
 
     def acknowledge(self, drops):
         answer = self.run("ack", *drops)
@@ -76,6 +72,7 @@ class Consumer:
     def __init__(self, arguments):
         self.gate = Gate(arguments)
         self.ready = os.path.join(arguments.staging, "ready")
+        self.receipts = os.path.join(arguments.staging, "receipts")
         # Also where it may not be read: a consumer that sees nothing must not say that nothing is there.
         os.scandir(self.ready).close()
         self.work = arguments.work
@@ -101,6 +98,10 @@ class Consumer:
         shown = self.gate.show(path)
         if not shown:
             raise Later(f"no drop is known at {path!r}; it is left there")
+        for drop in shown:
+            # Without it the gate cannot tell a file that was taken from a staging directory that is not mounted.
+            if not os.path.exists(os.path.join(self.receipts, drop["drop"] + ".json")):
+                raise Later(f"the receipt of drop {drop['drop']} is gone; its file is left at {path!r}")
         place = os.path.join(self.work, shown[0]["drop"])
         if os.path.exists(os.path.join(place, "data")):
             raise Later(f"{place} is not done yet")
@@ -149,8 +150,7 @@ class Consumer:
 
     def once(self, receipt, data):
         if "sha256" not in receipt:
-            raise Later(f"the gate does not say what the data of drop {receipt['drop']} are: its receipt is missing or broken; "
-                        f"they are left in {self.work}")
+            raise Later(f"the gate does not say the SHA-256 of drop {receipt['drop']}; its data are left in {self.work}")
         if hashlib.sha256(data).hexdigest() != receipt["sha256"]:
             raise Later(f"the data of drop {receipt['drop']} is not what its receipt says; it is left in {self.work}")
         self.database.execute("BEGIN IMMEDIATE")

@@ -63,6 +63,8 @@ take() {
     mkdir -p "$place"
     receipt "$path" "$id" > "$place/receipt.json.new" && mv "$place/receipt.json.new" "$place/receipt.json" ||
         { say "the receipt of drop $id cannot be copied; its file is left at $path"; return 1; }
+    grep -q "\"drop\":\"$id\"" "$place/receipt.json" ||
+        { say "the receipt of drop $id is broken; its file is left at $path"; return 1; }
     printf %s "$path" > "$place/path"
     mv -nT "$path" "$place/data" 2>/dev/null
     if [ ! -e "$place/data" ]; then
@@ -100,7 +102,8 @@ finish() {
     esac
     if [ ! -e "$results/$id" ]; then
         expected=$(fact "$id" sha256)
-        [ -n "$expected" ] || { say "the gate does not say what the data of drop $id are: its receipt is missing or broken; they are left in $place"; return 1; }
+        [ -n "$expected" ] ||
+            { say "the gate does not say the SHA-256 of drop $id; its data are left in $place"; return 1; }
         [ "$(sha256sum < "$place/data" | cut -d' ' -f1)" = "$expected" ] ||
             { say "$place/data is not what the receipt says; it is left there"; return 1; }
         rm -f "$place/$id"
