@@ -28,7 +28,7 @@ import Testing
     @Test func anAddressThatIsNearAListedOneIsSaidToBe() async throws {
         let gate = try TestGate.plain()
         let near = await gate.run("source", "explain", "20.21.208.9", "--channel", "webhook")
-        #expect(near.out.contains("near     test/vsee 20.21.208.105/32"), "\(near)")
+        #expect(near.out.contains("near     vsee/clinic 20.21.208.105/32"), "\(near)")
         for (ip, expected) in [("20.21.208.9", true), ("20.21.209.105", false), ("20.21.208.105", false)] {
             let answer = await gate.run("source", "explain", ip, "--format", "json")
             let decisions = try JSONValue(parsing: Array(answer.out.utf8)).array ?? []
