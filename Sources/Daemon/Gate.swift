@@ -164,6 +164,7 @@ package struct Gate: Sendable {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
         await describeHostKeys(in: &attempt, intake)
         attempt.policy = intake.policy.version
+        attempt.detail[KeptLists.promise] = true
         attempt.detail["version"] = .string("\(Product.name) \(Product.version)")
         var listeners: [String: JSONValue] = [:]
         for (name, address) in [

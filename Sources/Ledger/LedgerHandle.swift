@@ -1,6 +1,6 @@
 // A ledger from outside this target: the one way to write, read, seal and verify it. What keeps it, and in which files, is
 // known only here and below.
-import Admission
+package import Admission
 package import Files
 import Foundation
 import GRDB
@@ -82,6 +82,13 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// The source lists that its entries name by their version.
     package var policies: PolicyArchive { PolicyArchive(directory: paths.policies, readers: paths.readers) }
 
+    /// Source lists that are kept beside it and are not what their names say, and those that its entries promise and that are
+    /// gone. Blocking. Throws `LedgerError`.
+    /// - Parameter since: looks for promises in entries from then on; nil: in all, sealed ones too.
+    package func damagedLists(since: Instant? = nil) throws -> [KeptLists.Damage] {
+        try policies.damage(promised: reader().promisedLists(since: since))
+    }
+
     /// Copies the whole ledger as it is at one moment into an empty directory, beside its writer: its file, checkpoints and
     /// sealed entries, under their own names, each 0600. Durable when it returns, but for the directory's own name.
     /// Blocking. Throws `LedgerError`: `.unwritable`, `.unreadable`, or `.forked` for a sealed file that was altered.
@@ -94,11 +101,12 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// - Parameters:
     ///   - trusted: keys that are known to be the ledger's; others are trusted when an entry with both signatures ties them
     ///     to one of these.
+    ///   - evidence: what was kept of its checkpoints, beside it and elsewhere.
     ///   - progress: called once in a while with entries done and in all.
     package func verifier(
-        trusted: Set<NoteVerifier>, kept: [LedgerVerifier.Kept],
+        trusted: Set<NoteVerifier>, evidence: LedgerVerifier.Evidence = .init(),
         progress: @escaping (_ done: Int64, _ of: Int64) -> Void = { _, _ in }
     ) -> LedgerVerifier {
-        LedgerVerifier(paths, trusted: trusted, kept: kept, progress: progress)
+        LedgerVerifier(paths, trusted: trusted, evidence: evidence, progress: progress)
     }
 }
