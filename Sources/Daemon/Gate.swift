@@ -145,7 +145,7 @@ package struct Gate: Sendable {
 
     /// Without it the gate works as well; auditors do not.
     private func admitReaders(_ intake: Intake) {
-        do throws(FileError) { try ReadAccess(settings)?.apply() } catch {
+        do throws(FileError) { try ReadAccess.apply(settings) } catch {
             logger.warning("ledger.read_group: \(error)")
             intake.health.set(problem: "ledger.read_group", message: error.message)
         }

@@ -25,16 +25,31 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// cannot be opened to them.
     package func admitReaders() throws(FileError) {
         guard let readers = paths.readers else { return }
-        try readers.admit(directory: paths.directory)
-        for file in [paths.file, paths.wal, paths.sharedMemory] where try Presence.check(file) {
-            try readers.admit(file: file)
-        }
-        for folder in [paths.checkpoints, paths.segments, paths.policies]
-        where try Presence.check(folder) {
-            try readers.admit(directory: folder)
-            for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-                try readers.admit(file: "\(folder)/\(name)")
+        let shared = try shared
+        for folder in shared.folders { try readers.admit(directory: folder) }
+        for file in shared.files { try readers.admit(file: file) }
+    }
+
+    /// Shuts out who had been let in.
+    package func dismiss(_ readers: ReadGroup) throws(FileError) {
+        let shared = try shared
+        for place in shared.files + shared.folders { try readers.dismiss(from: place) }
+    }
+
+    /// What readers get to read of what is there by now.
+    private var shared: (folders: [String], files: [String]) {
+        get throws(FileError) {
+            var (folders, files) = ([paths.directory], [String]())
+            for file in [paths.file, paths.wal, paths.sharedMemory] where try Presence.check(file) {
+                files.append(file)
             }
+            for folder in [paths.checkpoints, paths.segments, paths.policies]
+            where try Presence.check(folder) {
+                folders.append(folder)
+                let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+                files += names.map { "\(folder)/\($0)" }
+            }
+            return (folders, files)
         }
     }
 
