@@ -5,7 +5,12 @@
     verify-bundle.py --key KEY --proof FILE ENTRY_FILE     one entry
 
 KEY is the ledger's public key (NAME+ID+BASE64), or a file that holds such keys, one a line. Take it from elsewhere
-than the bundle. --checkpoint FILE holds the bundle against a checkpoint that a witness kept, of the same size.
+than the bundle. --checkpoint FILE holds the bundle against a checkpoint that a witness kept, of the same size; the
+file holds this one and nothing else.
+
+A bundle has the source lists that its entries name. Some may be missing: of the time before the gate kept its lists, or
+because they were in force before the bundle's first entry and are lost. What is missing is printed; it is refused where
+the gate or an entry of the bundle says that they were kept.
 
 Formats: RFC 6962 (tree), C2SP signed-note, tlog-checkpoint, tlog-proof. Needs Python 3.8 and PyPI's cryptography.
 Exit status: 0 verified, 1 not, 2 wrong usage or a missing module.
@@ -39,6 +44,7 @@ def decode(text, length=None):
         data = base64.b64decode(text, validate=True)
     except ValueError:
         raise Refused(f"not base64: {text[:60]!r}")
+    require(base64.b64encode(data).decode() == text, f"not base64 as it was written: {text[:60]!r}")
     require(length is None or len(data) == length, f"not {length} bytes: {text[:60]!r}")
     return data
 
@@ -115,22 +121,24 @@ def verifiers(text):
 
 
 def opened(note, keys):
-    """The text of a note, once one of the keys is found to have signed it."""
+    """The text of a note, once one of the keys is found to have signed it. The note is looked at as a whole first."""
     text, gap, signatures = note.rpartition("\n\n")
-    require(gap, "not a signed note")
+    require(gap and signatures.endswith("\n"), "not a whole signed note")
     text += "\n"
-    for line in signatures.splitlines():
+    signers = []
+    for line in signatures[:-1].split("\n"):
         dash, name, data = (line.split(" ") + ["", ""])[:3]
-        require(dash == "\u2014", f"not a signature line: {line[:60]!r}")
+        require(dash == "\u2014" and line.count(" ") == 2, f"not a signature line: {line[:60]!r}")
         data = decode(data)
         for key_name, key_id, key in keys:
             if (name, data[:4]) == (key_name, key_id):
                 try:
                     key.verify(data[4:], text.encode())
-                    return text, key_name
                 except InvalidSignature:
                     raise Refused("the checkpoint's signature is wrong")
-    raise Refused("the checkpoint is not signed by a given key")
+                signers.append(key_name)
+    require(signers, "the checkpoint is not signed by a given key")
+    return text, signers[0]
 
 
 def checkpoint(note, keys):
@@ -163,6 +171,7 @@ def verify_bundle(directory, keys, seen):
         tree.add(*node)
     require(tree.size == first, f"the proof covers {tree.size} entries before the first one, {first}")
     seq, whole = first, hashlib.sha256()
+    named, promised = {}, {}
     with open(os.path.join(directory, "entries.jsonl"), "rb") as entries:
         for line in entries:
             require(line.endswith(b"\n"), f"entry {seq} is cut")
@@ -170,6 +179,10 @@ def verify_bundle(directory, keys, seen):
             entry = json.loads(line)
             require(entry.get("seq") == seq, f"entry {seq} says that it is entry {entry.get('seq')}")
             tree.add(0, seq, leaf_hash(line[:-1]))
+            if isinstance(entry.get("policy"), str):
+                named.setdefault(entry["policy"], seq)
+                if entry.get("detail", {}).get("lists_kept") is True:
+                    promised.setdefault(entry["policy"], seq)
             seq += 1
     require(seq == last + 1, f"there are entries {first} to {seq - 1}, the manifest says to {last}")
     require(whole.hexdigest() == manifest["entries_sha256"], "entries.jsonl is not what the manifest says")
@@ -177,15 +190,34 @@ def verify_bundle(directory, keys, seen):
         tree.add(*node)
     require(tree.size == size, f"entries and proof make {tree.size} entries, the checkpoint is of {size}")
     require(tree.root() == root, "the entries are not those that were signed: another root")
-    policies = manifest.get("policies", [])
-    for version in policies:
-        digest = version[len("sha256:"):]
-        require(version.startswith("sha256:") and re.fullmatch("[0-9a-f]{64}", digest), f"not a version of lists: {version!r}")
-        require(hashlib.sha256(read(directory, "policies", digest + ".txt", mode="rb")).hexdigest() == digest,
-                f"policies/{digest}.txt is not the source lists of that version")
     if seen is not None:
         require(seen == (size, root), f"the other checkpoint is of {seen[0]} entries, or of another tree")
-    return f"entries {first} to {last} are in the signed ledger of {size} entries"
+    missing = verify_lists(directory, manifest, named, promised)
+    lists = "".join(f"\nnot in the bundle: the source lists {version}, which entry {named[version]} names" for version in missing)
+    return f"entries {first} to {last} are in the signed ledger of {size} entries{lists}"
+
+
+def verify_lists(directory, manifest, named, promised):
+    """The versions of source lists that entries name and that the bundle need not have. `named` and `promised`: versions, each
+    with an entry that names it or says that it was kept."""
+    for version in {*manifest.get("policies", []), *named}:
+        require(re.fullmatch("sha256:[0-9a-f]{64}", version), f"not a version of lists: {version!r}")
+    damaged = manifest.get("policies_damaged", [])
+    require(not damaged, f"the entries are good, but the gate has altered or lost source lists that it had kept: {', '.join(damaged)}")
+    missing = []
+    for version in sorted({*manifest.get("policies", []), *named}, key=lambda version: (named.get(version, -1), version)):
+        digest = version[len("sha256:"):]
+        path = os.path.join(directory, "policies", digest + ".txt")
+        if os.path.lexists(path):
+            require(hashlib.sha256(read(path, mode="rb")).hexdigest() == digest,
+                    f"policies/{digest}.txt is not the source lists of that version")
+            continue
+        require(version not in promised, f"the entries are good, but the source lists {version} are missing, which entry "
+                                         f"{promised.get(version)} says were kept")
+        require(version in manifest.get("policies_missing", []),
+                f"the entries are good, but the source lists {version} are missing without a word")
+        missing.append(version)
+    return missing
 
 
 def verify_proof(proof, entry, keys, seen):

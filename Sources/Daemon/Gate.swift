@@ -145,7 +145,7 @@ package struct Gate: Sendable {
 
     /// Without it the gate works as well; auditors do not.
     private func admitReaders(_ intake: Intake) {
-        do throws(FileError) { try ReadAccess(settings)?.apply() } catch {
+        do throws(FileError) { try ReadAccess.apply(settings) } catch {
             logger.warning("ledger.read_group: \(error)")
             intake.health.set(problem: "ledger.read_group", message: error.message)
         }
@@ -164,6 +164,7 @@ package struct Gate: Sendable {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
         await describeHostKeys(in: &attempt, intake)
         attempt.policy = intake.policy.version
+        attempt.detail[KeptLists.promise] = true
         attempt.detail["version"] = .string("\(Product.name) \(Product.version)")
         var listeners: [String: JSONValue] = [:]
         for (name, address) in [

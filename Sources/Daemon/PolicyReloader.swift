@@ -194,6 +194,7 @@ package final class PolicyReloader: Service {
     private static func change(to policy: Policy, from old: Policy, _ message: String?) -> Attempt {
         var attempt = Attempt(kind: .policy, channel: nil, verdict: .accepted, reason: .changed)
         attempt.policy = policy.version
+        attempt.detail[KeptLists.promise] = true
         attempt.detail["from"] = .string(old.version)
         attempt.detail["message"] = message.map(JSONValue.string)
         return attempt

@@ -18,6 +18,12 @@ package struct ReadGroup: Sendable, Hashable, CustomStringConvertible {
         self.number = number
     }
 
+    /// A group that had been let in, whether or not the system still knows it.
+    package init(formerly name: String, _ number: gid_t) {
+        self.name = name
+        self.number = number
+    }
+
     /// Whether this is the group of a file or directory.
     package func holds(_ status: stat) -> Bool { status.st_gid == number }
 
@@ -38,6 +44,30 @@ package struct ReadGroup: Sendable, Hashable, CustomStringConvertible {
 
     /// Lets the group connect to a Unix socket (0660).
     package func admit(socket path: String) throws(FileError) { try change(path, S_IFSOCK, 0o060, 0) }
+
+    /// Takes a file or directory that is this group's from it again: it is its owner's alone then, of the group that this
+    /// process makes files for. What is another group's, and what is not there, is left as it is.
+    package func dismiss(from path: String) throws(FileError) {
+        let place = open(path, dropgate_o_path() | O_NOFOLLOW | O_CLOEXEC)
+        guard place >= 0 else {
+            let error = SystemError.last
+            if error.code == ENOENT { return }
+            throw refusal(path, error)
+        }
+        defer { close(place) }
+        var status = stat()
+        guard fstat(place, &status) == 0 else { throw refusal(path, .last) }
+        guard holds(status), [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else { return }
+        guard chmod("/proc/self/fd/\(place)", status.st_mode & 0o700) == 0,
+            dropgate_chgrp(place, getegid()) == 0
+        else {
+            let error = SystemError.last
+            throw FileError(
+                message:
+                    "the group \(name) cannot be shut out of \(path): \(error); run this as the gate's user: "
+                    + "chgrp $(id -g) \(path) && chmod g-rwxs \(path)")
+        }
+    }
 
     // MARK: What is made
 

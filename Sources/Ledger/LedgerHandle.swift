@@ -1,6 +1,6 @@
 // A ledger from outside this target: the one way to write, read, seal and verify it. What keeps it, and in which files, is
 // known only here and below.
-import Admission
+package import Admission
 package import Files
 import Foundation
 import GRDB
@@ -25,16 +25,31 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// cannot be opened to them.
     package func admitReaders() throws(FileError) {
         guard let readers = paths.readers else { return }
-        try readers.admit(directory: paths.directory)
-        for file in [paths.file, paths.wal, paths.sharedMemory] where try Presence.check(file) {
-            try readers.admit(file: file)
-        }
-        for folder in [paths.checkpoints, paths.segments, paths.policies]
-        where try Presence.check(folder) {
-            try readers.admit(directory: folder)
-            for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-                try readers.admit(file: "\(folder)/\(name)")
+        let shared = try shared
+        for folder in shared.folders { try readers.admit(directory: folder) }
+        for file in shared.files { try readers.admit(file: file) }
+    }
+
+    /// Shuts out who had been let in.
+    package func dismiss(_ readers: ReadGroup) throws(FileError) {
+        let shared = try shared
+        for place in shared.files + shared.folders { try readers.dismiss(from: place) }
+    }
+
+    /// What readers get to read of what is there by now.
+    private var shared: (folders: [String], files: [String]) {
+        get throws(FileError) {
+            var (folders, files) = ([paths.directory], [String]())
+            for file in [paths.file, paths.wal, paths.sharedMemory] where try Presence.check(file) {
+                files.append(file)
             }
+            for folder in [paths.checkpoints, paths.segments, paths.policies]
+            where try Presence.check(folder) {
+                folders.append(folder)
+                let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+                files += names.map { "\(folder)/\($0)" }
+            }
+            return (folders, files)
         }
     }
 
@@ -82,6 +97,13 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// The source lists that its entries name by their version.
     package var policies: PolicyArchive { PolicyArchive(directory: paths.policies, readers: paths.readers) }
 
+    /// Source lists that are kept beside it and are not what their names say, and those that its entries promise and that are
+    /// gone. Blocking. Throws `LedgerError`.
+    /// - Parameter since: looks for promises in entries from then on; nil: in all, sealed ones too.
+    package func damagedLists(since: Instant? = nil) throws -> [KeptLists.Damage] {
+        try policies.damage(promised: reader().promisedLists(since: since))
+    }
+
     /// Copies the whole ledger as it is at one moment into an empty directory, beside its writer: its file, checkpoints and
     /// sealed entries, under their own names, each 0600. Durable when it returns, but for the directory's own name.
     /// Blocking. Throws `LedgerError`: `.unwritable`, `.unreadable`, or `.forked` for a sealed file that was altered.
@@ -94,11 +116,12 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// - Parameters:
     ///   - trusted: keys that are known to be the ledger's; others are trusted when an entry with both signatures ties them
     ///     to one of these.
+    ///   - evidence: what was kept of its checkpoints, beside it and elsewhere.
     ///   - progress: called once in a while with entries done and in all.
     package func verifier(
-        trusted: Set<NoteVerifier>, kept: [LedgerVerifier.Kept],
+        trusted: Set<NoteVerifier>, evidence: LedgerVerifier.Evidence = .init(),
         progress: @escaping (_ done: Int64, _ of: Int64) -> Void = { _, _ in }
     ) -> LedgerVerifier {
-        LedgerVerifier(paths, trusted: trusted, kept: kept, progress: progress)
+        LedgerVerifier(paths, trusted: trusted, evidence: evidence, progress: progress)
     }
 }

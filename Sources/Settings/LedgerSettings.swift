@@ -70,7 +70,9 @@ extension LedgerSettings: SettingsSection {
             "ledger.read_group", \.readGroup, .groupName,
             """
             Auditors: a group of the system that may read ledger, checkpoints and public keys, and change nothing. Then run
-            `dropgate init` as root, and restart the gate.
+            `dropgate init` as root, and restart the gate. Who may read the ledger while it is written can lock it, and so
+            hold the gate up: let in only whom you trust with that, and give others copies. Without the key the gate closes
+            at its next start what it had opened.
             """, line: TemplateLine(value: .example("dropgate-audit")))
     }
 }

@@ -128,7 +128,10 @@ extension SettingsBuilder {
             }
             for path in keys {
                 check(path, readers: .nobody) { message in
-                    table.fail(.sftpHostKeys, "\(message); `dropgate init` makes what is missing")
+                    table.fail(
+                        .sftpHostKeys,
+                        "\(message); put it back from the backup; for a gate that has never run `dropgate init` makes what is "
+                            + "missing")
                 }
             }
             return keys

@@ -1,8 +1,11 @@
 // `dropgate init`: a gate out of nothing, nothing changed the second time, and a certificate that fits.
 import Admission
 import Foundation
+import Intake
 import JSON
 import Ledger
+import Logging
+import Management
 import Settings
 import Support
 import Testing
@@ -71,7 +74,78 @@ import Testing
         try FileManager.default.removeItem(atPath: gate.path("gate/state/keys/ssh_host_rsa_key"))
         let check = await TestGate.run(["serve", "--check", "--config", gate.path("gate/dropgate.yaml")])
         #expect(
-            check.status == 78 && check.error.contains("`dropgate init` makes what is missing"), "\(check)")
+            check.status == 78 && check.error.contains("put it back from the backup")
+                && check.error.contains("`dropgate init` makes what is missing"), "\(check)")
+    }
+
+    /// A gate that has run: it signed, and its start says its host keys.
+    private func gateThatRan() async throws -> (gate: TestGate, config: String) {
+        let gate = try TestGate()
+        _ = await TestGate.run(["init", gate.path("gate")])
+        let config = gate.path("gate/dropgate.yaml")
+        let settings = try SettingsLoader.load(file: config)
+        let intake = try Intake.open(
+            settings.intake, policy: PolicyLoader.load(files: settings.sources),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        var start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+        start.detail[HostKeyRecord.member] =
+            HostKeyRecord(keys: ["ssh-ed25519 SHA256:a", "ssh-rsa SHA256:b"]).json
+        try await intake.record(start)
+        await intake.close()
+        let signed = await TestGate.run(["ledger", "checkpoint", "--config", config])
+        #expect(signed.status == 0, "\(signed)")
+        return (gate, config)
+    }
+
+    @Test func aLostSigningKeyIsNotMadeAnewBesideItsLedger() async throws {
+        let (gate, config) = try await gateThatRan()
+        let key = gate.path("gate/state/keys/ledger.key")
+        let text = try Data(contentsOf: URL(fileURLWithPath: key))
+        try FileManager.default.removeItem(atPath: key)
+        let said =
+            "\(key) is gone: the key that signs the ledger \(gate.path("gate/state/ledger.sqlite")); put it back from the "
+            + "backup; if there is none, close this ledger and begin a new one"
+        func expectSaid(_ what: String) async {
+            let answer = await TestGate.run(["init", "--config", config])
+            #expect(answer.status == 0 && answer.out.contains("missing  \(said)"), "\(what): \(answer)")
+            let check = await TestGate.run(["serve", "--check", "--config", config])
+            #expect(check.status == 78 && check.error.contains(said), "\(what): \(check)")
+            let serve = await TestGate.run(["serve", "--config", config])
+            #expect(serve.status == 78 && serve.error.contains(said), "\(what): \(serve)")
+            let doctor = await TestGate.run(["doctor", "--config", config])
+            #expect(doctor.status == 1, "\(what): \(doctor)")
+            #expect(doctor.out.contains("\(key) is gone"), "\(what): \(doctor)")
+            #expect(
+                doctor.out.contains("put it back from the backup; if there is none"), "\(what): \(doctor)")
+            #expect(!FileManager.default.fileExists(atPath: key))
+        }
+        await expectSaid("with checkpoints beside it")
+        try FileManager.default.removeItem(atPath: gate.path("gate/state/checkpoints"))
+        await expectSaid("without them")
+        try text.write(to: URL(fileURLWithPath: key))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
+        try FileManager.default.removeItem(atPath: key + ".pub")
+        let check = await TestGate.run(["serve", "--check", "--config", config])
+        #expect(
+            check.status == 78 && check.error.contains("\(key).pub does not hold the public half"), "\(check)"
+        )
+    }
+
+    @Test func hostKeysThatCallersKnowAreMadeAnewOnlyWhenThatIsAskedFor() async throws {
+        let (gate, config) = try await gateThatRan()
+        let lost = gate.path("gate/state/keys/ssh_host_ed25519_key")
+        for file in [lost, lost + ".pub"] { try FileManager.default.removeItem(atPath: file) }
+        let check = await TestGate.run(["serve", "--check", "--config", config])
+        #expect(check.status == 78 && check.error.contains("put it back from the backup"), "\(check)")
+        var answer = await TestGate.run(["init", "--config", config])
+        #expect(
+            answer.status == 0
+                && answer.out.contains(
+                    "missing  \(lost) is gone: a host key that callers know; put it back from the backup"),
+            "\(answer)")
+        #expect(!FileManager.default.fileExists(atPath: lost))
+        answer = await TestGate.run(["init", "--new-host-keys", "--config", config])
+        #expect(answer.status == 0 && answer.out.contains("made     \(lost)\n"), "\(answer)")
     }
 
     private func snapshot(_ gate: TestGate) throws -> [String: Data] {

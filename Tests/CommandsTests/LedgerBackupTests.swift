@@ -54,6 +54,90 @@ import Testing
         #expect(try LedgerHandle(file: gate.path("copy/ledger.sqlite")).reader().size() == 51)
     }
 
+    @Test func itLiesOutsideOfTheGateAndFollowsNoLink() async throws {
+        let gate = try await gate(entries: 1)
+        try GateDirectories.make(gate.path("state/staging/ready"))
+        try FileManager.default.createSymbolicLink(
+            atPath: gate.path("inside"), withDestinationPath: gate.path("state"))
+        try FileManager.default.createSymbolicLink(
+            atPath: gate.path("dangling"), withDestinationPath: gate.path("nowhere"))
+        let size = try gate.openReader().size()
+        for (place, said) in [
+            ("state/copy", "gate's state directory"), ("state/staging/ready/copy", "gate's state directory"),
+            ("inside/copy", "gate's state directory"), ("state/../state/copy", "gate's state directory"),
+            ("dangling", "is there already (a symbolic link)"), ("inside", "is there already"),
+        ] {
+            for command in [["ledger", "backup"], ["ledger", "export", "--output"]] {
+                let answer = await TestGate.run(command + [gate.path(place), "--config", gate.config])
+                #expect(answer.status == 1, "\(place): \(answer)")
+                // A bundle needs a checkpoint first.
+                #expect(
+                    answer.error.contains(said) || answer.error.contains("no checkpoint is signed yet"),
+                    "\(place): \(answer)")
+            }
+            #expect(!FileManager.default.fileExists(atPath: gate.path("state/copy")))
+        }
+        #expect(try gate.openReader().size() == size, "nothing was exported, and nothing is recorded")
+        #expect(!FileManager.default.fileExists(atPath: gate.path("nowhere")))
+    }
+
+    @Test func sourceListsThatWereKeptAndAreDamagedAreTold() async throws {
+        let gate = try await gate(entries: 0)
+        let version = try gate.policy().version
+        let intake = try gate.openIntake()
+        var start = Attempt.started
+        start.policy = version
+        start.detail[KeptLists.promise] = true
+        try await intake.record(start)
+        await intake.close()
+        var answer = await gate.run("ledger", "backup", gate.path("good"))
+        #expect(answer.status == 0, "\(answer)")
+        let list = gate.path("state/policies/\(version.dropFirst(7)).txt")
+        let text = try Data(contentsOf: URL(fileURLWithPath: list))
+
+        func expectTold(_ words: String, _ name: String) async throws {
+            for (command, place) in [("backup", "backup-\(name)"), ("export", "export-\(name)")] {
+                let option = command == "export" ? ["--output"] : []
+                let answer = await TestGate.run(
+                    ["ledger", command] + option + [gate.path(place), "--config", gate.config])
+                #expect(answer.status == 30 && answer.error.contains(words), "\(place): \(answer)")
+                #expect(FileManager.default.fileExists(atPath: gate.path(place)), "the rest is there")
+            }
+            let manifest = try JSONValue(parsing: Array(gate.read("export-\(name)/manifest.json").utf8))
+            #expect(manifest["policies_damaged"] == [.string(version)])
+            answer = await gate.run("ledger", "verify")
+            #expect(answer.status == 30 && answer.out.contains("lists_damaged"), "\(answer)")
+            #expect(answer.out.contains(words) && answer.out.contains("NOT VERIFIED"), "\(answer)")
+            let doctor = await gate.run("doctor")
+            #expect(doctor.out.contains(words), "\(doctor)")
+        }
+        try Data("x".utf8).write(to: URL(fileURLWithPath: list))
+        try await expectTold("\(list) is not the source lists that its name says", "altered")
+        try FileManager.default.removeItem(atPath: list)
+        try await expectTold("\(list) is gone: the source lists that entry 0 says were kept", "missing")
+        try text.write(to: URL(fileURLWithPath: list))
+        answer = await gate.run("ledger", "verify")
+        #expect(answer.status == 0, "\(answer)")
+    }
+
+    @Test func listsOfBeforeTheyWereKeptAreNoDamage() async throws {
+        let gate = try await gate(entries: 0)
+        let version = try gate.policy().version
+        let intake = try gate.openIntake()
+        var start = Attempt.started
+        start.policy = version
+        try await intake.record(start)
+        await intake.close()
+        try FileManager.default.removeItem(atPath: gate.path("state/policies"))
+        for command in [["backup"], ["verify"], ["export", "--output"]] {
+            let place = command[0] == "verify" ? [] : [gate.path(command[0])]
+            let answer = await TestGate.run(["ledger"] + command + place + ["--config", gate.config])
+            #expect(answer.status == 0, "\(answer)")
+        }
+        let manifest = try JSONValue(parsing: Array(gate.read("export/manifest.json").utf8))
+        #expect(manifest["policies_missing"] == [.string(version)] && manifest["policies_damaged"] == [])
+    }
+
     @Test func nothingIsReplacedAndNothingHalfIsLeft() async throws {
         let gate = try await gate(entries: 2)
         try gate.write("taken/file", "x")

@@ -65,6 +65,10 @@ struct TestGate {
         try PolicyLoader.load(files: PolicyLoader.files([path("sources/*.yaml")]))
     }
 
+    func openReader() throws -> any LedgerReading {
+        try LedgerHandle(file: path("state/ledger.sqlite")).reader()
+    }
+
     func openIntake(clock: @escaping @Sendable () -> Instant = { Instant.now() }) throws -> Intake {
         let configuration = Intake.Configuration(
             node: "gate-1", ledger: LedgerHandle(file: path("state/ledger.sqlite")),

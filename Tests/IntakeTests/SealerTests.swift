@@ -37,11 +37,12 @@ import Upkeep
     }
 
     private func verify(_ gate: Gate) throws -> LedgerVerifier.Result {
-        try LedgerHandle(file: gate.directory.file("ledger.sqlite")).verifier(
-            trusted: [key.verifier],
-            kept: CheckpointFile(directory: gate.directory.file("checkpoints")).all().map {
-                .init($0, keeper: "copy", isOutside: false)
-            }
+        var evidence = LedgerVerifier.Evidence()
+        evidence.add(
+            try CheckpointFile(directory: gate.directory.file("checkpoints")).all(), of: "copy",
+            isOutside: false, mayBeTorn: false)
+        return try LedgerHandle(file: gate.directory.file("ledger.sqlite")).verifier(
+            trusted: [key.verifier], evidence: evidence
         ).verify()
     }
 

@@ -92,6 +92,108 @@ class Auditing(unittest.TestCase):
         gate.stop()
         self.assertEqual(self.audit("ledger", "verify").returncode, 0, "the gate does not run")
 
+    def modes(self):
+        """Mode, user and group of all in the state but what is staged and what belongs to the running gate."""
+        found = {}
+        for folder, folders, names in os.walk(self.state):
+            folders[:] = [name for name in folders if name not in ("staging", "sshd")]
+            for path in [folder, *(os.path.join(folder, name) for name in names)]:
+                status = os.lstat(path)
+                found[os.path.relpath(path, self.state)] = (oct(status.st_mode), status.st_uid, status.st_gid)
+        return found
+
+    def set_group(self, gate, line):
+        text = re.sub(r"(?m)^  #?read_group: .*$", f"  {line}", read(gate.config))
+        with open(gate.config, "w") as file:
+            file.write(text)
+
+    def test_who_is_taken_out_of_the_settings_is_shut_out_at_the_next_start(self):
+        gate = self.gate(KEEPER)
+        self.set_group(gate, "#read_group: none")
+        gate.start()
+        gate.post(V2 % "1")
+        gate.stop()
+        closed = self.modes()
+        for path in ("read-group", "ledger.sqlite-wal", "ledger.sqlite-shm"):
+            self.assertNotIn(path, closed)
+        # Of another group than the auditors': left as it is.
+        os.chmod(os.path.join(self.state, "run"), 0o710)
+        other = os.stat(os.path.join(self.state, "run")).st_gid
+        self.set_group(gate, f"read_group: {GROUP}")
+        gate.start()
+        self.assertEqual(self.audit("ledger", "verify").returncode, 0)
+        gate.run("ledger", "checkpoint", "--config", gate.config)
+        gate.stop()
+        self.assertEqual(self.audit("ledger", "verify").returncode, 0)
+        self.assertNotEqual(self.modes(), closed)
+        self.assertIn("ledger.sqlite", self.found("r"))
+        self.set_group(gate, "#read_group: none")
+        gate.start()
+        self.assertEqual(self.found("r"), [])
+        self.assertIn("permission denied", self.audit("ledger", "verify").stderr)
+        gate.stop()
+        self.assertEqual(self.found("r"), [])
+        now = self.modes()
+        self.assertEqual({path: now[path] for path in closed}, closed)
+        self.assertEqual({mode[2] for mode in now.values()}, {other})
+        self.assertNotIn("read-group", now)
+
+    def test_a_group_that_the_system_does_not_know_is_told(self):
+        gate = self.gate()
+        self.set_group(gate, "read_group: no-such-group")
+        said = "ledger.read_group: there is no group no-such-group: addgroup --system no-such-group"
+        self.assertIn(said, gate.run("serve", "--check", "--config", gate.config).stderr)
+        doctor = gate.run("doctor", "--config", gate.config, check=False)
+        self.assertEqual(doctor.returncode, 1)
+        self.assertIn(said, doctor.stdout)
+        gate.start()
+        self.assertIn(said, gate.run("doctor", "--config", gate.config, check=False).stdout)
+        self.assertIn(said, gate.log())
+        gate.stop()
+
+    def test_what_a_lock_and_a_long_read_of_an_auditor_do_is_what_the_guide_says(self):
+        gate = self.gate(KEEPER)
+        gate.start()
+        hold = """
+import fcntl, sqlite3, sys
+if sys.argv[1] == "lock":
+    # WAL_WRITE_LOCK (sqlite.org/walformat.html, 2.3.1)
+    shared = open(sys.argv[2] + "-shm", "rb")
+    fcntl.lockf(shared, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, 120)
+else:
+    database = sqlite3.connect(f"file:{sys.argv[2]}?mode=ro", uri=True)
+    database.execute("BEGIN")
+    database.execute("SELECT count(*) FROM entries").fetchone()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+        def holder(what):
+            process = subprocess.Popen(
+                [*become(AUDITOR, GROUP), "/usr/bin/python3", "-c", hold, what, os.path.join(self.state, "ledger.sqlite")],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self.addCleanup(process.stdout.close)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.stdin.close)
+            self.assertEqual(process.stdout.readline(), "held\n")
+            return process
+        locked = holder("lock")
+        self.assertIn("503", gate.post(V2 % "locked out").stderr)
+        wait_until(lambda: "another process holds it" in gate.log(), what="the problem in the log")
+        locked.stdin.close()
+        locked.wait()
+        wait_until(lambda: gate.post(V2 % "again").returncode == 0, what="the gate to accept again")
+        reading = holder("read")
+        log = os.path.join(self.state, "ledger.sqlite-wal")
+        # SQLite empties the log after some 1000 pages of 4 KiB, were it not for the reader.
+        for number in range(5000):
+            if os.path.getsize(log) > 8 << 20:
+                break
+            self.assertEqual(gate.post(V2 % f"long {number}").returncode, 0)
+        self.assertGreater(os.path.getsize(log), 8 << 20)
+        reading.stdin.close()
+        gate.stop()
+
     def test_the_running_gate_records_what_an_auditor_takes_and_does_nothing_else_for_it(self):
         gate = self.gate(KEEPER)
         gate.start()

@@ -133,6 +133,92 @@ class LedgerTest(unittest.TestCase):
             verdict = self.dropgate("ledger", "verify", "--key", path, "--checkpoint", anchor)
             self.assertIn("verified 0", verdict.stdout)
 
+    # Damage of what was kept
+
+    def damaged(self, note):
+        """Variants of a note of one checkpoint, each with its name, of which none may pass for it."""
+        lines = note.split("\n")
+        self.assertEqual(lines[-1], "")
+        for number, line in enumerate(lines[:-1]):
+            for what, other in (("gone", None), ("longer", line + "x"), ("shorter", line[:-1]), ("other", "x" + line[1:])):
+                if other != line:
+                    some = lines[:number] + ([] if other is None else [other]) + lines[number + 1:]
+                    yield f"line {number} {what}", "\n".join(some)
+        for length in range(1, len(note), 23):
+            yield f"the first {length} characters", note[:length]
+            yield f"without the first {length} characters", note[length:]
+        yield "another origin", note.replace("/dropgate", "/dropgat3")
+        yield "another size", note.replace("\n" + lines[1] + "\n", f"\n{int(lines[1]) - 1}\n")
+        yield "no size", note.replace("\n" + lines[1] + "\n", "\n0\n")
+
+    def rolled_back(self):
+        """A gate whose newest entries were cut off, with their checkpoints: notes of before and after, each of its time."""
+        self.run_gate(2)
+        before = self.dropgate("ledger", "checkpoint").stdout
+        shutil.copy(self.state("ledger.sqlite"), self.state("ledger.sqlite") + ".yesterday")
+        self.run_gate(2)
+        after = self.dropgate("ledger", "checkpoint").stdout
+        for suffix in ("", "-wal", "-shm"):
+            if os.path.exists(self.state("ledger.sqlite") + suffix):
+                os.remove(self.state("ledger.sqlite") + suffix)
+        os.rename(self.state("ledger.sqlite.yesterday"), self.state("ledger.sqlite"))
+        return before, after
+
+    def test_a_kept_checkpoint_that_is_damaged_is_never_passed_over(self):
+        before, after = self.rolled_back()
+        self.gate.environment["DROPGATE_LEDGER_WITNESSES"] = "[]"
+        shutil.rmtree(self.state("checkpoints"))
+        kept, number = os.path.join(self.gate.root, "kept.notes"), 0
+
+        def verify(text, *options):
+            with open(kept, "w", newline="") as file:
+                file.write(text)
+            return self.dropgate("ledger", "verify", "--checkpoint", kept, *options, check=False)
+        self.assertEqual(verify(before).returncode, 0)
+        self.assertEqual(verify(before.replace("\n", "\r\n")).returncode, 0, "as mail has it")
+        for text in (after, before + "\n" + after, (before + "\n" + after).replace("\n", "\r\n")):
+            self.assertEqual(verify(text).returncode, 23)
+        for what, text in self.damaged(after):
+            for file in (text, before + "\n" + text, text + "\n" + before):
+                # A shorter file would pass for one with a whole note and nothing else.
+                if file.strip("\n") == before.strip("\n"):
+                    continue
+                answer = verify(file)
+                number += 1
+                self.assertNotEqual(answer.returncode, 0, f"{what}: {file!r}\n{answer.stdout}")
+        self.assertGreater(number, 100)
+        for text in ("", "\n", "not a note\n"):
+            self.assertNotEqual(verify(text).returncode, 0, text)
+        damaged = verify(before + "\n" + after[:40])
+        self.assertIn("checkpoint_damaged", damaged.stdout)
+        self.assertIn(f"{kept}, line {len(before.splitlines()) + 2}: what is kept there is no whole checkpoint", damaged.stdout)
+        # Keys that are not there, or are none.
+        key = os.path.join(self.gate.root, "key.pub")
+        for text in (None, "", "x", read(self.state("keys/ledger.key.pub"))[:-9]):
+            if text is not None:
+                with open(key, "w") as file:
+                    file.write(text)
+            self.assertNotEqual(verify(before, "--key", key).returncode, 0, text)
+
+    def test_a_witness_and_the_ledgers_own_copy_that_are_damaged_are_told(self):
+        before, after = self.rolled_back()
+        for place in (self.notes, os.path.join(self.state("checkpoints"), "2000-01.notes")):
+            for name in os.listdir(self.state("checkpoints")):
+                os.remove(os.path.join(self.state("checkpoints"), name))
+            self.gate.environment["DROPGATE_LEDGER_WITNESSES"] = "[]" if "checkpoints" in place else f"[{place}]"
+            for what, text in self.damaged(after):
+                if text.count("\n") < 2:
+                    # Too little to tell of which checkpoint it is the beginning.
+                    continue
+                with open(place, "w") as file:
+                    file.write(before + "\n" + text)
+                answer = self.dropgate("ledger", "verify", check=False)
+                self.assertNotEqual(answer.returncode, 0, f"{place}: {what}: {text!r}\n{answer.stdout}")
+        # What a crash leaves is no damage.
+        with open(place, "w") as file:
+            file.write(before[:50] + "\n\n" + before)
+        self.assertEqual(self.dropgate("ledger", "verify").returncode, 0)
+
     # The independent verifier
 
     def verify(self, *arguments):
@@ -180,6 +266,49 @@ class LedgerTest(unittest.TestCase):
             text, lambda all: [all[0].rsplit(" ", 1)[0] + " " + "A" * 43 + "=\n"] + all[1:]))
         refused("another first", "manifest.json", lambda text: text.replace('"first":100', '"first":101'))
         refused("another digest", "manifest.json", lambda text: text.replace('"entries_sha256":"', '"entries_sha256":"0'))
+
+        kept, note = os.path.join(self.gate.root, "kept.note"), read(os.path.join(honest, "checkpoint"))
+        for what, text in [("the same", note), ("as mail has it", note.replace("\n", "\r\n")), *self.damaged(note),
+                           ("nothing", ""), ("two", note + "\n" + note)]:
+            with open(kept, "w", newline="") as file:
+                file.write(text)
+            answer = self.verify("--checkpoint", kept, honest)
+            self.assertEqual(answer.returncode, 0 if what in ("the same", "as mail has it") else 1, f"{what}: {text!r}")
+
+        # Source lists.
+        start = next(entry for entry in self.gate.entries("--kind", "service") if entry["reason"] == "started")
+        self.assertIs(start["detail"]["lists_kept"], True)
+        lists = f"policies/{start['policy'][7:]}.txt"
+        refused("altered lists", lists, lambda text: text + " ")
+
+        def without(name, *changes):
+            copy = os.path.join(self.gate.root, name + "-without")
+            shutil.copytree(os.path.join(self.gate.root, name), copy)
+            os.remove(os.path.join(copy, lists))
+            manifest = os.path.join(copy, "manifest.json")
+            text = read(manifest)
+            for old, new in changes:
+                self.assertIn(old, text)
+                text = text.replace(old, new)
+            with open(manifest, "w") as file:
+                file.write(text)
+            answer = self.verify(copy)
+            shutil.rmtree(copy)
+            return answer
+        whole = f'"policies":["{start["policy"]}"],"policies_damaged":[],"policies_missing":[]'
+        gone = f'"policies":[],"policies_damaged":[],"policies_missing":["{start["policy"]}"]'
+        answer = without("all", (whole, gone))
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("which entry", answer.stderr)
+        answer = without("some", (whole, gone))
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertIn("not in the bundle: the source lists sha256:", answer.stdout)
+        answer = without("some", (whole, whole.replace(f'"policies":["{start["policy"]}"]', '"policies":[]')))
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("missing without a word", answer.stderr)
+        answer = without("some", (whole, gone.replace('_damaged":[]', f'_damaged":["{start["policy"]}"]')))
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("has altered or lost source lists", answer.stderr)
 
         other = Gate()
         self.addCleanup(other.close)

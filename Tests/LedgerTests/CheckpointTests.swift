@@ -66,15 +66,15 @@ import Testing
         #expect(!changed.isSigned(by: key.verifier))
     }
 
-    @Test func notesInAFileAreReadOneByOneAndATornLastOneIsLeftOut() throws {
+    @Test func notesInAFileAreReadOneByOneAndATornLastOneIsNone() throws {
         var second = checkpoint
         second.size = 43
         let notes = try [checkpoint, second].map { try SignedCheckpoint($0, key).note }
         let file = notes.map { $0.description + "\n" }.joined()
-        #expect(SignedNote.list(file) == notes)
-        #expect(SignedNote.list(String(file.dropLast(1))) == notes)
-        #expect(SignedNote.list(String(file.dropLast(10))) == [notes[0]])
-        #expect(SignedNote.list("").isEmpty)
+        #expect(SignedNote.pieces(file).map(\.note) == notes)
+        #expect(SignedNote.pieces(String(file.dropLast(1))).map(\.note) == notes)
+        #expect(SignedNote.pieces(String(file.dropLast(10))).map(\.note) == [notes[0], nil])
+        #expect(SignedNote.pieces("").isEmpty)
     }
 
     @Test func aRotationHoldsOnlyUnderBothKeys() throws {

@@ -54,10 +54,31 @@ private final class Evidence {
     func verify(_ kept: [LedgerVerifier.Kept] = [], trusted: [NoteSigner]? = nil) throws
         -> LedgerVerifier.Result
     {
+        var evidence = LedgerVerifier.Evidence()
+        for kept in kept {
+            evidence.add(
+                KeptCheckpoints(checkpoints: [kept.checkpoint]), of: kept.keeper, isOutside: kept.isOutside,
+                mayBeTorn: false)
+        }
+        return try verify(evidence, trusted: trusted)
+    }
+
+    func verify(_ evidence: LedgerVerifier.Evidence, trusted: [NoteSigner]? = nil) throws
+        -> LedgerVerifier.Result
+    {
         try LedgerHandle(file: path).verifier(
-            trusted: Set((trusted ?? [key]).map(\.verifier)),
-            kept: kept
+            trusted: Set((trusted ?? [key]).map(\.verifier)), evidence: evidence
         ).verify()
+    }
+
+    /// What is found when this is kept of the checkpoints.
+    func kinds(_ file: String, mayBeTorn: Bool) throws -> [String] {
+        let path = directory.file("kept.notes")
+        try Data(file.utf8).write(to: URL(fileURLWithPath: path))
+        var evidence = LedgerVerifier.Evidence()
+        evidence.add(
+            try CheckpointFile(file: path).all(), of: path, isOutside: true, mayBeTorn: mayBeTorn)
+        return try verify(evidence).faults.map(\.kind.rawValue)
     }
 
     /// Kinds and entries of all findings.
@@ -218,6 +239,89 @@ private final class Evidence {
         let evidence = try Evidence()
         try evidence.tamper("UPDATE checkpoints SET note = 'x' WHERE size = 300")
         #expect(try evidence.findings() == ["bad_signature"])
+    }
+
+    /// A ledger from which the last hundred entries were taken, and what is kept of the newest checkpoint was altered, too.
+    @Test func aKeptCheckpointWithAnAlteredLineIsNeverPassedOver() throws {
+        let evidence = try Evidence(entries: 300)
+        try evidence.tamper(
+            "DELETE FROM entries WHERE seq >= 200", "DELETE FROM checkpoints WHERE size > 200")
+        let notes = evidence.checkpoints.map(\.note.description)
+        #expect(try evidence.kinds(notes.joined(separator: "\n"), mayBeTorn: false) == ["rolled_back"])
+        let lines = notes[2].split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        for index in lines.indices.dropLast() {
+            for altered in ["", "x" + lines[index], lines[index] + "x", String(lines[index].dropLast())]
+            where altered != lines[index] {
+                var all = lines
+                all[index] = altered
+                for mayBeTorn in [false, true] {
+                    let kinds = try evidence.kinds(
+                        notes[0] + "\n" + all.joined(separator: "\n"), mayBeTorn: mayBeTorn)
+                    #expect(!kinds.isEmpty, "line \(index): \(altered)")
+                }
+            }
+        }
+        for size in [0, 1, 100, 200, 250] {
+            let altered = notes[2].replacing("\n300\n", with: "\n\(size)\n")
+            #expect(try !evidence.kinds(notes[0] + altered, mayBeTorn: true).isEmpty, "size \(size)")
+        }
+    }
+
+    @Test func whatACrashLeftOfACheckpointOfTheLedgerIsNoDamageWhereTheGateWrites() throws {
+        let evidence = try Evidence(entries: 300)
+        let notes = evidence.checkpoints.map(\.note.description)
+        for length in 1..<notes[2].count {
+            let file = notes[0] + "\n" + notes[2].prefix(length)
+            #expect(try evidence.kinds(file, mayBeTorn: true) == [], "cut after \(length)")
+            #expect(
+                try evidence.kinds(file, mayBeTorn: false) == ["checkpoint_damaged"], "cut after \(length)")
+        }
+        let resigned = notes[2].prefix(100).replacing("time=20", with: "time=21")
+        #expect(try evidence.kinds(notes[0] + "\n" + resigned, mayBeTorn: true) == [])
+        // The ledger has no such checkpoint.
+        let stranger = notes[2].replacing("\n300\n", with: "\n301\n").prefix(80)
+        #expect(
+            try evidence.kinds(notes[0] + "\n" + stranger, mayBeTorn: true) == ["checkpoint_damaged"])
+    }
+
+    @Test func withManyCheckpointsOfAnOlderKeyNoForgedOneIsPassedOver() throws {
+        let evidence = try Evidence(entries: 100)
+        let next = try NoteSigner(name: "t/dropgate")
+        let attempt = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .notListed)
+        do {
+            let store = try LedgerHandle(file: evidence.path).open(node: "t")
+            for _ in 0...LedgerVerifier.faultLimit {
+                _ = try store.commit([.append(attempt, drop: nil), .checkpoint(evidence.key)], now: .now())
+            }
+            let rotation = try KeyRotation(from: evidence.key, to: next)
+            _ = try store.commit([.append(rotation.attempt, drop: nil), .checkpoint(next)], now: .now())
+        }
+        #expect(try evidence.findings(trusted: [next]) == [])
+        let signature = "\u{2014} t/dropgate "
+        try evidence.tamper(
+            "UPDATE checkpoints SET note = substr(note, 1, instr(note, '\(signature)') + 30) || 'AAAA' || "
+                + "substr(note, instr(note, '\(signature)') + 35) WHERE size = 1100")
+        #expect(try evidence.findings(trusted: [next]) == ["bad_signature"])
+    }
+
+    @Test func withoutTheHashesOfWhatRetentionRemovedNothingThatFollowsCounts() throws {
+        let evidence = try Evidence(entries: 600)
+        var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .changed)
+        attempt.detail[LedgerSegment.removalMember] = ["first": 0, "last": 255]
+        do {
+            let store = try LedgerHandle(file: evidence.path).open(node: "t")
+            _ = try store.commit(
+                [.append(attempt, drop: nil), .checkpoint(evidence.key)], now: .now())
+        }
+        try evidence.tamper(
+            "DELETE FROM entries WHERE seq < 256",
+            "INSERT INTO segments VALUES (0, 0, 255, 0, 0, x'00', 0, 600)")
+        #expect(try evidence.findings() == [])
+        try evidence.tamper(
+            "DELETE FROM tiles WHERE id = 0",
+            "UPDATE entries SET json = CAST(replace(CAST(json AS TEXT), '\"port\":9', '\"port\":8') AS BLOB) WHERE seq = 310"
+        )
+        #expect(try evidence.findings().contains("tree_damaged 0-255"))
     }
 
     @Test func aDamagedHashTileIsToldFromDamagedEntries() throws {

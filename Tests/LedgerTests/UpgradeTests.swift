@@ -36,7 +36,7 @@ import Testing
             try LedgerHandle(file: path).reader()
         }
         #expect(try append() == root)
-        let result = try LedgerHandle(file: path).verifier(trusted: [], kept: []).verify()
+        let result = try LedgerHandle(file: path).verifier(trusted: []).verify()
         #expect(result.isGood && result.size == 600)
     }
 
@@ -75,7 +75,7 @@ import Testing
         try Self.makeThird(path)
         try append(at: 50)
         #expect(try LedgerHandle(file: path).reader().clockSetBacks().map(\.seqs) == [1...1])
-        #expect(try LedgerHandle(file: path).verifier(trusted: [], kept: []).verify().isGood)
+        #expect(try LedgerHandle(file: path).verifier(trusted: []).verify().isGood)
     }
 
     @Test func aLedgerOfTheThirdFormatTellsTakenDrops() throws {

@@ -34,21 +34,28 @@ package struct HTTPWitness: Witness {
         }
     }
 
-    /// GET; 404, 405 and 501 mean that it does not give checkpoints back.
     package func newest() async throws -> SignedCheckpoint? {
+        let kept = try await kept()
+        guard kept.damage.isEmpty else {
+            throw OutgoingError(
+                .refused,
+                "it answered GET with something that is not a checkpoint; see whether the path in "
+                    + "ledger.witnesses is right")
+        }
+        return kept.checkpoints.first
+    }
+
+    /// GET; 404, 405 and 501 mean that it does not give checkpoints back.
+    package func kept() async throws -> KeptCheckpoints {
         let answer = try await HTTPExchange(url: url).get()
         switch answer.status {
         case 200:
-            guard let note = SignedNote(parsing: String(decoding: answer.body, as: UTF8.self)),
-                let signed = SignedCheckpoint(note)
-            else {
-                throw OutgoingError(
-                    .refused,
-                    "it answered GET with something that is not a checkpoint; see whether the path in "
-                        + "ledger.witnesses is right")
+            let text = String(decoding: answer.body, as: UTF8.self)
+            guard let signed = SignedNote(parsing: text).flatMap(SignedCheckpoint.init) else {
+                return KeptCheckpoints(damage: [.init(place: "the answer of \(name)", text: text)])
             }
-            return signed
-        case 404, 405, 501: return nil
+            return KeptCheckpoints(checkpoints: [signed])
+        case 404, 405, 501: return KeptCheckpoints()
         default: throw Self.refused("GET", answer.status)
         }
     }

@@ -14,6 +14,9 @@ struct InitCommand: AsyncParsableCommand {
             where they are missing. What is there stays as it is, so it may be run again at any time: then it says what \
             is left to do. The name that VSee is to call is the one of the certificate.
 
+            What belongs to a ledger is not made anew beside it: the key that signs it, and the host keys that callers know. \
+            The answer names them as missing, and says what to do; best put them back from the backup.
+
             Secrets of webhooks are not printed unless --show-secrets asks for them.
 
             As root: settings, lists and accounts stay root's, for the gate to read, and what is missing of the state \
@@ -31,6 +34,9 @@ struct InitCommand: AsyncParsableCommand {
     @Flag(help: "Print the webhook's secrets, too: in its URL, header, password and signing keys.")
     var showSecrets = false
 
+    @Flag(help: "Make SSH host keys also in place of those that callers know and that are lost for good.")
+    var newHostKeys = false
+
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
@@ -39,11 +45,14 @@ struct InitCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        var options = GateSetup.Options()
+        options.showsSecrets = showSecrets
+        options.makesNewHostKeys = newHostKeys
         let (log, sheet) =
             if let directory {
-                try await GateSetup.make(in: Paths.absolute(directory), showsSecrets: showSecrets)
+                try await GateSetup.make(in: Paths.absolute(directory), options)
             } else {
-                try await GateSetup.make(settings: gate.file(), showsSecrets: showSecrets)
+                try await GateSetup.make(settings: gate.file(), options)
             }
         try Output.done("the gate is made") {
             if output.isJSON {

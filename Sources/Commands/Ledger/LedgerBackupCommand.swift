@@ -16,6 +16,9 @@ struct LedgerBackupCommand: AsyncParsableCommand {
             DIR holds the key that signs the ledger: keep it as safe as the gate itself. Settings, lists, accounts, host \
             keys and staged files are not in it; .github/guides/operating.md says how to keep and restore all of it.
 
+            Where source lists that the ledger had kept are altered or gone, the rest is copied all the same, and the \
+            command says which and ends with 30. DIR cannot lie in the gate's own state or staging directory.
+
             EXAMPLE
               sudo -u dropgate dropgate ledger backup /var/backups/dropgate/2026-11-27
             """)
@@ -32,7 +35,11 @@ struct LedgerBackupCommand: AsyncParsableCommand {
         let path = Paths.absolute(directory)
         let backup = try await LedgerService(settings).backUp(
             into: path, by: remark.attribution(), warn: { Output.note($0) })
-        try Output.done("the backup is made") { try tell(backup, at: path) }
+        try Output.answer {
+            try Output.done("the backup is made") { try tell(backup.copy, at: path) }
+        } then: {
+            try DamagedLists.report(backup.damagedLists)
+        }
     }
 
     private func tell(_ backup: LedgerBackup, at path: String) throws {

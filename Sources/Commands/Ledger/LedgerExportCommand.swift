@@ -18,6 +18,9 @@ struct LedgerExportCommand: AsyncParsableCommand {
               Deploy/verify-bundle.py --key gate-1.pub october
 
             The auditor should have the public key, and best a checkpoint from a witness, from elsewhere.
+
+            The source lists that these entries name are in the bundle, too. Where some were altered or removed after \
+            they were kept, the bundle is written without them, and the command says which and ends with 30.
             """)
 
     @Option(help: ArgumentHelp("Entries not before: \(Moment.help).", valueName: "time")) var since: Moment?
@@ -42,7 +45,11 @@ struct LedgerExportCommand: AsyncParsableCommand {
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
         for note in Moment.notes(since: since, until: until) { Output.note(note) }
-        try Output.done("the bundle is made") { try tell(bundle, settings) }
+        try Output.answer {
+            try Output.done("the bundle is made") { try tell(bundle, settings) }
+        } then: {
+            try DamagedLists.report(bundle.damagedLists)
+        }
     }
 
     private func tell(_ bundle: LedgerService.Bundle, _ settings: GateSettings) throws {

@@ -29,7 +29,7 @@ struct LedgerVerdict {
         }
     }
 
-    private static func status(_ kind: LedgerFault.Kind) -> Int32 {
+    static func status(_ kind: LedgerFault.Kind) -> Int32 {
         20 + Int32(LedgerFault.Kind.allCases.firstIndex(of: kind) ?? 0)
     }
 
@@ -56,7 +56,7 @@ struct LedgerVerdict {
         }
         let range = "0…\(result.size - 1)"
         guard result.witnessed != nil else {
-            let keyed = hasKey ? "signed by the given key, but " : ""
+            let keyed = hasKey && result.signed != nil ? "signed by the given key, but " : ""
             return lines + [
                 Colour.yellow("verified \(range): internally consistent only"),
                 "\(keyed)no checkpoint from elsewhere was there to tell whether the whole ledger was replaced",

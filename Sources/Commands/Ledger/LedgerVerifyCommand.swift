@@ -13,7 +13,8 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
 
             Somebody who can write the ledger's directory can replace all of it, keys and checkpoints too. Only a \
             checkpoint or a key from elsewhere tells: a witness, --checkpoint, --key. Without one the answer is \
-            "internally consistent only".
+            "internally consistent only". A file of checkpoints holds nothing else: what is no whole checkpoint in it is \
+            damage, and a finding.
 
             EXAMPLES
               dropgate ledger verify
@@ -25,7 +26,8 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
               20  altered_entry       21  missing_entry    22  tail_cut
               23  rolled_back         24  forked           25  bad_signature
               26  columns_differ      27  checkpoint_missing
-              28  tree_damaged
+              28  tree_damaged        29  checkpoint_damaged
+              30  lists_damaged
             Of several findings the lowest is given.
             """)
 

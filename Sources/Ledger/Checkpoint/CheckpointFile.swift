@@ -80,12 +80,21 @@ package struct CheckpointFile: Witness {
 
     package func newest() async throws -> SignedCheckpoint? { try await executor.run { try last() } }
 
-    /// All checkpoints, in the order in which they were kept.
-    package func all() throws -> [SignedCheckpoint] { try files().flatMap { try Self.read($0, tail: nil) } }
+    /// All that there is, in the order in which it was kept.
+    package func all() throws -> KeptCheckpoints {
+        var all = KeptCheckpoints()
+        for file in try files() {
+            for piece in try Self.pieces(file, tail: nil) { all.add(piece, in: file) }
+        }
+        return all
+    }
+
+    package func kept() async throws -> KeptCheckpoints { try await executor.run { try all() } }
 
     private func last() throws -> SignedCheckpoint? {
         for file in try files().reversed() {
-            if let last = try Self.read(file, tail: 1 << 16).last { return last }
+            let pieces = try Self.pieces(file, tail: 1 << 16)
+            if let last = pieces.last(where: { $0.checkpoint != nil })?.checkpoint { return last }
         }
         return nil
     }
@@ -115,7 +124,7 @@ package struct CheckpointFile: Witness {
         LedgerError(.unreadable, "checkpoints cannot be read: \(why)")
     }
 
-    private static func read(_ path: String, tail: UInt64?) throws -> [SignedCheckpoint] {
+    private static func pieces(_ path: String, tail: UInt64?) throws -> [SignedNote.Piece] {
         guard access(path, R_OK) == 0 else { throw unreadable(Presence.denial(path, .last)) }
         do {
             let file = try FileHandle(forReadingFrom: URL(filePath: path))
@@ -124,7 +133,7 @@ package struct CheckpointFile: Witness {
             let start = tail.map { end > $0 ? end - $0 : 0 } ?? 0
             try file.seek(toOffset: start)
             let text = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
-            return SignedNote.list(text).compactMap(SignedCheckpoint.init)
+            return SignedNote.pieces(text)
         } catch {
             throw unreadable(path, error)
         }

@@ -7,7 +7,8 @@ import TLS
 
 /// Writes a bundle into a directory:
 ///
-///     manifest.json   format, origin, key, first, last, size, entries_sha256, time, policies, policies_missing
+///     manifest.json   format, origin, key, first, last, size, entries_sha256, time, policies, policies_missing,
+///                     policies_damaged
 ///     entries.jsonl   the canonical bytes of entries first to last, one a line
 ///     proof.txt       "HEIGHT INDEX BASE64": perfect subtrees over all entries of the tree that are not in the bundle
 ///     checkpoint      the signed note of the tree
@@ -16,6 +17,9 @@ import TLS
 /// The leaves of entries.jsonl and the nodes of proof.txt give the checkpoint's root.
 package struct LedgerBundle {
     package static let format = "dropgate-ledger-bundle@v1"
+
+    /// What was written.
+    package typealias Written = (manifest: JSONValue, damagedLists: [KeptLists.Damage])
 
     private let reader: any LedgerReading
     private let archive: PolicyArchive
@@ -26,33 +30,25 @@ package struct LedgerBundle {
         archive = policies
     }
 
-    /// Throws where something has this path already.
-    package static func check(_ directory: String) throws {
-        guard access(directory, F_OK) != 0 else {
-            throw LedgerError(.unwritable, "cannot make \(directory): \(SystemError(EEXIST))")
-        }
-    }
-
     /// The directory appears whole, under its name, or not at all.
     /// - Parameters:
     ///   - range: not empty, and below the checkpoint's size.
     ///   - directory: an absolute path where nothing is yet.
-    /// - Returns: the manifest.
     package func write(
         _ range: Range<Int64>, checkpoint: SignedCheckpoint, key: NoteVerifier, to directory: String,
         now: Instant,
         progress: (_ done: Int64, _ of: Int64) -> Void
-    ) throws -> JSONValue {
+    ) throws -> Written {
         let temporary = "\(directory).\(getpid()).new"
         guard mkdir(temporary, 0o700) == 0 else {
             throw LedgerError(.unwritable, "cannot make \(directory): \(SystemError.last)")
         }
         do {
-            let manifest = try fill(temporary, range, checkpoint, key, now, progress)
+            let written = try fill(temporary, range, checkpoint, key, now, progress)
             do throws(SystemError) { try FileReplacement.moveDirectory(temporary, to: directory) } catch {
                 throw LedgerError(.unwritable, "cannot make \(directory): \(error)")
             }
-            return manifest
+            return written
         } catch {
             try? FileManager.default.removeItem(atPath: temporary)
             throw error
@@ -62,11 +58,17 @@ package struct LedgerBundle {
     private func fill(
         _ directory: String, _ range: Range<Int64>, _ checkpoint: SignedCheckpoint, _ key: NoteVerifier,
         _ now: Instant, _ progress: (_ done: Int64, _ of: Int64) -> Void
-    ) throws -> JSONValue {
+    ) throws -> Written {
         let head = checkpoint.checkpoint
         var versions: Set<String> = []
         let digest = try writeEntries(range, to: "\(directory)/entries.jsonl", &versions, progress)
         let policies = try writePolicies(versions.sorted(), to: "\(directory)/policies")
+        let damage =
+            try policies.missing.isEmpty
+            ? []
+            : archive.damage(promised: reader.promisedLists(since: nil)).filter {
+                policies.missing.contains($0.version)
+            }
         let proof = try reader.withTree { tree in
             let ranges =
                 MerkleRange.perfect(0..<range.lowerBound) + MerkleRange.perfect(range.upperBound..<head.size)
@@ -80,13 +82,15 @@ package struct LedgerBundle {
             "entries_sha256": .string(digest), "time": .string(now.description),
             "policies": .array(policies.kept.map(JSONValue.string)),
             "policies_missing": .array(policies.missing.map(JSONValue.string)),
+            // Of those that are missing: versions that were kept, and are gone or altered.
+            "policies_damaged": .array(damage.map { .string($0.version) }),
         ]
         try Self.write(proof, to: "\(directory)/proof.txt")
         try Self.write(checkpoint.note.description, to: "\(directory)/checkpoint")
         try Self.write(
             String(decoding: CanonicalJSON.encode(manifest), as: UTF8.self) + "\n",
             to: "\(directory)/manifest.json")
-        return manifest
+        return (manifest, damage)
     }
 
     private func writeEntries(

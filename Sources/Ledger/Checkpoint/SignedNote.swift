@@ -59,35 +59,42 @@ package struct SignedNote: Sendable, Hashable {
         }
     }
 
-    /// The notes of a file in which notes stand one after the other, with empty lines between them or without. What is no
-    /// whole note (cut at the beginning or the end) is left out.
-    package static func list(_ file: String) -> [SignedNote] {
-        // Mail and some editors change the ends of lines. What stands after the last one is no whole line.
+    /// A piece of a file of notes.
+    package struct Piece: Sendable, Hashable {
+        /// The number of its first line, from 1.
+        package var line: Int
+        /// As it stands in the file, without the end of its last line.
+        package var text: String
+        /// nil when the piece is not one whole note: altered, cut at the beginning or the end, or something else.
+        package var note: SignedNote?
+    }
+
+    /// All that stands in a file of notes, piece by piece. Notes stand one after the other, with empty lines between them or
+    /// without.
+    package static func pieces(_ file: String) -> [Piece] {
+        // Mail and some editors change the ends of lines.
         let lines = file.replacing("\r\n", with: "\n").split(
-            separator: "\n", omittingEmptySubsequences: false
-        )
-        .dropLast()
-        var notes: [SignedNote] = []
-        var text = ""
+            separator: "\n", omittingEmptySubsequences: false)
+        // What stands after the last end of a line is no whole line.
+        let whole = lines.count - 1
+        var pieces: [Piece] = []
         var index = 0
         while index < lines.count {
-            let line = lines[index]
-            index += 1
-            guard line.isEmpty else {
-                text += line + "\n"
+            if lines[index].isEmpty, index + 1 >= lines.count || !Signature.begins(lines[index + 1]) {
+                index += 1
                 continue
             }
-            var signatures = ""
-            while index < lines.count, lines[index].hasPrefix(Signature.mark) {
-                signatures += lines[index] + "\n"
+            let first = index
+            while index < lines.count, !lines[index].isEmpty { index += 1 }
+            if index + 1 < lines.count, Signature.begins(lines[index + 1]) {
                 index += 1
+                while index < lines.count, Signature.begins(lines[index]) { index += 1 }
             }
-            if !signatures.isEmpty, let note = SignedNote(parsing: text + "\n" + signatures) {
-                notes.append(note)
-            }
-            text = ""
+            let text = lines[first..<index].joined(separator: "\n")
+            let note = index <= whole ? SignedNote(parsing: text + "\n") : nil
+            pieces.append(Piece(line: first + 1, text: text, note: note))
         }
-        return notes
+        return pieces
     }
 }
 
@@ -95,11 +102,17 @@ extension SignedNote.Signature {
     /// What each line of a signature begins with.
     fileprivate static let mark = "\u{2014} "
 
+    /// Whether a line of a file is one of a signature, or what is left of one that was cut within the first character.
+    fileprivate static func begins(_ line: some StringProtocol) -> Bool {
+        line.hasPrefix("\u{2014}") || (!line.isEmpty && line.allSatisfy { $0 == "\u{FFFD}" })
+    }
+
     fileprivate init?(line: some StringProtocol) {
         guard line.hasPrefix(Self.mark) else { return nil }
         let words = line.dropFirst(2).split(separator: " ", omittingEmptySubsequences: false)
+        // Base64 has several texts for the same bytes; only one of them is what was written.
         guard words.count == 2, !words[0].isEmpty, let data = Data(base64Encoded: String(words[1])),
-            data.count > 4
+            data.count > 4, data.base64EncodedString() == words[1]
         else { return nil }
         self.init(name: String(words[0]), keyID: Array(data.prefix(4)), bytes: Array(data.dropFirst(4)))
     }

@@ -12,25 +12,45 @@ package protocol Witness: Sendable {
 
     /// The newest checkpoint that it has. nil when it has none, or does not give them back.
     func newest() async throws -> SignedCheckpoint?
+
+    /// All that it gives back for a verification, what is damaged too.
+    func kept() async throws -> KeptCheckpoints
+}
+
+extension Witness {
+    package func kept() async throws -> KeptCheckpoints {
+        KeptCheckpoints(checkpoints: try await newest().map { [$0] } ?? [])
+    }
 }
 
 extension [any Witness] {
     /// What each answers when it is asked for its newest checkpoint, in order. All are asked at once, and `bound` is one
     /// for all of them.
     package func newest(within bound: Duration) async -> [Result<SignedCheckpoint?, any Error>] {
-        await withTaskGroup(of: (Int, Result<SignedCheckpoint?, any Error>).self) { group in
+        await ask(within: bound) { try await $0.newest() }
+    }
+
+    /// As `newest`, for all that each gives back.
+    package func kept(within bound: Duration) async -> [Result<KeptCheckpoints, any Error>] {
+        await ask(within: bound) { try await $0.kept() }
+    }
+
+    private func ask<Answer: Sendable>(
+        within bound: Duration, _ question: @escaping @Sendable (any Witness) async throws -> Answer
+    ) async -> [Result<Answer, any Error>] {
+        await withTaskGroup(of: (index: Int, answer: Result<Answer, any Error>).self) { group in
             for (index, keeper) in enumerated() {
                 group.addTask {
                     do {
-                        return (index, .success(try await within(bound) { try await keeper.newest() }))
+                        return (index, .success(try await within(bound) { try await question(keeper) }))
                     } catch {
                         return (index, .failure(error))
                     }
                 }
             }
-            var answers = [Result<SignedCheckpoint?, any Error>](repeating: .success(nil), count: count)
-            for await (index, answer) in group { answers[index] = answer }
-            return answers
+            var answers: [(index: Int, answer: Result<Answer, any Error>)] = []
+            for await answer in group { answers.append(answer) }
+            return answers.sorted { $0.index < $1.index }.map(\.answer)
         }
     }
 }

@@ -14,7 +14,7 @@ package struct PolicyArchive: Sendable {
     }
 
     /// No list of lists comes near; it bounds what is read.
-    private static let maximum = 256 << 20
+    static let maximum = 256 << 20
 
     /// Made 0700, or for its readers too, when the first policy is kept; the directory above it must exist.
     package let directory: String

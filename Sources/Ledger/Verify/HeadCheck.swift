@@ -9,6 +9,7 @@ struct HeadCheck {
     private(set) var signed: Checkpoint?
     private(set) var witnessed: Checkpoint?
     private(set) var count: Int64 = 0
+    private let db: Database
     private let stored: RowCursor
     private var next: SignedCheckpoint?
     private var nextSize: Int64?
@@ -20,18 +21,41 @@ struct HeadCheck {
     private var keptAt = 0
     private var known: Set<NoteVerifier>
     private var rotations: [KeyRotation] = []
-    /// Checkpoints whose key is not known yet: a later entry may tie it to one that is.
-    private var unsigned: [(note: SignedNote, size: Int64, what: String)] = []
+    /// Some checkpoint's key was not known when it was looked at: a later entry may tie it to one that is.
+    private var hasUnknownKeys = false
     private var pending: [LedgerFault] = []
     private var storedSizes: Set<Int64> = []
     private let keptSizes: Set<Int64>
 
-    init(_ db: Database, trusted: Set<NoteVerifier>, kept: [LedgerVerifier.Kept]) throws {
+    init(_ db: Database, trusted: Set<NoteVerifier>, evidence: LedgerVerifier.Evidence) throws {
+        self.db = db
         known = trusted
-        self.kept = kept.sorted { $0.checkpoint.checkpoint.size < $1.checkpoint.checkpoint.size }
+        kept = evidence.kept.sorted { $0.checkpoint.checkpoint.size < $1.checkpoint.checkpoint.size }
         keptSizes = Set(kept.map(\.checkpoint.checkpoint.size))
-        stored = try Row.fetchCursor(db, sql: "SELECT size, note FROM checkpoints ORDER BY size")
+        stored = try Row.fetchCursor(db, sql: Self.stored)
+        for (index, (damage, mayBeTorn)) in evidence.damage.enumerated() {
+            // A crash leaves one piece; of thousands the rest need not be looked for.
+            let isTorn = mayBeTorn && index < LedgerVerifier.faultLimit
+            guard try !isTorn || !isBeginning(damage.text) else { continue }
+            pending.append(
+                .init(
+                    .checkpointDamaged, nil,
+                    "\(damage.place): what is kept there is no whole checkpoint: it was altered or cut"))
+        }
         try step()
+    }
+
+    private static let stored = "SELECT size, note FROM checkpoints ORDER BY size"
+
+    /// Whether a text is how a stored checkpoint begins: what a crash left of one, or an error while it was written. One is
+    /// stored before it is given to anybody. Its third line is the last that says something of entries; with the same three
+    /// it may have been signed again since, at another time.
+    private func isBeginning(_ text: String) throws -> Bool {
+        let head = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(3).joined(
+            separator: "\n")
+        return try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE substr(note, 1, length(?1)) = ?1)",
+            arguments: [head]) ?? false
     }
 
     /// To the next stored checkpoint.
@@ -101,7 +125,7 @@ struct HeadCheck {
 
     private mutating func check(_ stored: SignedCheckpoint, _ root: MerkleHash) {
         let checkpoint = stored.checkpoint
-        noteSignature(stored, "the checkpoint of \(Counted.entries(checkpoint.size))")
+        noteSignature(stored)
         guard !isLost else { return }
         if checkpoint.root == root {
             lastGood = checkpoint.size
@@ -118,8 +142,7 @@ struct HeadCheck {
 
     private mutating func check(_ kept: LedgerVerifier.Kept, _ root: MerkleHash) {
         let checkpoint = kept.checkpoint.checkpoint
-        noteSignature(
-            kept.checkpoint, "the checkpoint of \(Counted.entries(checkpoint.size)) that \(kept.keeper) has")
+        noteSignature(kept.checkpoint)
         guard !isLost else { return }
         guard checkpoint.root == root else {
             pending.append(
@@ -139,10 +162,35 @@ struct HeadCheck {
         }
     }
 
-    private mutating func noteSignature(_ signed: SignedCheckpoint, _ what: String) {
-        if !known.contains(where: signed.note.isSigned), unsigned.count < LedgerVerifier.faultLimit {
-            unsigned.append((signed.note, signed.checkpoint.size, what))
+    private mutating func noteSignature(_ signed: SignedCheckpoint) {
+        if !isSigned(signed.note) { hasUnknownKeys = true }
+    }
+
+    private func isSigned(_ note: SignedNote) -> Bool { known.contains(where: note.isSigned) }
+
+    /// Checkpoints whose key nothing ties to a known one, now that all entries have been seen.
+    private mutating func unsigned() throws -> [LedgerFault] {
+        func fault(_ what: String) -> LedgerFault {
+            .init(.badSignature, nil, "\(what) is not signed by a key that is trusted")
         }
+        var faults: [LedgerFault] = []
+        let rows = try Row.fetchCursor(db, sql: Self.stored)
+        while let row = try rows.next(), faults.count < LedgerVerifier.faultLimit {
+            let size: Int64 = row["size"]
+            // What is no note at all was told before.
+            guard let note = (row["note"] as String?).flatMap({ SignedNote(parsing: $0) }), !isSigned(note)
+            else { continue }
+            faults.append(fault("the checkpoint of \(Counted.entries(size))"))
+            if signed?.size == size { signed = nil }
+        }
+        for kept in kept where !isSigned(kept.checkpoint.note) && faults.count < 2 * LedgerVerifier.faultLimit
+        {
+            let checkpoint = kept.checkpoint.checkpoint
+            faults.append(
+                fault("the checkpoint of \(Counted.entries(checkpoint.size)) that \(kept.keeper) has"))
+            if witnessed == checkpoint { witnessed = nil }
+        }
+        return faults
     }
 
     /// What is left at the end: checkpoints of more entries than there are, and keys that nothing ties to a known one.
@@ -159,18 +207,14 @@ struct HeadCheck {
         }
         for kept in kept.suffix(1) where kept.checkpoint.checkpoint.size > size {
             let checkpoint = kept.checkpoint.checkpoint
-            noteSignature(
-                kept.checkpoint,
-                "the checkpoint of \(Counted.entries(checkpoint.size)) that \(kept.keeper) has")
+            noteSignature(kept.checkpoint)
             faults.append(
                 .init(
                     .rolledBack, size...checkpoint.size - 1,
                     "the ledger was rolled back or cut: it has \(Counted.entries(size)), \(kept.keeper) has a checkpoint of "
                         + "\(checkpoint.size), signed at \(checkpoint.time)"))
         }
-        for item in unsigned where !known.contains(where: item.note.isSigned) {
-            faults.append(.init(.badSignature, nil, "\(item.what) is not signed by a key that is trusted"))
-        }
+        if hasUnknownKeys { faults += try unsigned() }
         return faults
     }
 }

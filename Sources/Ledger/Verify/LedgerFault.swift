@@ -22,6 +22,10 @@ package struct LedgerFault: Sendable, Hashable {
         case checkpointMissing = "checkpoint_missing"
         /// The hash tree beside the entries is damaged; the entries are good.
         case tree = "tree_damaged"
+        /// What is kept as a checkpoint outside the ledger's own file is not one.
+        case checkpointDamaged = "checkpoint_damaged"
+        /// Source lists that an entry promises to have been kept are gone, or are not what their name says.
+        case lists = "lists_damaged"
     }
 
     package var kind: Kind

@@ -19,6 +19,26 @@ package struct LedgerVerifier {
         }
     }
 
+    /// What is kept outside the ledger's own file, by whomever.
+    package struct Evidence: Sendable {
+        package private(set) var kept: [Kept] = []
+        /// - mayBeTorn: it is written to by the gate, which may have been ended in the middle of a note.
+        private(set) var damage: [(damage: KeptCheckpoints.Damage, mayBeTorn: Bool)] = []
+
+        package init() {}
+
+        /// - Parameters:
+        ///   - keeper: as of `Kept`.
+        ///   - isOutside: as of `Kept`.
+        ///   - mayBeTorn: whether the gate writes there: what a crash left of a checkpoint that the ledger has is no damage.
+        package mutating func add(
+            _ found: KeptCheckpoints, of keeper: String, isOutside: Bool, mayBeTorn: Bool
+        ) {
+            kept += found.checkpoints.map { Kept($0, keeper: keeper, isOutside: isOutside) }
+            damage += found.damage.map { ($0, mayBeTorn) }
+        }
+    }
+
     package struct Result: Sendable {
         /// How many entries the ledger has.
         package var size: Int64 = 0
@@ -43,17 +63,17 @@ package struct LedgerVerifier {
 
     let paths: LedgerPaths
     let trusted: Set<NoteVerifier>
-    let kept: [Kept]
+    let evidence: Evidence
     let progress: (_ done: Int64, _ of: Int64) -> Void
 
     /// See `LedgerHandle.verifier`.
     init(
-        _ paths: LedgerPaths, trusted: Set<NoteVerifier>, kept: [Kept],
+        _ paths: LedgerPaths, trusted: Set<NoteVerifier>, evidence: Evidence,
         progress: @escaping (_ done: Int64, _ of: Int64) -> Void
     ) {
         self.paths = paths
         self.trusted = trusted
-        self.kept = kept
+        self.evidence = evidence
         self.progress = progress
     }
 

@@ -12,6 +12,8 @@ struct VerifyRun {
     private var tiles: TileCheck
     private var columns = ColumnCheck()
     private let setBacks: [ClockSetBack]
+    private let lists: PolicyArchive
+    private var promised: [String: Int64] = [:]
     private var next: Int64 = 0
     private(set) var result = LedgerVerifier.Result()
 
@@ -21,9 +23,10 @@ struct VerifyRun {
         let entries = try Int64.fetchOne(db, sql: "SELECT max(seq) + 1 FROM entries") ?? 0
         let sealed = try Int64.fetchOne(db, sql: "SELECT max(last) + 1 FROM segments") ?? 0
         size = max(entries, sealed)
-        heads = try HeadCheck(db, trusted: verifier.trusted, kept: verifier.kept)
+        heads = try HeadCheck(db, trusted: verifier.trusted, evidence: verifier.evidence)
         tiles = TileCheck(db)
         setBacks = try ClockSetBack.all(db)
+        lists = PolicyArchive(directory: verifier.paths.policies)
     }
 
     mutating func all() throws -> LedgerVerifier.Result {
@@ -39,6 +42,7 @@ struct VerifyRun {
         add(try tiles.finish(size: size))
         add(try heads.finish(size: size))
         for segment in segments { checkRemoval(segment) }
+        add(try lists.damage(promised: promised).map(\.fault))
         result.signed = heads.signed
         result.checkpointCount = heads.count
         result.witnessed = heads.witnessed
@@ -56,6 +60,7 @@ struct VerifyRun {
             if !names.isEmpty { addDifference(names, scan, row.seq) }
             checkClock(scan)
             heads.look(scan, json)
+            try lookForLists(scan, json)
         } else {
             add(
                 .init(
@@ -89,6 +94,14 @@ struct VerifyRun {
                 .columns, seq...seq,
                 "entry \(seq) tells that the clock was set back, and table set_back does not have it, so that "
                     + "queries would lie"))
+    }
+
+    private mutating func lookForLists(_ scan: EntryScan, _ json: UnsafeRawBufferPointer) throws {
+        guard let version = KeptLists.promised(scan, json) else { return }
+        promised[version] = next
+        guard promised.count == KeptLists.most else { return }
+        add(try lists.missing(promised).map(\.fault))
+        promised = [:]
     }
 
     /// The next leaf, with its bytes hashed.
@@ -149,6 +162,7 @@ struct VerifyRun {
                 if let scan = EntryScan(line) {
                     checkClock(scan)
                     heads.look(scan, line)
+                    try lookForLists(scan, line)
                 }
                 try take(MerkleHash.leaf(line), bytes: line.count)
                 return true
@@ -182,6 +196,11 @@ struct VerifyRun {
     private mutating func takeRecorded(upTo last: Int64) throws {
         while next <= last {
             guard let recorded = try tiles.leaf(next) else {
+                add(
+                    .init(
+                        .tree, next...last,
+                        "the hashes of entries \(next) to \(last) are gone, without which nothing that follows can be held "
+                            + "against what was signed"))
                 heads.giveUp()
                 next = last + 1
                 return tiles.giveUp()

@@ -46,6 +46,8 @@ package enum Diagnostics {
         Check("ledger") { LedgerCheck.findings($0) },
         // A ledger of an older format is brought up to date by the start, and what cannot be read ends it by itself.
         Check("ledger", starts) { LedgerCheck.findings($0).filter(\.isFatal) },
+        Check("ledger", everywhere) { LedgerKeyCheck.findings($0) },
+        Check("ledger", [.doctor, .check]) { ReadGroupCheck.findings($0) },
         Check("clock", everywhere) { ClockCheck.findings($0) },
         Check("gate") { RunningCheck.findings($0) },
         Check("openssl") { OpenSSLCheck(running: $0.state).findings() },

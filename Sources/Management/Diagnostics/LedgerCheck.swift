@@ -13,7 +13,29 @@ enum LedgerCheck {
                     "there is none at \(facts.settings.ledgerHandle) yet: the first start makes it")
             ]
         case .bad(let error): [bad(error, facts)]
-        case .there(let reader): [there(reader, facts)]
+        case .there(let reader): [there(reader, facts)] + lists(facts)
+        }
+    }
+
+    /// How long back promises are looked for: all of a ledger takes long, and `ledger verify` does that.
+    private static let span = Duration.seconds(30 * 86400)
+
+    /// Source lists that were kept, and are damaged now.
+    private static func lists(_ facts: GateFacts) -> [Finding] {
+        do {
+            return try facts.settings.ledgerHandle.damagedLists(since: facts.now - span).map {
+                Finding(
+                    "ledger", .fail, $0.message,
+                    fix: "put the file back from a backup; dropgate ledger verify looks at all of them")
+            }
+        } catch {
+            let known = ManagementError.of(error)
+            return [
+                Finding(
+                    "ledger", .fail, known?.message ?? "\(error)",
+                    fix: known?.fix
+                        ?? "run this as the gate's user; dropgate ledger verify looks at all of it")
+            ]
         }
     }
 

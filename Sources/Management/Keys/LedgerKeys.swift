@@ -6,6 +6,7 @@ package import Settings
 
 package struct LedgerKeys: Sendable {
     private let settings: LedgerSettings
+    private let ledger: LedgerHandle
     private let node: String
 
     var publicFile: String { settings.key + ".pub" }
@@ -14,6 +15,7 @@ package struct LedgerKeys: Sendable {
 
     package init(_ settings: GateSettings) {
         self.settings = settings.ledger
+        ledger = settings.ledgerHandle
         node = settings.node
     }
 
@@ -25,8 +27,19 @@ package struct LedgerKeys: Sendable {
 
     package func make() throws {
         let key = try NoteSigner(name: Checkpoint.origin(node: node))
-        try FileReplacement.write(Array((key.verifier.description + "\n").utf8), to: publicFile)
+        try publish(key.verifier)
         try FileReplacement.write(Array((key.secretText + "\n").utf8), to: settings.key, mode: 0o600)
+    }
+
+    /// What to say where the key is not there: nil when nothing shows that it ever was, and `make` may make it. A ledger cannot
+    /// go on under another key: nobody could tell that from a forgery.
+    package var loss: ManagementError? {
+        let isNew = (try? ledger.isThere()) == false && (try? ledger.checkpoints.all().isEmpty) == true
+        guard !isNew else { return nil }
+        return ManagementError(
+            .configuration, "\(settings.key) is gone: the key that signs the ledger \(ledger)",
+            fix: "put it back from the backup; if there is none, close this ledger and begin a new one, as "
+                + ".github/guides/operating.md says under \"When a key is lost\"")
     }
 
     package var made: [String] { [settings.key, publicFile] }
@@ -34,9 +47,10 @@ package struct LedgerKeys: Sendable {
     /// Throws `ManagementError` when there is no good key.
     package func signer() throws -> NoteSigner {
         guard try isThere() else {
-            throw ManagementError(
-                .configuration, "\(settings.key): the key that signs the ledger is not there",
-                fix: "`dropgate init` makes it")
+            throw loss
+                ?? ManagementError(
+                    .configuration, "\(settings.key): the key that signs the ledger is not there",
+                    fix: "`dropgate init` makes it")
         }
         return try read(settings.key)
     }
@@ -57,7 +71,9 @@ package struct LedgerKeys: Sendable {
 
     /// The public keys in a file, one a line; lines that begin with # are comments.
     package static func verifiers(_ path: String) throws -> Set<NoteVerifier> {
-        let lines = try FileReading.text(path).split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let lines = try FileReading.text(path).split(whereSeparator: \.isNewline).filter {
+            !$0.hasPrefix("#")
+        }
         let keys = try lines.map { line in
             guard let key = NoteVerifier(String(line)) else {
                 throw ManagementError(

@@ -50,17 +50,15 @@ package struct LedgerWitnesses {
         return seen
     }
 
-    /// The newest checkpoint of each witness, signed by whomever. One that cannot be asked is passed over, with a
-    /// warning.
-    package func witnessed(_ warn: (String) -> Void) async -> [LedgerVerifier.Kept] {
-        zip(witnesses, await witnesses.newest(within: Self.patience)).compactMap { witness, answer in
+    /// Adds what each witness has, signed by whomever. One that cannot be asked is passed over, with a warning.
+    func collect(_ evidence: inout LedgerVerifier.Evidence, _ warn: (String) -> Void) async {
+        for (witness, answer) in zip(witnesses, await witnesses.kept(within: Self.patience)) {
             switch answer {
-            case .success(let newest):
-                return newest.map { LedgerVerifier.Kept($0, keeper: witness.name, isOutside: true) }
+            case .success(let kept):
+                evidence.add(kept, of: witness.name, isOutside: true, mayBeTorn: true)
             case .failure(let error):
                 warn(
                     "witness \(witness.name) cannot be asked what it has, and is not compared with: \(error)")
-                return nil
             }
         }
     }

@@ -5,20 +5,23 @@ package import Ledger
 import Settings
 
 extension LedgerService {
+    /// What was copied.
+    package struct Backup: Sendable {
+        package let copy: LedgerBackup
+        /// Source lists that were kept, and are gone or altered, in the ledger and so in its copy.
+        package let damagedLists: [KeptLists.Damage]
+    }
+
     /// Copies the ledger and its keys into a new directory, as they are at one moment. It is recorded as an access and signed
     /// before that, so that the copy ends under a checkpoint. The directory gets its name when it is whole; one under the
     /// same name with `.new` behind it is what an earlier one left when it was ended.
     /// - Parameters:
-    ///   - directory: absolute; must not be there yet, and whoever can read it can sign as this gate.
+    ///   - directory: absolute, and outside of the gate's own; must not be there yet, and whoever can read it can sign as this gate.
     ///   - warn: also told when the ledger cannot be signed now.
     package func backUp(
         into directory: String, by attribution: Attribution, warn: @escaping Warn
-    ) async throws -> LedgerBackup {
-        let whole = FileManager.default
-        guard !whole.fileExists(atPath: directory) else {
-            throw ManagementError(
-                .refused, "\(directory) is there already", fix: "name a directory that is not there yet")
-        }
+    ) async throws -> Backup {
+        try NewDirectory.check(directory, of: settings)
         let unfinished = directory + ".new"
         guard mkdir(unfinished, 0o700) == 0 else {
             let error = SystemError.last
@@ -31,14 +34,15 @@ extension LedgerService {
         var export: RecordedExport?
         do {
             export = try await recordBackup(by: attribution, warn: warn)
-            let backup = try ledger.backUp(into: unfinished)
+            let copy = try ledger.backUp(into: unfinished)
             try LedgerKeys(settings).copy(into: unfinished + "/keys")
+            let damage = try ledger.damagedLists()
             do throws(SystemError) { try FileReplacement.moveDirectory(unfinished, to: directory) } catch {
                 throw ManagementError(.internalError, "cannot name \(directory): \(error)", cause: error)
             }
-            return backup
+            return Backup(copy: copy, damagedLists: damage)
         } catch {
-            try? whole.removeItem(atPath: unfinished)
+            try? FileManager.default.removeItem(atPath: unfinished)
             // Nothing of the backup is left.
             await export?.endedInPart(error, reach: ExportReach())
             throw error

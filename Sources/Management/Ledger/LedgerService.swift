@@ -47,18 +47,18 @@ package struct LedgerService: Sendable {
         let trusted = try key.map(LedgerKeys.verifiers) ?? LedgerKeys(settings).verifiers()
         let reader = try ledger.reader()
         let witnesses = try LedgerWitnesses(settings)
-        var kept = try witnesses.archive.all().map {
-            LedgerVerifier.Kept($0, keeper: witnesses.archive.name, isOutside: false)
-        }
+        var evidence = LedgerVerifier.Evidence()
+        evidence.add(
+            try witnesses.archive.all(), of: witnesses.archive.name, isOutside: false, mayBeTorn: true)
         for file in checkpoints {
             let found = try CheckpointFile(file: Paths.absolute(file)).all()
             guard !found.isEmpty else {
                 throw ManagementError(.invalid, "--checkpoint: \(file) holds no checkpoint")
             }
-            kept += found.map { LedgerVerifier.Kept($0, keeper: file, isOutside: true) }
+            evidence.add(found, of: file, isOutside: true, mayBeTorn: false)
         }
-        kept += await witnesses.witnessed(warn)
-        let verifier = ledger.verifier(trusted: trusted, kept: kept, progress: progress)
+        await witnesses.collect(&evidence, warn)
+        let verifier = ledger.verifier(trusted: trusted, evidence: evidence, progress: progress)
         return Verification(result: try verifier.verify(), witnessed: try reader.witnessed())
     }
 
@@ -116,6 +116,8 @@ package struct LedgerService: Sendable {
         package let entries: Range<Int64>
         package let checkpoint: Checkpoint
         package let manifest: JSONValue
+        /// Source lists that its entries name, that were kept, and that are gone or altered.
+        package let damagedLists: [KeptLists.Damage]
     }
 
     /// Writes entries with all that proves them into a new directory. Recorded as an access before that.
@@ -138,14 +140,16 @@ package struct LedgerService: Sendable {
                 fix: "run `dropgate ledger verify`")
         }
         let directory = Paths.absolute(directory)
-        try LedgerBundle.check(directory)
+        try NewDirectory.check(directory, of: settings)
         let export = try await Authority.recordExport(
             "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
             by: attribution, settings: settings, warn: warn)
         do {
-            let manifest = try LedgerBundle(reader, policies: ledger.policies).write(
+            let written = try LedgerBundle(reader, policies: ledger.policies).write(
                 range, checkpoint: signed, key: key, to: directory, now: .now(), progress: progress)
-            return Bundle(entries: range, checkpoint: signed.checkpoint, manifest: manifest)
+            return Bundle(
+                entries: range, checkpoint: signed.checkpoint, manifest: written.manifest,
+                damagedLists: written.damagedLists)
         } catch {
             // Nothing of the bundle is left.
             await export.endedInPart(error, reach: ExportReach())

@@ -9,42 +9,58 @@ import Settings
 import TLS
 
 package struct GateSetup {
-    private let settings: GateSettings
+    /// What the caller may choose.
+    package struct Options: Sendable {
+        /// The sheet has the webhook's secrets.
+        package var showsSecrets = false
+        /// Host keys are made also in place of those that callers know and that are lost.
+        package var makesNewHostKeys = false
 
-    private init(_ settings: GateSettings) { self.settings = settings }
+        package init() {}
+    }
+
+    private let settings: GateSettings
+    private let makesNewHostKeys: Bool
+
+    private init(_ settings: GateSettings, _ options: Options) {
+        self.settings = settings
+        makesNewHostKeys = options.makesNewHostKeys
+    }
 
     /// Makes what is missing of a self-contained gate in a directory, given by its absolute path.
-    /// - Parameter showsSecrets: whether the sheet has the webhook's secrets.
     package static func make(
-        in directory: String, showsSecrets: Bool = false
+        in directory: String, _ options: Options = .init()
     ) async throws -> (log: SetupLog, sheet: GateSheet) {
         var log = SetupLog()
         try SetupOwner(of: directory)?.become()
         let file = try GateTemplate.make(in: directory, log: &log)
-        return try await make(file, log, showsSecrets)
+        return try await make(file, log, options)
     }
 
     /// Makes what is missing of the gate whose settings lie at this absolute path.
     package static func make(
-        settings file: String, showsSecrets: Bool = false
+        settings file: String, _ options: Options = .init()
     ) async throws -> (log: SetupLog, sheet: GateSheet) {
         try SetupOwner(of: Paths.directory(of: file))?.become()
-        return try await make(file, SetupLog(), showsSecrets)
+        return try await make(file, SetupLog(), options)
     }
 
     private static func make(
-        _ file: String, _ log: SetupLog, _ showsSecrets: Bool
+        _ file: String, _ log: SetupLog, _ options: Options
     ) async throws -> (log: SetupLog, sheet: GateSheet) {
         var log = log
         let settings = try SettingsLoader.load(file: file, namedFiles: .mayBeMissing)
-        try await GateSetup(settings).make(&log)
+        try await GateSetup(settings, options).make(&log)
         return (
-            log, try await GateSheet(settings: settings, file: file, log: log, showsSecrets: showsSecrets)
+            log,
+            try await GateSheet(
+                settings: settings, file: file, log: log, showsSecrets: options.showsSecrets)
         )
     }
 
     private func make(_ log: inout SetupLog) async throws {
-        let gate = SetupOwner(of: settings.state, readers: settings.readers)
+        let gate = SetupOwner(
+            of: settings.state, readers: settings.readers ?? ReadAccess.former(settings))
         try log.directory(settings.accounts)
         try makeSourceList(&log)
         try makeRules(&log)
@@ -58,11 +74,12 @@ package struct GateSetup {
         ] {
             try log.directory(directory)
         }
+        lookAtLedger(&log)
         try makeLedgerKey(&log)
         if let sftp = settings.sftp { try await makeHostKeys(sftp, &log) }
         if let tls = settings.webhook?.tls { try makeCertificate(tls, &log) }
         if let console = settings.console { try makeToken(console, &log) }
-        try ReadAccess(settings)?.apply()
+        try ReadAccess.apply(settings)
     }
 
     /// VSee's list, where the settings look for lists in a directory that has none.
@@ -93,32 +110,42 @@ package struct GateSetup {
             Shipped.rules, to: Paths.directory(of: pattern) + "/vsee-qatar.yaml", mode: 0o644, &log)
     }
 
-    /// Never where a ledger is that another key signed: that must be put back.
+    /// A ledger that is lost or damaged is nothing that `init` makes anew.
+    private func lookAtLedger(_ log: inout SetupLog) {
+        do {
+            _ = try settings.ledgerHandle.isThere()
+        } catch {
+            log.missing("\(ManagementError.of(error).map { "\($0)" } ?? "\(error)")")
+        }
+    }
+
+    /// Never beside a ledger, which another key signs: that one must be put back.
     private func makeLedgerKey(_ log: inout SetupLog) throws {
         let keys = LedgerKeys(settings)
         guard try !keys.isThere() else { return log.kept(settings.ledger.key) }
-        let checkpoints = settings.ledgerHandle.checkpoints
-        guard try checkpoints.all().isEmpty else {
-            return log.missing(
-                "\(settings.ledger.key): the key that signed \(checkpoints.name); put it back, or move the ledger aside"
-            )
-        }
+        if let loss = keys.loss { return log.missing("\(loss)") }
         try log.directory(Paths.directory(of: settings.ledger.key))
         try keys.make()
         for file in keys.made { log.made(file) }
     }
 
     private func makeHostKeys(_ sftp: SFTPSettings, _ log: inout SetupLog) async throws {
-        let absent = try sftp.hostKeys.filter { try !exists($0) }
+        var absent = try sftp.hostKeys.filter { try !exists($0) }
         for key in sftp.hostKeys where try exists(key) { log.kept(key) }
         guard !absent.isEmpty else { return }
         guard sftp.hostKeys == SFTPSettings.defaultHostKeys(state: settings.state) else {
             for key in absent { log.missing("\(key): a host key that sftp.host_keys names") }
             return
         }
+        if !makesNewHostKeys {
+            let known = KnownHostKeys(settings.ledgerHandle)
+            for key in absent where known.include(key) { log.missing(KnownHostKeys.loss(of: key)) }
+            absent.removeAll(where: known.include)
+        }
+        guard !absent.isEmpty else { return }
         let directory = Paths.directory(of: sftp.hostKeys[0])
         try log.directory(directory)
-        _ = try await HostKeys.ensure(in: directory)
+        try await HostKeys.ensure(in: directory, absent.map(Paths.lastComponent))
         for key in absent {
             log.made(key)
             log.made(key + ".pub")

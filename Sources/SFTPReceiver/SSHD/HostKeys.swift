@@ -18,20 +18,28 @@ package enum HostKeys {
     }
 
     /// ECDSA P-256 is for clients that know neither Ed25519 nor RSA with SHA-2: JSch up to 0.1.55, for one.
-    private static let kinds: [(file: String, arguments: [String])] = [
-        ("ssh_host_ed25519_key", ["-t", "ed25519"]), ("ssh_host_ecdsa_key", ["-t", "ecdsa", "-b", "256"]),
-        ("ssh_host_rsa_key", ["-t", "rsa", "-b", "3072"]),
+    private static let kinds: [(file: String, type: String, arguments: [String])] = [
+        ("ssh_host_ed25519_key", "ssh-ed25519", ["-t", "ed25519"]),
+        ("ssh_host_ecdsa_key", "ecdsa-sha2-nistp256", ["-t", "ecdsa", "-b", "256"]),
+        ("ssh_host_rsa_key", "ssh-rsa", ["-t", "rsa", "-b", "3072"]),
     ]
 
+    /// The type of the key that is made under a name (`Description.type`); nil for another name.
+    package static func type(ofFile name: String) -> String? { kinds.first { $0.file == name }?.type }
+
     /// Makes what is missing in a directory (itself made 0700 when absent) and returns the private key files.
-    package static func ensure(in directory: String) async throws(SSHDError) -> [String] {
+    /// - Parameter names: of the files that may be made; nil: all.
+    @discardableResult
+    package static func ensure(
+        in directory: String, _ names: [String]? = nil
+    ) async throws(SSHDError) -> [String] {
         do throws(StagingError) {
             _ = try Directory(path: directory, create: true)
         } catch {
             throw SSHDError(.failed, error.description)
         }
         var paths: [String] = []
-        for kind in kinds {
+        for kind in kinds where names?.contains(kind.file) != false {
             let path = "\(directory)/\(kind.file)"
             if FileSignature(path: path) == nil { try await make(path, kind.arguments) }
             paths.append(path)

@@ -90,7 +90,7 @@ enum LedgerBench {
             String(contentsOfFile: path + ".pub", encoding: .utf8).split(separator: "\n")[0].description)
         let began = ContinuousClock.now
         let before = clock()
-        let result = try LedgerHandle(file: path).verifier(trusted: key.map { [$0] } ?? [], kept: []).verify()
+        let result = try LedgerHandle(file: path).verifier(trusted: key.map { [$0] } ?? []).verify()
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         let cpu = Double(clock() - before) / 1_000_000
         print(
