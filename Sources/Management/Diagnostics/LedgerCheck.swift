@@ -13,9 +13,12 @@ enum LedgerCheck {
                     "there is none at \(facts.settings.ledgerHandle) yet: the first start makes it")
             ]
         case .bad(let error): [bad(error, facts)]
-        case .there(let reader): [there(reader, facts)] + lists(facts)
+        case .there(let reader): entries(reader, facts)
         }
     }
+
+    private static let damaged =
+        "put the whole ledger back from the backup, as .github/guides/operating.md says under \"Restore\""
 
     /// How long back promises are looked for: all of a ledger takes long, and `ledger verify` does that.
     private static let span = Duration.seconds(30 * 86400)
@@ -62,6 +65,12 @@ enum LedgerCheck {
         }
     }
 
+    /// Of the rest something is said only where the entries can be read.
+    private static func entries(_ reader: any LedgerReading, _ facts: GateFacts) -> [Finding] {
+        let newest = there(reader, facts)
+        return newest.state == .ok ? [newest] + lists(facts) : [newest]
+    }
+
     private static func there(_ reader: any LedgerReading, _ facts: GateFacts) -> Finding {
         do {
             var query = LedgerQuery()
@@ -82,9 +91,8 @@ enum LedgerCheck {
 
     /// What a check could not read of the ledger. Doctor tells it once, however many checks have met it.
     static func unreadable(_ error: any Error) -> Finding {
+        // It could be opened, so it is not for want of a right: no gate starts with it.
         let known = ManagementError.of(error)
-        return Finding(
-            "ledger", .fail, known?.message ?? "\(error)",
-            fix: known?.fix ?? "dropgate ledger verify tells which part is damaged")
+        return .fatal("ledger", known?.message ?? "\(error)", fix: known?.fix ?? damaged)
     }
 }

@@ -16,7 +16,8 @@ extension LedgerService {
     /// before that, so that the copy ends under a checkpoint. The directory gets its name when it is whole; one under the
     /// same name with `.new` behind it is what an earlier one left when it was ended.
     /// - Parameters:
-    ///   - directory: absolute, and outside of the gate's own; must not be there yet, and whoever can read it can sign as this gate.
+    ///   - directory: absolute, and outside of the gate's own; must not be there yet. Whoever can read it can sign as this
+    ///     gate.
     ///   - warn: also told when the ledger cannot be signed now.
     package func backUp(
         into directory: String, by attribution: Attribution, warn: @escaping Warn

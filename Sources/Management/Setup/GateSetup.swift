@@ -113,7 +113,10 @@ package struct GateSetup {
     /// A ledger that is lost or damaged is nothing that `init` makes anew.
     private func lookAtLedger(_ log: inout SetupLog) {
         do {
-            _ = try settings.ledgerHandle.isThere()
+            // One of an older format opens for no reader; the gate's start brings it up to date.
+            if try settings.ledgerHandle.isThere(), let reader = try? settings.ledgerHandle.reader() {
+                _ = try reader.size()
+            }
         } catch {
             log.missing("\(ManagementError.of(error).map { "\($0)" } ?? "\(error)")")
         }
