@@ -32,8 +32,9 @@ package struct WebhookName: Sendable {
         return DropID.isValid(String(id)) ? String(id) : nil
     }
 
-    /// When the event of a path under `ready/` was received, or the first one of a batch; nil for any other path.
-    package static func received(in readyPath: String) -> Instant? {
+    /// The time of the entry that accepted the event of a path under `ready/`, or the first one of a batch; nil for any other
+    /// path.
+    package static func time(in readyPath: String) -> Instant? {
         let parts = readyPath.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0] == StagingLayout.webhook else { return nil }
         let clock = Array(parts[2].utf8.prefix { $0 != UInt8(ascii: "-") })

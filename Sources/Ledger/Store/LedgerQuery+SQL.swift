@@ -142,28 +142,29 @@ struct SQL {
         return first...max(first, last)
     }
 
-    static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
-        try first(notBefore: instant, "time", of: "entries", db)
-    }
-
-    /// The number of the first drop that was received at or after an instant; above the last one when there is none.
-    static func firstDrop(notBefore instant: Instant, _ db: Database) throws -> Int64 {
-        try first(notBefore: instant, "received", of: "drops", db)
-    }
-
     /// Times rise with the numbers, so a time is found by halving.
-    private static func first(
-        notBefore instant: Instant, _ column: String, of table: String, _ db: Database
-    ) throws -> Int64 {
+    static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
         var low: Int64 = 0
-        var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM \(table)") ?? -1) + 1
+        var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1) + 1
         while low < high {
             let middle = (low + high) / 2
             let time = try Int64.fetchOne(
-                db, sql: "SELECT \(column) FROM \(table) WHERE seq >= ? ORDER BY seq LIMIT 1",
+                db, sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1",
                 arguments: [middle])
             if let time, time < instant.microseconds { low = middle + 1 } else { high = middle }
         }
         return low
+    }
+}
+
+extension SQL {
+    /// Drops in these states, of any state where there are none, below `:before`, newest first, at most `:limit`.
+    static func newestDrops(_ states: Set<DropState>) -> String {
+        let order = "ORDER BY seq DESC LIMIT :limit"
+        guard !states.isEmpty else { return "SELECT * FROM drops WHERE seq < :before \(order)" }
+        let each = states.sorted { $0.rawValue < $1.rawValue }.map {
+            "SELECT * FROM (SELECT * FROM \(Schema.drops(in: $0)) AND seq < :before \(order))"
+        }
+        return each.joined(separator: " UNION ALL ") + (each.count > 1 ? " \(order)" : "")
     }
 }

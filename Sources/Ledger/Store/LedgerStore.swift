@@ -23,7 +23,8 @@ package struct DropRegistration: Sendable {
     package var formerKeys: (repeatKey: [UInt8], eventKey: [UInt8]?)?
     /// What a repeat becomes: an entry without a drop (webhooks), or a drop that is marked (files).
     package var keepsRepeats: Bool
-    /// How old the drop may be that this one repeats; nil: any age.
+    /// How old the drop may be that this one repeats, by the times of their entries; nil: any age. Of a sealed one the last
+    /// time of its segment counts.
     package var repeatsWithin: Duration?
     /// The path under `ready/`, given the time that the entry gets.
     package var readyPath: @Sendable (Instant) -> String

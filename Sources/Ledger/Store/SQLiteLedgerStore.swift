@@ -250,11 +250,17 @@ final class SQLiteLedgerStore: LedgerStore {
     private func register(
         _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, _ appended: inout AppendedEntry
     ) throws {
-        let oldest = drop.repeatsWithin.map { (appended.time - $0).microseconds } ?? 0
+        let oldest = drop.repeatsWithin.map { (appended.time - $0).microseconds }
         func repeated(_ key: [UInt8]) throws -> String? {
+            // By the times of entries: what was held or pulled was received before, and by another clock.
             try String.fetchOne(
                 db.cachedStatement(
-                    sql: "SELECT id FROM drops WHERE repeat_key = ? AND received > ? ORDER BY seq LIMIT 1"),
+                    sql: """
+                        SELECT id FROM drops WHERE repeat_key = ?1 AND (?2 IS NULL OR ?2 < coalesce(
+                          (SELECT time FROM entries WHERE entries.seq = drops.seq),
+                          (SELECT last_time FROM segments WHERE drops.seq BETWEEN first AND last)))
+                        ORDER BY seq LIMIT 1
+                        """),
                 arguments: [Data(key), oldest])
         }
         func sameEvent(_ key: [UInt8]) throws -> String? {
@@ -317,9 +323,10 @@ final class SQLiteLedgerStore: LedgerStore {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT drops.*, entries.json AS json, bodies.body AS body FROM \(Schema.unfinished)
-                    JOIN entries ON entries.seq = drops.seq LEFT JOIN bodies ON bodies.seq = drops.seq
-                    WHERE state = 0 AND \(Schema.isUnfinished) AND drops.seq > ? ORDER BY drops.seq LIMIT ?
+                    SELECT pending.*, entries.json AS json, bodies.body AS body
+                    FROM (SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? ORDER BY seq LIMIT ?) AS pending
+                    JOIN entries ON entries.seq = pending.seq LEFT JOIN bodies ON bodies.seq = pending.seq
+                    ORDER BY pending.seq
                     """, arguments: [seq, limit]
             ).map { row in
                 PendingDrop(
@@ -339,16 +346,11 @@ final class SQLiteLedgerStore: LedgerStore {
             case .taken: "taken"
             case .pending, .lost, .forgotten, .withdrawn: "received"
             }
-        let drops =
-            state == .released
-            ? "\(Schema.released) WHERE" : "\(Schema.unfinished) WHERE \(Schema.isUnfinished) AND"
         return try database.readLedger { db in
             try Row.fetchAll(
                 db,
-                // A partial index serves the words of its condition, not a parameter.
                 sql: """
-                    SELECT * FROM \(drops) state = \(state.rawValue) AND \(column) < ? AND seq > ?
-                    ORDER BY seq LIMIT ?
+                    SELECT * FROM \(Schema.drops(in: state)) AND \(column) < ? AND seq > ? ORDER BY seq LIMIT ?
                     """,
                 arguments: [instant.microseconds, seq, limit]
             ).map(DropRecord.init(row:))
@@ -379,10 +381,7 @@ final class SQLiteLedgerStore: LedgerStore {
         try database.readLedger { db in
             try Row.fetchAll(
                 db,
-                sql: """
-                    SELECT * FROM \(Schema.unfinished) WHERE state = 5 AND \(Schema.isUnfinished) AND incoming IS NOT NULL
-                    ORDER BY seq
-                    """
+                sql: "SELECT * FROM \(Schema.drops(in: .withdrawn)) AND incoming IS NOT NULL ORDER BY seq"
             ).compactMap { try withEntry(DropRecord(row: $0), db) }
         }
     }

@@ -6,12 +6,16 @@ enum Schema {
     /// `PRAGMA user_version`. A higher one in the file was written by a newer Dropgate.
     static let version = 4
 
-    /// Drops that are not just released, by state. SQLite uses a partial index only for a query that asks for the same
-    /// in the same words, whatever else follows from it, and by INDEXED BY fails when it cannot.
-    static let unfinished = "drops INDEXED BY drops_unfinished"
-    static let isUnfinished = "state <> 1"
-    /// Drops that are released and neither taken nor acknowledged, by number.
-    static let released = "drops INDEXED BY drops_released"
+    private static let isUnfinished = "state <> 1"
+
+    /// For `SELECT … FROM`: the drops in a state, which further conditions may follow by AND; in the order of their numbers at
+    /// no cost. SQLite uses a partial index only for a query that asks for the same in the same words, whatever else follows
+    /// from it, and by INDEXED BY fails when it cannot.
+    static func drops(in state: DropState) -> String {
+        state == .released
+            ? "drops INDEXED BY drops_released WHERE state = 1"
+            : "drops INDEXED BY drops_unfinished WHERE state = \(state.rawValue) AND \(isUnfinished)"
+    }
 
     /// `entries.json` holds the exact canonical bytes; the columns beside it serve queries only. There is no
     /// index on time: times rise with seq, so a time is found by bisecting seq. Sources are indexed day by day, so
