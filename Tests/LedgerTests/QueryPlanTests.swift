@@ -7,14 +7,16 @@ import Testing
 @testable import Ledger
 
 @Suite struct QueryPlanTests {
-    private func plan(_ sql: String) throws -> [String] {
+    private func plan(_ sql: String, count: Int = 2) throws -> [String] {
         let directory = try TemporaryDirectory("plan")
         _ = try LedgerHandle(file: directory.file("l")).open(node: "t")
         let database = try DatabaseQueue(path: directory.file("l"))
         return try database.read { db in
             let statement = try db.makeStatement(sql: "EXPLAIN QUERY PLAN " + sql)
-            return try Row.fetchAll(statement, arguments: StatementArguments(Array(repeating: 1, count: 2)))
-                .map { $0["detail"] }
+            return try Row.fetchAll(
+                statement, arguments: StatementArguments(Array(repeating: 1, count: count))
+            )
+            .map { $0["detail"] }
         }
     }
 
@@ -38,5 +40,10 @@ import Testing
     @Test(arguments: DropState.allCases) func theDropsInAStateAreFoundByItsIndex(state: DropState) throws {
         let steps = try plan("SELECT * FROM \(Schema.drops(in: state)) AND seq > ? ORDER BY seq LIMIT ?")
         #expect(steps.count == 1 && steps[0].hasPrefix("SEARCH drops USING INDEX drops_"), "\(steps)")
+    }
+
+    @Test(arguments: DropEnd.allCases) func oldReceiptsAreFoundByTheirTimes(end: DropEnd) throws {
+        let steps = try plan(SQL.endedDrops(end), count: 4)
+        #expect(steps.count == 1 && steps[0].contains("USING INDEX drops_\(end)"), "\(steps)")
     }
 }

@@ -167,4 +167,17 @@ extension SQL {
         }
         return each.joined(separator: " UNION ALL ") + (each.count > 1 ? " \(order)" : "")
     }
+
+    /// Drops in this state since before `:before`, in the order of their times, behind `:time` and `:seq`.
+    static func endedDrops(_ end: DropEnd) -> String {
+        let (state, column) =
+            switch end {
+            case .acknowledged: (DropState.acknowledged, "acknowledged")
+            case .taken: (DropState.taken, "taken")
+            }
+        return """
+            SELECT * FROM drops INDEXED BY drops_\(column) WHERE state = \(state.rawValue) AND \(column) < :before
+            AND (\(column), seq) > (:time, :seq) ORDER BY \(column), seq LIMIT :limit
+            """
+    }
 }

@@ -87,8 +87,21 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
 
     func drop(id: String) throws -> DropRecord? {
         try database.readLedger { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE id = ?", arguments: [id]).map(
-                DropRecord.init(row:))
+            let runs = try DropKeyTable.runs(db).compactMap { $0.state == .inUse ? $0.run : nil }
+            var seqs: [Int64] = []
+            for run in runs {
+                try DropKeyTable.collect(DropKeyHash.of(id: id), in: run.number, into: &seqs, db)
+            }
+            for seq in seqs {
+                let row = try Row.fetchOne(
+                    db, sql: "SELECT * FROM drops WHERE seq = ? AND id = ?", arguments: [seq, id])
+                if let row { return DropRecord(row: row) }
+            }
+            // Of the last few thousand drops only their writer has the keys.
+            return try Row.fetchOne(
+                db, sql: "SELECT * FROM drops WHERE seq > ? AND id = ?",
+                arguments: [runs.last?.through ?? -1, id]
+            ).map(DropRecord.init(row:))
         }
     }
 
