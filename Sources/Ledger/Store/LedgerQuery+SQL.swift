@@ -162,10 +162,11 @@ extension SQL {
     static func newestDrops(_ states: Set<DropState>) -> String {
         let order = "ORDER BY seq DESC LIMIT :limit"
         guard !states.isEmpty else { return "SELECT * FROM drops WHERE seq < :before \(order)" }
+        // SQLite takes from each in turn, as the order wants it.
         let each = states.sorted { $0.rawValue < $1.rawValue }.map {
-            "SELECT * FROM (SELECT * FROM \(Schema.drops(in: $0)) AND seq < :before \(order))"
+            "SELECT * FROM \(Schema.drops(in: $0)) AND seq < :before"
         }
-        return each.joined(separator: " UNION ALL ") + (each.count > 1 ? " \(order)" : "")
+        return each.joined(separator: " UNION ALL ") + " \(order)"
     }
 
     /// Drops in this state since before `:before`, in the order of their times, behind `:time` and `:seq`.
