@@ -100,7 +100,7 @@ private struct StagingSweep {
 
     private func removeAcknowledged() async throws {
         guard let age = retention.acknowledged else { return }
-        try await forEachDrop(in: .acknowledged, olderThan: age) { drop in
+        try await forEachDrop(.acknowledged, olderThan: age) { drop in
             // A line of a batch is acknowledged by itself; the batch is its consumer's to remove.
             if try staging.ready.receipt(drop.id, at: drop.readyPath)?.line == nil {
                 try await removeFile(of: drop)
@@ -128,20 +128,20 @@ private struct StagingSweep {
     private func removeOldReceipts() async throws {
         guard let age = retention.receipts else { return }
         // One that was put back has its turn in `TakenSweep`.
-        try await forEachDrop(in: .taken, olderThan: age) { drop in
+        try await forEachDrop(.taken, olderThan: age) { drop in
             try !staging.ready.stillHolds(drop.readyPath) || !intake.isStill(drop)
         }
     }
 
     /// Removes the receipts of drops for which `isDone` says so.
     private func forEachDrop(
-        in state: DropState, olderThan age: Duration, isDone: (DropRecord) async throws -> Bool
+        _ end: DropEnd, olderThan age: Duration, isDone: (DropRecord) async throws -> Bool
     ) async throws {
-        var after: Int64 = -1
+        var after: DropRecord?
         while case let drops = try intake.store.drops(
-            in: state, changedBefore: intake.now - age, after: after, limit: 256), let last = drops.last
+            end, before: intake.now - age, after: after, limit: 256), let last = drops.last
         {
-            after = last.seq
+            after = last
             var batches: Set<BatchName> = []
             for drop in drops {
                 guard try await isDone(drop) else { continue }

@@ -48,9 +48,7 @@ struct TakenSweep {
     ) async throws {
         var left = most
         while left > 0 {
-            let drops = try intake.store.drops(
-                in: state, changedBefore: Instant(microseconds: .max), after: cursor,
-                limit: min(left, Self.page))
+            let drops = try intake.store.drops(in: state, after: cursor, limit: min(left, Self.page))
             guard let last = drops.last else {
                 cursor = -1
                 return

@@ -100,7 +100,9 @@ package final class Intake: Sendable {
         seen: [(checkpoint: Checkpoint, keeper: String)] = [],
         clock: @escaping @Sendable () -> Instant = { Instant.now() }
     ) throws -> Intake {
-        let store = try configuration.ledger.open(node: configuration.node, extending: seen)
+        let store = try configuration.ledger.open(node: configuration.node, extending: seen) {
+            logger.notice("\($0)")
+        }
         return try Intake(configuration, store: store, policy: policy, logger: logger, clock: clock)
     }
 

@@ -32,9 +32,9 @@ package struct WebhookName: Sendable {
         return DropID.isValid(String(id)) ? String(id) : nil
     }
 
-    /// When the event of a path under `ready/` was received, or the first one of a batch, which may be meant by its directory or
-    /// its one file; nil for any other path.
-    package static func received(in readyPath: String) -> Instant? {
+    /// The time of the entry that accepted the event of a path under `ready/`, or the first one of a batch, which may be meant by its
+    /// directory or its one file; nil for any other path.
+    package static func time(in readyPath: String) -> Instant? {
         let parts = readyPath.split(separator: "/", omittingEmptySubsequences: false)
         let isInBatch = parts.count == 4 && BatchName(ofReady: readyPath) != nil
         guard parts.count == 3 || isInBatch, parts[0] == StagingLayout.webhook else { return nil }

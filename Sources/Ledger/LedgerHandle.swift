@@ -64,20 +64,25 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// Opens the ledger for writing, or makes it, and holds its lock for as long as the store lives.
     /// Throws `LedgerError`: `.locked` when another process writes it, `.newer`, `.unwritable`, `.missing` or
     /// `.foreign` as `isThere`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
-    /// - Parameter node: the gate's name, which each entry carries.
-    package func open(node: String) throws -> any LedgerStore {
-        try SQLiteLedgerStore(paths, node: node)
+    /// - Parameters:
+    ///   - node: the gate's name, which each entry carries.
+    ///   - progress: is told what is done to a large ledger of an earlier format before it can be used.
+    package func open(
+        node: String, progress: (String) -> Void = { _ in }
+    ) throws -> any LedgerStore {
+        try SQLiteLedgerStore(paths, node: node, progress: progress)
     }
 
     /// As `open(node:)`, and throws `LedgerError` as `LedgerStore.require(extends:keptBy:)` unless the ledger has what others
     /// have seen of it. None is made where they have seen one: `.missing`.
     package func open(
-        node: String, extending seen: [(checkpoint: Checkpoint, keeper: String)]
+        node: String, extending seen: [(checkpoint: Checkpoint, keeper: String)],
+        progress: (String) -> Void = { _ in }
     ) throws -> any LedgerStore {
         if let first = seen.first, try !isThere() {
             throw paths.missing(seen: first.checkpoint, by: first.keeper)
         }
-        let store = try open(node: node)
+        let store = try open(node: node, progress: progress)
         for seen in seen { try store.require(extends: seen.checkpoint, keptBy: seen.keeper) }
         return store
     }

@@ -60,6 +60,6 @@ import Testing
         ("webhook/2026-11-23/0815é0.1Z-x", nil), ("webhook/2026-11-23/", nil), ("", nil),
     ])
     func theTimeIsReadFromThePath(path: String, time: String?) {
-        #expect(WebhookName.received(in: path)?.description == time)
+        #expect(WebhookName.time(in: path)?.description == time)
     }
 }

@@ -47,10 +47,14 @@ package final class FailingStore: LedgerStore {
         try store.pendingDrops(after: seq, limit: limit)
     }
 
+    package func drops(in state: DropState, after seq: Int64, limit: Int) throws -> [DropRecord] {
+        try store.drops(in: state, after: seq, limit: limit)
+    }
+
     package func drops(
-        in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
+        _ end: DropEnd, before instant: Instant, after drop: DropRecord?, limit: Int
     ) throws -> [DropRecord] {
-        try store.drops(in: state, changedBefore: instant, after: seq, limit: limit)
+        try store.drops(end, before: instant, after: drop, limit: limit)
     }
 
     package func newestDrops(in state: DropState, limit: Int) throws -> [DropRecord] {

@@ -134,8 +134,7 @@ import Testing
         #expect(states == [.taken, .taken, .pending], "what was not released is not taken")
         #expect(try store.drop(id: "a")?.taken == Instant(microseconds: 7000))
         func taken(before time: Int64) throws -> [String] {
-            try store.drops(in: .taken, changedBefore: Instant(microseconds: time), after: -1, limit: 9).map(
-                \.id)
+            try store.drops(.taken, before: Instant(microseconds: time), after: nil, limit: 9).map(\.id)
         }
         #expect(try taken(before: 7000) == [] && taken(before: 7001) == ["a", "b"])
         #expect(try store.newestDrops(in: .taken, limit: 9).map(\.id) == ["b", "a"])
@@ -158,42 +157,98 @@ import Testing
     }
 
     @Test(arguments: StoreMaker.all)
-    func aRepeatIsFoundByAFormerKeyToo(maker: StoreMaker) throws {
-        let store = try maker.open(directory)
-        func receive(_ id: String, key: UInt8, former: UInt8?) throws -> AppendedEntry {
-            var drop = DropRegistration(
-                id: id, content: .body([1]), repeatKey: [key, 1], eventKey: [key], keepsRepeats: false,
-                readyPath: { _ in "webhook/\(id)" })
-            drop.formerKeys = former.map { ([$0, 1], [$0]) }
-            let attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
-            let outcomes = try store.commit([.append(attempt, drop: drop)], now: Self.later)
-            guard case .appended(let entry)? = outcomes.first else {
-                throw LedgerError(.unreadable, "no entry")
-            }
-            return entry
+    func dropsAreListedByTheirState(maker: StoreMaker) throws {
+        let store = try store(maker, "a", "b", "c")
+        try release("a", store)
+        try release("b", store)
+        func released(after seq: Int64 = -1, limit: Int = 9) throws -> [String] {
+            try store.drops(in: .released, after: seq, limit: limit).map(\.id)
         }
-        #expect(try receive("a", key: 1, former: nil).drop?.id == "a")
-        #expect(try receive("b", key: 2, former: 1).repeats == "a")
-        let other = try receive("c", key: 3, former: nil)
-        #expect(other.repeats == nil && other.sameEvent == nil)
-        #expect(try receive("d", key: 2, former: 3).repeats == "c")
+        #expect(try released() == ["a", "b"])
+        #expect(try released(after: 0) == ["b"])
+        #expect(try released(limit: 1) == ["a"])
+        #expect(try store.drops(in: .pending, after: -1, limit: 9).map(\.id) == ["c"])
     }
 
-    @Test(arguments: StoreMaker.all)
-    func dropsAreListedByTheTimeOfTheirLastChange(maker: StoreMaker) throws {
-        let store = try store(maker, "a", "b", "c")
-        try release("a", store, at: 2000)
-        try release("b", store, at: 3000)
-        func released(before time: Int64, after seq: Int64 = -1, limit: Int = 9) throws -> [String] {
+    /// Lists of old receipts cost what they give: by the time at which each came to its state.
+    @Test(arguments: StoreMaker.all, DropEnd.allCases)
+    func dropsAreListedByTheTimeAtWhichTheyCameToTheirState(maker: StoreMaker, end: DropEnd) throws {
+        let store = try store(maker, "a", "b", "c", "d", "e")
+        for (id, time) in [("b", 2000), ("a", 3000), ("d", 3000), ("c", 4000)] as [(String, Int64)] {
+            try release(id, store)
+            let instant = Instant(microseconds: time)
+            let operation =
+                switch end {
+                case .acknowledged: LedgerOperation.acknowledge(id: id, at: instant)
+                case .taken: LedgerOperation.taken([(id, "sftp/\(id)")], at: instant)
+                }
+            #expect(try carryOut(operation, store))
+        }
+        func drops(before time: Int64, after id: String? = nil, limit: Int = 9) throws -> [String] {
             try store.drops(
-                in: .released, changedBefore: Instant(microseconds: time), after: seq, limit: limit
+                end, before: Instant(microseconds: time), after: id.flatMap { try store.drop(id: $0) },
+                limit: limit
             ).map(\.id)
         }
-        #expect(try released(before: 2000) == [])
-        #expect(try released(before: 2001) == ["a"])
-        #expect(try released(before: 9000) == ["a", "b"])
-        #expect(try released(before: 9000, after: 0) == ["b"])
-        #expect(try released(before: 9000, limit: 1) == ["a"])
+        #expect(try drops(before: 2000) == [])
+        #expect(try drops(before: 4000) == ["b", "a", "d"])
+        #expect(try drops(before: 9000) == ["b", "a", "d", "c"])
+        #expect(try drops(before: 9000, after: "a") == ["d", "c"])
+        #expect(try drops(before: 9000, after: "b", limit: 1) == ["a"])
+    }
+
+    /// Events and uploads between entries of others; some of them are released, each to its path or all to one.
+    @Test(arguments: StoreMaker.all, [1, 2, 3, 4] as [UInt64])
+    func aReleaseOfManyDropsIsTheOneOfEachOfThem(maker: StoreMaker, seed: UInt64) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        var random = SplitMix(seed: seed)
+        let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+        var operations: [LedgerOperation] = []
+        var drops: [(id: String, isEvent: Bool)] = []
+        for number in 0..<UInt8(200) {
+            let id = "d\(number)"
+            switch random.next() % 5 {
+            case 0: operations.append(.append(rejection, drop: nil))
+            case 1:
+                operations.append(uploadOperation(id, key: number))
+                drops.append((id, false))
+            default:
+                operations.append(webhookOperation(id, key: number))
+                drops.append((id, true))
+            }
+        }
+        if seed == 4 {
+            operations.insert(
+                contentsOf: Array(repeating: .append(rejection, drop: nil), count: 1500), at: 100)
+        }
+        _ = try store.commit(operations, now: Self.later)
+        if let upload = drops.first(where: { !$0.isEvent }) { try carryOut(.lost(id: upload.id), store) }
+        var expected: [String: DropRecord] = [:]
+        for drop in drops { expected[drop.id] = try store.drop(id: drop.id) }
+        for time in 6000..<6004 as Range<Int64> {
+            var released: [(id: String, readyPath: String)] = [("nobody", "webhook/x")]
+            for drop in drops where random.next() % 4 > 0 {
+                let own = try #require(expected[drop.id]).readyPath
+                let isTogether = drop.isEvent && random.next() % 4 == 0
+                released.append((drop.id, isTogether ? "webhook/\(time).ndjson" : own))
+            }
+            if seed == 2 { released.shuffle(using: &random) }
+            released += released.prefix(3)
+            _ = try store.commit([.released(released, at: Instant(microseconds: time))], now: Self.later)
+            for drop in released where expected[drop.id]?.state == .pending {
+                expected[drop.id]?.state = .released
+                expected[drop.id]?.readyPath = drop.readyPath
+                expected[drop.id]?.released = Instant(microseconds: time)
+            }
+        }
+        let waiting = try store.pendingDrops(after: -1, limit: 999)
+        for (id, isEvent) in drops {
+            let record = try #require(expected[id])
+            #expect(try store.drop(id: id) == record)
+            #expect(try (reader.body(seq: record.seq) != nil) == (isEvent && record.state == .pending))
+            #expect(waiting.contains { $0.record.id == id } == (record.state == .pending))
+        }
     }
 
     @Test(arguments: StoreMaker.all)

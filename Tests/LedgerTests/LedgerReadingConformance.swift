@@ -374,15 +374,54 @@ import Testing
         #expect(try reader.uploads(readyPath: "sftp/x", limit: 1).map(\.id) == ["d"])
         #expect(try reader.uploads(readyPath: batch, limit: 9).isEmpty, "an event is not an upload")
         let first = try #require(try reader.drop(id: "a")).received
-        #expect(try reader.events(readyPath: batch, receivedFrom: first).map(\.id) == ["a", "c"])
+        #expect(try reader.events(readyPath: batch, acceptedFrom: first).map(\.id) == ["a", "c"])
         let later = Instant(microseconds: first.microseconds + 1)
-        #expect(try reader.events(readyPath: batch, receivedFrom: later).map(\.id) == ["c"])
-        #expect(try reader.events(readyPath: "sftp/x", receivedFrom: first).isEmpty, "an upload is no event")
+        #expect(try reader.events(readyPath: batch, acceptedFrom: later).map(\.id) == ["c"])
+        #expect(try reader.events(readyPath: "sftp/x", acceptedFrom: first).isEmpty, "an upload is no event")
         let attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .withdrawn)
         try commit(
             [.change(attempt, DropChange(id: "d", from: .released, kind: .withdrawn(incoming: "i")))],
             to: store)
         #expect(try reader.uploads(readyPath: "sftp/x", limit: 9).map(\.id) == ["b"], "it was taken back")
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func eventsOfAPathAreFoundByTheTimeOfTheirEntriesWheneverTheyWereReceived(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        func receive(_ id: String, key: UInt8, at seconds: Int64, received: Int64? = nil) throws -> Instant {
+            let outcome = try store.commit(
+                [
+                    webhookOperation(
+                        id, key: key, received: received.map { Instant(microseconds: $0 * 1_000_000) })
+                ], now: Instant(microseconds: seconds * 1_000_000))
+            guard case .appended(let entry)? = outcome.first else {
+                throw LedgerError(.unreadable, "no entry")
+            }
+            return entry.time
+        }
+        var times: [String: Instant] = [:]
+        // Held for long; as they come; pulled from a gate whose clock is ahead; with a clock that was set back.
+        times["held"] = try receive("held", key: 1, at: 100, received: 1)
+        times["a"] = try receive("a", key: 2, at: 101)
+        times["pulled"] = try receive("pulled", key: 3, at: 102, received: 900)
+        times["b"] = try receive("b", key: 4, at: 103)
+        times["back"] = try receive("back", key: 5, at: 50, received: 40)
+        times["c"] = try receive("c", key: 6, at: 104)
+        for (id, time) in times {
+            let path = try #require(try reader.drop(id: id)).readyPath
+            #expect(try reader.events(readyPath: path, acceptedFrom: time).map(\.id) == [id])
+            #expect(
+                try reader.events(readyPath: path, acceptedFrom: time + .microseconds(1)).isEmpty,
+                "it looks from that time on")
+        }
+        try commit(Array(repeating: .append(Self.attempt, drop: nil), count: 300), to: store)
+        let segment = try maker.sealing(directory).writeSegment(0, 0..<256)
+        try commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], to: store)
+        for (id, time) in times {
+            let path = try #require(try reader.drop(id: id)).readyPath
+            #expect(try reader.events(readyPath: path, acceptedFrom: time).map(\.id) == [id], "sealed")
+        }
     }
 
     // MARK: What was signed

@@ -181,8 +181,9 @@ private final class FailingStore: LedgerStore {
     func root(size: Int64) throws -> MerkleHash { .empty }
     func pendingEvents() throws -> Int { 0 }
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] { [] }
+    func drops(in state: DropState, after seq: Int64, limit: Int) throws -> [DropRecord] { [] }
     func drops(
-        in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
+        _ end: DropEnd, before instant: Instant, after drop: DropRecord?, limit: Int
     ) throws -> [DropRecord] { [] }
     func newestDrops(in state: DropState, limit: Int) throws -> [DropRecord] { [] }
     func drop(id: String) throws -> DropRecord? { nil }

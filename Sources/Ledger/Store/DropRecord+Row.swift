@@ -16,6 +16,14 @@ extension DropRecord {
         ).map(DropRecord.init(row:))
     }
 
+    /// When it came to this state, if it did.
+    func time(of end: DropEnd) -> Instant? {
+        switch end {
+        case .acknowledged: acknowledged
+        case .taken: taken
+        }
+    }
+
     init(row: Row) {
         self.init(
             id: row["id"], seq: row["seq"], state: DropState(rawValue: row["state"]) ?? .lost,

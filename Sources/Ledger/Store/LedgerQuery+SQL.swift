@@ -148,25 +148,14 @@ struct SQL {
         return first...max(first, last)
     }
 
-    static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
-        try first(notBefore: instant, "time", of: "entries", db)
-    }
-
-    /// The number of the first drop that was received at or after an instant; above the last one when there is none.
-    static func firstDrop(notBefore instant: Instant, _ db: Database) throws -> Int64 {
-        try first(notBefore: instant, "received", of: "drops", db)
-    }
-
     /// Times rise with the numbers, so a time is found by halving.
-    private static func first(
-        notBefore instant: Instant, _ column: String, of table: String, _ db: Database
-    ) throws -> Int64 {
+    static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
         var low: Int64 = 0
-        var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM \(table)") ?? -1) + 1
+        var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1) + 1
         while low < high {
             let middle = (low + high) / 2
             let time = try Int64.fetchOne(
-                db, sql: "SELECT \(column) FROM \(table) WHERE seq >= ? ORDER BY seq LIMIT 1",
+                db, sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1",
                 arguments: [middle])
             if let time, time < instant.microseconds { low = middle + 1 } else { high = middle }
         }
@@ -177,4 +166,30 @@ struct SQL {
 extension LedgerQuery {
     /// Whether it asks for entries of the gate itself alone, which have an index.
     fileprivate var asksGate: Bool { !kinds.isEmpty && kinds.isSubset(of: Schema.gateKinds) }
+}
+
+extension SQL {
+    /// Drops in these states, of any state where there are none, below `:before`, newest first, at most `:limit`.
+    static func newestDrops(_ states: Set<DropState>) -> String {
+        let order = "ORDER BY seq DESC LIMIT :limit"
+        guard !states.isEmpty else { return "SELECT * FROM drops WHERE seq < :before \(order)" }
+        // SQLite takes from each in turn, as the order wants it.
+        let each = states.sorted { $0.rawValue < $1.rawValue }.map {
+            "SELECT * FROM \(Schema.drops(in: $0)) AND seq < :before"
+        }
+        return each.joined(separator: " UNION ALL ") + " \(order)"
+    }
+
+    /// Drops in this state since before `:before`, in the order of their times, behind `:time` and `:seq`.
+    static func endedDrops(_ end: DropEnd) -> String {
+        let (state, column) =
+            switch end {
+            case .acknowledged: (DropState.acknowledged, "acknowledged")
+            case .taken: (DropState.taken, "taken")
+            }
+        return """
+            SELECT * FROM drops INDEXED BY drops_\(column) WHERE state = \(state.rawValue) AND \(column) < :before
+            AND (\(column), seq) > (:time, :seq) ORDER BY \(column), seq LIMIT :limit
+            """
+    }
 }

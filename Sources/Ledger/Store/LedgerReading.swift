@@ -56,9 +56,9 @@ package protocol LedgerReading: Sendable {
     /// Uploaded files that were given this path under `ready/`, the one that was released there last first. Not those that
     /// their senders took back.
     func uploads(readyPath: String, limit: Int) throws -> [DropRecord]
-    /// Events that were given this path, in the order in which they came: one, or those of a batch. Looks among the
-    /// `LedgerLimits.batchSpan` drops that were received from an instant on.
-    func events(readyPath: String, receivedFrom instant: Instant) throws -> [DropRecord]
+    /// Events that were given this path, in the order of their entries: one, or those of a batch. Looks among the
+    /// `LedgerLimits.batchSpan` drops whose entries have times from an instant on.
+    func events(readyPath: String, acceptedFrom instant: Instant) throws -> [DropRecord]
     /// The body of a webhook that does not lie in `ready/` yet, or nil.
     func body(seq: Int64) throws -> [UInt8]?
 
@@ -75,7 +75,7 @@ package protocol LedgerReading: Sendable {
 }
 
 package enum LedgerLimits {
-    /// How many drops may have been received from the first event of a batch to its last one, at most.
+    /// How many drops may have been accepted from the first event of a batch to its last one, at most.
     package static let batchSpan = 20_000
 }
 

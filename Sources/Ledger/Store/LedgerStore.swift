@@ -19,11 +19,12 @@ package struct DropRegistration: Sendable {
     /// SHA-256 of the event's identity without its body; nil when it has none.
     package var eventKey: [UInt8]?
     /// The keys that an earlier version gave the same drop: a repeat of what it accepted is found by them. Nothing is stored
-    /// under them.
+    /// under them, and only ledgers of earlier formats are searched by them.
     package var formerKeys: (repeatKey: [UInt8], eventKey: [UInt8]?)?
     /// What a repeat becomes: an entry without a drop (webhooks), or a drop that is marked (files).
     package var keepsRepeats: Bool
-    /// How old the drop may be that this one repeats; nil: any age.
+    /// How old the drop may be that this one repeats, by the times of their entries; nil: any age. Of a sealed one the last
+    /// time of its segment counts.
     package var repeatsWithin: Duration?
     /// The path under `ready/`, given the time that the entry gets.
     package var readyPath: @Sendable (Instant) -> String
@@ -157,6 +158,11 @@ package enum DropState: Int, Sendable, CaseIterable {
     case taken = 6
 }
 
+/// States in which a drop waits only for its receipt to be removed.
+package enum DropEnd: Sendable, CaseIterable {
+    case acknowledged, taken
+}
+
 /// A drop as the store knows it.
 package struct DropRecord: Sendable, Hashable {
     package var id: String
@@ -243,9 +249,13 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// How many webhooks are committed and not released.
     func pendingEvents() throws -> Int
 
-    /// Drops in this state whose last change lies before `instant`, oldest first, with a seq above `after`.
+    /// Drops in this state, oldest first, with a seq above `after`.
+    func drops(in state: DropState, after seq: Int64, limit: Int) throws -> [DropRecord]
+
+    /// Drops that have been in this state since before `instant`, those that came to it first, and those of one moment by
+    /// their seq; only those behind `after` in that order. Costs what it gives, however many are in the state.
     func drops(
-        in state: DropState, changedBefore instant: Instant, after seq: Int64, limit: Int
+        _ end: DropEnd, before instant: Instant, after drop: DropRecord?, limit: Int
     ) throws -> [DropRecord]
 
     /// Drops in this state, which is another one than released, newest first.

@@ -23,7 +23,8 @@ extension SQLiteLedgerReader {
     func hasPendingDrops(_ entries: Range<Int64>) throws -> Bool {
         try database.readLedger { db in
             try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM drops WHERE state = 0 AND seq >= ? AND seq < ?)",
+                db,
+                sql: "SELECT EXISTS (SELECT 1 FROM \(Schema.drops(in: .pending)) AND seq >= ? AND seq < ?)",
                 arguments: [entries.lowerBound, entries.upperBound]) ?? false
         }
     }

@@ -80,20 +80,29 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
 
     func drops(states: Set<DropState>, before: Int64?, limit: Int) throws -> [DropRecord] {
         try database.readLedger { db in
-            var sql = "SELECT * FROM drops WHERE seq < ?"
-            if !states.isEmpty {
-                sql += " AND state IN (\(states.map { String($0.rawValue) }.sorted().joined(separator: ",")))"
-            }
-            return try Row.fetchAll(
-                db, sql: sql + " ORDER BY seq DESC LIMIT ?", arguments: [before ?? Int64.max, limit]
+            try Row.fetchAll(
+                db, sql: SQL.newestDrops(states), arguments: ["before": before ?? Int64.max, "limit": limit]
             ).map(DropRecord.init(row:))
         }
     }
 
     func drop(id: String) throws -> DropRecord? {
         try database.readLedger { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE id = ?", arguments: [id]).map(
-                DropRecord.init(row:))
+            let runs = try DropKeyTable.runs(db).compactMap { $0.state == .inUse ? $0.run : nil }
+            var seqs: [Int64] = []
+            for run in runs {
+                try DropKeyTable.collect(DropKeyHash.of(id: id), in: run.number, into: &seqs, db)
+            }
+            for seq in seqs {
+                let row = try Row.fetchOne(
+                    db, sql: "SELECT * FROM drops WHERE seq = ? AND id = ?", arguments: [seq, id])
+                if let row { return DropRecord(row: row) }
+            }
+            // Of the last few thousand drops only their writer has the keys.
+            return try Row.fetchOne(
+                db, sql: "SELECT * FROM drops WHERE seq > ? AND id = ?",
+                arguments: [runs.last?.through ?? -1, id]
+            ).map(DropRecord.init(row:))
         }
     }
 
@@ -113,15 +122,17 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
         }
     }
 
-    func events(readyPath: String, receivedFrom instant: Instant) throws -> [DropRecord] {
-        try database.readLedger { db in
+    func events(readyPath: String, acceptedFrom instant: Instant) throws -> [DropRecord] {
+        // When a drop was received does not rise with its number: it may have been held, or pulled.
+        let first = try firstSeq(notBefore: instant)
+        return try database.readLedger { db in
             try Row.fetchAll(
                 db,
                 sql: """
                     SELECT * FROM (SELECT * FROM drops WHERE seq >= ? ORDER BY seq LIMIT ?)
                     WHERE ready = ? AND incoming IS NULL ORDER BY seq
                     """,
-                arguments: [try SQL.firstDrop(notBefore: instant, db), LedgerLimits.batchSpan, readyPath]
+                arguments: [first, LedgerLimits.batchSpan, readyPath]
             ).map(DropRecord.init(row:))
         }
     }

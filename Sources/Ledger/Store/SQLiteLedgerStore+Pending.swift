@@ -6,10 +6,7 @@ extension SQLiteLedgerStore {
         try database.readLedger { db in
             try Int.fetchOne(
                 db,
-                sql: """
-                    SELECT count(*) FROM \(Schema.unfinished)
-                    WHERE state = 0 AND \(Schema.isUnfinished) AND incoming IS NULL
-                    """) ?? 0
+                sql: "SELECT count(*) FROM \(Schema.drops(in: .pending)) AND incoming IS NULL") ?? 0
         }
     }
 }

@@ -17,14 +17,18 @@ final class SQLiteLedgerStore: LedgerStore {
     }
 
     let database: DatabaseQueue
-    private let node: String
+    let node: String
+    /// Whoever waits for it has the database.
+    let keys: Mutex<DropKeyIndex>
+    let former: FormerDrops?
     private let head: Mutex<Head>
     private let lock: FileLock
 
     /// Opens or makes the ledger (files 0600, or 0640 where it has readers). Throws `LedgerError`: `.locked` when another process
     /// writes it, `.newer`, `.unwritable`, `.missing` or `.foreign` (`LedgerHandle.isThere`), `.rolledBack` or `.forked` when its
     /// last checkpoint is not of its entries.
-    init(_ paths: LedgerPaths, node: String) throws {
+    /// - Parameter progress: is told what is done to a large ledger of an earlier format before it can be used.
+    init(_ paths: LedgerPaths, node: String, progress: (String) -> Void = { _ in }) throws {
         let path = paths.file
         lock = try FileLock(path: path + ".lock")
         self.node = node
@@ -38,7 +42,7 @@ final class SQLiteLedgerStore: LedgerStore {
             }
             // What is refused here, the gate's start has told.
             try? paths.readers?.admit(file: path)
-            database = try Schema.openForWriting(path: path)
+            database = try Schema.openForWriting(path: path, progress: progress)
             for file in [paths.wal, paths.sharedMemory] { try? paths.readers?.admit(file: file) }
             head = Mutex(
                 try database.read { db in
@@ -49,6 +53,8 @@ final class SQLiteLedgerStore: LedgerStore {
                         seq: seq, time: Instant(microseconds: row?["time"] ?? Int64.min / 2),
                         tree: try StoredTree.builder(db, size: seq + 1))
                 })
+            keys = Mutex(try database.read { try DropKeyIndex($0) })
+            former = try database.read { try FormerDrops($0) }
             if let newest = try database.read(CheckpointTable.newest) {
                 try require(extends: newest.checkpoint, keptBy: "the ledger itself")
             }
@@ -67,7 +73,7 @@ final class SQLiteLedgerStore: LedgerStore {
         // SQLite gives its WAL and shared memory files the mode of the database file.
         try FileLock.makePrivateFile(path: temporary)
         // Closing it brings all of it into the one file.
-        try Schema.openForWriting(path: temporary).close()
+        try Schema.openForWriting(path: temporary) { _ in }.close()
         do throws(SystemError) { try FileReplacement.move(temporary, to: path) } catch {
             throw LedgerError(.unwritable, "cannot name \(path): \(error)")
         }
@@ -85,16 +91,21 @@ final class SQLiteLedgerStore: LedgerStore {
         var next = head.withLock { $0 }
         var outcomes: [LedgerOutcome] = []
         outcomes.reserveCapacity(operations.count)
+        let before = keys.withLock(\.mark)
         do {
+            var change: DropKeyIndex.Change?
             try database.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
+                    change = try keys.withLock { try $0.upkeep(db) }
                     for operation in operations {
                         outcomes.append(try perform(operation, db, now: now, head: &next))
                     }
                     return .commit
                 }
             }
+            if let change { keys.withLock { $0.apply(change) } }
         } catch {
+            keys.withLock { $0.goBack(to: before) }
             throw LedgerError(.unwritable, "the ledger cannot be written: \(DatabaseTrouble.words(error))")
         }
         head.withLock { $0 = next }
@@ -118,45 +129,11 @@ final class SQLiteLedgerStore: LedgerStore {
         case .change(let attempt, let drop):
             guard try change(drop, db) else { return .changed(false) }
             return try perform(.append(attempt, drop: nil), db, now: now, head: &head)
-        case .dated(let id, let modified):
-            return try change(db, "UPDATE drops SET modified = ? WHERE id = ?", [modified, id])
-        case .quarantined(let id):
-            return try change(db, "UPDATE drops SET incoming = NULL WHERE id = ? AND state = 5", [id])
-        case .released(let drops, let instant):
-            for drop in drops {
-                try db.cachedStatement(
-                    // Of one path these times rise, even when the clock does not: they say who lies there.
-                    sql: """
-                        UPDATE drops SET state = 1, ready = ?1, released = max(?2, 1 + coalesce((
-                          SELECT max(released) FROM drops WHERE ready = ?1 AND incoming IS NOT NULL), 0))
-                        WHERE id = ?3 AND state = 0
-                        """
-                ).execute(arguments: [drop.readyPath, instant.microseconds, drop.id])
-                try db.cachedStatement(
-                    sql: "DELETE FROM bodies WHERE seq = (SELECT seq FROM drops WHERE id = ?)"
-                )
-                .execute(arguments: [drop.id])
-            }
-            return .changed(true)
-        case .taken(let drops, let instant):
-            return try change(
-                db, "UPDATE drops SET state = 6, taken = ?3 WHERE id = ?1 AND ready = ?2 AND state = 1",
-                each: drops.map { [$0.id, $0.readyPath, instant.microseconds] })
-        case .returned(let drops):
-            return try change(
-                db, "UPDATE drops SET state = 1, taken = NULL WHERE id = ? AND ready = ? AND state = 6",
-                each: drops.map { [$0.id, $0.readyPath] })
-        case .acknowledge(let id, let instant):
-            return try change(
-                db, "UPDATE drops SET state = 2, acknowledged = ? WHERE id = ? AND state IN (1, 6)",
-                [instant.microseconds, id])
-        case .lost(let id):
-            return try change(db, "UPDATE drops SET state = 3 WHERE id = ? AND state = 0", [id])
-        case .forgotten(let id):
-            return try change(db, "UPDATE drops SET state = 4 WHERE id = ? AND state IN (1, 2, 6)", [id])
         case .checkpoint(let key):
             return .checkpointed(
                 try CheckpointTable.sign(db, head.tree.frontier, key, now: max(now, head.time)))
+        case .dated, .quarantined, .released, .taken, .returned, .acknowledge, .lost, .forgotten:
+            return .changed(try changeDrops(operation, db))
         case .witnessed(let name, let size, let instant):
             return try change(
                 db,
@@ -190,119 +167,6 @@ final class SQLiteLedgerStore: LedgerStore {
         return .changed(db.changesCount > 0)
     }
 
-    private func change(_ db: Database, _ sql: String, each arguments: [StatementArguments]) throws
-        -> LedgerOutcome
-    {
-        var isAny = false
-        for arguments in arguments {
-            if case .changed(true) = try change(db, sql, arguments) { isAny = true }
-        }
-        return .changed(isAny)
-    }
-
-    /// Returns whether the drop was in the state that the change is from.
-    private func change(_ change: DropChange, _ db: Database) throws -> Bool {
-        switch change.kind {
-        case .renamed(let name, let readyPath, let incoming, let due):
-            try db.cachedStatement(
-                sql: """
-                    UPDATE drops SET state = 0, released = NULL, name = ?, ready = ?, incoming = ?, due = ?
-                    WHERE id = ? AND state = ?
-                    """
-            ).execute(arguments: [
-                name, readyPath, incoming, due.microseconds, change.id, change.from.rawValue,
-            ])
-        case .withdrawn(let incoming):
-            try db.cachedStatement(
-                sql: "UPDATE drops SET state = 5, incoming = ?, due = NULL WHERE id = ? AND state = ?"
-            ).execute(arguments: [incoming, change.id, change.from.rawValue])
-        case .acknowledged(let instant):
-            try db.cachedStatement(
-                sql: "UPDATE drops SET state = 2, acknowledged = ? WHERE id = ? AND state = ?"
-            ).execute(arguments: [instant.microseconds, change.id, change.from.rawValue])
-        }
-        return db.changesCount > 0
-    }
-
-    private func append(
-        _ attempt: Attempt, _ drop: DropRegistration?, _ db: Database, seq: Int64, time: Instant,
-        clock: Instant?
-    ) throws -> (AppendedEntry, EntryBytes) {
-        var attempt = attempt
-        var appended = AppendedEntry(seq: seq, time: time)
-        if let drop { try register(drop, db, for: &attempt, &appended) }
-        let entry = EntryBytes(attempt, seq: seq, time: time, clock: clock, node: node)
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO entries (seq, time, kind, channel, verdict, reason, source, account, json)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """
-        ).execute(arguments: [
-            seq, time.microseconds, attempt.kind.rawValue, attempt.channel?.rawValue,
-            attempt.verdict.rawValue,
-            attempt.reason.rawValue, attempt.source.map { Data(SourceKey.bytes($0.ip)) }, attempt.account,
-            Data(entry.json),
-        ])
-        return (appended, entry)
-    }
-
-    /// Decides, inside the transaction, whether the drop is new, a repeat, or the same event with another body.
-    private func register(
-        _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, _ appended: inout AppendedEntry
-    ) throws {
-        let oldest = drop.repeatsWithin.map { (appended.time - $0).microseconds } ?? 0
-        func repeated(_ key: [UInt8]) throws -> String? {
-            try String.fetchOne(
-                db.cachedStatement(
-                    sql: "SELECT id FROM drops WHERE repeat_key = ? AND received > ? ORDER BY seq LIMIT 1"),
-                arguments: [Data(key), oldest])
-        }
-        func sameEvent(_ key: [UInt8]) throws -> String? {
-            try String.fetchOne(
-                db.cachedStatement(sql: "SELECT id FROM drops WHERE event_key = ? ORDER BY seq LIMIT 1"),
-                arguments: [Data(key)])
-        }
-        let former = drop.formerKeys
-        // What was stored under a former key is the older one.
-        let repeated = try former.flatMap { try repeated($0.repeatKey) } ?? repeated(drop.repeatKey)
-        let isKnown = try Bool.fetchOne(
-            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM drops WHERE id = ?)"), arguments: [drop.id])
-        if let repeated {
-            attempt.reason = .duplicate
-            attempt.detail["duplicate_of"] = .string(repeated)
-            appended.repeats = repeated
-        } else if let key = drop.eventKey {
-            appended.sameEvent = try former?.eventKey.flatMap(sameEvent) ?? sameEvent(key)
-            if let other = appended.sameEvent { attempt.detail["same_event_as"] = .string(other) }
-        }
-        guard isKnown != true, repeated == nil || drop.keepsRepeats else {
-            if let repeated { attempt.drop?.id = repeated }
-            appended.repeats = repeated ?? drop.id
-            return
-        }
-        var record = DropRecord(
-            id: drop.id, seq: appended.seq, state: .pending, incoming: nil,
-            readyPath: drop.readyPath(appended.time), received: attempt.drop?.received ?? appended.time,
-            name: drop.name,
-            due: drop.settle.map { appended.time + $0 })
-        if case .incoming(let path) = drop.content { record.incoming = path }
-        attempt.drop?.name = record.readyPath
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO drops (seq, id, state, repeat_key, event_key, incoming, ready, received, name, due)
-                VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?)
-                """
-        ).execute(arguments: [
-            record.seq, record.id, Data(drop.repeatKey), drop.eventKey.map { Data($0) }, record.incoming,
-            record.readyPath, record.received.microseconds, record.name, record.due?.microseconds,
-        ])
-        if case .body(let body) = drop.content {
-            try db.cachedStatement(sql: "INSERT INTO bodies (seq, body) VALUES (?, ?)")
-                .execute(arguments: [record.seq, Data(body)])
-        }
-        appended.drop = record
-    }
-
     func size() throws -> Int64 { head.withLock { $0.tree.size } }
 
     func lastTime() throws -> Instant? { head.withLock { $0.seq < 0 ? nil : $0.time } }
@@ -317,9 +181,10 @@ final class SQLiteLedgerStore: LedgerStore {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT drops.*, entries.json AS json, bodies.body AS body FROM \(Schema.unfinished)
-                    JOIN entries ON entries.seq = drops.seq LEFT JOIN bodies ON bodies.seq = drops.seq
-                    WHERE state = 0 AND \(Schema.isUnfinished) AND drops.seq > ? ORDER BY drops.seq LIMIT ?
+                    SELECT pending.*, entries.json AS json, bodies.body AS body
+                    FROM (SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? ORDER BY seq LIMIT ?) AS pending
+                    JOIN entries ON entries.seq = pending.seq LEFT JOIN bodies ON bodies.seq = pending.seq
+                    ORDER BY pending.seq
                     """, arguments: [seq, limit]
             ).map { row in
                 PendingDrop(
@@ -331,8 +196,9 @@ final class SQLiteLedgerStore: LedgerStore {
 
     func drop(id: String) throws -> DropRecord? {
         try database.readLedger { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE id = ?", arguments: [id]).map(
-                DropRecord.init(row:))
+            try seq(of: id, db).flatMap {
+                try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE seq = ?", arguments: [$0])
+            }.map(DropRecord.init(row:))
         }
     }
 
@@ -353,10 +219,7 @@ final class SQLiteLedgerStore: LedgerStore {
         try database.readLedger { db in
             try Row.fetchAll(
                 db,
-                sql: """
-                    SELECT * FROM \(Schema.unfinished) WHERE state = 5 AND \(Schema.isUnfinished) AND incoming IS NOT NULL
-                    ORDER BY seq
-                    """
+                sql: "SELECT * FROM \(Schema.drops(in: .withdrawn)) AND incoming IS NOT NULL ORDER BY seq"
             ).compactMap { try withEntry(DropRecord(row: $0), db) }
         }
     }

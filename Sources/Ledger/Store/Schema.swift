@@ -6,16 +6,21 @@ enum Schema {
     /// `PRAGMA user_version`. A higher one in the file was written by a newer Dropgate.
     static let version = 5
 
-    /// Drops that are not just released, by state. SQLite uses a partial index only for a query that asks for the same
-    /// in the same words, whatever else follows from it, and by INDEXED BY fails when it cannot.
-    static let unfinished = "drops INDEXED BY drops_unfinished"
-    static let isUnfinished = "state <> 1"
-    /// Drops that are released and neither taken nor acknowledged, by number.
-    static let released = "drops INDEXED BY drops_released"
     /// What the gate says of itself: starts, stops, changes of lists and of accounts. Few among all that callers bring about.
     static let gateEntries = "entries INDEXED BY entries_gate"
     static let gateKinds: Set<EntryKind> = [.policy, .service]
     static let isGateEntry = "kind IN ('policy', 'service')"
+
+    private static let isUnfinished = "state <> 1"
+
+    /// For `SELECT … FROM`: the drops in a state, which further conditions may follow by AND; in the order of their numbers at
+    /// no cost. SQLite uses a partial index only for a query that asks for the same in the same words, whatever else follows
+    /// from it, and by INDEXED BY fails when it cannot.
+    static func drops(in state: DropState) -> String {
+        state == .released
+            ? "drops INDEXED BY drops_released WHERE state = 1"
+            : "drops INDEXED BY drops_unfinished WHERE state = \(state.rawValue) AND \(isUnfinished)"
+    }
 
     /// `entries.json` holds the exact canonical bytes; the columns beside it serve queries only. There is no
     /// index on time: times rise with seq, so a time is found by bisecting seq. Sources are indexed day by day, so
@@ -35,9 +40,16 @@ enum Schema {
         CREATE INDEX entries_source ON entries(time / 86400000000, source) WHERE source IS NOT NULL;
         CREATE INDEX entries_account ON entries(account) WHERE account IS NOT NULL;
         \(gateIndex)
+        \(dropStatements)
+        CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
+        """
+
+    /// `upgraded` has a row for each format that the ledger was brought up to date from: how many drops it had then, and the time
+    /// of its newest entry. Drops are found by their keys through `DropKeyTable`.
+    static let dropStatements = """
         CREATE TABLE drops (
           seq INTEGER PRIMARY KEY,
-          id TEXT NOT NULL UNIQUE,
+          id TEXT NOT NULL,
           state INTEGER NOT NULL,
           repeat_key BLOB NOT NULL,
           event_key BLOB,
@@ -51,16 +63,19 @@ enum Schema {
           modified INTEGER,
           taken INTEGER
         );
-        CREATE INDEX drops_repeat ON drops(repeat_key);
-        CREATE INDEX drops_event ON drops(event_key) WHERE event_key IS NOT NULL;
-        CREATE INDEX drops_upload ON drops(ready) WHERE incoming IS NOT NULL;
-        CREATE INDEX drops_unfinished ON drops(state, seq) WHERE \(isUnfinished);
-        \(releasedIndex)
-        CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
+        \(dropIndices)
+        CREATE TABLE upgraded (format INTEGER PRIMARY KEY, drops INTEGER NOT NULL, time INTEGER NOT NULL);
+        \(DropKeyTable.statements)
         """
 
-    private static let gateIndex = "CREATE INDEX entries_gate ON entries(seq) WHERE \(isGateEntry);"
-    private static let releasedIndex = "CREATE INDEX drops_released ON drops(seq) WHERE state = 1;"
+    static let gateIndex = "CREATE INDEX entries_gate ON entries(seq) WHERE \(isGateEntry);"
+    private static let dropIndices = """
+        CREATE INDEX drops_upload ON drops(ready) WHERE incoming IS NOT NULL;
+        CREATE INDEX drops_unfinished ON drops(state, seq) WHERE \(isUnfinished);
+        CREATE INDEX drops_released ON drops(seq) WHERE state = 1;
+        CREATE INDEX drops_acknowledged ON drops(acknowledged) WHERE state = 2;
+        CREATE INDEX drops_taken ON drops(taken) WHERE state = 6;
+        """
 
     /// Full tiles (`MerkleTile`) by level << 48 | number, checkpoints by size, how far each witness has come, and
     /// segment files of sealed entries.
@@ -82,7 +97,8 @@ enum Schema {
 
     /// Opens the ledger for its one writer: WAL, synchronous=FULL. GRDB sets synchronous=NORMAL while it opens
     /// a WAL database, so FULL is set afterwards and read back.
-    static func openForWriting(path: String) throws -> DatabaseQueue {
+    /// - Parameter progress: is told how far a large ledger of an earlier format is brought up to date.
+    static func openForWriting(path: String, progress: (String) -> Void) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.label = "ledger"
         configuration.journalMode = .wal
@@ -98,19 +114,19 @@ enum Schema {
                 try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal"
             else { throw LedgerError(.unwritable, "\(path): SQLite refuses WAL with synchronous=FULL") }
         }
-        try database.write { try prepare($0, path: path) }
+        try database.write { try prepare($0, path: path, progress) }
         return database
     }
 
-    private static func prepare(_ db: Database, path: String) throws {
-        switch try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 {
+    private static func prepare(_ db: Database, path: String, _ progress: (String) -> Void) throws {
+        let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        switch found {
         case version: return
         case 0:
             // A file that was there was looked at before (`ReadOnlyDatabase`): only a new one has no format.
             try db.execute(sql: statements + treeStatements + ClockSetBack.table)
-        case let found where (1..<version).contains(found):
-            for step in upgrades[(found - 1)...] { try step(db) }
-        case let found: throw newer(found, path)
+        case 1..<version: try Upgrade(db, path: path).run(from: found, progress: progress)
+        default: throw newer(found, path)
         }
         try db.execute(sql: "PRAGMA user_version = \(version)")
     }
@@ -126,36 +142,4 @@ enum Schema {
             "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it"
         )
     }
-
-    /// Format 1 kept the leaf hash beside each entry and had no tree.
-    private static func upgradeFromFirst(_ db: Database) throws {
-        try db.execute(sql: treeStatements)
-        try db.execute(sql: "DROP INDEX entries_source")
-        try db.execute(sql: "ALTER TABLE entries DROP COLUMN leaf")
-        try db.execute(
-            sql: "CREATE INDEX entries_source ON entries(time / 86400000000, source) WHERE source IS NOT NULL"
-        )
-        var builder = TileBuilder()
-        let rows = try Data.fetchCursor(db, sql: "SELECT json FROM entries ORDER BY seq")
-        while let json = try rows.next() {
-            try builder.append(MerkleHash.leaf(Array(json))) { try StoredTree.insert($0, db) }
-        }
-    }
-
-    /// Format 2 knew no drops that settle, and no name but the one under `ready/`.
-    private static func upgradeFromSecond(_ db: Database) throws {
-        for column in ["name TEXT", "due INTEGER", "modified INTEGER"] {
-            try db.execute(sql: "ALTER TABLE drops ADD COLUMN \(column)")
-        }
-    }
-
-    /// Format 3 did not tell when the clock was behind, nor drops that a consumer has taken from those that wait.
-    private static func upgradeFromThird(_ db: Database) throws {
-        try db.execute(sql: ClockSetBack.table)
-        try db.execute(sql: "ALTER TABLE drops ADD COLUMN taken INTEGER")
-        try db.execute(sql: releasedIndex)
-    }
-
-    /// Format 4 found the gate's own entries by looking at all of them.
-    private static func upgradeFromFourth(_ db: Database) throws { try db.execute(sql: gateIndex) }
 }

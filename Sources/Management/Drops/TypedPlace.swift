@@ -75,13 +75,13 @@ struct TypedPlace {
 
     /// Events of a batch, of one line of it (`….ndjson:12`), or the one whose file had its name before names had ids.
     private func events(at readyPath: String, _ reader: any LedgerReading) throws -> [DropRecord]? {
-        guard let received = WebhookName.received(in: readyPath) else { return nil }
-        let found = try reader.events(readyPath: readyPath, receivedFrom: received)
+        guard let accepted = WebhookName.time(in: readyPath) else { return nil }
+        let found = try reader.events(readyPath: readyPath, acceptedFrom: accepted)
         if !found.isEmpty { return found }
         guard let colon = readyPath.lastIndex(of: ":"), readyPath[..<colon].hasSuffix(".ndjson"),
             let line = Int(readyPath[readyPath.index(after: colon)...])
         else { return nil }
-        let batch = try reader.events(readyPath: String(readyPath[..<colon]), receivedFrom: received)
+        let batch = try reader.events(readyPath: String(readyPath[..<colon]), acceptedFrom: accepted)
         return batch.indices.contains(line - 1) ? [batch[line - 1]] : nil
     }
 

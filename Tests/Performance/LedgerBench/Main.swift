@@ -1,9 +1,9 @@
-// Measures the ledger at ten million entries: append, memory, query by address and day, verification.
+// Measures a large ledger: append with its drops and their release, memory, what people ask, verification.
 //
 //     swift run -c release ledger-bench DIRECTORY [ENTRIES]
 //
-// It fills DIRECTORY/ledger.sqlite (about 0.7 GB a million) through the program's own store; a directory that is
-// there already is measured as it is. Times are a year up to now, spread evenly.
+// It fills DIRECTORY/ledger.sqlite (about 0.8 GB a million) through the program's own store; a directory that is
+// there already is measured as it is. Times are a year up to now, spread evenly. `Tests/Performance/ledger.sh` runs it.
 import Admission
 import Foundation
 import JSON
@@ -23,7 +23,8 @@ enum LedgerBench {
         let isNew = !FileManager.default.fileExists(atPath: path)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         if isNew { try fill(path, count) }
-        try query(path)
+        try start(path)
+        try Questions(path).ask()
         try verify(path)
     }
 
@@ -39,50 +40,57 @@ enum LedgerBench {
         var source = EntrySource(count: count)
         let key = try NoteSigner(name: "gate-1/dropgate")
         try (key.verifier.description + "\n").write(toFile: path + ".pub", atomically: true, encoding: .utf8)
-        func append(_ commits: Int) throws -> Double {
-            let began = ContinuousClock.now
-            for _ in 0..<commits { _ = try store.commit(source.batch(batch), now: source.time) }
-            return Double(commits * batch) / ((ContinuousClock.now - began) / .seconds(1))
-        }
-        /// Median of several windows.
-        func rate() throws -> Int {
-            let rates = try (0..<windows).map { _ in try append(windowCommits) }.sorted()
-            return Int(rates[windows / 2])
-        }
-        _ = try append(10_000 / batch + 1)
-        print("at \(source.made) entries: \(try rate()) appends/s, \(Memory.now)")
-        while source.made < count {
-            let rate = try append(1000)
-            _ = try store.commit([.checkpoint(key)], now: source.time)
-            if source.made % Int64(batch * 4000) < Int64(batch * 1000) {
-                FileHandle.standardError.write(Data("  \(source.made) entries, \(Int(rate))/s\n".utf8))
+        func append(_ commits: Int) throws {
+            for _ in 0..<commits {
+                let outcomes = try store.commit(source.batch(batch), now: source.time)
+                let accepted = outcomes.compactMap { outcome -> (id: String, readyPath: String)? in
+                    guard case .appended(let entry) = outcome else { return nil }
+                    return entry.drop.map { ($0.id, $0.readyPath) }
+                }
+                // As the stager does it, some time after the answers.
+                _ = try store.commit([.released(accepted, at: source.time)], now: source.time)
             }
         }
-        print("at \(source.made) entries: \(try rate()) appends/s, \(Memory.now)")
+        /// Median of several windows.
+        func measure() throws {
+            var (rates, costs): ([Double], [Double]) = ([], [])
+            for _ in 0..<windows {
+                let (began, before) = (ContinuousClock.now, clock())
+                try append(windowCommits)
+                let entries = Double(windowCommits * batch)
+                rates.append(entries / ((ContinuousClock.now - began) / .seconds(1)))
+                costs.append(Double(clock() - before) / entries)
+            }
+            print(
+                "at \(source.made) entries: \(Int(rates.sorted()[windows / 2])) entries/s, "
+                    + "\(costs.sorted()[windows / 2].formatted()) µs of processor time each, \(Memory.now)")
+        }
+        _ = try append(10_000 / batch + 1)
+        try measure()
+        var next = source.made * 10
+        while source.made < count {
+            try append(min(1000, Int((count - source.made) / Int64(batch)) + 1))
+            _ = try store.commit([.checkpoint(key)], now: source.time)
+            if source.made >= next {
+                try measure()
+                next *= 10
+            }
+        }
+        try measure()
         _ = try store.commit([.checkpoint(key)], now: source.time)
     }
 
-    // MARK: Questions
-
-    private static func query(_ path: String) throws {
-        let reader = try LedgerHandle(file: path).reader()
-        let end = Instant.now() - .seconds(30 * 86400)
-        for (what, sources) in [("one address", ["198.51.100.7"]), ("a /24", ["198.51.100.0/24"])] {
-            var query = LedgerQuery()
-            query.since = end - .seconds(86400)
-            query.until = end
-            query.sources = try sources.map { try CIDRBlock($0) }
-            query.limit = 1000
-            var found = 0
-            let times = try (0..<11).map { _ in
-                let began = ContinuousClock.now
-                found = try reader.entries(query).count
-                return (ContinuousClock.now - began) / .milliseconds(1)
-            }.sorted()
-            print(
-                "query \(what), one day: \(found) entries, median \(times[5].formatted()) ms, worst \(times[10].formatted()) ms"
-            )
-        }
+    /// From opening the ledger to the first commit.
+    private static func start(_ path: String) throws {
+        let began = ContinuousClock.now
+        let store = try LedgerHandle(file: path).open(node: "gate-1")
+        let opened = ContinuousClock.now - began
+        let entry = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+        _ = try store.commit([.append(entry, drop: nil)], now: .now())
+        let committed = ContinuousClock.now - began
+        print(
+            "start: opened after \((opened / .milliseconds(1)).formatted()) ms, "
+                + "first commit after \((committed / .milliseconds(1)).formatted()) ms")
     }
 
     private static func verify(_ path: String) throws {
@@ -118,9 +126,22 @@ struct EntrySource {
     mutating func batch(_ count: Int) throws -> [LedgerOperation] {
         try (0..<count).map { _ in
             defer { made += 1 }
-            return .append(try attempt(), drop: nil)
+            let attempt = try attempt()
+            return .append(attempt, drop: attempt.drop.map { drop($0.id) })
         }
     }
+
+    /// An event with an id, as VSee's.
+    private mutating func drop(_ id: String) -> DropRegistration {
+        func key() -> [UInt8] {
+            (0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } }
+        }
+        return DropRegistration(
+            id: id, content: .body(Self.body), repeatKey: key(), eventKey: key(), keepsRepeats: false,
+            readyPath: { "webhook/2026-11-23/\($0.microseconds)-visit.ended-5c34979c-\(id).json" })
+    }
+
+    private static let body = [UInt8](repeating: 0x20, count: 458)
 
     private mutating func attempt() throws -> Attempt {
         let kind = random.next() % 10
@@ -145,7 +166,7 @@ struct EntrySource {
             attempt.request = RequestFacts(
                 id: "r-\(made)", method: "POST", path: "/webhooks/vsee", status: 200)
             attempt.drop = DropFacts(
-                id: "01jd\(made)", name: "webhook/2026-11-23/081530.123456Z-visit.ended-5c34979c.json",
+                id: Self.id(made), name: "webhook/2026-11-23/081530.123456Z-visit.ended-5c34979c.json",
                 bytes: 458,
                 sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                 eventID: "e-\(made)",
@@ -154,6 +175,11 @@ struct EntrySource {
         if kind == 9 { attempt.account = "vsee" }
         return attempt
     }
+}
+
+extension EntrySource {
+    /// Of the drop that an entry accepts, if it does.
+    static func id(_ entry: Int64) -> String { "01jd\(entry)" }
 }
 
 /// Memory of this process: what is its own, without the pages of the ledger's file that it has mapped.

@@ -1,0 +1,142 @@
+// Marks drops as released: events that came one after the other by one statement, as a batch of the stager is.
+import Admission
+import GRDB
+
+/// One release of many drops, which takes their bodies out of the store.
+struct DropRelease {
+    private struct Drop {
+        /// Among those that are released.
+        var place: Int
+        var seq: Int64
+        var readyPath: String
+    }
+
+    /// Pending events without another drop between them.
+    private struct Run {
+        var first: Int64
+        var last: Int64
+        /// The path of all of them; nil where each has its own, which its row has already.
+        var readyPath: String?
+    }
+
+    /// Drops whose numbers are further apart than this are in no run: rows between them would be read for nothing.
+    private static let farthest: Int64 = 1000
+
+    private let db: Database
+    private let time: Int64
+    /// By number, each once.
+    private let drops: [Drop]
+
+    /// - Parameter seq: finds a drop; those that there are not are left out.
+    init(
+        _ drops: [(id: String, readyPath: String)], at instant: Instant, _ db: Database,
+        seq: (String) throws -> Int64?
+    ) throws {
+        self.db = db
+        time = instant.microseconds
+        var known = try drops.enumerated().compactMap { place, drop in
+            try seq(drop.id).map { Drop(place: place, seq: $0, readyPath: drop.readyPath) }
+        }
+        known.sort { ($0.seq, $0.place) < ($1.seq, $1.place) }
+        // Of one that is named twice the first counts.
+        var last: Int64?
+        known.removeAll { drop in
+            defer { last = drop.seq }
+            return drop.seq == last
+        }
+        self.drops = known
+    }
+
+    func run() throws {
+        var singles: [Drop] = []
+        var rest = drops[...]
+        while let first = rest.first {
+            var end = rest.startIndex + 1
+            while end < rest.endIndex, rest[end].seq - rest[end - 1].seq <= Self.farthest { end += 1 }
+            let plan = try plan(rest[rest.startIndex..<end], from: first.seq)
+            for run in plan.runs { try release(run) }
+            singles += plan.singles
+            rest = rest[end...]
+        }
+        for drop in singles.sorted(by: { $0.place < $1.place }) { try release(drop) }
+    }
+
+    /// What one statement each is enough for.
+    private func plan(_ drops: ArraySlice<Drop>, from first: Int64) throws -> (runs: [Run], singles: [Drop]) {
+        var (runs, singles): ([Run], [Drop]) = ([], [])
+        var current: Run?
+        func end() {
+            if let current { runs.append(current) }
+            current = nil
+        }
+        var next = drops.startIndex
+        let rows = try HotStatement(
+            db,
+            "SELECT seq, state = 0 AND incoming IS NULL, ready FROM drops WHERE seq BETWEEN ? AND ? ORDER BY seq"
+        )
+        rows.bind(1, first)
+        rows.bind(2, drops.last?.seq ?? first)
+        try rows.forEach { row in
+            guard drops.indices.contains(next), drops[next].seq == row.int(0) else {
+                // It is not among them.
+                end()
+                return true
+            }
+            let drop = drops[next]
+            next += 1
+            guard row.int(1) != 0 else {
+                end()
+                singles.append(drop)
+                return true
+            }
+            let isInPlace = row.bytes(2).elementsEqual(drop.readyPath.utf8)
+            let path = isInPlace ? nil : drop.readyPath
+            if current == nil || current?.readyPath != path {
+                end()
+                current = Run(first: drop.seq, last: drop.seq, readyPath: path)
+            }
+            current?.last = drop.seq
+            return true
+        }
+        end()
+        return (runs, singles)
+    }
+
+    private func release(_ run: Run) throws {
+        let update = try HotStatement(
+            db,
+            run.readyPath == nil
+                ? "UPDATE drops SET state = 1, released = ?3 WHERE seq BETWEEN ?1 AND ?2"
+                : "UPDATE drops SET state = 1, released = ?3, ready = ?4 WHERE seq BETWEEN ?1 AND ?2")
+        update.bind(1, run.first)
+        update.bind(2, run.last)
+        update.bind(3, time)
+        if let path = run.readyPath { update.bind(4, path) }
+        try update.run()
+        try removeBodies(run.first, run.last)
+    }
+
+    /// An upload, or a drop that is not pending any more.
+    private func release(_ drop: Drop) throws {
+        // Of one path these times rise, even when the clock does not: they say who lies there.
+        let update = try HotStatement(
+            db,
+            """
+            UPDATE drops SET state = 1, ready = ?1, released = max(?2, 1 + coalesce((
+              SELECT max(released) FROM drops WHERE ready = ?1 AND incoming IS NOT NULL), 0))
+            WHERE seq = ?3 AND state = 0
+            """)
+        update.bind(1, drop.readyPath)
+        update.bind(2, time)
+        update.bind(3, drop.seq)
+        try update.run()
+        try removeBodies(drop.seq, drop.seq)
+    }
+
+    private func removeBodies(_ first: Int64, _ last: Int64) throws {
+        let remove = try HotStatement(db, "DELETE FROM bodies WHERE seq BETWEEN ? AND ?")
+        remove.bind(1, first)
+        remove.bind(2, last)
+        try remove.run()
+    }
+}

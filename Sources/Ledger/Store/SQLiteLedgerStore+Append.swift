@@ -1,0 +1,191 @@
+// Entries, and the drops that they accept, as rows: what is new, what is a repeat, what is the same event with another body.
+import Admission
+import Foundation
+import GRDB
+import JSON
+import Synchronization
+
+extension SQLiteLedgerStore {
+    func append(
+        _ attempt: Attempt, _ drop: DropRegistration?, _ db: Database, seq: Int64, time: Instant,
+        clock: Instant?
+    ) throws -> (AppendedEntry, EntryBytes) {
+        var attempt = attempt
+        var appended = AppendedEntry(seq: seq, time: time)
+        if let drop { try register(drop, db, for: &attempt, &appended) }
+        let entry = EntryBytes(attempt, seq: seq, time: time, clock: clock, node: node)
+        let statement = try HotStatement(
+            db,
+            """
+            INSERT INTO entries (seq, time, kind, channel, verdict, reason, source, account, json)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        try entry.json.withUnsafeBytes { json in
+            statement.bind(1, seq)
+            statement.bind(2, time.microseconds)
+            statement.bind(3, attempt.kind.rawValue)
+            statement.bind(4, attempt.channel?.rawValue)
+            statement.bind(5, attempt.verdict.rawValue)
+            statement.bind(6, attempt.reason.rawValue)
+            statement.bind(7, attempt.source.map { SourceKey.bytes($0.ip) })
+            statement.bind(8, attempt.account)
+            statement.bind(9, inPlace: json)
+            try statement.run()
+        }
+        return (appended, entry)
+    }
+
+    /// Decides, inside the transaction, whether the drop is new, a repeat, or the same event with another body.
+    private func register(
+        _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, _ appended: inout AppendedEntry
+    ) throws {
+        let since = drop.repeatsWithin.map { appended.time - $0 }
+        let former = former.flatMap { $0.reaches(since) ? drop.formerKeys : nil }
+        // What was stored under a former key is the older one.
+        let repeated =
+            try former.flatMap { try self.drop(withRepeatKey: $0.repeatKey, since: since, db) }
+            ?? self.drop(withRepeatKey: drop.repeatKey, since: since, db)
+        let isKnown = try seq(of: drop.id, db) != nil
+        if let repeated {
+            attempt.reason = .duplicate
+            attempt.detail["duplicate_of"] = .string(repeated)
+            appended.repeats = repeated
+        } else if let key = drop.eventKey {
+            appended.sameEvent =
+                try former?.eventKey.flatMap { try self.drop(withEventKey: $0, db) }
+                ?? self.drop(withEventKey: key, db)
+            if let other = appended.sameEvent { attempt.detail["same_event_as"] = .string(other) }
+        }
+        guard !isKnown, repeated == nil || drop.keepsRepeats else {
+            if let repeated { attempt.drop?.id = repeated }
+            appended.repeats = repeated ?? drop.id
+            return
+        }
+        var record = DropRecord(
+            id: drop.id, seq: appended.seq, state: .pending, incoming: nil,
+            readyPath: drop.readyPath(appended.time), received: attempt.drop?.received ?? appended.time,
+            name: drop.name,
+            due: drop.settle.map { appended.time + $0 })
+        if case .incoming(let path) = drop.content { record.incoming = path }
+        attempt.drop?.name = record.readyPath
+        try insert(record, drop, db)
+        appended.drop = record
+    }
+
+    private func insert(_ record: DropRecord, _ drop: DropRegistration, _ db: Database) throws {
+        let statement = try HotStatement(
+            db,
+            """
+            INSERT INTO drops (seq, id, state, repeat_key, event_key, incoming, ready, received, name, due)
+            VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        statement.bind(1, record.seq)
+        statement.bind(2, record.id)
+        statement.bind(3, drop.repeatKey)
+        statement.bind(4, drop.eventKey)
+        statement.bind(5, record.incoming)
+        statement.bind(6, record.readyPath)
+        statement.bind(7, record.received.microseconds)
+        statement.bind(8, record.name)
+        statement.bind(9, record.due?.microseconds)
+        try statement.run()
+        if case .body(let body) = drop.content {
+            let statement = try HotStatement(db, "INSERT INTO bodies (seq, body) VALUES (?, ?)")
+            try body.withUnsafeBytes { body in
+                statement.bind(1, record.seq)
+                statement.bind(2, inPlace: body)
+                try statement.run()
+            }
+        }
+        let hashes = DropKeys.hashes(id: record.id, repeatKey: drop.repeatKey, eventKey: drop.eventKey)
+        keys.withLock { $0.add(record.seq, hashes) }
+    }
+
+    // MARK: Looks
+
+    /// The number of the drop with this id, or nil.
+    func seq(of id: String, _ db: Database) throws -> Int64? {
+        let seqs = try keys.withLock { try $0.seqs(DropKeyHash.of(id: id), db) }
+        if seqs.isEmpty { return nil }
+        let statement = try HotStatement(db, "SELECT 1 FROM drops WHERE seq = ? AND id = ?")
+        return try seqs.first { seq in
+            var isIt = false
+            statement.bind(1, seq)
+            statement.bind(2, id)
+            try statement.forEach { _ in
+                isIt = true
+                return false
+            }
+            return isIt
+        }
+    }
+
+    /// The id of the first drop with this key whose entry is younger than `since`; nil when there is none.
+    private func drop(withRepeatKey key: [UInt8], since: Instant?, _ db: Database) throws -> String? {
+        let seqs = try keys.withLock { try $0.seqs(DropKeyHash.of(key: key), db) }
+        guard !seqs.isEmpty else { return nil }
+        guard let since else { return try first(seqs, "repeat_key", key, db) }
+        // By the times of entries: what was held or pulled was received before, and by another clock. They rise with the numbers.
+        let statement = try HotStatement(
+            db,
+            """
+            SELECT repeat_key, id, ?2 < coalesce(
+              (SELECT time FROM entries WHERE entries.seq = drops.seq),
+              (SELECT last_time FROM segments WHERE drops.seq BETWEEN first AND last))
+            FROM drops WHERE seq = ?1
+            """)
+        var found: String?
+        for seq in seqs.reversed() {
+            var isYoung = true
+            statement.bind(1, seq)
+            statement.bind(2, since.microseconds)
+            try statement.forEach { row in
+                isYoung = row.int(2) != 0
+                if isYoung, row.bytes(0).elementsEqual(key) { found = row.text(1) }
+                return false
+            }
+            guard isYoung else { break }
+        }
+        return found
+    }
+
+    /// The id of the first drop with this event's key; nil when there is none.
+    private func drop(withEventKey key: [UInt8], _ db: Database) throws -> String? {
+        let seqs = try keys.withLock { try $0.seqs(DropKeyHash.of(key: key), db) }
+        return seqs.isEmpty ? nil : try first(seqs, "event_key", key, db)
+    }
+
+    private func first(
+        _ seqs: [Int64], _ column: StaticString, _ key: [UInt8], _ db: Database
+    ) throws -> String? {
+        let statement = try HotStatement(db, "SELECT \(column), id FROM drops WHERE seq = ?")
+        for seq in seqs {
+            var found: String?
+            statement.bind(1, seq)
+            try statement.forEach { row in
+                // A hash is a hint.
+                if row.bytes(0).elementsEqual(key) { found = row.text(1) }
+                return false
+            }
+            if let found { return found }
+        }
+        return nil
+    }
+}
+
+/// Drops that earlier formats accepted, whose keys may have been made in other ways.
+struct FormerDrops {
+    /// The time of the last of them, or of an entry after it.
+    let last: Instant
+
+    /// nil where there is none.
+    init?(_ db: Database) throws {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT max(time) AS time FROM upgraded WHERE format < 5 AND drops > 0")
+        guard let time = row?["time"] as Int64? else { return nil }
+        last = Instant(microseconds: time)
+    }
+
+    /// Whether one of them may be that young; nil: however old.
+    func reaches(_ since: Instant?) -> Bool { since.map { last > $0 } ?? true }
+}

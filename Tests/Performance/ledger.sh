@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Measures a large ledger: what an event costs as it grows, what people ask, the start, verification.
+#
+#   Tests/Performance/ledger.sh                    a million entries; some minutes
+#   Tests/Performance/ledger.sh 10000000           ten million, about 8 GB
+#   Tests/Performance/ledger.sh 1000000 DIRECTORY  keeps the ledger there, and measures one that is there
+set -euo pipefail
+entries=${1:-1000000}
+directory=${2-}
+cd "$(dirname "$0")/../.."
+if [ -z "$directory" ]; then
+    directory=$(mktemp -d "${TMPDIR:-/var/tmp}/dropgate-ledger.XXXXXX")
+    trap 'rm -rf "$directory"' EXIT
+fi
+swift build -c release --product ledger-bench >&2
+"$(swift build -c release --show-bin-path)/ledger-bench" "$directory" "$entries"
