@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct DropKeyTests {
     private static let small = DropKeyIndex.Sizes(
-        tail: 20, fan: 3, topLevel: 3, stepKeys: 150, stepDrops: 5, filterBytes: 1 << 20)
+        tail: 20, fan: 4, topLevel: 3, stepKeys: 300, stepDrops: 5, filterBytes: 1 << 20)
 
     private struct Abort: Error {}
 
@@ -90,7 +90,7 @@ import Testing
     @Test(arguments: [1, 2, 3] as [UInt64], [false, true])
     func everyKeyIsFoundWhileRunsAreMerged(seed: UInt64, isCrowded: Bool) throws {
         var model = try Model(Self.small, seed: seed)
-        for round in 0..<300 {
+        for round in 0..<400 {
             try model.commit(
                 Int(model.random.next() % 12), isCrowded: isCrowded, fails: model.random.next() % 5 == 0)
             if round % 100 == 50 { try model.check() }

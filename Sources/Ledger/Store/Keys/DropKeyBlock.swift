@@ -13,8 +13,13 @@ struct DropKeyBlock {
     /// Run numbers that there are room for: a run is some thousand drops at least.
     static let mostRuns: Int64 = 1 << 20
 
-    /// So much of the range of hashes that it has about this many parts, which end between blocks.
-    static func width(of parts: Int64) -> Int64 { max(1 << 20, ((Int64.max / parts) >> 20) << 20) }
+    /// Where the part ends that begins with this hash, between two blocks, if the range of hashes is cut into so many parts; nil:
+    /// with the range.
+    static func end(ofPart hash: Int64, of parts: Int) -> Int64? {
+        let all: Int64 = 1 << 43
+        let end = (hash >> 20) + max(1, (all + Int64(parts) - 1) / Int64(parts))
+        return end < all ? end << 20 : nil
+    }
 
     /// Cuts sorted keys of a run into blocks.
     static func cut(_ keys: ArraySlice<DropKey>, _ body: (_ first: Int64, _ bytes: [UInt8]) throws -> Void)

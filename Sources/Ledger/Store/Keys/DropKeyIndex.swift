@@ -151,16 +151,17 @@ struct DropKeyIndex {
 
     private mutating func step(_ db: Database) throws -> Change? {
         guard var merge = try self.merge ?? begin(db) else { return nil }
-        // Hashes are spread evenly, so that a part of their range is a part of the keys.
-        let steps = Int64(merge.target.keys / sizes.stepKeys + 1)
-        let (end, isLast) = merge.next.addingReportingOverflow(DropKeyBlock.width(of: steps))
-        let range = merge.next...(isLast ? Int64.max : end - 1)
+        // More at once where more was appended. Hashes are spread evenly: a part of their range is a part of the keys.
+        let pace = min(8, max(1, (appended - lastStep) / sizes.stepDrops))
+        let parts = merge.target.keys / (sizes.stepKeys * pace) + 1
+        let end = DropKeyBlock.end(ofPart: merge.next, of: parts)
+        let range = merge.next...(end.map { $0 - 1 } ?? .max)
         var keys: [DropKey] = []
         for source in merge.sources { keys += try DropKeyTable.keys(of: source, in: range, db) }
         keys.sortAndThin()
         for key in keys { filter.add(key.hash) }
         try DropKeyTable.append(keys, to: merge.target.number, db)
-        guard isLast else {
+        if let end {
             merge.next = end
             return .stepped(merge)
         }
