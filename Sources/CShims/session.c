@@ -36,3 +36,7 @@ int dropgate_is_locked(int descriptor) {
 int dropgate_start_writeback(int descriptor, int64_t offset, int64_t count) {
     return sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
 }
+
+int dropgate_widen_pipe(int descriptor, int bytes) {
+    return fcntl(descriptor, F_SETPIPE_SZ, bytes);
+}

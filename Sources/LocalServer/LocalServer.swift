@@ -108,7 +108,6 @@ package struct LocalConversation {
     package let writer: LocalWriter
     private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private var buffer: LineBuffer
-    private var lines: [[UInt8]] = []
 
     fileprivate init(
         peer: LocalPeer, writer: LocalWriter, inbound: NIOAsyncChannelInboundStream<ByteBuffer>, longest: Int
@@ -121,10 +120,23 @@ package struct LocalConversation {
 
     /// The next line without its newline; nil when the caller has ended. Throws `LineBuffer.TooLong`.
     package mutating func next() async throws -> [UInt8]? {
-        while lines.isEmpty {
-            guard let bytes = try await inbound.next(isolation: #isolation) else { return nil }
-            lines = try buffer.feed(bytes.readableBytesView)
+        while true {
+            if let line = try buffer.line() { return line }
+            guard try await receive() else { return nil }
         }
-        return lines.removeFirst()
+    }
+
+    /// The `count` bytes that follow the last line; nil when the caller has ended before. The caller of this bounds them.
+    package mutating func next(_ count: Int) async throws -> [UInt8]? {
+        while true {
+            if let bytes = buffer.take(count) { return bytes }
+            guard try await receive() else { return nil }
+        }
+    }
+
+    private mutating func receive() async throws -> Bool {
+        guard let bytes = try await inbound.next(isolation: #isolation) else { return false }
+        buffer.append(bytes.readableBytesView)
+        return true
     }
 }

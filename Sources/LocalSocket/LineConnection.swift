@@ -30,7 +30,6 @@ package final class LineConnection {
     /// For poll(2); -1 once it is closed.
     package private(set) var descriptor: Int32
     private var lines: LineBuffer
-    private var received: [[UInt8]] = []
 
     /// - Parameters:
     ///   - longest: bytes of a line that is taken, without its newline.
@@ -67,7 +66,7 @@ package final class LineConnection {
         descriptor = -1
     }
 
-    /// - Parameter line: with its newline.
+    /// - Parameter line: with its newline, and with the bytes that it says follow it.
     package func send(_ line: [UInt8]) throws(LocalSocketError) {
         do throws(SystemError) { try SystemCall.send(line, to: descriptor) } catch {
             throw LocalSocketError("sending", error)
@@ -76,8 +75,13 @@ package final class LineConnection {
 
     /// The next line, without its newline.
     package func receive() throws(LocalSocketError) -> [UInt8] {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while received.isEmpty {
+        while true {
+            do throws(LineBuffer.TooLong) {
+                if let line = try lines.line() { return line }
+            } catch {
+                throw LocalSocketError("it sent a line that is too long")
+            }
+            var buffer = [UInt8](repeating: 0, count: 4096)
             let count: Int
             do throws(SystemError) {
                 count = try SystemCall.retrying { recv(descriptor, &buffer, buffer.count, 0) }
@@ -86,13 +90,8 @@ package final class LineConnection {
                 throw LocalSocketError("waiting for an answer", error)
             }
             guard count > 0 else { throw LocalSocketError("it closed the connection") }
-            do throws(LineBuffer.TooLong) {
-                received += try lines.feed(buffer[..<count])
-            } catch {
-                throw LocalSocketError("it sent a line that is too long")
-            }
+            lines.append(buffer[..<count])
         }
-        return received.removeFirst()
     }
 
     private func setTimeout(_ option: Int32, seconds: Int) {

@@ -9,7 +9,7 @@ final class InputBuffer {
     private var tail = 0
 
     /// Large enough that a packet rarely lies across its end, small enough for a cache.
-    private static let size = 1024 * 1024
+    static let size = 1024 * 1024
     /// Less room than this at the end, and what is left moves to the front.
     private static let leastRoom = 64 * 1024
 

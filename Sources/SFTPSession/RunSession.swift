@@ -28,6 +28,8 @@ package func runSession(socket: String, environment: [String: String], input: In
     for descriptor in Set([input, output]) {
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
     }
+    // A hint: sshd writes on while this process is at a disk or at the daemon, and the two take turns less often.
+    _ = dropgate_widen_pipe(input, Int32(InputBuffer.size))
     let channel = SessionChannel(input: input, output: output, signals: signals)
     do throws(Unwelcome) {
         switch try greet(socket, environment) {

@@ -16,7 +16,7 @@ package final class PartialFile {
     /// Up to here the system was asked to begin writing to disk.
     private var writebackAt: Int64 = 0
     /// So that fsync at CLOSE finds little left to do.
-    private static let writebackStep: Int64 = 16 * 1024 * 1024
+    private static let writebackStep: Int64 = 4 * 1024 * 1024
 
     /// - Parameters:
     ///   - file: open for reading and writing, and locked.

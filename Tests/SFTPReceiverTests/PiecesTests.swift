@@ -13,10 +13,32 @@ import Testing
     @Test("Lines are cut whatever the pieces they come in")
     func lines() throws {
         var buffer = LineBuffer(limit: 5)
-        #expect(try buffer.feed(Array("ab".utf8)).isEmpty)
-        #expect(try buffer.feed(Array("c\nde\n\nf".utf8)) == [Array("abc".utf8), Array("de".utf8), []])
-        #expect(try buffer.feed(Array("ghij\n".utf8)) == [Array("fghij".utf8)])
-        #expect(throws: LineBuffer.TooLong.self) { try buffer.feed(Array("123456".utf8)) }
+        func feed(_ text: String) throws -> [String] {
+            buffer.append(Array(text.utf8))
+            var lines: [String] = []
+            while let line = try buffer.line() { lines.append(String(decoding: line, as: UTF8.self)) }
+            return lines
+        }
+        #expect(try feed("ab").isEmpty)
+        #expect(try feed("c\nde\n\nf") == ["abc", "de", ""])
+        #expect(try feed("ghij\n") == ["fghij"])
+        #expect(throws: LineBuffer.TooLong.self) { try feed("123456") }
+        var whole = LineBuffer(limit: 5)
+        whole.append(Array("123456\n".utf8))
+        #expect(throws: LineBuffer.TooLong.self) { try whole.line() }
+    }
+
+    @Test("Bytes that a line announces follow it, whatever the pieces they come in, and are no lines")
+    func bytesAfterLines() throws {
+        var buffer = LineBuffer(limit: 5)
+        buffer.append(Array("ab\n1\n".utf8))
+        #expect(try buffer.line() == Array("ab".utf8))
+        #expect(buffer.take(10) == nil)
+        buffer.append(Array("3456789\ncd\n".utf8))
+        #expect(buffer.take(0) == [])
+        #expect(buffer.take(10) == Array("1\n3456789\n".utf8))
+        #expect(try buffer.line() == Array("cd".utf8))
+        #expect(try buffer.line() == nil)
     }
 
     @Test("SSH_CONNECTION names both ends; mapped and zoned addresses are folded")

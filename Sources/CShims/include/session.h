@@ -17,3 +17,6 @@ int dropgate_is_locked(int descriptor);
 
 /// Starts writing a range of a file to disk and does not wait for it (sync_file_range(2)).
 int dropgate_start_writeback(int descriptor, int64_t offset, int64_t count);
+
+/// Gives a pipe so much room (F_SETPIPE_SZ, fcntl(2)): its size then, or -1 where that is not allowed or it is no pipe.
+int dropgate_widen_pipe(int descriptor, int bytes);
