@@ -131,11 +131,6 @@ enum Schema {
         try db.execute(sql: "PRAGMA user_version = \(version)")
     }
 
-    /// From each format to the next, the first one first.
-    private static let upgrades: [@Sendable (Database) throws -> Void] = [
-        upgradeFromFirst, upgradeFromSecond, upgradeFromThird, upgradeFromFourth,
-    ]
-
     static func newer(_ found: Int, _ path: String) -> LedgerError {
         LedgerError(
             .newer,
