@@ -212,7 +212,7 @@ import Testing
         #expect(try receiver.receive("f", key: 5, former: 3, within: .seconds(10), at: 14).repeats == "c")
         #expect(try receiver.receive("g", key: 5, former: 3, within: .seconds(10), at: 30).repeats == nil)
         #expect(try LedgerHandle(file: path).reader().drop(id: "c")?.seq == 1)
-        #expect(try LedgerHandle(file: path).verifier(trusted: [], kept: []).verify().isGood)
+        #expect(try LedgerHandle(file: path).verifier(trusted: []).verify().isGood)
     }
 
     private static func makeAny(_ format: Int, _ path: String) throws {
