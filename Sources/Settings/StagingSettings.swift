@@ -42,7 +42,8 @@ extension StagingSettings: SettingsSection {
             line: TemplateLine(comment: .none))
         Key(
             "staging.layout", \.layout, .word,
-            "Webhook events as one file each (file) or as NDJSON batches (ndjson).")
+            "Webhook events as one file each, many at once in a directory of their own (file), or as NDJSON batches (ndjson)."
+        )
         Key(
             "staging.keep_acknowledged", \.keepAcknowledged, .durationOrForever(ages),
             "How long file and receipt stay after `dropgate drops ack`.",

@@ -84,14 +84,16 @@ import Testing
         _ = await TestGate.run(["init", gate.path("gate")])
         let config = gate.path("gate/dropgate.yaml")
         let settings = try SettingsLoader.load(file: config)
-        let intake = try Intake.open(
-            settings.intake, policy: PolicyLoader.load(files: settings.sources),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        var start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
-        start.detail[HostKeyRecord.member] =
-            HostKeyRecord(keys: ["ssh-ed25519 SHA256:a", "ssh-rsa SHA256:b"]).json
-        try await intake.record(start)
-        await intake.close()
+        do {
+            let intake = try Intake.open(
+                settings.intake, policy: PolicyLoader.load(files: settings.sources),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            var start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+            start.detail[HostKeyRecord.member] =
+                HostKeyRecord(keys: ["ssh-ed25519 SHA256:a", "ssh-rsa SHA256:b"]).json
+            try await intake.record(start)
+            await intake.close()
+        }
         let signed = await TestGate.run(["ledger", "checkpoint", "--config", config])
         #expect(signed.status == 0, "\(signed)")
         return (gate, config)

@@ -84,12 +84,14 @@ import Testing
     @Test func sourceListsThatWereKeptAndAreDamagedAreTold() async throws {
         let gate = try await gate(entries: 0)
         let version = try gate.policy().version
-        let intake = try gate.openIntake()
-        var start = Attempt.started
-        start.policy = version
-        start.detail[KeptLists.promise] = true
-        try await intake.record(start)
-        await intake.close()
+        do {
+            let intake = try gate.openIntake()
+            var start = Attempt.started
+            start.policy = version
+            start.detail[KeptLists.promise] = true
+            try await intake.record(start)
+            await intake.close()
+        }
         var answer = await gate.run("ledger", "backup", gate.path("good"))
         #expect(answer.status == 0, "\(answer)")
         let list = gate.path("state/policies/\(version.dropFirst(7)).txt")
@@ -123,11 +125,13 @@ import Testing
     @Test func listsOfBeforeTheyWereKeptAreNoDamage() async throws {
         let gate = try await gate(entries: 0)
         let version = try gate.policy().version
-        let intake = try gate.openIntake()
-        var start = Attempt.started
-        start.policy = version
-        try await intake.record(start)
-        await intake.close()
+        do {
+            let intake = try gate.openIntake()
+            var start = Attempt.started
+            start.policy = version
+            try await intake.record(start)
+            await intake.close()
+        }
         try FileManager.default.removeItem(atPath: gate.path("state/policies"))
         for command in [["backup"], ["verify"], ["export", "--output"]] {
             let place = command[0] == "verify" ? [] : [gate.path(command[0])]

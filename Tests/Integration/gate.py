@@ -161,7 +161,10 @@ class Gate:
             return file.read()
 
     def receipts(self):
-        return [json.loads(read(path)) for path in glob.glob(os.path.join(self.staging, "receipts/*.json"))]
+        """All that lie in receipts/: those of drops by themselves, and the lines of those of batches."""
+        place = os.path.join(self.staging, "receipts")
+        lines = [line for path in glob.glob(os.path.join(place, "webhook/*/*.ndjson")) for line in read(path).splitlines()]
+        return [json.loads(text) for text in [*map(read, glob.glob(os.path.join(place, "*.json"))), *lines]]
 
     def quarantined(self):
         """Receipts of what lies in quarantine/sftp, each with its bytes; a directory without either fails."""

@@ -31,7 +31,8 @@ import Testing
         for length in 1..<notes[1].count - 1 {
             let pieces = found(notes[0] + "\n" + notes[1].prefix(length) + "\n\n" + notes[2])
             #expect(
-                pieces.first == notes[0] && pieces.last == notes[2] && pieces.contains(nil),
+                pieces.first == notes[0] && pieces.last == notes[2] && pieces.count == 3
+                    && pieces[1] != notes[1],
                 "cut after \(length)")
         }
         #expect(found(String(notes[0].dropLast())) == [nil], "the last line may be cut")
