@@ -93,6 +93,16 @@ class Consumer:
 
     # One file, from ready/ to the end
 
+    def receipt(self, path, drop):
+        """Where the receipt of a drop lies; events that were released together have one file of receipts."""
+        below = os.path.relpath(path, self.ready)
+        if "line" in drop or below.count(os.sep) == 3 and below.startswith("webhook" + os.sep):
+            batch = below if "line" in drop else os.path.dirname(below) + ".ndjson"
+            # Batches of earlier versions have a receipt for each line.
+            if os.path.exists(os.path.join(self.receipts, batch)):
+                return os.path.join(self.receipts, batch)
+        return os.path.join(self.receipts, drop["drop"] + ".json")
+
     def take(self, path):
         """Moves a file to a directory of its own in WORK, named by the first of its drops."""
         shown = self.gate.show(path)
@@ -100,7 +110,7 @@ class Consumer:
             raise Later(f"no drop is known at {path!r}; it is left there")
         for drop in shown:
             # Without it the gate cannot tell a file that was taken from a staging directory that is not mounted.
-            if not os.path.exists(os.path.join(self.receipts, drop["drop"] + ".json")):
+            if not os.path.exists(self.receipt(path, drop)):
                 raise Later(f"the receipt of drop {drop['drop']} is gone; its file is left at {path!r}")
         place = os.path.join(self.work, shown[0]["drop"])
         if os.path.exists(os.path.join(place, "data")):

@@ -5,6 +5,8 @@ import Staging
 struct CollectCatalog {
     /// By drop id, the path of its receipt.
     private(set) var receipts: [String: VirtualPath] = [:]
+    /// By drop id, where it was released to.
+    private(set) var paths: [String: String] = [:]
     /// Drops by the path of their file; several where one file holds many.
     private(set) var files: [VirtualPath: [String]] = [:]
     /// Names in each directory of `ready/`, `ready` itself included.
@@ -23,6 +25,7 @@ struct CollectCatalog {
     }
 
     mutating func add(_ drop: CollectPage.Drop) {
+        paths[drop.id] = drop.path
         receipts[drop.id] = Self.name("\(StagingLayout.receipts)/\(StagingLayout.receipt(drop.id))")
         // What no client could name has a receipt all the same.
         guard
@@ -61,7 +64,10 @@ struct CollectCatalog {
     /// The drop whose receipt has this path; it need not be there.
     static func drop(ofReceipt path: VirtualPath) -> String? {
         guard path.parent == receiptsDirectory else { return nil }
-        let name = String(decoding: path.name, as: UTF8.self)
-        return name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : nil
+        return drop(ofReceiptName: String(decoding: path.name, as: UTF8.self))
+    }
+
+    static func drop(ofReceiptName name: String) -> String? {
+        name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : nil
     }
 }

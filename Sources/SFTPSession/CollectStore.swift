@@ -12,14 +12,22 @@ final class CollectStore: SessionHost {
     private let receipts: Directory
     private var files: [UploadSlot: Opened] = [:]
     private var catalog = CollectCatalog()
+    /// That whose receipts were asked for last: who asks for one mostly asks for the others, too.
+    private var lastBatch: BatchReceipts?
     private var asked: ContinuousClock.Instant?
 
     /// How long the daemon's word holds: of a listing for the directories below it, while a client walks the tree,
     /// and of a drop for an open file.
     private static let freshness = Duration.seconds(1)
 
+    private enum Content {
+        case file(OpenFile)
+        /// One receipt out of a file of several.
+        case bytes([UInt8], modified: Int64)
+    }
+
     private struct Opened {
-        let file: OpenFile
+        let content: Content
         /// Whose file it is; as long as one of them may be read, it may.
         var drops: [String]
         var asked: ContinuousClock.Instant
@@ -39,7 +47,7 @@ final class CollectStore: SessionHost {
 
     func perform(_ order: CollectOrder, for machine: inout DropCollection, _ input: UnsafeRawBufferPointer) {
         if case .read(let slot, let offset, _) = order, let opened = files[slot], mayGoOn(slot) {
-            machine.answer(reading: { Self.read(opened.file, offset, $0) })
+            machine.answer(reading: { Self.read(opened.content, offset, $0) })
         } else {
             machine.answer(answer(order))
         }
@@ -67,9 +75,16 @@ final class CollectStore: SessionHost {
     }
 
     private static func read(
-        _ file: OpenFile, _ offset: Int64, _ buffer: UnsafeMutableRawBufferPointer
+        _ content: Content, _ offset: Int64, _ buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
-        (try? file.read(into: buffer, at: offset)) ?? -1
+        switch content {
+        case .file(let file): return (try? file.read(into: buffer, at: offset)) ?? -1
+        case .bytes(let bytes, _):
+            guard offset >= 0, offset < Int64(bytes.count) else { return 0 }
+            let piece = bytes[Int(offset)...].prefix(buffer.count)
+            buffer.copyBytes(from: piece)
+            return piece.count
+        }
     }
 
     private func answer(_ order: CollectOrder) -> StoreAnswer {
@@ -143,12 +158,17 @@ final class CollectStore: SessionHost {
             if catalog.files[path] == nil { try refresh(ifOlderThan: Self.freshness) }
             if catalog.directories[path] != nil { return directory }
         }
-        return try file(path).map { try node($0.file) }
+        return try file(path).map { try node($0.content) }
     }
 
-    private func node(_ file: OpenFile) throws(StagingError) -> Node {
-        let status = try file.status()
-        return Node(kind: .file, size: status.bytes, modified: status.modified)
+    private func node(_ content: Content) throws(StagingError) -> Node {
+        switch content {
+        case .file(let file):
+            let status = try file.status()
+            return Node(kind: .file, size: status.bytes, modified: status.modified)
+        case .bytes(let bytes, let modified):
+            return Node(kind: .file, size: Int64(bytes.count), modified: modified)
+        }
     }
 
     /// Names of one answer.
@@ -165,14 +185,15 @@ final class CollectStore: SessionHost {
             let isFresh = path == CollectCatalog.ready || path == CollectCatalog.receiptsDirectory
             try refresh(ifOlderThan: isFresh ? .zero : Self.freshness)
         }
-        let place = path == CollectCatalog.receiptsDirectory ? receipts : try? place(path)
+        let place = try? place(path)
         var last = name
         while true {
             guard let names = catalog.names(in: path, after: last, limit: Self.pageNames) else {
                 throw StoreError(.absent, "\(path): no such directory")
             }
             let found = try names.compactMap { name in
-                try entry(place?.status(Self.text(name)), name)
+                try path == CollectCatalog.receiptsDirectory
+                    ? receiptEntry(name) : entry(place?.status(Self.text(name)), name)
             }
             let hasMore = names.count == Self.pageNames
             if !found.isEmpty || !hasMore { return .listing(found, hasMore: hasMore, now: now) }
@@ -191,6 +212,14 @@ final class CollectStore: SessionHost {
                 modified: status.modified))
     }
 
+    private func receiptEntry(_ name: [UInt8]) throws -> DirectoryEntry? {
+        guard let drop = CollectCatalog.drop(ofReceiptName: Self.text(name)), let path = catalog.paths[drop]
+        else {
+            return nil
+        }
+        return try receipt(of: drop, at: path).map { DirectoryEntry(name: name, node: try node($0)) }
+    }
+
     private static func text(_ name: some Swift.Collection<UInt8>) -> String {
         String(decoding: name, as: UTF8.self)
     }
@@ -205,15 +234,29 @@ final class CollectStore: SessionHost {
     /// The file under a path, if the daemon says that it may be read now.
     private func file(_ path: VirtualPath) throws -> Opened? {
         if let drop = CollectCatalog.drop(ofReceipt: path) {
-            guard try mayRead(drop) else { return nil }
-            return Opened(
-                file: try receipts.openFile(Self.text(path.name)), drops: [drop], asked: .now)
+            guard let known = try ask(CollectQuestion(drop: drop)).drops.first(where: { $0.id == drop }),
+                let receipt = try receipt(of: drop, at: known.path)
+            else { return nil }
+            return Opened(content: receipt, drops: [drop], asked: .now)
         }
         guard path.isInside(CollectCatalog.ready) else { return nil }
         let drops = try readable(path)
         guard !drops.isEmpty else { return nil }
         return Opened(
-            file: try place(path.parent).openFile(Self.text(path.name)), drops: Array(drops), asked: .now)
+            content: .file(try place(path.parent).openFile(Self.text(path.name))), drops: Array(drops),
+            asked: .now)
+    }
+
+    /// nil where there is none.
+    /// - Parameter readyPath: where the drop was released to.
+    private func receipt(of drop: String, at readyPath: String) throws -> Content? {
+        guard let batch = BatchName(ofReady: readyPath) else {
+            let name = StagingLayout.receipt(drop)
+            return try receipts.status(name) == nil ? nil : .file(receipts.openFile(name))
+        }
+        if lastBatch?.name != batch { lastBatch = try BatchReceipts(batch, in: receipts) }
+        guard let lastBatch, let bytes = lastBatch[drop] else { return nil }
+        return .bytes(bytes, modified: lastBatch.modified)
     }
 
     /// The drops that lie there, the first of which may be read now. A name comes back with a later drop, so what is
@@ -229,7 +272,7 @@ final class CollectStore: SessionHost {
     private func open(_ slot: UploadSlot, _ path: VirtualPath) throws -> StoreAnswer {
         let absent = StoreError(.absent, "\(path): no such file, or it was collected already")
         guard let opened = try file(path) else { throw absent }
-        let node = try node(opened.file)
+        let node = try node(opened.content)
         if path.isInside(CollectCatalog.ready), let drop = opened.drops.first {
             // The ledger has it before the client does. Where it lies still, it lay when it was opened.
             let page = try ask(CollectQuestion(drop: drop, opens: true))

@@ -76,7 +76,7 @@ class Stopped(GateTest):
         last = [e for e in self.gate.entries() if e["kind"] != "access"][-1]["time"]
         self.found(findings, "gate", "fail", f"it ended without a stop, or hangs, after its last entry at {last}")
         # What a command writes is no sign of a running gate.
-        added = self.run_gate("source", "add", "127.0.0.77", "--service", "lab", "--channel", "webhook")
+        added = self.run_gate("source", "add", "127.0.0.77", "--service", "lab", "--channel", "webhook", "--list", "test")
         self.assertEqual(added.returncode, 0, added.stderr)
         self.assertEqual(self.gate.entries("--kind", "policy")[-1]["detail"]["command"], "source add")
         self.found(self.doctor()[1], "gate", "fail", f"after its last entry at {last}")

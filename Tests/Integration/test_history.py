@@ -150,7 +150,7 @@ class History(unittest.TestCase):
         last = [e for e in self.gate.entries() if e["kind"] != "access"][-1]["time"]
         wait_until(lambda: datetime.now(timezone.utc).isoformat()[:19] > last[:19], what="the next second")
         moment = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        added = self.run_gate("source", "add", "127.0.0.77", "--service", "lab", "--channel", "webhook")
+        added = self.run_gate("source", "add", "127.0.0.77", "--service", "lab", "--channel", "webhook", "--list", "test")
         self.assertEqual(added.returncode, 0, added.stderr)
         self.gate.start()
         # What lies less than a second back is now.

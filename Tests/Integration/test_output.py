@@ -21,7 +21,7 @@ DONE = {
     ("ledger", "export"): "the bundle is made; ", ("ledger", "backup"): "the backup is made; ",
 }
 # Leaves fewer bytes than any answer has; everything else of the tmpfs is taken.
-SIZE = 64 << 10
+SIZE = 96 << 10
 
 
 def command_tree():
@@ -42,14 +42,14 @@ def can_mount():
 
 
 class Place:
-    """A 64 KiB tmpfs that only the commands run in it see."""
+    """A 96 KiB tmpfs that only the commands run in it see."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="full-")
 
     def run(self, script, *arguments, **options):
         """A shell script with $@ in a tmpfs of its own, which is its working directory."""
-        mount = 'mount -t tmpfs -o size=64k,mode=700 full "$0" && cd "$0" && ' + script
+        mount = 'mount -t tmpfs -o size=96k,mode=700 full "$0" && cd "$0" && ' + script
         return subprocess.run(["unshare", "-m", "sh", "-c", mount, self.folder, *arguments],
                               capture_output=True, text=True, timeout=120, **options)
 
@@ -250,7 +250,7 @@ class Output(unittest.TestCase):
         before = len(self.gate.entries("--reason", "exported_in_part"))
         script = f"head -c {SIZE - 8192} /dev/zero >fill; \"$@\" >out; status=$?; cat out; exit $status"
         follower = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=64k full "$0" && cd "$0" && ' + script,
+            ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=96k full "$0" && cd "$0" && ' + script,
              self.place.folder, BIN, "attempts", "--follow", "--format", "jsonl", "--after",
              str(self.gate.entries()[-1]["seq"]), "--config", self.gate.config],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

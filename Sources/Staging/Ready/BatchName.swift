@@ -90,4 +90,7 @@ package struct BatchName: Sendable, Hashable {
     var scratchReceipts: String { scratchDirectory + Self.newReceipts }
 
     private static let newReceipts = ".receipts"
+
+    /// Bytes of a file of receipts: more is not read.
+    static let longestReceipts = 16 << 20
 }

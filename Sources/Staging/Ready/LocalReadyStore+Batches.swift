@@ -92,8 +92,6 @@ extension LocalReadyStore {
 
 // Receipts of batches.
 extension LocalReadyStore {
-    private static let longestReceipts = 16 << 20
-
     private func receiptsPlace(of name: BatchName) throws(StagingError) -> Directory? {
         do {
             return try receipts.subdirectory([StagingLayout.webhook, name.day])
@@ -113,7 +111,7 @@ extension LocalReadyStore {
         if let known = lastReceipts.withLock({ $0 }), known.name == name, known.status == status {
             return known.receipts
         }
-        let bytes = try place.openFile(name.receiptsName).contents(limit: Self.longestReceipts)
+        let bytes = try place.openFile(name.receiptsName).contents(limit: BatchName.longestReceipts)
         var found: [String: Receipt] = [:]
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             let receipt = try Receipt(parsing: Array(line))
