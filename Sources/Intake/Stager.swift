@@ -69,8 +69,8 @@ final class Stager: Sendable {
         run { $0.brake.add(pending) }
     }
 
-    /// Committed webhooks that are not yet in `ready/`.
-    var waiting: Int { state.withLock(\.brake.waiting) }
+    /// Committed webhooks that are not yet in `ready/`. One may be staged, out of the store, before it is offered.
+    var waiting: Int { state.withLock { max(0, $0.brake.waiting) } }
 
     /// - Parameter accepted: called once, when its sender may be told: now, or after a while when too many wait.
     func offer(_ event: CommittedEvent, accepted: @escaping @Sendable () -> Void) {
