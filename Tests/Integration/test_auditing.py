@@ -288,7 +288,7 @@ print(json.dumps([record(**{"q" + "x" * number: "y" * 1000 for number in range(9
         self.assertLess(len(recorded), 130)
         self.assertGreater(len(recorded), 90)
         refused = next(answer["failed"] for answer in said[1:] if "failed" in answer)
-        self.assertIn("has had as many accesses recorded as it may for now", refused["message"])
+        self.assertIn("has had 100 accesses recorded, and may have one more every 10 s", refused["message"])
         self.assertIn("try again in", refused["fix"])
         access = taken()
         self.assertEqual(len(access) - before, len(recorded))

@@ -43,7 +43,9 @@ final class Guests: Sendable {
         }
         guard let wait else { return }
         throw ManagementError(
-            .refused, "the user \(user) has had as many accesses recorded as it may for now",
+            .refused,
+            "the user \(user) has had \(Self.mostEntries) accesses recorded, and may have one more every "
+                + "\(Self.pause.components.seconds) s",
             fix: "try again in \(wait.components.seconds + 1) s")
     }
 }
