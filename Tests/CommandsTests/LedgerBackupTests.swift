@@ -20,6 +20,18 @@ import Testing
         return gate
     }
 
+    /// Records a start, with or without the promise that its source lists are kept. Returns their version.
+    private func started(_ gate: TestGate, promising: Bool) async throws -> String {
+        let version = try gate.policy().version
+        let intake = try gate.openIntake()
+        var start = Attempt.started
+        start.policy = version
+        if promising { start.detail[KeptLists.promise] = true }
+        try await intake.record(start)
+        await intake.close()
+        return version
+    }
+
     @Test func aCopyVerifiesWithTheKeysThatLieBesideItAndIsAnAccess() async throws {
         let gate = try await gate(entries: 5)
         let answer = await gate.run("ledger", "backup", gate.path("copy"), "--format", "json")
@@ -83,15 +95,7 @@ import Testing
 
     @Test func sourceListsThatWereKeptAndAreDamagedAreTold() async throws {
         let gate = try await gate(entries: 0)
-        let version = try gate.policy().version
-        do {
-            let intake = try gate.openIntake()
-            var start = Attempt.started
-            start.policy = version
-            start.detail[KeptLists.promise] = true
-            try await intake.record(start)
-            await intake.close()
-        }
+        let version = try await started(gate, promising: true)
         var answer = await gate.run("ledger", "backup", gate.path("good"))
         #expect(answer.status == 0, "\(answer)")
         let list = gate.path("state/policies/\(version.dropFirst(7)).txt")
@@ -124,14 +128,7 @@ import Testing
 
     @Test func listsOfBeforeTheyWereKeptAreNoDamage() async throws {
         let gate = try await gate(entries: 0)
-        let version = try gate.policy().version
-        do {
-            let intake = try gate.openIntake()
-            var start = Attempt.started
-            start.policy = version
-            try await intake.record(start)
-            await intake.close()
-        }
+        let version = try await started(gate, promising: false)
         try FileManager.default.removeItem(atPath: gate.path("state/policies"))
         for command in [["backup"], ["verify"], ["export", "--output"]] {
             let place = command[0] == "verify" ? [] : [gate.path(command[0])]

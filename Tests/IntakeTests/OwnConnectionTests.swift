@@ -70,14 +70,22 @@ import Testing
         #expect(transfer.asOwn == transfer)
     }
 
+    /// Ports 1 to `count`, a millisecond after each other.
+    private func announce(
+        _ count: UInt16, from ip: IPAddress, to own: OwnConnections,
+        _ time: borrowing Mutex<ContinuousClock.Instant>
+    ) {
+        for port in 1...count {
+            time.withLock { $0 += .milliseconds(1) }
+            own.expect(from: Endpoint(ip: ip, port: port))
+        }
+    }
+
     @Test func anAnnouncementHoldsForSomeTimeAndForSoManyAtOnce() throws {
         let time = Mutex(ContinuousClock.now)
         let own = OwnConnections { time.withLock { $0 } }
         let ip = try IPAddress("::1")
-        for port in 1...257 {
-            time.withLock { $0 += .milliseconds(1) }
-            own.expect(from: Endpoint(ip: ip, port: UInt16(port)))
-        }
+        announce(257, from: ip, to: own, time)
         #expect(!own.contains(Endpoint(ip: ip, port: 1)) && own.contains(Endpoint(ip: ip, port: 2)))
         time.withLock { $0 += .seconds(181) }
         #expect(!own.contains(Endpoint(ip: ip, port: 257)))
@@ -109,10 +117,7 @@ import Testing
         let time = Mutex(ContinuousClock.now)
         let own = OwnConnections { time.withLock { $0 } }
         let ip = try IPAddress("127.0.0.1")
-        for port in 1...256 {
-            time.withLock { $0 += .milliseconds(1) }
-            own.expect(from: Endpoint(ip: ip, port: UInt16(port)))
-        }
+        announce(256, from: ip, to: own, time)
         own.ended(Endpoint(ip: ip, port: 200))
         own.expect(from: Endpoint(ip: ip, port: 300))
         #expect(!own.contains(Endpoint(ip: ip, port: 200)))

@@ -69,15 +69,20 @@ def alone(action, patience=10):
                 pass
         status = status or 1
 
+    kill_until_none(left, "the end of what tests have started")
+    return status
+
+
+def kill_until_none(look, what):
+    """Kills what a look finds, until it finds none: each finds what was started since the one before."""
     def gone():
-        for pid in (found := left()):
+        for pid in (found := look()):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         return not found
-    wait_until(gone, what="the end of what tests have started")
-    return status
+    wait_until(gone, what=what)
 
 
 class Run:
@@ -119,16 +124,7 @@ class Run:
         return "\n".join([f"exit status {status}: {' '.join(map(os.path.basename, self.command))}", *text])
 
     def kill_all(self):
-        """Until nothing is found: each look finds what was started since the one before."""
-        def gone():
-            found = self.running()
-            for pid in found:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            return not found
-        wait_until(gone, what="the end of a client's processes")
+        kill_until_none(self.running, "the end of a client's processes")
         self.process.wait()
         self.reap()
 
