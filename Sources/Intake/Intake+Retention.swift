@@ -102,9 +102,7 @@ private struct StagingSweep {
         guard let age = retention.acknowledged else { return }
         try await forEachDrop(.acknowledged, olderThan: age) { drop in
             // A line of a batch is acknowledged by itself; the batch is its consumer's to remove.
-            if try staging.ready.receipt(drop.id, at: drop.readyPath)?.line == nil {
-                try await removeFile(of: drop)
-            }
+            if !StagingLayout.holdsLines(drop.readyPath) { try await removeFile(of: drop) }
             return true
         }
     }
@@ -153,11 +151,15 @@ private struct StagingSweep {
         }
     }
 
-    /// Whether nobody needs a receipt of a batch any more.
+    /// Whether nobody needs a receipt of a batch any more. One whose receipts are damaged stays: it must not keep the round from
+    /// its end.
     private func isForgotten(_ batch: BatchName) throws -> Bool {
-        try staging.ready.receipts(of: batch)?.keys.allSatisfy {
-            try intake.store.drop(id: $0)?.state == .forgotten
-        } ?? false
+        do {
+            guard let receipts = try staging.ready.receipts(of: batch) else { return false }
+            return try receipts.keys.allSatisfy { try intake.store.drop(id: $0)?.state == .forgotten }
+        } catch is StagingError {
+            return false
+        }
     }
 
     private func removeOldQuarantine() throws {

@@ -214,8 +214,9 @@ final class CollectStore: SessionHost {
 
     private func receiptEntry(_ name: [UInt8]) throws -> DirectoryEntry? {
         guard let drop = CollectCatalog.drop(ofReceiptName: Self.text(name)), let path = catalog.paths[drop]
-        else {
-            return nil
+        else { return nil }
+        guard BatchName(ofReady: path) != nil else {
+            return try entry(receipts.status(Self.text(name)), name)
         }
         return try receipt(of: drop, at: path).map { DirectoryEntry(name: name, node: try node($0)) }
     }
@@ -255,7 +256,7 @@ final class CollectStore: SessionHost {
             return try receipts.status(name) == nil ? nil : .file(receipts.openFile(name))
         }
         if lastBatch?.name != batch { lastBatch = try BatchReceipts(batch, in: receipts) }
-        guard let lastBatch, let bytes = lastBatch[drop] else { return nil }
+        guard let lastBatch, let bytes = lastBatch.bytes(of: drop) else { return nil }
         return .bytes(bytes, modified: lastBatch.modified)
     }
 

@@ -29,6 +29,11 @@ package enum StagingLayout {
         file.hasPrefix(ready + "/") ? String(file.dropFirst(ready.utf8.count + 1)) : nil
     }
 
+    /// Whether a path under `ready/` is that of one file for many events, a line each.
+    package static func holdsLines(_ readyPath: String) -> Bool {
+        readyPath.hasPrefix(webhook + "/") && readyPath.hasSuffix(".ndjson")
+    }
+
     /// Below it lies what an account sent; ends with a slash.
     package static func readyRoot(of account: String) -> String { "\(sftp)/\(account)/" }
 

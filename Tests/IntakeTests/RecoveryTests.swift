@@ -95,21 +95,10 @@ import Testing
                 == "sftp/acme/a~2.xml")
     }
 
-    private func commitWebhook(_ directory: TemporaryDirectory, id: String) throws {
-        let store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
-        var attempt = Gate.accepted
-        attempt.drop = DropFacts(id: id, name: "", bytes: 2, sha256: "00")
-        let drop = DropRegistration(
-            id: id, content: .body(Array("{}".utf8)), repeatKey: Array(id.utf8), eventKey: nil,
-            keepsRepeats: false,
-            readyPath: { _ in "webhook/2026-11-23/081530.000000Z-x-\(id).json" })
-        _ = try store.commit([.append(attempt, drop: drop)], now: Instant(microseconds: 1))
-    }
-
     @Test func aWebhookCommittedButNotWrittenIsWrittenAtStart() async throws {
         let directory = try TemporaryDirectory("crash")
         let ids = (0..<700).map { _ in DropID.make(milliseconds: 5) }
-        for id in ids { try commitWebhook(directory, id: id) }
+        for id in ids { try Gate.commitWebhook(directory, id: id) }
         let gate = try Gate(directory)
         await gate.intake.waitUntilStaged()
         #expect(gate.ready().count == 700)
@@ -124,7 +113,7 @@ import Testing
     @Test func aHalfWrittenBatchIsThrownAwayAndMadeAnew() async throws {
         let directory = try TemporaryDirectory("crash")
         let id = DropID.make(milliseconds: 5)
-        try commitWebhook(directory, id: id)
+        try Gate.commitWebhook(directory, id: id)
         let batch = path(directory, "incoming/webhook/\(id)")
         try FileManager.default.createDirectory(atPath: batch, withIntermediateDirectories: true)
         try Data("{".utf8).write(to: URL(filePath: batch + "/data:webhook:2026-11-23:half.json"))
@@ -138,7 +127,7 @@ import Testing
     func manyEventsAreReleasedOnceWhereverTheirReleaseStopped(published: Bool, left: String) async throws {
         let directory = try TemporaryDirectory("crash")
         let ids = (5..<45).map { DropID.make(milliseconds: $0) }
-        for id in ids { try commitWebhook(directory, id: id) }
+        for id in ids { try Gate.commitWebhook(directory, id: id) }
         let handle = LedgerHandle(file: directory.file("ledger.sqlite"))
         let pending = try handle.reader().drops(states: [.pending], limit: 100).sorted { $0.seq < $1.seq }
         let staging = try StagingArea(path: directory.file("staging"))
@@ -184,7 +173,7 @@ import Testing
     @Test func aBatchPastThePointOfNoReturnIsFinishedAndNotStagedAgain() async throws {
         let directory = try TemporaryDirectory("crash")
         let ids = [DropID.make(milliseconds: 5), DropID.make(milliseconds: 6)]
-        for id in ids { try commitWebhook(directory, id: id) }
+        for id in ids { try Gate.commitWebhook(directory, id: id) }
         let staging = try StagingArea(path: directory.file("staging"))
         let releases = ids.map {
             WebhookRelease(

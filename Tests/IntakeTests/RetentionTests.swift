@@ -1,12 +1,13 @@
 // Interrupted uploads go to quarantine; what is done goes away; what waits in `ready/` stays.
 import Foundation
-import Intake
 import JSON
 import Ledger
 import Staging
 import Support
 import Testing
 import Upkeep
+
+@testable import Intake
 
 @Suite(.timeLimit(.minutes(1))) struct RetentionTests {
     /// Bytes in `parts/` without a sidecar: nobody can tell what they are.
@@ -54,6 +55,48 @@ import Upkeep
         try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/" + consumed.name))
         await Retention(gate.intake).sweep()
         #expect(gate.directory.files(under: "staging/receipts") == [waiting.id + ".json"])
+    }
+
+    /// A gate in which so many events were released together; their drops in their order.
+    private func batch(of count: Int) async throws -> (Gate, [DropRecord]) {
+        let directory = try TemporaryDirectory("batch")
+        for number in 0..<count {
+            try Gate.commitWebhook(directory, id: DropID.make(milliseconds: Int64(number)))
+        }
+        let gate = try Gate(directory) { $0.retention.acknowledged = .seconds(-10) }
+        await gate.intake.waitUntilStaged()
+        let drops = try gate.intake.ledger.reader().drops(states: [.released], limit: count)
+        try #require(drops.count == count && gate.directory.files(under: "staging/receipts").count == 1)
+        return (gate, drops.reversed())
+    }
+
+    @Test func theReceiptsOfABatchGoWithTheLastOfItsDrops() async throws {
+        let (gate, drops) = try await batch(of: 20)
+        for drop in drops.dropLast() { #expect(try await gate.intake.acknowledge(drop.id)) }
+        await Retention(gate.intake).sweep()
+        #expect(gate.ready() == [drops[19].readyPath])
+        #expect(try gate.intake.staging.ready.receipt(drops[19].id, at: drops[19].readyPath) != nil)
+        #expect(try await gate.intake.acknowledge(drops[19].id))
+        for _ in 0..<2 { await Retention(gate.intake).sweep() }
+        #expect(gate.directory.files(under: "staging/receipts").isEmpty && gate.ready().isEmpty)
+        let folder = drops[19].readyPath.split(separator: "/").dropLast().joined(separator: "/")
+        #expect(!FileManager.default.fileExists(atPath: gate.directory.file("staging/ready/" + folder)))
+    }
+
+    @Test func damagedReceiptsOfABatchKeepNoRoundFromItsEnd() async throws {
+        let (gate, drops) = try await batch(of: 20)
+        let receipts = gate.directory.file(
+            StagingLayout.receiptFile("", at: drops[0].readyPath).replacing(
+                "receipts/", with: "staging/receipts/"))
+        let text = try String(contentsOfFile: receipts, encoding: .utf8)
+        try text.replacing("{\"bytes\":2", with: "{\"bytes\":", maxReplacements: 1)
+            .write(toFile: receipts, atomically: true, encoding: .utf8)
+        let ready = gate.intake.staging.ready
+        #expect(throws: StagingError.self) { try ready.receipt(drops[0].id, at: drops[0].readyPath) }
+        #expect(try ready.receipt(drops[1].id, at: drops[1].readyPath)?.drop == drops[1].id)
+        for drop in drops { #expect(try await gate.intake.acknowledge(drop.id)) }
+        await Retention(gate.intake).sweep()
+        #expect(gate.ready().isEmpty && gate.intake.health.problems.isEmpty)
     }
 
     @Test func acknowledgingATakenFileNeverRemovesALaterOneOfItsName() async throws {

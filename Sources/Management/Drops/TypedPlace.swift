@@ -59,7 +59,7 @@ struct TypedPlace {
             return try ids.last.flatMap { try reader.drop(id: $0) }.map { [$0] }
         }
         // The one file of a batch has the id of its first event in its name.
-        if !BatchName.isLines(readyPath), let id = WebhookName.drop(in: readyPath),
+        if !StagingLayout.holdsLines(readyPath), let id = WebhookName.drop(in: readyPath),
             let record = try reader.drop(id: id),
             record.readyPath == readyPath || look?.isReleasing(record, to: readyPath) == true
         {

@@ -53,11 +53,6 @@ package struct BatchName: Sendable, Hashable {
         self.init(day: String(parts[0]), name: String(name))
     }
 
-    /// Whether a path under `ready/` is that of a batch in one file, a line an event.
-    package static func isLines(_ readyPath: String) -> Bool {
-        readyPath.hasSuffix(lines) && BatchName(ofReady: readyPath) != nil
-    }
-
     /// Whether a name of a day's directory is that of a batch's directory.
     static func isDirectory(_ name: String) -> Bool { isName(name[...]) }
 

@@ -92,37 +92,29 @@ extension LocalReadyStore {
 
 // Receipts of batches.
 extension LocalReadyStore {
-    private func receiptsPlace(of name: BatchName) throws(StagingError) -> Directory? {
-        do {
-            return try receipts.subdirectory([StagingLayout.webhook, name.day])
-        } catch  where error.code == .notFound {
-            return nil
-        }
-    }
-
     func status(of name: BatchName) throws(StagingError) -> FileStatus? {
-        try receiptsPlace(of: name)?.status(name.receiptsName)
+        try BatchReceipts.folder(of: name, in: receipts)?.status(name.receiptsName)
     }
 
     package func receipts(of name: BatchName) throws -> [String: Receipt]? {
-        guard let place = try receiptsPlace(of: name), let status = try place.status(name.receiptsName) else {
-            return nil
+        guard let batch = try batch(name) else { return nil }
+        try batch.requireWhole()
+        return batch.receipts
+    }
+
+    func batch(_ name: BatchName) throws -> BatchReceipts? {
+        if let known = lastReceipts.withLock({ $0 }), known.name == name,
+            try status(of: name) == known.status
+        {
+            return known
         }
-        if let known = lastReceipts.withLock({ $0 }), known.name == name, known.status == status {
-            return known.receipts
-        }
-        let bytes = try place.openFile(name.receiptsName).contents(limit: BatchName.longestReceipts)
-        var found: [String: Receipt] = [:]
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let receipt = try Receipt(parsing: Array(line))
-            found[receipt.drop] = receipt
-        }
-        lastReceipts.withLock { [found] in $0 = (name, status, found) }
-        return found
+        let read = try BatchReceipts(name, in: receipts)
+        lastReceipts.withLock { $0 = read }
+        return read
     }
 
     package func removeReceipts(of name: BatchName) throws(StagingError) {
-        guard let place = try receiptsPlace(of: name) else { return }
+        guard let place = try BatchReceipts.folder(of: name, in: receipts) else { return }
         try place.remove(name.receiptsName)
         if let days = try receipts.existing(StagingLayout.webhook) { _ = try? days.removeDirectory(name.day) }
     }

@@ -13,7 +13,7 @@ package final class LocalReadyStore: ReadyStore {
     /// Paths that are reserved for a drop whose entry is not yet committed.
     private let reserved = Mutex<Set<[UInt8]>>([])
     /// The receipts of the batch that was read last: who asks for one mostly asks for the others, too.
-    let lastReceipts = Mutex<(name: BatchName, status: FileStatus, receipts: [String: Receipt])?>(nil)
+    let lastReceipts = Mutex<BatchReceipts?>(nil)
 
     /// Makes what is missing in the staging directory. Throws when something of it lies on another filesystem.
     package init(root: Directory) throws(StagingError) {
@@ -79,7 +79,9 @@ package final class LocalReadyStore: ReadyStore {
     }
 
     package func receipt(_ drop: String, at readyPath: String?) throws -> Receipt? {
-        if let batch = readyPath.flatMap(BatchName.init(ofReady:)) { return try receipts(of: batch)?[drop] }
+        if let batch = readyPath.flatMap(BatchName.init(ofReady:)) {
+            return try self.batch(batch)?.receipt(of: drop)
+        }
         let name = StagingLayout.receipt(drop)
         guard DropID.isValid(drop), try receipts.status(name) != nil else { return nil }
         return try Receipt(parsing: receipts.openFile(name).contents(limit: Self.longestReceipt))
