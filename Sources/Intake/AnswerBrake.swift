@@ -1,7 +1,8 @@
 // Keeps senders from being faster for long than what they send can be passed on: answers wait when too much waits for staging.
 // Pure.
 
-/// Counts what waits for staging, and holds the answers to what is beyond a limit.
+/// Counts what waits for staging. Beyond a limit answers are given no faster than events are staged, so that what waits does not
+/// grow; nobody waits until all that is beyond the limit is staged, which after an outage may take minutes.
 struct AnswerBrake {
     typealias Answer = @Sendable () -> Void
 
@@ -12,6 +13,9 @@ struct AnswerBrake {
     private var late: [Answer] = []
     /// Staging does not work: to wait for it would help nobody.
     private var isReleased = false
+
+    /// Whether somebody waits for staging.
+    var holdsAnswers: Bool { !late.isEmpty }
 
     init(limit: Int) { self.limit = limit }
 
@@ -26,11 +30,11 @@ struct AnswerBrake {
         return false
     }
 
-    /// Events are staged. Returns the answers that may be given now.
+    /// Events are staged. Returns the answers that may be given now: as many, or more where there is room for them.
     mutating func end(_ count: Int) -> [Answer] {
         isReleased = false
         waiting -= count
-        let due = max(0, late.count - max(0, waiting - limit))
+        let due = min(late.count, max(count, late.count - max(0, waiting - limit)))
         defer { late.removeFirst(due) }
         return Array(late.prefix(due))
     }

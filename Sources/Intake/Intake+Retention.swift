@@ -131,32 +131,39 @@ private struct StagingSweep {
         }
     }
 
-    /// Removes the receipts of drops for which `isDone` says so.
+    /// Removes the receipts of drops for which `isDone` says so. One for which that cannot be told keeps no other; throws the first
+    /// such error at the end.
     private func forEachDrop(
         _ end: DropEnd, olderThan age: Duration, isDone: (DropRecord) async throws -> Bool
     ) async throws {
         var after: DropRecord?
+        var failure: (any Error)?
         while case let drops = try intake.store.drops(
             end, before: intake.now - age, after: after, limit: 256), let last = drops.last
         {
             after = last
-            var batches: Set<BatchName> = []
+            var done: [DropRecord] = []
             for drop in drops {
-                guard try await isDone(drop) else { continue }
-                if let batch = BatchName(ofReady: drop.readyPath) { batches.insert(batch) }
-                try staging.ready.removeReceipt(drop.id)
-                try await intake.writer.commit(.forgotten(id: drop.id))
+                do { if try await isDone(drop) { done.append(drop) } } catch { failure = failure ?? error }
             }
-            for batch in batches where try isForgotten(batch) { try staging.ready.removeReceipts(of: batch) }
+            // Before the ledger says that they are forgotten: what a crash leaves is found again by that.
+            for drop in done { try staging.ready.removeReceipt(drop.id) }
+            let ids = Set(done.map(\.id))
+            for batch in Set(done.compactMap { BatchName(ofReady: $0.readyPath) })
+            where try isForgotten(batch, but: ids) { try staging.ready.removeReceipts(of: batch) }
+            for drop in done { try await intake.writer.commit(.forgotten(id: drop.id)) }
         }
+        if let failure { throw failure }
     }
 
-    /// Whether nobody needs a receipt of a batch any more. One whose receipts are damaged stays: it must not keep the round from
-    /// its end.
-    private func isForgotten(_ batch: BatchName) throws -> Bool {
+    /// Whether nobody but these drops needs a receipt of a batch any more. One whose receipts are damaged stays: it must not keep
+    /// the round from its end.
+    private func isForgotten(_ batch: BatchName, but done: Set<String>) throws -> Bool {
         do {
             guard let receipts = try staging.ready.receipts(of: batch) else { return false }
-            return try receipts.keys.allSatisfy { try intake.store.drop(id: $0)?.state == .forgotten }
+            return try receipts.keys.allSatisfy {
+                try done.contains($0) || intake.store.drop(id: $0)?.state == .forgotten
+            }
         } catch is StagingError {
             return false
         }

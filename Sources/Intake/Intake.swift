@@ -350,7 +350,6 @@ package final class Intake: Sendable {
         settler.stop()
         // The writer works in order: when this one is done, all before it are.
         _ = try? await writer.commit(.released([], at: clock()))
-        await stager.waitUntilIdle()
-        stager.stop()
+        await stager.finish()
     }
 }

@@ -34,8 +34,12 @@ final class Stager: Sendable {
         var loadedThrough: Int64 = -1
         var isRunning = false
         var isStopped = false
+        /// The gate ends when nothing is left, or at the next failure.
+        var isEnding = false
         /// A batch is on its way to `ready/` and to its marks.
         var isCompleting = false
+        /// A batch failed on its way. Until `ready/` has recovered its receipts may tell of data that is not there.
+        var mustRecover = false
         var whenIdle: [CheckedContinuation<Void, Never>] = []
         var whenMarked: [CheckedContinuation<Void, Never>] = []
     }
@@ -117,6 +121,13 @@ final class Stager: Sendable {
         }
     }
 
+    /// Stages what is left and ends; where staging does not work, without that.
+    func finish() async {
+        state.withLock { $0.isEnding = true }
+        await waitUntilIdle()
+        stop()
+    }
+
     /// Ends after the batch in hand. What is left is completed at the next start.
     func stop() {
         let (waiting, late) = state.withLock { state in
@@ -143,6 +154,7 @@ final class Stager: Sendable {
     /// Stages until nothing is left; after a failure it waits a second and goes on.
     private func work() {
         do {
+            try recover()
             loop: while true {
                 switch try step() {
                 case .idle: break loop
@@ -162,16 +174,24 @@ final class Stager: Sendable {
                     "staging failed, what was accepted stays in the ledger and is tried again: \(error)")
             }
             // Whatever was in hand is read back from the store.
-            let late = state.withLock { state in
+            let (late, isEnding) = state.withLock { state in
                 state.hasBacklog = true
                 state.events = []
                 state.eventBytes = 0
-                return state.brake.release()
+                state.mustRecover = true
+                return (state.brake.release(), state.isEnding)
             }
             for accepted in late { accepted() }
-            try? staging.ready.recover()
+            if isEnding { return stop() }
             queue.asyncAfter(deadline: .now() + 1) { self.work() }
         }
+    }
+
+    /// Finishes or throws away what a failure has left on its way, before the receipts are asked what was released.
+    private func recover() throws {
+        guard state.withLock({ $0.mustRecover }) else { return }
+        try staging.ready.recover()
+        state.withLock { $0.mustRecover = false }
     }
 
     /// One batch. `.idle`: nothing is left to do, and the stager is marked as not running.
@@ -193,7 +213,9 @@ final class Stager: Sendable {
             return becomeIdle(loaded: mustLoad) ? .idle : .more
         }
         try complete(events, work.uploads)
-        return state.withLock { $0.whenIdle.isEmpty && $0.whenMarked.isEmpty ? .gather : .more }
+        return state.withLock {
+            $0.whenIdle.isEmpty && $0.whenMarked.isEmpty && !$0.brake.holdsAnswers ? .gather : .more
+        }
     }
 
     /// Returns whether nothing is left.

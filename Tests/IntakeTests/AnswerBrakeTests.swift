@@ -35,13 +35,33 @@ import Testing
         #expect(told.all == Array(0..<7) && brake.waiting == 0)
     }
 
-    @Test func whatWaitsFromBeforeTheStartCounts() {
+    @Test func whatWaitsFromBeforeTheStartHoldsNobodyUntilAllOfItIsStaged() {
         var brake = AnswerBrake(limit: 3)
-        brake.add(10)
-        begin(0..<2, &brake)
-        #expect(told.all.isEmpty)
-        end(8, &brake)
-        #expect(told.all == [0] && brake.waiting == 4)
+        brake.add(1_000)
+        begin(0..<5, &brake)
+        #expect(told.all.isEmpty && brake.holdsAnswers)
+        end(2, &brake)
+        #expect(told.all == [0, 1] && brake.waiting == 1_003)
+        begin(5..<6, &brake)
+        #expect(told.all == [0, 1])
+        end(512, &brake)
+        #expect(told.all == Array(0..<6) && !brake.holdsAnswers)
+    }
+
+    /// Each sender sends its next event when the last one is answered.
+    @Test func whatWaitsDoesNotGrowWhileSendersAreFasterThanStaging() {
+        var brake = AnswerBrake(limit: 100)
+        let senders = 64
+        var sent = 0
+        for _ in 0..<50 {
+            while sent - told.all.count < senders, sent < 10_000 {
+                begin(sent..<sent + 1, &brake)
+                sent += 1
+            }
+            #expect(brake.waiting <= 100 + senders)
+            end(16, &brake)
+        }
+        #expect(told.all == Array(0..<told.all.count))
     }
 
     @Test func whileStagingDoesNotWorkNobodyWaitsForIt() {

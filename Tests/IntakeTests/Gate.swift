@@ -18,12 +18,35 @@ final class TestClock: Sendable {
     func pass(_ duration: Duration) { time.withLock { $0 += duration } }
 }
 
+/// What a gate logs, line by line.
+struct LogLines: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+    private let lines: AsyncStream<String>.Continuation
+
+    /// - Returns: a logger, and its lines for one reader.
+    static func make() -> (logger: Logger, lines: AsyncStream<String>) {
+        let (stream, lines) = AsyncStream.makeStream(of: String.self)
+        return (Logger(label: "test") { _ in LogLines(lines: lines) }, stream)
+    }
+
+    private init(lines: AsyncStream<String>.Continuation) { self.lines = lines }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { lines.yield("\(event.message)") }
+}
+
 struct Gate {
     let directory: TemporaryDirectory
     let intake: Intake
 
     init(
         _ directory: TemporaryDirectory? = nil, clock: TestClock? = nil, disk: FailingDisk = FailingDisk(),
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         change: (inout Intake.Configuration) -> Void = { _ in }
     ) throws {
         let directory = try directory ?? TemporaryDirectory("gate")
@@ -37,8 +60,7 @@ struct Gate {
         let store = try configuration.ledger.open(node: configuration.node)
         intake = try Intake(
             configuration, store: FailingStore(store, disk: disk), policy: Self.policy(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            clock: { clock?.now ?? Instant.now() })
+            logger: logger, clock: { clock?.now ?? Instant.now() })
     }
 
     static func policy() throws -> Policy {

@@ -122,6 +122,16 @@ import Testing
         #expect(gate.ready().count == 1 && gate.contents(gate.ready()[0]) == "{}")
     }
 
+    /// What a gate would release of the events that wait.
+    private func releases(of ledger: LedgerHandle) throws -> [WebhookRelease] {
+        try ledger.reader().drops(states: [.pending], limit: 100).sorted { $0.seq < $1.seq }.map {
+            WebhookRelease(
+                readyPath: $0.readyPath, body: Array("{}".utf8),
+                receipt: Receipt(drop: $0.id, channel: "webhook", name: "n", file: "", bytes: 2, received: "")
+            )
+        }
+    }
+
     /// Where a crash stopped the release of many events, and whether their receipts were in their place by then.
     @Test(arguments: [(false, "data"), (false, "data and receipts"), (true, "data"), (true, "nothing")])
     func manyEventsAreReleasedOnceWhereverTheirReleaseStopped(published: Bool, left: String) async throws {
@@ -129,15 +139,10 @@ import Testing
         let ids = (5..<45).map { DropID.make(milliseconds: $0) }
         for id in ids { try Gate.commitWebhook(directory, id: id) }
         let handle = LedgerHandle(file: directory.file("ledger.sqlite"))
-        let pending = try handle.reader().drops(states: [.pending], limit: 100).sorted { $0.seq < $1.seq }
         let staging = try StagingArea(path: directory.file("staging"))
-        let releases = pending.map {
-            WebhookRelease(
-                readyPath: $0.readyPath, body: Array("{}".utf8),
-                receipt: Receipt(drop: $0.id, channel: "webhook", name: "n", file: "", bytes: 2, received: "")
-            )
-        }
-        let batch = try #require(BatchName(first: pending[0].id, readyPath: pending[0].readyPath))
+        let releases = try releases(of: handle)
+        let batch = try #require(
+            BatchName(first: releases[0].receipt.drop, readyPath: releases[0].readyPath))
         let released = try staging.ready.release(releases, now: "now")
         // Back to where it stopped.
         let place = (batch.receiptsPath as NSString).deletingPathExtension
@@ -168,6 +173,79 @@ import Testing
             let written = try #require(try gate.intake.staging.ready.receipt(drop.id, at: drop.readyPath))
             #expect((written.released == "now") == published)
         }
+    }
+
+    /// Something lies in the place of the day's directory, so that what has its receipts does not get to `ready/`.
+    @Test(arguments: [1, 40], [Intake.Layout.file, .ndjson])
+    func whatFailsBehindItsReceiptsIsReleasedOnceTheObstacleIsGone(events: Int, layout: Intake.Layout)
+        async throws
+    {
+        let directory = try TemporaryDirectory("obstacle")
+        let ids = (0..<events).map { DropID.make(milliseconds: Int64($0) + 5) }
+        for id in ids { try Gate.commitWebhook(directory, id: id) }
+        let days = path(directory, "ready/webhook")
+        try FileManager.default.createDirectory(atPath: days, withIntermediateDirectories: true)
+        let obstacle = days + "/2026-11-23"
+        try Data().write(to: URL(filePath: obstacle))
+        let (logger, lines) = LogLines.make()
+        let gate = try Gate(directory, logger: logger) { $0.layout = layout }
+        var failures = lines.filter { $0.contains("staging failed") }.makeAsyncIterator()
+        // From now on the receipts tell of what is not there.
+        _ = await failures.next()
+        #expect(gate.intake.health.problems["staging"] != nil)
+        let handle = LedgerHandle(file: directory.file("ledger.sqlite"))
+        #expect(try handle.reader().drops(states: [.pending], limit: 100).count == events)
+        try FileManager.default.removeItem(atPath: obstacle)
+        await gate.intake.waitUntilStaged()
+        let now = try handle.reader().drops(states: [.released], limit: 100)
+        #expect(Set(now.map(\.id)) == Set(ids))
+        for drop in now {
+            #expect(gate.contents(drop.readyPath) != nil, "\(drop.readyPath)")
+            #expect(try gate.intake.staging.ready.receipt(drop.id, at: drop.readyPath)?.drop == drop.id)
+        }
+        #expect(directory.files(under: "staging/incoming").isEmpty)
+    }
+
+    @Test func aGateEndsThoughWhatItAcceptedCannotBeReleased() async throws {
+        let directory = try TemporaryDirectory("obstacle")
+        try Gate.commitWebhook(directory, id: DropID.make(milliseconds: 5))
+        try FileManager.default.createDirectory(
+            atPath: path(directory, "ready"), withIntermediateDirectories: true)
+        let obstacle = path(directory, "ready/webhook")
+        try Data().write(to: URL(filePath: obstacle))
+        do {
+            let gate = try Gate(directory)
+            await gate.intake.close()
+        }
+        try FileManager.default.removeItem(atPath: obstacle)
+        let next = try Gate(directory)
+        await next.intake.waitUntilStaged()
+        #expect(next.ready().count == 1)
+    }
+
+    /// The ledger does not have the marks of a batch, and its receipts are gone, by whatever hand.
+    @Test(arguments: [Intake.Layout.file, .ndjson])
+    func eventsWhoseReceiptsAreGoneAreReleasedAgainToTheirPlace(layout: Intake.Layout) async throws {
+        let directory = try TemporaryDirectory("again")
+        let ids = (0..<40).map { DropID.make(milliseconds: Int64($0) + 5) }
+        for id in ids[..<20] { try Gate.commitWebhook(directory, id: id) }
+        let handle = LedgerHandle(file: directory.file("ledger.sqlite"))
+        let releases = try releases(of: handle)
+        let ready = try StagingArea(path: directory.file("staging")).ready
+        switch layout {
+        case .file: _ = try ready.release(releases, now: "now")
+        case .ndjson: _ = try ready.releaseTogether(releases, now: "now")
+        }
+        try FileManager.default.removeItem(atPath: path(directory, "receipts/webhook"))
+        for id in ids[20...] { try Gate.commitWebhook(directory, id: id) }
+        let gate = try Gate(directory) { $0.layout = layout }
+        await gate.intake.waitUntilStaged()
+        #expect(gate.intake.health.problems.isEmpty)
+        #expect(gate.ready().count == (layout == .file ? 40 : 1))
+        for drop in try handle.reader().drops(states: [.released], limit: 100) {
+            #expect(try gate.intake.staging.ready.receipt(drop.id, at: drop.readyPath)?.drop == drop.id)
+        }
+        #expect(directory.files(under: "staging/incoming").isEmpty)
     }
 
     @Test func aBatchPastThePointOfNoReturnIsFinishedAndNotStagedAgain() async throws {

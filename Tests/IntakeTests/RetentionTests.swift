@@ -2,6 +2,7 @@
 import Foundation
 import JSON
 import Ledger
+import LedgerSupport
 import Staging
 import Support
 import Testing
@@ -58,12 +59,13 @@ import Upkeep
     }
 
     /// A gate in which so many events were released together; their drops in their order.
-    private func batch(of count: Int) async throws -> (Gate, [DropRecord]) {
+    private func batch(of count: Int, disk: FailingDisk = FailingDisk()) async throws -> (Gate, [DropRecord])
+    {
         let directory = try TemporaryDirectory("batch")
         for number in 0..<count {
             try Gate.commitWebhook(directory, id: DropID.make(milliseconds: Int64(number)))
         }
-        let gate = try Gate(directory) { $0.retention.acknowledged = .seconds(-10) }
+        let gate = try Gate(directory, disk: disk) { $0.retention.acknowledged = .seconds(-10) }
         await gate.intake.waitUntilStaged()
         let drops = try gate.intake.ledger.reader().drops(states: [.released], limit: count)
         try #require(drops.count == count && gate.directory.files(under: "staging/receipts").count == 1)
@@ -81,6 +83,19 @@ import Upkeep
         #expect(gate.directory.files(under: "staging/receipts").isEmpty && gate.ready().isEmpty)
         let folder = drops[19].readyPath.split(separator: "/").dropLast().joined(separator: "/")
         #expect(!FileManager.default.fileExists(atPath: gate.directory.file("staging/ready/" + folder)))
+    }
+
+    @Test func theReceiptsOfABatchGoAlsoWhenTheGateEndsBeforeTheLedgerSaysSo() async throws {
+        let disk = FailingDisk()
+        let (gate, drops) = try await batch(of: 20, disk: disk)
+        for drop in drops { #expect(try await gate.intake.acknowledge(drop.id)) }
+        disk.fails = true
+        await Retention(gate.intake).sweep()
+        #expect(gate.directory.files(under: "staging/receipts").isEmpty)
+        disk.fails = false
+        await Retention(gate.intake).sweep()
+        #expect(try gate.intake.ledger.reader().drops(states: [.forgotten], limit: 99).count == 20)
+        #expect(gate.ready().isEmpty)
     }
 
     @Test func damagedReceiptsOfABatchKeepNoRoundFromItsEnd() async throws {

@@ -191,6 +191,22 @@ func uploadOperation(_ id: String, key: UInt8) -> LedgerOperation {
     }
 
     @Test(arguments: StoreMaker.all)
+    func pendingDropsWithLargeBodiesComeFewAtATime(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let large = String(repeating: "x", count: LedgerLimits.pendingBytes / 2)
+        for (number, body) in [large, "small", large, "small", large + large, large].enumerated() {
+            _ = try commit(store, [webhookOperation("\(number)", key: UInt8(number), body: body)])
+        }
+        var pages: [[String]] = []
+        var after: Int64 = -1
+        while case let pending = try store.pendingDrops(after: after, limit: 10), let last = pending.last {
+            pages.append(pending.map(\.record.id))
+            after = last.record.seq
+        }
+        #expect(pages == [["0", "1", "2"], ["3", "4"], ["5"]])
+    }
+
+    @Test(arguments: StoreMaker.all)
     func onlyAReleasedDropIsAcknowledgedAndOnlyOnce(maker: StoreMaker) throws {
         let store = try maker.open(directory)
         let now = Instant(microseconds: 9)

@@ -56,7 +56,7 @@ package protocol LedgerReading: Sendable {
     /// Uploaded files that were given this path under `ready/`, the one that was released there last first. Not those that
     /// their senders took back.
     func uploads(readyPath: String, limit: Int) throws -> [DropRecord]
-    /// Events that were given this path, in the order of their entries: one, or those of a batch. Looks among the
+    /// Events that were given this path, or one below it, in the order of their entries: one, or those of a batch. Looks among the
     /// `LedgerLimits.batchSpan` drops whose entries have times from an instant on.
     func events(readyPath: String, acceptedFrom instant: Instant) throws -> [DropRecord]
     /// The body of a webhook that does not lie in `ready/` yet, or nil.
@@ -77,6 +77,8 @@ package protocol LedgerReading: Sendable {
 package enum LedgerLimits {
     /// How many drops may have been accepted from the first event of a batch to its last one, at most.
     package static let batchSpan = 20_000
+    /// How many bytes the bodies of drops may have that are read at once; one drop is read, however large it is.
+    package static let pendingBytes = 32 << 20
 }
 
 /// How far a witness has come.

@@ -244,7 +244,8 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// The root of the Merkle tree over the first `size` entries; `size` of the ledger or less.
     func root(size: Int64) throws -> MerkleHash
 
-    /// Drops that are committed and not released, oldest first, with a seq above `after`.
+    /// Drops that are committed and not released, oldest first, with a seq above `after`: at most `limit`, and no more once their
+    /// bodies have `LedgerLimits.pendingBytes`. Empty only when there is none.
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop]
     /// How many webhooks are committed and not released.
     func pendingEvents() throws -> Int

@@ -30,7 +30,7 @@ final class SQLiteLedgerStore: LedgerStore {
     /// - Parameter progress: is told what is done to a large ledger of an earlier format before it can be used.
     init(_ paths: LedgerPaths, node: String, progress: (String) -> Void = { _ in }) throws {
         let path = paths.file
-        lock = try FileLock(path: path + ".lock")
+        lock = try FileLock(path: paths.lock)
         self.node = node
         do {
             if try paths.isThere() {
@@ -174,24 +174,6 @@ final class SQLiteLedgerStore: LedgerStore {
     func root(size: Int64) throws -> MerkleHash {
         let whole = head.withLock { $0.tree.size }
         return try database.readLedger { try StoredTree.tree($0, size: whole).root(size: size) }
-    }
-
-    func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
-        try database.readLedger { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT pending.*, entries.json AS json, bodies.body AS body
-                    FROM (SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? ORDER BY seq LIMIT ?) AS pending
-                    JOIN entries ON entries.seq = pending.seq LEFT JOIN bodies ON bodies.seq = pending.seq
-                    ORDER BY pending.seq
-                    """, arguments: [seq, limit]
-            ).map { row in
-                PendingDrop(
-                    record: DropRecord(row: row), entry: [UInt8](row["json"] as Data),
-                    body: (row["body"] as Data?).map { [UInt8]($0) })
-            }
-        }
     }
 
     func drop(id: String) throws -> DropRecord? {

@@ -14,6 +14,8 @@ import Synchronization
 extension LocalReadyStore {
     /// From so many on, events of the layout `file` get a directory of their own.
     static let smallestBatch = 16
+    /// Bytes of lines that are kept until they are written.
+    private static let longestWrite = 1 << 20
 
     /// A directory with a file an event.
     func releaseDirectory(
@@ -36,15 +38,20 @@ extension LocalReadyStore {
         _ events: ArraySlice<WebhookRelease>, _ name: BatchName, now: String
     ) throws -> [(id: String, readyPath: String)] {
         let readyPath = name.linesPath
+        try batches.remove(name.scratchLines)
+        let file = try batches.createFile(name.scratchLines)
         var (lines, receipts): ([UInt8], [UInt8]) = ([], [])
         for (number, event) in events.enumerated() {
             var receipt = event.receipt(at: readyPath, now: now)
             receipt.line = number + 1
             lines += BatchLine(receipt: receipt, body: event.body).encoded()
             receipts += receipt.encoded()
+            if lines.count >= Self.longestWrite {
+                try file.write(lines)
+                lines.removeAll(keepingCapacity: true)
+            }
         }
-        try batches.remove(name.scratchLines)
-        try batches.createFile(name.scratchLines).write(lines)
+        try file.write(lines)
         try publish(name, receipts, data: name.scratchLines, as: name.linesName)
         return events.map { ($0.receipt.drop, readyPath) }
     }
@@ -61,8 +68,27 @@ extension LocalReadyStore {
 
     private func show(_ name: BatchName, data: String, as readyName: String) throws {
         let day = try ready.durable([StagingLayout.webhook, name.day])
-        try batches.move(data, to: day, as: readyName)
+        do throws(StagingError) {
+            try batches.move(data, to: day, as: readyName)
+        } catch {
+            guard error.code == .exists else { throw error }
+            try merge(data, into: day, as: readyName)
+        }
         try day.sync()
+    }
+
+    /// The batch was released before, and its receipts were lost before its events were marked. Files of the same name are of the
+    /// same event, so nothing is lost by what replaces them; no consumer misses a line, because what the new receipts do not tell
+    /// of is released once more.
+    private func merge(_ data: String, into day: Directory, as readyName: String) throws(StagingError) {
+        guard try batches.status(data)?.isDirectory == true else {
+            return try batches.replace(data, to: day, as: readyName)
+        }
+        let files = try batches.subdirectory(data)
+        let place = try day.subdirectory(readyName)
+        for name in try files.names() { try files.replace(name, to: place, as: name) }
+        try place.sync()
+        try batches.removeDirectory(data)
     }
 
     /// Finishes or throws away what a crash has left of a batch. False: it is no batch's.
