@@ -7,7 +7,7 @@ import Settings
 
 struct Announcer: Service {
     let listeners: [AnnouncedListener]
-    /// Written when every listener is open, removed at the end.
+    /// Written when every listener is open, removed at the end, but by no gate that is killed.
     let file: String
     let announce: @Sendable (String) -> Void
 

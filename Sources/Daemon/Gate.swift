@@ -64,17 +64,18 @@ package struct Gate: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             // What is forwarded includes the gate's stop, so forwarders end after all services.
             defer { tasks.cancelAll() }
+            var hostKeys: HostKeyRecord?
             do {
-                try await recordStart(intake)
+                hostKeys = try await recordStart(intake)
                 await clock.look()
                 let services = try await services(intake, checkpointer, forwarding, clock)
                 for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.run() } }
                 try await serve(services)
             } catch {
-                await stop(intake, checkpointer, forwarding, error: error)
+                await stop(intake, checkpointer, forwarding, hostKeys, error: error)
                 throw error
             }
-            await stop(intake, checkpointer, forwarding, error: nil)
+            await stop(intake, checkpointer, forwarding, hostKeys, error: nil)
         }
     }
 
@@ -160,9 +161,10 @@ package struct Gate: Sendable {
 
     // MARK: Start and stop
 
-    private func recordStart(_ intake: Intake) async throws {
+    /// - Returns: the host keys that callers are shown from now on.
+    private func recordStart(_ intake: Intake) async throws -> HostKeyRecord? {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
-        await describeHostKeys(in: &attempt, intake)
+        let hostKeys = await describeHostKeys(in: &attempt, intake)
         attempt.policy = intake.policy.version
         attempt.detail[KeptLists.promise] = true
         attempt.detail["version"] = .string("\(Product.name) \(Product.version)")
@@ -177,6 +179,7 @@ package struct Gate: Sendable {
         let change = await changeSinceLastRun(intake, &attempt)
         try await intake.record(attempt)
         change?.log(to: logger)
+        return hostKeys
     }
 
     /// Lists that were changed while no gate ran: the start is the entry of that change.
@@ -184,7 +187,8 @@ package struct Gate: Sendable {
         do {
             let new = intake.policy
             let last = try await reading.run {
-                try PolicyHistory(try intake.ledger.reader(), intake.ledger.policies).last()
+                let history = PolicyHistory(try intake.ledger.reader(), intake.ledger.policies)
+                return try history.last().map { (version: $0.version, policy: history.policy($0.version)) }
             }
             guard let last, last.version != new.version else { return nil }
             attempt.detail["from"] = .string(last.version)
@@ -199,27 +203,30 @@ package struct Gate: Sendable {
     }
 
     /// Says in the start's entry which host keys callers are shown, and when they differ from those of the last start.
-    private func describeHostKeys(in attempt: inout Attempt, _ intake: Intake) async {
-        guard let paths = settings.sftp?.hostKeys else { return }
+    private func describeHostKeys(in attempt: inout Attempt, _ intake: Intake) async -> HostKeyRecord? {
+        guard let paths = settings.sftp?.hostKeys else { return nil }
         let now = HostKeyRecord(await HostKeys.examine(paths))
         attempt.detail[HostKeyRecord.member] = now.json
-        let before: HostKeyRecord?
         do {
-            before = try await reading.run { try HostKeyRecord.last(in: try intake.ledger.reader())?.keys }
+            let before = try await reading.run { try HostKeyRecord.shown(in: try intake.ledger.reader()) }
+            guard let before, let change = now.change(from: before) else { return now }
+            attempt.detail[HostKeyRecord.beforeMember] = before.json
+            attempt.detail["message"] = .string(change.text)
+            logger.log(level: change.breaksCallers ? .warning : .notice, "\(change.text)")
         } catch {
-            return logger.warning("the host keys of the last start cannot be read: \(error)")
+            logger.warning("whether the host keys are those of the last start is not known: \(error)")
         }
-        guard let before, let change = now.change(from: before) else { return }
-        attempt.detail[HostKeyRecord.beforeMember] = before.json
-        attempt.detail["message"] = .string(change.text)
-        logger.log(level: change.breaksCallers ? .warning : .notice, "\(change.text)")
+        return now
     }
 
+    /// The stop says again what the start has said, which may be sealed by now: the next start reads no sealed entries.
     private func stop(
-        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, error: (any Error)?
+        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, _ hostKeys: HostKeyRecord?,
+        error: (any Error)?
     ) async {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .stopped)
         attempt.policy = intake.policy.version
+        attempt.detail[HostKeyRecord.member] = hostKeys?.json
         if let error { attempt.detail["error"] = .string(UntrustedText.head("\(error)", limit: 512)) }
         do {
             try await intake.record(attempt)

@@ -42,7 +42,7 @@ struct PolicyChange {
             detail[DecisionChange.refusesMember] = .array(refused.prefix(Self.mostRefused).map(\.json))
             detail[DecisionChange.countMember] = .int(Int64(refused.count))
         }
-        detail["refuses_gap"] = gap.map { .string(UntrustedText.head($0, limit: 512)) }
+        detail[DecisionChange.gapMember] = gap.map { .string(UntrustedText.head($0, limit: 512)) }
         return detail
     }
 

@@ -61,6 +61,10 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
         return true
     }
 
+    /// Throws `LedgerError(.locked)` while a process has it open for writing, or brings it up to date for that, and `.unreadable`
+    /// where that cannot be told. Blocks for a second at most, and changes nothing.
+    package func requireNoWriter() throws(LedgerError) { try FileLock.requireFree(path: paths.lock) }
+
     /// Opens the ledger for writing, or makes it, and holds its lock for as long as the store lives.
     /// Throws `LedgerError`: `.locked` when another process writes it, `.newer`, `.unwritable`, `.missing` or
     /// `.foreign` as `isThere`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
@@ -104,9 +108,13 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
 
     /// Source lists that are kept beside it and are not what their names say, and those that its entries promise and that are
     /// gone. Blocking. Throws `LedgerError`.
-    /// - Parameter since: looks for promises in entries from then on; nil: in all, sealed ones too.
-    package func damagedLists(since: Instant? = nil) throws -> [KeptLists.Damage] {
-        try policies.damage(promised: reader().promisedLists(since: since))
+    /// - Parameters:
+    ///   - since: looks for promises in entries from then on; nil: in all, sealed ones too.
+    ///   - inForce: the version that a running gate has in force, which it keeps whatever entries say.
+    package func damagedLists(
+        since: Instant? = nil, inForce: String? = nil
+    ) throws -> [KeptLists.Damage] {
+        try policies.damage(promised: reader().promisedLists(since: since), inForce: inForce)
     }
 
     /// Copies the whole ledger as it is at one moment into an empty directory, beside its writer: its file, checkpoints and

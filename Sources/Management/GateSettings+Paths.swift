@@ -12,7 +12,7 @@ extension GateSettings {
     /// Positions of forwarders.
     package var forwardDirectory: String { state + "/forward" }
     package var controlSocket: String { runDirectory + "/control.sock" }
-    /// Bound ports of the running gate: `{"webhook":8443,…}`; there only while it runs.
+    /// Bound ports of the running gate (`BoundPorts`).
     package var portsFile: String { runDirectory + "/ports.json" }
 
     /// The ledger of these settings.

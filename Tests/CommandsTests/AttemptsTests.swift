@@ -106,7 +106,7 @@ import Testing
         await intake.close()
         #expect(answer.status == 70 && answer.out.isEmpty)
         #expect(answer.error.contains("nothing was exported, because the export cannot be recorded"))
-        #expect(answer.error.contains("is the gate already running?"), "\(answer)")
+        #expect(answer.error.contains("another process writes this ledger"), "\(answer)")
     }
 
     @Test func pagesSkipAndRepeatNothingWhileEntriesCome() async throws {

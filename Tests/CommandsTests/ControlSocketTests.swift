@@ -25,7 +25,8 @@ import Testing
         await intake.waitUntilStaged()
 
         let locked = await gate.run("drops", "ack", drop.id)
-        #expect(locked.status == 70 && locked.error.contains("is the gate already running?"), "\(locked)")
+        #expect(
+            locked.status == 70 && locked.error.contains("another process writes this ledger"), "\(locked)")
 
         let (opened, open) = AsyncStream.makeStream(of: Void.self)
         let signer = intake.checkpointSigner(
@@ -120,6 +121,19 @@ import Testing
             Issue.record("a socket on which nobody listens")
             return
         }
+    }
+
+    /// As a gate that starts and brings its ledger up to date.
+    @Test func whoWritesTheLedgerAndDoesNotListenMayBeAGate() async throws {
+        let gate = try TestGate.plain()
+        let store = try LedgerHandle(file: gate.path("state/ledger.sqlite")).open(node: "t")
+        guard case .unknown(let error) = await presence(gate) else {
+            Issue.record("somebody writes the ledger")
+            return
+        }
+        #expect(error.message.contains("another process writes this ledger"), "\(error)")
+        #expect(error.fix?.contains("ask again") == true, "\(error)")
+        _ = try store.size()
     }
 
     @Test func whoListensAndDoesNotAnswerIsNotTakenForNobody() async throws {

@@ -54,28 +54,69 @@ import Testing
         #expect(HostKeyRecord(JSONValue.string("ssh-rsa")) == nil && HostKeyRecord(nil as JSONValue?) == nil)
     }
 
-    /// A start waits neither for the files of sealed entries nor, if they cannot be read, in vain.
-    @Test func theStartThatIsSealedIsNotLookedFor() throws {
-        let directory = try TemporaryDirectory("host-keys")
+    // MARK: Starts that are sealed
+
+    private static let lists = "sha256:0"
+
+    private static func run(_ reason: Reason) -> Attempt {
+        var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: reason)
+        attempt.detail[HostKeyRecord.member] = known.json
+        attempt.policy = lists
+        return attempt
+    }
+
+    /// A ledger whose start is in a segment, and what became of the gate since.
+    private func sealedStart(
+        _ directory: TemporaryDirectory, then rest: [Attempt] = []
+    ) throws -> (ledger: LedgerHandle, segment: String) {
         let ledger = LedgerHandle(file: directory.file("ledger.sqlite"))
         let store = try ledger.open(node: "t")
-        var start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
-        start.detail[HostKeyRecord.member] = Self.known.json
-        start.policy = "sha256:0"
-        let call = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
-        let attempts = [start] + Array(repeating: call, count: 300)
+        var call = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+        call.policy = "sha256:older"
+        let attempts = [Self.run(.started)] + Array(repeating: call, count: 300) + rest
         _ = try store.commit(attempts.map { .append($0, drop: nil) }, now: Instant(microseconds: 5))
-        let history = PolicyHistory(try ledger.reader(), ledger.policies)
-        #expect(try HostKeyRecord.last(in: ledger.reader())?.keys == Self.known)
-        #expect(try history.last()?.version == "sha256:0")
         let segment = try ledger.sealing().writeSegment(0, 0..<256)
         _ = try store.commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], now: .now())
-        try FileManager.default.removeItem(atPath: directory.file("segments/\(segment.fileName)"))
-        #expect(try HostKeyRecord.last(in: ledger.reader()) == nil && history.last() == nil)
-        #expect(throws: LedgerError.self) { try history.standing(at: .now()) }
-        _ = try store.commit([.append(start, drop: nil)], now: .now())
-        #expect(try HostKeyRecord.last(in: ledger.reader())?.seq == 301)
-        #expect(try history.standing(at: .now())?.seq == 301, "the newest one is enough")
+        return (ledger, directory.file("segments/\(segment.fileName)"))
+    }
+
+    @Test func whoCanWaitFindsAStartThatIsSealed() throws {
+        let directory = try TemporaryDirectory("sealed")
+        let (ledger, segment) = try sealedStart(directory)
+        let reader = try ledger.reader()
+        #expect(try HostKeyRecord.last(in: reader)?.keys == Self.known)
+        #expect(try PolicyHistory(reader, ledger.policies).newest()?.version == Self.lists)
+        try FileManager.default.removeItem(atPath: segment)
+        #expect(throws: LedgerError.self) { try HostKeyRecord.last(in: reader) }
+        #expect(throws: LedgerError.self) { try PolicyHistory(reader, ledger.policies).newest() }
+    }
+
+    /// It does not even look at the files of sealed entries.
+    @Test func aStartTakesWhatTheStopBeforeItSays() throws {
+        let directory = try TemporaryDirectory("sealed")
+        let (ledger, segment) = try sealedStart(directory, then: [Self.run(.stopped)])
+        try FileManager.default.removeItem(atPath: segment)
+        let reader = try ledger.reader()
+        #expect(try HostKeyRecord.shown(in: reader) == Self.known)
+        let last = try #require(try PolicyHistory(reader, ledger.policies).last())
+        #expect(last.version == Self.lists && last.isStop)
+    }
+
+    @Test func whatOnlySealedEntriesTellIsUnknownToAStart() throws {
+        let directory = try TemporaryDirectory("sealed")
+        let reader = try sealedStart(directory).ledger.reader()
+        #expect(throws: LedgerError.self) { try HostKeyRecord.shown(in: reader) }
+        #expect(throws: PolicyUnknown.self) {
+            try PolicyHistory(reader, PolicyArchive(directory: directory.path)).last()
+        }
+    }
+
+    @Test func anEmptyLedgerTellsThatNoGateHasRun() throws {
+        let directory = try TemporaryDirectory("empty")
+        let ledger = LedgerHandle(file: directory.file("ledger.sqlite"))
+        _ = try ledger.open(node: "t")
+        #expect(try HostKeyRecord.shown(in: ledger.reader()) == nil)
+        #expect(try PolicyHistory(ledger.reader(), ledger.policies).last() == nil)
     }
 
     // MARK: Certificates

@@ -167,6 +167,37 @@ import Testing
         #expect(answer.status == 0 && answer.out.contains("made     \(lost)\n"), "\(answer)")
     }
 
+    @Test func hostKeysOfAStartThatIsSealedAreKnown() async throws {
+        let (gate, config) = try await gateThatRan()
+        let ledger = LedgerHandle(file: gate.path("gate/state/ledger.sqlite"))
+        let segment: LedgerSegment
+        do {
+            let store = try ledger.open(node: "t")
+            let call = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+            _ = try store.commit(Array(repeating: .append(call, drop: nil), count: 300), now: .now())
+            segment = try ledger.sealing().writeSegment(0, 0..<256)
+            _ = try store.commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], now: .now())
+        }
+        let lost = gate.path("gate/state/keys/ssh_host_ed25519_key")
+        for file in [lost, lost + ".pub"] { try FileManager.default.removeItem(atPath: file) }
+        func expectNoneMade(_ what: String) async {
+            let answer = await TestGate.run(["init", "--config", config])
+            #expect(
+                answer.out.contains("missing  \(lost) is gone: a host key that callers know"),
+                "\(what): \(answer)")
+            #expect(!FileManager.default.fileExists(atPath: lost), "\(what)")
+        }
+        await expectNoneMade("sealed")
+        let file = gate.path("gate/state/segments/\(segment.fileName)")
+        try FileManager.default.moveItem(atPath: file, toPath: file + ".away")
+        await expectNoneMade("it cannot be read")
+        do {
+            let store = try ledger.open(node: "t")
+            _ = try store.commit([.segmentRemoved(number: segment.number, entry: 300)], now: .now())
+        }
+        await expectNoneMade("retention removed it")
+    }
+
     private func snapshot(_ gate: TestGate) throws -> [String: Data] {
         try Dictionary(
             uniqueKeysWithValues: gate.directory.files(under: "gate").map { name in

@@ -93,6 +93,19 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: gate.path("nowhere")))
     }
 
+    @Test func listsInForceAreMissedHoweverLongAgoTheyCameIntoForce() async throws {
+        let gate = try await gate(entries: 0)
+        let version = try await started(gate, promising: true)
+        let ledger = LedgerHandle(file: gate.path("state/ledger.sqlite"))
+        try FileManager.default.removeItem(
+            atPath: gate.path("state/policies/\(version.dropFirst(7)).txt"))
+        let after = Instant.now() + .seconds(1)
+        #expect(try ledger.damagedLists(since: after).isEmpty)
+        let damage = try ledger.damagedLists(since: after, inForce: version)
+        #expect(damage.map(\.version) == [version] && damage[0].message.contains("has in force"))
+        #expect(try ledger.damagedLists(inForce: version).map(\.entry) == [0], "it is told once")
+    }
+
     @Test func sourceListsThatWereKeptAndAreDamagedAreTold() async throws {
         let gate = try await gate(entries: 0)
         let version = try await started(gate, promising: true)

@@ -143,6 +143,32 @@ import Testing
         #expect(unknown.out.isEmpty, "\(unknown)")
     }
 
+    /// The gate runs, or was killed: the last start is of other lists than the files have.
+    @Test(arguments: [false, true])
+    func filesThatAreNotInForceAreSaidToBeSoAlsoWhereTheStartIsSealed(isSealed: Bool) async throws {
+        let gate = try TestGate.plain()
+        let version = try gate.policy().version
+        let ledger = LedgerHandle(file: gate.path("state/ledger.sqlite"))
+        do {
+            let store = try ledger.open(node: "gate-1")
+            var start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+            start.policy = version
+            let call = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+            let attempts = [start] + Array(repeating: call, count: 300)
+            _ = try store.commit(attempts.map { .append($0, drop: nil) }, now: .now())
+            if isSealed {
+                let segment = try ledger.sealing().writeSegment(0, 0..<256)
+                _ = try store.commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], now: .now())
+            }
+        }
+        #expect(await gate.run("source", "list").error.isEmpty)
+        let text = try gate.read("sources/vsee.yaml")
+        try gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
+        let answer = await gate.run("source", "list")
+        #expect(answer.error.contains("the files are not in force: since "), "\(answer)")
+        #expect(answer.error.contains("(entry 0) the gate has the lists \(version)"), "\(answer)")
+    }
+
     @Test func aReportOfThePastNamesTheListsOfItsEnd() async throws {
         let old = try await OldGate()
         func report(_ end: Double) async throws -> JSONValue {

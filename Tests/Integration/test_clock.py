@@ -1,5 +1,6 @@
 """The machine's clock is set under a running gate, and while it is stopped; and what people mean by local dates."""
 import datetime
+import glob
 import json
 import os
 import subprocess
@@ -41,6 +42,21 @@ class Clock(unittest.TestCase):
             self.dropgate("doctor", "--format", "json", check=False).stdout.strip().splitlines()) + "]")
         findings = found[0]["findings"] if found and "findings" in found[0] else found
         return [finding for finding in findings if "clock" in json.dumps(finding)]
+
+    def test_lists_in_force_that_are_gone_are_told_however_long_ago_the_gate_started(self):
+        self.gate.set_clock(-31 * 86400)
+        self.gate.start()
+        self.gate.set_clock(0)
+        lists, = glob.glob(os.path.join(self.gate.home, "state/policies/*.txt"))
+        self.assertEqual(self.missing(), [])
+        os.remove(lists)
+        found, = self.missing()
+        self.assertEqual((found["area"], found["state"]), ("ledger", "fail"))
+        self.assertIn(f"{lists} is gone: the source lists that the running gate has in force", found["text"])
+
+    def missing(self):
+        lines = self.dropgate("doctor", "--format", "json", check=False).stdout.splitlines()
+        return [finding for finding in map(json.loads, lines) if "policies/" in finding["text"]]
 
     def test_a_clock_that_is_set_back_is_told_everywhere_and_loses_no_entry(self):
         self.gate.start()

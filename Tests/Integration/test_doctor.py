@@ -1,5 +1,6 @@
 """What `dropgate doctor`, `serve --check` and `serve` find: a real gate, broken on purpose in each way that they know."""
 # Needs: curl openssl openssh-client
+import fcntl
 import json
 import os
 import re
@@ -81,6 +82,40 @@ class Stopped(GateTest):
         self.assertEqual(self.gate.entries("--kind", "policy")[-1]["detail"]["command"], "source add")
         self.found(self.doctor()[1], "gate", "fail", f"after its last entry at {last}")
         self.assertIn("no gate runs", self.run_gate("doctor").stdout, "as text too")
+
+    def test_whoever_writes_the_ledger_and_does_not_listen_may_be_a_gate_that_starts(self):
+        self.gate.start().stop()
+        with open(self.state("ledger.sqlite.lock")) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            status, findings = self.doctor()
+            acknowledged = self.run_gate("drops", "ack", "01k0000000000000000000000a")
+        self.assertEqual(status, 1)
+        found = self.found(findings, "gate", "fail", "whether a gate runs is not known", "another process writes this ledger")
+        self.assertIn("a gate starts or ends now", found["fix"])
+        self.found(findings, "listeners", "warn", "it cannot be told whether a gate runs")
+        for wrong in ("no gate runs", "none has yet", "is not bound"):
+            self.assertNotIn(wrong, json.dumps(findings))
+        self.assertEqual(acknowledged.returncode, 70)
+        self.assertIn("another process writes this ledger", acknowledged.stderr)
+        self.found(self.doctor()[1], "gate", "fail", "it was stopped at 20")
+
+    def test_a_ledger_that_cannot_be_read_does_not_say_that_no_gate_has_run(self):
+        self.gate.start().stop()
+        path = self.state("ledger.sqlite")
+        with sqlite3.connect(path) as ledger:
+            ledger.execute("PRAGMA user_version = 3")
+        ledger.close()
+        findings = self.doctor()[1]
+        self.found(findings, "gate", "fail", "no gate runs with these settings; since when cannot be read")
+        old = self.found(findings, "ledger", "fail", "has ledger format 3")
+        self.assertIn("start the gate, or restart it: it brings an older ledger up to date", old["fix"])
+        with sqlite3.connect(path) as ledger:
+            ledger.execute("PRAGMA user_version = 5")
+        ledger.close()
+        with open(path, "r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (os.path.getsize(path) - 4096))
+        self.found(self.doctor()[1], "gate", "fail", "since when cannot be read")
 
     def test_the_exit_statuses_are_told_by_help(self):
         for command, statuses in (("doctor", ("0", "1", "64", "78")), ("serve", ("0", "78", "23", "70"))):
@@ -229,6 +264,50 @@ class HostKeys(GateTest):
         self.gate.start()
         self.assertNotIn("host_keys_before", self.starts()[2]["detail"])
         self.assertFalse([f for f in self.doctor()[1] if f["area"] == "host keys" and f["state"] != "ok"])
+
+
+class Sealed(GateTest):
+    """What the last start said is sealed. Sealing takes 65,536 entries; here they are only taken out of the database."""
+
+    def seal(self, before):
+        with sqlite3.connect(self.state("ledger.sqlite")) as ledger:
+            ledger.execute("DELETE FROM entries WHERE seq < ?", (before,))
+        ledger.close()
+
+    def change(self):
+        """The source lists and a host key."""
+        self.lists("127.0.0.3/32")
+        path = self.state("keys/ssh_host_ed25519_key")
+        for suffix in ("", ".pub"):
+            os.remove(path + suffix)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+
+    def test_a_start_compares_with_what_the_stop_before_says(self):
+        self.gate.start().post(V2 % "1")
+        self.gate.stop()
+        stop = self.gate.entries()[-1]
+        self.assertEqual(stop["reason"], "stopped")
+        self.assertEqual(stop["detail"]["host_keys"], self.starts()[0]["detail"]["host_keys"])
+        self.seal(before=stop["seq"])
+        self.change()
+        self.gate.start()
+        start = self.starts()[-1]["detail"]
+        self.assertEqual(start["from"], stop["policy"])
+        self.assertIn("127.0.0.2/32", json.dumps(start["diff"]))
+        self.assertEqual(start["refuses"][0]["source"], "127.0.0.2")
+        self.assertEqual(start["host_keys_before"], stop["detail"]["host_keys"])
+        self.assertIn("tell VSee", self.gate.log())
+
+    def test_a_start_that_only_sealed_entries_tell_of_is_said_to_be_unknown(self):
+        self.gate.start().post(V2 % "1")
+        self.gate.kill()
+        self.seal(before=self.gate.entries()[-1]["seq"])
+        self.change()
+        self.gate.start()
+        for what in ("what changed in the source lists since the gate ran last is not known: ",
+                     "whether the host keys are those of the last start is not known: "):
+            self.assertIn(what, self.gate.log())
+        self.assertNotIn("from", self.starts()[-1]["detail"])
 
 
 class Forwarding(GateTest):

@@ -109,6 +109,21 @@ import Testing
         _ = store
     }
 
+    @Test func whetherSomebodyWritesALedgerIsToldWithoutMakingAFile() throws {
+        let directory = try TemporaryDirectory("writer")
+        let ledger = LedgerHandle(file: directory.file("l"))
+        try ledger.requireNoWriter()
+        #expect(directory.files(under: "").isEmpty)
+        do {
+            let store = try ledger.open(node: "t")
+            let error = #expect(throws: LedgerError.self) { try ledger.requireNoWriter() }
+            #expect(error?.code == .locked)
+            _ = try store.size()
+        }
+        try ledger.requireNoWriter()
+        _ = try ledger.open(node: "t")
+    }
+
     @Test func aLedgerOfANewerFormatIsRefusedInWords() throws {
         let directory = try TemporaryDirectory("newer")
         _ = try LedgerHandle(file: directory.file("l")).open(node: "t")

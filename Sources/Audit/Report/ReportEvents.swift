@@ -50,7 +50,7 @@ struct ReportEvents {
         let told = detail?[DecisionChange.refusesMember]?.array?.compactMap(DecisionChange.init) ?? []
         let more = (detail?[DecisionChange.countMember]?.int ?? 0) - Int64(told.count)
         return told.map(\.text) + (more > 0 ? ["\(more) more recent callers are refused from now on"] : [])
-            + [detail?["refuses_gap"]?.string].compactMap(\.self)
+            + [detail?[DecisionChange.gapMember]?.string].compactMap(\.self)
     }
 
     // MARK: Exports
@@ -78,7 +78,7 @@ struct ReportEvents {
         var event = Report.ServiceEvent(time: stored.time, what: Self.words(reason, detail))
         if reason == Reason.started.rawValue {
             event.isStart = true
-            event.gap = ground.silences[stored.seq].map { (stored.time - $0.lowerBound).components.seconds }
+            event.gap = ground.silentSince[stored.seq].map { (stored.time - $0).components.seconds }
             // Lists that were changed while no gate ran come into force by its start.
             if detail?["diff"] != nil { report.changes.append(Self.change(stored, entry)) }
         }

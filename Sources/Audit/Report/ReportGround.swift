@@ -15,7 +15,7 @@ package struct ReportGround: Sendable {
     package let markBefore: RunMark?
     /// By the number of a start that no stop precedes, also one that lies before the period: since when nothing shows that a
     /// gate ran.
-    package let silences: [Int64: Range<Instant>]
+    package let silentSince: [Int64: Instant]
 
     /// Blocks. Throws `LedgerError`.
     /// - Parameters:
@@ -26,10 +26,10 @@ package struct ReportGround: Sendable {
         setBacks = try reader.clockSetBacks()
         seenBefore = try reader.seen(Set(tally.groups.keys.compactMap(\.source)), before: begin)
         markBefore = try reader.lastRunMark(below: begin)
-        var silences: [Int64: Range<Instant>] = [:]
+        var silentSince: [Int64: Instant] = [:]
         for stored in tally.notable where try stored.value()["reason"]?.string == Reason.started.rawValue {
-            silences[stored.seq] = try reader.silence(beforeStart: stored.seq, at: stored.time)
+            silentSince[stored.seq] = try reader.silence(beforeStart: stored.seq, at: stored.time)?.lowerBound
         }
-        self.silences = silences
+        self.silentSince = silentSince
     }
 }

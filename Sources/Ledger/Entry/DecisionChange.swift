@@ -4,9 +4,11 @@ package import JSON
 
 /// One source on one channel that other lists decide otherwise about.
 package struct DecisionChange: Sendable, Hashable {
-    /// Members of the detail of a change's entry: the recent callers that it refuses, and how many these are in all.
+    /// Members of the detail of a change's entry: the recent callers that it refuses, how many these are in all, and why there
+    /// may be more.
     package static let refusesMember = "refuses"
     package static let countMember = "refuses_count"
+    package static let gapMember = "refuses_gap"
 
     package var source: IPAddress
     package var channel: Channel

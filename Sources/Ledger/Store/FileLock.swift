@@ -13,21 +13,44 @@ final class FileLock: Sendable {
             throw LedgerError(
                 .unwritable, "the ledger cannot be written: \(Presence.denial(path, .last, to: "write"))")
         }
-        // A child that was just forked holds the lock too until it executes its program: wait a moment.
-        var triesLeft = 50
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0, triesLeft > 0 {
-            triesLeft -= 1
-            usleep(20_000)
-        }
-        guard triesLeft > 0 else {
+        guard Self.take(LOCK_EX, descriptor) else {
             close(descriptor)
             throw LedgerError(
-                .locked, "another process writes this ledger (\(path) is locked)",
-                fix: "is the gate already running? If so, use it, or stop it first")
+                .locked, Self.held(path), fix: "is the gate already running? If so, use it, or stop it first")
         }
     }
 
     deinit { close(descriptor) }
+
+    /// A child that was just forked holds a lock too until it executes its program, and a look at whether it is held
+    /// (`requireFree`) takes it, too: waits a moment.
+    private static func take(_ operation: Int32, _ descriptor: Int32) -> Bool {
+        for _ in 0..<50 {
+            if flock(descriptor, operation | LOCK_NB) == 0 { return true }
+            usleep(20_000)
+        }
+        return false
+    }
+
+    private static func held(_ path: String) -> String {
+        "another process writes this ledger (\(path) is locked)"
+    }
+
+    /// Throws `LedgerError(.locked)` when a process holds it, and `.unreadable` where that cannot be told. Blocks for a second at
+    /// most, and makes no file. Where this user may not open the file, nobody is said to hold it: auditors may not, for who can
+    /// open it can lock the gate out.
+    static func requireFree(path: String) throws(LedgerError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else {
+            let error = SystemError.last
+            if [ENOENT, ENOTDIR, EACCES].contains(error.code) { return }
+            throw LedgerError(
+                .unreadable, "whether a process writes this ledger is not known: \(path): \(error)")
+        }
+        defer { close(descriptor) }
+        // Shared: those who look do not hold each other up.
+        guard take(LOCK_SH, descriptor) else { throw LedgerError(.locked, held(path)) }
+    }
 
     /// Makes an empty file, 0600, unless it is there. Links are refused.
     static func makePrivateFile(path: String) throws {

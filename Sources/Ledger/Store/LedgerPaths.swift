@@ -16,6 +16,9 @@ struct LedgerPaths: Sendable {
     var wal: String { file + "-wal" }
     var sharedMemory: String { file + "-shm" }
 
+    /// Locked by the process that writes it.
+    var lock: String { file + ".lock" }
+
     /// The directory that holds it.
     var directory: String {
         let above = file.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(

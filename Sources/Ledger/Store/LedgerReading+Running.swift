@@ -20,6 +20,14 @@ extension LedgerReading {
         return try runMark(query)
     }
 
+    /// Whether there are, or were, entries that a query with `sealed: false` does not look at. Throws `LedgerError`.
+    package func hasSealedEntries() throws -> Bool {
+        var query = LedgerQuery()
+        query.sealed = false
+        query.limit = 1
+        return try entries(query).first.map { $0.seq > 0 } ?? false
+    }
+
     /// The newest entry below `seq`, or of all, that only a running gate can have written. Throws `LedgerError`.
     package func lastSign(below seq: Int64? = nil) throws -> StoredEntry? {
         var query = LedgerQuery()

@@ -92,8 +92,8 @@ final class ReadOnlyDatabase: Sendable {
         guard found == Schema.version else {
             throw LedgerError(
                 .unreadable,
-                "\(file) has ledger format \(found), this program knows \(Schema.version); the gate brings an older "
-                    + "one up to date when it starts")
+                "\(file) has ledger format \(found), this program knows \(Schema.version)",
+                fix: "start the gate, or restart it: it brings an older ledger up to date when it starts")
         }
     }
 

@@ -14,7 +14,8 @@ package enum KeptLists {
     package struct Damage: Sendable, Hashable {
         /// `sha256:…`
         package var version: String
-        /// The entry that promises it; nil for a file that is not what its name says.
+        /// The entry that promises it; nil for a file that is not what its name says, and where none of the entries that were
+        /// looked at promises it.
         package var entry: Int64?
         package var message: String
     }
@@ -65,8 +66,14 @@ extension LedgerReading {
 extension PolicyArchive {
     /// What is wrong with what is kept. Throws `LedgerError(.unreadable)` where this process may not look: what it may not
     /// read says nothing of the lists.
-    func damage(promised: [String: Int64]) throws(LedgerError) -> [KeptLists.Damage] {
-        try altered() + missing(promised)
+    /// - Parameter inForce: the version that a running gate keeps; nil: none runs, or it does not say.
+    func damage(
+        promised: [String: Int64], inForce: String? = nil
+    ) throws(LedgerError) -> [KeptLists.Damage] {
+        let damage = try altered() + missing(promised)
+        guard let inForce, promised[inForce] == nil, let path = try absent(inForce) else { return damage }
+        let message = "\(path) is gone: the source lists that the running gate has in force"
+        return damage + [.init(version: inForce, message: message)]
     }
 
     /// Files that are not what their names say.
@@ -103,14 +110,20 @@ extension PolicyArchive {
     func missing(_ promised: [String: Int64]) throws(LedgerError) -> [KeptLists.Damage] {
         var damage: [KeptLists.Damage] = []
         for (version, entry) in promised.sorted(by: { $0.value < $1.value }) {
-            guard let name = Self.fileName(version), try !isThere("\(directory)/\(name)") else { continue }
+            guard let path = try absent(version) else { continue }
             damage.append(
                 .init(
                     version: version, entry: entry,
-                    message:
-                        "\(directory)/\(name) is gone: the source lists that entry \(entry) says were kept"))
+                    message: "\(path) is gone: the source lists that entry \(entry) says were kept"))
         }
         return damage
+    }
+
+    /// Where a version should be kept; nil when it is there, or is no version.
+    private func absent(_ version: String) throws(LedgerError) -> String? {
+        guard let name = Self.fileName(version) else { return nil }
+        let path = "\(directory)/\(name)"
+        return try isThere(path) ? nil : path
     }
 
     private func isThere(_ path: String) throws(LedgerError) -> Bool {

@@ -1,5 +1,5 @@
 // The ports that the running gate has bound, as it writes them down once it listens everywhere: `{"webhook":8443,…}`. The file
-// is there only while the gate runs.
+// is no sign that one runs (`GatePresence` tells that): a gate that was killed leaves it.
 package import Files
 import JSON
 package import Settings

@@ -6,7 +6,13 @@ import Settings
 
 enum HostKeyCheck {
     static func findings(_ facts: GateFacts) async -> [Finding] {
-        guard let paths = facts.settings.sftp?.hostKeys else { return [] }
+        let (findings, record) = await keys(facts.settings)
+        return findings + (record.map { change($0, facts) } ?? [])
+    }
+
+    /// The keys by themselves; nil where the gate takes no SFTP.
+    static func keys(_ settings: GateSettings) async -> (findings: [Finding], record: HostKeyRecord?) {
+        guard let paths = settings.sftp?.hostKeys else { return ([], nil) }
         let examined = await HostKeys.examine(paths)
         let findings = examined.map { _, outcome in
             switch outcome {
@@ -14,10 +20,10 @@ enum HostKeyCheck {
             case .failure(let error): Finding.fatal("host keys", "\(error)", fix: Finding.mend)
             }
         }
-        return findings + change(HostKeyRecord(examined), facts)
+        return (findings, HostKeyRecord(examined))
     }
 
-    /// Against the last start; and what that start itself found changed.
+    /// Against the last start, also where that is sealed; and what that start itself found changed.
     private static func change(_ now: HostKeyRecord, _ facts: GateFacts) -> [Finding] {
         guard let reader = facts.reader, let start = try? HostKeyRecord.last(in: reader) else { return [] }
         let when = "the last start was at \(start.time), entry \(start.seq)"

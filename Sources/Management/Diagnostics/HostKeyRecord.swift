@@ -62,20 +62,36 @@ package struct HostKeyRecord: Sendable, Hashable {
         package var before: HostKeyRecord?
     }
 
-    /// The newest start that says its keys, of entries that are not sealed; nil when there is none. Blocking.
+    /// The newest start that says its keys, also where its entry is sealed; nil when there is none. Blocking.
     package static func last(in reader: any LedgerReading) throws -> Start? {
+        guard let (entry, detail, keys) = try newest([.started], in: reader) else { return nil }
+        return Start(
+            seq: entry.seq, time: entry.time, keys: keys, before: HostKeyRecord(detail?[beforeMember]))
+    }
+
+    /// The keys of the newest start or stop that says them, of entries that are not sealed: a gate's start does not wait for
+    /// their being unpacked. nil: no gate has said any. Throws `LedgerError`, also where only sealed entries can
+    /// tell. Blocking.
+    package static func shown(in reader: any LedgerReading) throws -> HostKeyRecord? {
+        if let newest = try newest([.started, .stopped], sealed: false, in: reader) { return newest.keys }
+        guard try !reader.hasSealedEntries() else {
+            throw LedgerError(.unreadable, "the entries that say them are sealed")
+        }
+        return nil
+    }
+
+    private static func newest(
+        _ reasons: Set<Reason>, sealed: Bool = true, in reader: any LedgerReading
+    ) throws -> (entry: StoredEntry, detail: JSONValue?, keys: HostKeyRecord)? {
         var query = LedgerQuery()
         query.order = .newestFirst
         query.kinds = [.service]
-        query.reasons = [.started]
+        query.reasons = reasons
         query.text = member
         query.limit = 1
-        // A start does not wait for their being unpacked.
-        query.sealed = false
+        query.sealed = sealed
         guard let entry = try reader.entries(query).first else { return nil }
         let detail = try entry.value()["detail"]
-        return HostKeyRecord(detail?[member]).map {
-            Start(seq: entry.seq, time: entry.time, keys: $0, before: HostKeyRecord(detail?[beforeMember]))
-        }
+        return HostKeyRecord(detail?[member]).map { (entry, detail, $0) }
     }
 }

@@ -26,7 +26,10 @@ enum LedgerCheck {
     /// Source lists that were kept, and are damaged now.
     private static func lists(_ facts: GateFacts) -> [Finding] {
         do {
-            return try facts.settings.ledgerHandle.damagedLists(since: facts.now - span).map {
+            // The entry by which they came into force may be older than that.
+            let damage = try facts.settings.ledgerHandle.damagedLists(
+                since: facts.now - span, inForce: facts.state?.policy)
+            return damage.map {
                 Finding(
                     "ledger", .fail, $0.message,
                     fix: "put the file back from a backup; dropgate ledger verify looks at all of them")
@@ -58,7 +61,6 @@ enum LedgerCheck {
             return .fatal(
                 "ledger", error.message, fix: "install the release that wrote it, or a later one")
         default:
-            // Older formats are brought up to date at the start.
             return Finding(
                 "ledger", .fail, error.message,
                 fix: error.fix ?? "run this as the gate's user; dropgate ledger verify looks at all of it")

@@ -23,23 +23,30 @@ enum RunningCheck {
     }
 
     private static func stopped(_ facts: GateFacts) -> Finding {
-        let start = "systemctl start dropgate, or dropgate serve; if it ends at once, its log says why"
-        func ago(_ time: Instant) -> String { "\(time) (\(Age.ago(facts.now - time)))" }
         // A ledger that cannot be read has a check of its own.
-        let mark = try? facts.reader?.lastRunMark()
-        if let mark, !mark.isStart {
-            return Finding(
-                "gate", .fail, "no gate runs with these settings: it was stopped at \(ago(mark.time))",
-                fix: start)
-        }
-        guard let last = try? facts.reader?.lastSign() else {
-            return Finding("gate", .fail, "no gate runs with these settings, and none has yet", fix: start)
-        }
+        let since = (try? lastRun(facts)) ?? "; since when cannot be read"
         return Finding(
-            "gate", .fail,
-            "no gate runs with these settings: it ended without a stop, or hangs, after its last entry at "
-                + ago(last.time), fix: start)
+            "gate", .fail, "no gate runs with these settings\(since)",
+            fix: "systemctl start dropgate, or dropgate serve; if it ends at once, its log says why")
     }
+
+    /// What the ledger says of the last gate that ran, for after "no gate runs". Throws `LedgerError`.
+    private static func lastRun(_ facts: GateFacts) throws -> String {
+        func ago(_ time: Instant) -> String { "\(time) (\(Age.ago(facts.now - time)))" }
+        let reader: any LedgerReading
+        switch facts.ledger {
+        case .none: return Self.never
+        case .bad(let error): throw error
+        case .there(let there): reader = there
+        }
+        if let mark = try reader.lastRunMark(), !mark.isStart {
+            return ": it was stopped at \(ago(mark.time))"
+        }
+        guard let last = try reader.lastSign() else { return Self.never }
+        return ": it ended without a stop, or hangs, after its last entry at \(ago(last.time))"
+    }
+
+    private static let never = ", and none has yet"
 
     private static func problems(_ state: GateState) -> [Finding] {
         // Forwarders have a check of their own, if the gate tells of them.

@@ -39,7 +39,7 @@ enum SourceCheck {
     /// What the ledger says of the policy in force; nil where it says something else than the gate.
     private static func standing(_ facts: GateFacts) -> PolicyHistory.Standing? {
         guard let reader = facts.reader,
-            let standing = try? PolicyHistory(reader, facts.settings.ledgerHandle.policies).last(),
+            let standing = try? PolicyHistory(reader, facts.settings.ledgerHandle.policies).newest(),
             facts.state?.policy.map({ $0 == standing.version }) ?? true
         else { return nil }
         return standing

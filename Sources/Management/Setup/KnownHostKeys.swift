@@ -15,16 +15,18 @@ struct KnownHostKeys {
 
     private let record: Record
 
+    /// Blocking, and for long where the last start is sealed: whoever sets a gate up can wait.
     init(_ ledger: LedgerHandle) {
-        do {
-            guard try ledger.isThere() else {
-                record = .none
-                return
-            }
-            record = try HostKeyRecord.last(in: ledger.reader()).map { .keys($0.keys) } ?? .none
-        } catch {
-            record = .unreadable
-        }
+        // What cannot be read says nothing against a key.
+        record = (try? Self.read(ledger)) ?? .unreadable
+    }
+
+    private static func read(_ ledger: LedgerHandle) throws -> Record {
+        guard try ledger.isThere() else { return .none }
+        let reader = try ledger.reader()
+        if let last = try HostKeyRecord.last(in: reader) { return .keys(last.keys) }
+        // Retention may have removed the entry of a gate that still runs.
+        return try reader.beginning()?.removedUpTo == nil ? .none : .unreadable
     }
 
     /// Whether callers know a key of this one's type.

@@ -51,12 +51,43 @@ package struct PolicyHistory: Sendable {
         return try newest(query)
     }
 
-    /// What the newest start or change put in force, of entries that are not sealed: a gate's start does not wait for their
-    /// being unpacked.
-    package func last() throws -> Standing? {
+    /// What the newest start or change put in force, also where its entry is sealed: then this takes as long as unpacking all
+    /// entries since.
+    package func newest() throws -> Standing? { try newest(LedgerQuery()) }
+
+    /// What the gate's newest entry that names lists says.
+    package struct Last: Sendable {
+        /// `sha256:…`
+        package var version: String
+        /// Whether it is the entry of a stop, and nothing came after it.
+        package var isStop: Bool
+    }
+
+    /// The lists that were in force last, by entries that are not sealed: a gate's start does not wait for their being unpacked.
+    /// A start and a change may be sealed while what came after them is not, and stops name the lists, too, as do other
+    /// entries of the gate's own. Callers' entries do not count: they name the lists that let them in, which may be older.
+    /// nil: no gate has run. Throws `PolicyUnknown` where only sealed entries can tell, and `LedgerError`.
+    package func last() throws -> Last? {
         var query = LedgerQuery()
+        query.kinds = ListChange.query.kinds
+        query.order = .newestFirst
         query.sealed = false
-        return try newest(query)
+        query.limit = 8
+        while true {
+            let page = try reader.entries(query)
+            for stored in page {
+                let entry = try stored.value()
+                guard let version = entry["policy"]?.string else { continue }
+                return Last(version: version, isStop: entry["reason"]?.string == Reason.stopped.rawValue)
+            }
+            guard page.count == query.limit, let last = page.last else { break }
+            query.after = last.seq
+            query.limit = 64
+        }
+        guard try !reader.hasSealedEntries() else {
+            throw PolicyUnknown(description: "all entries of the gate that name its lists are sealed")
+        }
+        return nil
     }
 
     /// The lists of a version that an entry names.

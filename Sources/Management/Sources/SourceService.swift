@@ -83,7 +83,15 @@ package struct SourceService: Sendable {
     private func notInForce(_ policy: Policy) -> [String] {
         do {
             guard try settings.ledgerHandle.isThere() else { return [] }
-            guard let standing = try history().last(), standing.version != policy.version,
+            let history = try history()
+            do {
+                guard let last = try history.last(), last.version != policy.version, !last.isStop else {
+                    return []
+                }
+            } catch is PolicyUnknown {
+                // Sealed entries tell. That takes its time, and saying nothing would pass the files off as what decides.
+            }
+            guard let standing = try history.newest(), standing.version != policy.version,
                 standing.stopped == nil
             else { return [] }
             return [
