@@ -103,7 +103,8 @@ packages=()
 [ $swift = no ] || packages+=(sqlite3 openssl)
 if [ $integration = yes ]; then
     Deploy/packages.sh python3
-    mapfile -t needed < <(python3 Tests/Integration --needs "${names[@]}")
+    needs=$(python3 Tests/Integration --needs "${names[@]}")
+    mapfile -t needed < <(printf %s "${needs:+$needs$'\n'}")
     for package in "${needed[@]}"; do
         case $package in
         pypi) install_python_packages ;;

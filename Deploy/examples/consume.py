@@ -96,8 +96,8 @@ class Consumer:
     def receipt(self, path, drop):
         """Where the receipt of a drop lies; events that were released together have one file of receipts."""
         below = os.path.relpath(path, self.ready)
-        if "line" in drop or below.count(os.sep) == 3 and below.startswith("webhook" + os.sep):
-            batch = below if "line" in drop else os.path.dirname(below) + ".ndjson"
+        if below.startswith("webhook" + os.sep) and (below.count(os.sep) == 3 or holds_lines(path)):
+            batch = below if holds_lines(path) else os.path.dirname(below) + ".ndjson"
             # Batches of earlier versions have a receipt for each line.
             if os.path.exists(os.path.join(self.receipts, batch)):
                 return os.path.join(self.receipts, batch)
@@ -144,7 +144,7 @@ class Consumer:
         if state not in ("taken", "acknowledged", "forgotten"):
             raise Later(f"the gate does not say what became of drop {ids[0]}")
         with open(file, "rb") as data:
-            for receipt, body in contents(taken["drops"], data.read()):
+            for receipt, body in contents(taken["path"], taken["drops"], data.read()):
                 self.once(receipt, body)
         self.gate.acknowledge(ids)
         shutil.rmtree(place)
@@ -197,9 +197,14 @@ class Consumer:
         return is_whole
 
 
-def contents(drops, data):
+def holds_lines(path):
+    """Whether a file under ready/ holds many events, a line each."""
+    return path.endswith(".ndjson") and os.sep + os.path.join("ready", "webhook") + os.sep in path
+
+
+def contents(path, drops, data):
     """Each receipt with its bytes: those of the file, or of its line in a batch."""
-    if "line" not in drops[0]:
+    if not holds_lines(path):
         return [(drops[0], data)]
     pairs = []
     for line in data.split(b"\n"):

@@ -49,7 +49,7 @@ fact() { "$dropgate" drops show "$1" --config "$config" | awk -v name="$2" '$1 =
 receipt() {
     local below=${1#"$staging/ready/"}
     case $below in
-    webhook/*/*/*) grep -F "\"drop\":\"$2\"" "$staging/receipts/${below%/*}.ndjson" ;;
+    webhook/*/*/*) grep -aF "\"drop\":\"$2\"" "$staging/receipts/${below%/*}.ndjson" ;;
     *) cat "$staging/receipts/$2.json" ;;
     esac
 }

@@ -218,7 +218,9 @@ final class CollectStore: SessionHost {
         guard BatchName(ofReady: path) != nil else {
             return try entry(receipts.status(Self.text(name)), name)
         }
-        return try receipt(of: drop, at: path).map { DirectoryEntry(name: name, node: try node($0)) }
+        // What cannot be read hides its own drops, and not the directory.
+        guard let receipt = try? receipt(of: drop, at: path) else { return nil }
+        return DirectoryEntry(name: name, node: try node(receipt))
     }
 
     private static func text(_ name: some Swift.Collection<UInt8>) -> String {

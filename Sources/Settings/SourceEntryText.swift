@@ -10,9 +10,10 @@ enum SourceEntryText {
         let channels = Channel.allCases.filter(entry.channels.contains).map(\.rawValue).joined(
             separator: ", ")
         var fields = [
-            "cidr: \(quoted(entry.cidr.description))", "service: \(entry.service)", "channels: [\(channels)]",
+            "cidr: \(quoted(entry.cidr.description))", "service: \(quoted(entry.service))",
+            "channels: [\(channels)]",
         ]
-        if let id = entry.ownID { fields.insert("id: \(id)", at: 2) }
+        if let id = entry.ownID { fields.insert("id: \(quoted(id))", at: 2) }
         if let document = entry.document {
             let page = document.page.map { ", page: \(quoted($0))" } ?? ""
             fields.append("document: {title: \(quoted(document.title))\(page), read: \(document.read)}")

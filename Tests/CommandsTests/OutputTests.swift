@@ -194,8 +194,9 @@ import Testing
 
     @Test func aBackupThatCannotBeMadeLeavesNothingAndIsRecorded() async throws {
         let gate = try await gate().gate
-        // What should be a file cannot be copied as one.
-        try gate.write("state/policies/odd.txt/file", "")
+        // What should be a directory cannot be copied as one.
+        try? FileManager.default.removeItem(atPath: gate.path("state/policies"))
+        try gate.write("state/policies", "")
         let answer = await gate.run("ledger", "backup", gate.path("copy"))
         #expect(answer.status == 70, "\(answer)")
         #expect(!FileManager.default.fileExists(atPath: gate.path("copy")))

@@ -90,7 +90,12 @@ def main(arguments):
         print(__doc__)
         return 0
     if arguments[:1] == ["--needs"]:
-        print("\n".join(needs(arguments[1:])))
+        unknown = [name for name in arguments[1:] if source(name.partition(".")[0]) is None]
+        if unknown:
+            print(f"there is no such test: {' '.join(unknown)}", file=sys.stderr)
+            return 64
+        for package in needs(arguments[1:]):
+            print(package)
         return 0
     return alone(lambda: run(arguments))
 

@@ -20,13 +20,20 @@ from report import table
 LIMIT = {True: 300, False: 7200}  # seconds of one case, short or not
 
 
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def parse():
     parser = argparse.ArgumentParser(description="Measures Dropgate beside its peers; see README.md.")
     parser.add_argument("--short", action="store_true",
                         help="one turn and small amounts: shows that every case gives a figure, judges none")
     parser.add_argument("--only", action="append", metavar="CASE", help="this case; repeatable")
-    parser.add_argument("--rounds", type=int, help="turns of each case (default 5, with --short 1)")
-    parser.add_argument("--ledger-entries", type=int, metavar="N",
+    parser.add_argument("--rounds", type=positive, help="turns of each case (default 5, with --short 1)")
+    parser.add_argument("--ledger-entries", type=positive, metavar="N",
                         help="measure with a ledger of N entries, too (10000000), made by ledger-bench beside the program")
     parser.add_argument("--gate", default=os.environ.get("DROPGATE_BIN", ".build/release/dropgate"), metavar="PROGRAM",
                         help="dropgate, its dropgate-session beside it (default $DROPGATE_BIN or .build/release/dropgate)")

@@ -36,13 +36,18 @@ struct LedgerBackupCommand: AsyncParsableCommand {
         let backup = try await LedgerService(settings).backUp(
             into: path, by: remark.attribution(), warn: { Output.note($0) })
         try Output.answer {
-            try Output.done("the backup is made") { try tell(backup.copy, at: path) }
+            try Output.done("the backup is made") { try tell(backup, at: path) }
         } then: {
+            if let missing = backup.missingKey {
+                guard !backup.damagedLists.isEmpty else { throw missing }
+                Output.error(missing.message)
+            }
             try DamagedLists.report(backup.damagedLists)
         }
     }
 
-    private func tell(_ backup: LedgerBackup, at path: String) throws {
+    private func tell(_ made: LedgerService.Backup, at path: String) throws {
+        let backup = made.copy
         if output.isJSON {
             var members: [String: JSONValue] = [
                 "directory": .string(path), "entries": .int(backup.entries), "bytes": .int(backup.bytes),
@@ -53,6 +58,9 @@ struct LedgerBackupCommand: AsyncParsableCommand {
         let signed = backup.signed.map { "signed up to entry \($0.size - 1)" } ?? "nothing is signed"
         try Output.line(
             "\(path): \(Counted.entries(backup.entries)), \(signed), \(Counted.bytes(backup.bytes))")
-        try Output.line("it holds the key that signs the ledger: keep it as safe as the gate itself")
+        try Output.line(
+            made.missingKey == nil
+                ? "it holds the key that signs the ledger: keep it as safe as the gate itself"
+                : "it does not hold the key that signs the ledger, which is gone: keep your earlier backups")
     }
 }

@@ -56,8 +56,16 @@ struct BackupWriter {
             throw LedgerError(
                 .unreadable, "cannot read \(from): \(SystemError(of: error) ?? SystemError(EIO))")
         }
-        for name in names.sorted() where name.hasSuffix(suffix) { try copy("\(folder)/\(name)") }
+        for name in names.sorted() where name.hasSuffix(suffix) && Self.isRegular("\(from)/\(name)") {
+            try copy("\(folder)/\(name)")
+        }
         try sync(folder)
+    }
+
+    /// What is no file is nothing that a gate kept: a verification tells what is missing instead. A pipe would never end.
+    private static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// By SQLite's own backup, in one step and so of one moment. The writer goes on meanwhile.

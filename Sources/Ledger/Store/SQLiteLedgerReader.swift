@@ -129,8 +129,8 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT * FROM (SELECT * FROM drops WHERE seq >= ? ORDER BY seq LIMIT ?)
-                    WHERE ready = ? AND incoming IS NULL ORDER BY seq
+                    SELECT * FROM (SELECT * FROM drops WHERE seq >= ?1 ORDER BY seq LIMIT ?2)
+                    WHERE (ready = ?3 OR ready > ?3 || '/' AND ready < ?3 || '0') AND incoming IS NULL ORDER BY seq
                     """,
                 arguments: [first, LedgerLimits.batchSpan, readyPath]
             ).map(DropRecord.init(row:))

@@ -15,8 +15,9 @@ struct Upgrade {
         self.path = path
     }
 
-    /// - Parameter progress: is told how far a large one is.
+    /// - Parameter progress: is told that it begins, and how far a large one is.
     func run(from format: Int, progress: (String) -> Void) throws {
+        progress("upgrade of \(path): from ledger format \(format) to \(Schema.version)")
         if format < 2 { try fromFirst() }
         if format < 3 { try fromSecond() }
         if format < 4 { try fromThird() }

@@ -1,6 +1,7 @@
 // Looks at one released drop: its bytes under ready/ and its receipt against its ledger entry.
 import Files
 import Foundation
+import Intake
 import Ledger
 import Staging
 import TLS
@@ -43,7 +44,9 @@ struct DropCheck {
         guard try staging.ready.stillHolds(record.readyPath), try isStill(record) else { return .taken }
         let view = try DropView(record, reader)
         let receipt = try? staging.ready.receipt(record.id, at: record.readyPath)
-        let matches = try receipt?.line.map { try lineMatches($0, record, view) } ?? fileMatches(record, view)
+        let matches =
+            try StagingLayout.holdsLines(record.readyPath)
+            ? lineMatches(receipt?.line ?? line(of: record), record, view) : fileMatches(record, view)
         guard matches else { return .altered }
         let agrees =
             receipt?.drop == record.id && receipt?.seq == record.seq && receipt?.bytes == view.bytes
@@ -67,6 +70,13 @@ struct DropCheck {
         }
         let sha256 = hash.finalize().hex
         return bytes == view.bytes && sha256 == view.receipt.sha256
+    }
+
+    /// Which line of its batch a drop has, by the ledger alone: lines are in the order of their entries.
+    private func line(of record: DropRecord) throws -> Int {
+        guard let accepted = WebhookName.time(in: record.readyPath) else { return 0 }
+        let batch = try reader.events(readyPath: record.readyPath, acceptedFrom: accepted)
+        return (batch.firstIndex { $0.id == record.id } ?? -1) + 1
     }
 
     /// One event of an NDJSON batch.

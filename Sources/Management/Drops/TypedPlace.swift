@@ -52,7 +52,7 @@ struct TypedPlace {
     private func records(at path: String, _ reader: any LedgerReading, _ look: ReadyLook?) throws
         -> [DropRecord]?
     {
-        guard let readyPath = StagingLayout.readyPath(ofFile: path) else {
+        guard let readyPath = StagingLayout.readyPath(ofFile: path) ?? batch(ofReceipts: path) else {
             // Receipts, quarantine and uploads have the drop's id as the name of a file or a directory.
             let ids = path.split(separator: "/").map { String($0.prefix { $0 != "." }) }.filter(
                 DropID.isValid)
@@ -75,16 +75,31 @@ struct TypedPlace {
         return uploads.isEmpty ? nil : uploads
     }
 
-    /// Events of a batch, of one line of it (`….ndjson:12`), or the one whose file had its name before names had ids.
+    /// The path of a batch under `ready/` whose file of receipts this is, or a line of which (`….ndjson:12`): its directory stands for
+    /// its one file, too.
+    private func batch(ofReceipts path: String) -> String? {
+        guard path.hasPrefix(StagingLayout.receipts + "/") else { return nil }
+        let below = String(path.dropFirst(StagingLayout.receipts.utf8.count + 1))
+        let file = below.prefix { $0 != ":" }
+        return BatchName(ofReady: String(file)) == nil ? nil : below
+    }
+
+    /// Events of a batch, which may be meant by its directory, its one file or its receipts; of one line of such a file
+    /// (`….ndjson:12`); or the one whose file had its name before names had ids.
     private func events(at readyPath: String, _ reader: any LedgerReading) throws -> [DropRecord]? {
         guard let accepted = WebhookName.time(in: readyPath) else { return nil }
-        let found = try reader.events(readyPath: readyPath, acceptedFrom: accepted)
+        func batch(_ path: String) throws -> [DropRecord] {
+            let found = try reader.events(readyPath: path, acceptedFrom: accepted)
+            guard found.isEmpty, let name = BatchName(ofReady: path) else { return found }
+            return try reader.events(readyPath: name.directoryPath, acceptedFrom: accepted)
+        }
+        let found = try batch(readyPath)
         if !found.isEmpty { return found }
         guard let colon = readyPath.lastIndex(of: ":"), readyPath[..<colon].hasSuffix(".ndjson"),
             let line = Int(readyPath[readyPath.index(after: colon)...])
         else { return nil }
-        let batch = try reader.events(readyPath: String(readyPath[..<colon]), acceptedFrom: accepted)
-        return batch.indices.contains(line - 1) ? [batch[line - 1]] : nil
+        let lines = try batch(String(readyPath[..<colon]))
+        return lines.indices.contains(line - 1) ? [lines[line - 1]] : nil
     }
 
     // MARK: Paths

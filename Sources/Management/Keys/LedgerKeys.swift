@@ -52,7 +52,16 @@ package struct LedgerKeys: Sendable {
                     .configuration, "\(settings.key): the key that signs the ledger is not there",
                     fix: "`dropgate init` makes it")
         }
-        return try read(settings.key)
+        let key = try read(settings.key)
+        // What another key signs, no reader of this ledger believes, and no gate starts with.
+        guard try hasPublicKeys(), try verifiers().contains(key.verifier) else {
+            throw ManagementError(
+                .configuration, "\(publicFile) does not hold the public half of \(settings.key)",
+                fix:
+                    "put both back from the backup: without the public keys nothing that was signed is believed"
+            )
+        }
+        return key
     }
 
     private func read(_ path: String) throws -> NoteSigner {
@@ -89,13 +98,15 @@ package struct LedgerKeys: Sendable {
 
     /// Copies the key and its public keys into a new directory, 0700, durably. What is not there is left out;
     /// throws where this process may not look.
-    func copy(into directory: String) throws {
+    /// False: the key that signs was not there.
+    func copy(into directory: String) throws -> Bool {
         try GateDirectories.make(directory)
         for file in [settings.key, publicFile] where try Presence.check(file) {
             let bytes = try FileReading.bytes(file, limit: FileReading.maximumSecret)
             let mode: UInt32 = file == settings.key ? 0o600 : 0o644
             try FileReplacement.write(bytes, to: "\(directory)/\(Paths.lastComponent(of: file))", mode: mode)
         }
+        return try isThere()
     }
 
     // MARK: Rotation

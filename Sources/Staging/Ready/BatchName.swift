@@ -61,12 +61,15 @@ package struct BatchName: Sendable, Hashable {
     }
 
     /// The file of the events, a line each.
-    package var linesPath: String { "\(StagingLayout.webhook)/\(day)/\(name)\(Self.lines)" }
+    package var linesPath: String { directoryPath + Self.lines }
+
+    /// The directory of the events, a file each.
+    package var directoryPath: String { "\(StagingLayout.webhook)/\(day)/\(name)" }
 
     /// The file of one event in the batch's directory.
     /// - Parameter readyPath: as it would be called by itself.
     package func filePath(_ readyPath: String) -> String {
-        "\(StagingLayout.webhook)/\(day)/\(name)/\(Self.fileName(readyPath))"
+        "\(directoryPath)/\(Self.fileName(readyPath))"
     }
 
     static func fileName(_ readyPath: String) -> String {
@@ -74,7 +77,7 @@ package struct BatchName: Sendable, Hashable {
     }
 
     /// The file of receipts, relative to `receipts/`.
-    package var receiptsPath: String { "\(StagingLayout.webhook)/\(day)/\(receiptsName)" }
+    package var receiptsPath: String { linesPath }
 
     var receiptsName: String { name + Self.lines }
     var linesName: String { name + Self.lines }
