@@ -2,7 +2,7 @@
 
 extension Policy {
     /// `+ id block (…)`, `- …`, and `~ id block: field old -> new` for the same id and block with other
-    /// fields. Sorted by id and block; empty when both have the same version.
+    /// fields. Sorted by id and block; empty when both have the same version. `DifferenceLine` reads it.
     package func difference(from old: Policy) -> [String] {
         guard version != old.version else { return [] }
         let before = Dictionary(grouping: old.entries, by: Key.init)

@@ -25,6 +25,9 @@ extension SourceEntry {
         ]
     }
 
+    /// Those by which callers are let in or refused; the others are for people.
+    static let decidingFields: Set<String> = ["cidr", "channels", "expires", "mode"]
+
     /// `name=value` for the fields that are set, tab separated. `\` and the control characters that could
     /// end a field are escaped, so no two different entries have the same text.
     var canonicalText: String {

@@ -13,8 +13,9 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
 
             Somebody who can write the ledger's directory can replace all of it, keys and checkpoints too. Only a \
             checkpoint or a key from elsewhere tells: a witness, --checkpoint, --key. Without one the answer is \
-            "internally consistent only". A file of checkpoints holds nothing else: what is no whole checkpoint in it is \
-            damage, and a finding.
+            "internally consistent only". What is kept as a checkpoint, in a file, in the ledger's directory or by a \
+            witness, and is no whole one is damage, and a finding; in the files that the gate writes, what a crash left \
+            of a checkpoint that the ledger has is none.
 
             EXAMPLES
               dropgate ledger verify

@@ -67,7 +67,8 @@ package struct CheckpointFile: Witness {
         defer { close(descriptor) }
         readers?.admit(descriptor)
         let end = lseek(descriptor, 0, SEEK_END)
-        // What a crash left of a note ends with this separator; readers skip it.
+        // This ends what a crash left of a note: the search for the newest one passes over it, and a verification asks whether
+        // the ledger has the checkpoint that it is the beginning of.
         var text = signed.note.description + "\n"
         if end > 0, !Self.endsWithEmptyLine(descriptor, end) { text = "\n\n" + text }
         do throws(SystemError) {

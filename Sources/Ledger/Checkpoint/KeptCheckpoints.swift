@@ -1,4 +1,5 @@
 // What somebody has kept of a ledger's checkpoints: those that can be read, and the places of what cannot. Pure.
+import Admission
 
 package struct KeptCheckpoints: Sendable {
     /// What stands where a checkpoint should, and is none: altered, cut, or something else.
@@ -29,6 +30,38 @@ package struct KeptCheckpoints: Sendable {
             checkpoints.append(checkpoint)
         } else {
             damage.append(Damage(place: "\(file), line \(piece.line)", text: piece.text))
+        }
+    }
+}
+
+extension SignedCheckpoint {
+    /// Whether a text is a beginning of this checkpoint's note, as it is or as it was signed at another time: digits of the time
+    /// and characters of the signature may be others, but of a signature that is there to its end.
+    func mayHaveBegun(as text: Substring) -> Bool {
+        let whole = Array(note.description.utf8)
+        let text = Array(text.utf8)
+        // Without the end of its last line it is whole for whoever reads it.
+        guard !text.isEmpty, text.count < whole.count - 1 else { return text == whole.dropLast() }
+        let textEnd = note.text.utf8.count
+        let time = textEnd - 1 - checkpoint.time.description.utf8.count
+        let signature = (whole.lastIndex(of: UInt8(ascii: " ")) ?? whole.count) + 1
+        return text.indices.allSatisfy { index in
+            let (found, stored) = (text[index], whole[index])
+            if found == stored { return true }
+            if index < textEnd { return index >= time && Self.areDigits(found, stored) }
+            return index >= signature && Self.areBase64(found, stored)
+        }
+    }
+
+    private static func areDigits(_ bytes: UInt8...) -> Bool {
+        bytes.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+
+    private static func areBase64(_ bytes: UInt8...) -> Bool {
+        bytes.allSatisfy {
+            areDigits($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0)
+                || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+                || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "/")
         }
     }
 }

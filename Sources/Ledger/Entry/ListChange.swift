@@ -11,7 +11,7 @@ package struct ListChange: Sendable {
     /// The version before; nil where the entry tells none, as a start does that found its lists in force.
     package let before: String?
     package let isStart: Bool
-    /// "+ …", "- …" and "~ …", one for each list entry (`Policy.difference`).
+    /// "+ …", "- …" and "~ …", one for each list entry (`Policy.difference`). Empty where the lists before were not known.
     package let difference: [String]
     /// Recent callers that it refuses.
     package let refuses: [DecisionChange]
@@ -48,18 +48,17 @@ package struct ListChange: Sendable {
         refuses.contains { !$0.isLetIn && $0.source == source && $0.channel == channel }
     }
 
-    /// Whether it takes away or changes a list entry of one of these ids that holds the address.
+    /// Whether it may be why a caller is refused, by what it says of list entries that hold the address.
+    func mayRefuse(_ source: IPAddress) -> Bool {
+        difference.isEmpty || !lines(refusing: source).isEmpty
+    }
+
+    /// Whether it takes away a list entry of one of these ids that holds the address, or changes what it decides.
     func touches(_ ids: [String], holding source: IPAddress) -> Bool {
-        difference.contains { line in
-            guard line.hasPrefix("- ") || line.hasPrefix("~ ") else { return false }
-            let rest = line.dropFirst(2)
-            return ids.contains { id in
-                let start = UntrustedText.line(id) + " "
-                guard rest.hasPrefix(start) else { return false }
-                var block = rest.dropFirst(start.count).prefix { $0 != " " }
-                if block.last == ":" { block.removeLast() }
-                return (try? CIDRBlock(block))?.contains(source) ?? true
-            }
-        }
+        lines(refusing: source).contains { line in ids.contains(where: line.isOf) }
+    }
+
+    private func lines(refusing source: IPAddress) -> [DifferenceLine] {
+        difference.map(DifferenceLine.init).filter { $0.mayRefuse && $0.mayHold(source) }
     }
 }

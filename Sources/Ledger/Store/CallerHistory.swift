@@ -34,6 +34,20 @@ package struct CallerHistory {
         }
     }
 
+    /// An entry that refuses a caller.
+    package struct Refusal: Sendable {
+        package var reason: Reason
+        package var seq: Int64
+        /// The version of the lists that refused it; nil where its entry names none.
+        package var policy: String?
+
+        package init(reason: Reason, seq: Int64, policy: String?) {
+            self.reason = reason
+            self.seq = seq
+            self.policy = policy
+        }
+    }
+
     private let reader: any LedgerReading
     /// Changes of the lists among these entries, oldest first.
     private var changes: [ListChange] = []
@@ -63,18 +77,24 @@ package struct CallerHistory {
         return query
     }
 
-    /// The change of the lists by which a caller is refused that was let in before: the one that says so itself, else the first
-    /// that takes away or changes what let it in, else the first. For an entry that expired only one that says so itself: its
-    /// time was over without a change, as a rule.
-    /// - Parameter refusal: the reason and the number of the entry that refused the caller.
+    /// The change of the lists by which a caller is refused that was let in before, of those up to the lists that refused it: the
+    /// one that says so itself, else the first that takes away what let it in or changes what that decides, else the first that
+    /// may refuse its address. For an entry that expired only one that says so itself: its time was over without a change, as a
+    /// rule. nil where none is known.
     package mutating func change(
-        after letIn: LetIn, of caller: Caller, refusal: (reason: Reason, seq: Int64)
+        after letIn: LetIn, of caller: Caller, refusal: Refusal
     ) throws -> ListChange? {
         try read(letIn.seq + 1..<max(refusal.seq, letIn.seq + 1))
-        let later = changes.filter { $0.seq > letIn.seq && $0.seq < refusal.seq }
+        var later = changes.filter { $0.seq > letIn.seq && $0.seq < refusal.seq }
+        if let policy = refusal.policy {
+            guard let last = later.lastIndex(where: { $0.version == policy }) else {
+                return policy == letIn.policy ? nil : try coming(policy, above: refusal.seq)
+            }
+            later.removeSubrange((last + 1)...)
+        }
         if let told = later.first(where: { $0.refuses(caller.ip, on: caller.channel) }) { return told }
         guard refusal.reason != .entryExpired else { return nil }
-        let others = later.filter { $0.version != letIn.policy }
+        let others = later.filter { $0.version != letIn.policy && $0.mayRefuse(caller.ip) }
         return others.first { $0.touches(letIn.entries, holding: caller.ip) } ?? others.first
     }
 
@@ -103,14 +123,37 @@ package struct CallerHistory {
         query.below = range.upperBound
         query.limit = 256
         var found: [ListChange] = []
+        try forEach(query) { change in
+            let isKnown = change.isStart && change.before == nil && change.version == found.last?.version
+            if !isKnown { found.append(change) }
+            return true
+        }
+        return found
+    }
+
+    /// Changed lists refuse whom they do not name before the entry of their change is written, and for as long as it cannot be
+    /// written. nil where others came into force first.
+    private func coming(_ version: String, above seq: Int64) throws -> ListChange? {
+        var query = ListChange.query
+        query.above = seq
+        query.limit = 16
+        var found: ListChange?
+        try forEach(query) { change in
+            if change.version == version { found = change }
+            return found == nil && change.before == nil
+        }
+        return found
+    }
+
+    /// Oldest first, until the body returns false.
+    private func forEach(_ query: LedgerQuery, _ body: (ListChange) -> Bool) throws {
+        var query = query
         while true {
             let page = try reader.entries(query)
             for entry in page {
-                guard let change = try ListChange(entry) else { continue }
-                let isKnown = change.isStart && change.before == nil && change.version == found.last?.version
-                if !isKnown { found.append(change) }
+                if let change = try ListChange(entry), !body(change) { return }
             }
-            guard page.count == query.limit, let last = page.last else { return found }
+            guard page.count == query.limit, let last = page.last else { return }
             query.after = last.seq
         }
     }

@@ -36,7 +36,7 @@ struct HeadCheck {
         for (index, (damage, mayBeTorn)) in evidence.damage.enumerated() {
             // A crash leaves one piece; of thousands the rest need not be looked for.
             let isTorn = mayBeTorn && index < LedgerVerifier.faultLimit
-            guard try !isTorn || !isBeginning(damage.text) else { continue }
+            guard try !isTorn || !isLeftOver(damage.text) else { continue }
             pending.append(
                 .init(
                     .checkpointDamaged, nil,
@@ -47,15 +47,20 @@ struct HeadCheck {
 
     private static let stored = "SELECT size, note FROM checkpoints ORDER BY size"
 
-    /// Whether a text is how a stored checkpoint begins: what a crash left of one, or an error while it was written. One is
-    /// stored before it is given to anybody. Its third line is the last that says something of entries; with the same three
-    /// it may have been signed again since, at another time.
-    private func isBeginning(_ text: String) throws -> Bool {
-        let head = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(3).joined(
+    /// Whether a text is what a crash left of a stored checkpoint, or an error while it was written. One is stored before it is
+    /// given to anybody.
+    private func isLeftOver(_ text: String) throws -> Bool {
+        // The cut may go through a character of several bytes.
+        var beginning = text[...]
+        while beginning.last == "\u{FFFD}" { beginning.removeLast() }
+        // By these three lines there is one; a beginning of less may be of any that begins so.
+        let head = beginning.split(separator: "\n", omittingEmptySubsequences: false).prefix(3).joined(
             separator: "\n")
-        return try Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE substr(note, 1, length(?1)) = ?1)",
-            arguments: [head]) ?? false
+        let note = try String.fetchOne(
+            db, sql: "SELECT note FROM checkpoints WHERE substr(note, 1, length(?1)) = ?1 LIMIT 1",
+            arguments: [head])
+        let stored = note.flatMap { SignedNote(parsing: $0) }.flatMap(SignedCheckpoint.init)
+        return stored?.mayHaveBegun(as: beginning) ?? false
     }
 
     /// To the next stored checkpoint.

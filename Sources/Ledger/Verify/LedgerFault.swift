@@ -22,7 +22,8 @@ package struct LedgerFault: Sendable, Hashable {
         case checkpointMissing = "checkpoint_missing"
         /// The hash tree beside the entries is damaged; the entries are good.
         case tree = "tree_damaged"
-        /// What is kept as a checkpoint outside the ledger's own file is not one.
+        /// What is kept as a checkpoint outside the ledger's own file is not one, nor, where the gate appends to a file, what a
+        /// crash left of one that the ledger has.
         case checkpointDamaged = "checkpoint_damaged"
         /// Source lists that an entry promises to have been kept are gone, or are not what their name says.
         case lists = "lists_damaged"

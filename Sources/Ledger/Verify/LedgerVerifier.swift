@@ -22,7 +22,7 @@ package struct LedgerVerifier {
     /// What is kept outside the ledger's own file, by whomever.
     package struct Evidence: Sendable {
         package private(set) var kept: [Kept] = []
-        /// - mayBeTorn: it is written to by the gate, which may have been ended in the middle of a note.
+        /// - mayBeTorn: the gate appends to a file there, and may have been ended in the middle of a note.
         private(set) var damage: [(damage: KeptCheckpoints.Damage, mayBeTorn: Bool)] = []
 
         package init() {}
@@ -30,7 +30,8 @@ package struct LedgerVerifier {
         /// - Parameters:
         ///   - keeper: as of `Kept`.
         ///   - isOutside: as of `Kept`.
-        ///   - mayBeTorn: whether the gate writes there: what a crash left of a checkpoint that the ledger has is no damage.
+        ///   - mayBeTorn: whether the gate appends to a file there: what a crash left of a checkpoint that the ledger has is no
+        ///     damage.
         package mutating func add(
             _ found: KeptCheckpoints, of keeper: String, isOutside: Bool, mayBeTorn: Bool
         ) {

@@ -36,7 +36,10 @@ package final class RefusalHistory {
         let caller = CallerHistory.Caller(ip: ip, channel: channel)
         let since = time - .seconds(Self.days * 86_400)
         guard let letIn = try letIn(caller, since: since, below: seq), letIn.time >= since else { return nil }
-        guard let change = try history.change(after: letIn, of: caller, refusal: (reason, seq)) else {
+        guard let change = try history.change(
+                after: letIn, of: caller,
+                refusal: .init(reason: reason, seq: seq, policy: entry["policy"]?.string))
+        else {
             return "last accepted at \(letIn.time.brief)"
         }
         return "was listed until the source lists changed at \(change.time.brief) (entry \(change.seq))"

@@ -55,7 +55,9 @@ package struct LedgerWitnesses {
         for (witness, answer) in zip(witnesses, await witnesses.kept(within: Self.patience)) {
             switch answer {
             case .success(let kept):
-                evidence.add(kept, of: witness.name, isOutside: true, mayBeTorn: true)
+                // The gate appends to a file; other witnesses answer for what they give.
+                evidence.add(
+                    kept, of: witness.name, isOutside: true, mayBeTorn: witness is CheckpointFile)
             case .failure(let error):
                 warn(
                     "witness \(witness.name) cannot be asked what it has, and is not compared with: \(error)")

@@ -21,9 +21,8 @@ package struct LostSourceCheck {
 
     private struct Refusals {
         var attempts: Int64 = 0
-        /// Of the newest entry, and its number.
-        var reason: Reason
-        var seq: Int64
+        /// The newest entry.
+        var newest: CallerHistory.Refusal
         /// By entry, from the newest back.
         var entries: [(time: Instant, count: Int64)] = []
         var last: Instant
@@ -56,7 +55,10 @@ package struct LostSourceCheck {
             let key = Key(ip: attempt.ip, channel: attempt.channel)
             if lost[key] != nil { return }
             var refusals =
-                refused[key] ?? Refusals(reason: attempt.reason, seq: attempt.seq, last: attempt.last)
+                refused[key]
+                ?? Refusals(
+                    newest: .init(reason: attempt.reason, seq: attempt.seq, policy: attempt.policy),
+                    last: attempt.last)
             if refusals.entries.count < Refusals.kept {
                 refusals.entries.append((attempt.time, attempt.count))
             }
@@ -101,10 +103,9 @@ package struct LostSourceCheck {
         let names = letIn.entries.map(UntrustedText.line)
         let listed = names.isEmpty ? "" : ", as \(names.joined(separator: ", "))"
         let refused =
-            "\(RefusalCheck.times(attempts)) (\(lost.refusals.reason.rawValue)), "
+            "\(RefusalCheck.times(attempts)) (\(lost.refusals.newest.reason.rawValue)), "
             + "the last \(Age.ago(now - lost.refusals.last))"
-        let change = try history.change(
-            after: letIn, of: lost.key, refusal: (lost.refusals.reason, lost.refusals.seq))
+        let change = try history.change(after: letIn, of: lost.key, refusal: lost.refusals.newest)
         let changed =
             change.map { "; the source lists changed \(Age.ago(now - $0.time)) (entry \($0.seq))" } ?? ""
         return Finding(

@@ -10,6 +10,8 @@ struct RecentAttempt {
     var channel: Channel
     var verdict: Verdict
     var reason: Reason
+    /// The version of the lists that decided; nil where the entry names none.
+    var policy: String?
     /// The source; where it could not be told, the peer.
     var ip: IPAddress
     var count: Int64
@@ -27,6 +29,7 @@ struct RecentAttempt {
         else { return nil }
         (seq, time) = (entry.seq, entry.time)
         (self.kind, self.channel, self.verdict, self.reason, self.ip) = (kind, channel, verdict, reason, ip)
+        policy = value["policy"]?.string
         count = value["count"]?.int ?? 1
         first = value["first"]?.string.flatMap(Instant.init(rfc3339:)) ?? entry.time
         last = value["last"]?.string.flatMap(Instant.init(rfc3339:)) ?? entry.time
