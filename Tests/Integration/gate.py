@@ -21,8 +21,8 @@ V2 = ('{"version":"2.0","id":"%s","type":"visit.ended","created":1546950556,"cli
       '"data":{"id":"28540","member_id":"60610","provider_id":null,"start":1546950546,"status":"cancelled"}}')
 
 
-def wait_until(condition, seconds=30, what="the event"):
-    """Polls a condition of the file system or of the ledger; fails loudly."""
+def wait_until(condition, seconds=30, what="the event", pause=0.02):
+    """Polls a condition of the file system or of the ledger, with so many seconds between; fails loudly."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -30,7 +30,7 @@ def wait_until(condition, seconds=30, what="the event"):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def free_port():
@@ -54,17 +54,21 @@ def copy_program(folder):
 
 
 def children(pid):
-    """All processes below one, by /proc."""
+    """The processes whose parent is this one, by /proc; also those that have ended and are not waited for yet."""
     found = []
     for path in glob.glob("/proc/[0-9]*/stat"):
         try:
             text = read(path)
         except OSError:
             continue
-        if int(text.rsplit(")", 1)[1].split()[1]) == pid:
-            child = int(text.split()[0])
-            found += [child, *children(child)]
+        if int(text.rpartition(")")[2].split()[1]) == pid:
+            found.append(int(path.split("/")[2]))
     return found
+
+
+def descendants(pid):
+    """All processes below one: each of its children, and what is below that."""
+    return [found for child in children(pid) for found in (child, *descendants(child))]
 
 
 class Gate:
@@ -179,7 +183,7 @@ class Gate:
     def sessions(self):
         """Process ids of the SFTP sessions that this gate has started."""
         found = []
-        for pid in children(self.process.pid):
+        for pid in descendants(self.process.pid):
             try:
                 if SESSION in read(f"/proc/{pid}/cmdline"):
                     found.append(pid)

@@ -13,8 +13,7 @@ import sys
 import tempfile
 import threading
 
-from gate import children as below
-from gate import wait_until
+from gate import children, descendants, wait_until
 
 # Seconds that no run of a client comes near.
 PATIENCE = 60
@@ -25,17 +24,8 @@ def adopt_orphans(on=True):
     ctypes.CDLL(None).prctl(36, int(on), 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
-def children():
-    found = set()
-    for path in glob.glob("/proc/[0-9]*/stat"):
-        try:
-            with open(path) as file:
-                after = file.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(after[1]) == os.getpid():
-            found.add(int(path.split("/")[2]))
-    return found
+def own_children():
+    return set(children(os.getpid()))
 
 
 def alone(action, patience=10):
@@ -55,9 +45,9 @@ def alone(action, patience=10):
     status = status if status >= 0 else 128 - status
 
     def left():
-        while children() and os.waitpid(-1, os.WNOHANG)[0]:
+        while own_children() and os.waitpid(-1, os.WNOHANG)[0]:
             pass
-        return below(os.getpid())
+        return descendants(os.getpid())
     try:
         wait_until(lambda: not left(), patience if status == 0 else 1)
     except AssertionError:
@@ -90,7 +80,7 @@ class Run:
     session, and lose its parents."""
 
     def __init__(self, command, environment, folder):
-        self.command, self.others = command, children()
+        self.command, self.others = command, own_children()
         self.mark = f"TEST_RUN={secrets.token_hex(16)}"
         name, _, value = self.mark.partition("=")
         self.output = tempfile.TemporaryFile()
@@ -142,7 +132,7 @@ class Run:
 
     def reap(self):
         """What ended as an orphan is nobody's but this process's."""
-        for orphan in children() - self.others - {self.process.pid}:
+        for orphan in own_children() - self.others - {self.process.pid}:
             os.waitpid(orphan, os.WNOHANG)
 
 

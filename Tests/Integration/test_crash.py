@@ -12,7 +12,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from gate import V2, Gate, children, wait_until  # noqa: E402
+from gate import V2, Gate, descendants, wait_until  # noqa: E402
 from rawsftp import Client, Gone, Refused  # noqa: E402
 
 ROUNDS = 60 if os.environ.get("LONG_TESTS") else 20
@@ -64,7 +64,7 @@ class Crash(unittest.TestCase):
                 # First a session alone; the gate lives on for a moment.
                 for pid in gate.sessions():
                     os.kill(pid, signal.SIGKILL)
-            descendants = children(gate.process.pid)
+            below = descendants(gate.process.pid)
             orphans = gate.sessions()
             gate.kill()
             for pid in orphans:
@@ -77,7 +77,7 @@ class Crash(unittest.TestCase):
             for thread in load:
                 thread.join()
             upload.communicate()
-            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/cwd") for pid in descendants), 30,
+            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/cwd") for pid in below), 30,
                        "the end of sshd and session")
         gate.start()
 
@@ -251,7 +251,7 @@ class SenderCrash(unittest.TestCase):
             wait_until(lambda: sum(book.get("heard", 0) for book in books) >= target
                        or not all(sender.is_alive() for sender in senders), 60, "answers")
             killing.set()
-            descendants, sessions = children(gate.process.pid), gate.sessions()
+            below, sessions = descendants(gate.process.pid), gate.sessions()
             if round % 3 == 1:
                 self.kill(sessions)
             gate.kill()
@@ -263,7 +263,7 @@ class SenderCrash(unittest.TestCase):
                     sender.client.kill()
                 if sender.problem:
                     problems.append(f"round {round}: {sender.problem}")
-            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/cwd") for pid in descendants), 30,
+            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/cwd") for pid in below), 30,
                        "the end of sshd and session")
         gate.start()
         problems += self.look(gate, books, self.rounds)

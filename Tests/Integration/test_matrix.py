@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from gate import Gate, wait_until  # noqa: E402
 from matrix_cases import BY_THEMSELVES, CASES, INTERRUPTED, LONG, POINTS, Cell  # noqa: E402
 from matrix_clients import CLIENTS, JSCH, missing, script  # noqa: E402
-from processes import PATIENCE, Relay, Run, adopt_orphans, children  # noqa: E402
+from processes import PATIENCE, Relay, Run, adopt_orphans, own_children  # noqa: E402
 
 # What a login sends at the most, in bytes.
 LOGIN = 12_000
@@ -34,7 +34,7 @@ class Matrix(unittest.TestCase):
     def setUpClass(cls):
         adopt_orphans()
         cls.addClassCleanup(adopt_orphans, False)
-        cls.others = children()
+        cls.others = own_children()
         cls.gate = Gate(sources=LOOPBACK, environment={"DROPGATE_SFTP_SETTLE": "1s"}, account=ACCOUNT)
         cls.addClassCleanup(cls.close)
         cls.root = cls.gate.root
@@ -51,7 +51,7 @@ class Matrix(unittest.TestCase):
         cls.gate.close()
 
         def gone():
-            left = children() - cls.others
+            left = own_children() - cls.others
             for process in left:
                 os.waitpid(process, os.WNOHANG)
             return not left

@@ -10,7 +10,7 @@ import unittest
 
 from gate import wait_until
 from machine import can_be_had
-from processes import Run, adopt_orphans, children
+from processes import Run, adopt_orphans, own_children
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Each starts the next in a session of its own, and says who it is; the last one starts others as long as it lives.
@@ -30,7 +30,7 @@ class Runs(unittest.TestCase):
     def setUp(self):
         adopt_orphans()
         self.addCleanup(adopt_orphans, False)
-        self.others = children()
+        self.others = own_children()
         self.folder = tempfile.mkdtemp(prefix="processes-")
         self.addCleanup(shutil.rmtree, self.folder)
 
@@ -43,22 +43,22 @@ class Runs(unittest.TestCase):
         run.kill()
         running = [name for name in os.listdir(self.folder) if os.path.exists("/proc/" + name.rpartition("-")[2])]
         self.assertEqual(running, [])
-        wait_until(lambda: run.reap() or not children() - self.others, what="the last of the orphans")
+        wait_until(lambda: run.reap() or not own_children() - self.others, what="the last of the orphans")
 
     def test_what_a_finished_one_left_running_is_ended(self):
         run = Run([sys.executable, "-c", "import subprocess\nsubprocess.Popen(['sleep', '60'], start_new_session=True)"],
                   dict(os.environ), self.folder)
         self.assertIsNone(run.finish())
-        wait_until(lambda: run.reap() or not children() - self.others, what="the end of the orphan")
+        wait_until(lambda: run.reap() or not own_children() - self.others, what="the end of the orphan")
 
     def test_what_others_started_meanwhile_is_left_alone(self):
         run = Run([sys.executable, "-c", CHAIN, "0", CHAIN], dict(os.environ), self.folder)
         wait_until(lambda: self.names(4), what="the last of the chain")
         # An orphan, as the gate's processes are when the one that started them ends.
         subprocess.run([sys.executable, "-c", "import subprocess\nsubprocess.Popen(['sleep', '60'])"], check=True)
-        orphan, = wait_until(lambda: [pid for pid in children() - self.others - {run.process.pid}], what="the orphan")
+        orphan, = wait_until(lambda: [pid for pid in own_children() - self.others - {run.process.pid}], what="the orphan")
         run.kill()
-        wait_until(lambda: run.reap() or children() - self.others == {orphan}, what="the end of all others")
+        wait_until(lambda: run.reap() or own_children() - self.others == {orphan}, what="the end of all others")
         os.kill(orphan, signal.SIGKILL)
         self.assertEqual(os.waitpid(orphan, 0)[1], signal.SIGKILL, "it ran until now")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from load import compile_client
-from peers import Failed, give, run, wait_for
+from peers import Failed, give, run, wait_until
 from peers.gate import Installation
 from report import Result
 
@@ -104,7 +104,7 @@ class Bench:
             yield inner
         finally:
             if os.path.ismount(inner):
-                wait_for("umount", lambda: subprocess.run(["umount", inner], capture_output=True).returncode == 0, 120, 0.5)
+                wait_until(lambda: subprocess.run(["umount", inner], capture_output=True).returncode == 0, 120, "umount", 0.5)
             # Never across a mount that did not go.
             run("rm", "-rf", "--one-file-system", outer, seconds=1800)
 

@@ -8,15 +8,13 @@ import re
 import resource
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-from peers import ACCOUNT, Failed, run
+from peers import ACCOUNT, Failed, run  # first: it says where libssh2 lies
+from libssh2 import Client
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent / "Integration"))
-from libssh2 import Client  # noqa: E402
 
 EVENT = HERE / "clients/event.json"
 BEFORE, AFTER = EVENT.read_bytes().strip().split(b"@")

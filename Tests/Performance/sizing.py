@@ -20,7 +20,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 os.environ.setdefault("GATE_BIN", os.path.abspath(os.path.join(HERE, "../../.build/release/dropgate")))
 sys.path.insert(0, os.path.join(HERE, "../Integration"))
-from gate import V2, Gate, children, wait_until  # noqa: E402
+from gate import V2, Gate, descendants, wait_until  # noqa: E402
 
 THREADS = 8
 # Connections of strangers that are each given an entry; more are counted in entries of many.
@@ -132,7 +132,7 @@ def session(gate):
                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(gate.sessions, what="the session")
-        total = sum(memory(pid) for pid in children(gate.process.pid))
+        total = sum(memory(pid) for pid in descendants(gate.process.pid))
         figure("memory of an open SFTP session, with its sshd, MB", f"{total / 1024:.1f}")
     finally:
         client.stdin.close()

@@ -4,7 +4,7 @@ import os
 
 import load
 from bench import Case
-from peers import Failed, wait_for
+from peers import Failed, wait_until
 from peers.gate import Gate
 from peers.openssh import OpenSSH
 from peers.proftpd import ProFTPD
@@ -32,7 +32,7 @@ def upload(bench, contender, server, streams):
     found = load.sftp(bench, server, [[f"{put} {source} {names[source]}" for source in sources] for sources in streams])
     for source, name in names.items():
         arrived = server.arrived(name)
-        wait_for(f"{arrived}", arrived.exists, 60)
+        wait_until(arrived.exists, 60, f"{arrived}")
         if not filecmp.cmp(source, arrived, shallow=False):
             raise Failed(f"{arrived} is not what was sent")
     return found
@@ -66,7 +66,7 @@ def sessions(contender):
             found, names = load.sessions(bench, server, STREAMS, bench.amounts.sessions)
             for name in names:
                 path = server.arrived(name)
-                wait_for(f"{path}", path.exists, 60)
+                wait_until(path.exists, 60, f"{path}")
                 if path.read_bytes() != b"small\n":
                     raise Failed(f"{path} is not what was sent")
         return {"rate": found["rate"], "server CPU ms each": found["cpu"]}

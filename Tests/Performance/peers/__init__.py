@@ -8,10 +8,12 @@ import pwd
 import shutil
 import socket
 import subprocess
-import time
+import sys
 from pathlib import Path
 
-from peers.cpu import new_group
+sys.path.append(str(Path(__file__).parents[2] / "Integration"))
+from gate import free_port, wait_until  # noqa: E402, F401
+from peers.cpu import new_group  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PATH = "/webhooks/vsee"
@@ -21,23 +23,6 @@ NOBODY = 65534
 
 class Failed(Exception):
     """Something did not work; the figures would mean nothing."""
-
-
-def wait_for(what, condition, seconds, pause=0.05):
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise Failed(f"waited {seconds} s in vain: {what}")
-        time.sleep(pause)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def answers(port):
@@ -120,7 +105,7 @@ class Server:
                 raise Failed(f"{self.process.args[0]} ended at its start:\n{self.said()}")
             return condition()
         try:
-            return wait_for(f"start of {self.process.args[0]}", check, seconds, pause)
+            return wait_until(check, seconds, f"the start of {self.process.args[0]}", pause)
         except BaseException:
             self.stop()
             raise
@@ -156,7 +141,7 @@ class Server:
 
     def settle(self, size):
         """Waits until the processes of the last sessions are gone, so that their processor time is counted."""
-        wait_for("end of a session's processes", lambda: len(self.tree()) <= size, 60)
+        wait_until(lambda: len(self.tree()) <= size, 60, "the end of a session's processes")
 
     def memory(self, program=None):
         """MB that its processes have resident, or those that run this program; pages that they share count once."""

@@ -11,7 +11,7 @@ import ssl
 import time
 from pathlib import Path
 
-from peers import ACCOUNT, Failed, Store, as_user, free_port, give, run, wait_for
+from peers import ACCOUNT, Failed, Store, as_user, free_port, give, run, wait_until
 
 SETTINGS = """
 state: state
@@ -92,8 +92,8 @@ class Gate(Store):
 
     def drain(self):
         # A partial index has these, and the first condition leads to it.
-        wait_for("staging of all events",
-                 lambda: self.query("SELECT count(*) FROM drops WHERE state <> 1 AND state = 0")[0][0] == 0, 900, pause=0.1)
+        wait_until(lambda: self.query("SELECT count(*) FROM drops WHERE state <> 1 AND state = 0")[0][0] == 0, 900,
+                   "the staging of all events", pause=0.1)
 
     def bodies(self):
         if self.layout == "file":
