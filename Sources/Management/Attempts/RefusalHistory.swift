@@ -36,7 +36,8 @@ package final class RefusalHistory {
         let caller = CallerHistory.Caller(ip: ip, channel: channel)
         let since = time - .seconds(Self.days * 86_400)
         guard let letIn = try letIn(caller, since: since, below: seq), letIn.time >= since else { return nil }
-        guard let change = try history.change(
+        guard
+            let change = try history.change(
                 after: letIn, of: caller,
                 refusal: .init(reason: reason, seq: seq, policy: entry["policy"]?.string))
         else {
