@@ -1,7 +1,10 @@
 // A line of `Policy.difference` as the ledger keeps it, read back: whether it may be why somebody is refused. Pure.
 
-/// Entries keep the first 100 lines, cut to 512 bytes. What cannot be read of a line may be anything.
+/// Entries keep the first 100 lines, cut to `limit` bytes. What cannot be read of a line may be anything.
 package struct DifferenceLine: Sendable, Hashable {
+    /// Bytes of a line that entries keep.
+    package static let limit = 512
+
     private let text: String
 
     package init(_ text: String) { self.text = text }
@@ -10,7 +13,7 @@ package struct DifferenceLine: Sendable, Hashable {
     /// added refuses nobody.
     package var mayRefuse: Bool {
         if text.hasPrefix("+ ") { return false }
-        guard text.hasPrefix("~ "), !text.hasSuffix("...") else { return true }
+        guard text.hasPrefix("~ "), !isCut else { return true }
         // `field old -> new`; the values of fields that decide have no spaces.
         let words = words
         return words.indices.dropLast(2).contains {
@@ -30,8 +33,11 @@ package struct DifferenceLine: Sendable, Hashable {
 
     /// Whether it is of a list entry of this id.
     package func isOf(_ id: String) -> Bool {
-        text.dropFirst(2).hasPrefix(UntrustedText.head(UntrustedText.line(id), limit: 512) + " ")
+        text.dropFirst(2).hasPrefix(UntrustedText.head(UntrustedText.line(id), limit: Self.limit) + " ")
     }
+
+    /// As `UntrustedText.head` cuts: the last piece, which did not fit in, has at most ten bytes.
+    private var isCut: Bool { text.hasSuffix("...") && text.utf8.count > Self.limit - 10 }
 
     private var words: [Substring] { text.split(separator: " ") }
 }

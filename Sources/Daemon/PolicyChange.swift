@@ -57,9 +57,9 @@ struct PolicyChange {
         if let gap { logger.warning("source lists: \(gap)") }
     }
 
-    /// At most 100 lines of at most 512 bytes: an entry is no place for a whole list.
+    /// At most 100 lines, cut to the length that `DifferenceLine` expects: an entry is no place for a whole list.
     static func lines(_ lines: [String]) -> JSONValue {
-        let shown = lines.prefix(100).map { UntrustedText.head($0, limit: 512) }
+        let shown = lines.prefix(100).map { UntrustedText.head($0, limit: DifferenceLine.limit) }
         return .array(
             (shown + (lines.count > 100 ? ["… \(lines.count - 100) more"] : [])).map(JSONValue.string))
     }

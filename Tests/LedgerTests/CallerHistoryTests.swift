@@ -35,12 +35,12 @@ private struct Scene {
 
     static func call(
         _ verdict: Verdict = .accepted, _ reason: Reason = .listed, kind: EntryKind = .request,
-        ip: String = "20.21.208.105", _ detail: [String: JSONValue] = [:]
+        ip: String = "20.21.208.105", by policy: String = "sha256:a", _ detail: [String: JSONValue] = [:]
     ) throws -> Attempt {
         var attempt = Attempt(kind: kind, channel: .webhook, verdict: verdict, reason: reason)
         attempt.source = Endpoint(ip: try IPAddress(ip))
         attempt.entries = ["vsee/clinic"]
-        attempt.policy = "sha256:a"
+        attempt.policy = policy
         attempt.detail = detail
         return attempt
     }
@@ -146,12 +146,17 @@ private struct Scene {
         #expect(try lastLetIn([try Scene.call()] + others + others) == 0)
     }
 
-    /// The seq of the change that answers for a refusal at the end.
-    private func change(_ reason: Reason = .notListed, after: [Attempt]) throws -> Int64? {
+    /// The seq of the change that answers for a refusal between others.
+    /// - Parameter policy: the version of the lists that refuse; nil: its entry names none.
+    private func change(
+        _ reason: Reason = .notListed, by policy: String? = nil, after: [Attempt], before: [Attempt] = []
+    ) throws -> Int64? {
         let attempts = [try Scene.call()] + after
-        var history = CallerHistory(try scene.reader(attempts + [try Scene.call(.rejected, reason)]))
+        let reader = try scene.reader(attempts + [try Scene.call(.rejected, reason)] + before)
+        var history = CallerHistory(reader)
         let letIn = try #require(try history.lastLetIn(caller, since: Scene.start))
-        return try history.change(after: letIn, of: caller, refusal: (reason, Int64(attempts.count)))?.seq
+        let refusal = CallerHistory.Refusal(reason: reason, seq: Int64(attempts.count), policy: policy)
+        return try history.change(after: letIn, of: caller, refusal: refusal)?.seq
     }
 
     private func refuses(_ ip: String) throws -> JSONValue {
@@ -165,25 +170,79 @@ private struct Scene {
 
     @Test func theChangeThatSaysSoItselfComesFirst() throws {
         let unrelated = Scene.change("sha256:b", ["diff": ["+ other/lab 192.0.2.1/32 sftp"]])
-        let touching = Scene.change("sha256:c", ["diff": ["~ vsee/clinic 20.21.208.105/32: owner a -> b"]])
+        let touching = Scene.change(
+            "sha256:c", ["diff": ["- vsee/clinic 20.21.208.105/32 (enforce, webhook)"]])
         let telling = Scene.change("sha256:d", ["refuses": try refuses("20.21.208.105")])
         let ofOthers = Scene.change("sha256:e", ["refuses": try refuses("20.21.208.106")])
         #expect(try change(after: [unrelated, touching, ofOthers, telling]) == 4)
     }
 
     @Test(arguments: [
-        "- vsee/clinic 20.21.208.105/32 webhook", "~ vsee/clinic 20.21.208.0/24: channels webhook -> sftp",
-        "- vsee/clinic …",
+        "- vsee/clinic 20.21.208.105/32 (enforce, webhook)",
+        "~ vsee/clinic 20.21.208.0/24: owner a -> b, channels webhook -> sftp",
+        "~ vsee/clinic 20.21.208.0/24: mode observe -> enforce", "- vsee/clinic …",
     ])
     func elseTheFirstThatTouchesWhatLetItIn(_ line: String) throws {
         let others = [
             "- vsee/clinic-2 20.21.208.105/32 webhook", "- vsee/clinic 192.0.2.1/32 webhook",
             "+ vsee/clinic 20.21.208.105/32 sftp", "- x/vsee/clinic 20.21.208.105/32 webhook",
         ].map(JSONValue.string)
-        let unrelated = Scene.change("sha256:b", ["diff": .array(others)])
+        let other = Scene.change("sha256:b", ["diff": .array(others)])
         let touching = Scene.change("sha256:c", ["diff": [.string(line)]])
-        #expect(try change(after: [unrelated, touching]) == 2)
-        #expect(try Self().change(after: [unrelated]) == 1, "where none does, the first")
+        #expect(try change(after: [other, touching]) == 2)
+        #expect(try Self().change(after: [other]) == 1, "where none does, the first of its address")
+    }
+
+    @Test(arguments: [
+        ["+ vsee/lab 20.21.208.105/32 (enforce, webhook)"], ["~ vsee/clinic 20.21.208.105/32: owner a -> b"],
+        ["- vsee/clinic 192.0.2.1/32 (enforce, webhook)", "+ vsee/clinic 192.0.2.2/32 (enforce, webhook)"],
+    ])
+    func aChangeThatRefusesNobodyOfItsAddressAnswersForNothing(_ lines: [JSONValue]) throws {
+        let other = Scene.change("sha256:b", ["diff": .array(lines)])
+        #expect(try change(after: [other]) == nil)
+        let removed = Scene.change(
+            "sha256:c", ["diff": ["- vsee/clinic 20.21.208.105/32 (enforce, webhook)"]])
+        #expect(try Self().change(after: [other, removed]) == 2)
+        // Of more lines than an entry keeps.
+        let long = Scene.change("sha256:b", ["diff": .array(lines + ["… 7 more"])])
+        #expect(try Self().change(after: [long]) == 1)
+    }
+
+    @Test func noChangeAboveTheListsThatRefusedIsNamed() throws {
+        let first = Scene.change("sha256:b", ["diff": ["- vsee/clinic 20.21.208.0/24 (enforce, webhook)"]])
+        let second = Scene.change(
+            "sha256:c", from: "sha256:b",
+            ["refuses": try refuses("20.21.208.105"), "diff": ["- a/b 10.0.0.1/32 (x)"]])
+        #expect(try change(by: "sha256:b", after: [first, second]) == 1, "what is counted is written late")
+        #expect(try Self().change(by: "sha256:c", after: [first, second]) == 2)
+        #expect(try Self().change(by: "sha256:a", after: [first, second]) == nil, "the lists that let it in")
+    }
+
+    @Test func listsThatRefuseBeforeTheirEntryIsWrittenAreFoundAboveTheRefusal() throws {
+        let added = Scene.change("sha256:b", ["diff": ["+ vsee/lab 192.0.2.1/32 (enforce, webhook)"]])
+        let removed = Scene.change(
+            "sha256:c", from: "sha256:b", ["diff": ["- vsee/clinic 20.21.208.105/32 (enforce, webhook)"]])
+        var known = Scene.service(.started)
+        known.policy = "sha256:b"
+        let calls = [try Scene.call(.rejected, .notListed), Scene.accounts(), known]
+        #expect(try change(by: "sha256:c", after: [added], before: calls + [removed]) == 6)
+        // The gate ended before it wrote the entry: its next start is the change.
+        var start = Scene.service(
+            .started, ["from": "sha256:b", "diff": ["- vsee/clinic 20.21.208.105/32 (x)"]])
+        start.policy = "sha256:c"
+        #expect(try Self().change(by: "sha256:c", after: [added], before: calls + [start]) == 6)
+        #expect(try Self().change(by: "sha256:c", after: [added], before: calls) == nil)
+        let other = Scene.change("sha256:d", from: "sha256:b", ["diff": ["- a/b 10.0.0.1/32 (x)"]])
+        #expect(
+            try Self().change(by: "sha256:c", after: [added], before: [other, removed]) == nil,
+            "others came into force first")
+    }
+
+    /// The lists before were not known: nothing says that it is not why.
+    @Test func aStartWithListsOfWhichNothingElseIsKnownMayBeWhy() throws {
+        var start = Scene.service(.started, ["from": "sha256:a"])
+        start.policy = "sha256:b"
+        #expect(try change(by: "sha256:b", after: [start]) == 1)
     }
 
     @Test func accountsCommandsAndListsThatAreGoodAgainAreNoChange() throws {
@@ -204,10 +263,31 @@ private struct Scene {
     }
 
     @Test func anExpiryIsNoWorkOfAChangeUnlessOneSaysSo() throws {
-        let touching = Scene.change("sha256:b", ["diff": ["~ vsee/clinic 20.21.208.105/32: owner a -> b"]])
+        let touching = Scene.change(
+            "sha256:b", ["diff": ["~ vsee/clinic 20.21.208.105/32: mode observe -> enforce"]])
         #expect(try change(.entryExpired, after: [touching]) == nil)
         let telling = Scene.change("sha256:c", ["refuses": try refuses("20.21.208.105")])
         #expect(try Self().change(.entryExpired, after: [touching, telling]) == 2)
+    }
+
+    @Test(arguments: [[0, 1], [1, 0]])
+    func aStartWithTheListsInForceIsNoChangeInWhateverOrderCallersAreAskedAbout(_ order: [Int]) throws {
+        var restart = Scene.service(.started)
+        restart.policy = "sha256:b"
+        let reader = try scene.reader([
+            try Scene.call(ip: "20.21.208.106"),
+            Scene.change("sha256:b", ["diff": ["+ a/b 10.0.0.1/32 (x)"]]),
+            try Scene.call(by: "sha256:b"), restart, try Scene.call(.rejected, .notListed),
+            try Scene.call(.rejected, .notListed, ip: "20.21.208.106"),
+        ])
+        let other = CallerHistory.Caller(ip: try IPAddress("20.21.208.106"), channel: .webhook)
+        var history = CallerHistory(reader)
+        for index in order {
+            let caller = [caller, other][index]
+            let letIn = try #require(try history.lastLetIn(caller, since: Scene.start))
+            let refusal = CallerHistory.Refusal(reason: .notListed, seq: 4 + Int64(index), policy: nil)
+            #expect(try history.change(after: letIn, of: caller, refusal: refusal)?.seq == nil)
+        }
     }
 
     @Test func callersAreAskedAboutInAnyOrder() throws {
@@ -222,7 +302,8 @@ private struct Scene {
         for (caller, seq, expected) in [(caller, 4, 3), (other, 5, 1), (caller, 4, 3)] as [(_, Int64, Int64)]
         {
             let letIn = try #require(try history.lastLetIn(caller, since: Scene.start))
-            #expect(try history.change(after: letIn, of: caller, refusal: (.notListed, seq))?.seq == expected)
+            let refusal = CallerHistory.Refusal(reason: .notListed, seq: seq, policy: nil)
+            #expect(try history.change(after: letIn, of: caller, refusal: refusal)?.seq == expected)
         }
     }
 }

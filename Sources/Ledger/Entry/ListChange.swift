@@ -13,8 +13,12 @@ package struct ListChange: Sendable {
     package let isStart: Bool
     /// "+ …", "- …" and "~ …", one for each list entry (`Policy.difference`). Empty where the lists before were not known.
     package let difference: [String]
-    /// Recent callers that it refuses.
+    /// Recent callers that it refuses; an entry names some of them.
     package let refuses: [DecisionChange]
+    /// How many these are in all.
+    package let refusesCount: Int64
+    /// Why there may be more; nil when all recent callers were looked at.
+    package let gap: String?
 
     /// Which entries may be one.
     package static var query: LedgerQuery {
@@ -41,7 +45,12 @@ package struct ListChange: Sendable {
         (seq, time, self.version) = (stored.seq, stored.time, version)
         difference = detail?["diff"]?.array?.compactMap(\.string) ?? []
         refuses = detail?[DecisionChange.refusesMember]?.array?.compactMap(DecisionChange.init) ?? []
+        refusesCount = detail?[DecisionChange.countMember]?.int ?? Int64(refuses.count)
+        gap = detail?[DecisionChange.gapMember]?.string
     }
+
+    /// Whether other lists were in force before; a start may have found its own, or not know.
+    package var changesLists: Bool { before != nil && before != version }
 
     /// Whether it says that it refuses a caller from now on.
     func refuses(_ source: IPAddress, on channel: Channel) -> Bool {

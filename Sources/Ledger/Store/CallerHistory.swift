@@ -49,7 +49,7 @@ package struct CallerHistory {
     }
 
     private let reader: any LedgerReading
-    /// Changes of the lists among these entries, oldest first.
+    /// Changes of the lists and starts among these entries, oldest first.
     private var changes: [ListChange] = []
     private var known: Range<Int64> = 0..<0
 
@@ -80,15 +80,16 @@ package struct CallerHistory {
     /// The change of the lists by which a caller is refused that was let in before, of those up to the lists that refused it: the
     /// one that says so itself, else the first that takes away what let it in or changes what that decides, else the first that
     /// may refuse its address. For an entry that expired only one that says so itself: its time was over without a change, as a
-    /// rule. nil where none is known.
+    /// rule. nil where none is known, and where the same lists did both.
     package mutating func change(
         after letIn: LetIn, of caller: Caller, refusal: Refusal
     ) throws -> ListChange? {
+        if let policy = refusal.policy, policy == letIn.policy { return nil }
         try read(letIn.seq + 1..<max(refusal.seq, letIn.seq + 1))
-        var later = changes.filter { $0.seq > letIn.seq && $0.seq < refusal.seq }
+        var later = Self.changes(changes, between: letIn, and: refusal)
         if let policy = refusal.policy {
             guard let last = later.lastIndex(where: { $0.version == policy }) else {
-                return policy == letIn.policy ? nil : try coming(policy, above: refusal.seq)
+                return try coming(policy, above: refusal.seq)
             }
             later.removeSubrange((last + 1)...)
         }
@@ -96,6 +97,18 @@ package struct CallerHistory {
         guard refusal.reason != .entryExpired else { return nil }
         let others = later.filter { $0.version != letIn.policy && $0.mayRefuse(caller.ip) }
         return others.first { $0.touches(letIn.entries, holding: caller.ip) } ?? others.first
+    }
+
+    /// Of some, those that lie between a contact and a refusal. A start with lists that were in force already is none.
+    private static func changes(
+        _ changes: [ListChange], between letIn: LetIn, and refusal: Refusal
+    ) -> [ListChange] {
+        var inForce = letIn.policy
+        return changes.filter { change in
+            guard change.seq > letIn.seq, change.seq < refusal.seq else { return false }
+            defer { inForce = change.version }
+            return change.changesLists || change.version != inForce
+        }
     }
 
     /// Entries are read once, however many callers are asked about.
@@ -116,7 +129,7 @@ package struct CallerHistory {
         }
     }
 
-    /// A start with lists that were in force already is no change; changes of accounts and what commands write are none, either.
+    /// Changes of accounts and what commands write are none.
     private func changes(in range: Range<Int64>) throws -> [ListChange] {
         var query = ListChange.query
         query.above = range.lowerBound - 1
@@ -124,8 +137,7 @@ package struct CallerHistory {
         query.limit = 256
         var found: [ListChange] = []
         try forEach(query) { change in
-            let isKnown = change.isStart && change.before == nil && change.version == found.last?.version
-            if !isKnown { found.append(change) }
+            found.append(change)
             return true
         }
         return found
@@ -137,12 +149,13 @@ package struct CallerHistory {
         var query = ListChange.query
         query.above = seq
         query.limit = 16
-        var found: ListChange?
+        var next: ListChange?
         try forEach(query) { change in
-            if change.version == version { found = change }
-            return found == nil && change.before == nil
+            // A start that found its lists in force changes nothing.
+            if change.changesLists { next = change }
+            return next == nil
         }
-        return found
+        return next?.version == version ? next : nil
     }
 
     /// Oldest first, until the body returns false.
