@@ -155,6 +155,18 @@ import Testing
         }
     }
 
+    /// By which other lists are in force.
+    private func change(
+        _ kind: EntryKind, _ reason: Reason, from: JSONValue? = "sha256:a", _ detail: [String: JSONValue]
+    ) throws -> Attempt {
+        try attempt(nil, .accepted, reason, kind: kind) {
+            $0.channel = nil
+            $0.policy = "sha256:b"
+            $0.detail = detail
+            $0.detail["from"] = from
+        }
+    }
+
     @Test func aGapBeginsWithTheGatesOwnLastEntry() throws {
         let start = try attempt(nil, .accepted, .started, kind: .service)
         let call = try attempt("192.0.2.1", .rejected, .notListed)
@@ -187,11 +199,11 @@ import Testing
     }
 
     @Test func whatWasAskedForIsToldFromWhatIsInForce() throws {
-        let lists = try attempt(nil, .accepted, .changed, kind: .policy) { $0.detail["diff"] = ["+ a b"] }
+        let lists = try change(.policy, .changed, ["diff": ["+ a b"]])
         let accounts = try attempt(nil, .rejected, .malformed, kind: .policy) {
             $0.detail["accounts"] = ["clinic: no key"]
         }
-        let start = try attempt(nil, .accepted, .started, kind: .service) { $0.detail["diff"] = ["- a b"] }
+        let start = try change(.service, .started, ["diff": ["- a b"]])
         let report = try report([asked(["comment": "CHG-1"]), lists, accounts, start])
         #expect(report.changes.map(\.outcome) == [.asked, .inForce, .refused, .inForce])
         #expect(
@@ -205,22 +217,32 @@ import Testing
             text.contains("Changes of lists and accounts") && text.contains("asked     source add by alice"))
     }
 
+    /// A start whose former lists are gone knows that they were others, and not which.
+    @Test func aStartWithOtherListsIsAChangeAlsoWhereTheFormerOnesAreGone() throws {
+        let report = try report([
+            change(.service, .started, [:]), change(.service, .started, from: nil, [:]),
+            attempt(nil, .accepted, .started, kind: .service),
+        ])
+        #expect(report.changes.map(\.lines) == [["lists sha256:a -> sha256:b; what changed is not known"]])
+        #expect(report.changes.map(\.outcome) == [.inForce] && report.services.count == 3)
+    }
+
     @Test func whomAChangeRefusesIsNamed() throws {
         let refused = DecisionChange(
             source: try IPAddress("20.21.208.105"), channel: .webhook, isLetIn: false, reason: .notListed,
             last: day, entries: ["test/vsee"])
-        let change = try attempt(nil, .accepted, .changed, kind: .policy) {
-            $0.detail = [
-                "diff": ["- a b"], "refuses": [refused.json], "refuses_count": 3, "refuses_gap": "too many",
-            ]
+        let detail: [String: JSONValue] = [
+            "diff": ["- a b"], "refuses": [refused.json], "refuses_count": 3, "refuses_gap": "too many",
+        ]
+        let report = try report([change(.policy, .changed, detail), change(.service, .started, detail)])
+        for change in report.changes {
+            #expect(
+                change.refuses == [
+                    refused.text, "2 more recent callers are refused from now on", "too many",
+                ])
         }
-        let report = try report([change])
-        #expect(
-            report.changes[0].refuses == [
-                refused.text, "2 more recent callers are refused from now on", "too many",
-            ])
         let finding = report.findings.first { $0.code == "recent_callers_refused" }
-        #expect(finding?.items.first == "\(day): \(refused.text)" && finding?.items.count == 3)
+        #expect(finding?.items.first == "\(day): \(refused.text)" && finding?.items.count == 6)
         #expect(ReportPage(report).html.contains("it is refused from now on (not_listed)"))
     }
 
@@ -243,7 +265,7 @@ import Testing
     }
 
     @Test func changesOfTheListsShowTheirLines() throws {
-        let change = try attempt(nil, .accepted, .changed, kind: .policy) { $0.detail["diff"] = ["+ a b"] }
+        let change = try change(.policy, .changed, ["diff": ["+ a b"]])
         let refused = try attempt(nil, .rejected, .malformed, kind: .policy) {
             $0.detail["problems"] = ["line 3"]
         }

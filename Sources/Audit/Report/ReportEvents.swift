@@ -36,21 +36,31 @@ struct ReportEvents {
         let command = detail?["command"]?.string
         let by = PersonWords(detail).map { "by \($0.text)" }
         let who = [command, by].compactMap(\.self).joined(separator: " ")
-        // Lists that are good again, and as they were, have a message alone.
-        let message = detail?["message"]?.string.map { [$0] } ?? []
-        let told = detail?["diff"] ?? detail?["problems"] ?? detail?["accounts"]
-        let lines = (who.isEmpty ? [] : [who]) + (told?.array?.compactMap(\.string) ?? message)
+        let change = try? ListChange(stored)
         return Report.Change(
             time: stored.time, outcome: isRejected ? .refused : command != nil ? .asked : .inForce,
-            lines: lines, refuses: refused(detail))
+            lines: (who.isEmpty ? [] : [who]) + (change.map(lines) ?? lines(detail)),
+            refuses: change.map(refused) ?? [])
+    }
+
+    private static func lines(_ change: ListChange) -> [String] {
+        guard change.difference.isEmpty else { return change.difference }
+        return ["lists \(change.before ?? "unknown") -> \(change.version); what changed is not known"]
+    }
+
+    /// Of an entry that puts no lists in force.
+    private static func lines(_ detail: JSONValue?) -> [String] {
+        let told = detail?["diff"] ?? detail?["problems"] ?? detail?["accounts"]
+        // Lists that are good again, and as they were, have a message alone.
+        return told?.array?.compactMap(\.string) ?? detail?["message"]?.string.map { [$0] } ?? []
     }
 
     /// The recent callers that changed lists refuse from now on, as their entry tells them.
-    private static func refused(_ detail: JSONValue?) -> [String] {
-        let told = detail?[DecisionChange.refusesMember]?.array?.compactMap(DecisionChange.init) ?? []
-        let more = (detail?[DecisionChange.countMember]?.int ?? 0) - Int64(told.count)
-        return told.map(\.text) + (more > 0 ? ["\(more) more recent callers are refused from now on"] : [])
-            + [detail?[DecisionChange.gapMember]?.string].compactMap(\.self)
+    private static func refused(_ change: ListChange) -> [String] {
+        let more = change.refusesCount - Int64(change.refuses.count)
+        return change.refuses.map(\.text)
+            + (more > 0 ? ["\(more) more recent callers are refused from now on"] : [])
+            + [change.gap].compactMap(\.self)
     }
 
     // MARK: Exports
@@ -80,7 +90,9 @@ struct ReportEvents {
             event.isStart = true
             event.gap = ground.silentSince[stored.seq].map { (stored.time - $0).components.seconds }
             // Lists that were changed while no gate ran come into force by its start.
-            if detail?["diff"] != nil { report.changes.append(Self.change(stored, entry)) }
+            if (try? ListChange(stored))?.changesLists == true {
+                report.changes.append(Self.change(stored, entry))
+            }
         }
         if let change = ClockChange(detail?[ClockChange.member]) {
             report.clockChanges.append("\(stored.time), entry \(stored.seq): \(change.summary)")
