@@ -1,4 +1,5 @@
 """The ledger's evidence as a whole program: witnesses, refusal after a rollback, and the independent verifier."""
+import glob
 import http.server
 import json
 import os
@@ -218,6 +219,49 @@ class LedgerTest(unittest.TestCase):
         with open(place, "w") as file:
             file.write(before[:50] + "\n\n" + before)
         self.assertEqual(self.dropgate("ledger", "verify").returncode, 0)
+
+    def test_kept_checkpoints_that_were_altered_are_told_though_the_ledger_has_them(self):
+        self.run_gate(1)
+        note = self.dropgate("ledger", "checkpoint").stdout
+        url = f"http://127.0.0.1:{self.server.server_address[1]}/gate"
+
+        def verify(place=None):
+            """With its status, and where damage is found."""
+            answer = self.dropgate("ledger", "verify", check=False)
+            if place:
+                self.assertIn("checkpoint_damaged", answer.stdout)
+                self.assertIn(place, answer.stdout)
+            return answer.returncode
+
+        def altered(text, change):
+            return "\n".join(map(change, text.split("\n")))
+
+        def another_signature(line):
+            return line[:-3] + "!!!" if line.startswith("\u2014") else line
+
+        def another_fourth_line(line):
+            return "dropgate this is not it" if line.startswith("dropgate ") else line
+        self.server.notes = [note.encode()]
+        self.assertEqual(verify(), 0)
+        # An answer is no file that the gate appends to: nothing of it is what a crash left.
+        for text in ("", note[:3], "<html>", note[:100], note[:-4], altered(note, another_signature),
+                     altered(note, another_fourth_line)):
+            self.server.notes = [text.encode()]
+            self.assertEqual(verify(f"the answer of {url}"), 29, text)
+        self.server.notes = [note.encode()]
+        for place in (self.notes, *glob.glob(self.state("checkpoints/*.notes"))):
+            whole = read(place)
+            for change in (another_signature, another_fourth_line):
+                with open(place, "w") as file:
+                    file.write(altered(whole, change))
+                self.assertEqual(verify(f"{place}, line "), 29, place)
+            for length in range(1, len(note), 40):
+                with open(place, "w") as file:
+                    file.write(whole + "\n" + note[:length])
+                self.assertEqual(verify(), 0, f"{place}: {length}")
+            with open(place, "w") as file:
+                file.write(whole)
+        self.assertEqual(verify(), 0)
 
     # The independent verifier
 

@@ -241,31 +241,42 @@ private final class Evidence {
         #expect(try evidence.findings() == ["bad_signature"])
     }
 
-    /// A ledger from which the last hundred entries were taken, and what is kept of the newest checkpoint was altered, too.
-    @Test func aKeptCheckpointWithAnAlteredLineIsNeverPassedOver() throws {
+    /// With the ledger whole, and with its last hundred entries and their checkpoint taken away, too.
+    @Test(arguments: [false, true]) func aKeptCheckpointWithAnAlteredLineIsNeverPassedOver(isCut: Bool) throws
+    {
         // Of less entries than a tile has: nothing else tells of those that were taken.
         let evidence = try Evidence(entries: 200)
-        try evidence.tamper(
-            "DELETE FROM entries WHERE seq >= 100", "DELETE FROM checkpoints WHERE size > 100")
+        if isCut {
+            try evidence.tamper(
+                "DELETE FROM entries WHERE seq >= 100", "DELETE FROM checkpoints WHERE size > 100")
+        }
         let notes = evidence.checkpoints.map(\.note.description)
-        #expect(try evidence.kinds(notes.joined(separator: "\n"), mayBeTorn: false) == ["rolled_back"])
+        let whole = notes.joined(separator: "\n")
+        #expect(try evidence.kinds(whole, mayBeTorn: false) == (isCut ? ["rolled_back"] : []))
         let lines = notes[1].split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         for index in lines.indices.dropLast() {
             let line = lines[index]
             for altered in ["", "x" + line, line + "x", String(line.dropLast()), String(line.dropLast(4))]
-            where altered != lines[index] {
+            where altered != line {
                 var all = lines
                 all[index] = altered
+                let file = notes[0] + "\n" + all.joined(separator: "\n")
+                // Without the end of its last line it is what a crash leaves.
+                let isTorn = !isCut && index == lines.count - 2 && line.hasPrefix(altered)
                 for mayBeTorn in [false, true] {
-                    let kinds = try evidence.kinds(
-                        notes[0] + "\n" + all.joined(separator: "\n"), mayBeTorn: mayBeTorn)
-                    #expect(!kinds.isEmpty, "line \(index): \(altered)")
+                    let kinds = try evidence.kinds(file, mayBeTorn: mayBeTorn)
+                    #expect(kinds.isEmpty == (isTorn && mayBeTorn), "line \(index): \(altered)")
                 }
             }
         }
         for size in [0, 1, 50, 100, 150] {
             let altered = notes[1].replacing("\n200\n", with: "\n\(size)\n")
             #expect(try !evidence.kinds(notes[0] + altered, mayBeTorn: true).isEmpty, "size \(size)")
+        }
+        // Each note, in its signature and its fourth line.
+        for (word, other) in [("t/dropgate ", "t/dropgate !"), ("time=", "time=x"), ("dropgate ", "gate ")] {
+            let altered = whole.replacing(word, with: other)
+            #expect(try evidence.kinds(altered, mayBeTorn: true).contains("checkpoint_damaged"), "\(other)")
         }
     }
 

@@ -36,12 +36,17 @@ package struct KeptCheckpoints: Sendable {
 
 extension SignedCheckpoint {
     /// Whether a text is a beginning of this checkpoint's note, as it is or as it was signed at another time: digits of the time
-    /// and characters of the signature may be others, but of a signature that is there to its end.
-    func mayHaveBegun(as text: Substring) -> Bool {
+    /// and characters of the signature may be others, but of a signature that is there to its end. A cut may have gone through
+    /// a character of several bytes.
+    package func mayHaveBegun(as text: some StringProtocol) -> Bool {
         let whole = Array(note.description.utf8)
-        let text = Array(text.utf8)
+        let isCharacterCut = text.last == "\u{FFFD}"
+        let text = Array(text.utf8.dropLast(isCharacterCut ? 3 : 0))
+        guard !text.isEmpty, text.count < whole.count, !isCharacterCut || whole[text.count] >= 0x80 else {
+            return false
+        }
         // Without the end of its last line it is whole for whoever reads it.
-        guard !text.isEmpty, text.count < whole.count - 1 else { return text == whole.dropLast() }
+        if text.count == whole.count - 1 { return text == whole.dropLast() }
         let textEnd = note.text.utf8.count
         let time = textEnd - 1 - checkpoint.time.description.utf8.count
         let signature = (whole.lastIndex(of: UInt8(ascii: " ")) ?? whole.count) + 1

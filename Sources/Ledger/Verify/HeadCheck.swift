@@ -50,17 +50,16 @@ struct HeadCheck {
     /// Whether a text is what a crash left of a stored checkpoint, or an error while it was written. One is stored before it is
     /// given to anybody.
     private func isLeftOver(_ text: String) throws -> Bool {
-        // The cut may go through a character of several bytes.
-        var beginning = text[...]
-        while beginning.last == "\u{FFFD}" { beginning.removeLast() }
-        // By these three lines there is one; a beginning of less may be of any that begins so.
-        let head = beginning.split(separator: "\n", omittingEmptySubsequences: false).prefix(3).joined(
-            separator: "\n")
+        // Origin, size and root tell a checkpoint from all others. Of less than these lines the text may be the beginning of
+        // any that begins so. The last character may be cut.
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(3)
+        var head = lines.joined(separator: "\n")
+        if head.last == "\u{FFFD}" { head.removeLast() }
         let note = try String.fetchOne(
             db, sql: "SELECT note FROM checkpoints WHERE substr(note, 1, length(?1)) = ?1 LIMIT 1",
             arguments: [head])
         let stored = note.flatMap { SignedNote(parsing: $0) }.flatMap(SignedCheckpoint.init)
-        return stored?.mayHaveBegun(as: beginning) ?? false
+        return stored?.mayHaveBegun(as: text) ?? false
     }
 
     /// To the next stored checkpoint.
