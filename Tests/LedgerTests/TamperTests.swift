@@ -261,8 +261,11 @@ private final class Evidence {
                 var all = lines
                 all[index] = altered
                 let file = notes[0] + "\n" + all.joined(separator: "\n")
-                // Without the end of its last line it is what a crash leaves.
-                let isTorn = !isCut && index == lines.count - 2 && line.hasPrefix(altered)
+                // Without the end of its last line it is what a crash leaves; without four characters of base64 it reads as
+                // a whole note with another signature.
+                let isTorn =
+                    !isCut && index == lines.count - 2 && line.hasPrefix(altered)
+                    && altered != String(line.dropLast(4))
                 for mayBeTorn in [false, true] {
                     let kinds = try evidence.kinds(file, mayBeTorn: mayBeTorn)
                     #expect(kinds.isEmpty == (isTorn && mayBeTorn), "line \(index): \(altered)")
