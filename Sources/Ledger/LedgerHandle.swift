@@ -53,6 +53,9 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
         }
     }
 
+    /// What to say where there is none and one is needed.
+    package var absent: LedgerError { paths.absent }
+
     /// Whether a ledger is there; false where nothing shows that there ever was one. Changes nothing.
     /// Throws `LedgerError`: `.missing` when it was moved or removed, `.foreign` when what is there is none, `.unreadable`.
     package func isThere() throws -> Bool {

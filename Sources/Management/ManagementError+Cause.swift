@@ -37,7 +37,7 @@ extension ManagementError {
         case .rolledBack, .forked, .missing: .notAsSigned
         // Another program, or another ledger, has to be put there.
         case .newer, .foreign: .configuration
-        case .locked, .unreadable, .unwritable, .busy: .internalError
+        case .locked, .unreadable, .unwritable, .busy, .older: .internalError
         }
     }
 

@@ -22,6 +22,6 @@ import Testing
         }
         #expect(error?.code == .internalError)
         #expect(error?.message.hasSuffix("there is no ledger at \(settings.ledger.path)") == true)
-        #expect(error?.fix == "run this as the gate's own user, with room on its disk")
+        #expect(error?.fix == "see whether these are the gate's settings, and whether it has run")
     }
 }

@@ -109,6 +109,7 @@ class Stopped(GateTest):
         self.found(findings, "gate", "fail", "no gate runs with these settings; since when cannot be read")
         old = self.found(findings, "ledger", "fail", "has ledger format 3")
         self.assertIn("start the gate, or restart it: it brings an older ledger up to date", old["fix"])
+        self.assertEqual(self.run_gate("serve", "--check").returncode, 0)
         with sqlite3.connect(path) as ledger:
             ledger.execute("PRAGMA user_version = 5")
         ledger.close()

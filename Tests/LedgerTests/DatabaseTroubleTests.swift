@@ -22,8 +22,8 @@ import Testing
         ] as [(ResultCode, String)])
     func aRefusalIsASentenceAndTheNextStep(code: ResultCode, words: String) {
         let error = DatabaseError(resultCode: code, message: "no such\ntable: x", sql: "SELECT secret")
-        let text = DatabaseTrouble.words(error)
-        #expect(text.hasPrefix(words), "\(text)")
+        let text = "\(LedgerError(.unreadable, "the ledger cannot be read", of: error))"
+        #expect(text.hasPrefix("the ledger cannot be read: \(words)"), "\(text)")
         #expect(!text.contains("SELECT") && !text.contains("\n") && !text.contains("SQLite error"))
     }
 }

@@ -30,7 +30,8 @@ enum CheckpointTable {
         }
         guard let signed = SignedNote(parsing: text).flatMap(SignedCheckpoint.init) else {
             throw LedgerError(
-                .forked, "the ledger's newest checkpoint cannot be read; see `dropgate ledger verify`")
+                .forked, "the ledger's newest checkpoint cannot be read",
+                fix: "keep the file as evidence, and run `dropgate ledger verify`")
         }
         return signed
     }

@@ -25,7 +25,8 @@ struct EntryRows {
         case SQLITE_DONE: return nil
         case let code:
             throw LedgerError(
-                .unreadable, "the ledger's file is damaged: \(String(cString: sqlite3_errstr(code)))")
+                .unreadable, "the ledger cannot be read",
+                of: DatabaseError(resultCode: ResultCode(rawValue: code)))
         }
     }
 }

@@ -56,16 +56,17 @@ struct BackupWriter {
             throw LedgerError(
                 .unreadable, "cannot read \(from): \(SystemError(of: error) ?? SystemError(EIO))")
         }
-        for name in names.sorted() where name.hasSuffix(suffix) && Self.isRegular("\(from)/\(name)") {
+        for name in names.sorted() where name.hasSuffix(suffix) && Self.kind("\(from)/\(name)") == S_IFREG {
             try copy("\(folder)/\(name)")
         }
         try sync(folder)
     }
 
     /// What is no file is nothing that a gate kept: a verification tells what is missing instead. A pipe would never end.
-    private static func isRegular(_ path: String) -> Bool {
+    /// - Returns: nil where there is nothing.
+    private static func kind(_ path: String) -> mode_t? {
         var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        return lstat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
     }
 
     /// By SQLite's own backup, in one step and so of one moment. The writer goes on meanwhile.
@@ -79,8 +80,7 @@ struct BackupWriter {
             try copy.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
             try copy.close()
         } catch let error as DatabaseError {
-            throw LedgerError(
-                .unwritable, "cannot copy the ledger to \(file): \(DatabaseTrouble.words(error))")
+            throw LedgerError(.unwritable, "cannot copy the ledger to \(file)", of: error)
         }
         try sync(file, flags: O_RDWR)
         try count(file)
@@ -88,12 +88,14 @@ struct BackupWriter {
 
     private mutating func copySealed(_ segment: LedgerSegment) throws {
         let name = "segments/\(segment.fileName)"
-        try copy(name)
-        guard try SegmentFile.digest("\(directory)/\(name)").sha256 == segment.sha256 else {
+        // One that is not there fails to be copied.
+        let mayBeFile = [nil, S_IFREG].contains(Self.kind("\(paths.directory)/\(name)"))
+        if mayBeFile { try copy(name) }
+        guard mayBeFile, try SegmentFile.digest("\(directory)/\(name)").sha256 == segment.sha256 else {
             throw LedgerError(
                 .forked,
-                "\(paths.directory)/\(name) is not the file that was sealed: run `dropgate ledger verify`. Nothing was kept "
-                    + "of this backup")
+                "\(paths.directory)/\(name) is not the file that was sealed. Nothing was kept of this backup",
+                fix: "run `dropgate ledger verify`")
         }
     }
 

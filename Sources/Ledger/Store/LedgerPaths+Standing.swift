@@ -52,6 +52,13 @@ extension LedgerPaths {
         }
     }
 
+    /// Nothing shows that there ever was one.
+    var absent: LedgerError {
+        LedgerError(
+            .unreadable, "there is no ledger at \(file)",
+            fix: "see whether these are the gate's settings, and whether it has run")
+    }
+
     private func missing(_ traces: [String]) -> LedgerError {
         let places = traces.joined(separator: " and ")
         return LedgerError(

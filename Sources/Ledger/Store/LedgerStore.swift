@@ -281,6 +281,8 @@ package protocol LedgerStore: AnyObject, Sendable {
 package struct LedgerError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
         case locked, unreadable, unwritable, newer
+        /// Of an earlier format: opening it for writing brings it up to date.
+        case older
         /// More waits to be written than may wait: try again.
         case busy
         /// Fewer entries than somebody has seen signed.

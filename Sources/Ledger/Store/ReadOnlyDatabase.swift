@@ -11,16 +11,12 @@ final class ReadOnlyDatabase: Sendable {
     private let frozen: FileSignature?
 
     /// Throws `LedgerError`: `.unreadable` when there is none or it may not be read, `.missing` when it was moved or removed,
-    /// `.foreign` when what is there is none, `.newer` when a later release wrote it.
+    /// `.foreign` when what is there is none, `.newer` when a later release wrote it, `.older` when an earlier one did.
     /// - Parameter isOfAnyFormat: whether a ledger of another format will do.
     init(_ paths: LedgerPaths, isOfAnyFormat: Bool = false) throws {
         self.paths = paths
         let file = paths.file
-        guard try paths.isThere() else {
-            throw LedgerError(
-                .unreadable, "there is no ledger at \(file)",
-                fix: "see whether these are the gate's settings, and whether it has run")
-        }
+        guard try paths.isThere() else { throw paths.absent }
         guard access(file, R_OK) == 0 else {
             throw LedgerError(.unreadable, "the ledger cannot be read: \(Presence.denial(file, .last))")
         }
@@ -34,7 +30,7 @@ final class ReadOnlyDatabase: Sendable {
         } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
             throw paths.foreign("is not an SQLite database")
         } catch {
-            throw LedgerError(.unreadable, "cannot read the ledger \(file): \(DatabaseTrouble.words(error))")
+            throw LedgerError(.unreadable, "cannot read the ledger \(file)", of: error)
         }
     }
 
@@ -48,8 +44,8 @@ final class ReadOnlyDatabase: Sendable {
             throw LedgerError(
                 .unreadable,
                 "\(paths.wal) holds entries that are not in \(paths.file) yet, and cannot be read where nothing can be "
-                    + "written: copy the ledger, its -wal with it, to a directory of your own and read it there"
-            )
+                    + "written",
+                fix: "copy the ledger, its -wal with it, to a directory of your own and read it there")
         }
         return true
     }
@@ -91,7 +87,7 @@ final class ReadOnlyDatabase: Sendable {
         guard found <= Schema.version else { throw Schema.newer(found, file) }
         guard found == Schema.version else {
             throw LedgerError(
-                .unreadable,
+                .older,
                 "\(file) has ledger format \(found), this program knows \(Schema.version)",
                 fix: "start the gate, or restart it: it brings an older ledger up to date when it starts")
         }
@@ -124,7 +120,7 @@ final class ReadOnlyDatabase: Sendable {
             return result
         } catch let error as DatabaseError {
             if isChanged { throw changed }
-            throw LedgerError(.unreadable, "the ledger cannot be read: \(DatabaseTrouble.words(error))")
+            throw LedgerError(.unreadable, "the ledger cannot be read", of: error)
         }
     }
 
@@ -145,7 +141,7 @@ extension DatabaseQueue {
         do {
             return try read(body)
         } catch let error as DatabaseError {
-            throw LedgerError(.unreadable, "the ledger cannot be read: \(DatabaseTrouble.words(error))")
+            throw LedgerError(.unreadable, "the ledger cannot be read", of: error)
         }
     }
 }

@@ -61,7 +61,7 @@ final class SQLiteLedgerStore: LedgerStore {
         } catch let error as LedgerError {
             throw error
         } catch {
-            throw LedgerError(.unwritable, "cannot open the ledger \(path): \(DatabaseTrouble.words(error))")
+            throw LedgerError(.unwritable, "cannot open the ledger \(path)", of: error)
         }
     }
 
@@ -106,7 +106,7 @@ final class SQLiteLedgerStore: LedgerStore {
             if let change { keys.withLock { $0.apply(change) } }
         } catch {
             keys.withLock { $0.goBack(to: before) }
-            throw LedgerError(.unwritable, "the ledger cannot be written: \(DatabaseTrouble.words(error))")
+            throw LedgerError(.unwritable, "the ledger cannot be written", of: error)
         }
         head.withLock { $0 = next }
         return outcomes

@@ -134,7 +134,7 @@ enum Schema {
     static func newer(_ found: Int, _ path: String) -> LedgerError {
         LedgerError(
             .newer,
-            "\(path) has ledger format \(found), this program knows \(version): use the program that wrote it"
-        )
+            "\(path) has ledger format \(found), this program knows \(version)",
+            fix: "use the program that wrote it, or a later release")
     }
 }

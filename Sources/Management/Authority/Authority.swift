@@ -5,7 +5,7 @@ package import Settings
 
 package enum Authority {
     /// The running gate, or this process where none runs.
-    /// Throws a `ManagementError` where it cannot be told whether one runs, or `LedgerError`: `.unwritable` where there is no
+    /// Throws a `ManagementError` where it cannot be told whether one runs, or `LedgerError`: `.unreadable` where there is no
     /// ledger yet, `.locked` when another process writes it, `.rolledBack` or `.forked` when it is not what was seen signed.
     /// - Parameters:
     ///   - makesLedger: whether one is made where there is none yet.
@@ -14,7 +14,7 @@ package enum Authority {
         _ settings: GateSettings, makesLedger: Bool = false, warn: @escaping @Sendable (String) -> Void
     ) async throws -> any GateAuthority {
         guard let found = try await find(settings, makesLedger: makesLedger, warn: warn) else {
-            throw LedgerError(.unwritable, "there is no ledger at \(settings.ledgerHandle)")
+            throw settings.ledgerHandle.absent
         }
         return found
     }

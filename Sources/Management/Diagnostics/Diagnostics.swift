@@ -46,8 +46,10 @@ package enum Diagnostics {
         // The gate says by itself that libnss-wrapper is missing.
         Check("openssh", starts) { await GateCheck($0).openSSH().filter(\.isFatal) },
         Check("ledger") { LedgerCheck.findings($0) },
-        // A ledger of an older format is brought up to date by the start, and what cannot be read ends it by itself.
+        // A ledger of an older format is brought up to date by the start.
         Check("ledger", starts) { LedgerCheck.findings($0).filter(\.isFatal) },
+        // A start asks this by itself, and ends with a status of its own.
+        Check("ledger", [.doctor, .check]) { await SignedLedgerCheck.findings($0) },
         Check("ledger", everywhere) { LedgerKeyCheck.findings($0) },
         Check("ledger", [.doctor, .check]) { ReadGroupCheck.findings($0) },
         Check("clock", everywhere) { ClockCheck.findings($0) },

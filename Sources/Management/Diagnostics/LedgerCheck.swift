@@ -57,12 +57,11 @@ enum LedgerCheck {
                 fix:
                     "before you stop the gate: if the file was moved, move it back now; if it was removed, stop VSee's traffic "
                     + "first, for what comes from now on ends with the gate")
-        case .newer:
-            return .fatal(
-                "ledger", error.message, fix: "install the release that wrote it, or a later one")
+        case .older:
+            return Finding("ledger", .fail, error.message, fix: error.fix)
         default:
-            return Finding(
-                "ledger", .fail, error.message,
+            return .fatal(
+                "ledger", error.message,
                 fix: error.fix ?? "run this as the gate's user; dropgate ledger verify looks at all of it")
         }
     }

@@ -39,8 +39,8 @@ package struct LedgerWitnesses {
                     throw LedgerError(
                         .forked,
                         "\(keeper.name) has a checkpoint that none of this ledger's keys signed: it is of another "
-                            + "ledger, or the key was replaced. Nothing is appended. A new ledger needs a new witness"
-                    )
+                            + "ledger, or the key was replaced. Nothing is appended",
+                        fix: "put the keys back from the backup; a new ledger needs a new witness")
                 }
                 seen.append((newest.checkpoint, keeper.name))
             case .failure(let error):
