@@ -7,6 +7,7 @@ import JSON
 import Ledger
 import Management
 import Settings
+import Support
 import Testing
 
 @Suite struct LedgerBackupTests {
@@ -151,6 +152,141 @@ import Testing
         let manifest = try JSONValue(parsing: Array(gate.read("export/manifest.json").utf8))
         #expect(manifest["policies_missing"] == [.string(version)] && manifest["policies_damaged"] == [])
     }
+
+    // MARK: Keys
+
+    private static let lacks = "it does not hold the key that signs the ledger: keep your earlier backups"
+
+    /// As of another gate of the same name: who knows this ledger's key believes nothing that it signs.
+    @Test func aKeyOfAnotherLedgerSignsNothingAndIsNotTakenForTheLedgers() async throws {
+        let gate = try await gate(entries: 2)
+        let other = try NoteSigner(name: Checkpoint.origin(node: "gate-1"))
+        try gate.write("state/keys/ledger.key", other.secretText + "\n")
+        let key = gate.path("state/keys/ledger.key")
+        let words = "\(key).pub does not hold the public half of \(key); put both back from the backup"
+        for command in ["checkpoint", "rotate-key"] {
+            let answer = await gate.run("ledger", command)
+            #expect(answer.status == 78 && answer.error.contains(words), "\(command): \(answer)")
+        }
+        let backup = await gate.run("ledger", "backup", gate.path("copy"))
+        #expect(backup.status == 78 && backup.error.contains(words), "\(backup)")
+        #expect(backup.out.contains(Self.lacks) && backup.out.contains("nothing is signed"), "\(backup)")
+        #expect(try LedgerHandle(file: gate.path("copy/ledger.sqlite")).reader().size() == 3)
+        #expect(try gate.openReader().newestCheckpoint() == nil)
+        #expect(try gate.read("state/keys/ledger.key.pub").split(separator: "\n").count == 1)
+    }
+
+    @Test func aBackupBesideALostKeyIsMadeAndSaysThatItLacksTheKey() async throws {
+        let gate = try await gate(entries: 2)
+        let key = gate.path("state/keys/ledger.key")
+        try FileManager.default.removeItem(atPath: key)
+        let answer = await gate.run("ledger", "backup", gate.path("copy"))
+        #expect(answer.status == 78 && answer.out.contains(Self.lacks), "\(answer)")
+        #expect(answer.error.contains("\(key) is gone: the key that signs the ledger"), "\(answer)")
+        #expect(answer.error.contains("put it back from the backup"), "\(answer)")
+        #expect(gate.directory.files(under: "copy/keys") == ["ledger.key.pub"])
+        #expect(try LedgerHandle(file: gate.path("copy/ledger.sqlite")).reader().size() == 3)
+    }
+
+    @Test func aFileThatIsNoKeyIsToldWithTheNextStep() async throws {
+        let gate = try await gate(entries: 2)
+        try gate.write("state/keys/ledger.key", "garbage\n")
+        let words = "ledger.key is not a signing key of notes (PRIVATE+KEY+…); put it back from the backup"
+        let answer = await gate.run("ledger", "checkpoint")
+        #expect(answer.status == 78 && answer.error.contains(words), "\(answer)")
+        let backup = await gate.run("ledger", "backup", gate.path("copy"))
+        #expect(backup.status == 78 && backup.out.contains(Self.lacks), "\(backup)")
+        let new = try TestGate.plain()
+        _ = await new.run("init")
+        try new.write("state/keys/ledger.key", "garbage\n")
+        let check = await new.run("serve", "--check")
+        #expect(check.status == 78 && check.error.contains("`dropgate init` makes one"), "\(check)")
+    }
+
+    // MARK: What is no file
+
+    /// A pipe would never end, and a link leads to what is not the gate's.
+    @Test func whatIsNoFileIsNotCopied() async throws {
+        let gate = try await gate(entries: 0)
+        let version = try await started(gate, promising: true)
+        try gate.write("secret", "secret")
+        for (name, folder) in [("a", "policies"), ("b", "checkpoints")] {
+            try GateDirectories.make(gate.path("state/\(folder)"))
+            let stem = "state/\(folder)/" + String(repeating: name, count: 64)
+            let suffix = folder == "policies" ? ".txt" : ".notes"
+            #expect(mkfifo(gate.path("\(stem)0\(suffix)"), 0o600) == 0)
+            try FileManager.default.createSymbolicLink(
+                atPath: gate.path("\(stem)1\(suffix)"), withDestinationPath: gate.path("secret"))
+        }
+        let copy = gate.path("copy")
+        let made = try LedgerHandle(file: gate.path("state/ledger.sqlite"))
+            .backUp(into: { try GateDirectories.make(copy)[0] }())
+        #expect(made.entries == 1)
+        for (folder, names) in [("policies", ["\(version.dropFirst(7)).txt"]), ("checkpoints", [])] {
+            #expect(try FileManager.default.contentsOfDirectory(atPath: "\(copy)/\(folder)") == names)
+        }
+        #expect(try gate.mode("secret") != 0o600 && gate.read("secret") == "secret")
+    }
+
+    @Test(arguments: [true, false])
+    func aSealedFileThatIsAPipeOrALinkEndsTheBackup(isPipe: Bool) async throws {
+        let gate = try await gate(entries: 0)
+        let ledger = LedgerHandle(file: gate.path("state/ledger.sqlite"))
+        let segment: LedgerSegment
+        do {
+            let store = try ledger.open(node: "gate-1")
+            _ = try store.commit(Array(repeating: .append(.started, drop: nil), count: 300), now: .now())
+            segment = try ledger.sealing().writeSegment(0, 0..<256)
+            _ = try store.commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], now: .now())
+        }
+        let file = gate.path("state/segments/\(segment.fileName)")
+        try FileManager.default.moveItem(atPath: file, toPath: gate.path("elsewhere"))
+        if isPipe {
+            #expect(mkfifo(file, 0o600) == 0)
+        } else {
+            try FileManager.default.createSymbolicLink(
+                atPath: file, withDestinationPath: gate.path("elsewhere"))
+        }
+        let answer = await gate.run("ledger", "backup", gate.path("copy"))
+        #expect(answer.status == 24, "\(answer)")
+        #expect(answer.error.contains("\(file) is not the file that was sealed"), "\(answer)")
+        #expect(!FileManager.default.fileExists(atPath: gate.path("copy")))
+        #expect(!FileManager.default.fileExists(atPath: gate.path("copy.new")))
+    }
+
+    // MARK: A ledger that nothing can be recorded in
+
+    /// It is not for want of rights or of room.
+    @Test func aLedgerThatIsNotWhatWasSignedGetsItsOwnNextStep() async throws {
+        let gate = try await gate(entries: 2)
+        let ledger = gate.path("state/ledger.sqlite")
+        try FileManager.default.copyItem(atPath: ledger, toPath: gate.path("older"))
+        #expect(await gate.run("ledger", "checkpoint").status == 0)
+        try FileManager.default.removeItem(atPath: ledger)
+        try FileManager.default.copyItem(atPath: gate.path("older"), toPath: ledger)
+        let rolledBack = await gate.run("ledger", "backup", gate.path("copy"))
+        #expect(rolledBack.status != 0, "\(rolledBack)")
+        #expect(
+            rolledBack.error.contains(
+                "it was cut or replaced by an older copy. Nothing is appended; keep the file as evidence, run `dropgate "
+                    + "ledger verify`, and put the whole ledger back"), "\(rolledBack)")
+        #expect(!rolledBack.error.contains("room on its disk"), "\(rolledBack)")
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: ledger))
+        // The format (https://sqlite.org/fileformat.html, 1.3.15: PRAGMA user_version).
+        bytes[63] = 99
+        try bytes.write(to: URL(fileURLWithPath: ledger))
+        let newer = await gate.run("ledger", "backup", gate.path("copy"))
+        #expect(
+            newer.error.contains("has ledger format 99, this program knows 5; use the program"), "\(newer)")
+        try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: ledger))
+        let damaged = await gate.run("ledger", "backup", gate.path("copy"))
+        #expect(damaged.error.contains("its file is damaged; keep it as evidence"), "\(damaged)")
+        for answer in [newer, damaged] {
+            #expect(answer.status != 0 && !answer.error.contains("room on its disk"), "\(answer)")
+        }
+    }
+
+    // MARK: Places
 
     @Test func nothingIsReplacedAndNothingHalfIsLeft() async throws {
         let gate = try await gate(entries: 2)

@@ -38,9 +38,9 @@ struct LedgerBackupCommand: AsyncParsableCommand {
         try Output.answer {
             try Output.done("the backup is made") { try tell(backup, at: path) }
         } then: {
-            if let missing = backup.missingKey {
-                guard !backup.damagedLists.isEmpty else { throw missing }
-                Output.error(missing.message)
+            if let problem = backup.keyProblem {
+                guard !backup.damagedLists.isEmpty else { throw problem }
+                Output.error(problem.description)
             }
             try DamagedLists.report(backup.damagedLists)
         }
@@ -59,8 +59,8 @@ struct LedgerBackupCommand: AsyncParsableCommand {
         try Output.line(
             "\(path): \(Counted.entries(backup.entries)), \(signed), \(Counted.bytes(backup.bytes))")
         try Output.line(
-            made.missingKey == nil
+            made.keyProblem == nil
                 ? "it holds the key that signs the ledger: keep it as safe as the gate itself"
-                : "it does not hold the key that signs the ledger, which is gone: keep your earlier backups")
+                : "it does not hold the key that signs the ledger: keep your earlier backups")
     }
 }

@@ -52,25 +52,28 @@ package struct LedgerKeys: Sendable {
                     .configuration, "\(settings.key): the key that signs the ledger is not there",
                     fix: "`dropgate init` makes it")
         }
-        let key = try read(settings.key)
-        // What another key signs, no reader of this ledger believes, and no gate starts with.
+        let secret: [UInt8]
+        do throws(FileError) { secret = try FileReading.secret(settings.key) } catch {
+            throw ManagementError(.configuration, error.message)
+        }
+        return try key(secret)
+    }
+
+    /// The signing key that a file's bytes are. Throws `ManagementError` where they are none, or one of another ledger: what
+    /// that signs, no reader of this ledger believes, and no gate starts with.
+    private func key(_ secret: [UInt8]) throws -> NoteSigner {
+        let text = String(decoding: secret, as: UTF8.self).trimmingCharacters(in: .newlines)
+        guard let key = NoteSigner(text) else {
+            throw ManagementError(
+                .configuration, "\(settings.key) is not a signing key of notes (PRIVATE+KEY+…)",
+                fix: loss?.fix ?? "move it away, then: `dropgate init` makes one")
+        }
         guard try hasPublicKeys(), try verifiers().contains(key.verifier) else {
             throw ManagementError(
                 .configuration, "\(publicFile) does not hold the public half of \(settings.key)",
                 fix:
                     "put both back from the backup: without the public keys nothing that was signed is believed"
             )
-        }
-        return key
-    }
-
-    private func read(_ path: String) throws -> NoteSigner {
-        let secret: [UInt8]
-        do throws(FileError) { secret = try FileReading.secret(path) } catch {
-            throw ManagementError(.configuration, error.message)
-        }
-        guard let key = NoteSigner(String(decoding: secret, as: UTF8.self)) else {
-            throw ManagementError(.configuration, "\(path) is not a signing key of notes (PRIVATE+KEY+…)")
         }
         return key
     }
@@ -98,15 +101,24 @@ package struct LedgerKeys: Sendable {
 
     /// Copies the key and its public keys into a new directory, 0700, durably. What is not there is left out;
     /// throws where this process may not look.
-    /// False: the key that signs was not there.
-    func copy(into directory: String) throws -> Bool {
+    /// - Returns: why what was copied cannot sign this ledger; nil when it can.
+    func copy(into directory: String) throws -> ManagementError? {
         try GateDirectories.make(directory)
+        var problem = loss
         for file in [settings.key, publicFile] where try Presence.check(file) {
             let bytes = try FileReading.bytes(file, limit: FileReading.maximumSecret)
-            let mode: UInt32 = file == settings.key ? 0o600 : 0o644
-            try FileReplacement.write(bytes, to: "\(directory)/\(Paths.lastComponent(of: file))", mode: mode)
+            let isSecret = file == settings.key
+            try FileReplacement.write(
+                bytes, to: "\(directory)/\(Paths.lastComponent(of: file))", mode: isSecret ? 0o600 : 0o644)
+            guard isSecret else { continue }
+            do {
+                _ = try key(bytes)
+                problem = nil
+            } catch {
+                problem = ManagementError.of(error)
+            }
         }
-        return try isThere()
+        return problem
     }
 
     // MARK: Rotation

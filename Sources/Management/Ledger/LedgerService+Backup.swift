@@ -10,8 +10,8 @@ extension LedgerService {
         package let copy: LedgerBackup
         /// Source lists that were kept, and are gone or altered, in the ledger and so in its copy.
         package let damagedLists: [KeptLists.Damage]
-        /// Why it lacks the key that signs the ledger; nil when it holds it.
-        package let missingKey: ManagementError?
+        /// Why it does not hold the key that signs the ledger; nil when it does.
+        package let keyProblem: ManagementError?
     }
 
     /// Copies the ledger and its keys into a new directory, as they are at one moment. It is recorded as an access and signed
@@ -38,13 +38,12 @@ extension LedgerService {
         do {
             export = try await recordBackup(by: attribution, warn: warn)
             let copy = try ledger.backUp(into: unfinished)
-            let keys = LedgerKeys(settings)
-            let hasKey = try keys.copy(into: unfinished + "/keys")
+            let keyProblem = try LedgerKeys(settings).copy(into: unfinished + "/keys")
             let damage = try ledger.damagedLists()
             do throws(SystemError) { try FileReplacement.moveDirectory(unfinished, to: directory) } catch {
                 throw ManagementError(.internalError, "cannot name \(directory): \(error)", cause: error)
             }
-            return Backup(copy: copy, damagedLists: damage, missingKey: hasKey ? nil : keys.loss)
+            return Backup(copy: copy, damagedLists: damage, keyProblem: keyProblem)
         } catch {
             try? FileManager.default.removeItem(atPath: unfinished)
             // Nothing of the backup is left.
