@@ -140,14 +140,64 @@ import Testing
         // All but the first page, which has the schema.
         bytes.replaceSubrange(4096..., with: Data(repeating: 0x5A, count: bytes.count - 4096))
         try bytes.write(to: URL(fileURLWithPath: ledger))
-        let said = "its file is damaged; keep it as evidence"
+        let said = ["its file is damaged", "keep it as evidence, run `dropgate ledger verify`"]
         for (command, status) in [
             (["serve", "--check"], 78), (["serve"], 78), (["doctor"], 1), (["init"], 0),
         ] {
             let answer = await TestGate.run(command + ["--config", config])
             #expect(answer.status == Int32(status), "\(command): \(answer)")
-            #expect((answer.out + answer.error).contains(said), "\(command): \(answer)")
+            for words in said {
+                #expect((answer.out + answer.error).contains(words), "\(command): \(answer)")
+            }
         }
+    }
+
+    @Test func aLedgerThatIsNotWhatWasSignedOrWasCutFailsTheCheck() async throws {
+        let (gate, config) = try await gateThatRan()
+        let ledger = gate.path("gate/state/ledger.sqlite")
+        func put(_ bytes: Data) throws { try bytes.write(to: URL(fileURLWithPath: ledger)) }
+        func expectRefused(_ words: String) async {
+            let check = await TestGate.run(["serve", "--check", "--config", config])
+            #expect(check.status == 78 && check.error.contains(words), "\(check)")
+            let doctor = await TestGate.run(["doctor", "--config", config])
+            #expect(doctor.status == 1, "\(doctor)")
+            #expect(doctor.out.contains(words.prefix { $0 != ";" }), "\(doctor)")
+            #expect(!doctor.out.contains("run this as the gate's user"), "\(doctor)")
+        }
+        func expectGood(_ what: String) async {
+            let check = await TestGate.run(["serve", "--check", "--config", config])
+            #expect(check.status == 0 && check.error.isEmpty, "\(what): \(check)")
+        }
+        let old = try Data(contentsOf: URL(fileURLWithPath: ledger))
+        #expect(await TestGate.run(["ledger", "checkpoint", "--config", config]).status == 0)
+        let new = try Data(contentsOf: URL(fileURLWithPath: ledger))
+        await expectGood("as it is")
+        try put(old)
+        await expectRefused(
+            "it was cut or replaced by an older copy. Nothing is appended; keep the file as evidence")
+        try put(new.prefix(new.count / 2))
+        await expectRefused("its file is damaged; keep it as evidence")
+        // The format (https://sqlite.org/fileformat.html, 1.3.15: PRAGMA user_version).
+        var other = new
+        other[63] = 99
+        try put(other)
+        await expectRefused("has ledger format 99, this program knows 5; use the program that wrote it")
+        other[63] = 3
+        try put(other)
+        await expectGood("the start brings it up to date")
+        try put(new)
+        await expectGood("it was put back")
+    }
+
+    @Test func aReadGroupThatTheSystemDoesNotKnowIsAProblemOfTheSettings() async throws {
+        let gate = try TestGate.plain()
+        let settings = try gate.read("dropgate.yaml")
+        try gate.write("dropgate.yaml", settings + "ledger: {read_group: no-such-group}\n")
+        let answer = await gate.run("init")
+        #expect(answer.status == 78, "\(answer)")
+        #expect(
+            answer.error.contains("ledger.read_group: there is no group no-such-group: addgroup"), "\(answer)"
+        )
     }
 
     @Test func hostKeysThatCallersKnowAreMadeAnewOnlyWhenThatIsAskedFor() async throws {

@@ -46,6 +46,20 @@ import Testing
             "three entries, two rotations, two checkpoints that were asked for")
     }
 
+    @Test(arguments: ["--checkpoint", "--key"])
+    func aFileThatAVerificationCannotReadIsNamedWithItsOption(option: String) async throws {
+        let gate = try await gate(entries: 1)
+        for (file, words) in [("nothing", "No such file or directory"), ("state", "is not a regular file")] {
+            let answer = await gate.run("ledger", "verify", option, gate.path(file))
+            #expect(answer.status == 64 && answer.error.hasPrefix("dropgate: \(option): "), "\(answer)")
+            #expect(answer.error.contains(gate.path(file)) && answer.error.contains(words), "\(answer)")
+        }
+        try gate.write("empty", "")
+        let empty = await gate.run("ledger", "verify", "--checkpoint", gate.path("empty"))
+        #expect(
+            empty.status == 64 && empty.error.contains("empty holds no checkpoint; give a file"), "\(empty)")
+    }
+
     @Test func ofRotationsAtOnceOneIsDoneAndTheKeyFitsTheLedger() async throws {
         let gate = try await gate(entries: 1)
         do {

@@ -44,6 +44,12 @@ package struct LedgerService: Sendable {
     package func verify(
         checkpoints: [String] = [], key: String? = nil, progress: @escaping Progress, warn: @escaping Warn
     ) async throws -> Verification {
+        for (option, file) in checkpoints.map({ ("--checkpoint", $0) }) + (key.map { [("--key", $0)] } ?? [])
+        {
+            do throws(FileError) { try FileReading.checkReadable(Paths.absolute(file)) } catch {
+                throw ManagementError(.invalid, "\(option): \(error)", cause: error)
+            }
+        }
         let trusted = try key.map(LedgerKeys.verifiers) ?? LedgerKeys(settings).verifiers()
         let reader = try ledger.reader()
         let witnesses = try LedgerWitnesses(settings)
@@ -53,7 +59,11 @@ package struct LedgerService: Sendable {
         for file in checkpoints {
             let found = try CheckpointFile(file: Paths.absolute(file)).all()
             guard !found.isEmpty else {
-                throw ManagementError(.invalid, "--checkpoint: \(file) holds no checkpoint")
+                throw ManagementError(
+                    .invalid, "--checkpoint: \(file) holds no checkpoint",
+                    fix:
+                        "give a file that has what `dropgate ledger checkpoint` printed, or what a witness keeps"
+                )
             }
             evidence.add(found, of: file, isOutside: true, mayBeTorn: false)
         }

@@ -79,7 +79,15 @@ package struct GateSetup {
         if let sftp = settings.sftp { try await makeHostKeys(sftp, &log) }
         if let tls = settings.webhook?.tls { try makeCertificate(tls, &log) }
         if let console = settings.console { try makeToken(console, &log) }
-        try ReadAccess.apply(settings)
+        try admitReaders()
+    }
+
+    private func admitReaders() throws {
+        do throws(FileError) { try ReadAccess.apply(settings) } catch {
+            let isKnown = settings.readers != nil || settings.ledger.readGroup == nil
+            throw ManagementError(
+                isKnown ? .internalError : .configuration, "ledger.read_group: \(error)", cause: error)
+        }
     }
 
     /// VSee's list, where the settings look for lists in a directory that has none.
