@@ -1,5 +1,6 @@
 // `dropgate drops list` and `show`: from a file to its receipt and back, in one shape, and what is told of files that are gone.
 import Admission
+import Files
 import Foundation
 import Intake
 import JSON
@@ -139,6 +140,95 @@ import Testing
         #expect(await gate.run("drops", "show", "\(batch):4").status == 1)
         try remove(batch)
         #expect(try await shown("\(batch):3") == [drops[2].id], "the ledger knows it, too")
+    }
+
+    /// Events that come at once, so that they are released together: as they are shown, in the order of their entries.
+    private func together(_ count: Int, _ layout: Intake.Layout) async throws -> [JSONValue] {
+        let intake = try open(layout)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for number in 0..<count {
+                tasks.addTask {
+                    _ = try await intake.receive(
+                        Self.event("t-\(number)"), attempt: Self.attempt(.request, .webhook))
+                }
+            }
+            try await tasks.waitForAll()
+        }
+        await intake.waitUntilStaged()
+        await intake.close()
+        return try await lines("list", "--limit", "0").sorted {
+            ($0["seq"]?.int ?? 0) < ($1["seq"]?.int ?? 0)
+        }
+    }
+
+    @Test func theDirectoryOfABatchAndItsReceiptsLeadToItsEvents() async throws {
+        let drops = try await together(24, .file)
+        let files = drops.compactMap { $0["file"]?.string.map(Paths.directory(of:)) }
+        let directory = try #require(files.first { $0.contains("-events-") }, "\(files)")
+        let ids = zip(files, drops).filter { $0.0 == directory }.compactMap { $0.1["drop"]?.string }
+        let receipts = "receipts/" + directory.dropFirst("ready/".count) + ".ndjson"
+        #expect(ids.count >= 16 && drops.contains { $0["receipt_file"]?.string == receipts })
+        let staging = gate.path("state/staging")
+        for path in [
+            directory, "\(staging)/\(directory)", "\(staging)/\(directory)/", receipts,
+            "\(staging)/\(receipts)",
+            directory + ".ndjson",
+        ] { #expect(try await shown(path) == ids, "\(path)") }
+        for path in [receipts, "\(staging)/\(receipts)"] {
+            #expect(try await shown("\(path):2") == [ids[1]])
+            for line in ["0", "-1", "\(ids.count + 1)", "x", ""] {
+                #expect(await gate.run("drops", "show", "\(path):\(line)").status == 1, "\(line)")
+            }
+        }
+        try remove(receipts)
+        #expect(try await shown("\(receipts):1") == [ids[0]], "the ledger knows it, too")
+        let acknowledged = await gate.run("drops", "ack", ids[0])
+        #expect(acknowledged.status == 0, "\(acknowledged)")
+    }
+
+    @Test func theReceiptsOfABatchOfLinesLeadToThem() async throws {
+        let drops = try await together(3, .ndjson)
+        let file = try #require(drops[0]["receipt_file"]?.string)
+        #expect(try #require(drops[0]["file"]?.string) == "ready/" + file.dropFirst("receipts/".count))
+        let ids = drops.compactMap { $0["drop"]?.string }
+        #expect(try await shown(file) == ids)
+        #expect(try await shown("\(file):3") == [ids[2]])
+    }
+
+    /// The bytes are there as they came, so nobody has altered them.
+    @Test func aLineWhoseReceiptIsDamagedOrGoneIsNotSaidToBeAltered() async throws {
+        let drops = try await together(3, .ndjson)
+        let ids = drops.compactMap { $0["drop"]?.string }
+        let file = try #require(drops[0]["receipt_file"]?.string)
+        let text = try gate.read("state/staging/\(file)")
+        try #require(text.split(separator: "\n").count == 3, "one batch")
+        #expect(await gate.run("drops", "verify").out == "3 intact, 0 altered, 0 receipt differs, 0 taken\n")
+        try gate.write("state/staging/\(file)", text.replacing("\"drop\":\"\(ids[1])\"", with: "x"))
+        let damaged = await gate.run("drops", "verify")
+        #expect(damaged.status == 1 && damaged.out.contains("receipt differs  \(ids[1])"), "\(damaged)")
+        #expect(damaged.out.hasSuffix("2 intact, 0 altered, 1 receipt differs, 0 taken\n"), "\(damaged)")
+        try remove(file)
+        let gone = await gate.run("drops", "verify")
+        #expect(gone.out.hasSuffix("0 intact, 0 altered, 3 receipt differs, 0 taken\n"), "\(gone)")
+        #expect(try await lines("show", ids[0])[0]["receipt_file"] == nil)
+        let batch = try #require(drops[0]["file"]?.string)
+        let bodies = try gate.read("state/staging/\(batch)").split(separator: "\n").map(String.init)
+        try gate.write(
+            "state/staging/\(batch)", bodies[0] + "\n" + bodies[0] + "\n" + bodies[2] + "\n")
+        let altered = await gate.run("drops", "verify")
+        #expect(altered.out.contains("altered  \(ids[1])"), "\(altered)")
+        #expect(altered.out.hasSuffix("0 intact, 1 altered, 2 receipt differs, 0 taken\n"), "\(altered)")
+    }
+
+    @Test func aReceiptThatIsGoneIsNotShown() async throws {
+        let intake = try open()
+        let drop = try await receive("a", in: intake)[0]
+        await intake.waitUntilStaged()
+        await intake.close()
+        #expect(await gate.run("drops", "show", drop.id).out.contains("receipt_file   "))
+        try remove("receipts/\(drop.id).json")
+        #expect(try await lines("show", drop.id)[0]["receipt_file"] == nil)
+        #expect(await !gate.run("drops", "show", drop.id).out.contains("receipt_file"))
     }
 
     /// Staged by a version whose names had no drop id.

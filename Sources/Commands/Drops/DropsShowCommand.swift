@@ -11,7 +11,8 @@ struct DropsShowCommand: ParsableCommand {
         commandName: "show", abstract: "Show a drop: where it came from, where it lies, its digest.",
         discussion: """
             A path may be absolute, or relative to the current directory, to the staging directory, or to ready/ in it. \
-            That of a batch shows all its events. A file that was moved is known by its name where that has the drop's id.
+            That of a batch (its directory, its one file or its receipts) shows all its events. A file that was moved is \
+            known by its name where that has the drop's id.
 
             EXAMPLES
               dropgate drops show 01jdk2v8q3m5t7w9y1b3d5f7h9

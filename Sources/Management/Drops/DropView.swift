@@ -19,6 +19,8 @@ package struct DropView: Sendable {
     package let state: String
     /// When it was found gone; nil, too, where only this look has found that.
     package let taken: Instant?
+    /// The receipt's file, relative to the staging directory; nil for a drop that has none yet, or none any more.
+    package let receiptFile: String?
     /// Its entry was removed by the ledger's retention: size, digest and source are not known any more.
     private let isWithoutEntry: Bool
 
@@ -42,6 +44,7 @@ package struct DropView: Sendable {
         default: state = "\(record.state)"
         }
         taken = isTaken ? record.taken : nil
+        receiptFile = Self.receiptFile(of: record, receipt).flatMap { look?.isThere($0) == false ? nil : $0 }
     }
 
     /// An event that is held in quarantine.
@@ -50,6 +53,7 @@ package struct DropView: Sendable {
         self.receipt = receipt
         state = Self.held
         taken = nil
+        receiptFile = Self.receiptFile(of: nil, receipt)
         isWithoutEntry = false
     }
 
@@ -79,8 +83,8 @@ package struct DropView: Sendable {
         return StagingLayout.released(record.readyPath)
     }
 
-    /// The receipt's file, relative to the staging directory; nil for a drop that has none yet, or none any more.
-    package var receiptFile: String? {
+    /// Where its receipt belongs by what the ledger says.
+    private static func receiptFile(of record: DropRecord?, _ receipt: Receipt) -> String? {
         switch record?.state {
         case .released, .taken, .acknowledged:
             StagingLayout.receiptFile(receipt.drop, at: record?.readyPath)

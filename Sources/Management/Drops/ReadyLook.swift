@@ -10,6 +10,7 @@ struct ReadyLook {
     /// Where a released drop is.
     enum Place { case there, taken, unknown }
 
+    private let path: String
     private let staging: StagingArea
     private let reader: any LedgerReading
 
@@ -21,9 +22,14 @@ struct ReadyLook {
             throw ManagementError(
                 .internalError, "there is no staging directory at \(path)", fix: "see that it is mounted")
         }
+        self.path = path
         staging = try StagingArea(path: path)
         self.reader = reader
     }
+
+    /// Whether a file is there; true where that cannot be told.
+    /// - Parameter file: relative to the staging directory.
+    func isThere(_ file: String) -> Bool { (try? Presence.check("\(path)/\(file)")) ?? true }
 
     /// `.taken` only where its receipt is there: without it, staging may not be mounted.
     func place(of record: DropRecord) throws -> Place {
