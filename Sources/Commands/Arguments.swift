@@ -86,12 +86,17 @@ package enum ArgumentText {
         }
     }
 
+    /// Says where a local date that was typed is taken for one of UTC.
+    static func warnOfZone(_ option: String, _ place: LocalTime = .here) {
+        if let warning = place.warning { Output.error(warning, prefix: "warning: \(option): ") }
+    }
+
     /// A date, which is local, or a moment to come.
     package static func instant(
         _ text: String, _ option: String, place: LocalTime = .here
     ) throws -> Instant {
         let local = Instant(wallClock: text).map(place.first(showing:))
-        if local != nil, let warning = place.warning { Output.error(warning, prefix: "warning: \(option): ") }
+        if local != nil { warnOfZone(option, place) }
         guard let instant = local ?? Instant(rfc3339: text), instant.isWritable else {
             throw ValidationError(
                 "\(option): \"\(text)\" is not a date; write 2027-01-31 (local time) or 2027-01-31T08:00:00Z")

@@ -30,7 +30,7 @@ struct Dropgate: AsyncParsableCommand {
             /etc/dropgate/dropgate.yaml are tried in this order.
 
             EXIT STATUS
-              0 yes   1 the answer is no, or could not be written   64 usage   70 internal   78 configuration
+              0 yes   1 the answer is no, or could not be printed   64 usage   70 internal   78 configuration
             """,
         version: "\(Product.name) \(Product.version)",
         subcommands: [

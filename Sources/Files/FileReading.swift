@@ -17,7 +17,9 @@ package enum FileReading {
     package static func text(_ path: String) throws(FileError) -> String {
         let bytes = try bytes(path, limit: maximumText)
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw FileError(message: "\(path) is not UTF-8 text")
+            let isWide = bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
+            throw FileError(
+                message: "\(path) is \(isWide ? "UTF-16, not UTF-8" : "not UTF-8 text"); save it as UTF-8")
         }
         return text
     }

@@ -21,6 +21,15 @@ import Testing
         #expect(status == 0 ? !answer.out.isEmpty : !answer.error.isEmpty)
     }
 
+    @Test func aReportOfTimeToComeIsRefusedInItsOwnWords() async throws {
+        let gate = try TestGate.plain()
+        let answer = await gate.run("report", "--since", "2099-01-01")
+        #expect(answer.status == 64 && answer.error.contains("--since is to come"), "\(answer)")
+        #expect(!answer.error.contains("--until"), "\(answer)")
+        let turned = await gate.run("report", "--since", "2026-02-01", "--until", "2026-01-01")
+        #expect(turned.status == 64 && turned.error.contains("--since is not before --until"), "\(turned)")
+    }
+
     @Test func theSessionIsNoCommandOfThisProgram() async {
         let answer = await TestGate.run(["sftp-session", "--socket", "/nowhere"])
         #expect(answer.status == 64 && !answer.error.isEmpty)

@@ -163,6 +163,16 @@ import Testing
         #expect(try gate.read("sources/vsee.yaml") == before)
     }
 
+    @Test func namesThatYAMLTakesForTruthAreNames() async throws {
+        let gate = try TestGate.plain()
+        let added = await gate.run(
+            "source", "add", "192.0.2.1", "--id", "true", "--service", "no", "--channel", "webhook")
+        #expect(added.status == 0 && added.out.hasPrefix("+ vsee/true 192.0.2.1/32"), "\(added)")
+        #expect(try gate.read("sources/vsee.yaml").contains("    service: \"no\"\n    id: \"true\"\n"))
+        let entry = try #require(try gate.policy().entries.last)
+        #expect(entry.service == "no" && entry.id == "vsee/true")
+    }
+
     @Test func anEntryWithoutADocumentRecordsThatThereIsNone() async throws {
         let gate = try TestGate.plain()
         let list = "document: {title: Diagram, read: 2026-11-01}\n" + (try gate.read("sources/vsee.yaml"))

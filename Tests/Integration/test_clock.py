@@ -117,6 +117,16 @@ class Clock(unittest.TestCase):
             notes = self.dropgate("attempts", "--since", "today", env={**os.environ, "TZ": zone}).stderr
             self.assertEqual(notes.count("--since today is"), 1 if offset else 0)
 
+    def test_a_zone_that_is_not_known_is_said_wherever_a_date_was_local(self):
+        environment = {**os.environ, "TZ": "Nowhere/Atall"}
+        add = ["source", "add", "--service", "lab", "--channel", "webhook"]
+        for number, (option, *rest) in enumerate((("--read", "2026-01-01", "--document", "Mail"),
+                                                  ("--expires", "2099-01-01"), ("--review-by", "2099-01-01"))):
+            added = self.dropgate(*add, f"192.0.2.{number}", "--id", f"lab-{number}", option, *rest, env=environment)
+            self.assertIn(f'warning: {option}: TZ is "Nowhere/Atall", a time zone that is not known', added.stderr)
+            self.assertEqual(added.stderr.count("Nowhere/Atall"), 1)
+        self.assertNotIn("TZ is", self.dropgate(*add, "192.0.2.9", "--id", "lab-9", env=environment).stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -39,6 +39,19 @@ import Testing
     }
 
     /// Else the default would let a file begin that its account can never have.
+    @Test func aFileOfAnotherEncodingIsToldHowToSaveIt() throws {
+        let gate = try GateDirectory.complete()
+        let wide = try #require("state: state\n".data(using: .utf16LittleEndian))
+        for (bytes, words) in [
+            (Data([0xFF, 0xFE]) + wide, "is UTF-16, not UTF-8; save it as UTF-8"),
+            (Data("node: M\u{FC}nchen".utf16.map { UInt8($0) }), "is not UTF-8 text; save it as UTF-8"),
+        ] {
+            let file = gate.path + "/settings.yaml"
+            try bytes.write(to: URL(fileURLWithPath: file))
+            #expect { try SettingsLoader.load(file: file) } throws: { "\($0)".contains(words) }
+        }
+    }
+
     @Test func withoutABoundOfItsOwnAFileIsBoundedByWhatItsAccountMayHave() throws {
         let gate = try GateDirectory.complete()
         func sftp(_ keys: String) throws -> SFTPSettings? {

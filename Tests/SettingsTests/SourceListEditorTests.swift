@@ -60,7 +60,7 @@ import Testing
         var second = try entry("192.0.2.1")
         second.ownID = "clinic-2"
         #expect(try SourceListEditor(file: file).add(second).id == "vsee/clinic-2")
-        #expect(try gate.read("vsee.yaml").contains("    service: clinic\n    id: clinic-2\n"))
+        #expect(try gate.read("vsee.yaml").contains("    service: \"clinic\"\n    id: \"clinic-2\"\n"))
     }
 
     @Test func anEntryIsAppendedAndEveryOtherLineStays() throws {
@@ -73,7 +73,7 @@ import Testing
             with: """
                 # no files
                   - cidr: "192.0.2.0/24"
-                    service: lab
+                    service: "lab"
                     channels: [webhook, sftp]
                     note: "a \\"test\\"\\nof \\\\ it"
 
@@ -96,6 +96,19 @@ import Testing
         let added = try SourceListEditor(file: file).add(entry)
         #expect(added == entry)
         #expect(try PolicyLoader.load(files: [file]).entries.last == entry)
+    }
+
+    @Test(arguments: ["true", "no", "null", "on", "1e3", "0x1F", "017", "1.0", "2026-11-23", "1_000"])
+    func namesThatYAMLWouldTakeForOtherValuesReadBack(name: String) throws {
+        let gate = try GateDirectory()
+        let file = try gate.write("vsee.yaml", Self.list)
+        var entry = try entry("192.0.2.1", service: name)
+        #expect(try SourceListEditor(file: file).add(entry) == PolicyLoader.load(files: [file]).entries.last)
+        (entry.cidr, entry.service, entry.ownID) = (try CIDRBlock("192.0.2.2"), "lab", "\(name)-2")
+        #expect(try SourceListEditor(file: file).add(entry).id == "vsee/\(name)-2")
+        entry.cidr = try CIDRBlock("192.0.2.3")
+        entry.ownID = name == "true" ? "no" : "true"
+        #expect(try SourceListEditor(file: file).add(entry).ownID == entry.ownID)
     }
 
     @Test func theLinesOfAnEntryAreRemovedAndNoOthers() throws {
@@ -163,6 +176,6 @@ import Testing
         _ = try SourceListEditor(file: file).add(entry("192.0.2.2"))
         #expect(
             try gate.read("vsee.yaml") == text
-                + "\n- cidr: \"192.0.2.2/32\"\n  service: clinic\n  channels: [webhook]")
+                + "\n- cidr: \"192.0.2.2/32\"\n  service: \"clinic\"\n  channels: [webhook]")
     }
 }

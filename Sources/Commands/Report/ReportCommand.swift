@@ -43,7 +43,9 @@ struct ReportCommand: AsyncParsableCommand {
         let settings = try gate.settings()
         let now = Instant.now()
         let (start, end) = (since?.instant ?? now - .seconds(30 * 86400), until?.instant ?? now)
-        guard start < end else { throw ValidationError("--since lies after --until") }
+        guard start < end else {
+            throw ValidationError(until == nil ? "--since is to come" : "--since is not before --until")
+        }
         if let warning = LocalTime.here.warning { Output.error(warning, prefix: "warning: ") }
         let progress = Progress("reading")
         let (report, export) = try await ReportService(settings).report(

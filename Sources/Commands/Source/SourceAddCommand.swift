@@ -91,6 +91,7 @@ struct SourceAddCommand: AsyncParsableCommand {
 
     func run() async throws {
         let service = SourceService(try gate.settings())
+        if read != nil { ArgumentText.warnOfZone("--read") }
         let effect = ListChangeEffect(service)
         let added: SourceEntry
         do {
