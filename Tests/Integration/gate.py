@@ -201,7 +201,7 @@ class Gate:
         url = self.url.replace("127.0.0.1", host)
         return subprocess.run(
             ["curl", "-sS", "--fail", "--max-time", "20", "--interface", source, "-k", "--data-binary", "@-", url],
-            input=body, capture_output=True, text=True, timeout=30)
+            input=body, capture_output=True, text=isinstance(body, str), timeout=30)
 
     def ssh_options(self, source="127.0.0.2", password=False):
         options = ["-F", "none", "-o", f"BindAddress={source}", "-o", "StrictHostKeyChecking=yes",

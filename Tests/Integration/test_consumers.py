@@ -1,16 +1,21 @@
 """The worked consumers of Deploy/examples: killed in the middle again and again, at each of their steps, they lose no drop and
 take none twice."""
+import concurrent.futures
 import contextlib
 import glob
 import hashlib
+import http.client
 import json
 import os
 import shutil
 import signal
 import sqlite3
+import ssl
 import subprocess
 import tempfile
+import threading
 import unittest
+import urllib.parse
 
 from gate import BIN, V2, Gate, read, wait_until
 
@@ -79,9 +84,9 @@ class Shell(Consumer):
             file.write('#!/bin/sh\nset -e\nhead -c 3 "$1" > "$3"\ncat "$1" > "$3"\n')
         os.chmod(self.command, 0o755)
 
-    def once(self, dropgate=BIN, command=None):
+    def once(self, dropgate=BIN, command=None, timeout=60):
         return self.run([os.path.join(EXAMPLES, "consume.sh"), "--once", self.gate.staging, self.work, self.results,
-                         command or self.command], dropgate)
+                         command or self.command], dropgate, timeout)
 
     def follow(self):
         return [os.path.join(EXAMPLES, "consume.sh"), self.gate.staging, self.work, self.results, self.command]
@@ -180,6 +185,58 @@ class Consumers(unittest.TestCase):
 
     def test_the_python_one_takes_batches(self):
         self.kill_at_each_step(Python, 4, DROPGATE_STAGING_LAYOUT="ndjson")
+
+    def test_the_python_one_takes_batches_of_one_line_and_bodies_that_are_no_text(self):
+        gate = self.gate(DROPGATE_STAGING_LAYOUT="ndjson")
+        sent = []
+        for body in (b"\x00\xff\n\xfe{", (V2 % "text").encode(), b"\xc3("):
+            self.assertEqual(gate.post(body).returncode, 0)
+            sent.append(digest(body))
+            wait_until(lambda: len(gate.ready()) == len(sent), what="a batch of one line")
+            wait_until(lambda: {drop["state"] for drop in self.drops(gate)} == {"released"}, what="its mark")
+        # The gate finds no receipt there, so it does not say which line is whose: the file's lines do.
+        for path in glob.glob(os.path.join(gate.staging, "receipts/webhook/*/*.ndjson")):
+            write(path, "{\n")
+        self.assertFalse([drop for drop in self.drops(gate) if "line" in drop])
+        consumer = Python(gate)
+        status, out = consumer.once()
+        self.assertEqual(status, 0, out)
+        self.check(gate, consumer, sent)
+
+    def post_together(self, gate, count):
+        """Sends events at one moment, so that they are released in one directory; the digest of each."""
+        bodies = [V2 % f"together-{number}" for number in range(count)]
+        barrier = threading.Barrier(count)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        place = urllib.parse.urlsplit(gate.url)
+
+        def post(body):
+            with contextlib.closing(http.client.HTTPSConnection(
+                    place.hostname, place.port, timeout=60, source_address=("127.0.0.2", 0), context=context)) as connection:
+                connection.connect()
+                barrier.wait(60)
+                connection.request("POST", place.path, body)
+                return connection.getresponse().status
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            self.assertEqual(set(pool.map(post, bodies)), {200})
+        wait_until(lambda: {drop["state"] for drop in self.drops(gate)} == {"released"}, what="the releases")
+        return [digest(body.encode()) for body in bodies]
+
+    def test_the_shell_one_takes_the_events_of_a_directory_though_a_receipt_among_theirs_is_damaged(self):
+        gate = self.gate()
+        sent = self.post_together(gate, 20)
+        receipts = glob.glob(os.path.join(gate.staging, "receipts/webhook/*/*-events-*.ndjson"))
+        self.assertTrue(receipts, gate.ready())
+        with open(receipts[0], "rb") as file:
+            first, rest = file.read().split(b"\n", 1)
+        lost = json.loads(first)
+        with open(receipts[0], "wb") as file:
+            file.write(b"\x00\xff\n" + rest)
+        consumer = Shell(gate)
+        self.refused(consumer.once(timeout=240), f"the receipt of drop {lost['drop']} cannot be copied")
+        self.assertEqual(sorted(consumer.taken().values()), sorted(set(sent) - {lost["sha256"]}))
+        self.assertEqual([drop["drop"] for drop in self.drops(gate, "--waiting")], [lost["drop"]])
 
     def kill_at_random(self, kind):
         gate = self.gate()

@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -68,6 +69,29 @@ class Arguments(unittest.TestCase):
         answer = run("container/build.sh", "/etc/passwd")
         self.assertEqual((answer.returncode, answer.stdout, answer.stderr.count("\n")), (1, "", 1))
         self.assertIn("/etc/passwd is not a Debian package of dropgate", answer.stderr)
+
+
+class Tests(unittest.TestCase):
+    """The scripts that run tests and measurements."""
+
+    def test_a_test_that_is_none_is_said_before_anything_is_built_or_installed(self):
+        said = "there is no such test: nonsense\n"
+        answer = run("../Tests/run.sh", "--integration", "test_pull", "nonsense", PATH=os.environ["PATH"])
+        self.assertEqual((answer.returncode, answer.stdout, answer.stderr), (64, "", said))
+        for names, status, words in ((["nonsense"], 64, said), (["test_pull.Pull", "nonsense"], 64, said),
+                                     (["test_deploy_arguments"], 0, "")):
+            answer = subprocess.run([sys.executable, os.path.dirname(__file__), "--needs", *names], capture_output=True,
+                                    text=True, timeout=60)
+            self.assertEqual((answer.returncode, answer.stdout, answer.stderr), (status, "", words), names)
+
+    def test_a_ledger_to_measure_is_given_by_a_number(self):
+        for arguments in (["many"], ["0"], ["-1"], ["1000", "directory", "more"], ["--bogus"]):
+            answer = run("../Tests/Performance/ledger.sh", *arguments)
+            self.assertEqual((answer.returncode, answer.stdout), (64, ""), arguments)
+            self.assertIn("Tests/Performance/ledger.sh 10000000", answer.stderr)
+        answer = run("../Tests/Performance/ledger.sh", "--help")
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        self.assertIn("Tests/Performance/ledger.sh 10000000", answer.stdout)
 
 
 class GateBin(unittest.TestCase):

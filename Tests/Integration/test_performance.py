@@ -2,6 +2,7 @@
 # Needs: gcc
 import argparse
 import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -73,6 +74,19 @@ class Results(unittest.TestCase):
             self.assertEqual(measure.measure(options, None), 70)
             cases.pop()
             self.assertEqual(measure.measure(options, None), 0)
+
+
+class Options(unittest.TestCase):
+    def test_figures_of_nothing_are_refused(self):
+        for option in ("--rounds", "--ledger-entries"):
+            for number in ("0", "-1", "x"):
+                said = io.StringIO()
+                with self.subTest(option=option, number=number), contextlib.redirect_stderr(said), \
+                        mock.patch.object(sys, "argv", ["measure.py", f"{option}={number}"]):
+                    with self.assertRaises(SystemExit) as ended:
+                        measure.parse()
+                    self.assertEqual(ended.exception.code, 2)
+                    self.assertIn(f"argument {option}: invalid", said.getvalue())
 
 
 class Counting(unittest.TestCase):
