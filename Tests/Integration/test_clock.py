@@ -119,7 +119,7 @@ class Clock(unittest.TestCase):
 
     def test_a_zone_that_is_not_known_is_said_wherever_a_date_was_local(self):
         environment = {**os.environ, "TZ": "Nowhere/Atall"}
-        add = ["source", "add", "--service", "lab", "--channel", "webhook"]
+        add = ["source", "add", "--list", "test", "--service", "lab", "--channel", "webhook"]
         for number, (option, *rest) in enumerate((("--read", "2026-01-01", "--document", "Mail"),
                                                   ("--expires", "2099-01-01"), ("--review-by", "2099-01-01"))):
             added = self.dropgate(*add, f"192.0.2.{number}", "--id", f"lab-{number}", option, *rest, env=environment)
