@@ -319,12 +319,19 @@ final class Stager: Sendable {
     }
 }
 
-/// A webhook whose entry is durable.
-struct CommittedEvent: Sendable {
-    let body: [UInt8]
-    let attempt: Attempt
+/// A webhook whose entry is durable. An object: many wait at times, and what waits is moved and copied with each batch.
+final class CommittedEvent: Sendable {
+    private let body: [UInt8]
+    private let attempt: Attempt
     let entry: AppendedEntry
-    let record: DropRecord
+    private let record: DropRecord
+
+    init(body: [UInt8], attempt: Attempt, entry: AppendedEntry, record: DropRecord) {
+        self.body = body
+        self.attempt = attempt
+        self.entry = entry
+        self.record = record
+    }
 
     /// What it takes of memory, about.
     fileprivate var size: Int { body.count + 1024 }

@@ -26,4 +26,14 @@ import Testing
         #expect(text.hasPrefix("the ledger cannot be read: \(words)"), "\(text)")
         #expect(!text.contains("SELECT") && !text.contains("\n") && !text.contains("SQLite error"))
     }
+
+    @Test(
+        arguments: [
+            (.SQLITE_BUSY, true), (.SQLITE_FULL, true), (.SQLITE_IOERR, true), (.SQLITE_CORRUPT, false),
+            (.SQLITE_NOTADB, false), (.SQLITE_ERROR, false),
+        ] as [(ResultCode, Bool)])
+    func onlyWhatMayPassByItselfIsWorthTryingAgain(code: ResultCode, mayPass: Bool) {
+        let error = DatabaseError(resultCode: code)
+        #expect(LedgerError(.unreadable, "the ledger cannot be read", of: error).mayPass == mayPass)
+    }
 }

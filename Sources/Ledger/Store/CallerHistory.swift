@@ -89,7 +89,10 @@ package struct CallerHistory {
         var later = Self.changes(changes, between: letIn, and: refusal)
         if let policy = refusal.policy {
             guard let last = later.lastIndex(where: { $0.version == policy }) else {
-                return try coming(policy, above: refusal.seq)
+                let coming = try coming(policy, above: refusal.seq)
+                // As below.
+                guard refusal.reason == .entryExpired else { return coming }
+                return coming.flatMap { $0.refuses(caller.ip, on: caller.channel) ? $0 : nil }
             }
             later.removeSubrange((last + 1)...)
         }

@@ -6,14 +6,21 @@ struct DatabaseTrouble {
     let what: String
     /// What to do about it; nil for another error than SQLite's, of which `what` has that error's own words.
     let fix: String?
+    /// As of `LedgerError`.
+    let mayPass: Bool
 
     init(_ error: any Error) {
         if let error = error as? DatabaseError {
             (what, fix) = Self.words(error.resultCode, error.message)
+            mayPass = Self.passing.contains(error.resultCode)
         } else {
-            (what, fix) = ("\(error)", nil)
+            (what, fix, mayPass) = ("\(error)", nil, false)
         }
     }
+
+    private static let passing: [ResultCode] = [
+        .SQLITE_FULL, .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_IOERR, .SQLITE_NOMEM,
+    ]
 
     /// - Parameter code: a primary one (https://sqlite.org/rescode.html).
     private static func words(_ code: ResultCode, _ message: String?) -> (String, String) {
@@ -62,6 +69,6 @@ extension LedgerError {
     ///   - error: why, best of SQLite.
     init(_ code: Code, _ what: String, of error: any Error) {
         let trouble = DatabaseTrouble(error)
-        self.init(code, "\(what): \(trouble.what)", fix: trouble.fix)
+        self.init(code, "\(what): \(trouble.what)", fix: trouble.fix, mayPass: trouble.mayPass)
     }
 }

@@ -300,11 +300,14 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
     package let message: String
     /// What can be done next; nil where the message says all there is to say.
     package let fix: String?
+    /// Whether it may pass by itself, so that it is worth trying again: its disk is full or fails, or another process holds it.
+    package let mayPass: Bool
 
-    package init(_ code: Code, _ message: String, fix: String? = nil) {
+    package init(_ code: Code, _ message: String, fix: String? = nil, mayPass: Bool = false) {
         self.code = code
         self.message = message
         self.fix = fix
+        self.mayPass = mayPass
     }
 
     /// The message and the fix on one line.

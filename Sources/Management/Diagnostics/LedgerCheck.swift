@@ -60,9 +60,10 @@ enum LedgerCheck {
         case .older:
             return Finding("ledger", .fail, error.message, fix: error.fix)
         default:
-            return .fatal(
-                "ledger", error.message,
-                fix: error.fix ?? "run this as the gate's user; dropgate ledger verify looks at all of it")
+            return finding(
+                error.message,
+                fix: error.fix ?? "run this as the gate's user; dropgate ledger verify looks at all of it",
+                mayPass: error.mayPass)
         }
     }
 
@@ -94,6 +95,13 @@ enum LedgerCheck {
     static func unreadable(_ error: any Error) -> Finding {
         // It could be opened, so it is not for want of a right: no gate starts with it.
         let known = ManagementError.of(error)
-        return .fatal("ledger", known?.message ?? "\(error)", fix: known?.fix ?? damaged)
+        return finding(
+            known?.message ?? "\(error)", fix: known?.fix ?? damaged,
+            mayPass: (error as? LedgerError)?.mayPass ?? false)
+    }
+
+    /// A start that something may let through later is tried again (systemd does not do that after a fatal finding).
+    private static func finding(_ text: String, fix: String, mayPass: Bool) -> Finding {
+        mayPass ? Finding("ledger", .fail, text, fix: fix) : .fatal("ledger", text, fix: fix)
     }
 }

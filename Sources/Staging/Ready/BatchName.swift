@@ -73,7 +73,8 @@ package struct BatchName: Sendable, Hashable {
     }
 
     static func fileName(_ readyPath: String) -> String {
-        readyPath.split(separator: "/").last.map(String.init) ?? readyPath
+        guard let slash = readyPath.utf8.lastIndex(of: UInt8(ascii: "/")) else { return readyPath }
+        return String(readyPath[readyPath.utf8.index(after: slash)...])
     }
 
     /// The file of receipts, relative to `receipts/`.
