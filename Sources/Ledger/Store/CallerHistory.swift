@@ -88,13 +88,11 @@ package struct CallerHistory {
         try read(letIn.seq + 1..<max(refusal.seq, letIn.seq + 1))
         var later = Self.changes(changes, between: letIn, and: refusal)
         if let policy = refusal.policy {
-            guard let last = later.lastIndex(where: { $0.version == policy }) else {
-                let coming = try coming(policy, above: refusal.seq)
-                // As below.
-                guard refusal.reason == .entryExpired else { return coming }
-                return coming.flatMap { $0.refuses(caller.ip, on: caller.channel) ? $0 : nil }
+            if let last = later.lastIndex(where: { $0.version == policy }) {
+                later.removeSubrange((last + 1)...)
+            } else {
+                later = try coming(policy, above: refusal.seq).map { [$0] } ?? []
             }
-            later.removeSubrange((last + 1)...)
         }
         if let told = later.first(where: { $0.refuses(caller.ip, on: caller.channel) }) { return told }
         guard refusal.reason != .entryExpired else { return nil }
