@@ -202,7 +202,7 @@ let package = Package(
             name: "IntakeTests",
             dependencies: [
                 "Admission", "Blocking", "Intake", "JSON", "Ledger", "LedgerSupport", "Staging",
-                "Support", "Upkeep", logging,
+                "Support", "TLS", "Upkeep", logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -32,7 +32,7 @@ package struct WebhookEvent: Sendable {
     }
 }
 
-/// An upload that is whole, hashed and fsynced in `incoming/`.
+/// An upload that is whole and hashed.
 package struct FinishedUpload: Sendable {
     package var dropID: String
     package var account: String
@@ -45,11 +45,14 @@ package struct FinishedUpload: Sendable {
     package var modified: Int64?
     /// The temporary name under which it was sent, if that was another one.
     package var uploadedAs: String?
+    /// The bytes of a small one; nil: they are a file in `incoming/`, durable.
+    package var content: [UInt8]?
 
     package init(
         dropID: String, account: String, path: String, bytes: Int64, sha256: String,
-        modified: Int64?, uploadedAs: String? = nil
+        modified: Int64?, uploadedAs: String? = nil, content: [UInt8]? = nil
     ) {
+        self.content = content
         self.dropID = dropID
         self.account = account
         self.path = path

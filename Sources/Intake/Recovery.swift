@@ -35,6 +35,7 @@ extension Intake {
         var completed: [(id: String, readyPath: String)] = []
         while case let pending = try store.pendingDrops(after: after, limit: 256), let last = pending.last {
             after = last.record.seq
+            var ready: [SenderBox.Settling] = []
             for drop in pending where drop.record.incoming != nil {
                 let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
                 if let due = drop.record.due, let account = receipt.account,
@@ -47,14 +48,19 @@ extension Intake {
                         drop.record.id, of: account, at: min(due, now + mostTime(isTemporary)))
                     continue
                 }
-                switch complete(drop.record, receipt: receipt) {
-                case .released(let readyPath): completed.append((drop.record.id, readyPath))
-                case .gone:
-                    done += [.append(lost(drop.record, receipt), drop: nil), .lost(id: drop.record.id)]
+                ready.append(SenderBox.Settling(record: drop.record, receipt: receipt))
+            }
+            let unwritten = writeFiles(of: ready)
+            for drop in ready {
+                let (record, receipt) = (drop.record, drop.receipt)
+                switch unwritten[record.id].map({ failed(record, $0) }) ?? complete(record, receipt: receipt)
+                {
+                case .released(let readyPath): completed.append((record.id, readyPath))
+                case .gone: done += [.append(lost(record, receipt), drop: nil), .lost(id: record.id)]
                 case .failed:
                     guard let account = receipt.account else { continue }
-                    staging.ready.reserve(exactly: drop.record.readyPath)
-                    settler.schedule(drop.record.id, of: account, at: now + Settler.retry)
+                    staging.ready.reserve(exactly: record.readyPath)
+                    settler.schedule(record.id, of: account, at: now + Settler.retry)
                 }
             }
         }
@@ -65,6 +71,20 @@ extension Intake {
         logger.notice(
             "recovery: completed \(uploads) that had been accepted before the last stop"
         )
+    }
+
+    /// Makes files of those that the ledger keeps. Returns which of them it could not, and why: they are tried again later.
+    private func writeFiles(of drops: [SenderBox.Settling]) -> [String: any Error] {
+        var failures: [String: any Error] = [:]
+        let accounts = Dictionary(grouping: drops.filter(\.mustBeWritten)) { $0.receipt.account ?? "" }
+        for (account, drops) in accounts {
+            do {
+                try writeFiles(of: drops, in: PartialStore(incoming: staging.uploads(of: account).path))
+            } catch {
+                for drop in drops { failures[drop.record.id] = error }
+            }
+        }
+        return failures
     }
 
     /// A file was taken back for its sender and the change did not reach the ledger: it goes back.
@@ -107,13 +127,17 @@ extension Intake {
             } catch let error as StagingError where error.code == .notFound {
                 return moved(record, receipt, now: now)
             } catch {
-                health.set(
-                    problem: "release", message: "drop \(record.id) is accepted and not in ready/: \(error)")
-                logger.error(
-                    "drop \(record.id) is accepted but could not be released; it is tried again: \(error)")
-                return .failed
+                return failed(record, error)
             }
         }
+        return .failed
+    }
+
+    /// Tells that a drop cannot be released now.
+    func failed(_ record: DropRecord, _ error: any Error) -> ReleaseOutcome {
+        health.set(
+            problem: "release", message: "drop \(record.id) is accepted and not in ready/: \(error)")
+        logger.error("drop \(record.id) is accepted but could not be released; it is tried again: \(error)")
         return .failed
     }
 
@@ -135,6 +159,9 @@ extension Intake {
                 try staging.ready.install(receipt, readyPath: record.readyPath, now: now)
                 return .released(record.readyPath)
             }
+            if try store.body(seq: record.seq) != nil {
+                return failed(record, StagingError(.notFound, "its file is gone, and is written again"))
+            }
         } catch {
             health.set(
                 problem: "release",
@@ -147,7 +174,7 @@ extension Intake {
         return .gone
     }
 
-    private func holds(_ readyPath: String, _ receipt: Receipt) throws -> Bool {
+    func holds(_ readyPath: String, _ receipt: Receipt) throws -> Bool {
         guard try staging.ready.stillHolds(readyPath) else { return false }
         let file = try staging.ready.openReleased(readyPath)
         guard try file.size() == receipt.bytes else { return false }

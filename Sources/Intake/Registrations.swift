@@ -58,9 +58,11 @@ struct UploadRegistration {
     ///   - readyPath: reserved in staging.
     ///   - settle: how long it settles; zero: it is released at once.
     init(_ upload: FinishedUpload, readyPath: String, settle: Duration) {
+        let (id, account) = (upload.dropID, upload.account)
         drop = DropRegistration(
-            id: upload.dropID,
-            content: .incoming(StagingLayout.acceptedFile(upload.dropID, of: upload.account)),
+            id: id,
+            content: upload.content.map { .upload($0, incoming: StagingLayout.smallFile(id, of: account)) }
+                ?? .incoming(StagingLayout.acceptedFile(id, of: account)),
             repeatKey: DropKeys.digest(["sftp", upload.account, upload.path, upload.sha256]), eventKey: nil,
             keepsRepeats: true, name: upload.path, settle: settle > .zero ? settle : nil,
             readyPath: { _ in readyPath })

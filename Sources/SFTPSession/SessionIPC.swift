@@ -5,9 +5,12 @@
 /// Bounds and names that both ends agree on.
 package enum SessionIPC {
     /// The version of these messages. A daemon refuses a hello with another one.
-    package static let version = 3
+    package static let version = 4
     /// The longest line either end sends or takes, in bytes, without its newline.
     package static let maxLine = 64 * 1024
+    /// The largest upload, in bytes, that goes to the daemon with its commit, and bytes of all that one session keeps for that.
+    package static let mostInline: Int64 = 256 * 1024
+    package static let mostKept = 1024 * 1024
     /// What sshd's `Subsystem` runs; anything else in SSH_ORIGINAL_COMMAND is not an SFTP client.
     package static let subsystemCommand = "dropgate-sftp"
 }
@@ -24,7 +27,7 @@ package enum SessionMessage: Sendable, Equatable {
     case open(UploadOpening)
     /// Room for more bytes of an upload. Answered by `DaemonMessage.done`.
     case room(RoomRequest)
-    /// A whole, durable upload, to be accepted. Answered by `DaemonMessage.commit`.
+    /// A whole upload, to be accepted. Answered by `DaemonMessage.commit`.
     case commit(UploadCommit)
     /// How an upload ended that was not committed. Answered by `DaemonMessage.done`: what the client hears next is so
     /// for every session.
@@ -121,6 +124,8 @@ package struct UploadCommit: Codable, Sendable, Equatable {
     package var id: Int
     /// The drop id; also the stem of the partial's and the sidecar's file name.
     package var drop: String
+    /// Its bytes follow the line, at most `SessionIPC.mostInline`. Else they are a file by its drop id, durable.
+    package var isInline: Bool
     /// The final name as sent, normalised and relative: "dir/name.xml".
     package var path: String
     package var bytes: Int64
@@ -130,14 +135,21 @@ package struct UploadCommit: Codable, Sendable, Equatable {
     package var modified: Int64?
 
     package init(
-        id: Int, drop: String, path: String, bytes: Int64, sha256: String, modified: Int64?
+        id: Int, drop: String, path: String, bytes: Int64, sha256: String, modified: Int64?,
+        isInline: Bool = false
     ) {
+        self.isInline = isInline
         self.id = id
         self.drop = drop
         self.path = path
         self.bytes = bytes
         self.sha256 = sha256
         self.modified = modified
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, drop, path, bytes, sha256, modified
+        case isInline = "inline"
     }
 }
 

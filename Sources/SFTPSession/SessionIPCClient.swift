@@ -47,12 +47,16 @@ final class SessionIPCClient {
         return welcome
     }
 
-    /// - Parameter commit: its id is filled in here.
-    func commit(_ commit: UploadCommit) throws(SessionIPCError) -> UploadCommitAnswer {
+    /// - Parameters:
+    ///   - commit: its id is filled in here.
+    ///   - content: the upload's bytes; nil: they are a file.
+    func commit(_ commit: UploadCommit, content: [UInt8]? = nil) throws(SessionIPCError) -> UploadCommitAnswer
+    {
         commits += 1
         var commit = commit
         commit.id = commits
-        guard case .commit(let answer) = try ask(.commit(commit)), answer.id == commits else {
+        commit.isInline = content != nil
+        guard case .commit(let answer) = try ask(.commit(commit), content ?? []), answer.id == commits else {
             throw lost("it answered a commit with something else")
         }
         return answer
@@ -66,9 +70,10 @@ final class SessionIPCClient {
     }
 
     /// A question that has an answer.
-    func ask(_ message: SessionMessage) throws(SessionIPCError) -> DaemonMessage {
+    /// - Parameter content: what follows its line, as it says.
+    func ask(_ message: SessionMessage, _ content: [UInt8] = []) throws(SessionIPCError) -> DaemonMessage {
         guard isOpen else { throw lost("the link is closed") }
-        try send(message)
+        try send(message, content)
         return try answer()
     }
 
@@ -93,10 +98,10 @@ final class SessionIPCClient {
         }
     }
 
-    private func send(_ message: SessionMessage) throws(SessionIPCError) {
+    private func send(_ message: SessionMessage, _ content: [UInt8] = []) throws(SessionIPCError) {
         let line: [UInt8]
         do {
-            line = try JSONLine.encode(message)
+            line = try JSONLine.encode(message) + content
         } catch {
             throw lost("a message cannot be written; report this")
         }

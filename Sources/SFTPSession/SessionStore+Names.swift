@@ -26,10 +26,14 @@ extension SessionStore {
         wanted.to = order.to.text
         wanted.replaces = order.replace
         guard let slot = order.slot else { return try change(wanted) }
-        let file = try upload(slot).file
-        wanted.open = file.drop
+        wanted.open = try upload(slot).drop
         let answer = try change(wanted)
-        try file.rename(to: order.to.text)
+        switch try upload(slot).bytes {
+        case .small(var upload):
+            upload.path = order.to.text
+            uploads[slot]?.bytes = .small(upload)
+        case .file(let file): try file.rename(to: order.to.text)
+        }
         return answer
     }
 
@@ -37,10 +41,13 @@ extension SessionStore {
         var wanted = NameChange(.remove, path.text)
         if let slot {
             let open = try upload(slot)
-            wanted.open = open.file.drop
             uploads[slot] = nil
-            if open.earlier == nil { try open.file.discard() } else { wanted.open = nil }
-            if open.earlier != nil { putBack(open) }
+            if open.earlier == nil {
+                wanted.open = open.drop
+                if case .file(let file) = open.bytes { try file.discard() }
+            } else {
+                putBack(open)
+            }
         }
         let answer = try change(wanted)
         probed(path)

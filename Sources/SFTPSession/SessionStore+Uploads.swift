@@ -2,6 +2,7 @@
 import Admission
 import SFTPWire
 import Staging
+import TLS
 
 extension SessionStore {
     func open(_ order: OpenOrder) throws -> StoreAnswer {
@@ -15,13 +16,13 @@ extension SessionStore {
                 tell(opened.drop, order.path, .untouched)
                 throw StoreError(.other, "\(order.path): another session is writing it; try again later")
             }
-            uploads[order.slot] = Open(file: held.file, earlier: held, room: opened.room)
+            uploads[order.slot] = Open(bytes: .file(held.file), earlier: held, room: opened.room)
             return .opened(
                 OpenedUpload(
                     size: held.bytes, modified: order.modified ?? held.file.sidecar.modified, now: now,
                     standing: .partial(isWhole: held.isWhole)))
         }
-        uploads[order.slot] = try create(opened, order.path, order.modified)
+        uploads[order.slot] = begin(opened, order.path, order.modified)
         return .opened(
             OpenedUpload(
                 size: 0, modified: order.modified, now: now,
@@ -32,14 +33,10 @@ extension SessionStore {
         try wanted(.open(open)) { if case .opened(let opened) = $0 { opened } else { nil } }
     }
 
-    private func create(_ opened: UploadOpened, _ path: VirtualPath, _ modified: Int64?) throws -> Open {
-        do {
-            let file = try store.create(path.text, drop: opened.drop, modified: modified, now: .now())
-            return Open(file: file, room: opened.room)
-        } catch {
-            tell(opened.drop, path, .discarded)
-            throw error
-        }
+    private func begin(_ opened: UploadOpened, _ path: VirtualPath, _ modified: Int64?) -> Open {
+        Open(
+            bytes: .small(SmallUpload(drop: opened.drop, path: path.text, modified: modified)),
+            room: opened.room)
     }
 
     /// An earlier upload goes on after its first bytes, or stays and a fresh one takes its place here.
@@ -55,7 +52,7 @@ extension SessionStore {
             uploads[slot] = open
             return .done
         }
-        let path = try VirtualPath(sent: Array(earlier.file.path.utf8))
+        let path = try VirtualPath(sent: Array(open.path.utf8))
         uploads[slot] = nil
         putBack(open)
         let modified = earlier.file.sidecar.modified
@@ -63,13 +60,28 @@ extension SessionStore {
             UploadOpening(
                 path: path.text, exclusive: false, mustExist: false, fresh: true, appends: false,
                 modified: modified))
-        uploads[slot] = try create(opened, path, modified)
+        uploads[slot] = begin(opened, path, modified)
         return .done
     }
 
     /// The upload is whole: handed over to be accepted, or kept under its temporary name.
     func finish(_ order: FinishOrder) throws -> StoreAnswer {
-        let file = try upload(order.slot).file
+        if case .small(let small) = try upload(order.slot).bytes {
+            guard link.isOpen else {
+                uploads[order.slot] = nil
+                return .failed(StoreError(.gone, SessionText.gone))
+            }
+            if !temporaryNames.match(order.path.text), small.bytes.count == order.size {
+                return try handOver(small, order)
+            }
+        }
+        let file: PartialFile
+        do throws(StagingError) {
+            file = try self.file(of: order.slot)
+        } catch {
+            giveUp(order)
+            throw error
+        }
         uploads[order.slot] = nil
         guard try file.status().bytes == order.size else {
             tell(file.drop, order.path, .untouched)
@@ -89,10 +101,42 @@ extension SessionStore {
         }
     }
 
+    /// It could not be made a file: nothing of it is anywhere.
+    private func giveUp(_ order: FinishOrder) {
+        guard let open = uploads.removeValue(forKey: order.slot) else { return }
+        tell(open.drop, order.path, .discarded)
+    }
+
     private func keepWhole(_ file: PartialFile, _ order: FinishOrder, _ sha256: String) throws(StagingError) {
         try file.keepWhole(size: order.size, sha256: sha256, modified: order.modified)
         file.release()
         tell(file.drop, order.path, .whole, bytes: order.size, modified: order.modified)
+    }
+
+    /// Gives the daemon the bytes with the question whether it accepts them. Where it does not answer, nobody knows here whether
+    /// it has, and nothing is left that could be gone on with: its sender hears of a failure and sends it again.
+    private func handOver(_ small: SmallUpload, _ order: FinishOrder) throws -> StoreAnswer {
+        let sha256 = SHA256.hash(data: small.bytes).hex
+        let answer: UploadCommitAnswer
+        do throws(SessionIPCError) {
+            answer = try link.commit(commit(small.drop, order, sha256), content: small.bytes)
+        } catch {
+            uploads[order.slot] = nil
+            throw error
+        }
+        if answer.ok {
+            uploads[order.slot] = nil
+            return .done
+        }
+        do throws(StagingError) {
+            let file = try self.file(of: order.slot)
+            uploads[order.slot] = nil
+            try file.syncWithName()
+            try keepWhole(file, order, sha256)
+        } catch {
+            giveUp(order)
+        }
+        return refusal(answer, order)
     }
 
     /// Asks the daemon to accept a whole, durable upload. While it is asked the partial is sealed, so that nobody
@@ -103,10 +147,7 @@ extension SessionStore {
             return .failed(StoreError(.gone, SessionText.gone))
         }
         try file.seal()
-        let answer = try link.commit(
-            UploadCommit(
-                id: 0, drop: file.drop, path: order.path.text, bytes: order.size,
-                sha256: sha256, modified: order.modified))
+        let answer = try link.commit(commit(file.drop, order, sha256))
         if answer.ok { return .done }
         do throws(StagingError) {
             try file.unseal()
@@ -114,21 +155,35 @@ extension SessionStore {
         } catch {
             // It stays where it is and goes to quarantine with time.
         }
-        return .failed(
+        return refusal(answer, order)
+    }
+
+    private func commit(_ drop: String, _ order: FinishOrder, _ sha256: String) -> UploadCommit {
+        UploadCommit(
+            id: 0, drop: drop, path: order.path.text, bytes: order.size, sha256: sha256,
+            modified: order.modified)
+    }
+
+    private func refusal(_ answer: UploadCommitAnswer, _ order: FinishOrder) -> StoreAnswer {
+        .failed(
             StoreError(
                 .other,
                 answer.message
                     ?? "\(order.path): the gate did not take it (\(answer.code ?? "no reason given"))"))
     }
 
-    /// The upload is not whole; it waits for its sender. One without a byte is not worth waiting for.
+    /// The upload is not whole; it waits for its sender. One without a byte is not worth waiting for, nor is a small one when no
+    /// daemon hears of it: the next one would not know of it, once it has looked at what there is.
     func keep(_ order: KeepOrder) {
-        guard let file = uploads.removeValue(forKey: order.slot)?.file else { return }
+        guard let open = uploads[order.slot] else { return }
+        defer { uploads[order.slot] = nil }
         do throws(StagingError) {
+            if case .small = open.bytes, !link.isOpen { return }
             if order.extents.ranges.isEmpty {
-                try file.discard()
-                tell(file.drop, order.path, .lost, message: order.message)
+                if case .file(let file) = open.bytes { try file.discard() }
+                tell(open.drop, order.path, .lost, message: order.message)
             } else {
+                let file = try self.file(of: order.slot)
                 try file.keep(order.extents.ranges, modified: order.modified)
                 // Who is told of it may go on with it at once.
                 file.release()
@@ -138,16 +193,16 @@ extension SessionStore {
             }
         } catch {
             tell(
-                file.drop, order.path, .lost, bytes: order.extents.count,
+                open.drop, order.path, .lost, bytes: order.extents.count,
                 message:
                     "\(order.message); what has arrived could not be kept for resume: \(error.description)")
         }
     }
 
     func discard(_ slot: UploadSlot) throws(StagingError) {
-        guard let file = uploads.removeValue(forKey: slot)?.file else { return }
-        try file.discard()
-        link.end(UploadEnded(drop: file.drop, path: file.path, outcome: .discarded))
+        guard let open = uploads.removeValue(forKey: slot) else { return }
+        if case .file(let file) = open.bytes { try file.discard() }
+        link.end(UploadEnded(drop: open.drop, path: open.path, outcome: .discarded))
     }
 
     func putBack(_ slot: UploadSlot) {
@@ -156,8 +211,8 @@ extension SessionStore {
 
     func putBack(_ open: Open) {
         // The lock goes with the file; until then the daemon would take it for one that is being written.
-        open.file.release()
-        link.end(UploadEnded(drop: open.file.drop, path: open.file.path, outcome: .untouched))
+        if case .file(let file) = open.bytes { file.release() }
+        link.end(UploadEnded(drop: open.drop, path: open.path, outcome: .untouched))
     }
 
     private func tell(

@@ -9,12 +9,30 @@ import Staging
 final class SessionStore {
     /// An upload that is open.
     struct Open {
-        var file: PartialFile
+        enum Bytes {
+            case small(SmallUpload)
+            case file(PartialFile)
+        }
+        var bytes: Bytes
         /// An earlier upload that was opened and not touched yet: how many bytes are there.
         var earlier: PartialStore.Held?
         /// Bytes that have been written, and bytes that there is room for.
         var written: Int64 = 0
         var room: Int64
+
+        var drop: String {
+            switch bytes {
+            case .small(let upload): upload.drop
+            case .file(let file): file.drop
+            }
+        }
+
+        var path: String {
+            switch bytes {
+            case .small(let upload): upload.path
+            case .file(let file): file.path
+            }
+        }
     }
 
     let store: PartialStore
@@ -45,7 +63,7 @@ final class SessionStore {
             switch request {
             case .write(let slot, let offset, let count):
                 try makeRoom(slot, count)
-                try upload(slot).file.write(input, pieces, at: offset)
+                try write(slot, input, pieces, at: offset, count)
                 return .done
             case .stat(let path): return .node(try node(path))
             case .list(let path, let after): return try list(path, after: after)
@@ -54,13 +72,13 @@ final class SessionStore {
             case .open(let order): return try open(order)
             case .begin(let slot, let kept): return try begin(slot, keeping: kept)
             case .leaveSequence(let slot):
-                try upload(slot).file.leaveSequence()
+                try leaveSequence(slot)
                 return .done
             case .resize(let slot, let size):
-                try upload(slot).file.resize(to: size)
+                try resize(slot, to: size)
                 return .done
             case .sync(let slot):
-                try upload(slot).file.sync()
+                try file(of: slot).sync()
                 return .done
             case .finish(let order):
                 let answer = try finish(order)
@@ -97,7 +115,7 @@ final class SessionStore {
 
     /// After a write: hashes what has become complete, from memory where it was not in order.
     func catchUp(_ slot: UploadSlot, to arrived: Int64) {
-        guard let file = uploads[slot]?.file, file.hashed < arrived else { return }
+        guard case .file(let file)? = uploads[slot]?.bytes, file.hashed < arrived else { return }
         // What cannot be read back now fails when the upload is closed.
         try? file.catchUp(to: arrived, limit: Self.catchUpStep)
     }
@@ -139,7 +157,7 @@ final class SessionStore {
         open.written += Int64(count)
         if open.written > open.room {
             let least = open.written - open.room
-            let room = RoomRequest(drop: open.file.drop, bytes: max(Self.roomStep, least), least: least)
+            let room = RoomRequest(drop: open.drop, bytes: max(Self.roomStep, least), least: least)
             open.room += try wanted(.room(room)) {
                 if case .done(let done) = $0, done.failure == nil { done.bytes ?? 0 } else { nil }
             }
@@ -195,7 +213,7 @@ final class SessionStore {
     }
 
     private func path(_ slot: UploadSlot) -> VirtualPath? {
-        guard let text = uploads[slot]?.file.path else { return nil }
+        guard let text = uploads[slot]?.path else { return nil }
         return try? VirtualPath(sent: Array(text.utf8))
     }
 }

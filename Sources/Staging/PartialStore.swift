@@ -6,6 +6,7 @@
 //     parts/<drop id>.json     their sidecar, replaced by rename; ".sealed" once handed over to be accepted
 //     tree/<directories>       real directories, 0700
 //     claimed/<drop id>        a released file that its sender is renaming or withdrawing
+//     small/<drop id>          an accepted upload that the ledger had kept, on its way to be released
 package import Admission
 import CShims
 import Glibc
@@ -32,6 +33,11 @@ package final class PartialStore: Sendable {
 
     /// `incoming/sftp/<account>`, absolute.
     package var path: String { incoming.path }
+
+    /// Where small uploads are written before they are released; made when absent.
+    package func small() throws(StagingError) -> Directory {
+        try incoming.subdirectory(StagingLayout.small, create: true)
+    }
 
     /// Begins an upload.
     package func create(

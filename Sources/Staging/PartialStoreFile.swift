@@ -73,6 +73,19 @@ package final class PartialFile {
         startWriteback(upTo: position)
     }
 
+    /// Writes bytes from the start on.
+    package func write(_ bytes: [UInt8]) throws(StagingError) {
+        let failure = bytes.withUnsafeBytes { bytes -> StagingError? in
+            do throws(StagingError) {
+                try write(bytes, [0..<bytes.count], at: 0)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+    }
+
     /// Takes what was written off the vectors.
     private func advance(past count: Int, from start: Int) -> Int {
         var next = start

@@ -18,6 +18,7 @@ package enum StagingLayout {
     static let parts = "parts"
     static let tree = "tree"
     static let claimed = "claimed"
+    static let small = "small"
 
     // MARK: Released drops
 
@@ -63,6 +64,16 @@ package enum StagingLayout {
     /// Where a file lies that was taken back from `ready/`.
     package static func claimedFile(_ drop: String, of account: String) -> String {
         "\(incoming)/\(sftp)/\(account)/\(claimed)/\(drop)"
+    }
+
+    /// Where an accepted upload is written that was kept in the ledger's store, before it is released.
+    package static func smallFile(_ drop: String, of account: String) -> String {
+        "\(incoming)/\(sftp)/\(account)/\(small)/\(drop)"
+    }
+
+    /// Whether a path is one of `smallFile`.
+    package static func isSmallFile(_ path: String) -> Bool {
+        account(ofIncoming: path) != nil && path.split(separator: "/")[3] == small
     }
 
     /// The account to whose uploads such a path belongs; nil for any other.

@@ -13,7 +13,7 @@ import Upkeep
 
 @testable import Intake
 
-@Suite(.timeLimit(.minutes(1))) struct SenderFaultTests: SenderTests {
+@Suite(.timeLimit(.minutes(1)), .largeAndSmall) struct SenderFaultTests: SenderTests {
     let clock = TestClock()
 
     // MARK: The ledger fails

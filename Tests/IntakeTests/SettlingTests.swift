@@ -12,7 +12,7 @@ import Upkeep
 
 @testable import Intake
 
-@Suite(.timeLimit(.minutes(1))) struct SettlingTests: SenderTests {
+@Suite(.timeLimit(.minutes(1)), .largeAndSmall) struct SettlingTests: SenderTests {
     let clock = TestClock()
 
     // MARK: Settling

@@ -9,7 +9,7 @@ import Upkeep
 
 @testable import Intake
 
-@Suite(.timeLimit(.minutes(1))) struct TakenTests: SenderTests {
+@Suite(.timeLimit(.minutes(1)), .largeAndSmall) struct TakenTests: SenderTests {
     let clock = TestClock()
 
     private func receive(_ gate: Gate, _ id: String) async throws -> DropOutcome {

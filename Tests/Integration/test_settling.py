@@ -476,7 +476,7 @@ class Settling(Box):
         one = self.client()
         one.mkdir("left")
         handle = one.open("left/open.csv")
-        one.write(handle, 0, b"some")
+        one.write(handle, 0, bytes(300_000))
         orphans = self.gate.sessions()
         self.gate.kill()
         self.gate.start()
@@ -485,7 +485,7 @@ class Settling(Box):
         other.list("/")
         wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/cwd") for pid in orphans), 30, "the session's end")
         other.rename("left", "right")
-        self.assertEqual(other.size("right/open.csv"), 4)
+        self.assertEqual(other.size("right/open.csv"), 300_000)
 
     @unittest.skipUnless(shutil.which("lftp"), "lftp is not installed")
     def test_lftp_mirrors_once(self):

@@ -43,6 +43,8 @@ package final class FailingStore: LedgerStore {
 
     package func pendingEvents() throws -> Int { try store.pendingEvents() }
 
+    package func body(seq: Int64) throws -> [UInt8]? { try store.body(seq: seq) }
+
     package func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
         try store.pendingDrops(after: seq, limit: limit)
     }

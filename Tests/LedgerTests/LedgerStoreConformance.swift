@@ -41,13 +41,16 @@ func webhookOperation(
             repeatsWithin: within, readyPath: { "webhook/\($0.microseconds)" }))
 }
 
-func uploadOperation(_ id: String, key: UInt8) -> LedgerOperation {
+/// - Parameter content: of an upload that the store keeps.
+func uploadOperation(_ id: String, key: UInt8, content: String? = nil) -> LedgerOperation {
     var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
     attempt.drop = DropFacts(id: id, name: "", bytes: 1, sha256: "00")
     return .append(
         attempt,
         drop: DropRegistration(
-            id: id, content: .incoming("incoming/\(id)"), repeatKey: Array(repeating: key, count: 32),
+            id: id,
+            content: content.map { .upload(Array($0.utf8), incoming: "incoming/\(id)") }
+                ?? .incoming("incoming/\(id)"), repeatKey: Array(repeating: key, count: 32),
             eventKey: nil, keepsRepeats: true, readyPath: { _ in "sftp/\(id)" }))
 }
 
@@ -188,6 +191,36 @@ func uploadOperation(_ id: String, key: UInt8) -> LedgerOperation {
             now: Instant(microseconds: 9))
         #expect(try store.pendingDrops(after: -1, limit: 10).map(\.record.id) == ["u", "b"])
         #expect(try store.pendingDrops(after: 1, limit: 10).map(\.record.id) == ["b"])
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aSmallUploadIsKeptUntilItIsReleasedWithdrawnOrLost(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let (ids, time) = (["released", "renamed", "withdrawn", "lost"], Instant(microseconds: 9))
+        _ = try commit(
+            store,
+            ids.enumerated().map { uploadOperation($1, key: UInt8($0), content: "patient") }
+                + [webhookOperation("event", key: 9)])
+        #expect(try store.pendingEvents() == 1)
+        let pending = try store.pendingDrops(after: -1, limit: 10)
+        #expect(pending.map { $0.body != nil } == Array(repeating: true, count: 5))
+        #expect(pending[0].record.incoming == "incoming/released")
+        #expect(try store.body(seq: 0) == Array("patient".utf8) && store.body(seq: 99) == nil)
+        func change(_ id: String, _ kind: DropChange.Kind) -> LedgerOperation {
+            .change(
+                Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed),
+                DropChange(id: id, from: .pending, kind: kind))
+        }
+        _ = try store.commit(
+            [
+                .released([("released", "sftp/released"), ("event", "webhook/x")], at: time),
+                .lost(id: "lost"),
+                change("withdrawn", .withdrawn(incoming: "incoming/withdrawn")),
+                change(
+                    "renamed",
+                    .renamed(name: "b", readyPath: "sftp/b", incoming: "incoming/renamed", due: time)),
+            ], now: time)
+        #expect(try (0..<5).map { try store.body(seq: $0) != nil } == [false, true, false, false, false])
     }
 
     @Test(arguments: StoreMaker.all)

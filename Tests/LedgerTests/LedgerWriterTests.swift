@@ -195,6 +195,8 @@ private final class FailingStore: LedgerStore {
     func lastTime() throws -> Instant? { nil }
     func root(size: Int64) throws -> MerkleHash { .empty }
     func pendingEvents() throws -> Int { 0 }
+    func body(seq: Int64) throws -> [UInt8]? { nil }
+
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] { [] }
     func drops(in state: DropState, after seq: Int64, limit: Int) throws -> [DropRecord] { [] }
     func drops(

@@ -153,7 +153,7 @@ import Testing
         let ended = UploadEnded(
             drop: DropID.make(milliseconds: 1), path: "a.xml", outcome: .interrupted, bytes: 3, prefix: 3,
             message: "cut")
-        #expect(try await scene.handler.answer(.ended(ended), session) == .done(ChangeAnswer()))
+        #expect(try await scene.handler.answer(.ended(ended), nil, session) == .done(ChangeAnswer()))
         #expect(throws: SessionIPCHandler.BadMessage.self) {
             try scene.handler.refused(
                 SessionRefusal(reason: "listed", operation: "", path: "", message: ""), session)

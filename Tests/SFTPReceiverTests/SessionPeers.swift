@@ -18,6 +18,8 @@ final class TestDaemon: Sendable {
     enum Conduct: Sendable {
         case accept
         case refuse(String)
+        /// A commit is carried out, and its session hears nothing of it.
+        case acceptUnheard
         /// Closes the link instead of answering a commit.
         case hangUp
         /// Accepts, and ends the session while it is asked.
@@ -116,8 +118,17 @@ final class TestDaemon: Sendable {
                     return
                 }
                 buffer.removeSubrange(...end)
+                var content: [UInt8]?
+                if case .commit(let commit) = message, commit.isInline {
+                    while buffer.count < Int(commit.bytes) {
+                        guard case let count = read(link, &piece, piece.count), count > 0 else { return }
+                        buffer += piece[..<count]
+                    }
+                    content = Array(buffer.prefix(Int(commit.bytes)))
+                    buffer.removeFirst(Int(commit.bytes))
+                }
                 heard.withLock { $0.append(message) }
-                guard let answer = answer(message, &session) else { continue }
+                guard let answer = answer(message, content, &session) else { continue }
                 if case .commit = message, case .endBefore(let text) = conduct.withLock({ $0 }),
                     let line = try? JSONLine.encode(DaemonMessage.end(SessionEnding(message: text)))
                 {
@@ -152,7 +163,9 @@ final class TestDaemon: Sendable {
         }
     }
 
-    private func answer(_ message: SessionMessage, _ session: inout WelcomedSession?) -> DaemonMessage? {
+    private func answer(
+        _ message: SessionMessage, _ content: [UInt8]?, _ session: inout WelcomedSession?
+    ) -> DaemonMessage? {
         switch message {
         case .refused, .probed: return nil
         case .collect(let question): return .page(page(question))
@@ -173,12 +186,17 @@ final class TestDaemon: Sendable {
             case .refuse(let text):
                 return .commit(
                     UploadCommitAnswer(id: commit.id, ok: false, code: "ledger_failed", message: text))
+            case .acceptUnheard:
+                guard let session else { return nil }
+                _ = waiting { try await self.scene.handler.answer(message, content, session) }
+                hangUp()
+                return nil
             case .accept, .endBefore: break
             }
         case .names, .change, .open, .room, .ended: break
         }
         guard let session else { return nil }
-        return waiting { try await self.scene.handler.answer(message, session) }
+        return waiting { try await self.scene.handler.answer(message, content, session) }
     }
 
     /// On a thread of the test's own.

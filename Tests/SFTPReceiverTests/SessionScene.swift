@@ -112,8 +112,10 @@ final class SessionScene: Sendable {
             sender: try intake.beginSession(of: account.name))
     }
 
-    func commit(_ commit: UploadCommit, _ session: WelcomedSession) async throws -> UploadCommitAnswer {
-        guard case .commit(let answer) = try await handler.answer(.commit(commit), session) else {
+    func commit(
+        _ commit: UploadCommit, _ session: WelcomedSession, content: [UInt8]? = nil
+    ) async throws -> UploadCommitAnswer {
+        guard case .commit(let answer) = try await handler.answer(.commit(commit), content, session) else {
             throw SessionIPCHandler.BadMessage(description: "a commit was answered by something else")
         }
         return answer

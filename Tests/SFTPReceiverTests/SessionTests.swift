@@ -117,14 +117,14 @@ import Testing
         let daemon = try await TestDaemon(home: home)
         let client = session()
         let handle = client.open("/a.bin")
-        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        pipeline(client, handle, [0, 150_000], piece: 150_000)
         daemon.hangUp()
         let answer = client.close(handle)
         #expect(answer.code == 4)
         #expect(answer.text.contains("try again later"))
         #expect(client.exitStatus() == 0)
         let next = session()
-        #expect(next.size("/a.bin") == 3)
+        #expect(next.size("/a.bin") == 300_000)
         #expect(next.hangUp() == 0)
     }
 
@@ -133,12 +133,12 @@ import Testing
         daemon.conduct.withLock { $0 = .hangUp }
         let client = session()
         let handle = client.open("/a.bin")
-        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        pipeline(client, handle, [0, 150_000], piece: 150_000)
         #expect(client.close(handle).code == 4)
         #expect(client.exitStatus() == 0)
         daemon.conduct.withLock { $0 = .accept }
         let next = session()
-        #expect(next.size("/a.bin") == 3)
+        #expect(next.size("/a.bin") == 300_000)
         #expect(next.hangUp() == 0)
     }
 
@@ -242,9 +242,104 @@ import Testing
             #expect(client.close(handle).code == 0)
         }
         #expect(client.hangUp() == 0)
-        #expect(daemon.commits.count == 200)
+        #expect(daemon.commits.count == 200 && daemon.commits.allSatisfy(\.isInline))
         #expect(daemon.ready().count == 200)
-        #expect(daemon.parts().allSatisfy { $0.hasSuffix(".sealed") })
+        #expect(daemon.parts().isEmpty)
+    }
+
+    @Test(arguments: [("whole", 262_144), ("whole", 262_145), ("in pieces", 200_000), ("with a gap", 90_000)])
+    func whatIsSmallGoesWithItsCommitAndWhatIsNotIsAFile(_ way: String, _ size: Int) async throws {
+        let daemon = try await TestDaemon(home: home)
+        let client = session()
+        let handle = client.open("/a.bin")
+        var offsets = Array(stride(from: 0, to: size, by: 32_768))
+        if way == "in pieces" { offsets.reverse() }
+        for offset in offsets {
+            #expect(client.write(handle, offset, Array(data[offset..<min(size, offset + 32_768)])) == 0)
+        }
+        if way == "with a gap" {
+            #expect(client.write(handle, size + 1000, [1]) == 0)
+            #expect(client.write(handle, size, Array(data[size..<(size + 1000)])) == 0)
+        }
+        #expect(client.close(handle).code == 0)
+        #expect(client.hangUp() == 0)
+        #expect(
+            try ready("a.bin") == Array(data[..<size])
+                + (way == "with a gap" ? Array(data[size..<(size + 1000)]) + [1] : []))
+        #expect(daemon.commits.map(\.isInline) == [size <= 262_144])
+    }
+
+    @Test func aSmallUploadThatIsInterruptedIsResumedByTheNextSession() async throws {
+        let daemon = try await TestDaemon(home: home)
+        let first = session()
+        #expect(first.write(first.open("/a.bin"), 0, Array(data[..<1000])) == 0)
+        #expect(first.hangUp() == 0)
+        #expect(daemon.interruptions.map(\.bytes) == [1000])
+        let second = session()
+        #expect(second.size("/a.bin") == 1000)
+        let resumed = second.open("/a.bin", flags: 0x2)
+        #expect(second.write(resumed, 1000, Array(data[1000..<2000])) == 0)
+        #expect(second.close(resumed).code == 0)
+        #expect(second.hangUp() == 0)
+        #expect(try ready("a.bin") == Array(data[..<2000]))
+    }
+
+    /// However many a client opens, a session's memory stays bounded.
+    @Test func ofManyOpenUploadsTheLastOnesAreFilesFromTheStart() async throws {
+        let daemon = try await TestDaemon(home: home)
+        let client = session()
+        let handles = (0..<6).map { client.open("/\($0)") }
+        for handle in handles {
+            for offset in stride(from: 0, to: 250_000, by: 50_000) {
+                #expect(client.write(handle, offset, Array(data[offset..<(offset + 50_000)])) == 0)
+            }
+        }
+        for handle in handles { #expect(client.close(handle).code == 0) }
+        #expect(client.hangUp() == 0)
+        #expect(daemon.commits.map(\.isInline) == [true, true, true, true, false, false])
+        for index in 0..<6 { #expect(try ready("\(index)") == Array(data[..<250_000])) }
+    }
+
+    @Test func whatTheClientSyncsIsAFileFromThenOn() async throws {
+        let daemon = try await TestDaemon(home: home)
+        let client = session()
+        let handle = client.open("/a.bin")
+        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        #expect(
+            client.status(200, SessionClient.string("fsync@openssh.com") + handle).code
+                == 0)
+        #expect(daemon.home.files(under: "staging/incoming/sftp/acme/parts").count == 2)
+        #expect(client.close(handle).code == 0)
+        #expect(client.hangUp() == 0)
+        #expect(try ready("a.bin") == [1, 2, 3] && daemon.commits.map(\.isInline) == [false])
+    }
+
+    @Test func nothingIsLeftOfASmallUploadThatNoDaemonHearsOf() async throws {
+        let daemon = try await TestDaemon(home: home)
+        let client = session()
+        let handle = client.open("/a.bin")
+        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        daemon.hangUp()
+        #expect(client.close(handle).code == 4)
+        #expect(client.exitStatus() == 0)
+        #expect(daemon.parts().isEmpty)
+    }
+
+    /// The daemon accepted it, and the answer was lost with the daemon.
+    @Test func anUploadThatWasAcceptedUnheardIsNotOfferedAgain() async throws {
+        let daemon = try await TestDaemon(home: home)
+        daemon.conduct.withLock { $0 = .acceptUnheard }
+        let client = session()
+        let handle = client.open("/a.bin")
+        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        #expect(client.close(handle).code == 4)
+        #expect(client.exitStatus() == 0)
+        daemon.conduct.withLock { $0 = .accept }
+        #expect(try ready("a.bin") == [1, 2, 3])
+        let next = session()
+        #expect(next.size("/a.bin") == 3, "the one that was released")
+        #expect(next.hangUp() == 0)
+        #expect(daemon.parts().isEmpty)
     }
 
     @Test func aProbeThatItsSenderRemovesIsToldAndNothingIsReleased() async throws {

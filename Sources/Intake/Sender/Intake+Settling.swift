@@ -15,7 +15,8 @@ extension Intake {
     func settle(_ drops: [String], of account: String) async {
         do {
             let box = try box(of: account)
-            await box.lock.with(.shared) {
+            try await box.lock.with(.shared) {
+                try await writeFiles(of: drops, in: box)
                 for drop in drops { await release(drop, in: box) }
             }
             health.clear(problem: "settling")
@@ -46,8 +47,7 @@ extension Intake {
         if isTemporary {
             return await expire(settling, in: box)
         }
-        let outcome = await uploads.runToEnd { self.complete(settling.record, receipt: settling.receipt) }
-        switch outcome {
+        switch await complete(settling, in: box) {
         case .released(let readyPath):
             let settled = box.state.withLock { state in
                 state.tree.update(drop) { $0.standing = .waiting(readyPath: readyPath) }
@@ -69,8 +69,18 @@ extension Intake {
             note(lost(settling.record, settling.receipt))
             writer.submit(.lost(id: drop)) { _ in }
         case .failed:
+            box.state.withLock { $0.settling[drop]?.isWritten = false }
             settler.schedule(drop, of: box.account, at: now + Settler.retry)
         }
+    }
+
+    private func complete(_ settling: SenderBox.Settling, in box: SenderBox) async -> ReleaseOutcome {
+        do {
+            try await writeFiles(of: [settling.record.id], in: box)
+        } catch {
+            return failed(settling.record, error)
+        }
+        return await uploads.runToEnd { self.complete(settling.record, receipt: settling.receipt) }
     }
 
     /// No drop has more time than this before it is released, or expires under a temporary name.
@@ -91,6 +101,7 @@ extension Intake {
             .string("not renamed from a temporary name within \(configuration.retention.resumeFor)")
         attempt.detail["accepted_by"] = .int(record.seq)
         do {
+            try await writeFiles(of: [record.id], in: box)
             let change = DropChange(id: record.id, from: .pending, kind: .withdrawn(incoming: incoming))
             guard try await make(change, attempt) else { return }
         } catch {

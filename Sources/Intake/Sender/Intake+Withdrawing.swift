@@ -126,6 +126,14 @@ extension Intake {
             id: record.id, name: path.text, bytes: settling.receipt.bytes, sha256: settling.receipt.sha256)
         attempt.detail["was"] = claimed == nil ? "settling" : "released"
         attempt.detail["accepted_by"] = .int(record.seq)
+        if claimed == nil {
+            do {
+                try await writeFiles(of: [record.id], in: box)
+            } catch {
+                logger.error("drop \(record.id) cannot be made a file, so it is not withdrawn: \(error)")
+                throw SenderError(.failed, .badPath, "\(path): \(SenderError.broken.message)")
+            }
+        }
         let isChanged: Bool
         do {
             isChanged = try await make(

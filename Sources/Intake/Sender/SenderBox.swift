@@ -25,6 +25,16 @@ package final class SenderBox: Sendable {
     struct Settling: Sendable {
         var record: DropRecord
         var receipt: Receipt
+        /// Of one that the ledger keeps: a file has been made of it since the gate started.
+        var isWritten = false
+
+        init(record: DropRecord, receipt: Receipt) {
+            self.record = record
+            self.receipt = receipt
+        }
+
+        /// See `Intake.writeFiles`.
+        var mustBeWritten: Bool { !isWritten && (record.incoming.map(StagingLayout.isSmallFile) ?? false) }
     }
 
     init(account: String, files: PartialStore, state: consuming State) {

@@ -59,7 +59,7 @@ package protocol LedgerReading: Sendable {
     /// Events that were given this path, or one below it, in the order of their entries: one, or those of a batch. Looks among the
     /// `LedgerLimits.batchSpan` drops whose entries have times from an instant on.
     func events(readyPath: String, acceptedFrom instant: Instant) throws -> [DropRecord]
-    /// The body of a webhook that does not lie in `ready/` yet, or nil.
+    /// What the ledger keeps of a drop until it lies in `ready/`: a webhook's body, or a small upload; nil when it keeps nothing.
     func body(seq: Int64) throws -> [UInt8]?
 
     // MARK: What was signed

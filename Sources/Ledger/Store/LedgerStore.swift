@@ -10,6 +10,25 @@ package struct DropRegistration: Sendable {
         case body([UInt8])
         /// An uploaded file that waits at this path, relative to the staging directory.
         case incoming(String)
+        /// An uploaded file, kept in the store until it lies in `ready/`; before that it is written to this path, relative to
+        /// the staging directory.
+        case upload([UInt8], incoming: String)
+
+        /// What the store keeps.
+        package var body: [UInt8]? {
+            switch self {
+            case .body(let body), .upload(let body, _): body
+            case .incoming: nil
+            }
+        }
+
+        /// Where an uploaded file waits, or will; nil for a webhook.
+        package var incoming: String? {
+            switch self {
+            case .incoming(let path), .upload(_, let path): path
+            case .body: nil
+            }
+        }
     }
 
     package var id: String
@@ -247,6 +266,10 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// Drops that are committed and not released, oldest first, with a seq above `after`: at most `limit`, and no more once their
     /// bodies have `LedgerLimits.pendingBytes`. Empty only when there is none.
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop]
+    /// What the store keeps of the drop with this number until it is released: a webhook's body, or a small upload; nil when it
+    /// keeps nothing of it.
+    func body(seq: Int64) throws -> [UInt8]?
+
     /// How many webhooks are committed and not released.
     func pendingEvents() throws -> Int
 

@@ -115,8 +115,8 @@ package final class LedgerWriter: Sendable {
     }
 
     private static func bytes(_ operation: LedgerOperation) -> Int {
-        guard case .append(_, let drop?) = operation, case .body(let body) = drop.content else { return 0 }
-        return body.count
+        guard case .append(_, let drop?) = operation else { return 0 }
+        return drop.content.body?.count ?? 0
     }
 
     /// Commits batch after batch until nothing waits. Runs on the writer's queue only.

@@ -138,11 +138,7 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     }
 
     func body(seq: Int64) throws -> [UInt8]? {
-        try database.readLedger { db in
-            try Data.fetchOne(db, sql: "SELECT body FROM bodies WHERE seq = ?", arguments: [seq]).map {
-                [UInt8]($0)
-            }
-        }
+        try database.readLedger { try $0.body(seq: seq) }
     }
 }
 

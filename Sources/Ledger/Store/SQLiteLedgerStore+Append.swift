@@ -61,12 +61,11 @@ extension SQLiteLedgerStore {
             appended.repeats = repeated ?? drop.id
             return
         }
-        var record = DropRecord(
-            id: drop.id, seq: appended.seq, state: .pending, incoming: nil,
+        let record = DropRecord(
+            id: drop.id, seq: appended.seq, state: .pending, incoming: drop.content.incoming,
             readyPath: drop.readyPath(appended.time), received: attempt.drop?.received ?? appended.time,
             name: drop.name,
             due: drop.settle.map { appended.time + $0 })
-        if case .incoming(let path) = drop.content { record.incoming = path }
         attempt.drop?.name = record.readyPath
         try insert(record, drop, db)
         appended.drop = record
@@ -89,7 +88,7 @@ extension SQLiteLedgerStore {
         statement.bind(8, record.name)
         statement.bind(9, record.due?.microseconds)
         try statement.run()
-        if case .body(let body) = drop.content {
+        if let body = drop.content.body {
             let statement = try HotStatement(db, "INSERT INTO bodies (seq, body) VALUES (?, ?)")
             try body.withUnsafeBytes { body in
                 statement.bind(1, record.seq)

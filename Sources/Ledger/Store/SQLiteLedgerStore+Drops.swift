@@ -28,7 +28,7 @@ extension SQLiteLedgerStore {
         case .acknowledge(let id, let instant):
             return try update(
                 id, "state = 2, acknowledged = :time", "state IN (1, 6)", ["time": instant.microseconds], db)
-        case .lost(let id): return try update(id, "state = 3", "state = 0", [:], db)
+        case .lost(let id): return try end(id, "state = 3", "state = 0", [:], db)
         case .forgotten(let id): return try update(id, "state = 4", "state IN (1, 2, 6)", [:], db)
         case .append, .change, .checkpoint, .witnessed, .sealed, .clearSealed, .segmentRemoved: return false
         }
@@ -45,12 +45,23 @@ extension SQLiteLedgerStore {
                 isFrom,
                 ["name": name, "ready": readyPath, "incoming": incoming, "due": due.microseconds], db)
         case .withdrawn(let incoming):
-            return try update(
+            return try end(
                 change.id, "state = 5, incoming = :incoming, due = NULL", isFrom, ["incoming": incoming], db)
         case .acknowledged(let instant):
             return try update(
                 change.id, "state = 2, acknowledged = :time", isFrom, ["time": instant.microseconds], db)
         }
+    }
+
+    /// As `update`, of a drop that is not to be released: what the store keeps of it goes.
+    private func end(
+        _ id: String, _ changes: String, _ condition: String, _ arguments: StatementArguments, _ db: Database
+    ) throws -> Bool {
+        guard try update(id, changes, condition, arguments, db), let seq = try seq(of: id, db) else {
+            return false
+        }
+        try db.cachedStatement(sql: "DELETE FROM bodies WHERE seq = ?").execute(arguments: [seq])
+        return true
     }
 
     /// Changes the drop with this id if a condition holds. Returns whether it did.

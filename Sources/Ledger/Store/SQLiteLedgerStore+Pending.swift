@@ -11,6 +11,10 @@ extension SQLiteLedgerStore {
         }
     }
 
+    func body(seq: Int64) throws -> [UInt8]? {
+        try database.readLedger { try $0.body(seq: seq) }
+    }
+
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
         try database.readLedger { db in
             let pending = try Row.fetchCursor(
@@ -20,18 +24,26 @@ extension SQLiteLedgerStore {
                         FROM (SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? ORDER BY seq LIMIT ?) AS pending
                         JOIN entries ON entries.seq = pending.seq ORDER BY pending.seq
                         """), arguments: [seq, limit])
-            let body = try db.cachedStatement(sql: "SELECT body FROM bodies WHERE seq = ?")
             var drops: [PendingDrop] = []
             var bytes = 0
             while bytes < LedgerLimits.pendingBytes, let row = try pending.next() {
                 let record = DropRecord(row: row)
                 let drop = PendingDrop(
                     record: record, entry: [UInt8](row["json"] as Data),
-                    body: try Data.fetchOne(body, arguments: [record.seq]).map { [UInt8]($0) })
+                    body: try db.body(seq: record.seq))
                 bytes += drop.body?.count ?? 0
                 drops.append(drop)
             }
             return drops
         }
+    }
+}
+
+extension Database {
+    /// What the store keeps of a drop until it is released.
+    func body(seq: Int64) throws -> [UInt8]? {
+        try Data.fetchOne(
+            cachedStatement(sql: "SELECT body FROM bodies WHERE seq = ?"), arguments: [seq]
+        ).map { [UInt8]($0) }
     }
 }

@@ -73,7 +73,10 @@ package struct DropView: Sendable {
     /// Where the data is in staging: as a consumer finds it or, of a drop that is none's yet or no more, where it lies now.
     private static func place(of record: DropRecord, account: String?) -> String {
         switch record.state {
-        case .pending: return record.incoming ?? StagingLayout.released(record.readyPath)
+        case .pending:
+            // What the ledger keeps is where it will be.
+            guard let incoming = record.incoming, !StagingLayout.isSmallFile(incoming) else { break }
+            return incoming
         case .withdrawn:
             guard let account else { break }
             return StagingLayout.quarantinedFile(

@@ -16,9 +16,10 @@ extension SessionIPCHandler {
     private static let pageNames = 100
     private static let pageBytes = 48 * 1024
 
-    /// Answers a question of a sender's session. Throws for a message that no session of ours would send.
+    /// Answers a question of a sender's session.
+    /// - Parameter content: what came with a commit. Throws for a message that no session of ours would send.
     func answer(
-        _ message: SessionMessage, _ session: WelcomedSession
+        _ message: SessionMessage, _ content: [UInt8]?, _ session: WelcomedSession
     ) async throws(BadMessage) -> DaemonMessage {
         guard let sender = session.sender else {
             throw BadMessage(description: "a collector's question about names")
@@ -28,7 +29,7 @@ extension SessionIPCHandler {
         case .change(let change): return .done(try await make(change, session, sender))
         case .open(let open): return try self.open(open, session, sender)
         case .room(let room): return try self.room(room, session, sender)
-        case .commit(let commit): return .commit(try await self.commit(commit, session, sender))
+        case .commit(let commit): return .commit(try await self.commit(commit, content, session, sender))
         case .ended(let ended):
             try self.ended(ended, session, sender)
             return .done(ChangeAnswer())
@@ -175,7 +176,7 @@ extension SessionIPCHandler {
     // MARK: Commits
 
     private func commit(
-        _ commit: UploadCommit, _ session: WelcomedSession, _ sender: SenderSession
+        _ commit: UploadCommit, _ content: [UInt8]?, _ session: WelcomedSession, _ sender: SenderSession
     ) async throws(BadMessage) -> UploadCommitAnswer {
         guard DropID.isValid(commit.drop), commit.bytes >= 0,
             SHA256Digest.isHex(commit.sha256), !commit.path.isEmpty
@@ -191,7 +192,7 @@ extension SessionIPCHandler {
         }
         let upload = FinishedUpload(
             dropID: commit.drop, account: session.login.account.name, path: commit.path,
-            bytes: commit.bytes, sha256: commit.sha256, modified: commit.modified)
+            bytes: commit.bytes, sha256: commit.sha256, modified: commit.modified, content: content)
         do throws(IntakeError) {
             let outcome = try await intake.commit(upload, attempt: attempt, sender)
             sender.delivers(upload, at: intake.now)

@@ -77,7 +77,8 @@ private struct Conversation {
                 throw SessionIPCHandler.BadMessage(description: "a line that is not a message")
             }
             if let session {
-                try await answer(message, session)
+                let content = try await content(of: message, &lines)
+                try await answer(message, content, session)
             } else {
                 guard try await greet(message) else { return }
                 watcher = watched()
@@ -96,19 +97,35 @@ private struct Conversation {
         return welcomed != nil
     }
 
-    private func answer(_ message: SessionMessage, _ session: WelcomedSession) async throws {
+    /// The bytes that follow a commit of a small upload; nil where none follow.
+    private func content(
+        of message: SessionMessage, _ lines: inout LocalConversation
+    ) async throws -> [UInt8]? {
+        guard case .commit(let commit) = message, commit.isInline else { return nil }
+        guard (0...SessionIPC.mostInline).contains(commit.bytes) else {
+            throw SessionIPCHandler.BadMessage(description: "more bytes with a commit than go with one")
+        }
+        guard let content = try await lines.next(Int(commit.bytes)) else {
+            throw SessionIPCHandler.BadMessage(description: "a commit without its bytes")
+        }
+        return content
+    }
+
+    private func answer(
+        _ message: SessionMessage, _ content: [UInt8]?, _ session: WelcomedSession
+    ) async throws {
         switch message {
         case .hello: throw SessionIPCHandler.BadMessage(description: "a second hello")
         case .refused(let refused): try handler.refused(refused, session)
         case .probed(let probed): try handler.probed(probed, session)
         case .collect(let question): try await send(.page(handler.collect(question, session)))
         // How an upload ended is told by a session that may do nothing any more, too. A commit says itself why not.
-        case .ended, .commit: try await send(handler.answer(message, session))
+        case .ended, .commit: try await send(handler.answer(message, content, session))
         case .names, .change, .open, .room:
             if let end = handler.ending(of: session) {
                 return try await send(.end(SessionEnding(message: end.message, answers: true)))
             }
-            try await send(handler.answer(message, session))
+            try await send(handler.answer(message, nil, session))
         }
     }
 
