@@ -415,7 +415,7 @@ def sent(content):
 
 def small_uploads(gate):
     """What the ledger keeps of uploads: their bytes by their drops."""
-    with contextlib.closing(sqlite3.connect(f"file:{gate.root}/state/ledger.sqlite?mode=ro", uri=True)) as ledger:
+    with contextlib.closing(sqlite3.connect(f"file:{gate.home}/state/ledger.sqlite?mode=ro", uri=True)) as ledger:
         return dict(ledger.execute("SELECT id, body FROM drops JOIN bodies USING (seq) WHERE incoming IS NOT NULL"))
 
 
