@@ -71,8 +71,8 @@ extension LedgerSettings: SettingsSection {
             """
             Auditors: a group of the system that may read ledger, checkpoints and public keys, and change nothing. Then run
             `dropgate init` as root, and restart the gate. Who may read the ledger while it is written can lock it, and so
-            hold the gate up: let in only whom you trust with that, and give others copies. Without the key the gate closes
-            at its next start what it had opened.
+            hold the gate up; the ledger holds the bytes of what is not released yet, too: let in only whom you trust with
+            that, and give others copies. Without the key the gate closes at its next start what it had opened.
             """, line: TemplateLine(value: .example("dropgate-audit")))
     }
 }
