@@ -138,9 +138,12 @@ package final class Intake: Sendable {
         addFigures()
         flushEverySecond()
         try stager.start()
-        settler.start { [weak self] account, drops in
-            guard let self else { return }
-            Task(executorPreference: settling) { await self.settle(drops, of: account) }
+        settler.start { [weak self] account, drops, done in
+            guard let self else { return done() }
+            Task(executorPreference: settling) {
+                await self.settle(drops, of: account)
+                done()
+            }
         }
     }
 
@@ -339,8 +342,11 @@ package final class Intake: Sendable {
         CheckpointSigner(writer, key: key, archive: archive)
     }
 
-    /// Returns when everything committed so far lies in `ready/`.
-    package func waitUntilStaged() async { await stager.waitUntilIdle() }
+    /// Returns when everything committed so far lies in `ready/` that has not to settle.
+    package func waitUntilStaged() async {
+        await settler.waitUntilDone()
+        await stager.waitUntilIdle()
+    }
 
     /// Writes what is still counted and returns when it is durable. Nothing may be accepted afterwards.
     package func close() async {

@@ -58,10 +58,12 @@ import Testing
         try gate.write("state/staging/incoming/sftp/acme/parts/\(id).part", text)
         var attempt = try Self.attempt(.transfer, .sftp)
         attempt.account = "acme"
-        return try await intake.commit(
+        let outcome = try await intake.commit(
             FinishedUpload(
                 dropID: id, account: "acme", path: path, bytes: Int64(text.utf8.count),
                 sha256: String(repeating: "a", count: 64), modified: nil), attempt: attempt)
+        await intake.waitUntilStaged()
+        return outcome
     }
 
     private func lines(_ arguments: String...) async throws -> [JSONValue] {

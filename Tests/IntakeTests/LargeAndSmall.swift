@@ -13,7 +13,8 @@ struct LargeAndSmall: SuiteTrait, TestTrait, TestScoping {
     }
 
     func provideScope(
-        for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
+        for test: Test, testCase: Test.Case?,
+        performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         try await function()
         try await Self.$isSmall.withValue(true, operation: function)

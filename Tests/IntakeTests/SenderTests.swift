@@ -60,6 +60,7 @@ extension SenderTests {
                 sha256: SHA256.hash(data: bytes).hex, modified: nil, content: bytes)
             _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
             session.delivers(upload, at: clock.now)
+            if gate.intake.configuration.settle == .zero { await gate.intake.waitUntilStaged() }
             return opening.drop
         }
         let partial = try session.box.files.create(path, drop: opening.drop, modified: nil, now: clock.now)
@@ -77,6 +78,7 @@ extension SenderTests {
             bytes: Int64(bytes.count), sha256: sha256, modified: nil)
         _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
         session.delivers(upload, at: clock.now)
+        if gate.intake.configuration.settle == .zero { await gate.intake.waitUntilStaged() }
         return opening.drop
     }
 

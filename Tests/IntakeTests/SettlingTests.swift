@@ -350,7 +350,10 @@ import Upkeep
         clock.pass(Intake.longestSettling + .seconds(1))
         // Nobody says which drop is due: it must know by itself.
         let (due, continuation) = AsyncStream.makeStream(of: [String].self)
-        gate.intake.settler.start { continuation.yield($1) }
+        gate.intake.settler.start { _, drops, done in
+            continuation.yield(drops)
+            done()
+        }
         var moments = due.makeAsyncIterator()
         #expect(await moments.next()?.count == 1)
     }

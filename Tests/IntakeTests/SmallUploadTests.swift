@@ -96,16 +96,18 @@ import Testing
         let (directory, drop) = try await ended()
         clock.pass(.seconds(6))
         // As it was before.
-        let copy = try Data(contentsOf: URL(filePath: directory.file("ledger.sqlite")))
+        let files = ["ledger.sqlite", "ledger.sqlite-wal"].map { URL(filePath: directory.file($0)) }
+        let before = files.map { try? Data(contentsOf: $0) }
         do {
             let gate = try gate(directory)
             try check(gate, drop)
             await gate.intake.close()
         }
-        for suffix in ["-wal", "-shm"] {
-            try? FileManager.default.removeItem(atPath: directory.file("ledger.sqlite" + suffix))
+        try? FileManager.default.removeItem(atPath: directory.file("ledger.sqlite-shm"))
+        for (file, data) in zip(files, before) {
+            try? FileManager.default.removeItem(at: file)
+            try data?.write(to: file)
         }
-        try copy.write(to: URL(filePath: directory.file("ledger.sqlite")))
         if isTaken {
             try FileManager.default.removeItem(atPath: directory.file("staging/ready/sftp/acme/a.hl7"))
         }

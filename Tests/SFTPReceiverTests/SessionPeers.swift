@@ -98,8 +98,15 @@ final class TestDaemon: Sendable {
         }
     }
 
-    /// What the sessions' account has in `ready/`.
-    func ready() -> [String] { home.files(under: "staging/ready/sftp/acme") }
+    /// What the sessions' account has in `ready/`, once that is all there.
+    func ready() async -> [String] {
+        await scene.intake.waitUntilStaged()
+        return home.files(under: "staging/ready/sftp/acme")
+    }
+    func ready(_ name: String) async throws -> [UInt8] {
+        await scene.intake.waitUntilStaged()
+        return [UInt8](try Data(contentsOf: URL(filePath: home.file("staging/ready/sftp/acme/\(name)"))))
+    }
     /// What is left of uploads that were not accepted.
     func parts() -> [String] { home.files(under: "staging/incoming/sftp/acme/parts") }
 

@@ -26,10 +26,6 @@ import Testing
         SHA256.hash(data: bytes).hex
     }
 
-    private func ready(_ name: String) throws -> [UInt8] {
-        [UInt8](try Data(contentsOf: URL(fileURLWithPath: home.file("staging/ready/sftp/acme/\(name)"))))
-    }
-
     /// Sends pieces without waiting and expects as many OKs.
     private func pipeline(_ client: SessionClient, _ handle: [UInt8], _ offsets: [Int], piece: Int) {
         var bytes: [UInt8] = []
@@ -50,7 +46,7 @@ import Testing
         #expect(client.close(handle).code == 0)
         #expect(client.size("/a.bin") == 3_000_000)
         #expect(client.hangUp() == 0)
-        #expect(try ready("a.bin") == data)
+        #expect(try await daemon.ready("a.bin") == data)
         #expect(daemon.commits.map(\.sha256) == [sha256(data)])
         #expect(daemon.commits.map(\.path) == ["a.bin"])
         #expect(daemon.parts().allSatisfy { $0.hasSuffix(".sealed") })
@@ -69,11 +65,11 @@ import Testing
         let offsets = stride(from: 0, to: data.count, by: 50_000).shuffled(using: &random)
         pipeline(client, handle, offsets, piece: 50_000)
         #expect(client.close(handle).code == 0)
-        #expect(daemon.ready().isEmpty)
+        #expect(await daemon.ready().isEmpty)
         let names = SessionClient.string("/a.bin.0123abcd.partial") + SessionClient.string("/a.bin")
         #expect(client.status(200, SessionClient.string("posix-rename@openssh.com") + names).code == 0)
         #expect(client.hangUp() == 0)
-        #expect(try ready("a.bin") == data)
+        #expect(try await daemon.ready("a.bin") == data)
         #expect(daemon.parts().allSatisfy { $0.hasSuffix(".sealed") })
     }
 
@@ -92,7 +88,7 @@ import Testing
         pipeline(second, resumed, Array(stride(from: 300_000, to: data.count, by: 100_000)), piece: 100_000)
         #expect(second.close(resumed).code == 0)
         #expect(second.hangUp() == 0)
-        #expect(try ready("a.bin") == data)
+        #expect(try await daemon.ready("a.bin") == data)
         #expect(daemon.commits.map(\.sha256) == [sha256(data)])
     }
 
@@ -110,7 +106,7 @@ import Testing
         daemon.conduct.withLock { $0 = .accept }
         #expect(client.close(client.open("/a.bin", flags: 0x2)).code == 0)
         #expect(client.hangUp() == 0)
-        #expect(try ready("a.bin") == [1, 2, 3])
+        #expect(try await daemon.ready("a.bin") == [1, 2, 3])
     }
 
     @Test func whenTheDaemonGoesAwayTheUploadIsKeptAndTheSessionEnds() async throws {
@@ -186,7 +182,7 @@ import Testing
         #expect(first.size("/a") == 3)
         #expect(first.status(9, times("/a", 7)).code == 0)
         #expect(first.hangUp() == 0 && second.hangUp() == 0)
-        #expect(try ready("a") == [1, 2, 3])
+        #expect(try await daemon.ready("a") == [1, 2, 3])
         let later = session()
         #expect(later.size("/a") == 3)
         try FileManager.default.removeItem(atPath: home.file("staging/ready/sftp/acme/a"))
@@ -194,6 +190,7 @@ import Testing
         let removal = later.status(13, SessionClient.string("/a"))
         #expect(removal.code == 2 && removal.text.contains("its consumer has taken it"))
         #expect(later.close(later.open("/b")).code == 0)
+        #expect(await daemon.ready() == ["b"])
         try FileManager.default.removeItem(atPath: home.file("staging/ready/sftp/acme/b"))
         #expect(later.size("/b") == 0, "what a session has delivered it goes on seeing")
         #expect(later.status(13, SessionClient.string("/b")).code == 4)
@@ -243,7 +240,7 @@ import Testing
         }
         #expect(client.hangUp() == 0)
         #expect(daemon.commits.count == 200 && daemon.commits.allSatisfy(\.isInline))
-        #expect(daemon.ready().count == 200)
+        #expect(await daemon.ready().count == 200)
         #expect(daemon.parts().isEmpty)
     }
 
@@ -264,7 +261,7 @@ import Testing
         #expect(client.close(handle).code == 0)
         #expect(client.hangUp() == 0)
         #expect(
-            try ready("a.bin") == Array(data[..<size])
+            try await daemon.ready("a.bin") == Array(data[..<size])
                 + (way == "with a gap" ? Array(data[size..<(size + 1000)]) + [1] : []))
         #expect(daemon.commits.map(\.isInline) == [size <= 262_144])
     }
@@ -281,7 +278,7 @@ import Testing
         #expect(second.write(resumed, 1000, Array(data[1000..<2000])) == 0)
         #expect(second.close(resumed).code == 0)
         #expect(second.hangUp() == 0)
-        #expect(try ready("a.bin") == Array(data[..<2000]))
+        #expect(try await daemon.ready("a.bin") == Array(data[..<2000]))
     }
 
     /// However many a client opens, a session's memory stays bounded.
@@ -297,7 +294,7 @@ import Testing
         for handle in handles { #expect(client.close(handle).code == 0) }
         #expect(client.hangUp() == 0)
         #expect(daemon.commits.map(\.isInline) == [true, true, true, true, false, false])
-        for index in 0..<6 { #expect(try ready("\(index)") == Array(data[..<250_000])) }
+        for index in 0..<6 { #expect(try await daemon.ready("\(index)") == Array(data[..<250_000])) }
     }
 
     @Test func whatTheClientSyncsIsAFileFromThenOn() async throws {
@@ -311,7 +308,7 @@ import Testing
         #expect(daemon.home.files(under: "staging/incoming/sftp/acme/parts").count == 2)
         #expect(client.close(handle).code == 0)
         #expect(client.hangUp() == 0)
-        #expect(try ready("a.bin") == [1, 2, 3] && daemon.commits.map(\.isInline) == [false])
+        #expect(try await daemon.ready("a.bin") == [1, 2, 3] && daemon.commits.map(\.isInline) == [false])
     }
 
     @Test func nothingIsLeftOfASmallUploadThatNoDaemonHearsOf() async throws {
@@ -335,7 +332,7 @@ import Testing
         #expect(client.close(handle).code == 4)
         #expect(client.exitStatus() == 0)
         daemon.conduct.withLock { $0 = .accept }
-        #expect(try ready("a.bin") == [1, 2, 3])
+        #expect(try await daemon.ready("a.bin") == [1, 2, 3])
         let next = session()
         #expect(next.size("/a.bin") == 3, "the one that was released")
         #expect(next.hangUp() == 0)
@@ -362,7 +359,7 @@ import Testing
         #expect(client.write(handle, 0, [1, 2, 3]) == 0)
         daemon.conduct.withLock { $0 = .endBefore("the account is disabled") }
         #expect(client.close(handle).code == 0, "it is accepted, whatever comes afterwards")
-        #expect(try ready("a") == [1, 2, 3])
+        #expect(try await daemon.ready("a") == [1, 2, 3])
         #expect(client.open("/b").isEmpty)
         #expect(client.exitStatus() == 0, "the session ends by itself")
     }

@@ -70,11 +70,8 @@ extension Intake {
                 at: path)
             supersede(accepted.id, at: path, in: &state, box)
         }
-        if record.due == nil {
-            await release(record.id, in: box)
-        } else {
-            settler.schedule(record, of: box.account)
-        }
+        // Its sender waits for no release, not even for one that is due.
+        settler.schedule(record, of: box.account)
         return DropOutcome(
             id: record.id, status: entry.repeats == nil ? .stored : .duplicate,
             name: String(record.readyPath.dropFirst(Self.readyRoot(box.account).utf8.count)), seq: entry.seq)
