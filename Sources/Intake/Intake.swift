@@ -86,6 +86,7 @@ package final class Intake: Sendable {
     let quarantining = BlockingExecutor(label: "intake.quarantine", width: 1)
     private let settling = BlockingExecutor(label: "intake.settling", width: 2)
     let boxes = SenderBoxes()
+    let keptContents = KeptContent.Budget()
     let uploadSpace: UploadSpace
     let settler: Settler
     let sessions = Atomic<UInt64>(0)

@@ -237,7 +237,7 @@ import Upkeep
         let gate = try gate(settle: .zero)
         let session = try gate.intake.beginSession(of: "acme")
         let names = (10..<40).map(String.init)
-        for name in names { try await send(name, name, session, gate) }
+        for name in names { try await send(name, name, session, gate, isAwaited: false) }
         await gate.intake.waitUntilStaged()
         // Of some nobody has taken the file, some were taken back by another session.
         for name in names where !name.hasSuffix("5") {
@@ -487,7 +487,7 @@ import Upkeep
         let gate = try gate(settle: .zero)
         let session = try gate.intake.beginSession(of: "acme")
         try gate.intake.makeDirectory(#require(DropPath("d")), session)
-        for number in 0..<50 { try await send("d/\(number)", "\(number)", session, gate) }
+        for number in 0..<50 { try await send("d/\(number)", "\(number)", session, gate, isAwaited: false) }
         await gate.intake.waitUntilStaged()
         let began = ContinuousClock.now
         try await rename("d", "e", session, gate)

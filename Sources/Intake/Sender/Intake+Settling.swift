@@ -60,7 +60,9 @@ extension Intake {
             // Marked once: a second mark could come after its sender has taken it back.
             if settled != nil { stager.finish(upload: drop, readyPath: readyPath) }
             // Its bytes are gone from there; what tells of them may go.
-            try? box.files.removeSidecars(drop)
+            if !StagingLayout.isSmallFile(settling.record.incoming ?? "") {
+                try? box.files.removeSidecars(drop)
+            }
         case .gone:
             box.state.withLock { state in
                 state.settling[drop] = nil

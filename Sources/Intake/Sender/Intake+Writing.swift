@@ -26,13 +26,18 @@ extension Intake {
         var isAny = false
         for drop in drops {
             let record = drop.record
-            if try staging.ready.hasReceipt(record.id) || holds(record.readyPath, drop.receipt) { continue }
-            // Where the store has nothing of it, the release finds that out.
-            guard let bytes = try store.body(seq: record.seq) else { continue }
+            guard let bytes = try drop.content?.bytes ?? unreleased(drop) else { continue }
             try small.remove(record.id)
             try small.createFile(record.id).write(bytes)
             isAny = true
         }
         if isAny { try staging.ready.sync() }
+    }
+
+    /// What the ledger has of a drop; nil when it was released, or when the ledger has nothing, which its release finds out.
+    private func unreleased(_ drop: SenderBox.Settling) throws -> [UInt8]? {
+        let record = drop.record
+        if try staging.ready.hasReceipt(record.id) || holds(record.readyPath, drop.receipt) { return nil }
+        return try store.body(seq: record.seq)
     }
 }
