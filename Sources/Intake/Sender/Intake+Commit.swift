@@ -71,8 +71,11 @@ extension Intake {
                 at: path)
             supersede(accepted.id, at: path, in: &state, box)
         }
-        // Its sender waits for no release, not even for one that is due.
-        settler.schedule(record, of: box.account)
+        if record.due == nil {
+            await release(record.id, in: box)
+        } else {
+            settler.schedule(record, of: box.account)
+        }
         return DropOutcome(
             id: record.id, status: entry.repeats == nil ? .stored : .duplicate,
             name: String(record.readyPath.dropFirst(Self.readyRoot(box.account).utf8.count)), seq: entry.seq)

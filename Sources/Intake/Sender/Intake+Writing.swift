@@ -23,15 +23,24 @@ extension Intake {
     /// one that has a receipt: that comes after the sync, so its file is whole, or has been released already.
     func writeFiles(of drops: [SenderBox.Settling], in files: PartialStore) throws {
         let small = try files.small()
-        var isAny = false
+        var written: [OpenFile] = []
         for drop in drops {
             let record = drop.record
             guard let bytes = try drop.content?.bytes ?? unreleased(drop) else { continue }
             try small.remove(record.id)
-            try small.createFile(record.id).write(bytes)
-            isAny = true
+            let file = try small.createFile(record.id)
+            try file.write(bytes)
+            // For two are enough to know that there is more than one, and thousands need not be open.
+            if written.count < 2 { written.append(file) }
         }
-        if isAny { try staging.ready.sync() }
+        switch written.count {
+        case 0: break
+        case 1:
+            // Its sender may be waiting, and need not wait for what others have written.
+            try written[0].sync()
+            try small.sync()
+        default: try staging.ready.sync()
+        }
     }
 
     /// What the ledger has of a drop; nil when it was released, or when the ledger has nothing, which its release finds out.

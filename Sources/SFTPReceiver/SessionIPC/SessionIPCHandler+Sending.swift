@@ -16,8 +16,8 @@ extension SessionIPCHandler {
     private static let pageNames = 100
     private static let pageBytes = 48 * 1024
 
-    /// Answers a question of a sender's session.
-    /// - Parameter content: what came with a commit. Throws for a message that no session of ours would send.
+    /// Answers a question of a sender's session. Throws for a message that no session of ours would send.
+    /// - Parameter content: what came with a commit.
     func answer(
         _ message: SessionMessage, _ content: [UInt8]?, _ session: WelcomedSession
     ) async throws(BadMessage) -> DaemonMessage {
