@@ -1,5 +1,5 @@
-"""Dropgate, every setting at its default but for the listeners, the limits on connections of one source (all callers are
-127.0.0.x here), and `settle`, which is a time of waiting.
+"""Dropgate, every setting at its default but for the listeners and the limits on connections of one source (all callers are
+127.0.0.x here).
 """
 import contextlib
 import http.client
@@ -21,7 +21,7 @@ webhook:
   max_connections: 2048
   max_connections_per_source: 1024
   %s
-sftp: {listen: "127.0.0.1:%d", settle: 0s}
+sftp: {listen: "127.0.0.1:%d"}
 sources: [sources/*.yaml]
 accounts: accounts
 staging: {layout: %s}
