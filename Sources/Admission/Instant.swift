@@ -47,7 +47,7 @@ extension Instant {
 
 extension Duration {
     /// Whole microseconds, rounded towards zero, saturating.
-    package var microseconds: Int64 {
+    fileprivate var microseconds: Int64 {
         let (seconds, attoseconds) = components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
         guard !overflow else { return seconds < 0 ? .min : .max }

@@ -86,7 +86,6 @@ package final class Intake: Sendable {
     let quarantining = BlockingExecutor(label: "intake.quarantine", width: 1)
     private let settling = BlockingExecutor(label: "intake.settling", width: 2)
     let boxes = SenderBoxes()
-    let keptContents = KeptContent.Budget()
     let uploadSpace: UploadSpace
     let settler: Settler
     let sessions = Atomic<UInt64>(0)
@@ -139,16 +138,17 @@ package final class Intake: Sendable {
         addFigures()
         flushEverySecond()
         try stager.start()
-        settler.start { [weak self] account, drops, done in
-            guard let self else { return done() }
-            Task(executorPreference: settling) {
-                await self.settle(drops, of: account)
-                done()
-            }
+        settler.start { [weak self] account, drops in
+            guard let self else { return }
+            Task(executorPreference: settling) { await self.settle(drops, of: account) }
         }
     }
 
     package var temporaryNames: TemporaryNames { configuration.temporaryNames }
+
+    /// Whether uploads settle before they are released. Meanwhile a small one is best kept in the ledger; one that is released at
+    /// once is a file anyway.
+    package var settles: Bool { configuration.settle > .zero }
 
     /// The policy in force.
     package var policy: Policy { policies.withLock(\.inForce) }
@@ -343,11 +343,8 @@ package final class Intake: Sendable {
         CheckpointSigner(writer, key: key, archive: archive)
     }
 
-    /// Returns when everything committed so far lies in `ready/` that has not to settle.
-    package func waitUntilStaged() async {
-        await settler.waitUntilDone()
-        await stager.waitUntilIdle()
-    }
+    /// Returns when everything committed so far lies in `ready/`.
+    package func waitUntilStaged() async { await stager.waitUntilIdle() }
 
     /// Writes what is still counted and returns when it is durable. Nothing may be accepted afterwards.
     package func close() async {

@@ -58,12 +58,10 @@ import Testing
         try gate.write("state/staging/incoming/sftp/acme/parts/\(id).part", text)
         var attempt = try Self.attempt(.transfer, .sftp)
         attempt.account = "acme"
-        let outcome = try await intake.commit(
+        return try await intake.commit(
             FinishedUpload(
                 dropID: id, account: "acme", path: path, bytes: Int64(text.utf8.count),
                 sha256: String(repeating: "a", count: 64), modified: nil), attempt: attempt)
-        await intake.waitUntilStaged()
-        return outcome
     }
 
     private func lines(_ arguments: String...) async throws -> [JSONValue] {

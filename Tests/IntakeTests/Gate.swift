@@ -113,14 +113,6 @@ struct Gate {
             sha256: String(text.hashValue), modified: 1_700_000_000)
     }
 
-    /// Accepts an upload, and returns when it is released.
-    @discardableResult
-    func commit(_ upload: FinishedUpload) async throws -> DropOutcome {
-        let outcome = try await intake.commit(upload, attempt: Self.transfer)
-        await intake.waitUntilStaged()
-        return outcome
-    }
-
     func ready() -> [String] { directory.files(under: "staging/ready") }
 
     func contents(_ readyPath: String) -> String? {

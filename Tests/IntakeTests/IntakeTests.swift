@@ -121,9 +121,9 @@ import Testing
 
     @Test func anUploadIsReleasedUnderItsNameAndNeverOverAnother() async throws {
         let gate = try Gate()
-        let first = try await gate.commit(gate.upload("in/a.xml", "one"))
-        let second = try await gate.commit(gate.upload("in/a.xml", "two"))
-        let again = try await gate.commit(gate.upload("in/a.xml", "one"))
+        let first = try await gate.intake.commit(gate.upload("in/a.xml", "one"), attempt: Gate.transfer)
+        let second = try await gate.intake.commit(gate.upload("in/a.xml", "two"), attempt: Gate.transfer)
+        let again = try await gate.intake.commit(gate.upload("in/a.xml", "one"), attempt: Gate.transfer)
         #expect([first.name, second.name, again.name] == ["in/a.xml", "in/a~2.xml", "in/a~3.xml"])
         #expect([first.status, second.status, again.status] == [.stored, .stored, .duplicate])
         #expect(
@@ -138,9 +138,9 @@ import Testing
 
     @Test func aNameIsFreeAgainOnceItsConsumerTookTheFile() async throws {
         let gate = try Gate()
-        _ = try await gate.commit(gate.upload("day.csv", "mon"))
+        _ = try await gate.intake.commit(gate.upload("day.csv", "mon"), attempt: Gate.transfer)
         try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/day.csv"))
-        let next = try await gate.commit(gate.upload("day.csv", "tue"))
+        let next = try await gate.intake.commit(gate.upload("day.csv", "tue"), attempt: Gate.transfer)
         #expect(next.name == "day.csv" && gate.contents("sftp/acme/day.csv") == "tue")
     }
 
@@ -149,7 +149,7 @@ import Testing
         let gate = try Gate()
         let upload = try gate.upload(path, "x")
         let error = await #expect(throws: IntakeError.self) {
-            try await gate.commit(upload)
+            try await gate.intake.commit(upload, attempt: Gate.transfer)
         }
         #expect(error?.code == .badPath)
         #expect(gate.ready().isEmpty)
@@ -163,7 +163,7 @@ import Testing
         try FileManager.default.createSymbolicLink(atPath: account + "/in", withDestinationPath: outside.path)
         let upload = try gate.upload("in/a.xml", "x")
         await #expect(throws: IntakeError.self) {
-            try await gate.commit(upload)
+            try await gate.intake.commit(upload, attempt: Gate.transfer)
         }
         #expect(outside.files(under: "").isEmpty)
     }

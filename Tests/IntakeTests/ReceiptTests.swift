@@ -64,7 +64,7 @@ import Testing
             try Data("same".utf8).write(to: URL(filePath: parts + "/\(upload.dropID).part"))
             upload.modified = [nil, -5, 1_700_000_000, 1 << 50][number]
             upload.uploadedAs = number == 1 ? "d/ä.csv.tmp" : nil
-            let outcome = try await gate.commit(upload)
+            let outcome = try await gate.intake.commit(upload, attempt: Gate.transfer)
             await gate.intake.waitUntilStaged()
             try expectTheSame(gate, outcome.id)
         }

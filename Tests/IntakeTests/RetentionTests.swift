@@ -116,10 +116,10 @@ import Upkeep
 
     @Test func acknowledgingATakenFileNeverRemovesALaterOneOfItsName() async throws {
         let gate = try Gate { $0.retention.acknowledged = .seconds(-10) }
-        let monday = try await gate.commit(gate.upload("day.csv", "mon"))
+        let monday = try await gate.intake.commit(gate.upload("day.csv", "mon"), attempt: Gate.transfer)
         await gate.intake.waitUntilStaged()
         try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/day.csv"))
-        let tuesday = try await gate.commit(gate.upload("day.csv", "tue"))
+        let tuesday = try await gate.intake.commit(gate.upload("day.csv", "tue"), attempt: Gate.transfer)
         await gate.intake.waitUntilStaged()
         #expect(tuesday.name == monday.name)
         #expect(try await gate.intake.acknowledge(monday.id))

@@ -47,11 +47,9 @@ extension SenderTests {
         return opening.drop
     }
 
-    /// Sends a file as a session does, up to the answer to CLOSE, and where it need not settle to its release.
+    /// Sends a file as a session does, up to the answer to CLOSE.
     @discardableResult
-    func send(
-        _ path: String, _ text: String, _ session: SenderSession, _ gate: Gate, isAwaited: Bool = true
-    ) async throws -> String {
+    func send(_ path: String, _ text: String, _ session: SenderSession, _ gate: Gate) async throws -> String {
         let opening = try gate.intake.open(order(path), session)
         let bytes = Array(text.utf8)
         if LargeAndSmall.isSmall, !gate.intake.temporaryNames.match(path) {
@@ -60,7 +58,6 @@ extension SenderTests {
                 sha256: SHA256.hash(data: bytes).hex, modified: nil, content: bytes)
             _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
             session.delivers(upload, at: clock.now)
-            if isAwaited, gate.intake.configuration.settle == .zero { await gate.intake.waitUntilStaged() }
             return opening.drop
         }
         let partial = try session.box.files.create(path, drop: opening.drop, modified: nil, now: clock.now)
@@ -78,7 +75,6 @@ extension SenderTests {
             bytes: Int64(bytes.count), sha256: sha256, modified: nil)
         _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
         session.delivers(upload, at: clock.now)
-        if isAwaited, gate.intake.configuration.settle == .zero { await gate.intake.waitUntilStaged() }
         return opening.drop
     }
 

@@ -37,9 +37,8 @@ import Testing
     }
 
     private func start() {
-        settler.start { [continuation] account, drops, done in
+        settler.start { [continuation] account, drops in
             continuation.yield(Release(account: account, drops: drops))
-            done()
         }
     }
 
@@ -107,30 +106,14 @@ import Testing
     }
 
     @Test func aReleaseMayBeScheduledFromWithinOne() async {
-        settler.start { [settler, clock, continuation] account, drops, done in
+        settler.start { [settler, clock, continuation] account, drops in
             continuation.yield(Release(account: account, drops: drops))
             if drops == ["first"] { settler.schedule("second", of: account, at: clock.now) }
-            done()
         }
         settler.schedule("first", of: "a", at: clock.now)
         #expect(await next() == [Release(account: "a", drops: ["first"])])
         #expect(await next() == [Release(account: "a", drops: ["second"])])
         settler.stop()
-    }
-
-    @Test func whoWaitsForWhatIsDueAtOnceWaitsForTheEndOfItsReleaseAndForNothingElse() async {
-        let (ends, waiting) = AsyncStream.makeStream(of: (@Sendable () -> Void).self)
-        settler.start { _, _, done in waiting.yield(done) }
-        settler.schedule("settles", of: "a", at: clock.inHours(1))
-        await settler.waitUntilDone()
-        settler.schedule("due", of: "a", at: clock.now)
-        async let isDone: Void = settler.waitUntilDone()
-        for await end in ends.prefix(1) { end() }
-        await isDone
-        // A settler that was stopped lets everybody go.
-        settler.schedule("due", of: "a", at: clock.now)
-        settler.stop()
-        await settler.waitUntilDone()
     }
 }
 

@@ -237,7 +237,7 @@ import Upkeep
         let gate = try gate(settle: .zero)
         let session = try gate.intake.beginSession(of: "acme")
         let names = (10..<40).map(String.init)
-        for name in names { try await send(name, name, session, gate, isAwaited: false) }
+        for name in names { try await send(name, name, session, gate) }
         await gate.intake.waitUntilStaged()
         // Of some nobody has taken the file, some were taken back by another session.
         for name in names where !name.hasSuffix("5") {
@@ -350,10 +350,7 @@ import Upkeep
         clock.pass(Intake.longestSettling + .seconds(1))
         // Nobody says which drop is due: it must know by itself.
         let (due, continuation) = AsyncStream.makeStream(of: [String].self)
-        gate.intake.settler.start { _, drops, done in
-            continuation.yield(drops)
-            done()
-        }
+        gate.intake.settler.start { continuation.yield($1) }
         var moments = due.makeAsyncIterator()
         #expect(await moments.next()?.count == 1)
     }
@@ -487,7 +484,7 @@ import Upkeep
         let gate = try gate(settle: .zero)
         let session = try gate.intake.beginSession(of: "acme")
         try gate.intake.makeDirectory(#require(DropPath("d")), session)
-        for number in 0..<50 { try await send("d/\(number)", "\(number)", session, gate, isAwaited: false) }
+        for number in 0..<50 { try await send("d/\(number)", "\(number)", session, gate) }
         await gate.intake.waitUntilStaged()
         let began = ContinuousClock.now
         try await rename("d", "e", session, gate)

@@ -142,7 +142,7 @@ import Testing
         try check(gate, drop)
     }
 
-    @Test func aWithdrawnOneIsInQuarantineWholeAlsoAfterACrash() async throws {
+    @Test func aWithdrawnOneIsInQuarantineWholeAlsoAfterARestart() async throws {
         let (directory, drop) = try await ended()
         let gate = try gate(directory)
         let session = try gate.intake.beginSession(of: "acme")

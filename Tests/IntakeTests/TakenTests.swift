@@ -72,14 +72,14 @@ import Upkeep
 
     @Test func aFileOfTheSameNameThatCameLaterIsNotMistakenForTheOneThatWasTaken() async throws {
         let gate = try Gate(clock: clock)
-        let monday = try await gate.commit(gate.upload("day.csv", "mon"))
+        let monday = try await gate.intake.commit(gate.upload("day.csv", "mon"), attempt: Gate.transfer)
         await gate.intake.waitUntilStaged()
         try FileManager.default.removeItem(atPath: file(gate, "sftp/acme/day.csv"))
         var next = try gate.upload("day.csv", "tue")
         next.dropID = DropID.make(milliseconds: 2)
         let parts = gate.directory.file("staging/incoming/sftp/acme/parts/")
         try Data("tue".utf8).write(to: URL(filePath: parts + next.dropID + ".part"))
-        let tuesday = try await gate.commit(next)
+        let tuesday = try await gate.intake.commit(next, attempt: Gate.transfer)
         await gate.intake.waitUntilStaged()
         await sweep(gate)
         #expect(try state(gate, monday.id) == .taken)

@@ -132,7 +132,7 @@ final class SessionScene: Sendable {
             sha256: String(repeating: "0a", count: 32), modified: nil)
     }
 
-    /// A drop of an account, which is released next.
+    /// A released drop of an account.
     func release(_ name: String, of account: String) async throws -> String {
         let id = DropID.make(milliseconds: 1)
         let parts = directory.file("staging/incoming/sftp/\(account)/parts")
@@ -143,8 +143,7 @@ final class SessionScene: Sendable {
         let upload = FinishedUpload(
             dropID: id, account: account, path: name, bytes: Int64(name.utf8.count),
             sha256: String(repeating: "0a", count: 32), modified: nil)
-        _ = try await intake.commit(upload, attempt: attempt)
-        return id
+        return try await intake.commit(upload, attempt: attempt).id
     }
 
     func entries(_ kind: String) throws -> [JSONValue] {

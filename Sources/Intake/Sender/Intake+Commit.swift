@@ -62,8 +62,7 @@ extension Intake {
         let receipt = Receipt(AcceptedEntry(attempt, entry), drop: accepted)
         uploadSpace.end(record.id)
         box.state.withLock { state in
-            state.settling[accepted.id] = SenderBox.Settling(
-                record: accepted, receipt: receipt, content: upload.content.flatMap(keptContents.keep))
+            state.settling[accepted.id] = SenderBox.Settling(record: accepted, receipt: receipt)
             state.tree.insert(
                 SenderItem(
                     drop: accepted.id, bytes: upload.bytes,

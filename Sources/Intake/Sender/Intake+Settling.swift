@@ -60,9 +60,7 @@ extension Intake {
             // Marked once: a second mark could come after its sender has taken it back.
             if settled != nil { stager.finish(upload: drop, readyPath: readyPath) }
             // Its bytes are gone from there; what tells of them may go.
-            if !StagingLayout.isSmallFile(settling.record.incoming ?? "") {
-                try? box.files.removeSidecars(drop)
-            }
+            try? box.files.removeSidecars(drop)
         case .gone:
             box.state.withLock { state in
                 state.settling[drop] = nil
@@ -107,6 +105,7 @@ extension Intake {
             let change = DropChange(id: record.id, from: .pending, kind: .withdrawn(incoming: incoming))
             guard try await make(change, attempt) else { return }
         } catch {
+            _ = failed(record, error)
             return settler.schedule(record.id, of: box.account, at: now + Settler.retry)
         }
         staging.ready.cancelReservation(record.readyPath)

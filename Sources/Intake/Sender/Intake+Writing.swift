@@ -23,30 +23,16 @@ extension Intake {
     /// one that has a receipt: that comes after the sync, so its file is whole, or has been released already.
     func writeFiles(of drops: [SenderBox.Settling], in files: PartialStore) throws {
         let small = try files.small()
-        var written: [OpenFile] = []
+        var isAny = false
         for drop in drops {
             let record = drop.record
-            guard let bytes = try drop.content?.bytes ?? unreleased(drop) else { continue }
+            if try staging.ready.hasReceipt(record.id) || holds(record.readyPath, drop.receipt) { continue }
+            // Where the store has nothing of it, the release finds that out.
+            guard let bytes = try store.body(seq: record.seq) else { continue }
             try small.remove(record.id)
-            let file = try small.createFile(record.id)
-            try file.write(bytes)
-            // For two are enough to know that there is more than one, and thousands need not be open.
-            if written.count < 2 { written.append(file) }
+            try small.createFile(record.id).write(bytes)
+            isAny = true
         }
-        switch written.count {
-        case 0: break
-        case 1:
-            // Its sender may be waiting, and need not wait for what others have written.
-            try written[0].sync()
-            try small.sync()
-        default: try staging.ready.sync()
-        }
-    }
-
-    /// What the ledger has of a drop; nil when it was released, or when the ledger has nothing, which its release finds out.
-    private func unreleased(_ drop: SenderBox.Settling) throws -> [UInt8]? {
-        let record = drop.record
-        if try staging.ready.hasReceipt(record.id) || holds(record.readyPath, drop.receipt) { return nil }
-        return try store.body(seq: record.seq)
+        if isAny { try staging.ready.sync() }
     }
 }

@@ -26,15 +26,11 @@ package final class SenderBox: Sendable {
         var record: DropRecord
         var receipt: Receipt
         /// Of one that the ledger keeps: a file has been made of it since the gate started.
-        var isWritten = false { didSet { content = nil } }
-        /// Of one that the ledger keeps and that was accepted since the gate started: its bytes, unless they are in the ledger
-        /// alone. Nothing was done with it yet.
-        private(set) var content: KeptContent?
+        var isWritten = false
 
-        init(record: DropRecord, receipt: Receipt, content: KeptContent? = nil) {
+        init(record: DropRecord, receipt: Receipt) {
             self.record = record
             self.receipt = receipt
-            self.content = content
         }
 
         /// See `Intake.writeFiles`.
