@@ -108,7 +108,7 @@ private func greet(
         }
         let store = SessionStore(
             store: try PartialStore(incoming: incoming), link: link,
-            temporaryNames: TemporaryNames(welcome.provisional ?? []))
+            temporaryNames: TemporaryNames(welcome.provisional ?? []), mostInline: welcome.mostInline)
         return .sender(
             store, DropBox.Settings(account: account, maxFile: welcome.maxFile),
             idleTimeout: welcome.idleTimeout ?? 0)

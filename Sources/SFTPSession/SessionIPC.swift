@@ -8,9 +8,10 @@ package enum SessionIPC {
     package static let version = 4
     /// The longest line either end sends or takes, in bytes, without its newline.
     package static let maxLine = 64 * 1024
-    /// The largest upload, in bytes, that goes to the daemon with its commit, and bytes of all that one session keeps for that.
+    /// The largest upload, in bytes, that may come with its commit.
     package static let mostInline: Int64 = 256 * 1024
-    package static let mostKept = 1024 * 1024
+    /// Bytes that one session keeps at most of all uploads that are to come so.
+    static let mostKept: Int64 = 1024 * 1024
     /// What sshd's `Subsystem` runs; anything else in SSH_ORIGINAL_COMMAND is not an SFTP client.
     package static let subsystemCommand = "dropgate-sftp"
 }
@@ -83,6 +84,8 @@ package struct SessionWelcome: Codable, Sendable, Equatable {
     package var staging: String?
     /// The largest upload, in bytes; nil is no limit.
     package var maxFile: Int64?
+    /// The largest upload, in bytes, that is to come with its commit (`UploadCommit.isInline`); nil: none is.
+    package var mostInline: Int64?
     /// fnmatch(3) patterns of names that are not final yet: `TemporaryNames`.
     package var provisional: [String]?
     /// Seconds without a byte from the client after which sshd ends the connection.
@@ -91,8 +94,10 @@ package struct SessionWelcome: Codable, Sendable, Equatable {
 
     package init(
         ok: Bool, account: String? = nil, incoming: String? = nil, maxFile: Int64? = nil,
-        provisional: [String]? = nil, idleTimeout: Int? = nil, message: String? = nil
+        mostInline: Int64? = nil, provisional: [String]? = nil, idleTimeout: Int? = nil,
+        message: String? = nil
     ) {
+        self.mostInline = mostInline
         self.ok = ok
         self.account = account
         self.incoming = incoming
@@ -115,6 +120,7 @@ package struct SessionWelcome: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case ok, account, incoming, staging, provisional, message
         case maxFile = "max_file"
+        case mostInline = "most_inline"
         case idleTimeout = "idle_timeout"
     }
 }

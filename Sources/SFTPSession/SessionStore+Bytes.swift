@@ -8,14 +8,8 @@ extension SessionStore {
         _ slot: UploadSlot, _ input: UnsafeRawBufferPointer, _ pieces: [Range<Int>], at offset: Int64,
         _ count: Int
     ) throws(StagingError) {
-        if case .small(var small) = try upload(slot).bytes, SmallUpload.takes(offset + Int64(count)),
-            kept + count <= SessionIPC.mostKept
-        {
-            // Else the array would be copied with each write.
-            uploads[slot]?.bytes = .small(
-                SmallUpload(drop: small.drop, path: small.path, modified: small.modified))
+        if let small = try small(slot, to: offset + Int64(count)) {
             small.write(input, pieces, at: offset)
-            uploads[slot]?.bytes = .small(small)
         } else {
             try file(of: slot).write(input, pieces, at: offset)
         }
@@ -24,28 +18,31 @@ extension SessionStore {
     /// Before the first write that does not follow the last one.
     func leaveSequence(_ slot: UploadSlot) throws(StagingError) {
         switch try upload(slot).bytes {
-        case .small(var small):
-            small.isSequential = false
-            uploads[slot]?.bytes = .small(small)
+        case .small(let small): small.isSequential = false
         case .file(let file): try file.leaveSequence()
         }
     }
 
     func resize(_ slot: UploadSlot, to size: Int64) throws(StagingError) {
-        if case .small(var small) = try upload(slot).bytes, SmallUpload.takes(size),
-            kept + Int(size) <= SessionIPC.mostKept
-        {
+        if let small = try small(slot, to: size) {
             small.resize(to: size)
-            uploads[slot]?.bytes = .small(small)
         } else {
             try file(of: slot).resize(to: size)
         }
     }
 
+    /// An upload that is small, and stays so when it reaches to `end`; nil for any other.
+    func small(_ slot: UploadSlot, to end: Int64) throws(StagingError) -> SmallUpload? {
+        guard case .small(let small) = try upload(slot).bytes, let mostInline, end <= mostInline,
+            kept + small.growth(to: end) <= SessionIPC.mostKept
+        else { return nil }
+        return small
+    }
+
     /// Bytes of all uploads of this session that are in memory.
-    private var kept: Int {
+    private var kept: Int64 {
         uploads.values.reduce(0) { sum, open in
-            if case .small(let small) = open.bytes { sum + small.bytes.count } else { sum }
+            if case .small(let small) = open.bytes { sum + Int64(small.bytes.count) } else { sum }
         }
     }
 

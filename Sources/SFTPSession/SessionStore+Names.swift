@@ -29,9 +29,7 @@ extension SessionStore {
         wanted.open = try upload(slot).drop
         let answer = try change(wanted)
         switch try upload(slot).bytes {
-        case .small(var upload):
-            upload.path = order.to.text
-            uploads[slot]?.bytes = .small(upload)
+        case .small(let small): small.path = order.to.text
         case .file(let file): try file.rename(to: order.to.text)
         }
         return answer

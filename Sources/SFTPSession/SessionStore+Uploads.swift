@@ -66,14 +66,14 @@ extension SessionStore {
 
     /// The upload is whole: handed over to be accepted, or kept under its temporary name.
     func finish(_ order: FinishOrder) throws -> StoreAnswer {
-        if case .small(let small) = try upload(order.slot).bytes {
-            guard link.isOpen else {
-                uploads[order.slot] = nil
-                return .failed(StoreError(.gone, SessionText.gone))
-            }
-            if !temporaryNames.match(order.path.text), small.bytes.count == order.size {
-                return try handOver(small, order)
-            }
+        if case .small = try upload(order.slot).bytes, !link.isOpen {
+            uploads[order.slot] = nil
+            return .failed(StoreError(.gone, SessionText.gone))
+        }
+        if !temporaryNames.match(order.path.text), let small = try small(order.slot, to: order.size),
+            small.bytes.count == order.size
+        {
+            return try handOver(small, order)
         }
         let file: PartialFile
         do throws(StagingError) {
@@ -128,13 +128,17 @@ extension SessionStore {
             uploads[order.slot] = nil
             return .done
         }
+        // Kept for another try, as a file. The refusal is what its sender hears, whatever comes of that.
+        guard let file = try? self.file(of: order.slot) else {
+            giveUp(order)
+            return refusal(answer, order)
+        }
+        uploads[order.slot] = nil
         do throws(StagingError) {
-            let file = try self.file(of: order.slot)
-            uploads[order.slot] = nil
             try file.syncWithName()
             try keepWhole(file, order, sha256)
         } catch {
-            giveUp(order)
+            tell(file.drop, order.path, .untouched)
         }
         return refusal(answer, order)
     }

@@ -38,6 +38,7 @@ final class SessionStore {
     let store: PartialStore
     let link: SessionIPCClient
     let temporaryNames: TemporaryNames
+    let mostInline: Int64?
     var uploads: [UploadSlot: Open] = [:]
     /// Bytes of the probes that this session has sent whole, by path.
     private var probes: [String: Int64] = [:]
@@ -47,7 +48,11 @@ final class SessionStore {
     /// Bytes that one write may cause to be read back for the digest.
     private static let catchUpStep: Int64 = 4 * 1024 * 1024
 
-    init(store: PartialStore, link: SessionIPCClient, temporaryNames: TemporaryNames) {
+    /// - Parameter mostInline: as in the daemon's welcome.
+    init(
+        store: PartialStore, link: SessionIPCClient, temporaryNames: TemporaryNames, mostInline: Int64?
+    ) {
+        self.mostInline = mostInline
         self.store = store
         self.link = link
         self.temporaryNames = temporaryNames

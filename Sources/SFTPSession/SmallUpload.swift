@@ -2,7 +2,8 @@
 // becomes a file (`SessionStore.file(of:)`) as soon as it is more than that: large, interrupted, or waiting for its final name.
 import Staging
 
-struct SmallUpload {
+/// Not for several threads.
+final class SmallUpload {
     let drop: String
     var path: String
     let modified: Int64?
@@ -16,11 +17,11 @@ struct SmallUpload {
         self.modified = modified
     }
 
-    /// Whether it stays small with a write that ends there.
-    static func takes(_ end: Int64) -> Bool { end <= SessionIPC.mostInline }
+    /// By how many bytes it grows with a write that ends there.
+    func growth(to end: Int64) -> Int64 { max(0, end - Int64(bytes.count)) }
 
-    /// Writes pieces of memory one after the other from `offset` on. They end where `takes` says.
-    mutating func write(_ base: UnsafeRawBufferPointer, _ pieces: [Range<Int>], at offset: Int64) {
+    /// Writes pieces of memory one after the other from `offset` on.
+    func write(_ base: UnsafeRawBufferPointer, _ pieces: [Range<Int>], at offset: Int64) {
         var position = Int(offset)
         grow(to: position)
         for piece in pieces {
@@ -30,14 +31,14 @@ struct SmallUpload {
         }
     }
 
-    /// Sets the length, which `takes`. Longer: the new bytes count as not written.
-    mutating func resize(to size: Int64) {
+    /// Sets the length. Longer: the new bytes count as not written.
+    func resize(to size: Int64) {
         if size > bytes.count { isSequential = false }
         grow(to: Int(size))
         bytes.removeLast(bytes.count - Int(size))
     }
 
-    private mutating func grow(to size: Int) {
+    private func grow(to size: Int) {
         if size > bytes.count { bytes.append(contentsOf: repeatElement(0, count: size - bytes.count)) }
     }
 }

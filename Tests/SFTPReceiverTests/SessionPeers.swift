@@ -33,15 +33,18 @@ final class TestDaemon: Sendable {
     private let heard = Mutex<[SessionMessage]>([])
     private let links = Mutex<[Int32]>([])
     private let maxFile: Int64?
+    private let mostInline: Int64?
     private let idleTimeout: Int?
     private let sessions = DispatchGroup()
 
     init(
         home: TemporaryDirectory, maxFile: Int64? = nil, idleTimeout: Int? = nil,
+        mostInline: Int64? = SessionIPC.mostInline,
         change: (inout Intake.Configuration) -> Void = { _ in }
     ) async throws {
         self.home = home
         self.maxFile = maxFile
+        self.mostInline = mostInline
         self.idleTimeout = idleTimeout
         scene = try await SessionScene(home, change: change)
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -98,15 +101,8 @@ final class TestDaemon: Sendable {
         }
     }
 
-    /// What the sessions' account has in `ready/`, once that is all there.
-    func ready() async -> [String] {
-        await scene.intake.waitUntilStaged()
-        return home.files(under: "staging/ready/sftp/acme")
-    }
-    func ready(_ name: String) async throws -> [UInt8] {
-        await scene.intake.waitUntilStaged()
-        return [UInt8](try Data(contentsOf: URL(filePath: home.file("staging/ready/sftp/acme/\(name)"))))
-    }
+    /// What the sessions' account has in `ready/`.
+    func ready() -> [String] { home.files(under: "staging/ready/sftp/acme") }
     /// What is left of uploads that were not accepted.
     func parts() -> [String] { home.files(under: "staging/incoming/sftp/acme/parts") }
 
@@ -184,6 +180,7 @@ final class TestDaemon: Sendable {
             return .welcome(
                 SessionWelcome(
                     ok: true, account: "acme", incoming: begun.sender?.box.files.path, maxFile: maxFile,
+                    mostInline: mostInline,
                     provisional: scene.intake.temporaryNames.patterns, idleTimeout: idleTimeout))
         case .commit(let commit):
             switch conduct.withLock({ $0 }) {

@@ -52,7 +52,8 @@ struct SessionIPCHandler: Sendable {
             }
             let welcome = SessionWelcome(
                 ok: true, account: account.name, incoming: sender.box.files.path, maxFile: terms.maxFile,
-                provisional: terms.provisional, idleTimeout: terms.idleTimeout)
+                mostInline: intake.settles ? SessionIPC.mostInline : nil, provisional: terms.provisional,
+                idleTimeout: terms.idleTimeout)
             return (session, welcome)
         } catch {
             logger.warning("an SFTP session was not welcomed: \(error.log)")
