@@ -290,8 +290,7 @@ final class Stager: Sendable {
             state.withLock { $0.loadedThrough = max($0.loadedThrough, after) }
             var released: [(id: String, readyPath: String)] = []
             for drop in pending {
-                // Uploads are released when they have settled.
-                guard drop.record.incoming == nil, let body = drop.body else { continue }
+                guard let body = drop.body else { continue }
                 if let place = try place(of: drop.record, &batched) {
                     released.append((drop.record.id, place))
                 } else {

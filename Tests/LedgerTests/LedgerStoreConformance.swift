@@ -203,7 +203,8 @@ func uploadOperation(_ id: String, key: UInt8, content: String? = nil) -> Ledger
                 + [webhookOperation("event", key: 9)])
         #expect(try store.pendingEvents() == 1)
         let pending = try store.pendingDrops(after: -1, limit: 10)
-        #expect(pending.map { $0.body != nil } == Array(repeating: true, count: 5))
+        // Whoever goes through what is pending releases events; uploads have their own time, and are asked for then.
+        #expect(pending.map { $0.body != nil } == [false, false, false, false, true])
         #expect(pending[0].record.incoming == "incoming/released")
         #expect(try store.body(seq: 0) == Array("patient".utf8) && store.body(seq: 99) == nil)
         func change(_ id: String, _ kind: DropChange.Kind) -> LedgerOperation {

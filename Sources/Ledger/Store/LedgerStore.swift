@@ -230,6 +230,7 @@ package struct PendingDrop: Sendable {
     package var record: DropRecord
     /// The entry's canonical bytes.
     package var entry: [UInt8]
+    /// Of a webhook. That of an upload is read when it is to become a file (`LedgerStore.body`).
     package var body: [UInt8]?
 
     package init(record: DropRecord, entry: [UInt8], body: [UInt8]?) {

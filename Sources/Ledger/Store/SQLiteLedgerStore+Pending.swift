@@ -30,7 +30,7 @@ extension SQLiteLedgerStore {
                 let record = DropRecord(row: row)
                 let drop = PendingDrop(
                     record: record, entry: [UInt8](row["json"] as Data),
-                    body: try db.body(seq: record.seq))
+                    body: record.incoming == nil ? try db.body(seq: record.seq) : nil)
                 bytes += drop.body?.count ?? 0
                 drops.append(drop)
             }
