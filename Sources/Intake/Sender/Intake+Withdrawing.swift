@@ -130,8 +130,7 @@ extension Intake {
             do {
                 try await writeFiles(of: [record.id], in: box)
             } catch {
-                logger.error("drop \(record.id) cannot be made a file, so it is not withdrawn: \(error)")
-                throw SenderError(.failed, .badPath, "\(path): \(SenderError.broken.message)")
+                throw refusal(error as? StagingError ?? StagingError(.failed, "\(error)"), path)
             }
         }
         let isChanged: Bool

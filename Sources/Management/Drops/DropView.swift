@@ -74,7 +74,7 @@ package struct DropView: Sendable {
     private static func place(of record: DropRecord, account: String?) -> String {
         switch record.state {
         case .pending:
-            // What the ledger keeps is where it will be.
+            // The bytes are in the ledger, as those of an event; the path is the one that they will have.
             guard let incoming = record.incoming, !StagingLayout.isSmallFile(incoming) else { break }
             return incoming
         case .withdrawn:
