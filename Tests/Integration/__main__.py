@@ -31,7 +31,7 @@ EXCUSED = "|".join((
     "squid gives up root for a user that only root's namespaces have",
     # A tool that is missing is another matter than a permission.
     "(network )?namespaces( with nftables| or nftables)? (is|are) not permitted here: (?!.*not found).*",
-    "this kernel keeps no login user, or this process has one", "no IPv6 here: .*",
+    "this kernel keeps no login user, or this process has one", "no IPv6 here: .*", "no program may be traced here: .*",
     "THIS MACHINE MOUNTS NOTHING: .*", "LONG_TESTS=1, as root"))
 
 

@@ -1,0 +1,77 @@
+"""What survives a loss of power, by the order of the gate's system calls: a machine cannot be cut off in a test."""
+# Needs: openssh-client strace
+import os
+import re
+import shutil
+import signal
+import subprocess
+import unittest
+
+from gate import Gate, wait_until
+from rawsftp import Client
+
+CALLS = "openat,fsync,fdatasync,syncfs,renameat,renameat2"
+
+
+class Trace:
+    """The calls of a process and its threads from here on. `refusal`: why there are none."""
+
+    def __init__(self, pid, path):
+        self.path = path
+        self.process = subprocess.Popen(["strace", "-f", "-y", "-o", path, "-e", f"trace={CALLS}", "-p", str(pid)],
+                                        stderr=subprocess.PIPE, text=True)
+        # What it says once it has all threads.
+        said = self.process.stderr.readline()
+        self.refusal = None if "attached" in said else said.strip()
+
+    def lines(self):
+        if not os.path.exists(self.path):
+            return []
+        with open(self.path, encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def first(self, pattern, after=-1):
+        """The place of the first call after another one that looks so; None: there is none."""
+        return next((n for n, line in enumerate(self.lines()) if n > after and re.search(pattern, line)), None)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=20)  # it goes on telling of processes
+
+
+@unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+class Durability(unittest.TestCase):
+    def setUp(self):
+        self.gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "1s"})
+        self.addCleanup(self.gate.close)
+        self.gate.start()
+        self.trace = Trace(self.gate.process.pid, os.path.join(self.gate.root, "calls"))
+        self.addCleanup(self.trace.end)
+        if self.trace.refusal:
+            self.skipTest(f"no program may be traced here: {self.trace.refusal}")
+
+    def place(self, pattern, after=-1):
+        found = self.trace.first(pattern, after)
+        self.assertIsNotNone(found, f"no {pattern} after {after} in:\n" + "\n".join(self.trace.lines()[-80:]))
+        return found
+
+    def test_a_small_upload_is_a_synced_file_before_anybody_sees_it(self):
+        client = Client(self.gate)
+        self.addCleanup(client.end)
+        client.put("a.csv", b"patient")
+        accepted = self.place(r"fdatasync\(\d+<[^>]*ledger\.sqlite-wal>")
+        wait_until(lambda: "a.csv" in self.gate.ready("sftp/vsee"), 20, "the release")
+        wait_until(lambda: [d for d in self.gate.receipts() if d["name"] == "a.csv"], 20, "its receipt")
+        made = self.place(r"openat\(\d+<[^>]*/small>, \"[0-9a-z]{26}\", .*O_CREAT", accepted)
+        synced = self.place(r"syncfs\(", made)
+        told = self.place(r"renameat2?\(.*<[^>]*/receipts>", made)
+        shown = self.place(r"renameat2?\(\d+<[^>]*/small>, .*<[^>]*/ready/sftp/vsee>, \"a\.csv\"", made)
+        self.assertLess(synced, told, "its receipt tells of bytes that a loss of power takes")
+        self.assertLess(told, shown, "a consumer finds no receipt")
+        # Only then may its bytes leave the ledger.
+        wait_until(lambda: self.trace.first(r"syncfs\(", shown) is not None, 20, "the sync of its name")
+
+
+if __name__ == "__main__":
+    unittest.main()
