@@ -154,6 +154,22 @@ import Testing
         #expect(bytes == Data(text.utf8) && incoming(gate).isEmpty)
     }
 
+    @Test func aWithdrawalThatCannotMakeAFileOfItLeavesEverythingAsItIs() async throws {
+        let gate = try gate()
+        let drop = try await send(gate)
+        let session = try gate.intake.beginSession(of: "acme")
+        let small = gate.directory.file("staging/incoming/sftp/acme/small")
+        try Data().write(to: URL(filePath: small))
+        let refusal = await #expect(throws: SenderError.self) { try await remove("a.hl7", session, gate) }
+        #expect(refusal?.kind == .failed && refusal?.message.hasPrefix("a.hl7: ") == true)
+        #expect(try size("a.hl7", session, gate) == 7 && reasons(gate) == ["listed"])
+        #expect(try record(drop, gate)?.state == .pending && quarantined(gate).isEmpty)
+        try FileManager.default.removeItem(atPath: small)
+        clock.pass(.seconds(6))
+        await release([drop], gate)
+        try check(gate, drop)
+    }
+
     @Test func whatCannotBeWrittenNowIsReleasedLater() async throws {
         let gate = try gate()
         let drop = try await send(gate)
