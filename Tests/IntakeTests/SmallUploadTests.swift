@@ -161,7 +161,7 @@ import Testing
         let small = gate.directory.file("staging/incoming/sftp/acme/small")
         try Data().write(to: URL(filePath: small))
         let refusal = await #expect(throws: SenderError.self) { try await remove("a.hl7", session, gate) }
-        #expect(refusal?.kind == .failed && refusal?.message.hasPrefix("a.hl7: ") == true)
+        #expect(refusal?.kind == .failed && refusal?.message.hasPrefix("/a.hl7: ") == true)
         #expect(try size("a.hl7", session, gate) == 7 && reasons(gate) == ["listed"])
         #expect(try record(drop, gate)?.state == .pending && quarantined(gate).isEmpty)
         try FileManager.default.removeItem(atPath: small)
