@@ -76,7 +76,7 @@ let package = Package(
         .target(
             name: "Intake",
             dependencies: [
-                "Admission", "Blocking", "JSON", "Ledger", "Staging", "TLS", logging,
+                "Admission", "Blocking", "Files", "JSON", "Ledger", "Staging", "TLS", logging,
             ],
             swiftSettings: strict),
         .target(
@@ -195,7 +195,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission"], swiftSettings: strict),
         .testTarget(
-            name: "LedgerTests", dependencies: ["JSON", "Admission", "Ledger", "Support", grdb],
+            name: "LedgerTests", dependencies: ["JSON", "Admission", "Files", "Ledger", "Support", grdb],
             swiftSettings: strict
         ),
         .testTarget(
@@ -214,7 +214,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SFTPWireTests", dependencies: ["SFTPWire", "Support"], swiftSettings: strict),
         .testTarget(
-            name: "StagingTests", dependencies: ["Staging", "Admission", "Support", "TLS"],
+            name: "StagingTests", dependencies: ["Staging", "Admission", "JSON", "Support", "TLS"],
             swiftSettings: strict),
         .testTarget(
             name: "SettingsTests",

@@ -20,8 +20,12 @@ package enum Paths {
         return "/" + parts.joined(separator: "/")
     }
 
+    /// What stands behind the last slash, slashes at the end aside; of slashes alone, the path.
     package static func lastComponent(of path: String) -> String {
-        path.split(separator: "/").last.map(String.init) ?? path
+        let slash = UInt8(ascii: "/")
+        guard let last = path.utf8.lastIndex(where: { $0 != slash }) else { return path }
+        let plain = path[...last]
+        return plain.utf8.lastIndex(of: slash).map { String(plain[plain.utf8.index(after: $0)...]) } ?? String(plain)
     }
 
     /// The files that an absolute shell pattern names, sorted; a path without wildcards is its own answer, and so is a pattern

@@ -100,11 +100,16 @@ package struct CanonicalJSON {
         bytes.append(0x22)
         var text = text
         text.withUTF8 { utf8 in
-            if utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) {
-                bytes.append(contentsOf: utf8)
-            } else {
-                for byte in utf8 { escaped(byte) }
+            // What needs no escape is copied as a whole.
+            var plain = 0
+            for index in utf8.indices {
+                let byte = utf8[index]
+                if byte >= 0x20 && byte != 0x22 && byte != 0x5C { continue }
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[plain..<index]))
+                escaped(byte)
+                plain = index + 1
             }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[plain...]))
         }
         bytes.append(0x22)
     }
@@ -122,5 +127,25 @@ package struct CanonicalJSON {
             bytes.append(contentsOf: [0x5C, 0x75, 0x30, 0x30, hex[Int(byte >> 4)], hex[Int(byte & 15)]])
         default: bytes.append(byte)
         }
+    }
+
+    // MARK: Lines
+
+    /// A value whose canonical bytes are known already.
+    package mutating func canonical(_ value: ArraySlice<UInt8>) {
+        separate()
+        bytes.append(contentsOf: value)
+    }
+
+    /// Ends a line of NDJSON; the next one may follow.
+    package mutating func endLine() {
+        bytes.append(0x0A)
+        needsComma = false
+    }
+
+    /// Begins anew in the same memory.
+    package mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        needsComma = false
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Staging
 import Testing
 
@@ -40,7 +41,10 @@ import Testing
 
     @Test(arguments: [Array("{ \"a\" : 1 }\n".utf8), [], [0xFF, 0x00], Array("\u{7F}ü\u{2028}".utf8)])
     func aLineOfABatchGivesTheExactBytesBack(body: [UInt8]) throws {
-        let line = BatchLine(receipt: Self.full, body: body).encoded()
+        var json = CanonicalJSON()
+        BatchLine.write(body, receipt: Self.full.encoded().dropLast(), to: &json)
+        json.endLine()
+        let line = json.bytes
         #expect(line.filter { $0 == 0x0A }.count == 1 && line.last == 0x0A)
         let read = try BatchLine(parsing: line)
         #expect(read.bytes == body && read.receipt == Self.full)

@@ -1,6 +1,6 @@
 // One line of an NDJSON batch: the receipt and the exact bytes of the event.
 import Foundation
-import JSON
+package import JSON
 
 /// `{"body":"…","receipt":{…}}`, or `body_base64` for bytes that are not UTF-8. The body's bytes are kept
 /// exactly, so the receipt's digest can be checked.
@@ -12,12 +12,6 @@ package struct BatchLine: Decodable, Sendable {
     enum CodingKeys: String, CodingKey {
         case receipt, body
         case bodyBase64 = "body_base64"
-    }
-
-    package init(receipt: Receipt, body: [UInt8]) {
-        self.receipt = receipt
-        self.body = String(validating: body, as: UTF8.self)
-        if self.body == nil { bodyBase64 = Data(body).base64EncodedString() }
     }
 
     /// Throws `StagingError` for what is no line of a batch.
@@ -33,15 +27,17 @@ package struct BatchLine: Decodable, Sendable {
         return bodyBase64.flatMap { Data(base64Encoded: $0) }.map { [UInt8]($0) }
     }
 
-    /// Canonical JSON and a newline.
-    package func encoded() -> [UInt8] {
-        var json = CanonicalJSON(capacity: 1024 + (body ?? bodyBase64 ?? "").utf8.count)
+    /// Writes a line, without its newline.
+    /// - Parameter receipt: its canonical bytes.
+    package static func write(_ body: [UInt8], receipt: ArraySlice<UInt8>, to json: inout CanonicalJSON) {
         json.openObject()
-        json.member("body", body)
-        json.member("body_base64", bodyBase64)
+        if let text = String(validating: body, as: UTF8.self) {
+            json.member("body", text)
+        } else {
+            json.member("body_base64", Data(body).base64EncodedString())
+        }
         json.key("receipt")
-        receipt.write(to: &json)
+        json.canonical(receipt)
         json.closeObject()
-        return json.bytes + [0x0A]
     }
 }

@@ -1,4 +1,5 @@
 // What a batch of events is called: its files, or its one NDJSON file, and the file of their receipts. Pure.
+import Files
 
 /// Events that were released together:
 ///
@@ -69,12 +70,7 @@ package struct BatchName: Sendable, Hashable {
     /// The file of one event in the batch's directory.
     /// - Parameter readyPath: as it would be called by itself.
     package func filePath(_ readyPath: String) -> String {
-        "\(directoryPath)/\(Self.fileName(readyPath))"
-    }
-
-    static func fileName(_ readyPath: String) -> String {
-        guard let slash = readyPath.utf8.lastIndex(of: UInt8(ascii: "/")) else { return readyPath }
-        return String(readyPath[readyPath.utf8.index(after: slash)...])
+        "\(directoryPath)/\(Paths.lastComponent(of: readyPath))"
     }
 
     /// The file of receipts, relative to `receipts/`.
@@ -91,5 +87,5 @@ package struct BatchName: Sendable, Hashable {
     private static let newReceipts = ".receipts"
 
     /// Bytes of a file of receipts: more is not read.
-    static let longestReceipts = 16 << 20
+    static let longestReceipts = 64 << 20
 }

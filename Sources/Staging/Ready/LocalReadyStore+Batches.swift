@@ -9,27 +9,29 @@
 // data is moved to its place. A batch is named after its first event, so that a pending event that heads a batch is known to
 // be released, and all others of the batch with it, even if its files were consumed already.
 
+import Files
+import JSON
 import Synchronization
 
 extension LocalReadyStore {
     /// From so many on, events of the layout `file` get a directory of their own.
     static let smallestBatch = 16
-    /// Bytes of lines that are kept until they are written.
-    private static let longestWrite = 1 << 20
-
     /// A directory with a file an event.
     func releaseDirectory(
         _ events: ArraySlice<WebhookRelease>, _ name: BatchName, now: String
     ) throws -> [(id: String, readyPath: String)] {
         let batch = try emptyBatch(name.scratchDirectory)
-        var receipts: [UInt8] = []
-        let released = try events.map { event -> (id: String, readyPath: String) in
+        var receipts = try lines(name.scratchReceipts)
+        var released: [(id: String, readyPath: String)] = []
+        released.reserveCapacity(events.count)
+        for event in events {
             let readyPath = name.filePath(event.readyPath)
-            try batch.createFile(BatchName.fileName(event.readyPath)).write(event.body)
-            receipts += event.receipt(at: readyPath, now: now).encoded()
-            return (event.receipt.drop, readyPath)
+            try batch.createFile(Paths.lastComponent(of: event.readyPath)).write(event.body)
+            try receipts.append { event.receipt(at: readyPath, now: now).write(to: &$0) }
+            released.append((event.receipt.drop, readyPath))
         }
-        try publish(name, receipts, data: name.scratchDirectory, as: name.name)
+        try receipts.finish()
+        try publish(name, data: name.scratchDirectory, as: name.name)
         return released
     }
 
@@ -38,29 +40,30 @@ extension LocalReadyStore {
         _ events: ArraySlice<WebhookRelease>, _ name: BatchName, now: String
     ) throws -> [(id: String, readyPath: String)] {
         let readyPath = name.linesPath
-        try batches.remove(name.scratchLines)
-        let file = try batches.createFile(name.scratchLines)
-        var (lines, receipts): ([UInt8], [UInt8]) = ([], [])
+        var data = try lines(name.scratchLines)
+        var receipts = try lines(name.scratchReceipts)
+        var bytes = CanonicalJSON(capacity: 1024)
         for (number, event) in events.enumerated() {
-            var receipt = event.receipt(at: readyPath, now: now)
-            receipt.line = number + 1
-            lines += BatchLine(receipt: receipt, body: event.body).encoded()
-            receipts += receipt.encoded()
-            if lines.count >= Self.longestWrite {
-                try file.write(lines)
-                lines.removeAll(keepingCapacity: true)
-            }
+            bytes.removeAll()
+            event.receipt(at: readyPath, line: number + 1, now: now).write(to: &bytes)
+            try data.append { BatchLine.write(event.body, receipt: bytes.bytes[...], to: &$0) }
+            try receipts.append { $0.canonical(bytes.bytes[...]) }
         }
-        try file.write(lines)
-        try publish(name, receipts, data: name.scratchLines, as: name.linesName)
+        try data.finish()
+        try receipts.finish()
+        try publish(name, data: name.scratchLines, as: name.linesName)
         return events.map { ($0.receipt.drop, readyPath) }
     }
 
-    private func publish(_ name: BatchName, _ receipts: [UInt8], data: String, as readyName: String) throws {
-        try batches.remove(name.scratchReceipts)
-        try batches.createFile(name.scratchReceipts).write(receipts)
+    /// A new file of lines; what a failed attempt left is removed.
+    private func lines(_ name: String) throws(StagingError) -> LineFile {
+        try batches.remove(name)
+        return LineFile(try batches.createFile(name))
+    }
+
+    private func publish(_ name: BatchName, data: String, as readyName: String) throws {
         try batches.syncFilesystem()
-        let place = try self.receipts.durable([StagingLayout.webhook, name.day])
+        let place = try receipts.durable([StagingLayout.webhook, name.day])
         try batches.replace(name.scratchReceipts, to: place, as: name.receiptsName)
         try place.sync()
         try show(name, data: data, as: readyName)
@@ -159,9 +162,10 @@ extension LocalReadyStore {
 
 extension WebhookRelease {
     /// As it lies with a released event.
-    func receipt(at readyPath: String, now: String) -> Receipt {
+    func receipt(at readyPath: String, line: Int? = nil, now: String) -> Receipt {
         var receipt = receipt
         receipt.file = StagingLayout.released(readyPath)
+        receipt.line = line
         receipt.released = now
         return receipt
     }
