@@ -23,6 +23,7 @@ final class SQLiteLedgerStore: LedgerStore {
     let former: FormerDrops?
     private let head: Mutex<Head>
     private let lock: FileLock
+    private let checkpoint: LogCheckpoint
 
     /// Opens or makes the ledger (files 0600, or 0640 where it has readers). Throws `LedgerError`: `.locked` when another process
     /// writes it, `.newer`, `.unwritable`, `.missing` or `.foreign` (`LedgerHandle.isThere`), `.rolledBack` or `.forked` when its
@@ -55,6 +56,7 @@ final class SQLiteLedgerStore: LedgerStore {
                 })
             keys = Mutex(try database.read { try DropKeyIndex($0) })
             former = try database.read { try FormerDrops($0) }
+            checkpoint = try LogCheckpoint(of: database)
             if let newest = try database.read(CheckpointTable.newest) {
                 try require(extends: newest.checkpoint, keptBy: "the ledger itself")
             }
@@ -80,7 +82,10 @@ final class SQLiteLedgerStore: LedgerStore {
     }
 
     /// Closed before the lock is given up, so that the next writer finds no half-closed WAL.
-    deinit { try? database.close() }
+    deinit {
+        try? checkpoint.close()
+        try? database.close()
+    }
 
     /// The value of SQLite's `PRAGMA synchronous` on the open connection: 2 is FULL.
     func synchronousLevel() throws -> Int {

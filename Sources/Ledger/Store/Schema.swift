@@ -106,6 +106,7 @@ enum Schema {
         let database = try DatabaseQueue(path: path, configuration: configuration)
         try database.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = FULL")
+            // For as long as no `LogCheckpoint` takes it over.
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
             // KiB: the pages that appends touch stay in memory.
             try db.execute(sql: "PRAGMA cache_size = -32768")

@@ -1,0 +1,80 @@
+// Brings SQLite's write-ahead log into the ledger's file beside the commits, not within one of them.
+import Dispatch
+import GRDB
+import GRDBSQLite
+import Synchronization
+
+/// What `PRAGMA wal_autocheckpoint` does for a connection, on a connection and a thread of its own. A commit that checkpoints takes
+/// as long as to sync thousands of pages, and every sender waits for it. Here a commit brings in only what came meanwhile, a few
+/// pages, so that the log can begin anew (SQLite, "Write-Ahead Logging", "Checkpointing").
+final class LogCheckpoint: Sendable {
+    /// Pages in the log from which on it is brought in.
+    private static let pages: Int32 = 4000
+    /// From so many on a commit tries by itself, as SQLite would: the other thread does not come to it.
+    private static let mostPages: Int32 = 16_000
+
+    private enum Phase {
+        case idle
+        case copying
+        /// All but the newest pages are in the file.
+        case copied
+    }
+
+    private let database: DatabaseQueue
+    private let queue = DispatchQueue(label: "ledger.checkpoint", qos: .utility)
+    private let phase = Mutex(Phase.idle)
+
+    /// Takes over from the checkpoints of a connection, which must be closed while this lives. Throws `DatabaseError`.
+    init(of writer: DatabaseQueue) throws {
+        var configuration = Configuration()
+        configuration.label = "ledger checkpoint"
+        database = try DatabaseQueue(path: writer.path, configuration: configuration)
+        try database.writeWithoutTransaction { db in
+            // The log is synced before its pages go into the file, and the file before the log begins anew.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        _ = writer.writeWithoutTransaction { db in
+            sqlite3_wal_hook(
+                db.sqliteConnection,
+                { context, connection, name, pages in
+                    guard let context, let connection else { return SQLITE_OK }
+                    let checkpoint = Unmanaged<LogCheckpoint>.fromOpaque(context).takeUnretainedValue()
+                    if checkpoint.committed(pages) { LogCheckpoint.run(connection, name) }
+                    return SQLITE_OK
+                }, Unmanaged.passUnretained(self).toOpaque())
+        }
+    }
+
+    /// Waits for a checkpoint in hand.
+    func close() throws { try database.close() }
+
+    /// Called after each commit. Returns whether the commit's own connection is to bring in what is left.
+    private func committed(_ pages: Int32) -> Bool {
+        let (mustStart, mustFinish) = phase.withLock { phase in
+            switch phase {
+            case .idle where pages >= Self.pages:
+                phase = .copying
+                return (true, false)
+            case .copied:
+                phase = .idle
+                return (false, true)
+            case .idle, .copying: return (false, pages >= Self.mostPages)
+            }
+        }
+        if mustStart { queue.async { self.copy() } }
+        return mustFinish
+    }
+
+    private func copy() {
+        // A failure is one of the disk, which the next commit meets, too.
+        database.writeWithoutTransaction { db in
+            if let connection = db.sqliteConnection { Self.run(connection, "main") }
+        }
+        phase.withLock { $0 = .copied }
+    }
+
+    /// Neither waits for readers nor for writers, and does as much as it can without.
+    private static func run(_ connection: SQLiteConnection, _ name: UnsafePointer<CChar>?) {
+        sqlite3_wal_checkpoint_v2(connection, name, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    }
+}
