@@ -1,6 +1,7 @@
 // What every ledger store must do for drops after they are accepted, whatever keeps it: renamed, withdrawn, released, taken,
 // lost, forgotten. And for its segments.
 import Admission
+import Files
 import JSON
 import Ledger
 import Support
@@ -197,7 +198,8 @@ import Testing
         #expect(try drops(before: 9000, after: "b", limit: 1) == ["a"])
     }
 
-    /// Events and uploads between entries of others; some of them are released, each to its path or all to one.
+    /// Events and uploads between entries of others; some of them are released, each to its path, to a directory, or all to one
+    /// file.
     @Test(arguments: StoreMaker.all, [1, 2, 3, 4] as [UInt64])
     func aReleaseOfManyDropsIsTheOneOfEachOfThem(maker: StoreMaker, seed: UInt64) throws {
         let store = try maker.open(directory)
@@ -230,8 +232,13 @@ import Testing
             var released: [(id: String, readyPath: String)] = [("nobody", "webhook/x")]
             for drop in drops where random.next() % 4 > 0 {
                 let own = try #require(expected[drop.id]).readyPath
-                let isTogether = drop.isEvent && random.next() % 4 == 0
-                released.append((drop.id, isTogether ? "webhook/\(time).ndjson" : own))
+                let place =
+                    switch drop.isEvent ? random.next() % 8 : 7 {
+                    case 0, 1: "webhook/\(time).ndjson"
+                    case 2, 3, 4: "webhook/\(time % 2)é/\(Paths.lastComponent(of: own))"
+                    default: own
+                    }
+                released.append((drop.id, place))
             }
             if seed == 2 { released.shuffle(using: &random) }
             released += released.prefix(3)

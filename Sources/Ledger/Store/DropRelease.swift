@@ -15,8 +15,34 @@ struct DropRelease {
     private struct Run {
         var first: Int64
         var last: Int64
-        /// The path of all of them; nil where each has its own, which its row has already.
-        var readyPath: String?
+        var place: Place
+    }
+
+    /// Where drops of a run lie.
+    private enum Place: Equatable {
+        /// Each where its row says so already.
+        case asBefore
+        /// All of them here: one file holds them.
+        case file(String)
+        /// Each under its former name in this directory, a path with a slash at the end; so many bytes of its former path, all
+        /// ASCII, came before the name.
+        case directory(String, former: Int)
+
+        init(_ readyPath: String, former: UnsafeRawBufferPointer) {
+            let path = readyPath.utf8, slash = UInt8(ascii: "/")
+            if former.elementsEqual(path) {
+                self = .asBefore
+                return
+            }
+            let name = former.lastIndex(of: slash).map { former[($0 + 1)...] } ?? former[...]
+            guard let end = path.lastIndex(of: slash), path[path.index(after: end)...].elementsEqual(name),
+                former[..<name.startIndex].allSatisfy({ $0 < 0x80 })
+            else {
+                self = .file(readyPath)
+                return
+            }
+            self = .directory(String(readyPath[...end]), former: name.startIndex)
+        }
     }
 
     /// Drops whose numbers are further apart than this are in no run: rows between them would be read for nothing.
@@ -89,11 +115,10 @@ struct DropRelease {
                 singles.append(drop)
                 return true
             }
-            let isInPlace = row.bytes(2).elementsEqual(drop.readyPath.utf8)
-            let path = isInPlace ? nil : drop.readyPath
-            if current == nil || current?.readyPath != path {
+            let place = Place(drop.readyPath, former: row.bytes(2))
+            if current?.place != place {
                 end()
-                current = Run(first: drop.seq, last: drop.seq, readyPath: path)
+                current = Run(first: drop.seq, last: drop.seq, place: place)
             }
             current?.last = drop.seq
             return true
@@ -103,15 +128,24 @@ struct DropRelease {
     }
 
     private func release(_ run: Run) throws {
+        let ready =
+            switch run.place {
+            case .asBefore: ""
+            case .file: ", ready = ?4"
+            case .directory: ", ready = ?4 || substr(ready, ?5)"
+            }
         let update = try HotStatement(
-            db,
-            run.readyPath == nil
-                ? "UPDATE drops SET state = 1, released = ?3 WHERE seq BETWEEN ?1 AND ?2"
-                : "UPDATE drops SET state = 1, released = ?3, ready = ?4 WHERE seq BETWEEN ?1 AND ?2")
+            db, "UPDATE drops SET state = 1, released = ?3\(ready) WHERE seq BETWEEN ?1 AND ?2")
         update.bind(1, run.first)
         update.bind(2, run.last)
         update.bind(3, time)
-        if let path = run.readyPath { update.bind(4, path) }
+        switch run.place {
+        case .asBefore: break
+        case .file(let path): update.bind(4, path)
+        case .directory(let path, let former):
+            update.bind(4, path)
+            update.bind(5, Int64(former + 1))
+        }
         try update.run()
         try removeBodies(run.first, run.last)
     }
