@@ -9,29 +9,30 @@ import Synchronization
 
 /// The one that completes drops. What it cannot hold in memory it reads back from the ledger's store.
 final class Stager: Sendable {
-    static let largestBatch = 512
-    /// How long it rests before each batch while nobody waits for it: a batch costs processor time and a sync of
-    /// the filesystem, and the answers to senders come first. What piles up meanwhile is durable already.
+    private typealias Released = (id: String, readyPath: String)
+
+    /// A batch costs several syncs however small it is, so it takes what there is. What a crash leaves of one is read at once.
+    static let limits = StagingQueue<CommittedEvent>.Limits(
+        batch: 4096, batchBytes: 16 << 20, bytes: 64 << 20)
+    /// Drops that are marked in one transaction: commits that senders wait for come between.
+    static let mostMarks = 256
+    /// How long it rests before each batch while nobody waits for it and less than a batch is there: a batch costs processor time
+    /// and a sync of the filesystem, and the answers to senders come first. What piles up meanwhile is durable already.
     static let gathering = DispatchTimeInterval.milliseconds(100)
-    static let mostQueuedBytes = 64 << 20
     /// How many committed webhooks may wait for staging before answers wait, too: senders are not to be faster for long than
     /// what they send can be passed on.
     static let mostWaiting = 100_000
 
     private struct State {
         /// Committed webhooks that are not yet in `ready/`.
-        var events: [CommittedEvent] = []
-        var eventBytes = 0
+        var events = StagingQueue<CommittedEvent>(limits: Stager.limits)
+        /// Pending webhooks of the store may be in `ready/` already: a gate before this one, or a batch that failed, may have
+        /// released them without their marks. Their receipts say so.
+        var mayBeReleased = true
         /// Of all committed webhooks that are not yet in `ready/`, those too that are in the store alone.
         var brake = AnswerBrake(limit: Stager.mostWaiting)
         /// Uploads that were renamed into `ready/` and wait for their durability mark.
-        var uploads: [(id: String, readyPath: String)] = []
-        /// Some pending webhooks are only in the store.
-        var hasBacklog = true
-        var droppedSinceLoad = false
-        /// Every pending webhook up to this seq was read from the store. An offer that comes later than that
-        /// (commit and offer are two steps) must not stage it a second time.
-        var loadedThrough: Int64 = -1
+        var uploads: [Released] = []
         var isRunning = false
         var isStopped = false
         /// The gate ends when nothing is left, or at the next failure.
@@ -81,15 +82,7 @@ final class Stager: Sendable {
         var isInTime = true
         run { state in
             isInTime = state.brake.begin(accepted)
-            if event.entry.seq <= state.loadedThrough { return }
-            if state.hasBacklog || state.eventBytes + event.size > Self.mostQueuedBytes {
-                // Its body is in the store and will be read from there, in order.
-                state.hasBacklog = true
-                state.droppedSinceLoad = true
-            } else {
-                state.events.append(event)
-                state.eventBytes += event.size
-            }
+            state.events.offer(event, seq: event.entry.seq, bytes: event.size)
         }
         if isInTime { accepted() }
     }
@@ -175,9 +168,8 @@ final class Stager: Sendable {
             }
             // Whatever was in hand is read back from the store.
             let (late, isEnding) = state.withLock { state in
-                state.hasBacklog = true
-                state.events = []
-                state.eventBytes = 0
+                state.events.failed()
+                state.mayBeReleased = true
                 state.mustRecover = true
                 return (state.brake.release(), state.isEnding)
             }
@@ -196,33 +188,29 @@ final class Stager: Sendable {
 
     /// One batch. `.idle`: nothing is left to do, and the stager is marked as not running.
     private func step() throws -> Progress {
-        let work = state.withLock {
-            state -> (events: [CommittedEvent], uploads: [(id: String, readyPath: String)])? in
+        let work = state.withLock { state -> (events: StagingQueue<CommittedEvent>.Work, uploads: [Released])? in
             if state.isStopped { state.isRunning = false; return nil }
-            let count = min(state.events.count, Self.largestBatch)
-            let events = Array(state.events[..<count])
-            state.events.removeFirst(count)
-            state.eventBytes -= events.reduce(0) { $0 + $1.size }
-            if events.isEmpty, state.hasBacklog { state.droppedSinceLoad = false }
-            return (events, state.uploads)
+            return (state.events.next(), state.uploads)
         }
         guard let work else { return .idle }
-        let mustLoad = work.events.isEmpty && state.withLock { $0.hasBacklog }
-        let events = mustLoad ? try loadBacklog() : work.events.map(\.release)
-        if events.isEmpty, work.uploads.isEmpty {
-            return becomeIdle(loaded: mustLoad) ? .idle : .more
-        }
+        let events =
+            switch work.events {
+            case .nothing: [WebhookRelease]()
+            case .events(let kept): kept.map(\.release)
+            case .load(let seq): try load(after: seq)
+            }
+        if events.isEmpty, work.uploads.isEmpty { return becomeIdle() ? .idle : .more }
         try complete(events, work.uploads)
         return state.withLock {
-            $0.whenIdle.isEmpty && $0.whenMarked.isEmpty && !$0.brake.holdsAnswers ? .gather : .more
+            $0.whenIdle.isEmpty && $0.whenMarked.isEmpty && !$0.brake.holdsAnswers && !$0.events.fillsBatch
+                ? .gather : .more
         }
     }
 
     /// Returns whether nothing is left.
-    private func becomeIdle(loaded: Bool) -> Bool {
+    private func becomeIdle() -> Bool {
         let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
-            if loaded, !state.droppedSinceLoad { state.hasBacklog = false }
-            guard state.events.isEmpty, state.uploads.isEmpty, !state.hasBacklog else { return nil }
+            guard state.events.isEmpty, state.uploads.isEmpty else { return nil }
             state.isRunning = false
             defer { (state.whenIdle, state.whenMarked) = ([], []) }
             return state.whenIdle + state.whenMarked
@@ -232,7 +220,7 @@ final class Stager: Sendable {
         return true
     }
 
-    private func complete(_ events: [WebhookRelease], _ uploads: [(id: String, readyPath: String)]) throws {
+    private func complete(_ events: [WebhookRelease], _ uploads: [Released]) throws {
         // Who asks from now on may mean what comes after this batch.
         let asked = state.withLock { state in
             state.isCompleting = true
@@ -265,9 +253,17 @@ final class Stager: Sendable {
         for accepted in state.withLock({ $0.brake.end(count) }) { accepted() }
     }
 
+    private func mark(_ done: [Released], at now: Instant) throws {
+        var rest = done[...]
+        while !rest.isEmpty {
+            try submit(Array(rest.prefix(Self.mostMarks)), at: now)
+            rest = rest.dropFirst(Self.mostMarks)
+        }
+    }
+
     /// Waits on the stager's own thread, of which it has the one: a batch is not done before its marks are, and nobody else
     /// needs the thread meanwhile.
-    private func mark(_ done: [(id: String, readyPath: String)], at now: Instant) throws {
+    private func submit(_ done: [Released], at now: Instant) throws {
         let finished = DispatchSemaphore(value: 0)
         let failure = Mutex<(any Error)?>(nil)
         writer.submit(.released(done, at: now)) { result in
@@ -278,28 +274,28 @@ final class Stager: Sendable {
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
-    /// Pending webhooks from the store. Those that were released before a crash, as their receipts say, are only marked.
-    private func loadBacklog() throws -> [WebhookRelease] {
+    /// A page of pending webhooks from the store. Those that were released already are only marked.
+    private func load(after seq: Int64) throws -> [WebhookRelease] {
+        let pending = try store.pendingDrops(after: seq, limit: Self.limits.batch)
+        let mayBeReleased = state.withLock { state in
+            state.events.loaded(through: pending.last?.record.seq)
+            defer { if !state.events.mustLoad { state.mayBeReleased = false } }
+            return state.mayBeReleased
+        }
         var events: [WebhookRelease] = []
-        var after: Int64 = -1
+        var released: [Released] = []
         var batched: [String: String] = [:]
-        while events.isEmpty {
-            let pending = try store.pendingDrops(after: after, limit: Self.largestBatch)
-            guard let last = pending.last else { return [] }
-            after = last.record.seq
-            state.withLock { $0.loadedThrough = max($0.loadedThrough, after) }
-            var released: [(id: String, readyPath: String)] = []
-            for drop in pending {
-                guard let body = drop.body else { continue }
-                if let place = try place(of: drop.record, &batched) {
-                    released.append((drop.record.id, place))
-                } else {
-                    let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
-                    events.append(
-                        WebhookRelease(readyPath: drop.record.readyPath, body: body, receipt: receipt))
-                }
+        for drop in pending {
+            guard let body = drop.body else { continue }
+            if mayBeReleased, let place = try place(of: drop.record, &batched) {
+                released.append((drop.record.id, place))
+            } else {
+                let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
+                events.append(
+                    WebhookRelease(readyPath: drop.record.readyPath, body: body, receipt: receipt))
             }
-            guard !released.isEmpty else { continue }
+        }
+        if !released.isEmpty {
             try mark(released, at: clock())
             areStaged(released.count)
         }
