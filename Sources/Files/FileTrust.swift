@@ -1,6 +1,6 @@
 // Whether a file may decide for the gate. Settings, source lists and accounts say who is let in: whoever can write one of
 // them, or put another in its place, lets in whom they like.
-import Foundation
+import Glibc
 
 package enum FileTrust {
     /// What stat(2) says of a file or a directory, as far as it counts here.
@@ -52,7 +52,7 @@ package enum FileTrust {
                 places.append(above)
                 above = Paths.directory(of: above)
             }
-            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: next) else { break }
+            guard let target = Paths.target(ofLink: next) else { break }
             next = target.hasPrefix("/") ? target : directory + "/" + target
         }
         return places

@@ -28,6 +28,16 @@ package enum Paths {
         return plain.utf8.lastIndex(of: slash).map { String(plain[plain.utf8.index(after: $0)...]) } ?? String(plain)
     }
 
+    /// What a symbolic link says; nil for what is none or cannot be read (readlink(2)).
+    package static func target(ofLink path: String) -> String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { text in
+            let count = text.baseAddress.map { readlink(path, $0, text.count) } ?? 0
+            // One that fills it may have been cut.
+            guard count > 0, count < text.count else { return nil }
+            return String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count]), as: UTF8.self)
+        }
+    }
+
     /// The files that an absolute shell pattern names, sorted; a path without wildcards is its own answer, and so is a pattern
     /// in a directory that this process may not read: whoever reads it then says so.
     package static func glob(_ pattern: String) -> [String] {

@@ -2,7 +2,7 @@
 // these types and nothing else.
 import Admission
 package import Audit
-import Foundation
+import Files
 package import Intake
 package import JSON
 import TLS
@@ -113,7 +113,6 @@ package struct GateState: Codable, Sendable, Hashable {
 
     /// The kernel says so of a file that was replaced by a rename or removed (proc_pid_exe(5)).
     private static var isOwnProgramReplaced: Bool? {
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))?.hasSuffix(
-            " (deleted)")
+        Paths.target(ofLink: "/proc/self/exe")?.hasSuffix(" (deleted)")
     }
 }
