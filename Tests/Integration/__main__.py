@@ -1,7 +1,8 @@
 """Runs the integration tests: all of them, or those that are named.
 
-    python3 Tests/Integration [NAME …]             NAME is module, module.Class or module.Class.test
-    python3 Tests/Integration --needs [NAME …]     the packages that they need, a line each, and no test
+    python3 Tests/Integration [NAME …]               NAME is module, module.Class or module.Class.test
+    python3 Tests/Integration --at-once N [NAME …]   N modules at a time; one that needs the machine for itself says so
+    python3 Tests/Integration --needs [NAME …]       the packages that they need, a line each, and no test
 
 GATE_BIN is the program that is tested, its dropgate-session beside it. A package of Debian is its name, one of PyPI is
 `pypi` (requirements.txt). Each module says what it needs itself, in a line `# Needs: …`; what it imports of this folder
@@ -11,12 +12,14 @@ Tests that were skipped are named at the end. With NO_SKIPS=1 a skip is a failur
 privilege or a feature of the kernel that this machine does not give, or the long form of a test. A process that a test left
 behind is ended, and is a failure.
 """
+import json
 import os
 import re
 import sys
 import time
 import unittest
 
+import modules
 from processes import alone
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -97,30 +100,58 @@ def main(arguments):
         for package in needs(arguments[1:]):
             print(package)
         return 0
+    if arguments[:1] == ["--at-once"]:
+        if len(arguments) < 2 or not re.fullmatch("[1-9][0-9]?", arguments[1]):
+            print("--at-once takes a number from 1 to 99", file=sys.stderr)
+            return 64
+        return alone(lambda: run_at_once(arguments[2:], int(arguments[1])))
+    if arguments[:1] == ["--summary"]:
+        return alone(lambda: run(arguments[2:], arguments[1]))
     return alone(lambda: run(arguments))
 
 
-def run(names):
-    """Returns the exit status: 0 only when tests ran and none failed."""
+def run(names, summary=None):
+    """Returns the exit status: 0 only when tests ran and none failed. Says what came of them, or writes it into a file."""
     os.chdir(HERE)
     sys.path[0] = HERE
     loader = unittest.defaultTestLoader
     suite = loader.loadTestsFromNames(names) if names else loader.discover(HERE)
     result = unittest.TextTestRunner(verbosity=2, resultclass=TimedResult).run(suite)
-    print("\nWhat took longest, in seconds:", file=sys.stderr)
-    for seconds, name in sorted(result.times, reverse=True)[:SLOWEST]:
-        print(f"{seconds:8.1f}  {name}", file=sys.stderr)
     excused, unexcused = skips(result.skipped)
-    for title, lines in (("Skipped", excused), ("Skipped, though nothing of this machine forbids it", unexcused)):
+    found = {"ran": result.testsRun, "times": result.times, "excused": excused, "unexcused": unexcused}
+    if summary:
+        with open(summary, "w", encoding="utf-8") as file:
+            json.dump(found, file)
+        return 0 if result.wasSuccessful() else 1
+    return tell(found, 0 if result.wasSuccessful() else 1)
+
+
+def run_at_once(names, count):
+    """As `run`, so many modules at a time."""
+    began = time.monotonic()
+    status, found = modules.run(names, count)
+    found = {"ran": 0, "times": [], "excused": [], "unexcused": []} | found
+    print(f"\nRan {found['ran']} tests in {time.monotonic() - began:.0f} s, {count} modules at a time: "
+          f"{'FAILED' if status else 'OK'}", file=sys.stderr)
+    return tell(found, status)
+
+
+def tell(found, status):
+    """Prints what took longest and what was skipped. Returns the exit status for all of it."""
+    print("\nWhat took longest, in seconds:", file=sys.stderr)
+    for seconds, name in sorted(found["times"], reverse=True)[:SLOWEST]:
+        print(f"{seconds:8.1f}  {name}", file=sys.stderr)
+    for title, lines in (("Skipped", found["excused"]),
+                         ("Skipped, though nothing of this machine forbids it", found["unexcused"])):
         if lines:
             print(f"\n{title}:", *lines, sep="\n  ", file=sys.stderr)
-    if result.testsRun == 0:
+    if found["ran"] == 0:
         print("no integration test ran", file=sys.stderr)
         return 1
-    if unexcused and os.environ.get("NO_SKIPS") == "1":
+    if found["unexcused"] and os.environ.get("NO_SKIPS") == "1":
         print("\nNO_SKIPS=1: skipped tests are failures", file=sys.stderr)
         return 1
-    return 0 if result.wasSuccessful() else 1
+    return status
 
 
 if __name__ == "__main__":
