@@ -30,10 +30,10 @@ struct AnswerBrake {
         return false
     }
 
-    /// Events are staged. Returns the answers that may be given now: as many, or more where there is room for them.
+    /// Events are staged; some of them may have been before. Returns the answers that may be given now: as many, or more where there is room for them.
     mutating func end(_ count: Int) -> [Answer] {
         isReleased = false
-        waiting -= count
+        waiting = max(0, waiting - count)
         let due = min(late.count, max(count, late.count - max(0, waiting - limit)))
         defer { late.removeFirst(due) }
         return Array(late.prefix(due))

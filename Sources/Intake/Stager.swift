@@ -14,8 +14,6 @@ final class Stager: Sendable {
     /// A batch costs several syncs however small it is, so it takes what there is. What a crash leaves of one is read at once.
     static let limits = StagingQueue<CommittedEvent>.Limits(
         batch: 4096, batchBytes: 16 << 20, bytes: 64 << 20)
-    /// Drops that are marked in one transaction: commits that senders wait for come between.
-    static let mostMarks = 256
     /// How long it rests before each batch while nobody waits for it and less than a batch is there: a batch costs processor time
     /// and a sync of the filesystem, and the answers to senders come first. What piles up meanwhile is durable already.
     static let gathering = DispatchTimeInterval.milliseconds(100)
@@ -253,17 +251,10 @@ final class Stager: Sendable {
         for accepted in state.withLock({ $0.brake.end(count) }) { accepted() }
     }
 
-    private func mark(_ done: [Released], at now: Instant) throws {
-        var rest = done[...]
-        while !rest.isEmpty {
-            try submit(Array(rest.prefix(Self.mostMarks)), at: now)
-            rest = rest.dropFirst(Self.mostMarks)
-        }
-    }
-
     /// Waits on the stager's own thread, of which it has the one: a batch is not done before its marks are, and nobody else
-    /// needs the thread meanwhile.
-    private func submit(_ done: [Released], at now: Instant) throws {
+    /// needs the thread meanwhile. In one transaction: once the first event of a batch is marked, nothing leads from the others to
+    /// their receipts.
+    private func mark(_ done: [Released], at now: Instant) throws {
         let finished = DispatchSemaphore(value: 0)
         let failure = Mutex<(any Error)?>(nil)
         writer.submit(.released(done, at: now)) { result in
@@ -283,35 +274,35 @@ final class Stager: Sendable {
             return state.mayBeReleased
         }
         var events: [WebhookRelease] = []
-        var released: [Released] = []
-        var batched: [String: String] = [:]
+        var released: [String: String] = [:]
         for drop in pending {
             guard let body = drop.body else { continue }
-            if mayBeReleased, let place = try place(of: drop.record, &batched) {
-                released.append((drop.record.id, place))
-            } else {
-                let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
-                events.append(
-                    WebhookRelease(readyPath: drop.record.readyPath, body: body, receipt: receipt))
-            }
+            if mayBeReleased, try isReleased(drop.record, &released) { continue }
+            let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
+            events.append(WebhookRelease(readyPath: drop.record.readyPath, body: body, receipt: receipt))
         }
         if !released.isEmpty {
-            try mark(released, at: clock())
+            try mark(released.map { (id: $0.key, readyPath: $0.value) }, at: clock())
             areStaged(released.count)
         }
         return events
     }
 
-    /// Where a pending event was released to; nil: it was not.
-    /// - Parameter batched: where the events of batches were released to, by their drops, as far as that is known.
-    private func place(of record: DropRecord, _ batched: inout [String: String]) throws -> String? {
-        if batched[record.id] == nil, let batch = BatchName(first: record.id, readyPath: record.readyPath),
+    /// - Parameter released: where those that are known to be released lie, by their drops. With the first event of a batch come all
+    ///   others, also those of later pages: they have to be marked with it.
+    private func isReleased(_ record: DropRecord, _ released: inout [String: String]) throws -> Bool {
+        if released[record.id] != nil { return true }
+        if let batch = BatchName(first: record.id, readyPath: record.readyPath),
             let receipts = try staging.ready.receipts(of: batch)
         {
-            for (drop, receipt) in receipts { batched[drop] = StagingLayout.readyPath(ofFile: receipt.file) }
+            for (drop, receipt) in receipts { released[drop] = StagingLayout.readyPath(ofFile: receipt.file) }
+            if released[record.id] != nil { return true }
         }
-        if let place = batched[record.id] { return place }
-        return try staging.ready.receipt(record.id).flatMap { StagingLayout.readyPath(ofFile: $0.file) }
+        guard let receipt = try staging.ready.receipt(record.id),
+            let place = StagingLayout.readyPath(ofFile: receipt.file)
+        else { return false }
+        released[record.id] = place
+        return true
     }
 }
 

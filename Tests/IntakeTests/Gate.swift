@@ -46,7 +46,7 @@ struct Gate {
 
     init(
         _ directory: TemporaryDirectory? = nil, clock: TestClock? = nil, disk: FailingDisk = FailingDisk(),
-        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        mostPending: Int = .max, logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         change: (inout Intake.Configuration) -> Void = { _ in }
     ) throws {
         let directory = try directory ?? TemporaryDirectory("gate")
@@ -59,7 +59,7 @@ struct Gate {
         change(&configuration)
         let store = try configuration.ledger.open(node: configuration.node)
         intake = try Intake(
-            configuration, store: FailingStore(store, disk: disk), policy: Self.policy(),
+            configuration, store: FailingStore(store, disk: disk, mostPending: mostPending), policy: Self.policy(),
             logger: logger, clock: { clock?.now ?? Instant.now() })
     }
 

@@ -26,10 +26,13 @@ package final class FailingDisk: Sendable {
 package final class FailingStore: LedgerStore {
     private let store: any LedgerStore
     private let disk: FailingDisk
+    private let mostPending: Int
 
-    package init(_ store: any LedgerStore, disk: FailingDisk) {
+    /// - Parameter mostPending: drops of a page of `pendingDrops`.
+    package init(_ store: any LedgerStore, disk: FailingDisk, mostPending: Int = .max) {
         self.store = store
         self.disk = disk
+        self.mostPending = mostPending
     }
 
     package func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
@@ -46,7 +49,7 @@ package final class FailingStore: LedgerStore {
     package func body(seq: Int64) throws -> [UInt8]? { try store.body(seq: seq) }
 
     package func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
-        try store.pendingDrops(after: seq, limit: limit)
+        try store.pendingDrops(after: seq, limit: min(limit, mostPending))
     }
 
     package func drops(in state: DropState, after seq: Int64, limit: Int) throws -> [DropRecord] {
