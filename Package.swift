@@ -76,7 +76,7 @@ let package = Package(
         .target(
             name: "Intake",
             dependencies: [
-                "Admission", "Blocking", "Files", "JSON", "Ledger", "Staging", "TLS", logging,
+                "Admission", "Blocking", "JSON", "Ledger", "Staging", "TLS", logging,
             ],
             swiftSettings: strict),
         .target(

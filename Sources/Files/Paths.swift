@@ -25,7 +25,8 @@ package enum Paths {
         let slash = UInt8(ascii: "/")
         guard let last = path.utf8.lastIndex(where: { $0 != slash }) else { return path }
         let plain = path[...last]
-        return plain.utf8.lastIndex(of: slash).map { String(plain[plain.utf8.index(after: $0)...]) } ?? String(plain)
+        return plain.utf8.lastIndex(of: slash).map { String(plain[plain.utf8.index(after: $0)...]) }
+            ?? String(plain)
     }
 
     /// What a symbolic link says; nil for what is none or cannot be read (readlink(2)).
@@ -34,7 +35,9 @@ package enum Paths {
             let count = text.baseAddress.map { readlink(path, $0, text.count) } ?? 0
             // One that fills it may have been cut.
             guard count > 0, count < text.count else { return nil }
-            return String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count]), as: UTF8.self)
+            return String(
+                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count]),
+                as: UTF8.self)
         }
     }
 

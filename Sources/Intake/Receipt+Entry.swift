@@ -1,6 +1,5 @@
 // The entry that accepted a drop, and the one place where a receipt is made of it.
 import Admission
-import Files
 import JSON
 package import Ledger
 package import Staging
@@ -83,7 +82,7 @@ extension Receipt {
         func text(_ member: String) -> String? { entry.detail[member]?.string }
         duplicateOf = text("duplicate_of")
         sameEventAs = text("same_event_as")
-        let sent = text("name_as_sent") ?? Paths.lastComponent(of: drop.readyPath)
+        let sent = text("name_as_sent") ?? StagingLayout.fileName(of: drop.readyPath)
         name = drop.name ?? sent
         uploadedAs = text("uploaded_as") ?? (name.utf8.elementsEqual(sent.utf8) ? nil : sent)
         envelope = text("envelope")

@@ -186,7 +186,8 @@ final class Stager: Sendable {
 
     /// One batch. `.idle`: nothing is left to do, and the stager is marked as not running.
     private func step() throws -> Progress {
-        let work = state.withLock { state -> (events: StagingQueue<CommittedEvent>.Work, uploads: [Released])? in
+        let work = state.withLock {
+            state -> (events: StagingQueue<CommittedEvent>.Work, uploads: [Released])? in
             if state.isStopped { state.isRunning = false; return nil }
             return (state.events.next(), state.uploads)
         }

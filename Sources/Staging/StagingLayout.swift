@@ -1,4 +1,5 @@
 // What everything in a staging directory is called. Pure.
+import Files
 
 /// Names in staging, and paths relative to it. What an account has uploaded and what it was sent as is in `PartialName`.
 package enum StagingLayout {
@@ -29,6 +30,9 @@ package enum StagingLayout {
     package static func readyPath(ofFile file: String) -> String? {
         file.hasPrefix(ready + "/") ? String(file.dropFirst(ready.utf8.count + 1)) : nil
     }
+
+    /// The name of a file without its directories.
+    package static func fileName(of readyPath: String) -> String { Paths.lastComponent(of: readyPath) }
 
     /// Whether a path under `ready/` is that of one file for many events, a line each.
     package static func holdsLines(_ readyPath: String) -> Bool {

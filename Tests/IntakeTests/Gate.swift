@@ -59,7 +59,8 @@ struct Gate {
         change(&configuration)
         let store = try configuration.ledger.open(node: configuration.node)
         intake = try Intake(
-            configuration, store: FailingStore(store, disk: disk, mostPending: mostPending), policy: Self.policy(),
+            configuration, store: FailingStore(store, disk: disk, mostPending: mostPending),
+            policy: Self.policy(),
             logger: logger, clock: { clock?.now ?? Instant.now() })
     }
 

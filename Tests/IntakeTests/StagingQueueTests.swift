@@ -129,4 +129,3 @@ import Testing
         #expect(released.sorted() == (1...max(1, committed)).filter { $0 % 5 != 0 }, "seed \(seed)")
     }
 }
-

@@ -1,5 +1,4 @@
 // What a batch of events is called: its files, or its one NDJSON file, and the file of their receipts. Pure.
-import Files
 
 /// Events that were released together:
 ///
@@ -70,7 +69,7 @@ package struct BatchName: Sendable, Hashable {
     /// The file of one event in the batch's directory.
     /// - Parameter readyPath: as it would be called by itself.
     package func filePath(_ readyPath: String) -> String {
-        "\(directoryPath)/\(Paths.lastComponent(of: readyPath))"
+        "\(directoryPath)/\(StagingLayout.fileName(of: readyPath))"
     }
 
     /// The file of receipts, relative to `receipts/`.

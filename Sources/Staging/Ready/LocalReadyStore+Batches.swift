@@ -9,7 +9,6 @@
 // data is moved to its place. A batch is named after its first event, so that a pending event that heads a batch is known to
 // be released, and all others of the batch with it, even if its files were consumed already.
 
-import Files
 import JSON
 import Synchronization
 
@@ -26,7 +25,7 @@ extension LocalReadyStore {
         released.reserveCapacity(events.count)
         for event in events {
             let readyPath = name.filePath(event.readyPath)
-            try batch.createFile(Paths.lastComponent(of: event.readyPath)).write(event.body)
+            try batch.createFile(StagingLayout.fileName(of: event.readyPath)).write(event.body)
             try receipts.append { event.receipt(at: readyPath, now: now).write(to: &$0) }
             released.append((event.receipt.drop, readyPath))
         }
