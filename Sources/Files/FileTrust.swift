@@ -27,10 +27,10 @@ package enum FileTrust {
     }
 
     /// Throws why this file is not to be believed, with what mends it. What counts is the file that is read and every
-    /// directory on the way to it, and to each link that names it: who can write one of them can put another file in its
+    /// directory on the way to it, and to each link on that way: who can write one of them can put another file in its
     /// place. What is not there is not judged.
     package static func check(_ path: String) throws(FileError) {
-        for place in places(of: path) {
+        for place in try places(of: path) {
             var status = stat()
             guard stat(place, &status) == 0 else { continue }
             guard let fault = fault(Facts(status), .current) else { continue }
@@ -40,20 +40,31 @@ package enum FileTrust {
         }
     }
 
-    /// The file, the directories above it, and those above each link on the way to it.
-    private static func places(of path: String) -> [String] {
-        var places = [path]
-        var next = path
-        // As many links as the system follows (path_resolution(7)).
-        for _ in 0..<40 {
-            let directory = Paths.directory(of: next)
-            var above = directory
-            while !places.contains(above) {
-                places.append(above)
-                above = Paths.directory(of: above)
+    /// As many links as the system follows (path_resolution(7)).
+    private static let mostLinks = 40
+
+    /// The file, the directories above it, and what each link among them leads to, with the directories above that.
+    private static func places(of path: String) throws(FileError) -> [String] {
+        var (places, links) = ([path], 0)
+        var next = 0
+        func add(_ place: String) { if !places.contains(place) { places.append(place) } }
+        while next < places.count {
+            let place = places[next]
+            next += 1
+            let directory = Paths.directory(of: place)
+            add(directory)
+            do throws(SystemError) {
+                guard let target = try Paths.target(ofLink: place) else { continue }
+                links += 1
+                // Reading it says so.
+                if links > mostLinks { break }
+                add(target.hasPrefix("/") ? target : directory + "/" + target)
+            } catch {
+                throw FileError(
+                    message:
+                        "\(place) is a link that leads to no name that can be judged (\(error)): make it anew"
+                )
             }
-            guard let target = Paths.target(ofLink: next) else { break }
-            next = target.hasPrefix("/") ? target : directory + "/" + target
         }
         return places
     }

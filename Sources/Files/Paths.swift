@@ -29,16 +29,17 @@ package enum Paths {
             ?? String(plain)
     }
 
-    /// What a symbolic link says; nil for what is none or cannot be read (readlink(2)).
-    package static func target(ofLink path: String) -> String? {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { text in
-            let count = text.baseAddress.map { readlink(path, $0, text.count) } ?? 0
-            // One that fills it may have been cut.
-            guard count > 0, count < text.count else { return nil }
-            return String(
-                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count]),
-                as: UTF8.self)
+    /// What a symbolic link says; nil for what is none, is not there or cannot be looked at (readlink(2)). Throws EILSEQ for what is
+    /// not UTF-8, and ENAMETOOLONG for what may be longer than a path can be: it is somewhere, and cannot be named.
+    package static func target(ofLink path: String) throws(SystemError) -> String? {
+        var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink(path, &bytes, bytes.count)
+        guard count > 0 else { return nil }
+        guard count < bytes.count else { throw SystemError(ENAMETOOLONG) }
+        guard let text = String(validating: bytes[..<count], as: UTF8.self) else {
+            throw SystemError(EILSEQ)
         }
+        return text
     }
 
     /// The files that an absolute shell pattern names, sorted; a path without wildcards is its own answer, and so is a pattern

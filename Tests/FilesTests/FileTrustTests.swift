@@ -41,6 +41,37 @@ import Testing
         #expect((FileTrust.exposure(facts, readers, Self.gate) != nil) == isExposed)
     }
 
+    @Test func theWayToADirectoryThatIsALinkCountsToo() throws {
+        let directory = try TemporaryDirectory("trust")
+        let (open, real) = (directory.file("open"), directory.file("open/real"))
+        try FileManager.default.createDirectory(atPath: real, withIntermediateDirectories: true)
+        try "a".write(toFile: real + "/a.yaml", atomically: false, encoding: .utf8)
+        try FileManager.default.createSymbolicLink(
+            atPath: directory.file("link"), withDestinationPath: "open/real")
+        let file = directory.file("link/a.yaml")
+        try FileTrust.check(file)
+        try #require(chmod(open, 0o777) == 0)
+        let error = #expect(throws: FileError.self) { try FileTrust.check(file) }
+        #expect(error?.message.hasSuffix("can be written by everybody: chmod o-w \(open)") == true)
+    }
+
+    @Test func aLinkToWhatCannotBeNamedIsNotBelieved() throws {
+        let directory = try TemporaryDirectory("trust")
+        let link = directory.file("a.yaml")
+        try #require(symlink([0x61, -1, 0], link) == 0)
+        let error = #expect(throws: FileError.self) { try FileTrust.check(link) }
+        #expect(error?.message.hasPrefix("\(link) is a link that leads to no name") == true)
+    }
+
+    @Test func linksThatLeadToEachOtherAreLeftToWhoeverReadsThem() throws {
+        let directory = try TemporaryDirectory("trust")
+        for (name, target) in [("a", "b"), ("b", "a")] {
+            try FileManager.default.createSymbolicLink(
+                atPath: directory.file(name), withDestinationPath: target)
+        }
+        try FileTrust.check(directory.file("a"))
+    }
+
     @Test func theDirectoryOfAFileAndOfALinkToItCountToo() throws {
         let directory = try TemporaryDirectory("trust")
         for name in ["real", "links"] {

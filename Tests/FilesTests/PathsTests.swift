@@ -17,7 +17,16 @@ import Testing
         let directory = try TemporaryDirectory("links")
         let link = directory.file("link")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "../jü x/é")
-        #expect(Paths.target(ofLink: link) == "../jü x/é")
-        #expect(Paths.target(ofLink: directory.path) == nil && Paths.target(ofLink: link + "x") == nil)
+        #expect(try Paths.target(ofLink: link) == "../jü x/é")
+        for none in [directory.path, link + "x", link + "/x"] {
+            #expect(try Paths.target(ofLink: none) == nil)
+        }
+    }
+
+    @Test func aLinkToWhatIsNoTextIsNotTakenForAnotherOne() throws {
+        let directory = try TemporaryDirectory("links")
+        let link = directory.file("link")
+        try #require(symlink([0x61, -1, 0], link) == 0)
+        #expect(throws: SystemError(EILSEQ)) { try Paths.target(ofLink: link) }
     }
 }

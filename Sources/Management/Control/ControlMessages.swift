@@ -113,6 +113,6 @@ package struct GateState: Codable, Sendable, Hashable {
 
     /// The kernel says so of a file that was replaced by a rename or removed (proc_pid_exe(5)).
     private static var isOwnProgramReplaced: Bool? {
-        Paths.target(ofLink: "/proc/self/exe")?.hasSuffix(" (deleted)")
+        (try? Paths.target(ofLink: "/proc/self/exe"))?.hasSuffix(" (deleted)")
     }
 }

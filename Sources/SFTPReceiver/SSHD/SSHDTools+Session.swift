@@ -13,7 +13,7 @@ extension SSHDTools {
     /// Where the session of a gate lies, by the path of the gate's own program: where its installation has it, else beside it,
     /// as a build leaves it. One place alone: what lies elsewhere is of another gate, or an older one that was left there.
     /// nil when the system does not say where this program is.
-    static func sessionPlace(for program: String? = Paths.target(ofLink: "/proc/self/exe")) -> String? {
+    static func sessionPlace(for program: String? = try? Paths.target(ofLink: "/proc/self/exe")) -> String? {
         guard let program else { return nil }
         let folder = Paths.directory(of: program)
         return "\(installations[folder] ?? folder)/\(SessionProgram.name)"
