@@ -8,26 +8,48 @@ import Synchronization
 /// as long as to sync thousands of pages, and every sender waits for it. Here a commit brings in only what came meanwhile, a few
 /// pages, so that the log can begin anew (SQLite, "Write-Ahead Logging", "Checkpointing").
 final class LogCheckpoint: Sendable {
-    /// Pages in the log from which on it is brought in.
-    private static let pages: Int32 = 4000
-    /// From so many on a commit tries by itself, as SQLite would: the other thread does not come to it.
-    private static let mostPages: Int32 = 16_000
+    /// Whose turn it is. Pure.
+    struct Turn {
+        enum Step { case nothing, copy, finish }
 
-    private enum Phase {
-        case idle
-        case copying
-        /// All but the newest pages are in the file.
-        case copied
+        private enum Phase {
+            case idle
+            case copying
+            /// All but the newest pages are in the file.
+            case copied
+        }
+
+        /// Pages in the log from which on it is brought in.
+        static let pages: Int32 = 4000
+        private var phase = Phase.idle
+
+        /// After a commit that left so many pages in the log. `.copy`: the other thread is to begin; `.finish`: the commit's own
+        /// connection is to bring in what is left.
+        mutating func committed(_ pages: Int32) -> Step {
+            switch phase {
+            case .idle:
+                guard pages >= Self.pages else { return .nothing }
+                phase = .copying
+                return .copy
+            case .copying: return .nothing
+            case .copied:
+                phase = .idle
+                return .finish
+            }
+        }
+
+        mutating func copied() { phase = .copied }
     }
 
     private let database: DatabaseQueue
     private let queue = DispatchQueue(label: "ledger.checkpoint", qos: .utility)
-    private let phase = Mutex(Phase.idle)
+    private let turn = Mutex(Turn())
 
-    /// Takes over from the checkpoints of a connection, which must be closed while this lives. Throws `DatabaseError`.
+    /// Takes over from the checkpoints of a connection, which must be closed before this goes away. Throws `DatabaseError`.
     init(of writer: DatabaseQueue) throws {
         var configuration = Configuration()
         configuration.label = "ledger checkpoint"
+        configuration.busyMode = .timeout(5)
         database = try DatabaseQueue(path: writer.path, configuration: configuration)
         try database.writeWithoutTransaction { db in
             // The log is synced before its pages go into the file, and the file before the log begins anew.
@@ -39,7 +61,11 @@ final class LogCheckpoint: Sendable {
                 { context, connection, name, pages in
                     guard let context, let connection else { return SQLITE_OK }
                     let checkpoint = Unmanaged<LogCheckpoint>.fromOpaque(context).takeUnretainedValue()
-                    if checkpoint.committed(pages) { LogCheckpoint.run(connection, name) }
+                    switch checkpoint.turn.withLock({ $0.committed(pages) }) {
+                    case .nothing: break
+                    case .copy: checkpoint.queue.async { checkpoint.copy() }
+                    case .finish: LogCheckpoint.run(connection, name)
+                    }
                     return SQLITE_OK
                 }, Unmanaged.passUnretained(self).toOpaque())
         }
@@ -48,29 +74,12 @@ final class LogCheckpoint: Sendable {
     /// Waits for a checkpoint in hand.
     func close() throws { try database.close() }
 
-    /// Called after each commit. Returns whether the commit's own connection is to bring in what is left.
-    private func committed(_ pages: Int32) -> Bool {
-        let (mustStart, mustFinish) = phase.withLock { phase in
-            switch phase {
-            case .idle where pages >= Self.pages:
-                phase = .copying
-                return (true, false)
-            case .copied:
-                phase = .idle
-                return (false, true)
-            case .idle, .copying: return (false, pages >= Self.mostPages)
-            }
-        }
-        if mustStart { queue.async { self.copy() } }
-        return mustFinish
-    }
-
     private func copy() {
         // A failure is one of the disk, which the next commit meets, too.
         database.writeWithoutTransaction { db in
             if let connection = db.sqliteConnection { Self.run(connection, "main") }
         }
-        phase.withLock { $0 = .copied }
+        turn.withLock { $0.copied() }
     }
 
     /// Neither waits for readers nor for writers, and does as much as it can without.
