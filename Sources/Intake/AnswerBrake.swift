@@ -30,7 +30,8 @@ struct AnswerBrake {
         return false
     }
 
-    /// Events are staged; some of them may have been before. Returns the answers that may be given now: as many, or more where there is room for them.
+    /// Events are staged; some of them may have been before. Returns the answers that may be given now: as many, or more where there
+    /// is room for them.
     mutating func end(_ count: Int) -> [Answer] {
         isReleased = false
         waiting = max(0, waiting - count)

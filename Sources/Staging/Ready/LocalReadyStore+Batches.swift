@@ -15,6 +15,7 @@ import Synchronization
 extension LocalReadyStore {
     /// From so many on, events of the layout `file` get a directory of their own.
     static let smallestBatch = 16
+
     /// A directory with a file an event.
     func releaseDirectory(
         _ events: ArraySlice<WebhookRelease>, _ name: BatchName, now: String
