@@ -28,12 +28,13 @@ class Amounts:
     sessions: int  # of each of four callers
     idle: int  # TLS connections
     upload: int  # MiB of the upload during which memory is looked at
+    disk: int  # MiB of a turn's filesystem
 
 
 FULL = Amounts(warm_up=1, seconds=10, sustained=60, latency=10, refusals=5, large=1024, files=1000,
-               sessions=50, idle=1000, upload=10240)
+               sessions=50, idle=1000, upload=10240, disk=6144)
 SHORT = Amounts(warm_up=0, seconds=1, sustained=1, latency=0.5, refusals=0.3, large=16, files=20,
-                sessions=2, idle=40, upload=64)
+                sessions=2, idle=40, upload=64, disk=1024)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Bench:
     def __init__(self, options, root):
         self.options, self.root, self.short = options, root, options.short
         self.amounts, self.number, self.clients, self.files = SHORT if options.short else FULL, 0, {}, {}
-        self.key = root / "key"
+        self.image, self.key = None, root / "key"
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
         (root / "installation").mkdir()
         self.installation = Installation(root / "installation", options.gate, self.key)
@@ -81,28 +82,41 @@ class Bench:
             os.sync()
         return self.files[count, size]
 
+    def blank_image(self):
+        """A file for the filesystems of all turns, one after the other. Each block of it has its place on the disk: else each
+        sync in a turn would wait for the outer filesystem to give it one, which takes several times as long as the sync."""
+        if self.image is None:
+            self.image = self.root / "image"
+            tell(f"writing an image of {self.amounts.disk} MiB")
+            run("dd", "if=/dev/zero", f"of={self.image}", "bs=4M", f"count={self.amounts.disk // 4}", "oflag=direct",
+                "conv=fsync", seconds=1800)
+        return self.image
+
     @contextlib.contextmanager
-    def place(self):
-        """An empty directory that is gone afterwards: an ext4 filesystem of its own in a file, where root may mount one.
+    def place(self, roomy=False):
+        """An empty directory that is gone afterwards: an ext4 filesystem of its own in a file, where root may mount one. One at a
+        time. A roomy one has 40 GiB, of which none has its place on the disk yet: its syncs are slow.
 
         ext4 gives out the inode of a deleted file only minutes later, and while it steps over many of them making a file is
         10 to 20 times slower. So no turn may make its files where an earlier one's were deleted.
         """
         outer = Path(tempfile.mkdtemp(prefix="place-", dir=self.root))
         outer.chmod(0o711)
-        inner, image = outer / "mount", outer / "image"
+        inner = outer / "mount"
         inner.mkdir()
         try:
             if self.options.image:
-                run("truncate", "-s", "4G" if self.short else "40G", image)
-                # The file has no blocks yet: nothing has to be zeroed, now or by the kernel during a turn.
-                run("mkfs.ext4", "-q", "-i", "4096", "-m", "0", "-E",
-                    "lazy_itable_init=1,lazy_journal_init=1,assume_storage_prezeroed=1", image)
+                image = outer / "image" if roomy else self.blank_image()
+                if roomy:
+                    run("truncate", "-s", "4G" if self.short else "40G", image)
+                run("mkfs.ext4", "-q", "-F", "-i", "4096", "-m", "0", "-E",
+                    "nodiscard,lazy_itable_init=1,lazy_journal_init=1", image)
                 # What this filesystem writes goes to the disk, as it would without the file between them, and not into a second
                 # page cache, out of which a sync would have to bring all of it.
                 device = run("losetup", "--direct-io=on", "--find", "--show", image).strip()
                 try:
-                    run("mount", "-o", "noatime", device, inner)
+                    # The kernel zeroes nothing during a turn.
+                    run("mount", "-o", "noatime,noinit_itable", device, inner)
                 finally:
                     run("losetup", "--detach", device)  # when it is unmounted
             inner.chmod(0o755)

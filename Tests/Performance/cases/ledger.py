@@ -24,7 +24,7 @@ def generate(bench, directory):
 @contextlib.contextmanager
 def homes(bench):
     """Directories for a gate with a new ledger and for one with a large one, in which each goes on from turn to turn."""
-    with bench.place() as place:
+    with bench.place(roomy=True) as place:
         new, large, made = (place / name for name in ("new", "large", "made"))
         new.mkdir()
         large.mkdir()

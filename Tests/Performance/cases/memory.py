@@ -42,7 +42,7 @@ def uploading(start):
         with open(source, "wb") as file:
             file.truncate(bench.amounts.upload << 20)
         most = 0
-        with bench.place() as place, start(bench, place) as server:
+        with bench.place(roomy=True) as place, start(bench, place) as server:
             client = subprocess.Popen(sftp_command(bench, server), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                       stderr=subprocess.PIPE, text=True)
             try:

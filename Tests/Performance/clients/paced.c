@@ -4,7 +4,8 @@
 //
 // EVENT is a file, @ in it stands for the event's id; RUN makes the ids those of this run. A time begins when the request was
 // due: a slow answer makes those late that wait behind it, and they count. RATE 0: the next one when the last is answered,
-// and a time begins when it is sent. An answer that is not 200 ends it with status 1.
+// and a time begins when it is sent. A connection that its server closes after an answer is made anew. An answer that is not
+// 200 ends it with status 1.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -46,7 +47,15 @@ static void wait_until(double moment) {
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL)) {}
 }
 
-static void ask(int socket, struct caller *caller) {
+static int connected(void) {
+    int on = 1, descriptor = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(descriptor, (struct sockaddr *)&server, sizeof server)) fail("connect");
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return descriptor;
+}
+
+// Whether the server goes on with this connection.
+static int ask(int socket, struct caller *caller) {
     char request[8192], answer[ANSWER + 1], *body, *length;
     int size = snprintf(request, sizeof request,
         "POST /webhooks/vsee HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n"
@@ -59,27 +68,29 @@ static void ask(int socket, struct caller *caller) {
         if (!(body = strstr(answer, "\r\n\r\n"))) continue;
         if (strncmp(answer, "HTTP/1.1 200", 12)) { fputs(answer, stderr); exit(1); }
         if (!(length = strcasestr(answer, "content-length:"))) fail("no content-length");
-        if (got >= (size_t)(body + 4 - answer) + strtoul(length + 15, NULL, 10)) return;
+        if (got >= (size_t)(body + 4 - answer) + strtoul(length + 15, NULL, 10))
+            return !strcasestr(answer, "\r\nconnection: close\r\n");
     }
 }
 
 static void *call(void *of) {
     struct caller *caller = of;
-    int on = 1, socket_ = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(socket_, (struct sockaddr *)&server, sizeof server)) fail("connect");
-    setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    int socket = connected();
     for (;;) {
         double due = rate ? began + (caller->number + (double)caller->count * connections) / rate : now();
         if (due >= until) break;
         wait_until(due);
-        ask(socket_, caller);
+        if (!ask(socket, caller)) {
+            close(socket);
+            socket = connected();
+        }
         if (caller->count == caller->room) {
             caller->room = caller->room ? caller->room * 2 : 1024;
             if (!(caller->times = realloc(caller->times, caller->room * sizeof *caller->times))) fail("realloc");
         }
         caller->times[caller->count++] = now() - due;
     }
-    close(socket_);
+    close(socket);
     return NULL;
 }
 
