@@ -49,6 +49,9 @@ package struct Gate: Sendable {
         FileLimit.raise(logger)
         Allocator.returnLargeBlocks()
         try prepareDirectories()
+        // ssh-keygen reads them while the ledger is being opened.
+        let shown = Task { await hostKeys() }
+        defer { shown.cancel() }
         let keepers = try LedgerWitnesses(settings)
         let key = try LedgerKeys(settings).signer()
         let seen = try await keepers.seen { logger.warning("\($0)") }
@@ -66,7 +69,8 @@ package struct Gate: Sendable {
             defer { tasks.cancelAll() }
             var hostKeys: HostKeyRecord?
             do {
-                hostKeys = try await recordStart(intake)
+                hostKeys = await shown.value
+                try await recordStart(intake, hostKeys)
                 await clock.look()
                 let services = try await services(intake, checkpointer, forwarding, clock)
                 for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.run() } }
@@ -161,10 +165,15 @@ package struct Gate: Sendable {
 
     // MARK: Start and stop
 
-    /// - Returns: the host keys that callers are shown from now on.
-    private func recordStart(_ intake: Intake) async throws -> HostKeyRecord? {
+    /// Those that callers are shown from now on; nil where the gate takes no SFTP.
+    private func hostKeys() async -> HostKeyRecord? {
+        guard let paths = settings.sftp?.hostKeys else { return nil }
+        return HostKeyRecord(await HostKeys.examine(paths))
+    }
+
+    private func recordStart(_ intake: Intake, _ hostKeys: HostKeyRecord?) async throws {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
-        let hostKeys = await describeHostKeys(in: &attempt, intake)
+        if let hostKeys { await describe(hostKeys, in: &attempt, intake) }
         attempt.policy = intake.policy.version
         attempt.detail[KeptLists.promise] = true
         attempt.detail["version"] = .string("\(Product.name) \(Product.version)")
@@ -179,7 +188,6 @@ package struct Gate: Sendable {
         let change = await changeSinceLastRun(intake, &attempt)
         try await intake.record(attempt)
         change?.log(to: logger)
-        return hostKeys
     }
 
     /// Lists that were changed while no gate ran: the start is the entry of that change.
@@ -203,20 +211,17 @@ package struct Gate: Sendable {
     }
 
     /// Says in the start's entry which host keys callers are shown, and when they differ from those of the last start.
-    private func describeHostKeys(in attempt: inout Attempt, _ intake: Intake) async -> HostKeyRecord? {
-        guard let paths = settings.sftp?.hostKeys else { return nil }
-        let now = HostKeyRecord(await HostKeys.examine(paths))
+    private func describe(_ now: HostKeyRecord, in attempt: inout Attempt, _ intake: Intake) async {
         attempt.detail[HostKeyRecord.member] = now.json
         do {
             let before = try await reading.run { try HostKeyRecord.shown(in: try intake.ledger.reader()) }
-            guard let before, let change = now.change(from: before) else { return now }
+            guard let before, let change = now.change(from: before) else { return }
             attempt.detail[HostKeyRecord.beforeMember] = before.json
             attempt.detail["message"] = .string(change.text)
             logger.log(level: change.breaksCallers ? .warning : .notice, "\(change.text)")
         } catch {
             logger.warning("whether the host keys are those of the last start is not known: \(error)")
         }
-        return now
     }
 
     /// The stop says again what the start has said, which may be sealed by now: the next start reads no sealed entries.

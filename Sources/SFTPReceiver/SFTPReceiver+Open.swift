@@ -1,6 +1,7 @@
 // The steps of opening the receiver that are not about connections: sshd's files, and what is said about them.
 import Accounts
 import Admission
+import Blocking
 import Files
 import Glibc
 import Intake
@@ -12,8 +13,19 @@ import Settings
 extension SSHDFiles {
     /// Prepares the directory and finds a configuration that the installed sshd takes.
     static func checked(_ configuration: SFTPReceiver.Configuration) async throws(SSHDError) -> SSHDFiles {
-        guard configuration.tools.sshd != nil else { throw missing }
-        let session = try await configuration.tools.checkSession()
+        let tools = configuration.tools
+        guard tools.sshd != nil else { throw missing }
+        guard let session = tools.session else { throw SSHDTools.missingSession }
+        // Both wait for programs.
+        async let configured = Result.of { () throws(SSHDError) in try await taken(configuration, session) }
+        async let checked = Result.of { () throws(SSHDError) in try await tools.checkSession() }
+        _ = try await checked.get()
+        return try await configured.get()
+    }
+
+    private static func taken(
+        _ configuration: SFTPReceiver.Configuration, _ session: String
+    ) async throws(SSHDError) -> SSHDFiles {
         for key in configuration.settings.hostKeys where access(key, R_OK) != 0 {
             throw SSHDError(
                 .hostKey,
@@ -21,8 +33,12 @@ extension SSHDFiles {
                     + "`dropgate init` makes host keys")
         }
         let plain = SSHDFiles(configuration, session: session)
+        try plain.prepare()
+        guard SSHDConfiguration.mayTakeOptionalKeyExchange(await configuration.tools.version()) else {
+            try await plain.writeAndCheck()
+            return plain
+        }
         var newest = plain
-        try newest.prepare()
         newest.configuration.newKeyExchange = SSHDConfiguration.optionalKeyExchange
         do throws(SSHDError) {
             try await newest.writeAndCheck()

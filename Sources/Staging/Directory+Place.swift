@@ -6,9 +6,13 @@ extension Directory {
     /// Writes a file (0600) under a temporary name, makes it durable, and moves it to `name`. Without
     /// `replacing` it throws `.exists` when the name is taken. What root writes belongs to the directory's owner and
     /// group, and where that is root itself the group may read it (0640): the gate must be able to.
-    package func place(_ bytes: [UInt8], as name: String, replacing: Bool) throws(StagingError) {
+    /// - Parameter isDurable: false for what is made anew at each start.
+    package func place(
+        _ bytes: [UInt8], as name: String, replacing: Bool, isDurable: Bool = true
+    ) throws(StagingError) {
         let temporary = ".\(name).\(UInt64.random(in: 0 ... .max)).tmp"
-        try install(bytes, as: name, temporary: temporary, mayReplace: replacing) { file in
+        try install(bytes, as: name, temporary: temporary, mayReplace: replacing, isDurable: isDurable) {
+            file in
             var status = stat()
             guard geteuid() == 0, fstat(descriptor, &status) == 0 else { return }
             _ = fchown(file, status.st_uid, status.st_gid)

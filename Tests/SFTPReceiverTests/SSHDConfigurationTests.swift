@@ -27,6 +27,18 @@ import Testing
         #expect(found["LoginGraceTime"] == "30" && found["UnusedConnectionTimeout"] == "900")
     }
 
+    @Test(
+        "A key exchange that came with 9.9 is tried with what may know it",
+        arguments: [
+            ("OpenSSH_9.2p1 Debian-2+deb12u7", false), ("OpenSSH_9.8p1", false), ("OpenSSH_8.10", false),
+            ("OpenSSH_9.9p2", true), ("OpenSSH_9.10", true), ("OpenSSH_10.0p2 Debian-5", true),
+            ("OpenSSH_for_X 8.1", true), ("OpenSSH_", true), ("OpenSSH_9", true), ("OpenSSH_9.x", true),
+            (nil, true),
+        ] as [(String?, Bool)])
+    func optionalKeyExchange(version: String?, isTried: Bool) {
+        #expect(SSHDConfiguration.mayTakeOptionalKeyExchange(version) == isTried)
+    }
+
     @Test("Nothing that is offered rests on SHA-1, MD5, CBC, DSA or a group of 2048 bits")
     func nothingOld() {
         let lists = ["KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms", "PubkeyAcceptedAlgorithms"]

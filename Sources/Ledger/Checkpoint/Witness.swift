@@ -38,19 +38,12 @@ extension [any Witness] {
     private func ask<Answer: Sendable>(
         within bound: Duration, _ question: @escaping @Sendable (any Witness) async throws -> Answer
     ) async -> [Result<Answer, any Error>] {
-        await withTaskGroup(of: (index: Int, answer: Result<Answer, any Error>).self) { group in
-            for (index, keeper) in enumerated() {
-                group.addTask {
-                    do {
-                        return (index, .success(try await within(bound) { try await question(keeper) }))
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
+        await mapAtOnce { keeper in
+            do {
+                return .success(try await within(bound) { try await question(keeper) })
+            } catch {
+                return .failure(error)
             }
-            var answers: [(index: Int, answer: Result<Answer, any Error>)] = []
-            for await answer in group { answers.append(answer) }
-            return answers.sorted { $0.index < $1.index }.map(\.answer)
         }
     }
 }

@@ -1,5 +1,6 @@
 // What is well with a gate, what is not, and what to do: one list of checks, of which each says who makes it.
 import Admission
+import Blocking
 import Ledger
 package import Reachability
 package import Settings
@@ -44,7 +45,7 @@ package enum Diagnostics {
         Check("machine") { MachineCheck($0.settings).findings() },
         Check("openssh") { await GateCheck($0).openSSH() },
         // The gate says by itself that libnss-wrapper is missing.
-        Check("openssh", starts) { await GateCheck($0).openSSH().filter(\.isFatal) },
+        Check("openssh", starts) { await GateCheck($0).neededOpenSSH() },
         Check("ledger") { LedgerCheck.findings($0) },
         // A ledger of an older format is brought up to date by the start.
         Check("ledger", starts) { LedgerCheck.findings($0).filter(\.isFatal) },
@@ -81,11 +82,11 @@ package enum Diagnostics {
     private static func findings(_ settings: GateSettings, _ occasion: Occasion) async -> [Finding] {
         let facts = await GateFacts(settings, asksGate: occasion == .doctor)
         var findings: [Finding] = []
-        for check in checks where check.occasions.contains(occasion) {
+        let wanted = checks.filter { $0.occasions.contains(occasion) }
+        // At once: most of the time goes into waiting for programs and for the gate. They are told in their own order.
+        for found in await wanted.mapAtOnce({ await $0.findings(facts) }) {
             // Checks that meet the same trouble tell it once.
-            for finding in await check.findings(facts) where !findings.contains(finding) {
-                findings.append(finding)
-            }
+            for finding in found where !findings.contains(finding) { findings.append(finding) }
         }
         return findings
     }

@@ -66,35 +66,50 @@ struct GateCheck {
 
     // MARK: OpenSSH
 
+    /// What is installed, with the versions.
     func openSSH() async -> [Finding] {
         guard settings.sftp != nil else { return [] }
         let tools = SSHDTools.find()
-        let install = "apt-get install openssh-server libnss-wrapper"
+        async let version = tools.version()
+        async let session = session(tools)
+        async let wrapper = tools.wrapperVersion()
         var findings: [Finding] = []
         if let sshd = tools.sshd {
-            let version = await tools.version() ?? "of an unknown version"
-            findings.append(Finding("openssh", .ok, "\(sshd) is \(version)"))
+            findings.append(Finding("openssh", .ok, "\(sshd) is \(await version ?? "of an unknown version")"))
         } else {
-            findings.append(.fatal("openssh", "sshd is not installed: no SFTP", fix: install))
+            findings.append(Self.noSSHD)
         }
-        do throws(SSHDError) {
-            let session = try await tools.checkSession()
-            findings.append(Finding("openssh", .ok, "\(session), of this program, is of its release"))
-        } catch {
-            findings.append(.fatal("openssh", "\(error)", fix: Finding.mend))
-        }
+        findings.append(await session)
         if let library = tools.nssWrapper {
-            let version = await tools.wrapperVersion() ?? library
-            findings.append(Finding("openssh", .ok, "libnss-wrapper is \(version)"))
+            findings.append(Finding("openssh", .ok, "libnss-wrapper is \(await wrapper ?? library)"))
         } else {
             findings.append(
                 Finding(
                     "openssh", .warn,
                     "libnss-wrapper is not installed: only the gate's own user name can log in",
-                    fix: install))
+                    fix: Self.install))
         }
         return findings
     }
+
+    /// What a start needs. It does not ask for versions: to ask dpkg takes longer than all else.
+    func neededOpenSSH() async -> [Finding] {
+        guard settings.sftp != nil else { return [] }
+        let tools = SSHDTools.find()
+        return (tools.sshd == nil ? [Self.noSSHD] : []) + [await session(tools)]
+    }
+
+    private func session(_ tools: SSHDTools) async -> Finding {
+        do throws(SSHDError) {
+            return Finding(
+                "openssh", .ok, "\(try await tools.checkSession()), of this program, is of its release")
+        } catch {
+            return .fatal("openssh", "\(error)", fix: Finding.mend)
+        }
+    }
+
+    private static let install = "apt-get install openssh-server libnss-wrapper"
+    private static let noSSHD = Finding.fatal("openssh", "sshd is not installed: no SFTP", fix: install)
 
     // MARK: Quarantine
 

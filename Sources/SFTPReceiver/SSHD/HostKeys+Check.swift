@@ -1,6 +1,7 @@
 // Whether sshd will show a host key to anybody. sshd itself does not mind: it starts with a key that it never
 // offers, takes the first of two of one type, and cuts every caller off when nothing is left.
 import Accounts
+import Blocking
 import Files
 import Glibc
 
@@ -25,15 +26,19 @@ extension HostKeys {
             path: path, type: key.type, fingerprint: key.fingerprint, line: "\(key.type) \(key.blob)")
     }
 
+    @Sendable private static func described(_ path: String) async -> Result<Description, SSHDError> {
+        await .of { () throws(SSHDError) in try await describe(path) }
+    }
+
     /// Each of a gate's host keys, or what keeps callers from seeing it.
     package static func examine(
         _ paths: [String]
     ) async -> [(path: String, outcome: Result<Description, SSHDError>)] {
         var outcomes: [(path: String, outcome: Result<Description, SSHDError>)] = []
         var first: [String: String] = [:]
-        for path in paths {
+        for (path, outcome) in zip(paths, await paths.mapAtOnce(described)) {
             do throws(SSHDError) {
-                let key = try await describe(path)
+                let key = try outcome.get()
                 if let other = first[key.type] {
                     throw refusal(
                         path,

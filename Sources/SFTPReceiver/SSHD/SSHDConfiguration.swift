@@ -30,8 +30,19 @@ struct SSHDConfiguration: Sendable, Hashable {
     /// Key exchange methods beyond `baseKeyExchange`, best first.
     var newKeyExchange: [String] = []
 
-    /// Known only to newer versions of OpenSSH than 9.2: offered when the installed one takes it.
+    /// New in OpenSSH 9.9: offered when the installed one takes it.
     static let optionalKeyExchange = ["mlkem768x25519-sha256"]
+
+    /// Whether it is worth a try.
+    /// - Parameter version: as sshd says it, `OpenSSH_9.2p1 …`; nil, or anything else: it may be a newer one.
+    static func mayTakeOptionalKeyExchange(_ version: String?) -> Bool {
+        guard let version, version.hasPrefix("OpenSSH_") else { return true }
+        let numbers = version.dropFirst("OpenSSH_".count).prefix { $0 == "." || ("0"..."9").contains($0) }
+            .split(separator: ".", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count == 2, let major = numbers[0], let minor = numbers[1] else { return true }
+        return (major, minor) >= (9, 9)
+    }
+
     static let baseKeyExchange = [
         "sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "curve25519-sha256@libssh.org",
         "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group16-sha512",

@@ -66,17 +66,22 @@ struct SSHDFiles: Sendable {
         let keys = try folder.subdirectory("keys")
         for account in known {
             let lines = account.keys.map { "restrict \($0)\n" }.joined()
-            try keys.place(Array(lines.utf8), as: account.name, replacing: true)
+            try write(lines, as: account.name, in: keys)
         }
         let users = passwdLines(known)
-        try folder.place(Array(users.shadow.utf8), as: "shadow", replacing: true)
-        try folder.place(Array("dropgate:x:\(getgid()):\n".utf8), as: "group", replacing: true)
-        try folder.place(Array(users.passwd.utf8), as: "passwd", replacing: true)
+        try write(users.shadow, as: "shadow", in: folder)
+        try write("dropgate:x:\(getgid()):\n", as: "group", in: folder)
+        try write(users.passwd, as: "passwd", in: folder)
         var configuration = configuration
         configuration.takesPasswords = tools.nssWrapper != nil && known.contains { $0.passwordHash != nil }
-        try folder.place(Array(configuration.text.utf8), as: "sshd_config", replacing: true)
+        try write(configuration.text, as: "sshd_config", in: folder)
         let names = Set(known.map(\.name))
         for name in try keys.names() where !names.contains(name) { try keys.remove(name) }
+    }
+
+    /// Whole, and not durable: a start writes all files anew before it starts an sshd.
+    private func write(_ text: String, as name: String, in directory: Directory) throws(StagingError) {
+        try directory.place(Array(text.utf8), as: name, replacing: true, isDurable: false)
     }
 
     /// passwd(5) and shadow(5): every account has the service's own uid. `*` is a password that matches none
