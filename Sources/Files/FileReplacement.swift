@@ -1,6 +1,6 @@
 // Puts a file in place whole: a reader sees the old one, the new one or none, after a crash too.
 import CShims
-import Foundation
+import Glibc
 
 package enum FileReplacement {
     /// What can fail, for whoever words it.
@@ -101,6 +101,15 @@ package enum FileReplacement {
         defer { if let folder { close(folder) } }
         guard rename(path, target) == 0 else { throw .last }
         if let folder, fsync(folder) != 0 { throw .last }
+    }
+
+    /// Makes what a file or a directory holds durable. Links are refused.
+    /// - Parameter flags: it is opened with them: O_RDWR, or O_RDONLY | O_DIRECTORY.
+    package static func sync(_ path: String, flags: Int32 = O_RDWR) throws(SystemError) {
+        let descriptor = open(path, flags | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw .last }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .last }
     }
 
     /// Gives a directory its name, where nothing has it yet (EEXIST). As `move`.

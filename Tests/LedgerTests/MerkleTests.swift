@@ -74,6 +74,29 @@ private struct Store {
         }
     }
 
+    @Test("A tile that nothing stores is made of each tile below it once, however the tree grows")
+    func unfinishedTiles() throws {
+        let (whole, unfinished) = (Store(70_000), UnfinishedTiles())
+        var random = SplitMix(seed: 1)
+        var reads = 0
+        for size in [300, 9_000, 9_000, 40_000, 65_535, 65_536, 66_000, 70_000] {
+            let tree = MerkleTree(
+                size: Int64(size),
+                tiles: MerkleTree.tiles(
+                    stored: { level, number in
+                        // What is full at this size.
+                        guard (Int(number) + 1) << (8 * (level + 1)) <= size else { return nil }
+                        reads += level == 0 ? 1 : 0
+                        return whole.tiles["\(level)/\(number)"]
+                    }, leaves: { Array(whole.leaves[Int($0)..<Int($0) + $1]) }, unfinished: unfinished))
+            for earlier in [size, size - 1, Int.random(in: 1...size, using: &random)] {
+                #expect(try tree.root(size: Int64(earlier)) == mth(whole.leaves[..<earlier]))
+            }
+        }
+        // 273 tiles, and for each root the one in which its size is, once for each of its eight heights at most.
+        #expect((255...273 + 24 * 8).contains(reads))
+    }
+
     @Test func everyInclusionProofOfSmallTreesHoldsForItsLeafOnly() throws {
         let store = Store(40)
         for size in 1...40 {

@@ -120,10 +120,9 @@ struct BackupWriter {
     }
 
     private func sync(_ path: String, flags: Int32) throws {
-        let descriptor = open(path, flags | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { throw Self.failure("open", path) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw Self.failure("sync", path) }
+        do throws(SystemError) { try FileReplacement.sync(path, flags: flags) } catch {
+            throw LedgerError(.unwritable, "cannot sync \(path): \(error)")
+        }
     }
 
     private mutating func count(_ path: String) throws {

@@ -22,6 +22,7 @@ final class SQLiteLedgerStore: LedgerStore {
     let keys: Mutex<DropKeyIndex>
     let former: FormerDrops?
     private let head: Mutex<Head>
+    private let unfinished: UnfinishedTiles
     private let lock: FileLock
     private let checkpoint: LogCheckpoint
 
@@ -33,6 +34,8 @@ final class SQLiteLedgerStore: LedgerStore {
         let path = paths.file
         lock = try FileLock(path: paths.lock)
         self.node = node
+        let unfinished = UnfinishedTiles()
+        self.unfinished = unfinished
         do {
             if try paths.isThere() {
                 _ = try ReadOnlyDatabase(paths, isOfAnyFormat: true)
@@ -52,7 +55,7 @@ final class SQLiteLedgerStore: LedgerStore {
                     let seq: Int64 = row?["seq"] ?? -1
                     return Head(
                         seq: seq, time: Instant(microseconds: row?["time"] ?? Int64.min / 2),
-                        tree: try StoredTree.builder(db, size: seq + 1))
+                        tree: try StoredTree.builder(db, size: seq + 1, unfinished))
                 })
             keys = Mutex(try database.read { try DropKeyIndex($0) })
             former = try database.read { try FormerDrops($0) }
@@ -74,8 +77,7 @@ final class SQLiteLedgerStore: LedgerStore {
         for suffix in ["", "-wal", "-shm"] { unlink(temporary + suffix) }
         // SQLite gives its WAL and shared memory files the mode of the database file.
         try FileLock.makePrivateFile(path: temporary)
-        // Closing it brings all of it into the one file.
-        try Schema.openForWriting(path: temporary) { _ in }.close()
+        try Schema.make(path: temporary)
         do throws(SystemError) { try FileReplacement.move(temporary, to: path) } catch {
             throw LedgerError(.unwritable, "cannot name \(path): \(error)")
         }
@@ -178,7 +180,7 @@ final class SQLiteLedgerStore: LedgerStore {
 
     func root(size: Int64) throws -> MerkleHash {
         let whole = head.withLock { $0.tree.size }
-        return try database.readLedger { try StoredTree.tree($0, size: whole).root(size: size) }
+        return try database.readLedger { try StoredTree.tree($0, size: whole, unfinished).root(size: size) }
     }
 
     func drop(id: String) throws -> DropRecord? {

@@ -25,23 +25,31 @@ enum StoredTree {
         ).map { MerkleHash.leaf(Array($0)) }
     }
 
-    private static func tiles(_ db: Database) -> MerkleTree.Tiles {
+    private static func tiles(_ db: Database, _ unfinished: UnfinishedTiles) -> MerkleTree.Tiles {
         MerkleTree.tiles(
-            stored: { try tile(db, level: $0, number: $1) }, leaves: { try leaves(db, start: $0, count: $1) })
+            stored: { try tile(db, level: $0, number: $1) }, leaves: { try leaves(db, start: $0, count: $1) },
+            unfinished: unfinished)
     }
 
     /// The tree; valid for as long as the database access lasts.
-    static func tree(_ db: Database, size: Int64) -> MerkleTree { MerkleTree(size: size, tiles: tiles(db)) }
+    /// - Parameter unfinished: of the same ledger, whatever its size was.
+    static func tree(
+        _ db: Database, size: Int64, _ unfinished: UnfinishedTiles = UnfinishedTiles()
+    ) -> MerkleTree {
+        MerkleTree(size: size, tiles: tiles(db, unfinished))
+    }
 
     /// What appends go on from.
-    static func builder(_ db: Database, size: Int64) throws -> TileBuilder {
-        let frontier = try tree(db, size: size).frontier(size: size)
+    static func builder(_ db: Database, size: Int64, _ unfinished: UnfinishedTiles) throws -> TileBuilder {
+        let tiles = tiles(db, unfinished)
+        let frontier = try MerkleTree(size: size, tiles: tiles).frontier(size: size)
         var partial: [[MerkleHash]] = []
         var nodes = size
         while nodes > 0 {
             let width = Int(nodes % Int64(MerkleTile.width))
             let number = nodes / Int64(MerkleTile.width)
-            partial.append(width == 0 ? [] : try tiles(db)(partial.count, number, width).hashes)
+            partial.append(
+                width == 0 ? [] : Array(try tiles(partial.count, number, width).hashes.prefix(width)))
             nodes = number
         }
         return TileBuilder(frontier: frontier, partial: partial)

@@ -54,11 +54,21 @@ package struct MerkleHash: Sendable, Hashable {
 
     /// The hash of a node: SHA-256(0x01 || left || right).
     package static func node(_ left: MerkleHash, _ right: MerkleHash) -> MerkleHash {
+        var hash = SHA256()
+        give(left, right, to: &hash)
+        return hash.finalize().withUnsafeBytes(Self.init(loading:))
+    }
+
+    /// - Parameter hash: at its beginning; for who makes many nodes.
+    static func node(_ left: MerkleHash, _ right: MerkleHash, by hash: inout SHA256) -> MerkleHash {
+        give(left, right, to: &hash)
+        return hash.next().withUnsafeBytes(Self.init(loading:))
+    }
+
+    private static func give(_ left: MerkleHash, _ right: MerkleHash, to hash: inout SHA256) {
         // One piece of 65 bytes: the prefix is the last byte of the first word in memory.
         var input = (UInt64(1).bigEndian, left.words, right.words)
-        return withUnsafeBytes(of: &input) { memory in
-            SHA256.hash(UnsafeRawBufferPointer(rebasing: memory[7...])).withUnsafeBytes(Self.init(loading:))
-        }
+        withUnsafeBytes(of: &input) { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[7...])) }
     }
 
     /// The root of a tree without leaves: SHA-256 of nothing.

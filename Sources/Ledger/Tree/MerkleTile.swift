@@ -1,4 +1,6 @@
 // Tiles of the tree as in C2SP tlog-tiles: 256 hashes in a row, eight levels of the tree in one piece. Pure.
+import Synchronization
+import TLS
 
 /// A full or partial tile: hashes at tree height 8 × level, from index 256 × number on.
 package struct MerkleTile: Sendable, Hashable {
@@ -30,10 +32,37 @@ package struct MerkleTile: Sendable, Hashable {
         let count = 1 << height
         guard start >= 0, start + count <= hashes.count else { return nil }
         var row = Array(hashes[start..<start + count])
-        while row.count > 1 {
-            row = stride(from: 0, to: row.count, by: 2).map { MerkleHash.node(row[$0], row[$0 + 1]) }
+        var hash = SHA256()
+        var width = count
+        while width > 1 {
+            width /= 2
+            for index in 0..<width {
+                row[index] = MerkleHash.node(row[2 * index], row[2 * index + 1], by: &hash)
+            }
         }
         return row[0]
+    }
+}
+
+/// Tiles above the leaves' that are not full, so that nothing stores them. Each hash is made from a whole tile below, and once:
+/// it stays what it is however the tree grows. One tile a level is kept.
+package final class UnfinishedTiles: Sendable {
+    private let tiles = Mutex<[Int: (number: Int64, hashes: [MerkleHash])]>([:])
+
+    package init() {}
+
+    /// - Parameters:
+    ///   - width: how many hashes are wanted at least.
+    ///   - make: the hash at an index of the tile.
+    func tile(
+        _ level: Int, _ number: Int64, _ width: Int, make: (_ index: Int) throws -> MerkleHash
+    ) rethrows -> MerkleTile {
+        let kept = tiles.withLock { $0[level] }
+        var hashes = kept.flatMap { $0.number == number ? $0.hashes : nil } ?? []
+        guard hashes.count < width else { return MerkleTile(hashes) }
+        for index in hashes.count..<width { hashes.append(try make(index)) }
+        tiles.withLock { $0[level] = (number, hashes) }
+        return MerkleTile(hashes)
     }
 }
 

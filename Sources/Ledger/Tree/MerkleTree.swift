@@ -17,22 +17,23 @@ package struct MerkleTree {
     /// Tiles from a store of full tiles and leaves: a partial tile is made from the leaves, or from the tiles below.
     /// - Parameter stored: the full tile, or nil when it is not stored.
     /// - Parameter leaves: the leaf hashes from `start` on, `count` of them.
+    /// - Parameter unfinished: what was made of this tree before.
     package static func tiles(
         stored: @escaping (_ level: Int, _ number: Int64) throws -> MerkleTile?,
-        leaves: @escaping (_ start: Int64, _ count: Int) throws -> [MerkleHash]
+        leaves: @escaping (_ start: Int64, _ count: Int) throws -> [MerkleHash],
+        unfinished: UnfinishedTiles = UnfinishedTiles()
     ) -> Tiles {
         func tile(_ level: Int, _ number: Int64, _ width: Int) throws -> MerkleTile {
             if let tile = try stored(level, number) { return tile }
             let start = number * Int64(MerkleTile.width)
             guard level > 0 else { return MerkleTile(try leaves(start, width)) }
-            return MerkleTile(
-                try (0..<Int64(width)).map { index in
-                    let below = try tile(level - 1, start + index, MerkleTile.width)
-                    guard let root = below.root(start: 0, height: MerkleTile.height) else {
-                        throw MerkleError.missingTile(level: level - 1, number: start + index)
-                    }
-                    return root
-                })
+            return try unfinished.tile(level, number, width) { index in
+                let below = try tile(level - 1, start + Int64(index), MerkleTile.width)
+                guard let root = below.root(start: 0, height: MerkleTile.height) else {
+                    throw MerkleError.missingTile(level: level - 1, number: start + Int64(index))
+                }
+                return root
+            }
         }
         return tile
     }
