@@ -1,5 +1,5 @@
 // Whose a file is and when it was written last: all that is known of who changed it with an editor.
-package import Foundation
+package import Glibc
 
 /// As stat(2) says it of the file behind any links.
 package struct FileOrigin: Sendable, Hashable {

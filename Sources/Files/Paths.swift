@@ -1,5 +1,5 @@
 // Paths as text, and the files that a shell pattern names. Nothing here follows a link.
-import Foundation
+import Glibc
 
 /// Paths as a settings file writes them.
 package enum Paths {
@@ -11,7 +11,7 @@ package enum Paths {
 
     /// The path itself, made absolute from the working directory.
     package static func absolute(_ path: String) -> String {
-        path.hasPrefix("/") ? normal(path) : normal(FileManager.default.currentDirectoryPath + "/" + path)
+        path.hasPrefix("/") ? normal(path) : normal(workingDirectory + "/" + path)
     }
 
     /// The directory that holds an absolute path.
@@ -48,11 +48,18 @@ package enum Paths {
         guard pattern.contains(where: { "*?[".contains($0) }) else { return [pattern] }
         var found = glob_t()
         defer { globfree(&found) }
-        guard Foundation.glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else {
+        guard Glibc.glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else {
             let isClosed = access(directory(of: pattern), R_OK) != 0 && errno == EACCES
             return isClosed ? [pattern] : []
         }
         return (0..<Int(found.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }.sorted()
+    }
+
+    /// The root where the system does not say it: the directory has been removed.
+    private static var workingDirectory: String {
+        guard let path = getcwd(nil, 0) else { return "/" }
+        defer { free(path) }
+        return String(cString: path)
     }
 
     private static func normal(_ path: String) -> String {

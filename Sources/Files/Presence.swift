@@ -1,6 +1,6 @@
 // Whether a file is there. "Not there" and "may not be looked at" are two answers: stat(2) fails with EACCES for what lies in
 // a directory that this process may not enter.
-import Foundation
+import Glibc
 
 package enum Presence {
     /// Throws a `FileError` that says who may look, where this process may not.

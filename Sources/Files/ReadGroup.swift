@@ -1,7 +1,7 @@
 // A group of the system that may read some of the gate's files, and change none: auditors. What it may not see stays closed by
 // its own mode.
 import CShims
-package import Foundation
+package import Glibc
 
 package struct ReadGroup: Sendable, Hashable, CustomStringConvertible {
     private let name: String

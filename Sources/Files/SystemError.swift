@@ -1,5 +1,6 @@
 // What the system refused, as a value.
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// An errno, which reads as the system words it.
 package struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {

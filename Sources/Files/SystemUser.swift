@@ -1,5 +1,5 @@
 // Names of users and groups, as the system knows them. Looking one up may ask a directory service: it blocks.
-package import Foundation
+package import Glibc
 
 package enum SystemUser {
     /// nil where the system knows none. It is not made printable.
@@ -16,8 +16,8 @@ package enum SystemUser {
 
 package enum SystemGroup {
     package static func name(of group: gid_t) -> String? {
-        var entry = Foundation.group()
-        var found: UnsafeMutablePointer<Foundation.group>?
+        var entry = Glibc.group()
+        var found: UnsafeMutablePointer<Glibc.group>?
         var buffer = [CChar](repeating: 0, count: 65536)
         guard getgrgid_r(group, &entry, &buffer, buffer.count, &found) == 0, found != nil,
             let name = entry.gr_name
@@ -27,8 +27,8 @@ package enum SystemGroup {
 
     /// The number of a group; nil where there is none of this name.
     package static func number(of name: String) -> gid_t? {
-        var entry = Foundation.group()
-        var found: UnsafeMutablePointer<Foundation.group>?
+        var entry = Glibc.group()
+        var found: UnsafeMutablePointer<Glibc.group>?
         var buffer = [CChar](repeating: 0, count: 65536)
         guard getgrnam_r(name, &entry, &buffer, buffer.count, &found) == 0, found != nil else { return nil }
         return entry.gr_gid

@@ -1,6 +1,6 @@
 // A JSON value as the ledger and receipts hold it: no floating point, so that its canonical bytes are unique.
 // It is encoded by `CanonicalJSON`; reading uses Foundation and is off every hot path.
-import Foundation
+import FoundationEssentials
 
 /// A JSON value without fractions and null: what entries, receipts and details are made of.
 package indirect enum JSONValue: Sendable, Hashable {

@@ -1,9 +1,5 @@
 // One message of a local socket: a JSON object on a line of its own. No I/O.
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import FoundationEssentials
 
 package enum JSONLine {
     /// One line, newline included.

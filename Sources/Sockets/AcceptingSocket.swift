@@ -2,8 +2,9 @@
 // read from it and nothing written. It admits and refuses nobody.
 package import Admission
 import CShims
+import Dispatch
 import Files
-import Foundation
+import Glibc
 import Synchronization
 
 /// Why a listener could not be opened.
@@ -87,9 +88,8 @@ package final class AcceptingSocket: Sendable {
     ) -> Acceptance {
         let stopping = StopSignal()
         let loop = AcceptLoop(socket: self, take: take, turnAway: turnAway)
-        let thread = Thread { loop.run(until: stopping) }
-        thread.name = label
-        thread.start()
+        // A serial queue of its own: the system makes a thread for it.
+        DispatchQueue(label: label).async { loop.run(until: stopping) }
         return Acceptance(stopping: stopping)
     }
 
@@ -241,5 +241,5 @@ private final class SpareDescriptor: Sendable {
         }
     }
 
-    private static func open() -> Int32 { Foundation.open("/dev/null", O_RDONLY | O_CLOEXEC) }
+    private static func open() -> Int32 { Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC) }
 }

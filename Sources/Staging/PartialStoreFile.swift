@@ -2,7 +2,7 @@
 // the lock writes it. It does not decide whether an upload is whole or where it goes.
 import CShims
 import Files
-import Foundation
+import FoundationEssentials
 import Glibc
 
 /// A partial upload that this process alone may change, until the value goes away. Not for several threads.

@@ -1,7 +1,8 @@
 // The sidecar of a partial upload: the JSON beside its bytes that says what they are, and the rule by which
 // a sidecar found later is believed. Values only; reading and writing are PartialStore's.
 package import Admission
-import Foundation
+import Files
+import FoundationEssentials
 
 /// `parts/<drop id>.json`. While writes follow one another nothing is written to it, so after a crash of the
 /// process the length of the file tells what has arrived. That is no longer so once `sequential` is false.
@@ -95,10 +96,11 @@ package struct PartialSidecar: Codable, Equatable, Sendable {
 
     /// Which start of the system this is. Without it no length is believed after a crash.
     static func currentBoot() -> String {
-        guard let text = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+        guard let bytes = try? SmallFile.open("/proc/sys/kernel/random/boot_id").contents(limit: 64),
+            !bytes.isEmpty
         else {
             return UUID().uuidString
         }
-        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 }

@@ -1,6 +1,7 @@
 // The session's executable, which sshd starts for every login: hands its arguments to SFTPSession and exits with what comes
 // back. It depends on SFTPSession alone, so that nothing of the daemon can get into it; `.ci/links` looks at what is in it.
-import Foundation
+import FoundationEssentials
+import Glibc
 import SFTPSession
 
 @main

@@ -1,5 +1,5 @@
 // One line of an NDJSON batch: the receipt and the exact bytes of the event.
-import Foundation
+import FoundationEssentials
 package import JSON
 
 /// `{"body":"…","receipt":{…}}`, or `body_base64` for bytes that are not UTF-8. The body's bytes are kept

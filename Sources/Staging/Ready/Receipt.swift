@@ -1,5 +1,5 @@
 // The receipt of a drop: the JSON file a consumer reads beside the data. Values only.
-import Foundation
+import FoundationEssentials
 
 /// Describes one drop. Times are RFC 3339 in UTC; `file` is relative to the staging directory. Consumers read it: each member
 /// is described in `.github/guides/consuming.md`, where a test looks for it.
