@@ -36,7 +36,7 @@ package struct SHA256: ~Copyable {
     /// The digest of all pieces.
     package consuming func finalize() -> SHA256Digest { Self.end(state) }
 
-    /// The digest of all pieces, after which the next begins: for many small ones, of which each costs half of what it does by itself.
+    /// The digest of all pieces, after which the next begins. For many small ones: OpenSSL need not make its state anew for each.
     package mutating func next() -> SHA256Digest {
         let digest = Self.end(state)
         precondition(EVP_DigestInit_ex2(state, nil, nil) == 1, "OpenSSL cannot begin another digest")
