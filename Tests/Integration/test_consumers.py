@@ -301,11 +301,16 @@ class Consumers(unittest.TestCase):
         gate = self.gate()
         self.one(gate)
         stranger = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        # The checkout may be closed to others, as what `mktemp -d` makes is.
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o755)
         for kind in (Shell, Python):
             consumer = kind(gate)
             with self.subTest(kind=kind.__name__):
-                arguments = consumer.follow()
-                self.refused(consumer.run([*stranger, *arguments[:1], "--once", *arguments[1:]], "/bin/true"), gate.staging)
+                program, *arguments = consumer.follow()
+                program = shutil.copy(program, folder)
+                self.refused(consumer.run([*stranger, program, "--once", *arguments], "/bin/true"), gate.staging)
             shutil.rmtree(consumer.killers)
 
     def test_a_receipt_that_is_broken_or_gone_keeps_its_drop_for_somebody_to_look_at(self):
