@@ -246,5 +246,7 @@ package struct Gate: Sendable {
                 for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.finish() } }
             }
         }
+        // A thread that has just ended may hold the gate yet while the process ends.
+        intake.closeLedger()
     }
 }

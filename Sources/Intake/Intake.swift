@@ -356,4 +356,7 @@ package final class Intake: Sendable {
         _ = try? await writer.commit(.released([], at: clock()))
         await stager.finish()
     }
+
+    /// After `close`, and the last use of all: the ledger is one file again. Whoever holds this still must not ask it for anything.
+    package func closeLedger() { store.close() }
 }

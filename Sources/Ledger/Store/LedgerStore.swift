@@ -299,6 +299,10 @@ package protocol LedgerStore: AnyObject, Sendable {
 
     /// Withdrawn drops whose bytes are not known to be in quarantine, oldest first.
     func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])]
+
+    /// Brings everything into the one file, as far as readers let it; the last use of a store. A process that ends without it, or
+    /// while somebody still holds the store, leaves that to whoever opens the ledger next.
+    func close()
 }
 
 /// The ledger could not be opened, read or written.
@@ -336,4 +340,9 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
 
     /// The message and the fix on one line.
     package var description: String { fix.map { "\(message); \($0)" } ?? message }
+}
+
+extension LedgerStore {
+    /// For a store that has nothing to close.
+    package func close() {}
 }

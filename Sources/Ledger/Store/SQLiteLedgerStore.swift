@@ -84,7 +84,9 @@ final class SQLiteLedgerStore: LedgerStore {
     }
 
     /// Closed before the lock is given up, so that the next writer finds no half-closed WAL.
-    deinit {
+    deinit { close() }
+
+    func close() {
         try? checkpoint.close()
         try? database.close()
     }
