@@ -40,6 +40,8 @@ package final class FailingStore: LedgerStore {
         return try store.commit(operations, now: now)
     }
 
+    package func close() { store.close() }
+
     package func size() throws -> Int64 { try store.size() }
     package func lastTime() throws -> Instant? { try store.lastTime() }
     package func root(size: Int64) throws -> MerkleHash { try store.root(size: size) }

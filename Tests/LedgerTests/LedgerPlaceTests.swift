@@ -5,6 +5,7 @@ import Foundation
 import GRDB
 import Ledger
 import Support
+import Synchronization
 import Testing
 
 @Suite struct LedgerPlaceTests {
@@ -51,6 +52,62 @@ import Testing
         #expect(directory.files(under: "").allSatisfy { !$0.contains(".new") })
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
         #expect(mode == 0o600)
+    }
+
+    @Test("A closed ledger is one file though its store is still held, and the store takes nothing any more")
+    func closing() throws {
+        let store = try handle.open(node: "t")
+        let attempt = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+        _ = try store.commit([.append(attempt, drop: nil)], now: .now())
+        #expect(directory.files(under: "").contains("ledger.sqlite-wal"))
+        store.close()
+        store.close()
+        #expect(Set(directory.files(under: "")) == ["ledger.sqlite", "ledger.sqlite.lock"])
+        #expect(throws: LedgerError.self) { try store.commit([.append(attempt, drop: nil)], now: .now()) }
+        #expect(throws: LedgerError.self) { try store.root(size: 1) }
+        #expect(throws: LedgerError.self) { try store.pendingEvents() }
+        #expect(try handle.reader().size() == 1)
+    }
+
+    @Test("Who is at a store while it is closed gets an answer or an error, and what was committed is there")
+    func closingBesideOthers() throws {
+        let attempt = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+        for round in 0..<40 {
+            let handle = LedgerHandle(file: directory.file("round-\(round)/ledger.sqlite"))
+            try FileManager.default.createDirectory(
+                atPath: directory.file("round-\(round)"), withIntermediateDirectories: true)
+            let store = try handle.open(node: "t")
+            let committed = Mutex(0)
+            let bound = 10_000
+            // Threads of their own: tasks have no more of them than the machine has processors, and none may wait for another.
+            let running = DispatchGroup()
+            @Sendable func thread(_ work: @escaping @Sendable () -> Void) {
+                running.enter()
+                Thread.detachNewThread {
+                    work()
+                    running.leave()
+                }
+            }
+            thread {
+                for count in 0..<bound {
+                    if count == round % 5 { thread { store.close() } }
+                    guard (try? store.commit([.append(attempt, drop: nil)], now: .now())) != nil else {
+                        break
+                    }
+                    committed.withLock { $0 += 1 }
+                }
+            }
+            thread {
+                for _ in 0..<bound {
+                    guard (try? store.root(size: 0)) != nil, (try? store.pendingEvents()) != nil else {
+                        break
+                    }
+                }
+            }
+            running.wait()
+            #expect(committed.withLock(\.self) < bound)
+            #expect(try handle.reader().size() == committed.withLock(\.self))
+        }
     }
 
     @Test func whatACrashLeftOfANewLedgerIsMadeAnew() throws {

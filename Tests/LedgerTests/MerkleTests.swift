@@ -97,6 +97,24 @@ private struct Store {
         #expect((255...273 + 24 * 8).contains(reads))
     }
 
+    @Test(
+        "What a builder has of unfinished tiles is not made again", arguments: [300, 65_536, 66_000, 70_000])
+    func tilesOfABuilder(count: Int) throws {
+        let whole = Store(count)
+        var reads = 0
+        let tree = MerkleTree(
+            size: Int64(count),
+            tiles: MerkleTree.tiles(
+                stored: { level, number in
+                    reads += level == 0 ? 1 : 0
+                    return whole.tiles["\(level)/\(number)"]
+                }, leaves: { Array(whole.leaves[Int($0)..<Int($0) + $1]) },
+                unfinished: UnfinishedTiles(of: whole.builder)))
+        #expect(try tree.root(size: Int64(count)) == mth(whole.leaves[...]))
+        // The leaves' own tile is looked for once for each of its heights, and is not full.
+        #expect(reads <= 8)
+    }
+
     @Test func everyInclusionProofOfSmallTreesHoldsForItsLeafOnly() throws {
         let store = Store(40)
         for size in 1...40 {

@@ -300,8 +300,8 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// Withdrawn drops whose bytes are not known to be in quarantine, oldest first.
     func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])]
 
-    /// Brings everything into the one file, as far as readers let it; the last use of a store. A process that ends without it, or
-    /// while somebody still holds the store, leaves that to whoever opens the ledger next.
+    /// The last use of a store: it brings everything into the one file, unless somebody is reading. Every later call fails. Without it
+    /// that is done when the last who holds the store lets go of it, or when the ledger is opened the next time.
     func close()
 }
 
@@ -340,9 +340,4 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
 
     /// The message and the fix on one line.
     package var description: String { fix.map { "\(message); \($0)" } ?? message }
-}
-
-extension LedgerStore {
-    /// For a store that has nothing to close.
-    package func close() {}
 }

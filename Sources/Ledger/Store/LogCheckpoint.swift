@@ -41,7 +41,7 @@ final class LogCheckpoint: Sendable {
         mutating func copied() { phase = .copied }
     }
 
-    private let database: DatabaseQueue
+    private let connection: OpenDatabase
     private let queue = DispatchQueue(label: "ledger.checkpoint", qos: .utility)
     private let turn = Mutex(Turn())
 
@@ -50,7 +50,8 @@ final class LogCheckpoint: Sendable {
         var configuration = Configuration()
         configuration.label = "ledger checkpoint"
         configuration.busyMode = .timeout(5)
-        database = try DatabaseQueue(path: writer.path, configuration: configuration)
+        let database = try DatabaseQueue(path: writer.path, configuration: configuration)
+        connection = OpenDatabase(database)
         try database.writeWithoutTransaction { db in
             // The log is synced before its pages go into the file, and the file before the log begins anew.
             try db.execute(sql: "PRAGMA synchronous = FULL")
@@ -71,12 +72,15 @@ final class LogCheckpoint: Sendable {
         }
     }
 
-    /// Waits for a checkpoint in hand.
-    func close() throws { try database.close() }
+    /// Waits for a checkpoint in hand. A later commit's is left out.
+    func close() {
+        queue.sync {}
+        connection.close()
+    }
 
     private func copy() {
         // A failure is one of the disk, which the next commit meets, too.
-        database.writeWithoutTransaction { db in
+        connection.queue?.writeWithoutTransaction { db in
             if let connection = db.sqliteConnection { Self.run(connection, "main") }
         }
         turn.withLock { $0.copied() }

@@ -16,13 +16,12 @@ final class SQLiteLedgerStore: LedgerStore {
         var tree: TileBuilder
     }
 
-    let database: DatabaseQueue
+    private let connection: OpenDatabase
     let node: String
     /// Whoever waits for it has the database.
     let keys: Mutex<DropKeyIndex>
     let former: FormerDrops?
     private let head: Mutex<Head>
-    private let unfinished: UnfinishedTiles
     private let lock: FileLock
     private let checkpoint: LogCheckpoint
 
@@ -34,8 +33,6 @@ final class SQLiteLedgerStore: LedgerStore {
         let path = paths.file
         lock = try FileLock(path: paths.lock)
         self.node = node
-        let unfinished = UnfinishedTiles()
-        self.unfinished = unfinished
         do {
             if try paths.isThere() {
                 _ = try ReadOnlyDatabase(paths, isOfAnyFormat: true)
@@ -46,7 +43,8 @@ final class SQLiteLedgerStore: LedgerStore {
             }
             // What is refused here, the gate's start has told.
             try? paths.readers?.admit(file: path)
-            database = try Schema.openForWriting(path: path, progress: progress)
+            let database = try Schema.openForWriting(path: path, progress: progress)
+            connection = OpenDatabase(database)
             for file in [paths.wal, paths.sharedMemory] { try? paths.readers?.admit(file: file) }
             head = Mutex(
                 try database.read { db in
@@ -55,7 +53,7 @@ final class SQLiteLedgerStore: LedgerStore {
                     let seq: Int64 = row?["seq"] ?? -1
                     return Head(
                         seq: seq, time: Instant(microseconds: row?["time"] ?? Int64.min / 2),
-                        tree: try StoredTree.builder(db, size: seq + 1, unfinished))
+                        tree: try StoredTree.builder(db, size: seq + 1))
                 })
             keys = Mutex(try database.read { try DropKeyIndex($0) })
             former = try database.read { try FormerDrops($0) }
@@ -87,8 +85,18 @@ final class SQLiteLedgerStore: LedgerStore {
     deinit { close() }
 
     func close() {
-        try? checkpoint.close()
-        try? database.close()
+        checkpoint.close()
+        connection.close()
+    }
+
+    /// Throws `LedgerError` once the store is closed.
+    var database: DatabaseQueue {
+        get throws {
+            guard let queue = connection.queue else {
+                throw LedgerError(.unwritable, "the ledger is closed: the gate is stopping")
+            }
+            return queue
+        }
     }
 
     /// The value of SQLite's `PRAGMA synchronous` on the open connection: 2 is FULL.
@@ -181,8 +189,10 @@ final class SQLiteLedgerStore: LedgerStore {
     func lastTime() throws -> Instant? { head.withLock { $0.seq < 0 ? nil : $0.time } }
 
     func root(size: Int64) throws -> MerkleHash {
-        let whole = head.withLock { $0.tree.size }
-        return try database.readLedger { try StoredTree.tree($0, size: whole, unfinished).root(size: size) }
+        let whole = head.withLock(\.tree)
+        return try database.readLedger {
+            try StoredTree.tree($0, size: whole.size, UnfinishedTiles(of: whole)).root(size: size)
+        }
     }
 
     func drop(id: String) throws -> DropRecord? {

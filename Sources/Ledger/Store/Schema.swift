@@ -120,8 +120,8 @@ enum Schema {
         return database
     }
 
-    /// Makes the ledger without entries in an empty file, in whose place nothing is looked for yet: it is durable by one fsync when
-    /// this returns, and not before.
+    /// Makes a ledger without entries in an empty file. Nobody may look for it there yet: only when this returns is it whole and
+    /// durable, by one fsync.
     static func make(path: String) throws {
         let database = try DatabaseQueue(path: path)
         try database.writeWithoutTransaction { db in

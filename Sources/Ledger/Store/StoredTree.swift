@@ -32,7 +32,7 @@ enum StoredTree {
     }
 
     /// The tree; valid for as long as the database access lasts.
-    /// - Parameter unfinished: of the same ledger, whatever its size was.
+    /// - Parameter unfinished: what is known of this tree already.
     static func tree(
         _ db: Database, size: Int64, _ unfinished: UnfinishedTiles = UnfinishedTiles()
     ) -> MerkleTree {
@@ -40,8 +40,8 @@ enum StoredTree {
     }
 
     /// What appends go on from.
-    static func builder(_ db: Database, size: Int64, _ unfinished: UnfinishedTiles) throws -> TileBuilder {
-        let tiles = tiles(db, unfinished)
+    static func builder(_ db: Database, size: Int64) throws -> TileBuilder {
+        let tiles = tiles(db, UnfinishedTiles())
         let frontier = try MerkleTree(size: size, tiles: tiles).frontier(size: size)
         var partial: [[MerkleHash]] = []
         var nodes = size

@@ -1,5 +1,4 @@
 // Tiles of the tree as in C2SP tlog-tiles: 256 hashes in a row, eight levels of the tree in one piece. Pure.
-import Synchronization
 import TLS
 
 /// A full or partial tile: hashes at tree height 8 × level, from index 256 × number on.
@@ -44,12 +43,19 @@ package struct MerkleTile: Sendable, Hashable {
     }
 }
 
-/// Tiles above the leaves' that are not full, so that nothing stores them. Each hash is made from a whole tile below, and once:
-/// it stays what it is however the tree grows. One tile a level is kept.
-package final class UnfinishedTiles: Sendable {
-    private let tiles = Mutex<[Int: (number: Int64, hashes: [MerkleHash])]>([:])
+/// Tiles above the leaves' that are not full, so that nothing stores them: what was made of them, or of a builder's. Each hash is made
+/// from a whole tile below, and once: it stays what it is however the tree grows. One tile a level is kept.
+package final class UnfinishedTiles {
+    private var tiles: [Int: (number: Int64, hashes: [MerkleHash])] = [:]
 
     package init() {}
+
+    /// Of the tree that `builder` has.
+    package init(of builder: TileBuilder) {
+        for (level, hashes) in builder.partial.enumerated().dropFirst() {
+            tiles[level] = (builder.size >> Int64(MerkleTile.height * (level + 1)), hashes)
+        }
+    }
 
     /// - Parameters:
     ///   - width: how many hashes are wanted at least.
@@ -57,11 +63,11 @@ package final class UnfinishedTiles: Sendable {
     func tile(
         _ level: Int, _ number: Int64, _ width: Int, make: (_ index: Int) throws -> MerkleHash
     ) rethrows -> MerkleTile {
-        let kept = tiles.withLock { $0[level] }
-        var hashes = kept.flatMap { $0.number == number ? $0.hashes : nil } ?? []
+        var hashes: [MerkleHash] = []
+        if let kept = tiles[level], kept.number == number { hashes = kept.hashes }
         guard hashes.count < width else { return MerkleTile(hashes) }
         for index in hashes.count..<width { hashes.append(try make(index)) }
-        tiles.withLock { $0[level] = (number, hashes) }
+        tiles[level] = (number, hashes)
         return MerkleTile(hashes)
     }
 }
@@ -75,14 +81,15 @@ package struct TileBuilder: Sendable {
     }
 
     package private(set) var frontier: MerkleFrontier
-    private var partial: [[MerkleHash]]
+    /// By level, the hashes of the tile that is not yet full.
+    fileprivate private(set) var partial: [[MerkleHash]]
 
     package init() {
         frontier = MerkleFrontier()
         partial = []
     }
 
-    /// With what was there: `partial[level]` are the hashes of the tile that is not yet full.
+    /// With what was there.
     init(frontier: MerkleFrontier, partial: [[MerkleHash]]) {
         self.frontier = frontier
         self.partial = partial
