@@ -1,12 +1,5 @@
 // Several things that each wait for something, waited for together.
 
-extension Result {
-    /// What became of it: for what is waited for beside something else.
-    package static func of(_ body: () async throws(Failure) -> Success) async -> Self {
-        do throws(Failure) { return .success(try await body()) } catch { return .failure(error) }
-    }
-}
-
 extension Sequence where Element: Sendable {
     /// What `transform` makes of each element, in the order of the elements, however long each of them takes. All of them are begun
     /// at once: it is for few.

@@ -10,7 +10,7 @@ import Intake
 import JSON
 import Ledger
 package import Logging
-import Management
+package import Management
 import SFTPReceiver
 import ServiceLifecycle
 package import Settings
@@ -21,15 +21,20 @@ import WebhookReceiver
 package struct Gate: Sendable {
     private let settings: GateSettings
     private let policy: Policy
+    private let hostKeys: HostKeyRecord?
     private let logger: Logger
     private let announce: @Sendable (String) -> Void
 
-    /// - Parameter announce: told in a line where each listener listens, and "ready".
+    /// - Parameters:
+    ///   - hostKeys: that callers are shown, as they were just examined; nil where the gate takes no SFTP.
+    ///   - announce: told in a line where each listener listens, and "ready".
     package init(
-        settings: GateSettings, policy: Policy, logger: Logger, announce: @escaping @Sendable (String) -> Void
+        settings: GateSettings, policy: Policy, hostKeys: HostKeyRecord?, logger: Logger,
+        announce: @escaping @Sendable (String) -> Void
     ) {
         self.settings = settings
         self.policy = policy
+        self.hostKeys = hostKeys
         self.logger = logger
         self.announce = announce
     }
@@ -49,9 +54,6 @@ package struct Gate: Sendable {
         FileLimit.raise(logger)
         Allocator.returnLargeBlocks()
         try prepareDirectories()
-        // ssh-keygen reads them while the ledger is being opened.
-        let shown = Task { await hostKeys() }
-        defer { shown.cancel() }
         let keepers = try LedgerWitnesses(settings)
         let key = try LedgerKeys(settings).signer()
         let seen = try await keepers.seen { logger.warning("\($0)") }
@@ -67,19 +69,17 @@ package struct Gate: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             // What is forwarded includes the gate's stop, so forwarders end after all services.
             defer { tasks.cancelAll() }
-            var hostKeys: HostKeyRecord?
             do {
-                hostKeys = await shown.value
-                try await recordStart(intake, hostKeys)
+                try await recordStart(intake)
                 await clock.look()
                 let services = try await services(intake, checkpointer, forwarding, clock)
                 for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.run() } }
                 try await serve(services)
             } catch {
-                await stop(intake, checkpointer, forwarding, hostKeys, error: error)
+                await stop(intake, checkpointer, forwarding, error: error)
                 throw error
             }
-            await stop(intake, checkpointer, forwarding, hostKeys, error: nil)
+            await stop(intake, checkpointer, forwarding, error: nil)
         }
     }
 
@@ -165,13 +165,7 @@ package struct Gate: Sendable {
 
     // MARK: Start and stop
 
-    /// Those that callers are shown from now on; nil where the gate takes no SFTP.
-    private func hostKeys() async -> HostKeyRecord? {
-        guard let paths = settings.sftp?.hostKeys else { return nil }
-        return HostKeyRecord(await HostKeys.examine(paths))
-    }
-
-    private func recordStart(_ intake: Intake, _ hostKeys: HostKeyRecord?) async throws {
+    private func recordStart(_ intake: Intake) async throws {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
         if let hostKeys { await describe(hostKeys, in: &attempt, intake) }
         attempt.policy = intake.policy.version
@@ -226,8 +220,7 @@ package struct Gate: Sendable {
 
     /// The stop says again what the start has said, which may be sealed by now: the next start reads no sealed entries.
     private func stop(
-        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, _ hostKeys: HostKeyRecord?,
-        error: (any Error)?
+        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, error: (any Error)?
     ) async {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .stopped)
         attempt.policy = intake.policy.version

@@ -55,7 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
         let settings = try gate.settings(.mustExist)
         let policy = try policy(settings)
         // Before anything is opened: a gate that cannot do its work cuts nobody off, and begins no new ledger.
-        let problems = await Diagnostics.problems(settings, at: check ? .check : .start)
+        let (problems, hostKeys) = await Diagnostics.problems(settings, at: check ? .check : .start)
         guard !problems.contains(where: \.isFatal) else {
             for problem in problems where problem.isFatal { Output.error(problem.line) }
             throw ExitCode(ExitStatus.configuration.rawValue)
@@ -82,7 +82,7 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = Logger(label: "dropgate")
         for problem in problems { logger.warning("\(problem.area): \(UntrustedText.visible(problem.line))") }
         try await Gate(
-            settings: settings, policy: policy, logger: logger,
+            settings: settings, policy: policy, hostKeys: hostKeys, logger: logger,
             announce: { Output.note($0) }
         ).run()
     }

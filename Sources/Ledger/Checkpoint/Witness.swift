@@ -39,11 +39,7 @@ extension [any Witness] {
         within bound: Duration, _ question: @escaping @Sendable (any Witness) async throws -> Answer
     ) async -> [Result<Answer, any Error>] {
         await mapAtOnce { keeper in
-            do {
-                return .success(try await within(bound) { try await question(keeper) })
-            } catch {
-                return .failure(error)
-            }
+            await .of { try await within(bound) { try await question(keeper) } }
         }
     }
 }

@@ -36,9 +36,9 @@ package enum Diagnostics {
         Check("certificates", [.doctor, .check]) { CertificateCheck($0.settings, now: $0.now).dates() },
         Check("certificates", [.start]) { CertificateCheck($0.settings, now: $0.now).dates(isStart: true) },
         Check("host keys") { HostKeyCheck.kinds($0.settings) },
-        Check("host keys", [.doctor, .check]) { await HostKeyCheck.findings($0) },
+        Check("host keys", [.doctor, .check]) { HostKeyCheck.findings($0) },
         // Keys that differ from those of the last start are told by the start itself, which does not wait for sealed entries.
-        Check("host keys", [.start]) { await HostKeyCheck.keys($0.settings).findings },
+        Check("host keys", [.start]) { HostKeyCheck.keys($0) },
         Check("filesystem") { FilesystemCheck($0.settings).findings() },
         // What is merely not ideal about directories is doctor's to say.
         Check("filesystem", starts) { FilesystemCheck($0.settings).findings().filter(\.isFatal) },
@@ -71,16 +71,21 @@ package enum Diagnostics {
         // Without its digests nothing else can be looked at.
         guard OpenSSLLibrary.missing.isEmpty else { return basics }
         let (settings, configuration) = try GateCheck.load(file)
-        return basics + configuration + (await findings(settings, .doctor))
+        let facts = await GateFacts(settings, asksGate: true)
+        return basics + configuration + (await findings(facts, .doctor))
     }
 
-    /// What is not well with a gate that is to start with these settings, which are good. What is fatal must be mended before.
-    package static func problems(_ settings: GateSettings, at occasion: Occasion) async -> [Finding] {
-        await findings(settings, occasion).filter { $0.state != .ok }
+    /// What is not well with a gate that is to start with these settings, which are good, and the host keys that its callers will be
+    /// shown (nil where it takes no SFTP). What is fatal must be mended before.
+    package static func problems(
+        _ settings: GateSettings, at occasion: Occasion
+    ) async -> (findings: [Finding], hostKeys: HostKeyRecord?) {
+        let facts = await GateFacts(settings, asksGate: false)
+        let problems = await findings(facts, occasion).filter { $0.state != .ok }
+        return (problems, facts.hostKeys.map(HostKeyRecord.init))
     }
 
-    private static func findings(_ settings: GateSettings, _ occasion: Occasion) async -> [Finding] {
-        let facts = await GateFacts(settings, asksGate: occasion == .doctor)
+    private static func findings(_ facts: GateFacts, _ occasion: Occasion) async -> [Finding] {
         var findings: [Finding] = []
         let wanted = checks.filter { $0.occasions.contains(occasion) }
         // At once: most of the time goes into waiting for programs and for the gate. They are told in their own order.

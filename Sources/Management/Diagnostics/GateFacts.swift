@@ -1,6 +1,7 @@
 // What more than one check looks at, asked once.
 import Admission
 import Ledger
+import SFTPReceiver
 import Settings
 
 struct GateFacts: Sendable {
@@ -25,16 +26,25 @@ struct GateFacts: Sendable {
     let ledger: LedgerPlace
     let policy: Result<Policy, SettingsErrors>
     let running: Running
+    /// nil where the gate takes no SFTP.
+    let hostKeys: HostKeys.Examined?
 
     /// - Parameter asksGate: whether a running gate is asked how it is; else none is said to run.
     init(_ settings: GateSettings, asksGate: Bool) async {
         self.settings = settings
+        async let examined = Self.examine(settings.sftp?.hostKeys)
         now = .now()
         ledger = Self.look(at: settings.ledgerHandle)
         policy = Result { () throws(SettingsErrors) in
             try PolicyLoader.load(files: settings.sources, isForGate: true)
         }
         running = asksGate ? await Self.ask(settings) : .no
+        hostKeys = await examined
+    }
+
+    private static func examine(_ paths: [String]?) async -> HostKeys.Examined? {
+        guard let paths else { return nil }
+        return await HostKeys.examine(paths)
     }
 
     /// The ledger, to be read; nil where that is not possible.

@@ -5,22 +5,18 @@ import SFTPReceiver
 import Settings
 
 enum HostKeyCheck {
-    static func findings(_ facts: GateFacts) async -> [Finding] {
-        let (findings, record) = await keys(facts.settings)
-        return findings + (record.map { change($0, facts) } ?? [])
+    static func findings(_ facts: GateFacts) -> [Finding] {
+        keys(facts) + (facts.hostKeys.map { change(HostKeyRecord($0), facts) } ?? [])
     }
 
-    /// The keys by themselves; nil where the gate takes no SFTP.
-    static func keys(_ settings: GateSettings) async -> (findings: [Finding], record: HostKeyRecord?) {
-        guard let paths = settings.sftp?.hostKeys else { return ([], nil) }
-        let examined = await HostKeys.examine(paths)
-        let findings = examined.map { _, outcome in
+    /// The keys by themselves.
+    static func keys(_ facts: GateFacts) -> [Finding] {
+        (facts.hostKeys ?? []).map { _, outcome in
             switch outcome {
             case .success(let key): Finding("host keys", .ok, "\(key.type) \(key.fingerprint)")
             case .failure(let error): Finding.fatal("host keys", "\(error)", fix: Finding.mend)
             }
         }
-        return (findings, HostKeyRecord(examined))
     }
 
     /// Against the last start, also where that is sealed; and what that start itself found changed.

@@ -15,7 +15,7 @@ package struct HostKeyRecord: Sendable, Hashable {
     package init(keys: some Sequence<String>) { self.keys = Set(keys).sorted() }
 
     /// Those that callers are shown.
-    package init(_ examined: [(path: String, outcome: Result<HostKeys.Description, SSHDError>)]) {
+    package init(_ examined: HostKeys.Examined) {
         self.init(
             keys: examined.compactMap { try? $0.outcome.get() }.map { "\($0.type) \($0.fingerprint)" })
     }

@@ -31,10 +31,11 @@ extension HostKeys {
     }
 
     /// Each of a gate's host keys, or what keeps callers from seeing it.
-    package static func examine(
-        _ paths: [String]
-    ) async -> [(path: String, outcome: Result<Description, SSHDError>)] {
-        var outcomes: [(path: String, outcome: Result<Description, SSHDError>)] = []
+    package typealias Examined = [(path: String, outcome: Result<Description, SSHDError>)]
+
+    /// In the order of the paths.
+    package static func examine(_ paths: [String]) async -> Examined {
+        var outcomes: Examined = []
         var first: [String: String] = [:]
         for (path, outcome) in zip(paths, await paths.mapAtOnce(described)) {
             do throws(SSHDError) {
