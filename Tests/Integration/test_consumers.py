@@ -143,7 +143,7 @@ class Consumers(unittest.TestCase):
             commands += f'put "{gate.file(f"f{number}", data)}" "2026/a b {number}.csv"\n'
             sent.append(digest(data))
         self.assertEqual(gate.sftp(commands).returncode, 0)
-        wait_until(lambda: len(gate.receipts()) >= len(sent), what="the receipts")
+        wait_until(lambda: len(gate.released()) >= len(sent), what="the releases")
         return sent
 
     def drops(self, gate, *options):

@@ -63,7 +63,7 @@ class Output(unittest.TestCase):
         cls.gate = Gate().start()
         for number in range(60):
             cls.gate.post(V2 % number)
-        wait_until(lambda: len(cls.gate.receipts()) == 60, 60, "the drops")
+        wait_until(lambda: len(cls.gate.released()) == 60, 60, "the drops")
         cls.gate.run("ledger", "checkpoint", "--config", cls.gate.config)
         cls.place = Place()
 

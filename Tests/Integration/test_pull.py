@@ -119,7 +119,7 @@ class Pair(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def released(self, gate, count):
-        wait_until(lambda: len(gate.receipts()) >= count, 60, f"{count} receipts")
+        wait_until(lambda: len(gate.released()) >= count, 60, f"{count} released drops")
 
     def parts(self):
         return [path for path in files(os.path.join(self.here.staging, "incoming/pull")) if path.endswith(".part")]
@@ -176,7 +176,7 @@ class Pulls(Pair):
         last = self.pull()
         self.assertEqual(last["failed"], [])
         self.assertGreater(last["pulled"], 0)
-        wait_until(lambda: len(self.here.receipts()) >= count, 60, "all receipts")
+        self.released(self.here, count)
         self.check_here(count)
         self.assertEqual(self.states_there(), {"acknowledged": count})
         again = self.pull()
@@ -290,7 +290,7 @@ class Pulls(Pair):
         self.assertEqual(self.states_there(), {"released": 1, "acknowledged": 1})
         os.remove(os.path.join(place, "in"))
         self.assertEqual(self.pull()["pulled"], 1)
-        wait_until(lambda: len(self.here.receipts()) == 2, 60, "both receipts")
+        self.released(self.here, 2)
         self.check_here(2)
 
     def test_parts_of_drops_that_wait_no_more_are_thrown_away(self):
