@@ -54,7 +54,7 @@ slowest() {
 }
 
 # Swift tests of one process, one after the other: many hold real servers and clients to deadlines, and would starve each other.
-# A filter that matches nothing is no failure for those who run tests.
+# The program that runs them succeeds, too, when a filter matches nothing.
 swift_tests() {
     local log=$1
     shift
@@ -66,7 +66,7 @@ swift_tests() {
 }
 
 # All of them run in two processes side by side. What the second one says is shown when both have ended. A target that is not
-# named here is in the first. They are no two `swift test`: those wait for each other.
+# named here is in the first. Two of `swift test` would not do: they lock each other out of the build directory.
 second_half='^(CommandsTests|WebhookReceiverTests)\.'
 run_swift() {
     local logs program status=0

@@ -55,7 +55,7 @@ class Bench:
     def __init__(self, options, root):
         self.options, self.root, self.short = options, root, options.short
         self.amounts, self.number, self.clients, self.files = SHORT if options.short else FULL, 0, {}, {}
-        self.image, self.key = None, root / "key"
+        self.key = root / "key"
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
         (root / "installation").mkdir()
         self.installation = Installation(root / "installation", options.gate, self.key)
@@ -82,33 +82,35 @@ class Bench:
             os.sync()
         return self.files[count, size]
 
-    def blank_image(self):
-        """A file for the filesystems of all turns, one after the other. Each block of it has its place on the disk: else each
-        sync in a turn would wait for the outer filesystem to give it one, which takes several times as long as the sync."""
-        if self.image is None:
-            self.image = self.root / "image"
-            tell(f"writing an image of {self.amounts.disk} MiB")
-            run("dd", "if=/dev/zero", f"of={self.image}", "bs=4M", f"count={self.amounts.disk // 4}", "oflag=direct",
-                "conv=fsync", seconds=1800)
-        return self.image
+    def write_image(self, image):
+        """Each block of it has its place on the disk then: else each sync in a turn would wait for the outer filesystem to give it
+        one, which takes several times as long as the sync."""
+        tell(f"writing an image of {self.amounts.disk} MiB")
+        new = image.with_suffix(".new")  # until it is whole
+        run("dd", "if=/dev/zero", f"of={new}", "bs=4M", f"count={self.amounts.disk // 4}", "oflag=direct", "conv=fsync",
+            seconds=1800)
+        new.rename(image)
 
     @contextlib.contextmanager
     def place(self, roomy=False):
-        """An empty directory that is gone afterwards: an ext4 filesystem of its own in a file, where root may mount one. One at a
-        time. A roomy one has 40 GiB, of which none has its place on the disk yet: its syncs are slow.
+        """An empty directory that is gone afterwards: an ext4 filesystem of its own in a file, where root may mount one. A roomy
+        one has 40 GiB, of which none has its place on the disk yet: its syncs are slow.
 
         ext4 gives out the inode of a deleted file only minutes later, and while it steps over many of them making a file is
         10 to 20 times slower. So no turn may make its files where an earlier one's were deleted.
         """
         outer = Path(tempfile.mkdtemp(prefix="place-", dir=self.root))
         outer.chmod(0o711)
-        inner = outer / "mount"
+        inner, image, spare = outer / "mount", outer / "image", self.root / "image"
         inner.mkdir()
         try:
             if self.options.image:
-                image = outer / "image" if roomy else self.blank_image()
                 if roomy:
                     run("truncate", "-s", "4G" if self.short else "40G", image)
+                elif spare.exists():
+                    spare.rename(image)
+                else:
+                    self.write_image(image)
                 run("mkfs.ext4", "-q", "-F", "-i", "4096", "-m", "0", "-E",
                     "nodiscard,lazy_itable_init=1,lazy_journal_init=1", image)
                 # What this filesystem writes goes to the disk, as it would without the file between them, and not into a second
@@ -125,6 +127,8 @@ class Bench:
         finally:
             if os.path.ismount(inner):
                 wait_until(lambda: subprocess.run(["umount", inner], capture_output=True).returncode == 0, 120, "umount", 0.5)
+            if image.exists() and not roomy:
+                image.rename(spare)  # for the next turn
             # Never across a mount that did not go.
             run("rm", "-rf", "--one-file-system", outer, seconds=1800)
 
