@@ -102,6 +102,19 @@ import Testing
         #expect(said?.contains("ssh-keygen -p -f \(path)") == true)
     }
 
+    @Test("A key that others may read is one that sshd refuses, and the mode that it needs is said")
+    func readable() async throws {
+        let path = try await make("open", "-t", "ed25519")
+        for mode in [0o644, 0o640, 0o604] {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+            let said = try await complaint(path)
+            #expect(
+                said
+                    == "the host key \(path) can be read by others (mode 0\(String(mode, radix: 8))): chmod 600 \(path)"
+            )
+        }
+    }
+
     @Test("Two keys of one type: sshd shows the first, so the second is an error that names both")
     func twins() async throws {
         let (first, second) = try await (make("one", "-t", "ed25519"), make("two", "-t", "ed25519"))

@@ -12,6 +12,9 @@ extension HostKeys {
         guard access(path, R_OK) == 0 else {
             throw refusal(path, "cannot be read (\(SystemError.last))", makeThem)
         }
+        do throws(FileError) { try FileReading.checkReadable(path, readers: .nobody) } catch {
+            throw SSHDError(.hostKey, "the host key \(error.message)")
+        }
         let result = try await SSHDTools.run(try keygen(), ["-y", "-P", "", "-f", path])
         guard result.isSuccess else {
             let why = result.errors.firstLine
