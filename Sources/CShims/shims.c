@@ -2,8 +2,10 @@
 #include "shims.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/timex.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -23,6 +25,22 @@ int dropgate_openat(int directory, const char *name, int flags, unsigned int mod
 }
 
 int dropgate_return_large_blocks(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes); }
+
+static int unmap_code(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size, (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        // What was written to would be lost; code is not.
+        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) || segment->p_flags & PF_W) continue;
+        uintptr_t begin = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        uintptr_t end = (object->dlpi_addr + segment->p_vaddr + segment->p_memsz + page - 1) & ~(page - 1);
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+    return 1;  // The first object is the program (dl_iterate_phdr(3)).
+}
+
+void dropgate_unmap_code(void) { dl_iterate_phdr(unmap_code, 0); }
 
 int dropgate_clock_synchronised(void) {
     struct timex clock = {0};

@@ -23,6 +23,7 @@ struct Announcer: Service {
             announce("\(listener.name) listens on \(address)")
         }
         try BoundPorts.write(ports, to: file)
+        ProgramCode.unmap()
         announce("ready")
         try await gracefulShutdown()
     }

@@ -203,6 +203,30 @@ class Threads(unittest.TestCase):
                 wait_until(niced, what=f"{threads} threads")
 
 
+class Memory(unittest.TestCase):
+    def code(self, gate):
+        """KiB of the program's code that its process has mapped in memory."""
+        found, is_code = 0, False
+        for line in read(f"/proc/{gate.process.pid}/smaps").splitlines():
+            if words := re.match(r"[0-9a-f]+-[0-9a-f]+ (\S+) .* (/\S+)$", line):
+                is_code = "x" in words[1] and os.path.samefile(words[2], BIN)
+            elif is_code and line.startswith("Rss:"):
+                found += int(line.split()[1])
+        return found
+
+    def test_what_only_the_start_runs_of_the_program_is_not_kept_in_memory(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        gate.start()
+        code = self.code(gate)
+        self.assertGreater(code, 0)
+        self.assertLess(code, 8 << 10)
+        # What is run again comes back.
+        self.assertEqual(gate.post(V2 % "after").returncode, 0)
+        self.assertEqual(gate.sftp(f"put {gate.file('after.csv', b'after')}\n").returncode, 0)
+        wait_until(lambda: len(gate.released()) == 1, what="the event")
+
+
 class Trust(unittest.TestCase):
     """Files that decide who is let in, and that others may have changed."""
 

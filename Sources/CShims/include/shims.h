@@ -22,6 +22,10 @@ int dropgate_openat(int directory, const char *name, int flags, unsigned int mod
 /// raises that bound with each larger block that is freed, and keeps them. 1, or 0 when it is refused.
 int dropgate_return_large_blocks(int bytes);
 
+/// Unmaps the pages of the program's code that are in memory (madvise(2), MADV_DONTNEED); each comes back from the page cache
+/// when it is run again. Libraries keep theirs.
+void dropgate_unmap_code(void);
+
 /// adjtimex(2): 1 when the kernel's clock is kept by something (NTP, PTP), 0 when not, -1 when it cannot be asked.
 int dropgate_clock_synchronised(void);
 
