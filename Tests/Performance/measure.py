@@ -83,12 +83,18 @@ def machine(options):
 
 
 def measure(options, root):
-    facts, bench, results = machine(options), Bench(options, root), []
+    facts, bench, results, stopped_in = machine(options), Bench(options, root), [], None
     for case in all_cases(options):
         if case.name in (options.only or [case.name]):
             signal.alarm(LIMIT[options.short and not options.ledger_entries])
-            results.append(bench.measure(case))
+            try:
+                results.append(bench.measure(case))
+            except KeyboardInterrupt:  # an hour's figures are not lost
+                stopped_in = case.name
             signal.alarm(0)
+            if stopped_in:
+                tell(f"stopped in {stopped_in}; the table has the cases before it")
+                break
     command = os.environ.get("PERFORMANCE_COMMAND", " ".join(sys.argv))
     print(f"{platform.node()}, {facts['cores']} cores, load before {facts['load before']:.1f}, medians of {options.rounds}"
           + ("" if options.image else ", in a plain directory") + (", small amounts: no figure counts" if options.short else ""))
@@ -98,6 +104,8 @@ def measure(options, root):
     print("\n" + json.dumps({"command": command, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                              "machine": facts, "cases": [result.json() for result in results]}))
     print(f"printed by: {command}", flush=True)
+    if stopped_in:
+        return 130
     if any(result.problem for result in results):
         return 70
     missed = [measure for result in results for measure in result.missed()]
