@@ -2,10 +2,13 @@
 a witness that has seen more, downgrade, uninstallation. Upgrades of the package: test_upgrade.py."""
 # Needs: openssh-server libnss-wrapper curl
 import json
+import os
 import shutil
+import subprocess
+import sys
 import unittest
 
-from gate import V2, wait_until
+from gate import BIN, V2, wait_until
 from guides import matches, sections
 from machine import Machine, can_be_had
 
@@ -16,6 +19,18 @@ STATE = "/var/lib/dropgate"
 
 def block(title, number=0):
     return GUIDE[title].blocks[number]
+
+
+class Sizing(unittest.TestCase):
+    def test_the_program_that_prints_the_sizes_of_the_guide_works(self):
+        program = os.path.join(os.path.dirname(__file__), "../Performance/sizing.py")
+        result = subprocess.run([sys.executable, program, "80", "5"], capture_output=True, text=True, timeout=240,
+                                env={**os.environ, "GATE_BIN": BIN})
+        self.assertEqual(result.returncode, 0, result.stderr)
+        figures = dict(line.rsplit(None, 1) for line in result.stdout.splitlines())
+        self.assertEqual(len(figures), 10, result.stdout)
+        sizes = {what: float(figure) for what, figure in figures.items() if not what.endswith("seconds")}
+        self.assertGreater(min(sizes.values()), 0, result.stdout)
 
 
 @unittest.skipUnless(can_be_had(), "as root, where namespaces can be made")

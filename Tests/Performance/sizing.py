@@ -55,10 +55,6 @@ def post(gate, first, count):
     caller.close()
 
 
-def released(gate):
-    return len(os.listdir(os.path.join(gate.staging, "receipts")))
-
-
 def entries_size(gate):
     """Bytes of the ledger that are in use: bodies on their way to staging leave room behind, which is used again."""
     ledger = sqlite3.connect(f"file:{gate.home}/state/ledger.sqlite?mode=ro", uri=True)
@@ -81,7 +77,6 @@ def main(events=20000, uploads=1000):
 
 
 def measure(gate, events, uploads):
-
     gate.start()
     figure("memory of a gate that has just started, MB", f"{memory(gate.process.pid) / 1024:.0f}")
     before, staging = entries_size(gate), allocated(gate.staging)
@@ -92,7 +87,7 @@ def measure(gate, events, uploads):
     for thread in threads:
         thread.join()
     events = events // THREADS * THREADS
-    wait_until(lambda: released(gate) == events, 300, "all events in ready/")
+    wait_until(lambda: len(gate.released()) == events, 300, "all events in ready/")
     figure(f"memory after {events} events, MB", f"{memory(gate.process.pid) / 1024:.0f}")
     figure("ledger, bytes an event", f"{(entries_size(gate) - before) / events:.0f}")
     figure("staging, bytes on disk an event (file and receipt)", f"{(allocated(gate.staging) - staging) / events:.0f}")
@@ -102,7 +97,7 @@ def measure(gate, events, uploads):
     sent = gate.sftp("".join(f"put {path} /upload-{number}.csv\n" for number in range(uploads)) + "ls\n")
     if sent.returncode != 0:
         raise SystemExit(sent.stderr)
-    wait_until(lambda: released(gate) == events + uploads, 300, "all uploads in ready/")
+    wait_until(lambda: len(gate.released()) == events + uploads, 300, "all uploads in ready/")
     session(gate)
     figure("ledger, bytes an upload", f"{(entries_size(gate) - before) / uploads:.0f}")
 
