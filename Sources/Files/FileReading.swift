@@ -59,11 +59,9 @@ package enum FileReading {
     ) throws(FileError) {
         guard readers != .anybody else { return }
         if let fault = FileTrust.exposure(FileTrust.Facts(file.status), readers, .current) {
-            throw FileError(message: "\(path) \(fault): chmod 600 \(path)")
+            throw FileError(message: "\(path) \(fault)", fix: "chmod 600 \(path)")
         }
-        do throws(FileError) { try FileTrust.check(path) } catch {
-            throw FileError(message: "\(path): \(error.message)")
-        }
+        do throws(FileError) { try FileTrust.check(path) } catch { throw error.of(path) }
     }
 
     private static func problem(_ failure: SmallFile.Failure, _ path: String) -> FileError {

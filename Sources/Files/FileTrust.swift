@@ -36,7 +36,7 @@ package enum FileTrust {
             guard let fault = fault(Facts(status), .current) else { continue }
             // Callers say of which file they speak.
             let what = place == path ? "it" : "\(place), which leads to it,"
-            throw FileError(message: "\(what) \(fault.what): \(fault.fix) \(place)")
+            throw FileError(message: "\(what) \(fault.what)", fix: "\(fault.fix) \(place)")
         }
     }
 
@@ -61,9 +61,8 @@ package enum FileTrust {
                 add(target.hasPrefix("/") ? target : directory + "/" + target)
             } catch {
                 throw FileError(
-                    message:
-                        "\(place) is a link that leads to no name that can be judged (\(error)): make it anew"
-                )
+                    message: "\(place) is a link that leads to no name that can be judged (\(error))",
+                    fix: "make it anew")
             }
         }
         return places

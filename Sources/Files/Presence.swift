@@ -17,7 +17,7 @@ package enum Presence {
     ///   - action: what was to be done with it: read, write.
     ///   - error: of the call that failed; what is not about permission is told as the system words it.
     package static func denial(_ path: String, _ error: SystemError, to action: String = "read") -> String {
-        guard [EACCES, EPERM].contains(error.code) else { return "cannot \(action) \(path): \(error)" }
+        guard error.isDenial else { return "cannot \(action) \(path): \(error)" }
         let user = SystemUser.name(of: geteuid()) ?? "\(geteuid())"
         var text = "permission denied: \(user) may not \(action) \(path)"
         guard let closed = closed(path) else { return text }

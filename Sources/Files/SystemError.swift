@@ -8,6 +8,9 @@ package struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
 
     package init(_ code: Int32) { self.code = code }
 
+    /// It is about permission.
+    package var isDenial: Bool { [EACCES, EPERM].contains(code) }
+
     /// What the system refused to one of Foundation's calls; nil when that is not known.
     package init?(of error: any Error) {
         switch error {

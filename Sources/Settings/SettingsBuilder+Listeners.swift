@@ -127,11 +127,10 @@ extension SettingsBuilder {
                 return keys
             }
             for path in keys {
-                check(path, readers: .nobody) { message in
-                    table.fail(
-                        .sftpHostKeys,
-                        "\(message); put it back from the backup; for a gate that has never run `dropgate init` makes what is "
-                            + "missing")
+                check(path, readers: .nobody) { error in
+                    let advice =
+                        "; put it back from the backup; for a gate that has never run `dropgate init` makes what is missing"
+                    table.fail(.sftpHostKeys, error.message + (error.saysFix ? "" : advice))
                 }
             }
             return keys

@@ -184,16 +184,16 @@ struct SettingsBuilder {
     /// The path of a file that must be there and readable; `modes` are permissions it must not have.
     func readable(_ value: YAMLValue, readers: FileReading.Readers = .anybody) -> String? {
         guard let path = path(value) else { return nil }
-        check(path, readers: readers) { value.fail($0) }
+        check(path, readers: readers) { value.fail($0.message) }
         return path
     }
 
-    func check(_ path: String, readers: FileReading.Readers, fail: (String) -> Void) {
+    func check(_ path: String, readers: FileReading.Readers, fail: (FileError) -> Void) {
         if isSkipped(path) { return }
         do throws(FileError) {
             try FileReading.checkReadable(path, readers: readers)
         } catch {
-            fail(error.message)
+            fail(error)
         }
     }
 

@@ -75,7 +75,7 @@ extension TLSFiles {
         guard let path else { return nil }
         // Who may call in is theirs to say.
         do throws(FileError) { try FileTrust.check(path) } catch {
-            throw FileError(message: "\(path): \(error.message)")
+            throw error.of(path)
         }
         return try certificates(path)
     }

@@ -21,13 +21,12 @@ import Testing
 
     /// What `check` says of these keys; nil when they are good.
     private func complaint(_ paths: String...) async throws -> String? {
-        do throws(SSHDError) {
-            try await HostKeys.check(paths)
-            return nil
-        } catch {
+        var messages: [String] = []
+        for case (_, .failure(let error)) in await HostKeys.examine(paths) {
             #expect(error.code == .hostKey)
-            return error.message
+            messages.append(error.message)
         }
+        return messages.isEmpty ? nil : messages.joined(separator: "\n")
     }
 
     @Test("Keys are made once, privately, and described as ssh-keygen does")
@@ -67,7 +66,7 @@ import Testing
             make("c", "-t", "ecdsa", "-b", "384"), make("d", "-t", "ecdsa", "-b", "521"),
             make("e", "-t", "rsa", "-b", "2048"),
         ]
-        try await HostKeys.check(paths)
+        for (_, outcome) in await HostKeys.examine(paths) { _ = try outcome.get() }
     }
 
     @Test("A short RSA key would be shown to nobody")
@@ -110,7 +109,7 @@ import Testing
             let said = try await complaint(path)
             #expect(
                 said
-                    == "the host key \(path) can be read by others (mode 0\(String(mode, radix: 8))): chmod 600 \(path)"
+                    == "a host key cannot be used: \(path) can be read by others (mode 0\(String(mode, radix: 8))): chmod 600 \(path)"
             )
         }
     }
@@ -132,6 +131,9 @@ import Testing
         let lines = said.split(separator: "\n")
         #expect(lines.count == 2)
         #expect(lines[0].hasPrefix("the host key \(text) is not a private key ("))
-        #expect(lines[1].contains("/absent cannot be read (No such file or directory)"))
+        #expect(
+            lines[1].hasPrefix(
+                "a host key cannot be used: cannot read \(directory.file("absent")): No such file or directory; name an"
+            ))
     }
 }

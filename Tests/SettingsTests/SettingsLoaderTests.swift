@@ -188,7 +188,16 @@ import Testing
         try gate.write("state/keys/ssh_host_ecdsa_key", "key", mode: 0o600)
         #expect(try names() == ["ssh_host_ed25519_key", "ssh_host_ecdsa_key", "ssh_host_rsa_key"])
         try gate.write("state/keys/ssh_host_ecdsa_key", "key", mode: 0o644)
-        #expect(try gate.problems(yaml).joined().contains("ssh_host_ecdsa_key can be read by others"))
+        // One advice, and the one that helps.
+        let open = try gate.problems(yaml).joined()
+        #expect(open.contains("ssh_host_ecdsa_key can be read by others (mode 0644): chmod 600"))
+        #expect(!open.contains("put it back"), "\(open)")
+        try FileManager.default.removeItem(atPath: gate.path + "/state/keys/ssh_host_rsa_key")
+        #expect(
+            try gate.problems(yaml).contains {
+                $0.contains(
+                    "ssh_host_rsa_key: No such file or directory; put it back from the backup; for a gate")
+            })
     }
 
     @Test func limitsOfAConnectionAreThoseOfSshdUnlessSaid() throws {

@@ -3,17 +3,15 @@
 import Accounts
 import Blocking
 import Files
-import Glibc
 
 extension HostKeys {
     /// What sshd shows of a private key file, by ssh-keygen's reading of the private half: the .pub file beside it
     /// may be of another key. Throws `SSHDError.Code.hostKey` for a file that sshd cannot use or would show to nobody.
     package static func describe(_ path: String) async throws(SSHDError) -> Description {
-        guard access(path, R_OK) == 0 else {
-            throw refusal(path, "cannot be read (\(SystemError.last))", makeThem)
-        }
         do throws(FileError) { try FileReading.checkReadable(path, readers: .nobody) } catch {
-            throw SSHDError(.hostKey, "the host key \(error.message)")
+            throw SSHDError(
+                .hostKey,
+                "a host key cannot be used: \(error.message)" + (error.saysFix ? "" : "; \(makeThem)"))
         }
         let result = try await SSHDTools.run(try keygen(), ["-y", "-P", "", "-f", path])
         guard result.isSuccess else {
@@ -56,15 +54,6 @@ extension HostKeys {
             }
         }
         return outcomes
-    }
-
-    /// Throws when one of a gate's host keys would be shown to nobody; the message names all such keys.
-    package static func check(_ paths: [String]) async throws(SSHDError) {
-        var errors: [SSHDError] = []
-        for case (_, .failure(let error)) in await examine(paths) { errors.append(error) }
-        guard let first = errors.first else { return }
-        let code = errors.first { $0.code != .hostKey }?.code ?? first.code
-        throw SSHDError(code, errors.map(\.message).joined(separator: "\n"))
     }
 
     /// The public half, when sshd offers keys like it.

@@ -55,7 +55,7 @@ struct SSHDConfiguration: Sendable, Hashable {
     static let macs = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"]
     /// Encrypt-and-MAC, the last choice: libssh2 1.10 and JSch 0.1 know neither the MACs above nor an AEAD cipher.
     static let plainMACs = ["hmac-sha2-256", "hmac-sha2-512"]
-    /// sshd offers those of which it has a key. `HostKeys.check` refuses a key for which there is none.
+    /// sshd offers those of which it has a key. `HostKeys.examine` refuses a key for which there is none.
     static let hostKeyAlgorithms = [
         "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
         "rsa-sha2-256",
