@@ -357,6 +357,6 @@ package final class Intake: Sendable {
         await stager.finish()
     }
 
-    /// After `close`, and the last use of all: the ledger is one file again. Whoever holds this still must not ask it for anything.
+    /// After `close`, and the last use of all: the ledger is one file again. Whoever still asks for what it has gets an error.
     package func closeLedger() { store.close() }
 }

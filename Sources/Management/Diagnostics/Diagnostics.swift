@@ -36,9 +36,9 @@ package enum Diagnostics {
         Check("certificates", [.doctor, .check]) { CertificateCheck($0.settings, now: $0.now).dates() },
         Check("certificates", [.start]) { CertificateCheck($0.settings, now: $0.now).dates(isStart: true) },
         Check("host keys") { HostKeyCheck.kinds($0.settings) },
-        Check("host keys", [.doctor, .check]) { HostKeyCheck.findings($0) },
+        Check("host keys", [.doctor, .check]) { await HostKeyCheck.findings($0) },
         // Keys that differ from those of the last start are told by the start itself, which does not wait for sealed entries.
-        Check("host keys", [.start]) { HostKeyCheck.keys($0) },
+        Check("host keys", [.start]) { await HostKeyCheck.keys($0) },
         Check("filesystem") { FilesystemCheck($0.settings).findings() },
         // What is merely not ideal about directories is doctor's to say.
         Check("filesystem", starts) { FilesystemCheck($0.settings).findings().filter(\.isFatal) },
@@ -82,7 +82,7 @@ package enum Diagnostics {
     ) async -> (findings: [Finding], hostKeys: HostKeyRecord?) {
         let facts = await GateFacts(settings, asksGate: false)
         let problems = await findings(facts, occasion).filter { $0.state != .ok }
-        return (problems, facts.hostKeys.map(HostKeyRecord.init))
+        return (problems, await facts.hostKeys.map(HostKeyRecord.init))
     }
 
     private static func findings(_ facts: GateFacts, _ occasion: Occasion) async -> [Finding] {

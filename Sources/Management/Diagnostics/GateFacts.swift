@@ -26,25 +26,27 @@ struct GateFacts: Sendable {
     let ledger: LedgerPlace
     let policy: Result<Policy, SettingsErrors>
     let running: Running
-    /// nil where the gate takes no SFTP.
-    let hostKeys: HostKeys.Examined?
+    private let examination: Task<HostKeys.Examined?, Never>
 
     /// - Parameter asksGate: whether a running gate is asked how it is; else none is said to run.
     init(_ settings: GateSettings, asksGate: Bool) async {
         self.settings = settings
-        async let examined = Self.examine(settings.sftp?.hostKeys)
+        let paths = settings.sftp?.hostKeys
+        examination = Task {
+            guard let paths else { return nil }
+            return await HostKeys.examine(paths)
+        }
         now = .now()
         ledger = Self.look(at: settings.ledgerHandle)
         policy = Result { () throws(SettingsErrors) in
             try PolicyLoader.load(files: settings.sources, isForGate: true)
         }
         running = asksGate ? await Self.ask(settings) : .no
-        hostKeys = await examined
     }
 
-    private static func examine(_ paths: [String]?) async -> HostKeys.Examined? {
-        guard let paths else { return nil }
-        return await HostKeys.examine(paths)
+    /// nil where the gate takes no SFTP. Programs read the keys meanwhile: only who wants to know waits for them.
+    var hostKeys: HostKeys.Examined? {
+        get async { await examination.value }
     }
 
     /// The ledger, to be read; nil where that is not possible.

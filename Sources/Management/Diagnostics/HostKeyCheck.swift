@@ -5,13 +5,13 @@ import SFTPReceiver
 import Settings
 
 enum HostKeyCheck {
-    static func findings(_ facts: GateFacts) -> [Finding] {
-        keys(facts) + (facts.hostKeys.map { change(HostKeyRecord($0), facts) } ?? [])
+    static func findings(_ facts: GateFacts) async -> [Finding] {
+        await keys(facts) + (facts.hostKeys.map { change(HostKeyRecord($0), facts) } ?? [])
     }
 
     /// The keys by themselves.
-    static func keys(_ facts: GateFacts) -> [Finding] {
-        (facts.hostKeys ?? []).map { _, outcome in
+    static func keys(_ facts: GateFacts) async -> [Finding] {
+        (await facts.hostKeys ?? []).map { _, outcome in
             switch outcome {
             case .success(let key): Finding("host keys", .ok, "\(key.type) \(key.fingerprint)")
             case .failure(let error): Finding.fatal("host keys", "\(error)", fix: Finding.mend)
