@@ -170,11 +170,15 @@ class Gate:
         lines = [line for path in glob.glob(os.path.join(place, "webhook/*/*.ndjson")) for line in read(path).splitlines()]
         return [json.loads(text) for text in [*map(read, glob.glob(os.path.join(place, "*.json"))), *lines]]
 
+    def drops(self, *options):
+        """All that the ledger has, as `drops list` says it."""
+        said = self.run("drops", "list", "--limit", "0", "--format", "json", *options, "--config", self.config).stdout
+        return [json.loads(line) for line in said.split("\n") if line]
+
     def released(self):
         """Drops that the ledger has as released, whether acknowledged or not: the receipt of each is in receipts/, and its file has
         come into ready/ after that."""
-        lines = self.run("drops", "list", "--limit", "0", "--format", "json", "--config", self.config).stdout.splitlines()
-        return [drop for drop in map(json.loads, lines) if drop["state"] in ("released", "acknowledged")]
+        return [drop for drop in self.drops() if drop["state"] in ("released", "acknowledged")]
 
     def quarantined(self):
         """Receipts of what lies in quarantine/sftp, each with its bytes; a directory without either fails."""

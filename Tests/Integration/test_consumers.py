@@ -146,16 +146,12 @@ class Consumers(unittest.TestCase):
         wait_until(lambda: len(gate.released()) >= len(sent), what="the releases")
         return sent
 
-    def drops(self, gate, *options):
-        lines = gate.run("drops", "list", "--limit", "0", "--format", "json", *options, "--config", gate.config).stdout
-        return [json.loads(line) for line in lines.split("\n") if line]
-
     def check(self, gate, consumer, sent):
-        drops = self.drops(gate)
+        drops = gate.drops()
         self.assertEqual({drop["state"] for drop in drops}, {"acknowledged"})
         self.assertEqual(consumer.taken(), {drop["drop"]: drop["sha256"] for drop in drops})
         self.assertEqual(sorted(consumer.taken().values()), sorted(sent))
-        self.assertEqual((gate.ready(), self.drops(gate, "--waiting")), ([], []))
+        self.assertEqual((gate.ready(), gate.drops("--waiting")), ([], []))
         self.assertEqual([name for name in os.listdir(consumer.work) if name != "lock"], [])
 
     def kill_at_each_step(self, kind, steps, **environment):
@@ -193,11 +189,11 @@ class Consumers(unittest.TestCase):
             self.assertEqual(gate.post(body).returncode, 0)
             sent.append(digest(body))
             wait_until(lambda: len(gate.ready()) == len(sent), what="a batch of one line")
-            wait_until(lambda: {drop["state"] for drop in self.drops(gate)} == {"released"}, what="its mark")
+            wait_until(lambda: {drop["state"] for drop in gate.drops()} == {"released"}, what="its mark")
         # The gate finds no receipt there, so it does not say which line is whose: the file's lines do.
         for path in glob.glob(os.path.join(gate.staging, "receipts/webhook/*/*.ndjson")):
             write(path, "{\n")
-        self.assertFalse([drop for drop in self.drops(gate) if "line" in drop])
+        self.assertFalse([drop for drop in gate.drops() if "line" in drop])
         consumer = Python(gate)
         status, out = consumer.once()
         self.assertEqual(status, 0, out)
@@ -220,7 +216,7 @@ class Consumers(unittest.TestCase):
                 return connection.getresponse().status
         with concurrent.futures.ThreadPoolExecutor(count) as pool:
             self.assertEqual(set(pool.map(post, bodies)), {200})
-        wait_until(lambda: {drop["state"] for drop in self.drops(gate)} == {"released"}, what="the releases")
+        wait_until(lambda: {drop["state"] for drop in gate.drops()} == {"released"}, what="the releases")
         return [digest(body.encode()) for body in bodies]
 
     def test_the_shell_one_takes_the_events_of_a_directory_though_a_receipt_among_theirs_is_damaged(self):
@@ -236,7 +232,7 @@ class Consumers(unittest.TestCase):
         consumer = Shell(gate)
         self.refused(consumer.once(timeout=240), f"the receipt of drop {lost['drop']} cannot be copied")
         self.assertEqual(sorted(consumer.taken().values()), sorted(set(sent) - {lost["sha256"]}))
-        self.assertEqual([drop["drop"] for drop in self.drops(gate, "--waiting")], [lost["drop"]])
+        self.assertEqual([drop["drop"] for drop in gate.drops("--waiting")], [lost["drop"]])
 
     def kill_at_random(self, kind):
         gate = self.gate()
@@ -274,8 +270,8 @@ class Consumers(unittest.TestCase):
     def one(self, gate):
         """A drop whose file lies in ready/."""
         self.fill(gate, events=1, files=0)
-        wait_until(lambda: [drop["state"] for drop in self.drops(gate)] == ["released"], what="the release")
-        return self.drops(gate)[0]
+        wait_until(lambda: [drop["state"] for drop in gate.drops()] == ["released"], what="the release")
+        return gate.drops()[0]
 
     def test_what_is_missing_is_said_in_a_sentence(self):
         gate = self.gate()
@@ -342,7 +338,7 @@ class Consumers(unittest.TestCase):
             consumer = kind(gate)
             first, second = gate.file("first", b"first"), gate.file("second", b"second, longer")
             self.assertEqual(gate.sftp(f"put {first} day.csv\n").returncode, 0)
-            wait_until(lambda gate=gate: len(self.drops(gate, "--waiting")) == 1, what="the first")
+            wait_until(lambda gate=gate: len(gate.drops("--waiting")) == 1, what="the first")
             swap = os.path.join(gate.root, "swap")
             sftp = " ".join(f"'{word}'" for word in [
                 "sftp", "-b", "-", *gate.ssh_options(), "-P", str(gate.ports["sftp"]), f"{gate.account}@127.0.0.1"])

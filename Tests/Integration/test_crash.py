@@ -83,11 +83,7 @@ class Crash(unittest.TestCase):
             wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/cwd") for pid in below), 30,
                        "the end of sshd and session")
         gate.start()
-
-        def pending():
-            return gate.run("drops", "list", "--state", "pending", "--format", "json", "--limit", "0",
-                            "--config", gate.config).stdout.strip() not in ("", "[]")
-        wait_until(lambda: not pending(), 120, "the release of all drops")
+        wait_until(lambda: not gate.drops("--state", "pending"), 120, "the release of all drops")
         self.assertEqual(gate.run("drops", "verify", "--config", gate.config, check=False).returncode, 0)
         gate.stop()
         self.check(gate, answered)
@@ -421,9 +417,7 @@ def small_uploads(gate):
 
 def pending(gate):
     """Names of accepted drops that are not released."""
-    listed = gate.run("drops", "list", "--state", "pending", "--format", "json", "--limit", "0", "--config",
-                      gate.config).stdout
-    return [json.loads(line)["name"] for line in listed.splitlines()]
+    return [drop["name"] for drop in gate.drops("--state", "pending")]
 
 
 if __name__ == "__main__":

@@ -39,11 +39,7 @@ class Quarantine(unittest.TestCase):
         wait_until(lambda: len(gate.ready("webhook")) == 1, what="the listed event")
         self.assertIn("address may have changed", gate.log())
 
-        def held(*extra):
-            lines = gate.run("drops", "list", "--held", "--format", "json", "--config", gate.config).stdout
-            return [json.loads(line) for line in lines.splitlines()]
-
-        waiting = held()
+        waiting = gate.drops("--held")
         self.assertEqual([(h["source"], h["event_id"], h["reason"]) for h in waiting],
                          [("127.0.0.7", "moved-1", "not_listed")])
         drop = waiting[0]["drop"]
@@ -60,7 +56,7 @@ class Quarantine(unittest.TestCase):
                  "--config", gate.config)
         wait_until(lambda: "+ test/moved" in gate.log(), what="the new list")
         self.assertIn("403", post("moved-2", "127.0.0.8").stdout)
-        other = next(h["drop"] for h in held() if h["event_id"] == "moved-2")
+        other = next(h["drop"] for h in gate.drops("--held") if h["event_id"] == "moved-2")
         gate.run("source", "add", "127.0.0.8", "--service", "moved-too", "--channel", "webhook", "--list", "test",
                  "--config", gate.config)
         wait_until(lambda: "+ test/moved-too" in gate.log(), what="the newer list")
@@ -71,7 +67,7 @@ class Quarantine(unittest.TestCase):
         wait_until(lambda: len(gate.ready("webhook")) == 2, what="the event whose release nobody could read")
         self.assertIn("stored", gate.run("drops", "release", drop, "--comment", "VSee has moved", "--config", gate.config).stdout)
         wait_until(lambda: len(gate.ready("webhook")) == 3, what="the released event")
-        self.assertEqual(held(), [])
+        self.assertEqual(gate.drops("--held"), [])
         released = [e["detail"] for e in gate.entries("--drop", drop) if e["verdict"] == "accepted"]
         self.assertEqual([(d["released_from"], d["uid"], d["comment"]) for d in released],
                          [("quarantine", os.geteuid(), "VSee has moved")])

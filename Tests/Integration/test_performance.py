@@ -76,6 +76,21 @@ class Results(unittest.TestCase):
             self.assertEqual(measure.measure(options, None), 0)
 
 
+    def test_a_run_that_is_stopped_prints_the_cases_before(self):
+        def stopped(_):
+            raise KeyboardInterrupt
+        good = bench.Case("good", {"gate": lambda _: {"rate": 1}, "peer": lambda _: {"rate": 1}}, [ROW])
+        late = bench.Case("late", {"gate": stopped, "peer": stopped}, [Row("never", ("gate", "rate"))])
+        options = argparse.Namespace(rounds=1, image=False, short=False, only=None, ledger_entries=None)
+        for cases, shown in (([good, late, good], 1), ([late, good], 0)):
+            with mock.patch.multiple(measure, Bench=lambda *_: bench_of(1), all_cases=lambda _, cases=cases: cases), \
+                    contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as told:
+                self.assertEqual(measure.measure(options, None), 130)
+            self.assertIn("stopped in late", told.getvalue())
+            self.assertEqual(out.getvalue().count("\n" + ROW.measure), shown, out.getvalue())
+            self.assertNotIn("never", out.getvalue())
+
+
 class Options(unittest.TestCase):
     def test_figures_of_nothing_are_refused(self):
         for option in ("--rounds", "--ledger-entries"):

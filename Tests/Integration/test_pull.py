@@ -147,8 +147,7 @@ class Pair(unittest.TestCase):
         self.assertEqual(self.parts(), [])
 
     def states_there(self):
-        lines = self.there.run("drops", "list", "--limit", "0", "--format", "json", "--config", self.there.config)
-        return collections.Counter(json.loads(line)["state"] for line in lines.stdout.splitlines())
+        return collections.Counter(drop["state"] for drop in self.there.drops())
 
 
 class Pulls(Pair):
