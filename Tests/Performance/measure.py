@@ -93,8 +93,11 @@ def measure(options, root):
                 stopped_in = case.name
             signal.alarm(0)
             if stopped_in:
-                tell(f"stopped in {stopped_in}; the table has the cases before it")
                 break
+    if stopped_in:
+        tell(f"stopped in {stopped_in}" + ("; the table has the cases before it" if results else ""))
+        if not results:
+            return 130
     command = os.environ.get("PERFORMANCE_COMMAND", " ".join(sys.argv))
     print(f"{platform.node()}, {facts['cores']} cores, load before {facts['load before']:.1f}, medians of {options.rounds}"
           + ("" if options.image else ", in a plain directory") + (", small amounts: no figure counts" if options.short else ""))

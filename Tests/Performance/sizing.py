@@ -35,11 +35,11 @@ def allocated(path):
                for folder, folders, files in os.walk(path) for name in folders + files)
 
 
-def memory(pid):
-    """Kilobytes that a process has of its own: what is shared with others counts once in each of them no more."""
+def memory(pid, *names):
+    """Kilobytes that a process has of its own; or these fields of smaps_rollup (proc(5)): Pss shares out what several have."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
         fields = dict(line.split(":", 1) for line in file.read().splitlines()[1:])
-    return sum(int(fields[name].split()[0]) for name in ("Private_Clean", "Private_Dirty"))
+    return sum(int(fields[name].split()[0]) for name in names or ("Private_Clean", "Private_Dirty"))
 
 
 def post(gate, first, count):
@@ -122,16 +122,20 @@ def measure(gate, events, uploads):
 
 
 def session(gate):
-    """One open session: its sshd processes and its own."""
-    client = subprocess.Popen(["sftp", "-b", "-", *gate.ssh_options(), "-P", str(gate.ports["sftp"]), "vsee@127.0.0.1"],
-                              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """What one more open session takes: its sshd processes and its own, beside another, with which it shares its code."""
+    clients, totals = [], []
     try:
-        wait_until(gate.sessions, what="the session")
-        total = sum(memory(pid) for pid in descendants(gate.process.pid))
-        figure("memory of an open SFTP session, with its sshd, MB", f"{total / 1024:.1f}")
+        for number in (1, 2):
+            clients.append(subprocess.Popen(
+                ["sftp", "-b", "-", *gate.ssh_options(), "-P", str(gate.ports["sftp"]), "vsee@127.0.0.1"],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            wait_until(lambda number=number: len(gate.sessions()) == number, what="the session")
+            totals.append(sum(memory(pid, "Pss") for pid in descendants(gate.process.pid)))
+        figure("memory of one more SFTP session, with its sshd, MB", f"{(totals[1] - totals[0]) / 1024:.1f}")
     finally:
-        client.stdin.close()
-        client.wait(30)
+        for client in clients:
+            client.stdin.close()
+            client.wait(30)
 
 
 if __name__ == "__main__":
