@@ -204,8 +204,8 @@ class Memory(unittest.TestCase):
         """KiB of the program's code that its process has mapped in memory."""
         found, is_code = 0, False
         for line in read(f"/proc/{gate.process.pid}/smaps").splitlines():
-            if words := re.match(r"[0-9a-f]+-[0-9a-f]+ (\S+) .* (/\S+)$", line):
-                is_code = "x" in words[1] and os.path.samefile(words[2], BIN)
+            if words := re.match(r"[0-9a-f]+-[0-9a-f]+ (\S+) \S+ \S+ \S+ *(.*)$", line):
+                is_code = "x" in words[1] and words[2] == os.path.realpath(BIN)
             elif is_code and line.startswith("Rss:"):
                 found += int(line.split()[1])
         return found
