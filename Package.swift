@@ -19,6 +19,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -43,6 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", .upToNextMinor(from: "1.8.2")),
         .package(url: "https://github.com/apple/swift-http-types", .upToNextMinor(from: "1.8.0")),
         .package(url: "https://github.com/apple/swift-log", .upToNextMinor(from: "1.16.2")),
+        .package(url: "https://github.com/apple/swift-metrics", .upToNextMinor(from: "2.13.0")),
         .package(url: "https://github.com/apple/swift-nio", .upToNextMinor(from: "2.101.2")),
         .package(url: "https://github.com/apple/swift-nio-http2", .upToNextMinor(from: "1.46.0")),
         .package(url: "https://github.com/apple/swift-system", .upToNextMinor(from: "1.8.1")),
@@ -62,6 +64,7 @@ let package = Package(
         .target(name: "Blocking", swiftSettings: strict),
         .target(name: "Files", dependencies: ["CShims"], swiftSettings: strict),
         .target(name: "JSON", swiftSettings: strict),
+        .target(name: "Metering", dependencies: [coreMetrics], swiftSettings: strict),
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "TLSChannel", dependencies: ["TLS", nio, nioTLS], swiftSettings: strict),
         .target(name: "Admission", dependencies: ["TLS"], swiftSettings: strict),
@@ -76,21 +79,21 @@ let package = Package(
         .target(
             name: "Intake",
             dependencies: [
-                "Admission", "Blocking", "JSON", "Ledger", "Staging", "TLS", logging,
+                "Admission", "Blocking", "JSON", "Ledger", "Metering", "Staging", "TLS", coreMetrics, logging,
             ],
             swiftSettings: strict),
         .target(
             name: "Upkeep",
             dependencies: [
-                "Admission", "Blocking", "Intake", "JSON", "Ledger", "TLS", logging, lifecycle,
+                "Admission", "Blocking", "Intake", "JSON", "Ledger", "Metering", "TLS", logging, lifecycle,
             ],
             swiftSettings: strict),
         .target(
             name: "WebhookReceiver",
             dependencies: [
-                "Admission", "Blocking", "Files", "Intake", "JSON", "Ledger", "Settings", "Sockets",
-                "TLS", "TLSChannel", nio, nioPosix, nioTLS, nioHPACK, nioHTTP1, nioHTTP2, logging,
-                lifecycle,
+                "Admission", "Blocking", "Files", "Intake", "JSON", "Ledger", "Metering", "Settings",
+                "Sockets", "TLS", "TLSChannel", nio, nioPosix, nioTLS, nioHPACK, nioHTTP1, nioHTTP2,
+                coreMetrics, logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "SFTPWire", swiftSettings: strict),
         .target(
@@ -110,14 +113,14 @@ let package = Package(
             name: "SFTPReceiver",
             dependencies: [
                 "Accounts", "Admission", "Blocking", "Files", "Intake", "JSON", "Ledger",
-                "LocalServer", "LocalSocket", "Settings", "SFTPSession", "Sockets", "Staging", "TLS",
-                subprocess, system, logging, lifecycle,
+                "LocalServer", "LocalSocket", "Metering", "Settings", "SFTPSession", "Sockets", "Staging",
+                "TLS", subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),
         .target(
             name: "Console",
             dependencies: [
-                "Admission", "Blocking", "Intake", "JSON", "Settings", "Sockets", "TLS", hummingbird, nio,
-                httpTypes, logging, lifecycle,
+                "Admission", "Blocking", "Intake", "JSON", "Metering", "Settings", "Sockets", "TLS",
+                hummingbird, nio, httpTypes, logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Admission", "Files", yams, "TLS"], swiftSettings: strict),
         .target(
@@ -158,7 +161,7 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "Admission", "Audit", "Blocking", "Console", "CShims", "Files", "Intake", "JSON",
-                "Ledger", "Management", "Settings", "SFTPReceiver", "Upkeep", "WebhookReceiver",
+                "Ledger", "Management", "Metering", "Settings", "SFTPReceiver", "Upkeep", "WebhookReceiver",
                 logging, lifecycle, unixSignals,
             ],
             swiftSettings: strict),
@@ -188,6 +191,7 @@ let package = Package(
         .executableTarget(
             name: "ledger-bench", dependencies: ["Admission", "JSON", "Ledger", "Support"],
             path: "Tests/Performance/LedgerBench", swiftSettings: strict),
+        .testTarget(name: "MeteringTests", dependencies: ["Metering", coreMetrics], swiftSettings: strict),
         .testTarget(name: "BlockingTests", dependencies: ["Blocking"], swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files", "Support"], swiftSettings: strict),
         .testTarget(
@@ -201,7 +205,7 @@ let package = Package(
         .testTarget(
             name: "IntakeTests",
             dependencies: [
-                "Admission", "Blocking", "Intake", "JSON", "Ledger", "LedgerSupport", "Staging",
+                "Admission", "Blocking", "Intake", "JSON", "Ledger", "LedgerSupport", "Metering", "Staging",
                 "Support", "TLS", "Upkeep", logging,
             ],
             swiftSettings: strict),
@@ -241,7 +245,8 @@ let package = Package(
             name: "WebhookReceiverTests",
             dependencies: [
                 "Files", "JSON",
-                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Settings", "Staging",
+                "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Metering", "Settings",
+                "Staging",
                 "LedgerSupport", "Support", "TLS",
                 nio, nioEmbedded,
                 nioHTTP1, subprocess, system, logging, lifecycle,

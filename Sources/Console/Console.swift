@@ -38,7 +38,7 @@ package final class Console: Service {
     package func run() async throws {
         let intake = intake
         let pages = HealthPages(
-            health: intake.health, details: details, accepts: { intake.accepts }, gauges: intake.gauges,
+            health: intake.health, details: details, accepts: { intake.accepts }, metrics: intake.metrics,
             token: BearerToken(settings.token))
         let onBound = onBound
         let application = Application(

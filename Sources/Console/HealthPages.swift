@@ -6,6 +6,7 @@ import HTTPTypes
 import Hummingbird
 import Intake
 import JSON
+import Metering
 import NIOCore
 
 struct HealthPages: Sendable {
@@ -13,7 +14,7 @@ struct HealthPages: Sendable {
     /// What else `/readyz` tells who has the token, by member. May look into the ledger.
     let details: @Sendable () -> [String: JSONValue]
     let accepts: @Sendable () -> Bool
-    let gauges: Gauges
+    let metrics: MetricRegistry
     let token: BearerToken
 
     func answer(_ request: Request) -> Response {
@@ -30,12 +31,12 @@ struct HealthPages: Sendable {
             switch path {
             case "/healthz": Self.json(.ok, ["status": "ok"])
             case "/readyz": readiness(request)
-            default: metrics(request)
+            default: figures(request)
             }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func metrics(_ request: Request) -> Response {
+    private func figures(_ request: Request) -> Response {
         guard token.isIn(request.headers) else {
             var response = Self.json(.unauthorized, ["error": "the console's token is needed"])
             response.headers[.wwwAuthenticate] = "Bearer"
@@ -44,7 +45,7 @@ struct HealthPages: Sendable {
         return Response(
             status: .ok,
             headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: gauges.text)))
+            body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text)))
     }
 
     private func readiness(_ request: Request) -> Response {

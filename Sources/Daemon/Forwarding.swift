@@ -5,6 +5,7 @@ import Intake
 import JSON
 import Logging
 import Management
+import Metering
 import Settings
 
 struct Forwarding {
@@ -35,7 +36,7 @@ struct Forwarding {
                     $0, ledger: ledger, directory: directory, logger: logger, report: report("file"))
             },
         ].compactMap { $0 }
-        if !forwarders.isEmpty { addGauges(intake.gauges) }
+        if !forwarders.isEmpty { addMetrics(intake.metrics) }
     }
 
     /// How each of them stands. It looks into the ledger.
@@ -46,24 +47,24 @@ struct Forwarding {
         forwarders.isEmpty ? [:] : ["forwarding": .array(states.map(\.json))]
     }
 
-    private func addGauges(_ gauges: Gauges) {
+    private func addMetrics(_ metrics: MetricRegistry) {
         let forwarders = forwarders
-        gauges.add("dropgate_forward_waiting_entries", "Entries that are not at the target for certain.") {
+        metrics.add("dropgate_forward_waiting_entries", "Entries that are not at the target for certain.") {
             forwarders.compactMap { forwarder in
-                forwarder.waiting.map { Gauges.Reading($0, labels: [("forwarder", forwarder.name)]) }
+                forwarder.waiting.map { MetricRegistry.Reading($0, labels: [("forwarder", forwarder.name)]) }
             }
         }
-        gauges.add(
+        metrics.add(
             "dropgate_forward_waiting_seconds", "Age of the oldest of these entries; 0 when none waits."
         ) {
             forwarders.map { forwarder in
                 let age = forwarder.waitingSince.map { (Instant.now() - $0).components.seconds }
-                return Gauges.Reading(max(0, age ?? 0), labels: [("forwarder", forwarder.name)])
+                return MetricRegistry.Reading(max(0, age ?? 0), labels: [("forwarder", forwarder.name)])
             }
         }
         func add(_ name: String, _ help: String, _ read: @escaping @Sendable (Forwarder) -> Int64) {
-            gauges.add(name, help) {
-                forwarders.map { Gauges.Reading(read($0), labels: [("forwarder", $0.name)]) }
+            metrics.add(name, help) {
+                forwarders.map { MetricRegistry.Reading(read($0), labels: [("forwarder", $0.name)]) }
             }
         }
         add("dropgate_forward_failing", "1 while nothing gets through to the target.") {

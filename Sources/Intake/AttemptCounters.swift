@@ -2,6 +2,7 @@
 // about (probes, policy, service, access) is not counted.
 import Admission
 import Ledger
+import Metering
 import Synchronization
 
 final class AttemptCounters: Sendable {
@@ -32,9 +33,9 @@ final class AttemptCounters: Sendable {
         counts.withLock { $0[key, default: 0] += attempt.count }
     }
 
-    var readings: [Gauges.Reading] {
+    var readings: [MetricRegistry.Reading] {
         counts.withLock { $0 }.map { key, count in
-            Gauges.Reading(
+            MetricRegistry.Reading(
                 count,
                 labels: [
                     ("channel", key.channel.rawValue), ("verdict", key.verdict.rawValue),

@@ -75,6 +75,7 @@ extension Intake {
                 let entry = try LedgerWriter.appended(result.get())
                 self.ledgerWorks()
                 self.counters.add(attempt, reason: entry.repeats == nil ? nil : .duplicate)
+                if entry.drop != nil { self.figures.stored(attempt) }
                 self.contacts.heard(attempt, at: entry.time)
                 finish(.success(entry))
             } catch {

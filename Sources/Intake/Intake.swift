@@ -6,6 +6,7 @@ import Dispatch
 import JSON
 package import Ledger
 package import Logging
+package import Metering
 package import Staging
 import Synchronization
 
@@ -51,9 +52,10 @@ package final class Intake: Sendable {
 
     package let health: Health
     package let contacts = ContactMonitor()
-    package let gauges = Gauges()
+    package let metrics = MetricRegistry()
     package let ownConnections = OwnConnections()
     let counters = AttemptCounters()
+    let figures: IntakeFigures
     let staging: StagingArea
     let store: any LedgerStore
     let writer: LedgerWriter
@@ -119,7 +121,9 @@ package final class Intake: Sendable {
         self.clock = clock
         health = Health(clock: clock)
         staging = try StagingArea(path: configuration.stagingPath)
-        writer = LedgerWriter(store: store, clock: clock)
+        let figures = IntakeFigures(metrics)
+        self.figures = figures
+        writer = LedgerWriter(store: store, clock: clock) { figures.committed($0) }
         space = SpaceGuard(
             directories: [
                 ("staging", staging.root), ("ledger", try Directory(path: configuration.ledger.directory)),

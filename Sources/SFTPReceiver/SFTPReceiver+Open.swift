@@ -8,6 +8,7 @@ import Intake
 import JSON
 import Ledger
 import Logging
+import Metering
 import Settings
 
 extension SSHDFiles {
@@ -77,6 +78,15 @@ extension SSHDFiles {
 }
 
 extension SFTPReceiver {
+    static func addMetrics(_ metrics: MetricRegistry, _ table: ConnectionTable, _ sessions: SessionCount) {
+        metrics.add("dropgate_sftp_connections", "Connections of SFTP that are open, logged in or not.") {
+            [MetricRegistry.Reading(table.count)]
+        }
+        metrics.add("dropgate_sftp_sessions", "Sessions of SFTP that are logged in.") {
+            [MetricRegistry.Reading(sessions.value)]
+        }
+    }
+
     static func warnWithoutWrapper(_ files: SSHDFiles, _ intake: Intake, _ logger: Logger) {
         guard files.tools.nssWrapper == nil else {
             intake.health.clear(problem: "sftp.nss_wrapper")

@@ -93,6 +93,7 @@ package final class SFTPReceiver: Service {
                 maxFile: settings.maxFile, provisional: intake.temporaryNames.patterns,
                 idleTimeout: Int(settings.idleTimeout.components.seconds)),
             logger: logger)
+        addMetrics(intake.metrics, table, sessionHandler.sessions)
         let executor = BlockingExecutor(label: "dropgate.sftp", width: threads)
         let links = SessionIPCServer(
             socket: try AcceptingSocket.unix(files.configuration.socket), handler: sessionHandler,

@@ -35,6 +35,14 @@ package final class StagingArea: Sendable {
         try uploads.subdirectory(account, create: true)
     }
 
+    /// How many uploads lie in quarantine, each in a directory of its own.
+    package func quarantinedUploads() throws(StagingError) -> Int {
+        guard let accounts = try quarantine.existing(StagingLayout.sftp) else { return 0 }
+        var count = 0
+        for account in try accounts.names() { count += try accounts.subdirectory(account).names().count }
+        return count
+    }
+
     /// The file at a path such as `StagingLayout.acceptedFile`. Throws `.notFound` when its directory is not there.
     package func file(_ path: String) throws(StagingError) -> StagedFile {
         var components = path.split(separator: "/").map(String.init)

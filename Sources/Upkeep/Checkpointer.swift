@@ -6,6 +6,7 @@ package import Intake
 package import JSON
 package import Ledger
 import Logging
+import Metering
 import ServiceLifecycle
 import Synchronization
 
@@ -51,7 +52,7 @@ package final class Checkpointer: Service, CheckpointSigning {
         mailboxes = witnesses.map { _ in AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
         standings = Mutex(
             Dictionary(witnesses.map { ($0.name, Standing()) }, uniquingKeysWith: { first, _ in first }))
-        addGauges()
+        addMetrics()
     }
 
     // MARK: Signing
@@ -163,34 +164,35 @@ package final class Checkpointer: Service, CheckpointSigning {
         standings.withLock { $0.values.compactMap(\.taken).max { $0.size < $1.size } }
     }
 
-    /// The gate's gauges outlive this and must not keep it.
-    private func addGauges() {
+    /// The gate's metrics outlive this and must not keep it.
+    private func addMetrics() {
         func add(
-            _ name: String, _ help: String, _ read: @escaping @Sendable (Checkpointer) -> [Gauges.Reading]
+            _ name: String, _ help: String,
+            _ read: @escaping @Sendable (Checkpointer) -> [MetricRegistry.Reading]
         ) {
-            intake.gauges.add(name, help) { [weak self] in self.map(read) ?? [] }
+            intake.metrics.add(name, help) { [weak self] in self.map(read) ?? [] }
         }
-        add("dropgate_ledger_entries", "Entries of the ledger.") { [Gauges.Reading($0.size)] }
+        add("dropgate_ledger_entries", "Entries of the ledger.") { [MetricRegistry.Reading($0.size)] }
         add("dropgate_ledger_signed_entries", "Entries under the newest checkpoint.") {
-            [Gauges.Reading($0.signer.newest?.checkpoint.size ?? 0)]
+            [MetricRegistry.Reading($0.signer.newest?.checkpoint.size ?? 0)]
         }
         add("dropgate_ledger_unwitnessed_entries", "Entries that no witness has taken a checkpoint of yet.") {
-            [Gauges.Reading($0.size - ($0.witnessed?.size ?? 0))]
+            [MetricRegistry.Reading($0.size - ($0.witnessed?.size ?? 0))]
         }
         add(
             "dropgate_ledger_unwitnessed_seconds",
             "Age of the newest checkpoint that a witness has taken, while entries wait; -1 before the first."
         ) { checkpointer in
-            guard let newest = checkpointer.witnessed else { return [Gauges.Reading(-1)] }
+            guard let newest = checkpointer.witnessed else { return [MetricRegistry.Reading(-1)] }
             let age = (checkpointer.intake.now - newest.time).components.seconds
-            return [Gauges.Reading(checkpointer.size > newest.size ? age : 0)]
+            return [MetricRegistry.Reading(checkpointer.size > newest.size ? age : 0)]
         }
         func addOfWitness(
             _ name: String, _ help: String, _ read: @escaping @Sendable (Standing) -> Int64?
         ) {
             add(name, help) { checkpointer in
                 checkpointer.standings.withLock(\.self).sorted { $0.key < $1.key }.compactMap { witness in
-                    read(witness.value).map { Gauges.Reading($0, labels: [("witness", witness.key)]) }
+                    read(witness.value).map { MetricRegistry.Reading($0, labels: [("witness", witness.key)]) }
                 }
             }
         }

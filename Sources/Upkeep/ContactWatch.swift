@@ -6,6 +6,7 @@ package import Intake
 import JSON
 import Ledger
 import Logging
+import Metering
 import ServiceLifecycle
 
 /// Looks every few seconds whether somebody is overdue.
@@ -23,16 +24,18 @@ package struct ContactWatch: Service {
         self.intake = intake
         reader = try intake.ledger.reader()
         let monitor = intake.contacts
-        intake.gauges.add(
+        intake.metrics.add(
             "dropgate_source_silent", "1 while the expected contact of a source entry is overdue."
         ) {
-            monitor.readings().map { Gauges.Reading($0.isSilent ? 1 : 0, labels: $0.key.labels) }
+            monitor.readings().map { MetricRegistry.Reading($0.isSilent ? 1 : 0, labels: $0.key.labels) }
         }
-        intake.gauges.add(
+        intake.metrics.add(
             "dropgate_source_last_contact_timestamp_seconds", "The last contact of an expected source entry."
         ) {
             monitor.readings().compactMap { reading in
-                reading.last.map { Gauges.Reading($0.microseconds / 1_000_000, labels: reading.key.labels) }
+                reading.last.map {
+                    MetricRegistry.Reading($0.microseconds / 1_000_000, labels: reading.key.labels)
+                }
             }
         }
     }

@@ -14,6 +14,7 @@ final class WebhookListener: Sendable {
     let connections: OpenConnections
     let budget: BodyBudget
     let date = DateLine()
+    let figures: RequestFigures
     /// Nil: plain HTTP/1.1.
     let certificate: CertificateReloader?
     let logger: Logger
@@ -33,6 +34,7 @@ final class WebhookListener: Sendable {
             path: settings.path, health: settings.healthPath, secret: settings.checks.pathSecret)
         checks = CredentialChecks(settings.checks)
         budget = BodyBudget(largestBody: settings.maxBody)
+        figures = RequestFigures(intake.metrics)
     }
 
     /// Whether the source comes from request headers, request by request.

@@ -3,6 +3,7 @@
 import Admission
 package import Intake
 package import Logging
+import Metering
 import ServiceLifecycle
 package import Settings
 import Sockets
@@ -47,6 +48,7 @@ package final class WebhookReceiver: Service {
         let reloader = try settings.tls.map {
             try CertificateReloader(settings: $0, health: intake.health, logger: logger)
         }
+        addMetrics(reloader)
         let listener = try WebhookListener(
             settings: settings, intake: intake, certificate: reloader, connections: connections,
             logger: logger)
@@ -71,6 +73,18 @@ package final class WebhookReceiver: Service {
             group.cancelAll()
         }
         await loops.shutDown()
+    }
+
+    private func addMetrics(_ reloader: CertificateReloader?) {
+        let connections = connections
+        intake.metrics.add("dropgate_webhook_connections", "Connections of webhooks that are open.") {
+            [MetricRegistry.Reading(connections.open)]
+        }
+        guard let reloader else { return }
+        intake.metrics.add(
+            "dropgate_webhook_certificate_expiry_timestamp_seconds",
+            "When the webhook listener's certificate, or one above it in its file, expires."
+        ) { [MetricRegistry.Reading(reloader.expires)] }
     }
 
     /// Returns on graceful shutdown, and when the task is cancelled.

@@ -4,6 +4,7 @@ import Foundation
 import JSON
 import Ledger
 import Logging
+import Metering
 import Support
 import Synchronization
 import Testing
@@ -74,12 +75,12 @@ import Upkeep
         await service.look()
         #expect(try watched.said() == ["silent"])
         #expect(
-            intake.gauges.text.contains(#"dropgate_source_silent{entry="test/vsee",channel="webhook"} 1"#))
+            intake.metrics.text.contains(#"dropgate_source_silent{entry="test/vsee",channel="webhook"} 1"#))
         try await intake.record(Self.call)
         await service.look()
         #expect(try watched.said() == ["silent", "heard"])
         #expect(
-            intake.gauges.text.contains(#"dropgate_source_silent{entry="test/vsee",channel="webhook"} 0"#))
+            intake.metrics.text.contains(#"dropgate_source_silent{entry="test/vsee",channel="webhook"} 0"#))
         await intake.close()
     }
 

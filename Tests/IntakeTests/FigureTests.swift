@@ -2,11 +2,12 @@
 import Admission
 import Intake
 import Ledger
+import Metering
 import Testing
 
 @Suite struct FigureTests {
     private func value(_ name: String, _ gate: Gate) -> Int64? {
-        gate.intake.gauges.text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+        gate.intake.metrics.text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
             .flatMap { Int64($0.dropFirst(name.count + 1)) }
     }
 
@@ -43,13 +44,13 @@ import Testing
             try await gate.intake.record(
                 Attempt(kind: kind, channel: .webhook, verdict: .accepted, reason: .changed))
         }
-        #expect(!gate.intake.gauges.text.contains("reason=\"changed\""))
+        #expect(!gate.intake.metrics.text.contains("reason=\"changed\""))
         await gate.intake.close()
     }
 
     @Test func figuresSayTheirKindAndWhatRoomThereIs() async throws {
         let gate = try Gate { $0.reserveBytes = 4711 }
-        let text = gate.intake.gauges.text
+        let text = gate.intake.metrics.text
         #expect(text.contains("# TYPE dropgate_attempts_total counter\n"))
         #expect(text.contains("# TYPE dropgate_free_bytes gauge\n"))
         for directory in ["staging", "ledger"] {

@@ -2,6 +2,7 @@
 import Admission
 import JSON
 import Ledger
+import Metering
 import Synchronization
 import Testing
 
@@ -24,7 +25,7 @@ import Testing
     }
 
     private func total(_ gate: Gate) -> [String] {
-        gate.intake.gauges.text.split(separator: "\n").map(String.init)
+        gate.intake.metrics.text.split(separator: "\n").map(String.init)
             .filter { $0.hasPrefix("dropgate_attempts_total") && !$0.hasSuffix(" 0") }
     }
 

@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import Intake
 import Ledger
+import Metering
 import Support
 import Synchronization
 import Testing
@@ -58,7 +59,7 @@ private final class FakeWitness: Witness {
     }
 
     private func figure(_ name: String, _ witness: String = "w") -> Int64? {
-        let line = gate.intake.gauges.text.split(separator: "\n").first {
+        let line = gate.intake.metrics.text.split(separator: "\n").first {
             $0.hasPrefix("\(name){witness=\"\(witness)\"} ")
         }
         return line?.split(separator: " ").last.flatMap { Int64($0) }

@@ -350,6 +350,8 @@ import Testing
         #expect(try reader.drops(states: [.pending], limit: 9).map(\.id) == ["b", "a"])
         #expect(
             try reader.drops(states: [.released, .pending], before: 2, limit: 9).map(\.id) == ["b", "a"])
+        #expect(try reader.count(of: .pending) == 2 && reader.count(of: .released) == 1)
+        #expect(try reader.count(of: .acknowledged) == 0)
         #expect(try reader.drop(id: "b")?.incoming == "incoming/b" && reader.drop(id: "z") == nil)
         #expect(try reader.newestUpload(readyPath: "sftp/b")?.id == "b")
         #expect(try reader.newestUpload(readyPath: "webhook/c") == nil, "an event is not an upload")

@@ -5,6 +5,7 @@ import Foundation
 import Intake
 import JSON
 import Ledger
+import Metering
 import ServiceLifecycle
 import Settings
 import Support
@@ -109,8 +110,8 @@ import Testing
 
     @Test func metricsAreForWhoHasTheToken() async throws {
         try await serve { port, intake in
-            intake.gauges.add("dropgate_test_things", "Things.") {
-                [Gauges.Reading(7, labels: [("name", "a\"b\\c")])]
+            intake.metrics.add("dropgate_test_things", "Things.") {
+                [MetricRegistry.Reading(7, labels: [("name", "a\"b\\c")])]
             }
             #expect(try await curl(port, "/metrics").0 == 401)
             #expect(try await curl(port, "/metrics", "-H", "Authorization: Bearer wrong").0 == 401)

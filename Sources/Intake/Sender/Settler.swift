@@ -33,6 +33,9 @@ final class Settler: Sendable {
         state.withLock { arm(&$0) }
     }
 
+    /// How many drops wait.
+    var waiting: Int { state.withLock(\.waiting.count) }
+
     func stop() { state.withLock { $0.isStopped = true } }
 
     func schedule(_ record: DropRecord, of account: String) {

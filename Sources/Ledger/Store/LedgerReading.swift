@@ -49,6 +49,8 @@ package protocol LedgerReading: Sendable {
 
     /// Drops in these states, of any state when there are none, newest first, with a number below `before`.
     func drops(states: Set<DropState>, before: Int64?, limit: Int) throws -> [DropRecord]
+    /// How many drops are in a state. Costs a look at each of them.
+    func count(of state: DropState) throws -> Int64
     /// The drop with this id, or nil.
     func drop(id: String) throws -> DropRecord?
     /// The newest uploaded file that was given this path under `ready/`, or nil.

@@ -21,6 +21,13 @@ package final class LedgerWriter: Sendable {
         package init() {}
     }
 
+    /// What one commit was.
+    package struct Commit: Sendable {
+        package var operations: Int
+        /// Until all of it was durable.
+        package var duration: Duration
+    }
+
     private struct Waiting: Sendable {
         let operation: LedgerOperation
         let finish: @Sendable (Result<LedgerOutcome, any Error>) -> Void
@@ -38,15 +45,22 @@ package final class LedgerWriter: Sendable {
     /// Tells callers what became of their operations, a batch at a time, while the next batch is written.
     private let answers = DispatchQueue(label: "ledger.answers", qos: .userInitiated)
     private let bounds: Bounds
+    private let committed: @Sendable (Commit) -> Void
     private let state = Mutex(State())
 
+    /// - Parameter committed: told of each commit that succeeded, on the writer's own thread: it must be quick.
     package init(
-        store: any LedgerStore, bounds: Bounds = Bounds(), clock: @escaping @Sendable () -> Instant
+        store: any LedgerStore, bounds: Bounds = Bounds(), clock: @escaping @Sendable () -> Instant,
+        committed: @escaping @Sendable (Commit) -> Void = { _ in }
     ) {
         self.store = store
         self.bounds = bounds
+        self.committed = committed
         self.clock = clock
     }
+
+    /// Operations that wait for their commit.
+    package var waiting: Int { state.withLock(\.waiting.count) }
 
     /// Appends an entry (and its drop) and returns when it is durable. Throws `LedgerError` when it is not.
     package func append(_ attempt: Attempt, drop: DropRegistration? = nil) async throws -> AppendedEntry {
@@ -130,7 +144,9 @@ package final class LedgerWriter: Sendable {
             }
             if batch.isEmpty { return }
             do {
+                let began = ContinuousClock.now
                 let outcomes = try store.commit(batch.map(\.operation), now: clock())
+                committed(Commit(operations: batch.count, duration: .now - began))
                 answers.async {
                     for (waiting, outcome) in zip(batch, outcomes) { waiting.finish(.success(outcome)) }
                 }

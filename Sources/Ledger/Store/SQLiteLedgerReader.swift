@@ -86,6 +86,12 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
         }
     }
 
+    func count(of state: DropState) throws -> Int64 {
+        try database.readLedger {
+            try Int64.fetchOne($0, sql: "SELECT count(*) FROM \(Schema.drops(in: state))") ?? 0
+        }
+    }
+
     func drop(id: String) throws -> DropRecord? {
         try database.readLedger { db in
             let runs = try DropKeyTable.runs(db).compactMap { $0.state == .inUse ? $0.run : nil }

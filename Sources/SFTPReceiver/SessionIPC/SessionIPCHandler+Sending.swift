@@ -154,6 +154,7 @@ extension SessionIPCHandler {
 
     /// A session has ended, whatever it said.
     func ended(_ session: WelcomedSession) {
+        sessions.ended()
         guard let sender = session.sender else { return }
         for upload in intake.endSession(sender) {
             noteIncomplete(

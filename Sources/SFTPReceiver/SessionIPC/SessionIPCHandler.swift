@@ -25,6 +25,7 @@ struct SessionIPCHandler: Sendable {
     let table: ConnectionTable
     let book: AccountCache
     let terms: SessionTerms
+    let sessions = SessionCount()
     let logger: Logger
 
     /// Why a session is not welcomed. `message` goes to the caller's client, `log` to the operator.

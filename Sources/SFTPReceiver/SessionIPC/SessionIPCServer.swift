@@ -93,6 +93,7 @@ private struct Conversation {
         }
         let (welcomed, answer) = await handler.welcome(hello, from: peer)
         session = welcomed
+        if welcomed != nil { handler.sessions.began() }
         try await send(.welcome(answer))
         return welcomed != nil
     }

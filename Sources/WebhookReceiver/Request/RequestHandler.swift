@@ -32,8 +32,8 @@ final class RequestHandler: ChannelDuplexHandler {
     private enum State {
         case waiting
         case receiving(RequestHead)
-        /// Handed on; the answer is awaited.
-        case working
+        /// Handed on then; the answer is awaited.
+        case working(since: NIODeadline)
         /// Answered early; the rest of the request is thrown away, up to so many bytes.
         case draining(read: Int, most: Int)
         /// Nothing is read or answered any more.
@@ -168,7 +168,7 @@ extension RequestHandler {
         stopTimer()
         // What is done with an unlisted source's event comes after its answer, and must not be felt by its next request.
         if case .unlisted = request.purpose, !multiplexed { closes = true }
-        state = .working
+        state = .working(since: .now())
         connection.handOn(
             ReceivedRequest(
                 head: request, body: body, share: share, channel: context.channel, isMultiplexed: multiplexed)
@@ -182,11 +182,13 @@ extension RequestHandler {
 // Answering.
 extension RequestHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .working = state else {
+        guard case .working(let since) = state else {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
-        send(unwrapOutboundIn(data), context)
+        let answer = unwrapOutboundIn(data)
+        connection.listener.figures.answered(answer.status, after: .now() - since)
+        send(answer, context)
         promise?.succeed()
         answered(context)
     }

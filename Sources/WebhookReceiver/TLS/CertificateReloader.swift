@@ -52,6 +52,9 @@ final class CertificateReloader: Sendable {
         state = Mutex(try Self.load(settings))
     }
 
+    /// When the certificate in use expires, in seconds since the epoch.
+    var expires: Int64 { state.withLock(\.expires) }
+
     /// For the next connection, which comes from this address as far as is known before TLS.
     func context(for source: IPAddress?) -> TLSContext {
         let isOld = source.map { ip in settings.oldSenders.contains { $0.contains(ip) } } ?? false

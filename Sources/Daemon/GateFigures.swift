@@ -1,0 +1,97 @@
+// What /metrics tells of the gate as a whole: its process, its release, and what waits for consumers.
+import Admission
+import Blocking
+import Files
+import Glibc
+import Ledger
+import Metering
+import Synchronization
+
+struct GateFigures: Sendable {
+    /// Each drop that waits is looked at to count them, which is not done more often than this.
+    private static let countEvery = Duration.seconds(10)
+
+    let metrics: MetricRegistry
+    /// Of the ledger.
+    let reader: any LedgerReading
+
+    func addAll() {
+        addProcess()
+        metrics.add("dropgate_build_info", "1; the release is in the label.") {
+            [MetricRegistry.Reading(1, labels: [("version", Product.version)])]
+        }
+        let ready = Aged<Int64>(for: Self.countEvery) { [reader] in try? reader.count(of: .released) }
+        metrics.add(
+            "dropgate_ready_drops",
+            "Released drops that nobody has acknowledged and that were not found taken; at most 10 s old."
+        ) { ready.value.map { [MetricRegistry.Reading($0)] } ?? [] }
+    }
+
+    /// By the names that Prometheus's client libraries use ("Standard and runtime collectors").
+    private func addProcess() {
+        metrics.add("process_cpu_seconds_total", "Processor time of the gate's process.", kind: .counter) {
+            var usage = rusage()
+            guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return [] }
+            return [MetricRegistry.Reading(usage.ru_utime.seconds + usage.ru_stime.seconds)]
+        }
+        metrics.add("process_resident_memory_bytes", "Resident memory of the gate's process.") {
+            ProcessFiles.residentPages.map { [MetricRegistry.Reading($0 * Int64(getpagesize()))] } ?? []
+        }
+        metrics.add("process_open_fds", "Open file descriptors of the gate's process.") {
+            ProcessFiles.descriptors.map { [MetricRegistry.Reading($0)] } ?? []
+        }
+        metrics.add("process_max_fds", "How many the process may open.") {
+            var limit = rlimit()
+            guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return [] }
+            return [MetricRegistry.Reading(limit.rlim_cur)]
+        }
+        let started = Double(Instant.now().microseconds) / 1e6
+        metrics.add("process_start_time_seconds", "When the gate started, in seconds since the epoch.") {
+            [MetricRegistry.Reading(started)]
+        }
+    }
+}
+
+/// A value that is not made anew while it is young. Who asks at the same time waits for the one look.
+private final class Aged<Value: Sendable>: Sendable {
+    private let age: Duration
+    private let make: @Sendable () -> Value?
+    private let known = Mutex<(value: Value, made: ContinuousClock.Instant)?>(nil)
+
+    init(for age: Duration, make: @escaping @Sendable () -> Value?) {
+        self.age = age
+        self.make = make
+    }
+
+    var value: Value? {
+        known.withLock { known in
+            if let known, known.made.duration(to: .now) < age { return known.value }
+            known = make().map { ($0, .now) }
+            return known?.value
+        }
+    }
+}
+
+/// proc(5), of this process.
+private enum ProcessFiles {
+    /// The second number of `statm`.
+    static var residentPages: Int64? {
+        guard let bytes = try? SmallFile.open("/proc/self/statm").contents(limit: 4096) else { return nil }
+        let numbers = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        return numbers.count > 1 ? Int64(numbers[1]) : nil
+    }
+
+    /// Without the one that looks.
+    static var descriptors: Int? {
+        guard let directory = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(directory) }
+        var count = 0
+        while readdir(directory) != nil { count += 1 }
+        // `.`, `..` and that of the directory itself.
+        return count - 3
+    }
+}
+
+extension timeval {
+    fileprivate var seconds: Double { Double(tv_sec) + Double(tv_usec) / 1e6 }
+}
