@@ -37,7 +37,7 @@ struct Dropgate: AsyncParsableCommand {
             InitCommand.self, ServeCommand.self, SourceCommand.self, AccountCommand.self,
             AttemptsCommand.self,
             DropsCommand.self, LedgerCommand.self, ReportCommand.self, ProbeCommand.self, RulesCommand.self,
-            PullCommand.self, DoctorCommand.self,
+            PullCommand.self, DoctorCommand.self, TokenCommand.self,
         ])
 }
 

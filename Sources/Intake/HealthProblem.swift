@@ -9,6 +9,7 @@ package enum HealthProblem: String, Sendable, CaseIterable {
     case wrapper = "sftp.nss_wrapper"
     case sshd = "sftp.sshd"
     case session = "sftp.session"
+    case tokens = "console.tokens"
 
     /// What to do about a problem by its name in `Health`.
     package static func fix(for name: String) -> String {
@@ -38,6 +39,7 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "mend the source list, then: dropgate serve --check; the gate takes it over within seconds"
         case .certificate, .certificateExpired:
             "put a good certificate and its key in place (webhook.tls); the gate takes them over within seconds"
+        case .tokens: "revoke those tokens and make new ones; `dropgate token list` names them"
         case .accounts: "mend the account files, then: dropgate account list"
         case .wrapper: "apt-get install libnss-wrapper, then restart the gate"
         case .sshd, .session:

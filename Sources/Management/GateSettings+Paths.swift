@@ -11,6 +11,8 @@ extension GateSettings {
     package var runDirectory: String { state + "/run" }
     /// Positions of forwarders.
     package var forwardDirectory: String { state + "/forward" }
+    /// Tokens of the console (`TokenStore`).
+    package var tokenDirectory: String { state + "/tokens" }
     package var controlSocket: String { runDirectory + "/control.sock" }
     /// Bound ports of the running gate (`BoundPorts`).
     package var portsFile: String { runDirectory + "/ports.json" }

@@ -17,7 +17,8 @@ CHANGE = "the change is made; "
 DONE = {
     ("init",): "the gate is made; ", ("source", "add"): CHANGE, ("source", "remove"): CHANGE, ("account", "add"): CHANGE,
     ("account", "disable"): CHANGE, ("account", "enable"): CHANGE, ("account", "remove"): CHANGE, ("drops", "ack"): CHANGE,
-    ("ledger", "rotate-key"): CHANGE, ("ledger", "checkpoint"): "the checkpoint is signed; ",
+    ("ledger", "rotate-key"): CHANGE, ("token", "add"): CHANGE, ("token", "revoke"): CHANGE,
+    ("ledger", "checkpoint"): "the checkpoint is signed; ",
     ("ledger", "export"): "the bundle is made; ", ("ledger", "backup"): "the backup is made; ",
 }
 # Leaves fewer bytes than any answer has; everything else of the tmpfs is taken.
@@ -112,6 +113,9 @@ class Output(unittest.TestCase):
             ("rules", "check"): ["--row", "{row}", "--timeout", "1s", *here],
             ("pull",): None,
             ("doctor",): here,
+            ("token", "add"): ["new{n}", "--role", "viewer", *here],
+            ("token", "list"): here,
+            ("token", "revoke"): ["old{n}", *here],
         }
 
     def arguments(self, words, number):
@@ -129,6 +133,8 @@ class Output(unittest.TestCase):
                           "--list", "test", *here)
         if words == ("account", "remove"):
             self.gate.run("account", "add", f"old{number}", "--key", self.gate.key + ".pub", *here)
+        if words == ("token", "revoke"):
+            self.gate.run("token", "add", f"old{number}", "--role", "viewer", *here)
         if words[0] == "account" and words[1] in ("disable", "enable"):
             self.gate.run("account", "add", "spare", "--key", self.gate.key + ".pub", *here, check=False)
 

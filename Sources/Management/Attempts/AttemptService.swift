@@ -99,6 +99,49 @@ package struct AttemptService: Sendable {
         }
     }
 
+    /// Some entries, and where to go on.
+    package struct Page: Sendable {
+        /// Newest first.
+        package let entries: [StoredEntry]
+        /// What `before` is to be for the page behind this one; nil: there is none.
+        package let next: Int64?
+    }
+
+    /// The newest entries below `before`, by a look at `span` entries at most: whatever is asked for, a page comes soon, and may have
+    /// fewer entries than `limit`, or none, while there is a next one.
+    package func page(
+        _ query: LedgerQuery, before: Int64?, limit: Int, span: Int64 = 50_000
+    ) throws -> Page {
+        var end = (try reader.lastSeq() ?? -1) + 1
+        end = min(before ?? end, end)
+        var begin: Int64 = 0
+        if query.since != nil || query.until != nil {
+            let seqs = try reader.seqs(of: query.period)
+            (begin, end) = (seqs.lowerBound, min(end, seqs.upperBound))
+        }
+        guard begin < end else { return Page(entries: [], next: nil) }
+        let floor = max(begin, end - span)
+        var query = query
+        (query.below, query.above, query.after) = (end, floor - 1, nil)
+        query.order = .newestFirst
+        query.limit = limit + 1
+        let found = try reader.entries(query)
+        let entries = Array(found.prefix(limit))
+        if found.count > limit { return Page(entries: entries, next: entries.last?.seq) }
+        return Page(entries: entries, next: floor > begin ? floor : nil)
+    }
+
+    /// One entry; nil where there is none, or none any more.
+    package func entry(_ seq: Int64) throws -> StoredEntry? { try reader.entry(seq: seq) }
+
+    /// The number of the newest entry; -1 for an empty ledger.
+    package func last() throws -> Int64 { try reader.lastSeq() ?? -1 }
+
+    /// Entries as they come, above a number.
+    package func pages(_ query: LedgerQuery, above seq: Int64) -> AttemptPages {
+        AttemptPages(reader, query, above: seq)
+    }
+
     /// For people who ask by time: which entries have times that may not be true, because the clock was set back.
     package func clockNotes(_ query: LedgerQuery) throws -> [String] {
         guard query.since != nil || query.until != nil else { return [] }

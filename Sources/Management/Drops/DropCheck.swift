@@ -46,7 +46,7 @@ struct DropCheck {
         let receipt = try? staging.ready.receipt(record.id, at: record.readyPath)
         let matches =
             try StagingLayout.holdsLines(record.readyPath)
-            ? lineMatches(receipt?.line ?? line(of: record), record, view) : fileMatches(record, view)
+            ? lineMatches(receipt?.line, record, view) : fileMatches(record, view)
         guard matches else { return .altered }
         let agrees =
             receipt?.drop == record.id && receipt?.seq == record.seq && receipt?.bytes == view.bytes
@@ -72,20 +72,10 @@ struct DropCheck {
         return bytes == view.bytes && sha256 == view.receipt.sha256
     }
 
-    /// Which line of its batch a drop has, by the ledger alone: lines are in the order of their entries.
-    private func line(of record: DropRecord) throws -> Int {
-        guard let accepted = WebhookName.time(in: record.readyPath) else { return 0 }
-        let batch = try reader.events(readyPath: record.readyPath, acceptedFrom: accepted)
-        return (batch.firstIndex { $0.id == record.id } ?? -1) + 1
-    }
-
     /// One event of an NDJSON batch.
-    private func lineMatches(_ number: Int, _ record: DropRecord, _ view: DropView) throws -> Bool {
-        let contents = try staging.ready.openReleased(record.readyPath).contents(limit: 1 << 30)
-        let lines = contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        guard number > 0, number <= lines.count,
-            let line = try? BatchLine(parsing: lines[number - 1]), let body = line.bytes
-        else { return false }
+    private func lineMatches(_ line: Int?, _ record: DropRecord, _ view: DropView) throws -> Bool {
+        let events = BatchEvents(staging: staging, reader: reader)
+        guard let body = try events.event(of: record, line: line) else { return false }
         return Int64(body.count) == view.bytes && SHA256.hash(data: body).hex == view.receipt.sha256
     }
 }

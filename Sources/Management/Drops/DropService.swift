@@ -10,7 +10,7 @@ import Staging
 
 /// Methods throw `ManagementError`, `LedgerError` or `StagingError`. Ids are taken as people type them (`TypedDrop`).
 package struct DropService: Sendable {
-    private let settings: GateSettings
+    let settings: GateSettings
 
     package init(_ settings: GateSettings) { self.settings = settings }
 
@@ -21,7 +21,7 @@ package struct DropService: Sendable {
         let look = try? ReadyLook(settings, reader)
         return try list(states, limit, reader) { record in
             let view = try DropView(record, reader, look)
-            return states.isEmpty || states.contains { "\($0)" == view.state } ? view : nil
+            return Self.isWanted(view, states) ? view : nil
         }
     }
 
@@ -34,15 +34,57 @@ package struct DropService: Sendable {
         }
     }
 
+    /// Some drops, and where to go on.
+    package struct Page: Sendable {
+        /// Newest first.
+        package let drops: [DropView]
+        /// What `before` is to be for the page behind this one; nil: there is none.
+        package let next: Int64?
+    }
+
+    /// The newest drops of entries below `before`, by a look at `most` of them: a page comes soon, and may have fewer drops than
+    /// `limit`, or none, while there is a next one.
+    /// - Parameter states: none: all.
+    package func page(
+        states: Set<DropState>, before: Int64?, limit: Int, most: Int = 1_000
+    ) throws -> Page {
+        let reader = try settings.ledgerHandle.reader()
+        let look = try? ReadyLook(settings, reader)
+        var views: [DropView] = []
+        var (before, left) = (before, most)
+        while left > 0 {
+            let records = try reader.drops(
+                states: Self.asked(states), before: before, limit: min(left, max(limit, 100)))
+            guard let last = records.last else { return Page(drops: views, next: nil) }
+            for record in records {
+                let view = try DropView(record, reader, look)
+                before = record.seq
+                guard Self.isWanted(view, states) else { continue }
+                views.append(view)
+                if views.count == limit { return Page(drops: views, next: record.seq) }
+            }
+            left -= records.count
+            before = last.seq
+        }
+        return Page(drops: views, next: before)
+    }
+
+    /// The ledger may not know yet that one was taken, or put back.
+    private static func asked(_ states: Set<DropState>) -> Set<DropState> {
+        states.isDisjoint(with: [.released, .taken]) ? states : states.union([.released, .taken])
+    }
+
+    private static func isWanted(_ view: DropView, _ states: Set<DropState>) -> Bool {
+        states.isEmpty || states.contains { "\($0)" == view.state }
+    }
+
     private static let page = 500
 
     private func list(
         _ states: Set<DropState>, _ limit: Int, _ reader: any LedgerReading,
         _ view: (DropRecord) throws -> DropView?
     ) throws -> [DropView] {
-        // The ledger may not know yet that one was taken, or put back.
-        let asked =
-            states.isDisjoint(with: [.released, .taken]) ? states : states.union([.released, .taken])
+        let asked = Self.asked(states)
         var views: [DropView] = []
         var before: Int64?
         while views.count < limit,
@@ -133,6 +175,16 @@ package struct DropService: Sendable {
             before = last.seq
         }
         return counts
+    }
+
+    /// Whether the ledger has a drop of this id.
+    package func isKnown(_ id: String) throws -> Bool {
+        try settings.ledgerHandle.reader().drop(id: id) != nil
+    }
+
+    /// Changes by an authority of the caller's, who closes it.
+    package func changes(by attribution: Attribution, authority: any GateAuthority) -> DropChanges {
+        DropChanges(settings: settings, authority: authority, attribution: attribution)
     }
 
     /// For changes. Close it when they are done.

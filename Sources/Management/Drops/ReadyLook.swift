@@ -33,8 +33,23 @@ struct ReadyLook {
 
     /// `.taken` only where its receipt is there: without it, staging may not be mounted.
     func place(of record: DropRecord) throws -> Place {
-        if try staging.ready.stillHolds(record.readyPath), try isStill(record) { return .there }
+        if try isThere(record) { return .there }
         return try staging.ready.hasReceipt(record.id, at: record.readyPath) ? .taken : .unknown
+    }
+
+    /// Whether a drop lies in `ready/` itself.
+    func isThere(_ record: DropRecord) throws -> Bool {
+        try staging.ready.stillHolds(record.readyPath) && isStill(record)
+    }
+
+    /// Opens the file of a released drop.
+    func open(_ record: DropRecord) throws(StagingError) -> any ReleasedFile {
+        try staging.ready.openReleased(record.readyPath)
+    }
+
+    /// As `BatchEvents`.
+    func event(of record: DropRecord, line: Int?) throws -> [UInt8]? {
+        try BatchEvents(staging: staging, reader: reader).event(of: record, line: line)
     }
 
     /// Whether a drop is on its way to this path, or there already and only not marked in the ledger: receipts come first.

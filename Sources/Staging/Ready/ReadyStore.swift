@@ -92,6 +92,8 @@ package struct StagedFile: Sendable {
 /// A released file that is being read back.
 package protocol ReleasedFile: Sendable {
     func size() throws(StagingError) -> Int64
+    /// As many bytes from `offset` on as there are and fit; 0 at the end.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StagingError) -> Int
     /// Calls `body` with the file's bytes, piece by piece (at most 1 MiB each), from its start.
     func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) throws(StagingError)
     /// The whole file. Throws `.failed` when it is longer than `limit` bytes.

@@ -1,0 +1,18 @@
+// `dropgate token revoke`: nobody gets anything with a token any more.
+import ArgumentParser
+import Management
+
+struct TokenRevokeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke", abstract: "Make a token good for nothing. Streams that it opened end.")
+
+    @Argument(help: "The token's name.") var name: String
+    @OptionGroup var remark: CommentOption
+    @OptionGroup var gate: GateOptions
+
+    func run() async throws {
+        try await TokenService(gate.settings()).revoke(
+            name, by: remark.attribution(), warn: { Output.note($0) })
+        try Output.done { try Output.line("revoked \(name)") }
+    }
+}

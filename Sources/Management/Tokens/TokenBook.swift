@@ -1,0 +1,90 @@
+// The tokens as a running gate knows them: their directory is looked at with each question, and files that have changed are read.
+// One that was revoked is good no more with the next question.
+package import Admission
+import Files
+package import Settings
+import Synchronization
+import TLS
+
+package final class TokenBook: Sendable {
+    /// Who has shown a good token.
+    package struct Holder: Sendable, Hashable {
+        package let name: String
+        package let role: TokenRole
+    }
+
+    /// The token of `console.token_file`, which every gate has.
+    private static let ownName = "console.token_file"
+
+    private struct State {
+        var signatures: [String: FileSignature] = [:]
+        var tokens: [ConsoleToken] = []
+        /// What is wrong with files, as it was told last.
+        var problems: [String] = []
+    }
+
+    private let own: SHA256Digest
+    private let store: TokenStore
+    private let state = Mutex(State())
+    private let clock: @Sendable () -> Instant
+    private let report: @Sendable ([String]) -> Void
+
+    /// - Parameters:
+    ///   - directory: of the tokens' files, absolute.
+    ///   - own: the token of the settings.
+    ///   - report: told what is wrong with tokens' files, whenever that changes; empty: all is well again.
+    package init(
+        directory: String, own: Secret,
+        clock: @escaping @Sendable () -> Instant = { Instant.now() },
+        report: @escaping @Sendable ([String]) -> Void = { _ in }
+    ) {
+        self.own = SHA256.hash(data: own.bytes)
+        store = TokenStore(directory: directory)
+        self.clock = clock
+        self.report = report
+    }
+
+    /// Whose token this is; nil: nobody's. It blocks. Compares digests, in constant time.
+    package func holder(of secret: [UInt8]) -> Holder? {
+        let offered = SHA256.hash(data: secret)
+        var found: Holder?
+        if own == offered {
+            found = Holder(name: Self.ownName, role: .operator)
+        }
+        let offeredText = Array(offered.hex.utf8)
+        let now = clock()
+        for token in tokens() where token.isGood(at: now) {
+            guard ConstantTime.isEqual(Array(token.sha256.utf8), offeredText) else { continue }
+            found = Holder(name: token.name, role: token.role)
+        }
+        return found
+    }
+
+    /// Nobody's token is good where the directory cannot be looked at.
+    private func tokens() -> [ConsoleToken] {
+        let (tokens, news) = state.withLock { state -> ([ConsoleToken], [String]?) in
+            let before = state.problems
+            do throws(ManagementError) { try refresh(&state) } catch {
+                state = State(problems: [error.description])
+            }
+            return (state.tokens, state.problems == before ? nil : state.problems)
+        }
+        if let news { report(news) }
+        return tokens
+    }
+
+    private func refresh(_ state: inout State) throws(ManagementError) {
+        var seen: [String: FileSignature] = [:]
+        for name in try store.names().prefix(TokenStore.most) {
+            seen[name] = FileSignature(path: store.path(of: name))
+        }
+        guard seen != state.signatures else { return }
+        var fresh = State(signatures: seen)
+        for name in seen.keys.sorted() {
+            do throws(ManagementError) { fresh.tokens.append(try store.load(name)) } catch {
+                fresh.problems.append(error.description)
+            }
+        }
+        state = fresh
+    }
+}

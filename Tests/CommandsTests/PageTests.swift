@@ -1,0 +1,109 @@
+// Pages of attempts and drops: whatever is asked for, and however little of the ledger one page looks at, all of them together give
+// everything once.
+import Admission
+import Intake
+import Ledger
+import Settings
+import Staging
+import Testing
+
+@testable import Management
+
+@Suite struct PageTests {
+    /// A gate with entries of several kinds; three of ten are refusals, and each event a drop.
+    private func gate(_ count: Int) async throws -> (TestGate, GateSettings) {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        for number in 0..<count {
+            if number % 10 < 3 {
+                var attempt = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .authFailed)
+                attempt.source = Endpoint(ip: try IPAddress("192.0.2.\(number % 7)"))
+                try await intake.record(attempt)
+            } else {
+                _ = try await intake.receive(
+                    WebhookEvent(
+                        path: "/w", body: Array("\(number)".utf8), eventID: "e-\(number)", eventType: "t",
+                        envelope: "v2", contentType: nil),
+                    attempt: Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed))
+            }
+        }
+        await intake.waitUntilStaged()
+        await intake.close()
+        intake.closeLedger()
+        return (gate, try SettingsLoader.load(file: gate.config))
+    }
+
+    @Test func pagesOfAttemptsGiveEachOnceWhateverOneLooksAt() async throws {
+        let (gate, settings) = try await gate(60)
+        let service = try AttemptService(settings)
+        var queries = [LedgerQuery(), LedgerQuery(), LedgerQuery(), LedgerQuery()]
+        queries[1].verdicts = [.rejected]
+        queries[2].reasons = [.pulled]
+        queries[3].sources = [try CIDRBlock("192.0.2.0/31")]
+        for query in queries {
+            var whole = query
+            whole.limit = .max
+            let all = try gate.openReader().entries(whole).map(\.seq)
+            for (limit, span) in [(1, 1), (1, 7), (3, 5), (7, 1000), (500, 13)] as [(Int, Int64)] {
+                var found: [Int64] = []
+                var before: Int64?
+                repeat {
+                    let page = try service.page(query, before: before, limit: limit, span: span)
+                    #expect(page.entries.count <= limit)
+                    found += page.entries.map(\.seq)
+                    if let next = page.next, let before { #expect(next < before, "it would never end") }
+                    before = page.next
+                } while before != nil
+                #expect(found == all.reversed())
+            }
+        }
+    }
+
+    @Test func aPeriodBoundsWhatIsLookedAt() async throws {
+        let (gate, settings) = try await gate(20)
+        let times = try gate.openReader().entries(LedgerQuery()).map(\.time)
+        var query = LedgerQuery()
+        (query.since, query.until) = (times[4], times[9])
+        let page = try AttemptService(settings).page(query, before: nil, limit: 50, span: 3)
+        #expect(page.entries.map(\.seq) == [8, 7, 6] && page.next == 6)
+        query.until = times[4]
+        let none = try AttemptService(settings).page(query, before: nil, limit: 50)
+        #expect(none.entries.isEmpty && none.next == nil)
+    }
+
+    @Test func pagesOfDropsGiveEachOnceWhateverOneLooksAt() async throws {
+        let (gate, settings) = try await gate(40)
+        let service = DropService(settings)
+        let all = try gate.openReader().drops(limit: .max).map(\.id)
+        #expect(all.count == 28)
+        for (limit, most) in [(1, 1), (5, 3), (200, 7), (200, 1000)] {
+            let asked: [(states: Set<DropState>, wanted: [String])] = [
+                ([], all), ([.released], all), ([.acknowledged], []),
+            ]
+            for (states, wanted) in asked {
+                var found: [String] = []
+                var before: Int64?
+                repeat {
+                    let page = try service.page(states: states, before: before, limit: limit, most: most)
+                    #expect(page.drops.count <= limit)
+                    found += page.drops.map(\.receipt.drop)
+                    before = page.next
+                } while before != nil
+                #expect(found == wanted)
+            }
+        }
+    }
+
+    @Test func theContentOfADropIsWhatWasSent() async throws {
+        let (gate, settings) = try await gate(5)
+        let service = DropService(settings)
+        let drop = try #require(try gate.openReader().drops(limit: 1).first)
+        let content = try service.content(of: drop.id)
+        guard case .file(let file) = content.source else { return #expect(Bool(false), "not a file") }
+        #expect(try file.contents(limit: 10) == Array("4".utf8) && content.size == 1)
+        #expect(throws: NoContent.unknown) { try service.content(of: String(repeating: "0", count: 26)) }
+        #expect(throws: NoContent.unknown) { try service.content(of: "../../x") }
+        _ = try await service.changing(by: .current, warn: { _ in }).acknowledge(drop.id)
+        #expect(try service.content(of: drop.id).size == 1, "it lies there yet")
+    }
+}
