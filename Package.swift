@@ -119,8 +119,9 @@ let package = Package(
         .target(
             name: "Console",
             dependencies: [
-                "Admission", "Blocking", "Intake", "JSON", "Metering", "Settings", "Sockets", "TLS",
-                hummingbird, nio, httpTypes, logging, lifecycle,
+                "Admission", "Blocking", "Intake", "JSON", "Ledger", "Management", "Metering", "Settings",
+                "Sockets",
+                "Staging", "TLS", hummingbird, nio, httpTypes, logging, lifecycle,
             ], swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Admission", "Files", yams, "TLS"], swiftSettings: strict),
         .target(
@@ -247,7 +248,7 @@ let package = Package(
                 "Files", "JSON",
                 "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Metering", "Settings",
                 "Staging",
-                "LedgerSupport", "Support", "TLS",
+                "LedgerSupport", "Management", "Support", "TLS",
                 nio, nioEmbedded,
                 nioHTTP1, subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),

@@ -1,11 +1,12 @@
 // /healthz: the process answers. /readyz: 200 while the gate accepts, be it that somebody should look ("degraded"), and 503
-// while it cannot ("unavailable"). Without the token only the status; with it each problem, since when it
+// while it cannot ("unavailable"). Without a token only the status; with one each problem, since when it
 // stands and what to do, and how forwarding stands.
-// /metrics: figures in the Prometheus text format, with the token only.
+// /metrics: figures in the Prometheus text format, with a token only.
 import HTTPTypes
 import Hummingbird
 import Intake
 import JSON
+import Management
 import Metering
 import NIOCore
 
@@ -15,7 +16,7 @@ struct HealthPages: Sendable {
     let details: @Sendable () -> [String: JSONValue]
     let accepts: @Sendable () -> Bool
     let metrics: MetricRegistry
-    let token: BearerToken
+    let credentials: Credentials
 
     func answer(_ request: Request) -> Response {
         let path = request.uri.path
@@ -37,38 +38,46 @@ struct HealthPages: Sendable {
     }
 
     private func figures(_ request: Request) -> Response {
-        guard token.isIn(request.headers) else {
-            var response = Self.json(.unauthorized, ["error": "the console's token is needed"])
+        guard credentials.may(.status, request.headers) else {
+            var response = Self.json(
+                .unauthorized, ["error": "a token of the console is needed, of a role that may look"])
             response.headers[.wwwAuthenticate] = "Bearer"
             return response
         }
         return Response(
             status: .ok,
-            headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
+            headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text)))
     }
 
     private func readiness(_ request: Request) -> Response {
+        let state = state(withReasons: credentials.may(.status, request.headers))
+        return Self.json(state.isUp ? .ok : .serviceUnavailable, state.members)
+    }
+
+    /// How the gate is; `isUp`: it accepts.
+    /// - Parameter withReasons: what is wrong in words, since when and what to do, and how forwarding stands.
+    func state(withReasons: Bool) -> (isUp: Bool, members: [String: JSONValue]) {
         // First: it looks, and may find that a problem has ended.
         let isUp = accepts()
         let problems = health.standing
         let status = problems.isEmpty ? "ready" : isUp ? "degraded" : "unavailable"
-        var answer: [String: JSONValue] = ["status": .string(status)]
-        if token.isIn(request.headers) {
-            answer.merge(details()) { own, _ in own }
+        var members: [String: JSONValue] = ["status": .string(status)]
+        if withReasons {
+            members.merge(details()) { own, _ in own }
             if !problems.isEmpty {
-                answer["problems"] = .object(problems.mapValues { .string($0.message) })
-                answer["details"] = .object(
+                members["problems"] = .object(problems.mapValues { .string($0.message) })
+                members["details"] = .object(
                     problems.mapValues { ["since": .string($0.since), "fix": .string($0.fix)] })
             }
         }
-        return Self.json(problems.isEmpty || isUp ? .ok : .serviceUnavailable, answer)
+        return (problems.isEmpty || isUp, members)
     }
 
     private static func json(_ status: HTTPResponse.Status, _ members: [String: JSONValue]) -> Response {
         let body = CanonicalJSON.encode(.object(members)) + [0x0A]
         return Response(
-            status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            status: status, headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
     }
 }

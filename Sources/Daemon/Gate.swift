@@ -96,10 +96,11 @@ package struct Gate: Sendable {
     private func services(
         _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, _ clock: ClockWatch
     ) async throws -> [any Service] {
+        let authority = LocalAuthority(settings, intake: intake, signing: checkpointer)
         var all: [any Service] = [
             ControlServer(
                 path: settings.controlSocket,
-                authority: LocalAuthority(settings, intake: intake, signing: checkpointer),
+                authority: authority,
                 state: { GateState(intake, forwarders: forwarding.states) }, logger: logger,
                 readers: settings.readers),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
@@ -110,7 +111,9 @@ package struct Gate: Sendable {
         if let console = settings.console {
             let port = PortPromise()
             let service = Console(
-                settings: console, intake: intake, logger: logger, details: { forwarding.details }
+                settings: console, tokens: tokens(console, intake), intake: intake,
+                services: try APIServices(settings, authority: authority), logger: logger,
+                details: { forwarding.details }
             ) { port.fulfil($0) }
             listeners.append(AnnouncedListener(name: "console", address: console.listen) { await port.value })
             all.append(NamedService("console on \(console.listen)", service))
@@ -135,6 +138,20 @@ package struct Gate: Sendable {
         }
         all.append(Announcer(listeners: listeners, file: settings.portsFile, announce: announce))
         return all
+    }
+
+    private func tokens(_ console: ConsoleSettings, _ intake: Intake) -> TokenBook {
+        TokenBook(
+            directory: settings.tokenDirectory, own: console.token,
+            report: { [logger] problems in
+                guard !problems.isEmpty else {
+                    intake.health.clear(problem: HealthProblem.tokens.rawValue)
+                    return
+                }
+                for problem in problems { logger.error("token: \(problem)") }
+                intake.health.set(
+                    problem: HealthProblem.tokens.rawValue, message: problems.joined(separator: "; "))
+            })
     }
 
     private func prepareDirectories() throws {

@@ -5,6 +5,7 @@ import Foundation
 import Intake
 import JSON
 import Ledger
+import Management
 import Metering
 import ServiceLifecycle
 import Settings
@@ -35,10 +36,12 @@ import Testing
         configuration.reserveInodes = 1
         let intake = try Intake.open(configuration, policy: LiveGate.policy(), logger: LiveGate.quiet)
         let (ports, bound) = AsyncStream.makeStream(of: Int.self)
+        let token = Secret(Array("console-token".utf8))
         let console = Console(
             settings: ConsoleSettings(
-                listen: ListenAddress(ip: try IPAddress("127.0.0.1"), port: 0),
-                token: Secret(Array("console-token".utf8))), intake: intake, logger: LiveGate.quiet,
+                listen: ListenAddress(ip: try IPAddress("127.0.0.1"), port: 0), token: token),
+            tokens: TokenBook(directory: directory.file("tokens"), own: token), intake: intake,
+            logger: LiveGate.quiet,
             details: details, onBound: { bound.yield($0) })
         let group = ServiceGroup(
             configuration: .init(services: [.init(service: console)], logger: LiveGate.quiet))

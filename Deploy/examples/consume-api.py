@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""A consumer of Dropgate's drops that needs neither the gate's user nor its files: it takes them from the gate's API with a token of
+role consumer, stores what is in each in a database, and acknowledges it. Killed at any moment, it goes on where it was: no drop is
+lost, and none is stored twice.
+
+    consume-api.py [--once] [--interval SECONDS] URL TOKEN_FILE DATABASE
+
+URL is the console's, http://127.0.0.1:8080 as a rule; TOKEN_FILE holds what `dropgate token add NAME --role consumer` printed;
+DATABASE is an SQLite file that is made if it is not there. What makes it exact: the drop's id is the key of what is stored, and a
+drop is acknowledged only after the transaction with it is durable. Put your own work into `store`, within that transaction; work
+that cannot be part of one (a message to somebody) must bear to be done again, with the drop's id as its key.
+"""
+import argparse
+import hashlib
+import json
+import sqlite3
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+class Gate:
+    def __init__(self, url, token):
+        self.root, self.token = url.rstrip("/") + "/api/v1", token
+
+    def ask(self, path, method="GET"):
+        """The body of an answer. Raises urllib.error.HTTPError for a refusal, with the gate's words in it."""
+        request = urllib.request.Request(self.root + path, method=method, headers={"Authorization": f"Bearer {self.token}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read()
+
+    def released(self):
+        """The drops that lie ready, newest first."""
+        before = ""
+        while True:
+            page = json.loads(self.ask(f"/drops?state=released&limit=200{before}"))
+            yield from page["items"]
+            if "next" not in page:
+                return
+            before = f"&before={page['next']}"
+
+
+def store(database, drop, content):
+    """Your work, within the transaction."""
+    database.execute("INSERT INTO drops (id, channel, name, received, content) VALUES (?, ?, ?, ?, ?)",
+                     (drop["id"], drop["channel"], drop["name"], drop["received"], content))
+
+
+def take(gate, database, drop):
+    """Stores a drop, unless it is stored, and says so to the gate."""
+    if not database.execute("SELECT 1 FROM drops WHERE id = ?", (drop["id"],)).fetchone():
+        content = gate.ask(f"/drops/{drop['id']}/content")
+        if hashlib.sha256(content).hexdigest() != drop["sha256"]:
+            raise ValueError(f"drop {drop['id']} did not arrive as its receipt says")
+        with database:
+            store(database, drop, content)
+    gate.ask(f"/drops/{drop['id']}/acknowledge", "POST")
+
+
+def one_round(gate, database):
+    """Takes what lies ready. Returns whether all of it could be taken."""
+    is_whole = True
+    for drop in list(gate.released()):
+        try:
+            take(gate, database, drop)
+        except urllib.error.HTTPError as error:
+            # Its sender has withdrawn it, or somebody else has taken or acknowledged it.
+            if error.code not in (404, 409, 410):
+                raise
+            print(f"consume: {drop['id']}: {json.load(error)['detail']}", file=sys.stderr)
+        except ValueError as error:
+            print(f"consume: {error}; it is tried again", file=sys.stderr)
+            is_whole = False
+    return is_whole
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--once", action="store_true", help="end when nothing is left")
+    parser.add_argument("--interval", type=float, default=2, help="seconds between two looks")
+    parser.add_argument("url", metavar="URL")
+    parser.add_argument("token_file", metavar="TOKEN_FILE")
+    parser.add_argument("database", metavar="DATABASE")
+    arguments = parser.parse_args()
+    with open(arguments.token_file) as file:
+        gate = Gate(arguments.url, file.read().strip())
+    database = sqlite3.connect(arguments.database)
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("CREATE TABLE IF NOT EXISTS drops (id TEXT PRIMARY KEY, channel TEXT, name TEXT, received TEXT, content BLOB)")
+    while True:
+        try:
+            is_whole = one_round(gate, database)
+            if arguments.once:
+                return 0 if is_whole else 1
+        except urllib.error.HTTPError as error:
+            print(f"consume: the gate refuses: {error.code}: {json.load(error)['detail']}", file=sys.stderr)
+            if arguments.once:
+                return 1
+        except OSError as error:
+            print(f"consume: the gate does not answer: {error}", file=sys.stderr)
+            if arguments.once:
+                return 1
+        time.sleep(arguments.interval)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

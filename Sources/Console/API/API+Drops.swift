@@ -1,0 +1,166 @@
+// Drops: pages of them, one, what it holds, and what a consumer or an operator does with it.
+import Admission
+import HTTPTypes
+import Hummingbird
+import Intake
+import JSON
+import Ledger
+import Management
+import NIOCore
+import Settings
+import Staging
+
+extension API {
+    private static let mostDrops: Int64 = 200
+    private static let usualDrops: Int64 = 50
+
+    func drops(_ call: Call) throws -> Response {
+        var parameters = call.parameters
+        let states = try parameters.words("state", DropState.words, DropState.init(word:))
+        let limit = try parameters.number("limit", in: 1...Self.mostDrops) ?? Self.usualDrops
+        let before = try parameters.number("before", in: QueryParameters.numbers)
+        try parameters.end()
+        let page = try services.drops.page(states: states, before: before, limit: Int(limit))
+        var members: [String: JSONValue] = ["items": .array(try page.drops.map(json))]
+        members["next"] = page.next.map { .int($0) }
+        return Self.json(.object(members), for: call.request)
+    }
+
+    func drop(_ text: String, _ call: Call) throws -> Response {
+        try call.parameters.end()
+        let id = try Self.id(text)
+        do {
+            guard let view = try services.drops.show(id).first else { throw Self.unknownDrop }
+            return Self.json(try json(view), for: call.request)
+        } catch let error as ManagementError where error.code == .refused {
+            throw Self.unknownDrop
+        }
+    }
+
+    /// As `dropgate drops show` tells it.
+    private func json(_ view: DropView) throws -> JSONValue {
+        try view.json(staging: services.settings.staging.path)
+    }
+
+    // MARK: Content
+
+    func content(_ text: String, _ call: Call) async throws -> Response {
+        try call.parameters.end()
+        let content: DropContent
+        do {
+            content = try services.drops.content(of: try Self.id(text))
+        } catch let error as NoContent {
+            throw Problem(error)
+        }
+        var headers: HTTPFields = [
+            .contentType: "application/octet-stream", .contentDisposition: "attachment",
+            .contentLength: "\(content.size)",
+        ]
+        if let sha256 = content.drop.receipt.sha256 { headers[.eTag] = "\"\(sha256)\"" }
+        guard call.request.method != .head else { return Response(status: .ok, headers: headers) }
+        // Before anything leaves.
+        _ = try await services.authority.recordAccess(
+            AccessRecord.bounded([
+                "command": "drops content", "drop": .string(content.drop.receipt.drop),
+                "file": .string(content.drop.receipt.file), "bytes": .int(content.size),
+            ]), by: try call.attribution())
+        return Response(status: .ok, headers: headers, body: content.body)
+    }
+
+    // MARK: Changes
+
+    func acknowledge(_ text: String, _ call: Call) async throws -> Response {
+        try call.parameters.end()
+        let id = try Self.id(text)
+        let changes = services.drops.changes(
+            by: try await attribution(call), authority: services.authority)
+        guard try services.drops.isKnown(id) else { throw Self.unknownDrop }
+        _ = try await changes.acknowledge(id)
+        return Self.json(["id": .string(id), "state": "acknowledged"], for: call.request)
+    }
+
+    func release(_ text: String, _ call: Call) async throws -> Response {
+        try call.parameters.end()
+        let id = try Self.id(text)
+        let changes = services.drops.changes(
+            by: try await attribution(call), authority: services.authority)
+        let (_, event) = try await changes.release(id)
+        var members: [String: JSONValue] = ["id": .string(id), "status": .string(event.status.rawValue)]
+        members["name"] = event.name.map { .string($0) }
+        return Self.json(.object(members), for: call.request)
+    }
+
+    /// Who makes a change, with the comment in its body, if there is one.
+    private func attribution(_ call: Call) async throws -> Attribution {
+        guard let body = try? await call.request.body.collect(upTo: Self.longestBody) else {
+            throw Problem(
+                .contentTooLarge, "too_large", "a body has \(Self.longestBody) bytes at most",
+                reason: .tooLarge)
+        }
+        guard body.readableBytes > 0 else { return try call.attribution() }
+        let type = call.request.headers[.contentType]?.split(separator: ";").first?.lowercased()
+        guard type == "application/json" else {
+            throw Problem(.unsupportedMediaType, "unsupported_media_type", "a body is application/json")
+        }
+        guard let members = (try? JSONValue(parsing: Array(body.readableBytesView)))?.object,
+            members.keys.allSatisfy({ $0 == "comment" }), members["comment"].map({ $0.string != nil }) ?? true
+        else { throw Problem(.badRequest, "bad_body", "write {\"comment\": \"…\"}, or no body") }
+        let comment = members["comment"]?.string
+        guard (comment?.unicodeScalars.count ?? 0) <= Self.longestComment else {
+            throw Problem(.badRequest, "bad_body", "a comment has \(Self.longestComment) characters at most")
+        }
+        return try call.attribution(comment)
+    }
+
+    private static let longestBody = 4096
+    /// As the API's description says it: in characters, which a schema can say, and not in bytes.
+    private static let longestComment = 256
+
+    private static func id(_ text: String) throws(Problem) -> String {
+        guard DropID.isValid(text) else { throw unknownDrop }
+        return text
+    }
+
+    private static let unknownDrop = Problem(.notFound, "not_found", "there is no drop of this id")
+}
+
+extension Problem {
+    init(_ reason: NoContent) {
+        switch reason {
+        case .unknown: self.init(.notFound, "not_found", "there is no drop of this id")
+        case .notReleased:
+            self.init(.conflict, "not_released", "the drop is not released yet; ask again later")
+        case .gone(let state):
+            self.init(.gone, "gone", "the drop's file is not in ready/ any more: the drop is \(state)")
+        }
+    }
+}
+
+extension DropContent {
+    private static let piece = 256 << 10
+
+    /// What a consumer takes away meanwhile is given to its end: the file is open.
+    fileprivate var body: ResponseBody {
+        switch source {
+        case .bytes(let bytes): return ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        case .file(let file):
+            return ResponseBody(contentLength: Int(size)) { writer in
+                var offset: Int64 = 0
+                while offset < size {
+                    var buffer = ByteBufferAllocator().buffer(capacity: Self.piece)
+                    let most = Int(min(Int64(Self.piece), size - offset))
+                    let count = try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: most) {
+                        try file.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<most]), at: offset)
+                    }
+                    // It was cut meanwhile: the caller sees an answer that ends too soon.
+                    guard count > 0 else { throw ShortFile() }
+                    offset += Int64(count)
+                    try await writer.write(buffer)
+                }
+                try await writer.finish(nil)
+            }
+        }
+    }
+
+    private struct ShortFile: Error {}
+}

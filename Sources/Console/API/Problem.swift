@@ -1,0 +1,67 @@
+// Why a request to the API was not done: problem details (RFC 9457), and what the ledger is told of it.
+import Admission
+import HTTPTypes
+import Hummingbird
+import JSON
+import Management
+import NIOCore
+
+struct Problem: Error, Sendable {
+    let status: HTTPResponse.Status
+    /// For programs: one of the words that the API's description lists.
+    let code: String
+    /// For people: what is wrong, and what to do.
+    let detail: String
+    var headers: HTTPFields = [:]
+    /// For the ledger; nil: it is nothing that somebody was kept from.
+    var reason: Reason?
+
+    init(_ status: HTTPResponse.Status, _ code: String, _ detail: String, reason: Reason? = nil) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.reason = reason
+    }
+
+    static let notFound = Problem(
+        .notFound, "not_found",
+        "there is nothing under this path; GET /api/v1/openapi.json describes what there is")
+
+    static func notAllowed(_ methods: String) -> Problem {
+        var problem = Problem(.methodNotAllowed, "method_not_allowed", "this path takes \(methods)")
+        problem.headers[.allow] = methods
+        return problem
+    }
+
+    static func badParameter(_ name: String, _ what: String) -> Problem {
+        Problem(.badRequest, "bad_parameter", "\(name): \(what)")
+    }
+
+    /// Of an error that a service has thrown.
+    init(_ error: any Error) {
+        if let problem = error as? Problem {
+            self = problem
+            return
+        }
+        let known = ManagementError.of(error)
+        let text = known?.description ?? "\(error)"
+        switch known?.code {
+        case .refused: self.init(.conflict, "refused", text)
+        case .invalid: self.init(.badRequest, "bad_parameter", text)
+        case .configuration, .internalError, .notAsSigned, nil:
+            self.init(.internalServerError, "internal", text)
+        }
+    }
+
+    var response: Response {
+        let body: JSONValue = [
+            "title": .string(status.reasonPhrase), "status": .int(Int64(status.code)), "code": .string(code),
+            "detail": .string(String(detail.prefix(1024))),
+        ]
+        var headers = headers
+        headers[.contentType] = "application/problem+json"
+        return Response(
+            status: status, headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: CanonicalJSON.encode(body) + [0x0A])))
+    }
+}

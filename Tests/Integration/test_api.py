@@ -1,0 +1,563 @@
+"""The console's API: what each role may do, pages and streams of attempts, and consumers that take drops by it alone."""
+# Needs: openssl pypi curl
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import random
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+from gate import V2, Gate, read, wait_until
+
+LONG = os.environ.get("LONG_TESTS") == "1"
+ROLES = ("viewer", "auditor", "operator", "consumer")
+NO_DROP = "0" * 26
+
+
+class API:
+    """One caller of a gate's API."""
+
+    def __init__(self, gate, token=None):
+        self.gate, self.token = gate, token
+
+    def ask(self, path, method="GET", body=None, headers=None):
+        """Status, headers and body of an answer; JSON is decoded."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.gate.ports["console"], timeout=20)
+        try:
+            own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+            connection.request(method, "/api/v1" + path, body=body, headers={**own, **(headers or {})})
+            answer = connection.getresponse()
+            data = answer.read()
+            if "json" in (answer.headers["content-type"] or "") and data:
+                data = json.loads(data)
+            return answer.status, answer.headers, data
+        finally:
+            connection.close()
+
+    def get(self, path, **headers):
+        status, _, data = self.ask(path, headers=headers)
+        assert status == 200, (path, status, data)
+        return data
+
+    def all(self, path, key="seq", limit=7):
+        """The items of all pages."""
+        items, before = [], ""
+        while True:
+            page = self.get(f"{path}{'&' if '?' in path else '?'}limit={limit}{before}")
+            assert len(page["items"]) <= limit
+            items += page["items"]
+            if "next" not in page:
+                return items
+            before = f"&before={page['next']}"
+
+    def events(self, path, headers=None):
+        return Events(self, path, headers or {})
+
+
+class Events:
+    """A stream of server-sent events, read as it comes."""
+
+    def __init__(self, api, path, headers):
+        self.connection = http.client.HTTPConnection("127.0.0.1", api.gate.ports["console"], timeout=20)
+        self.connection.request("GET", "/api/v1" + path, headers={"Authorization": f"Bearer {api.token}", **headers})
+        self.answer = self.connection.getresponse()
+        assert self.answer.status == 200, self.answer.read()
+        assert self.answer.headers["content-type"] == "text/event-stream"
+
+    def __iter__(self):
+        """(id, entry) of each; ends with the stream."""
+        fields = {}
+        while line := self.answer.readline():
+            line = line.decode().rstrip("\n")
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif "data" in fields:
+                yield int(fields["id"]), json.loads(fields["data"])
+                fields = {}
+            else:
+                fields = {}
+
+    def close(self):
+        self.connection.close()
+
+
+def token(gate, name, role, *more):
+    """A new token."""
+    made = gate.run("token", "add", name, "--role", role, *more, "--config", gate.config)
+    assert made.stdout.startswith("dgt_") and len(made.stdout) == 69, made.stdout
+    return made.stdout.strip()
+
+
+class Roles(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.gate = Gate()
+        cls.addClassCleanup(cls.gate.close)
+        cls.gate.start()
+        cls.callers = {role: API(cls.gate, token(cls.gate, role, role)) for role in ROLES}
+        cls.gate.post(V2 % "e-1")
+        cls.gate.sftp(f'put {cls.gate.file("labs.csv", b"some bytes")} labs.csv\n')
+        wait_until(lambda: len(cls.gate.released()) == 2, what="the releases")
+        cls.drop = cls.callers["viewer"].all("/drops")[0]["id"]
+
+    def refused(self, reason, **members):
+        """The newest entry of a refusal by the console."""
+        entries = [entry for entry in self.gate.entries("--channel", "console", "--reason", reason)]
+        self.assertTrue(entries, reason)
+        for name, value in members.items():
+            self.assertEqual(entries[-1]["request"][name], value)
+        return entries[-1]
+
+    def test_each_role_may_do_its_part_and_no_more(self):
+        """By what is asked: the status for viewer, auditor, operator and consumer."""
+        drop = self.drop
+        for method, path, statuses in (
+                ("GET", "/status", (200, 200, 200, 403)),
+                ("GET", "/attempts", (200, 200, 200, 403)),
+                ("GET", "/attempts/0", (200, 200, 200, 403)),
+                ("GET", "/drops", (200, 200, 200, 200)),
+                ("GET", f"/drops/{drop}", (200, 200, 200, 200)),
+                ("GET", f"/drops/{drop}/content", (403, 403, 403, 200)),
+                ("POST", f"/drops/{NO_DROP}/acknowledge", (403, 403, 404, 404)),
+                ("POST", f"/drops/{NO_DROP}/release", (403, 403, 409, 403))):
+            for role, status in zip(ROLES, statuses):
+                got, _, data = self.callers[role].ask(path, method)
+                self.assertEqual(got, status, (role, method, path, data))
+                if status >= 400:
+                    self.assertEqual(data["status"], status)
+                    self.assertTrue(data["detail"] and data["code"])
+        refusal = self.refused("forbidden_operation")
+        self.assertEqual((refusal["kind"], refusal["verdict"]), ("request", "rejected"))
+
+    def test_without_a_good_token_nothing_is_told_and_the_ledger_knows(self):
+        good = self.callers["viewer"].token
+        for offered in (None, "", "dgt_" + "0" * 64, good[:-1], good + "0", good.upper()):
+            status, headers, data = API(self.gate, offered).ask("/attempts")
+            self.assertEqual((status, headers["www-authenticate"], data["code"]), (401, "Bearer", "unauthorized"))
+        # Not even which paths there are.
+        self.assertEqual(API(self.gate).ask("/nothing")[0], 401)
+        self.assertEqual(self.refused("auth_failed")["detail"]["message"], "unauthorized")
+        for value in (f"Basic {good}", f"Bearer {good} x", good):
+            self.assertEqual(API(self.gate).ask("/attempts", headers={"Authorization": value})[0], 401, value)
+        for line in self.gate.run("attempts", "--format", "jsonl", "--limit", "0", "--config", self.gate.config).stdout, \
+                self.gate.log():
+            self.assertNotIn(good[4:], line)
+
+    def test_a_page_of_another_site_is_not_answered(self):
+        viewer = self.callers["viewer"]
+        host = f"127.0.0.1:{self.gate.ports['console']}"
+        self.assertEqual(viewer.ask("/attempts", headers={"Origin": f"http://{host}"})[0], 200)
+        for origin in ("https://evil.example", "null", f"http://{host}.evil.example", "http://127.0.0.1:1"):
+            status, headers, data = viewer.ask("/attempts", headers={"Origin": origin})
+            self.assertEqual((status, data["code"]), (403, "cross_origin"), origin)
+            self.assertNotIn("access-control-allow-origin", headers)
+
+    def test_what_is_not_understood_is_refused(self):
+        viewer = self.callers["viewer"]
+        for query in ("nothing=1", "limit=0", "limit=501", "limit=1&limit=2", "limit=%zz", "limit=01", "before=-1",
+                      "verdict=maybe", "since=yesterday", "source=1.2.3", "source=0.0.0.0/0", "text=", "kind=%ff",
+                      "limit=1" + "&reason=listed" * 300):
+            status, _, data = viewer.ask("/attempts?" + query)
+            self.assertEqual((status, data["code"]), (400, "bad_parameter"), query)
+        self.assertEqual(viewer.ask("/attempts/one")[0], 404)
+        self.assertEqual(viewer.ask("/attempts/99999999")[0], 404)
+        self.assertEqual(viewer.ask("/drops/..%2f..%2fetc")[0], 404)
+        status, headers, _ = viewer.ask("/attempts", "DELETE")
+        self.assertEqual((status, headers["allow"]), (405, "GET, HEAD"))
+
+    def test_answers_are_not_kept_by_others_and_can_be_asked_for_again(self):
+        viewer = self.callers["viewer"]
+        status, headers, data = viewer.ask("/attempts/0")
+        self.assertEqual((status, headers["cache-control"], headers["x-content-type-options"]), (200, "no-store", "nosniff"))
+        self.assertIn("default-src 'none'", headers["content-security-policy"])
+        again, _, body = viewer.ask("/attempts/0", headers={"If-None-Match": f'"other", {headers["etag"]}'})
+        self.assertEqual((again, body), (304, b""))
+        status, head, body = viewer.ask("/attempts/0", "HEAD")
+        self.assertEqual((status, head["etag"], body), (200, headers["etag"], b""))
+
+    def test_the_same_token_opens_figures_and_reasons(self):
+        for path, opened in (("/metrics", "dropgate_build_info"), ("/readyz", '"status"')):
+            for role in ROLES:
+                connection = http.client.HTTPConnection("127.0.0.1", self.gate.ports["console"], timeout=20)
+                with contextlib.closing(connection):
+                    connection.request("GET", path, headers={"Authorization": f"Bearer {self.callers[role].token}"})
+                    answer = connection.getresponse()
+                    body = answer.read().decode()
+                if path == "/metrics":
+                    self.assertEqual(answer.status, 401 if role == "consumer" else 200, role)
+                if answer.status == 200:
+                    self.assertIn(opened, body)
+
+    def test_the_ingress_does_not_know_the_api(self):
+        for path in ("/api/v1/attempts", "/api/v1/openapi.json", "/metrics", "/readyz"):
+            code = self.gate_curl(path)
+            self.assertEqual(code, "404", path)
+
+    def gate_curl(self, path):
+        return subprocess.run(
+            ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--interface", "127.0.0.2", "-H",
+             f"Authorization: Bearer {self.callers['operator'].token}",
+             f"https://127.0.0.1:{self.gate.ports['webhook']}{path}"], capture_output=True, text=True, timeout=30).stdout
+
+    def test_a_long_or_slow_request_is_cut_off(self):
+        status, _, data = self.callers["consumer"].ask(
+            f"/drops/{self.drop}/acknowledge", "POST", body=b"x" * 5000, headers={"Content-Type": "application/json"})
+        self.assertEqual((status, data["code"]), (413, "too_large"))
+        self.refused("too_large", status=413)
+        with socket.create_connection(("127.0.0.1", self.gate.ports["console"]), timeout=20) as slow:
+            slow.sendall(b"GET /api/v1/attempts HTTP/1.1\r\nhost: x\r\nx: " + b"x" * 40_000 + b"\r\n\r\n")
+            self.assertNotIn(b" 200 ", slow.recv(4096)[:20])
+
+    def test_the_status_is_that_of_readyz(self):
+        status = self.callers["viewer"].get("/status")
+        self.assertEqual((status["status"], status["node"]), ("ready", status["node"]))
+        self.assertGreater(status["entries"], 3)
+
+
+class Attempts(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.gate = Gate()
+        cls.addClassCleanup(cls.gate.close)
+        cls.gate.start()
+        cls.viewer = API(cls.gate, token(cls.gate, "viewer", "viewer"))
+        for number in range(20):
+            cls.gate.post(V2 % f"e-{number % 15}")
+        cls.gate.post("{}", source="127.0.0.9")
+
+    def test_pages_give_each_entry_once_as_it_is_stored(self):
+        stored = self.gate.entries()
+        given = [item for item in self.viewer.all("/attempts") if item["seq"] <= stored[-1]["seq"]]
+        self.assertEqual(given[::-1], stored)
+
+    def test_filters_are_those_of_the_command(self):
+        for query, options in (
+                ("verdict=rejected", ("--verdict", "rejected")), ("reason=duplicate", ("--reason", "duplicate")),
+                ("channel=webhook&kind=request", ("--channel", "webhook", "--kind", "request")),
+                ("source=127.0.0.0%2F29", ("--source", "127.0.0.0/29")), ("text=E-7", ("--text", "E-7")),
+                ("reason=listed&reason=duplicate", ("--reason", "listed", "--reason", "duplicate")),
+                ("entry=test%2Fvsee", ("--entry", "test/vsee")), ("reason=pulled", ("--reason", "pulled"))):
+            self.assertEqual(self.viewer.all("/attempts?" + query)[::-1], self.gate.entries(*options), query)
+
+    def test_times_bound_what_is_given(self):
+        stored = self.gate.entries()
+        since, until = stored[5]["time"], stored[12]["time"]
+        self.assertEqual(self.viewer.all(f"/attempts?since={since}&until={until}", limit=3)[::-1], stored[5:12])
+
+    def test_one_entry_is_given_byte_for_byte(self):
+        seq = self.gate.entries()[3]["seq"]
+        line = self.gate.run("attempts", "--format", "jsonl", "--after", str(seq - 1), "--limit", "1", "--config",
+                             self.gate.config).stdout
+        status, headers, _ = self.viewer.ask(f"/attempts/{seq}")
+        self.assertEqual(headers["etag"], f'"{hashlib.sha256(line.encode()).hexdigest()[:32]}"')
+
+    def test_a_stream_gives_what_comes_and_goes_on_where_it_was(self):
+        events = self.viewer.events("/attempts/stream?channel=webhook")
+        self.addCleanup(events.close)
+        self.gate.post(V2 % "live-1")
+        seen, entry = next(iter(events))
+        self.assertEqual(entry["drop"]["event_id"], "live-1")
+        events.close()
+        for name in ("live-2", "live-3"):
+            self.gate.post(V2 % name)
+        again = self.viewer.events("/attempts/stream?channel=webhook", {"Last-Event-ID": str(seen)})
+        self.addCleanup(again.close)
+        stream = iter(again)
+        self.assertEqual([next(stream)[1]["drop"]["event_id"] for _ in range(2)], ["live-2", "live-3"])
+        opened = self.gate.entries("--kind", "access", "--text", "attempts stream")
+        self.assertEqual(opened[-1]["detail"] | {"token": "viewer", "role": "viewer", "after": seen}, opened[-1]["detail"])
+
+    def test_a_stream_from_the_beginning_gives_everything(self):
+        stored = self.gate.entries()
+        events = self.viewer.events("/attempts/stream?after=0")
+        self.addCleanup(events.close)
+        stream = iter(events)
+        self.assertEqual([next(stream)[1] for _ in stored[1:]], stored[1:])
+
+    def test_a_revoked_token_ends_its_streams(self):
+        api = API(self.gate, token(self.gate, "leaver", "viewer"))
+        events = api.events("/attempts/stream?kind=login")
+        self.addCleanup(events.close)
+        self.gate.run("token", "revoke", "leaver", "--config", self.gate.config)
+        self.assertEqual(list(events), [])
+        self.assertEqual(api.ask("/attempts")[0], 401)
+        changes = self.gate.entries("--kind", "policy", "--text", "leaver")
+        self.assertEqual([change["detail"]["diff"] for change in changes], [["+ leaver (viewer)"], ["- leaver"]])
+        self.assertIn("uid", changes[0]["detail"])
+
+    def test_a_token_that_has_expired_is_good_for_nothing(self):
+        late = self.gate.run("token", "add", "late", "--role", "viewer", "--expires", "2020-01-01T00:00:00Z", "--config",
+                             self.gate.config, check=False)
+        self.assertEqual(late.returncode, 64, late.stderr)
+        kept = token(self.gate, "short", "viewer", "--expires", "2999-01-01T00:00:00Z")
+        self.assertEqual(API(self.gate, kept).ask("/attempts")[0], 200)
+        path = os.path.join(self.gate.home, "state/tokens/short.json")
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        text = read(path)
+        self.assertNotIn(kept[4:], text)
+        with open(path, "w") as file:
+            file.write(text.replace("2999", "2021"))
+        wait_until(lambda: API(self.gate, kept).ask("/attempts")[0] == 401, what="the end of the token")
+        listed = json.loads(self.gate.run("token", "list", "--format", "json", "--config", self.gate.config).stdout)
+        self.assertIs({item["name"]: item for item in listed}["short"]["expired"], True)
+
+    def test_a_damaged_token_is_none_and_is_told_of(self):
+        path = os.path.join(self.gate.home, "state/tokens/damaged.json")
+        with open(path, "w") as file:
+            file.write('{"name":"damaged","role":"operator"}')
+        os.chmod(path, 0o600)
+        self.addCleanup(self.viewer.ask, "/status")
+        self.addCleanup(os.unlink, path)
+        self.assertIn("console.tokens", self.viewer.get("/status")["problems"])
+        listed = self.gate.run("token", "list", "--config", self.gate.config, check=False)
+        self.assertEqual(listed.returncode, 78)
+        self.assertIn("damaged.json", listed.stderr)
+
+    def test_streams_end_when_the_gate_stops(self):
+        with Gate() as gate:
+            viewer = API(gate, token(gate, "viewer", "viewer"))
+            events = viewer.events("/attempts/stream")
+            ended = []
+            reader = threading.Thread(target=lambda: ended.extend(events))
+            reader.start()
+            self.assertEqual(gate.stop(), 0)
+            reader.join(20)
+            self.assertFalse(reader.is_alive())
+            events.close()
+
+
+class Consumer(unittest.TestCase):
+    """A program that has a token of role consumer, and neither the gate's user nor its files."""
+
+    def setUp(self):
+        self.gate = Gate()
+        self.addCleanup(self.gate.close)
+        self.gate.start()
+        self.consumer = API(self.gate, token(self.gate, "ehr", "consumer"))
+
+    def deliver(self, count):
+        sent = {}
+        for number in range(count):
+            body = V2 % f"e-{number}"
+            self.gate.post(body)
+            sent[hashlib.sha256(body.encode()).hexdigest()] = body.encode()
+        data = os.urandom(700_000)
+        self.gate.sftp(f'put {self.gate.file("large.bin", data)} large.bin\n')
+        sent[hashlib.sha256(data).hexdigest()] = data
+        wait_until(lambda: len(self.gate.released()) == count + 1, what="the releases")
+        return sent
+
+    def take(self, drop):
+        status, headers, data = self.consumer.ask(f"/drops/{drop['id']}/content")
+        self.assertEqual(status, 200)
+        self.assertEqual(headers["etag"], f'"{drop["sha256"]}"')
+        self.assertEqual((len(data), hashlib.sha256(data).hexdigest()), (drop["bytes"], drop["sha256"]))
+        return data
+
+    def test_each_drop_is_taken_once_as_it_was_sent(self):
+        sent, taken = self.deliver(9), {}
+        while waiting := self.consumer.all("/drops?state=released", limit=4):
+            for drop in waiting:
+                self.assertNotIn(drop["id"], taken)
+                taken[drop["id"]] = self.take(drop)
+                status, _, data = self.consumer.ask(
+                    f"/drops/{drop['id']}/acknowledge", "POST", body=json.dumps({"comment": "imported"}),
+                    headers={"Content-Type": "application/json"})
+                self.assertEqual((status, data["state"]), (200, "acknowledged"))
+        self.assertEqual(sorted(taken.values()), sorted(sent.values()))
+        # Who took what is in the ledger.
+        for command, count in (("drops content", 10), ("drops ack", 10)):
+            entries = self.gate.entries("--kind", "access", "--text", command)
+            self.assertEqual({entry["detail"]["drop"] for entry in entries}, set(taken))
+            self.assertEqual({(entry["detail"]["token"], entry["detail"]["role"]) for entry in entries}, {("ehr", "consumer")})
+            self.assertEqual(len(entries), count)
+        drop = next(iter(taken))
+        status, _, data = self.consumer.ask(f"/drops/{drop}/acknowledge", "POST")
+        self.assertEqual((status, data["code"]), (409, "refused"))
+        self.assertIn("acknowledged already", data["detail"])
+
+    def test_events_of_batches_are_given_one_by_one(self):
+        self.gate.stop()
+        self.gate.environment["DROPGATE_STAGING_LAYOUT"] = "ndjson"
+        self.gate.start()
+        sent = self.deliver(3)
+        drops = self.consumer.all("/drops?state=released")
+        self.assertEqual({drop["id"] for drop in drops if "line" in drop}, {drop["id"] for drop in drops} - {drops[0]["id"]})
+        self.assertEqual(sorted(self.take(drop) for drop in drops), sorted(sent.values()))
+
+    def test_what_somebody_else_took_is_gone(self):
+        self.deliver(1)
+        drop = self.consumer.all("/drops?state=released")[0]
+        os.rename(os.path.join(self.gate.staging, drop["file"]), os.path.join(self.gate.root, "mine"))
+        status, _, data = self.consumer.ask(f"/drops/{drop['id']}/content")
+        self.assertEqual((status, data["code"]), (410, "gone"))
+        self.assertNotIn(drop["id"], [other["id"] for other in self.consumer.all("/drops?state=released")])
+        self.assertEqual([other["id"] for other in self.consumer.all("/drops?state=taken")], [drop["id"]])
+
+    def test_what_settles_is_not_given_yet(self):
+        self.gate.stop()
+        self.gate.environment["DROPGATE_SFTP_SETTLE"] = "60s"
+        self.gate.start()
+        self.gate.sftp(f'put {self.gate.file("x", b"bytes")} x\n')
+        drop = self.consumer.all("/drops?state=pending")[0]
+        status, _, data = self.consumer.ask(f"/drops/{drop['id']}/content")
+        self.assertEqual((status, data["code"]), (409, "not_released"))
+
+    def test_a_link_in_ready_is_not_followed(self):
+        self.deliver(1)
+        drop = self.consumer.all("/drops?state=released")[0]
+        path = os.path.join(self.gate.staging, drop["file"])
+        os.unlink(path)
+        os.symlink(os.path.join(self.gate.home, "state/console.token"), path)
+        status, _, data = self.consumer.ask(f"/drops/{drop['id']}/content")
+        self.assertGreaterEqual(status, 400)
+        self.assertNotIn(read(os.path.join(self.gate.home, "state/console.token")).strip(), str(data))
+
+
+class Example(unittest.TestCase):
+    """Deploy/examples/consume-api.py, as a user that may see none of the gate's files."""
+
+    EXAMPLE = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../Deploy/examples/consume-api.py"))
+
+    def setUp(self):
+        self.gate = Gate()
+        self.addCleanup(self.gate.close)
+        self.gate.start()
+        root = tempfile.TemporaryDirectory(prefix="consumer-")
+        self.addCleanup(root.cleanup)
+        self.database = os.path.join(root.name, "drops.sqlite")
+        self.example, secret = os.path.join(root.name, "consume-api.py"), os.path.join(root.name, "token")
+        shutil.copy(self.EXAMPLE, self.example)
+        with open(secret, "w") as file:
+            file.write(token(self.gate, "ehr", "consumer") + "\n")
+        os.chmod(secret, 0o400)
+        self.user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        if self.user:
+            for path in (root.name, secret):
+                os.chown(path, 65534, 65534)
+        self.command = ["/usr/bin/python3", self.example, "--interval", "0.05", f"http://127.0.0.1:{self.gate.ports['console']}",
+                        secret, self.database]
+
+    def start(self, *options):
+        process = subprocess.Popen([*self.command, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   cwd="/", **self.user)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        return process
+
+    def stored(self):
+        if not os.path.exists(self.database):
+            return []
+        with contextlib.closing(sqlite3.connect(self.database)) as database:
+            try:
+                return database.execute("SELECT id, content FROM drops").fetchall()
+            except sqlite3.OperationalError:
+                return []
+
+    def test_killed_again_and_again_it_loses_nothing_and_stores_nothing_twice(self):
+        sent = [V2 % f"e-{number}" for number in range(24)]
+        for body in sent:
+            self.gate.post(body)
+        wait_until(lambda: len(self.gate.released()) == len(sent), what="the releases")
+        for count in (1, 4, 5, 9, 14, 20):
+            process = self.start()
+            wait_until(lambda count=count: len(self.stored()) >= count, what=f"{count} stored drops", pause=0.001)
+            process.kill()
+            process.wait()
+        last = self.start("--once")
+        self.assertEqual((last.wait(60), last.stdout.read()), (0, ""))
+        stored = self.stored()
+        self.assertEqual(sorted(content.decode() for _, content in stored), sorted(sent))
+        acknowledged = [entry["detail"]["drop"] for entry in self.gate.entries("--kind", "access", "--text", "drops ack")]
+        self.assertEqual(sorted(acknowledged), sorted(drop for drop, _ in stored))
+        if self.user:
+            for place in ("state/ledger.sqlite", "state/staging", "state/keys", "state/tokens"):
+                with self.assertRaises(subprocess.CalledProcessError):
+                    subprocess.run(["ls", os.path.join(self.gate.home, place)], check=True, capture_output=True, **self.user)
+
+    def test_it_says_what_is_wrong(self):
+        self.gate.run("token", "revoke", "ehr", "--config", self.gate.config)
+        process = self.start("--once")
+        self.assertEqual(process.wait(60), 1)
+        self.assertIn("a good token of the console is needed", process.stdout.read())
+        self.gate.stop()
+        process = self.start("--once")
+        self.assertEqual(process.wait(60), 1)
+        self.assertIn("does not answer", process.stdout.read())
+
+
+class Held(unittest.TestCase):
+    def test_an_operator_releases_what_is_held_once_its_source_is_listed(self):
+        with Gate() as gate:
+            gate.stop()
+            secret = gate.file("secret", b"s3cret-part-of-the-path")
+            os.chmod(secret, 0o600)
+            gate.environment.update(DROPGATE_WEBHOOK_UNLISTED="quarantine", DROPGATE_WEBHOOK_SECRET_FILE=secret)
+            gate.start()
+            operator = API(gate, token(gate, "boss", "operator"))
+            self.assertEqual(operator.ask(f"/drops/{NO_DROP}/release", "POST")[0], 409)
+            subprocess.run(
+                ["curl", "-sk", "--interface", "127.0.0.9", "--data-binary", V2 % "held",
+                 f"{gate.url}/s3cret-part-of-the-path"], capture_output=True, timeout=30)
+            held = wait_until(lambda: gate.drops("--held"), what="the held event")[0]["drop"]
+            self.assertEqual(operator.get(f"/drops/{held}")["state"], "held")
+            status, _, data = operator.ask(f"/drops/{held}/release", "POST")
+            self.assertEqual(status, 409)
+            self.assertIn("still refused", data["detail"])
+            with open(os.path.join(gate.home, "sources/test.yaml"), "a") as file:
+                file.write("  - {cidr: 127.0.0.9/32, service: moved, channels: [webhook]}\n")
+            wait_until(lambda: operator.ask(f"/drops/{held}/release", "POST", body='{"comment": "VSee has moved"}',
+                                            headers={"Content-Type": "application/json"})[0] == 200, what="the release")
+            entry = gate.entries("--drop", held)[-1]
+            self.assertEqual((entry["detail"]["token"], entry["detail"]["comment"]), ("boss", "VSee has moved"))
+            wait_until(lambda: operator.get(f"/drops/{held}")["state"] == "released", what="the file")
+
+
+class Description(unittest.TestCase):
+    """The API is what its description says: schemathesis makes requests of it, good ones and bad ones."""
+
+    def test_it_is_served_to_everybody_and_names_each_word(self):
+        with Gate() as gate:
+            status, headers, document = API(gate).ask("/openapi.json")
+            self.assertEqual((status, document["openapi"], headers["content-type"]), (200, "3.1.0", "application/json"))
+            schema = json.loads(read(os.path.join(os.path.dirname(__file__), "../../Config/schemas/ledger-entry.schema.json")))
+            parameters = document["components"]["parameters"]
+            for name in ("verdict", "reason", "channel", "kind"):
+                self.assertEqual(parameters[name]["schema"]["items"]["enum"], schema["properties"][name]["enum"], name)
+
+    def test_it_holds(self):
+        with Gate() as gate:
+            for number in range(12):
+                gate.post(V2 % f"e-{number}")
+            wait_until(lambda: len(gate.released()) == 12, what="the releases")
+            # What a block of addresses is, no schema says.
+            with open(os.path.join(gate.root, "schemathesis.toml"), "w") as file:
+                file.write('[parameters]\n"query.source" = "127.0.0.0/29"\n')
+            for role in ("operator", "consumer"):
+                with self.subTest(role):
+                    self.tried(gate, token(gate, role, role))
+
+    def tried(self, gate, secret):
+        place = f"http://127.0.0.1:{gate.ports['console']}/api/v1"
+        # A stream has no end.
+        tried = subprocess.run(
+            [sys.executable, "-m", "schemathesis.cli", "run", f"{place}/openapi.json", "--url", place, "--checks", "all",
+             "--header", f"Authorization: Bearer {secret}", "--exclude-operation-id", "attemptStream", "--no-color",
+             "--max-examples", "200" if LONG else "25", "--seed", str(random.randrange(1 << 30))],
+            cwd=gate.root, capture_output=True, text=True, timeout=600)
+        self.assertEqual(tried.returncode, 0, tried.stdout[-8000:] + tried.stderr)
+        self.assertRegex(tried.stdout, r"\d{3,} generated")
+
+
+if __name__ == "__main__":
+    unittest.main()
