@@ -79,9 +79,12 @@ import Testing
             uniqueKeysWithValues: TokenRole.allCases.map { role in
                 (role, Set(Permission.allCases.filter(role.may)))
             })
-        #expect(may[.viewer] == [.status, .readAttempts, .readDrops])
+        #expect(may[.viewer] == [.status, .readAttempts, .readSources, .readDrops])
         #expect(may[.auditor] == may[.viewer])
-        #expect(may[.operator] == [.status, .readAttempts, .readDrops, .acknowledge, .releaseHeld])
+        #expect(
+            may[.operator] == [
+                .status, .readAttempts, .readSources, .readDrops, .acknowledge, .releaseHeld,
+            ])
         #expect(may[.consumer] == [.readDrops, .readContent, .acknowledge])
     }
 

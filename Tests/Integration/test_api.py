@@ -15,7 +15,7 @@ import tempfile
 import threading
 import unittest
 
-from gate import V2, Gate, read, wait_until
+from gate import BIN, V2, Gate, read, wait_until
 
 LONG = os.environ.get("LONG_TESTS") == "1"
 ROLES = ("viewer", "auditor", "operator", "consumer")
@@ -124,6 +124,8 @@ class Roles(unittest.TestCase):
                 ("GET", "/status", (200, 200, 200, 403)),
                 ("GET", "/attempts", (200, 200, 200, 403)),
                 ("GET", "/attempts/0", (200, 200, 200, 403)),
+                ("GET", "/sources", (200, 200, 200, 403)),
+                ("GET", "/sources/explain?ip=20.21.208.105", (200, 200, 200, 403)),
                 ("GET", "/drops", (200, 200, 200, 200)),
                 ("GET", f"/drops/{drop}", (200, 200, 200, 200)),
                 ("GET", f"/drops/{drop}/content", (403, 403, 403, 200)),
@@ -216,6 +218,20 @@ class Roles(unittest.TestCase):
         with socket.create_connection(("127.0.0.1", self.gate.ports["console"]), timeout=20) as slow:
             slow.sendall(b"GET /api/v1/attempts HTTP/1.1\r\nhost: x\r\nx: " + b"x" * 40_000 + b"\r\n\r\n")
             self.assertNotIn(b" 200 ", slow.recv(4096)[:20])
+
+    def test_the_lists_and_what_they_decide_are_those_of_the_commands(self):
+        viewer, here = self.callers["viewer"], ("--format", "json", "--config", self.gate.config)
+        self.assertEqual(viewer.get("/sources"), json.loads(self.gate.run("source", "list", *here).stdout))
+        for ip, verdict in (("127.0.0.2", "accepted"), ("127.0.0.9", "rejected")):
+            told = viewer.get(f"/sources/explain?ip={ip}&channel=webhook")["items"]
+            said = json.loads(self.gate.run("source", "explain", ip, "--channel", "webhook", *here, check=False).stdout)
+            self.assertEqual([item | {"at": ""} for item in told], [item | {"at": ""} for item in said])
+            self.assertEqual(told[0]["verdict"], verdict)
+        self.assertEqual([item["channel"] for item in viewer.get("/sources/explain?ip=127.0.0.2")["items"]], ["webhook", "sftp"])
+        for query in ("", "?ip=x", "?ip=127.0.0.2&channel=console", "?ip=127.0.0.2/32", "?ip=127.0.0.2&at=now"):
+            self.assertEqual(viewer.ask("/sources/explain" + query)[0], 400, query)
+        past = viewer.get("/sources/explain?ip=127.0.0.2&at=2020-01-01T00:00:00Z")["items"]
+        self.assertEqual([item["known"] for item in past], [False, False])
 
     def test_the_status_is_that_of_readyz(self):
         status = self.callers["viewer"].get("/status")
@@ -385,6 +401,50 @@ class Consumer(unittest.TestCase):
         self.assertEqual((status, data["code"]), (409, "refused"))
         self.assertIn("acknowledged already", data["detail"])
 
+    def test_a_stream_gives_each_released_drop_once_in_order_and_goes_on_where_it_was(self):
+        self.deliver(5)
+        events = self.consumer.events("/drops/stream")
+        self.addCleanup(events.close)
+        stream = iter(events)
+        first = [next(stream) for _ in range(6)]
+        waiting = self.consumer.all("/drops?state=released")[::-1]
+        self.assertEqual([(drop["seq"], drop["id"]) for drop in waiting], [(seq, drop["id"]) for seq, drop in first])
+        events.close()
+        # What is done with is not given again, and what came meanwhile is.
+        self.consumer.ask(f"/drops/{waiting[4]['id']}/acknowledge", "POST")
+        self.gate.post(V2 % "meanwhile")
+        again = self.consumer.events("/drops/stream", {"Last-Event-ID": str(first[3][0])})
+        self.addCleanup(again.close)
+        stream = iter(again)
+        self.assertEqual(next(stream)[1]["id"], waiting[5]["id"])
+        self.assertEqual(next(stream)[1]["event_id"], "meanwhile")
+        self.gate.post(V2 % "live")
+        self.assertEqual(next(stream)[1]["event_id"], "live")
+
+    def test_the_command_follows_as_the_stream_does(self):
+        self.deliver(2)
+        waiting = self.consumer.all("/drops?state=released")[::-1]
+        command = subprocess.Popen(
+            [BIN, "drops", "list", "--follow", "--after", str(waiting[0]["seq"]), "--format", "json", "--config",
+             self.gate.config], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(command.wait)
+        self.addCleanup(command.kill)
+        self.addCleanup(command.stdout.close)
+        self.assertEqual([json.loads(command.stdout.readline()) for _ in range(2)], waiting[1:])
+        self.gate.post(V2 % "live")
+        self.assertEqual(json.loads(command.stdout.readline())["event_id"], "live")
+
+    def test_a_drop_that_settles_is_given_before_those_behind_it(self):
+        self.gate.stop()
+        self.gate.environment["DROPGATE_SFTP_SETTLE"] = "3s"
+        self.gate.start()
+        events = self.consumer.events("/drops/stream")
+        self.addCleanup(events.close)
+        self.gate.sftp(f'put {self.gate.file("x", b"bytes")} settles.txt\n')
+        self.gate.post(V2 % "quick")
+        stream = iter(events)
+        self.assertEqual([next(stream)[1]["channel"] for _ in range(2)], ["sftp", "webhook"])
+
     def test_events_of_batches_are_given_one_by_one(self):
         self.gate.stop()
         self.gate.environment["DROPGATE_STAGING_LAYOUT"] = "ndjson"
@@ -540,9 +600,9 @@ class Description(unittest.TestCase):
             for number in range(12):
                 gate.post(V2 % f"e-{number}")
             wait_until(lambda: len(gate.released()) == 12, what="the releases")
-            # What a block of addresses is, no schema says.
+            # What an address or a block of them is, no schema of this description says.
             with open(os.path.join(gate.root, "schemathesis.toml"), "w") as file:
-                file.write('[parameters]\n"query.source" = "127.0.0.0/29"\n')
+                file.write('[parameters]\n"query.source" = "127.0.0.0/29"\n"query.ip" = "127.0.0.2"\n')
             for role in ("operator", "consumer"):
                 with self.subTest(role):
                     self.tried(gate, token(gate, role, role))
@@ -552,7 +612,8 @@ class Description(unittest.TestCase):
         # A stream has no end.
         tried = subprocess.run(
             [sys.executable, "-m", "schemathesis.cli", "run", f"{place}/openapi.json", "--url", place, "--checks", "all",
-             "--header", f"Authorization: Bearer {secret}", "--exclude-operation-id", "attemptStream", "--no-color",
+             "--header", f"Authorization: Bearer {secret}", "--exclude-operation-id", "attemptStream", "--exclude-operation-id", "dropStream",
+             "--no-color",
              "--max-examples", "200" if LONG else "25", "--seed", str(random.randrange(1 << 30))],
             cwd=gate.root, capture_output=True, text=True, timeout=600)
         self.assertEqual(tried.returncode, 0, tried.stdout[-8000:] + tried.stderr)

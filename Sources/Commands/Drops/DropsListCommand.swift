@@ -1,4 +1,4 @@
-// `dropgate drops list`: drops, newest first.
+// `dropgate drops list`: drops, newest first; or released ones as they come.
 import Admission
 import ArgumentParser
 import Ledger
@@ -6,7 +6,7 @@ import Management
 import Settings
 import Staging
 
-struct DropsListCommand: ParsableCommand {
+struct DropsListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Show drops, newest first.",
         discussion: """
@@ -18,6 +18,10 @@ struct DropsListCommand: ParsableCommand {
               withdrawn     taken back by its sender; in quarantine/
               lost          could not be released; see the log
               forgotten     done so long ago that its receipt was removed
+
+            With --follow released drops come as they are released, oldest first, each once, and those that wait already \
+            come first. A consumer that was interrupted goes on with --after and the `seq` of the last drop that it has done. \
+            Drops that were acknowledged or taken meanwhile are left out.
 
             With --format json each line has the members of the drop's receipt, and what has become of it: \
             .github/guides/consuming.md describes them.
@@ -35,6 +39,14 @@ struct DropsListCommand: ParsableCommand {
     @Option(help: "How many; 0: all.")
     var limit = 50
 
+    @Flag(help: "Go on with released drops as they come, oldest first, each once.")
+    var follow = false
+
+    @Option(
+        help: ArgumentHelp(
+            "With --follow: only drops of entries above this number, a drop's `seq`.", valueName: "seq"))
+    var after: Int64?
+
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 
@@ -51,12 +63,19 @@ struct DropsListCommand: ParsableCommand {
             throw ValidationError("--waiting goes without --state and --held")
         }
         if held, !state.isEmpty { throw ValidationError("--held: what is held has no state yet") }
+        if follow, waiting || held || !state.isEmpty {
+            throw ValidationError("--follow goes without --state, --waiting and --held")
+        }
+        if let after, !follow || after < 0 {
+            throw ValidationError("--after: write the seq of a drop, with --follow")
+        }
         if limit < 0 { throw ValidationError("--limit: write how many drops to show, or 0 for all") }
     }
 
-    func run() throws {
+    func run() async throws {
         let settings = try gate.settings()
         let drops = DropService(settings)
+        if follow { return try await follow(drops, settings) }
         let most = limit == 0 ? Int.max : limit
         let views =
             held
@@ -75,6 +94,23 @@ struct DropsListCommand: ParsableCommand {
             ])
         }
         try Output.table(table) { $0 == 2 && $1 == "lost" ? Colour.red($1) : $1 }
+    }
+
+    /// Until nobody reads it any more.
+    private func follow(_ drops: DropService, _ settings: GateSettings) async throws {
+        var stream = try drops.stream(after: after)
+        while !Output.isReaderGone {
+            let seen = stream.last
+            for view in try stream.next() {
+                if output.isJSON {
+                    try Output.json(try view.json(staging: settings.staging.path))
+                } else {
+                    try Output.line("\(view.receipt.drop)  \(UntrustedText.stored(view.receipt.file))")
+                }
+            }
+            guard stream.last == seen else { continue }
+            do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
+        }
     }
 
     private func showHeld(_ views: [DropView]) throws {

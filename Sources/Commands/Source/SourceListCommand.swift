@@ -29,11 +29,7 @@ struct SourceListCommand: ParsableCommand {
 
     private func show(_ policy: Policy, _ lists: SourceLists, _ now: Instant) throws {
         if output.isJSON {
-            try Output.json([
-                "policy": .string(policy.version), "entries": .array(policy.entries.map { $0.json(at: now) }),
-                "lists": lists.json,
-            ])
-            return
+            return try Output.json(lists.listing(at: now))
         }
         var table = TextTable([
             "ENTRY", "BLOCK", "CHANNELS", "MODE", "REVIEW BY", "EXPIRES", "OWNER", "STATE",

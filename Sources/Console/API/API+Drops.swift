@@ -9,6 +9,7 @@ import Management
 import NIOCore
 import Settings
 import Staging
+import Synchronization
 
 extension API {
     private static let mostDrops: Int64 = 200
@@ -24,6 +25,27 @@ extension API {
         var members: [String: JSONValue] = ["items": .array(try page.drops.map(json))]
         members["next"] = page.next.map { .int($0) }
         return Self.json(.object(members), for: call.request)
+    }
+
+    func dropStream(_ call: Call) async throws -> Response {
+        var parameters = call.parameters
+        let begin = try Self.begin(&parameters, call)
+        let drops = Mutex(try services.drops.stream(after: begin))
+        return try await stream("drops", above: begin ?? -1, .readDrops, call) {
+            try drops.withLock { drops in
+                var events = ByteBuffer()
+                // Drops that were taken meanwhile are passed over.
+                var seen: Int64
+                repeat {
+                    seen = drops.last
+                    for drop in try drops.next() {
+                        events.writeEvent(
+                            "drop", id: drop.record?.seq ?? 0, CanonicalJSON.encode(try json(drop)))
+                    }
+                } while events.readableBytes == 0 && drops.last != seen
+                return events
+            }
+        }
     }
 
     func drop(_ text: String, _ call: Call) throws -> Response {

@@ -19,6 +19,7 @@ package struct APIServices: Sendable {
     let authority: any GateAuthority
     let attempts: AttemptService
     let drops: DropService
+    let sources: SourceService
 
     /// - Parameter authority: the running gate's own. Throws `LedgerError`.
     package init(_ settings: GateSettings, authority: any GateAuthority) throws {
@@ -26,6 +27,7 @@ package struct APIServices: Sendable {
         self.authority = authority
         attempts = try AttemptService(settings)
         drops = DropService(settings)
+        sources = SourceService(settings)
     }
 }
 
@@ -128,7 +130,10 @@ struct API: Sendable {
         case ("attempts", 1): .get(.readAttempts) { try $0.attempts($1) }
         case ("attempts", 2) where path[1] == "stream": .get(.readAttempts) { try await $0.attemptStream($1) }
         case ("attempts", 2): .get(.readAttempts) { try $0.attempt(path[1], $1) }
+        case ("sources", 1): .get(.readSources) { try $0.sources($1) }
+        case ("sources", 2) where path[1] == "explain": .get(.readSources) { try $0.explain($1) }
         case ("drops", 1): .get(.readDrops) { try $0.drops($1) }
+        case ("drops", 2) where path[1] == "stream": .get(.readDrops) { try await $0.dropStream($1) }
         case ("drops", 2): .get(.readDrops) { try $0.drop(path[1], $1) }
         case ("drops", 3) where path[2] == "content":
             .get(.readContent) { try await $0.content(path[1], $1) }

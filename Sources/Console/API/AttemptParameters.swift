@@ -1,4 +1,4 @@
-// The filters of attempts as parameters: those of `dropgate attempts`, under the same names. Pure.
+// Gate words and values as parameters; the filters of attempts are those of `dropgate attempts`, under the same names. Pure.
 import Admission
 import Ledger
 
@@ -26,11 +26,20 @@ extension QueryParameters {
         return query
     }
 
-    private mutating func instant(_ name: String) throws(Problem) -> Instant? {
+    /// A time.
+    mutating func instant(_ name: String) throws(Problem) -> Instant? {
         guard let text = try one(name) else { return nil }
         guard let instant = Instant(rfc3339: text), instant.isWritable else {
             throw .badParameter(name, "write a time as 2026-11-23T08:00:00Z (RFC 3339)")
         }
         return instant
+    }
+
+    mutating func address(_ name: String) throws(Problem) -> IPAddress? {
+        guard let text = try one(name) else { return nil }
+        guard let address = try? IPAddress(text) else {
+            throw .badParameter(name, "write an address, 20.21.208.105 or 2001:db8::1")
+        }
+        return address
     }
 }

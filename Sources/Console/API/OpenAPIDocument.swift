@@ -149,6 +149,71 @@ enum OpenAPIDocument {
                 }
               }
             },
+            "/sources": {
+              "get": {
+                "operationId": "sources",
+                "summary": "The source lists",
+                "description": "Who may call in, as the files have it, or as the gate has it in force where they have mistakes. Roles: viewer, auditor, operator.",
+                "parameters": [{"$ref": "#/components/parameters/If-None-Match"}],
+                "responses": {
+                  "200": {
+                    "description": "The lists.",
+                    "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Sources"}}}
+                  },
+                  "304": {"$ref": "#/components/responses/Unchanged"},
+                  "400": {"$ref": "#/components/responses/BadParameter"},
+                  "401": {"$ref": "#/components/responses/Unauthorized"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/sources/explain": {
+              "get": {
+                "operationId": "explainSource",
+                "summary": "What is decided on an address",
+                "description": "On each channel, with the trace; as `dropgate source explain` tells it. Roles: viewer, auditor, operator.",
+                "parameters": [
+                  {
+                    "name": "ip",
+                    "in": "query",
+                    "description": "The address that calls.",
+                    "required": true,
+                    "schema": {"type": "string"}
+                  },
+                  {
+                    "name": "channel",
+                    "in": "query",
+                    "description": "Where it calls.",
+                    "required": false,
+                    "schema": {"type": "array", "items": {"type": "string", "enum": ["webhook", "sftp"]}},
+                    "style": "form",
+                    "explode": true
+                  },
+                  {
+                    "name": "at",
+                    "in": "query",
+                    "description": "By the lists that were in force then (RFC 3339); without it, now.",
+                    "required": false,
+                    "schema": {"type": "string", "format": "date-time"}
+                  },
+                  {"$ref": "#/components/parameters/If-None-Match"}
+                ],
+                "responses": {
+                  "200": {
+                    "description": "A decision for each channel.",
+                    "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Decisions"}}}
+                  },
+                  "304": {"$ref": "#/components/responses/Unchanged"},
+                  "400": {"$ref": "#/components/responses/BadParameter"},
+                  "401": {"$ref": "#/components/responses/Unauthorized"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
             "/drops": {
               "get": {
                 "operationId": "drops",
@@ -177,6 +242,31 @@ enum OpenAPIDocument {
                   "401": {"$ref": "#/components/responses/Unauthorized"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/drops/stream": {
+              "get": {
+                "operationId": "dropStream",
+                "summary": "Released drops as they come",
+                "description": "Server-sent events: `event: drop`, `id:` the number of the drop's entry, `data:` the drop. Each released drop that nobody has acknowledged or taken, once, in the order of entries; goes on behind `Last-Event-ID`, or behind `after`, or begins with the oldest that waits. A drop that is still to be released has those behind it wait. Ends when the gate stops or the token is revoked. Roles: all.",
+                "parameters": [
+                  {"$ref": "#/components/parameters/after"},
+                  {"$ref": "#/components/parameters/Last-Event-ID"}
+                ],
+                "responses": {
+                  "200": {
+                    "description": "The stream.",
+                    "content": {"text/event-stream": {"schema": {"type": "string"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/BadParameter"},
+                  "401": {"$ref": "#/components/responses/Unauthorized"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {
+                    "description": "Too many streams are open.",
+                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                  }
                 }
               }
             },
@@ -355,6 +445,49 @@ enum OpenAPIDocument {
                   "sha256": {"type": "string"},
                   "received": {"type": "string", "format": "date-time"},
                   "released": {"type": "string", "format": "date-time"}
+                }
+              },
+              "Sources": {
+                "type": "object",
+                "description": "As `dropgate source list --format json`.",
+                "required": ["policy", "entries", "lists"],
+                "properties": {
+                  "policy": {"type": "string", "description": "The version of the lists."},
+                  "entries": {
+                    "type": "array",
+                    "items": {
+                      "type": "object",
+                      "required": ["id", "list", "service", "cidr", "channels", "mode", "state"],
+                      "properties": {
+                        "id": {"type": "string"},
+                        "cidr": {"type": "string"},
+                        "channels": {"type": "array", "items": {"type": "string"}},
+                        "state": {"type": "string"}
+                      }
+                    }
+                  },
+                  "lists": {"type": "object"}
+                }
+              },
+              "Decisions": {
+                "type": "object",
+                "required": ["items"],
+                "properties": {
+                  "items": {
+                    "type": "array",
+                    "items": {
+                      "type": "object",
+                      "required": ["channel", "known", "at", "lists"],
+                      "properties": {
+                        "channel": {"enum": ["webhook", "sftp"]},
+                        "known": {"type": "boolean", "description": "False: the lists of that time are not known."},
+                        "verdict": {"type": "string"},
+                        "reason": {"type": "string"},
+                        "entries": {"type": "array", "items": {"type": "string"}},
+                        "trace": {"type": "array", "items": {"type": "string"}}
+                      }
+                    }
+                  }
                 }
               },
               "DropPage": {

@@ -86,6 +86,19 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
         }
     }
 
+    func released(above seq: Int64, limit: Int) throws -> [DropRecord] {
+        try database.readLedger { db in
+            let pending = try Int64.fetchOne(
+                db, sql: "SELECT seq FROM \(Schema.drops(in: .pending)) ORDER BY seq LIMIT 1")
+            return try Row.fetchAll(
+                db,
+                sql:
+                    "SELECT * FROM \(Schema.drops(in: .released)) AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+                arguments: [seq, pending ?? .max, limit]
+            ).map(DropRecord.init(row:))
+        }
+    }
+
     func count(of state: DropState) throws -> Int64 {
         try database.readLedger {
             try Int64.fetchOne($0, sql: "SELECT count(*) FROM \(Schema.drops(in: state))") ?? 0

@@ -56,6 +56,15 @@ package struct SourceLists: Sendable {
         }
     }
 
+    /// All entries, and where they are from. Throws where the lists are not known.
+    package func listing(at now: Instant) throws -> JSONValue {
+        let policy = try policy.get()
+        return [
+            "policy": .string(policy.version), "entries": .array(policy.entries.map { $0.json(at: now) }),
+            "lists": json,
+        ]
+    }
+
     package var json: JSONValue {
         var members: [String: JSONValue] = [
             "from": .string(isHistory ? "history" : "files"), "files_good": .bool(problems.isEmpty),

@@ -5,6 +5,8 @@ package enum Permission: Sendable, Hashable, CaseIterable {
     /// Problems in words, figures.
     case status
     case readAttempts
+    /// Source lists, and what they decide.
+    case readSources
     /// What there is, and receipts; not what drops hold.
     case readDrops
     /// What drops hold: patient data.
@@ -26,9 +28,11 @@ package enum TokenRole: String, Sendable, Hashable, CaseIterable, Codable {
 
     package func may(_ permission: Permission) -> Bool {
         switch self {
-        case .viewer, .auditor: [.status, .readAttempts, .readDrops].contains(permission)
+        case .viewer, .auditor:
+            [.status, .readAttempts, .readSources, .readDrops].contains(permission)
         case .operator:
-            [.status, .readAttempts, .readDrops, .acknowledge, .releaseHeld].contains(permission)
+            [.status, .readAttempts, .readSources, .readDrops, .acknowledge, .releaseHeld].contains(
+                permission)
         case .consumer: [.readDrops, .readContent, .acknowledge].contains(permission)
         }
     }

@@ -1,0 +1,114 @@
+// What comes, as server-sent events (HTML Standard, 9.2): each has a number, and who connects again goes on behind the last one.
+import HTTPTypes
+import Hummingbird
+import JSON
+import Management
+import NIOCore
+import ServiceLifecycle
+
+struct EventStream: Sendable {
+    /// Bytes of events that are sent at once, about.
+    static let piece = 1 << 20
+    private static let lookEvery = Duration.milliseconds(250)
+    /// A line that says nothing, so that whoever stands between does not take the connection for dead.
+    private static let sayEvery = Duration.seconds(15)
+    /// How often it is asked whether the caller may still see it.
+    private static let askEvery = Duration.seconds(1)
+
+    /// Events that are there and were not given before; empty: none. Called by one task at a time.
+    let next: @Sendable () throws -> ByteBuffer
+    let mayGoOn: @Sendable () -> Bool
+
+    /// Until the gate stops, the caller leaves or may not see it any more.
+    /// - Parameter end: called once, when it has ended.
+    func body(end: @escaping @Sendable () -> Void) -> ResponseBody {
+        ResponseBody { writer in
+            defer { end() }
+            var (asked, said) = (ContinuousClock.now, ContinuousClock.now)
+            // Headers go with the first bytes.
+            try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
+            while !Task.isCancelled, !Task.isShuttingDownGracefully {
+                if asked.duration(to: .now) >= Self.askEvery {
+                    guard mayGoOn() else { break }
+                    asked = .now
+                }
+                let events = try next()
+                if events.readableBytes > 0 {
+                    try await writer.write(events)
+                    said = .now
+                    continue
+                }
+                if said.duration(to: .now) >= Self.sayEvery {
+                    try await writer.write(ByteBuffer(string: ": nothing new\n\n"))
+                    said = .now
+                }
+                try await Task.sleep(for: Self.lookEvery)
+            }
+            try await writer.finish(nil)
+        }
+    }
+}
+
+extension ByteBuffer {
+    /// - Parameter data: JSON, which has no line end in it.
+    mutating func writeEvent(_ name: StaticString, id: Int64, _ data: [UInt8]) {
+        writeString("event: \(name)\nid: \(id)\ndata: ")
+        writeBytes(data)
+        writeString("\n\n")
+    }
+}
+
+extension API {
+    /// Where a stream is to begin: behind what a caller that connects again has seen (9.2.4), which is newer than what its address says,
+    /// or behind `after`; nil: it says neither.
+    static func begin(_ parameters: inout QueryParameters, _ call: Call) throws(Problem) -> Int64? {
+        let after = try parameters.number("after", in: QueryParameters.numbers)
+        try parameters.end()
+        return try lastEvent(call.request.headers[values: .lastEventID]) ?? after
+    }
+
+    private static func lastEvent(_ values: [String]) throws(Problem) -> Int64? {
+        guard let text = values.first else { return nil }
+        guard values.count == 1, let seq = Int64(text), QueryParameters.numbers.contains(seq),
+            "\(seq)" == text
+        else { throw .badParameter("Last-Event-ID", "it is the number of an entry") }
+        return seq
+    }
+
+    /// - Parameters:
+    ///   - what: for the entry that tells of it.
+    ///   - permission: what the caller must have, as long as it lasts.
+    ///   - next: as of `EventStream`.
+    func stream(
+        _ what: String, above seq: Int64, _ permission: Permission, _ call: Call,
+        next: @escaping @Sendable () throws -> ByteBuffer
+    ) async throws -> Response {
+        guard call.request.method != .head else { return Self.eventStream(ResponseBody()) }
+        guard streams.take() else {
+            var problem = Problem(
+                .serviceUnavailable, "too_many_streams", "\(StreamPlaces.most) streams are open already")
+            problem.headers[.retryAfter] = "30"
+            throw problem
+        }
+        do {
+            // Before anything leaves.
+            _ = try await services.authority.recordAccess(
+                ["command": .string("\(what) stream"), "after": .int(seq)], by: try call.attribution())
+        } catch {
+            streams.giveBack()
+            throw error
+        }
+        let stream = EventStream(
+            next: next,
+            mayGoOn: { [credentials, fields = call.request.headers] in credentials.may(permission, fields) })
+        return Self.eventStream(stream.body { [streams] in streams.giveBack() })
+    }
+
+    private static func eventStream(_ body: ResponseBody) -> Response {
+        Response(status: .ok, headers: [.contentType: "text/event-stream"], body: body)
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static var lastEventID: Self { Self("last-event-id")! }
+}
