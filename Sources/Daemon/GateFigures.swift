@@ -1,6 +1,6 @@
 // What /metrics tells of the gate as a whole: its process, its release, and what waits for consumers.
 import Admission
-import Blocking
+import Dispatch
 import Files
 import Glibc
 import Ledger
@@ -8,7 +8,7 @@ import Metering
 import Synchronization
 
 struct GateFigures: Sendable {
-    /// Each drop that waits is looked at to count them, which is not done more often than this.
+    /// To count the drops that wait, each is looked at; it is not done more often than this.
     private static let countEvery = Duration.seconds(10)
 
     let metrics: MetricRegistry
@@ -23,7 +23,7 @@ struct GateFigures: Sendable {
         let ready = Aged<Int64>(for: Self.countEvery) { [reader] in try? reader.count(of: .released) }
         metrics.add(
             "dropgate_ready_drops",
-            "Released drops that nobody has acknowledged and that were not found taken; at most 10 s old."
+            "Released drops that nobody has acknowledged and that were not found taken, as counted last."
         ) { ready.value.map { [MetricRegistry.Reading($0)] } ?? [] }
     }
 
@@ -52,23 +52,38 @@ struct GateFigures: Sendable {
     }
 }
 
-/// A value that is not made anew while it is young. Who asks at the same time waits for the one look.
+/// A value that takes a while to make: who asks gets the last one, and has a new one made beside where that is old.
 private final class Aged<Value: Sendable>: Sendable {
+    private struct State {
+        var value: Value?
+        var made: ContinuousClock.Instant?
+        var isBeingMade = false
+    }
+
     private let age: Duration
     private let make: @Sendable () -> Value?
-    private let known = Mutex<(value: Value, made: ContinuousClock.Instant)?>(nil)
+    private let state = Mutex(State())
+    private let queue = DispatchQueue(label: "figures", qos: .utility)
 
     init(for age: Duration, make: @escaping @Sendable () -> Value?) {
         self.age = age
         self.make = make
     }
 
+    /// nil before the first one is made, and where the last one could not be.
     var value: Value? {
-        known.withLock { known in
-            if let known, known.made.duration(to: .now) < age { return known.value }
-            known = make().map { ($0, .now) }
-            return known?.value
+        let (value, isOld) = state.withLock { state in
+            let isOld = state.made.map { $0.duration(to: .now) >= age } ?? true
+            defer { if isOld { state.isBeingMade = true } }
+            return (state.value, isOld && !state.isBeingMade)
         }
+        if isOld {
+            queue.async { [self] in
+                let value = make()
+                state.withLock { $0 = State(value: value, made: .now) }
+            }
+        }
+        return value
     }
 }
 
