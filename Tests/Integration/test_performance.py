@@ -1,5 +1,5 @@
 """The performance run's own judgement: a case that gives no figure fails, and an aim is held against medians of turns."""
-# Needs: gcc
+# Needs: gcc openssl curl
 import argparse
 import contextlib
 import io
@@ -13,6 +13,7 @@ from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Performance"))
 import bench  # noqa: E402
+import gate  # noqa: E402
 import load  # noqa: E402
 import measure  # noqa: E402
 import peers  # noqa: E402
@@ -142,6 +143,25 @@ class Counting(unittest.TestCase):
         self.events.recorded_before = 0
         self.store.recorded = lambda: 2
         self.assertRaises(peers.Failed, self.events.check)
+
+
+class Calls(unittest.TestCase):
+    """api.py, with a new gate: that it works, and no time but one that is always kept."""
+
+    def run_it(self, *options):
+        return subprocess.run([sys.executable, os.path.join(os.path.dirname(bench.__file__), "api.py"), "--gate", gate.BIN, *options],
+                              capture_output=True, text=True, timeout=120)
+
+    def test_each_call_of_the_api_is_timed(self):
+        timed = self.run_it("--most", "60000")
+        self.assertEqual((timed.returncode, timed.stderr), (0, ""))
+        self.assertRegex(timed.stdout, r"\| attempts\?limit=500 \| \d+\.\d \| \d+\.\d \| \d+ \|\n")
+        self.assertGreater(timed.stdout.count("\n"), 20)
+
+    def test_a_call_that_takes_too_long_is_told(self):
+        timed = self.run_it("--most", "0")
+        self.assertEqual(timed.returncode, 1)
+        self.assertIn("api: status took longer than 0 ms", timed.stderr)
 
 
 class Clients(unittest.TestCase):

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""How long a caller of the console's API waits, with a large ledger: the median and the longest of seven calls of each kind, in ms.
+
+    Tests/Performance/api.py [--gate PROGRAM] [--most MS] [LEDGER]
+
+LEDGER is a ledger.sqlite that nothing has open, as `ledger-bench DIRECTORY ENTRIES` leaves one; a copy of it is used. Without it, a new
+gate with a few events. Exit status 1 if a call took longer than `--most`.
+"""
+import argparse
+import http.client
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "Integration"))
+import gate as gates  # noqa: E402
+
+NO_DROP = "0" * 26
+
+
+def calls(entries, source, drop):
+    """Those that find what they ask for at once, and those that look in vain."""
+    middle = entries // 2
+    return [
+        "status", "attempts", "attempts?limit=500", "attempts?reason=pulled", "attempts?verdict=observed", "attempts?kind=policy",
+        "attempts?text=nothing-of-this-kind", f"attempts?drop={NO_DROP}", f"attempts?source={source}",
+        f"attempts?source={source}&before={middle}", f"attempts/{middle}",
+        "attempts?since=2026-06-01T00:00:00Z&until=2026-06-02T00:00:00Z&verdict=rejected",
+        "drops", "drops?limit=200", "drops?state=released", "drops?state=acknowledged", "drops?state=taken", f"drops/{drop}",
+        f"drops/{NO_DROP}", "sources", f"sources/explain?ip={source}", "openapi.json", "/metrics", "/readyz"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gate", metavar="PROGRAM", help="its dropgate-session beside it; default: the release build")
+    parser.add_argument("--most", metavar="MS", type=float, default=100)
+    parser.add_argument("ledger", metavar="LEDGER", nargs="?")
+    arguments = parser.parse_args()
+    gates.BIN = os.path.abspath(arguments.gate or Path(__file__).parent / "../../.build/release/dropgate")
+    # Ledgers are large, and /tmp is memory on some machines.
+    tempfile.tempdir = "/var/tmp"
+    gate = gates.Gate()
+    try:
+        if arguments.ledger:
+            shutil.copy(arguments.ledger, os.path.join(gate.home, "state/ledger.sqlite"))
+            os.chmod(os.path.join(gate.home, "state/ledger.sqlite"), 0o600)
+        gate.start()
+        if not arguments.ledger:
+            for number in range(20):
+                gate.post(gates.V2 % f"e-{number}")
+        return measure(gate, arguments.most)
+    finally:
+        gate.stop()
+        gate.close()
+
+
+def measure(gate, most):
+    token = gate.run("token", "add", "measure", "--role", "viewer", "--config", gate.config).stdout.strip()
+
+    def ask(path):
+        """ms, status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", gate.ports["console"], timeout=120)
+        began = time.perf_counter()
+        connection.request("GET", path if path[0] == "/" else f"/api/v1/{path}", headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        body = answer.read()
+        took = (time.perf_counter() - began) * 1000
+        connection.close()
+        return took, answer.status, body
+
+    entries = json.loads(ask("status")[2])["entries"]
+    source = json.loads(ask("attempts?limit=1&channel=webhook")[2])["items"][0]["source"]["ip"]
+    drop = json.loads(ask("drops?limit=1")[2])["items"][0]["id"]
+    print(f"{entries} entries\n\n| call | median ms | longest ms | bytes |\n|---|---|---|---|")
+    slow = []
+    for path in calls(entries, source, drop):
+        answers = [ask(path) for _ in range(7)]
+        if any(status not in (200, 404) for _, status, _ in answers):
+            sys.exit(f"api: {path}: {answers[0][1]} {answers[0][2][:500]}")
+        times = [took for took, _, _ in answers]
+        print(f"| {path} | {statistics.median(times):.1f} | {max(times):.1f} | {len(answers[0][2])} |", flush=True)
+        if max(times) > most:
+            slow.append(path)
+    for path in slow:
+        print(f"api: {path} took longer than {most:g} ms", file=sys.stderr)
+    return 1 if slow else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
