@@ -65,7 +65,7 @@ package struct Gate: Sendable {
         let clock = ClockWatch(intake)
         admitReaders(intake)
         let forwarding = try Forwarding(settings, intake: intake, logger: logger)
-        GateFigures(metrics: intake.metrics, reader: try intake.ledger.reader()).addAll()
+        GateFigures(metrics: intake.metrics, ledger: intake.ledger).addAll()
         defer { logger.notice("stopped") }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             // What is forwarded includes the gate's stop, so forwarders end after all services.
@@ -112,7 +112,7 @@ package struct Gate: Sendable {
             let port = PortPromise()
             let service = Console(
                 settings: console, tokens: tokens(console, intake), intake: intake,
-                services: try APIServices(settings, authority: authority), logger: logger,
+                services: APIServices(settings, authority: authority), logger: logger,
                 details: { forwarding.details }
             ) { port.fulfil($0) }
             listeners.append(AnnouncedListener(name: "console", address: console.listen) { await port.value })

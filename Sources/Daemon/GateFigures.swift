@@ -12,15 +12,16 @@ struct GateFigures: Sendable {
     private static let countEvery = Duration.seconds(10)
 
     let metrics: MetricRegistry
-    /// Of the ledger.
-    let reader: any LedgerReading
+    /// Read anew each time: nothing holds it open when the gate stops, or its log would stay beside it.
+    let ledger: LedgerHandle
 
     func addAll() {
         addProcess()
         metrics.add("dropgate_build_info", "1; the release is in the label.") {
             [MetricRegistry.Reading(1, labels: [("version", Product.version)])]
         }
-        let ready = Aged<Int64>(for: Self.countEvery) { [reader] in try? reader.count(of: .released) }
+        let ready = Aged<Int64>(for: Self.countEvery) { [ledger] in try? ledger.reader().count(of: .released)
+        }
         metrics.add(
             "dropgate_ready_drops",
             "Released drops that nobody has acknowledged and that were not found taken, as counted last."

@@ -1,5 +1,5 @@
 """The console's API: what each role may do, pages and streams of attempts, and consumers that take drops by it alone."""
-# Needs: openssl pypi curl
+# Needs: openssl pypi curl python3-cryptography
 import contextlib
 import hashlib
 import http.client
@@ -108,6 +108,7 @@ class Roles(unittest.TestCase):
         cls.gate.sftp(f'put {cls.gate.file("labs.csv", b"some bytes")} labs.csv\n')
         wait_until(lambda: len(cls.gate.released()) == 2, what="the releases")
         cls.drop = cls.callers["viewer"].all("/drops")[0]["id"]
+        wait_until(lambda: cls.callers["viewer"].ask("/attempts/0/proof")[0] == 200, what="a checkpoint")
 
     def refused(self, reason, **members):
         """The newest entry of a refusal by the console."""
@@ -124,6 +125,9 @@ class Roles(unittest.TestCase):
                 ("GET", "/status", (200, 200, 200, 403)),
                 ("GET", "/attempts", (200, 200, 200, 403)),
                 ("GET", "/attempts/0", (200, 200, 200, 403)),
+                ("GET", "/attempts/0/proof", (200, 200, 200, 403)),
+                ("GET", "/ledger/checkpoint", (200, 200, 200, 403)),
+                ("GET", "/ledger/keys", (200, 200, 200, 403)),
                 ("GET", "/sources", (200, 200, 200, 403)),
                 ("GET", "/sources/explain?ip=20.21.208.105", (200, 200, 200, 403)),
                 ("GET", "/drops", (200, 200, 200, 200)),
@@ -274,7 +278,37 @@ class Attempts(unittest.TestCase):
         line = self.gate.run("attempts", "--format", "jsonl", "--after", str(seq - 1), "--limit", "1", "--config",
                              self.gate.config).stdout
         status, headers, _ = self.viewer.ask(f"/attempts/{seq}")
-        self.assertEqual(headers["etag"], f'"{hashlib.sha256(line.encode()).hexdigest()[:32]}"')
+        digest = hashlib.sha256(line.rstrip("\n").encode()).hexdigest()
+        self.assertEqual(headers["etag"], f'"{digest[:32]}"')
+
+    def test_an_entry_is_proven_without_the_gate(self):
+        seq = self.gate.entries("--reason", "duplicate")[0]["seq"]
+        path = f"/attempts/{seq}/proof"
+        proof = wait_until(lambda: self.viewer.ask(path)[2] if self.viewer.ask(path)[0] == 200 else None, what="a checkpoint")
+        self.assertIn(self.viewer.get("/ledger/checkpoint").decode().split("\n")[0], proof.decode())
+        files = {"entry.json": self.raw(f"/attempts/{seq}"), "proof": proof, "key.pub": self.viewer.get("/ledger/keys")}
+        with tempfile.TemporaryDirectory() as root:
+            for name, data in files.items():
+                with open(os.path.join(root, name), "wb") as file:
+                    file.write(data)
+            program = os.path.join(os.path.dirname(__file__), "../../Deploy/verify-bundle.py")
+
+            def verified():
+                return subprocess.run(
+                    ["/usr/bin/python3", program, "--key", f"{root}/key.pub", "--proof", f"{root}/proof", f"{root}/entry.json"],
+                    capture_output=True, text=True, timeout=60)
+            self.assertEqual(verified().returncode, 0, verified().stderr)
+            with open(os.path.join(root, "entry.json"), "wb") as file:
+                file.write(files["entry.json"].replace(b"duplicate", b"listed"))
+            self.assertNotEqual(verified().returncode, 0)
+        newest = self.viewer.all("/attempts")[0]["seq"]
+        self.assertIn(self.viewer.ask(f"/attempts/{newest + 1000}/proof")[0], (404,))
+
+    def raw(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.gate.ports["console"], timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", "/api/v1" + path, headers={"Authorization": f"Bearer {self.viewer.token}"})
+            return connection.getresponse().read()
 
     def test_a_stream_gives_what_comes_and_goes_on_where_it_was(self):
         events = self.viewer.events("/attempts/stream?channel=webhook")
@@ -338,17 +372,24 @@ class Attempts(unittest.TestCase):
         self.assertEqual(listed.returncode, 78)
         self.assertIn("damaged.json", listed.stderr)
 
-    def test_streams_end_when_the_gate_stops(self):
+    def test_streams_end_when_the_gate_stops_and_nothing_holds_the_ledger_open(self):
         with Gate() as gate:
             viewer = API(gate, token(gate, "viewer", "viewer"))
-            events = viewer.events("/attempts/stream")
-            ended = []
-            reader = threading.Thread(target=lambda: ended.extend(events))
-            reader.start()
+            gate.post(V2 % "e-1")
+            viewer.all("/attempts")
+            viewer.get("/status")
+            readers = []
+            for path in ("/attempts/stream", "/drops/stream"):
+                events = viewer.events(path)
+                self.addCleanup(events.close)
+                readers.append(threading.Thread(target=lambda events=events: list(events)))
+                readers[-1].start()
             self.assertEqual(gate.stop(), 0)
-            reader.join(20)
-            self.assertFalse(reader.is_alive())
-            events.close()
+            for reader in readers:
+                reader.join(20)
+                self.assertFalse(reader.is_alive())
+            # The last one that closes the ledger takes its log in.
+            self.assertEqual([name for name in os.listdir(os.path.join(gate.home, "state")) if name.endswith("-wal")], [])
 
 
 class Consumer(unittest.TestCase):

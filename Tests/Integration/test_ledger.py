@@ -67,7 +67,7 @@ class LedgerTest(unittest.TestCase):
             """All of one checkpoint: what was signed is witnessed."""
             text = subprocess.run(["curl", "-sS", "--fail", "-H", f"Authorization: Bearer {token}", url],
                                   check=True, capture_output=True, text=True).stdout
-            values = {name: int(value) for name, value in
+            values = {name: float(value) for name, value in
                       (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
             return values if values["dropgate_ledger_unwitnessed_entries"] == 0 else None
         refused = subprocess.run(["curl", "-sS", "--fail", url], capture_output=True, text=True)

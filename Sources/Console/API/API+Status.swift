@@ -12,7 +12,7 @@ extension API {
         var members = pages.state(withReasons: true).members
         members["node"] = .string(services.settings.node)
         members["version"] = .string(Product.version)
-        members["entries"] = .int(try services.attempts.last() + 1)
+        members["entries"] = .int(try services.attempts().last() + 1)
         members["policy"] = .string(intake.policy.version)
         return Self.json(.object(members), for: call.request)
     }

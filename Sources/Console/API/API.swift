@@ -17,18 +17,21 @@ import TLS
 package struct APIServices: Sendable {
     let settings: GateSettings
     let authority: any GateAuthority
-    let attempts: AttemptService
     let drops: DropService
     let sources: SourceService
+    let ledger: LedgerService
 
-    /// - Parameter authority: the running gate's own. Throws `LedgerError`.
-    package init(_ settings: GateSettings, authority: any GateAuthority) throws {
+    /// - Parameter authority: the running gate's own.
+    package init(_ settings: GateSettings, authority: any GateAuthority) {
         self.settings = settings
         self.authority = authority
-        attempts = try AttemptService(settings)
         drops = DropService(settings)
         sources = SourceService(settings)
+        ledger = LedgerService(settings)
     }
+
+    /// For one request: nothing holds the ledger open when the gate stops, or its log would stay beside it. Throws `LedgerError`.
+    func attempts() throws -> AttemptService { try AttemptService(settings) }
 }
 
 struct API: Sendable {
@@ -130,6 +133,10 @@ struct API: Sendable {
         case ("attempts", 1): .get(.readAttempts) { try $0.attempts($1) }
         case ("attempts", 2) where path[1] == "stream": .get(.readAttempts) { try await $0.attemptStream($1) }
         case ("attempts", 2): .get(.readAttempts) { try $0.attempt(path[1], $1) }
+        case ("attempts", 3) where path[2] == "proof":
+            .get(.readAttempts) { try await $0.proof(path[1], $1) }
+        case ("ledger", 2) where path[1] == "checkpoint": .get(.readAttempts) { try $0.checkpoint($1) }
+        case ("ledger", 2) where path[1] == "keys": .get(.readAttempts) { try $0.keys($1) }
         case ("sources", 1): .get(.readSources) { try $0.sources($1) }
         case ("sources", 2) where path[1] == "explain": .get(.readSources) { try $0.explain($1) }
         case ("drops", 1): .get(.readDrops) { try $0.drops($1) }
@@ -176,16 +183,24 @@ struct API: Sendable {
 
     // MARK: Answers
 
-    /// A JSON body with its entity tag; 304 where the caller has it (RFC 9110, 8.8.3 and 13.1.2).
-    static func json(_ body: [UInt8], for request: Request) -> Response {
+    /// A body with its entity tag; 304 where the caller has it (RFC 9110, 8.8.3 and 13.1.2).
+    private static func body(_ body: [UInt8], _ type: String, for request: Request) -> Response {
         let tag = "\"\(SHA256.hash(data: body).hex.prefix(32))\""
         let known = request.headers[values: .ifNoneMatch].joined(separator: ",").split(separator: ",")
         if known.contains(where: { $0.trimmingPrefix(while: \.isWhitespace) == tag }) {
             return Response(status: .notModified, headers: [.eTag: tag])
         }
         return Response(
-            status: .ok, headers: [.contentType: "application/json", .eTag: tag],
+            status: .ok, headers: [.contentType: type, .eTag: tag],
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+
+    static func json(_ body: [UInt8], for request: Request) -> Response {
+        Self.body(body, "application/json", for: request)
+    }
+
+    static func text(_ text: String, for request: Request) -> Response {
+        body(Array(text.utf8), "text/plain; charset=utf-8", for: request)
     }
 
     static func json(_ value: JSONValue, for request: Request) -> Response {

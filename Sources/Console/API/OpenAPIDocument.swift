@@ -149,6 +149,78 @@ enum OpenAPIDocument {
                 }
               }
             },
+            "/attempts/{seq}/proof": {
+              "get": {
+                "operationId": "attemptProof",
+                "summary": "That an entry is in the signed ledger",
+                "description": "A C2SP tlog-proof: with the entry's bytes and the ledger's public key it verifies offline (Deploy/verify-bundle.py). Roles: viewer, auditor, operator.",
+                "parameters": [{"$ref": "#/components/parameters/seq"}, {"$ref": "#/components/parameters/If-None-Match"}],
+                "responses": {
+                  "200": {
+                    "description": "That an entry is in the signed ledger.",
+                    "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
+                    "content": {"text/plain": {"schema": {"type": "string"}}}
+                  },
+                  "304": {"$ref": "#/components/responses/Unchanged"},
+                  "400": {"$ref": "#/components/responses/BadParameter"},
+                  "401": {"$ref": "#/components/responses/Unauthorized"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "404": {
+                    "description": "There is no such entry, or none any more.",
+                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                  },
+                  "409": {
+                    "description": "No checkpoint covers the entry yet; ask again in some seconds.",
+                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                  },
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/ledger/checkpoint": {
+              "get": {
+                "operationId": "checkpoint",
+                "summary": "The newest checkpoint",
+                "description": "A signed note (C2SP tlog-checkpoint). Keep it elsewhere: what it covers cannot be changed afterwards without being noticed. Roles: viewer, auditor, operator.",
+                "parameters": [{"$ref": "#/components/parameters/If-None-Match"}],
+                "responses": {
+                  "200": {
+                    "description": "The newest checkpoint.",
+                    "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
+                    "content": {"text/plain": {"schema": {"type": "string"}}}
+                  },
+                  "304": {"$ref": "#/components/responses/Unchanged"},
+                  "400": {"$ref": "#/components/responses/BadParameter"},
+                  "401": {"$ref": "#/components/responses/Unauthorized"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "404": {
+                    "description": "None is signed yet.",
+                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                  },
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/ledger/keys": {
+              "get": {
+                "operationId": "ledgerKeys",
+                "summary": "The ledger's public keys",
+                "description": "One a line, the newest one last. Compare them with what was kept elsewhere. Roles: viewer, auditor, operator.",
+                "parameters": [{"$ref": "#/components/parameters/If-None-Match"}],
+                "responses": {
+                  "200": {
+                    "description": "The ledger's public keys.",
+                    "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
+                    "content": {"text/plain": {"schema": {"type": "string"}}}
+                  },
+                  "304": {"$ref": "#/components/responses/Unchanged"},
+                  "400": {"$ref": "#/components/responses/BadParameter"},
+                  "401": {"$ref": "#/components/responses/Unauthorized"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
             "/sources": {
               "get": {
                 "operationId": "sources",

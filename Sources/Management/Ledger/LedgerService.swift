@@ -24,6 +24,14 @@ package struct LedgerService: Sendable {
         return note
     }
 
+    /// The newest signed note; nil before the first.
+    package func newestCheckpoint() throws -> String? {
+        try ledger.reader().newestCheckpoint()?.note.description
+    }
+
+    /// The public keys that the ledger was signed with, one a line, the newest one last.
+    package func publicKeys() throws -> String { try FileReading.text(LedgerKeys(settings).publicFile) }
+
     /// Goes over to a new signing key, and returns the public one.
     package func rotateKey(by attribution: Attribution, warn: @escaping Warn) async throws -> String {
         try await Authority.over(settings, warn: warn).rotateKey(by: attribution)
