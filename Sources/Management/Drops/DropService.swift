@@ -46,7 +46,7 @@ package struct DropService: Sendable {
     /// `limit`, or none, while there is a next one.
     /// - Parameter states: none: all.
     package func page(
-        states: Set<DropState>, before: Int64?, limit: Int, most: Int = 300
+        states: Set<DropState>, before: Int64?, limit: Int, most: Int = 200
     ) throws -> Page {
         let reader = try settings.ledgerHandle.reader()
         let look = try? ReadyLook(settings, reader)
