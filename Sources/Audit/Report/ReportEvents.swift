@@ -29,7 +29,8 @@ struct ReportEvents {
 
     // MARK: Changes
 
-    /// A command's entry says what was asked for; the gate's own, what came of it.
+    /// A command's entry says what was asked for, and the gate's own what came of it; where no other is to come, the command's says
+    /// that it is in force.
     private static func change(_ stored: StoredEntry, _ entry: JSONValue) -> Report.Change {
         let detail = entry["detail"]
         let isRejected = entry["verdict"]?.string == Verdict.rejected.rawValue
@@ -38,7 +39,9 @@ struct ReportEvents {
         let who = [command, by].compactMap(\.self).joined(separator: " ")
         let change = try? ListChange(stored)
         return Report.Change(
-            time: stored.time, outcome: isRejected ? .refused : command != nil ? .asked : .inForce,
+            time: stored.time,
+            outcome: isRejected
+                ? .refused : command == nil || detail?["in_force"]?.bool == true ? .inForce : .asked,
             lines: (who.isEmpty ? [] : [who]) + (change.map(lines) ?? lines(detail)),
             refuses: change.map(refused) ?? [])
     }

@@ -3,7 +3,8 @@
 package import JSON
 
 package struct PersonWords: Sendable, Hashable {
-    /// "alice", "alice as dropgate" after sudo or su, "#1001" where the system knows no name, "session s1 at 192.0.2.7".
+    /// "alice", "alice as dropgate" after sudo or su, "#1001" where the system knows no name, "session s1 at 192.0.2.7",
+    /// "token ehr at 192.0.2.7".
     package let name: String
     /// What the person says about it.
     package let comment: String?
@@ -16,8 +17,10 @@ package struct PersonWords: Sendable, Hashable {
         if let user = word("") {
             let login = word("login_") ?? user
             name = login == user ? user : "\(login) as \(user)"
-        } else if let session = detail?["session"]?.string {
-            name = "session \(session)" + (detail?["address"]?.string.map { " at \($0)" } ?? "")
+        } else if let (kind, word) = ["session", "token"].lazy.compactMap({ kind in
+            detail?[kind]?.string.map { (kind, $0) }
+        }).first {
+            name = "\(kind) \(word)" + (detail?["address"]?.string.map { " at \($0)" } ?? "")
         } else {
             return nil
         }

@@ -13,8 +13,13 @@ package struct ManagedChange: Codable, Sendable, Hashable {
     package let account: String?
     /// "+ …", "- …" or "~ …", one for each thing that changed.
     package let lines: [String]
+    /// Nothing else is to come: the gate takes it as it stands there. Else the gate's own entry says when it has.
+    package let isInForce: Bool
 
-    package init(_ command: String, file: String, account: String? = nil, lines: [String]) {
+    package init(
+        _ command: String, file: String, account: String? = nil, lines: [String], isInForce: Bool = false
+    ) {
+        self.isInForce = isInForce
         self.command = command
         self.file = file
         self.account = account
@@ -32,6 +37,7 @@ package struct ManagedChange: Codable, Sendable, Hashable {
         attempt.detail = attribution.facts
         attempt.detail["command"] = .string(UntrustedText.head(command))
         attempt.detail["file"] = .string(UntrustedText.head(file, limit: 1024))
+        if isInForce { attempt.detail["in_force"] = true }
         attempt.detail[account == nil ? "diff" : "accounts"] = .array(
             lines.prefix(Self.mostLines).map { .string(UntrustedText.head($0, limit: Self.longestLine)) })
         return attempt

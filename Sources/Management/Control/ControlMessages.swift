@@ -9,7 +9,7 @@ import TLS
 
 package enum Control {
     /// The version of these messages. A gate answers no other one: it and the command are of two installations.
-    package static let version = 4
+    package static let version = 5
     /// Bytes of a line.
     package static let longestLine = 64 << 10
 }

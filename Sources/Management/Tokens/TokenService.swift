@@ -62,7 +62,8 @@ package struct TokenService: Sendable {
         _ command: String, _ name: String, _ line: String, _ attribution: Attribution, _ warn: @escaping Warn
     ) async {
         await Authority.recordChange(
-            ManagedChange(command, file: store.path(of: name), lines: [line]), by: attribution,
+            ManagedChange(command, file: store.path(of: name), lines: [line], isInForce: true),
+            by: attribution,
             settings: settings, warn: warn)
     }
 }
