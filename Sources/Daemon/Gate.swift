@@ -65,7 +65,7 @@ package struct Gate: Sendable {
         let clock = ClockWatch(intake)
         admitReaders(intake)
         let forwarding = try Forwarding(settings, intake: intake, logger: logger)
-        GateFigures(metrics: intake.metrics, ledger: intake.ledger).addAll()
+        GateFigures(intake: intake, ledger: intake.ledger).addAll()
         defer { logger.notice("stopped") }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             // What is forwarded includes the gate's stop, so forwarders end after all services.

@@ -3,29 +3,40 @@ import Admission
 import Dispatch
 import Files
 import Glibc
+import Intake
 import Ledger
 import Metering
 import Synchronization
 
 struct GateFigures: Sendable {
-    /// To count the drops that wait, each is looked at; it is not done more often than this.
+    /// What is counted one by one is not counted more often than this.
     private static let countEvery = Duration.seconds(10)
 
-    let metrics: MetricRegistry
+    let intake: Intake
     /// Read anew each time: nothing holds it open when the gate stops, or its log would stay beside it.
     let ledger: LedgerHandle
+
+    private var metrics: MetricRegistry { intake.metrics }
 
     func addAll() {
         addProcess()
         metrics.add("dropgate_build_info", "1; the release is in the label.") {
             [MetricRegistry.Reading(1, labels: [("version", Product.version)])]
         }
-        let ready = Aged<Int64>(for: Self.countEvery) { [ledger] in try? ledger.reader().count(of: .released)
-        }
-        metrics.add(
+        addCount(
             "dropgate_ready_drops",
             "Released drops that nobody has acknowledged and that were not found taken, as counted last."
-        ) { ready.value.map { [MetricRegistry.Reading($0)] } ?? [] }
+        ) { [ledger] in try? ledger.reader().count(of: .released) }
+        addCount(
+            "dropgate_quarantined_uploads",
+            "Files in quarantine that their senders did not finish or took back, as counted last."
+        ) { [weak intake] in (try? intake?.quarantinedUploads()).map { Int64($0) } }
+    }
+
+    /// A figure for which each of many things is looked at.
+    private func addCount(_ name: String, _ help: String, _ count: @escaping @Sendable () -> Int64?) {
+        let last = Aged<Int64>(for: Self.countEvery, make: count)
+        metrics.add(name, help) { last.value.map { [MetricRegistry.Reading($0)] } ?? [] }
     }
 
     /// By the names that Prometheus's client libraries use ("Standard and runtime collectors").

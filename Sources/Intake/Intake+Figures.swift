@@ -1,7 +1,6 @@
 // What an intake tells /metrics of itself.
 import Ledger
 import Metering
-import Staging
 import Synchronization
 
 extension Intake {
@@ -19,12 +18,6 @@ extension Intake {
         }
         metrics.add("dropgate_settling_uploads", "Accepted files that settle before their release.") {
             [weak self] in self.map { [MetricRegistry.Reading($0.settler.waiting)] } ?? []
-        }
-        metrics.add(
-            "dropgate_quarantined_uploads",
-            "Files in quarantine that their senders did not finish or took back."
-        ) { [weak self] in
-            (try? self?.staging.quarantinedUploads()).map { [MetricRegistry.Reading($0)] } ?? []
         }
         metrics.add("dropgate_held_events", "Events of unlisted sources in quarantine.") { [weak self] in
             self.map { [MetricRegistry.Reading(Int64($0.held.withLock(\.events)))] } ?? []

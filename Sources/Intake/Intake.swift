@@ -316,6 +316,9 @@ package final class Intake: Sendable {
     /// The time of the ledger's newest entry, which may lie ahead of the clock after that was set back; nil before the first.
     package func ledgerTime() throws -> Instant? { try store.lastTime() }
 
+    /// How many uploads lie in quarantine. Looks at each account's.
+    package func quarantinedUploads() throws -> Int { try staging.quarantinedUploads() }
+
     /// The number of the ledger's entries.
     package func ledgerSize() throws -> Int64 { try store.size() }
 

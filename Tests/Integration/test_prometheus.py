@@ -126,15 +126,11 @@ class PrometheusTests(unittest.TestCase):
         started = self.prometheus.value("time() - process_start_time_seconds")
         self.assertTrue(0 < started < 600, started)
 
-    def test_the_alerts_are_loaded_and_one_fires(self):
+    def test_all_alerts_are_loaded_and_can_be_evaluated(self):
         groups = self.prometheus.ask("rules")["groups"]
         self.assertEqual([group["name"] for group in groups], ["dropgate"])
         wait_until(lambda: all(rule["health"] == "ok" for rule in self.prometheus.ask("rules")["groups"][0]["rules"]),
                    what="the evaluation of all rules")
-        # The trial certificate of a new gate is good for longer; its own clock says when the alert is due.
-        left = self.prometheus.value("dropgate_webhook_certificate_expiry_timestamp_seconds - time()")
-        firing = self.prometheus.value('ALERTS{alertname="DropgateCertificateExpires",alertstate="firing"}')
-        self.assertEqual(firing, 1 if left < 14 * 86400 else None, left)
 
     def test_a_problem_of_readyz_is_an_alert(self):
         with Gate(environment={"DROPGATE_STAGING_RESERVE": "900TiB"}) as gate, \
