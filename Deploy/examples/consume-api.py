@@ -61,7 +61,8 @@ def take(gate, database, drop):
 def one_round(gate, database):
     """Takes what lies ready. Returns whether all of it could be taken."""
     is_whole = True
-    for drop in list(gate.released()):
+    # In the order in which they came.
+    for drop in reversed(list(gate.released())):
         try:
             take(gate, database, drop)
         except urllib.error.HTTPError as error:
@@ -83,11 +84,19 @@ def main():
     parser.add_argument("token_file", metavar="TOKEN_FILE")
     parser.add_argument("database", metavar="DATABASE")
     arguments = parser.parse_args()
-    with open(arguments.token_file) as file:
-        gate = Gate(arguments.url, file.read().strip())
-    database = sqlite3.connect(arguments.database)
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("CREATE TABLE IF NOT EXISTS drops (id TEXT PRIMARY KEY, channel TEXT, name TEXT, received TEXT, content BLOB)")
+    if not arguments.url.startswith(("http://", "https://")):
+        sys.exit(f"consume: {arguments.url} is not a URL; write http://127.0.0.1:8080")
+    try:
+        with open(arguments.token_file) as file:
+            gate = Gate(arguments.url, file.read().strip())
+    except OSError as error:
+        sys.exit(f"consume: the token cannot be read: {error.filename}: {error.strerror}")
+    try:
+        database = sqlite3.connect(arguments.database)
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("CREATE TABLE IF NOT EXISTS drops (id TEXT PRIMARY KEY, channel TEXT, name TEXT, received TEXT, content BLOB)")
+    except sqlite3.Error as error:
+        sys.exit(f"consume: {arguments.database}: {error}")
     while True:
         try:
             is_whole = one_round(gate, database)

@@ -149,6 +149,24 @@ import Testing
         #expect(book(gate).holder(of: Array(made.secret.utf8)) == nil)
     }
 
+    /// A directory shows no change of its files when others may write it from now on.
+    @Test func inADirectoryThatOthersCanWriteNoTokenIsGood() throws {
+        let gate = try TestGate()
+        let made = try make()
+        try TokenStore(directory: gate.path("tokens")).add(made.token)
+        let book = book(gate)
+        #expect(book.holder(of: Array(made.secret.utf8)) != nil)
+        func setMode(_ mode: Int) throws {
+            try FileManager.default.setAttributes(
+                [.posixPermissions: mode], ofItemAtPath: gate.path("tokens"))
+        }
+        try setMode(0o777)
+        #expect(book.holder(of: Array(made.secret.utf8)) == nil)
+        #expect(book.holder(of: Array("own".utf8)) != nil)
+        try setMode(0o700)
+        #expect(book.holder(of: Array(made.secret.utf8)) != nil)
+    }
+
     // MARK: The command
 
     @Test func theCommandPrintsTheTokenOnceAndListsItWithout() async throws {

@@ -49,7 +49,10 @@ def main():
         if arguments.ledger:
             shutil.copy(arguments.ledger, os.path.join(gate.home, "state/ledger.sqlite"))
             os.chmod(os.path.join(gate.home, "state/ledger.sqlite"), 0o600)
-        gate.start()
+        try:
+            gate.start()
+        except AssertionError as error:
+            sys.exit(f"api: {error}")
         if not arguments.ledger:
             for number in range(20):
                 gate.post(gates.V2 % f"e-{number}")

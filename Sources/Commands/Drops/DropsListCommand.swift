@@ -36,8 +36,8 @@ struct DropsListCommand: AsyncParsableCommand {
     @Flag(help: "Events that are held in quarantine instead, oldest first; see `drops release`.")
     var held = false
 
-    @Option(help: "How many; 0: all.")
-    var limit = 50
+    @Option(help: "How many; 0: all. 50 unless given.")
+    var limit: Int?
 
     @Flag(help: "Go on with released drops as they come, oldest first, each once.")
     var follow = false
@@ -63,20 +63,22 @@ struct DropsListCommand: AsyncParsableCommand {
             throw ValidationError("--waiting goes without --state and --held")
         }
         if held, !state.isEmpty { throw ValidationError("--held: what is held has no state yet") }
-        if follow, waiting || held || !state.isEmpty {
-            throw ValidationError("--follow goes without --state, --waiting and --held")
+        if follow, waiting || held || !state.isEmpty || limit != nil {
+            throw ValidationError("--follow goes without --state, --waiting, --held and --limit")
         }
         if let after, !follow || after < 0 {
             throw ValidationError("--after: write the seq of a drop, with --follow")
         }
-        if limit < 0 { throw ValidationError("--limit: write how many drops to show, or 0 for all") }
+        if let limit, limit < 0 {
+            throw ValidationError("--limit: write how many drops to show, or 0 for all")
+        }
     }
 
     func run() async throws {
         let settings = try gate.settings()
         let drops = DropService(settings)
         if follow { return try await follow(drops, settings) }
-        let most = limit == 0 ? Int.max : limit
+        let most = limit == 0 ? Int.max : limit ?? 50
         let views =
             held
             ? try drops.held(limit: most)

@@ -7,15 +7,19 @@ struct TokenStore: Sendable {
     /// Each request looks at all of them.
     static let most = 256
     private static let suffix = ".json"
-    private static let longestFile = 4096
 
     /// Absolute.
     let directory: String
 
     func path(of name: String) -> String { "\(directory)/\(name)\(Self.suffix)" }
 
-    /// Names of tokens by their files; none where no directory was made yet.
+    /// Names of tokens by their files; none where no directory was made yet. Throws where others could make one.
     func names() throws(ManagementError) -> [String] {
+        // Looked at each time: a directory that others may write now shows no change of its files.
+        do throws(FileError) { try FileTrust.check(directory) } catch {
+            throw ManagementError(
+                .configuration, "the directory of tokens, \(directory): \(error.message)", cause: error)
+        }
         do throws(StagingError) {
             return try Directory(path: directory).names().filter {
                 !$0.hasPrefix(".") && $0.hasSuffix(Self.suffix)
