@@ -74,12 +74,26 @@ package final class Console: Service {
             onServerRunning: { channel in onBound(channel.localAddress?.port ?? 0) },
             logger: logger)
         do {
-            try await withTaskExecutorPreference(executor) { try await application.run() }
+            try await withTaskExecutorPreference(executor) { try await Self.serve(application) }
         } catch let error as IOError {
             throw ListenError("cannot listen on \(settings.listen)", errno: error.errnoCode)
         }
     }
 
+    /// Until the application ends; on graceful shutdown callers that do not read their answers have `farewell`.
+    private static func serve(_ application: some ApplicationProtocol) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            group.addTask {
+                try? await gracefulShutdown()
+                try? await Task.sleep(for: farewell)
+            }
+            _ = try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private static let farewell = Duration.seconds(3)
     /// How long a connection may say nothing.
     private static let idleTimeout = TimeAmount.seconds(60)
 }

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 from gate import BIN, V2, Gate, read, wait_until
@@ -190,18 +191,15 @@ class Roles(unittest.TestCase):
         status, head, body = viewer.ask("/attempts/0", "HEAD")
         self.assertEqual((status, head["etag"], body), (200, headers["etag"], b""))
 
-    def test_the_same_token_opens_figures_and_reasons(self):
-        for path, opened in (("/metrics", "dropgate_build_info"), ("/readyz", '"status"')):
-            for role in ROLES:
-                connection = http.client.HTTPConnection("127.0.0.1", self.gate.ports["console"], timeout=20)
-                with contextlib.closing(connection):
-                    connection.request("GET", path, headers={"Authorization": f"Bearer {self.callers[role].token}"})
-                    answer = connection.getresponse()
-                    body = answer.read().decode()
-                if path == "/metrics":
-                    self.assertEqual(answer.status, 401 if role == "consumer" else 200, role)
-                if answer.status == 200:
-                    self.assertIn(opened, body)
+    def test_figures_are_for_those_who_may_look(self):
+        for role in ROLES:
+            connection = http.client.HTTPConnection("127.0.0.1", self.gate.ports["console"], timeout=20)
+            with contextlib.closing(connection):
+                connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {self.callers[role].token}"})
+                answer = connection.getresponse()
+                body = answer.read().decode()
+            self.assertEqual(answer.status, 401 if role == "consumer" else 200, role)
+            self.assertEqual("dropgate_build_info" in body, role != "consumer", role)
 
     def test_the_ingress_does_not_know_the_api(self):
         for path in ("/api/v1/attempts", "/api/v1/openapi.json", "/metrics", "/readyz"):
@@ -214,7 +212,7 @@ class Roles(unittest.TestCase):
              f"Authorization: Bearer {self.callers['operator'].token}",
              f"https://127.0.0.1:{self.gate.ports['webhook']}{path}"], capture_output=True, text=True, timeout=30).stdout
 
-    def test_a_long_or_slow_request_is_cut_off(self):
+    def test_a_request_that_is_too_long_is_refused(self):
         status, _, data = self.callers["consumer"].ask(
             f"/drops/{self.drop}/acknowledge", "POST", body=b"x" * 5000, headers={"Content-Type": "application/json"})
         self.assertEqual((status, data["code"]), (413, "too_large"))
@@ -302,7 +300,7 @@ class Attempts(unittest.TestCase):
                 file.write(files["entry.json"].replace(b"duplicate", b"listed"))
             self.assertNotEqual(verified().returncode, 0)
         newest = self.viewer.all("/attempts")[0]["seq"]
-        self.assertIn(self.viewer.ask(f"/attempts/{newest + 1000}/proof")[0], (404,))
+        self.assertEqual(self.viewer.ask(f"/attempts/{newest + 1000}/proof")[0], 404)
 
     def raw(self, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.gate.ports["console"], timeout=20)
@@ -328,10 +326,10 @@ class Attempts(unittest.TestCase):
 
     def test_a_stream_from_the_beginning_gives_everything(self):
         stored = self.gate.entries()
-        events = self.viewer.events("/attempts/stream?after=0")
+        events = self.viewer.events("/attempts/stream?after=-1")
         self.addCleanup(events.close)
         stream = iter(events)
-        self.assertEqual([next(stream)[1] for _ in stored[1:]], stored[1:])
+        self.assertEqual([next(stream)[1] for _ in stored], stored)
 
     def test_a_revoked_token_ends_its_streams(self):
         api = API(self.gate, token(self.gate, "leaver", "viewer"))
@@ -343,6 +341,8 @@ class Attempts(unittest.TestCase):
         changes = self.gate.entries("--kind", "policy", "--text", "leaver")
         self.assertEqual([change["detail"]["diff"] for change in changes], [["+ leaver (viewer)"], ["- leaver"]])
         self.assertIn("uid", changes[0]["detail"])
+        report = self.gate.run("report", "--since", "1h", "--config", self.gate.config).stdout
+        self.assertRegex(report, r"in force +\+ leaver \(viewer\)|in force +token add")
 
     def test_a_token_that_has_expired_is_good_for_nothing(self):
         late = self.gate.run("token", "add", "late", "--role", "viewer", "--expires", "2020-01-01T00:00:00Z", "--config",
@@ -368,6 +368,14 @@ class Attempts(unittest.TestCase):
         self.addCleanup(self.viewer.ask, "/status")
         self.addCleanup(os.unlink, path)
         self.assertIn("console.tokens", self.viewer.get("/status")["problems"])
+        # Reasons are for those who may look.
+        consumer = token(self.gate, "reader", "consumer")
+        for secret, told in ((self.viewer.token, True), (consumer, False), ("dgt_nobody", False)):
+            connection = http.client.HTTPConnection("127.0.0.1", self.gate.ports["console"], timeout=20)
+            with contextlib.closing(connection):
+                connection.request("GET", "/readyz", headers={"Authorization": f"Bearer {secret}"})
+                answer = json.loads(connection.getresponse().read())
+            self.assertEqual((answer["status"], "problems" in answer), ("degraded", told))
         listed = self.gate.run("token", "list", "--config", self.gate.config, check=False)
         self.assertEqual(listed.returncode, 78)
         self.assertIn("damaged.json", listed.stderr)
@@ -437,6 +445,8 @@ class Consumer(unittest.TestCase):
             self.assertEqual({entry["detail"]["drop"] for entry in entries}, set(taken))
             self.assertEqual({(entry["detail"]["token"], entry["detail"]["role"]) for entry in entries}, {("ehr", "consumer")})
             self.assertEqual(len(entries), count)
+            self.assertEqual({entry["reason"] for entry in entries}, {"read"}, "the ledger was not exported")
+        self.assertIn("token ehr at 127.0.0.1", self.gate.run("attempts", "--kind", "access", "--config", self.gate.config).stdout)
         drop = next(iter(taken))
         status, _, data = self.consumer.ask(f"/drops/{drop}/acknowledge", "POST")
         self.assertEqual((status, data["code"]), (409, "refused"))
@@ -494,6 +504,37 @@ class Consumer(unittest.TestCase):
         drops = self.consumer.all("/drops?state=released")
         self.assertEqual({drop["id"] for drop in drops if "line" in drop}, {drop["id"] for drop in drops} - {drops[0]["id"]})
         self.assertEqual(sorted(self.take(drop) for drop in drops), sorted(sent.values()))
+
+    def test_what_a_change_has_come_to_is_said_whatever_the_caller_has(self):
+        self.deliver(1)
+        drop = self.consumer.all("/drops?state=released")[0]["id"]
+        body = json.dumps({"id": drop, "state": "acknowledged"}, separators=(",", ":")) + "\n"
+        tag = hashlib.sha256(body.encode()).hexdigest()[:32]
+        status, headers, data = self.consumer.ask(
+            f"/drops/{drop}/acknowledge", "POST", headers={"If-None-Match": f'"{tag}"'})
+        self.assertEqual((status, data["state"], headers["etag"]), (200, "acknowledged", None))
+
+    def test_a_file_that_was_cut_is_not_given_under_the_digest_of_the_whole_one(self):
+        self.deliver(1)
+        drop = self.consumer.all("/drops?state=released")[0]
+        os.truncate(os.path.join(self.gate.staging, drop["file"]), drop["bytes"] - 1)
+        status, _, data = self.consumer.ask(f"/drops/{drop['id']}/content")
+        self.assertEqual((status, data["code"]), (409, "altered"))
+        self.assertEqual(self.consumer.ask(f"/drops/{drop['id']}/acknowledge", "POST")[0], 200)
+
+    def test_a_caller_who_does_not_read_holds_up_no_stop(self):
+        self.gate.sftp(f'put {self.gate.file("large.bin", os.urandom(60_000_000))} large.bin\n')
+        wait_until(lambda: len(self.gate.released()) == 1, what="the release")
+        drop = self.consumer.all("/drops?state=released")[0]["id"]
+        with socket.socket() as stuck:
+            stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stuck.connect(("127.0.0.1", self.gate.ports["console"]))
+            stuck.sendall(f"GET /api/v1/drops/{drop}/content HTTP/1.1\r\nHost: x\r\n"
+                          f"Authorization: Bearer {self.consumer.token}\r\n\r\n".encode())
+            stuck.recv(100)
+            began = time.monotonic()
+            self.assertEqual(self.gate.stop(), 0)
+            self.assertLess(time.monotonic() - began, 20)
 
     def test_what_somebody_else_took_is_gone(self):
         self.deliver(1)
@@ -586,6 +627,15 @@ class Example(unittest.TestCase):
                 with self.assertRaises(subprocess.CalledProcessError):
                     subprocess.run(["ls", os.path.join(self.gate.home, place)], check=True, capture_output=True, **self.user)
 
+    def test_what_it_cannot_begin_with_is_said_in_a_line(self):
+        for place, value, said in ((3, "127.0.0.1", "not a URL"), (4, "/nothing", "/nothing"), (5, "/nothing/drops", "/nothing/drops")):
+            command = [*self.command, "--once"]
+            command[place + 1] = value
+            failed = subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=60, **self.user)
+            self.assertNotEqual(failed.returncode, 0)
+            self.assertIn(said, failed.stderr)
+            self.assertNotIn("Traceback", failed.stderr)
+
     def test_it_says_what_is_wrong(self):
         self.gate.run("token", "revoke", "ehr", "--config", self.gate.config)
         process = self.start("--once")
@@ -632,9 +682,12 @@ class Description(unittest.TestCase):
             status, headers, document = API(gate).ask("/openapi.json")
             self.assertEqual((status, document["openapi"], headers["content-type"]), (200, "3.1.0", "application/json"))
             schema = json.loads(read(os.path.join(os.path.dirname(__file__), "../../Config/schemas/ledger-entry.schema.json")))
-            parameters = document["components"]["parameters"]
+            parameters = {given["name"]: given for given in document["paths"]["/attempts"]["get"]["parameters"]}
             for name in ("verdict", "reason", "channel", "kind"):
                 self.assertEqual(parameters[name]["schema"]["items"]["enum"], schema["properties"][name]["enum"], name)
+            # What roles may do is told as it is.
+            content = document["paths"]["/drops/{id}/content"]["get"]
+            self.assertTrue(content["description"].endswith(" Roles: consumer."), content["description"])
 
     def test_it_holds(self):
         with Gate() as gate:

@@ -7,16 +7,10 @@ import NIOCore
 import Synchronization
 
 extension API {
-    static let mostOfPage: Int64 = 500
-    private static let usualOfPage: Int64 = 50
-
     func attempts(_ call: Call) throws -> Response {
-        var parameters = call.parameters
-        let query = try parameters.attempts()
-        let limit = try parameters.number("limit", in: 1...Self.mostOfPage) ?? Self.usualOfPage
-        let before = try parameters.number("before", in: QueryParameters.numbers)
-        try parameters.end()
-        let page = try services.attempts().page(query, before: before, limit: Int(limit))
+        let limit = try call.parameters.number(.attemptLimit) ?? 1
+        let page = try services.attempts().page(
+            call.parameters.attempts(), before: call.parameters.number(.before), limit: Int(limit))
         var json = CanonicalJSON(capacity: 1024 * (page.entries.count + 1))
         json.openObject()
         json.key("items")
@@ -30,14 +24,14 @@ extension API {
     }
 
     /// Byte for byte as it is stored and hashed.
-    func attempt(_ text: String, _ call: Call) throws -> Response {
-        try call.parameters.end()
-        return Self.json(try entry(text).json, for: call.request)
+    func attempt(_ call: Call) throws -> Response {
+        Self.json(try entry(call).json, for: call.request)
     }
 
-    /// The entry of a number, as it stands in a path.
-    func entry(_ text: String) throws -> StoredEntry {
-        guard let seq = Int64(text), seq >= 0, "\(seq)" == text,
+    /// The entry of the number in the path.
+    func entry(_ call: Call) throws -> StoredEntry {
+        guard let text = try call.parameters.text(.seq),
+            let seq = Parameters.number(text, in: Parameter.numbers),
             let entry = try services.attempts().entry(seq)
         else {
             throw Problem(.notFound, "not_found", "there is no entry of this number, or none any more")
@@ -46,12 +40,13 @@ extension API {
     }
 
     func attemptStream(_ call: Call) async throws -> Response {
-        var parameters = call.parameters
-        let query = try parameters.attempts()
         let head = try services.attempts().last()
-        let begin = min(try Self.begin(&parameters, call) ?? head, head)
-        let pages = Mutex(try services.attempts().pages(query, above: begin))
-        return try await stream("attempts", above: begin, .readAttempts, call) {
+        let begin = min(try Self.begin(call) ?? head, head)
+        let pages = Mutex(try services.attempts().pages(call.parameters.attempts(), above: begin))
+        return try await stream(.readAttempts, call) { [services] in
+            _ = try await services.authority.recordAccess(
+                ["command": "attempts stream", "after": .int(begin)], by: call.attribution())
+        } next: {
             try pages.withLock { try Self.events(&$0) }
         }
     }

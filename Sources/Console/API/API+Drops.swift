@@ -7,31 +7,29 @@ import JSON
 import Ledger
 import Management
 import NIOCore
+import ServiceLifecycle
 import Settings
 import Staging
 import Synchronization
 
 extension API {
-    private static let mostDrops: Int64 = 200
-    private static let usualDrops: Int64 = 50
-
     func drops(_ call: Call) throws -> Response {
-        var parameters = call.parameters
-        let states = try parameters.words("state", DropState.words, DropState.init(word:))
-        let limit = try parameters.number("limit", in: 1...Self.mostDrops) ?? Self.usualDrops
-        let before = try parameters.number("before", in: QueryParameters.numbers)
-        try parameters.end()
-        let page = try services.drops.page(states: states, before: before, limit: Int(limit))
+        let limit = try call.parameters.number(.dropLimit) ?? 1
+        let page = try services.drops.page(
+            states: call.parameters.words(.state, DropState.init(word:)),
+            before: call.parameters.number(.before), limit: Int(limit))
         var members: [String: JSONValue] = ["items": .array(try page.drops.map(json))]
         members["next"] = page.next.map { .int($0) }
         return Self.json(.object(members), for: call.request)
     }
 
     func dropStream(_ call: Call) async throws -> Response {
-        var parameters = call.parameters
-        let begin = try Self.begin(&parameters, call)
+        let begin = try Self.begin(call)
         let drops = Mutex(try services.drops.stream(after: begin))
-        return try await stream("drops", above: begin ?? -1, .readDrops, call) {
+        return try await stream(.readDrops, call) { [intake] in
+            try await intake.record(
+                AccessRecord.reading("drops stream", ["after": .int(begin ?? -1)], by: call.attribution()))
+        } next: {
             try drops.withLock { drops in
                 var events = ByteBuffer()
                 // Drops that were taken meanwhile are passed over.
@@ -48,9 +46,8 @@ extension API {
         }
     }
 
-    func drop(_ text: String, _ call: Call) throws -> Response {
-        try call.parameters.end()
-        let id = try Self.id(text)
+    func drop(_ call: Call) throws -> Response {
+        let id = try Self.id(call)
         do {
             guard let view = try services.drops.show(id).first else { throw Self.unknownDrop }
             return Self.json(try json(view), for: call.request)
@@ -66,11 +63,10 @@ extension API {
 
     // MARK: Content
 
-    func content(_ text: String, _ call: Call) async throws -> Response {
-        try call.parameters.end()
+    func content(_ call: Call) async throws -> Response {
         let content: DropContent
         do {
-            content = try services.drops.content(of: try Self.id(text))
+            content = try services.drops.content(of: try Self.id(call))
         } catch let error as NoContent {
             throw Problem(error)
         }
@@ -81,19 +77,20 @@ extension API {
         if let sha256 = content.drop.receipt.sha256 { headers[.eTag] = "\"\(sha256)\"" }
         guard call.request.method != .head else { return Response(status: .ok, headers: headers) }
         // Before anything leaves.
-        _ = try await services.authority.recordAccess(
-            AccessRecord.bounded([
-                "command": "drops content", "drop": .string(content.drop.receipt.drop),
-                "file": .string(content.drop.receipt.file), "bytes": .int(content.size),
-            ]), by: try call.attribution())
+        try await intake.record(
+            AccessRecord.reading(
+                "drops content",
+                [
+                    "drop": .string(content.drop.receipt.drop), "file": .string(content.drop.receipt.file),
+                    "bytes": .int(content.size),
+                ], by: call.attribution()))
         return Response(status: .ok, headers: headers, body: content.body)
     }
 
     // MARK: Changes
 
-    func acknowledge(_ text: String, _ call: Call) async throws -> Response {
-        try call.parameters.end()
-        let id = try Self.id(text)
+    func acknowledge(_ call: Call) async throws -> Response {
+        let id = try Self.id(call)
         let changes = services.drops.changes(
             by: try await attribution(call), authority: services.authority)
         guard try services.drops.isKnown(id) else { throw Self.unknownDrop }
@@ -101,9 +98,8 @@ extension API {
         return Self.json(["id": .string(id), "state": "acknowledged"], for: call.request)
     }
 
-    func release(_ text: String, _ call: Call) async throws -> Response {
-        try call.parameters.end()
-        let id = try Self.id(text)
+    func release(_ call: Call) async throws -> Response {
+        let id = try Self.id(call)
         let changes = services.drops.changes(
             by: try await attribution(call), authority: services.authority)
         let (_, event) = try await changes.release(id)
@@ -135,11 +131,12 @@ extension API {
     }
 
     private static let longestBody = 4096
-    /// As the API's description says it: in characters, which a schema can say, and not in bytes.
-    private static let longestComment = 256
+    /// In characters, which a schema can say, and not in bytes.
+    static let longestComment = 256
 
-    private static func id(_ text: String) throws(Problem) -> String {
-        guard DropID.isValid(text) else { throw unknownDrop }
+    /// The id in the path.
+    private static func id(_ call: Call) throws -> String {
+        guard let text = try call.parameters.text(.id), DropID.isValid(text) else { throw unknownDrop }
         return text
     }
 
@@ -154,6 +151,10 @@ extension Problem {
             self.init(.conflict, "not_released", "the drop is not released yet; ask again later")
         case .gone(let state):
             self.init(.gone, "gone", "the drop's file is not in ready/ any more: the drop is \(state)")
+        case .altered:
+            self.init(
+                .conflict, "altered",
+                "the drop's file is not what the ledger says; `dropgate drops verify` looks at all of them")
         }
     }
 }
@@ -169,6 +170,8 @@ extension DropContent {
             return ResponseBody(contentLength: Int(size)) { writer in
                 var offset: Int64 = 0
                 while offset < size {
+                    // Who reads slowly does not hold up the gate's stop.
+                    guard !Task.isShuttingDownGracefully else { throw CancellationError() }
                     var buffer = ByteBufferAllocator().buffer(capacity: Self.piece)
                     let most = Int(min(Int64(Self.piece), size - offset))
                     let count = try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: most) {

@@ -7,16 +7,14 @@ import Management
 
 extension API {
     /// That an entry is in the signed tree (C2SP tlog-proof).
-    func proof(_ text: String, _ call: Call) async throws -> Response {
-        try call.parameters.end()
-        let seq = try entry(text).seq
+    func proof(_ call: Call) async throws -> Response {
+        let seq = try entry(call).seq
         let proof = try await services.ledger.prove(seq, by: try call.attribution(), warn: { _ in })
         return Self.text(proof.description, for: call.request)
     }
 
     /// The newest signed note (C2SP tlog-checkpoint).
     func checkpoint(_ call: Call) throws -> Response {
-        try call.parameters.end()
         guard let note = try services.ledger.newestCheckpoint() else {
             throw Problem(.notFound, "not_found", "no checkpoint is signed yet; ask again in some seconds")
         }
@@ -25,7 +23,6 @@ extension API {
 
     /// The ledger's public keys, one a line (C2SP signed-note).
     func keys(_ call: Call) throws -> Response {
-        try call.parameters.end()
-        return Self.text(try services.ledger.publicKeys(), for: call.request)
+        Self.text(try services.ledger.publicKeys(), for: call.request)
     }
 }

@@ -7,24 +7,18 @@ import Management
 
 extension API {
     func sources(_ call: Call) throws -> Response {
-        try call.parameters.end()
         let now = intake.now
         return Self.json(try services.sources.lists(now: now).listing(at: now), for: call.request)
     }
 
     /// What the lists decide on an address, now or at a moment that is over, on each channel.
     func explain(_ call: Call) throws -> Response {
-        var parameters = call.parameters
         var question = SourceQuestion()
-        question.ip = try parameters.address("ip")
-        let asked: Set<Channel> = try parameters.words("channel", ["webhook", "sftp"]) {
-            Channel(rawValue: $0).flatMap { $0 == .console ? nil : $0 }
-        }
-        let moment = try parameters.instant("at")
-        try parameters.end()
-        guard question.ip != nil else { throw Problem.badParameter("ip", "say which address calls") }
+        question.ip = try call.parameters.address(.ip)
+        let asked = try call.parameters.words(.listedChannel, Channel.init)
         let channels = [Channel.webhook, .sftp].filter { asked.isEmpty || asked.contains($0) }
-        let explanation = try services.sources.explain(question, on: channels, at: moment, now: intake.now)
+        let explanation = try services.sources.explain(
+            question, on: channels, at: call.parameters.time(.at), now: intake.now)
         return Self.json(["items": explanation.json(channels: channels)], for: call.request)
     }
 }

@@ -8,7 +8,6 @@ import Settings
 
 extension API {
     func status(_ call: Call) throws -> Response {
-        try call.parameters.end()
         var members = pages.state(withReasons: true).members
         members["node"] = .string(services.settings.node)
         members["version"] = .string(Product.version)

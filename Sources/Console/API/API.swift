@@ -1,5 +1,5 @@
 // The API under /api/v1: finds what a request is for, who asks and whether they may, and has a service answer. What it takes and
-// gives is described by `OpenAPIDocument`.
+// gives is declared in `operations`.
 import Admission
 import HTTPTypes
 import Hummingbird
@@ -45,37 +45,18 @@ struct API: Sendable {
     let logger: Logger
 
     /// One request, and who makes it.
-    struct Call {
+    struct Call: Sendable {
         let request: Request
-        let caller: TokenBook.Holder
+        /// nil: somebody without a token, at an operation that needs none.
+        let caller: TokenBook.Holder?
         let peer: Endpoint?
-        var parameters: QueryParameters
+        let parameters: Parameters
 
         /// - Parameter comment: what they say about it.
-        func attribution(_ comment: String? = nil) throws(ManagementError) -> Attribution {
-            try Attribution(
+        func attribution(_ comment: String? = nil) throws -> Attribution {
+            guard let caller else { throw API.unauthorized }
+            return try Attribution(
                 .token(name: caller.name, role: caller.role, address: peer?.ip), comment: comment)
-        }
-    }
-
-    /// What one path is for, by method.
-    enum Route {
-        case description
-        case get(Permission, (API, Call) async throws -> Response)
-        case post(Permission, (API, Call) async throws -> Response)
-
-        var methods: String {
-            switch self {
-            case .description, .get: "GET, HEAD"
-            case .post: "POST"
-            }
-        }
-
-        func takes(_ method: HTTPRequest.Method) -> Bool {
-            switch self {
-            case .description, .get: method == .get || method == .head
-            case .post: method == .post
-            }
         }
     }
 
@@ -104,57 +85,28 @@ struct API: Sendable {
     }
 
     private func routed(_ request: Request, _ context: ConsoleContext) async throws -> Response {
-        let path = request.uri.path.dropFirst(Self.root.count).split(
-            separator: "/", omittingEmptySubsequences: false
-        ).dropFirst().map(String.init)
-        let route = Self.route(path)
-        if case .description? = route {
-            guard route?.takes(request.method) == true else { throw Problem.notAllowed("GET, HEAD") }
-            return Self.json(OpenAPIDocument.bytes, for: request)
+        let path = request.uri.path.dropFirst(Self.root.count + 1).split(
+            separator: "/", omittingEmptySubsequences: false)
+        let found = Self.operations.lazy.compactMap { operation in
+            operation.values(in: path).map { (operation, $0) }
+        }.first
+        let caller = credentials.holder(in: request.headers)
+        // Who has no token is not told which paths there are.
+        guard caller != nil || found.map({ $0.0.permission == nil }) == true else { throw Self.unauthorized }
+        guard let (operation, values) = found else { throw Problem.notFound }
+        guard operation.takes(request.method) else { throw Problem.notAllowed(operation.methods) }
+        if let permission = operation.permission, let caller, !caller.role.may(permission) {
+            throw Self.forbidden(caller.role)
         }
-        guard let caller = credentials.holder(in: request.headers) else { throw Self.unauthorized }
-        guard let route else { throw Problem.notFound }
-        guard route.takes(request.method) else { throw Problem.notAllowed(route.methods) }
-        switch route {
-        case .description: throw Problem.notFound
-        case .get(let permission, let body), .post(let permission, let body):
-            guard caller.role.may(permission) else { throw Self.forbidden(caller.role) }
-            let call = Call(
-                request: request, caller: caller, peer: context.peer,
-                parameters: try QueryParameters(request.uri.query))
-            return try await body(self, call)
-        }
-    }
-
-    private static func route(_ path: [String]) -> Route? {
-        switch (path.first, path.count) {
-        case ("openapi.json", 1): .description
-        case ("status", 1): .get(.status) { try $0.status($1) }
-        case ("attempts", 1): .get(.readAttempts) { try $0.attempts($1) }
-        case ("attempts", 2) where path[1] == "stream": .get(.readAttempts) { try await $0.attemptStream($1) }
-        case ("attempts", 2): .get(.readAttempts) { try $0.attempt(path[1], $1) }
-        case ("attempts", 3) where path[2] == "proof":
-            .get(.readAttempts) { try await $0.proof(path[1], $1) }
-        case ("ledger", 2) where path[1] == "checkpoint": .get(.readAttempts) { try $0.checkpoint($1) }
-        case ("ledger", 2) where path[1] == "keys": .get(.readAttempts) { try $0.keys($1) }
-        case ("sources", 1): .get(.readSources) { try $0.sources($1) }
-        case ("sources", 2) where path[1] == "explain": .get(.readSources) { try $0.explain($1) }
-        case ("drops", 1): .get(.readDrops) { try $0.drops($1) }
-        case ("drops", 2) where path[1] == "stream": .get(.readDrops) { try await $0.dropStream($1) }
-        case ("drops", 2): .get(.readDrops) { try $0.drop(path[1], $1) }
-        case ("drops", 3) where path[2] == "content":
-            .get(.readContent) { try await $0.content(path[1], $1) }
-        case ("drops", 3) where path[2] == "acknowledge":
-            .post(.acknowledge) { try await $0.acknowledge(path[1], $1) }
-        case ("drops", 3) where path[2] == "release":
-            .post(.releaseHeld) { try await $0.release(path[1], $1) }
-        default: nil
-        }
+        let call = Call(
+            request: request, caller: caller, peer: context.peer,
+            parameters: try Parameters(request.uri.query, operation.parameters, path: values))
+        return try await operation.run(self, call)
     }
 
     // MARK: Refusals
 
-    private static var unauthorized: Problem {
+    fileprivate static var unauthorized: Problem {
         var problem = Problem(
             .unauthorized, "unauthorized",
             "a good token of the console is needed: Authorization: Bearer …; `dropgate token add` makes one",
@@ -185,14 +137,18 @@ struct API: Sendable {
 
     /// A body with its entity tag; 304 where the caller has it (RFC 9110, 8.8.3 and 13.1.2).
     private static func body(_ body: [UInt8], _ type: String, for request: Request) -> Response {
+        var response = Response(
+            status: .ok, headers: [.contentType: type],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+        // What a change has come to is said, whatever the caller has (13.1.2).
+        guard request.method == .get || request.method == .head else { return response }
         let tag = "\"\(SHA256.hash(data: body).hex.prefix(32))\""
         let known = request.headers[values: .ifNoneMatch].joined(separator: ",").split(separator: ",")
         if known.contains(where: { $0.trimmingPrefix(while: \.isWhitespace) == tag }) {
             return Response(status: .notModified, headers: [.eTag: tag])
         }
-        return Response(
-            status: .ok, headers: [.contentType: type, .eTag: tag],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+        response.headers[.eTag] = tag
+        return response
     }
 
     static func json(_ body: [UInt8], for request: Request) -> Response {
@@ -208,18 +164,40 @@ struct API: Sendable {
     }
 }
 
-/// How many streams there are: each keeps a connection and looks into the ledger.
+/// How many streams there are: each keeps a connection and looks into the ledger. One caller's leave room for others.
 final class StreamPlaces: Sendable {
     static let most = 64
-    private let taken = Mutex(0)
+    static let mostOfOne = 16
+    private let taken = Mutex<[String: Int]>([:])
 
-    func take() -> Bool {
+    /// One stream's place, until it is let go of, whatever becomes of its answer.
+    final class Place: Sendable {
+        private let places: StreamPlaces
+        private let holder: String
+
+        fileprivate init(_ places: StreamPlaces, _ holder: String) {
+            self.places = places
+            self.holder = holder
+        }
+
+        deinit { places.giveBack(holder) }
+    }
+
+    /// nil: there is none, or none for this holder of a token.
+    func place(for holder: String) -> Place? {
         taken.withLock { taken in
-            guard taken < Self.most else { return false }
-            taken += 1
-            return true
+            guard taken.values.reduce(0, +) < Self.most, taken[holder, default: 0] < Self.mostOfOne else {
+                return nil
+            }
+            taken[holder, default: 0] += 1
+            return Place(self, holder)
         }
     }
 
-    func giveBack() { taken.withLock { $0 -= 1 } }
+    private func giveBack(_ holder: String) {
+        taken.withLock { taken in
+            taken[holder, default: 1] -= 1
+            if taken[holder] == 0 { taken[holder] = nil }
+        }
+    }
 }

@@ -20,10 +20,10 @@ struct EventStream: Sendable {
     let mayGoOn: @Sendable () -> Bool
 
     /// Until the gate stops, the caller leaves or may not see it any more.
-    /// - Parameter end: called once, when it has ended.
-    func body(end: @escaping @Sendable () -> Void) -> ResponseBody {
+    /// - Parameter place: kept as long as it lasts.
+    func body(_ place: StreamPlaces.Place) -> ResponseBody {
         ResponseBody { writer in
-            defer { end() }
+            defer { withExtendedLifetime(place) {} }
             var (asked, said) = (ContinuousClock.now, ContinuousClock.now)
             // Headers go with the first bytes.
             try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
@@ -61,47 +61,37 @@ extension ByteBuffer {
 extension API {
     /// Where a stream is to begin: behind what a caller that connects again has seen (9.2.4), which is newer than what its address says,
     /// or behind `after`; nil: it says neither.
-    static func begin(_ parameters: inout QueryParameters, _ call: Call) throws(Problem) -> Int64? {
-        let after = try parameters.number("after", in: QueryParameters.numbers)
-        try parameters.end()
-        return try lastEvent(call.request.headers[values: .lastEventID]) ?? after
-    }
-
-    private static func lastEvent(_ values: [String]) throws(Problem) -> Int64? {
-        guard let text = values.first else { return nil }
-        guard values.count == 1, let seq = Int64(text), QueryParameters.numbers.contains(seq),
-            "\(seq)" == text
-        else { throw .badParameter("Last-Event-ID", "it is the number of an entry") }
+    static func begin(_ call: Call) throws -> Int64? {
+        let seen = call.request.headers[values: .lastEventID]
+        guard !seen.isEmpty else { return try call.parameters.number(.after) }
+        guard seen.count == 1, let seq = Parameters.number(seen[0], in: Parameter.numbers) else {
+            throw Problem.badParameter(.lastEvent, "it is the number of an entry")
+        }
         return seq
     }
 
     /// - Parameters:
-    ///   - what: for the entry that tells of it.
     ///   - permission: what the caller must have, as long as it lasts.
+    ///   - record: writes down that something leaves, before it does.
     ///   - next: as of `EventStream`.
     func stream(
-        _ what: String, above seq: Int64, _ permission: Permission, _ call: Call,
+        _ permission: Permission, _ call: Call, record: () async throws -> Void,
         next: @escaping @Sendable () throws -> ByteBuffer
     ) async throws -> Response {
         guard call.request.method != .head else { return Self.eventStream(ResponseBody()) }
-        guard streams.take() else {
+        guard let place = streams.place(for: call.caller?.name ?? "") else {
             var problem = Problem(
-                .serviceUnavailable, "too_many_streams", "\(StreamPlaces.most) streams are open already")
+                .serviceUnavailable, "too_many_streams",
+                "\(StreamPlaces.most) streams are open, or \(StreamPlaces.mostOfOne) of this token; close one"
+            )
             problem.headers[.retryAfter] = "30"
             throw problem
         }
-        do {
-            // Before anything leaves.
-            _ = try await services.authority.recordAccess(
-                ["command": .string("\(what) stream"), "after": .int(seq)], by: try call.attribution())
-        } catch {
-            streams.giveBack()
-            throw error
-        }
+        try await record()
         let stream = EventStream(
             next: next,
             mayGoOn: { [credentials, fields = call.request.headers] in credentials.may(permission, fields) })
-        return Self.eventStream(stream.body { [streams] in streams.giveBack() })
+        return Self.eventStream(stream.body(place))
     }
 
     private static func eventStream(_ body: ResponseBody) -> Response {

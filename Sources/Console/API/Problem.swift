@@ -33,8 +33,8 @@ struct Problem: Error, Sendable {
         return problem
     }
 
-    static func badParameter(_ name: String, _ what: String) -> Problem {
-        Problem(.badRequest, "bad_parameter", "\(name): \(what)")
+    static func badParameter(_ parameter: Parameter, _ what: String) -> Problem {
+        Problem(.badRequest, "bad_parameter", "\(parameter.name): \(what)")
     }
 
     /// Of an error that a service has thrown.

@@ -54,23 +54,22 @@ package enum AccessRecord {
         return attempt
     }
 
-    /// The entry of a checkpoint that somebody asks for: it is in the checkpoint.
-    static func checkpoint(by attribution: Attribution) -> Attempt {
+    /// The entry of what somebody has looked at or done with what the gate holds, in the words of a collector's.
+    /// - Parameter detail: more of it. Texts are cut.
+    package static func reading(
+        _ command: String, _ detail: [String: JSONValue] = [:], by attribution: Attribution
+    ) -> Attempt {
         var attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
-        attempt.detail = attribution.facts
-        attempt.detail["command"] = "ledger checkpoint"
+        attempt.detail = bounded(detail).merging(attribution.facts) { _, fact in fact }
+        attempt.detail["command"] = .string(command)
         return attempt
     }
 
-    /// The entry of an acknowledgement by a command, in the words of a collector's.
+    /// The entry of an acknowledgement by a command.
     static func acknowledgement(of drop: String, file: String?, by attribution: Attribution) -> Attempt {
-        var attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
-        attempt.detail = attribution.facts
-        attempt.detail["command"] = "drops ack"
-        attempt.detail["drop"] = .string(drop)
-        attempt.detail["file"] = file.map { .string(UntrustedText.head($0, limit: longestText)) }
-        attempt.detail["acknowledged"] = true
-        return attempt
+        var detail: [String: JSONValue] = ["drop": .string(drop), "acknowledged": true]
+        detail["file"] = file.map { .string($0) }
+        return reading("drops ack", detail, by: attribution)
     }
 
     private static func isBounded(_ name: String, _ value: JSONValue) -> Bool {

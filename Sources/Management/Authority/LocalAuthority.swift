@@ -140,7 +140,7 @@ package actor LocalAuthority: GateAuthority {
             }
         guard size > 0 else { return nil }
         let signer = try signer()
-        _ = try await record(AccessRecord.checkpoint(by: attribution))
+        _ = try await record(AccessRecord.reading("ledger checkpoint", by: attribution))
         return try await signer.sign()?.note.description
     }
 

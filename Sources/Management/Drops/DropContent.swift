@@ -23,6 +23,8 @@ package enum NoContent: Error, Sendable, Hashable {
     case notReleased
     /// It is in `ready/` no more: somebody has it, its sender took it back, or it is lost.
     case gone(state: String)
+    /// What lies there has not the size that the ledger says.
+    case altered
 }
 
 extension DropService {
@@ -38,19 +40,23 @@ extension DropService {
         case .released, .taken, .acknowledged: break
         case .withdrawn, .lost, .forgotten: throw NoContent.gone(state: view.state)
         }
-        guard try look.isThere(record) else { throw NoContent.gone(state: "\(DropState.taken)") }
         do {
-            if StagingLayout.holdsLines(record.readyPath) {
-                guard let body = try look.event(of: record, line: view.receipt.line) else {
-                    throw NoContent.gone(state: view.state)
-                }
-                return DropContent(drop: view, source: .bytes(body), size: Int64(body.count))
-            }
-            let file = try look.open(record)
-            return DropContent(drop: view, source: .file(file), size: try file.size())
+            let content = try found(record, view, look)
+            // Names come back: what was opened is this drop's if the name is its own afterwards, too.
+            guard try look.isThere(record) else { throw NoContent.gone(state: "\(DropState.taken)") }
+            guard content.size == view.bytes ?? content.size else { throw NoContent.altered }
+            return content
         } catch let error as StagingError where error.code == .notFound {
-            // Its consumer was quicker.
             throw NoContent.gone(state: "\(DropState.taken)")
         }
+    }
+
+    private func found(_ record: DropRecord, _ view: DropView, _ look: ReadyLook) throws -> DropContent {
+        guard StagingLayout.holdsLines(record.readyPath) else {
+            let file = try look.open(record)
+            return DropContent(drop: view, source: .file(file), size: try file.size())
+        }
+        guard let body = try look.event(of: record, line: view.receipt.line) else { throw NoContent.altered }
+        return DropContent(drop: view, source: .bytes(body), size: Int64(body.count))
     }
 }

@@ -1,0 +1,139 @@
+// All that can be asked. The first operation of a path answers it: words come before parameters.
+import HTTPTypes
+import Management
+
+extension API {
+    static let operations =
+        [description, status] + attemptOperations + evidenceOperations + sourceOperations + dropOperations
+
+    private static let description = Operation(
+        path: "openapi.json", id: "description", summary: "This description", about: "Needs no token.",
+        permission: nil, answer: .json("Description")
+    ) { _, call in json(OpenAPIDocument.bytes, for: call.request) }
+
+    private static let status = Operation(
+        path: "status", id: "status", summary: "How the gate is",
+        about: "Whether it accepts, and what is wrong: since when, and what to do.", permission: .status,
+        answer: .json("Status")
+    ) { try $0.status($1) }
+
+    // MARK: Attempts
+
+    private static let noEntry = Operation.Refusal(404, "There is no such entry, or none any more.")
+    private static let tooMany = Operation.Refusal(503, "Too many streams are open.")
+
+    private static let attemptOperations = [
+        Operation(
+            path: "attempts", id: "attempts", summary: "Attempts, newest first",
+            about: "Entries of the ledger, as they are stored.", permission: .readAttempts,
+            parameters: Parameter.filters + [.attemptLimit, .before], answer: .json("AttemptPage")
+        ) { try $0.attempts($1) },
+        Operation(
+            path: "attempts/stream", id: "attemptStream", summary: "Attempts as they come",
+            about:
+                "`event: attempt`, `id:` the entry's number, `data:` the entry. Goes on behind `Last-Event-ID`, or behind "
+                + "`after`, or with what comes from now on. Ends when the gate stops or the token is revoked.",
+            permission: .readAttempts, parameters: Parameter.filters + [.after, .lastEvent], answer: .events,
+            problems: [tooMany]
+        ) { try await $0.attemptStream($1) },
+        Operation(
+            path: "attempts/{seq}", id: "attempt", summary: "One entry",
+            about: "Byte for byte as it is stored and hashed.", permission: .readAttempts, parameters: [.seq],
+            answer: .json("Entry"), problems: [noEntry]
+        ) { try $0.attempt($1) },
+    ]
+
+    private static let evidenceOperations = [
+        Operation(
+            path: "attempts/{seq}/proof", id: "attemptProof",
+            summary: "That an entry is in the signed ledger",
+            about:
+                "A C2SP tlog-proof: with the entry's bytes and the ledger's public key it verifies offline "
+                + "(Deploy/verify-bundle.py).",
+            permission: .readAttempts, parameters: [.seq], answer: .text,
+            problems: [noEntry, .init(409, "No checkpoint covers the entry yet; ask again in some seconds.")]
+        ) { try await $0.proof($1) },
+        Operation(
+            path: "ledger/checkpoint", id: "checkpoint", summary: "The newest checkpoint",
+            about:
+                "A signed note (C2SP tlog-checkpoint). Keep it elsewhere: what it covers cannot be changed afterwards "
+                + "without being noticed.",
+            permission: .readAttempts, answer: .text, problems: [.init(404, "None is signed yet.")]
+        ) { try $0.checkpoint($1) },
+        Operation(
+            path: "ledger/keys", id: "ledgerKeys", summary: "The ledger's public keys",
+            about: "One a line, the newest one last. Compare them with what was kept elsewhere.",
+            permission: .readAttempts, answer: .text
+        ) { try $0.keys($1) },
+    ]
+
+    // MARK: Source lists
+
+    private static let sourceOperations = [
+        Operation(
+            path: "sources", id: "sources", summary: "The source lists",
+            about:
+                "Who may call in, as the files have it, or as the gate has it in force where they have mistakes.",
+            permission: .readSources, answer: .json("Sources")
+        ) { try $0.sources($1) },
+        Operation(
+            path: "sources/explain", id: "explainSource", summary: "What is decided on an address",
+            about: "On each channel, with the trace; as `dropgate source explain` tells it.",
+            permission: .readSources, parameters: [.ip, .listedChannel, .at], answer: .json("Decisions")
+        ) { try $0.explain($1) },
+    ]
+
+    // MARK: Drops
+
+    private static let noDrop = Operation.Refusal(404, "There is no such drop.")
+    private static let wrongState = Operation.Refusal(
+        409, "The drop is not in a state in which this can be done.")
+
+    private static let dropOperations = [
+        Operation(
+            path: "drops", id: "drops", summary: "Drops, newest first",
+            about: "What was accepted, with its receipt's members; not what it holds.",
+            permission: .readDrops,
+            parameters: [.state, .dropLimit, .before], answer: .json("DropPage")
+        ) { try $0.drops($1) },
+        Operation(
+            path: "drops/stream", id: "dropStream", summary: "Released drops as they come",
+            about:
+                "`event: drop`, `id:` the number of the drop's entry, `data:` the drop. Each released drop that nobody has "
+                + "acknowledged or taken, once, in the order of entries; goes on behind `Last-Event-ID`, or behind `after`, or "
+                + "begins with the oldest that waits. A drop that is still to be released has those behind it wait. Ends when "
+                + "the gate stops or the token is revoked.",
+            permission: .readDrops, parameters: [.after, .lastEvent], answer: .events, problems: [tooMany]
+        ) { try await $0.dropStream($1) },
+        Operation(
+            path: "drops/{id}", id: "drop", summary: "One drop",
+            about: "Also one that is held in quarantine.",
+            permission: .readDrops, parameters: [.id], answer: .json("Drop"), problems: [noDrop]
+        ) { try $0.drop($1) },
+        Operation(
+            path: "drops/{id}/content", id: "dropContent", summary: "What a drop holds",
+            about:
+                "The bytes as they came, of a drop that lies in ready/. Each answer is an entry of the ledger. Compare them "
+                + "with the receipt's sha256, which is the ETag, too.",
+            permission: .readContent, parameters: [.id], answer: .bytes,
+            problems: [
+                noDrop, .init(409, "It is not released yet, or its file is not what the ledger says."),
+                .init(410, "It is not in ready/ any more."),
+            ]
+        ) { try await $0.content($1) },
+        Operation(
+            method: .post, path: "drops/{id}/acknowledge", id: "acknowledgeDrop",
+            summary: "The consumer is done with a drop",
+            about:
+                "Its file and receipt are removed after staging.keep_acknowledged. An entry of the ledger.",
+            permission: .acknowledge, parameters: [.id], answer: .json("Acknowledged"),
+            problems: [noDrop, wrongState]
+        ) { try await $0.acknowledge($1) },
+        Operation(
+            method: .post, path: "drops/{id}/release", id: "releaseHeld",
+            summary: "Release an event that is held in quarantine",
+            about: "Its source must be listed by now. An entry of the ledger.", permission: .releaseHeld,
+            parameters: [.id], answer: .json("Released"), problems: [noDrop, wrongState]
+        ) { try await $0.release($1) },
+    ]
+}

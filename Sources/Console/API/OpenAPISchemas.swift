@@ -1,0 +1,109 @@
+// What the API's answers are made of (JSON Schema 2020-12). Members that others describe are named with where that is. Pure.
+import JSON
+import Ledger
+import Management
+
+enum OpenAPISchemas {
+    static let all: [String: JSONValue] = [
+        "Problem": object(
+            "RFC 9457.",
+            [
+                "title": text, "status": ["type": "integer"], "code": text("For programs."),
+                "detail": text("For people: what is wrong, and what to do."),
+            ], required: ["title", "status", "code", "detail"]),
+        "Comment": [
+            "type": "object", "additionalProperties": false,
+            "properties": [
+                "comment": [
+                    "type": "string", "minLength": 1, "maxLength": .int(Int64(API.longestComment)),
+                    "pattern": .string(printable), "description": "Why; becomes part of the ledger's entry.",
+                ]
+            ],
+        ],
+        "Description": ["type": "object", "description": "OpenAPI 3.1."],
+        "Status": object(
+            "How the gate is, as /readyz tells it.",
+            [
+                "status": ["enum": ["ready", "degraded", "unavailable"]],
+                "problems": ["type": "object", "additionalProperties": text], "node": text, "version": text,
+                "entries": number, "policy": text,
+            ], required: ["status", "node", "version", "entries"]),
+        "Entry": object(
+            "An entry of the ledger; Config/schemas/ledger-entry.schema.json describes all members.",
+            [
+                "seq": number, "time": time, "kind": text, "channel": text, "verdict": text, "reason": text,
+                "count": number,
+            ], required: ["seq", "time", "node", "kind", "verdict", "reason", "count"]),
+        "AttemptPage": page("Entry"),
+        "Sources": object(
+            "As `dropgate source list --format json`.",
+            [
+                "policy": text("The version of the lists."), "lists": ["type": "object"],
+                "entries": list(
+                    object(
+                        nil, ["id": text, "cidr": text, "channels": list(text), "state": text],
+                        required: ["id", "list", "service", "cidr", "channels", "mode", "state"])),
+            ], required: ["policy", "entries", "lists"]),
+        "Decisions": object(
+            "As `dropgate source explain --format json`, for each channel.",
+            [
+                "items": list(
+                    object(
+                        nil,
+                        [
+                            "channel": text,
+                            "known": [
+                                "type": "boolean",
+                                "description": "False: the lists of that time are not known.",
+                            ],
+                            "verdict": text, "reason": text, "entries": list(text), "trace": list(text),
+                        ], required: ["channel", "known", "at", "lists"]))
+            ], required: ["items"]),
+        "Drop": object(
+            "The members of a receipt and what became of the drop, as `dropgate drops show --format json`; "
+                + ".github/guides/consuming.md describes all.",
+            [
+                "id": text, "channel": text, "name": text, "file": text, "bytes": number, "sha256": text,
+                "received": time, "released": time,
+                "state": ["enum": .array((DropState.words + [DropView.held]).map { .string($0) })],
+            ], required: ["id", "state", "channel", "name", "file", "received"]),
+        "DropPage": page("Drop"),
+        "Acknowledged": object(
+            nil, ["id": text, "state": ["const": "acknowledged"]], required: ["id", "state"]),
+        "Released": object(
+            nil,
+            ["id": text, "status": ["enum": ["stored", "duplicate"]], "name": text("Relative to ready/.")],
+            required: ["id", "status"]),
+    ]
+
+    /// What `UntrustedText.isName` takes.
+    private static let printable =
+        #"^[^\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+$"#
+
+    private static let text: JSONValue = ["type": "string"]
+    private static let time: JSONValue = ["type": "string", "format": "date-time"]
+    private static let number: JSONValue = [
+        "type": "integer", "format": "int64", "minimum": 0, "maximum": .int(Parameter.numbers.upperBound),
+    ]
+
+    private static func text(_ about: String) -> JSONValue {
+        ["type": "string", "description": .string(about)]
+    }
+
+    private static func list(_ items: JSONValue) -> JSONValue { ["type": "array", "items": items] }
+
+    private static func page(_ schema: String) -> JSONValue {
+        object(
+            nil, ["items": list(OpenAPIDocument.reference(schema)), "next": number], required: ["items"])
+    }
+
+    private static func object(
+        _ about: String?, _ properties: [String: JSONValue], required: [JSONValue]
+    ) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "type": "object", "properties": .object(properties), "required": .array(required),
+        ]
+        members["description"] = about.map { .string($0) }
+        return .object(members)
+    }
+}
