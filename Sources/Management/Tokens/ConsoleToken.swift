@@ -34,7 +34,8 @@ package struct ConsoleToken: Sendable, Hashable {
                 fix: "write it in \(longestNote) printable bytes or less")
         }
         guard expires.map({ created < $0 }) ?? true else {
-            throw ManagementError(.invalid, "the token would have expired already")
+            throw ManagementError(
+                .invalid, "the token would have expired already", fix: "give a day to come, or none")
         }
         let secret = prefix + Hex.text(RandomBytes.make(32))
         let token = ConsoleToken(
