@@ -1,12 +1,11 @@
 // What /metrics tells of the gate as a whole: its process, its release, and what waits for consumers.
 import Admission
-import Dispatch
+import Blocking
 import Files
 import Glibc
 import Intake
 import Ledger
 import Metering
-import Synchronization
 
 struct GateFigures: Sendable {
     /// What is counted one by one is not counted more often than this.
@@ -35,7 +34,7 @@ struct GateFigures: Sendable {
 
     /// A figure for which each of many things is looked at.
     private func addCount(_ name: String, _ help: String, _ count: @escaping @Sendable () -> Int64?) {
-        let last = Aged<Int64>(for: Self.countEvery, make: count)
+        let last = Aged<Int64>(for: Self.countEvery, label: "figures", make: count)
         metrics.add(name, help) { last.value.map { [MetricRegistry.Reading($0)] } ?? [] }
     }
 
@@ -61,41 +60,6 @@ struct GateFigures: Sendable {
         metrics.add("process_start_time_seconds", "When the gate started, in seconds since the epoch.") {
             [MetricRegistry.Reading(started)]
         }
-    }
-}
-
-/// A value that takes a while to make: who asks gets the last one, and has a new one made beside where that is old.
-private final class Aged<Value: Sendable>: Sendable {
-    private struct State {
-        var value: Value?
-        var made: ContinuousClock.Instant?
-        var isBeingMade = false
-    }
-
-    private let age: Duration
-    private let make: @Sendable () -> Value?
-    private let state = Mutex(State())
-    private let queue = DispatchQueue(label: "figures", qos: .utility)
-
-    init(for age: Duration, make: @escaping @Sendable () -> Value?) {
-        self.age = age
-        self.make = make
-    }
-
-    /// nil before the first one is made, and where the last one could not be.
-    var value: Value? {
-        let (value, isOld) = state.withLock { state in
-            let isOld = state.made.map { $0.duration(to: .now) >= age } ?? true
-            defer { if isOld { state.isBeingMade = true } }
-            return (state.value, isOld && !state.isBeingMade)
-        }
-        if isOld {
-            queue.async { [self] in
-                let value = make()
-                state.withLock { $0 = State(value: value, made: .now) }
-            }
-        }
-        return value
     }
 }
 

@@ -10,9 +10,12 @@ package enum PolicyLoader {
 
     /// `files` are absolute. Two lists of one name are a problem: an entry's id must say where it stands. `isForGate`: the
     /// policy is to decide on callers, so files that others may have changed are a problem.
-    package static func load(files: [String], isForGate: Bool = false) throws(SettingsErrors) -> Policy {
+    /// - Parameter instead: texts that files are taken to hold, by file: what lists would be.
+    package static func load(
+        files: [String], isForGate: Bool = false, instead: [String: String] = [:]
+    ) throws(SettingsErrors) -> Policy {
         let log = ProblemLog()
-        let entries = read(files, isForGate: isForGate, log: log)
+        let entries = read(files, isForGate: isForGate, instead: instead, log: log)
         if files.isEmpty {
             log.add(.file("sources"), "", "names no source list; `dropgate init` makes the first one")
         }
@@ -27,7 +30,9 @@ package enum PolicyLoader {
 
     /// What is good of the files; the rest is in the log.
     @discardableResult
-    static func read(_ files: [String], isForGate: Bool, log: ProblemLog) -> [SourceEntry] {
+    static func read(
+        _ files: [String], isForGate: Bool, instead: [String: String] = [:], log: ProblemLog
+    ) -> [SourceEntry] {
         var entries: [SourceEntry] = []
         var names: [String: String] = [:]
         for file in files {
@@ -40,7 +45,10 @@ package enum PolicyLoader {
             // A problem of another file explains nothing in this one.
             let own = ProblemLog()
             defer { own.problems.forEach(log.add) }
-            guard let root = YAMLFile.read(file, log: own),
+            let text = instead[file]
+            guard
+                let root = text.map({ YAMLFile.parse($0, path: file, log: own) })
+                    ?? YAMLFile.read(file, log: own),
                 let contents = SourceListReader(file: file, log: own).read(root)
             else { continue }
             if let other = names.updateValue(file, forKey: contents.name) {

@@ -30,7 +30,7 @@ enum SourceEntryText {
     }
 
     /// Midnight as a date, another instant in full.
-    private static func time(_ instant: Instant) -> String {
+    static func time(_ instant: Instant) -> String {
         let text = instant.description
         return text.hasSuffix("T00:00:00.000000Z") ? String(text.prefix(10)) : text
     }

@@ -1,5 +1,5 @@
-// `source add` and `source remove`: changes one entry's lines in a list file and leaves every other line as
-// it is. The new text is read back and must hold exactly the entries that were meant before it replaces the file.
+// Changes one entry's lines in a list file and leaves every other line as it is. The new text is read back and must hold exactly the
+// entries that were meant, before it replaces the file.
 package import Admission
 import Files
 import Foundation
@@ -10,10 +10,20 @@ package struct SourceListEditor {
         package let description: String
     }
 
+    /// What a list is to be.
+    package struct Edit: Sendable {
+        /// The list's file, absolute.
+        package let path: String
+        /// All of the file.
+        package let text: String
+        /// The entries that the change is about, as they are read back, or as they were where they are gone.
+        package let touched: [SourceEntry]
+    }
+
     /// The list's file, absolute.
     package let path: String
-    private let text: String
-    private let contents: SourceListReader.Contents
+    let text: String
+    let contents: SourceListReader.Contents
 
     /// Reads the list at `path` (absolute). It must be good before it is changed.
     package init(file path: String) throws(SettingsErrors) {
@@ -34,7 +44,7 @@ package struct SourceListEditor {
 
     /// Appends an entry. Who answers for it, when it is reviewed and when it expires holds from the list's top where the entry
     /// does not say. The document does not: a document that publishes other addresses says nothing of this one.
-    package func add(_ entry: SourceEntry) throws -> SourceEntry {
+    package func adding(_ entry: SourceEntry) throws -> Edit {
         if let namesake = contents.entries.first(where: {
             $0.entry.id == entry.id && $0.entry.cidr != entry.cidr
         }) {
@@ -59,12 +69,11 @@ package struct SourceListEditor {
         else {
             throw Refusal(description: "\(path) is written in a way that cannot be added to; edit it by hand")
         }
-        try replace(lines)
-        return added
+        return Edit(path: path, text: Self.join(lines), touched: [added])
     }
 
-    /// Removes the entries of a block, of all services or of one, and returns them.
-    package func remove(_ cidr: CIDRBlock, service: String?) throws -> [SourceEntry] {
+    /// Without the entries of a block, of all services or of one.
+    package func removing(_ cidr: CIDRBlock, service: String?) throws -> Edit {
         var lines = lines
         let gone = contents.entries.indices.filter { index in
             let entry = contents.entries[index].entry
@@ -87,13 +96,17 @@ package struct SourceListEditor {
         guard after.entries.map(\.entry) == kept else {
             throw Refusal(description: "\(path) is written in a way that cannot be cut; edit it by hand")
         }
-        try replace(lines)
-        return gone.map { entries[$0] }
+        return Edit(path: path, text: Self.join(lines), touched: gone.map { entries[$0] })
+    }
+
+    /// Writes a list.
+    package static func apply(_ edit: Edit) throws {
+        try FileReplacement.write([UInt8](edit.text.utf8), to: edit.path)
     }
 
     // MARK: Lines
 
-    private static func read(
+    static func read(
         _ text: String, path: String
     ) throws(SettingsErrors) -> SourceListReader.Contents {
         let log = ProblemLog()
@@ -104,14 +117,14 @@ package struct SourceListEditor {
         return contents
     }
 
-    private var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
+    var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 
-    private static func join(_ lines: [Substring]) -> String { lines.joined(separator: "\n") }
+    static func join(_ lines: [Substring]) -> String { lines.joined(separator: "\n") }
 
-    private static func indent(_ line: Substring) -> Int { line.prefix { $0 == " " }.count }
+    static func indent(_ line: Substring) -> Int { line.prefix { $0 == " " }.count }
 
     /// The line and column (from 0) of the dash that begins an entry of a block list.
-    private func dash(of index: Int) throws -> (line: Int, indent: Int) {
+    func dash(of index: Int) throws -> (line: Int, indent: Int) {
         let lines = lines
         guard case .file(_, let number, let column) = contents.entries[index].value.place,
             number > 0, number <= lines.count
@@ -137,7 +150,7 @@ package struct SourceListEditor {
     }
 
     /// The lines of an entry from its dash to its last line with a value. Comments behind it are not its own.
-    private func lineRange(of index: Int) throws -> Range<Int> {
+    func lineRange(of index: Int) throws -> Range<Int> {
         let lines = lines
         let start = try dash(of: index)
         var end = start.line + 1
@@ -149,9 +162,5 @@ package struct SourceListEditor {
             end = next + 1
         }
         return start.line..<end
-    }
-
-    private func replace(_ lines: [Substring]) throws {
-        try FileReplacement.write([UInt8](Self.join(lines).utf8), to: path)
     }
 }

@@ -178,9 +178,14 @@ import Testing
         #expect(facts["claimed"] == ["sudo_user": "ali\\u{A}ce", "sudo_uid": 1000])
     }
 
-    @Test func theConsolesPrincipalNamesSessionAndAddress() throws {
-        let principal = Principal.console(session: "s1", address: try IPAddress("192.0.2.7"))
+    @Test func whoSignedInAtTheConsoleIsNamedByTokenSessionAndAddress() throws {
+        let principal = Principal.browser(
+            session: "s1", token: "ops", role: .operator, address: try IPAddress("192.0.2.7"))
         let facts = try Attribution(principal, comment: "why").facts
-        #expect(facts == ["session": "s1", "address": "192.0.2.7", "comment": "why"])
+        #expect(
+            facts == [
+                "session": "s1", "token": "ops", "role": "operator", "address": "192.0.2.7", "comment": "why",
+            ])
+        #expect(PersonWords(.object(facts))?.name == "token ops at 192.0.2.7")
     }
 }

@@ -79,12 +79,13 @@ import Testing
             uniqueKeysWithValues: TokenRole.allCases.map { role in
                 (role, Set(Permission.allCases.filter(role.may)))
             })
-        #expect(may[.viewer] == [.status, .readAttempts, .readSources, .readDrops])
-        #expect(may[.auditor] == may[.viewer])
+        let looks: Set<Permission> = [.status, .readAttempts, .readSources, .readAccounts, .readDrops]
+        #expect(may[.viewer] == looks)
+        #expect(may[.auditor] == looks.union([.export, .verify]))
+        // What drops hold is not among it.
         #expect(
-            may[.operator] == [
-                .status, .readAttempts, .readSources, .readDrops, .acknowledge, .releaseHeld,
-            ])
+            may[.operator]
+                == looks.union([.export, .verify, .acknowledge, .releaseHeld, .changeSources, .probe]))
         #expect(may[.consumer] == [.readDrops, .readContent, .acknowledge])
     }
 

@@ -15,7 +15,8 @@ FULL = "No space left on device"
 # What stands although it could not be told.
 CHANGE = "the change is made; "
 DONE = {
-    ("init",): "the gate is made; ", ("source", "add"): CHANGE, ("source", "remove"): CHANGE, ("account", "add"): CHANGE,
+    ("init",): "the gate is made; ", ("source", "add"): CHANGE, ("source", "remove"): CHANGE,
+    ("source", "review"): CHANGE, ("source", "expire"): CHANGE, ("account", "add"): CHANGE,
     ("account", "disable"): CHANGE, ("account", "enable"): CHANGE, ("account", "remove"): CHANGE, ("drops", "ack"): CHANGE,
     ("ledger", "rotate-key"): CHANGE, ("token", "add"): CHANGE, ("token", "revoke"): CHANGE,
     ("ledger", "checkpoint"): "the checkpoint is signed; ",
@@ -87,6 +88,8 @@ class Output(unittest.TestCase):
             ("source", "explain"): ["127.0.0.2", *here],
             ("source", "add"): ["192.0.2.{n}", "--service", "lab{n}", "--channel", "sftp", "--list", "test", *here],
             ("source", "remove"): ["198.51.100.{n}", "--list", "test", *here],
+            ("source", "review"): ["vsee-qatar/clinic", "--by", "203{n}-01-31", *here],
+            ("source", "expire"): ["vsee-qatar/messenger", "--at", "203{n}-01-31", *here],
             ("account", "add"): ["new{n}", "--key", gate.key + ".pub", *here],
             ("account", "list"): here,
             ("account", "show"): ["vsee", *here],

@@ -179,3 +179,18 @@ import Testing
                 + "\n- cidr: \"192.0.2.2/32\"\n  service: \"clinic\"\n  channels: [webhook]")
     }
 }
+
+extension SourceListEditor {
+    fileprivate func add(_ entry: SourceEntry) throws -> SourceEntry {
+        let edit = try adding(entry)
+        try Self.apply(edit)
+        return try #require(edit.touched.first)
+    }
+
+    @discardableResult
+    fileprivate func remove(_ block: CIDRBlock, service: String?) throws -> [SourceEntry] {
+        let edit = try removing(block, service: service)
+        try Self.apply(edit)
+        return edit.touched
+    }
+}

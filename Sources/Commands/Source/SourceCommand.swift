@@ -13,6 +13,6 @@ struct SourceCommand: ParsableCommand {
             """,
         subcommands: [
             SourceListCommand.self, SourceExplainCommand.self, SourceAddCommand.self,
-            SourceRemoveCommand.self,
+            SourceReviewCommand.self, SourceExpireCommand.self, SourceRemoveCommand.self,
         ])
 }

@@ -17,7 +17,7 @@ package struct PersonWords: Sendable, Hashable {
         if let user = word("") {
             let login = word("login_") ?? user
             name = login == user ? user : "\(login) as \(user)"
-        } else if let (kind, word) = ["session", "token"].lazy.compactMap({ kind in
+        } else if let (kind, word) = ["token", "session"].lazy.compactMap({ kind in
             detail?[kind]?.string.map { (kind, $0) }
         }).first {
             name = "\(kind) \(word)" + (detail?["address"]?.string.map { " at \($0)" } ?? "")

@@ -1,5 +1,6 @@
 // Attempts as the ledger has them: asked for by filters, given in pages, and followed as they come. Entries are numbered and
 // never change, so that pages are stable.
+package import Admission
 import JSON
 package import Ledger
 package import Settings
@@ -51,10 +52,13 @@ package struct AttemptService: Sendable {
     }
 
     private let settings: GateSettings
+    private let authority: (any GateAuthority)?
     private let reader: any LedgerReading
 
-    package init(_ settings: GateSettings) throws {
+    /// - Parameter authority: of this process, which is the gate; nil: it is looked for.
+    package init(_ settings: GateSettings, authority: (any GateAuthority)? = nil) throws {
         self.settings = settings
+        self.authority = authority
         reader = try settings.ledgerHandle.reader()
     }
 
@@ -99,12 +103,49 @@ package struct AttemptService: Sendable {
         }
     }
 
+    /// An export that has begun: all that matched when it did.
+    package struct WholeExport: Sendable {
+        package let recorded: RecordedExport
+        package let pages: AttemptPages
+    }
+
+    /// Writes down that all entries that a query matches leave, up to the entry that says so.
+    package func export(
+        _ query: LedgerQuery, _ export: Export, warn: @escaping @Sendable (String) -> Void
+    ) async throws -> WholeExport {
+        var request = Request()
+        (request.query, request.limit) = (query, 0)
+        let recorded = try await record(export, request, warn)
+        var query = query
+        query.below = recorded.seq
+        return WholeExport(recorded: recorded, pages: AttemptPages(reader, query, above: nil))
+    }
+
+    /// Entries of a source next to one of them, oldest first: what it is a part of. Sealed entries are not looked at.
+    /// - Parameter limit: on either side.
+    package func around(_ entry: StoredEntry, of ip: IPAddress, limit: Int) throws -> [StoredEntry] {
+        var query = LedgerQuery()
+        query.sources = [CIDRBlock(of: ip)]
+        query.sealed = false
+        query.limit = limit
+        (query.since, query.until) = (entry.time - .seconds(3600), entry.time + .seconds(3600))
+        var (before, behind) = (query, query)
+        (before.below, before.order) = (entry.seq, .newestFirst)
+        behind.above = entry.seq
+        return try reader.entries(before).reversed() + reader.entries(behind)
+    }
+
     /// Some entries, and where to go on.
     package struct Page: Sendable {
         /// Newest first.
         package let entries: [StoredEntry]
         /// What `before` is to be for the page behind this one; nil: there is none.
         package let next: Int64?
+
+        package init(entries: [StoredEntry], next: Int64?) {
+            self.entries = entries
+            self.next = next
+        }
     }
 
     /// The newest entries below `before`, by a look at `span` entries at most: whatever is asked for, a page comes soon, and may have
@@ -196,7 +237,7 @@ package struct AttemptService: Sendable {
             detail: [
                 "format": .string(export.format),
                 "query": .string(words.filter { !$0.isEmpty }.joined(separator: " ")),
-            ], by: export.attribution, settings: settings, warn: warn)
+            ], by: export.attribution, settings: settings, own: authority, warn: warn)
     }
 
     private func newest(

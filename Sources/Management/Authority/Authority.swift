@@ -37,15 +37,16 @@ package enum Authority {
     /// - Parameters:
     ///   - what: the command, as the entry says it.
     ///   - attribution: who takes it, and why.
+    ///   - own: the authority of this process, which is the gate; nil: it is looked for.
     package static func recordExport(
         _ what: String, detail: [String: JSONValue], by attribution: Attribution,
-        settings: GateSettings, warn: @escaping @Sendable (String) -> Void
+        settings: GateSettings, own: (any GateAuthority)? = nil, warn: @escaping @Sendable (String) -> Void
     ) async throws -> RecordedExport {
         do {
             let seq = try await record(
-                what, detail: detail, by: attribution, settings: settings, warn: warn)
+                what, detail: detail, by: attribution, settings: settings, own: own, warn: warn)
             return RecordedExport(
-                seq: seq, command: what, attribution: attribution, settings: settings, warn: warn)
+                seq: seq, command: what, attribution: attribution, settings: settings, own: own, warn: warn)
         } catch {
             let known = ManagementError.of(error)
             throw ManagementError(
@@ -62,10 +63,11 @@ package enum Authority {
     /// Writes an entry of an access, and returns its seq.
     static func record(
         _ what: String, detail: [String: JSONValue], by attribution: Attribution,
-        settings: GateSettings, warn: @escaping @Sendable (String) -> Void
+        settings: GateSettings, own: (any GateAuthority)? = nil, warn: @escaping @Sendable (String) -> Void
     ) async throws -> Int64 {
         var detail = AccessRecord.bounded(detail)
         detail["command"] = .string(what)
+        if let own { return try await own.recordAccess(detail, by: attribution) }
         return try await over(settings, warn: warn).recordAccess(detail, by: attribution)
     }
 
@@ -73,10 +75,12 @@ package enum Authority {
     /// gate's own entry names the file and its owner.
     package static func recordChange(
         _ change: ManagedChange, by attribution: Attribution, settings: GateSettings,
-        warn: @escaping @Sendable (String) -> Void
+        own: (any GateAuthority)? = nil, warn: @escaping @Sendable (String) -> Void
     ) async {
         do {
-            guard let authority = try await find(settings, warn: warn) else {
+            var found = own
+            if found == nil { found = try await find(settings, warn: warn) }
+            guard let authority = found else {
                 return warn(
                     "the change is made, and not recorded: there is no ledger yet, the gate's first start makes it"
                 )

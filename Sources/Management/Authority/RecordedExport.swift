@@ -8,16 +8,18 @@ package struct RecordedExport: Sendable {
     private let command: String
     private let attribution: Attribution
     private let settings: GateSettings
+    private let own: (any GateAuthority)?
     private let warn: @Sendable (String) -> Void
 
     init(
         seq: Int64, command: String, attribution: Attribution, settings: GateSettings,
-        warn: @escaping @Sendable (String) -> Void
+        own: (any GateAuthority)?, warn: @escaping @Sendable (String) -> Void
     ) {
         self.seq = seq
         self.command = command
         self.attribution = attribution
         self.settings = settings
+        self.own = own
         self.warn = warn
     }
 
@@ -31,7 +33,7 @@ package struct RecordedExport: Sendable {
         detail["why"] = .string(isReaderGone ? "the reader left before the end" : Self.words(error))
         do {
             _ = try await Authority.record(
-                command, detail: detail, by: attribution, settings: settings, warn: warn)
+                command, detail: detail, by: attribution, settings: settings, own: own, warn: warn)
         } catch {
             warn(
                 "the ledger says that this was exported (entry \(seq)), and that it ended in part cannot be recorded: "

@@ -63,6 +63,10 @@ struct CertificateCheck {
                     "put the authority's new certificate into \(path); the gate takes it over by itself")
             }
         }
+        if let tls = settings.console?.tls {
+            findings += dates(of: tls.certificate, "browsers and programs refuse the console", fix(tls))
+                .filter { !isStart || $0.state != .fail }
+        }
         if let syslog = settings.forward.syslog, syslog.isTLS {
             if let path = syslog.certificate {
                 findings += dates(

@@ -7,8 +7,9 @@ package import Settings
 import TLS
 
 package enum Diagnostics {
-    /// Who looks: `dropgate doctor`, `dropgate serve --check`, and `dropgate serve` before it opens anything.
-    package enum Occasion: Sendable, CaseIterable { case doctor, check, start }
+    /// Who looks: `dropgate doctor`, `dropgate serve --check`, `dropgate serve` before it opens anything, and the gate's own console
+    /// again and again, which makes no connections that would be attempts in the ledger.
+    package enum Occasion: Sendable, CaseIterable { case doctor, check, start, console }
 
     /// One check. At a start only what is not well counts; what is fatal refuses it.
     struct Check: Sendable {
@@ -17,7 +18,7 @@ package enum Diagnostics {
         var findings: @Sendable (GateFacts) async -> [Finding]
 
         init(
-            _ area: String, _ occasions: Set<Occasion> = [.doctor],
+            _ area: String, _ occasions: Set<Occasion> = [.doctor, .console],
             _ findings: @escaping @Sendable (GateFacts) async -> [Finding]
         ) {
             self.area = area
@@ -26,17 +27,19 @@ package enum Diagnostics {
         }
     }
 
-    private static let everywhere: Set<Occasion> = [.doctor, .check, .start]
+    private static let everywhere = Set(Occasion.allCases)
     private static let starts: Set<Occasion> = [.check, .start]
 
     /// All checks, in the order in which doctor tells them.
     static let checks = [
         Check("accounts") { GateCheck($0).accounts() },
         Check("certificates") { CertificateCheck($0.settings, now: $0.now).chain() },
-        Check("certificates", [.doctor, .check]) { CertificateCheck($0.settings, now: $0.now).dates() },
+        Check("certificates", [.doctor, .check, .console]) {
+            CertificateCheck($0.settings, now: $0.now).dates()
+        },
         Check("certificates", [.start]) { CertificateCheck($0.settings, now: $0.now).dates(isStart: true) },
         Check("host keys") { HostKeyCheck.kinds($0.settings) },
-        Check("host keys", [.doctor, .check]) { await HostKeyCheck.findings($0) },
+        Check("host keys", [.doctor, .check, .console]) { await HostKeyCheck.findings($0) },
         // Keys that differ from those of the last start are told by the start itself, which does not wait for sealed entries.
         Check("host keys", [.start]) { await HostKeyCheck.keys($0) },
         Check("filesystem") { FilesystemCheck($0.settings).findings() },
@@ -50,13 +53,13 @@ package enum Diagnostics {
         // A ledger of an older format is brought up to date by the start.
         Check("ledger", starts) { LedgerCheck.findings($0).filter(\.isFatal) },
         // A start asks this by itself, and ends with a status of its own.
-        Check("ledger", [.doctor, .check]) { await SignedLedgerCheck.findings($0) },
+        Check("ledger", [.doctor, .check, .console]) { await SignedLedgerCheck.findings($0) },
         Check("ledger", everywhere) { LedgerKeyCheck.findings($0) },
-        Check("ledger", [.doctor, .check]) { ReadGroupCheck.findings($0) },
+        Check("ledger", [.doctor, .check, .console]) { ReadGroupCheck.findings($0) },
         Check("clock", everywhere) { ClockCheck.findings($0) },
-        Check("gate") { RunningCheck.findings($0) },
+        Check("gate", [.doctor]) { RunningCheck.findings($0) },
         Check("openssl") { OpenSSLCheck(running: $0.state).findings() },
-        Check("listeners") { RunningCheck.listenerFindings($0) },
+        Check("listeners", [.doctor]) { RunningCheck.listenerFindings($0) },
         Check("forwarding") { ForwardingCheck.findings($0.state) },
         Check("sources") { SourceCheck.lists($0) },
         Check("sources") { SourceCheck.callers($0) },
@@ -73,6 +76,11 @@ package enum Diagnostics {
         let (settings, configuration) = try GateCheck.load(file)
         let facts = await GateFacts(settings, asksGate: true)
         return basics + configuration + (await findings(facts, .doctor))
+    }
+
+    /// For the console of a gate that runs with these settings.
+    package static func findings(of settings: GateSettings) async -> [Finding] {
+        await findings(GateFacts(settings, asksGate: true), .console)
     }
 
     /// What is not well with a gate that is to start with these settings, which are good, and the host keys that its callers will be

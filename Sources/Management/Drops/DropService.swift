@@ -40,6 +40,11 @@ package struct DropService: Sendable {
         package let drops: [DropView]
         /// What `before` is to be for the page behind this one; nil: there is none.
         package let next: Int64?
+
+        package init(drops: [DropView], next: Int64?) {
+            self.drops = drops
+            self.next = next
+        }
     }
 
     /// The newest drops of entries below `before`, by a look at `most` of them: a page comes soon, and may have fewer drops than

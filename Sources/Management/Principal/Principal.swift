@@ -5,8 +5,8 @@ package import JSON
 package enum Principal: Sendable, Hashable {
     /// A user of this machine.
     case localUser(LocalUser)
-    /// Somebody at the console.
-    case console(session: String, address: IPAddress)
+    /// Somebody who has signed in at the console's pages with a token.
+    case browser(session: String, token: String, role: TokenRole, address: IPAddress?)
     /// A program with a token of the console.
     case token(name: String, role: TokenRole, address: IPAddress?)
 
@@ -17,13 +17,18 @@ package enum Principal: Sendable, Hashable {
     package var facts: [String: JSONValue] {
         switch self {
         case .localUser(let user): user.facts
-        case .console(let session, let address):
-            ["session": .string(session), "address": .string(address.description)]
-        case .token(let name, let role, let address):
-            ["token": .string(name), "role": .string(role.rawValue)].merging(
-                address.map { ["address": .string($0.description)] } ?? [:]
-            ) { $1 }
+        case .browser(let session, let name, let role, let address):
+            Self.facts(name, role, address).merging(["session": .string(session)]) { $1 }
+        case .token(let name, let role, let address): Self.facts(name, role, address)
         }
+    }
+
+    private static func facts(
+        _ name: String, _ role: TokenRole, _ address: IPAddress?
+    ) -> [String: JSONValue] {
+        ["token": .string(name), "role": .string(role.rawValue)].merging(
+            address.map { ["address": .string($0.description)] } ?? [:]
+        ) { $1 }
     }
 
     /// The members that `facts` may have: nobody else may write them.

@@ -7,8 +7,13 @@ package import Settings
 
 package struct ReportService: Sendable {
     private let settings: GateSettings
+    private let authority: (any GateAuthority)?
 
-    package init(_ settings: GateSettings) { self.settings = settings }
+    /// - Parameter authority: of this process, which is the gate; nil: it is looked for.
+    package init(_ settings: GateSettings, authority: (any GateAuthority)? = nil) {
+        self.settings = settings
+        self.authority = authority
+    }
 
     /// Recorded as an access before it is made. Who cannot pass it on says so to the export.
     /// - Parameters:
@@ -27,7 +32,7 @@ package struct ReportService: Sendable {
                 "since": .string(period.since.description),
                 "until": .string(period.until.description),
                 "format": .string(format),
-            ], by: attribution, settings: settings, warn: warn)
+            ], by: attribution, settings: settings, own: authority, warn: warn)
         do {
             return (try report(of: period, now: now, progress), export)
         } catch {

@@ -1,7 +1,7 @@
 // Who may call in: the source lists, the decision on an address, now and at any moment that the ledger knows of.
 package import Admission
 import JSON
-import Ledger
+package import Ledger
 package import Settings
 
 /// Methods throw `ManagementError`, `LedgerError` or `SettingsErrors`.
@@ -21,8 +21,13 @@ package struct SourceService: Sendable {
     }
 
     let settings: GateSettings
+    private let authority: (any GateAuthority)?
 
-    package init(_ settings: GateSettings) { self.settings = settings }
+    /// - Parameter authority: of this process, which is the gate; nil: it is looked for.
+    package init(_ settings: GateSettings, authority: (any GateAuthority)? = nil) {
+        self.settings = settings
+        self.authority = authority
+    }
 
     // MARK: Lists
 
@@ -139,6 +144,19 @@ package struct SourceService: Sendable {
         return try Approval(entry, history: PolicyHistory(reader, settings.ledgerHandle.policies))
     }
 
+    /// How the lists that an entry names decide on its source, step by step; of a refusal, what it says itself. None where no list
+    /// decided, or where those are not known any more. Throws for bytes that are not what this program writes.
+    package func trace(of entry: StoredEntry) throws -> [String] {
+        let value = try entry.value()
+        if let own = value["detail"]?["trace"]?.array { return own.compactMap(\.string) }
+        guard let version = value["policy"]?.string,
+            let channel = value["channel"]?.string.flatMap(Channel.init(rawValue:)),
+            let ip = value["source"]?["ip"]?.string.flatMap({ try? IPAddress($0) }),
+            let policy = try? history().policy(version).get()
+        else { return [] }
+        return policy.match(ip, channel: channel, at: entry.time).trace
+    }
+
     /// Who answers for what let a drop in. The id is taken as people type it.
     package func approval(ofDrop id: String) throws -> Approval {
         let reader = try settings.ledgerHandle.reader()
@@ -161,6 +179,15 @@ package struct SourceService: Sendable {
     ) async throws -> SourceEntry {
         let editor = try ListChoice.editor(list, of: settings)
         let entry = try entry(editor.name)
+        try Self.check(new: entry, now, place)
+        let edit = try ListChoice.change { try editor.adding(entry) }
+        try SourceListEditor.apply(edit)
+        _ = try PolicyLoader.load(files: settings.sources)
+        await record("source add", edit, "+", attribution, warn)
+        return edit.touched.first ?? entry
+    }
+
+    static func check(new entry: SourceEntry, _ now: Instant, _ place: LocalTime) throws(ManagementError) {
         for (word, moment) in [("expires", entry.expires), ("review_by", entry.reviewBy)] {
             guard let moment, moment <= now else { continue }
             let what =
@@ -168,10 +195,6 @@ package struct SourceService: Sendable {
             throw ManagementError(.invalid, "\(word) \(moment) is over: \(what)", fix: "give a day to come")
         }
         if let read = entry.document?.read { try Self.check(read: read, now, place) }
-        let added = try ListChoice.change { try editor.add(entry) }
-        _ = try PolicyLoader.load(files: settings.sources)
-        await record("source add", editor.path, ["+ \(added.summary)"], attribution, warn)
-        return added
     }
 
     /// The day on which a document was read is a day, and no later one than today.
@@ -196,18 +219,22 @@ package struct SourceService: Sendable {
         warn: @escaping @Sendable (String) -> Void
     ) async throws -> [SourceEntry] {
         let editor = try ListChoice.editor(list, of: settings)
-        let removed = try ListChoice.change { try editor.remove(block, service: service) }
+        let edit = try ListChoice.change { try editor.removing(block, service: service) }
+        try SourceListEditor.apply(edit)
         _ = try PolicyLoader.load(files: settings.sources)
-        await record("source remove", editor.path, removed.map { "- \($0.summary)" }, attribution, warn)
-        return removed
+        await record("source remove", edit, "-", attribution, warn)
+        return edit.touched
     }
 
-    private func record(
-        _ command: String, _ file: String, _ lines: [String], _ attribution: Attribution,
+    /// - Parameter sign: before each entry: "+", "-" or "~".
+    func record(
+        _ command: String, _ edit: SourceListEditor.Edit, _ sign: String, _ attribution: Attribution,
         _ warn: @escaping @Sendable (String) -> Void
     ) async {
+        let change = ManagedChange(
+            command, file: edit.path, lines: edit.touched.map { "\(sign) \($0.summary)" })
         await Authority.recordChange(
-            ManagedChange(command, file: file, lines: lines), by: attribution, settings: settings, warn: warn)
+            change, by: attribution, settings: settings, own: authority, warn: warn)
     }
 
     /// The lists as the files have them.

@@ -4,7 +4,7 @@ package import Admission
 import Files
 package import Settings
 import Synchronization
-import TLS
+package import TLS
 
 package final class TokenBook: Sendable {
     /// Who has shown a good token.
@@ -44,9 +44,11 @@ package final class TokenBook: Sendable {
         self.report = report
     }
 
-    /// Whose token this is; nil: nobody's. It blocks. Compares digests, in constant time.
-    package func holder(of secret: [UInt8]) -> Holder? {
-        let offered = SHA256.hash(data: secret)
+    /// Whose token this is; nil: nobody's. It blocks.
+    package func holder(of secret: [UInt8]) -> Holder? { holder(ofDigest: SHA256.hash(data: secret)) }
+
+    /// Whose token has this digest; nil: nobody's any more. It blocks. Compares in constant time.
+    package func holder(ofDigest offered: SHA256Digest) -> Holder? {
         var found: Holder?
         if own == offered {
             found = Holder(name: Self.ownName, role: .operator)

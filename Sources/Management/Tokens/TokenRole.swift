@@ -2,18 +2,27 @@
 
 /// Something that can be asked of the console.
 package enum Permission: Sendable, Hashable, CaseIterable {
-    /// Problems in words, figures.
+    /// Problems in words, figures, what the gate's checks find.
     case status
     case readAttempts
     /// Source lists, and what they decide.
     case readSources
+    /// Accounts, without what they log in with.
+    case readAccounts
     /// What there is, and receipts; not what drops hold.
     case readDrops
     /// What drops hold: patient data.
     case readContent
+    /// Entries in bulk, and reports.
+    case export
+    /// Hashing the whole ledger.
+    case verify
     case acknowledge
     /// Events that are held in quarantine.
     case releaseHeld
+    case changeSources
+    /// Calling out: probes, and trying the network rules.
+    case probe
 }
 
 package enum TokenRole: String, Sendable, Hashable, CaseIterable, Codable {
@@ -26,14 +35,19 @@ package enum TokenRole: String, Sendable, Hashable, CaseIterable, Codable {
     /// A program that takes drops: it sees them and what they hold, and says when it is done; nothing else.
     case consumer
 
-    package func may(_ permission: Permission) -> Bool {
+    private static let looks: Set<Permission> = [
+        .status, .readAttempts, .readSources, .readAccounts, .readDrops,
+    ]
+
+    private var permissions: Set<Permission> {
         switch self {
-        case .viewer, .auditor:
-            [.status, .readAttempts, .readSources, .readDrops].contains(permission)
+        case .viewer: Self.looks
+        case .auditor: Self.looks.union([.export, .verify])
         case .operator:
-            [.status, .readAttempts, .readSources, .readDrops, .acknowledge, .releaseHeld].contains(
-                permission)
-        case .consumer: [.readDrops, .readContent, .acknowledge].contains(permission)
+            Self.looks.union([.export, .verify, .acknowledge, .releaseHeld, .changeSources, .probe])
+        case .consumer: [.readDrops, .readContent, .acknowledge]
         }
     }
+
+    package func may(_ permission: Permission) -> Bool { permissions.contains(permission) }
 }

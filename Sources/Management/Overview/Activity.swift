@@ -1,0 +1,121 @@
+// Attempts by the hour over the last days, for charts that are looked at again and again: entries are counted once, the newest first,
+// beside whoever asks, and what comes after that is added.
+package import Admission
+import Blocking
+package import Ledger
+import Synchronization
+
+package final class Activity: Sendable {
+    /// Attempts of an hour by verdict, by hours since 1970.
+    package typealias Hours = [Int64: [Verdict: Int64]]
+
+    package struct Counts: Sendable {
+        package fileprivate(set) var hours: Hours = [:]
+        /// Whether everything since `since` is in it.
+        package fileprivate(set) var isComplete = false
+        package fileprivate(set) var since: Instant
+    }
+
+    private struct State {
+        var counts: Counts
+        /// Entries of this range are in it.
+        var counted: Range<Int64>?
+        /// The first entry that is wanted.
+        var first: Int64 = 0
+        var isCounting = false
+    }
+
+    package static let hour: Int64 = 3_600_000_000
+    /// How far back it counts.
+    package static let reach = Duration.seconds(31 * 86_400)
+    /// Entries that are counted in one piece, and while somebody waits.
+    private static let piece: Int64 = 50_000
+    private static let soon: Int64 = 5_000
+
+    private let ledger: LedgerHandle
+    private let state: Mutex<State>
+    private let executor = BlockingExecutor(label: "activity", width: 1)
+
+    package init(_ ledger: LedgerHandle) {
+        self.ledger = ledger
+        state = Mutex(State(counts: Counts(since: Instant(microseconds: 0))))
+    }
+
+    /// What is counted by now. It looks at few entries, and has the others counted beside. Throws `LedgerError`.
+    package func counts(at now: Instant) throws -> Counts {
+        let reader = try ledger.reader()
+        let end = try reader.size()
+        let begun = try begin(reader, end, now)
+        if let counted = begun, end > counted.upperBound, end - counted.upperBound <= Self.soon {
+            try count(counted.upperBound..<end, reader)
+        }
+        let (counts, isToStart) = state.withLock { state -> (Counts, Bool) in
+            state.counts.hours = state.counts.hours.filter { $0.key >= Self.oldest(now) }
+            let isWhole = state.counted.map { $0.lowerBound <= state.first && $0.upperBound >= end } ?? false
+            state.counts.isComplete = isWhole
+            let isToStart = !isWhole && !state.isCounting
+            if isToStart { state.isCounting = true }
+            return (state.counts, isToStart)
+        }
+        if isToStart { Task(executorPreference: executor) { self.countAll() } }
+        return counts
+    }
+
+    /// Says from where on is counted, and returns what is.
+    private func begin(
+        _ reader: any LedgerReading, _ end: Int64, _ now: Instant
+    ) throws -> Range<Int64>? {
+        if let counted = state.withLock({ $0.counted }) { return counted }
+        let since = Instant(microseconds: Self.oldest(now) * Self.hour)
+        let first = try reader.firstSeq(notBefore: since)
+        return state.withLock { state in
+            if state.counted == nil {
+                (state.first, state.counts.since) = (first, since)
+                state.counted = max(end, first)..<max(end, first)
+            }
+            return state.counted
+        }
+    }
+
+    private static func oldest(_ now: Instant) -> Int64 { (now - reach).microseconds / hour }
+
+    /// Until everything is counted that there is: what is newer than what was counted, then what is older.
+    private func countAll() {
+        defer { state.withLock { $0.isCounting = false } }
+        while let next = next() {
+            do { try count(next, ledger.reader()) } catch { return }
+        }
+    }
+
+    private func next() -> Range<Int64>? {
+        guard let end = try? ledger.reader().size() else { return nil }
+        return state.withLock { state in
+            guard let counted = state.counted else { return nil }
+            if counted.upperBound < end {
+                return counted.upperBound..<min(end, counted.upperBound + Self.piece)
+            }
+            if counted.lowerBound > state.first {
+                return max(state.first, counted.lowerBound - Self.piece)..<counted.lowerBound
+            }
+            return nil
+        }
+    }
+
+    /// A range at either end of what is counted. Of two who count the same one, the first is right.
+    private func count(_ range: Range<Int64>, _ reader: any LedgerReading) throws {
+        let tally = try reader.tally(range, of: LedgerPeriod(), step: Self.hour, progress: { _, _ in })
+        state.withLock { state in
+            guard let counted = state.counted else { return }
+            if range.lowerBound == counted.upperBound {
+                state.counted = counted.lowerBound..<range.upperBound
+            } else if range.upperBound == counted.lowerBound {
+                state.counted = range.lowerBound..<counted.upperBound
+            } else {
+                return
+            }
+            for (hour, verdicts) in tally.steps {
+                state.counts.hours[hour, default: [:]].merge(verdicts, uniquingKeysWith: +)
+            }
+        }
+    }
+}
