@@ -16,6 +16,8 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -52,6 +54,8 @@ let package = Package(
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", .upToNextMinor(from: "2.28.1"),
             traits: []),
+        .package(
+            url: "https://github.com/hummingbird-project/swift-mustache", .upToNextMinor(from: "2.1.1")),
         .package(url: "https://github.com/jpsim/Yams", .upToNextMinor(from: "6.2.2")),
         .package(
             url: "https://github.com/swift-server/swift-service-lifecycle", .upToNextMinor(from: "2.13.0")),
@@ -89,9 +93,15 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "ListenerTLS",
+            dependencies: [
+                "Admission", "Blocking", "Files", "Intake", "JSON", "Settings", "TLS", logging,
+            ], swiftSettings: strict),
+        .target(
             name: "WebhookReceiver",
             dependencies: [
-                "Admission", "Blocking", "Files", "Intake", "JSON", "Ledger", "Metering", "Settings",
+                "Admission", "Blocking", "Files", "Intake", "JSON", "Ledger", "ListenerTLS", "Metering",
+                "Settings",
                 "Sockets", "TLS", "TLSChannel", nio, nioPosix, nioTLS, nioHPACK, nioHTTP1, nioHTTP2,
                 coreMetrics, logging, lifecycle,
             ], swiftSettings: strict),
@@ -119,10 +129,14 @@ let package = Package(
         .target(
             name: "Console",
             dependencies: [
-                "Admission", "Blocking", "Intake", "JSON", "Ledger", "Management", "Metering", "Settings",
-                "Sockets",
-                "Staging", "TLS", hummingbird, nio, httpTypes, logging, lifecycle,
-            ], swiftSettings: strict),
+                "Accounts", "Admission", "Audit", "Blocking", "Intake", "JSON", "Ledger", "ListenerTLS",
+                "Management",
+                "Metering", "Reachability", "RuleBook", "Settings", "Sockets", "Staging", "TLS", "TLSChannel",
+                hummingbird, hummingbirdCore, mustache, nio, nioTLS, httpTypes, logging, lifecycle,
+            ],
+            // The program carries them: it is one file.
+            resources: [.embedInCode("Pages/Templates"), .embedInCode("Pages/Assets")],
+            swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Admission", "Files", yams, "TLS"], swiftSettings: strict),
         .target(
             name: "Audit",
@@ -243,9 +257,13 @@ let package = Package(
                 "Sockets", "Staging", "Support", logging,
             ], swiftSettings: strict),
         .testTarget(
+            name: "ConsoleTests",
+            dependencies: ["Admission", "Console", "JSON", "Ledger", "Management", "Reachability", "TLS"],
+            swiftSettings: strict),
+        .testTarget(
             name: "WebhookReceiverTests",
             dependencies: [
-                "Files", "JSON",
+                "Files", "JSON", "ListenerTLS",
                 "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Metering", "Settings",
                 "Staging",
                 "LedgerSupport", "Management", "Support", "TLS",

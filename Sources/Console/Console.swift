@@ -4,8 +4,11 @@ import Admission
 import Blocking
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 package import Intake
 package import JSON
+import Ledger
+import ListenerTLS
 package import Logging
 package import Management
 import NIOCore
@@ -17,7 +20,7 @@ package final class Console: Service {
     private let settings: ConsoleSettings
     private let tokens: TokenBook
     private let intake: Intake
-    private let services: APIServices?
+    private let services: ConsoleServices?
     private let logger: Logger
     private let details: @Sendable () -> [String: JSONValue]
     private let onBound: @Sendable (Int) -> Void
@@ -29,7 +32,7 @@ package final class Console: Service {
     ///   - services: what the API asks; nil: there is no API.
     ///   - details: members that `/readyz` tells who has a token, beside the problems. May block.
     package init(
-        settings: ConsoleSettings, tokens: TokenBook, intake: Intake, services: APIServices? = nil,
+        settings: ConsoleSettings, tokens: TokenBook, intake: Intake, services: ConsoleServices? = nil,
         logger: Logger,
         details: @escaping @Sendable () -> [String: JSONValue] = { [:] },
         onBound: @escaping @Sendable (Int) -> Void = { _ in }
@@ -45,51 +48,103 @@ package final class Console: Service {
 
     /// Serves until graceful shutdown. Throws when the address cannot be listened on.
     package func run() async throws {
-        let (intake, credentials) = (intake, Credentials(tokens: tokens))
-        let pages = HealthPages(
-            health: intake.health, details: details, accepts: { intake.accepts }, metrics: intake.metrics,
-            credentials: credentials)
-        let api = services.map {
-            API(services: $0, credentials: credentials, intake: intake, pages: pages, logger: logger)
+        let certificate = try settings.tls.map {
+            try CertificateReloader(
+                "console", problem: .consoleCertificate, expiryProblem: .consoleCertificateExpired,
+                protocols: ["http/1.1"], settings: $0, health: intake.health, logger: logger)
         }
+        let faces = try faces()
         let onBound = onBound
         let application = Application(
             responder: CallbackResponder<ConsoleContext> { request, context in
-                var response: Response
-                if let api, request.uri.path == API.root || request.uri.path.hasPrefix(API.root + "/") {
-                    response = await api.answer(request, context)
-                } else {
-                    response = pages.answer(request)
+                var response = await faces.answer(request, context)
+                for field in Self.always where response.headers[field.name] == nil {
+                    response.headers[field.name] = field.value
                 }
-                response.headers.merge(Self.always)
                 return response
             },
-            server: .http1(
-                configuration: .init(
-                    idleTimeout: Self.idleTimeout,
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100))),
+            server: server(certificate),
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.listen.ip.description, port: Int(settings.listen.port))),
             onServerRunning: { channel in onBound(channel.localAddress?.port ?? 0) },
             logger: logger)
         do {
-            try await withTaskExecutorPreference(executor) { try await Self.serve(application) }
+            try await withTaskExecutorPreference(executor) { try await Self.serve(application, certificate) }
         } catch let error as IOError {
             throw ListenError("cannot listen on \(settings.listen)", errno: error.errnoCode)
         }
     }
 
+    /// What answers: the health pages, the API, and the pages for people.
+    private struct Faces: Sendable {
+        let health: HealthPages
+        let api: API?
+        let pages: Pages?
+
+        func answer(_ request: Request, _ context: ConsoleContext) async -> Response {
+            let path = request.uri.path
+            if let api, path == API.root || path.hasPrefix(API.root + "/") {
+                return await api.answer(request, context)
+            }
+            return await pages?.answer(request, context) ?? health.answer(request)
+        }
+    }
+
+    private func faces() throws -> Faces {
+        let (intake, credentials) = (intake, Credentials(tokens: tokens, isSecure: settings.tls != nil))
+        let health = HealthPages(
+            health: intake.health, details: details, accepts: { intake.accepts }, metrics: intake.metrics,
+            credentials: credentials)
+        guard let services else { return Faces(health: health, api: nil, pages: nil) }
+        let (jobs, watch, streams) = (Jobs(), GateWatch(services), StreamPlaces())
+        return Faces(
+            health: health,
+            api: API(
+                services: services, credentials: credentials, intake: intake, pages: health, watch: watch,
+                jobs: jobs, streams: streams, logger: logger),
+            pages: Pages(
+                services: services, credentials: credentials, intake: intake, health: health, logger: logger,
+                templates: try Templates(), watch: watch, jobs: jobs, streams: streams))
+    }
+
     /// Until the application ends; on graceful shutdown callers that do not read their answers have `farewell`.
-    private static func serve(_ application: some ApplicationProtocol) async throws {
+    private static func serve(
+        _ application: some ApplicationProtocol, _ certificate: CertificateReloader?
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
             group.addTask {
-                try? await gracefulShutdown()
-                try? await Task.sleep(for: farewell)
+                await withTaskGroup(of: Void.self) { beside in
+                    if let certificate { beside.addTask { await certificate.run() } }
+                    try? await gracefulShutdown()
+                    try? await Task.sleep(for: farewell)
+                    beside.cancelAll()
+                }
             }
             _ = try await group.next()
             group.cancelAll()
+        }
+    }
+
+    private func server(_ certificate: CertificateReloader?) -> HTTPServerBuilder {
+        let intake = intake
+        return HTTPServerBuilder { responder in
+            ConsoleChannel(
+                base: HTTP1Channel(
+                    responder: responder,
+                    configuration: .init(
+                        additionalChannelHandlers: [RequestMarks()], idleTimeout: Self.idleTimeout,
+                        httpDecoderConfiguration: .init(
+                            maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10,
+                            maxHeaderFieldCount: 100))),
+                certificate: certificate
+            ) { reason, peer, detail in
+                var attempt = Attempt(
+                    kind: .connection, channel: .console, verdict: .rejected, reason: reason)
+                attempt.source = peer
+                attempt.detail = detail
+                intake.note(attempt)
+            }
         }
     }
 
@@ -104,10 +159,4 @@ extension Console {
         .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
         .contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
     ]
-}
-
-extension HTTPFields {
-    fileprivate mutating func merge(_ others: HTTPFields) {
-        for field in others { self[field.name] = field.value }
-    }
 }

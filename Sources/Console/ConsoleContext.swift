@@ -10,9 +10,14 @@ struct ConsoleContext: RequestContext {
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
-        let address = source.channel.remoteAddress
-        peer = address?.ipAddress.flatMap { try? IPAddress($0) }.map {
-            Endpoint(ip: $0, port: address?.port.flatMap { UInt16(exactly: $0) })
-        }
+        peer = Endpoint(source.channel.remoteAddress)
+    }
+}
+
+extension Endpoint {
+    /// The other end of a connection; nil where the system does not tell.
+    init?(_ address: SocketAddress?) {
+        guard let address, let ip = address.ipAddress.flatMap({ try? IPAddress($0) }) else { return nil }
+        self.init(ip: ip, port: address.port.flatMap { UInt16(exactly: $0) })
     }
 }

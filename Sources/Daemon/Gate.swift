@@ -112,7 +112,7 @@ package struct Gate: Sendable {
             let port = PortPromise()
             let service = Console(
                 settings: console, tokens: tokens(console, intake), intake: intake,
-                services: APIServices(settings, authority: authority), logger: logger,
+                services: ConsoleServices(settings, authority: authority), logger: logger,
                 details: { forwarding.details }
             ) { port.fulfil($0) }
             listeners.append(AnnouncedListener(name: "console", address: console.listen) { await port.value })

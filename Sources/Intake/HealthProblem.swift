@@ -5,6 +5,8 @@ package enum HealthProblem: String, Sendable, CaseIterable {
         forwarding, sources
     case certificate = "webhook_certificate"
     case certificateExpired = "webhook_certificate_expired"
+    case consoleCertificate = "console_certificate"
+    case consoleCertificateExpired = "console_certificate_expired"
     case accounts = "sftp.accounts"
     case wrapper = "sftp.nss_wrapper"
     case sshd = "sftp.sshd"
@@ -39,6 +41,8 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "mend the source list, then: dropgate serve --check; the gate takes it over within seconds"
         case .certificate, .certificateExpired:
             "put a good certificate and its key in place (webhook.tls); the gate takes them over within seconds"
+        case .consoleCertificate, .consoleCertificateExpired:
+            "put a good certificate and its key in place (console.tls); the gate takes them over within seconds"
         case .tokens: "revoke those tokens and make new ones; `dropgate token list` names them"
         case .accounts: "mend the account files, then: dropgate account list"
         case .wrapper: "apt-get install libnss-wrapper, then restart the gate"

@@ -3,6 +3,8 @@
 package struct ConsoleSettings: Sendable {
     package var listen: ListenAddress
     package var token: Secret
+    /// nil: it speaks HTTP without TLS.
+    package var tls: TLSSettings?
     /// Where the token was read from, absolute; empty in settings made by hand.
     package var tokenFile = ""
 
@@ -18,6 +20,9 @@ extension ConsoleSettings: SettingsSection {
     @SettingsList<ConsoleSettings> static var keys: [Setting<ConsoleSettings>] {
         Setting<ConsoleSettings>(.consoleListen)
         Setting<ConsoleSettings>(.consoleTokenFile)
+        Setting<ConsoleSettings>(.consoleCertificate)
+        Setting<ConsoleSettings>(.consolePrivateKey)
+        Setting<ConsoleSettings>(.consoleClientAuthorities)
     }
 }
 
@@ -29,4 +34,13 @@ extension SettingsKey {
     static let consoleTokenFile = SettingsKey(
         "console.token_file", "Holds the token that its callers show.",
         line: TemplateLine(value: .given("/var/lib/dropgate/console.token"), comment: .none))
+    static let consoleCertificate = SettingsKey(
+        "console.tls.certificate", "The certificate of the console and its chain, in PEM.",
+        line: TemplateLine(value: .example("tls/console.pem")))
+    static let consolePrivateKey = SettingsKey(
+        "console.tls.key", "The private key of the certificate, in PEM.",
+        line: TemplateLine(value: .example("tls/console.key")))
+    static let consoleClientAuthorities = SettingsKey(
+        "console.tls.client_authorities", "Asks for a client certificate of these authorities (mTLS).",
+        line: TemplateLine(value: .example("/etc/dropgate/client-ca.pem")))
 }

@@ -62,9 +62,13 @@ extension SettingsBuilder {
         let listen = listen(.consoleListen)
         let help = "name the file that holds the token; `dropgate init` makes it"
         let path = path(.consoleTokenFile)
+        let tls =
+            table.has(section: "console.tls")
+            ? tls("console.tls", .consoleCertificate, .consolePrivateKey, .consoleClientAuthorities) : nil
         guard let token = table.require(.consoleTokenFile, help, secret), let path else { return nil }
         var settings = ConsoleSettings(listen: listen, token: token)
         settings.tokenFile = path
+        settings.tls = tls
         return settings
     }
 
@@ -96,23 +100,30 @@ extension SettingsBuilder {
             return nil
         }
         if isPlain { table.fail(.webhookPlaintext, "contradicts tls; keep one of them") }
+        return tls(
+            "webhook.tls", .webhookCertificate, .webhookPrivateKey, .webhookClientAuthorities,
+            oldSenders: table[.webhookOldSenders]?.list { $0.block() } ?? [])
+    }
+
+    /// A section that names certificate and key; nil after logging that it does not.
+    private func tls(
+        _ section: String, _ certificateKey: SettingsKey, _ privateKey: SettingsKey,
+        _ authoritiesKey: SettingsKey, oldSenders: [CIDRBlock] = []
+    ) -> TLSSettings? {
         let before = table.log.problems.count
-        let certificate = table.require(.webhookCertificate, "name the PEM file of the certificate chain") {
+        let certificate = table.require(certificateKey, "name the PEM file of the certificate chain") {
             file($0, TLSFiles.certificates)
         }
-        let key = table.require(.webhookPrivateKey, "name the PEM file of the private key") {
-            file($0, TLSFiles.key)
-        }
-        let authorities = table[.webhookClientAuthorities].flatMap { file($0, TLSFiles.certificates) }
-        let old = table[.webhookOldSenders]?.list { $0.block() } ?? []
+        let key = table.require(privateKey, "name the PEM file of the private key") { file($0, TLSFiles.key) }
+        let authorities = table[authoritiesKey].flatMap { file($0, TLSFiles.certificates) }
         guard let certificate, let key else { return nil }
         var tls = TLSSettings(certificate: certificate, key: key, clientAuthorities: authorities)
-        tls.oldSenders = old
+        tls.oldSenders = oldSenders
         guard table.log.problems.count == before, areLookedInto([certificate, key, authorities]) else {
             return tls
         }
         do throws(FileError) { _ = try TLSFiles.server(tls) } catch {
-            table.log.add(table.place(ofSection: "webhook.tls"), "webhook.tls", error.message)
+            table.log.add(table.place(ofSection: section), section, error.message)
         }
         return tls
     }

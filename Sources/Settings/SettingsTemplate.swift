@@ -113,8 +113,12 @@ private struct TemplateSection {
             text: "VSee's SFTP transfers. Every account is a drop box: it can write, and never read back."),
         "console": Self(
             text: """
-                Pages, API and metrics for the people of the gate. Keep it on loopback, or put a proxy with TLS in front.
+                Pages, API and metrics for the people of the gate. Keep it on loopback, or give it TLS.
                 """),
+        "console.tls": Self(
+            text: """
+                PEM files, read again when they change. With client_authorities callers show a certificate of these, too.
+                """, form: .flow),
         "staging": Self(text: "What was accepted, whole and durable, for its consumers."),
         "ledger": Self(
             text: """

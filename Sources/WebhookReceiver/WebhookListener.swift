@@ -1,6 +1,7 @@
 // What all connections of one webhook listener share. Immutable, but for the counters and the certificate it holds.
 import Admission
 import Intake
+import ListenerTLS
 import Logging
 import NIOCore
 import Settings

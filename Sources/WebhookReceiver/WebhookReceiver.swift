@@ -2,6 +2,7 @@
 // It decides and stores nothing itself; see `GateChannel` (connections), `RequestValidator` (requests), `RequestProcessor` (events).
 import Admission
 package import Intake
+import ListenerTLS
 package import Logging
 import Metering
 import ServiceLifecycle
@@ -46,7 +47,9 @@ package final class WebhookReceiver: Service {
 
     private func serve() async throws {
         let reloader = try settings.tls.map {
-            try CertificateReloader(settings: $0, health: intake.health, logger: logger)
+            try CertificateReloader(
+                "webhook", problem: .certificate, expiryProblem: .certificateExpired,
+                protocols: ["h2", "http/1.1"], settings: $0, health: intake.health, logger: logger)
         }
         addMetrics(reloader)
         let listener = try WebhookListener(

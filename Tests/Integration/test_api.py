@@ -697,6 +697,8 @@ class Description(unittest.TestCase):
             # What an address or a block of them is, no schema of this description says.
             with open(os.path.join(gate.root, "schemathesis.toml"), "w") as file:
                 file.write('[parameters]\n"query.source" = "127.0.0.0/29"\n"query.ip" = "127.0.0.2"\n')
+                # No schema says which text is a list, or that a period begins before it ends.
+                file.write('[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", 401, 403, 404, 409, 422]\n')
             for role in ("operator", "consumer"):
                 with self.subTest(role):
                     self.tried(gate, token(gate, role, role))
@@ -707,7 +709,8 @@ class Description(unittest.TestCase):
         tried = subprocess.run(
             [sys.executable, "-m", "schemathesis.cli", "run", f"{place}/openapi.json", "--url", place, "--checks", "all",
              "--header", f"Authorization: Bearer {secret}", "--exclude-operation-id", "attemptStream", "--exclude-operation-id", "dropStream",
-             "--no-color",
+             # It calls out.
+             "--exclude-operation-id", "checkRules", "--no-color",
              "--max-examples", "200" if LONG else "25", "--seed", str(random.randrange(1 << 30))],
             cwd=gate.root, capture_output=True, text=True, timeout=600)
         self.assertEqual(tried.returncode, 0, tried.stdout[-8000:] + tried.stderr)

@@ -51,7 +51,7 @@ import Testing
     @Test func commentedValuesAreTheDefaults() throws {
         let optional = [
             "node:", "client_authorities:", "old_senders:", "secret_file:", "header:", "basic:",
-            "standard_webhooks:",
+            "standard_webhooks:", "tls:",
             "witnesses:", "read_group:",
             "forward:",
         ]

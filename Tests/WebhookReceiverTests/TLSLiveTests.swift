@@ -5,6 +5,7 @@ import Foundation
 import Intake
 import JSON
 import Ledger
+import ListenerTLS
 import Settings
 import Support
 import Testing
@@ -201,8 +202,7 @@ import Testing
 
         func keeper() throws -> CertificateReloader {
             try CertificateReloader(
-                settings: TLSSettings(certificate: certificate, key: key), health: gate.intake.health,
-                logger: LiveGate.quiet)
+                TLSSettings(certificate: certificate, key: key), health: gate.intake.health)
         }
     }
 
@@ -218,7 +218,8 @@ import Testing
             // Only the certificate has been renewed so far: it does not fit the key.
             try await pair.put("next.pem", as: "live.pem")
             #expect(!keeper.refresh() && keeper.context(for: nil) === first)
-            #expect(gate.intake.health.problems[CertificateReloader.problem]?.contains("live.pem") == true)
+            #expect(
+                gate.intake.health.problems[HealthProblem.certificate.rawValue]?.contains("live.pem") == true)
 
             try await pair.put("next.key", as: "live.key")
             #expect(keeper.refresh() && keeper.context(for: nil) !== first)
@@ -229,10 +230,11 @@ import Testing
             try #require(chmod(pair.key, 0o644) == 0)
             #expect(!keeper.refresh() && keeper.context(for: nil) === second)
             #expect(
-                gate.intake.health.problems[CertificateReloader.problem]?.contains("chmod 600") == true)
+                gate.intake.health.problems[HealthProblem.certificate.rawValue]?.contains("chmod 600") == true
+            )
             try Data("rubbish".utf8).write(to: URL(filePath: pair.key))
             #expect(!keeper.refresh() && !keeper.refresh() && keeper.context(for: nil) === second)
-            #expect(gate.intake.health.problems[CertificateReloader.problem] != nil)
+            #expect(gate.intake.health.problems[HealthProblem.certificate.rawValue] != nil)
             try FileManager.default.removeItem(atPath: pair.key)
             #expect(!keeper.refresh() && keeper.context(for: nil) === second)
             try await pair.put("next.key", as: "live.key")
@@ -266,9 +268,9 @@ import Testing
         try FileManager.default.createSymbolicLink(atPath: files.file("live"), withDestinationPath: "server")
         try await LiveGate.serve { gate in
             let keeper = try CertificateReloader(
-                settings: TLSSettings(
+                TLSSettings(
                     certificate: files.file("live/live.pem"), key: files.file("live/live.key")),
-                health: gate.intake.health, logger: LiveGate.quiet)
+                health: gate.intake.health)
             let first = keeper.context(for: nil)
             switch way {
             case .keyFirst, .certificateFirst:
@@ -300,8 +302,7 @@ import Testing
                 let settings = TLSSettings(
                     certificate: certificates.path(certificate), key: certificates.path(key))
                 let error = #expect(throws: FileError.self) {
-                    try CertificateReloader(
-                        settings: settings, health: gate.intake.health, logger: LiveGate.quiet)
+                    try CertificateReloader(settings, health: gate.intake.health)
                 }
                 #expect(error?.description.contains(named) == true)
             }
@@ -320,7 +321,8 @@ import Testing
             }
             try Pair(gate: gate).keeper().refresh()
             #expect(
-                gate.intake.health.problems[CertificateReloader.expiryProblem]?.contains("live.pem") == true)
+                gate.intake.health.problems[HealthProblem.certificateExpired.rawValue]?.contains("live.pem")
+                    == true)
         }
     }
 
@@ -351,5 +353,14 @@ import Testing
                 try #require(ContinuousClock.now < end)
             }
         }
+    }
+}
+
+extension CertificateReloader {
+    /// Of a webhook listener.
+    fileprivate convenience init(_ settings: TLSSettings, health: Health) throws {
+        try self.init(
+            "webhook", problem: .certificate, expiryProblem: .certificateExpired,
+            protocols: ["h2", "http/1.1"], settings: settings, health: health, logger: LiveGate.quiet)
     }
 }

@@ -1,9 +1,13 @@
 // Attempts: pages of them, one, and a stream of what comes.
+import Audit
+import HTTPTypes
 import Hummingbird
 import JSON
 import Ledger
+import Logging
 import Management
 import NIOCore
+import ServiceLifecycle
 import Synchronization
 
 extension API {
@@ -59,5 +63,55 @@ extension API {
             return events.readableBytes < EventStream.piece
         }
         return events
+    }
+
+    /// All that match, in a form for other programs. Recorded before anything leaves.
+    func export(_ call: Call) async throws -> Response {
+        let name = try call.parameters.words(.exportFormat) { $0 }.first ?? EntryFormat.jsonl.name
+        guard let format = EntryFormat(name: name) else { throw Problem.notFound }
+        let query = try call.parameters.attempts()
+        let headers: HTTPFields = [
+            .contentType: "application/octet-stream",
+            .contentDisposition: "attachment; filename=\"attempts.\(format.name)\"",
+        ]
+        guard call.request.method != .head else { return Response(status: .ok, headers: headers) }
+        let words = call.parameters.pairs(Parameter.filters).map { "--\($0) \($1)" }.joined(separator: " ")
+        let logger = logger
+        let export = try await services.attempts().export(
+            query, .init(format: format.name, words: words, by: try call.attribution()),
+            warn: { logger.warning("the API: \($0)") })
+        return Response(status: .ok, headers: headers, body: export.body(format))
+    }
+}
+
+extension AttemptService.WholeExport {
+    fileprivate func body(_ format: EntryFormat) -> ResponseBody {
+        let export = self
+        return ResponseBody { writer in
+            var (pages, reach) = (export.pages, ExportReach())
+            do {
+                if let header = format.header { try await writer.write(ByteBuffer(bytes: header)) }
+                while true {
+                    // Who reads slowly does not hold up the gate's stop.
+                    guard !Task.isShuttingDownGracefully else { throw CancellationError() }
+                    var records: [[UInt8]] = []
+                    var seqs: [Int64] = []
+                    try pages.read { page in
+                        for entry in page {
+                            records.append(try format.record(entry))
+                            seqs.append(entry.seq)
+                        }
+                        return records.count < 2000
+                    }
+                    guard !records.isEmpty else { break }
+                    try await writer.write(ByteBuffer(bytes: records.joined()))
+                    reach.add(records, seqs, arrived: .max)
+                }
+                try await writer.finish(nil)
+            } catch {
+                await export.recorded.endedInPart(error, reach: reach)
+                throw error
+            }
+        }
     }
 }

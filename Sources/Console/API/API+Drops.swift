@@ -108,32 +108,6 @@ extension API {
         return Self.json(.object(members), for: call.request)
     }
 
-    /// Who makes a change, with the comment in its body, if there is one.
-    private func attribution(_ call: Call) async throws -> Attribution {
-        guard let body = try? await call.request.body.collect(upTo: Self.longestBody) else {
-            throw Problem(
-                .contentTooLarge, "too_large", "a body has \(Self.longestBody) bytes at most",
-                reason: .tooLarge)
-        }
-        guard body.readableBytes > 0 else { return try call.attribution() }
-        let type = call.request.headers[.contentType]?.split(separator: ";").first?.lowercased()
-        guard type == "application/json" else {
-            throw Problem(.unsupportedMediaType, "unsupported_media_type", "a body is application/json")
-        }
-        guard let members = (try? JSONValue(parsing: Array(body.readableBytesView)))?.object,
-            members.keys.allSatisfy({ $0 == "comment" }), members["comment"].map({ $0.string != nil }) ?? true
-        else { throw Problem(.badRequest, "bad_body", "write {\"comment\": \"…\"}, or no body") }
-        let comment = members["comment"]?.string
-        guard (comment?.unicodeScalars.count ?? 0) <= Self.longestComment else {
-            throw Problem(.badRequest, "bad_body", "a comment has \(Self.longestComment) characters at most")
-        }
-        return try call.attribution(comment)
-    }
-
-    private static let longestBody = 4096
-    /// In characters, which a schema can say, and not in bytes.
-    static let longestComment = 256
-
     /// The id in the path.
     private static func id(_ call: Call) throws -> String {
         guard let text = try call.parameters.text(.id), DropID.isValid(text) else { throw unknownDrop }

@@ -4,7 +4,8 @@ import Management
 
 extension API {
     static let operations =
-        [description, status] + attemptOperations + evidenceOperations + sourceOperations + dropOperations
+        [description, status, reachability] + attemptOperations + evidenceOperations + jobOperations
+        + sourceOperations + ruleOperations + accountOperations + dropOperations
 
     private static let description = Operation(
         path: "openapi.json", id: "description", summary: "This description", about: "Needs no token.",
@@ -16,6 +17,15 @@ extension API {
         about: "Whether it accepts, and what is wrong: since when, and what to do.", permission: .status,
         answer: .json("Status")
     ) { try $0.status($1) }
+
+    private static let reachability = Operation(
+        path: "reachability", id: "reachability",
+        summary: "Who was heard from, and what the gate's checks find",
+        about:
+            "Both are looked at beside this answer: `contacts` or `findings` is missing until that is done; ask again in some "
+            + "seconds. What `dropgate doctor` finds by connecting to the gate is not among it.",
+        permission: .status, answer: .json("Reachability")
+    ) { try $0.reachability($1) }
 
     // MARK: Attempts
 
@@ -37,6 +47,13 @@ extension API {
             problems: [tooMany]
         ) { try await $0.attemptStream($1) },
         Operation(
+            path: "attempts/export", id: "attemptExport", summary: "All attempts that match, oldest first",
+            about:
+                "In the forms of `dropgate attempts --format`, up to the entry that the export itself is. An answer that ends "
+                + "too soon is another entry.",
+            permission: .export, parameters: Parameter.filters + [.exportFormat], answer: .bytes
+        ) { try await $0.export($1) },
+        Operation(
             path: "attempts/{seq}", id: "attempt", summary: "One entry",
             about: "Byte for byte as it is stored and hashed.", permission: .readAttempts, parameters: [.seq],
             answer: .json("Entry"), problems: [noEntry]
@@ -54,6 +71,11 @@ extension API {
             problems: [noEntry, .init(409, "No checkpoint covers the entry yet; ask again in some seconds.")]
         ) { try await $0.proof($1) },
         Operation(
+            path: "ledger", id: "ledger", summary: "How far the ledger is signed and witnessed",
+            about: "`unsigned` and `unwitnessed` are entries.", permission: .readAttempts,
+            answer: .json("Ledger")
+        ) { try $0.ledger($1) },
+        Operation(
             path: "ledger/checkpoint", id: "checkpoint", summary: "The newest checkpoint",
             about:
                 "A signed note (C2SP tlog-checkpoint). Keep it elsewhere: what it covers cannot be changed afterwards "
@@ -65,6 +87,73 @@ extension API {
             about: "One a line, the newest one last. Compare them with what was kept elsewhere.",
             permission: .readAttempts, answer: .text
         ) { try $0.keys($1) },
+    ]
+
+    // MARK: Jobs
+
+    private static let busy = Operation.Refusal(409, "Another one goes on already.")
+    private static let unprocessable = Operation.Refusal(
+        422, "The body is well formed, and what it says cannot be meant.")
+
+    private static let jobOperations = [
+        Operation(
+            path: "jobs/{id}", id: "job", summary: "How far something is that was begun, and what it came to",
+            about: "Jobs are kept until others take their places, or the gate stops.", permission: .status,
+            parameters: [.jobID], answer: .json("Job"), problems: [.init(404, "There is no such job.")]
+        ) { try $0.job($1) },
+        Operation(
+            method: .post, path: "ledger/verify", success: 202, id: "verifyLedger",
+            summary: "Verify the whole ledger",
+            about: "Hashes every entry, and compares with everything that was signed. A job.",
+            permission: .verify, answer: .json("Job"), problems: [busy]
+        ) { try await $0.verify($1) },
+        Operation(
+            method: .post, path: "reports", body: ("Period", true), success: 202, id: "report",
+            summary: "Report on a period",
+            about: "A job, whose result is as `dropgate report --format json`.",
+            permission: .export, answer: .json("Job"), problems: [busy, unprocessable]
+        ) { try await $0.report($1) },
+        Operation(
+            method: .post, path: "probes", body: ("Probe", true), success: 202, id: "probe",
+            summary: "Probe a webhook's URL or an SFTP server from the gate's machine",
+            about: "A job, whose result is as `dropgate probe --format json`. Without credentials.",
+            permission: .probe, answer: .json("Job"), problems: [busy, unprocessable]
+        ) { try await $0.probe($1) },
+        Operation(
+            method: .post, path: "rules/check", success: 202, id: "checkRules",
+            summary: "Try VSee's network rules from the gate's machine",
+            about: "A job, whose result is as `dropgate rules check --format json`.",
+            permission: .probe, answer: .json("Job"), problems: [busy]
+        ) { try await $0.checkRules($1) },
+    ]
+
+    // MARK: Rules, accounts
+
+    private static let ruleOperations = [
+        Operation(
+            path: "rules", id: "rules", summary: "VSee's network rules", about: "As its documents have them.",
+            permission: .status, answer: .json("Rules")
+        ) { try $0.rules($1) },
+        Operation(
+            path: "rules/export", id: "rulesExport", summary: "In a firewall's language",
+            about:
+                "ingress: who may call the gate, from its source lists. egress: what must be let out to VSee; names are not "
+                + "looked up.",
+            permission: .status, parameters: [.wantedDirection, .wantedFirewall], answer: .text,
+            problems: [.init(409, "The rules cannot be said in this language without looking names up.")]
+        ) { try await $0.rulesExport($1) },
+    ]
+
+    private static let accountOperations = [
+        Operation(
+            path: "accounts", id: "accounts", summary: "Who may log in by SFTP",
+            about: "Without what they log in with.", permission: .readAccounts, answer: .json("Accounts")
+        ) { try $0.accounts($1) },
+        Operation(
+            path: "accounts/{name}", id: "account", summary: "One account",
+            about: "Without what it logs in with.", permission: .readAccounts, parameters: [.accountName],
+            answer: .json("Account"), problems: [.init(404, "There is no such account.")]
+        ) { try $0.account($1) },
     ]
 
     // MARK: Source lists
@@ -81,6 +170,14 @@ extension API {
             about: "On each channel, with the trace; as `dropgate source explain` tells it.",
             permission: .readSources, parameters: [.ip, .listedChannel, .at], answer: .json("Decisions")
         ) { try $0.explain($1) },
+        Operation(
+            method: .post, path: "sources/preview", body: ("ListText", true), id: "previewSources",
+            summary: "What a changed list would come to",
+            about:
+                "What would differ, and who called in the last 30 days and would be decided otherwise. Nothing is changed.",
+            permission: .readSources, answer: .json("Preview"),
+            problems: [.init(409, "There is no such list."), unprocessable]
+        ) { try await $0.preview($1) },
     ]
 
     // MARK: Drops

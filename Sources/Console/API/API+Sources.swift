@@ -4,6 +4,7 @@ import Hummingbird
 import Intake
 import JSON
 import Management
+import Settings
 
 extension API {
     func sources(_ call: Call) throws -> Response {
@@ -20,5 +21,24 @@ extension API {
         let explanation = try services.sources.explain(
             question, on: channels, at: call.parameters.time(.at), now: intake.now)
         return Self.json(["items": explanation.json(channels: channels)], for: call.request)
+    }
+
+    /// What a list would come to, if its file had another text.
+    func preview(_ call: Call) async throws -> Response {
+        let body = try await body(
+            call, ["list", "text"], example: "{\"list\": \"vsee-qatar\", \"text\": \"name: …\"}",
+            most: Self.longestList)
+        guard let text = body["text"] else {
+            throw Problem(.badRequest, "bad_body", "text is what the list's file would hold")
+        }
+        let file = try services.sources.file(ofList: body["list"])
+        do {
+            let preview = try services.sources.preview(of: [file: text], file: file, now: intake.now)
+            return Self.json(preview.json, for: call.request)
+        } catch let error as SettingsErrors {
+            throw Problem(
+                .unprocessableContent, "unprocessable", error.problems.map { "\($0)" }.joined(separator: "; ")
+            )
+        }
     }
 }

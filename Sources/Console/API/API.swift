@@ -7,80 +7,48 @@ import Intake
 import JSON
 import Ledger
 import Logging
-package import Management
+import Management
 import NIOCore
-package import Settings
-import Synchronization
 import TLS
-
-/// What the API asks.
-package struct APIServices: Sendable {
-    let settings: GateSettings
-    let authority: any GateAuthority
-    let drops: DropService
-    let sources: SourceService
-    let ledger: LedgerService
-
-    /// - Parameter authority: the running gate's own.
-    package init(_ settings: GateSettings, authority: any GateAuthority) {
-        self.settings = settings
-        self.authority = authority
-        drops = DropService(settings)
-        sources = SourceService(settings)
-        ledger = LedgerService(settings)
-    }
-
-    /// For one request: nothing holds the ledger open when the gate stops, or its log would stay beside it. Throws `LedgerError`.
-    func attempts() throws -> AttemptService { try AttemptService(settings) }
-}
 
 struct API: Sendable {
     static let root = "/api/v1"
 
-    let services: APIServices
+    let services: ConsoleServices
     let credentials: Credentials
     let intake: Intake
     let pages: HealthPages
-    let streams = StreamPlaces()
+    let watch: GateWatch
+    let jobs: Jobs
+    let streams: StreamPlaces
     let logger: Logger
 
     /// One request, and who makes it.
     struct Call: Sendable {
         let request: Request
         /// nil: somebody without a token, at an operation that needs none.
-        let caller: TokenBook.Holder?
+        let caller: Caller?
         let peer: Endpoint?
         let parameters: Parameters
 
         /// - Parameter comment: what they say about it.
         func attribution(_ comment: String? = nil) throws -> Attribution {
             guard let caller else { throw API.unauthorized }
-            return try Attribution(
-                .token(name: caller.name, role: caller.role, address: peer?.ip), comment: comment)
+            return try Attribution(caller.principal(from: peer), comment: comment)
         }
     }
 
     func answer(_ request: Request, _ context: ConsoleContext) async -> Response {
         do {
-            try Self.checkOrigin(request)
+            try SameSite.check(request)
             var response = try await routed(request, context)
             if request.method == .head { response = response.createHeadResponse() }
             return response
         } catch {
             let problem = Problem(error)
             if problem.status == .internalServerError { logger.error("the API: \(problem.detail)") }
-            note(problem, request, context)
+            intake.note(problem, of: request, from: context.peer)
             return problem.response
-        }
-    }
-
-    /// What a page of another site has a browser send is not answered, whatever it carries.
-    private static func checkOrigin(_ request: Request) throws(Problem) {
-        guard let origin = request.headers[.origin] else { return }
-        let place = origin.split(separator: "/", omittingEmptySubsequences: true).last.map(String.init)
-        guard let host = request.head.authority, place == host else {
-            throw Problem(
-                .forbidden, "cross_origin", "a page of another site may not ask", reason: .forbiddenOperation)
         }
     }
 
@@ -90,18 +58,26 @@ struct API: Sendable {
         let found = Self.operations.lazy.compactMap { operation in
             operation.values(in: path).map { (operation, $0) }
         }.first
-        let caller = credentials.holder(in: request.headers)
+        let caller = credentials.caller(in: request.headers)
         // Who has no token is not told which paths there are.
         guard caller != nil || found.map({ $0.0.permission == nil }) == true else { throw Self.unauthorized }
         guard let (operation, values) = found else { throw Problem.notFound }
         guard operation.takes(request.method) else { throw Problem.notAllowed(operation.methods) }
-        if let permission = operation.permission, let caller, !caller.role.may(permission) {
-            throw Self.forbidden(caller.role)
+        if let permission = operation.permission, let caller, !caller.may(permission) {
+            throw Problem.forbidden(caller.role)
+        }
+        // A browser sends its cookie along with what it is made to send.
+        if operation.isChange, let session = caller?.session,
+            !Credentials.isFormKey(request.headers[.formKey], of: session)
+        {
+            throw Problem.formKey
         }
         let call = Call(
             request: request, caller: caller, peer: context.peer,
             parameters: try Parameters(request.uri.query, operation.parameters, path: values))
-        return try await operation.run(self, call)
+        var response = try await operation.run(self, call)
+        if operation.success == 202 { response.status = .accepted }
+        return response
     }
 
     // MARK: Refusals
@@ -113,24 +89,6 @@ struct API: Sendable {
             reason: .authFailed)
         problem.headers[.wwwAuthenticate] = "Bearer"
         return problem
-    }
-
-    private static func forbidden(_ role: TokenRole) -> Problem {
-        Problem(
-            .forbidden, "forbidden", "a token of the role \(role.rawValue) may not do this",
-            reason: .forbiddenOperation)
-    }
-
-    /// Who was kept from something is an entry; a flood of it is few.
-    private func note(_ problem: Problem, _ request: Request, _ context: ConsoleContext) {
-        guard let reason = problem.reason else { return }
-        var attempt = Attempt(kind: .request, channel: .console, verdict: .rejected, reason: reason)
-        attempt.source = context.peer
-        attempt.request = RequestFacts(
-            method: UntrustedText.head(request.method.rawValue, limit: 20),
-            path: UntrustedText.head(request.uri.path, limit: 200), status: Int(problem.status.code))
-        attempt.detail["message"] = .string(problem.code)
-        intake.note(attempt)
     }
 
     // MARK: Answers
@@ -161,43 +119,5 @@ struct API: Sendable {
 
     static func json(_ value: JSONValue, for request: Request) -> Response {
         json(CanonicalJSON.encode(value) + [0x0A], for: request)
-    }
-}
-
-/// How many streams there are: each keeps a connection and looks into the ledger. One caller's leave room for others.
-final class StreamPlaces: Sendable {
-    static let most = 64
-    static let mostOfOne = 16
-    private let taken = Mutex<[String: Int]>([:])
-
-    /// One stream's place, until it is let go of, whatever becomes of its answer.
-    final class Place: Sendable {
-        private let places: StreamPlaces
-        private let holder: String
-
-        fileprivate init(_ places: StreamPlaces, _ holder: String) {
-            self.places = places
-            self.holder = holder
-        }
-
-        deinit { places.giveBack(holder) }
-    }
-
-    /// nil: there is none, or none for this holder of a token.
-    func place(for holder: String) -> Place? {
-        taken.withLock { taken in
-            guard taken.values.reduce(0, +) < Self.most, taken[holder, default: 0] < Self.mostOfOne else {
-                return nil
-            }
-            taken[holder, default: 0] += 1
-            return Place(self, holder)
-        }
-    }
-
-    private func giveBack(_ holder: String) {
-        taken.withLock { taken in
-            taken[holder, default: 1] -= 1
-            if taken[holder] == 0 { taken[holder] = nil }
-        }
     }
 }

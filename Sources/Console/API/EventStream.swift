@@ -27,7 +27,7 @@ struct EventStream: Sendable {
             var (asked, said) = (ContinuousClock.now, ContinuousClock.now)
             // Headers go with the first bytes.
             try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
-            while !Task.isCancelled, !Task.isShuttingDownGracefully {
+            while !Task.isCancelled, !Task.isShuttingDownGracefully, !place.isTaken {
                 if asked.duration(to: .now) >= Self.askEvery {
                     guard mayGoOn() else { break }
                     asked = .now

@@ -28,11 +28,16 @@ enum OpenAPIDocument {
                 "summary": "What came to a gate, what was decided, and what lies ready.",
             ],
             "servers": [["url": .string(API.root)]],
-            "security": [["token": []]],
+            "security": [["token": []], ["session": []]],
             "paths": .object(paths.mapValues(JSONValue.object)),
             "components": [
                 "securitySchemes": [
-                    "token": ["type": "http", "scheme": "bearer", "description": "A token of the console."]
+                    "token": ["type": "http", "scheme": "bearer", "description": "A token of the console."],
+                    "session": [
+                        "type": "apiKey", "in": "cookie", "name": "dropgate",
+                        "description":
+                            "Of a browser that has signed in at the console; over TLS it is __Host-dropgate. What changes or begins something needs the session's form key, too, as X-Dropgate-Form-Key.",
+                    ],
                 ],
                 "schemas": .object(OpenAPISchemas.all),
             ],
@@ -55,7 +60,8 @@ enum OpenAPIDocument {
         if operation.permission == nil { members["security"] = [] }
         if operation.isChange {
             members["requestBody"] = [
-                "required": false, "content": ["application/json": ["schema": reference("Comment")]],
+                "required": .bool(operation.body.isRequired),
+                "content": ["application/json": ["schema": reference(operation.body.schema)]],
             ]
         }
         return .object(members)
@@ -64,7 +70,7 @@ enum OpenAPIDocument {
     // MARK: Answers
 
     private static func responses(_ operation: Operation) -> [String: JSONValue] {
-        var all = ["200": success(operation)]
+        var all = ["\(operation.success)": success(operation)]
         for refusal in operation.problems + common(operation) where all["\(refusal.status)"] == nil {
             all["\(refusal.status)"] = [
                 "description": .string(refusal.about),

@@ -14,10 +14,7 @@ enum OpenAPISchemas {
         "Comment": [
             "type": "object", "additionalProperties": false,
             "properties": [
-                "comment": [
-                    "type": "string", "minLength": 1, "maxLength": .int(Int64(API.longestComment)),
-                    "pattern": .string(printable), "description": "Why; becomes part of the ledger's entry.",
-                ]
+                "comment": comment
             ],
         ],
         "Description": ["type": "object", "description": "OpenAPI 3.1."],
@@ -59,6 +56,86 @@ enum OpenAPISchemas {
                             "verdict": text, "reason": text, "entries": list(text), "trace": list(text),
                         ], required: ["channel", "known", "at", "lists"]))
             ], required: ["items"]),
+        "ListText": object(
+            nil,
+            [
+                "list": text("The list's name; needed where there are several."),
+                "text": text("What its file would hold."),
+            ], required: ["text"]),
+        "Preview": object(
+            nil,
+            [
+                "base": text("The version of the lists as they are."), "file": text,
+                "difference": list(text("`+ …`, `- …` or `~ …`, for each entry that differs.")),
+                "decided_otherwise": list(
+                    object(
+                        "Who called, and would be decided otherwise.",
+                        ["source": text, "channel": text, "let_in": ["type": "boolean"], "last": time],
+                        required: ["source", "channel", "let_in", "reason", "last"])),
+                "complete": ["type": "boolean", "description": "False: not every caller was looked at."],
+            ], required: ["base", "file", "difference"]),
+        "Reachability": object(
+            nil,
+            [
+                "contacts": list(
+                    object(
+                        nil,
+                        ["entry": text, "channel": text, "last": time, "overdue": ["type": "boolean"]],
+                        required: ["entry", "service", "channel", "overdue"])),
+                "findings": list(
+                    object(
+                        nil,
+                        [
+                            "area": text, "state": ["enum": ["ok", "warn", "fail"]], "text": text,
+                            "fix": text,
+                        ],
+                        required: ["area", "state", "text"])),
+            ], required: []),
+        "Ledger": object(
+            nil,
+            [
+                "entries": number, "unsigned": number, "unwitnessed": number,
+                "signed": object(nil, ["size": number, "time": time], required: ["size", "time"]),
+                "begins": object(nil, ["seq": number, "time": time], required: ["seq", "time"]),
+                "witnesses": list(
+                    object(
+                        nil, ["name": text, "size": number, "time": time], required: ["name", "size", "time"])
+                ),
+            ], required: ["entries", "unsigned", "unwitnessed", "witnesses"]),
+        "Job": object(
+            "Something that goes on beside.",
+            [
+                "id": text, "kind": ["enum": .array(Job.Kind.allCases.map { .string($0.rawValue) })],
+                "state": ["enum": ["running", "done", "failed"]], "title": text, "by": text, "began": time,
+                "ended": time,
+                "progress": object(nil, ["done": number, "of": number], required: ["done", "of"]),
+                "lines": list(object(nil, ["state": text, "text": text], required: ["state", "text"])),
+                "failure": text("Why it has no result."),
+                "good": ["type": "boolean", "description": "Whether the answer is yes."],
+                "summary": text("For people."), "result": ["type": "object"],
+            ], required: ["id", "kind", "state", "title", "by", "began", "lines"]),
+        "Period": object(
+            nil, ["since": time, "until": time, "comment": comment], required: ["since", "until"]),
+        "Probe": object(
+            nil,
+            [
+                "kind": ["enum": ["webhook", "sftp"]],
+                "target": text("A URL, or a host and port."), "comment": comment,
+            ], required: ["kind", "target"]),
+        "Rules": object(
+            "As `dropgate rules list --format json`.", ["items": list(["type": "object"])],
+            required: ["items"]),
+        "Account": object(
+            "As `dropgate account show --format json`.",
+            [
+                "name": text, "disabled": ["type": "boolean"],
+                "password": ["type": "boolean", "description": "Whether it has one."], "role": text,
+                "keys": list(["type": "object"]),
+            ], required: ["name", "disabled", "password", "role", "keys"]),
+        "Accounts": object(
+            nil,
+            ["items": list(OpenAPIDocument.reference("Account")), "problems": list(text)],
+            required: ["items", "problems"]),
         "Drop": object(
             "The members of a receipt and what became of the drop, as `dropgate drops show --format json`; "
                 + ".github/guides/consuming.md describes all.",
@@ -80,6 +157,10 @@ enum OpenAPISchemas {
     private static let printable =
         #"^[^\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+$"#
 
+    private static let comment: JSONValue = [
+        "type": "string", "minLength": 1, "maxLength": .int(Int64(API.longestComment)),
+        "pattern": .string(printable), "description": "Why; becomes part of the ledger's entry.",
+    ]
     private static let text: JSONValue = ["type": "string"]
     private static let time: JSONValue = ["type": "string", "format": "date-time"]
     private static let number: JSONValue = [

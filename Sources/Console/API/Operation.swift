@@ -28,6 +28,10 @@ struct Operation: Sendable {
     var method = HTTPRequest.Method.get
     /// Below `API.root`, with the names of parameters in braces: `drops/{id}`.
     let path: String
+    /// The schema of the body that a change takes, and whether there must be one.
+    var body: (schema: String, isRequired: Bool) = ("Comment", false)
+    /// 202: something was begun, and goes on.
+    var success = 200
     /// For programs that are made from the description.
     let id: String
     /// For people.
@@ -52,7 +56,7 @@ struct Operation: Sendable {
         }
     }
 
-    /// A change takes a comment as its body.
+    /// It takes a body.
     var isChange: Bool { method == .post }
 
     var methods: String { isChange ? "POST" : "GET, HEAD" }
@@ -62,17 +66,5 @@ struct Operation: Sendable {
     }
 
     /// The values of the parameters in a path, by name; nil: the path is another operation's.
-    func values(in path: [Substring]) -> [String: String]? {
-        let own = self.path.split(separator: "/")
-        guard own.count == path.count else { return nil }
-        var values: [String: String] = [:]
-        for (part, value) in zip(own, path) {
-            if part.first == "{" {
-                values[String(part.dropFirst().dropLast())] = String(value)
-            } else if part != value {
-                return nil
-            }
-        }
-        return values
-    }
+    func values(in path: [Substring]) -> [String: String]? { PathPattern.values(of: self.path, in: path) }
 }

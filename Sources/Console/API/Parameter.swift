@@ -1,9 +1,11 @@
 // A parameter of the API: what it is called and what it takes. The one declaration reads requests (`Parameters`) and describes the API
 // (`OpenAPIDocument`). Pure.
 import Admission
+import Audit
 import JSON
 import Ledger
 import Management
+import RuleBook
 
 struct Parameter: Sendable {
     enum Place: String, Sendable { case query, path, header }
@@ -53,6 +55,9 @@ extension Parameter {
     static let entry = Parameter(
         name: "entry", about: "A source-list entry that matched, as in vsee-qatar/clinic.", form: .text(),
         isList: true)
+    static let exportFormat = Parameter(
+        name: "format", about: "The form of the export; jsonl where none is said.",
+        form: .words(EntryFormat.allCases.map(\.name)))
     static let drop = Parameter(
         name: "drop", about: "A drop that the entry is about or speaks of.", form: .text(), isList: true)
     static let text = Parameter(
@@ -103,6 +108,18 @@ extension Parameter {
         form: .words([Channel.webhook, .sftp].map(\.rawValue)), isList: true)
     static let at = Parameter(
         name: "at", about: "By the lists that were in force then (RFC 3339); without it, now.", form: .time)
+}
+
+// Rules, accounts.
+extension Parameter {
+    static let wantedDirection = Parameter(
+        name: "direction", about: "ingress: VSee to the gate. egress: you to VSee.",
+        form: .words(["ingress", "egress"]), isRequired: true)
+    static let wantedFirewall = Parameter(
+        name: "format", about: "The firewall's language.",
+        form: .words(ExportFormat.allCases.map(\.rawValue)), isRequired: true)
+    static let accountName = Parameter(
+        name: "name", about: "The account's name.", form: .text(), place: .path, isRequired: true)
 }
 
 extension Parameter {

@@ -16,7 +16,10 @@ struct Parameters: Sendable {
     /// - Parameters:
     ///   - known: those that an operation has.
     ///   - path: values of those in the path, by name, as they stand there.
-    init(_ query: String?, _ known: [Parameter], path: [String: String] = [:]) throws(Problem) {
+    ///   - isForm: a browser sends every field of a form: those that nobody filled in are not there.
+    init(
+        _ query: String?, _ known: [Parameter], path: [String: String] = [:], isForm: Bool = false
+    ) throws(Problem) {
         let parts = (query ?? "").split(separator: "&")
         guard (query ?? "").utf8.count <= Self.longest, parts.count <= Self.most else {
             throw Problem(.badRequest, "bad_parameter", "the query is too long")
@@ -27,7 +30,15 @@ struct Parameters: Sendable {
             else {
                 throw Problem(.badRequest, "bad_parameter", "the query is not UTF-8 in percent-encoding")
             }
-            values[name, default: []].append(value)
+            if !isForm || !value.isEmpty { values[name, default: []].append(value) }
+        }
+        if isForm {
+            // A field of a form takes several values, apart by spaces.
+            for parameter in known where parameter.isList {
+                values[parameter.name] = values[parameter.name]?.flatMap {
+                    $0.split(whereSeparator: \.isWhitespace).map(String.init)
+                }
+            }
         }
         try check(known.filter { $0.place == .query })
         for (name, value) in path { values[name] = [value] }
@@ -75,6 +86,11 @@ struct Parameters: Sendable {
     }
 
     func text(_ parameter: Parameter) throws(Problem) -> String? { try texts(parameter).first }
+
+    /// Those of some parameters, to be written into an address again.
+    func pairs(_ parameters: [Parameter]) -> [(String, String)] {
+        parameters.flatMap { parameter in (values[parameter.name] ?? []).map { (parameter.name, $0) } }
+    }
 
     /// A whole number in decimal; where there is none, the standard one of its declaration.
     func number(_ parameter: Parameter) throws(Problem) -> Int64? {

@@ -37,6 +37,17 @@ struct Problem: Error, Sendable {
         Problem(.badRequest, "bad_parameter", "\(parameter.name): \(what)")
     }
 
+    static func forbidden(_ role: TokenRole) -> Problem {
+        Problem(
+            .forbidden, "forbidden", "a token of the role \(role.rawValue) may not do this",
+            reason: .forbiddenOperation)
+    }
+
+    static let formKey = Problem(
+        .forbidden, "form_key",
+        "a change from a browser carries the key of its session's forms; load the page again, and send it from there",
+        reason: .forbiddenOperation)
+
     /// Of an error that a service has thrown.
     init(_ error: any Error) {
         if let problem = error as? Problem {

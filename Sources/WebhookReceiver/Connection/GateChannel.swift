@@ -4,6 +4,7 @@ import Admission
 import Glibc
 import Intake
 import JSON
+import ListenerTLS
 import Logging
 import NIOCore
 import NIOHPACK

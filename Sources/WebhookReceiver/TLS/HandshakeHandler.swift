@@ -1,6 +1,8 @@
 // Stands behind TLS: records a failed handshake, and after a good one has the pipeline for the negotiated protocol
 // built. It takes no part in the handshake itself.
 import Admission
+import JSON
+import ListenerTLS
 import Logging
 import NIOCore
 import NIOTLS
@@ -33,7 +35,7 @@ final class HandshakeHandler: ChannelInboundHandler {
                 let fault = CertificateFault(kind: .expired, depth: 0, words: "the certificate has expired")
                 connection.note(
                     .tlsFailed,
-                    detail: TLSError.detail(TLSError(.badCertificate(fault), words: fault.words)))
+                    detail: TLSError(.badCertificate(fault), words: fault.words).detail)
                 return context.close(promise: nil)
             }
             do {
@@ -54,7 +56,9 @@ final class HandshakeHandler: ChannelInboundHandler {
         if hasGone, connection.isLookOfProxy {
             connection.dismiss()
         } else {
-            connection.note(.tlsFailed, detail: TLSError.detail(error))
+            connection.note(
+                .tlsFailed,
+                detail: (error as? TLSError)?.detail ?? ["error": .string(ErrorSentence.of(error))])
         }
         context.close(promise: nil)
     }

@@ -1,17 +1,14 @@
 // A failed handshake as the ledger tells it: the TLS library's words, and a hint that helps.
 import Admission
-import JSON
-import TLS
+package import JSON
+package import TLS
 
 extension TLSError {
     /// What the ledger says of a handshake that failed with this error.
-    static func detail(_ error: any Error) -> [String: JSONValue] {
-        guard let failure = error as? TLSError else {
-            return ["error": .string(ErrorSentence.of(error))]
-        }
-        var detail: [String: JSONValue] = ["error": .string(UntrustedText.head(failure.words, limit: 200))]
-        if let alert = failure.alert { detail["alert"] = .int(Int64(alert)) }
-        if let hint = failure.hint { detail["hint"] = .string(hint) }
+    package var detail: [String: JSONValue] {
+        var detail: [String: JSONValue] = ["error": .string(UntrustedText.head(words, limit: 200))]
+        if let alert { detail["alert"] = .int(Int64(alert)) }
+        if let hint { detail["hint"] = .string(hint) }
         return detail
     }
 

@@ -1,13 +1,13 @@
 // Keeps the TLS context that new connections use, and replaces it when the files behind it change. A bad new pair
 // changes nothing but the gate's health: the old one is kept. Private keys are never logged.
-import Admission
+package import Admission
 import Blocking
 import Files
-import Intake
-import Logging
-import Settings
+package import Intake
+package import Logging
+package import Settings
 import Synchronization
-import TLS
+package import TLS
 
 #if canImport(Glibc)
     import Glibc
@@ -17,12 +17,9 @@ import TLS
     import Darwin
 #endif
 
-final class CertificateReloader: Sendable {
-    /// Names of the problems in the gate's health.
-    static let problem = "webhook_certificate"
-    static let expiryProblem = "webhook_certificate_expired"
+package final class CertificateReloader: Sendable {
     /// How often the files are looked at.
-    static let interval = Duration.seconds(2)
+    private static let interval = Duration.seconds(2)
 
     private struct State {
         var context: TLSContext
@@ -30,13 +27,19 @@ final class CertificateReloader: Sendable {
         var old: TLSContext?
         var files: [FileSignature?]
         /// Seconds since the epoch.
-        var expires: Int64
+        package var expires: Int64
         /// Files that could not be loaded; the error is logged once for each of their states.
         var failed: [FileSignature?]?
         /// In the log, once for each certificate.
         var isSaidToHaveExpired = false
     }
 
+    /// Whose listener it is, in messages.
+    private let listener: String
+    private let problem: HealthProblem
+    private let expiryProblem: HealthProblem
+    /// Of application protocols (RFC 7301), the preferred one first.
+    private let protocols: TLSContext.Protocols
     private let settings: TLSSettings
     private let health: Health
     private let logger: Logger
@@ -45,24 +48,34 @@ final class CertificateReloader: Sendable {
     private let executor = BlockingExecutor(label: "certificate reloader", width: 1)
 
     /// Loads the pair. Throws `FileError` when it cannot be used.
-    init(settings: TLSSettings, health: Health, logger: Logger) throws {
+    /// - Parameters:
+    ///   - listener: the section of the settings, as in `webhook`.
+    ///   - problem, expiryProblem: what is raised where a new pair is bad, or the one in use has expired.
+    package init(
+        _ listener: String, problem: HealthProblem, expiryProblem: HealthProblem,
+        protocols: TLSContext.Protocols, settings: TLSSettings, health: Health, logger: Logger
+    ) throws {
+        self.listener = listener
+        self.problem = problem
+        self.expiryProblem = expiryProblem
+        self.protocols = protocols
         self.settings = settings
         self.health = health
         self.logger = logger
-        state = Mutex(try Self.load(settings))
+        state = Mutex(try Self.load(settings, protocols))
     }
 
     /// When the certificate in use expires, in seconds since the epoch.
-    var expires: Int64 { state.withLock(\.expires) }
+    package var expires: Int64 { state.withLock(\.expires) }
 
     /// For the next connection, which comes from this address as far as is known before TLS.
-    func context(for source: IPAddress?) -> TLSContext {
+    package func context(for source: IPAddress?) -> TLSContext {
         let isOld = source.map { ip in settings.oldSenders.contains { $0.contains(ip) } } ?? false
         return state.withLock { isOld ? $0.old ?? $0.context : $0.context }
     }
 
     /// Looks at the files until cancelled.
-    func run() async {
+    package func run() async {
         await withTaskExecutorPreference(executor) {
             while !Task.isCancelled {
                 refresh()
@@ -73,27 +86,27 @@ final class CertificateReloader: Sendable {
 
     /// Looks at the files once. True when new ones are in use now.
     @discardableResult
-    func refresh() -> Bool {
+    package func refresh() -> Bool {
         defer { checkExpiry() }
         let found = Self.paths(settings).map(FileSignature.init(path:))
         let (known, failed) = state.withLock { ($0.files, $0.failed) }
         guard found != known else {
             if failed != nil {
                 state.withLock { $0.failed = nil }
-                health.clear(problem: Self.problem)
+                health.clear(problem: problem.rawValue)
             }
             return false
         }
         do {
-            let fresh = try Self.load(settings)
+            let fresh = try Self.load(settings, protocols)
             state.withLock { $0 = fresh }
-            health.clear(problem: Self.problem)
+            health.clear(problem: problem.rawValue)
             logger.notice(
-                "webhook certificate reloaded", metadata: ["certificate": "\(settings.certificate)"])
+                "\(listener) certificate reloaded", metadata: ["certificate": "\(settings.certificate)"])
             return true
         } catch {
             let message = "the new certificate or key is not used, the old one is kept: \(error)"
-            health.set(problem: Self.problem, message: message)
+            health.set(problem: problem.rawValue, message: message)
             if failed != found {
                 state.withLock { $0.failed = found }
                 logger.error("\(message)")
@@ -110,11 +123,11 @@ final class CertificateReloader: Sendable {
             return (hasExpired, hasExpired && !state.isSaidToHaveExpired)
         }
         guard hasExpired else {
-            health.clear(problem: Self.expiryProblem)
+            health.clear(problem: expiryProblem.rawValue)
             return
         }
         let message = "a certificate in \(settings.certificate) has expired: callers will refuse it; renew it"
-        health.set(problem: Self.expiryProblem, message: message)
+        health.set(problem: expiryProblem.rawValue, message: message)
         if isNews { logger.warning("\(message)") }
     }
 
@@ -122,9 +135,10 @@ final class CertificateReloader: Sendable {
         [settings.certificate, settings.key] + (settings.clientAuthorities.map { [$0] } ?? [])
     }
 
-    private static func load(_ settings: TLSSettings) throws(FileError) -> State {
+    private static func load(
+        _ settings: TLSSettings, _ protocols: TLSContext.Protocols
+    ) throws(FileError) -> State {
         let before = paths(settings).map(FileSignature.init(path:))
-        let protocols = ["h2", "http/1.1"]
         let (context, chain) = try TLSFiles.server(settings, protocols: protocols)
         let old =
             settings.oldSenders.isEmpty

@@ -1,0 +1,20 @@
+// Who was kept from something at the console is an entry; a flood of it is few.
+import Admission
+import Hummingbird
+import Intake
+import JSON
+import Ledger
+
+extension Intake {
+    /// An entry, where the problem is one that somebody was kept from something by.
+    func note(_ problem: Problem, of request: Request, from peer: Endpoint?) {
+        guard let reason = problem.reason else { return }
+        var attempt = Attempt(kind: .request, channel: .console, verdict: .rejected, reason: reason)
+        attempt.source = peer
+        attempt.request = RequestFacts(
+            method: UntrustedText.head(request.method.rawValue, limit: 20),
+            path: UntrustedText.head(request.uri.path, limit: 200), status: Int(problem.status.code))
+        attempt.detail["message"] = .string(problem.code)
+        note(attempt)
+    }
+}

@@ -1,0 +1,22 @@
+// What takes longer to find out than a page may: what the gate's checks find, and who was heard from when. It is looked at beside
+// whoever asks, and not more often than somebody asks.
+import Admission
+import Blocking
+import Management
+import Reachability
+
+final class GateWatch: Sendable {
+    private let checked: Aged<[Finding]>
+    private let heard: Aged<[LastContact]>
+
+    init(_ services: ConsoleServices) {
+        let (settings, sources) = (services.settings, services.sources)
+        checked = Aged(for: .seconds(30), label: "checks") { await Diagnostics.findings(of: settings) }
+        heard = Aged(for: .seconds(5), label: "contacts") { try? sources.lastContacts(now: .now()) }
+    }
+
+    /// What doctor finds; nil: that is still being looked at.
+    var findings: [Finding]? { checked.value }
+    /// nil: that is still being looked at, or the ledger cannot be read.
+    var contacts: [LastContact]? { heard.value }
+}

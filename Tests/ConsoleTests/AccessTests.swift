@@ -1,0 +1,126 @@
+// Who is signed in, for how long, and who may try.
+import Admission
+import Foundation
+import TLS
+import Testing
+
+@testable import Console
+
+@Suite struct SessionTests {
+    private let token = SHA256.hash(data: Array("token".utf8))
+    private let start = ContinuousClock.now
+
+    @Test func aSessionIsKnownByItsCookieAlone() throws {
+        let sessions = Sessions()
+        let (session, secret) = sessions.begin(token, at: start)
+        #expect(sessions.session(secret, at: start)?.id == session.id)
+        for wrong in [session.id, session.formKey, "", secret.uppercased(), String(secret.dropLast())] {
+            #expect(sessions.session(wrong, at: start) == nil)
+        }
+        sessions.end(secret)
+        #expect(sessions.session(secret, at: start) == nil)
+    }
+
+    @Test func itEndsWhenNobodyUsesItAndAfterADayInAnyCase() throws {
+        let sessions = Sessions()
+        let (_, secret) = sessions.begin(token, at: start)
+        var now = start + Sessions.idle - .seconds(1)
+        #expect(sessions.session(secret, at: now) != nil)
+        // To ask whether it still may is no use of it.
+        #expect(sessions.session(secret, isUse: false, at: now + Sessions.idle - .seconds(1)) != nil)
+        #expect(sessions.session(secret, at: now + Sessions.idle) == nil)
+
+        let (_, busy) = sessions.begin(token, at: start)
+        now = start
+        while now + .seconds(60) < start + Sessions.lifetime {
+            now += .seconds(60)
+            try #require(sessions.session(busy, at: now) != nil)
+        }
+        #expect(sessions.session(busy, at: start + Sessions.lifetime) == nil)
+    }
+
+    @Test func oneTokenCannotTakeAllSessionsNorAllTokensMoreThanThereAre() throws {
+        let sessions = Sessions()
+        let (_, other) = sessions.begin(SHA256.hash(data: [1]), at: start)
+        let own = (0...Sessions.mostOfOne).map {
+            sessions.begin(token, at: start + .seconds($0)).secret
+        }
+        let now = start + .seconds(60)
+        #expect(
+            own.map { sessions.session($0, at: now) != nil } == [false] + own.dropFirst().map { _ in true })
+        #expect(sessions.session(other, at: now) != nil)
+        for number in 0..<Sessions.most {
+            _ = sessions.begin(SHA256.hash(data: Array("\(number)".utf8)), at: now + .seconds(number))
+        }
+        #expect(sessions.session(other, at: now + .seconds(Sessions.most)) == nil)
+    }
+
+    @Test func aNoticeIsToldOnce() throws {
+        let sessions = Sessions()
+        let (session, _) = sessions.begin(token, at: start)
+        let (other, _) = sessions.begin(token, at: start)
+        sessions.tell("done", to: session)
+        #expect(sessions.takeNotice(of: other) == nil)
+        #expect(sessions.takeNotice(of: session) == "done" && sessions.takeNotice(of: session) == nil)
+    }
+
+    @Test func whatAFormSendsIsComparedWhole() throws {
+        let (session, _) = Sessions().begin(token, at: start)
+        #expect(Credentials.isFormKey(session.formKey, of: session))
+        for wrong in [nil, "", String(session.formKey.dropLast()), session.formKey + "0"] {
+            #expect(!Credentials.isFormKey(wrong, of: session))
+        }
+    }
+}
+
+@Suite struct LoginLimitTests {
+    private let start = ContinuousClock.now
+
+    @Test func whoFailsTooOftenWaitsAndOthersDoNot() throws {
+        let (limit, guesser) = (LoginLimit(), try IPAddress("192.0.2.1"))
+        for _ in 0..<LoginLimit.most {
+            #expect(limit.wait(guesser, at: start) == nil)
+            limit.failed(guesser, at: start)
+        }
+        #expect(limit.wait(guesser, at: start + .seconds(1)) == LoginLimit.window - .seconds(1))
+        #expect(limit.wait(try IPAddress("192.0.2.2"), at: start) == nil)
+        #expect(limit.wait(guesser, at: start + LoginLimit.window) == nil)
+        // It begins anew.
+        limit.failed(guesser, at: start + LoginLimit.window)
+        #expect(limit.wait(guesser, at: start + LoginLimit.window) == nil)
+    }
+
+    @Test func oneNetworkOfIPv6IsOneCaller() throws {
+        let limit = LoginLimit()
+        for number in 0..<LoginLimit.most { limit.failed(try IPAddress("2001:db8::\(number)"), at: start) }
+        #expect(limit.wait(try IPAddress("2001:db8::ffff"), at: start) != nil)
+        #expect(limit.wait(try IPAddress("2001:db8:0:1::1"), at: start) == nil)
+    }
+
+    @Test func strangersCannotMakeItGrowWithoutBound() throws {
+        let limit = LoginLimit()
+        for number in 0..<5000 {
+            limit.failed(
+                try IPAddress("10.0.\(number / 256).\(number % 256)"), at: start + .microseconds(number))
+        }
+        #expect(limit.remembered <= 1024)
+    }
+}
+
+@Suite struct StreamPlaceTests {
+    @Test func aTokensStreamsAreBoundedAndGivenBack() {
+        let places = StreamPlaces()
+        var held = (0..<StreamPlaces.mostOfOne).compactMap { _ in places.place(for: "a") }
+        #expect(held.count == StreamPlaces.mostOfOne && places.place(for: "a") == nil)
+        #expect(places.place(for: "b") != nil)
+        held.removeLast()
+        #expect(places.place(for: "a") != nil)
+    }
+
+    @Test func aBrowsersNewestPagesCount() {
+        let places = StreamPlaces()
+        let held = (0..<StreamPlaces.mostOfBrowser + 2).compactMap { _ in places.place(forBrowser: "s") }
+        #expect(
+            held.map(\.isTaken) == [true, true] + Array(repeating: false, count: StreamPlaces.mostOfBrowser))
+    }
+}
