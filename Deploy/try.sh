@@ -278,6 +278,15 @@ shown "as $stranger: the probe says why it is cut off" cut_off "$dropgate" probe
 expect "probes are in the ledger" count 3 --kind probe --source $listed --verdict accepted
 nothing_new() { [ "$(released)" = 4 ]; }
 expect "and nothing of them is in ready/" nothing_new
+step "8. The console, for people"
+console=http://127.0.0.1:$(port console)
+signs_in() { # the overview, for who has the token, says how the gate is
+    curl -sS --cookie-jar "$trial/cookies" --data-urlencode "token@$gate/state/console.token" -o /dev/null "$console/login" \
+        && curl -sS --cookie "$trial/cookies" "$console/" | grep -oE 'The gate accepts\.|All is well\.'
+}
+stays_out() { [ "$(curl -sS -o /dev/null -w '%{http_code}' "$console/attempts")" = 303 ]; }
+shown "signed in with its token, the overview answers" signs_in
+expect "without it there is only the sign-in" stays_out
 step "dropgate doctor"
 # What it warns of is so in a trial: a certificate of its own, loopback, and no call of VSee's yet.
 shown "nothing fails" "$dropgate" doctor
@@ -287,6 +296,7 @@ if [ $failures = 0 ] && [ $once = 0 ]; then
 
 ${green}All as it should be.${plain} The gate runs until Ctrl-C. In another terminal:
 
+  xdg-open $console     # the console; sign in with the token in $gate/state/console.token
   export DROPGATE_CONFIG=$DROPGATE_CONFIG
   $dropgate attempts --follow
   $dropgate source explain $stranger

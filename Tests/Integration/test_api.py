@@ -131,6 +131,17 @@ class Roles(unittest.TestCase):
                 ("GET", "/ledger/keys", (200, 200, 200, 403)),
                 ("GET", "/sources", (200, 200, 200, 403)),
                 ("GET", "/sources/explain?ip=20.21.208.105", (200, 200, 200, 403)),
+                ("GET", "/accounts", (200, 200, 200, 403)),
+                ("GET", "/accounts/vsee", (200, 200, 200, 403)),
+                ("GET", "/reachability", (200, 200, 200, 403)),
+                ("GET", "/ledger", (200, 200, 200, 403)),
+                ("GET", "/rules", (200, 200, 200, 403)),
+                ("GET", "/rules/export?direction=egress&format=edl", (200, 200, 200, 403)),
+                ("GET", "/attempts/export?verdict=rejected", (403, 200, 200, 403)),
+                ("POST", "/reports", (403, 400, 400, 403)),
+                ("POST", "/probes", (403, 403, 400, 403)),
+                ("POST", "/sources/preview", (400, 400, 400, 403)),
+                ("GET", "/jobs/0123456789abcdef", (404, 404, 404, 403)),
                 ("GET", "/drops", (200, 200, 200, 200)),
                 ("GET", f"/drops/{drop}", (200, 200, 200, 200)),
                 ("GET", f"/drops/{drop}/content", (403, 403, 403, 200)),
@@ -398,6 +409,120 @@ class Attempts(unittest.TestCase):
                 self.assertFalse(reader.is_alive())
             # The last one that closes the ledger takes its log in.
             self.assertEqual([name for name in os.listdir(os.path.join(gate.home, "state")) if name.endswith("-wal")], [])
+
+
+class Work(unittest.TestCase):
+    """What takes longer, what leaves in bulk, and what a change would come to."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.gate = Gate()
+        cls.addClassCleanup(cls.gate.close)
+        cls.gate.start()
+        cls.operator = API(cls.gate, token(cls.gate, "boss", "operator"))
+        cls.auditor = API(cls.gate, token(cls.gate, "auditor", "auditor"))
+        for number in range(30):
+            cls.gate.post(V2 % f"e-{number}")
+        cls.gate.post("{}", source="127.0.0.9")
+
+    def begun(self, path, body, caller=None):
+        """The job of a request, when it has ended."""
+        caller = caller or self.auditor
+        status, headers, job = caller.ask(path, "POST", body=json.dumps(body), headers={"Content-Type": "application/json"})
+        self.assertEqual((status, headers["location"]), (202, f"/api/v1/jobs/{job['id']}"), job)
+        return wait_until(lambda: (found := caller.get(f"/jobs/{job['id']}"))["state"] != "running" and found, what="the end of a job")
+
+    def test_an_export_is_what_the_command_gives_and_names_who_took_it(self):
+        for name, query, options in (("jsonl", "", ()), ("csv", "&verdict=rejected", ("--verdict", "rejected")),
+                                     ("syslog", "&channel=webhook", ("--channel", "webhook"))):
+            status, headers, data = self.auditor.ask(f"/attempts/export?format={name}{query}")
+            self.assertEqual((status, headers["content-disposition"]), (200, f'attachment; filename="attempts.{name}"'))
+            own = self.gate.entries("--reason", "exported", "--text", "auditor")[-1]
+            self.assertEqual((own["detail"]["token"], own["detail"]["format"]), ("auditor", name))
+            told = self.gate.run("attempts", "--format", name, "--limit", "0", *options, "--before", str(own["seq"]), "--config",
+                                 self.gate.config).stdout
+            self.assertEqual(data.decode().replace("\r\n", "\n"), told)
+
+    def test_an_export_that_is_broken_off_is_another_entry(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        gate.start()
+        caller = API(gate, token(gate, "auditor", "auditor"))
+        for number in range(40):
+            gate.post(json.dumps({"n": number, "pad": "x" * 100}))
+        with socket.create_connection(("127.0.0.1", gate.ports["console"]), timeout=20) as leaver:
+            leaver.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            leaver.sendall(f"GET /api/v1/attempts/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {caller.token}\r\n\r\n".encode())
+            wait_until(lambda: gate.entries("--reason", "exported", "--text", "auditor"), what="the export")
+        # Whether it came whole or not, it is written down, and the gate goes on.
+        self.assertEqual(caller.ask("/status")[0], 200)
+
+    def test_the_ledger_is_verified_with_progress(self):
+        job = self.begun("/ledger/verify", {"comment": "each month"})
+        self.assertEqual((job["state"], job["good"], job["kind"]), ("done", True, "verify"))
+        self.assertTrue(job["result"]["verified"] and job["result"]["entries"] > 30)
+        self.assertIn("token auditor at 127.0.0.1", job["by"])
+        entry = self.gate.entries("--kind", "access", "--text", "each month")[-1]
+        self.assertEqual((entry["detail"]["command"], entry["detail"]["token"]), ("ledger verify", "auditor"))
+
+    def test_a_report_is_that_of_the_command(self):
+        period = {"since": "2020-01-01T00:00:00Z", "until": "2035-01-01T00:00:00Z"}
+        job = self.begun("/reports", period)
+        told = json.loads(self.gate.run("report", "--format", "json", "--since", period["since"], "--until", period["until"],
+                                        "--config", self.gate.config).stdout)
+        self.assertEqual(job["result"]["sources"], told["sources"])
+        self.assertIn(" 30 accepted, ", job["summary"])
+        for body in ({"since": "yesterday", "until": "2035-01-01T00:00:00Z"}, {"since": period["since"]}, {**period, "more": "x"}):
+            self.assertEqual(self.auditor.ask("/reports", "POST", body=json.dumps(body), headers={"Content-Type": "application/json"})[0], 400)
+        swapped = {"since": period["until"], "until": period["since"]}
+        self.assertEqual(self.auditor.ask("/reports", "POST", body=json.dumps(swapped), headers={"Content-Type": "application/json"})[0], 422)
+
+    def test_a_probe_is_made_and_its_job_is_for_who_may_probe(self):
+        job = self.begun("/probes", {"kind": "webhook", "target": self.gate.url}, self.operator)
+        self.assertEqual([step["name"] for step in job["result"]["steps"]][:3], ["resolve", "connect", "tls"])
+        self.assertEqual(self.auditor.ask(f"/jobs/{job['id']}")[0], 404)
+        self.assertEqual(self.gate.entries("--kind", "access", "--text", "probe webhook")[-1]["detail"]["target"], self.gate.url)
+
+    def test_a_changed_list_is_looked_at_and_nothing_changes(self):
+        file = os.path.join(self.gate.home, "sources/test.yaml")
+        before = read(file)
+        changed = before.replace("127.0.0.2/32", "127.0.0.9/32")
+        status, _, data = self.operator.ask("/sources/preview", "POST", body=json.dumps({"list": "test", "text": changed}),
+                                            headers={"Content-Type": "application/json"})
+        self.assertEqual((status, data["complete"], data["file"]), (200, True, file))
+        self.assertEqual({(change["source"], change["let_in"]) for change in data["decided_otherwise"]},
+                         {("127.0.0.2", False), ("127.0.0.9", True)})
+        self.assertEqual(read(file), before)
+        for body, status in (({"list": "test", "text": "nonsense: 1"}, 422), ({"list": "none", "text": changed}, 422), ({"list": "test"}, 400)):
+            self.assertEqual(self.operator.ask("/sources/preview", "POST", body=json.dumps(body),
+                                               headers={"Content-Type": "application/json"})[0], status, body)
+
+    def test_accounts_are_told_without_what_they_log_in_with(self):
+        told = self.auditor.get("/accounts")
+        self.assertEqual([account["name"] for account in told["items"]], ["vsee"])
+        self.assertTrue(told["items"][0]["password"])
+        self.assertNotIn("$", json.dumps(told))
+        self.assertEqual(self.auditor.get("/accounts/vsee"), told["items"][0])
+        for name in ("nobody", "..", "%2e%2e%2fledger"):
+            self.assertEqual(self.auditor.ask(f"/accounts/{name}")[0], 404, name)
+
+    def test_who_was_heard_from_and_what_the_checks_find_is_told(self):
+        told = wait_until(lambda: (found := self.auditor.get("/reachability")).keys() == {"contacts", "findings"} and found, what="both")
+        heard = {(contact["entry"], contact["channel"]): contact for contact in told["contacts"]}
+        self.assertIn("last", heard["test/vsee", "webhook"])
+        self.assertNotIn("last", heard["vsee-qatar/clinic", "sftp"])
+        self.assertIn("refusals", {finding["area"] for finding in told["findings"]})
+        # Nobody called the gate for it.
+        self.assertEqual(self.gate.entries("--kind", "probe"), [])
+
+    def test_firewall_rules_are_those_of_the_command(self):
+        told = self.auditor.get("/rules/export?direction=egress&format=edl").decode()
+        said = self.gate.run("rules", "export", "--direction", "egress", "--format", "edl", "--config", self.gate.config).stdout
+        self.assertEqual(told, said)
+        # Without names being looked up; and of a gate whose port is another one at every start.
+        for query in ("direction=egress&format=nftables", "direction=ingress&format=nftables"):
+            self.assertEqual(self.auditor.ask(f"/rules/export?{query}")[0], 409)
+        self.assertEqual(self.auditor.ask("/rules/export?direction=up&format=nftables")[0], 400)
 
 
 class Consumer(unittest.TestCase):

@@ -423,6 +423,8 @@ class Refusals(unittest.TestCase):
             status, headers, _ = client.ask(path)
             self.assertEqual(status, 303, path)
             self.assertTrue(headers["Location"].startswith("/login?next="), path)
+        # What was pasted with a line end is what it was.
+        self.assertEqual(Client(self.gate).sign_in(f" {self.operator}\r\n")[0], 303)
         # A token in a header opens the API, not the pages.
         self.assertEqual(client.ask("/attempts", Authorization=f"Bearer {self.operator}")[0], 303)
         secret = token(self.gate, "short-lived", "viewer")
@@ -626,6 +628,9 @@ class Guessing(unittest.TestCase):
             entries = gate.entries("--channel", "console", "--verdict", "rejected")
             self.assertEqual({entry["reason"] for entry in entries}, {"auth_failed", "rate_limited"})
             self.assertNotIn("guess", json.dumps(entries))
+            # Nobody is told to list them as a source.
+            told = gate.run("doctor", "--config", gate.config, check=False).stdout
+            self.assertIn("nobody was refused in the last 24 hours", told)
 
 
 if __name__ == "__main__":

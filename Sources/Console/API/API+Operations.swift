@@ -176,7 +176,7 @@ extension API {
             about:
                 "What would differ, and who called in the last 30 days and would be decided otherwise. Nothing is changed.",
             permission: .readSources, answer: .json("Preview"),
-            problems: [.init(409, "There is no such list."), unprocessable]
+            problems: [unprocessable]
         ) { try await $0.preview($1) },
     ]
 

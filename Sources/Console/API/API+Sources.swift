@@ -31,14 +31,16 @@ extension API {
         guard let text = body["text"] else {
             throw Problem(.badRequest, "bad_body", "text is what the list's file would hold")
         }
-        let file = try services.sources.file(ofList: body["list"])
         do {
+            let file = try services.sources.file(ofList: body["list"])
             let preview = try services.sources.preview(of: [file: text], file: file, now: intake.now)
             return Self.json(preview.json, for: call.request)
         } catch let error as SettingsErrors {
             throw Problem(
                 .unprocessableContent, "unprocessable", error.problems.map { "\($0)" }.joined(separator: "; ")
             )
+        } catch let error as ManagementError where error.code == .invalid {
+            throw Problem(.unprocessableContent, "unprocessable", error.description)
         }
     }
 }

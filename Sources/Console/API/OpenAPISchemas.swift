@@ -56,8 +56,7 @@ enum OpenAPISchemas {
                             "verdict": text, "reason": text, "entries": list(text), "trace": list(text),
                         ], required: ["channel", "known", "at", "lists"]))
             ], required: ["items"]),
-        "ListText": object(
-            nil,
+        "ListText": body(
             [
                 "list": text("The list's name; needed where there are several."),
                 "text": text("What its file would hold."),
@@ -114,10 +113,9 @@ enum OpenAPISchemas {
                 "good": ["type": "boolean", "description": "Whether the answer is yes."],
                 "summary": text("For people."), "result": ["type": "object"],
             ], required: ["id", "kind", "state", "title", "by", "began", "lines"]),
-        "Period": object(
-            nil, ["since": time, "until": time, "comment": comment], required: ["since", "until"]),
-        "Probe": object(
-            nil,
+        "Period": body(
+            ["since": time, "until": time, "comment": comment], required: ["since", "until"]),
+        "Probe": body(
             [
                 "kind": ["enum": ["webhook", "sftp"]],
                 "target": text("A URL, or a host and port."), "comment": comment,
@@ -176,6 +174,14 @@ enum OpenAPISchemas {
     private static func page(_ schema: String) -> JSONValue {
         object(
             nil, ["items": list(OpenAPIDocument.reference(schema)), "next": number], required: ["items"])
+    }
+
+    /// What is sent: nothing but these members.
+    private static func body(_ properties: [String: JSONValue], required: [JSONValue]) -> JSONValue {
+        [
+            "type": "object", "additionalProperties": false, "properties": .object(properties),
+            "required": .array(required),
+        ]
     }
 
     private static func object(

@@ -80,20 +80,18 @@ extension Pages {
     }
 
     private static let rowsOfPage = 100
+    /// Entries that a page looks at, at most.
+    private static let span: Int64 = 20_000
 
     private func attempts(_ visit: Visit) throws -> Response {
         var problem: String?
         var page = AttemptService.Page(entries: [], next: nil)
         var rows: [AttemptRow] = []
         do {
-            let service = try services.attempts()
-            page = try service.page(
-                visit.parameters.attempts(), before: visit.parameters.number(.before), limit: Self.rowsOfPage)
-            let history = service.refusals()
-            rows = try page.entries.map { entry in
-                try AttemptRow(
-                    entry, past: history.words(of: entry.value(), seq: entry.seq, time: entry.time))
-            }
+            page = try services.attempts().page(
+                visit.parameters.attempts(), before: visit.parameters.number(.before), limit: Self.rowsOfPage,
+                span: Self.span)
+            rows = try page.entries.map { try AttemptRow($0) }
         } catch let error as Problem where error.status == .badRequest {
             problem = error.detail
         }
@@ -168,6 +166,8 @@ extension Pages {
         let proof: String?
         let previous: Int64?
         let next: Int64?
+        /// Of a source that was refused: what was accepted from it.
+        let accepted: String?
     }
 
     private func attempt(_ visit: Visit) async throws -> Response {
@@ -176,17 +176,20 @@ extension Pages {
             throw Problem(.notFound, "not_found", "there is no entry of this number, or none any more")
         }
         let value = try entry.value()
-        let past = try service.refusals().words(of: value, seq: seq, time: entry.time)
         let proof = try? await services.ledger.prove(seq, by: try visit.attribution(), warn: { _ in })
         let neighbours = try neighbours(of: entry, service)
         let trace = try services.sources.trace(of: entry)
         return html(
             "attempt", "Entry \(seq)", visit,
             OneAttempt(
-                row: try AttemptRow(entry, past: past), facts: Fact.all(of: value), trace: trace,
+                row: try AttemptRow(entry), facts: Fact.all(of: value), trace: trace,
                 hasTrace: !trace.isEmpty, neighbours: neighbours, hasNeighbours: !neighbours.isEmpty,
                 json: String(decoding: entry.json, as: UTF8.self), proof: proof?.description,
-                previous: seq > 0 ? seq - 1 : nil, next: try service.last() > seq ? seq + 1 : nil))
+                previous: seq > 0 ? seq - 1 : nil, next: try service.last() > seq ? seq + 1 : nil,
+                accepted: value["verdict"]?.string == Verdict.rejected.rawValue
+                    ? value["source"]?["ip"]?.string.map {
+                        "/attempts" + Self.query(["source": $0, "verdict": Verdict.accepted.rawValue])
+                    } : nil))
     }
 
     /// What else came from its source about the same time.

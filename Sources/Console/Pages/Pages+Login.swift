@@ -44,7 +44,7 @@ extension Pages {
             response.headers[.retryAfter] = "\(seconds)"
             return response
         }
-        guard let (caller, cookie) = credentials.signIn(try form.text(.token) ?? "") else {
+        guard let (caller, cookie) = credentials.signIn(Self.trimmed(try form.text(.token))) else {
             logins.failed(address)
             let problem = Problem(
                 .unauthorized, "unauthorized",
@@ -59,6 +59,14 @@ extension Pages {
         var response = Self.redirect(to: Self.place(next) ?? Frame.home(of: caller.role))
         response.headers[.setCookie] = cookie
         return response
+    }
+
+    /// What is pasted may have a line end behind it.
+    private static func trimmed(_ text: String?) -> String {
+        String(
+            (text ?? "").trimmingPrefix(while: \.isWhitespace).reversed().trimmingPrefix(
+                while: \.isWhitespace
+            ).reversed())
     }
 
     /// A place of this console; nil for what may be another site's.

@@ -55,7 +55,7 @@ struct AttemptRow: Sendable {
     let what: String
 
     /// Throws for bytes that are not what this program writes.
-    init(_ entry: StoredEntry, past: String? = nil) throws {
+    init(_ entry: StoredEntry) throws {
         let value = try entry.value()
         seq = entry.seq
         time = Stamp(entry.time)
@@ -64,7 +64,7 @@ struct AttemptRow: Sendable {
         channel = value["channel"]?.string ?? ""
         kind = value["kind"]?.string ?? ""
         source = value["source"]?["ip"]?.string
-        what = AttemptWords(value, past: past).text
+        what = AttemptWords(value).text
     }
 }
 

@@ -57,7 +57,7 @@ package final class Activity: Sendable {
             if isToStart { state.isCounting = true }
             return (state.counts, isToStart)
         }
-        if isToStart { Task(executorPreference: executor) { self.countAll() } }
+        if isToStart { Task(executorPreference: executor) { await self.countAll() } }
         return counts
     }
 
@@ -80,10 +80,15 @@ package final class Activity: Sendable {
     private static func oldest(_ now: Instant) -> Int64 { (now - reach).microseconds / hour }
 
     /// Until everything is counted that there is: what is newer than what was counted, then what is older.
-    private func countAll() {
+    private func countAll() async {
         defer { state.withLock { $0.isCounting = false } }
         while let next = next() {
-            do { try count(next, ledger.reader()) } catch { return }
+            let began = ContinuousClock.now
+            do {
+                try count(next, ledger.reader())
+                // Who calls the gate meanwhile has at least as much of the machine.
+                try await Task.sleep(for: began.duration(to: .now))
+            } catch { return }
         }
     }
 

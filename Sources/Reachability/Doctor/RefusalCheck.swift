@@ -28,6 +28,8 @@ package struct RefusalCheck {
         query.since = now - Self.period
         query.kinds = RecentAttempt.kinds
         query.verdicts = [.rejected]
+        // Who is refused at the console is no sender.
+        query.channels = [.webhook, .sftp]
         let rest = try reader.forEachRecent(query, limit: Self.sample) { attempt in
             summary.add(
                 attempt.ip, .init(channel: attempt.channel, reason: attempt.reason), count: attempt.count,
