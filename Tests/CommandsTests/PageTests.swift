@@ -33,6 +33,26 @@ import Testing
         return (gate, try SettingsLoader.load(file: gate.config))
     }
 
+    @Test(arguments: [(1, 0), (7, 3), (1000, 1000)] as [(Int64, Int64)])
+    func activityCountsEachAttemptOnceHoweverManyAsk(piece: Int64, soon: Int64) async throws {
+        let (gate, settings) = try await gate(60)
+        defer { withExtendedLifetime(gate) {} }
+        let activity = Activity(settings.ledgerHandle, piece: piece, soon: soon)
+        let now = Instant.now()
+        func isComplete() async throws -> Bool {
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                for _ in 0..<4 { group.addTask { try activity.counts(at: now).isComplete } }
+                return try await group.reduce(true) { $0 && $1 }
+            }
+        }
+        while try await !isComplete() { await Task.yield() }
+        var verdicts: [Verdict: Int64] = [:]
+        for hour in try activity.counts(at: now).hours.values { verdicts.merge(hour, uniquingKeysWith: +) }
+        #expect(verdicts == [.accepted: 42, .rejected: 18])
+        // What is older than it reaches is let go of.
+        #expect(try activity.counts(at: now + .seconds(40 * 86_400)).hours.isEmpty)
+    }
+
     @Test func pagesOfAttemptsGiveEachOnceWhateverOneLooksAt() async throws {
         let (gate, settings) = try await gate(60)
         let service = try AttemptService(settings)

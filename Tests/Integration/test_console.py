@@ -18,9 +18,9 @@ import urllib.parse
 import axe_playwright_python
 from gate import V2, Gate, read, wait_until
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from test_api import token
 
@@ -29,7 +29,7 @@ AXE = os.path.join(os.path.dirname(axe_playwright_python.__file__), "axe.min.js"
 SHOTS = os.environ.get("SHOTS")
 PAGES = ("/", "/?period=30d", "/attempts", "/attempts?verdict=rejected&since=2020-01-01T00:00:00Z", "/attempts/3", "/sources",
          "/sources/entry?id=test/vsee", "/sources/explain?ip=127.0.0.9", "/drops", "/reachability",
-         "/reachability/rules?direction=ingress&format=nftables", "/ledger", "/report")
+         "/reachability/rules?direction=ingress&format=nftables", "/ledger", "/report", "/reference")
 SECRET = "s3cret-part-of-the-path"
 
 
@@ -89,7 +89,16 @@ class Chromium:
         page = self.one("html")
         self.driver.find_element(By.XPATH, f"//button[normalize-space()='{text}'] | //a[normalize-space()='{text}']").click()
         if leads:
-            WebDriverWait(self.driver, 20, poll_frequency=0.05).until(staleness_of(page), f"the page behind {text} did not come")
+            self.wait(lambda: self.is_left(page), f"the page behind {text}")
+
+    @staticmethod
+    def is_left(page):
+        try:
+            page.is_enabled()
+            return False
+        # While the next page comes the driver has several words for it.
+        except WebDriverException:
+            return True
 
     @property
     def text(self):
@@ -356,6 +365,10 @@ class Looks(unittest.TestCase):
                 browser.go(path)
                 self.assertEqual([form.get_attribute("action") for form in browser.all("main form[method=post]")], [], path)
             self.assertNotIn("Report", browser.one("nav").text)
+            browser.press("Sign out")
+            self.assertIn("/login", browser.driver.current_url)
+            browser.go("/attempts")
+            self.assertIn("/login?next=/attempts", browser.driver.current_url)
 
 
 class Client:
@@ -484,7 +497,14 @@ class Refusals(unittest.TestCase):
         consumer = Client(self.gate)
         _, headers, _ = consumer.sign_in(token(self.gate, "eater", "consumer"))
         self.assertEqual(headers["Location"], "/drops")
-        self.assertEqual([consumer.ask(path)[0] for path in ("/", "/attempts", "/sources", "/ledger", "/drops")], [403] * 4 + [200])
+        self.assertEqual([consumer.ask(path)[0] for path in ("/", "/attempts", "/sources", "/ledger", "/drops", "/reference")],
+                         [403] * 4 + [200] * 2)
+        # What it may ask the API is told to who may ask anything.
+        described = json.loads(consumer.ask("/api/v1/openapi.json")[2])
+        told = consumer.ask("/reference")[2]
+        for path, methods in described["paths"].items():
+            for method in methods:
+                self.assertIn(f"<code>{method.upper()} /api/v1{path}</code>", told)
 
     def test_what_is_too_long_is_refused(self):
         client = Client(self.gate)

@@ -172,5 +172,5 @@ extension Parameter {
 extension Pages {
     static let all =
         overviewPages + attemptPages + sourcePages + sourceChangePages + dropPages + reachabilityPages
-        + ledgerPages
+        + ledgerPages + referencePages
 }

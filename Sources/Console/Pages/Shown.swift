@@ -74,16 +74,22 @@ struct FindingRow: Sendable {
     let state: String
     let text: String
     let fix: String?
+    /// The page on which something can be done about it.
+    let place: String
+    let placeName: String
 
     init(_ finding: Finding) {
-        area = finding.area
-        state = finding.state.rawValue
-        text = finding.text
-        fix = finding.fix
+        self.init(area: finding.area, state: finding.state, text: finding.text, fix: finding.fix)
     }
 
     init(area: String, state: Finding.State, text: String, fix: String?) {
         (self.area, self.state, self.text, self.fix) = (area, state.rawValue, text, fix)
+        switch area {
+        case "sources", "refusals": (place, placeName) = ("/sources", "Sources")
+        case "quarantine", "release", "settling", "lost": (place, placeName) = ("/drops", "Drops")
+        case "ledger", "checkpoint", "witness", "sealing": (place, placeName) = ("/ledger", "Ledger")
+        default: (place, placeName) = ("/reachability", "Reachability")
+        }
     }
 }
 

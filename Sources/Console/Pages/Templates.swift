@@ -45,6 +45,7 @@ struct Templates: Sendable {
         "ledger": PackageResources.ledger_mustache,
         "report": PackageResources.report_mustache,
         "job": PackageResources.job_mustache,
+        "reference": PackageResources.reference_mustache,
     ]
 }
 

@@ -28,16 +28,20 @@ package final class Activity: Sendable {
     package static let hour: Int64 = 3_600_000_000
     /// How far back it counts.
     package static let reach = Duration.seconds(31 * 86_400)
-    /// Entries that are counted in one piece, and while somebody waits.
-    private static let piece: Int64 = 50_000
-    private static let soon: Int64 = 5_000
 
     private let ledger: LedgerHandle
+    private let piece: Int64
+    private let soon: Int64
     private let state: Mutex<State>
     private let executor = BlockingExecutor(label: "activity", width: 1)
 
-    package init(_ ledger: LedgerHandle) {
+    /// - Parameters:
+    ///   - piece: entries that are counted at once, beside who asks.
+    ///   - soon: entries that are counted while somebody waits, at most.
+    package init(_ ledger: LedgerHandle, piece: Int64 = 50_000, soon: Int64 = 5_000) {
         self.ledger = ledger
+        self.piece = piece
+        self.soon = soon
         state = Mutex(State(counts: Counts(since: Instant(microseconds: 0))))
     }
 
@@ -46,7 +50,7 @@ package final class Activity: Sendable {
         let reader = try ledger.reader()
         let end = try reader.size()
         let begun = try begin(reader, end, now)
-        if let counted = begun, end > counted.upperBound, end - counted.upperBound <= Self.soon {
+        if let counted = begun, end > counted.upperBound, end - counted.upperBound <= soon {
             try count(counted.upperBound..<end, reader)
         }
         let (counts, isToStart) = state.withLock { state -> (Counts, Bool) in
@@ -97,10 +101,10 @@ package final class Activity: Sendable {
         return state.withLock { state in
             guard let counted = state.counted else { return nil }
             if counted.upperBound < end {
-                return counted.upperBound..<min(end, counted.upperBound + Self.piece)
+                return counted.upperBound..<min(end, counted.upperBound + piece)
             }
             if counted.lowerBound > state.first {
-                return max(state.first, counted.lowerBound - Self.piece)..<counted.lowerBound
+                return max(state.first, counted.lowerBound - piece)..<counted.lowerBound
             }
             return nil
         }
