@@ -7,6 +7,9 @@ package final class Aged<Value: Sendable>: Sendable {
         var value: Value?
         var made: ContinuousClock.Instant?
         var isBeingMade = false
+        /// The last one that was begun.
+        var task: Task<Void, Never>?
+        var isEnded = false
     }
 
     private let age: Duration
@@ -27,17 +30,26 @@ package final class Aged<Value: Sendable>: Sendable {
 
     /// nil before the first one is made, and where the last one could not be.
     package var value: Value? {
-        let (value, isOld) = state.withLock { state in
+        state.withLock { state in
             let isOld = state.made.map { $0.duration(to: .now) >= age } ?? true
-            defer { if isOld { state.isBeingMade = true } }
-            return (state.value, isOld && !state.isBeingMade)
-        }
-        if isOld {
-            Task(executorPreference: executor) { [self] in
-                let value = await make()
-                state.withLock { $0 = State(value: value, made: .now) }
+            if isOld, !state.isBeingMade, !state.isEnded {
+                state.isBeingMade = true
+                state.task = Task(executorPreference: executor) { [self] in
+                    let value = await make()
+                    self.state.withLock { ($0.value, $0.made, $0.isBeingMade) = (value, .now, false) }
+                }
             }
+            return state.value
         }
-        return value
+    }
+
+    /// Makes no new one from now on, and returns when none is being made.
+    package func end() async {
+        let task = state.withLock { state in
+            state.isEnded = true
+            return state.task
+        }
+        task?.cancel()
+        await task?.value
     }
 }

@@ -1,5 +1,5 @@
-// The console listener: /healthz, /readyz and /metrics for whoever watches the gate, and the API for programs. What is wrong and what
-// there is, is told only to who has a token.
+// The console's listener: /healthz, /readyz and /metrics for whoever watches the gate, the API for programs, and pages for people. What
+// is wrong and what there is, is told only to who has a token.
 import Admission
 import Blocking
 import HTTPTypes
@@ -29,7 +29,7 @@ package final class Console: Service {
 
     /// `onBound` is told the port once the listener is open. Nothing is opened before `run`.
     /// - Parameters:
-    ///   - services: what the API asks; nil: there is no API.
+    ///   - services: what the API and the pages ask; nil: there are neither.
     ///   - details: members that `/readyz` tells who has a token, beside the problems. May block.
     package init(
         settings: ConsoleSettings, tokens: TokenBook, intake: Intake, services: ConsoleServices? = nil,
@@ -68,9 +68,12 @@ package final class Console: Service {
                 address: .hostname(settings.listen.ip.description, port: Int(settings.listen.port))),
             onServerRunning: { channel in onBound(channel.localAddress?.port ?? 0) },
             logger: logger)
-        do {
+        // Nothing looks into the ledger when this has ended.
+        let served = await Result.of {
             try await withTaskExecutorPreference(executor) { try await Self.serve(application, certificate) }
-        } catch let error as IOError {
+        }
+        await faces.beside?.end()
+        do { try served.get() } catch let error as IOError {
             throw ListenError("cannot listen on \(settings.listen)", errno: error.errnoCode)
         }
     }
@@ -80,6 +83,7 @@ package final class Console: Service {
         let health: HealthPages
         let api: API?
         let pages: Pages?
+        let beside: Beside?
 
         func answer(_ request: Request, _ context: ConsoleContext) async -> Response {
             let path = request.uri.path
@@ -95,16 +99,31 @@ package final class Console: Service {
         let health = HealthPages(
             health: intake.health, details: details, accepts: { intake.accepts }, metrics: intake.metrics,
             credentials: credentials)
-        guard let services else { return Faces(health: health, api: nil, pages: nil) }
+        guard let services else { return Faces(health: health, api: nil, pages: nil, beside: nil) }
         let (jobs, watch, streams) = (Jobs(), GateWatch(services), StreamPlaces())
+        let beside = Beside(jobs: jobs, watch: watch, activity: services.activity)
         return Faces(
             health: health,
             api: API(
-                services: services, credentials: credentials, intake: intake, pages: health, watch: watch,
+                services: services, credentials: credentials, intake: intake, health: health, watch: watch,
                 jobs: jobs, streams: streams, logger: logger),
             pages: Pages(
-                services: services, credentials: credentials, intake: intake, health: health, logger: logger,
-                templates: try Templates(), watch: watch, jobs: jobs, streams: streams))
+                services: services, credentials: credentials, intake: intake, logger: logger,
+                templates: try Templates(), watch: watch, jobs: jobs, streams: streams), beside: beside)
+    }
+
+    /// What goes on beside the answers.
+    private struct Beside: Sendable {
+        let jobs: Jobs
+        let watch: GateWatch
+        let activity: Activity
+
+        /// Returns when nothing does any more.
+        func end() async {
+            await jobs.end()
+            await watch.end()
+            await activity.end()
+        }
     }
 
     /// Until the application ends; on graceful shutdown callers that do not read their answers have `farewell`.

@@ -15,6 +15,12 @@ final class GateWatch: Sendable {
         heard = Aged(for: .seconds(5), label: "contacts") { try? sources.lastContacts(now: .now()) }
     }
 
+    /// Returns when nothing is looked at any more.
+    func end() async {
+        await checked.end()
+        await heard.end()
+    }
+
     /// What doctor finds; nil: that is still being looked at.
     var findings: [Finding]? { checked.value }
     /// nil: that is still being looked at, or the ledger cannot be read.

@@ -23,6 +23,17 @@ import Testing
         #expect(areas(.doctor).isSuperset(of: areas(.start)))
     }
 
+    @Test(arguments: [
+        ("127.0.0.1:8080", false, false), ("[::1]:8080", false, false), ("0.0.0.0:8080", false, true),
+        ("192.0.2.1:8080", false, true), ("[::]:8080", false, true), ("0.0.0.0:8080", true, false),
+    ])
+    func aConsoleThatOthersCanListenToIsWarnedOf(listen: String, hasTLS: Bool, isWarned: Bool) throws {
+        var settings = ConsoleSettings(listen: try #require(ListenAddress(listen)), token: Secret([]))
+        if hasTLS { settings.tls = TLSSettings(certificate: "/c", key: "/k") }
+        #expect(ConsoleCheck.findings(settings).map(\.state) == (isWarned ? [.warn] : []))
+        #expect(ConsoleCheck.findings(nil).isEmpty)
+    }
+
     // MARK: Host keys
 
     private static let known = HostKeyRecord(keys: ["ssh-rsa SHA256:r", "ssh-ed25519 SHA256:e"])

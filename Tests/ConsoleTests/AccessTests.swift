@@ -1,10 +1,10 @@
 // Who is signed in, for how long, and who may try.
 import Admission
-import Foundation
 import TLS
 import Testing
 
 @testable import Console
+@testable import Management
 
 @Suite struct SessionTests {
     private let token = SHA256.hash(data: Array("token".utf8))
@@ -104,6 +104,37 @@ import Testing
                 try IPAddress("10.0.\(number / 256).\(number % 256)"), at: start + .microseconds(number))
         }
         #expect(limit.remembered <= 1024)
+    }
+}
+
+@Suite struct JobTests {
+    /// Goes on until it is cancelled.
+    private func endless(_ jobs: Jobs, _ kind: Job.Kind = .verify) throws -> Job {
+        let who = try Attribution(.token(name: "t", role: .auditor, address: nil))
+        return try jobs.start(kind, "t", by: who, now: .now()) { teller in
+            teller.progress(1, of: 2)
+            while true { try await Task.sleep(for: .seconds(3600)) }
+        }
+    }
+
+    private let auditor = Caller(.init(name: "t", role: .auditor))
+
+    @Test func oneOfAKindGoesOnAndItsKindSaysWhoMaySeeIt() throws {
+        let jobs = Jobs()
+        let job = try endless(jobs)
+        #expect(throws: Problem.self) { try endless(jobs) }
+        #expect(try jobs.job(job.id, for: auditor).state == "running")
+        #expect(throws: Problem.self) { try jobs.job(job.id, for: Caller(.init(name: "t", role: .viewer))) }
+        let other = try endless(jobs, .probe)
+        #expect(throws: Problem.self) { try jobs.job(other.id, for: auditor) }
+    }
+
+    @Test func nothingGoesOnBehindTheEnd() async throws {
+        let jobs = Jobs()
+        let job = try endless(jobs)
+        await jobs.end()
+        #expect(try jobs.job(job.id, for: auditor).state == "failed" && jobs.running(.verify) == nil)
+        #expect(throws: Problem.self) { try endless(jobs) }
     }
 }
 

@@ -76,11 +76,6 @@ import Testing
         #expect(chart.bars.first?.about == "2026-10-30 UTC: none")
         #expect(Chart([:], .day, now: now).bars.last?.about == "2026-11-28 12:00 UTC: none")
     }
-
-    @Test(arguments: [
-        (0, 1), (1, 1), (2, 2), (3, 5), (6, 10), (10, 10), (11, 20), (199, 200), (201, 500), (5001, 10000),
-    ])
-    func theTopIsARoundNumber(value: Int64, top: Int64) { #expect(Chart.ceiling(value) == top) }
 }
 
 @Suite struct TypedChangeTests {
@@ -104,13 +99,9 @@ import Testing
 }
 
 @Suite struct SmallThingTests {
-    @Test func numbersAreReadable() {
+    @Test func sizesAreReadable() {
         #expect(
-            [0, 999, 1000, -1234, 12_345_678].map(Number.text) == [
-                "0", "999", "1,000", "-1,234", "12,345,678",
-            ])
-        #expect(
-            [0, 1023, 1024, 1_500_000, 10 << 30].map(Number.bytes) == [
+            [0, 1023, 1024, 1_500_000, 10 << 30].map(Size.text) == [
                 "0 B", "1023 B", "1.0 KiB", "1.4 MiB", "10.0 GiB",
             ])
     }

@@ -9,6 +9,8 @@ import random
 import shutil
 import socket
 import sqlite3
+import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -448,13 +450,24 @@ class Work(unittest.TestCase):
         self.addCleanup(gate.close)
         gate.start()
         caller = API(gate, token(gate, "auditor", "auditor"))
-        for number in range(40):
-            gate.post(json.dumps({"n": number, "pad": "x" * 100}))
-        with socket.create_connection(("127.0.0.1", gate.ports["console"]), timeout=20) as leaver:
-            leaver.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            leaver.sendall(f"GET /api/v1/attempts/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {caller.token}\r\n\r\n".encode())
-            wait_until(lambda: gate.entries("--reason", "exported", "--text", "auditor"), what="the export")
-        # Whether it came whole or not, it is written down, and the gate goes on.
+        # More than the sockets between take.
+        sender = http.client.HTTPSConnection("127.0.0.1", gate.ports["webhook"], timeout=20, source_address=("127.0.0.2", 0),
+                                             context=ssl._create_unverified_context())
+        with contextlib.closing(sender):
+            for number in range(4000):
+                sender.request("POST", "/webhooks/vsee", V2 % f"e-{number}")
+                self.assertEqual(sender.getresponse().read()[:1], b"{")
+        with socket.socket() as leaver:
+            leaver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            leaver.connect(("127.0.0.1", gate.ports["console"]))
+            leaver.sendall(f"GET /api/v1/attempts/export?format=ocsf HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {caller.token}\r\n\r\n".encode())
+            self.assertIn(b"200 OK", leaver.recv(1000))
+            # It goes without having read the rest.
+            leaver.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        whole = wait_until(lambda: gate.entries("--reason", "exported", "--text", "auditor"), what="the export")[0]
+        part = wait_until(lambda: gate.entries("--reason", "exported_in_part"), what="the end of it")[0]
+        self.assertEqual((part["detail"]["part_of"], part["detail"]["token"]), (whole["seq"], "auditor"))
+        self.assertLess(part["detail"]["entries"], 4000)
         self.assertEqual(caller.ask("/status")[0], 200)
 
     def test_the_ledger_is_verified_with_progress(self):
@@ -476,6 +489,17 @@ class Work(unittest.TestCase):
             self.assertEqual(self.auditor.ask("/reports", "POST", body=json.dumps(body), headers={"Content-Type": "application/json"})[0], 400)
         swapped = {"since": period["until"], "until": period["since"]}
         self.assertEqual(self.auditor.ask("/reports", "POST", body=json.dumps(swapped), headers={"Content-Type": "application/json"})[0], 422)
+
+    def test_nothing_that_goes_on_beside_holds_the_ledger_when_the_gate_stops(self):
+        with Gate() as gate:
+            caller = API(gate, token(gate, "boss", "operator"))
+            for number in range(20):
+                gate.post(V2 % f"e-{number}")
+            # Checks, contacts and a verification are under way.
+            caller.get("/reachability")
+            self.assertEqual(caller.ask("/ledger/verify", "POST")[0], 202)
+            gate.stop()
+            self.assertFalse(os.path.exists(os.path.join(gate.home, "state/ledger.sqlite-wal")))
 
     def test_a_probe_is_made_and_its_job_is_for_who_may_probe(self):
         job = self.begun("/probes", {"kind": "webhook", "target": self.gate.url}, self.operator)

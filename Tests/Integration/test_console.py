@@ -313,7 +313,6 @@ class Looks(unittest.TestCase):
             gate.call("strange", "127.0.0.9")
             gate.post("x", source="127.0.0.8")
             secret = token(gate, "boss", "operator")
-            read_without_script = None
             for name, options in (("light", {}), ("dark", {"dark": True}), ("phone", {"phone": True}), ("plain", {"script": False})):
                 with Chromium(gate, **options) as browser:
                     browser.go("/login")
@@ -438,6 +437,8 @@ class Refusals(unittest.TestCase):
             self.assertTrue(headers["Location"].startswith("/login?next="), path)
         # What was pasted with a line end is what it was.
         self.assertEqual(Client(self.gate).sign_in(f" {self.operator}\r\n")[0], 303)
+        # Behind a form that was sent too late its page is asked for anew, and not what the form went to.
+        self.assertEqual(client.ask("/sources/change", {"id": "test/vsee"})[1]["Location"], "/login")
         # A token in a header opens the API, not the pages.
         self.assertEqual(client.ask("/attempts", Authorization=f"Bearer {self.operator}")[0], 303)
         secret = token(self.gate, "short-lived", "viewer")

@@ -1,9 +1,10 @@
 // Text in HTML. Pure.
 import Admission
 
-enum HTML {
-    /// For content and quoted attributes; control characters become visible.
-    static func escaped(_ text: String) -> String {
+package enum HTML {
+    /// For content and quoted attributes; control characters become visible. Each scalar counts for itself: a quotation mark with a
+    /// combining one behind it is a quotation mark, though it is another `Character`.
+    package static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in UntrustedText.stored(text).unicodeScalars {
             switch scalar {
@@ -36,7 +37,7 @@ enum HTML {
     }
 
     /// `1,234,567`
-    static func number(_ value: Int64) -> String {
+    package static func number(_ value: Int64) -> String {
         var digits = Array(String(value))
         var at = digits.count - 3
         while at > 0 {

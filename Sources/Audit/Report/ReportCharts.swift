@@ -7,12 +7,12 @@ enum ReportCharts {
 
     /// Stacked bars, one a step of time, over the whole period.
     static func steps(_ report: Report) -> String {
-        let top = ceiling(max(1, report.steps.map(\.total).max() ?? 1))
+        let top = ChartScale.ceiling(max(1, report.steps.map(\.total).max() ?? 1))
         let wide = width / Double(max(1, report.steps.count))
         // Thin bars touch: gaps between them would be all that is seen.
         let gap = wide < 6 ? 0 : wide * 0.1
         var bars = [0.0, 0.5, 1].map { line in
-            "<line class=\"g\" x1=\"0\" x2=\"\(text(width))\" y1=\"\(text(height * line))\" y2=\"\(text(height * line))\"/>"
+            "<line class=\"g\" x1=\"0\" x2=\"\(ChartScale.text(width))\" y1=\"\(ChartScale.text(height * line))\" y2=\"\(ChartScale.text(height * line))\"/>"
         }
         for (index, step) in report.steps.enumerated() where step.total > 0 {
             bars.append(
@@ -21,7 +21,7 @@ enum ReportCharts {
         let title = "Attempts by \(name(report.period)): accepted, observed, rejected"
         let values = [top, top / 2, 0].map { "<span>\(HTML.number($0))</span>" }.joined()
         return "<div class=\"chart\"><div class=\"y\">\(values)</div>"
-            + "<svg viewBox=\"0 0 \(text(width)) \(text(height))\" preserveAspectRatio=\"none\" role=\"img\" "
+            + "<svg viewBox=\"0 0 \(ChartScale.text(width)) \(ChartScale.text(height))\" preserveAspectRatio=\"none\" role=\"img\" "
             + "aria-label=\"\(title)\"><title>\(title)</title>\(bars.joined())</svg>"
             + "<div class=\"x\">\(labels(report.period))</div></div>"
             + "<p class=\"key\"><b class=\"a\"></b>accepted <b class=\"o\"></b>observed <b class=\"r\"></b>rejected</p>"
@@ -45,8 +45,8 @@ enum ReportCharts {
         where value > 0 {
             let y = height * (1 - Double(base + value) / Double(top))
             bar +=
-                "<rect class=\"\(name)\" x=\"\(text(min(x, Self.width - wide)))\" width=\"\(text(wide))\" y=\"\(text(y))\" "
-                + "height=\"\(text(height * Double(value) / Double(top)))\"/>"
+                "<rect class=\"\(name)\" x=\"\(ChartScale.text(min(x, Self.width - wide)))\" width=\"\(ChartScale.text(wide))\" y=\"\(ChartScale.text(y))\" "
+                + "height=\"\(ChartScale.text(height * Double(value) / Double(top)))\"/>"
             base += value
         }
         return bar + "</g>"
@@ -59,7 +59,7 @@ enum ReportCharts {
         return (0...parts).map { part in
             let index = steps.count * part / parts
             let start = Instant(microseconds: (steps.lowerBound + Int64(index)) * period.step)
-            let left = text(Double(index) / Double(steps.count) * 100)
+            let left = ChartScale.text(Double(index) / Double(steps.count) * 100)
             return "<span style=\"left:\(left)%\">\(label(start, period.unit))</span>"
         }.joined()
     }
@@ -79,31 +79,13 @@ enum ReportCharts {
             let parts = [("a", Verdict.accepted), ("o", .observed), ("r", .rejected)].map { name, verdict in
                 let count = verdicts[verdict] ?? 0
                 return count == 0
-                    ? "" : "<b class=\"\(name)\" style=\"width:\(text(Double(count) / most * 100))%\"></b>"
+                    ? ""
+                    : "<b class=\"\(name)\" style=\"width:\(ChartScale.text(Double(count) / most * 100))%\"></b>"
             }
             return
                 "<tr><th scope=\"row\">\(item.reason.rawValue)</th><td class=\"n\">\(HTML.number(item.count))</td>"
                 + "<td class=\"bar\">\(parts.joined())</td></tr>"
         }
         return "<table class=\"bars\"><tbody>\(rows.joined())</tbody></table>"
-    }
-
-    /// 1, 2 or 5 times a power of ten, not below the value, and even where it is more than one.
-    private static func ceiling(_ value: Int64) -> Int64 {
-        var power: Int64 = 1
-        while true {
-            for factor: Int64 in power == 1 ? [2, 4, 6] : [1, 2, 5] where factor * power >= value {
-                return factor * power
-            }
-            let (next, overflow) = power.multipliedReportingOverflow(by: 10)
-            if overflow { return value }
-            power = next
-        }
-    }
-
-    /// One decimal.
-    private static func text(_ value: Double) -> String {
-        let tenths = Int((value * 10).rounded())
-        return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
     }
 }

@@ -1,15 +1,15 @@
-// `dropgate token`: who may ask the console's API.
+// `dropgate token`: who may sign in at the console, and ask its API.
 import ArgumentParser
 import Management
 
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Tokens of the console: who may ask its API, and for what.",
+        commandName: "token", abstract: "Tokens of the console: who may sign in and ask its API, and for what.",
         discussion: """
             ROLES
-              viewer     looks: attempts, drops without what they hold, problems, /metrics
-              auditor    as viewer
-              operator   looks, acknowledges drops, and releases events that are held in quarantine
+              viewer     looks: attempts, source lists, accounts, drops without what they hold, checks, /metrics
+              auditor    looks, exports, makes reports, and has the ledger verified
+              operator   as auditor; changes source lists, acknowledges drops, releases what is held, probes
               consumer   takes drops: sees them and what they hold, and acknowledges them; sees no attempts
 
             Only a digest of a token is kept. A running gate takes changes over by itself. The API is described under \

@@ -47,13 +47,7 @@ extension API {
     }
 
     func drop(_ call: Call) throws -> Response {
-        let id = try Self.id(call)
-        do {
-            guard let view = try services.drops.show(id).first else { throw Self.unknownDrop }
-            return Self.json(try json(view), for: call.request)
-        } catch let error as ManagementError where error.code == .refused {
-            throw Self.unknownDrop
-        }
+        Self.json(try json(services.drop(call.parameters)), for: call.request)
     }
 
     /// As `dropgate drops show` tells it.
@@ -66,7 +60,7 @@ extension API {
     func content(_ call: Call) async throws -> Response {
         let content: DropContent
         do {
-            content = try services.drops.content(of: try Self.id(call))
+            content = try services.drops.content(of: try services.dropID(call.parameters))
         } catch let error as NoContent {
             throw Problem(error)
         }
@@ -90,16 +84,16 @@ extension API {
     // MARK: Changes
 
     func acknowledge(_ call: Call) async throws -> Response {
-        let id = try Self.id(call)
+        let id = try services.dropID(call.parameters)
         let changes = services.drops.changes(
             by: try await attribution(call), authority: services.authority)
-        guard try services.drops.isKnown(id) else { throw Self.unknownDrop }
+        guard try services.drops.isKnown(id) else { throw Problem.unknownDrop }
         _ = try await changes.acknowledge(id)
         return Self.json(["id": .string(id), "state": "acknowledged"], for: call.request)
     }
 
     func release(_ call: Call) async throws -> Response {
-        let id = try Self.id(call)
+        let id = try services.dropID(call.parameters)
         let changes = services.drops.changes(
             by: try await attribution(call), authority: services.authority)
         let (_, event) = try await changes.release(id)
@@ -107,20 +101,14 @@ extension API {
         members["name"] = event.name.map { .string($0) }
         return Self.json(.object(members), for: call.request)
     }
-
-    /// The id in the path.
-    private static func id(_ call: Call) throws -> String {
-        guard let text = try call.parameters.text(.id), DropID.isValid(text) else { throw unknownDrop }
-        return text
-    }
-
-    private static let unknownDrop = Problem(.notFound, "not_found", "there is no drop of this id")
 }
 
 extension Problem {
+    static let unknownDrop = Problem(.notFound, "not_found", "there is no drop of this id")
+
     init(_ reason: NoContent) {
         switch reason {
-        case .unknown: self.init(.notFound, "not_found", "there is no drop of this id")
+        case .unknown: self = .unknownDrop
         case .notReleased:
             self.init(.conflict, "not_released", "the drop is not released yet; ask again later")
         case .gone(let state):

@@ -18,28 +18,7 @@ extension API {
     }
 
     func ledger(_ call: Call) throws -> Response {
-        let reader = try services.settings.ledgerHandle.reader()
-        let size = try reader.size()
-        let signed = try reader.newestCheckpoint()?.checkpoint
-        let witnessed = try reader.witnessed()
-        var members: [String: JSONValue] = [
-            "entries": .int(size), "unsigned": .int(size - (signed?.size ?? 0)),
-            "unwitnessed": .int(size - (witnessed.map(\.size).max() ?? 0)),
-            "witnesses": .array(
-                witnessed.map {
-                    [
-                        "name": .string($0.name), "size": .int($0.size),
-                        "time": .string($0.time.description),
-                    ]
-                }),
-        ]
-        members["signed"] = signed.map {
-            ["size": .int($0.size), "time": .string($0.time.description)]
-        }
-        members["begins"] = try reader.beginning().map {
-            ["seq": .int($0.seq), "time": .string($0.time.description)]
-        }
-        return Self.json(.object(members), for: call.request)
+        Self.json(try services.ledger.standing().json, for: call.request)
     }
 
     // MARK: Rules
@@ -49,12 +28,7 @@ extension API {
     }
 
     func rulesExport(_ call: Call) async throws -> Response {
-        let isIngress = try call.parameters.text(.wantedDirection) == "ingress"
-        _ = try call.parameters.words(.wantedDirection) { $0 }
-        let format = try call.parameters.words(.wantedFirewall, ExportFormat.init).first ?? .json
-        let text = try await services.rules.export(
-            isIngress ? .ingress(channels: []) : .egress(RuleService.Egress()), as: format, at: intake.now)
-        return Self.text(text, for: call.request)
+        Self.text(try await services.firewallRules(call.parameters) ?? "", for: call.request)
     }
 
     // MARK: Accounts

@@ -139,7 +139,8 @@ extension API {
             about:
                 "ingress: who may call the gate, from its source lists. egress: what must be let out to VSee; names are not "
                 + "looked up.",
-            permission: .status, parameters: [.wantedDirection, .wantedFirewall], answer: .text,
+            permission: .status, parameters: [Parameter.direction.needed, Parameter.firewall.needed],
+            answer: .text,
             problems: [.init(409, "The rules cannot be said in this language without looking names up.")]
         ) { try await $0.rulesExport($1) },
     ]

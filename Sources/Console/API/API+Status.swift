@@ -8,7 +8,7 @@ import Settings
 
 extension API {
     func status(_ call: Call) throws -> Response {
-        var members = pages.state(withReasons: true).members
+        var members = health.state(withReasons: true).members
         members["node"] = .string(services.settings.node)
         members["version"] = .string(Product.version)
         members["entries"] = .int(try services.attempts().last() + 1)

@@ -17,7 +17,7 @@ struct API: Sendable {
     let services: ConsoleServices
     let credentials: Credentials
     let intake: Intake
-    let pages: HealthPages
+    let health: HealthPages
     let watch: GateWatch
     let jobs: Jobs
     let streams: StreamPlaces

@@ -29,6 +29,13 @@ struct Parameter: Sendable {
     var isList = false
     var isRequired = false
 
+    /// As it is where it must be given.
+    var needed: Parameter {
+        var needed = self
+        needed.isRequired = true
+        return needed
+    }
+
     /// What all programs can write as a number of JSON (RFC 8259, 6).
     static let numbers: ClosedRange<Int64> = 0...9_007_199_254_740_991
 }
@@ -112,17 +119,19 @@ extension Parameter {
 
 // Rules, accounts.
 extension Parameter {
-    static let wantedDirection = Parameter(
+    static let direction = Parameter(
         name: "direction", about: "ingress: VSee to the gate. egress: you to VSee.",
-        form: .words(["ingress", "egress"]), isRequired: true)
-    static let wantedFirewall = Parameter(
+        form: .words(["ingress", "egress"]))
+    static let firewall = Parameter(
         name: "format", about: "The firewall's language.",
-        form: .words(ExportFormat.allCases.map(\.rawValue)), isRequired: true)
+        form: .words(ExportFormat.allCases.map(\.rawValue)))
     static let accountName = Parameter(
         name: "name", about: "The account's name.", form: .text(), place: .path, isRequired: true)
 }
 
 extension Parameter {
+    static let jobID = Parameter(
+        name: "id", about: "The job.", form: .text(pattern: "^[0-9a-f]{16}$"), place: .path, isRequired: true)
     static let ifNoneMatch = Parameter(
         name: "If-None-Match", about: "Entity tags of an earlier answer.", form: .text(), place: .header)
 }

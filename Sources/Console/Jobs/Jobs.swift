@@ -68,6 +68,8 @@ final class Jobs: Sendable {
     private static let mostLines = 500
 
     private let jobs = Mutex<[Job]>([])
+    /// Of jobs that go on, by their ids; nil: none is begun any more.
+    private let tasks = Mutex<[String: Task<Void, Never>]?>([:])
     private let executor = BlockingExecutor(label: "jobs", width: 3)
 
     /// What a job tells while it goes on.
@@ -98,7 +100,7 @@ final class Jobs: Sendable {
             person: PersonWords(.object(attribution.facts))?.name ?? "", began: now)
         let isStarted = jobs.withLock { jobs in
             let running = jobs.filter { $0.ended == nil }
-            guard running.count < Self.mostRunning,
+            guard tasks.withLock({ $0 != nil }), running.count < Self.mostRunning,
                 running.count(where: { $0.kind == kind }) < Self.mostOfKind
             else { return false }
             while jobs.count >= Self.mostKept, let old = jobs.firstIndex(where: { $0.ended != nil }) {
@@ -113,6 +115,14 @@ final class Jobs: Sendable {
             problem.headers[.retryAfter] = "10"
             throw problem
         }
+        // What is begun is known to whoever ends it.
+        tasks.withLock { if $0 != nil { $0?[job.id] = task(of: job, work) } }
+        return job
+    }
+
+    private func task(
+        of job: Job, _ work: @escaping @Sendable (Teller) async throws -> Job.Result
+    ) -> Task<Void, Never> {
         Task(executorPreference: executor) { [self] in
             do {
                 let result = try await work(Teller(jobs: self, id: job.id))
@@ -121,8 +131,18 @@ final class Jobs: Sendable {
                 change(job.id) { $0.failure = ManagementError.of(error)?.description ?? "\(error)" }
             }
             change(job.id) { $0.ended = .now() }
+            tasks.withLock { _ = $0?.removeValue(forKey: job.id) }
         }
-        return job
+    }
+
+    /// Ends what goes on, and begins nothing any more.
+    func end() async {
+        let left = tasks.withLock { tasks in
+            defer { tasks = nil }
+            return tasks ?? [:]
+        }
+        for task in left.values { task.cancel() }
+        for task in left.values { await task.value }
     }
 
     private func change(_ id: String, _ body: (inout Job) -> Void) {

@@ -1,5 +1,6 @@
 // Attempts over time as bars. Pure.
 import Admission
+import Audit
 import Ledger
 import Management
 
@@ -74,17 +75,17 @@ struct Chart: Sendable {
             }
             return (start, verdicts)
         }
-        let highest = Self.ceiling(steps.map { $0.verdicts.values.reduce(0, +) }.max() ?? 0)
+        let highest = ChartScale.ceiling(max(1, steps.map { $0.verdicts.values.reduce(0, +) }.max() ?? 0))
         let wide = Self.width / Double(count)
         bars = steps.enumerated().map { index, step in
             Self.bar(step, at: Double(index) * wide, wide, highest, isDay: span == 24)
         }
         ticks = stride(from: 0, to: Int(count), by: max(1, Int(count) / 6)).map { index in
             Tick(
-                x: Self.text(Double(index) * wide),
+                x: ChartScale.text(Double(index) * wide),
                 text: Self.label(steps[index].start, isDay: period != .day))
         }
-        top = Number.text(highest)
+        top = HTML.number(highest)
         totals = steps.reduce(into: [:]) { $0.merge($1.verdicts, uniquingKeysWith: +) }
         about = "Attempts in the last \(period.label): \(Self.words(totals))."
     }
@@ -102,17 +103,18 @@ struct Chart: Sendable {
             let high = max(1.5, Double(count) / Double(top) * height)
             foot -= high
             return Part(
-                verdict: verdict.rawValue, x: text(x + wide * 0.12), y: text(max(0, foot)),
-                width: text(wide * 0.76), height: text(high))
+                verdict: verdict.rawValue, x: ChartScale.text(x + wide * 0.12),
+                y: ChartScale.text(max(0, foot)),
+                width: ChartScale.text(wide * 0.76), height: ChartScale.text(high))
         }
         return Bar(
-            x: text(x), width: text(wide), parts: parts,
+            x: ChartScale.text(x), width: ChartScale.text(wide), parts: parts,
             about: "\(label(step.start, isDay: isDay, isWhole: true)) UTC: \(words(step.verdicts))")
     }
 
     private static func words(_ verdicts: [Verdict: Int64]) -> String {
         let words = [Verdict.accepted, .observed, .rejected].compactMap { verdict in
-            verdicts[verdict].map { "\(Number.text($0)) \(verdict.rawValue)" }
+            verdicts[verdict].map { "\(HTML.number($0)) \(verdict.rawValue)" }
         }
         return words.isEmpty ? "none" : words.joined(separator: ", ")
     }
@@ -123,21 +125,5 @@ struct Chart: Sendable {
             return isDay ? String(text.prefix(10)) : String(text.prefix(16)).replacing("T", with: " ")
         }
         return isDay ? String(text.dropFirst(5).prefix(5)) : String(text.dropFirst(11).prefix(5))
-    }
-
-    /// 1, 2 or 5 times a power of ten, not below the value.
-    static func ceiling(_ value: Int64) -> Int64 {
-        var power: Int64 = 1
-        while power <= Int64.max / 10 {
-            for factor: Int64 in [1, 2, 5] where factor * power >= value { return factor * power }
-            power *= 10
-        }
-        return Int64.max
-    }
-
-    /// One decimal.
-    private static func text(_ value: Double) -> String {
-        let tenths = Int((value * 10).rounded())
-        return "\(tenths / 10).\(tenths % 10)"
     }
 }

@@ -39,7 +39,7 @@ extension Pages {
             channel = receipt.channel
             state = view.state
             account = receipt.account
-            size = view.bytes.map(Number.bytes) ?? "unknown"
+            size = view.bytes.map(Size.text) ?? "unknown"
             received = String(receipt.received.prefix(19)).replacing("T", with: " ")
             file = receipt.file
             event = receipt.eventType
@@ -98,7 +98,7 @@ extension Pages {
     }
 
     private func drop(_ visit: Visit) throws -> Response {
-        let view = try self.view(visit)
+        let view = try services.drop(visit.parameters)
         let staging = services.settings.staging.path
         return html(
             "drop", "Drop \(view.receipt.drop)", visit,
@@ -112,19 +112,8 @@ extension Pages {
                 seesAttempts: visit.caller.may(.readAttempts)))
     }
 
-    private func view(_ visit: Visit) throws -> DropView {
-        let unknown = Problem(.notFound, "not_found", "there is no drop of this id")
-        guard let id = try visit.parameters.text(.id), DropID.isValid(id) else { throw unknown }
-        do {
-            guard let view = try services.drops.show(id).first else { throw unknown }
-            return view
-        } catch let error as ManagementError where error.code == .refused {
-            throw unknown
-        }
-    }
-
     private func acknowledge(_ visit: Visit) async throws -> Response {
-        let id = try view(visit).receipt.drop
+        let id = try services.dropID(visit.parameters)
         _ = try await changes(visit).acknowledge(id)
         return done(
             "Drop \(id) is acknowledged; its file goes after the time in staging.keep_acknowledged.", visit,
@@ -132,7 +121,7 @@ extension Pages {
     }
 
     private func release(_ visit: Visit) async throws -> Response {
-        let id = try view(visit).receipt.drop
+        let id = try services.dropID(visit.parameters)
         let (_, event) = try await changes(visit).release(id)
         return done(
             event.status == .duplicate

@@ -48,24 +48,21 @@ extension Pages {
     }
 
     private func ledger(_ visit: Visit) throws -> Response {
-        let reader = try services.settings.ledgerHandle.reader()
-        let size = try reader.size()
-        let newest = try reader.newestCheckpoint()
-        let witnessed = try reader.witnessed()
-        let beginning = try reader.beginning()
+        let standing = try services.ledger.standing()
+        let signed = standing.signed
         return html(
             "ledger", "Ledger", visit,
             LedgerView(
-                entries: Number.text(size), last: size - 1,
-                signed: newest.map { Number.text($0.checkpoint.size) },
-                signedTime: newest.map { Stamp($0.checkpoint.time) },
-                unsigned: Number.text(size - (newest?.checkpoint.size ?? 0)),
-                checkpoint: newest?.note.description, keys: try services.ledger.publicKeys(),
-                witnesses: witnessed.map {
-                    Witness(name: $0.name, size: Number.text($0.size), time: Stamp($0.time))
-                }, hasWitnesses: !witnessed.isEmpty,
-                unwitnessed: Number.text(size - (witnessed.map(\.size).max() ?? 0)),
-                begins: beginning.map { Stamp($0.time) }, firstSeq: beginning?.seq,
+                entries: HTML.number(standing.entries), last: standing.entries - 1,
+                signed: signed.map { HTML.number($0.checkpoint.size) },
+                signedTime: signed.map { Stamp($0.checkpoint.time) },
+                unsigned: HTML.number(standing.unsigned), checkpoint: signed?.note.description,
+                keys: try services.ledger.publicKeys(),
+                witnesses: standing.witnesses.map {
+                    Witness(name: $0.name, size: HTML.number($0.size), time: Stamp($0.time))
+                }, hasWitnesses: !standing.witnesses.isEmpty,
+                unwitnessed: HTML.number(standing.unwitnessed),
+                begins: standing.beginning.map { Stamp($0.time) }, firstSeq: standing.beginning?.seq,
                 mayVerify: visit.caller.may(.verify),
                 running: jobs.running(.verify).map { "/jobs/\($0.id)" }))
     }
@@ -135,7 +132,7 @@ extension Pages {
             title: job.title, person: job.person, began: Stamp(job.began), ended: job.ended.map { Stamp($0) },
             isRunning: job.ended == nil,
             percent: job.progress.map { $0.of > 0 ? min(100, $0.done * 100 / $0.of) : 0 },
-            progress: job.progress.map { "\(Number.text($0.done)) of \(Number.text($0.of))" },
+            progress: job.progress.map { "\(HTML.number($0.done)) of \(HTML.number($0.of))" },
             lines: job.lines.map { JobView.Line(state: $0.state ?? "none", text: $0.text) },
             hasLines: !job.lines.isEmpty, summary: job.result?.summary,
             mark: job.result?.isGood == true ? "good" : "bad", failure: job.failure,
@@ -159,8 +156,6 @@ extension Pages {
 }
 
 extension Parameter {
-    static let jobID = Parameter(
-        name: "id", about: "The job.", form: .text(pattern: "^[0-9a-f]{16}$"), place: .path, isRequired: true)
     fileprivate static let wantedEntry = Parameter(
         name: "seq", about: "An entry's number.", form: .number(numbers), isRequired: true)
     fileprivate static let reportSince = Parameter(

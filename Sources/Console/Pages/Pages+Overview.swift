@@ -1,5 +1,6 @@
 // The first page: is all well, what came, who was heard from, and what needs a person.
 import Admission
+import Audit
 import Hummingbird
 import Intake
 import Ledger
@@ -51,8 +52,8 @@ extension Pages {
                 periods: Chart.Period.allCases.map {
                     Frame.Link(label: $0.label, path: "/?period=\($0.rawValue)", isCurrent: $0 == period)
                 },
-                accepted: Number.text(chart.total(.accepted)), rejected: Number.text(chart.total(.rejected)),
-                observed: Number.text(chart.total(.observed)), isCounting: !counts.isComplete,
+                accepted: HTML.number(chart.total(.accepted)), rejected: HTML.number(chart.total(.rejected)),
+                observed: HTML.number(chart.total(.observed)), isCounting: !counts.isComplete,
                 contacts: (contacts ?? []).map { ContactRow($0, now: now) }, isListening: contacts == nil,
                 rows: try page.entries.map { try AttemptRow($0) }, hasRows: !page.entries.isEmpty,
                 mayRead: visit.caller.may(.readAttempts)))

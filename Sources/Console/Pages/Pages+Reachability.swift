@@ -32,7 +32,6 @@ extension Pages {
         let contacts: [ContactRow]
         let hasContacts: Bool
         let mayProbe: Bool
-        let target: String?
     }
 
     private func reachability(_ visit: Visit) throws -> Response {
@@ -52,7 +51,7 @@ extension Pages {
             Reach(
                 areas: areas, isLooking: findings == nil,
                 contacts: contacts.map { ContactRow($0, now: now) }, hasContacts: !contacts.isEmpty,
-                mayProbe: visit.caller.may(.probe), target: nil))
+                mayProbe: visit.caller.may(.probe)))
     }
 
     // MARK: Probes
@@ -97,12 +96,11 @@ extension Pages {
     private func rules(_ visit: Visit) async throws -> Response {
         let books = try services.rules.books()
         let direction = try visit.parameters.text(.direction)
-        let format = try visit.parameters.text(.firewall).flatMap(ExportFormat.init)
+        let format = try visit.parameters.text(.firewall)
         var (export, problem): (String?, String?)
-        if let direction, let format {
-            do { export = try await rulesExport(direction, format) } catch let error as ManagementError {
-                problem = error.description
-            }
+        do { export = try await services.firewallRules(visit.parameters) } catch let error as ManagementError
+        {
+            problem = error.description
         }
         return html(
             "rules", "Network rules", visit,
@@ -123,15 +121,8 @@ extension Pages {
                         })
                 }, mayCheck: visit.caller.may(.probe),
                 directions: Choice.all(.direction, chosen: [direction ?? "ingress"]),
-                formats: Choice.all(.firewall, chosen: [format?.rawValue ?? "nftables"]), export: export,
+                formats: Choice.all(.firewall, chosen: [format ?? "nftables"]), export: export,
                 problem: problem))
-    }
-
-    /// Firewall rules as text. Names are not looked up here.
-    func rulesExport(_ direction: String, _ format: ExportFormat) async throws -> String {
-        let export: RuleService.Export =
-            direction == "ingress" ? .ingress(channels: []) : .egress(RuleService.Egress())
-        return try await services.rules.export(export, as: format, at: intake.now)
     }
 
     private func checkRules(_ visit: Visit) throws -> Response {
@@ -146,10 +137,4 @@ extension Parameter {
         name: "kind", about: "What is probed.", form: .words(["webhook", "sftp"]), isRequired: true)
     fileprivate static let target = Parameter(
         name: "target", about: "A URL, or a host and port.", form: .text(), isRequired: true)
-    static let direction = Parameter(
-        name: "direction", about: "ingress: VSee to the gate. egress: you to VSee.",
-        form: .words(["ingress", "egress"]))
-    static let firewall = Parameter(
-        name: "format", about: "The firewall's language.",
-        form: .words(ExportFormat.allCases.map(\.rawValue)))
 }

@@ -13,7 +13,6 @@ struct Pages: Sendable {
     let services: ConsoleServices
     let credentials: Credentials
     let intake: Intake
-    let health: HealthPages
     let logger: Logger
     let templates: Templates
     let watch: GateWatch
@@ -69,7 +68,9 @@ struct Pages: Sendable {
         _ found: [(page: Page, values: [String: String])], _ request: Request, _ context: ConsoleContext
     ) async throws -> Response {
         guard let caller = credentials.caller(in: request.headers), let session = caller.session else {
-            return Self.redirect(to: "/login" + Self.query(["next": request.uri.string]))
+            // What a form was to change is not sent again: its page is asked for anew.
+            let next = request.method == .post ? nil : request.uri.string
+            return Self.redirect(to: "/login" + Self.query(["next": next]))
         }
         guard let (page, values) = found.first(where: { $0.page.takes(request.method) }) else {
             throw Problem.notAllowed(found.map(\.page.method.rawValue).joined(separator: ", "))

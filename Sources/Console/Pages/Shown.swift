@@ -114,20 +114,9 @@ struct ContactRow: Sendable {
     }
 }
 
-enum Number {
-    /// `1,234,567`
-    static func text(_ value: Int64) -> String {
-        var digits = Array(String(value))
-        var at = digits.count - 3
-        while at > (value < 0 ? 1 : 0) {
-            digits.insert(",", at: at)
-            at -= 3
-        }
-        return String(digits)
-    }
-
+enum Size {
     /// `1.4 MiB`
-    static func bytes(_ value: Int64) -> String {
+    static func text(_ value: Int64) -> String {
         var (amount, unit) = (Double(value), 0)
         let units = ["B", "KiB", "MiB", "GiB", "TiB"]
         while amount >= 1024, unit < units.count - 1 {

@@ -1,5 +1,5 @@
 // The pages' templates (mustache(5)), which the program carries, and how text gets into them.
-import Admission
+import Audit
 import Mustache
 
 struct Templates: Sendable {
@@ -49,25 +49,13 @@ struct Templates: Sendable {
     ]
 }
 
-/// Text in HTML, in content and in quoted attributes. Each scalar counts for itself: a quotation mark with a combining one behind it
-/// is a quotation mark, though it is another `Character`. What cannot be seen becomes visible.
+/// Text in pages; its lines stay lines.
 struct PageText: MustacheContentType {
     static let name = "DROPGATE"
 
     func escapeText(_ text: String) -> String {
-        var result = ""
-        result.reserveCapacity(text.utf8.count)
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "'": result += "&#39;"
-            case "\n", "\t", "\\": result.unicodeScalars.append(scalar)
-            default: result += UntrustedText.stored(String(scalar))
-            }
-        }
-        return result
+        text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map {
+            HTML.escaped(String($0))
+        }.joined(separator: "\n")
     }
 }

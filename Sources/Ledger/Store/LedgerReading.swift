@@ -7,6 +7,7 @@ package import Admission
 /// - **What it sees**: each call sees what was committed when it began, all of it and nothing in part; two calls may see
 ///   different states.
 /// - **Sealed entries** are read as the others are, but where a method says otherwise.
+/// - **Cancellation**: what takes long (a tally) ends with `CancellationError` when its task is cancelled.
 /// - **Errors**: `LedgerError(.unreadable)`; what a closure of the caller throws goes through as it is.
 package protocol LedgerReading: Sendable {
     // MARK: Entries

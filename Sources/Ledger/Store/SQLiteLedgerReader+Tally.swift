@@ -11,7 +11,10 @@ extension SQLiteLedgerReader {
         var pass = TallyPass(period: period, step: step)
         try forEachReadable(range) { seq, time, json in
             pass.take(seq, time, json)
-            if seq & 0x3FFF == 0 { progress(seq - range.lowerBound, Int64(range.count)) }
+            if seq & 0x3FFF == 0 {
+                try Task.checkCancellation()
+                progress(seq - range.lowerBound, Int64(range.count))
+            }
         }
         return pass.tally
     }
@@ -19,7 +22,8 @@ extension SQLiteLedgerReader {
     /// Gives the entries of a range in order, but for those that retention has removed, all of one snapshot.
     /// - Parameter body: gets the time as its column has it, nil of a sealed one.
     private func forEachReadable(
-        _ range: Range<Int64>, _ body: (_ seq: Int64, _ time: Int64?, _ json: UnsafeRawBufferPointer) -> Void
+        _ range: Range<Int64>,
+        _ body: (_ seq: Int64, _ time: Int64?, _ json: UnsafeRawBufferPointer) throws -> Void
     ) throws {
         try database.readLedger { db in
             var next = range.lowerBound
@@ -29,7 +33,7 @@ extension SQLiteLedgerReader {
                 if segment.removalEntry == nil {
                     var seq = segment.first
                     try read(segment) { line in
-                        if seq >= next, seq < range.upperBound { body(seq, nil, line) }
+                        if seq >= next, seq < range.upperBound { try body(seq, nil, line) }
                         seq += 1
                         return seq < range.upperBound
                     }
@@ -38,7 +42,9 @@ extension SQLiteLedgerReader {
             }
             guard next < range.upperBound else { return }
             let rows = try EntryRows(db, from: next)
-            while let row = try rows.next(), row.seq < range.upperBound { body(row.seq, row.time, row.json) }
+            while let row = try rows.next(), row.seq < range.upperBound {
+                try body(row.seq, row.time, row.json)
+            }
         }
     }
 

@@ -123,7 +123,10 @@ struct VerifyRun {
         add(try tiles.append(leaf))
         next += 1
         heads.reached(tiles.frontier).forEach { add($0) }
-        if next & 0x3FFF == 0 { verifier.progress(next, size) }
+        if next & 0x3FFF == 0 {
+            try Task.checkCancellation()
+            verifier.progress(next, size)
+        }
     }
 
     private mutating func skipMissing(before seq: Int64) throws {

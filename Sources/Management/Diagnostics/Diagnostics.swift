@@ -59,6 +59,7 @@ package enum Diagnostics {
         Check("clock", everywhere) { ClockCheck.findings($0) },
         Check("gate", [.doctor]) { RunningCheck.findings($0) },
         Check("openssl") { OpenSSLCheck(running: $0.state).findings() },
+        Check("console", everywhere) { ConsoleCheck.findings($0.settings.console) },
         Check("listeners", [.doctor]) { RunningCheck.listenerFindings($0) },
         Check("forwarding") { ForwardingCheck.findings($0.state) },
         Check("sources") { SourceCheck.lists($0) },

@@ -11,18 +11,20 @@ package final class Activity: Sendable {
 
     package struct Counts: Sendable {
         package fileprivate(set) var hours: Hours = [:]
-        /// Whether everything since `since` is in it.
+        /// Whether everything that it reaches is in it.
         package fileprivate(set) var isComplete = false
-        package fileprivate(set) var since: Instant
     }
 
     private struct State {
-        var counts: Counts
+        var counts = Counts()
         /// Entries of this range are in it.
         var counted: Range<Int64>?
         /// The first entry that is wanted.
         var first: Int64 = 0
         var isCounting = false
+        /// The last one that was begun.
+        var task: Task<Void, Never>?
+        var isEnded = false
     }
 
     package static let hour: Int64 = 3_600_000_000
@@ -32,7 +34,7 @@ package final class Activity: Sendable {
     private let ledger: LedgerHandle
     private let piece: Int64
     private let soon: Int64
-    private let state: Mutex<State>
+    private let state = Mutex(State())
     private let executor = BlockingExecutor(label: "activity", width: 1)
 
     /// - Parameters:
@@ -42,7 +44,6 @@ package final class Activity: Sendable {
         self.ledger = ledger
         self.piece = piece
         self.soon = soon
-        state = Mutex(State(counts: Counts(since: Instant(microseconds: 0))))
     }
 
     /// What is counted by now. It looks at few entries, and has the others counted beside. Throws `LedgerError`.
@@ -53,16 +54,26 @@ package final class Activity: Sendable {
         if let counted = begun, end > counted.upperBound, end - counted.upperBound <= soon {
             try count(counted.upperBound..<end, reader)
         }
-        let (counts, isToStart) = state.withLock { state -> (Counts, Bool) in
+        return state.withLock { state in
             state.counts.hours = state.counts.hours.filter { $0.key >= Self.oldest(now) }
             let isWhole = state.counted.map { $0.lowerBound <= state.first && $0.upperBound >= end } ?? false
             state.counts.isComplete = isWhole
-            let isToStart = !isWhole && !state.isCounting
-            if isToStart { state.isCounting = true }
-            return (state.counts, isToStart)
+            if !isWhole, !state.isCounting, !state.isEnded {
+                state.isCounting = true
+                state.task = Task(executorPreference: executor) { await self.countAll() }
+            }
+            return state.counts
         }
-        if isToStart { Task(executorPreference: executor) { await self.countAll() } }
-        return counts
+    }
+
+    /// Counts nothing beside any more; returns when that is so.
+    package func end() async {
+        let task = state.withLock { state in
+            state.isEnded = true
+            return state.task
+        }
+        task?.cancel()
+        await task?.value
     }
 
     /// Says from where on is counted, and returns what is.
@@ -74,7 +85,7 @@ package final class Activity: Sendable {
         let first = try reader.firstSeq(notBefore: since)
         return state.withLock { state in
             if state.counted == nil {
-                (state.first, state.counts.since) = (first, since)
+                state.first = first
                 state.counted = max(end, first)..<max(end, first)
             }
             return state.counted
