@@ -4,7 +4,7 @@ import Management
 
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Tokens of the console: who may sign in and ask its API, and for what.",
+        commandName: "token", abstract: "Tokens of the console: who may sign in and ask its API.",
         discussion: """
             ROLES
               viewer     looks: attempts, source lists, accounts, drops without what they hold, checks, /metrics
