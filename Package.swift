@@ -208,7 +208,7 @@ let package = Package(
             path: "Tests/Performance/LedgerBench", swiftSettings: strict),
         .testTarget(name: "MeteringTests", dependencies: ["Metering", coreMetrics], swiftSettings: strict),
         .testTarget(name: "BlockingTests", dependencies: ["Blocking"], swiftSettings: strict),
-        .testTarget(name: "FilesTests", dependencies: ["Files", "Support"], swiftSettings: strict),
+        .testTarget(name: "FilesTests", dependencies: ["CShims", "Files", "Support"], swiftSettings: strict),
         .testTarget(
             name: "AccountsTests", dependencies: ["Accounts", "Admission", "Files", "Settings", "Support"],
             swiftSettings: strict),

@@ -3,16 +3,19 @@
 it, and goes on. Killed at any moment, it goes on where it was: no drop is lost, and none is stored twice.
 
     consume.py [--once] [--dropgate PROGRAM] [--config FILE] STAGING WORK DATABASE
+    consume.py [--once] --api URL --token-file FILE STAGING WORK DATABASE
 
 STAGING is the gate's staging directory, WORK a directory of this consumer's own on the same filesystem, DATABASE an SQLite
 file that is made if it is not there. What makes it exact: the drop's id is the key of what is stored, and a drop is
 acknowledged only after the transaction with it is durable. Put your own work into `store`, within that transaction; work that
 cannot be part of one (a message to somebody) must bear to be done again, with the drop's id as its key.
 
-Takes `staging.layout: file` and `ndjson`, and SFTP's files. It runs as the gate's user.
+Takes `staging.layout: file` and `ndjson`, and SFTP's files. It runs as the gate's user and asks the gate's program; or, with --api,
+as a user of the group in `staging.group`, and asks the gate's API with a token of role consumer. WORK is then STAGING/taken/NAME.
 """
 import argparse
 import base64
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -22,6 +25,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 
 class Later(Exception):
@@ -36,6 +42,15 @@ def words(error):
 
 
 class Gate:
+    """What the gate says of drops, and is told of them. `show` and `acknowledge` are what another way of asking has to have."""
+
+    def state(self, drop):
+        return next((shown["state"] for shown in self.show(drop)), None)
+
+
+class Program(Gate):
+    """The gate's program, run as its user."""
+
     def __init__(self, arguments):
         self.program, self.config = arguments.dropgate, arguments.config
 
@@ -64,13 +79,49 @@ class Gate:
         if answer.returncode != 0 and not all(self.state(drop) in ("acknowledged", "forgotten") for drop in drops):
             raise Later(answer.stderr.strip())
 
-    def state(self, drop):
-        return next((shown["state"] for shown in self.show(drop)), None)
+
+class API(Gate):
+    """The gate's API: its user is not needed."""
+
+    def __init__(self, arguments):
+        self.root = arguments.api.rstrip("/") + "/api/v1/drops"
+        with open(arguments.token_file, encoding="ascii") as file:
+            self.token = file.read().strip()
+
+    def ask(self, path, method="GET"):
+        request = urllib.request.Request(self.root + path, method=method, headers={"Authorization": f"Bearer {self.token}"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code in (404, 409, 410):
+                return None
+            raise Later(f"the gate refuses: {json.load(error)['detail']}") from error
+        except (OSError, ValueError) as error:
+            raise Later(f"the gate does not answer: {error}") from error
+
+    def show(self, what):
+        if "/" not in what:
+            drop = self.ask("/" + what)
+            return [drop] if drop else []
+        drops, after = [], ""
+        while True:
+            page = self.ask("/at?" + urllib.parse.urlencode({"path": what, "limit": 200}) + after)
+            drops += page["items"]
+            if "next" not in page:
+                return drops
+            after = f"&after={page['next']}"
+
+    def acknowledge(self, drops):
+        for drop in drops:
+            # Of some it may have been said before a crash.
+            if not self.ask(f"/{drop}/acknowledge", "POST") and self.state(drop) not in ("acknowledged", "forgotten"):
+                raise Later(f"drop {drop} is not acknowledged yet")
 
 
 class Consumer:
     def __init__(self, arguments):
-        self.gate = Gate(arguments)
+        self.gate = API(arguments) if arguments.api else Program(arguments)
         self.ready = os.path.join(arguments.staging, "ready")
         self.receipts = os.path.join(arguments.staging, "receipts")
         # Also where it may not be read: a consumer that sees nothing must not say that nothing is there.
@@ -139,7 +190,7 @@ class Consumer:
         state = self.settled(ids[0])
         if state == "released":
             # Between the look and the rename its sender has renamed it, and sent another file under this name.
-            os.link(file, taken["path"])
+            put_back(file, taken["path"])
             return shutil.rmtree(place)
         if state not in ("taken", "acknowledged", "forgotten"):
             raise Later(f"the gate does not say what became of drop {ids[0]}")
@@ -220,6 +271,15 @@ def contents(path, drops, data):
     return pairs
 
 
+def put_back(file, path):
+    """A rename that replaces nothing (renameat2(2)); FileExistsError where something has the name."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    here, no_replace = -100, 1
+    if libc.renameat2(here, os.fsencode(file), here, os.fsencode(path), no_replace) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), path)
+
+
 def write(path, value):
     with open(path + ".new", "w", encoding="utf-8") as file:
         json.dump(value, file)
@@ -239,9 +299,15 @@ def main():
     parser.add_argument("--once", action="store_true", help="end when nothing is left in ready/")
     parser.add_argument("--dropgate", default="dropgate", help="the program")
     parser.add_argument("--config", default="/etc/dropgate/dropgate.yaml", help="its settings")
+    parser.add_argument("--api", metavar="URL", help="ask the gate's API in place of its program, http://127.0.0.1:8080")
+    parser.add_argument("--token-file", metavar="FILE", help="what `dropgate token add NAME --role consumer` printed")
     for name in ("staging", "work", "database"):
         parser.add_argument(name)
     arguments = parser.parse_args()
+    if bool(arguments.api) != bool(arguments.token_file):
+        parser.error("--api and --token-file go together")
+    if arguments.api and not arguments.api.startswith(("http://", "https://")):
+        parser.error(f"{arguments.api} is not a URL; write http://127.0.0.1:8080")
     os.umask(0o077)
     try:
         consumer = Consumer(arguments)

@@ -13,13 +13,16 @@
 #   --once    ends when nothing is left in ready/; without it, ready/ is looked at again and again
 #
 # Environment: DROPGATE (the program), CONFIG (its settings), INTERVAL (seconds between two looks).
-# It runs as the gate's user, for `staging.layout: file`; consume.py takes batches, too.
+# It runs as the gate's user and asks the gate's program; or, with API (http://127.0.0.1:8080) and TOKEN_FILE (what `dropgate
+# token add NAME --role consumer` printed), as a user of the group in `staging.group`, and asks the gate's API. WORK is then
+# STAGING/taken/NAME. It is for `staging.layout: file`; consume.py takes batches, too.
 set -uo pipefail
 umask 077
 
 dropgate=${DROPGATE:-dropgate}
 config=${CONFIG:-/etc/dropgate/dropgate.yaml}
 interval=${INTERVAL:-2}
+api=${API:+${API%/}/api/v1/drops}
 
 say() { printf 'consume: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -31,9 +34,14 @@ staging=$1 work=$2 results=$3
 shift 3
 command=("$@")
 
-command -v "$dropgate" >/dev/null || fail "the gate's program cannot be run: $dropgate; name it in DROPGATE"
+if [ -n "$api" ]; then
+    command -v curl >/dev/null || fail 'curl is needed to ask the API'
+    token=$(cat "${TOKEN_FILE:?names the file with the token}") || exit 1
+else
+    command -v "$dropgate" >/dev/null || fail "the gate's program cannot be run: $dropgate; name it in DROPGATE"
+fi
 [ -d "$staging/ready" ] || fail "$staging/ready is not there, or may not be entered: is $staging the gate's staging directory?"
-[ -r "$staging/ready" ] && [ -x "$staging/ready" ] || fail "$staging/ready may not be read: run this as the gate's user"
+[ -r "$staging/ready" ] && [ -x "$staging/ready" ] || fail "$staging/ready may not be read: run this as the gate's user, or as one of the group in staging.group"
 mkdir -p "$work" "$results" || fail "$work and $results are needed, and cannot be made"
 [ -w "$results" ] && [ -x "$results" ] || fail "$results may not be written to"
 [ "$(stat -c %d "$work")" = "$(stat -c %d "$staging/ready")" ] || fail "$work is on another filesystem than $staging"
@@ -41,8 +49,25 @@ mkdir -p "$work" "$results" || fail "$work and $results are needed, and cannot b
 { exec 9>"$work/lock"; } 2>/dev/null || fail "$work may not be written to"
 flock -w 60 9 || fail "another consumer works in $work"
 
+# Asks the API; the token is on no command line.
+ask() { curl -fsS --max-time 60 -K <(printf 'header = "Authorization: Bearer %s"\n' "$token") "$@"; }
+
 # One fact of a drop, by its id or its file's path: a member's name, then its value.
-fact() { "$dropgate" drops show "$1" --config "$config" | awk -v name="$2" '$1 == name { print $2; exit }'; }
+fact() {
+    if [ -z "$api" ]; then
+        "$dropgate" drops show "$1" --config "$config" | awk -v name="$2" '$1 == name { print $2; exit }'
+    else
+        # A quotation mark within a value is \" in JSON: what is found is a member.
+        case $1 in
+        */*) ask -G "$api/at" -d limit=1 --data-urlencode "path=$1" ;;
+        *) ask "$api/$1" ;;
+        esac | grep -o "\"$2\":\"[^\"]*\"" | head -n 1 | cut -d '"' -f 4
+    fi
+}
+
+acknowledge() {
+    if [ -z "$api" ]; then "$dropgate" drops ack "$1" --config "$config"; else ask -X POST "$api/$1/acknowledge"; fi
+}
 
 # Prints the receipt of the drop $2, whose file is at $1. Events that lie in a directory of their own have one file of receipts,
 # with a line for each.
@@ -112,7 +137,7 @@ finish() {
         sync "$place/$id" && mv -fT "$place/$id" "$results/$id" && sync "$results" || return 1
     fi
     if [ "$state" = taken ]; then
-        "$dropgate" drops ack "$id" --config "$config" >/dev/null || { say "drop $id is not acknowledged yet"; return 1; }
+        acknowledge "$id" >/dev/null || { say "drop $id is not acknowledged yet"; return 1; }
     fi
     rm -rf "$place"
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/timex.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int dropgate_rename_noreplace(int from_directory, const char *from, int to_directory, const char *to) {
@@ -17,6 +18,14 @@ int dropgate_rename_noreplace(int from_directory, const char *from, int to_direc
 int dropgate_o_path(void) { return O_PATH; }
 
 int dropgate_chgrp(int place, uint32_t group) { return fchownat(place, "", (uid_t)-1, group, AT_EMPTY_PATH); }
+
+long dropgate_getxattr(const char *path, const char *name, void *value, size_t size) {
+    return getxattr(path, name, value, size);
+}
+
+int dropgate_setxattr(const char *path, const char *name, const void *value, size_t size) {
+    return setxattr(path, name, value, size, 0);
+}
 
 int dropgate_syncfs(int descriptor) { return syncfs(descriptor); }
 

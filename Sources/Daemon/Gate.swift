@@ -63,7 +63,7 @@ package struct Gate: Sendable {
             witnesses: keepers.witnesses)
         warnOfEntries()
         let clock = ClockWatch(intake)
-        admitReaders(intake)
+        admitGroups(intake)
         let forwarding = try Forwarding(settings, intake: intake, logger: logger)
         GateFigures(intake: intake, ledger: intake.ledger).addAll()
         defer { logger.notice("stopped") }
@@ -166,11 +166,13 @@ package struct Gate: Sendable {
         try GateDirectories.make(settings.ledgerHandle.directory)
     }
 
-    /// Without it the gate works as well; auditors do not.
-    private func admitReaders(_ intake: Intake) {
-        do throws(FileError) { try ReadAccess.apply(settings) } catch {
-            logger.warning("ledger.read_group: \(error)")
-            intake.health.set(problem: "ledger.read_group", message: error.message)
+    /// Without it the gate works as well; auditors and consumers do not.
+    private func admitGroups(_ intake: Intake) {
+        for access in GroupAccess.all {
+            do throws(FileError) { try access.apply(settings) } catch {
+                logger.warning("\(access.key): \(error)")
+                intake.health.set(problem: access.key, message: error.message)
+            }
         }
     }
 

@@ -50,7 +50,7 @@ package enum FileReplacement {
         let exists = stat(path, &old) == 0
         if exists, ![S_IFREG, S_IFDIR].contains(old.st_mode & S_IFMT) { return try pass(bytes, to: path) }
         // The file behind a symbolic link is replaced, not the link.
-        let target = exists ? realPath(path) : path
+        let target = exists ? Paths.real(path) ?? path : path
         let temporary = "\(target).\(getpid()).new"
         let directory = Paths.directory(of: Paths.absolute(target))
         if !exists { _ = stat(directory, &old) }
@@ -136,11 +136,5 @@ package enum FileReplacement {
         // What is not there is told by what is to be made in it.
         guard [EACCES, ENOENT, ENOTDIR].contains(errno) else { throw .last }
         return nil
-    }
-
-    private static func realPath(_ path: String) -> String {
-        guard let real = realpath(path, nil) else { return path }
-        defer { free(real) }
-        return String(cString: real)
     }
 }

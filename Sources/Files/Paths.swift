@@ -1,4 +1,4 @@
-// Paths as text, and the files that a shell pattern names. Nothing here follows a link.
+// Paths as text, where they lead, and the files that a shell pattern names.
 import Glibc
 
 /// Paths as a settings file writes them.
@@ -18,6 +18,24 @@ package enum Paths {
     package static func directory(of file: String) -> String {
         let parts = file.split(separator: "/").dropLast()
         return "/" + parts.joined(separator: "/")
+    }
+
+    /// The directories above an absolute path, the innermost first; `/` is the last.
+    package static func above(_ path: String) -> [String] {
+        var directories: [String] = []
+        var last = path
+        while last != "/" {
+            last = directory(of: last)
+            directories.append(last)
+        }
+        return directories
+    }
+
+    /// The path without links, dots and double slashes (realpath(3)); nil where it leads to nothing that can be looked at.
+    package static func real(_ path: String) -> String? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        return String(cString: real)
     }
 
     /// What stands behind the last slash, slashes at the end aside; of slashes alone, the path.

@@ -32,10 +32,8 @@ package enum Presence {
 
     /// The first directory on the way that this process may not enter; else the file itself.
     private static func closed(_ path: String) -> stat? {
-        var way = [path]
-        while let first = way.first, first != "/" { way.insert(Paths.directory(of: first), at: 0) }
         var found: stat?
-        for place in way {
+        for place in ([path] + Paths.above(path)).reversed() {
             var status = stat()
             guard stat(place, &status) == 0 else { break }
             found = status

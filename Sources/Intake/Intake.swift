@@ -26,6 +26,8 @@ package final class Intake: Sendable {
         package var node: String
         package var ledger: LedgerHandle
         package var stagingPath: String
+        /// Who takes from staging beside this process's user.
+        package var consumers: Consumers?
         /// Free bytes and inodes below which nothing is accepted.
         package var reserveBytes: Int64 = 1 << 30
         package var reserveInodes: Int64 = 1000
@@ -120,7 +122,7 @@ package final class Intake: Sendable {
         self.logger = logger
         self.clock = clock
         health = Health(clock: clock)
-        staging = try StagingArea(path: configuration.stagingPath)
+        staging = try StagingArea(path: configuration.stagingPath, consumers: configuration.consumers)
         let figures = IntakeFigures(metrics)
         self.figures = figures
         writer = LedgerWriter(store: store, clock: clock) { figures.committed($0) }

@@ -13,7 +13,7 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// - Parameters:
     ///   - file: the ledger's own file, absolute; checkpoints and sealed entries lie beside it.
     ///   - readers: who may read all of it, beside the gate's user.
-    package init(file: String, readers: ReadGroup? = nil) { paths = LedgerPaths(file, readers: readers) }
+    package init(file: String, readers: AccessGroup? = nil) { paths = LedgerPaths(file, readers: readers) }
 
     /// For messages: "there is no ledger at …".
     package var description: String { paths.file }
@@ -31,7 +31,7 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     }
 
     /// Shuts out who had been let in.
-    package func dismiss(_ readers: ReadGroup) throws(FileError) {
+    package func dismiss(_ readers: AccessGroup) throws(FileError) {
         let shared = try shared
         for place in shared.files + shared.folders { try readers.dismiss(from: place) }
     }

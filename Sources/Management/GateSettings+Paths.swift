@@ -4,7 +4,7 @@ package import Files
 package import Intake
 package import Ledger
 package import Settings
-import Staging
+package import Staging
 
 extension GateSettings {
     /// Sockets and facts of the running process. Made by `init` and `serve`, 0700.
@@ -20,11 +20,17 @@ extension GateSettings {
     /// The ledger of these settings.
     package var ledgerHandle: LedgerHandle { LedgerHandle(file: ledger.path, readers: readers) }
     /// The group that may read the ledger. nil, too, where the system knows no group of that name: `ReadAccess` says so.
-    package var readers: ReadGroup? { ledger.readGroup.flatMap { try? ReadGroup(named: $0) } }
+    package var readers: AccessGroup? { ledger.readGroup.flatMap { try? AccessGroup(named: $0) } }
+
+    /// Who may take from staging. nil, too, where the system knows no group of that name: `ConsumerAccess` says so.
+    package var consumers: Consumers? {
+        staging.group.flatMap { try? AccessGroup(named: $0) }.map(Consumers.init)
+    }
 
     package var intake: Intake.Configuration {
         var configuration = Intake.Configuration(
             node: node, ledger: ledgerHandle, stagingPath: staging.path)
+        configuration.consumers = consumers
         configuration.reserveBytes = staging.reserve
         configuration.reserveInodes = staging.reserveInodes
         configuration.layout =

@@ -17,6 +17,9 @@ package struct StagingSettings: Sendable {
     /// How long the receipt of a drop that its consumer moved or deleted stays. nil: for ever.
     package var keepReceipts: Duration? = .seconds(90 * 24 * 3600)
 
+    /// A group of the system that may take files from `ready/`, and read receipts.
+    package var group: String?
+
     package init(path: String) { self.path = path }
 }
 
@@ -44,6 +47,13 @@ extension StagingSettings: SettingsSection {
             "staging.layout", \.layout, .word,
             "Webhook events as one file each, many at once in a directory of their own (file), or as NDJSON batches (ndjson)."
         )
+        Key(
+            "staging.group", \.group, .groupName,
+            """
+            Consumers: a group of the system that may take files from ready/ and read receipts, and reach nothing else of the
+            gate. Then run `dropgate init` as root, and restart the gate. Without the key the gate closes at its next start
+            what it had opened.
+            """, line: TemplateLine(value: .example("dropgate-drops")))
         Key(
             "staging.keep_acknowledged", \.keepAcknowledged, .durationOrForever(ages),
             "How long file and receipt stay after `dropgate drops ack`.",

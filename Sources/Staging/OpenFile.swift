@@ -9,12 +9,15 @@ package struct FileStatus: Sendable, Hashable {
     package var isDirectory: Bool
     /// Seconds since the epoch.
     package var modified: Int64
+    /// It belongs to this process's user, under no other name beside this one if it is a file.
+    var isOwn: Bool
 
     init(_ status: stat) {
         bytes = Int64(status.st_size)
         isRegular = status.st_mode & S_IFMT == S_IFREG
         isDirectory = status.st_mode & S_IFMT == S_IFDIR
         modified = Int64(status.st_mtim.tv_sec)
+        isOwn = status.st_uid == geteuid() && (isDirectory || status.st_nlink == 1)
     }
 }
 

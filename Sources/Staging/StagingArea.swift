@@ -13,16 +13,11 @@ package final class StagingArea: Sendable {
     package let pulls: Directory
 
     /// Throws `StagingError` when a directory cannot be made, or lies on another filesystem than the rest.
-    /// - Parameter ready: makes the store of released drops; that of the directory itself, if nothing else is said.
-    package init(
-        path: String,
-        ready: (Directory) throws(StagingError) -> any ReadyStore = {
-            root throws(StagingError) in try LocalReadyStore(root: root)
-        }
-    ) throws(StagingError) {
+    /// - Parameter consumers: who gets what is released beside this process's user, for whoever releases.
+    package init(path: String, consumers: Consumers? = nil) throws(StagingError) {
         self.path = path
         root = try Directory(path: path, create: true)
-        self.ready = try ready(root)
+        ready = try LocalReadyStore(root: root, consumers: consumers)
         quarantine = try root.subdirectory(StagingLayout.quarantine, create: true)
         let incoming = try root.subdirectory(StagingLayout.incoming, create: true)
         uploads = try incoming.subdirectory(StagingLayout.sftp, create: true)

@@ -8,6 +8,8 @@ package enum StagingLayout {
     package static let receipts = "receipts"
     /// What was accepted and withdrawn, or waits for a decision.
     package static let quarantine = "quarantine"
+    /// What consumers of a group have taken (`Consumers`).
+    static let taken = "taken"
     /// What is on its way.
     package static let incoming = "incoming"
     /// Below `ready`, `quarantine` and `incoming`: what came by SFTP, and by webhook.
@@ -20,6 +22,10 @@ package enum StagingLayout {
     static let tree = "tree"
     static let claimed = "claimed"
     static let small = "small"
+
+    /// Directories that a path in staging can go through, `ready` and an account's among them. Whoever may write in `ready/` can make
+    /// more.
+    static let deepest = 2 + DropPath.deepest
 
     // MARK: Released drops
 

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Runs a program as Deploy/systemd/dropgate.service confines it, on a machine without systemd as its first process:
 
-    confined.py UNIT USER PROGRAM ARGUMENT…
+    confined.py UNIT USER[:GROUP,…] PROGRAM ARGUMENT…
 
-A /proc of processes alone (ProcSubset); no new privileges, no core dumps, and the very filter of system calls that systemd
-would make of the unit's lines. Debian's python3-seccomp, hence its interpreter. As root."""
+A /proc of processes alone (ProcSubset); no new privileges, no core dumps, the very filter of system calls that systemd would
+make of the unit's lines, and of RestrictSUIDSGID what concerns modes that are set. The groups are those that the user is a
+member of. Debian's python3-seccomp, hence its interpreter. As root."""
 import ctypes
 import errno
+import grp
 import os
 import pwd
 import resource
@@ -44,30 +46,41 @@ def allowed(unit):
     return found
 
 
-def install(names):
+# Which argument of a system call is a mode.
+MODES = {"chmod": 1, "fchmod": 1, "fchmodat": 2, "mkdir": 1, "mkdirat": 2}
+
+
+def restricts_special_bits(unit):
+    with open(unit) as file:
+        return "RestrictSUIDSGID=yes\n" in file
+
+
+def install(names, restricted):
     refuse = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
     for name in sorted(names):
+        plain = [seccomp.Arg(MODES[name], seccomp.MASKED_EQ, 0o6000, 0)] if restricted and name in MODES else []
         try:
-            refuse.add_rule(seccomp.ALLOW, name)
+            refuse.add_rule(seccomp.ALLOW, name, *plain)
         except (RuntimeError, ValueError, OSError):
             continue  # not one of this architecture
     refuse.load()
 
 
 def main():
-    unit, name, *command = sys.argv[1:]
+    unit, who, *command = sys.argv[1:]
+    name, _, groups = who.partition(":")
     user = pwd.getpwnam(name)
-    names = allowed(unit)
+    names, restricted = allowed(unit), restricts_special_bits(unit)
     check(libc.unshare(CLONE_NEWNS))
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["mount", "-t", "proc", "-o", "subset=pid", "proc", "/proc"], check=True)
-    os.setgroups([])
+    os.setgroups([grp.getgrnam(group).gr_gid for group in groups.split(",") if group])
     os.setresgid(*[user.pw_gid] * 3)
     os.setresuid(*[user.pw_uid] * 3)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    install(names)
+    install(names, restricted)
     os.execv(command[0], command)
 
 

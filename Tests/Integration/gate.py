@@ -4,8 +4,10 @@ Nothing here knows what is tested. Every process that a Gate starts is gone afte
 """
 # Needs: openssl
 import glob
+import grp
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -51,6 +53,20 @@ def copy_program(folder):
     for path in paths:
         os.chmod(path, 0o755)
     return paths[0]
+
+
+def become(user, *groups):
+    """A prefix that runs a command as a user with these groups alone."""
+    extra = [f"--groups={','.join(groups)}"] if groups else ["--clear-groups"]
+    return ["setpriv", f"--reuid={user}", f"--regid={grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name}", *extra]
+
+
+def reachable(directory, right, prefix):
+    """What somebody may read (r), write (w) or execute (x) below a directory, whatever it lies in, by its path there."""
+    paths = [os.path.join(folder, name) for folder, _, names in os.walk(directory) for name in names]
+    script = f'for path; do if test -{right} "$path"; then echo "$path"; fi; done'
+    said = subprocess.run([*prefix, "sh", "-c", script, "sh", *paths], capture_output=True, text=True, check=True)
+    return sorted(os.path.relpath(path, directory) for path in said.stdout.splitlines())
 
 
 def children(pid):

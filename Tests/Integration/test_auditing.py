@@ -10,19 +10,13 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from gate import V2, Gate, copy_program, read, wait_until  # noqa: E402
+from gate import V2, Gate, become, copy_program, reachable, read, wait_until  # noqa: E402
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 VERIFIER = os.path.join(ROOT, "Deploy/verify-bundle.py")
 GUIDE = os.path.join(ROOT, ".github/guides/auditing.md")
 KEEPER, AUDITOR, GROUP = "nobody", "www-data", "games"
 OWN = "node: gate\nstate: %s\nwebhook: {listen: '127.0.0.1:0', plaintext: true}\n"
-
-
-def become(user, *groups):
-    """A prefix that runs a command as a user with these groups alone."""
-    extra = [f"--groups={','.join(groups)}"] if groups else ["--clear-groups"]
-    return ["setpriv", f"--reuid={user}", f"--regid={user if user == AUDITOR else 'nogroup'}", *extra]
 
 
 def read_only(directory):
@@ -68,10 +62,7 @@ class Auditing(unittest.TestCase):
 
     def found(self, right, prefix=become(AUDITOR, GROUP)):
         """What somebody may read (r) or write (w) below the state, whatever it lies in, by its path there."""
-        paths = [os.path.join(folder, name) for folder, _, names in os.walk(self.state) for name in names]
-        script = f'for path; do if test -{right} "$path"; then echo "$path"; fi; done'
-        said = subprocess.run([*prefix, "sh", "-c", script, "sh", *paths], capture_output=True, text=True, check=True)
-        return sorted(os.path.relpath(path, self.state) for path in said.stdout.splitlines())
+        return reachable(self.state, right, prefix)
 
     def test_the_group_reads_ledger_checkpoints_and_public_keys_and_changes_nothing(self):
         gate = self.gate(KEEPER)

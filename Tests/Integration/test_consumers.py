@@ -124,7 +124,9 @@ class Python(Consumer):
         return {drop: digest(data) for drop, data in rows}
 
 
-class Consumers(unittest.TestCase):
+class Scenes(unittest.TestCase):
+    """Drops for consumers, and what is to have become of them."""
+
     def gate(self, **environment):
         gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "0s", **environment})
         self.addCleanup(gate.close)
@@ -154,6 +156,28 @@ class Consumers(unittest.TestCase):
         self.assertEqual((gate.ready(), gate.drops("--waiting")), ([], []))
         self.assertEqual([name for name in os.listdir(consumer.work) if name != "lock"], [])
 
+    def post_together(self, gate, count):
+        """Sends events at one moment, so that they are released in one directory; the digest of each."""
+        bodies = [V2 % f"together-{number}" for number in range(count)]
+        barrier = threading.Barrier(count)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        place = urllib.parse.urlsplit(gate.url)
+
+        def post(body):
+            with contextlib.closing(http.client.HTTPSConnection(
+                    place.hostname, place.port, timeout=60, source_address=("127.0.0.2", 0), context=context)) as connection:
+                connection.connect()
+                barrier.wait(60)
+                connection.request("POST", place.path, body)
+                return connection.getresponse().status
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            self.assertEqual(set(pool.map(post, bodies)), {200})
+        wait_until(lambda: "pending" not in {drop["state"] for drop in gate.drops()}, what="the releases")
+        return [digest(body.encode()) for body in bodies]
+
+
+class Consumers(Scenes):
     def kill_at_each_step(self, kind, steps, **environment):
         gate = self.gate(**environment)
         consumer = kind(gate)
@@ -198,26 +222,6 @@ class Consumers(unittest.TestCase):
         status, out = consumer.once()
         self.assertEqual(status, 0, out)
         self.check(gate, consumer, sent)
-
-    def post_together(self, gate, count):
-        """Sends events at one moment, so that they are released in one directory; the digest of each."""
-        bodies = [V2 % f"together-{number}" for number in range(count)]
-        barrier = threading.Barrier(count)
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        place = urllib.parse.urlsplit(gate.url)
-
-        def post(body):
-            with contextlib.closing(http.client.HTTPSConnection(
-                    place.hostname, place.port, timeout=60, source_address=("127.0.0.2", 0), context=context)) as connection:
-                connection.connect()
-                barrier.wait(60)
-                connection.request("POST", place.path, body)
-                return connection.getresponse().status
-        with concurrent.futures.ThreadPoolExecutor(count) as pool:
-            self.assertEqual(set(pool.map(post, bodies)), {200})
-        wait_until(lambda: {drop["state"] for drop in gate.drops()} == {"released"}, what="the releases")
-        return [digest(body.encode()) for body in bodies]
 
     def test_the_shell_one_takes_the_events_of_a_directory_though_a_receipt_among_theirs_is_damaged(self):
         gate = self.gate()

@@ -52,7 +52,7 @@ import Testing
         let optional = [
             "node:", "client_authorities:", "old_senders:", "secret_file:", "header:", "basic:",
             "standard_webhooks:", "tls:",
-            "witnesses:", "read_group:",
+            "witnesses:", "read_group:", "group:",
             "forward:",
         ]
         let text = Shipped.settings.split(separator: "\n", omittingEmptySubsequences: false).map {

@@ -12,6 +12,10 @@ int dropgate_o_path(void);
 /// Gives what a descriptor of O_PATH names to a group: 0, or -1 with errno.
 int dropgate_chgrp(int place, uint32_t group);
 
+/// getxattr(2) and setxattr(2): a path that is a link is followed.
+long dropgate_getxattr(const char *path, const char *name, void *value, size_t size);
+int dropgate_setxattr(const char *path, const char *name, const void *value, size_t size);
+
 /// syncfs(2) on the filesystem of an open descriptor: 0, or -1 with errno.
 int dropgate_syncfs(int descriptor);
 

@@ -18,6 +18,17 @@ extension API {
         let page = try services.drops.page(
             states: call.parameters.words(.state, DropState.init(word:)),
             before: call.parameters.number(.before), limit: Int(limit))
+        return try answer(page, to: call)
+    }
+
+    func dropsAt(_ call: Call) throws -> Response {
+        let limit = try call.parameters.number(.dropLimit) ?? 1
+        let page = try services.drops.drops(
+            at: call.parameters.text(.path) ?? "", after: call.parameters.number(.after), limit: Int(limit))
+        return try answer(page, to: call)
+    }
+
+    private func answer(_ page: DropService.Page, to call: Call) throws -> Response {
         var members: [String: JSONValue] = ["items": .array(try page.drops.map(json))]
         members["next"] = page.next.map { .int($0) }
         return Self.json(.object(members), for: call.request)

@@ -204,6 +204,13 @@ extension API {
             permission: .readDrops, parameters: [.after, .lastEvent], answer: .events, problems: [tooMany]
         ) { try await $0.dropStream($1) },
         Operation(
+            path: "drops/at", id: "dropsAt", summary: "The drops of a file, oldest first",
+            about:
+                "One, or those of a batch. Of one path it is the drop that lies there, or lay there last: names come back. None "
+                + "where the path is no drop's. `next`, where there is one, is the `after` of the next page.",
+            permission: .readDrops, parameters: [.path, .after, .dropLimit], answer: .json("DropPage")
+        ) { try $0.dropsAt($1) },
+        Operation(
             path: "drops/{id}", id: "drop", summary: "One drop",
             about: "Also one that is held in quarantine.",
             permission: .readDrops, parameters: [.id], answer: .json("Drop"), problems: [noDrop]

@@ -100,6 +100,11 @@ extension Parameter {
         name: "state", about: "A state.", form: .words(DropState.words), isList: true)
     static let dropLimit = Parameter(
         name: "limit", about: "Items at most.", form: .number(1...200, standard: 50))
+    static let path = Parameter(
+        name: "path",
+        about:
+            "The path of a file in ready/ or of a receipt, absolute or relative to the staging directory.",
+        form: .text(), isRequired: true)
     static let id = Parameter(
         name: "id", about: "The drop's id.", form: .text(pattern: "^[0-9a-z]{26}$"), place: .path,
         isRequired: true)

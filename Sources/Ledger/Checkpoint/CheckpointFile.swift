@@ -12,7 +12,7 @@ package struct CheckpointFile: Witness {
     }
 
     private let place: Place
-    private let readers: ReadGroup?
+    private let readers: AccessGroup?
     /// Of one thread: on a mount whose server is gone the others would only wait beside it.
     private let executor = BlockingExecutor(label: "checkpoint file", width: 1)
 
@@ -24,7 +24,7 @@ package struct CheckpointFile: Witness {
 
     /// Appends to `YYYY-MM.notes` in a directory, which is made when it is absent.
     /// - Parameter readers: who may read them, beside the owner.
-    package init(directory: String, readers: ReadGroup? = nil) {
+    package init(directory: String, readers: AccessGroup? = nil) {
         place = .directory(directory)
         self.readers = readers
     }

@@ -5,9 +5,9 @@ struct LedgerPaths: Sendable {
     /// The SQLite file, absolute.
     let file: String
     /// Who may read what is made, beside the gate's user.
-    let readers: ReadGroup?
+    let readers: AccessGroup?
 
-    init(_ file: String, readers: ReadGroup? = nil) {
+    init(_ file: String, readers: AccessGroup? = nil) {
         self.file = file
         self.readers = readers
     }

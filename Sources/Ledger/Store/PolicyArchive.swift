@@ -18,9 +18,9 @@ package struct PolicyArchive: Sendable {
 
     /// Made 0700, or for its readers too, when the first policy is kept; the directory above it must exist.
     package let directory: String
-    private let readers: ReadGroup?
+    private let readers: AccessGroup?
 
-    package init(directory: String, readers: ReadGroup? = nil) {
+    package init(directory: String, readers: AccessGroup? = nil) {
         self.directory = directory
         self.readers = readers
     }

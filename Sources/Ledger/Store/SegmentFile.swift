@@ -8,7 +8,7 @@ enum SegmentFile {
     /// Writes lines to a new file, 0600 (0640 with readers), durable under its name when it returns. What was there is replaced.
     /// - Returns: SHA-256 and size of the file.
     static func write(
-        _ name: String, in directory: String, readers: ReadGroup? = nil,
+        _ name: String, in directory: String, readers: AccessGroup? = nil,
         lines: (_ line: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
     )
         throws -> (sha256: [UInt8], bytes: Int64)

@@ -17,7 +17,7 @@ package struct ControlServer: Service {
     private let authority: LocalAuthority
     private let state: @Sendable () -> GateState
     private let logger: Logger
-    private let readers: ReadGroup?
+    private let readers: AccessGroup?
     private let guests = Guests()
     private let onOpen: @Sendable () -> Void
     /// What commands ask reads the ledger, staging and whole drops.
@@ -30,7 +30,7 @@ package struct ControlServer: Service {
     ///   - onOpen: called once commands can connect.
     package init(
         path: String, authority: LocalAuthority, state: @escaping @Sendable () -> GateState, logger: Logger,
-        readers: ReadGroup? = nil,
+        readers: AccessGroup? = nil,
         onOpen: @escaping @Sendable () -> Void = {}
     ) {
         self.path = path

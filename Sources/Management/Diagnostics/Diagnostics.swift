@@ -55,7 +55,8 @@ package enum Diagnostics {
         // A start asks this by itself, and ends with a status of its own.
         Check("ledger", [.doctor, .check, .console]) { await SignedLedgerCheck.findings($0) },
         Check("ledger", everywhere) { LedgerKeyCheck.findings($0) },
-        Check("ledger", [.doctor, .check, .console]) { ReadGroupCheck.findings($0) },
+        Check("ledger", [.doctor, .check, .console]) { GroupCheck.readers($0) },
+        Check("staging", [.doctor, .check, .console]) { GroupCheck.consumers($0) },
         Check("clock", everywhere) { ClockCheck.findings($0) },
         Check("gate", [.doctor]) { RunningCheck.findings($0) },
         Check("openssl") { OpenSSLCheck(running: $0.state).findings() },

@@ -36,9 +36,9 @@ package struct DropService: Sendable {
 
     /// Some drops, and where to go on.
     package struct Page: Sendable {
-        /// Newest first.
+        /// In the order in which they were asked for.
         package let drops: [DropView]
-        /// What `before` is to be for the page behind this one; nil: there is none.
+        /// What `before` or `after` is to be for the page behind this one; nil: there is none.
         package let next: Int64?
 
         package init(drops: [DropView], next: Int64?) {
@@ -139,6 +139,21 @@ package struct DropService: Sendable {
                     + "`dropgate drops list` shows what there is")
         }
         return [try DropView(TypedDrop(text).record(reader, settings), reader, look)]
+    }
+
+    /// The drops of a path, oldest first: of a file under `ready/`, absolute or relative to staging or to `ready/`, of a batch or a line
+    /// of it, or of a receipt. None where it names none.
+    /// - Parameters:
+    ///   - after: only drops of entries above this one.
+    ///   - limit: at most so many.
+    package func drops(at path: String, after: Int64?, limit: Int) throws -> Page {
+        let reader = try settings.ledgerHandle.reader()
+        let look = try? ReadyLook(settings, reader)
+        let place = TypedPlace(path, settings, in: settings.staging.path)
+        var records = try place.records(reader, look) ?? []
+        if let after { records.removeAll { $0.seq <= after } }
+        let views = try records.prefix(limit).map { try DropView($0, reader, look) }
+        return Page(drops: views, next: records.count > limit ? records[limit - 1].seq : nil)
     }
 
     private func heldEvent(_ id: String) throws -> DropView? {

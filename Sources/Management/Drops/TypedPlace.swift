@@ -1,6 +1,7 @@
 // What somebody typed to name drops: an id, or the path of a file that has to do with one. A path leads to drops by the ledger;
 // a file's name is only a hint, since anybody can write one.
 import Admission
+import Files
 import Foundation
 import Intake
 import Ledger
@@ -112,10 +113,10 @@ struct TypedPlace {
             settings.staging.path.hasPrefix("/")
             ? settings.staging.path : directory + "/" + settings.staging.path
         var found = [Self.relative(absolute, to: staging)]
-        if let real = Self.real(staging) {
+        if let real = Paths.real(staging) {
             found.append(Self.relative(absolute, to: real))
             let (folder, name) = Self.split(absolute)
-            found.append(Self.real(folder).flatMap { Self.relative($0 + "/" + name, to: real) })
+            found.append(Paths.real(folder).flatMap { Self.relative($0 + "/" + name, to: real) })
         }
         if !text.hasPrefix("/") {
             let plain = Self.components(text).joined(separator: "/")
@@ -132,12 +133,6 @@ struct TypedPlace {
     private static func split(_ path: String) -> (folder: String, name: String) {
         guard let slash = path.lastIndex(of: "/") else { return ("", path) }
         return (String(path[..<slash]), String(path[path.index(after: slash)...]))
-    }
-
-    private static func real(_ path: String) -> String? {
-        guard let real = realpath(path, nil) else { return nil }
-        defer { free(real) }
-        return String(cString: real)
     }
 
     /// Without `.`, `..` and empty components.

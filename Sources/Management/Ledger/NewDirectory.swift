@@ -18,23 +18,16 @@ enum NewDirectory {
                 fix: "name a directory that is not there yet")
         }
         // What is not there has no place yet: to make it fails, and says why.
-        guard let place = real(Paths.directory(of: path)) else { return }
+        guard let place = Paths.real(Paths.directory(of: path)) else { return }
         for (name, own) in [
             ("gate's state directory", settings.state),
             ("gate's staging directory", settings.staging.path),
             ("ledger's directory", settings.ledgerHandle.directory),
         ] {
-            guard let own = real(own), place == own || place.hasPrefix(own + "/") else { continue }
+            guard let own = Paths.real(own), place == own || place.hasPrefix(own + "/") else { continue }
             throw ManagementError(
                 .refused, "\(path) lies in the \(name), \(own)",
                 fix: "name a place outside of it, best on another disk")
         }
-    }
-
-    /// The path without links; nil where nothing is there.
-    private static func real(_ path: String) -> String? {
-        guard let resolved = realpath(path, nil) else { return nil }
-        defer { free(resolved) }
-        return String(cString: resolved)
     }
 }

@@ -6,6 +6,7 @@ import Foundation
 import Ledger
 import SFTPReceiver
 import Settings
+import Staging
 import TLS
 
 package struct GateSetup {
@@ -66,7 +67,7 @@ package struct GateSetup {
         try makeRules(&log)
         if let gate {
             try gate.admit(to: log.made)
-            try gate.become(with: settings.readers)
+            try gate.become(with: [settings.readers, settings.consumers?.group].compactMap(\.self))
         }
         for directory in [
             settings.state, settings.runDirectory, settings.staging.path,
@@ -79,14 +80,12 @@ package struct GateSetup {
         if let sftp = settings.sftp { try await makeHostKeys(sftp, &log) }
         if let tls = settings.webhook?.tls { try makeCertificate(tls, &log) }
         if let console = settings.console { try makeToken(console, &log) }
-        try admitReaders()
-    }
-
-    private func admitReaders() throws {
-        do throws(FileError) { try ReadAccess.apply(settings) } catch {
-            let isKnown = settings.readers != nil || settings.ledger.readGroup == nil
-            throw ManagementError(
-                isKnown ? .internalError : .configuration, "ledger.read_group: \(error)", cause: error)
+        for access in GroupAccess.all {
+            do throws(FileError) { try access.apply(settings) } catch {
+                let isKnown = access.isKnown(settings)
+                throw ManagementError(
+                    isKnown ? .internalError : .configuration, "\(access.key): \(error)", cause: error)
+            }
         }
     }
 

@@ -11,7 +11,7 @@ package struct SetupOwner: Sendable {
 
     /// Who owns a directory that is not root's; nil for root's, for what is not there, and where this process is not root.
     /// - Parameter readers: a group that the directory may have been given to, which is not its owner's.
-    package init?(of directory: String, readers: ReadGroup? = nil) {
+    package init?(of directory: String, readers: AccessGroup? = nil) {
         var status = stat()
         guard geteuid() == 0, stat(directory, &status) == 0, status.st_uid != 0 else { return nil }
         user = status.st_uid
@@ -20,11 +20,11 @@ package struct SetupOwner: Sendable {
     }
 
     /// Goes on as this user, for good.
-    /// - Parameter readers: a group that the user may give files to meanwhile.
-    package func become(with readers: ReadGroup? = nil) throws {
+    /// - Parameter groups: those that the user may give files to meanwhile.
+    package func become(with groups: [AccessGroup] = []) throws {
         let joined: Bool
-        if let readers {
-            joined = setgroups(1, [readers.number]) == 0
+        if !groups.isEmpty {
+            joined = setgroups(groups.count, groups.map(\.number)) == 0
         } else if let name = getpwuid(user)?.pointee.pw_name {
             joined = initgroups(name, group) == 0
         } else {

@@ -57,12 +57,12 @@ package struct FilesystemCheck {
         let inner = Self.directories(in: settings.state)
             .filter { path in
                 // Whoever may go through the state meets the modes of what lies in it.
-                let open: mode_t = readers == nil ? 0o002 : 0o007
+                let open: mode_t = guests.isEmpty ? 0o002 : 0o007
                 return !places.contains { $0.path == path } && Self.mode(path).map { $0 & open != 0 } == true
             }
             .map { (name: "a directory of the state,", path: $0) }
         for place in places + inner {
-            guard let mode = Self.mode(place.path), mode & 0o077 != 0, !isForReaders(place.path, 0o050) else {
+            guard let mode = Self.mode(place.path), mode & 0o077 != 0, !isForGuests(place.path, 5) else {
                 continue
             }
             let text = "\(place.name) \(place.path) is open to others (mode 0\(String(mode, radix: 8)))"
@@ -77,7 +77,7 @@ package struct FilesystemCheck {
         if let console = settings.console, !console.tokenFile.isEmpty { secrets.append(console.tokenFile) }
         for path in secrets {
             guard let mode = Self.mode(path), mode & 0o077 != 0,
-                path != settings.ledger.path || !isForReaders(path, 0o040)
+                path != settings.ledger.path || !isForGuests(path, 4)
             else { continue }
             findings.append(
                 Finding(
@@ -88,13 +88,15 @@ package struct FilesystemCheck {
             ? [Finding(Self.area, .ok, "directories and secrets are the gate's alone")] : findings
     }
 
-    private var readers: ReadGroup? { settings.ledger.readGroup.flatMap { try? ReadGroup(named: $0) } }
+    /// The groups that the settings let in, as far as the system knows them.
+    private var guests: Set<gid_t> {
+        let names = [settings.ledger.readGroup, settings.staging.group].compactMap(\.self)
+        return Set(names.compactMap { try? AccessGroup(named: $0).number })
+    }
 
-    /// Whether a place is open to the group of `ledger.read_group` alone, for no more than `rights`.
-    private func isForReaders(_ path: String, _ rights: mode_t) -> Bool {
-        var status = stat()
-        guard let readers, stat(path, &status) == 0 else { return false }
-        return readers.holds(status) && status.st_mode & 0o077 & ~rights == 0
+    /// Whether a place is open to those groups alone, for no more than `rights` (a mode's three bits).
+    private func isForGuests(_ path: String, _ rights: UInt16) -> Bool {
+        !guests.isEmpty && AccessGroup.isOpen(path, onlyTo: guests, rights)
     }
 
     private static func directories(in path: String) -> [String] {

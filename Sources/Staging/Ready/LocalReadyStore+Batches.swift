@@ -21,12 +21,13 @@ extension LocalReadyStore {
         _ events: ArraySlice<WebhookRelease>, _ name: BatchName, now: String
     ) throws -> [(id: String, readyPath: String)] {
         let batch = try emptyBatch(name.scratchDirectory)
+        admit(batch: batch)
         var receipts = try lines(name.scratchReceipts)
         var released: [(id: String, readyPath: String)] = []
         released.reserveCapacity(events.count)
         for event in events {
             let readyPath = name.filePath(event.readyPath)
-            try batch.createFile(StagingLayout.fileName(of: event.readyPath)).write(event.body)
+            try newFile(StagingLayout.fileName(of: event.readyPath), in: batch).write(event.body)
             try receipts.append { event.receipt(at: readyPath, now: now).write(to: &$0) }
             released.append((event.receipt.drop, readyPath))
         }
@@ -58,19 +59,19 @@ extension LocalReadyStore {
     /// A new file of lines; what a failed attempt left is removed.
     private func lines(_ name: String) throws(StagingError) -> LineFile {
         try batches.remove(name)
-        return LineFile(try batches.createFile(name))
+        return LineFile(try newFile(name, in: batches))
     }
 
     private func publish(_ name: BatchName, data: String, as readyName: String) throws {
         try batches.syncFilesystem()
-        let place = try receipts.durable([StagingLayout.webhook, name.day])
+        let place = try durableReceipts([StagingLayout.webhook, name.day])
         try batches.replace(name.scratchReceipts, to: place, as: name.receiptsName)
         try place.sync()
         try show(name, data: data, as: readyName)
     }
 
     private func show(_ name: BatchName, data: String, as readyName: String) throws {
-        let day = try ready.durable([StagingLayout.webhook, name.day])
+        let day = try durablePlace([StagingLayout.webhook, name.day])
         do throws(StagingError) {
             try batches.move(data, to: day, as: readyName)
         } catch {

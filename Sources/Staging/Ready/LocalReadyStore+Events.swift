@@ -58,8 +58,8 @@ extension LocalReadyStore {
         let batch = try emptyBatch(first.receipt.drop)
         for event in events {
             let receipt = event.receipt(at: event.readyPath, now: now)
-            try batch.createFile(Self.dataName(event.readyPath)).write(event.body)
-            try batch.createFile(StagingLayout.receipt(receipt.drop)).write(receipt.encoded())
+            try newFile(Self.dataName(event.readyPath), in: batch).write(event.body)
+            try newFile(StagingLayout.receipt(receipt.drop), in: batch).write(receipt.encoded())
         }
         try finish(batch, named: first.receipt.drop)
         return events.map { ($0.receipt.drop, $0.readyPath) }
@@ -105,7 +105,7 @@ extension LocalReadyStore {
             let day = readyPath.split(separator: "/").dropLast().joined(separator: "/")
             let directory =
                 try changed[day]
-                ?? ready.subdirectory(day.split(separator: "/").map(String.init), create: true)
+                ?? place(day.split(separator: "/").map(String.init))
             changed[day] = directory
             try moveKeeping(
                 name, of: batch, to: directory, as: String(readyPath.dropFirst(day.utf8.count + 1)))

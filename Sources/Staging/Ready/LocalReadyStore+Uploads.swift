@@ -11,6 +11,7 @@ extension LocalReadyStore {
         guard try place.directory.status(place.name) == nil else {
             throw StagingError(.exists, "\(place.directory.path)/\(place.name) is there already")
         }
+        try admit(file)
         try install(receipt, readyPath: readyPath, now: now)
         try file.directory.move(file.name, to: place.directory, as: place.name)
         cancelReservation(readyPath)
@@ -35,6 +36,7 @@ extension LocalReadyStore {
 
     package func putBack(_ file: StagedFile, to readyPath: String) throws(StagingError) {
         let place = try location(readyPath, create: true)
+        try admit(file)
         try file.directory.move(file.name, to: place.directory, as: place.name)
     }
 }

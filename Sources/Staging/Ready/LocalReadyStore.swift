@@ -4,6 +4,7 @@ import Synchronization
 
 package final class LocalReadyStore: ReadyStore {
     private let root: Directory
+    private let consumers: Consumers?
     let ready: Directory
     let receipts: Directory
     /// Webhook batches on their way to `ready/`.
@@ -16,14 +17,19 @@ package final class LocalReadyStore: ReadyStore {
     let lastReceipts = Mutex<BatchReceipts?>(nil)
 
     /// Makes what is missing in the staging directory. Throws when something of it lies on another filesystem.
-    package init(root: Directory) throws(StagingError) {
+    /// - Parameter consumers: who may take what is released, beside this process's user.
+    package init(root: Directory, consumers: Consumers? = nil) throws(StagingError) {
         self.root = root
+        self.consumers = consumers
         ready = try root.subdirectory(StagingLayout.ready, create: true)
         receipts = try root.subdirectory(StagingLayout.receipts, create: true)
         let incoming = try root.subdirectory(StagingLayout.incoming, create: true)
         scratch = try incoming.subdirectory(StagingLayout.sftp, create: true)
         batches = try incoming.subdirectory(StagingLayout.webhook, create: true)
         for directory in [ready, receipts, scratch, batches] { try directory.requireFilesystem(of: root) }
+        guard let consumers else { return }
+        consumers.admit(ready, inReady: [])
+        consumers.admit(receipts: receipts)
     }
 
     /// The directory and name of a path such as `sftp/acme/a/b.xml` under `ready/`.
@@ -34,7 +40,58 @@ package final class LocalReadyStore: ReadyStore {
         guard components.allSatisfy(Directory.isComponent), let name = components.popLast() else {
             throw StagingError(.badPath, "not a path under ready/: \(readyPath.debugDescription)")
         }
-        return (try ready.subdirectory(components, create: create), name)
+        return (try create ? place(components) : ready.subdirectory(components), name)
+    }
+
+    // MARK: Made for consumers
+
+    /// A directory below `ready/`; made where it is absent.
+    func place(_ components: [String]) throws(StagingError) -> Directory {
+        let place = try ready.subdirectory(components, create: true)
+        try admit(components)
+        return place
+    }
+
+    /// As `place`, and the names of those that had to be made are durable.
+    func durablePlace(_ components: [String]) throws(StagingError) -> Directory {
+        let place = try ready.durable(components)
+        try admit(components)
+        return place
+    }
+
+    private func admit(_ components: [String]) throws(StagingError) {
+        guard let consumers else { return }
+        var directory = ready
+        for (index, component) in components.enumerated() {
+            directory = try directory.subdirectory(component)
+            consumers.admit(directory, inReady: Array(components[...index]))
+        }
+    }
+
+    /// A directory among the receipts; made durably where it is absent.
+    func durableReceipts(_ components: [String]) throws(StagingError) -> Directory {
+        var place = receipts
+        for component in components {
+            place = try place.durable([component])
+            consumers?.admit(receipts: place)
+        }
+        return place
+    }
+
+    /// A file that is to lie in `ready/` or among the receipts.
+    func newFile(_ name: String, in directory: Directory) throws(StagingError) -> OpenFile {
+        let file = try directory.createFile(name)
+        consumers?.admit(file)
+        return file
+    }
+
+    /// For a directory that is to lie in `ready/`.
+    func admit(batch directory: Directory) { consumers?.admit(batch: directory) }
+
+    /// For an uploaded file, before it lies in `ready/`.
+    func admit(_ file: StagedFile) throws(StagingError) {
+        guard let consumers else { return }
+        consumers.admit(try file.directory.openFile(file.name))
     }
 
     // MARK: Names
@@ -74,7 +131,7 @@ package final class LocalReadyStore: ReadyStore {
         // A leftover of a crash is written anew.
         let temporary = receipt.drop + ".new"
         try scratch.remove(temporary)
-        try scratch.createFile(temporary).write(receipt.encoded())
+        try newFile(temporary, in: scratch).write(receipt.encoded())
         try scratch.replace(temporary, to: receipts, as: StagingLayout.receipt(receipt.drop))
     }
 
@@ -139,7 +196,7 @@ package final class LocalReadyStore: ReadyStore {
     {
         for name in try directory.names() {
             guard let status = try directory.status(name) else { continue }
-            if status.isDirectory {
+            if status.isDirectory, path.utf8.count(where: { $0 == 0x2F }) < StagingLayout.deepest {
                 try collect(directory.subdirectory(name), "\(path)\(name)/", &found)
             } else if status.isRegular {
                 found.append(path + name)
