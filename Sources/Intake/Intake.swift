@@ -74,6 +74,8 @@ package final class Intake: Sendable {
 
     private let policies: Mutex<Policies>
     let held: Mutex<QuarantineQuota>
+    /// Held events on which somebody is deciding: two do not decide on one.
+    let deciding = Mutex<Set<String>>([])
     private let flood = Mutex(FloodCoalescer())
     /// Fetched files that somebody is at, by their drop: being taken over, or thrown away.
     let fetchedInHand = Mutex<Set<String>>([])

@@ -88,6 +88,8 @@ extension Intake {
     package func releaseHeld(
         _ drop: String, by facts: [String: JSONValue] = [:]
     ) async throws(IntakeError) -> DropOutcome {
+        try beginDeciding(drop)
+        defer { endDeciding(drop) }
         guard let event = found(drop) else {
             throw IntakeError(
                 .badPath,
@@ -124,6 +126,16 @@ extension Intake {
         remove(receipt)
         return outcome
     }
+
+    /// Throws where somebody else is about it.
+    func beginDeciding(_ drop: String) throws(IntakeError) {
+        guard deciding.withLock({ $0.insert(drop).inserted }) else {
+            throw IntakeError(
+                .forbiddenOperation, "somebody else is deciding on \(drop) at this moment; look again")
+        }
+    }
+
+    func endDeciding(_ drop: String) { deciding.withLock { _ = $0.remove(drop) } }
 
     private func found(_ drop: String) -> QuarantinedEvent? {
         do {

@@ -85,7 +85,9 @@ import Testing
         // What drops hold is not among it.
         #expect(
             may[.operator]
-                == looks.union([.export, .verify, .acknowledge, .releaseHeld, .changeSources, .probe]))
+                == looks.union([
+                    .export, .verify, .acknowledge, .releaseHeld, .withdraw, .changeSources, .probe,
+                ]))
         #expect(may[.consumer] == [.readDrops, .readContent, .acknowledge])
     }
 

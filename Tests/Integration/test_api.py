@@ -76,7 +76,7 @@ class Events:
         assert self.answer.headers["content-type"] == "text/event-stream"
 
     def __iter__(self):
-        """(id, entry) of each; ends with the stream."""
+        """(id, entry) of each, the id as a number if it is one; ends with the stream."""
         fields = {}
         while line := self.answer.readline():
             line = line.decode().rstrip("\n")
@@ -84,7 +84,7 @@ class Events:
                 name, _, value = line.partition(": ")
                 fields[name] = value
             elif "data" in fields:
-                yield int(fields["id"]), json.loads(fields["data"])
+                yield int(fields["id"]) if fields["id"].isdigit() else fields["id"], json.loads(fields["data"])
                 fields = {}
             else:
                 fields = {}
@@ -148,7 +148,9 @@ class Roles(unittest.TestCase):
                 ("GET", f"/drops/{drop}", (200, 200, 200, 200)),
                 ("GET", f"/drops/{drop}/content", (403, 403, 403, 200)),
                 ("POST", f"/drops/{NO_DROP}/acknowledge", (403, 403, 404, 404)),
-                ("POST", f"/drops/{NO_DROP}/release", (403, 403, 409, 403))):
+                ("POST", f"/drops/{NO_DROP}/release", (403, 403, 409, 403)),
+                ("POST", f"/drops/{NO_DROP}/withdraw", (403, 403, 409, 403)),
+                ("GET", "/drops/at?path=ready/sftp/x", (200, 200, 200, 200))):
             for role, status in zip(ROLES, statuses):
                 got, _, data = self.callers[role].ask(path, method)
                 self.assertEqual(got, status, (role, method, path, data))
@@ -630,20 +632,70 @@ class Consumer(unittest.TestCase):
         self.addCleanup(command.wait)
         self.addCleanup(command.kill)
         self.addCleanup(command.stdout.close)
-        self.assertEqual([json.loads(command.stdout.readline()) for _ in range(2)], waiting[1:])
+        self.assertEqual([json.loads(command.stdout.readline()) for _ in range(2)],
+                         [drop | {"position": str(drop["seq"])} for drop in waiting[1:]])
         self.gate.post(V2 % "live")
         self.assertEqual(json.loads(command.stdout.readline())["event_id"], "live")
 
-    def test_a_drop_that_settles_is_given_before_those_behind_it(self):
+    def test_a_drop_that_settles_holds_up_none_behind_it_and_is_given_to_who_goes_on(self):
         self.gate.stop()
-        self.gate.environment["DROPGATE_SFTP_SETTLE"] = "3s"
+        self.gate.environment["DROPGATE_SFTP_SETTLE"] = "5s"
         self.gate.start()
         events = self.consumer.events("/drops/stream")
         self.addCleanup(events.close)
         self.gate.sftp(f'put {self.gate.file("x", b"bytes")} settles.txt\n')
         self.gate.post(V2 % "quick")
+        place, drop = next(iter(events))
+        self.assertEqual(drop["event_id"], "quick")
+        settling = next(drop for drop in self.gate.drops() if drop["channel"] == "sftp")
+        self.assertEqual(place, f"{drop['seq']}-{settling['seq']}")
+        events.close()
+        # Who goes on from there, by the stream or the command, gets it once; who had it goes on without.
+        again = self.consumer.events("/drops/stream", {"Last-Event-ID": place})
+        self.addCleanup(again.close)
+        stream = iter(again)
+        place, late = next(stream)
+        self.assertEqual((place, late["id"]), (drop["seq"], settling["id"]))
+        self.gate.post(V2 % "after")
+        self.assertEqual(next(stream)[1]["event_id"], "after")
+        for after, first in ((f"{drop['seq']}-{settling['seq']}", settling["id"]), (str(place), "after")):
+            command = subprocess.Popen(
+                [BIN, "drops", "list", "--follow", "--after", after, "--format", "json", "--config", self.gate.config],
+                stdout=subprocess.PIPE, text=True)
+            with command:
+                shown = json.loads(command.stdout.readline())
+                command.kill()
+            self.assertIn(first, (shown["id"], shown.get("event_id")))
+        for bad in ("1-2", "-5", "x", "1-"):
+            self.assertEqual(self.consumer.ask(f"/drops/stream?after={bad}")[0], 400, bad)
+
+    def test_a_release_that_fails_holds_up_no_other_drop(self):
+        # Where the file is to be released there is a file in place of the directory.
+        self.gate.sftp(f'-mkdir day\nput {self.gate.file("x", b"1")} day/first\n')
+        wait_until(lambda: [drop["state"] for drop in self.gate.drops()] == ["released"], what="the first")
+        events = self.consumer.events("/drops/stream")
+        self.addCleanup(events.close)
         stream = iter(events)
-        self.assertEqual([next(stream)[1]["channel"] for _ in range(2)], ["sftp", "webhook"])
+        next(stream)
+        self.gate.stop()
+        self.gate.environment["DROPGATE_SFTP_SETTLE"] = "2s"
+        self.gate.start()
+        self.gate.sftp(f'put {self.gate.file("y", b"2")} day/second\n')
+        folder = os.path.join(self.gate.staging, "ready/sftp/vsee/day")
+        os.rename(folder, folder + ".away")
+        with open(folder, "w"):
+            pass
+        wait_until(lambda: "release" in self.gate.log() and "second" in str(self.gate.drops()), what="the failure")
+        again = self.consumer.events("/drops/stream", {"Last-Event-ID": "0"})
+        self.addCleanup(again.close)
+        stream = iter(again)
+        for name in ("other", "one more"):
+            self.gate.post(V2 % name)
+            self.assertEqual(next(stream)[1]["event_id"], name)
+        os.remove(folder)
+        os.rename(folder + ".away", folder)
+        wait_until(lambda: {drop["state"] for drop in self.gate.drops()} == {"released"}, 90, what="the release")
+        self.assertEqual({next(stream)[1]["name"] for _ in range(1)}, {"day/second"})
 
     def test_events_of_batches_are_given_one_by_one(self):
         self.gate.stop()
@@ -820,7 +872,100 @@ class Held(unittest.TestCase):
                                             headers={"Content-Type": "application/json"})[0] == 200, what="the release")
             entry = gate.entries("--drop", held)[-1]
             self.assertEqual((entry["detail"]["token"], entry["detail"]["comment"]), ("boss", "VSee has moved"))
+            self.assertEqual(operator.ask(f"/drops/{held}/withdraw", "POST")[0], 409)
             wait_until(lambda: operator.get(f"/drops/{held}")["state"] == "released", what="the file")
+
+
+class Withdrawn(unittest.TestCase):
+    """What a person takes back before a consumer has it."""
+
+    def gate(self, **environment):
+        gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "0s", **environment})
+        self.addCleanup(gate.close)
+        gate.start()
+        self.operator = API(gate, token(gate, "boss", "operator"))
+        return gate
+
+    def withdraw(self, gate, drop, *more):
+        return gate.run("drops", "withdraw", drop, *more, "--config", gate.config, check=False)
+
+    def upload(self, gate, name, data):
+        self.assertEqual(gate.sftp(f'put {gate.file("x", data)} {name}\n').returncode, 0)
+        return next(drop for drop in gate.drops() if drop["name"] == name)
+
+    def test_an_upload_that_settles_or_is_released_goes_to_quarantine_and_its_sender_sees_it_no_more(self):
+        for settle, rule in (("0s", "change"), ("0s", "refuse"), ("60s", "change")):
+            with self.subTest(settle=settle, rule=rule):
+                gate = self.gate(DROPGATE_SFTP_SETTLE=settle, DROPGATE_SFTP_AFTER_RELEASE=rule)
+                size = {"0s": 1000, "60s": 100}[settle]
+                drop = self.upload(gate, "wrong.csv", b"x" * size)
+                if settle == "0s":
+                    wait_until(lambda gate=gate: gate.drops()[0]["state"] == "released", what="the release")
+                done = self.withdraw(gate, drop["id"], "--comment", "of another clinic")
+                self.assertEqual((done.returncode, done.stdout), (0, f"withdrew {drop['id']}: it is in quarantine\n"), done.stderr)
+                shown = wait_until(lambda gate=gate: gate.drops()[0] if gate.drops()[0]["state"] == "withdrawn" else None,
+                                   what="the state")
+                with open(os.path.join(gate.staging, shown["file"]), "rb") as file:
+                    self.assertEqual(file.read(), b"x" * size)
+                self.assertEqual((len(gate.ready()), len(gate.receipts())), (0, 0))
+                self.assertNotIn("wrong.csv", gate.sftp("ls -1\n").stdout.replace("sftp> ls -1", ""))
+                entry = gate.entries("--drop", drop["id"], "--reason", "withdrawn")[-1]
+                self.assertEqual((entry["kind"], entry["verdict"], entry["detail"]["comment"], entry["detail"]["accepted_by"]),
+                                 ("access", "accepted", "of another clinic", drop["seq"]))
+                self.assertEqual(entry["detail"]["uid"], os.getuid())
+                again = self.withdraw(gate, drop["id"])
+                self.assertEqual(again.returncode, 1)
+                self.assertIn("it is withdrawn", again.stderr)
+                # The name is free.
+                self.upload(gate, "wrong.csv", b"right")
+                gate.stop()
+                # Without a running gate too.
+                if settle == "0s":
+                    last = next(drop for drop in gate.drops() if drop["state"] == "released")
+                    self.assertEqual(self.withdraw(gate, last["id"]).returncode, 0)
+                    self.assertEqual(gate.ready(), [])
+                verified = gate.run("ledger", "verify", "--config", gate.config, check=False)
+                self.assertEqual(verified.returncode, 0, verified.stdout)
+
+    def test_what_a_consumer_has_and_what_is_an_event_stays(self):
+        gate = self.gate()
+        taken, done = self.upload(gate, "taken", b"1"), self.upload(gate, "done", b"2")
+        gate.post(V2 % "1")
+        wait_until(lambda: {drop["state"] for drop in gate.drops()} == {"released"}, what="the releases")
+        os.rename(os.path.join(gate.staging, "ready/sftp/vsee/taken"), os.path.join(gate.root, "mine"))
+        gate.run("drops", "ack", done["id"], "--config", gate.config)
+        event = next(drop for drop in gate.drops() if drop["channel"] == "webhook")
+        for drop, words in ((taken["id"], "a consumer has it"), (done["id"], "it is acknowledged"), (event["id"], "is an event"),
+                            (NO_DROP, "there is no drop"), ("not/an/id", "is not a drop id")):
+            said = self.withdraw(gate, drop)
+            self.assertEqual((said.returncode, said.stdout), (1, ""))
+            self.assertIn(words, said.stderr)
+            if "/" not in drop:
+                status, _, data = self.operator.ask(f"/drops/{drop}/withdraw", "POST")
+                self.assertEqual(status, 409)
+                self.assertIn(words, data["detail"])
+        self.assertEqual([entry for entry in gate.entries() if entry["reason"] == "withdrawn"], [])
+        self.assertEqual(len(gate.ready()), 2)
+
+    def test_a_held_event_is_removed_for_good(self):
+        gate = self.gate()
+        gate.stop()
+        secret = gate.file("secret", b"s3cret-part-of-the-path")
+        os.chmod(secret, 0o600)
+        gate.environment.update(DROPGATE_WEBHOOK_UNLISTED="quarantine", DROPGATE_WEBHOOK_SECRET_FILE=secret)
+        gate.start()
+        subprocess.run(["curl", "-sk", "--interface", "127.0.0.9", "--data-binary", V2 % "held",
+                        f"{gate.url}/s3cret-part-of-the-path"], capture_output=True, timeout=30)
+        held = wait_until(lambda: gate.drops("--held"), what="the held event")[0]
+        status, _, data = self.operator.ask(f"/drops/{held['drop']}/withdraw", "POST", body='{"comment": "a scanner"}',
+                                            headers={"Content-Type": "application/json"})
+        self.assertEqual((status, data["outcome"]), (200, "removed"))
+        self.assertEqual(gate.drops("--held"), [])
+        self.assertEqual(os.listdir(os.path.join(gate.staging, "quarantine/webhook")), [])
+        entry = gate.entries("--drop", held["drop"])[-1]
+        self.assertEqual((entry["reason"], entry["detail"]["was"], entry["detail"]["token"], entry["drop"]["sha256"]),
+                         ("withdrawn", "held", "boss", held["sha256"]))
+        self.assertEqual(self.operator.ask(f"/drops/{held['drop']}/withdraw", "POST")[0], 409)
 
 
 class Description(unittest.TestCase):

@@ -16,22 +16,8 @@ struct DropsAckCommand: AsyncParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
-        let settings = try gate.settings()
-        let drops = try await DropService(settings).changing(
-            by: remark.attribution(), warn: { Output.note($0) })
-        var answer = LastingOutput()
-        var areAllKnown = true
-        for id in ids {
-            do {
-                try answer.line("acknowledged \(try await drops.acknowledge(id))")
-            } catch let failure as ManagementError where failure.code == .refused {
-                Output.error(failure.description)
-                areAllKnown = false
-            }
-        }
-        await drops.close()
-        try Output.answer(answer.finish) {
-            if !areAllKnown { throw ExitCode(ExitStatus.no.rawValue) }
+        try await DropDecisions(gate, remark).make(of: ids) { drops, id, _ in
+            "acknowledged \(try await drops.acknowledge(id))"
         }
     }
 }

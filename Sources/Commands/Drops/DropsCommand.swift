@@ -10,6 +10,6 @@ struct DropsCommand: ParsableCommand {
             """,
         subcommands: [
             DropsListCommand.self, DropsShowCommand.self, DropsAckCommand.self,
-            DropsReleaseCommand.self, DropsVerifyCommand.self,
+            DropsReleaseCommand.self, DropsWithdrawCommand.self, DropsVerifyCommand.self,
         ])
 }

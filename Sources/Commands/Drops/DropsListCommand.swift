@@ -1,6 +1,7 @@
 // `dropgate drops list`: drops, newest first; or released ones as they come.
 import Admission
 import ArgumentParser
+import JSON
 import Ledger
 import Management
 import Settings
@@ -15,13 +16,14 @@ struct DropsListCommand: AsyncParsableCommand {
               released      lies under ready/
               taken         gone from ready/: a consumer has it, and has not said that it is done
               acknowledged  its consumer said it is done
-              withdrawn     taken back by its sender; in quarantine/
+              withdrawn     taken back by its sender, or by `drops withdraw`; in quarantine/
               lost          could not be released; see the log
               forgotten     done so long ago that its receipt was removed
 
-            With --follow released drops come as they are released, oldest first, each once, and those that wait already \
-            come first. A consumer that was interrupted goes on with --after and the `seq` of the last drop that it has done. \
-            Drops that were acknowledged or taken meanwhile are left out.
+            With --follow released drops come as they are released, each once: in the order of their entries, but for those \
+            that are released later than others behind them. Those that wait already come first. A consumer that was \
+            interrupted goes on with --after and the `position` (--format json) of the last drop that it has done. Drops \
+            that were acknowledged or taken meanwhile are left out.
 
             With --format json each line has the members of the drop's receipt, and what has become of it: \
             .github/guides/consuming.md describes them.
@@ -33,19 +35,22 @@ struct DropsListCommand: AsyncParsableCommand {
     @Flag(help: "Only what waits for a consumer: released, not acknowledged, and still there.")
     var waiting = false
 
-    @Flag(help: "Events that are held in quarantine instead, oldest first; see `drops release`.")
+    @Flag(
+        help:
+            "Events that are held in quarantine instead, oldest first; see `drops release` and `drops withdraw`."
+    )
     var held = false
 
     @Option(help: "How many; 0: all. 50 unless given.")
     var limit: Int?
 
-    @Flag(help: "Go on with released drops as they come, oldest first, each once.")
+    @Flag(help: "Go on with released drops as they come, each once.")
     var follow = false
 
     @Option(
         help: ArgumentHelp(
-            "With --follow: only drops of entries above this number, a drop's `seq`.", valueName: "seq"))
-    var after: Int64?
+            "With --follow: go on behind this drop, by its `position` or its `seq`.", valueName: "position"))
+    var after: String?
 
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
@@ -66,8 +71,8 @@ struct DropsListCommand: AsyncParsableCommand {
         if follow, waiting || held || !state.isEmpty || limit != nil {
             throw ValidationError("--follow goes without --state, --waiting, --held and --limit")
         }
-        if let after, !follow || after < 0 {
-            throw ValidationError("--after: write the seq of a drop, with --follow")
+        if let after, !follow || StreamPosition(after) == nil {
+            throw ValidationError("--after: write the position of a drop, or its seq, with --follow")
         }
         if let limit, limit < 0 {
             throw ValidationError("--limit: write how many drops to show, or 0 for all")
@@ -100,17 +105,18 @@ struct DropsListCommand: AsyncParsableCommand {
 
     /// Until nobody reads it any more.
     private func follow(_ drops: DropService, _ settings: GateSettings) async throws {
-        var stream = try drops.stream(after: after)
+        var stream = try drops.stream(after: after.flatMap(StreamPosition.init))
         while !Output.isReaderGone {
-            let seen = stream.last
-            for view in try stream.next() {
+            let seen = stream.position
+            for (view, position) in try stream.next() {
                 if output.isJSON {
-                    try Output.json(try view.json(staging: settings.staging.path))
+                    try Output.json(
+                        try view.json(staging: settings.staging.path, ["position": .string("\(position)")]))
                 } else {
                     try Output.line("\(view.receipt.drop)  \(UntrustedText.stored(view.receipt.file))")
                 }
             }
-            guard stream.last == seen else { continue }
+            guard stream.position == seen else { continue }
             do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
         }
     }

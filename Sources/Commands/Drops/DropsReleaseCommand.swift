@@ -26,24 +26,10 @@ struct DropsReleaseCommand: AsyncParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
-        let settings = try gate.settings()
-        let drops = try await DropService(settings).changing(
-            by: remark.attribution(), warn: { Output.note($0) })
-        var answer = LastingOutput()
-        var isAnyLeft = false
-        for id in ids {
-            do {
-                let (drop, event) = try await drops.release(id)
-                let name = event.name.map { " as \(settings.staging.path)/ready/\($0)" } ?? ""
-                try answer.line(UntrustedText.stored("released \(drop): \(event.status.rawValue)\(name)"))
-            } catch let failure as ManagementError where failure.code == .refused {
-                Output.error(failure.description)
-                isAnyLeft = true
-            }
-        }
-        await drops.close()
-        try Output.answer(answer.finish) {
-            if isAnyLeft { throw ExitCode(ExitStatus.no.rawValue) }
+        try await DropDecisions(gate, remark).make(of: ids) { drops, id, settings in
+            let (drop, event) = try await drops.release(id)
+            let name = event.name.map { " as \(settings.staging.path)/ready/\($0)" } ?? ""
+            return "released \(drop): \(event.status.rawValue)\(name)"
         }
     }
 }

@@ -9,7 +9,7 @@ struct TokenCommand: ParsableCommand {
             ROLES
               viewer     looks: attempts, source lists, accounts, drops without what they hold, checks, /metrics
               auditor    looks, exports, makes reports, and has the ledger verified
-              operator   as auditor; changes source lists, acknowledges drops, releases what is held, probes
+              operator   as auditor; changes source lists, acknowledges, releases and withdraws drops, probes
               consumer   takes drops: sees them and what they hold, and acknowledges them; sees no attempts
 
             Only a digest of a token is kept. A running gate takes changes over by itself. The API is described under \

@@ -59,7 +59,7 @@ extension API {
     private static func events(_ pages: inout AttemptPages) throws -> ByteBuffer {
         var events = ByteBuffer()
         try pages.read { page in
-            for entry in page { events.writeEvent("attempt", id: entry.seq, entry.json) }
+            for entry in page { events.writeEvent("attempt", id: "\(entry.seq)", entry.json) }
             return events.readableBytes < EventStream.piece
         }
         return events

@@ -35,26 +35,36 @@ extension API {
     }
 
     func dropStream(_ call: Call) async throws -> Response {
-        let begin = try Self.begin(call)
+        let begin = try Self.dropPosition(call)
         let drops = Mutex(try services.drops.stream(after: begin))
         return try await stream(.readDrops, call) { [intake] in
             try await intake.record(
-                AccessRecord.reading("drops stream", ["after": .int(begin ?? -1)], by: call.attribution()))
+                AccessRecord.reading(
+                    "drops stream", ["after": .string("\(begin ?? .beginning)")], by: call.attribution()))
         } next: {
             try drops.withLock { drops in
                 var events = ByteBuffer()
                 // Drops that were taken meanwhile are passed over.
-                var seen: Int64
+                var seen: StreamPosition
                 repeat {
-                    seen = drops.last
-                    for drop in try drops.next() {
+                    seen = drops.position
+                    for (drop, position) in try drops.next() {
                         events.writeEvent(
-                            "drop", id: drop.record?.seq ?? 0, CanonicalJSON.encode(try json(drop)))
+                            "drop", id: "\(position)", CanonicalJSON.encode(try json(drop)))
                     }
-                } while events.readableBytes == 0 && drops.last != seen
+                } while events.readableBytes == 0 && drops.position != seen
                 return events
             }
         }
+    }
+
+    private static func dropPosition(_ call: Call) throws -> StreamPosition? {
+        guard let (parameter, text) = try begin(call, .lastDrop, .afterDrop) else { return nil }
+        guard let position = StreamPosition(text) else {
+            throw Problem.badParameter(
+                parameter, "write the id of an event of this stream, or the seq of a drop")
+        }
+        return position
     }
 
     func drop(_ call: Call) throws -> Response {
@@ -101,6 +111,14 @@ extension API {
         guard try services.drops.isKnown(id) else { throw Problem.unknownDrop }
         _ = try await changes.acknowledge(id)
         return Self.json(["id": .string(id), "state": "acknowledged"], for: call.request)
+    }
+
+    func withdraw(_ call: Call) async throws -> Response {
+        let id = try services.dropID(call.parameters)
+        let changes = services.drops.changes(
+            by: try await attribution(call), authority: services.authority)
+        let (_, drop) = try await changes.withdraw(id)
+        return Self.json(["id": .string(id), "outcome": .string(drop.rawValue)], for: call.request)
     }
 
     func release(_ call: Call) async throws -> Response {

@@ -197,11 +197,12 @@ extension API {
         Operation(
             path: "drops/stream", id: "dropStream", summary: "Released drops as they come",
             about:
-                "`event: drop`, `id:` the number of the drop's entry, `data:` the drop. Each released drop that nobody has "
-                + "acknowledged or taken, once, in the order of entries; goes on behind `Last-Event-ID`, or behind `after`, or "
-                + "begins with the oldest that waits. A drop that is still to be released has those behind it wait. Ends when "
-                + "the gate stops or the token is revoked.",
-            permission: .readDrops, parameters: [.after, .lastEvent], answer: .events, problems: [tooMany]
+                "`event: drop`, `id:` where to go on, `data:` the drop. Each released drop that nobody has acknowledged or taken, once, "
+                + "in the order of entries; one that is released later than others behind it comes later. Goes on behind "
+                + "`Last-Event-ID`, or behind `after`, or begins with the oldest that waits. Where more than "
+                + "\(StreamPosition.mostOpen) drops are still to be released, those behind them wait. Ends when the gate stops or the "
+                + "token is revoked.",
+            permission: .readDrops, parameters: [.afterDrop, .lastDrop], answer: .events, problems: [tooMany]
         ) { try await $0.dropStream($1) },
         Operation(
             path: "drops/at", id: "dropsAt", summary: "The drops of a file, oldest first",
@@ -240,5 +241,14 @@ extension API {
             about: "Its source must be listed by now. An entry of the ledger.", permission: .releaseHeld,
             parameters: [.id], answer: .json("Released"), problems: [noDrop, wrongState]
         ) { try await $0.release($1) },
+        Operation(
+            method: .post, path: "drops/{id}/withdraw", id: "withdrawDrop",
+            summary: "Take back a drop that no consumer has yet",
+            about:
+                "An upload that settles, or lies in ready/, goes to quarantine; an event that is held in quarantine is removed for "
+                + "good. Accepted events cannot be withdrawn. An entry of the ledger.",
+            permission: .withdraw, parameters: [.id], answer: .json("Withdrawn"),
+            problems: [noDrop, wrongState]
+        ) { try await $0.withdraw($1) },
     ]
 }

@@ -51,7 +51,7 @@ struct EventStream: Sendable {
 
 extension ByteBuffer {
     /// - Parameter data: JSON, which has no line end in it.
-    mutating func writeEvent(_ name: StaticString, id: Int64, _ data: [UInt8]) {
+    mutating func writeEvent(_ name: StaticString, id: String, _ data: [UInt8]) {
         writeString("event: \(name)\nid: \(id)\ndata: ")
         writeBytes(data)
         writeString("\n\n")
@@ -60,12 +60,22 @@ extension ByteBuffer {
 
 extension API {
     /// Where a stream is to begin: behind what a caller that connects again has seen (9.2.4), which is newer than what its address says,
-    /// or behind `after`; nil: it says neither.
-    static func begin(_ call: Call) throws -> Int64? {
+    /// or behind `after`; nil: it says neither. And which of the two said it.
+    static func begin(
+        _ call: Call, _ last: Parameter, _ after: Parameter
+    ) throws -> (parameter: Parameter, text: String)? {
         let seen = call.request.headers[values: .lastEventID]
-        guard !seen.isEmpty else { return try call.parameters.number(.after) }
-        guard seen.count == 1, let seq = Parameters.number(seen[0], in: Parameter.numbers) else {
-            throw Problem.badParameter(.lastEvent, "it is the number of an entry")
+        guard !seen.isEmpty else { return try call.parameters.text(after).map { (after, $0) } }
+        guard seen.count == 1 else { throw Problem.badParameter(last, "send one") }
+        return (last, seen[0])
+    }
+
+    /// The number of an entry behind which a stream is to begin.
+    static func begin(_ call: Call) throws -> Int64? {
+        guard let (parameter, text) = try begin(call, .lastEvent, .after) else { return nil }
+        guard parameter.place == .header else { return try call.parameters.number(.after) }
+        guard let seq = Parameters.number(text, in: Parameter.numbers) else {
+            throw Problem.badParameter(parameter, "it is the number of an entry")
         }
         return seq
     }

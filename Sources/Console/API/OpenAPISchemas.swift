@@ -145,6 +145,8 @@ enum OpenAPISchemas {
         "DropPage": page("Drop"),
         "Acknowledged": object(
             nil, ["id": text, "state": ["const": "acknowledged"]], required: ["id", "state"]),
+        "Withdrawn": object(
+            nil, ["id": text, "outcome": ["enum": ["removed", "quarantined"]]], required: ["id", "outcome"]),
         "Released": object(
             nil,
             ["id": text, "status": ["enum": ["stored", "duplicate"]], "name": text("Relative to ready/.")],

@@ -96,6 +96,14 @@ extension Parameter {
 
 // Drops.
 extension Parameter {
+    static let afterDrop = Parameter(
+        name: "after",
+        about:
+            "Goes on behind this event of the stream, or behind this number of an entry; -1: from the first one on.",
+        form: .text(pattern: StreamPosition.pattern))
+    static let lastDrop = Parameter(
+        name: "Last-Event-ID", about: "The id of the last event that was seen.",
+        form: .text(pattern: StreamPosition.pattern), place: .header)
     static let state = Parameter(
         name: "state", about: "A state.", form: .words(DropState.words), isList: true)
     static let dropLimit = Parameter(

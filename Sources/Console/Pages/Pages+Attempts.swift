@@ -137,7 +137,7 @@ extension Pages {
                             let rows = AttemptRows(rows: [try AttemptRow(entry)])
                             let text = templates.render("attempt-rows", rows)
                             let line = text.replacing("\n", with: " ").trimmingPrefix { $0 == " " }
-                            events.writeEvent("row", id: entry.seq, Array(line.utf8))
+                            events.writeEvent("row", id: "\(entry.seq)", Array(line.utf8))
                         }
                         return events.readableBytes < EventStream.piece
                     }

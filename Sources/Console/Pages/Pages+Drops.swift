@@ -19,6 +19,9 @@ extension Pages {
         Page(
             method: .post, path: "drops/{id}/release", permission: .releaseHeld, parameters: [.id, .comment]
         ) { try await $0.release($1) },
+        Page(
+            method: .post, path: "drops/{id}/withdraw", permission: .withdraw, parameters: [.id, .comment]
+        ) { try await $0.withdraw($1) },
     ]
 
     struct DropRow: Sendable {
@@ -93,6 +96,8 @@ extension Pages {
         let receiptFile: String?
         let mayAcknowledge: Bool
         let mayRelease: Bool
+        let mayWithdraw: Bool
+        let isHeld: Bool
         let attempts: String
         let seesAttempts: Bool
     }
@@ -108,8 +113,27 @@ extension Pages {
                 receiptFile: view.receiptFile.map { "\(staging)/\($0)" },
                 mayAcknowledge: view.state == "\(DropState.released)" && visit.caller.may(.acknowledge),
                 mayRelease: view.state == DropView.held && visit.caller.may(.releaseHeld),
+                mayWithdraw: Self.mayBeWithdrawn(view) && visit.caller.may(.withdraw),
+                isHeld: view.state == DropView.held,
                 attempts: "/attempts" + Self.query(["drop": view.receipt.drop]),
                 seesAttempts: visit.caller.may(.readAttempts)))
+    }
+
+    private static func mayBeWithdrawn(_ view: DropView) -> Bool {
+        switch view.state {
+        case DropView.held: true
+        case "\(DropState.pending)", "\(DropState.released)": view.receipt.account != nil
+        default: false
+        }
+    }
+
+    private func withdraw(_ visit: Visit) async throws -> Response {
+        let (id, drop) = try await changes(visit).withdraw(try services.dropID(visit.parameters))
+        return switch drop {
+        case .quarantined:
+            done("Drop \(id) is withdrawn; it is in quarantine now.", visit, backTo: "/drops/\(id)")
+        case .removed: done("The held event \(id) is removed.", visit, backTo: "/drops")
+        }
     }
 
     private func acknowledge(_ visit: Visit) async throws -> Response {

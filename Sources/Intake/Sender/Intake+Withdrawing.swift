@@ -113,7 +113,7 @@ extension Intake {
         try box.files.removeSidecars(item.drop)
     }
 
-    private func withdraw(
+    func withdraw(
         _ settling: SenderBox.Settling, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox,
         claimed: String?
     ) async throws(SenderError) -> Bool {
@@ -183,10 +183,11 @@ extension Intake {
     // MARK: Taking back
 
     /// Takes a released file out of `ready/`; nil: its consumer has it.
+    /// - Parameter bySender: whom the settings may forbid it.
     func claim(
-        _ item: SenderItem, _ readyPath: String, _ path: DropPath, _ box: SenderBox
+        _ item: SenderItem, _ readyPath: String, _ path: DropPath, _ box: SenderBox, bySender: Bool = true
     ) async throws(SenderError) -> SenderBox.Settling? {
-        guard configuration.afterRelease == .change else { throw untouchable(path) }
+        guard !bySender || configuration.afterRelease == .change else { throw untouchable(path) }
         do {
             // Before the mark of its release is made: it would undo the change.
             if try store.drop(id: item.drop)?.state == .pending { await stager.waitUntilMarked() }

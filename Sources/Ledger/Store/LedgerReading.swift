@@ -50,10 +50,13 @@ package protocol LedgerReading: Sendable {
 
     /// Drops in these states, of any state when there are none, newest first, with a number below `before`.
     func drops(states: Set<DropState>, before: Int64?, limit: Int) throws -> [DropRecord]
-    /// Released drops that nobody has acknowledged or taken, with a number above `seq`, oldest first; none above the oldest drop that is
-    /// still pending. So whoever goes on above the last one of these misses none, though drops are not released in the order of their
-    /// numbers.
-    func released(above seq: Int64, limit: Int) throws -> [DropRecord]
+    /// Released drops that nobody has acknowledged or taken, with a number above `seq`, oldest first; and of the same moment the numbers
+    /// of the first drops above `seq` that are still pending: drops are not released in the order of their numbers.
+    func released(
+        above seq: Int64, limit: Int, pending: Int
+    ) throws -> (released: [DropRecord], pending: [Int64])
+    /// The drops of these entries that there are, in their order.
+    func drops(seqs: [Int64]) throws -> [DropRecord]
     /// How many drops are in a state. Costs a look at each of them.
     func count(of state: DropState) throws -> Int64
     /// The drop with this id, or nil.

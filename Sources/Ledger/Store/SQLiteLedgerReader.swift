@@ -86,16 +86,27 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
         }
     }
 
-    func released(above seq: Int64, limit: Int) throws -> [DropRecord] {
+    func released(
+        above seq: Int64, limit: Int, pending: Int
+    ) throws -> (released: [DropRecord], pending: [Int64]) {
         try database.readLedger { db in
-            let pending = try Int64.fetchOne(
-                db, sql: "SELECT seq FROM \(Schema.drops(in: .pending)) ORDER BY seq LIMIT 1")
-            return try Row.fetchAll(
-                db,
-                sql:
-                    "SELECT * FROM \(Schema.drops(in: .released)) AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
-                arguments: [seq, pending ?? .max, limit]
+            let waiting = try Int64.fetchAll(
+                db, sql: "SELECT seq FROM \(Schema.drops(in: .pending)) AND seq > ? ORDER BY seq LIMIT ?",
+                arguments: [seq, pending])
+            let released = try Row.fetchAll(
+                db, sql: "SELECT * FROM \(Schema.drops(in: .released)) AND seq > ? ORDER BY seq LIMIT ?",
+                arguments: [seq, limit]
             ).map(DropRecord.init(row:))
+            return (released, waiting)
+        }
+    }
+
+    func drops(seqs: [Int64]) throws -> [DropRecord] {
+        try database.readLedger { db in
+            try seqs.compactMap { seq in
+                try Row.fetchOne(db, sql: "SELECT * FROM drops WHERE seq = ?", arguments: [seq])
+                    .map(DropRecord.init(row:))
+            }
         }
     }
 

@@ -22,6 +22,9 @@ package protocol GateAuthority: Sendable {
     /// Releases an event that is held in quarantine; the source lists decide again.
     func releaseHeld(_ drop: String, by attribution: Attribution) async throws -> ReleasedEvent
 
+    /// Takes back a drop that no consumer has; nil: there is none of this id that could be.
+    func withdraw(_ drop: String, by attribution: Attribution) async throws -> WithdrawnDrop?
+
     /// How a drop of another gate stands in this gate's ledger.
     func standing(ofDrop drop: String) async throws -> DropStanding
 

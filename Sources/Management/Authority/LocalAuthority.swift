@@ -120,6 +120,10 @@ package actor LocalAuthority: GateAuthority {
             status: outcome.status, name: outcome.status == .stored ? outcome.name : nil)
     }
 
+    package func withdraw(_ drop: String, by attribution: Attribution) async throws -> WithdrawnDrop? {
+        try await intake().withdraw(drop, as: AccessRecord.reading("drops withdraw", by: attribution))
+    }
+
     package func standing(ofDrop drop: String) async throws -> DropStanding {
         try intake().standing(ofDrop: drop)
     }

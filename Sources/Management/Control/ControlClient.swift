@@ -85,6 +85,13 @@ package struct ControlClient: GateAuthority {
         return event
     }
 
+    package func withdraw(_ drop: String, by attribution: Attribution) async throws -> WithdrawnDrop? {
+        guard case .withdrawn(let withdrawn) = try await ask(.withdraw(drop: drop), by: attribution) else {
+            throw Self.strange
+        }
+        return withdrawn
+    }
+
     package func standing(ofDrop drop: String) async throws -> DropStanding {
         guard case .standing(let standing) = try await ask(.standing(drop: drop)) else { throw Self.strange }
         return standing

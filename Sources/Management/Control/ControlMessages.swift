@@ -9,7 +9,7 @@ import TLS
 
 package enum Control {
     /// The version of these messages. A gate answers no other one: it and the command are of two installations.
-    package static let version = 5
+    package static let version = 6
     /// Bytes of a line.
     package static let longestLine = 64 << 10
 }
@@ -26,6 +26,7 @@ package enum ControlRequest: Codable, Sendable, Hashable {
     case recordChange(ManagedChange)
     case acknowledge(drop: String)
     case releaseHeld(drop: String)
+    case withdraw(drop: String)
     case standing(drop: String)
     case discardFetched(drop: String)
     case importDrop(FetchedDrop)
@@ -40,6 +41,8 @@ package enum ControlAnswer: Codable, Sendable, Hashable {
     case expected
     case acknowledged(Bool)
     case released(ReleasedEvent)
+    /// nil: there is nothing to withdraw.
+    case withdrawn(WithdrawnDrop?)
     case standing(DropStanding)
     case discarded
     case imported(DropOutcome.Status)

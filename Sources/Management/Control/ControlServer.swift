@@ -122,6 +122,7 @@ package struct ControlServer: Service {
         case .expectConnection(let ip, let port): try await expect(ip, port)
         case .acknowledge(let drop): .acknowledged(try await authority.acknowledge(drop, by: who))
         case .releaseHeld(let drop): .released(try await authority.releaseHeld(drop, by: who))
+        case .withdraw(let drop): .withdrawn(try await authority.withdraw(drop, by: who))
         case .standing(let drop): .standing(try await authority.standing(ofDrop: drop))
         case .discardFetched(let drop): try await discard(drop)
         case .importDrop(let drop): .imported(try await authority.importDrop(drop, by: who))

@@ -2,7 +2,7 @@
 // operator does with them.
 import Admission
 import Files
-import Intake
+package import Intake
 import JSON
 package import Ledger
 package import Settings
@@ -241,6 +241,19 @@ package struct DropChanges: Sendable {
         guard try drop.isHeld(settings) else { throw drop.notHeld(settings) }
         do {
             return (drop.id, try await authority.releaseHeld(drop.id, by: attribution))
+        } catch let error as IntakeError {
+            throw ManagementError(.refused, error.description, cause: error)
+        }
+    }
+
+    /// Takes back what no consumer has: an upload goes to quarantine, a held event is removed for good.
+    package func withdraw(_ id: String) async throws -> (id: String, drop: WithdrawnDrop) {
+        let drop = try TypedDrop(id)
+        do {
+            guard let withdrawn = try await authority.withdraw(drop.id, by: attribution) else {
+                throw drop.notWithdrawn(settings)
+            }
+            return (drop.id, withdrawn)
         } catch let error as IntakeError {
             throw ManagementError(.refused, error.description, cause: error)
         }

@@ -1,5 +1,5 @@
-// Released drops as they come, each once, in the order of their entries: what a consumer follows. One that was acknowledged or taken
-// meanwhile is left out.
+// Released drops as they come, each once: what a consumer follows. They are given in the order of their entries, but for those that are
+// released later than ones behind them. One that was acknowledged or taken meanwhile is left out.
 import Ledger
 import Settings
 
@@ -8,31 +8,58 @@ package struct DropStream: Sendable {
 
     private let settings: GateSettings
     private let reader: any LedgerReading
-    /// The entry of the last drop that was given.
-    package private(set) var last: Int64
+    /// Where to go on.
+    package private(set) var position: StreamPosition
 
-    /// - Parameter after: begins above this entry; nil: with the oldest drop that waits.
-    init(_ settings: GateSettings, after: Int64?) throws {
+    /// - Parameter after: goes on behind it; nil: begins with the oldest drop that waits.
+    init(_ settings: GateSettings, after: StreamPosition?) throws {
         self.settings = settings
         reader = try settings.ledgerHandle.reader()
-        last = after ?? -1
+        position = after ?? .beginning
     }
 
-    /// What is there now and was not given before, oldest first: at most a page, and none where nothing is. A drop that is still to be
-    /// released (one that settles) has those behind it wait.
-    package mutating func next() throws -> [DropView] {
-        let records = try reader.released(above: last, limit: Self.page)
-        guard let end = records.last else { return [] }
+    /// What is there now and was not given before, each with the position behind it: at most a page, and none where nothing is.
+    package mutating func next() throws -> [(drop: DropView, position: StreamPosition)] {
+        let found = try late() + new()
+        guard !found.isEmpty else { return [] }
         let look = try ReadyLook(settings, reader)
-        let views = try records.map { try DropView($0, reader, look) }.filter {
-            $0.state == "\(DropState.released)"
+        return try found.compactMap { record, position in
+            let view = try DropView(record, reader, look)
+            return view.state == "\(DropState.released)" ? (view, position) : nil
         }
-        last = end.seq
-        return views
+    }
+
+    /// Those that had been left out, and are released by now. What was withdrawn or lost instead is waited for no more.
+    private mutating func late() throws -> [(DropRecord, StreamPosition)] {
+        guard !position.open.isEmpty else { return [] }
+        var found: [(DropRecord, StreamPosition)] = []
+        let records = try reader.drops(seqs: position.open)
+        let waiting = Set(records.filter { $0.state == .pending }.map(\.seq))
+        position.open.removeAll { seq in !waiting.contains(seq) && !records.contains { $0.seq == seq } }
+        for record in records where record.state != .pending {
+            position.give(record.seq, pending: [])
+            found.append((record, position))
+        }
+        return found
+    }
+
+    private mutating func new() throws -> [(DropRecord, StreamPosition)] {
+        let room = StreamPosition.mostOpen - position.open.count
+        let (released, pending) = try reader.released(
+            above: position.last, limit: Self.page, pending: room + 1)
+        var found: [(DropRecord, StreamPosition)] = []
+        for record in released {
+            if pending.count > room, record.seq > pending[room] { break }
+            position.give(record.seq, pending: pending)
+            found.append((record, position))
+        }
+        return found
     }
 }
 
 extension DropService {
     /// - Parameter after: as of `DropStream`. Throws where the ledger cannot be read.
-    package func stream(after: Int64?) throws -> DropStream { try DropStream(settings, after: after) }
+    package func stream(after: StreamPosition?) throws -> DropStream {
+        try DropStream(settings, after: after)
+    }
 }

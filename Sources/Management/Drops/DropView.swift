@@ -100,8 +100,10 @@ package struct DropView: Sendable {
 
     /// All members of a receipt under their names, and `state`, `staging` (the directory that `file` and `receipt_file` are
     /// relative to), `receipt_file`, `due`, `taken`, `acknowledged`. `id` is `drop` once more, as earlier versions called it.
-    package func json(staging: String) throws -> JSONValue {
+    /// - Parameter more: members beside them.
+    package func json(staging: String, _ more: [String: JSONValue] = [:]) throws -> JSONValue {
         var members = try JSONValue(parsing: receipt.encoded()).object ?? [:]
+        members.merge(more) { _, new in new }
         if isWithoutEntry { members["bytes"] = nil }
         members["id"] = .string(receipt.drop)
         members["state"] = .string(state)

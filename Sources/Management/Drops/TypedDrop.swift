@@ -66,6 +66,23 @@ struct TypedDrop {
             fix: "`dropgate drops show \(id)` says where it lies")
     }
 
+    /// Why there is nothing to withdraw.
+    func notWithdrawn(_ settings: GateSettings) -> ManagementError {
+        guard let record = known(settings) else {
+            return ManagementError(
+                .refused, "there is no drop \(id), and none is held",
+                fix: "`dropgate drops list` and `dropgate drops list --held` show what there is")
+        }
+        let what =
+            switch record.state {
+            case .released: "is not in ready/ any more: a consumer has it"
+            case .pending: "cannot be withdrawn at this moment"
+            default: "cannot be withdrawn, it is \(record.state)"
+            }
+        return ManagementError(
+            .refused, "drop \(id) \(what)", fix: "`dropgate drops show \(id)` says more")
+    }
+
     private func known(_ settings: GateSettings) -> DropRecord? {
         try? settings.ledgerHandle.reader().drop(id: id)
     }

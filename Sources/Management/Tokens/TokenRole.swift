@@ -20,6 +20,8 @@ package enum Permission: Sendable, Hashable, CaseIterable {
     case acknowledge
     /// Events that are held in quarantine.
     case releaseHeld
+    /// What no consumer has yet.
+    case withdraw
     case changeSources
     /// Calling out: probes, and trying the network rules.
     case probe
@@ -44,7 +46,9 @@ package enum TokenRole: String, Sendable, Hashable, CaseIterable, Codable {
         case .viewer: Self.looks
         case .auditor: Self.looks.union([.export, .verify])
         case .operator:
-            Self.looks.union([.export, .verify, .acknowledge, .releaseHeld, .changeSources, .probe])
+            Self.looks.union([
+                .export, .verify, .acknowledge, .releaseHeld, .withdraw, .changeSources, .probe,
+            ])
         case .consumer: [.readDrops, .readContent, .acknowledge]
         }
     }

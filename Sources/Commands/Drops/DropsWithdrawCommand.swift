@@ -1,0 +1,35 @@
+// `dropgate drops withdraw`: takes back what no consumer has yet. A running gate is asked, because it alone writes the ledger; without
+// one it is done here.
+import Admission
+import ArgumentParser
+import Intake
+import Management
+import Settings
+
+struct DropsWithdrawCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "withdraw", abstract: "Take back drops that no consumer has yet.",
+        discussion: """
+            An upload that settles, or lies in ready/, goes to quarantine/ and stays there for \
+            staging.keep_quarantined, as if its sender had removed it. An event that is held in quarantine is removed \
+            for good. An event that was accepted cannot be withdrawn: its consumers may have it at once. Each is an \
+            entry of the ledger. Exit status 1 when one of the ids cannot be withdrawn.
+
+            EXAMPLES
+              dropgate drops withdraw 01jdk2v8q3m5t7w9y1b3d5f7h9 --comment "sent for another clinic"
+            """)
+
+    @Argument(help: "Ids of drops.") var ids: [String]
+    @OptionGroup var remark: CommentOption
+    @OptionGroup var gate: GateOptions
+
+    func run() async throws {
+        try await DropDecisions(gate, remark).make(of: ids) { drops, id, _ in
+            let (drop, withdrawn) = try await drops.withdraw(id)
+            return switch withdrawn {
+            case .quarantined: "withdrew \(drop): it is in quarantine"
+            case .removed: "withdrew \(drop): it was held, and is removed"
+            }
+        }
+    }
+}

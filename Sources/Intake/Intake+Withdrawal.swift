@@ -1,0 +1,90 @@
+// What a person takes back before a consumer has it: an upload that settles or lies in `ready/` goes to quarantine, and an event that
+// is held in quarantine is removed for good. An entry says so first.
+import Admission
+import Blocking
+import JSON
+package import Ledger
+import Logging
+import Staging
+import Synchronization
+
+/// What became of a drop that was withdrawn.
+package enum WithdrawnDrop: String, Codable, Sendable, Hashable {
+    /// It was held in quarantine, and is gone.
+    case removed
+    /// It was an upload, and is kept in quarantine as long as the settings say.
+    case quarantined
+}
+
+extension Intake {
+    /// nil: a consumer has it, or it waits for nobody any more. Throws `IntakeError` for an event that was accepted, and for what failed.
+    /// - Parameter attempt: who withdraws it; what it was is filled in here.
+    package func withdraw(_ drop: String, as attempt: Attempt) async throws(IntakeError) -> WithdrawnDrop? {
+        var attempt = attempt
+        attempt.reason = .withdrawn
+        if try await withdrawHeld(drop, attempt) { return .removed }
+        guard let record = found(drop) else { return nil }
+        guard let account = StagingLayout.account(ofReady: record.readyPath) else {
+            guard [.pending, .released].contains(record.state) else { return nil }
+            throw IntakeError(
+                .forbiddenOperation,
+                "drop \(drop) is an event, which its consumers may have from the moment on in which it is accepted: tell them, and "
+                    + "acknowledge it (`dropgate drops ack \(drop)`)")
+        }
+        do throws(SenderError) {
+            let box = try await box(for: account)
+            let done = attempt
+            let isWithdrawn = try await box.lock.with(.exclusive) { () async throws(SenderError) -> Bool in
+                try await self.withdrawUpload(drop, done, box)
+            }
+            return isWithdrawn ? .quarantined : nil
+        } catch {
+            throw IntakeError(error.reason ?? .forbiddenOperation, error.message)
+        }
+    }
+
+    private func found(_ drop: String) -> DropRecord? { (try? store.drop(id: drop)).flatMap(\.self) }
+
+    private func box(for account: String) async throws(SenderError) -> SenderBox {
+        do { return try await uploads.runToEnd { try self.box(of: account) } } catch {
+            logger.error("the uploads of \(account) cannot be looked at: \(error)")
+            throw .broken
+        }
+    }
+
+    /// The box is locked for this caller alone.
+    private func withdrawUpload(
+        _ drop: String, _ attempt: Attempt, _ box: SenderBox
+    ) async throws(SenderError) -> Bool {
+        let (found, item) = box.state.withLock { ($0.tree.path(of: drop), $0.tree.item(drop)) }
+        guard let path = found, let item else { return false }
+        switch item.standing {
+        case .writing, .partial: return false
+        case .settling:
+            guard let settling = box.state.withLock({ $0.settling[drop] }) else { return false }
+            return try await withdraw(settling, path, attempt, box, claimed: nil)
+        case .waiting(let readyPath):
+            guard let claimed = try await claim(item, readyPath, path, box, bySender: false) else {
+                return false
+            }
+            return try await withdraw(claimed, path, attempt, box, claimed: readyPath)
+        }
+    }
+
+    /// Removes an event that is held; false: none is.
+    private func withdrawHeld(_ drop: String, _ attempt: Attempt) async throws(IntakeError) -> Bool {
+        try beginDeciding(drop)
+        defer { endDeciding(drop) }
+        guard let receipt = try? staging.quarantinedReceipt(drop) else { return false }
+        var attempt = attempt
+        attempt.drop = DropFacts(id: drop, name: receipt.file, bytes: receipt.bytes, sha256: receipt.sha256)
+        attempt.detail["was"] = "held"
+        attempt.detail["held_entry"] = receipt.seq.map(JSONValue.int)
+        do { _ = try await self.record(attempt) } catch {
+            throw IntakeError(
+                .ledgerFailed, "the ledger cannot be written, nothing was withdrawn", retryAfter: 30)
+        }
+        remove(receipt)
+        return true
+    }
+}
