@@ -257,6 +257,19 @@ class Day(unittest.TestCase):
         browser.press("Acknowledge")
         wait_until(lambda: browser.go(f"/drops/{held}").one(".head .state").text == "acknowledged", what="the acknowledgement")
 
+    def test_an_upload_is_withdrawn_before_a_consumer_has_it(self):
+        self.assertEqual(self.gate.sftp(f'put {self.gate.file("wrong", b"wrong")} wrong.csv\n').returncode, 0)
+        drop = next(drop for drop in self.gate.drops() if drop["name"] == "wrong.csv")["drop"]
+        browser = self.browser.go(f"/drops/{drop}")
+        browser.one("#why").send_keys("of another clinic")
+        browser.press("Withdraw")
+        self.assertIn("it is in quarantine now", browser.one(".notice").text)
+        self.assertEqual(browser.one(".head .state").text, "withdrawn")
+        self.assertEqual([button.text for button in browser.all("main button")], [])
+        entry = self.gate.entries("--drop", drop)[-1]
+        self.assertEqual((entry["reason"], entry["detail"]["token"], entry["detail"]["comment"]),
+                         ("withdrawn", "boss", "of another clinic"))
+
     def test_an_export_and_a_proof_are_downloaded_and_good(self):
         browser = self.browser.go("/attempts?channel=webhook&verdict=accepted")
         browser.one("main > details summary").click()
