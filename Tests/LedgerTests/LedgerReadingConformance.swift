@@ -503,6 +503,7 @@ import Testing
         #expect(try reader.entries(query).map(\.seq) == Array((0..<300).reversed()))
         query.sealed = false
         #expect(try reader.entries(query).map(\.seq) == Array((256..<300).reversed()))
+        #expect(try reader.lastSealed() == 255)
         #expect(try reader.size() == 511)
     }
 

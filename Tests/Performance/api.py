@@ -2,15 +2,17 @@
 """How long a caller of the console waits, for its API and for its pages, with a large ledger: the median and the longest of seven calls
 of each kind, in ms.
 
-    Tests/Performance/api.py [--gate PROGRAM] [--most MS] [LEDGER]
+    Tests/Performance/api.py [--gate PROGRAM] [--most MS] [--sealed AGE] [LEDGER]
 
 LEDGER is a ledger.sqlite that nothing has open, as `ledger-bench DIRECTORY ENTRIES` leaves one; a copy of it is used. Without it, a new
-gate with a few events. Exit status 1 if a call took longer than `--most`.
+gate with a few events. With --sealed, entries older than AGE (1d) are sealed first, in a copy, and some calls ask for them. Exit status 1
+if a call took longer than `--most`.
 """
 import argparse
 import http.client
 import json
 import os
+import re
 import shutil
 import statistics
 import sys
@@ -49,12 +51,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gate", metavar="PROGRAM", help="its dropgate-session beside it; default: the release build")
     parser.add_argument("--most", metavar="MS", type=float, default=100)
+    parser.add_argument("--sealed", metavar="AGE", help="as ledger.seal_after")
     parser.add_argument("ledger", metavar="LEDGER", nargs="?")
     arguments = parser.parse_args()
     gates.BIN = os.path.abspath(arguments.gate or Path(__file__).parent / "../../.build/release/dropgate")
     # Ledgers are large, and /tmp is memory on some machines.
     tempfile.tempdir = "/var/tmp"
-    gate = gates.Gate()
+    gate = gates.Gate(environment={"DROPGATE_LEDGER_SEAL_AFTER": arguments.sealed} if arguments.sealed else None)
     try:
         if arguments.ledger:
             shutil.copy(arguments.ledger, os.path.join(gate.home, "state/ledger.sqlite"))
@@ -66,13 +69,36 @@ def main():
         if not arguments.ledger:
             for number in range(20):
                 gate.post(gates.V2 % f"e-{number}")
-        return measure(gate, arguments.most)
+        sealed = seal(gate) if arguments.sealed else None
+        return measure(gate, arguments.most, sealed)
     finally:
         gate.stop()
         gate.close()
 
 
-def measure(gate, most):
+def seal(gate):
+    """Waits until nothing more is sealed; the first and the last entry of the last sealed file."""
+    def log():
+        return re.findall(r"sealed entries (\d+) to (\d+) in", gate.log())
+
+    # The database grows smaller afterwards, in steps that the log does not tell.
+    seen = None
+    while seen != (seen := (log(), os.stat(os.path.join(gate.home, "state/ledger.sqlite-wal")).st_mtime)) or not seen[0]:
+        time.sleep(10)
+    return map(int, seen[0][-1])
+
+
+def sealed_calls(first, last, ask):
+    """Those that ask for entries of one sealed file."""
+    middle = (first + last) // 2
+    times = [json.loads(ask(f"attempts/{seq}")[2])["time"] for seq in (middle, middle + 1000)]
+    return [f"attempts/{last}", f"attempts/{middle}", f"attempts/{middle}/proof", f"/attempts/{last}",
+            *(f"{path}?{question}" for path in ("attempts", "/attempts") for question in (
+                f"before={last}", f"before={middle}", f"before={last}&text=nothing-of-this-kind", f"before={last}&reason=pulled",
+                f"before={last}&source=192.0.2.1", f"since={times[0]}&until={times[1]}"))]
+
+
+def measure(gate, most, sealed):
     token = gate.run("token", "add", "measure", "--role", "operator", "--config", gate.config).stdout.strip()
     port = gate.ports["console"]
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
@@ -99,7 +125,7 @@ def measure(gate, most):
     print(f"{entries} entries\n\n| call | median ms | longest ms | bytes |\n|---|---|---|---|")
     slow = []
     # The first look has what takes longer counted beside.
-    for path in calls(entries, source, drop) + pages(entries, source, drop):
+    for path in calls(entries, source, drop) + pages(entries, source, drop) + (sealed_calls(*sealed, ask) if sealed else []):
         answers = [ask(path) for _ in range(7)]
         if any(status not in (200, 404, 409) for _, status, _ in answers):
             sys.exit(f"api: {path}: {answers[0][1]} {answers[0][2][:500]}")

@@ -46,6 +46,9 @@ package protocol LedgerReading: Sendable {
     /// not sealed; those of the day on which `since` falls may be older than it.
     func sources(in blocks: [CIDRBlock], since: Instant, limit: Int) throws -> [IPAddress]
 
+    /// The last entry that is sealed; -1: none is.
+    func lastSealed() throws -> Int64
+
     // MARK: Drops
 
     /// Drops in these states, of any state when there are none, newest first, with a number below `before`.

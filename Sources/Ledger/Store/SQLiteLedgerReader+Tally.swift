@@ -31,11 +31,9 @@ extension SQLiteLedgerReader {
             where segment.first < range.upperBound && segment.last >= next {
                 next = max(next, segment.first)
                 if segment.removalEntry == nil {
-                    var seq = segment.first
-                    try read(segment) { line in
+                    try read(segment, from: next) { seq, line in
                         if seq >= next, seq < range.upperBound { try body(seq, nil, line) }
-                        seq += 1
-                        return seq < range.upperBound
+                        return seq + 1 < range.upperBound
                     }
                 }
                 next = segment.last + 1
@@ -56,7 +54,7 @@ extension SQLiteLedgerReader {
             for source in sources.subtracting(found) { unknown[Array(source.description.utf8)] = source }
             if unknown.isEmpty { break }
             var next = segment.first
-            try read(segment) { line in
+            try read(segment) { _, line in
                 if let ip = EntryScan(line)?.ip, let source = unknown.removeValue(forKey: Array(ip)) {
                     found.insert(source)
                 }

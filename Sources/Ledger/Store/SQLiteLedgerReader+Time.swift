@@ -11,13 +11,31 @@ extension SQLiteLedgerReader {
             return max(found, (segments.last?.last ?? -1) + 1)
         }
         if segment.firstTime >= instant || segment.removalEntry != nil { return segment.first }
-        var seq = segment.first
-        try read(segment) { line in
+        // Times rise with the numbers: of members that begin before it, only the last one may hold it.
+        let path = path(of: segment)
+        let starts = try SegmentFile.starts(path)
+        let later = try starts.partitioned { try !isBefore(instant, line: $0, of: path) }
+        var found = starts[max(later - 1, 0)]
+        try SegmentFile.read(path, from: found) { number, line in
+            found = number
             guard let time = EntryScan.instant(EntryScan(line)?.time), time < instant else { return false }
-            seq += 1
+            found = number + 1
             return true
         }
-        return seq
+        return segment.first + found
+    }
+
+    private func isBefore(_ instant: Instant, line: Int64, of path: String) throws -> Bool {
+        var isBefore = false
+        try SegmentFile.read(path, from: line) { number, line in
+            isBefore = EntryScan.instant(EntryScan(line)?.time).map { $0 < instant } ?? false
+            return false
+        }
+        return isBefore
+    }
+
+    func lastSealed() throws -> Int64 {
+        try database.readLedger { try Int64.fetchOne($0, sql: "SELECT max(last) FROM segments") ?? -1 }
     }
 
     func seqs(of period: LedgerPeriod) throws -> Range<Int64> {
@@ -49,7 +67,27 @@ extension SQLiteLedgerReader {
     func clockSetBacks() throws -> [ClockSetBack] { try database.readLedger(ClockSetBack.all) }
 
     /// Gives the lines of a segment's file until `body` returns false.
-    func read(_ segment: LedgerSegment, _ body: (UnsafeRawBufferPointer) throws -> Bool) throws {
-        try SegmentFile.read("\(paths.segments)/\(segment.fileName)", body)
+    /// - Parameter seq: the first entry that is needed. Some before it may be given, too.
+    func read(
+        _ segment: LedgerSegment, from seq: Int64 = 0,
+        _ body: (_ seq: Int64, UnsafeRawBufferPointer) throws -> Bool
+    ) throws {
+        try SegmentFile.read(path(of: segment), from: max(0, seq - segment.first)) { number, line in
+            try body(segment.first + number, line)
+        }
+    }
+
+    private func path(of segment: LedgerSegment) -> String { "\(paths.segments)/\(segment.fileName)" }
+}
+
+extension Array {
+    /// The index of the first element that a condition holds for, or the count. It holds for all behind that one, too.
+    fileprivate func partitioned(_ holds: (Element) throws -> Bool) rethrows -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if try holds(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 }

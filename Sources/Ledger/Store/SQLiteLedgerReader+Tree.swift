@@ -52,11 +52,9 @@ extension SQLiteLedgerReader {
                     "entries \(segment.first) to \(segment.last) were removed by retention; only their hashes are left"
                 )
             }
-            var seq = segment.first
-            try SegmentFile.read("\(paths.segments)/\(segment.fileName)") { line in
+            try read(segment, from: next) { seq, line in
                 if seq >= next, seq < range.upperBound { try body(seq, Array(line)) }
-                seq += 1
-                return seq < range.upperBound
+                return seq + 1 < range.upperBound
             }
             next = min(segment.last + 1, range.upperBound)
         }
@@ -83,19 +81,52 @@ extension SQLiteLedgerReader {
     func sealedEntries(_ query: LedgerQuery, _ segments: [LedgerSegment]) throws -> [StoredEntry] {
         var found: [StoredEntry] = []
         for segment in segments where found.count < query.limit {
-            var here: [StoredEntry] = []
-            try forEachEntry(segment.first..<segment.last + 1) { seq, json in
-                let time = json.withUnsafeBytes { EntryScan.instant(EntryScan($0)?.time) }
-                let entry = StoredEntry(seq: seq, time: time ?? segment.firstTime, json: json)
-                if query.matches(entry) { here.append(entry) }
+            let all = query.part(of: segment)
+            guard query.order == .newestFirst else {
+                found += try matches(query, all, of: segment, limit: query.limit - found.count)
+                continue
             }
-            found += query.order == .oldestFirst ? here : here.reversed()
+            // Backwards by steps of a member, until there are enough.
+            var end = all.upperBound
+            while end > all.lowerBound, found.count < query.limit {
+                let step = Int64(SegmentMember.lines)
+                let begin = max(all.lowerBound, segment.first + (end - 1 - segment.first) / step * step)
+                found += try matches(query, begin..<end, of: segment).reversed()
+                end = begin
+            }
         }
         return Array(found.prefix(query.limit))
+    }
+
+    /// Oldest first.
+    private func matches(
+        _ query: LedgerQuery, _ seqs: Range<Int64>, of segment: LedgerSegment, limit: Int = .max
+    ) throws -> [StoredEntry] {
+        var found: [StoredEntry] = []
+        guard !seqs.isEmpty else { return [] }
+        try read(segment, from: seqs.lowerBound) { seq, line in
+            guard seq >= seqs.lowerBound else { return true }
+            guard seq < seqs.upperBound, found.count < limit else { return false }
+            let time = EntryScan.instant(EntryScan(line)?.time)
+            let entry = StoredEntry(seq: seq, time: time ?? segment.firstTime, json: Array(line))
+            if query.matches(entry) { found.append(entry) }
+            return true
+        }
+        return found
     }
 }
 
 extension LedgerQuery {
+    /// The entries of a segment that can be answers by their numbers.
+    fileprivate func part(of segment: LedgerSegment) -> Range<Int64> {
+        var (low, end) = (segment.first, segment.last + 1)
+        if let after, order == .oldestFirst { low = max(low, after + 1) }
+        if let after, order != .oldestFirst { end = min(end, after) }
+        if let above { low = max(low, above + 1) }
+        if let below { end = min(end, below) }
+        return low..<max(low, end)
+    }
+
     /// Whether an answer may lie in a segment.
     /// - Parameter lastSetBack: the last entry that belongs to the period by what the clock said.
     func reaches(_ segment: LedgerSegment, lastSetBack: Int64) -> Bool {

@@ -1,4 +1,5 @@
-// Segment files: canonical entries one a line, gzip (RFC 1952), so that `zcat` reads them. JSON has no raw newline.
+// Segment files: canonical entries one a line, gzip (RFC 1952) in members (`SegmentMember`), so that `zcat` reads them. JSON has no raw
+// newline.
 import CShims
 import Files
 import Foundation
@@ -39,18 +40,24 @@ enum SegmentFile {
         _ lines: (_ line: (UnsafeRawBufferPointer) throws -> Void) throws -> Void, into descriptor: Int32,
         _ path: String
     ) throws {
-        // The file closes the descriptor that it is given.
-        guard let file = dropgate_gzip_open(dup(descriptor), 1) else { throw failure("write", path) }
-        var isOpen = true
-        defer { if isOpen { dropgate_gzip_close(file) } }
-        try lines { line in
-            var newline: UInt8 = 0x0A
-            guard dropgate_gzip_write(file, line.baseAddress, line.count) == line.count,
-                dropgate_gzip_write(file, &newline, 1) == 1
-            else { throw failure("write", path) }
+        var (text, count): ([UInt8], Int) = ([], 0)
+        func flush() throws {
+            guard let member = SegmentMember.pack(text, lines: count) else {
+                throw failure("write", path, SystemError(ENOMEM))
+            }
+            do throws(SystemError) { try SystemCall.write(member, to: descriptor) } catch {
+                throw failure("write", path, error)
+            }
+            text.removeAll(keepingCapacity: true)
+            count = 0
         }
-        isOpen = false
-        guard dropgate_gzip_close(file) == 0 else { throw failure("write", path) }
+        try lines { line in
+            text += line
+            text.append(0x0A)
+            count += 1
+            if count == SegmentMember.lines || text.count >= SegmentMember.bytes { try flush() }
+        }
+        if count > 0 { try flush() }
     }
 
     /// Removes a file, durably. One that is gone already is not an error.
@@ -85,11 +92,19 @@ enum SegmentFile {
         }
     }
 
-    /// Gives each line in turn; `body` returns false to end. Throws when the file is no whole gzip file.
-    static func read(_ path: String, _ body: (UnsafeRawBufferPointer) throws -> Bool) throws {
+    /// Gives each line with its number, from 0, in turn; `body` returns false to end. Throws when the file is no whole gzip file.
+    /// - Parameter line: the first one that is needed. Some before it may be given, too.
+    static func read(
+        _ path: String, from line: Int64 = 0, _ body: (Int64, UnsafeRawBufferPointer) throws -> Bool
+    ) throws {
         let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { throw LedgerError(.unreadable, Presence.denial(path, .last)) }
-        guard let file = dropgate_gzip_open(descriptor, 0) else {
+        var number: Int64
+        do throws(SystemError) { number = try SegmentMember.seek(descriptor, to: line) } catch {
+            close(descriptor)
+            throw failure("read", path, error)
+        }
+        guard let file = dropgate_gzip_open(descriptor) else {
             close(descriptor)
             throw failure("read", path)
         }
@@ -107,9 +122,10 @@ enum SegmentFile {
             var start = 0
             let goesOn = try buffer.withUnsafeBytes { raw in
                 while let newline = raw[start..<end].firstIndex(of: 0x0A) {
-                    guard try body(UnsafeRawBufferPointer(rebasing: raw[start..<newline])) else {
+                    guard try body(number, UnsafeRawBufferPointer(rebasing: raw[start..<newline])) else {
                         return false
                     }
+                    number += 1
                     start = newline + 1
                 }
                 return true
@@ -124,6 +140,16 @@ enum SegmentFile {
                 guard let base = raw.baseAddress, kept > 0 else { return }
                 memmove(base, base + start, kept)
             }
+        }
+    }
+
+    /// The lines with which members begin, from 0 on. Behind the last one there may be nothing.
+    static func starts(_ path: String) throws -> [Int64] {
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw LedgerError(.unreadable, Presence.denial(path, .last)) }
+        defer { close(descriptor) }
+        do throws(SystemError) { return try SegmentMember.starts(descriptor).map(\.line) } catch {
+            throw failure("read", path, error)
         }
     }
 

@@ -157,7 +157,7 @@ struct VerifyRun {
         // What this process may not read says nothing of the ledger.
         let isThere = try isReadable(path)
         do {
-            try SegmentFile.read(path) { line in
+            try SegmentFile.read(path) { _, line in
                 guard next <= segment.last else {
                     add(.init(.altered, entries, "\(path) holds more entries than were sealed"))
                     return false

@@ -161,7 +161,7 @@ package struct AttemptService: Sendable {
             (begin, end) = (seqs.lowerBound, min(end, seqs.upperBound))
         }
         guard begin < end else { return Page(entries: [], next: nil) }
-        let floor = max(begin, end - span)
+        let floor = max(begin, try lowest(below: end, span))
         var query = query
         (query.below, query.above, query.after) = (end, floor - 1, nil)
         query.order = .newestFirst
@@ -170,6 +170,13 @@ package struct AttemptService: Sendable {
         let entries = Array(found.prefix(limit))
         if found.count > limit { return Page(entries: entries, next: entries.last?.seq) }
         return Page(entries: entries, next: floor > begin ? floor : nil)
+    }
+
+    /// Where a page ends that looks at `span` entries below a number: above the sealed ones, of which a page looks at fewer, because
+    /// they are unpacked.
+    private func lowest(below end: Int64, _ span: Int64) throws -> Int64 {
+        let sealed = try reader.lastSealed() + 1
+        return end > sealed ? max(sealed, end - span) : end - span / 4
     }
 
     /// One entry; nil where there is none, or none any more.
