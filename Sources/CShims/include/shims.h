@@ -3,6 +3,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// memmem(3): whether some bytes stand in others.
+int dropgate_contains(const void *bytes, size_t count, const void *wanted, size_t wanted_count);
+
 /// renameat2(2) with RENAME_NOREPLACE: 0, or -1 with errno (EEXIST when the target is there).
 int dropgate_rename_noreplace(int from_directory, const char *from, int to_directory, const char *to);
 

@@ -104,6 +104,8 @@ extension SQLiteLedgerReader {
     ) throws -> [StoredEntry] {
         var found: [StoredEntry] = []
         guard !seqs.isEmpty else { return [] }
+        // Where nothing is found all files are read: whoever asks may have left, or the gate is to stop.
+        try Task.checkCancellation()
         try read(segment, from: seqs.lowerBound) { seq, line in
             guard seq >= seqs.lowerBound else { return true }
             guard seq < seqs.upperBound, found.count < limit else { return false }
