@@ -56,7 +56,7 @@ package enum Diagnostics {
         Check("ledger", [.doctor, .check, .console]) { await SignedLedgerCheck.findings($0) },
         Check("ledger", everywhere) { LedgerKeyCheck.findings($0) },
         Check("ledger", [.doctor, .check, .console]) { GroupCheck.readers($0) },
-        Check("staging", [.doctor, .check, .console]) { GroupCheck.consumers($0) },
+        Check("filesystem", [.doctor, .check, .console]) { GroupCheck.consumers($0) },
         Check("clock", everywhere) { ClockCheck.findings($0) },
         Check("gate", [.doctor]) { RunningCheck.findings($0) },
         Check("openssl") { OpenSSLCheck(running: $0.state).findings() },

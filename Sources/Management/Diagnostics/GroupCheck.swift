@@ -19,16 +19,16 @@ enum GroupCheck {
         guard let name = facts.settings.staging.group else { return [] }
         let group: AccessGroup
         do throws(FileError) { group = try AccessGroup(named: name) } catch {
-            return [unknown("staging", "staging.group", error)]
+            return [unknown("filesystem", "staging.group", error)]
         }
         let staging = ConsumerAccess.staging(facts.settings)
         let closed = ([staging] + Paths.above(staging)).filter { !AccessGroup.isOpen($0, to: group) }
         guard let outermost = closed.last else {
-            return [Finding("staging", .ok, "the group \(name) may take what lies in ready/")]
+            return [Finding("filesystem", .ok, "the group \(name) may take what lies in ready/")]
         }
         return [
             Finding(
-                "staging", .warn,
+                "filesystem", .warn,
                 "the group \(name) may take what lies in ready/, and cannot get there: \(outermost) is closed to it",
                 fix: ConsumerAccess.isOwn(outermost, facts.settings)
                     ? "restart the gate, which opens it" : "setfacl -m g:\(name):x \(outermost)")
