@@ -231,7 +231,9 @@ class ConsumerGroup(test_consumers.Scenes):
             self.assertEqual(status, -signal.SIGKILL, out)
             kills += 1
             self.assertLess(kills, 50, out)
-        self.assertEqual((kills, len(consumer.moments)), (steps, steps), consumer.moments)
+        # A request goes on when its sender has been killed, so one kill may be of two moments.
+        self.assertEqual(len(consumer.moments), steps, consumer.moments)
+        self.assertIn(kills, range(steps // 2, steps + 1))
         self.check(gate, consumer, sent)
 
     def test_the_python_one_is_killed_at_each_step(self):

@@ -101,6 +101,7 @@ class Output(unittest.TestCase):
             ("drops", "show"): [ids[0], *here],
             ("drops", "ack"): ["{id}", *here],
             ("drops", "release"): None,
+            ("drops", "withdraw"): None,
             ("drops", "verify"): here,
             ("ledger", "verify"): here,
             ("ledger", "prove"): ["0", *here],
@@ -144,7 +145,7 @@ class Output(unittest.TestCase):
     def test_every_command_is_here(self):
         self.assertEqual(command_tree(), sorted(self.answers()))
 
-    # drops release and pull need a held event and a second gate: test_operations and test_pull write to a full device.
+    # drops release, withdraw and pull need a held event, an upload and a second gate: test_operations and test_pull write to a full device.
     def commands(self):
         return [words for words, rest in self.answers().items() if rest is not None]
 
