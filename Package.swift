@@ -258,7 +258,9 @@ let package = Package(
             ], swiftSettings: strict),
         .testTarget(
             name: "ConsoleTests",
-            dependencies: ["Admission", "Console", "JSON", "Ledger", "Management", "Reachability", "TLS"],
+            dependencies: [
+                "Admission", "Console", "JSON", "Ledger", "Management", "Reachability", "Support", "TLS",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "WebhookReceiverTests",

@@ -6,16 +6,12 @@ package final class Aged<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?
         var made: ContinuousClock.Instant?
-        var isBeingMade = false
-        /// The last one that was begun.
-        var task: Task<Void, Never>?
-        var isEnded = false
     }
 
     private let age: Duration
     private let make: @Sendable () async -> Value?
     private let state = Mutex(State())
-    private let executor: BlockingExecutor
+    private let making: SideTask
 
     /// - Parameters:
     ///   - age: how old the last one may be before a new one is made.
@@ -25,31 +21,21 @@ package final class Aged<Value: Sendable>: Sendable {
     ) {
         self.age = age
         self.make = make
-        executor = BlockingExecutor(label: label, width: 1)
+        making = SideTask(label: label)
     }
 
     /// nil before the first one is made, and where the last one could not be.
     package var value: Value? {
-        state.withLock { state in
-            let isOld = state.made.map { $0.duration(to: .now) >= age } ?? true
-            if isOld, !state.isBeingMade, !state.isEnded {
-                state.isBeingMade = true
-                state.task = Task(executorPreference: executor) { [self] in
-                    let value = await make()
-                    self.state.withLock { ($0.value, $0.made, $0.isBeingMade) = (value, .now, false) }
-                }
+        let state = state.withLock { $0 }
+        if state.made.map({ $0.duration(to: .now) >= age }) ?? true {
+            making.begin { [self] in
+                let value = await make()
+                self.state.withLock { ($0.value, $0.made) = (value, .now) }
             }
-            return state.value
         }
+        return state.value
     }
 
     /// Makes no new one from now on, and returns when none is being made.
-    package func end() async {
-        let task = state.withLock { state in
-            state.isEnded = true
-            return state.task
-        }
-        task?.cancel()
-        await task?.value
-    }
+    package func end() async { await making.end() }
 }

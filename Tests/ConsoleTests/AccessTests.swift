@@ -1,5 +1,6 @@
 // Who is signed in, for how long, and who may try.
 import Admission
+import Support
 import TLS
 import Testing
 
@@ -113,7 +114,8 @@ import Testing
         let who = try Attribution(.token(name: "t", role: .auditor, address: nil))
         return try jobs.start(kind, "t", by: who, now: .now()) { teller in
             teller.progress(1, of: 2)
-            while true { try await Task.sleep(for: .seconds(3600)) }
+            try await untilCancelled()
+            throw CancellationError()
         }
     }
 

@@ -250,16 +250,7 @@ class ConsumerGroup(test_consumers.Scenes):
             gate = self.gate()
             consumer = kind(self, gate)
             consumer.between.shot = lambda _: None
-            sent = []
-            for number in range(8):
-                sent += self.fill(gate, events=3, files=number % 2)
-                process = consumer.start()
-                try:
-                    before = len(consumer.taken())
-                    wait_until(lambda before=before: len(consumer.taken()) > before, what="a drop that is taken")
-                finally:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.communicate()
+            sent = self.kill_while_it_follows(gate, consumer, consumer.start)
             sent += self.post_together(gate, 40)
             status, out = consumer.once()
             self.assertEqual(status, 0, out)

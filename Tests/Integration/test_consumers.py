@@ -156,6 +156,20 @@ class Scenes(unittest.TestCase):
         self.assertEqual((gate.ready(), gate.drops("--waiting")), ([], []))
         self.assertEqual([name for name in os.listdir(consumer.work) if name != "lock"], [])
 
+    def kill_while_it_follows(self, gate, consumer, start):
+        """Eight times: sends, starts the consumer, and kills it when it has taken something. The digests of what was sent."""
+        sent = []
+        for number in range(8):
+            sent += self.fill(gate, events=3, files=number % 2)
+            process = start()
+            try:
+                before = len(consumer.taken())
+                wait_until(lambda before=before: len(consumer.taken()) > before, what="a drop that is taken")
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+        return sent
+
     def post_together(self, gate, count):
         """Sends events at one moment, so that they are released in one directory; the digest of each."""
         bodies = [V2 % f"together-{number}" for number in range(count)]
@@ -241,17 +255,9 @@ class Consumers(Scenes):
     def kill_at_random(self, kind):
         gate = self.gate()
         consumer = kind(gate)
-        sent = []
-        for number in range(8):
-            sent += self.fill(gate, events=3, files=0)
-            process = subprocess.Popen(consumer.follow(), start_new_session=True, stderr=subprocess.DEVNULL,
-                                       env={**os.environ, "DROPGATE": BIN, "CONFIG": gate.config})
-            try:
-                before = len(consumer.taken())
-                wait_until(lambda before=before: len(consumer.taken()) > before, what="a drop that is taken")
-            finally:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        sent = self.kill_while_it_follows(gate, consumer, lambda: subprocess.Popen(
+            consumer.follow(), start_new_session=True, stderr=subprocess.DEVNULL,
+            env={**os.environ, "DROPGATE": BIN, "CONFIG": gate.config}))
         status, out = consumer.once()
         self.assertEqual(status, 0, out)
         self.check(gate, consumer, sent)

@@ -5,15 +5,16 @@ of each kind, in ms.
     Tests/Performance/api.py [--gate PROGRAM] [--most MS] [--sealed AGE] [LEDGER]
 
 LEDGER is a ledger.sqlite that nothing has open, as `ledger-bench DIRECTORY ENTRIES` leaves one; a copy of it is used. Without it, a new
-gate with a few events. With --sealed, entries older than AGE (1d) are sealed first, in a copy, and some calls ask for them. Exit status 1
+gate with a few events. With --sealed, entries older than AGE (200d) are sealed first, in a copy, and some calls ask for them. Exit status 1
 if a call took longer than `--most`.
 """
 import argparse
+import contextlib
 import http.client
 import json
 import os
-import re
 import shutil
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -51,7 +52,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gate", metavar="PROGRAM", help="its dropgate-session beside it; default: the release build")
     parser.add_argument("--most", metavar="MS", type=float, default=100)
-    parser.add_argument("--sealed", metavar="AGE", help="as ledger.seal_after")
+    parser.add_argument("--sealed", metavar="AGE", help="as ledger.seal_after, in days: 200d")
     parser.add_argument("ledger", metavar="LEDGER", nargs="?")
     arguments = parser.parse_args()
     gates.BIN = os.path.abspath(arguments.gate or Path(__file__).parent / "../../.build/release/dropgate")
@@ -69,23 +70,29 @@ def main():
         if not arguments.ledger:
             for number in range(20):
                 gate.post(gates.V2 % f"e-{number}")
-        sealed = seal(gate) if arguments.sealed else None
+        sealed = seal(gate, arguments.sealed) if arguments.sealed else None
         return measure(gate, arguments.most, sealed)
     finally:
         gate.stop()
         gate.close()
 
 
-def seal(gate):
+def seal(gate, age):
     """Waits until nothing more is sealed; the first and the last entry of the last sealed file."""
-    def log():
-        return re.findall(r"sealed entries (\d+) to (\d+) in", gate.log())
+    path = os.path.join(gate.home, "state/ledger.sqlite")
+    oldest = (time.time() - int(age.removesuffix("d")) * 86400) * 1e6
 
-    # The database grows smaller afterwards, in steps that the log does not tell.
-    seen = None
-    while seen != (seen := (log(), os.stat(os.path.join(gate.home, "state/ledger.sqlite-wal")).st_mtime)) or not seen[0]:
-        time.sleep(10)
-    return map(int, seen[0][-1])
+    def last():
+        """The last segment, once its entries have left the database and the next one is not old enough."""
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
+            segment = ledger.execute("SELECT first, last FROM segments ORDER BY number DESC LIMIT 1").fetchone()
+            if not segment or ledger.execute("SELECT min(seq) FROM entries").fetchone()[0] <= segment[1]:
+                return None
+            width = segment[1] - segment[0] + 1
+            end = ledger.execute("SELECT time FROM entries WHERE seq = ?", (segment[1] + width,)).fetchone()
+            return segment if end is None or end[0] > oldest else None
+
+    return gates.wait_until(last, 3600, "the end of sealing", pause=1)
 
 
 def sealed_calls(first, last, ask):

@@ -39,16 +39,17 @@ enum SegmentMember {
     }
 
     /// The members of an open file, in their order: at least one. From the first on that is without the field, as earlier versions wrote
-    /// them, all of it counts as one.
+    /// them, all of it counts as one; and so does a file in which a size leads to no member.
     /// - Parameter line: those that begin behind it are left out.
     static func starts(_ descriptor: Int32, upTo line: Int64 = .max) throws(SystemError) -> [Start] {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .last }
         var starts = [Start()]
         var bytes = [UInt8](repeating: 0, count: header)
-        while let last = starts.last {
+        while let last = starts.last, last.offset != status.st_size {
             let count = try SystemCall.retrying { pread(descriptor, &bytes, bytes.count, last.offset) }
-            guard count == bytes.count, bytes[0] == 0x1F, bytes[1] == 0x8B, bytes[3] == 4,
-                Array(bytes[field..<field + 4]) == id
-            else { break }
+            guard count == bytes.count, bytes[0] == 0x1F, bytes[1] == 0x8B else { return [Start()] }
+            guard bytes[3] == 4, Array(bytes[field..<field + 4]) == id else { break }
             let (size, lines) = (number(bytes, field + 4), number(bytes, field + 8))
             guard size > header, lines > 0, last.line + lines <= line else { break }
             starts.append(Start(offset: last.offset + off_t(size), line: last.line + lines))

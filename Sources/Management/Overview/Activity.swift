@@ -21,10 +21,6 @@ package final class Activity: Sendable {
         var counted: Range<Int64>?
         /// The first entry that is wanted.
         var first: Int64 = 0
-        var isCounting = false
-        /// The last one that was begun.
-        var task: Task<Void, Never>?
-        var isEnded = false
     }
 
     package static let hour: Int64 = 3_600_000_000
@@ -35,7 +31,7 @@ package final class Activity: Sendable {
     private let piece: Int64
     private let soon: Int64
     private let state = Mutex(State())
-    private let executor = BlockingExecutor(label: "activity", width: 1)
+    private let counting = SideTask(label: "activity")
 
     /// - Parameters:
     ///   - piece: entries that are counted at once, beside who asks.
@@ -54,27 +50,18 @@ package final class Activity: Sendable {
         if let counted = begun, end > counted.upperBound, end - counted.upperBound <= soon {
             try count(counted.upperBound..<end, reader)
         }
-        return state.withLock { state in
+        let counts = state.withLock { state in
             state.counts.hours = state.counts.hours.filter { $0.key >= Self.oldest(now) }
             let isWhole = state.counted.map { $0.lowerBound <= state.first && $0.upperBound >= end } ?? false
             state.counts.isComplete = isWhole
-            if !isWhole, !state.isCounting, !state.isEnded {
-                state.isCounting = true
-                state.task = Task(executorPreference: executor) { await self.countAll() }
-            }
             return state.counts
         }
+        if !counts.isComplete { counting.begin { [self] in await countAll() } }
+        return counts
     }
 
     /// Counts nothing beside any more; returns when that is so.
-    package func end() async {
-        let task = state.withLock { state in
-            state.isEnded = true
-            return state.task
-        }
-        task?.cancel()
-        await task?.value
-    }
+    package func end() async { await counting.end() }
 
     /// Says from where on is counted, and returns what is.
     private func begin(
@@ -96,7 +83,6 @@ package final class Activity: Sendable {
 
     /// Until everything is counted that there is: what is newer than what was counted, then what is older.
     private func countAll() async {
-        defer { state.withLock { $0.isCounting = false } }
         while let next = next() {
             let began = ContinuousClock.now
             do {
