@@ -2,6 +2,7 @@
 // whoever asks, and not more often than somebody asks.
 import Admission
 import Blocking
+import Ledger
 import Management
 import Reachability
 
@@ -11,8 +12,13 @@ final class GateWatch: Sendable {
 
     init(_ services: ConsoleServices) {
         let (settings, sources) = (services.settings, services.sources)
-        checked = Aged(for: .seconds(30), label: "checks") { await Diagnostics.findings(of: settings) }
-        heard = Aged(for: .seconds(5), label: "contacts") { try? sources.lastContacts(now: .now()) }
+        let contacts = ContactMemory()
+        checked = Aged(for: .seconds(30), label: "checks") {
+            await Diagnostics.findings(of: settings, contacts: contacts)
+        }
+        heard = Aged(for: .seconds(5), label: "contacts") {
+            try? sources.lastContacts(now: .now(), contacts: contacts)
+        }
     }
 
     /// Returns when nothing is looked at any more.

@@ -14,11 +14,15 @@ extension LedgerReading {
     }
 
     /// The time of the last contact by this entry on a channel, or nil when the ledger has none.
-    package func lastContact(_ entry: SourceEntry, on channel: Channel) throws -> Instant? {
+    /// - Parameter above: only entries above this one; nil: all.
+    package func lastContact(
+        _ entry: SourceEntry, on channel: Channel, above: Int64? = nil
+    ) throws -> Instant? {
         var query = LedgerQuery()
         query.sources = [entry.cidr]
         query.entries = [entry.id]
         query.channels = [channel]
+        query.above = above
         return try lastContact(query)?.time
     }
 

@@ -1,7 +1,7 @@
 // What is well with a gate, what is not, and what to do: one list of checks, of which each says who makes it.
 import Admission
 import Blocking
-import Ledger
+package import Ledger
 package import Reachability
 package import Settings
 import TLS
@@ -81,8 +81,9 @@ package enum Diagnostics {
     }
 
     /// For the console of a gate that runs with these settings.
-    package static func findings(of settings: GateSettings) async -> [Finding] {
-        await findings(GateFacts(settings, asksGate: true), .console)
+    /// - Parameter contacts: of the checks before these.
+    package static func findings(of settings: GateSettings, contacts: ContactMemory) async -> [Finding] {
+        await findings(GateFacts(settings, asksGate: true, contacts: contacts), .console)
     }
 
     /// What is not well with a gate that is to start with these settings, which are good, and the host keys that its callers will be

@@ -26,11 +26,14 @@ struct GateFacts: Sendable {
     let ledger: LedgerPlace
     let policy: Result<Policy, SettingsErrors>
     let running: Running
+    /// What is known of last contacts from checks before these.
+    let contacts: ContactMemory
     private let examination: Task<HostKeys.Examined?, Never>
 
     /// - Parameter asksGate: whether a running gate is asked how it is; else none is said to run.
-    init(_ settings: GateSettings, asksGate: Bool) async {
+    init(_ settings: GateSettings, asksGate: Bool, contacts: ContactMemory = ContactMemory()) async {
         self.settings = settings
+        self.contacts = contacts
         let paths = settings.sftp?.hostKeys
         examination = Task {
             guard let paths else { return nil }

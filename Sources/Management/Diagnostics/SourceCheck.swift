@@ -68,7 +68,9 @@ enum SourceCheck {
         return read(facts) { reader in
             var findings: [Finding] = []
             if let policy {
-                findings += try ContactCheck(policy: policy, reader: reader, now: facts.now).findings()
+                findings += try ContactCheck(
+                    policy: policy, reader: reader, now: facts.now, contacts: facts.contacts
+                ).findings()
             }
             guard let reader else { return findings }
             let own = Set(ListenerCheck.ownAddresses())

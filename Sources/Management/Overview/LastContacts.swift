@@ -2,7 +2,7 @@
 package import Admission
 import Intake
 package import JSON
-import Ledger
+package import Ledger
 import Settings
 
 package struct LastContact: Sendable {
@@ -30,12 +30,13 @@ package struct LastContact: Sendable {
 extension SourceService {
     /// By entry, in the order of the lists. It looks into the ledger, and may take its time where that is long. Throws
     /// `LedgerError` or `SettingsErrors`.
-    package func lastContacts(now: Instant) throws -> [LastContact] {
+    /// - Parameter contacts: what is known of them from looks before this one.
+    package func lastContacts(now: Instant, contacts: ContactMemory) throws -> [LastContact] {
         let policy = try lists(now: now).policy.get()
         let reader = try settings.ledgerHandle.isThere() ? settings.ledgerHandle.reader() : nil
         return try policy.entries.filter { $0.state(at: now) != "expired" }.flatMap { entry in
             try Channel.allCases.filter(entry.channels.contains).map { channel in
-                let last = try reader?.lastContact(entry, on: channel)
+                let last = try reader.flatMap { try contacts.last(entry, on: channel, in: $0) }
                 let expected = entry.expect[channel]
                 let isOverdue =
                     expected.map { expected in

@@ -11,11 +11,15 @@ package struct ContactCheck {
     private let now: Instant
     /// nil: there is no ledger yet.
     private let reader: (any LedgerReading)?
+    private let contacts: ContactMemory
 
-    package init(policy: Policy, reader: (any LedgerReading)?, now: Instant) {
+    package init(
+        policy: Policy, reader: (any LedgerReading)?, now: Instant, contacts: ContactMemory = ContactMemory()
+    ) {
         self.policy = policy
         self.reader = reader
         self.now = now
+        self.contacts = contacts
     }
 
     package func findings() throws -> [Finding] {
@@ -48,7 +52,7 @@ package struct ContactCheck {
             var words: [String] = []
             var overdue: [String] = []
             for channel in Channel.allCases where entry.channels.contains(channel) {
-                let last = try reader?.lastContact(entry, on: channel)
+                let last = try reader.flatMap { try contacts.last(entry, on: channel, in: $0) }
                 words.append("\(channel.rawValue) \(last.map { Age.ago(now - $0) } ?? "never")")
                 if let expectation = entry.expect[channel],
                     last.map({ expectation.elapsed(from: $0, to: now) > expectation.every }) ?? true
