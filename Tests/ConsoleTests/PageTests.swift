@@ -157,4 +157,23 @@ import Testing
         #expect(
             links.filter(\.isCurrent).map(\.path) == ["/attempts"] && !links.map(\.path).contains("/report"))
     }
+
+    @Test func aTemplateIsFilledWithMembersByTheirNames() throws {
+        struct Row { let name: String; let size: Int64?; let isGood: Bool }
+        struct Rows { let title: String; let rows: [Row]; let first: Row?; let none: Row?; let word: Choice }
+        enum Choice { case some }
+        let values = try #require(
+            PlainValues.of(
+                Rows(
+                    title: "t",
+                    rows: [Row(name: "a", size: 1, isGood: true), Row(name: "b", size: nil, isGood: false)],
+                    first: Row(name: "c", size: 2, isGood: true), none: nil, word: .some)) as? [String: Any])
+        #expect(Set(values.keys) == ["title", "rows", "first", "word"])
+        let rows = try #require(values["rows"] as? [[String: Any]])
+        #expect(
+            rows.map { $0["name"] as? String } == ["a", "b"] && rows.map { $0["size"] as? Int64 } == [1, nil])
+        #expect(rows.map { $0["isGood"] as? Bool } == [true, false])
+        #expect((values["first"] as? [String: Any])?["size"] as? Int64 == 2)
+        #expect("\(values["word"] ?? "")" == "some")
+    }
 }

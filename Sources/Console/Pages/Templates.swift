@@ -18,12 +18,13 @@ struct Templates: Sendable {
 
     /// A page of a template, in the common frame.
     func render(_ name: String, frame: Frame, _ page: any Sendable) -> String {
-        library.render(["frame": frame, "page": page] as [String: Any], withTemplate: name) ?? ""
+        let values = ["frame": PlainValues.of(frame), "page": PlainValues.of(page)].compactMapValues(\.self)
+        return library.render(values, withTemplate: name) ?? ""
     }
 
     /// A piece of a page.
     func render(_ name: String, _ value: any Sendable) -> String {
-        library.render(value, withTemplate: name) ?? ""
+        PlainValues.of(value).flatMap { library.render($0, withTemplate: name) } ?? ""
     }
 
     static let all: [String: [UInt8]] = [
