@@ -36,7 +36,8 @@ command=("$@")
 
 if [ -n "$api" ]; then
     command -v curl >/dev/null || fail 'curl is needed to ask the API'
-    token=$(cat "${TOKEN_FILE:?names the file with the token}") || exit 1
+    [ -n "${TOKEN_FILE-}" ] || fail 'with API, TOKEN_FILE names the file with the token'
+    token=$(cat "$TOKEN_FILE") || fail "the token cannot be read from $TOKEN_FILE"
 else
     command -v "$dropgate" >/dev/null || fail "the gate's program cannot be run: $dropgate; name it in DROPGATE"
 fi
