@@ -56,13 +56,13 @@ ask() { curl -fsS --max-time 60 -K <(printf 'header = "Authorization: Bearer %s"
 # One fact of a drop, by its id or its file's path: a member's name, then its value.
 fact() {
     if [ -z "$api" ]; then
-        "$dropgate" drops show "$1" --config "$config" | awk -v name="$2" '$1 == name { print $2; exit }'
+        "$dropgate" drops show "$1" --config "$config" | awk -v name="$2" '$1 == name && !found++ { print $2 }'
     else
         # A quotation mark within a value is \" in JSON: what is found is a member.
         case $1 in
         */*) ask -G "$api/at" -d limit=1 --data-urlencode "path=$1" ;;
         *) ask "$api/$1" ;;
-        esac | grep -o "\"$2\":\"[^\"]*\"" | head -n 1 | cut -d '"' -f 4
+        esac | grep -o "\"$2\":\"[^\"]*\"" | awk -F '"' 'NR == 1 { print $4 }'
     fi
 }
 

@@ -11,7 +11,7 @@ import unittest
 DEPLOY = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../Deploy"))
 SCRIPTS = ["try.sh", "build.sh", "deb.sh", "install.sh", "container/build.sh", "packages.sh", "gate-bin.sh"]
 # Readers that end before their input does.
-LEAVING = re.compile(r"\|\s*(sed [^|]*\bq\b|sed [0-9]+q|head\b|grep -\w*[qm])")
+LEAVING = re.compile(r"\|\s*(sed [^|]*\bq\b|sed [0-9]+q|head\b|grep -\w*[qm]|awk [^|]*\bexit\b)")
 
 
 def run(script, *arguments, **environment):
