@@ -95,7 +95,7 @@ let package = Package(
         .target(
             name: "ListenerTLS",
             dependencies: [
-                "Admission", "Blocking", "Files", "Intake", "JSON", "Settings", "TLS", logging,
+                "Admission", "Blocking", "Files", "Intake", "JSON", "Metering", "Settings", "TLS", logging,
             ], swiftSettings: strict),
         .target(
             name: "WebhookReceiver",

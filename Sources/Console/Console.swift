@@ -53,6 +53,7 @@ package final class Console: Service {
                 "console", problem: .consoleCertificate, expiryProblem: .consoleCertificateExpired,
                 protocols: ["http/1.1"], settings: $0, health: intake.health, logger: logger)
         }
+        certificate?.addMetric(to: intake.metrics)
         let faces = try faces()
         let onBound = onBound
         let application = Application(

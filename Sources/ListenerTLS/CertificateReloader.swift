@@ -5,6 +5,7 @@ import Blocking
 import Files
 package import Intake
 package import Logging
+package import Metering
 package import Settings
 import Synchronization
 package import TLS
@@ -67,6 +68,15 @@ package final class CertificateReloader: Sendable {
 
     /// When the certificate in use expires, in seconds since the epoch.
     package var expires: Int64 { state.withLock(\.expires) }
+
+    package func addMetric(to metrics: MetricRegistry) {
+        metrics.add(
+            "dropgate_certificate_expiry_timestamp_seconds",
+            "When a listener's certificate, or one above it in its file, expires.", part: listener
+        ) { [listener, weak self] in
+            self.map { [.init($0.expires, labels: [("listener", listener)])] } ?? []
+        }
+    }
 
     /// For the next connection, which comes from this address as far as is known before TLS.
     package func context(for source: IPAddress?) -> TLSContext {

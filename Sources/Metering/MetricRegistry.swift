@@ -28,7 +28,8 @@ package final class MetricRegistry: Sendable {
     package enum Kind: String, Sendable { case gauge, counter, histogram }
 
     enum Source: Sendable {
-        case asked(@Sendable () -> [Reading])
+        /// By the part of the gate that answers.
+        case asked([String: @Sendable () -> [Reading]])
         /// Each with its labels, in the order of their making.
         case recorded([Recorded])
     }
@@ -53,11 +54,18 @@ package final class MetricRegistry: Sendable {
     /// A figure that is asked for when somebody looks.
     /// - Parameters:
     ///   - name: as `dropgate_ledger_entries`, with its unit (Prometheus, "Metric and label naming").
+    ///   - part: which part of the gate answers, where several have a figure of one name; their labels differ.
     ///   - read: must be quick and must not block for long.
     package func add(
-        _ name: String, _ help: String, kind: Kind = .gauge, read: @escaping @Sendable () -> [Reading]
+        _ name: String, _ help: String, kind: Kind = .gauge, part: String = "",
+        read: @escaping @Sendable () -> [Reading]
     ) {
-        families.withLock { $0[name] = Family(help: help, kind: kind, source: .asked(read)) }
+        families.withLock { families in
+            var parts = [String: @Sendable () -> [Reading]]()
+            if case .asked(let others)? = families[name]?.source { parts = others }
+            parts[part] = read
+            families[name] = Family(help: help, kind: kind, source: .asked(parts))
+        }
     }
 
     /// Counts up. `name` ends in `_total`.
@@ -100,7 +108,9 @@ package final class MetricRegistry: Sendable {
 extension MetricRegistry.Family {
     fileprivate func samples(_ name: String) -> String {
         switch source {
-        case .asked(let read): read().map { PrometheusText.sample(name, $0.labels, $0.value) }.joined()
+        case .asked(let parts):
+            parts.sorted { $0.key < $1.key }.flatMap { $0.value() }
+                .map { PrometheusText.sample(name, $0.labels, $0.value) }.joined()
         case .recorded(let all): all.map { $0.cell.samples(name, $0.labels) }.joined()
         }
     }

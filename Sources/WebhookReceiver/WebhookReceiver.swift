@@ -83,11 +83,7 @@ package final class WebhookReceiver: Service {
         intake.metrics.add("dropgate_webhook_connections", "Connections of webhooks that are open.") {
             [MetricRegistry.Reading(connections.open)]
         }
-        guard let reloader else { return }
-        intake.metrics.add(
-            "dropgate_webhook_certificate_expiry_timestamp_seconds",
-            "When the webhook listener's certificate, or one above it in its file, expires."
-        ) { [MetricRegistry.Reading(reloader.expires)] }
+        reloader?.addMetric(to: intake.metrics)
     }
 
     /// Returns on graceful shutdown, and when the task is cancelled.

@@ -633,6 +633,11 @@ class Connections(unittest.TestCase):
             self.assertNotIn("200", refused.stdout)
             entry = wait_until(lambda: gate.entries("--channel", "console", "--reason", "tls_failed"), what="the entry")[0]
             self.assertIn("client certificate", entry["detail"]["hint"])
+            # The ends of both listeners' certificates are figures, by which an alert finds them.
+            figures = curl("/metrics", *own, "-H", f"Authorization: Bearer {own_token(gate)}").stdout
+            ends = dict(re.findall(r'dropgate_certificate_expiry_timestamp_seconds{listener="(\w+)"} (\d+)', figures))
+            self.assertEqual(ends.keys(), {"console", "webhook"})
+            self.assertAlmostEqual(int(ends["console"]), time.time() + 30 * 86400, delta=600)
 
 
 def make_certificates(root):

@@ -23,6 +23,20 @@ import Testing
                 """)
     }
 
+    @Test func partsOfTheGateAnswerUnderOneNameAndOneThatIsMadeAgainTakesItsPlace() {
+        for (part, value) in [("webhook", 1), ("console", 2), ("webhook", 3)] {
+            registry.add("end_seconds", "Ends.", part: part) { [.init(value, labels: [("listener", part)])] }
+        }
+        #expect(
+            registry.text == """
+                # HELP end_seconds Ends.
+                # TYPE end_seconds gauge
+                end_seconds{listener="console"} 2
+                end_seconds{listener="webhook"} 3
+
+                """)
+    }
+
     @Test func aHistogramCountsEachValueInItsBucketAndAllAboveIt() {
         let recorder = registry.recorder("sizes", "Sizes.", bounds: [1, 2, 4])
         for value in [0, 1, 2, 3, 4, 5] as [Int64] { recorder.record(value) }
