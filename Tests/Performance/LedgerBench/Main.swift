@@ -178,8 +178,11 @@ struct EntrySource {
 }
 
 extension EntrySource {
-    /// Of the drop that an entry accepts, if it does.
-    static func id(_ entry: Int64) -> String { "01jd\(entry)" }
+    /// Of the drop that an entry accepts, if it does: as long as those that a gate makes.
+    static func id(_ entry: Int64) -> String {
+        let number = String(entry)
+        return "01jd" + String(repeating: "0", count: 22 - number.count) + number
+    }
 }
 
 /// Memory of this process: what is its own, without the pages of the ledger's file that it has mapped.
