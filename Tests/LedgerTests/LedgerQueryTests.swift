@@ -140,10 +140,11 @@ import Testing
         let found = attempts.indices.filter { kinds.isEmpty || kinds.contains(attempts[$0].kind) }
         #expect(try reader.entries(query).map(\.seq) == found.reversed().map(Int64.init))
         let plan = try DatabaseQueue(path: directory.file("l")).read { db in
-            try SQL.statements(query, db).flatMap { statement in
-                let sql = statement(1)
-                return try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN \(sql.text)", arguments: sql.arguments)
-                    .map { $0["detail"] as String }
+            let sql = try SQL(query, db)
+            return try sql.days.flatMap { day in
+                try Row.fetchAll(
+                    db, sql: "EXPLAIN QUERY PLAN \(sql.text)", arguments: sql.arguments(of: day, limit: 1)
+                ).map { $0["detail"] as String }
             }
         }
         #expect(plan.contains { $0.contains("USING INDEX entries_gate") } == usesIndex, "\(plan)")

@@ -166,10 +166,9 @@ def left_out(ask):
 
 def measure(gate, most, sealed):
     ask = Asking(gate)
-    for number in range(2 * TIMES):
-        gate.post(gates.V2 % f"e-{number}")
-    stored = gates.wait_until(lambda: len(found := ask.json(f"drops?state=released&limit={2 * TIMES}")["items"]) == 2 * TIMES and found,
-                              what="the release of what was sent")
+    sent = [json.loads(gate.post(gates.V2 % f"sent-{number}").stdout)["id"] for number in range(2 * TIMES)]
+    stored = [gates.wait_until(lambda: (found := ask.json(f"drops/{drop}"))["state"] == "released" and found, what="the release")
+              for drop in sent]
     entries = ask.json("status")["entries"]
     source = ask.json("attempts?limit=1&channel=webhook")["items"][0]["source"]["ip"]
     seq = entries // 2

@@ -5,47 +5,46 @@ import Foundation
 import GRDB
 import JSON
 
+/// One statement, which is run once for each of `days`, one after the other.
 struct SQL {
     private(set) var text = ""
+    /// All but `:limit`, how many entries are still wanted, and `:day`.
     private(set) var arguments = StatementArguments()
+    /// In the order of the answer; [nil] where a statement without `:day` looks at all of them.
+    private(set) var days: [Int64?] = [nil]
     private var count = 0
 
     private static let columns = "seq, time, json"
     /// The first column of the index `entries_source`, in words that SQLite recognises.
     private static let day = "time / 86400000000"
 
-    /// Statements that answer the query one after the other, each given how many entries are still wanted.
-    static func statements(_ query: LedgerQuery, _ db: Database) throws -> AnySequence<(Int) -> SQL> {
-        let (range, hasSetBack) = try seqs(query, db)
-        guard !query.sources.isEmpty else {
-            return AnySequence([{ SQL(query, range, hasSetBack, day: nil, limit: $0) }])
-        }
-        guard let days = try days(range, db) else { return AnySequence([]) }
-        func statement(_ day: Int64) -> (Int) -> SQL {
-            { SQL(query, range, hasSetBack, day: day, limit: $0) }
-        }
-        return query.order == .oldestFirst
-            ? AnySequence(days.lazy.map(statement)) : AnySequence(days.reversed().lazy.map(statement))
-    }
-
-    private init(
-        _ query: LedgerQuery, _ range: Range<Int64>, _ hasSetBack: Bool, day: Int64?, limit: Int
-    ) {
+    init(_ query: LedgerQuery, _ db: Database) throws {
+        let (range, hasSetBack) = try Self.seqs(query, db)
         let conditions = conditions(query, range, hasSetBack)
-        let end = " \(query.order == .oldestFirst ? "ORDER BY seq" : "ORDER BY seq DESC") LIMIT \(limit)"
-        guard let day else {
+        let end = " ORDER BY seq\(query.order == .oldestFirst ? "" : " DESC") LIMIT :limit"
+        guard !query.sources.isEmpty else {
             let entries =
                 query.asksGate
                 ? "\(Schema.gateEntries) WHERE \(Schema.isGateEntry) AND" : "entries WHERE"
             text = "SELECT \(Self.columns) FROM \(entries) \(conditions)\(end)"
             return
         }
+        let days = try Self.days(range, db)
+        self.days = query.order == .oldestFirst ? days : days.reversed()
         let blocks = query.sources.map(SourceKey.range).map {
             "source BETWEEN \(bind(Data($0.low))) AND \(bind(Data($0.high)))"
         }
         text =
-            "SELECT \(Self.columns) FROM entries WHERE seq IN (SELECT seq FROM entries WHERE \(Self.day) = \(bind(day)) "
+            "SELECT \(Self.columns) FROM entries WHERE seq IN (SELECT seq FROM entries WHERE \(Self.day) = :day "
             + "AND source IS NOT NULL AND (\(blocks.joined(separator: " OR "))) AND \(conditions)\(end))\(end)"
+    }
+
+    /// - Parameter day: one of `days`.
+    func arguments(of day: Int64?, limit: Int) -> StatementArguments {
+        var all = arguments
+        all += ["limit": limit]
+        if let day { all += ["day": day] }
+        return all
     }
 
     // MARK: Conditions
@@ -138,25 +137,26 @@ struct SQL {
         return try ClockSetBack.all(db).last { $0.touches(period) }?.seqs.upperBound ?? -1
     }
 
-    /// The days of these entries, as the index counts them; nil when there is none.
-    private static func days(_ range: Range<Int64>, _ db: Database) throws -> ClosedRange<Int64>? {
+    /// The days of these entries, as the index counts them.
+    private static func days(_ range: Range<Int64>, _ db: Database) throws -> [Int64] {
         let sql = "SELECT \(day) FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq"
         let arguments: StatementArguments = [range.lowerBound, range.upperBound]
-        guard let first = try Int64.fetchOne(db, sql: sql + " LIMIT 1", arguments: arguments),
-            let last = try Int64.fetchOne(db, sql: sql + " DESC LIMIT 1", arguments: arguments)
-        else { return nil }
-        return first...max(first, last)
+        guard let first = try Int64.fetchOne(db.cachedStatement(sql: sql + " LIMIT 1"), arguments: arguments),
+            let last = try Int64.fetchOne(
+                db.cachedStatement(sql: sql + " DESC LIMIT 1"), arguments: arguments)
+        else { return [] }
+        return Array(first...max(first, last))
     }
 
     /// Times rise with the numbers, so a time is found by halving.
     static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
         var low: Int64 = 0
         var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1) + 1
+        let statement = try db.cachedStatement(
+            sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1")
         while low < high {
             let middle = (low + high) / 2
-            let time = try Int64.fetchOne(
-                db, sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1",
-                arguments: [middle])
+            let time = try Int64.fetchOne(statement, arguments: [middle])
             if let time, time < instant.microseconds { low = middle + 1 } else { high = middle }
         }
         return low

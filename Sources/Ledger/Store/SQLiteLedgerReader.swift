@@ -16,6 +16,8 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     }
 
     func entries(_ query: LedgerQuery) throws -> [StoredEntry] {
+        // Some ask for thousands of sources, one after the other.
+        try Task.checkCancellation()
         guard query.sealed else { return try stored(query) }
         let last = try database.readLedger { try SQL.lastSetBack(in: query.period, $0) }
         let sealed = try segments().filter {
@@ -46,12 +48,13 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     /// Those of the database.
     private func stored(_ query: LedgerQuery) throws -> [StoredEntry] {
         try database.readLedger { db in
+            let sql = try SQL(query, db)
+            // To parse a statement takes longer than to look into a day that has nothing.
+            let statement = try db.makeStatement(sql: sql.text)
             var found: [StoredEntry] = []
-            for statement in try SQL.statements(query, db) {
-                guard found.count < query.limit else { break }
-                let sql = statement(query.limit - found.count)
-                found += try Row.fetchAll(db, sql: sql.text, arguments: sql.arguments).map(
-                    StoredEntry.init(row:))
+            for day in sql.days where found.count < query.limit {
+                let arguments = sql.arguments(of: day, limit: query.limit - found.count)
+                found += try Row.fetchAll(statement, arguments: arguments).map(StoredEntry.init(row:))
             }
             return found
         }
@@ -59,8 +62,9 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
 
     func entry(seq: Int64) throws -> StoredEntry? {
         let stored = try database.readLedger { db in
-            try Row.fetchOne(db, sql: "SELECT seq, time, json FROM entries WHERE seq = ?", arguments: [seq])
-                .map(StoredEntry.init(row:))
+            try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT seq, time, json FROM entries WHERE seq = ?"), arguments: [seq]
+            ).map(StoredEntry.init(row:))
         }
         if let stored { return stored }
         guard let segment = try segments().first(where: { $0.first <= seq && seq <= $0.last }),

@@ -151,7 +151,7 @@ package struct AttemptService: Sendable {
     /// The newest entries below `before`, by a look at `span` entries at most: whatever is asked for, a page comes soon, and may have
     /// fewer entries than `limit`, or none, while there is a next one.
     package func page(
-        _ query: LedgerQuery, before: Int64?, limit: Int, span: Int64 = 30_000
+        _ query: LedgerQuery, before: Int64?, limit: Int, span: Int64 = 20_000
     ) throws -> Page {
         var end = (try reader.lastSeq() ?? -1) + 1
         end = min(before ?? end, end)

@@ -46,6 +46,7 @@ package struct LostSourceCheck {
     package func findings() throws -> [Finding] {
         var refused: [Key: Refusals] = [:]
         var lost: [Key: Lost] = [:]
+        var strangers: Set<Key> = []
         var query = LedgerQuery()
         query.since = now - Self.period
         query.kinds = RecentAttempt.kinds
@@ -53,7 +54,7 @@ package struct LostSourceCheck {
         query.reasons = CallerHistory.reasons
         let rest = try reader.forEachRecent(query, limit: Self.sample) { attempt in
             let key = Key(ip: attempt.ip, channel: attempt.channel)
-            if lost[key] != nil { return }
+            if lost[key] != nil || strangers.contains(key) { return }
             var refusals =
                 refused[key]
                 ?? Refusals(
@@ -64,10 +65,10 @@ package struct LostSourceCheck {
             }
             refusals.attempts += attempt.count
             refused[key] = refusals
-            // Strangers are forgotten again, so that they cannot fill the memory.
-            if refused.count >= Self.batch { try look(at: &refused, into: &lost) }
+            // Of strangers the addresses alone are kept, at most one for each entry that is read.
+            if refused.count >= Self.batch { try look(at: &refused, into: &lost, &strangers) }
         }
-        try look(at: &refused, into: &lost)
+        try look(at: &refused, into: &lost, &strangers)
         var history = CallerHistory(reader)
         var findings = try lost.values.sorted { $0.refusals.last > $1.refusals.last }.prefix(Self.shown)
             .map { try finding($0, &history) }
@@ -78,13 +79,19 @@ package struct LostSourceCheck {
         return findings
     }
 
-    private func look(at refused: inout [Key: Refusals], into lost: inout [Key: Lost]) throws {
+    /// - Parameter strangers: gets those who were not let in before what refused them.
+    private func look(
+        at refused: inout [Key: Refusals], into lost: inout [Key: Lost], _ strangers: inout Set<Key>
+    ) throws {
         let history = CallerHistory(reader)
-        for (key, refusals) in refused where lost[key] == nil && isOutside(key) {
-            guard let letIn = try history.lastLetIn(key, since: now - Self.period),
+        for (key, refusals) in refused where lost[key] == nil {
+            if isOutside(key), let letIn = try history.lastLetIn(key, since: now - Self.period),
                 letIn.time < refusals.last
-            else { continue }
-            lost[key] = Lost(key: key, letIn: letIn, refusals: refusals)
+            {
+                lost[key] = Lost(key: key, letIn: letIn, refusals: refusals)
+            } else {
+                strangers.insert(key)
+            }
         }
         refused = [:]
     }
