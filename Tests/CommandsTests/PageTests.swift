@@ -64,11 +64,17 @@ import Testing
             var whole = query
             whole.limit = .max
             let all = try gate.openReader().entries(whole).map(\.seq)
-            for (limit, span) in [(1, 1), (1, 7), (3, 5), (7, 1000), (500, 13)] as [(Int, Int64)] {
+            let kinds: [(limit: Int, span: Int64, step: Int64, patience: Duration)] = [
+                (1, 1, 1, .zero), (1, 7, 3, .zero), (3, 5, 5000, .zero), (7, 1000, 5000, .zero),
+                (7, 1000, 4, .seconds(60)), (3, 11, 2, .seconds(60)), (500, 13, 5, .zero),
+                (500, 1000, 6, .seconds(60)), (500, 1000, 6, .zero),
+            ]
+            for (limit, span, step, patience) in kinds {
                 var found: [Int64] = []
                 var before: Int64?
                 repeat {
-                    let page = try service.page(query, before: before, limit: limit, span: span)
+                    let page = try service.page(
+                        query, before: before, limit: limit, span: span, step: step, patience: patience)
                     #expect(page.entries.count <= limit)
                     found += page.entries.map(\.seq)
                     if let next = page.next, let before { #expect(next < before, "it would never end") }

@@ -80,8 +80,6 @@ extension Pages {
     }
 
     private static let rowsOfPage = 100
-    /// Entries that a page looks at, at most.
-    private static let span: Int64 = 20_000
 
     private func attempts(_ visit: Visit) throws -> Response {
         var problem: String?
@@ -89,8 +87,7 @@ extension Pages {
         var rows: [AttemptRow] = []
         do {
             page = try services.attempts().page(
-                visit.parameters.attempts(), before: visit.parameters.number(.before), limit: Self.rowsOfPage,
-                span: Self.span)
+                visit.parameters.attempts(), before: visit.parameters.number(.before), limit: Self.rowsOfPage)
             rows = try page.entries.map { try AttemptRow($0) }
         } catch let error as Problem where error.status == .badRequest {
             problem = error.detail

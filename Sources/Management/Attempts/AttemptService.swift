@@ -148,10 +148,12 @@ package struct AttemptService: Sendable {
         }
     }
 
-    /// The newest entries below `before`, by a look at `span` entries at most: whatever is asked for, a page comes soon, and may have
-    /// fewer entries than `limit`, or none, while there is a next one.
+    /// The newest entries below `before`, by a look at `span` entries at most, and in `patience` or the time that one step takes: whatever
+    /// is asked for, a page comes soon, and may have fewer entries than `limit`, or none, while there is a next one.
+    /// - Parameter step: entries; of sealed ones half as many, because they are unpacked.
     package func page(
-        _ query: LedgerQuery, before: Int64?, limit: Int, span: Int64 = 20_000
+        _ query: LedgerQuery, before: Int64?, limit: Int, span: Int64 = 30_000, step: Int64 = 5000,
+        patience: Duration = .milliseconds(40)
     ) throws -> Page {
         var end = (try reader.lastSeq() ?? -1) + 1
         end = min(before ?? end, end)
@@ -160,23 +162,24 @@ package struct AttemptService: Sendable {
             let seqs = try reader.seqs(of: query.period)
             (begin, end) = (seqs.lowerBound, min(end, seqs.upperBound))
         }
-        guard begin < end else { return Page(entries: [], next: nil) }
-        let floor = max(begin, try lowest(below: end, span))
-        var query = query
-        (query.below, query.above, query.after) = (end, floor - 1, nil)
-        query.order = .newestFirst
-        query.limit = limit + 1
-        let found = try reader.entries(query)
-        let entries = Array(found.prefix(limit))
-        if found.count > limit { return Page(entries: entries, next: entries.last?.seq) }
-        return Page(entries: entries, next: floor > begin ? floor : nil)
-    }
-
-    /// Where a page ends that looks at `span` entries below a number: above the sealed ones, of which a page looks at fewer, because
-    /// they are unpacked.
-    private func lowest(below end: Int64, _ span: Int64) throws -> Int64 {
+        let (floor, deadline) = (max(begin, end - span), ContinuousClock.now + patience)
         let sealed = try reader.lastSealed() + 1
-        return end > sealed ? max(sealed, end - span) : end - span / 4
+        var query = query
+        (query.order, query.after) = (.newestFirst, nil)
+        var found: [StoredEntry] = []
+        while end > floor {
+            let next = max(floor, end > sealed ? max(sealed, end - step) : end - max(1, step / 2))
+            (query.below, query.above) = (end, next - 1)
+            query.limit = limit + 1 - found.count
+            found += try reader.entries(query)
+            if found.count > limit {
+                let entries = Array(found.prefix(limit))
+                return Page(entries: entries, next: entries.last?.seq)
+            }
+            end = next
+            if ContinuousClock.now >= deadline { break }
+        }
+        return Page(entries: found, next: end > begin ? end : nil)
     }
 
     /// One entry; nil where there is none, or none any more.
