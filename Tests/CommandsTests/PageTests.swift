@@ -102,7 +102,11 @@ import Testing
         let service = DropService(settings)
         let all = try gate.openReader().drops(limit: .max).map(\.id)
         #expect(all.count == 28)
-        for (limit, most) in [(1, 1), (5, 3), (200, 7), (200, 1000)] {
+        let kinds: [(limit: Int, most: Int, step: Int, patience: Duration)] = [
+            (1, 1, 50, .zero), (5, 3, 2, .seconds(60)), (200, 7, 3, .seconds(60)), (200, 14, 7, .zero),
+            (200, 1000, 28, .seconds(60)), (200, 1000, 50, .zero),
+        ]
+        for (limit, most, step, patience) in kinds {
             let asked: [(states: Set<DropState>, wanted: [String])] = [
                 ([], all), ([.released], all), ([.acknowledged], []),
             ]
@@ -110,7 +114,9 @@ import Testing
                 var found: [String] = []
                 var before: Int64?
                 repeat {
-                    let page = try service.page(states: states, before: before, limit: limit, most: most)
+                    let page = try service.page(
+                        states: states, before: before, limit: limit, most: most, step: step,
+                        patience: patience)
                     #expect(page.drops.count <= limit)
                     found += page.drops.map(\.receipt.drop)
                     before = page.next

@@ -47,20 +47,23 @@ package struct DropService: Sendable {
         }
     }
 
-    /// The newest drops of entries below `before`, by a look at `most` of them: a page comes soon, and may have fewer drops than
-    /// `limit`, or none, while there is a next one.
-    /// - Parameter states: none: all.
+    /// The newest drops of entries below `before`, by a look at `most` of them at most, and in `patience` or the time that one step takes:
+    /// a page comes soon, and may have fewer drops than `limit`, or none, while there is a next one.
+    /// - Parameters:
+    ///   - states: none: all.
+    ///   - step: drops.
     package func page(
-        states: Set<DropState>, before: Int64?, limit: Int, most: Int = 200
+        states: Set<DropState>, before: Int64?, limit: Int, most: Int = 200, step: Int = 50,
+        patience: Duration = .milliseconds(40)
     ) throws -> Page {
+        let deadline = ContinuousClock.now + patience
         let reader = try settings.ledgerHandle.reader()
         let look = try? ReadyLook(settings, reader)
         var views: [DropView] = []
         var (before, left) = (before, most)
-        while left > 0 {
+        repeat {
             let records = try reader.drops(
-                states: Self.asked(states), before: before, limit: min(left, max(limit, 100)))
-            guard let last = records.last else { return Page(drops: views, next: nil) }
+                states: Self.asked(states), before: before, limit: min(left, step))
             for record in records {
                 let view = try DropView(record, reader, look)
                 before = record.seq
@@ -68,9 +71,9 @@ package struct DropService: Sendable {
                 views.append(view)
                 if views.count == limit { return Page(drops: views, next: record.seq) }
             }
+            if records.count < min(left, step) { return Page(drops: views, next: nil) }
             left -= records.count
-            before = last.seq
-        }
+        } while left > 0 && ContinuousClock.now < deadline
         return Page(drops: views, next: before)
     }
 
