@@ -77,6 +77,8 @@ def main():
         if arguments.ledger:
             shutil.copy(arguments.ledger, os.path.join(gate.home, "state/ledger.sqlite"))
             os.chmod(os.path.join(gate.home, "state/ledger.sqlite"), 0o600)
+            # Else the gate's commits wait for gigabytes that are still on their way to the disk.
+            os.sync()
         try:
             gate.start()
         except AssertionError as error:

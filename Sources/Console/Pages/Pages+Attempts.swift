@@ -79,7 +79,7 @@ extension Pages {
         }
     }
 
-    private static let rowsOfPage = 100
+    private static let rowsOfPage = 50
 
     private func attempts(_ visit: Visit) throws -> Response {
         var problem: String?

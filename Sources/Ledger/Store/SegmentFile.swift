@@ -109,7 +109,8 @@ enum SegmentFile {
             throw failure("read", path)
         }
         defer { dropgate_gzip_close(file) }
-        var buffer = [UInt8](repeating: 0, count: 1 << 18)
+        // Some look at the first line alone.
+        var buffer = [UInt8](repeating: 0, count: 1 << 13)
         var kept = 0
         while true {
             if kept == buffer.count { buffer.append(contentsOf: repeatElement(0, count: buffer.count)) }
@@ -140,6 +141,7 @@ enum SegmentFile {
                 guard let base = raw.baseAddress, kept > 0 else { return }
                 memmove(base, base + start, kept)
             }
+            buffer.append(contentsOf: repeatElement(0, count: max(0, 1 << 18 - buffer.count)))
         }
     }
 
