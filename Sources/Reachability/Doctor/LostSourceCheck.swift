@@ -85,6 +85,8 @@ package struct LostSourceCheck {
     ) throws {
         let history = CallerHistory(reader)
         for (key, refusals) in refused where lost[key] == nil {
+            // There may be thousands, and the gate that asks may be stopping.
+            try Task.checkCancellation()
             if isOutside(key), let letIn = try history.lastLetIn(key, since: now - Self.period),
                 letIn.time < refusals.last
             {
