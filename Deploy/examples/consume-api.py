@@ -12,6 +12,7 @@ that cannot be part of one (a message to somebody) must bear to be done again, w
 """
 import argparse
 import hashlib
+import http.client
 import json
 import sqlite3
 import sys
@@ -39,6 +40,14 @@ class Gate:
             if "next" not in page:
                 return
             before = f"&before={page['next']}"
+
+
+def reason(error):
+    """What the gate says of a refusal; what stands before the gate may say it in another way."""
+    try:
+        return json.load(error)["detail"]
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        return error.reason
 
 
 def store(database, drop, content):
@@ -69,7 +78,7 @@ def one_round(gate, database):
             # Its sender has withdrawn it, or somebody else has taken or acknowledged it.
             if error.code not in (404, 409, 410):
                 raise
-            print(f"consume: {drop['id']}: {json.load(error)['detail']}", file=sys.stderr)
+            print(f"consume: {drop['id']}: {reason(error)}", file=sys.stderr)
         except ValueError as error:
             print(f"consume: {error}; it is tried again", file=sys.stderr)
             is_whole = False
@@ -103,10 +112,10 @@ def main():
             if arguments.once:
                 return 0 if is_whole else 1
         except urllib.error.HTTPError as error:
-            print(f"consume: the gate refuses: {error.code}: {json.load(error)['detail']}", file=sys.stderr)
+            print(f"consume: the gate refuses: {error.code}: {reason(error)}", file=sys.stderr)
             if arguments.once:
                 return 1
-        except OSError as error:
+        except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
             print(f"consume: the gate does not answer: {error}", file=sys.stderr)
             if arguments.once:
                 return 1

@@ -18,6 +18,7 @@ import base64
 import ctypes
 import fcntl
 import hashlib
+import http.client
 import json
 import os
 import shutil
@@ -96,8 +97,8 @@ class API(Gate):
         except urllib.error.HTTPError as error:
             if error.code in (404, 409, 410):
                 return None
-            raise Later(f"the gate refuses: {json.load(error)['detail']}") from error
-        except (OSError, ValueError) as error:
+            raise Later(f"the gate refuses: {reason(error)}") from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise Later(f"the gate does not answer: {error}") from error
 
     def show(self, what):
@@ -107,6 +108,8 @@ class API(Gate):
         drops, after = [], ""
         while True:
             page = self.ask("/at?" + urllib.parse.urlencode({"path": what, "limit": 200}) + after)
+            if page is None:
+                raise Later(f"{self.root} is not the gate's API")
             drops += page["items"]
             if "next" not in page:
                 return drops
@@ -117,6 +120,14 @@ class API(Gate):
             # Of some it may have been said before a crash.
             if not self.ask(f"/{drop}/acknowledge", "POST") and self.state(drop) not in ("acknowledged", "forgotten"):
                 raise Later(f"drop {drop} is not acknowledged yet")
+
+
+def reason(error):
+    """What the gate says of a refusal; what stands before the gate may say it in another way."""
+    try:
+        return json.load(error)["detail"]
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        return f"{error.code} {error.reason}"
 
 
 class Consumer:
@@ -188,8 +199,8 @@ class Consumer:
                 raise Later(f"{record.name} is broken: {error}; the file beside it is left for somebody to look at") from error
         ids = [drop["drop"] for drop in taken["drops"]]
         state = self.settled(ids[0])
-        if state == "released":
-            # Between the look and the rename its sender has renamed it, and sent another file under this name.
+        if state in ("released", "withdrawn"):
+            # Between the look and the rename its sender has renamed or removed it, and sent another file under this name.
             put_back(file, taken["path"])
             return shutil.rmtree(place)
         if state not in ("taken", "acknowledged", "forgotten"):

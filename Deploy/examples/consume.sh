@@ -114,8 +114,8 @@ finish() {
     done
     case $state in
     taken | acknowledged | forgotten) ;;
-    released)
-        # Between the look and the rename its sender has renamed it, and sent another file under this name.
+    released | withdrawn)
+        # Between the look and the rename its sender has renamed or removed it, and sent another file under this name.
         path=$(cat "$place/path"; printf x)
         path=${path%x}
         say "the file at $path is not drop $id any more; it goes back"
@@ -150,7 +150,7 @@ pass() {
     done
     while IFS= read -r -d '' path; do
         case $path in
-        *.ndjson) say "$path is a batch; consume.py takes it" ;;
+        "$staging"/ready/webhook/*.ndjson) say "$path is a batch; consume.py takes it" ;;
         *) take "$path" || ok=false ;;
         esac
     done < <(find "$staging/ready" -ignore_readdir_race -type f -print0)

@@ -5,7 +5,7 @@
 
 void *dropgate_gzip_open(int descriptor) {
     gzFile file = gzdopen(descriptor, "rb");
-    if (file != NULL) gzbuffer(file, 1 << 18);
+    if (file != NULL) gzbuffer(file, 1 << 14);  // a first read unpacks two of these, however little it asks for
     return file;
 }
 

@@ -66,7 +66,8 @@ package final class Console: Service {
             },
             server: server(certificate),
             configuration: ApplicationConfiguration(
-                address: .hostname(settings.listen.ip.description, port: Int(settings.listen.port))),
+                address: .hostname(settings.listen.ip.description, port: Int(settings.listen.port)),
+                availableConnectionsDelegate: .maximum(ConsoleSettings.mostConnections, logger: logger)),
             onServerRunning: { channel in onBound(channel.localAddress?.port ?? 0) },
             logger: logger)
         // Nothing looks into the ledger when this has ended.

@@ -1,6 +1,9 @@
 // The section `console`: pages, API and metrics.
 
 package struct ConsoleSettings: Sendable {
+    /// Connections at once. More wait until one of them ends: those of the receivers share the process's descriptors with them.
+    package static let mostConnections = 512
+
     package var listen: ListenAddress
     package var token: Secret
     /// nil: it speaks HTTP without TLS.

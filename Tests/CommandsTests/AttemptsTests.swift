@@ -145,6 +145,39 @@ import Testing
         #expect(seen == Array(3..<(3 + total)))
     }
 
+    /// A stream's look ends by the clock, and the next one goes on from there.
+    @Test(arguments: [1, 2, 7, 5000] as [Int64])
+    func pagesInStepsGiveAllOnce(step: Int64) async throws {
+        let gate = try await gate().gate
+        let intake = try gate.openIntake()
+        for number in 0..<40 {
+            var attempt = Attempt(
+                kind: .login, channel: .sftp, verdict: number % 3 == 0 ? .accepted : .rejected,
+                reason: .authFailed)
+            attempt.detail["number"] = .int(Int64(number))
+            try await intake.record(attempt)
+        }
+        await intake.close()
+        let reader = try LedgerHandle(file: gate.path("state/ledger.sqlite")).reader()
+        var query = LedgerQuery()
+        query.verdicts = [.rejected]
+        query.limit = .max
+        let all = try reader.entries(query).map(\.seq)
+        var pages = AttemptPages(reader, query, above: nil)
+        var seen: [Int64] = []
+        var looks = 0
+        repeat {
+            looks += 1
+            // One look is one step, and a reader that has enough ends within it.
+            let isWhole = try pages.read(within: .zero, step: step) { page in
+                seen += page.map(\.seq)
+                return looks % 2 == 0
+            }
+            if isWhole { break }
+        } while looks < 1000
+        #expect(seen == all && looks < 1000)
+    }
+
     @Test func followingShowsWhatWasAndEndsWhenCancelled() async throws {
         let gate = try await gate().gate
         let capture = Output.Capture()

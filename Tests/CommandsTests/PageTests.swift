@@ -1,6 +1,7 @@
 // Pages of attempts and drops: whatever is asked for, and however little of the ledger one page looks at, all of them together give
 // everything once.
 import Admission
+import Foundation
 import Intake
 import Ledger
 import Settings
@@ -137,5 +138,46 @@ import Testing
         #expect(throws: NoContent.unknown) { try service.content(of: "../../x") }
         _ = try await service.changing(by: .current, warn: { _ in }).acknowledge(drop.id)
         #expect(try service.content(of: drop.id).size == 1, "it lies there yet")
+    }
+
+    /// A sender renames a released drop, or a consumer puts one back: for a moment the file is not there.
+    @Test(arguments: [1, 30, 70])
+    func aDropThatIsAwayForAMomentIsGivenOnceItIsBack(away count: Int) async throws {
+        let (gate, settings) = try await gate(140)
+        let service = DropService(settings)
+        let all = try gate.openReader().drops(limit: .max).reversed().map { $0 }
+        let staging = settings.staging.path
+        func move(_ drop: DropRecord, back: Bool) throws {
+            let places = ["\(staging)/ready/\(drop.readyPath)", gate.path("away-\(drop.id)")]
+            let (from, to) = back ? (places[1], places[0]) : (places[0], places[1])
+            try FileManager.default.moveItem(atPath: from, toPath: to)
+        }
+        let away = all.prefix(count)
+        for drop in away { try move(drop, back: false) }
+        var stream = try service.stream(after: nil)
+        let first = try stream.next()
+        #expect(first.map(\.drop.receipt.drop) == all.dropFirst(count).map(\.id))
+        #expect(try stream.next().isEmpty)
+        for drop in away { try move(drop, back: true) }
+        // Who connects again goes on from the last event, and the newest of those that were away come.
+        let last = try #require(first.last)
+        let position = try #require(StreamPosition("\(last.position)"))
+        var again = try service.stream(after: position)
+        let kept = away.suffix(StreamPosition.mostOpen / 2).map(\.id)
+        #expect(try again.next().map(\.drop.receipt.drop) == kept)
+        #expect(try again.next().isEmpty && again.position == StreamPosition(last: position.last))
+        // And so for who has stayed.
+        #expect(try stream.next().map(\.drop.receipt.drop) == kept)
+    }
+
+    @Test func dropsThatWereTakenHoldUpNoneBehindThem() async throws {
+        let (gate, settings) = try await gate(140)
+        let all = try gate.openReader().drops(limit: .max).reversed().map { $0 }
+        for drop in all.dropLast() {
+            try FileManager.default.removeItem(atPath: "\(settings.staging.path)/ready/\(drop.readyPath)")
+        }
+        var stream = try DropService(settings).stream(after: nil)
+        #expect(try stream.next().map(\.drop.receipt.drop) == [try #require(all.last).id])
+        #expect(stream.position.open.count <= StreamPosition.mostOpen)
     }
 }

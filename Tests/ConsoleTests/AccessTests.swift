@@ -151,6 +151,20 @@ import Testing
         #expect(places.place(for: "a") != nil)
     }
 
+    /// A place that is let go of while another thread looks at all of them is not given back under the lock that is held.
+    @Test func placesThatEndWhileOthersBeginAreGivenBack() async {
+        let places = StreamPlaces()
+        await withTaskGroup(of: Void.self) { group in
+            for session in 0..<4 {
+                group.addTask {
+                    for _ in 0..<2000 { _ = places.place(forBrowser: "s\(session)") }
+                }
+            }
+        }
+        let held = (0..<StreamPlaces.mostOfOne).compactMap { _ in places.place(for: "a") }
+        #expect(held.count == StreamPlaces.mostOfOne)
+    }
+
     @Test func aBrowsersNewestPagesCount() {
         let places = StreamPlaces()
         let held = (0..<StreamPlaces.mostOfBrowser + 2).compactMap { _ in places.place(forBrowser: "s") }

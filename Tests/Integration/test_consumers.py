@@ -5,6 +5,7 @@ import contextlib
 import glob
 import hashlib
 import http.client
+import http.server
 import json
 import os
 import shutil
@@ -149,7 +150,7 @@ class Scenes(unittest.TestCase):
         return sent
 
     def check(self, gate, consumer, sent):
-        drops = gate.drops()
+        drops = [drop for drop in gate.drops() if drop["state"] != "withdrawn"]
         self.assertEqual({drop["state"] for drop in drops}, {"acknowledged"})
         self.assertEqual(consumer.taken(), {drop["drop"]: drop["sha256"] for drop in drops})
         self.assertEqual(sorted(consumer.taken().values()), sorted(sent))
@@ -342,27 +343,60 @@ class Consumers(Scenes):
         self.assertEqual((status, list(consumer.taken())), (0, [drop["drop"]]), out)
 
     def test_a_file_that_is_another_one_by_now_goes_back(self):
-        """The sender renames a drop, and sends another file under its name, between the consumer's look and its move."""
+        """The sender renames or removes a drop, and sends another file under its name, between the consumer's look and its move."""
         for kind in (Shell, Python):
-            gate = self.gate()
-            consumer = kind(gate)
-            first, second = gate.file("first", b"first"), gate.file("second", b"second, longer")
-            self.assertEqual(gate.sftp(f"put {first} day.csv\n").returncode, 0)
-            wait_until(lambda gate=gate: len(gate.drops("--waiting")) == 1, what="the first")
-            swap = os.path.join(gate.root, "swap")
-            sftp = " ".join(f"'{word}'" for word in [
-                "sftp", "-b", "-", *gate.ssh_options(), "-P", str(gate.ports["sftp"]), f"{gate.account}@127.0.0.1"])
-            with open(swap, "w") as file:
-                file.write(f'#!/bin/bash\n{BIN} "$@" || exit\nset -o noclobber\n'
-                           f'if true 2>/dev/null > {gate.root}/swapped; then\n'
-                           f"  printf 'rename day.csv kept.csv\\nput {second} day.csv\\n' | {sftp} >&2\n"
-                           f"  until [ -e {gate.staging}/ready/sftp/vsee/day.csv ]; do sleep 0.1; done\nfi\n")
-            os.chmod(swap, 0o755)
-            _, out = consumer.once(swap)
-            status, again = consumer.once()
-            self.assertEqual(status, 0, out + again)
-            self.check(gate, consumer, [digest(b"first"), digest(b"second, longer")])
-            gate.close()
+            for name, change, kept in (("day.csv", "rename day.csv kept.csv", [b"first"]), ("day.ndjson", "rm day.ndjson", [])):
+                with self.subTest(kind=kind.__name__, change=change):
+                    self.swap(kind, name, change, kept)
+
+    def swap(self, kind, name, change, kept):
+        gate = self.gate()
+        consumer = kind(gate)
+        first, second = gate.file("first", b"first"), gate.file("second", b"second, longer")
+        self.assertEqual(gate.sftp(f"put {first} {name}\n").returncode, 0)
+        wait_until(lambda: len(gate.drops("--waiting")) == 1, what="the first")
+        swap = os.path.join(gate.root, "swap")
+        sftp = " ".join(f"'{word}'" for word in [
+            "sftp", "-b", "-", *gate.ssh_options(), "-P", str(gate.ports["sftp"]), f"{gate.account}@127.0.0.1"])
+        with open(swap, "w") as file:
+            file.write(f'#!/bin/bash\n{BIN} "$@" || exit\nset -o noclobber\n'
+                       f'if true 2>/dev/null > {gate.root}/swapped; then\n'
+                       f"  printf '{change}\\nput {second} {name}\\n' | {sftp} >&2\n"
+                       f"  until [ -e {gate.staging}/ready/sftp/vsee/{name} ]; do sleep 0.1; done\nfi\n")
+        os.chmod(swap, 0o755)
+        _, out = consumer.once(swap)
+        status, again = consumer.once()
+        self.assertEqual(status, 0, out + again)
+        self.check(gate, consumer, [*map(digest, kept), digest(b"second, longer")])
+        gate.close()
+
+    def test_answers_that_are_not_the_gates_are_said_in_a_sentence(self):
+        """A proxy before the console answers by itself, or the URL leads elsewhere."""
+        class Other(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(self.server.status, "Told")
+                self.send_header("Content-Length", "100" if self.server.status == 200 else "13")
+                self.end_headers()
+                self.wfile.write(b"<html></html>")
+
+            def log_message(self, *_):
+                pass
+
+        gate = self.gate()
+        self.one(gate)
+        token = gate.file("token", b"secret")
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{server.server_port}"
+            work, database = os.path.join(gate.staging, "taken", "other"), os.path.join(gate.root, "other.sqlite")
+            for server.status in (502, 404, 200):
+                for command in ([os.path.join(EXAMPLES, "consume.py"), "--once", "--api", url, "--token-file", token, gate.staging, work,
+                                 database],
+                                [os.path.join(EXAMPLES, "consume-api.py"), "--once", url, token, database + "-2"]):
+                    with self.subTest(status=server.status, command=os.path.basename(command[0])):
+                        run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+                        self.refused((run.returncode, run.stdout + run.stderr))
+            server.shutdown()
 
     def test_two_of_one_directory_are_refused_other_filesystems_too(self):
         gate = self.gate()

@@ -212,6 +212,8 @@ def measure(gate, most, sealed):
         while not looks or json.loads(looks[-1][2])["state"] == "running":
             looks.append(ask.request("GET", job))
             time.sleep(0.2)
+        if json.loads(looks[-1][2])["state"] != "done":
+            sys.exit(f"api: {path}: {looks[-1][2][:500]}")
         show(f"jobs/{{id}} of {path}", looks)
 
     for name in slow:

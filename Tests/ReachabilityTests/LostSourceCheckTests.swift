@@ -50,6 +50,16 @@ import Testing
             ])
     }
 
+    @Test func aGateThatStopsDoesNotWaitUntilEveryStrangerWasLookedUp() async throws {
+        try scene.refuse("198.51.100.7", minutesAgo: 5)
+        let check = Task {
+            while !Task.isCancelled { await Task.yield() }
+            _ = try findings()
+        }
+        check.cancel()
+        await #expect(throws: CancellationError.self) { try await check.value }
+    }
+
     @Test func anExpiryIsNotBlamedOnAChangeOfTheLists() throws {
         try scene.accept("20.21.208.105", minutesAgo: 100)
         var change = Attempt(kind: .policy, channel: nil, verdict: .accepted, reason: .changed)

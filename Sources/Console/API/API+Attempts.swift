@@ -58,7 +58,7 @@ extension API {
     /// What has come, as far as one piece takes it.
     private static func events(_ pages: inout AttemptPages) throws -> ByteBuffer {
         var events = ByteBuffer()
-        try pages.read { page in
+        try pages.read(within: AttemptPages.patience) { page in
             for entry in page { events.writeEvent("attempt", id: "\(entry.seq)", entry.json) }
             return events.readableBytes < EventStream.piece
         }
@@ -96,14 +96,19 @@ extension AttemptService.WholeExport {
                     guard !Task.isShuttingDownGracefully else { throw CancellationError() }
                     var records: [[UInt8]] = []
                     var seqs: [Int64] = []
-                    try pages.read { page in
+                    let isWhole = try pages.read(within: AttemptPages.patience) { page in
                         for entry in page {
                             records.append(try format.record(entry))
                             seqs.append(entry.seq)
                         }
                         return records.count < 2000
                     }
-                    guard !records.isEmpty else { break }
+                    guard !records.isEmpty else {
+                        if isWhole { break }
+                        // Others have their turn.
+                        await Task.yield()
+                        continue
+                    }
                     try await writer.write(ByteBuffer(bytes: records.joined()))
                     reach.add(records, seqs, arrived: .max)
                 }

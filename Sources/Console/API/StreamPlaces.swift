@@ -10,59 +10,65 @@ final class StreamPlaces: Sendable {
     /// One stream's place, until it is let go of, whatever becomes of its answer.
     final class Place: Sendable {
         private let places: StreamPlaces
-        fileprivate let holder: String
-        private let taken = Mutex(false)
+        private let mark: Mark
 
-        fileprivate init(_ places: StreamPlaces, _ holder: String) {
+        fileprivate init(_ places: StreamPlaces, _ mark: Mark) {
             self.places = places
-            self.holder = holder
+            self.mark = mark
         }
 
         /// Another stream has it: this one is to end.
-        var isTaken: Bool { taken.withLock(\.self) }
+        var isTaken: Bool { mark.isTaken }
 
-        fileprivate func take() { taken.withLock { $0 = true } }
-
-        deinit { places.giveBack(ObjectIdentifier(self)) }
+        deinit { places.giveBack(mark) }
     }
 
-    private struct Kept {
-        let id: ObjectIdentifier
+    /// What is known of a place here. The place itself is not held, not even for a moment: where that were the last hold on it, it would
+    /// be given back under the lock that is held.
+    fileprivate final class Mark: Sendable {
         let holder: String
-        weak var place: Place?
+        private let taken = Mutex(false)
+
+        init(_ holder: String) { self.holder = holder }
+
+        var isTaken: Bool { taken.withLock(\.self) }
+
+        func take() { taken.withLock { $0 = true } }
     }
 
     /// The oldest first.
-    private let kept = Mutex<[Kept]>([])
+    private let kept = Mutex<[Mark]>([])
 
     /// nil: there is none, or none for this holder of a token.
     func place(for holder: String) -> Place? {
-        kept.withLock { kept in
+        let mark = kept.withLock { kept -> Mark? in
             guard kept.count < Self.most, kept.count(where: { $0.holder == holder }) < Self.mostOfOne else {
                 return nil
             }
             return add(holder, &kept)
         }
+        return mark.map { Place(self, $0) }
     }
 
     /// A place for a page of a browser, which may be that of its oldest page. nil: others have all.
     func place(forBrowser session: String) -> Place? {
-        kept.withLock { kept in
-            let own = kept.filter { $0.holder == session && $0.place?.isTaken == false }
-            if own.count >= Self.mostOfBrowser { own.first?.place?.take() }
+        let mark = kept.withLock { kept -> Mark? in
+            let own = kept.filter { $0.holder == session && !$0.isTaken }
+            if own.count >= Self.mostOfBrowser { own.first?.take() }
             // Those that are to end hold theirs for a moment.
-            guard kept.count(where: { $0.place?.isTaken == false }) < Self.most,
-                kept.count < Self.most * 2
-            else { return nil }
+            guard kept.count(where: { !$0.isTaken }) < Self.most, kept.count < Self.most * 2 else {
+                return nil
+            }
             return add(session, &kept)
         }
+        return mark.map { Place(self, $0) }
     }
 
-    private func add(_ holder: String, _ kept: inout [Kept]) -> Place {
-        let place = Place(self, holder)
-        kept.append(Kept(id: ObjectIdentifier(place), holder: holder, place: place))
-        return place
+    private func add(_ holder: String, _ kept: inout [Mark]) -> Mark {
+        let mark = Mark(holder)
+        kept.append(mark)
+        return mark
     }
 
-    private func giveBack(_ id: ObjectIdentifier) { kept.withLock { $0.removeAll { $0.id == id } } }
+    private func giveBack(_ mark: Mark) { kept.withLock { $0.removeAll { $0 === mark } } }
 }

@@ -26,6 +26,8 @@ extension Pages {
         let isListening: Bool
         let rows: [AttemptRow]
         let hasRows: Bool
+        /// The page reaches the ledger's first entry.
+        let isBeginning: Bool
         let mayRead: Bool
     }
 
@@ -56,7 +58,7 @@ extension Pages {
                 observed: HTML.number(chart.total(.observed)), isCounting: !counts.isComplete,
                 contacts: (contacts ?? []).map { ContactRow($0, now: now) }, isListening: contacts == nil,
                 rows: try page.entries.map { try AttemptRow($0) }, hasRows: !page.entries.isEmpty,
-                mayRead: visit.caller.may(.readAttempts)))
+                isBeginning: page.next == nil, mayRead: visit.caller.may(.readAttempts)))
     }
 
     /// What came from outside; not what the gate says of itself.

@@ -4,6 +4,8 @@ package import Ledger
 
 package struct AttemptPages {
     private static let size = 1000
+    /// For whoever shares its thread with others.
+    package static let patience = Duration.milliseconds(40)
 
     private let reader: any LedgerReading
     private var query: LedgerQuery
@@ -19,18 +21,32 @@ package struct AttemptPages {
 
     /// Gives all entries that are there now and were not given before, in pages. Ends early when `take` returns
     /// false.
-    package mutating func read(_ take: ([StoredEntry]) throws -> Bool) throws {
-        let end = (try reader.lastSeq() ?? -1) + 1
-        let below = query.below
-        query.below = min(below ?? end, end)
+    /// - Parameters:
+    ///   - patience: ends after about this time, too, and goes on from there the next time; nil: at the ledger's end.
+    ///   - step: entries that are looked at before the time is.
+    /// - Returns: whether the end was reached.
+    @discardableResult
+    package mutating func read(
+        within patience: Duration? = nil, step: Int64 = 5000, _ take: ([StoredEntry]) throws -> Bool
+    ) throws -> Bool {
+        let deadline = patience.map { ContinuousClock.now + $0 }
+        let (below, end) = (query.below, (try reader.lastSeq() ?? -1) + 1)
         defer { query.below = below }
         query.limit = Self.size
-        while case let page = try reader.entries(query), let last = page.last {
-            query.above = last.seq
-            guard try take(page) else { return }
-            if page.count < query.limit { break }
+        while case let begin = (query.above ?? -1) + 1, begin < end {
+            let next = deadline == nil ? end : min(end, begin + step)
+            query.below = min(below ?? next, next)
+            let page = try reader.entries(query)
+            // What did not match is not looked at again.
+            query.above = page.count == query.limit ? page.last?.seq : next - 1
+            if let last = page.last, try !take(page) {
+                query.above = last.seq
+                return false
+            }
+            if let deadline, ContinuousClock.now >= deadline {
+                return next == end && page.count < query.limit
+            }
         }
-        // What did not match is not looked at again.
-        query.above = max(query.above ?? -1, end - 1)
+        return true
     }
 }

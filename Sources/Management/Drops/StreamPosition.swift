@@ -35,7 +35,7 @@ package struct StreamPosition: Sendable, Hashable, CustomStringConvertible {
     package var description: String { ([last] + open).map(String.init).joined(separator: "-") }
 
     /// A drop behind it, or one that was left out, was given; all between that were not released are left out now.
-    /// - Parameter pending: drops of entries above `last`, ascending.
+    /// - Parameter pending: drops of entries above `last` that are to be left out, ascending.
     package mutating func give(_ seq: Int64, pending: [Int64]) {
         guard seq > last else { return open.removeAll { $0 == seq } }
         open += pending.filter { $0 > last && $0 < seq }

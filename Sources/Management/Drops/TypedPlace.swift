@@ -97,10 +97,9 @@ struct TypedPlace {
         let found = try batch(readyPath)
         if !found.isEmpty { return found }
         guard let colon = readyPath.lastIndex(of: ":"), readyPath[..<colon].hasSuffix(".ndjson"),
-            let line = Int(readyPath[readyPath.index(after: colon)...])
+            let line = Int(readyPath[readyPath.index(after: colon)...]), line > 0
         else { return nil }
-        let lines = try batch(String(readyPath[..<colon]))
-        return lines.indices.contains(line - 1) ? [lines[line - 1]] : nil
+        return try batch(String(readyPath[..<colon])).dropFirst(line - 1).first.map { [$0] }
     }
 
     // MARK: Paths

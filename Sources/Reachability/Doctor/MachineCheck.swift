@@ -36,8 +36,10 @@ package struct MachineCheck {
                 Self.area, .warn, "the limit of open files cannot be read", fix: "see `ulimit -Hn`")
         }
         // A connection of SFTP is a socket, sshd's log and its session's link.
+        let console = settings.console == nil ? 0 : ConsoleSettings.mostConnections
         let needed =
-            Self.own + (settings.webhook?.maxConnections ?? 0) + 4 * (settings.sftp?.maxConnections ?? 0)
+            Self.own + console + (settings.webhook?.maxConnections ?? 0)
+            + 4 * (settings.sftp?.maxConnections ?? 0)
         let has = limit.rlim_max == rlim_t.max ? Int.max : Int(clamping: limit.rlim_max)
         let text = "\(has == .max ? "any number of" : "\(has)") open files may be had, \(needed) are needed"
         return has >= needed
