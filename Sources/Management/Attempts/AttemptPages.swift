@@ -33,8 +33,9 @@ package struct AttemptPages {
         let (below, end) = (query.below, (try reader.lastSeq() ?? -1) + 1)
         defer { query.below = below }
         query.limit = Self.size
-        while case let begin = (query.above ?? -1) + 1, begin < end {
-            let next = deadline == nil ? end : min(end, begin + step)
+        // People may have typed any number to begin above.
+        while case let above = query.above ?? -1, above < end - 1 {
+            let next = deadline == nil ? end : min(end, above + 1 + step)
             query.below = min(below ?? next, next)
             let page = try reader.entries(query)
             // What did not match is not looked at again.
