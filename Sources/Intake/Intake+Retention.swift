@@ -63,7 +63,8 @@ private struct StagingSweep {
         // What is in the ledger is released, or withdrawn, by it.
         if try intake.store.drop(id: partial.drop) != nil { return nil }
         if case .undecidable(let why) = partial.standing { return why }
-        let idle = intake.now - Instant(microseconds: partial.lastWrite * 1_000_000)
+        let (lastWrite, isTooLarge) = partial.lastWrite.multipliedReportingOverflow(by: 1_000_000)
+        let idle = isTooLarge ? .zero : intake.now - Instant(microseconds: lastWrite)
         guard idle > retention.resumeFor else { return nil }
         if case .whole = partial.standing {
             return "not renamed to a final name within \(retention.resumeFor) (sftp.resume_for)"

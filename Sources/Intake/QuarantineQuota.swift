@@ -24,7 +24,7 @@ struct QuarantineQuota: Sendable {
     mutating func take(_ receipt: Receipt, mostEvents: Int, mostBytes: Int64) -> NotHeld? {
         if drop(holding: receipt.sha256) != nil { return .alreadyHeld }
         if events >= mostEvents { return .tooManyEvents }
-        if bytes + receipt.bytes > mostBytes { return .tooManyBytes }
+        if bytes + Self.size(of: receipt) > mostBytes { return .tooManyBytes }
         if sources[receipt.source ?? "", default: 0] >= max(1, mostEvents / Self.sourceShare) {
             return .sourceShare
         }
@@ -32,9 +32,12 @@ struct QuarantineQuota: Sendable {
         return nil
     }
 
+    /// Receipts are files, and a damaged one may say anything.
+    private static func size(of receipt: Receipt) -> Int64 { min(max(0, receipt.bytes), 1 << 40) }
+
     private mutating func add(_ receipt: Receipt) {
         events += 1
-        bytes += receipt.bytes
+        bytes += Self.size(of: receipt)
         sources[receipt.source ?? "", default: 0] += 1
         if let sha256 = receipt.sha256 { drops[sha256] = receipt.drop }
     }
@@ -42,7 +45,7 @@ struct QuarantineQuota: Sendable {
     /// The event is not held any more, or could not be.
     mutating func giveBack(_ receipt: Receipt) {
         events -= 1
-        bytes -= receipt.bytes
+        bytes -= Self.size(of: receipt)
         sources[receipt.source ?? "", default: 1] -= 1
         if sources[receipt.source ?? ""] == 0 { sources[receipt.source ?? ""] = nil }
         if let sha256 = receipt.sha256, drops[sha256] == receipt.drop { drops[sha256] = nil }

@@ -75,6 +75,6 @@ struct UploadRegistration {
 
     /// A sender's time, seconds since the epoch, as text; nil for what can be none.
     static func time(_ seconds: Int64) -> String? {
-        abs(seconds) < 1 << 40 ? Instant(microseconds: seconds * 1_000_000).description : nil
+        seconds.magnitude < 1 << 40 ? Instant(microseconds: seconds * 1_000_000).description : nil
     }
 }

@@ -144,6 +144,12 @@ import Upkeep
         altered[altered.count / 2] ^= 1
         try altered.write(to: URL(filePath: path))
         #expect(try verify(gate).faults.first?.kind == .altered)
+        // A member behind the others that holds no whole line (`printf x | gzip`).
+        let more: [UInt8] = [
+            0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 0xAB, 0, 0, 0x83, 0x16, 0xDC, 0x8C, 1, 0, 0, 0,
+        ]
+        try (whole + more).write(to: URL(filePath: path))
+        #expect(try verify(gate).faults.first?.kind == .altered)
         try FileManager.default.removeItem(atPath: path)
         #expect(try verify(gate).faults.map(\.kind) == [.missing])
         try whole.write(to: URL(filePath: path))

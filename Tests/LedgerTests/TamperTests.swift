@@ -386,4 +386,19 @@ private final class Evidence {
         #expect(try evidence.findings().allSatisfy { $0.hasPrefix("columns") })
         #expect(try !evidence.findings().isEmpty)
     }
+
+    /// What is damaged is what verification is for: it says so, and does not end the process.
+    @Test(arguments: [
+        "UPDATE entries SET json = CAST(replace(CAST(json AS TEXT), 'T08:', 'Tp8:') AS BLOB) WHERE seq = 7",
+        "INSERT INTO entries SELECT 9223372036854775807, time, kind, channel, verdict, reason, source, account, json "
+            + "FROM entries WHERE seq = 3",
+        "INSERT INTO segments (number, first, last, first_time, last_time, sha256, bytes) VALUES (0, 5, 4, 0, 0, x'00', 0)",
+        "INSERT INTO segments (number, first, last, first_time, last_time, sha256, bytes) "
+            + "VALUES (0, 0, 9223372036854775807, 0, 0, x'00', 0)",
+    ])
+    func whatCannotBeIsAFindingLikeAnyOther(statement: String) throws {
+        let evidence = try Evidence(entries: 100)
+        try evidence.tamper(statement)
+        #expect(try !evidence.findings().isEmpty)
+    }
 }

@@ -26,7 +26,8 @@ struct TallyPass {
         let clock = EntryScan.instant(scan.clock)
         guard period.contains(time, clock: clock) else { return }
         var count = LedgerTally.Count(time)
-        count.attempts = scan.count
+        let attempts = Self.attempts(scan)
+        count.attempts = attempts
         tally.entries += 1
         tally.seqs = min(seq, tally.seqs?.lowerBound ?? seq)...max(seq, tally.seqs?.upperBound ?? seq)
         if [.policy, .service, .access].contains(kind) {
@@ -34,10 +35,13 @@ struct TallyPass {
         }
         // What the gate's own machine or a probe did to look whether it works is nobody's attempt.
         if kind == .probe { return }
-        tally.attempts += scan.count
-        addSteps(shown(clock ?? time).microseconds, verdict, scan.count)
+        tally.attempts += attempts
+        addSteps(shown(clock ?? time).microseconds, verdict, attempts)
         add(scan, count, kind, verdict, reason)
     }
+
+    /// An altered entry may say anything; the sum of all must not overflow.
+    private static func attempts(_ scan: EntryScan) -> Int64 { min(scan.count, 1 << 36) }
 
     /// The chart has no place outside of the period.
     private func shown(_ time: Instant) -> Instant {
@@ -75,7 +79,7 @@ struct TallyPass {
         if kind == .request, verdict == .rejected, let source, let detail = scan.detail,
             String(decoding: detail, as: UTF8.self).contains("\"vsee_shaped\":true")
         {
-            tally.shaped[source, default: 0] += scan.count
+            tally.shaped[source, default: 0] += Self.attempts(scan)
         }
     }
 

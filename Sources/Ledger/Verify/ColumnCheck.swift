@@ -76,16 +76,18 @@ struct ColumnCheck {
             guard let midnight = Instant(rfc3339: String(decoding: day, as: UTF8.self)) else { return nil }
             lastDay = (Array(day), midnight.microseconds)
         }
-        func number(_ range: Range<Int>) -> Int64 {
+        func number(_ range: Range<Int>) -> Int64? {
             var value: Int64 = 0
             for index in range {
                 let digit = text[index] &- 0x30
-                guard digit < 10 else { return Int64.min / 4 }
+                guard digit < 10 else { return nil }
                 value = value * 10 + Int64(digit)
             }
             return value
         }
-        let seconds = number(11..<13) * 3600 + number(14..<16) * 60 + number(17..<19)
-        return lastDay.map { $0.microseconds + seconds &* 1_000_000 + number(20..<26) }
+        guard let midnight = lastDay?.microseconds, let hours = number(11..<13),
+            let minutes = number(14..<16), let seconds = number(17..<19), let rest = number(20..<26)
+        else { return nil }
+        return midnight + ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + rest
     }
 }

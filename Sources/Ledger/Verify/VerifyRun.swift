@@ -20,9 +20,11 @@ struct VerifyRun {
     init(_ verifier: LedgerVerifier, _ db: Database) throws {
         self.verifier = verifier
         self.db = db
-        let entries = try Int64.fetchOne(db, sql: "SELECT max(seq) + 1 FROM entries") ?? 0
-        let sealed = try Int64.fetchOne(db, sql: "SELECT max(last) + 1 FROM segments") ?? 0
-        size = max(entries, sealed)
+        let entries = try Int64.fetchOne(
+            db, sql: "SELECT max(seq) + 1 FROM entries WHERE seq < ?", arguments: [Int64.max])
+        let sealed = try Int64.fetchOne(
+            db, sql: "SELECT max(last) + 1 FROM segments WHERE last < ?", arguments: [Int64.max])
+        size = max(entries ?? 0, sealed ?? 0)
         heads = try HeadCheck(db, trusted: verifier.trusted, evidence: verifier.evidence)
         tiles = TileCheck(db)
         setBacks = try ClockSetBack.all(db)
@@ -31,8 +33,13 @@ struct VerifyRun {
 
     mutating func all() throws -> LedgerVerifier.Result {
         result.size = size
-        let segments = try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(
+        let all = try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(
             LedgerSegment.init(row:))
+        let segments = all.filter { 0 <= $0.first && $0.first <= $0.last && $0.last < .max }
+        if segments.count < all.count {
+            add(
+                .init(.missing, nil, "table segments has files of sealed entries that could hold none"))
+        }
         for segment in segments {
             try skipMissing(before: segment.first)
             try take(segment)
@@ -53,6 +60,9 @@ struct VerifyRun {
 
     private mutating func take(_ row: EntryRow) throws {
         if row.seq < next { return }
+        guard row.seq < .max else {
+            return add(.init(.altered, nil, "entry \(row.seq) has a number that the gate gives to none"))
+        }
         try skipMissing(before: row.seq)
         let json = row.json
         if let scan = EntryScan(json) {
@@ -87,7 +97,9 @@ struct VerifyRun {
         guard let clock = EntryScan.instant(scan.clock) else { return }
         let seq = next
         guard
-            !setBacks.contains(where: { $0.seqs.contains(seq) && ($0.earliest...$0.latest).contains(clock) })
+            !setBacks.contains(where: {
+                $0.seqs.contains(seq) && $0.earliest <= clock && clock <= $0.latest
+            })
         else { return }
         add(
             .init(
@@ -171,10 +183,12 @@ struct VerifyRun {
                 return true
             }
         } catch let error as LedgerError {
+            // What is wrong may stand behind the last of them.
+            let first = min(max(next, segment.first), segment.last)
             add(
                 .init(
-                    isThere ? .altered : .missing, max(next, segment.first)...segment.last,
-                    "sealed entries \(max(next, segment.first)) to \(segment.last): \(error)"))
+                    isThere ? .altered : .missing, first...segment.last,
+                    "sealed entries \(first) to \(segment.last): \(error)"))
             return try takeRecorded(upTo: segment.last)
         }
         if next <= segment.last {

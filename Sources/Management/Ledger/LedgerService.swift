@@ -101,10 +101,18 @@ package struct LedgerService: Sendable {
                 "no checkpoint covers entry \(seq) yet: the gate signs one within \(settings.ledger.checkpointEvery), "
                     + "or run `dropgate ledger checkpoint`")
         }
-        let proof = TLogProof(
-            index: seq,
-            hashes: try reader.withTree { try $0.inclusionProof(index: seq, size: signed.checkpoint.size) },
-            checkpoint: signed.note)
+        let hashes = try reader.withTree { tree -> [MerkleHash]? in
+            let signedSize = signed.checkpoint.size
+            guard seq < signedSize, signedSize <= tree.size else { return nil }
+            return try tree.inclusionProof(index: seq, size: signedSize)
+        }
+        guard let hashes else {
+            throw ManagementError(
+                .refused,
+                "the checkpoint that covers entry \(seq) is of \(Counted.entries(signed.checkpoint.size)), which this ledger "
+                    + "does not have; see `dropgate ledger verify`")
+        }
+        let proof = TLogProof(index: seq, hashes: hashes, checkpoint: signed.note)
         if let entryFile {
             let export = try await Authority.recordExport(
                 "ledger prove", detail: ["first": .int(seq), "last": .int(seq)], by: attribution,

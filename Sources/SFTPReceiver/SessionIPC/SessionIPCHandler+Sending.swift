@@ -131,11 +131,15 @@ extension SessionIPCHandler {
     }
 
     private static let mostRoom: Int64 = 1 << 30
+    /// Of a file: more than any filesystem has, and few enough for sums of many.
+    private static let mostBytes: Int64 = 1 << 50
 
     private func ended(
         _ ended: UploadEnded, _ session: WelcomedSession, _ sender: SenderSession
     ) throws(BadMessage) {
-        guard DropID.isValid(ended.drop), ended.bytes >= 0, (0...ended.bytes).contains(ended.prefix) else {
+        guard DropID.isValid(ended.drop), (0...Self.mostBytes).contains(ended.bytes),
+            (0...ended.bytes).contains(ended.prefix)
+        else {
             throw BadMessage(description: "the end of what cannot be an upload")
         }
         switch ended.outcome {
@@ -179,7 +183,7 @@ extension SessionIPCHandler {
     private func commit(
         _ commit: UploadCommit, _ content: [UInt8]?, _ session: WelcomedSession, _ sender: SenderSession
     ) async throws(BadMessage) -> UploadCommitAnswer {
-        guard DropID.isValid(commit.drop), commit.bytes >= 0,
+        guard DropID.isValid(commit.drop), (0...Self.mostBytes).contains(commit.bytes),
             SHA256Digest.isHex(commit.sha256), !commit.path.isEmpty
         else {
             throw BadMessage(description: "a commit of what cannot be a drop")
