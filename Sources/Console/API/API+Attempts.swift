@@ -58,7 +58,7 @@ extension API {
     /// What has come, as far as one piece takes it.
     private static func events(_ pages: inout AttemptPages) throws -> ByteBuffer {
         var events = ByteBuffer()
-        try pages.read(within: AttemptPages.patience) { page in
+        try pages.read(within: Look.patience) { page in
             for entry in page { events.writeEvent("attempt", id: "\(entry.seq)", entry.json) }
             return events.readableBytes < EventStream.piece
         }
@@ -96,7 +96,7 @@ extension AttemptService.WholeExport {
                     guard !Task.isShuttingDownGracefully else { throw CancellationError() }
                     var records: [[UInt8]] = []
                     var seqs: [Int64] = []
-                    let isWhole = try pages.read(within: AttemptPages.patience) { page in
+                    let isWhole = try pages.read(within: Look.patience) { page in
                         for entry in page {
                             records.append(try format.record(entry))
                             seqs.append(entry.seq)

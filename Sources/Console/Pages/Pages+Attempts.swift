@@ -129,7 +129,7 @@ extension Pages {
             next: {
                 try pages.withLock { pages in
                     var events = ByteBuffer()
-                    try pages.read(within: AttemptPages.patience) { page in
+                    try pages.read(within: Look.patience) { page in
                         for entry in page {
                             let rows = AttemptRows(rows: [try AttemptRow(entry)])
                             let text = templates.render("attempt-rows", rows)

@@ -10,8 +10,8 @@ struct SQL {
     private(set) var text = ""
     /// All but `:limit`, how many entries are still wanted, and `:day`.
     private(set) var arguments = StatementArguments()
-    /// In the order of the answer; [nil] where a statement without `:day` looks at all of them.
-    private(set) var days: [Int64?] = [nil]
+    /// In the order of the answer, never all at once: an altered time makes them many. nil where a statement without `:day` looks at all.
+    private(set) var days = AnySequence<Int64?>([nil])
     private var count = 0
 
     private static let columns = "seq, time, json"
@@ -29,8 +29,7 @@ struct SQL {
             text = "SELECT \(Self.columns) FROM \(entries) \(conditions)\(end)"
             return
         }
-        let days = try Self.days(range, db)
-        self.days = query.order == .oldestFirst ? days : days.reversed()
+        days = try Self.days(range, query.order, db)
         let blocks = query.sources.map(SourceKey.range).map {
             "source BETWEEN \(bind(Data($0.low))) AND \(bind(Data($0.high)))"
         }
@@ -138,14 +137,20 @@ struct SQL {
     }
 
     /// The days of these entries, as the index counts them.
-    private static func days(_ range: Range<Int64>, _ db: Database) throws -> [Int64] {
+    private static func days(
+        _ range: Range<Int64>, _ order: LedgerQuery.Order, _ db: Database
+    ) throws -> AnySequence<Int64?> {
         let sql = "SELECT \(day) FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq"
-        let arguments: StatementArguments = [range.lowerBound, range.upperBound]
-        guard let first = try Int64.fetchOne(db.cachedStatement(sql: sql + " LIMIT 1"), arguments: arguments),
-            let last = try Int64.fetchOne(
-                db.cachedStatement(sql: sql + " DESC LIMIT 1"), arguments: arguments)
-        else { return [] }
-        return Array(first...max(first, last))
+        func end(_ direction: String) throws -> Int64? {
+            try Int64.fetchOne(
+                db.cachedStatement(sql: "\(sql)\(direction) LIMIT 1"),
+                arguments: [range.lowerBound, range.upperBound])
+        }
+        guard let first = try end(""), let last = try end(" DESC") else { return AnySequence([]) }
+        let days = first...max(first, last)
+        return order == .oldestFirst
+            ? AnySequence(days.lazy.map(Optional.some))
+            : AnySequence(days.reversed().lazy.map(Optional.some))
     }
 
     /// Times rise with the numbers, so a time is found by halving.

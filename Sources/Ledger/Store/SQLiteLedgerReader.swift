@@ -50,7 +50,8 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
             // To parse a statement takes longer than to look into a day that has nothing.
             let statement = try db.makeStatement(sql: sql.text)
             var found: [StoredEntry] = []
-            for day in sql.days where found.count < query.limit {
+            for day in sql.days {
+                guard found.count < query.limit else { break }
                 let arguments = sql.arguments(of: day, limit: query.limit - found.count)
                 found += try Row.fetchAll(statement, arguments: arguments).map(StoredEntry.init(row:))
             }

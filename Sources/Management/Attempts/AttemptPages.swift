@@ -4,8 +4,6 @@ package import Ledger
 
 package struct AttemptPages {
     private static let size = 1000
-    /// For whoever shares its thread with others.
-    package static let patience = Duration.milliseconds(40)
 
     private let reader: any LedgerReading
     private var query: LedgerQuery
@@ -27,7 +25,7 @@ package struct AttemptPages {
     /// - Returns: whether the end was reached.
     @discardableResult
     package mutating func read(
-        within patience: Duration? = nil, step: Int64 = 5000, _ take: ([StoredEntry]) throws -> Bool
+        within patience: Duration? = nil, step: Int64 = Look.entries, _ take: ([StoredEntry]) throws -> Bool
     ) throws -> Bool {
         let deadline = patience.map { ContinuousClock.now + $0 }
         let (below, end) = (query.below, (try reader.lastSeq() ?? -1) + 1)

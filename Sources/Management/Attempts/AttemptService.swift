@@ -152,8 +152,8 @@ package struct AttemptService: Sendable {
     /// is asked for, a page comes soon, and may have fewer entries than `limit`, or none, while there is a next one.
     /// - Parameter step: entries; of sealed ones half as many, because they are unpacked.
     package func page(
-        _ query: LedgerQuery, before: Int64?, limit: Int, span: Int64 = 30_000, step: Int64 = 5000,
-        patience: Duration = .milliseconds(40)
+        _ query: LedgerQuery, before: Int64?, limit: Int, span: Int64 = 30_000, step: Int64 = Look.entries,
+        patience: Duration = Look.patience
     ) throws -> Page {
         var end = (try reader.lastSeq() ?? -1) + 1
         end = min(before ?? end, end)

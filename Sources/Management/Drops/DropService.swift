@@ -53,8 +53,8 @@ package struct DropService: Sendable {
     ///   - states: none: all.
     ///   - step: drops.
     package func page(
-        states: Set<DropState>, before: Int64?, limit: Int, most: Int = 200, step: Int = 50,
-        patience: Duration = .milliseconds(40)
+        states: Set<DropState>, before: Int64?, limit: Int, most: Int = 200, step: Int = Look.drops,
+        patience: Duration = Look.patience
     ) throws -> Page {
         let deadline = ContinuousClock.now + patience
         let reader = try settings.ledgerHandle.reader()
