@@ -44,6 +44,7 @@ final class LogCheckpoint: Sendable {
     private let connection: OpenDatabase
     private let queue = DispatchQueue(label: "ledger.checkpoint", qos: .utility)
     private let turn = Mutex(Turn())
+    private let room: LogRoom
 
     /// Takes over from the checkpoints of a connection, which must be closed before this goes away. Throws `DatabaseError`.
     init(of writer: DatabaseQueue) throws {
@@ -52,6 +53,7 @@ final class LogCheckpoint: Sendable {
         configuration.busyMode = .timeout(5)
         let database = try DatabaseQueue(path: writer.path, configuration: configuration)
         connection = OpenDatabase(database)
+        room = LogRoom(path: writer.path + "-wal")
         try database.writeWithoutTransaction { db in
             // The log is synced before its pages go into the file, and the file before the log begins anew.
             try db.execute(sql: "PRAGMA synchronous = FULL")
@@ -62,6 +64,7 @@ final class LogCheckpoint: Sendable {
                 { context, connection, name, pages in
                     guard let context, let connection else { return SQLITE_OK }
                     let checkpoint = Unmanaged<LogCheckpoint>.fromOpaque(context).takeUnretainedValue()
+                    checkpoint.room.make(after: pages, syncing: checkpoint.queue)
                     switch checkpoint.turn.withLock({ $0.committed(pages) }) {
                     case .nothing: break
                     case .copy: checkpoint.queue.async { checkpoint.copy() }
