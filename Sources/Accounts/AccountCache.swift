@@ -98,7 +98,12 @@ package final class AccountCache: Sendable {
         /// All that was reported.
         var problems: [String] = []
         var lookedAt: ContinuousClock.Instant?
+        /// When the directory was last found to be one that only trusted users may write, and as what.
+        var trusted: (at: ContinuousClock.Instant, directory: FileSignature?)?
     }
+
+    /// How long a directory that has not changed, with files that have not, is trusted without another look at what leads to it.
+    private static let trust = Duration.seconds(1)
 
     private let store: AccountStore
     private let handOver: @Sendable (AccountSnapshot) throws -> Void
@@ -142,14 +147,11 @@ package final class AccountCache: Sendable {
         var problems: [String] = []
         var seen: [String: FileSignature] = [:]
         do throws(AccountError) {
-            // Looked at each time: a directory that others may write now shows no change of its files.
-            do throws(FileError) { try FileTrust.check(store.directory) } catch {
-                throw AccountError(
-                    .failed, "the directory of the accounts, \(store.directory): \(error.message)")
-            }
+            let directory = FileSignature(path: store.directory)
             for file in try store.files() {
                 seen[file] = FileSignature(path: "\(store.directory)/\(file)")
             }
+            try checkTrust(&state, directory, isSame: seen == state.files.mapValues(\.signature))
         } catch {
             problems.append(error.message)
             // A directory that is gone holds no accounts; one that cannot be read says nothing new.
@@ -186,6 +188,25 @@ package final class AccountCache: Sendable {
         return AccountReport(
             changes: changes, problems: problems,
             files: changed.sorted().map { FileOrigin(path: "\(store.directory)/\($0)") })
+    }
+
+    /// Before anything that is new is believed, and from time to time where nothing is: a directory that others may write now shows
+    /// no change of its files.
+    private func checkTrust(
+        _ state: inout State, _ directory: FileSignature?, isSame: Bool
+    ) throws(AccountError) {
+        let now = ContinuousClock.now
+        if isSame, let trusted = state.trusted, trusted.directory == directory,
+            now - trusted.at < Self.trust
+        {
+            return
+        }
+        state.trusted = nil
+        do throws(FileError) { try FileTrust.check(store.directory) } catch {
+            throw AccountError(
+                .failed, "the directory of the accounts, \(store.directory): \(error.message)")
+        }
+        state.trusted = (now, directory)
     }
 
     private func readChanged(_ state: inout State, _ seen: [String: FileSignature]) {
