@@ -37,12 +37,15 @@ package final class LedgerWriter: Sendable {
         var waiting: [Waiting] = []
         var bytes = 0
         var isDraining = false
+        /// Batches whose callers are still to be told on the queue of answers.
+        var untold = 0
     }
 
     private let store: any LedgerStore
     private let clock: @Sendable () -> Instant
     private let queue = DispatchQueue(label: "ledger.writer", qos: .userInitiated)
-    /// Tells callers what became of their operations, a batch at a time, while the next batch is written.
+    /// Tells callers what became of their operations, a batch at a time, while the next batch is written. Where no other waits the
+    /// writer does so itself: to wake another thread takes longer.
     private let answers = DispatchQueue(label: "ledger.answers", qos: .userInitiated)
     private let bounds: Bounds
     private let committed: @Sendable (Commit) -> Void
@@ -147,12 +150,26 @@ package final class LedgerWriter: Sendable {
                 let began = ContinuousClock.now
                 let outcomes = try store.commit(batch.map(\.operation), now: clock())
                 committed(Commit(operations: batch.count, duration: .now - began))
-                answers.async {
-                    for (waiting, outcome) in zip(batch, outcomes) { waiting.finish(.success(outcome)) }
-                }
+                tell { for (waiting, outcome) in zip(batch, outcomes) { waiting.finish(.success(outcome)) } }
             } catch {
-                answers.async { for waiting in batch { waiting.finish(.failure(error)) } }
+                tell { for waiting in batch { waiting.finish(.failure(error)) } }
             }
+        }
+    }
+
+    /// Tells a batch's callers, after those of the batches before it.
+    private func tell(_ callers: @escaping @Sendable () -> Void) {
+        let mustPass = state.withLock { state in
+            guard state.waiting.isEmpty, state.untold == 0 else {
+                state.untold += 1
+                return true
+            }
+            return false
+        }
+        guard mustPass else { return callers() }
+        answers.async {
+            callers()
+            self.state.withLock { $0.untold -= 1 }
         }
     }
 
