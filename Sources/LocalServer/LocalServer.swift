@@ -96,10 +96,8 @@ package struct LocalServer: Sendable {
 package struct LocalWriter: Sendable {
     fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
 
-    /// One message, encoded as a line.
-    package func send(_ message: some Encodable) async throws {
-        try await outbound.write(ByteBuffer(bytes: try JSONLine.encode(message)))
-    }
+    /// - Parameter line: with its newline.
+    package func send(_ line: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: line)) }
 }
 
 /// What one caller says, line by line.

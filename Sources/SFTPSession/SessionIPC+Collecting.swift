@@ -1,9 +1,9 @@
 // What a collector's session asks the daemon: which drops there are, whether one may be read, and that one is
-// collected. The same lines of JSON as the other messages; no policy.
+// collected. No policy.
 import Admission
 
 /// A question about released drops that nobody has acknowledged. Answered by `DaemonMessage.page`.
-package struct CollectQuestion: Codable, Sendable, Equatable {
+package struct CollectQuestion: Sendable, Equatable {
     /// The one drop that is asked for; nil asks for a page of all.
     package var drop: String?
     /// For a page: the `next` of the one before.
@@ -23,8 +23,8 @@ package struct CollectQuestion: Codable, Sendable, Equatable {
     }
 }
 
-package struct CollectPage: Codable, Sendable, Equatable {
-    package struct Drop: Codable, Sendable, Equatable {
+package struct CollectPage: Sendable, Equatable {
+    package struct Drop: Sendable, Equatable {
         package var id: String
         /// Relative to `ready/`.
         package var path: String
@@ -51,7 +51,7 @@ package struct CollectPage: Codable, Sendable, Equatable {
 }
 
 /// A whole upload that only tried the way in, and that its sender has removed again; a ledger entry, no answer.
-package struct ProbeNotice: Codable, Sendable, Equatable {
+package struct ProbeNotice: Sendable, Equatable {
     package var path: String
     package var bytes: Int64
 

@@ -2,8 +2,8 @@
 // what became of it. Paths are normalised and relative, "dir/name.xml"; "" is the account's root. No policy.
 
 /// What shows under one name, or in one directory.
-package struct NameQuestion: Codable, Sendable, Equatable {
-    package enum About: String, Codable, Sendable {
+package struct NameQuestion: Sendable, Equatable {
+    package enum About: String, Sendable {
         /// Answered by one entry without a name, or none.
         case name
         /// Answered by the next names in their order.
@@ -21,8 +21,8 @@ package struct NameQuestion: Codable, Sendable, Equatable {
     }
 }
 
-package struct NameAnswer: Codable, Sendable, Equatable {
-    package struct Entry: Codable, Sendable, Equatable {
+package struct NameAnswer: Sendable, Equatable {
+    package struct Entry: Sendable, Equatable {
         package var name: String
         package var isDirectory: Bool
         package var bytes: Int64
@@ -36,12 +36,6 @@ package struct NameAnswer: Codable, Sendable, Equatable {
             self.modified = modified
         }
 
-        enum CodingKeys: String, CodingKey {
-            case name = "n"
-            case isDirectory = "d"
-            case bytes = "b"
-            case modified = "m"
-        }
     }
     package var entries: [Entry]
     package var hasMore: Bool
@@ -53,8 +47,8 @@ package struct NameAnswer: Codable, Sendable, Equatable {
 }
 
 /// A change of names or attributes.
-package struct NameChange: Codable, Sendable, Equatable {
-    package enum What: String, Codable, Sendable {
+package struct NameChange: Sendable, Equatable {
+    package enum What: String, Sendable {
         case makeDirectory = "make_directory"
         case removeDirectory = "remove_directory"
         case rename, remove
@@ -79,8 +73,8 @@ package struct NameChange: Codable, Sendable, Equatable {
 }
 
 /// Yes, or why not.
-package struct ChangeAnswer: Codable, Sendable, Equatable {
-    package enum Failure: String, Codable, Sendable {
+package struct ChangeAnswer: Sendable, Equatable {
+    package enum Failure: String, Sendable {
         case absent, exists, denied, full, failed
     }
     /// nil: it is done.
@@ -97,7 +91,7 @@ package struct ChangeAnswer: Codable, Sendable, Equatable {
     }
 }
 
-package struct UploadOpening: Codable, Sendable, Equatable {
+package struct UploadOpening: Sendable, Equatable {
     package var path: String
     package var exclusive: Bool
     package var mustExist: Bool
@@ -117,8 +111,8 @@ package struct UploadOpening: Codable, Sendable, Equatable {
     }
 }
 
-package struct UploadOpened: Codable, Sendable, Equatable {
-    package enum Standing: String, Codable, Sendable {
+package struct UploadOpened: Sendable, Equatable {
+    package enum Standing: String, Sendable {
         case fresh, partial, delivered
     }
     /// The drop id; also the stem of the file names in `parts/`.
@@ -138,7 +132,7 @@ package struct UploadOpened: Codable, Sendable, Equatable {
 }
 
 /// More bytes of an upload, which has used what it had.
-package struct RoomRequest: Codable, Sendable, Equatable {
+package struct RoomRequest: Sendable, Equatable {
     package var drop: String
     /// As many as are wanted, and the fewest that help.
     package var bytes: Int64
@@ -152,8 +146,8 @@ package struct RoomRequest: Codable, Sendable, Equatable {
 }
 
 /// An upload that is not written any more and was not committed.
-package struct UploadEnded: Codable, Sendable, Equatable {
-    package enum Outcome: String, Codable, Sendable {
+package struct UploadEnded: Sendable, Equatable {
+    package enum Outcome: String, Sendable {
         /// Interrupted, and kept for resume: a ledger entry.
         case interrupted
         /// Whole, and kept for its final name or another try.
@@ -190,7 +184,7 @@ package struct UploadEnded: Codable, Sendable, Equatable {
     }
 }
 
-package struct SessionEnding: Codable, Sendable, Equatable {
+package struct SessionEnding: Sendable, Equatable {
     /// For the client: why.
     package var message: String
     /// It comes in place of the answer to a question. Else it comes unasked, and an answer that it has overtaken

@@ -1,11 +1,11 @@
-// The messages between an SFTP session process and the daemon: one JSON object a line, over the
-// daemon's Unix socket. The session speaks first and asks; the daemon answers and decides. Both ends
+// The messages between an SFTP session process and the daemon: one a line, as fields separated by
+// tabs, over the daemon's Unix socket. The session speaks first and asks; the daemon answers and decides. Both ends
 // use these types and nothing else; this file does no I/O and knows no policy.
 
 /// Bounds and names that both ends agree on.
 package enum SessionIPC {
     /// The version of these messages. A daemon refuses a hello with another one.
-    package static let version = 4
+    package static let version = 5
     /// The longest line either end sends or takes, in bytes, without its newline.
     package static let maxLine = 64 * 1024
     /// The largest upload, in bytes, that may come with its commit.
@@ -16,7 +16,7 @@ package enum SessionIPC {
     package static let subsystemCommand = "dropgate-sftp"
 }
 
-/// What a session sends: `{"type":"hello",…}`.
+/// What a session sends: `hello`, tab, its fields.
 package enum SessionMessage: Sendable, Equatable {
     /// First, once. Answered by `DaemonMessage.welcome`.
     case hello(SessionHello)
@@ -41,7 +41,7 @@ package enum SessionMessage: Sendable, Equatable {
     case collect(CollectQuestion)
 }
 
-/// What the daemon sends: `{"type":"welcome",…}`.
+/// What the daemon sends: `welcome`, tab, its fields.
 package enum DaemonMessage: Sendable, Equatable {
     case welcome(SessionWelcome)
     case names(NameAnswer)
@@ -53,7 +53,7 @@ package enum DaemonMessage: Sendable, Equatable {
     case end(SessionEnding)
 }
 
-package struct SessionHello: Codable, Sendable, Equatable {
+package struct SessionHello: Sendable, Equatable {
     /// SSH_CONNECTION as sshd set it: client address, client port, server address, server port.
     package var connection: String
     /// The account's name as sshd knows it (USER).
@@ -72,9 +72,14 @@ package struct SessionHello: Codable, Sendable, Equatable {
         self.version = version
         self.authentication = authentication
     }
+
+    /// Of a program of another release, or of none.
+    package static func stranger(version: Int) -> SessionHello {
+        SessionHello(connection: "", user: "", pid: 0, version: version, authentication: nil)
+    }
 }
 
-package struct SessionWelcome: Codable, Sendable, Equatable {
+package struct SessionWelcome: Sendable, Equatable {
     /// False: `message` says why and what to do; the session ends.
     package var ok: Bool
     package var account: String?
@@ -117,15 +122,9 @@ package struct SessionWelcome: Codable, Sendable, Equatable {
         SessionWelcome(ok: false, message: message)
     }
 
-    enum CodingKeys: String, CodingKey {
-        case ok, account, incoming, staging, provisional, message
-        case maxFile = "max_file"
-        case mostInline = "most_inline"
-        case idleTimeout = "idle_timeout"
-    }
 }
 
-package struct UploadCommit: Codable, Sendable, Equatable {
+package struct UploadCommit: Sendable, Equatable {
     /// Counts up within the session; the answer repeats it.
     package var id: Int
     /// The drop id; also the stem of the partial's and the sidecar's file name.
@@ -153,14 +152,10 @@ package struct UploadCommit: Codable, Sendable, Equatable {
         self.modified = modified
     }
 
-    enum CodingKeys: String, CodingKey {
-        case id, drop, path, bytes, sha256, modified
-        case isInline = "inline"
-    }
 }
 
-package struct UploadCommitAnswer: Codable, Sendable, Equatable {
-    package enum Status: String, Codable, Sendable {
+package struct UploadCommitAnswer: Sendable, Equatable {
+    package enum Status: String, Sendable {
         case stored, duplicate
     }
     package var id: Int
@@ -186,7 +181,7 @@ package struct UploadCommitAnswer: Codable, Sendable, Equatable {
     }
 }
 
-package struct SessionRefusal: Codable, Sendable, Equatable {
+package struct SessionRefusal: Sendable, Equatable {
     /// The raw value of a `Reason`: forbidden_operation, bad_path, too_large, malformed, connection_limit.
     package var reason: String
     /// The SFTP request in the draft's words: "OPEN", "SYMLINK".
@@ -203,31 +198,30 @@ package struct SessionRefusal: Codable, Sendable, Equatable {
     }
 }
 
-private enum TypeKey: String, CodingKey {
-    case type
-}
-
-extension SessionMessage: Codable {
-    private enum Kind: String, Codable {
+extension SessionMessage {
+    private enum Kind: String {
         case hello, names, change, open, room, commit, ended, refused, probed, collect
     }
 
-    package init(from decoder: any Decoder) throws {
-        switch try decoder.container(keyedBy: TypeKey.self).decode(Kind.self, forKey: .type) {
-        case .hello: self = .hello(try SessionHello(from: decoder))
-        case .names: self = .names(try NameQuestion(from: decoder))
-        case .change: self = .change(try NameChange(from: decoder))
-        case .open: self = .open(try UploadOpening(from: decoder))
-        case .room: self = .room(try RoomRequest(from: decoder))
-        case .commit: self = .commit(try UploadCommit(from: decoder))
-        case .ended: self = .ended(try UploadEnded(from: decoder))
-        case .refused: self = .refused(try SessionRefusal(from: decoder))
-        case .probed: self = .probed(try ProbeNotice(from: decoder))
-        case .collect: self = .collect(try CollectQuestion(from: decoder))
+    /// - Parameter line: without its newline. Throws where it is no message, or has more than one has.
+    package init(line: [UInt8]) throws(StrangeLine) {
+        var fields = FieldReader(line)
+        switch try fields.next() as Kind {
+        case .hello: self = .hello(try SessionHello(&fields))
+        case .names: self = .names(try NameQuestion(&fields))
+        case .change: self = .change(try NameChange(&fields))
+        case .open: self = .open(try UploadOpening(&fields))
+        case .room: self = .room(try RoomRequest(&fields))
+        case .commit: self = .commit(try UploadCommit(&fields))
+        case .ended: self = .ended(try UploadEnded(&fields))
+        case .refused: self = .refused(try SessionRefusal(&fields))
+        case .probed: self = .probed(try ProbeNotice(&fields))
+        case .collect: self = .collect(try CollectQuestion(&fields))
         }
+        try fields.end()
     }
 
-    private var parts: (kind: Kind, message: any Encodable) {
+    private var parts: (kind: Kind, message: any SessionFields) {
         switch self {
         case .hello(let message): (.hello, message)
         case .names(let message): (.names, message)
@@ -242,32 +236,36 @@ extension SessionMessage: Codable {
         }
     }
 
-    package func encode(to encoder: any Encoder) throws {
+    /// With its newline.
+    package var line: [UInt8] {
         let (kind, message) = parts
-        var container = encoder.container(keyedBy: TypeKey.self)
-        try container.encode(kind, forKey: .type)
-        try message.encode(to: encoder)
+        var fields = FieldWriter(kind.rawValue)
+        message.write(&fields)
+        return fields.line()
     }
 }
 
-extension DaemonMessage: Codable {
-    private enum Kind: String, Codable {
+extension DaemonMessage {
+    private enum Kind: String {
         case welcome, names, done, opened, commit, page, end
     }
 
-    package init(from decoder: any Decoder) throws {
-        switch try decoder.container(keyedBy: TypeKey.self).decode(Kind.self, forKey: .type) {
-        case .welcome: self = .welcome(try SessionWelcome(from: decoder))
-        case .names: self = .names(try NameAnswer(from: decoder))
-        case .done: self = .done(try ChangeAnswer(from: decoder))
-        case .opened: self = .opened(try UploadOpened(from: decoder))
-        case .commit: self = .commit(try UploadCommitAnswer(from: decoder))
-        case .page: self = .page(try CollectPage(from: decoder))
-        case .end: self = .end(try SessionEnding(from: decoder))
+    /// - Parameter line: without its newline. Throws where it is no message, or has more than one has.
+    package init(line: [UInt8]) throws(StrangeLine) {
+        var fields = FieldReader(line)
+        switch try fields.next() as Kind {
+        case .welcome: self = .welcome(try SessionWelcome(&fields))
+        case .names: self = .names(try NameAnswer(&fields))
+        case .done: self = .done(try ChangeAnswer(&fields))
+        case .opened: self = .opened(try UploadOpened(&fields))
+        case .commit: self = .commit(try UploadCommitAnswer(&fields))
+        case .page: self = .page(try CollectPage(&fields))
+        case .end: self = .end(try SessionEnding(&fields))
         }
+        try fields.end()
     }
 
-    private var parts: (kind: Kind, message: any Encodable) {
+    private var parts: (kind: Kind, message: any SessionFields) {
         switch self {
         case .welcome(let message): (.welcome, message)
         case .names(let message): (.names, message)
@@ -279,10 +277,11 @@ extension DaemonMessage: Codable {
         }
     }
 
-    package func encode(to encoder: any Encoder) throws {
+    /// With its newline.
+    package var line: [UInt8] {
         let (kind, message) = parts
-        var container = encoder.container(keyedBy: TypeKey.self)
-        try container.encode(kind, forKey: .type)
-        try message.encode(to: encoder)
+        var fields = FieldWriter(kind.rawValue)
+        message.write(&fields)
+        return fields.line()
     }
 }

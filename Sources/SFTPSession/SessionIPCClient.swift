@@ -99,13 +99,9 @@ final class SessionIPCClient {
     }
 
     private func send(_ message: SessionMessage, _ content: [UInt8] = []) throws(SessionIPCError) {
-        let line: [UInt8]
-        do {
-            line = try JSONLine.encode(message) + content
-        } catch {
-            throw lost("a message cannot be written; report this")
+        do throws(LocalSocketError) { try connection.send(message.line + content) } catch {
+            throw lost(error.description)
         }
-        do throws(LocalSocketError) { try connection.send(line) } catch { throw lost(error.description) }
     }
 
     private func answer() throws(SessionIPCError) -> DaemonMessage {
@@ -123,11 +119,7 @@ final class SessionIPCClient {
         do throws(LocalSocketError) { line = try connection.receive() } catch {
             throw lost(error.description)
         }
-        do {
-            return try JSONLine.decode(DaemonMessage.self, from: line)
-        } catch {
-            throw lost("\(error)")
-        }
+        do throws(StrangeLine) { return try DaemonMessage(line: line) } catch { throw lost("\(error)") }
     }
 
     private func lost(_ why: String) -> SessionIPCError {

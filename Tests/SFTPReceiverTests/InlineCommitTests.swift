@@ -52,8 +52,8 @@ import Testing
     private static func ask(_ message: SessionMessage, _ link: LineConnection, _ content: String = "") throws
         -> DaemonMessage
     {
-        try link.send(JSONLine.encode(message) + Array(content.utf8))
-        return try JSONLine.decode(DaemonMessage.self, from: link.receive())
+        try link.send(message.line + Array(content.utf8))
+        return try DaemonMessage(line: link.receive())
     }
 
     private static func commit(_ drop: String, bytes: Int64) -> SessionMessage {
@@ -67,7 +67,7 @@ import Testing
     @Test func itsBytesAreThoseThatFollowAndTheNextLineIsTheNextMessage() async throws {
         try await withSession { scene, link, welcome, opened in
             #expect(welcome.mostInline == SessionIPC.mostInline)
-            let text = "one\n{\"type\":\"ended\"}\n"
+            let text = "one\nended\t1\n"
             guard
                 case .commit(let answer) = try Self.ask(
                     Self.commit(opened.drop, bytes: Int64(text.utf8.count)), link, text),
@@ -94,7 +94,7 @@ import Testing
 
     @Test func ofACommitWhoseBytesDoNotAllComeNothingIsAccepted() async throws {
         let scene = try await withSession { _, link, _, opened in
-            try link.send(JSONLine.encode(Self.commit(opened.drop, bytes: 10)) + Array("patient".utf8))
+            try link.send(Self.commit(opened.drop, bytes: 10).line + Array("patient".utf8))
             link.close()
         }
         let accepted = try scene.entries("transfer").filter { $0["verdict"] == "accepted" }

@@ -117,9 +117,7 @@ final class TestDaemon: Sendable {
         while case let count = read(link, &piece, piece.count), count > 0 {
             buffer += piece[..<count]
             while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
-                guard let message = try? JSONLine.decode(SessionMessage.self, from: buffer[..<end]) else {
-                    return
-                }
+                guard let message = try? SessionMessage(line: Array(buffer[..<end])) else { return }
                 buffer.removeSubrange(...end)
                 var content: [UInt8]?
                 if case .commit(let commit) = message, commit.isInline {
@@ -132,15 +130,12 @@ final class TestDaemon: Sendable {
                 }
                 heard.withLock { $0.append(message) }
                 guard let answer = answer(message, content, &session) else { continue }
-                if case .commit = message, case .endBefore(let text) = conduct.withLock({ $0 }),
-                    let line = try? JSONLine.encode(DaemonMessage.end(SessionEnding(message: text)))
-                {
+                if case .commit = message, case .endBefore(let text) = conduct.withLock({ $0 }) {
+                    let line = DaemonMessage.end(SessionEnding(message: text)).line
                     _ = write(link, line, line.count)
                 }
-                guard let line = try? JSONLine.encode(answer), write(link, line, line.count) == line.count
-                else {
-                    return
-                }
+                let line = answer.line
+                guard write(link, line, line.count) == line.count else { return }
             }
         }
     }

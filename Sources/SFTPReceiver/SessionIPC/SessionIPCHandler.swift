@@ -69,6 +69,7 @@ struct SessionIPCHandler: Sendable {
             intake.health.clear(problem: problem, of: subject)
             return
         }
+        // 0: of what is no hello of these times at all.
         let what = "it speaks version \(hello.version), the daemon \(SessionIPC.version)"
         intake.health.set(
             problem: problem, of: subject,

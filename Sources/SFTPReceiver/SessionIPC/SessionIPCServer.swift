@@ -70,17 +70,17 @@ private struct Conversation {
         var watcher: Task<Void, Never>?
         defer { watcher?.cancel() }
         while let line = try await lines.next() {
-            let message: SessionMessage
-            do {
-                message = try JSONLine.decode(SessionMessage.self, from: line)
-            } catch {
-                throw SessionIPCHandler.BadMessage(description: "a line that is not a message")
-            }
             if let session {
+                let message: SessionMessage
+                do throws(StrangeLine) { message = try SessionMessage(line: line) } catch {
+                    throw SessionIPCHandler.BadMessage(description: "a line that is not a message")
+                }
                 let content = try await content(of: message, &lines)
                 try await answer(message, content, session)
             } else {
-                guard try await greet(message) else { return }
+                // Programs of other releases may speak otherwise.
+                let first = try? SessionMessage(line: line)
+                guard try await greet(first ?? .hello(.stranger(version: 0))) else { return }
                 watcher = watched()
             }
         }
@@ -131,7 +131,7 @@ private struct Conversation {
     }
 
     private func send(_ message: DaemonMessage) async throws {
-        try await writer.send(message)
+        try await writer.send(message.line)
     }
 
     /// Ends a session whose source or account is not let in any more, also in the middle of a file.
@@ -142,7 +142,7 @@ private struct Conversation {
                 try? await Task.sleep(for: Self.watch)
                 guard !Task.isCancelled else { return }
                 guard let end = handler.ending(of: session) else { continue }
-                try? await writer.send(DaemonMessage.end(end))
+                try? await writer.send(DaemonMessage.end(end).line)
                 try? await Task.sleep(for: Self.grace)
                 session.connection.socket.hangUp()
                 return
