@@ -109,7 +109,7 @@ let package = Package(
         .target(
             name: "LocalSocket", dependencies: ["Files", "Sockets"], swiftSettings: strict),
         .target(
-            name: "LocalServer", dependencies: ["CShims", "LocalSocket", "Sockets", nio, nioPosix],
+            name: "LocalServer", dependencies: ["CShims", "Files", "LocalSocket", "Sockets"],
             swiftSettings: strict),
         .target(
             name: "Accounts",

@@ -1,11 +1,11 @@
 // The listening end of a local socket: takes callers of this machine, says which process and user each is, and gives their
 // lines one after another. It knows no message.
 import CShims
+package import Files
 package import Glibc
 import LocalSocket
-import NIOCore
-import NIOPosix
 package import Sockets
+import Synchronization
 
 /// The process at the other end, as the kernel knows it (SO_PEERCRED, unix(7)).
 package struct LocalPeer: Sendable, Hashable {
@@ -27,14 +27,19 @@ package struct LocalServer: Sendable {
     private let label: String
     /// Bytes of a line that is taken.
     private let longest: Int
+    private let patience: Patience
     private let arrivals: AsyncStream<Int32>
     private let continuation: AsyncStream<Int32>.Continuation
 
-    /// - Parameter label: of the thread that accepts.
-    package init(socket: AcceptingSocket, label: String, longest: Int) {
+    /// - Parameters:
+    ///   - label: of the thread that accepts.
+    ///   - waiting: how many threads may wait for the next line of a caller that has just said one. To wake a thread that waits
+    ///     takes less than to have another one find it, for callers who ask one thing after the other.
+    package init(socket: AcceptingSocket, label: String, longest: Int, waiting: Int = 0) {
         self.socket = socket
         self.label = label
         self.longest = longest
+        patience = Patience(threads: waiting)
         (arrivals, continuation) = AsyncStream.makeStream()
     }
 
@@ -42,7 +47,8 @@ package struct LocalServer: Sendable {
     package func stop() { continuation.finish() }
 
     /// Serves callers, each in a task of its own, until `stop` or until the task is cancelled. What `serve` throws ends one
-    /// caller's connection and is told to `failed`.
+    /// caller's connection and is told to `failed`. Reading and writing may block for a moment: it is for tasks on a
+    /// `BlockingExecutor`.
     package func run(
         serve: @escaping @Sendable (inout LocalConversation) async throws -> Void,
         failed: @escaping @Sendable (LocalPeer, any Error) -> Void
@@ -55,68 +61,60 @@ package struct LocalServer: Sendable {
             }, turnAway: { descriptor, _ in close(descriptor) })
         await withDiscardingTaskGroup { group in
             for await descriptor in arrivals {
-                group.addTask { await converse(descriptor, serve, failed) }
+                group.addTask { await converse(LocalConnection(descriptor), serve, failed) }
             }
             acceptance.stop()
         }
     }
 
     private func converse(
-        _ descriptor: Int32, _ serve: @Sendable (inout LocalConversation) async throws -> Void,
+        _ connection: LocalConnection, _ serve: @Sendable (inout LocalConversation) async throws -> Void,
         _ failed: @Sendable (LocalPeer, any Error) -> Void
     ) async {
         var process: Int32 = 0
         var user: UInt32 = 0
-        guard dropgate_peer_credentials(descriptor, &process, &user) == 0 else {
-            close(descriptor)
-            return
-        }
+        guard dropgate_peer_credentials(connection.descriptor, &process, &user) == 0 else { return }
         var login: UInt32 = 0
-        let hasLogin = dropgate_peer_login_user(descriptor, process, &login) == 0
+        let hasLogin = dropgate_peer_login_user(connection.descriptor, process, &login) == 0
         let peer = LocalPeer(process: process, user: user, login: hasLogin ? login : nil)
         do {
-            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .withConnectedSocket(descriptor) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                    }
-                }
-            try await channel.executeThenClose { inbound, outbound in
-                var conversation = LocalConversation(
-                    peer: peer, writer: LocalWriter(outbound: outbound), inbound: inbound, longest: longest)
-                try await serve(&conversation)
-            }
+            var conversation = LocalConversation(
+                peer: peer, connection: connection, longest: longest, patience: patience)
+            try await serve(&conversation)
         } catch {
             failed(peer, error)
         }
+        // Tasks that would still write have it, too.
+        connection.hangUp()
     }
 }
 
 /// Sends lines to a caller, from any task.
 package struct LocalWriter: Sendable {
-    fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    fileprivate let connection: LocalConnection
 
+    /// It blocks while the caller takes nothing, five seconds at most. Throws `SystemError`.
     /// - Parameter line: with its newline.
-    package func send(_ line: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: line)) }
+    package func send(_ line: [UInt8]) throws(SystemError) { try connection.send(line) }
 }
 
 /// What one caller says, line by line.
 package struct LocalConversation {
     package let peer: LocalPeer
-    package let writer: LocalWriter
-    private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+    package var writer: LocalWriter { LocalWriter(connection: connection) }
+    private let connection: LocalConnection
+    private let patience: Patience
     private var buffer: LineBuffer
 
-    fileprivate init(
-        peer: LocalPeer, writer: LocalWriter, inbound: NIOAsyncChannelInboundStream<ByteBuffer>, longest: Int
-    ) {
+    fileprivate init(peer: LocalPeer, connection: LocalConnection, longest: Int, patience: Patience) {
         self.peer = peer
-        self.writer = writer
-        self.inbound = inbound.makeAsyncIterator()
+        self.connection = connection
+        self.patience = patience
         buffer = LineBuffer(limit: longest)
     }
 
-    /// The next line without its newline; nil when the caller has ended. Throws `LineBuffer.TooLong`.
+    /// The next line without its newline; nil when the caller has ended. Throws `LineBuffer.TooLong`, `SystemError`, and
+    /// `CancellationError` when the task is cancelled.
     package mutating func next() async throws -> [UInt8]? {
         while true {
             if let line = try buffer.line() { return line }
@@ -133,8 +131,34 @@ package struct LocalConversation {
     }
 
     private mutating func receive() async throws -> Bool {
-        guard let bytes = try await inbound.next(isolation: #isolation) else { return false }
-        buffer.append(bytes.readableBytesView)
-        return true
+        while true {
+            try Task.checkCancellation()
+            if let bytes = try connection.receive() {
+                buffer.append(bytes)
+                return !bytes.isEmpty
+            }
+            if !patience.wait(for: connection) { await connection.isReadable() }
+        }
+    }
+}
+
+/// How many threads wait for a caller's next line at once.
+private final class Patience: Sendable {
+    /// Of a client at the other end of a network, between two requests for a small file.
+    private static let time: Int32 = 5  // milliseconds
+    private let threads: Mutex<Int>
+
+    init(threads: Int) { self.threads = Mutex(threads) }
+
+    /// Returns whether there is something to read.
+    func wait(for connection: LocalConnection) -> Bool {
+        let may = threads.withLock { threads in
+            guard threads > 0 else { return false }
+            threads -= 1
+            return true
+        }
+        guard may else { return false }
+        defer { threads.withLock { $0 += 1 } }
+        return connection.wait(for: POLLIN, Self.time)
     }
 }

@@ -97,7 +97,7 @@ package final class SFTPReceiver: Service {
         let executor = BlockingExecutor(label: "dropgate.sftp", width: threads)
         let links = SessionIPCServer(
             socket: try AcceptingSocket.unix(files.configuration.socket), handler: sessionHandler,
-            executor: executor,
+            executor: executor, waiting: threads / 2,
             logger: logger)
         let listen = settings.listen
         let listener = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))

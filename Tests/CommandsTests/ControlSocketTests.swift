@@ -84,7 +84,7 @@ import Testing
             group.addTask {
                 await server.run { lines in
                     while try await lines.next() != nil {
-                        try await lines.writer.send(JSONLine.encode(["error": "unknown request"]))
+                        try lines.writer.send(JSONLine.encode(["error": "unknown request"]))
                     }
                 } failed: { _, _ in
                 }

@@ -65,7 +65,7 @@ package struct ControlServer: Service {
             defer { if isGuest { guests.leave() } }
             guard let line = try await conversation.next() else { return }
             let answer = await answer(line, peer)
-            try await conversation.writer.send(JSONLine.encode(ControlEnvelope(answer)))
+            try conversation.writer.send(JSONLine.encode(ControlEnvelope(answer)))
         } failed: { _, error in
             logger.debug("control connection: \(error)")
         }

@@ -14,8 +14,13 @@ struct SessionIPCServer: Sendable {
     let executor: BlockingExecutor
     let logger: Logger
 
-    init(socket: AcceptingSocket, handler: SessionIPCHandler, executor: BlockingExecutor, logger: Logger) {
-        server = LocalServer(socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine)
+    /// - Parameter waiting: how many of the executor's threads may wait for a session's next question.
+    init(
+        socket: AcceptingSocket, handler: SessionIPCHandler, executor: BlockingExecutor, waiting: Int = 0,
+        logger: Logger
+    ) {
+        server = LocalServer(
+            socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine, waiting: waiting)
         self.handler = handler
         self.executor = executor
         self.logger = logger
@@ -94,7 +99,7 @@ private struct Conversation {
         let (welcomed, answer) = await handler.welcome(hello, from: peer)
         session = welcomed
         if welcomed != nil { handler.sessions.began() }
-        try await send(.welcome(answer))
+        try send(.welcome(answer))
         return welcomed != nil
     }
 
@@ -124,15 +129,13 @@ private struct Conversation {
         case .ended, .commit: try await send(handler.answer(message, content, session))
         case .names, .change, .open, .room:
             if let end = handler.ending(of: session) {
-                return try await send(.end(SessionEnding(message: end.message, answers: true)))
+                return try send(.end(SessionEnding(message: end.message, answers: true)))
             }
             try await send(handler.answer(message, nil, session))
         }
     }
 
-    private func send(_ message: DaemonMessage) async throws {
-        try await writer.send(message.line)
-    }
+    private func send(_ message: DaemonMessage) throws { try writer.send(message.line) }
 
     /// Ends a session whose source or account is not let in any more, also in the middle of a file.
     private func watched() -> Task<Void, Never>? {
@@ -142,7 +145,7 @@ private struct Conversation {
                 try? await Task.sleep(for: Self.watch)
                 guard !Task.isCancelled else { return }
                 guard let end = handler.ending(of: session) else { continue }
-                try? await writer.send(DaemonMessage.end(end).line)
+                try? writer.send(DaemonMessage.end(end).line)
                 try? await Task.sleep(for: Self.grace)
                 session.connection.socket.hangUp()
                 return
