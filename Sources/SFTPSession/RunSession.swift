@@ -11,13 +11,15 @@ import TLS
 /// Serves one SFTP session and returns when it has ended. Blocks the calling thread; needs no other.
 /// - Parameters:
 ///   - socket: the daemon's Unix socket.
-///   - environment: as sshd has set it. SSH_ORIGINAL_COMMAND must be `SessionIPC.subsystemCommand`.
+///   - environment: as sshd has set it. Its command must be `SessionIPC.subsystemCommand`.
 ///   - input: the client's bytes; made non-blocking.
 ///   - output: the answers; made non-blocking.
 /// - Returns: the exit status: 0 after a session, 1 when the client wanted something else than SFTP or the
 ///   daemon did not welcome it.
-package func runSession(socket: String, environment: [String: String], input: Int32, output: Int32) -> Int32 {
-    guard environment["SSH_ORIGINAL_COMMAND"] == SessionIPC.subsystemCommand else {
+package func runSession(
+    socket: String, environment: SessionEnvironment, input: Int32, output: Int32
+) -> Int32 {
+    guard environment.command == SessionIPC.subsystemCommand else {
         complain(SessionText.onlySFTP)
         tellRefusal(socket, environment)
         return 1
@@ -49,8 +51,8 @@ package func runSession(socket: String, environment: [String: String], input: In
 }
 
 /// A client wants something else than SFTP: an entry, without what it wanted, which may hold anything.
-private func tellRefusal(_ socket: String, _ environment: [String: String]) {
-    let operation = environment["SSH_ORIGINAL_COMMAND"] == nil ? "shell" : "exec"
+private func tellRefusal(_ socket: String, _ environment: SessionEnvironment) {
+    let operation = environment.command == nil ? "shell" : "exec"
     let link: SessionIPCClient? =
         switch try? greet(socket, environment) {
         case .sender(let store, _, _): store.link
@@ -88,7 +90,7 @@ private struct Unwelcome: Error {
 }
 
 private func greet(
-    _ socket: String, _ environment: [String: String]
+    _ socket: String, _ environment: SessionEnvironment
 ) throws(Unwelcome) -> Welcomed {
     // The first digest would end the process in the middle of an upload (`SHA256`).
     guard OpenSSLLibrary.missing.isEmpty else { throw Unwelcome(message: SessionText.unable) }
@@ -96,10 +98,9 @@ private func greet(
         let link = try SessionIPCClient(socket: socket)
         let welcome = try link.hello(
             SessionHello(
-                connection: environment["SSH_CONNECTION"] ?? "",
-                user: environment["USER"] ?? environment["LOGNAME"] ?? "", pid: getpid(),
+                connection: environment.connection, user: environment.user, pid: getpid(),
                 version: SessionIPC.version,
-                authentication: environment["SSH_USER_AUTH"].flatMap(authentication)))
+                authentication: environment.authentication.flatMap(authentication)))
         if welcome.ok, let account = welcome.account, let staging = welcome.staging {
             return .collector(try CollectStore(staging: staging, link: link), account: account)
         }

@@ -34,7 +34,7 @@ package enum SessionProgram {
     ///   - arguments: without the program's name.
     ///   - environment: as sshd has set it.
     /// - Returns: the exit status: that of `runSession`, 0 for the version, 64 for arguments that it does not take.
-    package static func run(_ arguments: [String], environment: [String: String]) -> Int32 {
+    package static func run(_ arguments: [String], environment: SessionEnvironment) -> Int32 {
         switch Request(arguments) {
         case .serve(let socket):
             return runSession(

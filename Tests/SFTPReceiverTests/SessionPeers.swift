@@ -228,9 +228,8 @@ final class SessionClient: Sendable {
         var patience = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         let end = pair[1]
-        let environment = [
-            "SSH_ORIGINAL_COMMAND": command, "SSH_CONNECTION": "192.0.2.1 40000 192.0.2.2 22", "USER": "acme",
-        ]
+        let environment = SessionEnvironment(
+            command: command, connection: "192.0.2.1 40000 192.0.2.2 22", user: "acme")
         Thread.detachNewThread { [self] in
             let result = runSession(socket: socket, environment: environment, input: end, output: end)
             Glibc.close(end)

@@ -21,7 +21,7 @@ import Testing
         ] as [[String]])
     func mistakes(arguments: [String]) {
         #expect(SessionProgram.Request(arguments) == nil)
-        #expect(SessionProgram.run(arguments, environment: [:]) == 64)
+        #expect(SessionProgram.run(arguments, environment: SessionEnvironment()) == 64)
     }
 
     @Test("A gate has one session: where its installation puts it, else beside its own program")
