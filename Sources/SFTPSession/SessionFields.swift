@@ -14,6 +14,15 @@ protocol SessionFields {
     func write(_ fields: inout FieldWriter)
 }
 
+extension SessionFields {
+    /// A message of this kind, newline included.
+    func line(_ kind: String) -> [UInt8] {
+        var fields = FieldWriter(kind)
+        write(&fields)
+        return fields.line()
+    }
+}
+
 /// In texts a backslash stands before `t` (tab), `n` (newline) and itself. The field `\0` is none.
 private enum Mark {
     static let tab = UInt8(ascii: "\t")

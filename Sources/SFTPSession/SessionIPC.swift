@@ -4,7 +4,8 @@
 
 /// Bounds and names that both ends agree on.
 package enum SessionIPC {
-    /// The version of these messages. A daemon refuses a hello with another one.
+    /// The version of these messages. A daemon refuses a hello with another one: in all versions from 5 on a hello begins with
+    /// `hello`, a tab and its version.
     package static let version = 5
     /// The longest line either end sends or takes, in bytes, without its newline.
     package static let maxLine = 64 * 1024
@@ -72,6 +73,9 @@ package struct SessionHello: Sendable, Equatable {
         self.version = version
         self.authentication = authentication
     }
+
+    /// Of what is no hello since version 5.
+    package static let unknownVersion = 0
 
     /// Of a program of another release, or of none.
     package static func stranger(version: Int) -> SessionHello {
@@ -237,12 +241,7 @@ extension SessionMessage {
     }
 
     /// With its newline.
-    package var line: [UInt8] {
-        let (kind, message) = parts
-        var fields = FieldWriter(kind.rawValue)
-        message.write(&fields)
-        return fields.line()
-    }
+    package var line: [UInt8] { parts.message.line(parts.kind.rawValue) }
 }
 
 extension DaemonMessage {
@@ -278,10 +277,5 @@ extension DaemonMessage {
     }
 
     /// With its newline.
-    package var line: [UInt8] {
-        let (kind, message) = parts
-        var fields = FieldWriter(kind.rawValue)
-        message.write(&fields)
-        return fields.line()
-    }
+    package var line: [UInt8] { parts.message.line(parts.kind.rawValue) }
 }

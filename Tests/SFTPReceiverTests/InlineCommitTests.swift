@@ -104,4 +104,20 @@ import Testing
     @Test func whereUploadsDoNotSettleNoneIsWanted() async throws {
         try await withSession(settle: .zero) { _, _, welcome, _ in #expect(welcome.mostInline == nil) }
     }
+
+    /// Sessions of earlier releases spoke JSON.
+    @Test func whoSpeaksAnotherLanguageIsToldToTryAgainLater() async throws {
+        try await withSession { scene, _, _, _ in
+            let stranger = try LineConnection(
+                path: scene.directory.file("link"), longest: SessionIPC.maxLine, answerTimeout: 20,
+                sendTimeout: 20)
+            try stranger.send(Array("{\"type\":\"hello\",\"version\":4}\n".utf8))
+            guard case .welcome(let welcome) = try DaemonMessage(line: stranger.receive()) else {
+                Issue.record("no answer to a hello")
+                return
+            }
+            #expect(!welcome.ok && welcome.message?.contains("is being updated") == true)
+            #expect(throws: LocalSocketError.self) { try stranger.receive() }
+        }
+    }
 }

@@ -38,6 +38,9 @@ import Testing
         let (session, answer) = await scene.handler.welcome(hello, from: scene.peer)
         #expect(session == nil && answer.message == "the gate is being updated; try again in a minute")
         #expect(scene.intake.health.problems["sftp.session"]?.contains("restart the gate") == true)
+        hello.version = SessionHello.unknownVersion
+        #expect(await scene.handler.welcome(hello, from: scene.peer).0 == nil)
+        #expect(scene.intake.health.problems["sftp.session"]?.contains("no version that the daemon") == true)
         #expect(await scene.handler.welcome(scene.hello, from: scene.peer).0 != nil)
         #expect(scene.intake.health.problems["sftp.session"] == nil)
     }

@@ -63,7 +63,7 @@ extension Intake {
         return (Array(entries), last != nil || entries.count < sorted.count)
     }
 
-    /// What an entry of a page has beside its name, in bytes of JSON.
+    /// What an entry of a page has beside its name, in bytes of a line at most.
     private static let entryBytes = 120
 
     private func node(

@@ -10,7 +10,7 @@ import SFTPSession
 import Staging
 
 extension SessionIPCHandler {
-    /// Drops of one page at most, and bytes of their JSON: with the rest of the line they stay within
+    /// Drops of one page at most, and bytes of its line for them: with the rest of the line they stay within
     /// `SessionIPC.maxLine`.
     private static let pageDrops = 200
     private static let pageBytes = 56 * 1024
@@ -80,7 +80,7 @@ extension SessionIPCHandler {
             let drops = try await intake.released(before: before, limit: Self.pageDrops)
             for drop in drops {
                 if scope.covers(drop.readyPath) {
-                    // Quotes and backslashes take two bytes; the rest is the id and the members' names.
+                    // Tabs, newlines and backslashes take two bytes; the rest is the id.
                     bytes += 2 * drop.readyPath.utf8.count + 64
                     guard page.drops.isEmpty || bytes <= Self.pageBytes else {
                         page.next = before

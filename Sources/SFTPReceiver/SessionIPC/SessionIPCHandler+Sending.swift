@@ -11,7 +11,7 @@ import Staging
 import TLS
 
 extension SessionIPCHandler {
-    /// Names of one page at most, and bytes of their JSON: with the rest of the line they stay within
+    /// Names of one page at most, and bytes of its line for them: with the rest of the line they stay within
     /// `SessionIPC.maxLine`.
     private static let pageNames = 100
     private static let pageBytes = 48 * 1024

@@ -69,8 +69,10 @@ struct SessionIPCHandler: Sendable {
             intake.health.clear(problem: problem, of: subject)
             return
         }
-        // 0: of what is no hello of these times at all.
-        let what = "it speaks version \(hello.version), the daemon \(SessionIPC.version)"
+        let what =
+            hello.version == SessionHello.unknownVersion
+            ? "it speaks no version that the daemon, of version \(SessionIPC.version), knows"
+            : "it speaks version \(hello.version), the daemon \(SessionIPC.version)"
         intake.health.set(
             problem: problem, of: subject,
             message:

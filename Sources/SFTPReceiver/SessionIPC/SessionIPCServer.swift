@@ -83,9 +83,11 @@ private struct Conversation {
                 let content = try await content(of: message, &lines)
                 try await answer(message, content, session)
             } else {
-                // Programs of other releases may speak otherwise.
+                // Releases before version 5 said it in JSON.
                 let first = try? SessionMessage(line: line)
-                guard try await greet(first ?? .hello(.stranger(version: 0))) else { return }
+                guard try await greet(first ?? .hello(.stranger(version: SessionHello.unknownVersion))) else {
+                    return
+                }
                 watcher = watched()
             }
         }
