@@ -10,6 +10,8 @@ final class LocalConnection: Sendable {
     /// Lines of several tasks do not mix.
     private let sending = Mutex(())
     private static let sendTimeout: Int32 = 5000  // milliseconds
+    /// One queue for all connections, with a thread of its own: those of the system's queues may all be busy.
+    private static let readable = DispatchQueue(label: "dropgate.local")
 
     /// Owns the descriptor.
     init(_ descriptor: Int32) { self.descriptor = descriptor }
@@ -64,8 +66,7 @@ final class LocalConnection: Sendable {
 
     /// Returns when something can be read, at the end, or when the task is cancelled.
     func isReadable() async {
-        let source = DispatchSource.makeReadSource(
-            fileDescriptor: descriptor, queue: .global(qos: .userInitiated))
+        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: Self.readable)
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 // Only then is the descriptor not looked at any more.
