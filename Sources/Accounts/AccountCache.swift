@@ -148,8 +148,14 @@ package final class AccountCache: Sendable {
         var seen: [String: FileSignature] = [:]
         do throws(AccountError) {
             let directory = FileSignature(path: store.directory)
-            for file in try store.files() {
-                seen[file] = FileSignature(path: "\(store.directory)/\(file)")
+            do throws(AccountError) {
+                for file in try store.files() {
+                    seen[file] = FileSignature(path: "\(store.directory)/\(file)")
+                }
+            } catch {
+                // Whoever may take it away may be one who must not.
+                try checkTrust(&state, directory, isSame: false)
+                throw error
             }
             try checkTrust(&state, directory, isSame: seen == state.files.mapValues(\.signature))
         } catch {

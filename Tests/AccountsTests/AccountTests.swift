@@ -287,6 +287,21 @@ import Testing
         #expect(lastReport?.problems.isEmpty == true)
     }
 
+    @Test("Where everybody can write what leads to the directory, it is not believed to be gone either")
+    func openParent() throws {
+        _ = book.current()
+        let parent = Paths.directory(of: store.directory)
+        func setMode(_ mode: Int) throws {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: parent)
+        }
+        try setMode(0o777)
+        try FileManager.default.moveItem(atPath: store.directory, toPath: parent + "/away")
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        #expect(lastReport?.problems.first?.contains("chmod o-w \(parent)") == true)
+        try setMode(0o700)
+        #expect(book.current().accounts.isEmpty, "whoever may take it away has done so")
+    }
+
     @Test("While everybody can write the directory, nothing new in it is believed, and that is reported")
     func openDirectory() throws {
         _ = book.current()

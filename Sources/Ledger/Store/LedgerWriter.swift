@@ -104,8 +104,9 @@ package final class LedgerWriter: Sendable {
         return false
     }
 
-    /// Queues one operation; `finish` is called after the commit, in the order of the queue, and must not block. For an
-    /// append that finds no room it is called with `.busy`, soon. Never on the caller's thread.
+    /// Queues one operation; `finish` is called after the commit, in the order of the queue, and must not block: it may run on
+    /// the writer's own thread, and one that waits for another operation would wait for ever. For an append that finds no room it
+    /// is called with `.busy`, soon. Never on the caller's thread.
     package func submit(
         _ operation: LedgerOperation, finish: @escaping @Sendable (Result<LedgerOutcome, any Error>) -> Void
     ) {

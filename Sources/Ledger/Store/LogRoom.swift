@@ -8,7 +8,8 @@ import Glibc
 /// frames, with zeros, which neither readers nor recovery take for frames (SQLite, "Database File Format", section 4.1: the salts
 /// are not the header's).
 ///
-/// Only the thread of the ledger's one writer may call it: nobody else writes to the log.
+/// It is called on the thread of the ledger's one writer. Should another process write to the log at that moment, zeros still come
+/// after its frames: they are appended.
 final class LogRoom: Sendable {
     /// Bytes that the file grows by.
     static let step = 1 << 20
@@ -19,7 +20,7 @@ final class LogRoom: Sendable {
     private let zeros = [UInt8](repeating: 0, count: step)
 
     /// - Parameter path: of the log. Where it cannot be opened the log grows with its frames.
-    init(path: String) { descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) }
+    init(path: String) { descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW) }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
@@ -36,7 +37,7 @@ final class LogRoom: Sendable {
             Int(status.st_size) - Self.bytes(frames: frames) < Self.least
         else { return }
         // A failure is one of the disk, which the next commit meets, too.
-        guard pwrite(descriptor, zeros, zeros.count, status.st_size) > 0 else { return }
+        guard write(descriptor, zeros, zeros.count) > 0 else { return }
         queue.async { _ = fdatasync(self.descriptor) }
     }
 }
