@@ -4,31 +4,28 @@ import Glibc
 
 /// Not for several threads.
 final class InputBuffer {
-    /// Zeros of the system's: a session that sends little has few of its pages, and clearing them all took a fourteenth of what a
-    /// session costs.
-    private let bytes: UnsafeMutableBufferPointer<UInt8>
+    private var bytes = [UInt8](repeating: 0, count: first)
     private var head = 0
     private var tail = 0
+    /// The last read brought as much as there was room for.
+    private var wasFilled = false
 
-    /// Large enough that a packet rarely lies across its end, small enough for a cache.
+    /// Bytes that it grows to. Large enough that a packet rarely lies across its end, small enough for a cache.
     static let size = 1024 * 1024
+    /// Bytes that it begins with. Most sessions send less; to clear all of `size` took a fourteenth of what such a session costs.
+    static let first = 64 * 1024
     /// Less room than this at the end, and what is left moves to the front.
     private static let leastRoom = 64 * 1024
 
-    init() {
-        guard let memory = calloc(Self.size, 1) else { fatalError("no memory for a session's input") }
-        bytes = UnsafeMutableBufferPointer(
-            start: memory.bindMemory(to: UInt8.self, capacity: Self.size), count: Self.size)
-    }
-
-    deinit { free(bytes.baseAddress) }
+    /// Bytes that it has now.
+    var capacity: Int { bytes.count }
 
     func withSpan<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
-        body(UnsafeBufferPointer(bytes).span.extracting(head..<tail))
+        bytes.withUnsafeBufferPointer { body($0.span.extracting(head..<tail)) }
     }
 
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[head..<tail]))
+        bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[head..<tail])) }
     }
 
     /// Takes bytes off the front and makes room at the end.
@@ -37,17 +34,27 @@ final class InputBuffer {
         if head == tail {
             (head, tail) = (0, 0)
         } else if bytes.count - tail < Self.leastRoom {
-            let memory = UnsafeMutableRawBufferPointer(bytes)
-            memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[head..<tail]))
+            bytes.withUnsafeMutableBytes { memory in
+                memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[head..<tail]))
+            }
             (head, tail) = (0, tail - head)
         }
     }
 
     /// read(2): the count, 0 at the end, -1 with errno.
     func fill(from descriptor: Int32) -> Int {
-        let room = UnsafeMutableRawBufferPointer(bytes)[tail...]
-        let count = read(descriptor, UnsafeMutableRawBufferPointer(rebasing: room).baseAddress, room.count)
+        if wasFilled || bytes.count - tail < Self.leastRoom { grow() }
+        let room = bytes.count - tail
+        let count = bytes.withUnsafeMutableBytes { memory in
+            read(descriptor, UnsafeMutableRawBufferPointer(rebasing: memory[tail...]).baseAddress, room)
+        }
         tail += max(0, count)
+        wasFilled = count == room
         return count
+    }
+
+    private func grow() {
+        let more = min(bytes.count, Self.size - bytes.count)
+        bytes.append(contentsOf: repeatElement(0, count: more))
     }
 }
