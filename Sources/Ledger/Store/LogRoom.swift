@@ -17,7 +17,8 @@ final class LogRoom: Sendable {
     static let least = 256 << 10
 
     private let descriptor: Int32
-    private let zeros = [UInt8](repeating: 0, count: step)
+    /// A part of a step: what an idle gate keeps in memory counts.
+    private let zeros = [UInt8](repeating: 0, count: 64 << 10)
 
     /// - Parameter path: of the log. Where it cannot be opened the log grows with its frames.
     init(path: String) { descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW) }
@@ -36,8 +37,10 @@ final class LogRoom: Sendable {
         guard descriptor >= 0, fstat(descriptor, &status) == 0,
             Int(status.st_size) - Self.bytes(frames: frames) < Self.least
         else { return }
-        // A failure is one of the disk, which the next commit meets, too.
-        guard write(descriptor, zeros, zeros.count) > 0 else { return }
+        for _ in 0..<(Self.step / zeros.count) {
+            // A failure is one of the disk, which the next commit meets, too.
+            guard write(descriptor, zeros, zeros.count) == zeros.count else { break }
+        }
         queue.async { _ = fdatasync(self.descriptor) }
     }
 }
