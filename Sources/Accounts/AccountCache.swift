@@ -108,6 +108,7 @@ package final class AccountCache: Sendable {
     private let store: AccountStore
     private let handOver: @Sendable (AccountSnapshot) throws -> Void
     private let report: @Sendable (AccountReport) -> Void
+    private let clock: @Sendable () -> ContinuousClock.Instant
     private let state = Mutex(State())
     private let writers = WriterWatch()
 
@@ -115,8 +116,10 @@ package final class AccountCache: Sendable {
     /// called when something has changed.
     package init(
         store: AccountStore, handOver: @escaping @Sendable (AccountSnapshot) throws -> Void,
-        report: @escaping @Sendable (AccountReport) -> Void
+        report: @escaping @Sendable (AccountReport) -> Void,
+        clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
+        self.clock = clock
         self.store = store
         self.handOver = handOver
         self.report = report
@@ -143,21 +146,16 @@ package final class AccountCache: Sendable {
     }
 
     private func refresh(_ state: inout State) -> AccountReport? {
-        state.lookedAt = .now
+        state.lookedAt = clock()
         var problems: [String] = []
         var seen: [String: FileSignature] = [:]
         do throws(AccountError) {
             let directory = FileSignature(path: store.directory)
-            do throws(AccountError) {
-                for file in try store.files() {
-                    seen[file] = FileSignature(path: "\(store.directory)/\(file)")
-                }
-            } catch {
-                // Whoever may take it away may be one who must not.
-                try checkTrust(&state, directory, isSame: false)
-                throw error
-            }
-            try checkTrust(&state, directory, isSame: seen == state.files.mapValues(\.signature))
+            let found = signatures()
+            // That it is gone is news, too: whoever may take it away may be one who must not.
+            let isSame = (try? found.get()) == state.files.mapValues(\.signature)
+            try checkTrust(&state, directory, isSame: isSame)
+            seen = try found.get()
         } catch {
             problems.append(error.message)
             // A directory that is gone holds no accounts; one that cannot be read says nothing new.
@@ -196,12 +194,23 @@ package final class AccountCache: Sendable {
             files: changed.sorted().map { FileOrigin(path: "\(store.directory)/\($0)") })
     }
 
+    /// Of each file of an account there is.
+    private func signatures() -> Result<[String: FileSignature], AccountError> {
+        Result { () throws(AccountError) in
+            var seen: [String: FileSignature] = [:]
+            for file in try store.files() {
+                seen[file] = FileSignature(path: "\(store.directory)/\(file)")
+            }
+            return seen
+        }
+    }
+
     /// Before anything that is new is believed, and from time to time where nothing is: a directory that others may write now shows
     /// no change of its files.
     private func checkTrust(
         _ state: inout State, _ directory: FileSignature?, isSame: Bool
     ) throws(AccountError) {
-        let now = ContinuousClock.now
+        let now = clock()
         if isSame, let trusted = state.trusted, trusted.directory == directory,
             now - trusted.at < Self.trust
         {

@@ -287,6 +287,27 @@ import Testing
         #expect(lastReport?.problems.isEmpty == true)
     }
 
+    @Test(
+        "That everybody can write what leads to the directory is reported within a second, though nothing in it has changed"
+    )
+    func openParentInTime() throws {
+        let now = Mutex(ContinuousClock.now)
+        let problems = Mutex<[String]>([])
+        let book = AccountCache(
+            store: store, handOver: { _ in },
+            report: { report in problems.withLock { $0 = report.problems } },
+            clock: { now.withLock { $0 } })
+        _ = book.current()
+        let parent = Paths.directory(of: store.directory)
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: parent)
+        now.withLock { $0 += .seconds(1) }
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        #expect(problems.withLock { $0.first?.contains("chmod o-w \(parent)") } == true)
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: parent)
+        _ = book.current()
+        #expect(problems.withLock { $0 } == [], "what is not trusted is looked at each time")
+    }
+
     @Test("Where everybody can write what leads to the directory, it is not believed to be gone either")
     func openParent() throws {
         _ = book.current()
