@@ -89,6 +89,38 @@ import Testing
         #expect(codes.withLock { $0 } == [.busy, nil])
     }
 
+    /// The writer tells callers itself where nothing waits, but not before those of an earlier batch have been told elsewhere.
+    @Test func callersOfALaterBatchAreToldAfterThoseOfAnEarlierOne() async throws {
+        let store = FailingStore()
+        let (commits, commit) = AsyncStream.makeStream(of: Void.self)
+        let writer = LedgerWriter(
+            store: store, clock: { Instant(microseconds: 1) }, committed: { _ in commit.yield() })
+        let (told, tell) = AsyncStream.makeStream(of: String.self)
+        let slow = DispatchSemaphore(value: 0)
+        let held = store.hold()
+        writer.submit(.append(rejection, drop: nil)) { _ in
+            tell.yield("first begins")
+            slow.wait()
+            tell.yield("first")
+        }
+        await store.isHeld()
+        // It waits, so that those of the first are told on another thread.
+        writer.submit(.append(rejection, drop: nil)) { _ in tell.yield("second") }
+        held.release()
+        var committed = commits.makeAsyncIterator()
+        for _ in 0..<2 { await committed.next() }
+        // Commits go on while callers are told.
+        writer.submit(.append(rejection, drop: nil)) { _ in tell.yield("third") }
+        await committed.next()
+        slow.signal()
+        var order: [String] = []
+        for await one in told {
+            order.append(one)
+            if order.count == 4 { break }
+        }
+        #expect(order == ["first begins", "first", "second", "third"])
+    }
+
     private static func code(_ outcome: Result<LedgerOutcome, any Error>) -> LedgerError.Code? {
         guard case .failure(let error) = outcome else { return nil }
         return (error as? LedgerError)?.code
