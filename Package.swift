@@ -275,8 +275,9 @@ let package = Package(
         .testTarget(
             name: "SFTPReceiverTests",
             dependencies: [
-                "Accounts", "Admission", "Intake", "JSON", "Ledger", "LocalServer", "LocalSocket", "Settings",
-                "SFTPReceiver", "SFTPSession", "Sockets", "Staging", "Support", "TLS", logging, lifecycle,
+                "Accounts", "Admission", "Files", "Intake", "JSON", "Ledger", "LocalServer", "LocalSocket",
+                "Settings", "SFTPReceiver", "SFTPSession", "Sockets", "Staging", "Support", "TLS", logging,
+                lifecycle,
             ], swiftSettings: strict),
     ]
 )

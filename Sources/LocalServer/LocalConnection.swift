@@ -9,12 +9,16 @@ final class LocalConnection: Sendable {
     let descriptor: Int32
     /// Lines of several tasks do not mix.
     private let sending = Mutex(())
-    private static let sendTimeout: Int32 = 5000  // milliseconds
+    private let sendTimeout: Int32
     /// One queue for all connections, with a thread of its own: those of the system's queues may all be busy.
     private static let readable = DispatchQueue(label: "dropgate.local")
 
     /// Owns the descriptor.
-    init(_ descriptor: Int32) { self.descriptor = descriptor }
+    /// - Parameter sendTimeout: milliseconds that the caller may take nothing of what is sent.
+    init(_ descriptor: Int32, sendTimeout: Int32 = 5000) {
+        self.descriptor = descriptor
+        self.sendTimeout = sendTimeout
+    }
 
     deinit { close(descriptor) }
 
@@ -46,7 +50,7 @@ final class LocalConnection: Sendable {
                     if count > 0 {
                         rest = rest.dropFirst(count)
                     } else if errno == EAGAIN {
-                        guard wait(for: POLLOUT, Self.sendTimeout) else { throw SystemError(ETIMEDOUT) }
+                        guard wait(for: POLLOUT, sendTimeout) else { throw SystemError(ETIMEDOUT) }
                     } else if errno != EINTR {
                         throw .last
                     }

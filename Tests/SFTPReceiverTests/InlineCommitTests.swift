@@ -106,7 +106,7 @@ import Testing
     }
 
     /// Sessions of earlier releases spoke JSON.
-    @Test func whoSpeaksAnotherLanguageIsToldToTryAgainLater() async throws {
+    @Test func whoSpeaksAnotherLanguageIsNotWelcomedAndTheOperatorIsTold() async throws {
         try await withSession { scene, _, _, _ in
             let stranger = try LineConnection(
                 path: scene.directory.file("link"), longest: SessionIPC.maxLine, answerTimeout: 20,
@@ -116,7 +116,8 @@ import Testing
                 Issue.record("no answer to a hello")
                 return
             }
-            #expect(!welcome.ok && welcome.message?.contains("is being updated") == true)
+            #expect(!welcome.ok)
+            #expect(scene.intake.health.problems["sftp.session"]?.contains("restart the gate") == true)
             #expect(throws: LocalSocketError.self) { try stranger.receive() }
         }
     }

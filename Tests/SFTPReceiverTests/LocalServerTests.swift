@@ -1,12 +1,14 @@
 // The listening end of a local socket: what a caller says and hears, and how a conversation ends.
 import Blocking
+import Files
 import Foundation
-import LocalServer
 import LocalSocket
 import Sockets
 import Support
 import Synchronization
 import Testing
+
+@testable import LocalServer
 
 @Suite(.timeLimit(.minutes(1))) struct LocalServerTests {
     private let directory: TemporaryDirectory
@@ -134,5 +136,51 @@ import Testing
             #expect(throws: LocalSocketError.self) { try caller.receive() }
         }
         #expect(wasTooLong.withLock { $0 })
+    }
+
+    // MARK: One connection
+
+    private func pair(sendTimeout: Int32 = 5000) -> (here: LocalConnection, there: LocalConnection) {
+        var ends: [Int32] = [0, 0]
+        socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0, &ends)
+        return (LocalConnection(ends[0], sendTimeout: sendTimeout), LocalConnection(ends[1]))
+    }
+
+    @Test func aCallerThatTakesNothingIsGivenUpAndHearsNoMore() throws {
+        let (here, there) = pair(sendTimeout: 20)
+        let error = #expect(throws: SystemError.self) {
+            try here.send([UInt8](repeating: 0x61, count: 8 << 20))
+        }
+        #expect(error?.code == ETIMEDOUT)
+        #expect(throws: SystemError.self) { try here.send([0x62]) }
+        var heard = 0
+        while let bytes = try there.receive(), !bytes.isEmpty { heard += bytes.count }
+        #expect(heard > 0 && heard < 8 << 20)
+        #expect(try there.receive() == [], "its end, and not a part of the next line")
+    }
+
+    @Test func aTaskThatIsCancelledBeforeItWaitsDoesNotWait() async {
+        let (here, there) = pair()
+        await Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            await here.isReadable()
+        }.value
+        _ = there
+    }
+
+    @Test func itIsReadableForBytesForTheEndAndAfterAHangUp() async throws {
+        let (here, there) = pair()
+        try there.send([0x61])
+        await here.isReadable()
+        #expect(try here.receive() == [0x61])
+        #expect(try here.receive() == nil)
+        there.hangUp()
+        await here.isReadable()
+        #expect(try here.receive() == [])
+        let (alone, other) = pair()
+        alone.hangUp()
+        await alone.isReadable()
+        #expect(try alone.receive() == [])
+        _ = other
     }
 }

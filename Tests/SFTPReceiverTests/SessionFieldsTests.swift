@@ -9,75 +9,122 @@ import Testing
         "\u{2028}", "e\u{301}",
     ]
 
-    private static func messages(_ text: String, _ number: Int64) -> [SessionMessage] {
-        var change = NameChange(.rename, text)
-        (change.to, change.replaces, change.open) = (text, true, nil)
-        (change.size, change.modified) = (number, nil)
-        return [
-            .hello(
-                SessionHello(
-                    connection: text, user: text, pid: 7, version: SessionIPC.version, authentication: text)),
-            .names(NameQuestion(about: .directory, path: text, after: text)),
-            .names(NameQuestion(about: .name, path: text)),
-            .change(change),
-            .open(
-                UploadOpening(
-                    path: text, exclusive: true, mustExist: false, fresh: true, appends: false,
-                    modified: number)),
-            .room(RoomRequest(drop: text, bytes: number, least: 1)),
-            .commit(
-                UploadCommit(
-                    id: 3, drop: text, path: text, bytes: number, sha256: text, modified: nil, isInline: true)
-            ),
-            .ended(
-                UploadEnded(
-                    drop: text, path: text, outcome: .interrupted, bytes: number, prefix: 1, modified: number,
-                    message: text)),
-            .refused(SessionRefusal(reason: text, operation: text, path: text, message: text)),
-            .probed(ProbeNotice(path: text, bytes: number)),
-            .collect(CollectQuestion(drop: nil, before: number, opens: true, acknowledges: false)),
-        ]
-    }
+    /// Values of which no two are the same by rule, so that fields that are read in another order than they were written show.
+    private struct Maker {
+        var generator = SystemRandomNumberGenerator()
+        private var count = 0
 
-    private static func answers(_ text: String, _ number: Int64) -> [DaemonMessage] {
-        [
-            .welcome(
-                SessionWelcome(
-                    ok: true, account: text, incoming: text, maxFile: number, mostInline: nil,
-                    provisional: ["*.tmp", text], idleTimeout: 60)),
-            .welcome(.collector(text, staging: text)),
-            .welcome(.refusal(text)),
-            .names(
-                NameAnswer(
-                    entries: [
-                        NameAnswer.Entry(name: text, isDirectory: false, bytes: number, modified: number),
-                        NameAnswer.Entry(name: text, isDirectory: true, bytes: 0, modified: 0),
-                    ], hasMore: true)),
-            .names(NameAnswer(entries: [])),
-            .done(ChangeAnswer(failure: .exists, message: text, bytes: number)),
-            .done(ChangeAnswer()),
-            .opened(UploadOpened(drop: text, standing: .delivered, room: number, bytes: number)),
-            .commit(UploadCommitAnswer(id: 1, ok: true, status: .duplicate, name: text)),
-            .commit(UploadCommitAnswer(id: 1, ok: false, code: text, message: text)),
-            .page(
-                CollectPage(
-                    ok: true, drops: [CollectPage.Drop(id: text, path: text)], next: number, message: nil)),
-            .end(SessionEnding(message: text, answers: true)),
-            .end(SessionEnding(message: text)),
-        ]
+        mutating func text() -> String {
+            count += 1
+            return
+                "\(texts.randomElement(using: &generator)!)\(count)\(texts.randomElement(using: &generator)!)"
+        }
+        mutating func number() -> Int64 {
+            [0, 1, -1, .max, .min].randomElement(using: &generator)!
+                ^ .random(in: 0..<1000, using: &generator)
+        }
+        mutating func flag() -> Bool { .random(using: &generator) }
+        mutating func maybe<Value>(_ make: (inout Maker) -> Value) -> Value? { flag() ? make(&self) : nil }
+
+        mutating func message(_ kind: Int) -> SessionMessage {
+            switch kind {
+            case 0:
+                return .hello(
+                    SessionHello(
+                        connection: text(), user: text(), pid: Int32(truncatingIfNeeded: number()),
+                        version: SessionIPC.version, authentication: maybe { $0.text() }))
+            case 1:
+                return .names(
+                    NameQuestion(about: flag() ? .directory : .name, path: text(), after: maybe { $0.text() })
+                )
+            case 2:
+                var change = NameChange(flag() ? .rename : .setAttributes, text())
+                (change.to, change.open) = (maybe { $0.text() }, maybe { $0.text() })
+                (change.size, change.modified) = (maybe { $0.number() }, maybe { $0.number() })
+                change.replaces = maybe { $0.flag() }
+                return .change(change)
+            case 3:
+                return .open(
+                    UploadOpening(
+                        path: text(), exclusive: flag(), mustExist: flag(), fresh: flag(), appends: flag(),
+                        modified: maybe { $0.number() }))
+            case 4: return .room(RoomRequest(drop: text(), bytes: number(), least: number()))
+            case 5:
+                return .commit(
+                    UploadCommit(
+                        id: Int(number()), drop: text(), path: text(), bytes: number(), sha256: text(),
+                        modified: maybe { $0.number() }, isInline: flag()))
+            case 6:
+                return .ended(
+                    UploadEnded(
+                        drop: text(), path: text(), outcome: flag() ? .interrupted : .whole, bytes: number(),
+                        prefix: number(), modified: maybe { $0.number() }, message: maybe { $0.text() }))
+            case 7:
+                return .refused(
+                    SessionRefusal(reason: text(), operation: text(), path: text(), message: text()))
+            case 8: return .probed(ProbeNotice(path: text(), bytes: number()))
+            default:
+                return .collect(
+                    CollectQuestion(
+                        drop: maybe { $0.text() }, before: maybe { $0.number() }, opens: flag(),
+                        acknowledges: flag()))
+            }
+        }
+
+        mutating func answer(_ kind: Int) -> DaemonMessage {
+            switch kind {
+            case 0:
+                var welcome = SessionWelcome(
+                    ok: flag(), account: maybe { $0.text() }, incoming: maybe { $0.text() },
+                    maxFile: maybe { $0.number() }, mostInline: maybe { $0.number() },
+                    provisional: maybe { [$0.text(), $0.text()] }, idleTimeout: maybe { Int($0.number()) },
+                    message: maybe { $0.text() })
+                welcome.staging = maybe { $0.text() }
+                return .welcome(welcome)
+            case 1:
+                let entries = (0..<3).map { _ in
+                    NameAnswer.Entry(
+                        name: text(), isDirectory: flag(), bytes: number(), modified: number())
+                }
+                return .names(NameAnswer(entries: flag() ? entries : [], hasMore: flag()))
+            case 2:
+                return .done(
+                    ChangeAnswer(
+                        failure: maybe { _ in .exists }, message: maybe { $0.text() },
+                        bytes: maybe { $0.number() }))
+            case 3:
+                return .opened(
+                    UploadOpened(
+                        drop: text(), standing: flag() ? .delivered : .fresh, room: number(),
+                        bytes: maybe { $0.number() }))
+            case 4:
+                return .commit(
+                    UploadCommitAnswer(
+                        id: Int(number()), ok: flag(), status: maybe { _ in .duplicate },
+                        name: maybe { $0.text() }, code: maybe { $0.text() }, message: maybe { $0.text() }))
+            case 5:
+                let drops = (0..<3).map { _ in CollectPage.Drop(id: text(), path: text()) }
+                return .page(
+                    CollectPage(
+                        ok: flag(), drops: flag() ? drops : [], next: maybe { $0.number() },
+                        message: maybe { $0.text() }))
+            default: return .end(SessionEnding(message: text(), answers: maybe { $0.flag() }))
+            }
+        }
     }
 
     @Test func everyMessageIsReadAsItWasWritten() throws {
-        for text in Self.texts {
-            for number in [0, 1, -1, Int64.max, .min] {
-                for message in Self.messages(text, number) {
-                    let line = message.line
-                    #expect(line.firstIndex(of: UInt8(ascii: "\n")) == line.count - 1, "one line")
-                    #expect(try SessionMessage(line: line.dropLast()) == message)
-                }
-                for answer in Self.answers(text, number) {
-                    #expect(try DaemonMessage(line: answer.line.dropLast()) == answer)
-                }
+        var make = Maker()
+        for _ in 0..<200 {
+            for kind in 0..<10 {
+                let message = make.message(kind)
+                let line = message.line
+                #expect(line.firstIndex(of: UInt8(ascii: "\n")) == line.count - 1, "one line")
+                #expect(try SessionMessage(line: line.dropLast()) == message)
+            }
+            for kind in 0..<7 {
+                let answer = make.answer(kind)
+                #expect(try DaemonMessage(line: answer.line.dropLast()) == answer)
             }
         }
     }
@@ -86,8 +133,9 @@ import Testing
     @Test func noLineThatWasChangedIsReadAsSomethingThatWouldBeWrittenOtherwise() {
         var generator = SystemRandomNumberGenerator()
         let alphabet = Array("\t\\0nt19-a\u{0}".utf8) + [0xff, 0xc3]
-        for message in Self.messages("a\tb\\", 12) {
-            let line = Array(message.line.dropLast())
+        var make = Maker()
+        for kind in 0..<10 {
+            let line = Array(make.message(kind).line.dropLast())
             for _ in 0..<500 {
                 var changed = line
                 switch Int.random(in: 0..<3, using: &generator) {

@@ -83,7 +83,7 @@ private struct Conversation {
                 let content = try await content(of: message, &lines)
                 try await answer(message, content, session)
             } else {
-                // Releases before version 5 said it in JSON.
+                // Releases before version 5 said it in JSON. Theirs cannot read the answer; the operator is told.
                 let first = try? SessionMessage(line: line)
                 guard try await greet(first ?? .hello(.stranger(version: SessionHello.unknownVersion))) else {
                     return
