@@ -1,6 +1,7 @@
 // Projects the ledger into staging: writes committed webhooks into `ready/`, makes released uploads durable,
-// and then marks both in the ledger. Off every answer's path, on a queue of its own.
+// and then marks both in the ledger. Off every answer's path, on a thread of its own that yields to the others.
 import Admission
+import Blocking
 import Dispatch
 import Ledger
 import Logging
@@ -17,6 +18,10 @@ final class Stager: Sendable {
     /// How long it rests before each batch while nobody waits for it and less than a batch is there: a batch costs processor time
     /// and a sync of the filesystem, and the answers to senders come first. What piles up meanwhile is durable already.
     static let gathering = DispatchTimeInterval.milliseconds(100)
+    /// How a batch is marked in the ledger: in about so many transactions at most, of so many drops at least. Those who send wait for
+    /// each of them; a sync of the ledger is what a transaction costs, where nobody sends.
+    static let mostParts = 8
+    static let smallestPart = 128
     /// How many committed webhooks may wait for staging before answers wait, too: senders are not to be faster for long than
     /// what they send can be passed on.
     static let mostWaiting = 100_000
@@ -50,7 +55,7 @@ final class Stager: Sendable {
     private let layout: Intake.Layout
     private let clock: @Sendable () -> Instant
     private let logger: Logger
-    private let queue = DispatchQueue(label: "stager", qos: .utility)
+    private let thread = PatientThread(label: "stager")
     private let state = Mutex(State())
 
     init(
@@ -137,7 +142,7 @@ final class Stager: Sendable {
             state.isRunning = true
             return true
         }
-        if mustStart { queue.asyncAfter(deadline: .now() + Self.gathering) { self.work() } }
+        if mustStart { thread.begin(after: Self.gathering) { self.work() } }
     }
 
     private enum Progress { case idle, more, gather }
@@ -151,7 +156,7 @@ final class Stager: Sendable {
                 case .idle: break loop
                 case .more: continue
                 case .gather:
-                    queue.asyncAfter(deadline: .now() + Self.gathering) { self.work() }
+                    thread.begin(after: Self.gathering) { self.work() }
                     break loop
                 }
             }
@@ -173,7 +178,7 @@ final class Stager: Sendable {
             }
             for accepted in late { accepted() }
             if isEnding { return stop() }
-            queue.asyncAfter(deadline: .now() + 1) { self.work() }
+            thread.begin(after: .seconds(1)) { self.work() }
         }
     }
 
@@ -236,7 +241,7 @@ final class Stager: Sendable {
             try staging.ready.sync()
             done += uploads
         }
-        try mark(done, at: now)
+        try markInParts(done, at: now)
         areStaged(events.count)
         let marked = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             state.uploads.removeFirst(uploads.count)
@@ -252,9 +257,19 @@ final class Stager: Sendable {
         for accepted in state.withLock({ $0.brake.end(count) }) { accepted() }
     }
 
-    /// Waits on the stager's own thread, of which it has the one: a batch is not done before its marks are, and nobody else
-    /// needs the thread meanwhile. In one transaction: once the first event of a batch is marked, nothing leads from the others to
-    /// their receipts.
+    /// Part by part, since those who send wait for the transaction that a part is in. From the end: once the first event of a batch
+    /// is marked, nothing leads from the others to their receipts.
+    private func markInParts(_ done: [Released], at now: Instant) throws {
+        let most = max(Self.smallestPart, done.count / Self.mostParts)
+        var left = done[...]
+        while !left.isEmpty {
+            try mark(Array(left.suffix(most)), at: now)
+            left = left.dropLast(most)
+        }
+    }
+
+    /// In one transaction. Waits on the stager's own thread, of which it has the one: a batch is not done before its marks are, and
+    /// nobody else needs the thread meanwhile.
     private func mark(_ done: [Released], at now: Instant) throws {
         let finished = DispatchSemaphore(value: 0)
         let failure = Mutex<(any Error)?>(nil)

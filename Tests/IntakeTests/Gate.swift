@@ -79,16 +79,22 @@ struct Gate {
             contentType: "application/json")
     }
 
-    /// Leaves a committed webhook in a ledger that no gate has open, as a crash does.
-    static func commitWebhook(_ directory: TemporaryDirectory, id: String) throws {
+    /// Leaves committed webhooks in a ledger that no gate has open, as a crash does.
+    static func commitWebhooks(_ directory: TemporaryDirectory, ids: some Sequence<String>) throws {
         let store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
-        var attempt = accepted
-        attempt.drop = DropFacts(id: id, name: "", bytes: 2, sha256: "00")
-        let drop = DropRegistration(
-            id: id, content: .body(Array("{}".utf8)), repeatKey: Array(id.utf8), eventKey: nil,
-            keepsRepeats: false,
-            readyPath: { _ in "webhook/2026-11-23/081530.000000Z-x-\(id).json" })
-        _ = try store.commit([.append(attempt, drop: drop)], now: Instant(microseconds: 1))
+        for id in ids {
+            var attempt = accepted
+            attempt.drop = DropFacts(id: id, name: "", bytes: 2, sha256: "00")
+            let drop = DropRegistration(
+                id: id, content: .body(Array("{}".utf8)), repeatKey: Array(id.utf8), eventKey: nil,
+                keepsRepeats: false,
+                readyPath: { _ in "webhook/2026-11-23/081530.000000Z-x-\(id).json" })
+            _ = try store.commit([.append(attempt, drop: drop)], now: Instant(microseconds: 1))
+        }
+    }
+
+    static func commitWebhook(_ directory: TemporaryDirectory, id: String) throws {
+        try commitWebhooks(directory, ids: [id])
     }
 
     static var accepted: Attempt {

@@ -3,6 +3,7 @@ import Admission
 import Foundation
 import JSON
 import Ledger
+import LedgerSupport
 import Logging
 import Staging
 import Support
@@ -182,6 +183,30 @@ import Testing
             let written = try #require(try gate.intake.staging.ready.receipt(drop.id, at: drop.readyPath))
             #expect((written.released == "now") == published)
         }
+    }
+
+    /// A batch is marked in parts. Its consumer has taken all of it when the second of them fails.
+    @Test(arguments: [Intake.Layout.file, .ndjson])
+    func aBatchOfWhichOnlyAPartIsMarkedIsNotReleasedAgain(layout: Intake.Layout) async throws {
+        let directory = try TemporaryDirectory("parts")
+        let ids = (5..<305).map { DropID.make(milliseconds: $0) }
+        try Gate.commitWebhooks(directory, ids: ids)
+        let (disk, (logger, lines)) = (FailingDisk(), LogLines.make())
+        disk.marksLeft = 1
+        let gate = try Gate(directory, disk: disk, logger: logger) { $0.layout = layout }
+        var failures = lines.filter { $0.contains("staging failed") }.makeAsyncIterator()
+        _ = await failures.next()
+        let handle = LedgerHandle(file: directory.file("ledger.sqlite"))
+        let marked = try handle.reader().drops(states: [.released], limit: 1000)
+        #expect(Set(marked.map(\.id)) == Set(ids.suffix(Stager.smallestPart)))
+        for path in gate.ready() {
+            try FileManager.default.removeItem(atPath: directory.file("staging/ready/" + path))
+        }
+        disk.marksLeft = .max
+        await gate.intake.waitUntilStaged()
+        #expect(gate.ready().isEmpty)
+        #expect(try handle.reader().drops(states: [.released], limit: 1000).count == 300)
+        await gate.intake.close()
     }
 
     /// Something lies in the place of the day's directory, so that what has its receipts does not get to `ready/`.

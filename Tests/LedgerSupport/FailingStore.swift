@@ -6,6 +6,7 @@ import Synchronization
 /// The switch of a failing disk.
 package final class FailingDisk: Sendable {
     private let state = Mutex<(any Error)?>(nil)
+    private let marks = Mutex(Int.max)
 
     package struct Failure: Error {}
 
@@ -14,6 +15,19 @@ package final class FailingDisk: Sendable {
     package var fails: Bool {
         get { state.withLock { $0 != nil } }
         set { state.withLock { $0 = newValue ? Failure() : nil } }
+    }
+
+    /// How many more commits may mark drops as released before such commits fail.
+    package var marksLeft: Int {
+        get { marks.withLock(\.self) }
+        set { marks.withLock { $0 = newValue } }
+    }
+
+    fileprivate func mark() throws {
+        try marks.withLock { left in
+            guard left > 0 else { throw Failure() }
+            left -= 1
+        }
     }
 
     /// What a commit throws; nil while it works.
@@ -37,6 +51,7 @@ package final class FailingStore: LedgerStore {
 
     package func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
         if let error = disk.error { throw error }
+        if operations.contains(where: { if case .released = $0 { true } else { false } }) { try disk.mark() }
         return try store.commit(operations, now: now)
     }
 
