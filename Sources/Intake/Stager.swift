@@ -18,8 +18,8 @@ final class Stager: Sendable {
     /// How long it rests before each batch while nobody waits for it and less than a batch is there: a batch costs processor time
     /// and a sync of the filesystem, and the answers to senders come first. What piles up meanwhile is durable already.
     static let gathering = DispatchTimeInterval.milliseconds(100)
-    /// How a batch is marked in the ledger: in about so many transactions at most, of so many drops at least. Those who send wait for
-    /// each of them; a sync of the ledger is what a transaction costs, where nobody sends.
+    /// How a batch is marked in the ledger: in so many transactions at most, each of so many drops at least (the last one may have
+    /// fewer). Large ones delay those who send; small ones cost a sync each where nobody sends.
     static let mostParts = 8
     static let smallestPart = 128
     /// How many committed webhooks may wait for staging before answers wait, too: senders are not to be faster for long than
@@ -257,10 +257,10 @@ final class Stager: Sendable {
         for accepted in state.withLock({ $0.brake.end(count) }) { accepted() }
     }
 
-    /// Part by part, since those who send wait for the transaction that a part is in. From the end: once the first event of a batch
-    /// is marked, nothing leads from the others to their receipts.
+    /// Part by part, so that what senders wait for gets its turn in between. From the end: once the first event of a batch is marked,
+    /// nothing leads from the others to their receipts.
     private func markInParts(_ done: [Released], at now: Instant) throws {
-        let most = max(Self.smallestPart, done.count / Self.mostParts)
+        let most = max(Self.smallestPart, (done.count + Self.mostParts - 1) / Self.mostParts)
         var left = done[...]
         while !left.isEmpty {
             try mark(Array(left.suffix(most)), at: now)

@@ -43,8 +43,8 @@ package final class AcceptingSocket: Sendable {
         var off: Int32 = 0
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(socket.descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
-        // Connections inherit it, and so do the programs that they are given to. Without it a short answer waits for the caller's
-        // acknowledgement of the one before, which callers delay, by 40 ms as a rule: sshd asks for it only after the login.
+        // Connections inherit it, also those that sshd is given, which sets it itself only once a session begins. With Nagle's
+        // algorithm a short message waits until the one before is acknowledged, and callers delay that, by 40 ms as a rule (tcp(7)).
         setsockopt(socket.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, size)
         if !address.ip.isIPv4 { setsockopt(socket.descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &off, size) }
         let bound = SocketAddress.withSocketAddress(address.ip, port: address.port ?? 0) {

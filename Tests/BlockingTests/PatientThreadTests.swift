@@ -20,19 +20,15 @@ import Testing
         }
     }
 
-    @Test func workIsDoneInTheOrderOfItsTime() {
+    @Test func workIsDoneWhenItIsDueNotWhenItWasAskedFor() {
         let (thread, done) = (PatientThread(label: "test"), Done())
-        let all = DispatchSemaphore(value: 0)
-        thread.begin(after: .seconds(0)) {
-            // Until what follows is there.
-            all.wait()
-            done.add(0)
-        }
-        thread.begin(after: .milliseconds(60)) { done.add(3) }
-        thread.begin(after: .milliseconds(1)) { done.add(1) }
-        thread.begin(after: .milliseconds(30)) { done.add(2) }
-        all.signal()
-        #expect(done.first(4) == [0, 1, 2, 3])
+        let began = ContinuousClock.now
+        thread.begin(after: .seconds(3600)) { done.add(3) }
+        thread.begin(after: .milliseconds(50)) { done.add(2) }
+        #expect(done.first(1) == [2])
+        #expect(began.duration(to: .now) >= .milliseconds(50))
+        thread.begin(after: .seconds(0)) { done.add(1) }
+        #expect(done.first(1) == [2, 1])
     }
 
     @Test func workMayBeginOtherWork() {

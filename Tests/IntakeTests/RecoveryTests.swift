@@ -191,8 +191,9 @@ import Testing
         let directory = try TemporaryDirectory("parts")
         let ids = (5..<305).map { DropID.make(milliseconds: $0) }
         try Gate.commitWebhooks(directory, ids: ids)
-        let (disk, (logger, lines)) = (FailingDisk(), LogLines.make())
+        let disk = FailingDisk()
         disk.marksLeft = 1
+        let (logger, lines) = LogLines.make()
         let gate = try Gate(directory, disk: disk, logger: logger) { $0.layout = layout }
         var failures = lines.filter { $0.contains("staging failed") }.makeAsyncIterator()
         _ = await failures.next()
