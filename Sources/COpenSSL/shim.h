@@ -30,12 +30,40 @@ static inline EVP_MAC_CTX *COpenSSL_hmac(EVP_MAC *mac, const char *digest, const
 static CRYPTO_ONCE COpenSSL_sha256_once = CRYPTO_ONCE_STATIC_INIT;
 static const EVP_MD *COpenSSL_sha256_found = NULL;
 
-static inline void COpenSSL_find_sha256(void) { COpenSSL_sha256_found = EVP_MD_fetch(NULL, "SHA2-256", NULL); }
+static CRYPTO_THREAD_LOCAL COpenSSL_sha256_spare = 0;
+
+static inline void COpenSSL_free_digest(void *state) { EVP_MD_CTX_free((EVP_MD_CTX *)state); }
+
+static inline void COpenSSL_find_sha256(void) {
+    if (CRYPTO_THREAD_init_local(&COpenSSL_sha256_spare, COpenSSL_free_digest) == 1)
+        COpenSSL_sha256_found = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+}
 
 /// SHA-256, fetched once for the process and never freed, or NULL where it is not to be had. Whoever gets it sees it whole,
 /// from any thread: that is what CRYPTO_THREAD_run_once(3) is for.
 static inline const EVP_MD *COpenSSL_sha256(void) {
     return CRYPTO_THREAD_run_once(&COpenSSL_sha256_once, COpenSSL_find_sha256) == 1 ? COpenSSL_sha256_found : NULL;
+}
+
+/// A digest at its beginning, or NULL. `COpenSSL_end_sha256` takes it back. Each thread keeps one for its next digest, because to
+/// make one takes three allocations, which for some hundred bytes cost as much as the digest.
+static inline EVP_MD_CTX *COpenSSL_begin_sha256(void) {
+    const EVP_MD *algorithm = COpenSSL_sha256();
+    if (!algorithm) return NULL;
+    EVP_MD_CTX *state = (EVP_MD_CTX *)CRYPTO_THREAD_get_local(&COpenSSL_sha256_spare);
+    if (state && CRYPTO_THREAD_set_local(&COpenSSL_sha256_spare, NULL) == 1) return state;
+    state = EVP_MD_CTX_new();
+    if (state && EVP_DigestInit_ex2(state, algorithm, NULL) == 1) return state;
+    EVP_MD_CTX_free(state);
+    return NULL;
+}
+
+/// What is kept was begun anew: nothing of what it was given stays in it.
+static inline void COpenSSL_end_sha256(EVP_MD_CTX *state) {
+    if (!CRYPTO_THREAD_get_local(&COpenSSL_sha256_spare) && EVP_DigestInit_ex2(state, NULL, NULL) == 1 &&
+        CRYPTO_THREAD_set_local(&COpenSSL_sha256_spare, state) == 1)
+        return;
+    EVP_MD_CTX_free(state);
 }
 
 static inline void COpenSSL_free(void *memory) { OPENSSL_free(memory); }

@@ -5,7 +5,7 @@ import TLS
 
 /// OpenSSL's generator: the system's own would be a system call for each number.
 private struct LibraryRandom: RandomNumberGenerator {
-    func next() -> UInt64 { RandomBytes.make(8).reduce(0) { $0 << 8 | UInt64($1) } }
+    func next() -> UInt64 { RandomBytes.number() }
 }
 
 package enum DropID {

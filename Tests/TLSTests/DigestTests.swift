@@ -53,6 +53,27 @@ private func bytes(_ hex: String) -> [UInt8] {
         #expect(two == SHA256.hash(data: Array("ab".utf8)))
     }
 
+    /// Each thread keeps the state of a digest that has ended for its next one.
+    @Test func nothingOfADigestStaysInTheNext() {
+        let text = Array("abc".utf8)
+        let expected = SHA256.hash(data: text)
+        for count in [1, 63, 64, 65, 1000] {
+            var abandoned = SHA256()
+            abandoned.update(data: [UInt8](repeating: 0x58, count: count))
+            _ = consume abandoned
+            #expect(SHA256.hash(data: text) == expected)
+            var outer = SHA256()
+            var inner = SHA256()
+            outer.update(data: text.prefix(1))
+            inner.update(data: text)
+            #expect(inner.finalize() == expected)
+            outer.update(data: text.dropFirst())
+            #expect(outer.next() == expected)
+            outer.update(data: text)
+            #expect(outer.finalize() == expected)
+        }
+    }
+
     @Test func manyThreadsHashAtOnce() async {
         let found = await withTaskGroup(of: Bool.self) { group in
             for number in 0..<200 {

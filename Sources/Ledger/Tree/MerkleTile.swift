@@ -24,7 +24,7 @@ package struct MerkleTile: Sendable, Hashable {
         }
     }
 
-    package var bytes: [UInt8] { hashes.flatMap(\.bytes) }
+    package var bytes: [UInt8] { hashes.withUnsafeBytes(Array.init) }
 
     /// The root of the perfect subtree over `1 << height` hashes from `start` on; nil when they are not all here.
     package func root(start: Int, height: Int) -> MerkleHash? {

@@ -8,16 +8,13 @@ package struct SHA256: ~Copyable {
     private let state: OpaquePointer
 
     package init() {
-        // Fetched once: doing so for each digest costs more than hashing some hundred bytes.
-        guard let algorithm = COpenSSL_sha256(), let state = EVP_MD_CTX_new(),
-            EVP_DigestInit_ex2(state, algorithm, nil) == 1
-        else {
+        guard let state = COpenSSL_begin_sha256() else {
             preconditionFailure("OpenSSL cannot begin a SHA-256: \(OpenSSLError.queued())")
         }
         self.state = state
     }
 
-    deinit { EVP_MD_CTX_free(state) }
+    deinit { COpenSSL_end_sha256(state) }
 
     /// The next piece.
     package mutating func update(bufferPointer bytes: UnsafeRawBufferPointer) {
@@ -100,7 +97,7 @@ package struct SHA256Digest: Sendable, Hashable {
     package var bytes: [UInt8] { withUnsafeBytes(Array.init) }
 
     /// 64 digits, lower case.
-    package var hex: String { Hex.text(bytes) }
+    package var hex: String { withUnsafeBytes(Hex.text) }
 
     /// Whether a text is what `hex` gives: others send digests as text, too.
     package static func isHex(_ text: String) -> Bool {
