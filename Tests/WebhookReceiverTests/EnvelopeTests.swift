@@ -98,12 +98,35 @@ enum Samples {
         #expect(Self.labels(Array(body.utf8)) == Envelope(form: form, eventID: id, eventType: type))
     }
 
-    @Test(arguments: [(200, true), (201, false)])
-    func indexesStringsUpToTwoHundredCharacters(count: Int, isIndexed: Bool) {
-        let id = String(repeating: "é", count: count)
+    @Test(arguments: ["é", "e"], [(200, true), (201, false)])
+    func indexesStringsUpToTwoHundredCharacters(letter: String, _ given: (count: Int, isIndexed: Bool)) {
+        let (count, isIndexed) = given
+        let id = String(repeating: letter, count: count)
         let body = #"{"id":"\#(id)","type":"visit.ended","version":"2.0","clinic_code":"c"}"#
         #expect(Envelope.read(Array(body.utf8)).eventID == (isIndexed ? id : nil))
         #expect(Envelope.read(Array(body.utf8)).form == (isIndexed ? .v2 : .unrecognised))
+    }
+
+    /// RFC 8259 section 8.3: a key is what its escapes stand for.
+    @Test(arguments: ["version", "id", "type", "clinic_code"])
+    func aKeyMayBeWrittenWithEscapes(key: String) {
+        let plain = #"{"id":"x","type":"visit.ended","version":"2.0","clinic_code":"c"}"#
+        let escaped = key.utf8.map { byte in #"\u00"# + String(byte, radix: 16) }.joined()
+        for written in [escaped, escaped.prefix(6) + key.dropFirst()] {
+            let body = plain.replacingOccurrences(of: "\"\(key)\":", with: "\"\(written)\":")
+            #expect(body != plain && Envelope.read(Array(body.utf8)) == Envelope.read(Array(plain.utf8)))
+        }
+        #expect(Envelope.read(Array(plain.utf8)).form == .v2)
+    }
+
+    @Test(arguments: ["i", "idd", "Id", "i\\u0064d", "id\\", "\\id", ""])
+    func aKeyThatIsOnlyLikeOneIsNone(key: String) {
+        #expect(Envelope.read(Array("{\"\(key)\":\"x\"}".utf8)).eventID == nil)
+    }
+
+    @Test(arguments: [("a", true), ("~ ", true), ("a\u{7F}", false), ("a\u{1F}", false), ("a\\n", false)])
+    func onlyWhatCanBeReadIsIndexed(id: String, isIndexed: Bool) {
+        #expect((Envelope.read(Array("{\"id\":\"\(id)\"}".utf8)).eventID == id) == isIndexed)
     }
 
     @Test func deepNestingIsBounded() {

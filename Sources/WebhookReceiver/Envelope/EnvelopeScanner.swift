@@ -57,7 +57,7 @@ struct EnvelopeScanner {
     private mutating func readValue(
         of key: Range<Int>, into members: inout EnvelopeMembers, repeated: inout Bool
     ) -> Bool {
-        guard let name = Self.name(text(key)) else { return skipValue() }
+        guard let name = name(key) else { return skipValue() }
         var value = EnvelopeMembers.Value.other
         if at < bytes.count, bytes[at] == UInt8(ascii: "\"") {
             guard let range = stringRange() else { return false }
@@ -75,17 +75,20 @@ struct EnvelopeScanner {
         return true
     }
 
-    private enum Name { case version, id, type, accountCode, clinicCode }
+    private enum Name: String, CaseIterable {
+        case version, id, type
+        case accountCode = "account_code"
+        case clinicCode = "clinic_code"
 
-    private static func name(_ key: String?) -> Name? {
-        switch key {
-        case "version": .version
-        case "id": .id
-        case "type": .type
-        case "account_code": .accountCode
-        case "clinic_code": .clinicCode
-        default: nil
+        static let spelled = allCases.map { (name: $0, bytes: Array($0.rawValue.utf8)) }
+    }
+
+    /// The member that a key names, by what it stands for: it may be written with escapes.
+    private func name(_ key: Range<Int>) -> Name? {
+        guard bytes[key].contains(UInt8(ascii: "\\")) else {
+            return Name.spelled.first { $0.bytes.elementsEqual(bytes[key]) }?.name
         }
+        return text(key).flatMap(Name.init)
     }
 
     /// Two ids in one body are two meanings; the first is indexed and the body counts as unrecognised.
@@ -212,6 +215,10 @@ extension EnvelopeScanner {
     private func text(_ range: Range<Int>) -> String? {
         // The longest escape of one scalar is a surrogate pair: 12 bytes.
         guard !range.isEmpty, range.count <= 12 * Self.longestText else { return nil }
+        // As a rule nothing is to be worked out.
+        if bytes[range].allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }) {
+            return range.count <= Self.longestText ? String(decoding: bytes[range], as: UTF8.self) : nil
+        }
         var raw: [UInt8] = []
         raw.reserveCapacity(range.count)
         var index = range.lowerBound
