@@ -57,11 +57,9 @@ package struct Policy: Sendable {
     /// Looks up `ip` for `channel`. An entry matches when its block holds the address, it lists the channel,
     /// and `now` is before its expiry. One enforcing match accepts; observing matches alone are observed.
     package func match(_ ip: IPAddress, channel: Channel, at now: Instant) -> PolicyMatch {
-        let bit = Rule.bit(channel)
         var hits: [PolicyMatch.Hit] = []
         var best = PolicyMatch.Outcome.none
-        table.forEach(holding: ip) { position in
-            let outcome = rules[position].outcome(channel: bit, now: now.microseconds)
+        forEach(holding: ip, channel, now) { position, outcome in
             hits.append(PolicyMatch.Hit(position: position, outcome: outcome))
             best = max(best, outcome)
         }
@@ -72,5 +70,20 @@ package struct Policy: Sendable {
         if ids.count > 1 { ids = Array(Set(ids)).sorted() }
         return PolicyMatch(
             best: best, entries: ids, ip: ip, channel: channel, hits: hits, loaded: entries)
+    }
+
+    /// Whether `match` would accept or observe, without what explains it.
+    package func admits(_ ip: IPAddress, channel: Channel, at now: Instant) -> Bool {
+        var admits = false
+        forEach(holding: ip, channel, now) { _, outcome in admits = admits || outcome >= .observed }
+        return admits
+    }
+
+    /// Each entry whose block holds the address, narrowest block first.
+    private func forEach(
+        holding ip: IPAddress, _ channel: Channel, _ now: Instant, _ body: (Int, PolicyMatch.Outcome) -> Void
+    ) {
+        let bit = Rule.bit(channel)
+        table.forEach(holding: ip) { body($0, rules[$0].outcome(channel: bit, now: now.microseconds)) }
     }
 }

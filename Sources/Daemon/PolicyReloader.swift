@@ -159,7 +159,7 @@ package final class PolicyReloader: Service {
             // What was in force must be known later: lists are kept, and their entry is durable, before they let anybody in.
             try intake.keep(policy)
             change = PolicyChange(from: old, to: policy, intake: intake)
-            let isMended = intake.health.problems[Self.problem] != nil
+            let isMended = intake.health.has(problem: Self.problem)
             var attempt = Self.change(to: policy, from: old, isMended ? Self.mended : nil)
             attempt.detail.merge(change.detail) { $1 }
             attempt.tell(origins)

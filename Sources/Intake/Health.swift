@@ -35,6 +35,9 @@ package final class Health: Sendable {
     /// The messages of the problems that stand, by name.
     package var problems: [String: String] { state.withLock { $0.mapValues(Self.message) } }
 
+    /// Whether a problem stands. Cheap enough for every request.
+    package func has(problem: String) -> Bool { state.withLock { $0[problem] != nil } }
+
     /// The problems that stand, by name.
     package var standing: [String: Problem] {
         let state = state.withLock(\.self)

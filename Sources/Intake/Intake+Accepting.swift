@@ -33,20 +33,20 @@ extension Intake {
         var attempt = attempt
         attempt.drop = registration.facts
         attempt.drop?.received = received
+        attempt.detail.reserveCapacity(4)
         attempt.detail["envelope"] = .string(event.envelope)
         attempt.detail["content_type"] = event.contentType.map(JSONValue.string)
-        append(attempt, registration.drop) { [attempt] result in
+        let new = LedgerAppend(attempt, drop: registration.drop)
+        append(new) { result in
             switch result {
             case .failure(let error): finish(.failure(error))
             case .success(let entry):
                 guard let record = entry.drop else {
-                    let id = entry.repeats ?? registration.drop.id
+                    let id = entry.repeats ?? new.drop?.id ?? ""
                     return finish(
                         .success(DropOutcome(id: id, status: .duplicate, name: "", seq: entry.seq)))
                 }
-                let committed = CommittedEvent(
-                    body: event.body, attempt: attempt, entry: entry, record: record)
-                self.stager.offer(committed) {
+                self.stager.offer(CommittedEvent(new, entry, record)) {
                     finish(
                         .success(
                             DropOutcome(
@@ -58,7 +58,7 @@ extension Intake {
 
     func append(_ attempt: Attempt, _ drop: DropRegistration) async throws(IntakeError) -> AppendedEntry {
         let result = await withCheckedContinuation { continuation in
-            append(attempt, drop) { continuation.resume(returning: $0) }
+            append(LedgerAppend(attempt, drop: drop)) { continuation.resume(returning: $0) }
         }
         switch result {
         case .success(let entry): return entry
@@ -66,17 +66,16 @@ extension Intake {
         }
     }
 
-    func append(
-        _ attempt: Attempt, _ drop: DropRegistration,
-        finish: @escaping @Sendable (Result<AppendedEntry, IntakeError>) -> Void
+    private func append(
+        _ new: LedgerAppend, finish: @escaping @Sendable (Result<AppendedEntry, IntakeError>) -> Void
     ) {
-        writer.submit(.append(attempt, drop: drop)) { result in
+        writer.submit(.append(new)) { result in
             do {
                 let entry = try LedgerWriter.appended(result.get())
                 self.ledgerWorks()
-                self.counters.add(attempt, reason: entry.repeats == nil ? nil : .duplicate)
-                if entry.drop != nil { self.figures.stored(attempt) }
-                self.contacts.heard(attempt, at: entry.time)
+                self.counters.add(new.attempt, reason: entry.repeats == nil ? nil : .duplicate)
+                if entry.drop != nil { self.figures.stored(new.attempt) }
+                self.contacts.heard(new.attempt, at: entry.time)
                 finish(.success(entry))
             } catch {
                 self.ledgerFails(error)
@@ -102,7 +101,7 @@ extension Intake {
     }
 
     func ledgerWorks() {
-        if health.problems["ledger"] != nil, health.clear(problem: "ledger") {
+        if health.has(problem: "ledger"), health.clear(problem: "ledger") {
             logger.notice("the ledger can be written again")
         }
     }

@@ -66,10 +66,16 @@ package final class Intake: Sendable {
     let clock: @Sendable () -> Instant
     let configuration: Configuration
     let space: SpaceGuard
-    private struct Policies {
-        var inForce: Policy
+    /// An object: every request looks at it, and a copy of two policies for each would cost.
+    private final class Policies: Sendable {
+        let inForce: Policy
         /// Good lists that cannot be put in force yet; what they refuse is refused.
-        var coming: Policy?
+        let coming: Policy?
+
+        init(inForce: Policy, coming: Policy? = nil) {
+            self.inForce = inForce
+            self.coming = coming
+        }
     }
 
     private let policies: Mutex<Policies>
@@ -166,7 +172,9 @@ package final class Intake: Sendable {
 
     /// From now on refuses what `policy` refuses, too, until it is put in force (`use`): a source that was taken off the lists
     /// does not wait for what has to be kept and recorded before. nil: nothing is to come any more.
-    package func narrow(to policy: Policy?) { policies.withLock { $0.coming = policy } }
+    package func narrow(to policy: Policy?) {
+        policies.withLock { $0 = Policies(inForce: $0.inForce, coming: policy) }
+    }
 
     /// Puts another policy in force, which is kept first. Recording the change is the caller's (`PolicyReloader`). Throws
     /// `LedgerError`; then the old one stays in force.
@@ -193,10 +201,10 @@ package final class Intake: Sendable {
         guard let source = decision.source else { return decision }
         let policies = policies.withLock(\.self)
         let now = clock()
-        let isStillIn = [policies.inForce, policies.coming].allSatisfy {
-            $0?.match(source.ip, channel: channel, at: now).verdict != .rejected
+        let isStillIn = policies.inForce.admits(source.ip, channel: channel, at: now)
+        if isStillIn, policies.coming?.admits(source.ip, channel: channel, at: now) ?? true {
+            return decision
         }
-        guard !isStillIn else { return decision }
         return admit(
             Resolution(
                 peer: decision.peer, source: source, failure: nil, mode: decision.mode, chain: decision.chain,
@@ -240,7 +248,7 @@ package final class Intake: Sendable {
         // One that says that there is no room comes at once: whoever reads the ledger must know now, and for what.
         let passes =
             (space.level == .enough || attempt.reason == .stagingFull)
-            && !health.problems.keys.contains("ledger")
+            && !health.has(problem: "ledger")
         let written = flood.withLock { $0.take(attempt, at: clock(), passes: passes) }
         if let written { submit(written) }
     }
@@ -292,12 +300,12 @@ package final class Intake: Sendable {
             health.set(problem: "space", message: message)
             return IntakeError(.stagingFull, message, retryAfter: 60)
         }
-        if health.problems["space"] != nil { health.clear(problem: "space") }
+        if health.has(problem: "space") { health.clear(problem: "space") }
         return nil
     }
 
     /// Whether a webhook would be taken now. It looks, so that a problem of space ends by itself.
-    package var accepts: Bool { checkSpace() == nil && health.problems["ledger"] == nil }
+    package var accepts: Bool { checkSpace() == nil && !health.has(problem: "ledger") }
 
     /// The consumer is done with a drop. Returns false when there is no such released drop.
     /// - Parameter attempt: the entry that says so, written with the change or not at all; nil where there is one already.

@@ -324,17 +324,17 @@ final class Stager: Sendable {
 
 /// A webhook whose entry is durable. An object: many wait at times, and what waits is moved and copied with each batch.
 final class CommittedEvent: Sendable {
-    private let body: [UInt8]
-    private let attempt: Attempt
+    private let appended: LedgerAppend
     let entry: AppendedEntry
     private let record: DropRecord
 
-    init(body: [UInt8], attempt: Attempt, entry: AppendedEntry, record: DropRecord) {
-        self.body = body
-        self.attempt = attempt
+    init(_ appended: LedgerAppend, _ entry: AppendedEntry, _ record: DropRecord) {
+        self.appended = appended
         self.entry = entry
         self.record = record
     }
+
+    private var body: [UInt8] { appended.drop?.content.body ?? [] }
 
     /// What it takes of memory, about.
     fileprivate var size: Int { body.count + 1024 }
@@ -342,6 +342,6 @@ final class CommittedEvent: Sendable {
     fileprivate var release: WebhookRelease {
         WebhookRelease(
             readyPath: record.readyPath, body: body,
-            receipt: Receipt(AcceptedEntry(attempt, entry), drop: record))
+            receipt: Receipt(AcceptedEntry(appended.attempt, entry), drop: record))
     }
 }

@@ -138,6 +138,7 @@ import Testing
             let match = policy.match(ip, channel: channel, at: noon)
             let (verdict, reason, ids) = linear(entries, ip, channel)
             #expect(match.verdict == verdict && match.reason == reason && match.entries == ids, "\(ip)")
+            #expect(policy.admits(ip, channel: channel, at: noon) == (verdict != .rejected), "\(ip)")
             let holding = entries.filter { $0.cidr.contains(ip) }
             #expect(match.trace.count == max(holding.count, 1))
             if verdict != .rejected { admitted += 1 }

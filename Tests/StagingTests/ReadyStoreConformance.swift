@@ -235,7 +235,11 @@ struct ReadyStoreMaker: Sendable, CustomTestStringConvertible {
     @Test(arguments: ReadyStoreMaker.all)
     func aBatchHoldsEventsOfOneDay(maker: ReadyStoreMaker) throws {
         var events = Self.events((0..<40).map { "\($0)" })
-        for index in 20..<40 { events[index].readyPath.replace("2026-11-23", with: "2026-11-24") }
+        for index in 20..<40 {
+            let path = events[index].readyPath.replacing("2026-11-23", with: "2026-11-24")
+            events[index] = WebhookRelease(
+                readyPath: path, body: events[index].body, receipt: events[index].receipt)
+        }
         let ready = try maker.open(home).ready
         let released = try ready.release(events, now: Self.now)
         #expect(released.allSatisfy { drop in events.contains { $0.receipt.drop == drop.id } })
@@ -246,11 +250,12 @@ struct ReadyStoreMaker: Sendable, CustomTestStringConvertible {
     @Test(arguments: ReadyStoreMaker.all)
     func eventsThatWereReleasedBeforeKeepTheirPlace(maker: ReadyStoreMaker) throws {
         let ready = try maker.open(home).ready
-        var events = Self.events(["first"])
-        _ = try ready.release(events, now: Self.now)
-        events[0].body = Array("second".utf8)
-        _ = try ready.release(events, now: Self.now)
-        #expect(try text(ready, events[0].readyPath) == "first")
+        let first = Self.events(["first"])[0]
+        _ = try ready.release([first], now: Self.now)
+        let second = WebhookRelease(
+            readyPath: first.readyPath, body: Array("second".utf8), receipt: first.receipt)
+        _ = try ready.release([second], now: Self.now)
+        #expect(try text(ready, first.readyPath) == "first")
     }
 
     // MARK: Receipts

@@ -96,9 +96,24 @@ package struct DropChange: Sendable {
     }
 }
 
+/// An entry to add, and the drop that it accepts if there is one. An object: it goes from the receiver to the writer and on to the
+/// stager, and each copy of its many members would cost.
+package final class LedgerAppend: Sendable {
+    package let attempt: Attempt
+    package let drop: DropRegistration?
+    /// Bytes of the body that the store is to keep.
+    let bodyBytes: Int
+
+    package init(_ attempt: Attempt, drop: DropRegistration?) {
+        self.attempt = attempt
+        self.drop = drop
+        bodyBytes = drop?.content.body?.count ?? 0
+    }
+}
+
 package enum LedgerOperation: Sendable {
-    /// Adds an entry, and the drop that it accepts if there is one.
-    case append(Attempt, drop: DropRegistration?)
+    /// Adds an entry, and the drop that it accepts if there is one. Outcome: `.appended`.
+    case append(LedgerAppend)
     /// Adds an entry and makes the change that it tells of. Outcome: `.appended`, or `.changed(false)` when the
     /// drop is not in the state that the change is from.
     case change(Attempt, DropChange)
@@ -130,6 +145,10 @@ package enum LedgerOperation: Sendable {
     case clearSealed(below: Int64, limit: Int)
     /// Retention is about to remove the file of this segment; its entry comes with the operation before.
     case segmentRemoved(number: Int64, entry: Int64)
+
+    package static func append(_ attempt: Attempt, drop: DropRegistration?) -> LedgerOperation {
+        .append(LedgerAppend(attempt, drop: drop))
+    }
 }
 
 package enum LedgerOutcome: Sendable {

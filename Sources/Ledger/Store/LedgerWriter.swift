@@ -133,8 +133,8 @@ package final class LedgerWriter: Sendable {
     }
 
     private static func bytes(_ operation: LedgerOperation) -> Int {
-        guard case .append(_, let drop?) = operation else { return 0 }
-        return drop.content.body?.count ?? 0
+        guard case .append(let append) = operation else { return 0 }
+        return append.bodyBytes
     }
 
     /// Commits batch after batch until nothing waits. Runs on the writer's queue only.

@@ -7,12 +7,11 @@ import Synchronization
 
 extension SQLiteLedgerStore {
     func append(
-        _ attempt: Attempt, _ drop: DropRegistration?, _ db: Database, seq: Int64, time: Instant,
-        clock: Instant?
+        _ new: LedgerAppend, _ db: Database, seq: Int64, time: Instant, clock: Instant?
     ) throws -> (AppendedEntry, EntryBytes) {
-        var attempt = attempt
+        var attempt = new.attempt
         var appended = AppendedEntry(seq: seq, time: time)
-        if let drop { try register(drop, db, for: &attempt, &appended) }
+        if let drop = new.drop { try register(drop, db, for: &attempt, &appended) }
         let entry = EntryBytes(attempt, seq: seq, time: time, clock: clock, node: node)
         let statement = try HotStatement(
             db,

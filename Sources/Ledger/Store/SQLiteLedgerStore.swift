@@ -133,14 +133,13 @@ final class SQLiteLedgerStore: LedgerStore {
         _ operation: LedgerOperation, _ db: Database, now: Instant, head: inout Head
     ) throws -> LedgerOutcome {
         switch operation {
-        case .append(let attempt, let drop):
+        case .append(let new):
             // Times rise strictly, even when the clock does not: queries bisect, file names stay apart.
             head.seq += 1
             head.time = max(now, Instant(microseconds: head.time.microseconds + 1))
             let clock = head.time - now >= ClockSetBack.tolerance ? now : nil
             if let clock { try ClockSetBack.note(db, seq: head.seq, time: head.time, clock: clock) }
-            let (appended, entry) = try append(
-                attempt, drop, db, seq: head.seq, time: head.time, clock: clock)
+            let (appended, entry) = try append(new, db, seq: head.seq, time: head.time, clock: clock)
             try head.tree.append(entry.leaf) { try StoredTree.insert($0, db) }
             return .appended(appended)
         case .change(let attempt, let drop):

@@ -101,7 +101,7 @@ package struct LostSourceCheck {
     /// Not let in by the lists as they are now.
     private func isOutside(_ key: Key) -> Bool {
         guard let policy else { return true }
-        return policy.match(key.ip, channel: key.channel, at: now).verdict == .rejected
+        return !policy.admits(key.ip, channel: key.channel, at: now)
     }
 
     private func finding(_ lost: Lost, _ history: inout CallerHistory) throws -> Finding {

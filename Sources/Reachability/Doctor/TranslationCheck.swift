@@ -64,7 +64,7 @@ package struct TranslationCheck {
 
     private func isListed(_ attempt: RecentAttempt) -> Bool {
         guard let policy else { return false }
-        return policy.match(attempt.ip, channel: attempt.channel, at: now).verdict != .rejected
+        return policy.admits(attempt.ip, channel: attempt.channel, at: now)
     }
 
     private func finding(_ seen: [IPAddress: Seen], outside: Instant?, accepted: Bool) -> Finding? {

@@ -28,7 +28,10 @@ extension LocalReadyStore {
         for event in events {
             let readyPath = name.filePath(event.readyPath)
             try newFile(StagingLayout.fileName(of: event.readyPath), in: batch).write(event.body)
-            try receipts.append { event.receipt(at: readyPath, now: now).write(to: &$0) }
+            try receipts.append {
+                event.receipt.write(
+                    to: &$0, file: StagingLayout.released(readyPath), line: nil, released: now)
+            }
             released.append((event.receipt.drop, readyPath))
         }
         try receipts.finish()
@@ -41,12 +44,13 @@ extension LocalReadyStore {
         _ events: ArraySlice<WebhookRelease>, _ name: BatchName, now: String
     ) throws -> [(id: String, readyPath: String)] {
         let readyPath = name.linesPath
+        let file = StagingLayout.released(readyPath)
         var data = try lines(name.scratchLines)
         var receipts = try lines(name.scratchReceipts)
         var bytes = CanonicalJSON(capacity: 1024)
         for (number, event) in events.enumerated() {
             bytes.removeAll()
-            event.receipt(at: readyPath, line: number + 1, now: now).write(to: &bytes)
+            event.receipt.write(to: &bytes, file: file, line: number + 1, released: now)
             try data.append { BatchLine.write(event.body, receipt: bytes.bytes[...], to: &$0) }
             try receipts.append { $0.canonical(bytes.bytes[...]) }
         }
@@ -158,16 +162,5 @@ extension LocalReadyStore {
                 _ = try? batches.removeDirectory(name)
             }
         }
-    }
-}
-
-extension WebhookRelease {
-    /// As it lies with a released event.
-    func receipt(at readyPath: String, line: Int? = nil, now: String) -> Receipt {
-        var receipt = receipt
-        receipt.file = StagingLayout.released(readyPath)
-        receipt.line = line
-        receipt.released = now
-        return receipt
     }
 }

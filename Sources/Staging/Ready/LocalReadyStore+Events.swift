@@ -57,7 +57,7 @@ extension LocalReadyStore {
         guard let first = events.first else { return [] }
         let batch = try emptyBatch(first.receipt.drop)
         for event in events {
-            let receipt = event.receipt(at: event.readyPath, now: now)
+            let receipt = event.receipt.released(at: event.readyPath, now: now)
             try newFile(Self.dataName(event.readyPath), in: batch).write(event.body)
             try newFile(StagingLayout.receipt(receipt.drop), in: batch).write(receipt.encoded())
         }

@@ -100,18 +100,28 @@ package protocol ReleasedFile: Sendable {
     func contents(limit: Int) throws(StagingError) -> [UInt8]
 }
 
-/// An event to release.
-package struct WebhookRelease: Sendable {
+/// An event to release. An object: a batch has thousands of them, and a copy of a receipt's many members for each step would cost.
+package final class WebhookRelease: Sendable {
     /// `webhook/<day>/<name>`.
-    package var readyPath: String
-    package var body: [UInt8]
+    package let readyPath: String
+    package let body: [UInt8]
     /// `file`, `line` and `released` are set by the release.
-    package var receipt: Receipt
+    package let receipt: Receipt
 
     package init(readyPath: String, body: [UInt8], receipt: Receipt) {
         self.readyPath = readyPath
         self.body = body
         self.receipt = receipt
+    }
+}
+
+extension Receipt {
+    /// As it lies with a released drop.
+    func released(at readyPath: String, now: String) -> Receipt {
+        var receipt = self
+        receipt.file = StagingLayout.released(readyPath)
+        receipt.released = now
+        return receipt
     }
 }
 
@@ -124,10 +134,7 @@ extension ReadyStore {
 
     /// Writes the receipt of a drop that lies at a path.
     package func install(_ receipt: Receipt, readyPath: String, now: String) throws {
-        var receipt = receipt
-        receipt.file = StagingLayout.released(readyPath)
-        receipt.released = now
-        try put(receipt)
+        try put(receipt.released(at: readyPath, now: now))
     }
 
     /// Writes the sender's later modification time into the receipt of a released upload, if there is one.

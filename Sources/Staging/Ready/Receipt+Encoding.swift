@@ -9,8 +9,11 @@ extension Receipt {
         return json.bytes + [0x0A]
     }
 
+    func write(to json: inout CanonicalJSON) { write(to: &json, file: file, line: line, released: released) }
+
+    /// With other values of what a release sets.
     /// Members in sorted order: the order of the source is the order of the bytes.
-    func write(to json: inout CanonicalJSON) {
+    func write(to json: inout CanonicalJSON, file: String, line: Int?, released: String?) {
         json.openObject()
         json.member("account", account)
         json.member("bytes", bytes)

@@ -25,13 +25,16 @@ extension Attempt {
     }
 
     /// An attempt by a request whose header was found good.
+    /// - Parameter decision: nil: that on the header.
     init(
-        _ head: RequestHead, _ kind: EntryKind = .request, status: HTTPResponseStatus,
+        _ head: RequestHead, _ kind: EntryKind = .request, _ decision: Decision? = nil,
+        status: HTTPResponseStatus,
         refused reason: Reason? = nil,
         detail: [String: JSONValue] = [:]
     ) {
         self.init(
-            kind, id: head.id, decision: head.decision, credential: head.credential, method: head.method,
+            kind, id: head.id, decision: decision ?? head.decision, credential: head.credential,
+            method: head.method,
             path: head.maskedPath, status: status, refused: reason, detail: detail)
     }
 }

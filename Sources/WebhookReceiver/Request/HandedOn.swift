@@ -1,7 +1,7 @@
 // A request on its way from its event loop to the ledger and back. It runs to its end even if the caller leaves.
 import NIOCore
 
-struct HandedOn: Sendable {
+final class HandedOn: Sendable {
     private let received: ReceivedRequest
     private let processor: RequestProcessor
     private let connections: OpenConnections
@@ -14,7 +14,7 @@ struct HandedOn: Sendable {
     }
 
     func run() {
-        processor.answer(received) { answer in
+        processor.answer(received) { [self] answer in
             let channel = received.channel
             // The loop may be in the midst of reading this very request.
             channel.eventLoop.execute { channel.writeAndFlush(answer, promise: nil) }

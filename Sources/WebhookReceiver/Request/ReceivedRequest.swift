@@ -4,8 +4,9 @@ import Admission
 import Ledger
 import NIOCore
 
-/// What a header that was found good says of its request.
-struct RequestHead: Sendable {
+/// What a header that was found good says of its request. An object: it is held by each step until the answer, and a copy of its many
+/// members for each would cost.
+final class RequestHead: Sendable {
     enum Purpose: Sendable {
         case event
         /// From a source that is not let in: kept apart if it is VSee's in form, and refused all the same. `failed`: the checks
@@ -17,7 +18,7 @@ struct RequestHead: Sendable {
     /// The reference of this request.
     let id: String
     /// That on the header; it is made again before an event is accepted.
-    var decision: Decision
+    let decision: Decision
     let method: String
     let maskedPath: String
     let purpose: Purpose
@@ -29,10 +30,29 @@ struct RequestHead: Sendable {
     /// Bytes that the body may have, and bytes that were announced (0: not known).
     let limit: Int
     let announced: Int
+
+    init(
+        id: String, decision: Decision, method: String, maskedPath: String, purpose: Purpose,
+        credential: String?,
+        transport: TransportFacts, signature: OfferedSignature?, contentType: String?, limit: Int,
+        announced: Int
+    ) {
+        self.id = id
+        self.decision = decision
+        self.method = method
+        self.maskedPath = maskedPath
+        self.purpose = purpose
+        self.credential = credential
+        self.transport = transport
+        self.signature = signature
+        self.contentType = contentType
+        self.limit = limit
+        self.announced = announced
+    }
 }
 
 struct ReceivedRequest: Sendable {
-    var head: RequestHead
+    let head: RequestHead
     let body: [UInt8]
     /// What the body takes of the budget of all bodies, until the request is settled.
     let share: BodyShare?

@@ -18,12 +18,12 @@ struct RequestProcessor: Sendable {
         switch received.head.purpose {
         case .event: keep(received, respond)
         case .unlisted: respond(.error(.forbidden, "forbidden", id: received.head.id))
-        case .reachability: tell(received.head, what: [:], respond)
+        case .reachability: tell(received.head, received.head.decision, what: [:], respond)
         }
     }
 
     private func keep(_ received: ReceivedRequest, _ respond: @escaping Respond) {
-        var head = received.head
+        let head = received.head
         if let fault = signatureFault(received) {
             let answer = RequestValidator.unauthorised(listener, id: head.id)
             listener.intake.note(
@@ -32,9 +32,9 @@ struct RequestProcessor: Sendable {
                     detail: ["check": ["signature"], "signature": .string(fault.rawValue)]))
             return respond(answer)
         }
-        head.decision = listener.intake.admitAgain(head.decision, channel: .webhook)
-        guard head.decision.isAdmitted else {
-            var refused = Attempt(head, status: .forbidden, refused: head.decision.reason)
+        let decision = listener.intake.admitAgain(head.decision, channel: .webhook)
+        guard decision.isAdmitted else {
+            var refused = Attempt(head, .request, decision, status: .forbidden, refused: decision.reason)
             if listener.settings.unlisted == .quarantine { refused.tell(.noLongerListed) }
             listener.intake.note(refused)
             return respond(.error(.forbidden, "forbidden", id: head.id))
@@ -42,15 +42,16 @@ struct RequestProcessor: Sendable {
         let envelope = Envelope.read(received.body)
         guard !envelope.isProbe else {
             return tell(
-                head, what: ["status": "probe", "envelope": .string(envelope.form.rawValue)], respond)
+                head, decision, what: ["status": "probe", "envelope": .string(envelope.form.rawValue)],
+                respond)
         }
-        listener.intake.receive(event(received, envelope), attempt: Attempt(head, status: .ok)) {
-            [head] result in
+        let attempt = Attempt(head, .request, decision, status: .ok)
+        listener.intake.receive(event(received, envelope), attempt: attempt) { result in
             switch result {
             case .success(let outcome):
                 respond(.kept(dropID: outcome.id, isDuplicate: outcome.status == .duplicate))
             case .failure(let error):
-                respond(unavailable(head, .request, error.code, retryAfter: error.retryAfter))
+                respond(unavailable(head, .request, decision, error.code, retryAfter: error.retryAfter))
             }
         }
     }
@@ -93,20 +94,21 @@ struct RequestProcessor: Sendable {
     }
 
     /// What the gate saw of a probe. It is in the ledger when the caller reads it, with the number it reads.
-    private func tell(_ head: RequestHead, what: [String: JSONValue], _ respond: @escaping Respond) {
+    private func tell(
+        _ head: RequestHead, _ decision: Decision, what: [String: JSONValue], _ respond: @escaping Respond
+    ) {
         let time = Instant.now()
-        listener.intake.record(Attempt(head, .probe, status: .ok, detail: what)) { result in
+        listener.intake.record(Attempt(head, .probe, decision, status: .ok, detail: what)) { result in
             switch result {
-            case .success(let seq): respond(Self.seen(head, what, seq: seq, time: time))
-            case .failure: respond(unavailable(head, .probe, .ledgerFailed, retryAfter: nil))
+            case .success(let seq): respond(Self.seen(head, decision, what, seq: seq, time: time))
+            case .failure: respond(unavailable(head, .probe, decision, .ledgerFailed, retryAfter: nil))
             }
         }
     }
 
-    private static func seen(_ head: RequestHead, _ what: [String: JSONValue], seq: Int64, time: Instant)
-        -> Answer
-    {
-        let decision = head.decision
+    private static func seen(
+        _ head: RequestHead, _ decision: Decision, _ what: [String: JSONValue], seq: Int64, time: Instant
+    ) -> Answer {
         var seen: [String: JSONValue] = [
             "id": .string(head.id), "seq": .int(seq), "time": .string(time.description),
             "verdict": .string(decision.verdict.rawValue), "reason": .string(decision.reason.rawValue),
@@ -123,9 +125,9 @@ struct RequestProcessor: Sendable {
 
     /// Nothing was kept: the caller is asked to come again.
     private func unavailable(
-        _ head: RequestHead, _ kind: EntryKind, _ reason: Reason, retryAfter: Int?
+        _ head: RequestHead, _ kind: EntryKind, _ decision: Decision, _ reason: Reason, retryAfter: Int?
     ) -> Answer {
-        listener.intake.note(Attempt(head, kind, status: .serviceUnavailable, refused: reason))
+        listener.intake.note(Attempt(head, kind, decision, status: .serviceUnavailable, refused: reason))
         var answer = Answer.error(.serviceUnavailable, "try again later", id: head.id)
         answer.retryAfter = retryAfter ?? RequestValidator.retryAfter
         return answer
