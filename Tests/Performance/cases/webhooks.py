@@ -1,7 +1,11 @@
 """Webhooks: answered a second, staged a second for a minute, and how long one waits."""
+import contextlib
+import json
+
 import disk
 from bench import Case
-from load import Events
+from load import SIZE, Events
+from peers import run
 from peers.gate import Gate
 from peers.gunicorn import Gunicorn
 from peers.nginx import Nginx
@@ -10,6 +14,7 @@ from report import GATE, Aim, Row
 
 NDJSON, NGINX, FLASK, ADNANH = "dropgate, ndjson", "nginx, no fsync", "gunicorn and Flask, fsync", "webhook (adnanh), script"
 DISK = "one fdatasync of 4 KiB"
+DURABLE = "made durable by a C program"
 START = {
     GATE: lambda bench, place: Gate(place, bench.installation),
     NDJSON: lambda bench, place: Gate(place, bench.installation, layout="ndjson"),
@@ -58,21 +63,36 @@ def sustained_row(who, layout, peer, least):
     return Row(f"events staged a second, for a minute, {layout}", (who, "staged"), (peer, "staged"), Aim(least=least))
 
 
-def waiting(bench):
+@contextlib.contextmanager
+def shared(_):
+    """What the turns of a case tell each other."""
+    yield {}
+
+
+def waiting(bench, rates):
     """At half of the highest rate, which is looked for in the same turn; then one event after the other, alone."""
     with bench.place() as place, Gate(place, bench.installation) as gate:
         events = Events(bench, gate)
         highest = events.wrk(BUSY, max(1, int(bench.amounts.latency / 3)))["rate"]
-        busy = events.paced(BUSY, bench.amounts.latency, highest / 2)
+        rates["gate"] = highest / 2  # its turn is the first
+        busy = events.paced(BUSY, bench.amounts.latency, rates["gate"])
         gate.drain()
         alone = events.paced(1, bench.amounts.latency)
         events.check()
     return {"p99": busy["p99_ms"], "p50 alone": alone["p50_ms"], "rate": busy["requests"] / busy["seconds"]}
 
 
-def syncing(bench):
+def syncing(bench, _):
     with bench.place() as place:
         return disk.fdatasync(place, bench.amounts.latency)
+
+
+def durable(bench, rates):
+    """clients/durable.c: as many events as the gate has just got, durable and a file each, and nothing else."""
+    with bench.place() as place:
+        found = json.loads(run(bench.client("durable"), place, bench.amounts.latency, rates["gate"], SIZE,
+                               seconds=bench.amounts.latency + 120))
+    return {"p99": found["p99_ms"], "p50": found["p50_ms"], "cpu": found["cpu_us"]}
 
 
 CASES = [
@@ -81,7 +101,8 @@ CASES = [
     Case("sustained", {who: sustained(who) for who in START}, [
         sustained_row(GATE, "file", NGINX, 0.6), sustained_row(NDJSON, "ndjson", NGINX, 1.2),
         sustained_row(GATE, "file", FLASK, 8), sustained_row(GATE, "file", ADNANH, 8)]),
-    Case("latency", {GATE: waiting, DISK: syncing}, [
+    Case("latency", {GATE: waiting, DISK: syncing, DURABLE: durable}, [
         Row(f"p99 of {BUSY} connections at half of the highest rate, ms", (GATE, "p99"), (DISK, "p99"), Aim(most=3), 2),
-        Row("p50 of one event alone, connection kept alive, ms", (GATE, "p50 alone"), (DISK, "p50"), Aim(most=1.5), 2)]),
+        Row("the same, beside what is durable and in files and not more, ms", (GATE, "p99"), (DURABLE, "p99"), None, 2),
+        Row("p50 of one event alone, connection kept alive, ms", (GATE, "p50 alone"), (DISK, "p50"), Aim(most=1.5), 2)], prepare=shared),
 ]
