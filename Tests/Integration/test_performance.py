@@ -145,6 +145,34 @@ class Counting(unittest.TestCase):
         self.assertRaises(peers.Failed, self.events.check)
 
 
+class Patience(unittest.TestCase):
+    """A disk that stalls answers nothing in a short time."""
+
+    def load(self, *answered):
+        self.asked = []
+        self.events = load.Events.__new__(load.Events)
+        self.events.server = mock.Mock(**{"cpu.return_value": 0, "count.side_effect": range(99), "said.return_value": ""})
+        left = iter(answered)
+
+        def call(_, seconds):
+            self.asked.append(seconds)
+            return {"requests": next(left), "seconds": seconds, "p99_ms": 1}
+        self.events.call = call
+        return self.events.wrk(64, 1)
+
+    def test_a_load_of_which_nothing_was_answered_is_made_again_for_longer(self):
+        self.assertEqual(self.load(0, 20)["rate"], 5)
+        self.assertEqual(self.asked, [1, 4])
+
+    def test_an_answer_ends_it(self):
+        self.assertEqual(self.load(3)["rate"], 3)
+
+    def test_a_server_that_never_answers_has_no_figure(self):
+        with self.assertRaisesRegex(peers.Failed, "nothing was answered"):
+            self.load(0, 0, 0)
+        self.assertEqual(self.asked, [1, 4, 16])
+
+
 class Calls(unittest.TestCase):
     """api.py, with a new gate: that it works, and no time but one that is always kept."""
 
