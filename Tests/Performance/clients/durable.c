@@ -10,14 +10,13 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common.h"
 
 enum { ROOM = 48 << 20, SPREAD = 3, TOGETHER = 512, BATCH = 4096, NICE = 10 };
 static const double REST = 0.1; // seconds, before a batch that is not full
@@ -27,17 +26,6 @@ static char *bytes;
 static long size;
 static atomic_long durable;
 static atomic_int ended;
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec + time.tv_nsec / 1e9;
-}
-
-static void fail(const char *why) {
-    perror(why);
-    exit(1);
-}
 
 static void rest(double seconds) {
     struct timespec time = {(time_t)seconds, (long)((seconds - (time_t)seconds) * 1e9)};

@@ -10,12 +10,11 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common.h"
 
 enum { MOST = 1024, ANSWER = 8192 };
 
@@ -30,17 +29,6 @@ static struct sockaddr_in server;
 static char event[4096], *rest;
 static int connections, run;
 static double began, until, rate;
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec + time.tv_nsec / 1e9;
-}
-
-static void fail(const char *why) {
-    perror(why);
-    exit(1);
-}
 
 static void wait_until(double moment) {
     struct timespec time = {(time_t)moment, (long)((moment - (time_t)moment) * 1e9)};
