@@ -64,11 +64,13 @@ package final class Health: Sendable {
         }
     }
 
-    /// Returns whether the problem stood.
+    /// Returns whether the problem stood. Cheap enough for every request, of which hardly any finds one.
     @discardableResult
     package func clear(problem: String, of subject: String = "") -> Bool {
         state.withLock { state in
-            guard state[problem]?.messages.removeValue(forKey: subject) != nil else { return false }
+            guard state[problem] != nil, state[problem]?.messages.removeValue(forKey: subject) != nil else {
+                return false
+            }
             if state[problem]?.messages.isEmpty == true { state[problem] = nil }
             return true
         }

@@ -33,20 +33,23 @@ extension Intake {
         var attempt = attempt
         attempt.drop = registration.facts
         attempt.drop?.received = received
+        // For these two and what the ledger may add: else it grows twice for each event.
         attempt.detail.reserveCapacity(4)
         attempt.detail["envelope"] = .string(event.envelope)
         attempt.detail["content_type"] = event.contentType.map(JSONValue.string)
         let new = LedgerAppend(attempt, drop: registration.drop)
-        append(new) { result in
+        append(new) { [body = event.body, id = registration.drop.id] result in
             switch result {
             case .failure(let error): finish(.failure(error))
             case .success(let entry):
                 guard let record = entry.drop else {
-                    let id = entry.repeats ?? new.drop?.id ?? ""
                     return finish(
-                        .success(DropOutcome(id: id, status: .duplicate, name: "", seq: entry.seq)))
+                        .success(
+                            DropOutcome(
+                                id: entry.repeats ?? id, status: .duplicate, name: "", seq: entry.seq)))
                 }
-                self.stager.offer(CommittedEvent(new, entry, record)) {
+                let committed = CommittedEvent(new, body: body, entry: entry, record: record)
+                self.stager.offer(committed) {
                     finish(
                         .success(
                             DropOutcome(
@@ -101,8 +104,6 @@ extension Intake {
     }
 
     func ledgerWorks() {
-        if health.has(problem: "ledger"), health.clear(problem: "ledger") {
-            logger.notice("the ledger can be written again")
-        }
+        if health.clear(problem: "ledger") { logger.notice("the ledger can be written again") }
     }
 }

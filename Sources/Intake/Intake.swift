@@ -300,7 +300,7 @@ package final class Intake: Sendable {
             health.set(problem: "space", message: message)
             return IntakeError(.stagingFull, message, retryAfter: 60)
         }
-        if health.has(problem: "space") { health.clear(problem: "space") }
+        health.clear(problem: "space")
         return nil
     }
 

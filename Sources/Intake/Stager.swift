@@ -325,19 +325,19 @@ final class Stager: Sendable {
 /// A webhook whose entry is durable. An object: many wait at times, and what waits is moved and copied with each batch.
 final class CommittedEvent: Sendable {
     private let appended: LedgerAppend
+    private let body: [UInt8]
     let entry: AppendedEntry
     private let record: DropRecord
 
-    init(_ appended: LedgerAppend, _ entry: AppendedEntry, _ record: DropRecord) {
+    init(_ appended: LedgerAppend, body: [UInt8], entry: AppendedEntry, record: DropRecord) {
         self.appended = appended
+        self.body = body
         self.entry = entry
         self.record = record
     }
 
-    private var body: [UInt8] { appended.drop?.content.body ?? [] }
-
-    /// What it takes of memory, about.
-    fileprivate var size: Int { body.count + 1024 }
+    /// What it takes of memory, about: 20,000 events with bodies of 461 bytes took 3,193 bytes each.
+    fileprivate var size: Int { body.count + 2800 }
 
     fileprivate var release: WebhookRelease {
         WebhookRelease(

@@ -101,14 +101,14 @@ package struct DropChange: Sendable {
 package final class LedgerAppend: Sendable {
     package let attempt: Attempt
     package let drop: DropRegistration?
-    /// Bytes of the body that the store is to keep.
-    let bodyBytes: Int
 
     package init(_ attempt: Attempt, drop: DropRegistration?) {
         self.attempt = attempt
         self.drop = drop
-        bodyBytes = drop?.content.body?.count ?? 0
     }
+
+    /// Bytes of the body that the store is to keep.
+    var bodyBytes: Int { drop?.content.body?.count ?? 0 }
 }
 
 package enum LedgerOperation: Sendable {

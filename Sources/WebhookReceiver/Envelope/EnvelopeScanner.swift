@@ -216,7 +216,7 @@ extension EnvelopeScanner {
         // The longest escape of one scalar is a surrogate pair: 12 bytes.
         guard !range.isEmpty, range.count <= 12 * Self.longestText else { return nil }
         // As a rule nothing is to be worked out.
-        if bytes[range].allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }) {
+        if bytes[range].allSatisfy(Self.isPlain) {
             return range.count <= Self.longestText ? String(decoding: bytes[range], as: UTF8.self) : nil
         }
         var raw: [UInt8] = []
@@ -238,6 +238,11 @@ extension EnvelopeScanner {
             guard count <= Self.longestText, Self.isIndexable(scalar) else { return nil }
         }
         return text
+    }
+
+    /// A character of its own, indexable and no escape.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte < 0x80 && byte != UInt8(ascii: "\\") && isIndexable(Unicode.Scalar(byte))
     }
 
     private static func isIndexable(_ scalar: Unicode.Scalar) -> Bool {
