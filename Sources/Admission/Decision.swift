@@ -1,20 +1,21 @@
 // The decision on one attempt's source, with everything a ledger entry needs to explain it later.
 // Whatever could not be worked out is rejected here, whatever the entries say.
 
-package struct Decision: Sendable, Hashable {
-    package var verdict: Verdict
-    package var reason: Reason
-    package var source: Endpoint?
-    package var peer: Endpoint?
-    package var mode: AddressMode
+/// An object: each attempt carries one from step to step, and every copy of its many members would cost.
+package final class Decision: Sendable {
+    package let verdict: Verdict
+    package let reason: Reason
+    package let source: Endpoint?
+    package let peer: Endpoint?
+    package let mode: AddressMode
     /// Ids (`list/service`) of the entries the verdict rests on, sorted, each once.
-    package var entries: [String]
+    package let entries: [String]
     /// The version of the policy that decided.
-    package var policy: String
-    package var chain: String?
+    package let policy: String
+    package let chain: String?
     /// How the source was worked out, and what the policy says of it.
-    private var steps: [String]
-    private var match: PolicyMatch?
+    private let steps: [String]
+    private let match: PolicyMatch?
 
     package init(
         verdict: Verdict, reason: Reason, source: Endpoint?, peer: Endpoint?, mode: AddressMode,
@@ -29,6 +30,21 @@ package struct Decision: Sendable, Hashable {
         self.policy = policy
         self.chain = chain
         steps = trace
+        match = nil
+    }
+
+    /// What the policy says of a source that was worked out.
+    private init(_ match: PolicyMatch, of source: Endpoint, _ resolution: Resolution, policy: String) {
+        verdict = match.verdict
+        reason = match.reason
+        self.source = source
+        peer = resolution.peer
+        mode = resolution.mode
+        entries = match.entries
+        self.policy = policy
+        chain = resolution.chain
+        steps = resolution.trace
+        self.match = match
     }
 
     /// How the decision was come to, a sentence a step. Written when it is asked for: nobody reads it of an event that is accepted.
@@ -47,24 +63,18 @@ package struct Decision: Sendable, Hashable {
     package static func decide(
         _ resolution: Resolution, channel: Channel, policy: Policy, at now: Instant
     ) -> Decision {
-        var decision = Decision(
-            verdict: .rejected, reason: .addressUndeterminable, source: nil, peer: resolution.peer,
-            mode: resolution.mode, entries: [], policy: policy.version, chain: resolution.chain,
-            trace: resolution.trace)
-        if let failure = resolution.failure {
-            decision.reason = failure
-            return decision
+        func rejected(_ reason: Reason, _ steps: [String]) -> Decision {
+            Decision(
+                verdict: .rejected, reason: reason, source: nil, peer: resolution.peer, mode: resolution.mode,
+                entries: [], policy: policy.version, chain: resolution.chain, trace: resolution.trace + steps)
         }
+        if let failure = resolution.failure { return rejected(failure, []) }
         guard resolution.peer != nil, let source = resolution.source else {
-            decision.steps.append("the address of the peer is not known: no source can be worked out")
-            return decision
+            return rejected(
+                .addressUndeterminable,
+                ["the address of the peer is not known: no source can be worked out"])
         }
         let match = policy.match(source.ip, channel: channel, at: now)
-        decision.source = source
-        decision.verdict = match.verdict
-        decision.reason = match.reason
-        decision.entries = match.entries
-        decision.match = match
-        return decision
+        return Decision(match, of: source, resolution, policy: policy.version)
     }
 }

@@ -98,35 +98,8 @@ package struct CanonicalJSON {
 
     private mutating func quoted(_ text: String) {
         bytes.append(0x22)
-        var text = text
-        text.withUTF8 { utf8 in
-            // What needs no escape is copied as a whole.
-            var plain = 0
-            for index in utf8.indices {
-                let byte = utf8[index]
-                if byte >= 0x20 && byte != 0x22 && byte != 0x5C { continue }
-                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[plain..<index]))
-                escaped(byte)
-                plain = index + 1
-            }
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[plain...]))
-        }
+        JSONEscaping.append(text, to: &bytes)
         bytes.append(0x22)
-    }
-
-    private mutating func escaped(_ byte: UInt8) {
-        switch byte {
-        case 0x22, 0x5C: bytes.append(0x5C); bytes.append(byte)
-        case 0x08: bytes.append(contentsOf: [0x5C, 0x62])
-        case 0x09: bytes.append(contentsOf: [0x5C, 0x74])
-        case 0x0A: bytes.append(contentsOf: [0x5C, 0x6E])
-        case 0x0C: bytes.append(contentsOf: [0x5C, 0x66])
-        case 0x0D: bytes.append(contentsOf: [0x5C, 0x72])
-        case 0..<0x20:
-            let hex: [UInt8] = Array("0123456789abcdef".utf8)
-            bytes.append(contentsOf: [0x5C, 0x75, 0x30, 0x30, hex[Int(byte >> 4)], hex[Int(byte & 15)]])
-        default: bytes.append(byte)
-        }
     }
 
     // MARK: Lines

@@ -27,6 +27,55 @@ import Testing
         }
     }
 
+    /// RFC 8785, section 3.2.2.2, byte by byte.
+    private static func escaped(_ text: String) -> [UInt8] {
+        let letters: [UInt8: String] = [
+            0x22: "\\\"", 0x5C: "\\\\", 0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0C: "\\f", 0x0D: "\\r",
+        ]
+        return text.utf8.flatMap { byte in
+            if let letters = letters[byte] { return Array(letters.utf8) }
+            return byte < 0x20 ? Array(String(format: "\\u%04x", Int(byte)).utf8) : [byte]
+        }
+    }
+
+    private static func expectEscaped(_ text: String) {
+        let found = CanonicalJSON.encode(.string(text))
+        if found != [0x22] + escaped(text) + [0x22] { Issue.record("\(Array(text.utf8)): \(found)") }
+    }
+
+    @Test func eachByteIsEscapedWhereverItStands() {
+        for byte in (0..<0x80).map(UInt8.init) {
+            for before in 0..<18 {
+                for after in [0, 1, 7, 8, 9] {
+                    let text = String(repeating: "x", count: before) + String(UnicodeScalar(byte))
+                    Self.expectEscaped(text + String(repeating: "é", count: after))
+                }
+            }
+        }
+    }
+
+    @Test func longTextsAreEscapedAsAWhole() {
+        var random = SplitMix(seed: 8)
+        let rare: [Character] = ["\"", "\\", "\u{0}", "\u{1f}", "\n", "é", "\u{10ffff}", "\u{7f}"]
+        for _ in 0..<3000 {
+            let every = Int.random(in: 1...40, using: &random)
+            Self.expectEscaped(
+                String(
+                    (0..<Int.random(in: 0...700, using: &random)).map { _ in
+                        Int.random(in: 0..<every, using: &random) == 0
+                            ? rare.randomElement(using: &random) ?? "x" : "x"
+                    }))
+        }
+        // All of it escaped, around the length that is escaped at once.
+        for count in [159, 160, 161, 319, 320, 321, 5000] {
+            Self.expectEscaped(String(repeating: "\u{1}", count: count))
+        }
+    }
+
+    @Test func aBridgedStringIsEscapedAsAnyOther() {
+        Self.expectEscaped(NSString(string: "a\"b\u{e9}\u{2028}\n") as String)
+    }
+
     private static func value(depth: Int, _ random: inout SplitMix) -> JSONValue {
         switch Int.random(in: 0..<(depth > 0 ? 5 : 3), using: &random) {
         case 0: return .int(Int64.random(in: -1 << 50...1 << 50, using: &random))

@@ -111,12 +111,13 @@ package final class LedgerAppend: Sendable {
     var bodyBytes: Int { drop?.content.body?.count ?? 0 }
 }
 
+/// What is large and rare is indirect: each operation takes as much room as the largest, and most are appends.
 package enum LedgerOperation: Sendable {
     /// Adds an entry, and the drop that it accepts if there is one. Outcome: `.appended`.
     case append(LedgerAppend)
     /// Adds an entry and makes the change that it tells of. Outcome: `.appended`, or `.changed(false)` when the
     /// drop is not in the state that the change is from.
-    case change(Attempt, DropChange)
+    indirect case change(Attempt, DropChange)
     /// The sender's modification time of an upload, in seconds since the epoch, came after the upload.
     case dated(id: String, modified: Int64)
     /// The bytes of a withdrawn drop are in quarantine.
@@ -135,11 +136,11 @@ package enum LedgerOperation: Sendable {
     /// The receipt of this drop was removed by retention.
     case forgotten(id: String)
     /// Signs the head of the tree as it stands after the operations before this one. Outcome: `.checkpointed`.
-    case checkpoint(NoteSigner)
+    indirect case checkpoint(NoteSigner)
     /// A witness has taken the checkpoint of this size.
-    case witnessed(name: String, size: Int64, at: Instant)
+    indirect case witnessed(name: String, size: Int64, at: Instant)
     /// The bytes of these entries lie in a segment file, checked and durable.
-    case sealed(LedgerSegment)
+    indirect case sealed(LedgerSegment)
     /// Takes the bytes of sealed entries below `seq` out of the store, at most `limit` entries at once. Outcome:
     /// `.changed(false)` when none was left.
     case clearSealed(below: Int64, limit: Int)
@@ -155,19 +156,19 @@ package enum LedgerOutcome: Sendable {
     case appended(AppendedEntry)
     case changed(Bool)
     /// nil for a ledger without entries.
-    case checkpointed(SignedCheckpoint?)
+    indirect case checkpointed(SignedCheckpoint?)
 }
 
-/// What became of an append.
-package struct AppendedEntry: Sendable {
-    package var seq: Int64
-    package var time: Instant
+/// What became of an append. An object: it goes from the writer back to the receiver and on to the stager.
+package final class AppendedEntry: Sendable {
+    package let seq: Int64
+    package let time: Instant
     /// Set when the append brought a drop and the drop is new (or a kept repeat).
-    package var drop: DropRecord?
+    package let drop: DropRecord?
     /// The earlier drop with the same repeat key.
-    package var repeats: String?
+    package let repeats: String?
     /// An earlier drop with the same event identity and another body.
-    package var sameEvent: String?
+    package let sameEvent: String?
 
     package init(
         seq: Int64, time: Instant, drop: DropRecord? = nil, repeats: String? = nil, sameEvent: String? = nil

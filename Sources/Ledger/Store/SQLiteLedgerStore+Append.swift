@@ -10,8 +10,9 @@ extension SQLiteLedgerStore {
         _ new: LedgerAppend, _ db: Database, seq: Int64, time: Instant, clock: Instant?
     ) throws -> (AppendedEntry, EntryBytes) {
         var attempt = new.attempt
-        var appended = AppendedEntry(seq: seq, time: time)
-        if let drop = new.drop { try register(drop, db, for: &attempt, &appended) }
+        let appended =
+            try new.drop.map { try register($0, db, for: &attempt, seq: seq, time: time) }
+            ?? AppendedEntry(seq: seq, time: time)
         let entry = EntryBytes(attempt, seq: seq, time: time, clock: clock, node: node)
         let statement = try HotStatement(
             db,
@@ -36,38 +37,36 @@ extension SQLiteLedgerStore {
 
     /// Decides, inside the transaction, whether the drop is new, a repeat, or the same event with another body.
     private func register(
-        _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, _ appended: inout AppendedEntry
-    ) throws {
-        let since = drop.repeatsWithin.map { appended.time - $0 }
+        _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, seq: Int64, time: Instant
+    ) throws -> AppendedEntry {
+        let since = drop.repeatsWithin.map { time - $0 }
         let former = former.flatMap { $0.reaches(since) ? drop.formerKeys : nil }
         // What was stored under a former key is the older one.
         let repeated =
             try former.flatMap { try self.drop(withRepeatKey: $0.repeatKey, since: since, db) }
             ?? self.drop(withRepeatKey: drop.repeatKey, since: since, db)
-        let isKnown = try seq(of: drop.id, db) != nil
+        let isKnown = try self.seq(of: drop.id, db) != nil
+        var sameEvent: String?
         if let repeated {
             attempt.reason = .duplicate
             attempt.detail["duplicate_of"] = .string(repeated)
-            appended.repeats = repeated
         } else if let key = drop.eventKey {
-            appended.sameEvent =
+            sameEvent =
                 try former?.eventKey.flatMap { try self.drop(withEventKey: $0, db) }
                 ?? self.drop(withEventKey: key, db)
-            if let other = appended.sameEvent { attempt.detail["same_event_as"] = .string(other) }
+            if let sameEvent { attempt.detail["same_event_as"] = .string(sameEvent) }
         }
         guard !isKnown, repeated == nil || drop.keepsRepeats else {
             if let repeated { attempt.drop?.id = repeated }
-            appended.repeats = repeated ?? drop.id
-            return
+            return AppendedEntry(seq: seq, time: time, repeats: repeated ?? drop.id, sameEvent: sameEvent)
         }
         let record = DropRecord(
-            id: drop.id, seq: appended.seq, state: .pending, incoming: drop.content.incoming,
-            readyPath: drop.readyPath(appended.time), received: attempt.drop?.received ?? appended.time,
-            name: drop.name,
-            due: drop.settle.map { appended.time + $0 })
+            id: drop.id, seq: seq, state: .pending, incoming: drop.content.incoming,
+            readyPath: drop.readyPath(time), received: attempt.drop?.received ?? time, name: drop.name,
+            due: drop.settle.map { time + $0 })
         attempt.drop?.name = record.readyPath
         try insert(record, drop, db)
-        appended.drop = record
+        return AppendedEntry(seq: seq, time: time, drop: record, repeats: repeated, sameEvent: sameEvent)
     }
 
     private func insert(_ record: DropRecord, _ drop: DropRegistration, _ db: Database) throws {
