@@ -75,7 +75,7 @@ extension Intake {
     private func withdrawHeld(_ drop: String, _ attempt: Attempt) async throws(IntakeError) -> Bool {
         try beginDeciding(drop)
         defer { endDeciding(drop) }
-        guard let receipt = try? staging.quarantinedReceipt(drop) else { return false }
+        guard let receipt = try read(drop, { try staging.quarantinedReceipt(drop) }) else { return false }
         var attempt = attempt
         attempt.drop = DropFacts(id: drop, name: receipt.file, bytes: receipt.bytes, sha256: receipt.sha256)
         attempt.detail["was"] = "held"
@@ -84,7 +84,13 @@ extension Intake {
             throw IntakeError(
                 .ledgerFailed, "the ledger cannot be written, nothing was withdrawn", retryAfter: 30)
         }
-        remove(receipt)
+        guard remove(receipt) else {
+            throw IntakeError(
+                .forbiddenOperation,
+                "drop \(drop) is withdrawn in the ledger and could not be removed: it is still held in "
+                    + "\(StagingLayout.heldFile(drop)), and the log says why; withdraw it again once that is mended"
+            )
+        }
         return true
     }
 }

@@ -71,14 +71,17 @@ extension Intake {
         }
     }
 
-    /// Takes an event out of quarantine, and its room back.
-    func remove(_ receipt: Receipt) {
+    /// Takes an event out of quarantine, and its room back. Returns whether it is gone: one that stays counts as held until the next
+    /// start, and retention tries again.
+    @discardableResult
+    func remove(_ receipt: Receipt) -> Bool {
         do {
             try staging.removeQuarantined(receipt.drop)
             held.withLock { $0.giveBack(receipt) }
+            return true
         } catch {
-            // It counts as held until the next start, and retention tries again.
             logger.error("drop \(receipt.drop) stays in quarantine: \(error)")
+            return false
         }
     }
 
@@ -90,7 +93,7 @@ extension Intake {
     ) async throws(IntakeError) -> DropOutcome {
         try beginDeciding(drop)
         defer { endDeciding(drop) }
-        guard let event = found(drop) else {
+        guard let event = try read(drop, { try staging.quarantinedEvent(drop, limit: 256 << 20) }) else {
             throw IntakeError(
                 .badPath,
                 "no event \(UntrustedText.head(drop)) in quarantine; `dropgate drops list --held` shows all")
@@ -137,12 +140,12 @@ extension Intake {
 
     func endDeciding(_ drop: String) { deciding.withLock { _ = $0.remove(drop) } }
 
-    private func found(_ drop: String) -> QuarantinedEvent? {
-        do {
-            return try staging.quarantinedEvent(drop, limit: 256 << 20)
-        } catch {
-            logger.error("quarantine: \(error)")
-            return nil
+    /// Reads something of a held drop. What cannot be read is another thing than nothing held.
+    func read<Held>(_ drop: String, _ held: () throws -> Held?) throws(IntakeError) -> Held? {
+        do { return try held() } catch {
+            logger.error("quarantine: drop \(drop): \(error)")
+            throw IntakeError(
+                .malformed, "what is held of drop \(drop) in quarantine cannot be read: \(error)")
         }
     }
 

@@ -45,10 +45,19 @@ extension StagingArea {
             temporary: StagingLayout.newQuarantineReceipt)
     }
 
-    /// The receipts of all events in quarantine, oldest first. One that cannot be read costs no other.
+    /// The receipts of all events in quarantine, oldest first. One that cannot be read costs no other (`damagedEvents`).
     package func quarantinedEvents() throws -> [Receipt] {
         guard let events = try quarantine.existing(StagingLayout.webhook) else { return [] }
         return try events.names().compactMap { try? quarantinedReceipt($0) }
+    }
+
+    /// The drops of events in quarantine whose receipts cannot be read.
+    package func damagedEvents() throws -> [String] {
+        guard let events = try quarantine.existing(StagingLayout.webhook) else { return [] }
+        return try events.names().filter { drop in
+            do { _ = try quarantinedReceipt(drop) } catch { return true }
+            return false
+        }
     }
 
     /// The receipt of one event in quarantine, or nil.
@@ -68,11 +77,13 @@ extension StagingArea {
             receipt: receipt, body: try place.openFile(StagingLayout.heldBody).contents(limit: limit))
     }
 
-    /// Takes an event out of quarantine for good; absent is not an error.
+    /// Takes an event out of quarantine for good; absent is not an error. Its receipt goes last: what could not be removed is still
+    /// known to be held.
     package func removeQuarantined(_ drop: String) throws(StagingError) {
         guard let place = try place(drop), let events = try quarantine.existing(StagingLayout.webhook)
         else { return }
-        for name in try place.names() { try place.remove(name) }
+        for name in try place.names() where name != StagingLayout.quarantineReceipt { try place.remove(name) }
+        try place.remove(StagingLayout.quarantineReceipt)
         try events.removeDirectory(drop)
         try events.sync()
     }
