@@ -119,6 +119,11 @@ package enum StagingLayout {
     /// Where the body of an event lies that is held.
     package static func heldFile(_ drop: String) -> String { "\(quarantine)/\(webhook)/\(drop)/\(heldBody)" }
 
+    /// Where the receipt of an event lies that is held.
+    package static func heldReceipt(_ drop: String) -> String {
+        "\(quarantine)/\(webhook)/\(drop)/\(quarantineReceipt)"
+    }
+
     /// Where the bytes of an upload lie in quarantine.
     package static func quarantinedFile(_ drop: String, of account: String, sent: String) -> String {
         "\(quarantine)/\(sftp)/\(account)/\(drop)/\(quarantineName(sent))"

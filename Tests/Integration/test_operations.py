@@ -21,6 +21,12 @@ entries:
 
 
 class Quarantine(unittest.TestCase):
+    def quarantine_faults(self, gate):
+        """What `doctor` finds that nobody would hear of; None: nothing."""
+        found = subprocess.run([BIN, "doctor", "--format", "json", "--config", gate.config], capture_output=True, text=True,
+                               timeout=60, env={**os.environ, **gate.environment}).stdout
+        return next((f for f in map(json.loads, found.splitlines()) if (f["area"], f["state"]) == ("quarantine", "fail")), None)
+
     def test_a_changed_address_is_noticed_and_its_events_are_released_once_it_is_listed(self):
         gate = Gate()
         self.addCleanup(gate.close)
@@ -48,6 +54,19 @@ class Quarantine(unittest.TestCase):
                          ("rejected", True, 403))
         report = gate.run("report", "--since", "1h", "--config", gate.config).stdout
         self.assertIn("Calls in VSee's form from addresses that are not listed", report)
+
+        self.assertIsNone(self.quarantine_faults(gate))
+        receipt = os.path.join(gate.staging, "quarantine/webhook", drop, "receipt.json")
+        with open(receipt, "r+b") as file:
+            whole = file.read()
+            file.truncate(20)
+        fault = self.quarantine_faults(gate)
+        self.assertIn(receipt, fault["text"])
+        self.assertIn(drop, fault["fix"])
+        damaged = gate.run("drops", "release", drop, "--config", gate.config, check=False)
+        self.assertEqual(damaged.returncode, 1)
+        with open(receipt, "wb") as file:
+            file.write(whole)
 
         refused = gate.run("drops", "release", drop, "--config", gate.config, check=False)
         self.assertEqual(refused.returncode, 1)

@@ -113,12 +113,13 @@ struct GateCheck {
 
     // MARK: Quarantine
 
-    /// Events of unlisted sources that wait for a decision.
+    /// Events of unlisted sources that wait for a decision, and those of which nobody would hear.
     func held() -> [Finding] {
-        let receipts: [Receipt]
         do {
             guard try Presence.check(settings.staging.path) else { return [] }
-            receipts = try StagingArea(path: settings.staging.path).quarantinedEvents()
+            let staging = try StagingArea(path: settings.staging.path)
+            return Self.damaged(try staging.damagedEvents(), settings)
+                + Self.waiting(try staging.quarantinedEvents())
         } catch {
             return [
                 Finding(
@@ -126,6 +127,9 @@ struct GateCheck {
                     fix: "run this as the gate's own user")
             ]
         }
+    }
+
+    private static func waiting(_ receipts: [Receipt]) -> [Finding] {
         guard !receipts.isEmpty else { return [] }
         let sources = Set(receipts.compactMap(\.source)).sorted().prefix(5).joined(separator: ", ")
         return [
@@ -135,5 +139,16 @@ struct GateCheck {
                     + "VSee's address may have changed",
                 fix: "ask VSee; then dropgate source add, dropgate drops list --held, dropgate drops release")
         ]
+    }
+
+    private static func damaged(_ drops: [String], _ settings: GateSettings) -> [Finding] {
+        drops.map { drop in
+            let receipt = "\(settings.staging.path)/\(StagingLayout.heldReceipt(drop))"
+            return Finding(
+                "quarantine", .fail,
+                "\(receipt) cannot be read: the event is kept, but it is not listed and cannot be released",
+                fix: "put the file back from a backup, or remove its directory; `dropgate attempts --drop "
+                    + "\(drop)` has what the ledger knows of it")
+        }
     }
 }
