@@ -105,30 +105,32 @@ extension API {
     // MARK: Changes
 
     func acknowledge(_ call: Call) async throws -> Response {
-        let id = try services.dropID(call.parameters)
-        let changes = services.drops.changes(
-            by: try await attribution(call), authority: services.authority)
-        guard try services.drops.isKnown(id) else { throw Problem.unknownDrop }
+        let (id, changes) = try await changes(of: call)
         _ = try await changes.acknowledge(id)
         return Self.json(["id": .string(id), "state": "acknowledged"], for: call.request)
     }
 
     func withdraw(_ call: Call) async throws -> Response {
-        let id = try services.dropID(call.parameters)
-        let changes = services.drops.changes(
-            by: try await attribution(call), authority: services.authority)
+        let (id, changes) = try await changes(of: call)
         let (_, drop) = try await changes.withdraw(id)
         return Self.json(["id": .string(id), "outcome": .string(drop.rawValue)], for: call.request)
     }
 
     func release(_ call: Call) async throws -> Response {
-        let id = try services.dropID(call.parameters)
-        let changes = services.drops.changes(
-            by: try await attribution(call), authority: services.authority)
+        let (id, changes) = try await changes(of: call)
         let (_, event) = try await changes.release(id)
         var members: [String: JSONValue] = ["id": .string(id), "status": .string(event.status.rawValue)]
         members["name"] = event.name.map { .string($0) }
         return Self.json(.object(members), for: call.request)
+    }
+
+    /// The drop that is to be changed, which there is, and what changes it in the caller's name.
+    private func changes(of call: Call) async throws -> (id: String, DropChanges) {
+        let id = try services.dropID(call.parameters)
+        let changes = services.drops.changes(
+            by: try await attribution(call), authority: services.authority)
+        guard try services.drops.isKnown(id) else { throw Problem.unknownDrop }
+        return (id, changes)
     }
 }
 

@@ -200,9 +200,9 @@ package struct DropService: Sendable {
         return counts
     }
 
-    /// Whether the ledger has a drop of this id.
+    /// Whether the ledger has a drop of this id, or one is held in quarantine.
     package func isKnown(_ id: String) throws -> Bool {
-        try settings.ledgerHandle.reader().drop(id: id) != nil
+        try settings.ledgerHandle.reader().drop(id: id) != nil || heldEvent(id) != nil
     }
 
     /// Changes by an authority of the caller's, who closes it.
