@@ -32,7 +32,7 @@ class Amounts:
 
 
 FULL = Amounts(warm_up=1, seconds=10, sustained=60, latency=10, refusals=5, large=1024, files=1000,
-               sessions=50, idle=1000, upload=10240, disk=6144)
+               sessions=50, idle=1000, upload=10240, disk=12288)
 SHORT = Amounts(warm_up=0, seconds=1, sustained=1, latency=0.5, refusals=0.3, large=16, files=20,
                 sessions=2, idle=40, upload=64, disk=3072)
 
