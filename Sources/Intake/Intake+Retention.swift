@@ -171,34 +171,36 @@ private struct StagingSweep {
     }
 
     private func removeOldQuarantine() throws {
+        for drop in try staging.dismissedEvents() { intake.remove(held: drop) }
         guard let age = retention.quarantined else { return }
         if let accounts = try staging.quarantine.existing(StagingLayout.sftp) {
             for account in try accounts.names() {
-                try removeOldDrops(in: try accounts.subdirectory(account), keptFor: age)
+                let drops = try accounts.subdirectory(account)
+                for name in try old(drops, keptFor: age) {
+                    let drop = try drops.subdirectory(name)
+                    for file in try drop.names() { try drop.remove(file) }
+                    try drops.removeDirectory(name)
+                }
             }
         }
         let limit = intake.now - age
         for event in try staging.quarantinedEvents() {
             guard let received = Instant(rfc3339: event.received), received < limit else { continue }
-            intake.remove(event)
+            intake.remove(held: event.drop)
         }
-        // What a crash left without a receipt.
+        // What has no receipt that can be read.
         if let events = try staging.quarantine.existing(StagingLayout.webhook) {
-            try removeOldDrops(in: events, keptFor: age)
+            for drop in try old(events, keptFor: age) { intake.remove(held: drop) }
         }
     }
 
     /// Each drop has a directory; its receipt, written last, tells its age.
-    private func removeOldDrops(in drops: Directory, keptFor age: Duration) throws {
+    private func old(_ drops: Directory, keptFor age: Duration) throws -> [String] {
         let limit = (intake.now - age).microseconds / 1_000_000
-        for name in try drops.names() {
-            let drop = try drops.subdirectory(name)
+        return try drops.names().filter { name in
             // Without a receipt a crash has come between.
-            guard let written = try drop.status(Self.receiptName) ?? drops.status(name),
-                written.modified < limit
-            else { continue }
-            for file in try drop.names() { try drop.remove(file) }
-            try drops.removeDirectory(name)
+            let written = try drops.subdirectory(name).status(Self.receiptName) ?? drops.status(name)
+            return written.map { $0.modified < limit } ?? false
         }
     }
 }

@@ -23,7 +23,7 @@ extension Intake {
         var attempt = attempt
         attempt.reason = .withdrawn
         if try await withdrawHeld(drop, attempt) { return .removed }
-        guard let record = found(drop) else { return nil }
+        guard let record = try record(drop) else { return nil }
         guard let account = StagingLayout.account(ofReady: record.readyPath) else {
             guard [.pending, .released].contains(record.state) else { return nil }
             throw IntakeError(
@@ -43,7 +43,12 @@ extension Intake {
         }
     }
 
-    private func found(_ drop: String) -> DropRecord? { (try? store.drop(id: drop)).flatMap(\.self) }
+    private func record(_ drop: String) throws(IntakeError) -> DropRecord? {
+        do { return try store.drop(id: drop) } catch {
+            throw IntakeError(
+                .ledgerFailed, "the ledger cannot be read, nothing was withdrawn: \(error)", retryAfter: 30)
+        }
+    }
 
     private func box(for account: String) async throws(SenderError) -> SenderBox {
         do { return try await uploads.runToEnd { try self.box(of: account) } } catch {
@@ -76,6 +81,11 @@ extension Intake {
         try beginDeciding(drop)
         defer { endDeciding(drop) }
         guard let receipt = try read(drop, { try staging.quarantinedReceipt(drop) }) else { return false }
+        guard try record(drop) == nil else {
+            // It was released, and should have been removed then.
+            remove(held: drop)
+            return false
+        }
         var attempt = attempt
         attempt.drop = DropFacts(id: drop, name: receipt.file, bytes: receipt.bytes, sha256: receipt.sha256)
         attempt.detail["was"] = "held"
@@ -84,12 +94,12 @@ extension Intake {
             throw IntakeError(
                 .ledgerFailed, "the ledger cannot be written, nothing was withdrawn", retryAfter: 30)
         }
-        guard remove(receipt) else {
+        guard remove(held: drop) else {
             throw IntakeError(
                 .forbiddenOperation,
-                "drop \(drop) is withdrawn in the ledger and could not be removed: it is still held in "
-                    + "\(StagingLayout.heldFile(drop)), and the log says why; withdraw it again once that is mended"
-            )
+                "drop \(drop) is withdrawn in the ledger, and its bytes could not be removed from "
+                    + "\(StagingLayout.quarantine)/\(StagingLayout.webhook): the log says why; the gate tries again, and so can "
+                    + "you as long as `dropgate drops list --held` shows it")
         }
         return true
     }

@@ -144,7 +144,9 @@ package final class Intake: Sendable {
             reserveInodes: configuration.reserveInodes)
         settler = Settler(clock: clock)
         policies = Mutex(Policies(inForce: policy))
-        held = Mutex(QuarantineQuota(try staging.quarantinedEvents()))
+        held = Mutex(
+            QuarantineQuota(
+                try Self.stillHeld(try staging.quarantinedEvents(), staging, store, logger)))
         stager = Stager(
             staging: staging, store: store, writer: writer, health: health, layout: configuration.layout,
             clock: clock, logger: logger)

@@ -32,7 +32,8 @@ extension Intake {
             receipt.seq = try await record(attempt)
         } catch {
             logger.error("an event of VSee's form from \(source) could not be held: \(error)")
-            remove(receipt)
+            held.withLock { $0.giveBack(receipt.drop) }
+            remove(held: receipt.drop)
             var refused = refused
             refused.tell(.failed)
             return note(refused)
@@ -71,16 +72,15 @@ extension Intake {
         }
     }
 
-    /// Takes an event out of quarantine, and its room back. Returns whether it is gone: one that stays counts as held until the next
-    /// start, and retention tries again.
+    /// Takes a drop out of quarantine, and its room back. Returns whether nothing is left of it; retention tries again.
     @discardableResult
-    func remove(_ receipt: Receipt) -> Bool {
+    func remove(held drop: String) -> Bool {
         do {
-            try staging.removeQuarantined(receipt.drop)
-            held.withLock { $0.giveBack(receipt) }
+            if try staging.dismissQuarantined(drop) { held.withLock { $0.giveBack(drop) } }
+            try staging.removeDismissed(drop)
             return true
         } catch {
-            logger.error("drop \(receipt.drop) stays in quarantine: \(error)")
+            logger.error("not all of drop \(drop) could be removed from quarantine: \(error)")
             return false
         }
     }
@@ -125,8 +125,8 @@ extension Intake {
                 eventType: receipt.eventType, envelope: receipt.envelope ?? "unrecognised",
                 contentType: receipt.contentType),
             attempt: attempt, id: drop, received: Instant(rfc3339: receipt.received))
-        // Should it stay, releasing it again finds it a duplicate.
-        remove(receipt)
+        // Should it stay, it is removed at the next start, and releasing it again finds it a duplicate.
+        remove(held: drop)
         return outcome
     }
 
@@ -139,6 +139,22 @@ extension Intake {
     }
 
     func endDeciding(_ drop: String) { deciding.withLock { _ = $0.remove(drop) } }
+
+    /// Events that are held. What is a drop of the ledger was released, and a crash came before it was removed.
+    /// - Parameter receipts: of all that lie in quarantine.
+    static func stillHeld(
+        _ receipts: [Receipt], _ staging: StagingArea, _ store: any LedgerStore, _ logger: Logger
+    ) throws -> [Receipt] {
+        try receipts.filter { receipt in
+            guard try store.drop(id: receipt.drop) != nil else { return true }
+            do throws(StagingError) {
+                return try !staging.dismissQuarantined(receipt.drop)
+            } catch {
+                logger.error("drop \(receipt.drop), which is released, stays in quarantine: \(error)")
+                return true
+            }
+        }
+    }
 
     /// Reads something of a held drop. What cannot be read is another thing than nothing held.
     func read<Held>(_ drop: String, _ held: () throws -> Held?) throws(IntakeError) -> Held? {

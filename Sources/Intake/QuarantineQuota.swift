@@ -7,11 +7,21 @@ struct QuarantineQuota: Sendable {
     /// One source may take this part of the room for events: another one may be VSee's new address.
     static let sourceShare = 4
 
-    private(set) var events = 0
+    /// What one event takes.
+    private struct Share {
+        var bytes: Int64
+        var source: String
+        var sha256: String?
+    }
+
     private var bytes: Int64 = 0
     private var sources: [String: Int] = [:]
+    /// By drop.
+    private var shares: [String: Share] = [:]
     /// The drop that holds a body, by the body's digest: an event that is sent again takes no more room.
     private var drops: [String: String] = [:]
+
+    var events: Int { shares.count }
 
     init(_ receipts: [Receipt]) {
         for receipt in receipts { add(receipt) }
@@ -36,18 +46,20 @@ struct QuarantineQuota: Sendable {
     private static func size(of receipt: Receipt) -> Int64 { min(max(0, receipt.bytes), 1 << 40) }
 
     private mutating func add(_ receipt: Receipt) {
-        events += 1
-        bytes += Self.size(of: receipt)
-        sources[receipt.source ?? "", default: 0] += 1
-        if let sha256 = receipt.sha256 { drops[sha256] = receipt.drop }
+        giveBack(receipt.drop)
+        let share = Share(bytes: Self.size(of: receipt), source: receipt.source ?? "", sha256: receipt.sha256)
+        shares[receipt.drop] = share
+        bytes += share.bytes
+        sources[share.source, default: 0] += 1
+        if let sha256 = share.sha256 { drops[sha256] = receipt.drop }
     }
 
-    /// The event is not held any more, or could not be.
-    mutating func giveBack(_ receipt: Receipt) {
-        events -= 1
-        bytes -= Self.size(of: receipt)
-        sources[receipt.source ?? "", default: 1] -= 1
-        if sources[receipt.source ?? ""] == 0 { sources[receipt.source ?? ""] = nil }
-        if let sha256 = receipt.sha256, drops[sha256] == receipt.drop { drops[sha256] = nil }
+    /// The drop is not held any more, or could not be. One that takes no room changes nothing.
+    mutating func giveBack(_ drop: String) {
+        guard let share = shares.removeValue(forKey: drop) else { return }
+        bytes -= share.bytes
+        sources[share.source, default: 1] -= 1
+        if sources[share.source] == 0 { sources[share.source] = nil }
+        if let sha256 = share.sha256, drops[sha256] == drop { drops[sha256] = nil }
     }
 }

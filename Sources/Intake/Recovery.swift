@@ -26,6 +26,7 @@ extension Intake {
             putAway(drop.record, incoming: drop.record.incoming ?? "", of: receipt.account ?? "", receipt)
         }
         try staging.removeEmptyQuarantine()
+        for drop in try staging.dismissedEvents() { remove(held: drop) }
         try recoverPending()
     }
 
@@ -33,10 +34,10 @@ extension Intake {
         var after: Int64 = -1
         var done: [LedgerOperation] = []
         var completed: [(id: String, readyPath: String)] = []
-        while case let pending = try store.pendingDrops(after: after, limit: 256), let last = pending.last {
+        while case let pending = try store.pendingUploads(after: after, limit: 256), let last = pending.last {
             after = last.record.seq
             var ready: [SenderBox.Settling] = []
-            for drop in pending where drop.record.incoming != nil {
+            for drop in pending {
                 let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
                 if let due = drop.record.due, let account = receipt.account,
                     case let isTemporary = configuration.temporaryNames.match(name(drop.record, account)),

@@ -150,12 +150,21 @@ package final class Directory: Sendable {
     /// The names in this directory, sorted by their bytes.
     package func names() throws(StagingError) -> [String] {
         let copy = dropgate_openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-        guard copy >= 0, let stream = fdopendir(copy) else {
-            throw StagingError(errno: errno, "cannot list \(path)")
+        guard copy >= 0 else { throw StagingError(errno: errno, "cannot list \(path)") }
+        guard let stream = fdopendir(copy) else {
+            let error = StagingError(errno: errno, "cannot list \(path)")
+            close(copy)
+            throw error
         }
         defer { closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
+        while true {
+            // readdir(3): the end and an error look the same but for errno. Half a list would be taken for the whole.
+            errno = 0
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw StagingError(errno: errno, "cannot list \(path)") }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

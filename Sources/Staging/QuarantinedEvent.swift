@@ -77,14 +77,37 @@ extension StagingArea {
             receipt: receipt, body: try place.openFile(StagingLayout.heldBody).contents(limit: limit))
     }
 
-    /// Takes an event out of quarantine for good; absent is not an error. Its receipt goes last: what could not be removed is still
-    /// known to be held.
-    package func removeQuarantined(_ drop: String) throws(StagingError) {
-        guard let place = try place(drop), let events = try quarantine.existing(StagingLayout.webhook)
-        else { return }
-        for name in try place.names() where name != StagingLayout.quarantineReceipt { try place.remove(name) }
-        try place.remove(StagingLayout.quarantineReceipt)
-        try events.removeDirectory(drop)
+    /// From now on an event is not held; one step decides, whatever crashes. Returns false where it was not held. Its bytes are there
+    /// until `removeDismissed`.
+    package func dismissQuarantined(_ drop: String) throws(StagingError) -> Bool {
+        guard let events = try quarantine.existing(StagingLayout.webhook), try place(drop) != nil else {
+            return false
+        }
+        do throws(StagingError) {
+            try events.replace(drop, to: events, as: StagingLayout.dismissed(drop))
+        } catch {
+            // Somebody else did it meanwhile.
+            if error.code == .notFound { return false }
+            throw error
+        }
         try events.sync()
+        return true
+    }
+
+    /// Removes what is left of an event that is held no more; absent is not an error.
+    package func removeDismissed(_ drop: String) throws(StagingError) {
+        let name = StagingLayout.dismissed(drop)
+        guard let events = try quarantine.existing(StagingLayout.webhook),
+            let place = try events.existing(name)
+        else { return }
+        for file in try place.names() { try place.remove(file) }
+        try events.removeDirectory(name)
+        try events.sync()
+    }
+
+    /// The drops of events that are held no more, and of which something is left.
+    package func dismissedEvents() throws(StagingError) -> [String] {
+        guard let events = try quarantine.existing(StagingLayout.webhook) else { return [] }
+        return try events.names().compactMap(StagingLayout.drop(ofDismissed:))
     }
 }

@@ -116,6 +116,18 @@ package enum StagingLayout {
     /// The body in an event's directory of quarantine.
     static let heldBody = "body"
 
+    private static let dismissedSuffix = ".gone"
+
+    /// The name of an event's directory in quarantine from when it is held no more until it is removed: no drop's id.
+    static func dismissed(_ drop: String) -> String { drop + dismissedSuffix }
+
+    /// The drop of such a name; nil for any other name.
+    static func drop(ofDismissed name: String) -> String? {
+        guard name.hasSuffix(dismissedSuffix) else { return nil }
+        let drop = String(name.dropLast(dismissedSuffix.count))
+        return DropID.isValid(drop) ? drop : nil
+    }
+
     /// Where the body of an event lies that is held.
     package static func heldFile(_ drop: String) -> String { "\(quarantine)/\(webhook)/\(drop)/\(heldBody)" }
 

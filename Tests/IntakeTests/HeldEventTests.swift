@@ -1,18 +1,20 @@
 // A held event that cannot be read or removed is told as what it is: it is still held.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import Staging
 import Support
+import Synchronization
 import Testing
 
 @testable import Intake
 
 @Suite(.timeLimit(.minutes(1))) struct HeldEventTests {
-    /// An event that is held in quarantine, and its directory there.
+    /// An event that is held in quarantine, and its directory there. Its source is listed by now.
     private func hold(_ gate: Gate) async throws -> (drop: String, folder: String) {
         var refused = Attempt(kind: .request, channel: .webhook, verdict: .rejected, reason: .notListed)
-        refused.source = Endpoint(ip: try IPAddress("192.0.2.1"), port: 5)
+        refused.source = Endpoint(ip: try IPAddress("20.21.208.105"), port: 5)
         await gate.intake.hold(Gate.event("a", body: "{}"), attempt: refused)
         let drop = try #require(gate.intake.staging.quarantinedEvents().first).drop
         return (drop, gate.directory.file("staging/quarantine/webhook/\(drop)"))
@@ -23,19 +25,61 @@ import Testing
         return try await gate.intake.withdraw(drop, as: attempt)
     }
 
-    @Test func oneThatCannotBeRemovedIsStillHeldAndCanBeWithdrawnAgain() async throws {
-        let gate = try Gate()
+    private func reasons(_ gate: Gate) throws -> [String] {
+        try gate.entries().compactMap { $0["reason"]?.string }
+    }
+
+    @Test func whatCouldNotBeRemovedIsToldAndRemovedLater() async throws {
+        let directory = try TemporaryDirectory("gate")
+        let gate = try Gate(directory)
         let (drop, folder) = try await hold(gate)
-        // A directory is no file: whichever order they are removed in, this one stays.
-        let obstacle = folder + "/0"
-        try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: false)
+        // A directory is no file: it stays.
+        try FileManager.default.createDirectory(
+            atPath: folder + "/obstacle", withIntermediateDirectories: false)
         let error = await #expect(throws: IntakeError.self) { _ = try await withdraw(drop, gate) }
-        #expect(error?.description.contains("it is still held") == true)
-        #expect(try gate.intake.staging.quarantinedReceipt(drop)?.drop == drop)
-        try FileManager.default.removeItem(atPath: obstacle)
-        #expect(try await withdraw(drop, gate) == .removed)
-        #expect(!FileManager.default.fileExists(atPath: folder))
+        #expect(error?.description.contains("could not be removed") == true)
+        // It is not held any more, and its room is there again.
+        #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
+        #expect(gate.intake.held.withLock(\.events) == 0)
+        #expect(try await withdraw(drop, gate) == nil)
+        try FileManager.default.removeItem(atPath: folder + ".gone/obstacle")
+        try await gate.intake.sweepStaging()
+        #expect(directory.files(under: "staging/quarantine").isEmpty)
+        #expect(try reasons(gate) == ["not_listed", "withdrawn"])
         await gate.intake.close()
+    }
+
+    /// A release that a crash has cut off before the event left quarantine.
+    private func releaseAndPutBack(_ directory: TemporaryDirectory) async throws -> (
+        gate: Gate, drop: String, folder: String
+    ) {
+        let gate = try Gate(directory)
+        let (drop, folder) = try await hold(gate)
+        let copy = directory.file("copy")
+        try FileManager.default.copyItem(atPath: folder, toPath: copy)
+        #expect(try await gate.intake.releaseHeld(drop).status == .stored)
+        try FileManager.default.moveItem(atPath: copy, toPath: folder)
+        return (gate, drop, folder)
+    }
+
+    @Test func whatWasReleasedIsNotWithdrawn() async throws {
+        let (gate, drop, folder) = try await releaseAndPutBack(TemporaryDirectory("gate"))
+        let error = await #expect(throws: IntakeError.self) { _ = try await withdraw(drop, gate) }
+        #expect(error?.description.contains("is an event") == true)
+        #expect(!FileManager.default.fileExists(atPath: folder))
+        #expect(try reasons(gate) == ["not_listed", "listed"])
+        await gate.intake.close()
+    }
+
+    @Test func whatWasReleasedLeavesQuarantineAtTheNextStart() async throws {
+        let directory = try TemporaryDirectory("gate")
+        func end(_ gate: Gate) async { await gate.intake.close() }
+        // The ledger's lock goes with the last hold on the gate.
+        await end(try await releaseAndPutBack(directory).gate)
+        let next = try Gate(directory)
+        #expect(next.intake.held.withLock(\.events) == 0)
+        #expect(directory.files(under: "staging/quarantine").isEmpty)
+        await next.intake.close()
     }
 
     @Test func oneWhoseReceiptCannotBeReadIsNotTakenForNone() async throws {

@@ -31,6 +31,15 @@ import Testing
         #expect(quota.take(receipt(4, from: "192.0.2.3"), mostEvents: 3, mostBytes: 60) == .tooManyEvents)
     }
 
+    @Test func roomIsGivenBackOnce() {
+        let first = receipt(1)
+        var quota = QuarantineQuota([first, receipt(2)])
+        for _ in 0..<2 { quota.giveBack(first.drop) }
+        #expect(quota.events == 1 && quota.drop(holding: "1") == nil && quota.drop(holding: "2") != nil)
+        #expect(quota.take(receipt(3, bytes: 51), mostEvents: 8, mostBytes: 60) == .tooManyBytes)
+        #expect(quota.take(receipt(3, bytes: 50), mostEvents: 8, mostBytes: 60) == nil)
+    }
+
     @Test func theEntryHasWordAndSentence() async throws {
         let gate = try Gate { $0.mostHeldEvents = 1 }
         func hold(_ id: String) async throws {

@@ -69,6 +69,10 @@ package final class FailingStore: LedgerStore {
         try store.pendingDrops(after: seq, limit: min(limit, mostPending))
     }
 
+    package func pendingUploads(after seq: Int64, limit: Int) throws -> [PendingDrop] {
+        try store.pendingUploads(after: seq, limit: min(limit, mostPending))
+    }
+
     package func drops(in state: DropState, after seq: Int64, limit: Int) throws -> [DropRecord] {
         try store.drops(in: state, after: seq, limit: limit)
     }

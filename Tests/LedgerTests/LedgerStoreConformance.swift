@@ -182,6 +182,8 @@ func uploadOperation(_ id: String, key: UInt8, content: String? = nil) -> Ledger
             ])
         let pending = try store.pendingDrops(after: -1, limit: 10)
         #expect(pending.map(\.record.id) == ["a", "u", "b"])
+        #expect(try store.pendingUploads(after: -1, limit: 1).map(\.record.id) == ["u"])
+        #expect(try store.pendingUploads(after: 1, limit: 10).isEmpty)
         #expect(pending[0].body == Array("hello".utf8) && pending[1].body == nil)
         #expect(pending[1].record.incoming == "incoming/u")
         #expect(

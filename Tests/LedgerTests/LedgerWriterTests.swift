@@ -231,6 +231,7 @@ private final class FailingStore: LedgerStore {
     func body(seq: Int64) throws -> [UInt8]? { nil }
 
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] { [] }
+    func pendingUploads(after seq: Int64, limit: Int) throws -> [PendingDrop] { [] }
     func drops(in state: DropState, after seq: Int64, limit: Int) throws -> [DropRecord] { [] }
     func drops(
         _ end: DropEnd, before instant: Instant, after drop: DropRecord?, limit: Int

@@ -50,7 +50,7 @@ extension Intake {
 
     private func loadSettling(_ account: String, _ state: inout SenderBox.State) throws {
         var after: Int64 = -1
-        while case let pending = try store.pendingDrops(after: after, limit: 256), let last = pending.last {
+        while case let pending = try store.pendingUploads(after: after, limit: 256), let last = pending.last {
             after = last.record.seq
             for drop in pending where drop.record.readyPath.hasPrefix(Self.readyRoot(account)) {
                 guard let path = DropPath(name(drop.record, account)) else { continue }

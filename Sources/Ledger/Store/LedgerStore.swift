@@ -287,6 +287,8 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// Drops that are committed and not released, oldest first, with a seq above `after`: at most `limit`, and no more once their
     /// bodies have `LedgerLimits.pendingBytes`. Empty only when there is none.
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop]
+    /// As `pendingDrops`, uploads alone: however many events wait, none of their bodies is read.
+    func pendingUploads(after seq: Int64, limit: Int) throws -> [PendingDrop]
     /// What the store keeps of the drop with this number until it is released: a webhook's body, or a small upload; nil when it
     /// keeps nothing of it.
     func body(seq: Int64) throws -> [UInt8]?

@@ -16,12 +16,22 @@ extension SQLiteLedgerStore {
     }
 
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
+        try pending("true", after: seq, limit: limit)
+    }
+
+    func pendingUploads(after seq: Int64, limit: Int) throws -> [PendingDrop] {
+        try pending("incoming IS NOT NULL", after: seq, limit: limit)
+    }
+
+    private func pending(_ which: String, after seq: Int64, limit: Int) throws -> [PendingDrop] {
         try database.readLedger { db in
             let pending = try Row.fetchCursor(
                 db.cachedStatement(
                     sql: """
                         SELECT pending.*, entries.json AS json
-                        FROM (SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? ORDER BY seq LIMIT ?) AS pending
+                        FROM (
+                          SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? AND \(which) ORDER BY seq LIMIT ?
+                        ) AS pending
                         JOIN entries ON entries.seq = pending.seq ORDER BY pending.seq
                         """), arguments: [seq, limit])
             var drops: [PendingDrop] = []

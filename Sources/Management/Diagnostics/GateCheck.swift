@@ -116,7 +116,7 @@ struct GateCheck {
     /// Events of unlisted sources that wait for a decision, and those of which nobody would hear.
     func held() -> [Finding] {
         do {
-            guard try Presence.check(settings.staging.path) else { return [] }
+            guard try settings.mayHoldEvents() else { return [] }
             let staging = try StagingArea(path: settings.staging.path)
             return Self.damaged(try staging.damagedEvents(), settings)
                 + Self.waiting(try staging.quarantinedEvents())

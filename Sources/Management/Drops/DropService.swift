@@ -111,13 +111,7 @@ package struct DropService: Sendable {
 
     /// Events that are held in quarantine, oldest first.
     package func held(limit: Int = .max) throws -> [DropView] {
-        // Opening it as an area would make it, as whoever asks. What may not be looked at is not "nothing held".
-        do throws(StagingError) {
-            _ = try Directory(path: settings.staging.path)
-        } catch {
-            guard error.code == .notFound else { throw error }
-            return []
-        }
+        guard try settings.mayHoldEvents() else { return [] }
         return try StagingArea(path: settings.staging.path).quarantinedEvents().prefix(limit)
             .map(DropView.init(held:))
     }
@@ -202,7 +196,10 @@ package struct DropService: Sendable {
 
     /// Whether the ledger has a drop of this id, or one is held in quarantine.
     package func isKnown(_ id: String) throws -> Bool {
-        try settings.ledgerHandle.reader().drop(id: id) != nil || heldEvent(id) != nil
+        if try settings.ledgerHandle.reader().drop(id: id) != nil { return true }
+        // Readable or not.
+        return try DropID.isValid(id)
+            && Presence.check("\(settings.staging.path)/\(StagingLayout.heldReceipt(id))")
     }
 
     /// Changes by an authority of the caller's, who closes it.
@@ -264,4 +261,12 @@ package struct DropChanges: Sendable {
 
     /// Returns when everything that was released lies in `ready/`.
     package func close() async { await authority.close() }
+}
+
+extension GateSettings {
+    /// Whether there is a place for held events. Where there is none, to open staging as an area would make it, as whoever asks: a gate
+    /// could not write there. Throws where this process may not look, which is not "nothing held".
+    func mayHoldEvents() throws -> Bool {
+        try Presence.check("\(staging.path)/\(StagingLayout.quarantine)/\(StagingLayout.webhook)")
+    }
 }
