@@ -97,8 +97,12 @@ final class Stager: Sendable {
     /// Returns when nothing is left to stage, or the stager was stopped.
     func waitUntilIdle() async {
         await withCheckedContinuation { continuation in
-            let isStopped = state.withLock { $0.isStopped }
-            if isStopped { continuation.resume() } else { run { $0.whenIdle.append(continuation) } }
+            var isStopped = false
+            run { state in
+                isStopped = state.isStopped
+                if !isStopped { state.whenIdle.append(continuation) }
+            }
+            if isStopped { continuation.resume() }
         }
     }
 

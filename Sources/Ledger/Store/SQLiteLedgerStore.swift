@@ -18,7 +18,7 @@ final class SQLiteLedgerStore: LedgerStore {
 
     private let connection: OpenDatabase
     let node: String
-    /// Whoever waits for it has the database.
+    /// Nobody who has it waits for the database: who looks has the database first.
     let keys: Mutex<DropKeyIndex>
     let former: FormerDrops?
     private let head: Mutex<Head>
