@@ -11,7 +11,7 @@ package enum RuleBookLoader {
         for file in files {
             // A problem of another file explains nothing in this one.
             let own = ProblemLog()
-            defer { own.problems.forEach(log.add) }
+            defer { log.add(own) }
             guard let root = YAMLFile.read(file, log: own), let book = RuleBookReader(log: own).read(root)
             else { continue }
             for id in book.rows.map(\.id) + book.proxy.map(\.id) + book.outbound.map(\.id) {

@@ -44,7 +44,7 @@ package enum PolicyLoader {
             }
             // A problem of another file explains nothing in this one.
             let own = ProblemLog()
-            defer { own.problems.forEach(log.add) }
+            defer { log.add(own) }
             let text = instead[file]
             guard
                 let root = text.map({ YAMLFile.parse($0, path: file, log: own) })

@@ -48,7 +48,12 @@ package struct SettingsErrors: Error, Sendable, CustomStringConvertible {
 
 /// Collects problems while a load goes on.
 package final class ProblemLog {
+    /// More are counted and not told: a text that has so many is not what it should be at all.
+    static let most = 1000
+
     package private(set) var problems: [SettingsProblem] = []
+    private var told: Set<SettingsProblem> = []
+    private var untold = 0
     /// Keys of which somebody wrote something that was already told to be wrong, as their paths.
     private var explained: Set<String> = []
     /// Keys that nobody knows, as their paths.
@@ -86,7 +91,17 @@ package final class ProblemLog {
     }
 
     package func add(_ problem: SettingsProblem) {
-        if !problems.contains(problem) { problems.append(problem) }
+        guard problems.count < Self.most else {
+            untold += 1
+            return
+        }
+        if told.insert(problem).inserted { problems.append(problem) }
+    }
+
+    /// Takes over what another one has collected.
+    package func add(_ other: ProblemLog) {
+        other.problems.forEach(add)
+        untold += other.untold
     }
 
     /// Throws when anything was logged: by file in the order of reading, by line within one, the environment last.
@@ -100,6 +115,11 @@ package final class ProblemLog {
             if !files.contains(path) { files.append(path) }
             return (rank: (files.firstIndex(of: path) ?? 0, line, column, offset), problem: problem)
         }
-        throw SettingsErrors(ranked.sorted { $0.rank < $1.rank }.map(\.problem))
+        var sorted = ranked.sorted { $0.rank < $1.rank }.map(\.problem)
+        if untold > 0, let last = sorted.last {
+            sorted.append(
+                SettingsProblem(place: last.place, key: "", message: "\(untold) more problems are not told"))
+        }
+        throw SettingsErrors(sorted)
     }
 }

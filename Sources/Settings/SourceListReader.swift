@@ -46,16 +46,26 @@ package struct SourceListReader {
             list.fail("the list is empty; an empty list admits nobody, so remove the file if that is meant")
         }
         var entries: [Located] = []
+        // A list may be long: what is looked for in it is found by what it is.
+        var twins: [Twin: [Located]] = [:]
+        var namesakes: [String: Located] = [:]
         for item in items {
             guard let entry = entry(item, list: name ?? fallback, defaults: values) else { continue }
-            if let twin = entries.first(where: { Self.overlap($0.entry, entry) }) {
+            let (located, id) = (Located(entry: entry, value: item), entry.id)
+            let key = Twin(service: entry.service, cidr: entry.cidr)
+            if let twin = twins[key]?.first(where: { !$0.entry.channels.isDisjoint(with: entry.channels) }) {
                 item.fail("\(entry.service) \(entry.cidr) is already given at \(twin.value.place)")
-            } else if let namesake = entries.first(where: { $0.entry.id == entry.id }) {
-                item.fail(
-                    "\(entry.id) is also the entry at \(namesake.value.place), and the ledger names entries by this; give one "
-                        + "of them an id of its own, as in id: \(entry.service)-2")
+            } else {
+                // At most one for each channel.
+                twins[key, default: []].append(located)
+                if let namesake = namesakes[id] {
+                    item.fail(
+                        "\(id) is also the entry at \(namesake.value.place), and the ledger names entries by this; give one "
+                            + "of them an id of its own, as in id: \(entry.service)-2")
+                }
             }
-            entries.append(Located(entry: entry, value: item))
+            if namesakes[id] == nil { namesakes[id] = located }
+            entries.append(located)
         }
         return Contents(
             name: name ?? fallback, namePlace: values["name"]?.place ?? .file(file),
@@ -63,9 +73,10 @@ package struct SourceListReader {
             hasDocument: values["document"].map { !Self.isNone($0) } ?? false, entries: entries)
     }
 
-    private static func overlap(_ left: SourceEntry, _ right: SourceEntry) -> Bool {
-        left.cidr == right.cidr && left.service == right.service
-            && !left.channels.isDisjoint(with: right.channels)
+    /// What entries of one list share that may not both be for one channel.
+    private struct Twin: Hashable {
+        var service: String
+        var cidr: CIDRBlock
     }
 
     private func entry(_ item: YAMLValue, list: String, defaults: [String: YAMLValue]) -> SourceEntry? {
