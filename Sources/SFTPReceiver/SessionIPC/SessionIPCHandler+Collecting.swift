@@ -51,11 +51,13 @@ extension SessionIPCHandler {
             if question.opens || question.acknowledges {
                 attempt.detail["drop"] = .string(drop.id)
                 attempt.detail["file"] = .string(UntrustedText.head(drop.readyPath, limit: Self.longestPath))
-                if question.acknowledges { attempt.detail["acknowledged"] = true }
-                try await intake.record(attempt)
             }
             if question.acknowledges {
-                guard try await intake.acknowledge(drop.id) else { return CollectPage(ok: true) }
+                attempt.detail["acknowledged"] = true
+                // Entry and change in one: of two sessions that acknowledge a drop one alone has an entry.
+                guard try await intake.acknowledge(drop.id, as: attempt) else { return CollectPage(ok: true) }
+            } else if question.opens {
+                try await intake.record(attempt)
             }
             return CollectPage(ok: true, drops: [CollectPage.Drop(id: drop.id, path: drop.readyPath)])
         } catch {
