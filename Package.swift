@@ -260,6 +260,7 @@ let package = Package(
             name: "ConsoleTests",
             dependencies: [
                 "Admission", "Console", "JSON", "Ledger", "Management", "Reachability", "Support", "TLS",
+                httpTypes, nio, nioEmbedded,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -269,7 +270,7 @@ let package = Package(
                 "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Metering", "Settings",
                 "Staging",
                 "LedgerSupport", "Management", "Support", "TLS",
-                nio, nioEmbedded,
+                httpTypes, nio, nioEmbedded,
                 nioHTTP1, subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),
         .testTarget(

@@ -102,16 +102,17 @@ package final class Console: Service {
             health: intake.health, details: details, accepts: { intake.accepts }, metrics: intake.metrics,
             credentials: credentials)
         guard let services else { return Faces(health: health, api: nil, pages: nil, beside: nil) }
-        let (jobs, watch, streams) = (Jobs(), GateWatch(services), StreamPlaces())
+        let (jobs, watch, streams, entries) = (Jobs(), GateWatch(services), StreamPlaces(), EntryLimit())
         let beside = Beside(jobs: jobs, watch: watch, activity: services.activity)
         return Faces(
             health: health,
             api: API(
                 services: services, credentials: credentials, intake: intake, health: health, watch: watch,
-                jobs: jobs, streams: streams, logger: logger),
+                jobs: jobs, streams: streams, entries: entries, logger: logger),
             pages: Pages(
                 services: services, credentials: credentials, intake: intake, logger: logger,
-                templates: try Templates(), watch: watch, jobs: jobs, streams: streams), beside: beside)
+                templates: try Templates(), watch: watch, jobs: jobs, streams: streams,
+                entries: entries), beside: beside)
     }
 
     /// What goes on beside the answers.
@@ -148,7 +149,7 @@ package final class Console: Service {
     }
 
     private func server(_ certificate: CertificateReloader?) -> HTTPServerBuilder {
-        let intake = intake
+        let (intake, places) = (intake, ConnectionPlaces())
         return HTTPServerBuilder { responder in
             ConsoleChannel(
                 base: HTTP1Channel(
@@ -158,7 +159,7 @@ package final class Console: Service {
                         httpDecoderConfiguration: .init(
                             maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10,
                             maxHeaderFieldCount: 100))),
-                certificate: certificate
+                certificate: certificate, places: places
             ) { reason, peer, detail in
                 var attempt = Attempt(
                     kind: .connection, channel: .console, verdict: .rejected, reason: reason)

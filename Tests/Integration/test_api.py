@@ -1,5 +1,5 @@
 """The console's API: what each role may do, pages and streams of attempts, and consumers that take drops by it alone."""
-# Needs: openssl pypi curl python3-cryptography
+# Needs: openssl pypi curl python3-cryptography iproute2
 import contextlib
 import hashlib
 import http.client
@@ -247,6 +247,16 @@ class Roles(unittest.TestCase):
                 for connection in silent:
                     connection.close()
             self.assertEqual(caller.get("/drops")["items"][0]["event_id"], "e-1")
+
+    def test_one_source_leaves_connections_to_the_others(self):
+        # Sources on the gate's own machine are not told apart, so this needs a network with others.
+        network = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
+        here = os.path.dirname(os.path.abspath(__file__))
+        tried = subprocess.run(
+            [*network, "sh", "-ec", "ip link set lo up; ip address add 192.0.2.1/24 dev lo; "
+             'exec "$0" -B -c "import sys; sys.path.insert(0, sys.argv[1]); import test_api; test_api.hold_connections()" "$1"',
+             sys.executable, here], capture_output=True, text=True, timeout=120)
+        self.assertEqual((tried.returncode, tried.stdout.splitlines()[-1:]), (0, ["held"]), tried.stderr)
 
     def test_a_request_that_is_too_long_is_refused(self):
         status, _, data = self.callers["consumer"].ask(
@@ -990,6 +1000,40 @@ class Withdrawn(unittest.TestCase):
         self.assertEqual(self.operator.ask(f"/drops/{held['drop']}/withdraw", "POST")[0], 404)
 
 
+def hold_connections():
+    """In a network of its own, where 192.0.2.0/24 is this machine's: what one source may hold of the console."""
+    with Gate(environment={"DROPGATE_CONSOLE_LISTEN": "0.0.0.0:0"}) as gate:
+        silent = []
+
+        def connect(source):
+            silent.append(socket.create_connection(("192.0.2.1", gate.ports["console"]), timeout=20, source_address=(source, 0)))
+            return silent[-1]
+
+        def is_served(connection):
+            """A connection that was closed may be reset while it is written to."""
+            try:
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+                return connection.recv(64).startswith(b"HTTP/1.1 200")
+            except ConnectionError:
+                return False
+
+        try:
+            for _ in range(256):
+                connect("192.0.2.5")
+            # They are accepted in their order.
+            assert not is_served(connect("192.0.2.5"))
+            assert is_served(connect("192.0.2.6")) and is_served(connect("192.0.2.1")) and is_served(silent[0])
+            silent[0].close()
+            wait_until(lambda: is_served(connect("192.0.2.5")), what="the place of a connection that has ended")
+        finally:
+            for connection in silent:
+                connection.close()
+        refused = wait_until(lambda: [e for e in gate.entries() if e["reason"] == "connection_limit"], what="the refusal")[0]
+        assert (refused["channel"], refused["source"]["ip"]) == ("console", "192.0.2.5"), refused
+        assert refused["detail"]["limit_per_source"] == 256, refused
+    print("held")
+
+
 class Description(unittest.TestCase):
     """The API is what its description says: schemathesis makes requests of it, good ones and bad ones."""
 
@@ -1014,7 +1058,7 @@ class Description(unittest.TestCase):
             with open(os.path.join(gate.root, "schemathesis.toml"), "w") as file:
                 file.write('[parameters]\n"query.source" = "127.0.0.0/29"\n"query.ip" = "127.0.0.2"\n')
                 # No schema says which text is a list, or that a period begins before it ends.
-                file.write('[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", 401, 403, 404, 409, 422]\n')
+                file.write('[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", 401, 403, 404, 409, 422, 429]\n')
             for role in ("operator", "consumer"):
                 with self.subTest(role):
                     self.tried(gate, token(gate, role, role))

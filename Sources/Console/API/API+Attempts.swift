@@ -75,6 +75,7 @@ extension API {
             .contentDisposition: "attachment; filename=\"attempts.\(format.name)\"",
         ]
         guard call.request.method != .head else { return Response(status: .ok, headers: headers) }
+        if let caller = call.caller { try entries.count(caller) }
         let words = call.parameters.pairs(Parameter.filters).map { "--\($0) \($1)" }.joined(separator: " ")
         let logger = logger
         let export = try await services.attempts().export(

@@ -6,6 +6,19 @@ import JSON
 import Management
 import NIOCore
 
+extension Request {
+    /// The body, once it is whole. Throws a `Problem`: what is too long, and what broke off, are two things.
+    /// - Parameter bound: says how long it may be.
+    func wholeBody(most: Int, _ bound: String) async throws(Problem) -> ByteBuffer {
+        do { return try await body.collect(upTo: most) } catch is NIOTooManyBytesError {
+            throw Problem(.contentTooLarge, "too_large", bound, reason: .tooLarge)
+        } catch {
+            // Nobody is there to read it, as a rule.
+            throw Problem(.badRequest, "bad_body", "the body broke off before its end")
+        }
+    }
+}
+
 extension API {
     private static let longestBody = 4096
     /// Of a body that has the text of a source list in it.
@@ -20,10 +33,7 @@ extension API {
     func body(
         _ call: Call, _ known: Set<String>, example: String, most: Int = longestBody
     ) async throws -> [String: String] {
-        guard let body = try? await call.request.body.collect(upTo: most) else {
-            throw Problem(
-                .contentTooLarge, "too_large", "a body has \(most) bytes at most", reason: .tooLarge)
-        }
+        let body = try await call.request.wholeBody(most: most, "a body has \(most) bytes at most")
         guard body.readableBytes > 0 else { return [:] }
         let type = call.request.headers[.contentType]?.split(separator: ";").first?.lowercased()
         guard type == "application/json" else {

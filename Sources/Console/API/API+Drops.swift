@@ -91,6 +91,8 @@ extension API {
         ]
         if let sha256 = content.drop.receipt.sha256 { headers[.eTag] = "\"\(sha256)\"" }
         guard call.request.method != .head else { return Response(status: .ok, headers: headers) }
+        // What VSee sends has what is left of the disk.
+        if let full = intake.checkSpace() { throw Problem.noSpace(full) }
         // Before anything leaves.
         try await intake.record(
             AccessRecord.reading(
@@ -135,6 +137,13 @@ extension API {
 }
 
 extension Problem {
+    fileprivate static func noSpace(_ full: IntakeError) -> Problem {
+        var problem = Problem(
+            .serviceUnavailable, "no_space", "this would be recorded, and \(full.description)")
+        problem.headers[.retryAfter] = full.retryAfter.map { "\($0)" }
+        return problem
+    }
+
     static let unknownDrop = Problem(.notFound, "not_found", "there is no drop of this id")
 
     init(_ reason: NoContent) {

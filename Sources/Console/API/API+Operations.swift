@@ -31,6 +31,9 @@ extension API {
 
     private static let noEntry = Operation.Refusal(404, "There is no such entry, or none any more.")
     private static let tooMany = Operation.Refusal(503, "Too many streams are open.")
+    private static let tooOften = Operation.Refusal(
+        429,
+        "The token has had too many accesses recorded of late; `Retry-After` says when the next one may be.")
 
     private static let attemptOperations = [
         Operation(
@@ -44,14 +47,15 @@ extension API {
                 "`event: attempt`, `id:` the entry's number, `data:` the entry. Goes on behind `Last-Event-ID`, or behind "
                 + "`after`, or with what comes from now on. Ends when the gate stops or the token is revoked.",
             permission: .readAttempts, parameters: Parameter.filters + [.after, .lastEvent], answer: .events,
-            problems: [tooMany]
+            problems: [tooMany, tooOften]
         ) { try await $0.attemptStream($1) },
         Operation(
             path: "attempts/export", id: "attemptExport", summary: "All attempts that match, oldest first",
             about:
                 "In the forms of `dropgate attempts --format`, up to the entry that the export itself is. An answer that ends "
                 + "too soon is another entry.",
-            permission: .export, parameters: Parameter.filters + [.exportFormat], answer: .bytes
+            permission: .export, parameters: Parameter.filters + [.exportFormat], answer: .bytes,
+            problems: [tooOften]
         ) { try await $0.export($1) },
         Operation(
             path: "attempts/{seq}", id: "attempt", summary: "One entry",
@@ -202,7 +206,8 @@ extension API {
                 + "`Last-Event-ID`, or behind `after`, or begins with the oldest that waits. Where more than "
                 + "\(StreamPosition.mostOpen) drops are still to be released, those behind them wait. Ends when the gate stops or the "
                 + "token is revoked.",
-            permission: .readDrops, parameters: [.afterDrop, .lastDrop], answer: .events, problems: [tooMany]
+            permission: .readDrops, parameters: [.afterDrop, .lastDrop], answer: .events,
+            problems: [tooMany, tooOften]
         ) { try await $0.dropStream($1) },
         Operation(
             path: "drops/at", id: "dropsAt", summary: "The drops of a file, oldest first",
@@ -225,6 +230,7 @@ extension API {
             problems: [
                 noDrop, .init(409, "It is not released yet, or its file is not what the ledger says."),
                 .init(410, "It is not in ready/ any more."),
+                .init(503, "The disk has no room for the entry that the answer would be."),
             ]
         ) { try await $0.content($1) },
         Operation(

@@ -21,6 +21,7 @@ struct API: Sendable {
     let watch: GateWatch
     let jobs: Jobs
     let streams: StreamPlaces
+    let entries: EntryLimit
     let logger: Logger
 
     /// One request, and who makes it.

@@ -97,6 +97,7 @@ extension API {
             problem.headers[.retryAfter] = "30"
             throw problem
         }
+        if let caller = call.caller { try entries.count(caller) }
         try await record()
         let stream = EventStream(
             next: next,

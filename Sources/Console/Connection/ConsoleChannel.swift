@@ -15,6 +15,7 @@ struct ConsoleChannel: ServerChildChannel {
 
     let base: HTTP1Channel
     let certificate: CertificateReloader?
+    let places: ConnectionPlaces
     /// Told why somebody was sent away.
     let note: Note
 
@@ -22,6 +23,10 @@ struct ConsoleChannel: ServerChildChannel {
         channel.eventLoop.makeCompletedFuture {
             let peer = Endpoint(channel.remoteAddress)
             let pipeline = channel.pipeline.syncOperations
+            guard places.take(for: peer?.ip, until: channel.closeFuture) else {
+                note(.connectionLimit, peer, ConnectionPlaces.limits)
+                return try pipeline.addHandler(Turnaway())
+            }
             if let certificate {
                 try pipeline.addHandler(TLSHandler(certificate.context(for: peer?.ip), .server))
                 try pipeline.addHandler(HandshakeNote(peer, note))
@@ -33,6 +38,14 @@ struct ConsoleChannel: ServerChildChannel {
     func handle(value: HTTP1Channel.Value, logger: Logger) async {
         await base.handle(value: value, logger: logger)
     }
+}
+
+/// Ends a connection as soon as it is one. Nothing behind it hears of the connection: an initializer that failed instead would end the
+/// listener.
+private final class Turnaway: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func channelActive(context: ChannelHandlerContext) { context.close(promise: nil) }
 }
 
 /// Behind TLS: says why a handshake failed.

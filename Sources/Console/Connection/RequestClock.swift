@@ -1,4 +1,5 @@
-// How long a request may take to come: who sends it byte by byte is sent away, and the ledger says so.
+// How long a request may take to come, and how long its answer may wait to be read: who sends byte by byte, or reads nothing, is sent
+// away, and the ledger says so.
 import Admission
 import HTTPTypes
 import JSON
@@ -13,6 +14,9 @@ final class RequestClock: ChannelInboundHandler {
     /// For a request's head, and for its body.
     static let head = TimeAmount.seconds(10)
     static let body = TimeAmount.seconds(60)
+    /// For a part of an answer that fills what the gate and the system keep for the connection. The server's own idle timer does not
+    /// run while a request is being answered.
+    private let reading: TimeAmount
 
     private enum State { case idle, head, body }
 
@@ -20,17 +24,21 @@ final class RequestClock: ChannelInboundHandler {
     private let note: ConsoleChannel.Note
     private var state = State.idle
     private var timer: Scheduled<Void>?
+    private var readingTimer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
 
-    init(_ peer: Endpoint?, _ note: @escaping ConsoleChannel.Note) {
+    init(
+        _ peer: Endpoint?, _ note: @escaping ConsoleChannel.Note, reading: TimeAmount = RequestClock.body
+    ) {
         self.peer = peer
         self.note = note
+        self.reading = reading
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        timer?.cancel()
+        cancel()
         self.context = nil
     }
 
@@ -40,8 +48,24 @@ final class RequestClock: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        timer?.cancel()
+        cancel()
         context.fireChannelInactive()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        readingTimer?.cancel()
+        readingTimer =
+            context.channel.isWritable
+            ? nil
+            : context.eventLoop.assumeIsolated().scheduleTask(in: reading) { [weak self] in
+                self?.end("an answer was not read")
+            }
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func cancel() {
+        timer?.cancel()
+        readingTimer?.cancel()
     }
 
     fileprivate func headHasCome() { wait(.body, Self.body) }
@@ -59,12 +83,11 @@ final class RequestClock: ChannelInboundHandler {
     }
 
     private func isOver() {
-        note(
-            .timeout, peer,
-            [
-                "message": .string(
-                    state == .head ? "the head of a request took too long" : "a body took too long")
-            ])
+        end(state == .head ? "the head of a request took too long" : "a body took too long")
+    }
+
+    private func end(_ why: String) {
+        note(.timeout, peer, ["message": .string(why)])
         context?.close(promise: nil)
     }
 }

@@ -61,16 +61,15 @@ struct Job: Sendable {
 }
 
 final class Jobs: Sendable {
-    /// Jobs that go on at a time, of a kind and in all, and jobs that are remembered.
+    /// Jobs that go on at a time, of a kind, and jobs that are remembered.
     private static let mostOfKind = 1
-    private static let mostRunning = 3
     private static let mostKept = 16
     private static let mostLines = 500
 
     private let jobs = Mutex<[Job]>([])
     /// Of jobs that go on, by their ids; nil: none is begun any more.
     private let tasks = Mutex<[String: Task<Void, Never>]?>([:])
-    private let executor = BlockingExecutor(label: "jobs", width: 3)
+    private let executor = BlockingExecutor(label: "jobs", width: Job.Kind.allCases.count)
 
     /// What a job tells while it goes on.
     struct Teller: Sendable {
@@ -99,9 +98,8 @@ final class Jobs: Sendable {
             id: Hex.text(RandomBytes.make(8)), kind: kind, title: title,
             person: PersonWords(.object(attribution.facts))?.name ?? "", began: now)
         let isStarted = jobs.withLock { jobs in
-            let running = jobs.filter { $0.ended == nil }
-            guard tasks.withLock({ $0 != nil }), running.count < Self.mostRunning,
-                running.count(where: { $0.kind == kind }) < Self.mostOfKind
+            guard tasks.withLock({ $0 != nil }),
+                jobs.count(where: { $0.kind == kind && $0.ended == nil }) < Self.mostOfKind
             else { return false }
             while jobs.count >= Self.mostKept, let old = jobs.firstIndex(where: { $0.ended != nil }) {
                 jobs.remove(at: old)

@@ -53,6 +53,7 @@ extension Pages {
             intake.note(problem, of: request, from: context.peer)
             return loginPage(next: next, problem: problem.detail, status: .unauthorized)
         }
+        try entries.count(caller)
         try await intake.record(
             AccessRecord.reading(
                 "console login", by: try Attribution(caller.principal(from: context.peer))))

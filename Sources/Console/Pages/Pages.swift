@@ -18,6 +18,7 @@ struct Pages: Sendable {
     let watch: GateWatch
     let jobs: Jobs
     let streams: StreamPlaces
+    let entries: EntryLimit
     let logins = LoginLimit()
 
     /// nil: the path is no page's.
@@ -99,10 +100,8 @@ struct Pages: Sendable {
 
     /// What a form sends (`application/x-www-form-urlencoded`).
     static func form(of request: Request) async throws(Problem) -> String {
-        guard let body = try? await request.body.collect(upTo: longestForm) else {
-            throw Problem(
-                .contentTooLarge, "too_large", "a form has \(longestForm) bytes at most", reason: .tooLarge)
-        }
+        let body = try await request.wholeBody(
+            most: longestForm, "a form has \(longestForm) bytes at most")
         let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
         guard type == "application/x-www-form-urlencoded" else {
             throw Problem(.unsupportedMediaType, "unsupported_media_type", "a form is sent as browsers do")

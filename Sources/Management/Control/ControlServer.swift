@@ -61,8 +61,8 @@ package struct ControlServer: Service {
         await server.run { conversation in
             let peer = conversation.peer
             let isGuest = !Self.isTrusted(peer.user)
-            guard !isGuest || guests.enter() else { return }
-            defer { if isGuest { guests.leave() } }
+            guard !isGuest || guests.enter(peer.user) else { return }
+            defer { if isGuest { guests.leave(peer.user) } }
             guard let line = try await conversation.next() else { return }
             let answer = await answer(line, peer)
             try conversation.writer.send(JSONLine.encode(ControlEnvelope(answer)))

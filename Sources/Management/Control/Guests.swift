@@ -5,47 +5,42 @@ import Synchronization
 
 final class Guests: Sendable {
     private static let mostCallers = 16
-    /// Entries that a user may have written in one go, and after how long one more: 17 MiB a day at most.
-    static let mostEntries = 100
-    static let pause = Duration.seconds(10)
-    /// Users that are told apart. Those who may connect are the members of one group.
-    private static let mostUsers = 1024
+    /// Of one user: what it opens and leaves open keeps no other out.
+    static let mostCallersOfOne = 4
 
     private struct State {
-        var callers = 0
-        /// When a user will have had the time for all that it had written (the generic cell rate algorithm, ITU-T I.371).
-        var paid: [uid_t: ContinuousClock.Instant] = [:]
+        var callers: [uid_t: Int] = [:]
+        var entries = EntryAllowance()
     }
 
     private let state = Mutex(State())
 
     /// False where there are enough. Otherwise say when it has gone.
-    func enter() -> Bool {
+    func enter(_ user: uid_t) -> Bool {
         state.withLock { state in
-            guard state.callers < Self.mostCallers else { return false }
-            state.callers += 1
+            let own = state.callers[user] ?? 0
+            guard own < Self.mostCallersOfOne, state.callers.values.reduce(0, +) < Self.mostCallers else {
+                return false
+            }
+            state.callers[user] = own + 1
             return true
         }
     }
 
-    func leave() { state.withLock { $0.callers -= 1 } }
+    func leave(_ user: uid_t) {
+        state.withLock { state in
+            let left = (state.callers[user] ?? 1) - 1
+            state.callers[user] = left > 0 ? left : nil
+        }
+    }
 
     /// Counts an entry that a user is about to have written. Throws a `ManagementError` when it had too many written.
     func countEntry(of user: uid_t, now: ContinuousClock.Instant = .now) throws(ManagementError) {
-        let wait: Duration? = state.withLock { state in
-            if state.paid.count >= Self.mostUsers { state.paid = state.paid.filter { $1 > now } }
-            guard state.paid[user] != nil || state.paid.count < Self.mostUsers else { return Self.pause }
-            let paid = max(state.paid[user] ?? now, now)
-            let wait = paid - now - Self.pause * (Self.mostEntries - 1)
-            guard wait <= .zero else { return wait }
-            state.paid[user] = paid + Self.pause
-            return nil
-        }
-        guard let wait else { return }
+        guard let wait = state.withLock({ $0.entries.count("\(user)", now: now) }) else { return }
         throw ManagementError(
             .refused,
-            "the user \(user) has had \(Self.mostEntries) accesses recorded, and may have one more every "
-                + "\(Self.pause.components.seconds) s",
+            "the user \(user) has had \(EntryAllowance.most) accesses recorded, and may have one more every "
+                + "\(EntryAllowance.pause.components.seconds) s",
             fix: "try again in \(wait.components.seconds + 1) s")
     }
 }

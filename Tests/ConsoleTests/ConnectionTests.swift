@@ -1,0 +1,91 @@
+// What one caller may hold of the console: connections, time to read an answer, and entries.
+import Admission
+import HTTPTypes
+import JSON
+import NIOCore
+import NIOEmbedded
+import Synchronization
+import Testing
+
+@testable import Console
+@testable import Management
+
+@Suite struct ConnectionTests {
+    // MARK: Places
+
+    @Test func oneSourceLeavesPlacesToTheOthers() throws {
+        let (places, loop) = (ConnectionPlaces(), EmbeddedEventLoop())
+        let end = loop.makePromise(of: Void.self)
+        func take(_ source: String, _ count: Int) throws -> Int {
+            let ip = try IPAddress(source)
+            return (0..<count).count { _ in places.take(for: ip, until: end.futureResult) }
+        }
+        #expect(try take("192.0.2.1", 300) == 256)
+        #expect(try take("192.0.2.2", 1) == 1)
+        // Of IPv6 a /64 is one.
+        #expect(try take("2001:db8::1", 100) + take("2001:db8::2", 100) < 256)
+        let last = loop.makePromise(of: Void.self)
+        #expect(!places.take(for: try IPAddress("192.0.2.1"), until: last.futureResult))
+        end.succeed()
+        #expect(places.take(for: try IPAddress("192.0.2.1"), until: last.futureResult))
+        last.succeed()
+    }
+
+    @Test func callersOnTheMachineHaveAllPlacesTogether() throws {
+        let (places, loop) = (ConnectionPlaces(), EmbeddedEventLoop())
+        let end = loop.makePromise(of: Void.self)
+        let sources = try ["127.0.0.1", "127.0.0.9", "::1"].map { try IPAddress($0) }
+        let taken = (0..<600).count { places.take(for: sources[$0 % 3], until: end.futureResult) }
+        #expect(taken == 512)
+        end.succeed()
+    }
+
+    // MARK: Reading
+
+    @Test func whoReadsNothingOfAnAnswerIsSentAway() throws {
+        let said = Said()
+        let channel = EmbeddedChannel(
+            handler: RequestClock(nil, said.note, reading: .seconds(60)))
+        try channel.connect(to: .init(ipAddress: "127.0.0.1", port: 1)).wait()
+        for isRead in [true, false] {
+            channel.isWritable = false
+            channel.pipeline.fireChannelWritabilityChanged()
+            channel.embeddedEventLoop.advanceTime(by: .seconds(59))
+            #expect(channel.isActive)
+            if isRead {
+                channel.isWritable = true
+                channel.pipeline.fireChannelWritabilityChanged()
+            }
+            channel.embeddedEventLoop.advanceTime(by: .seconds(59))
+            #expect(channel.isActive == isRead)
+        }
+        #expect(said.messages == ["an answer was not read"])
+        _ = try? channel.finish()
+    }
+
+    private final class Said: Sendable {
+        private let kept = Mutex<[String]>([])
+        var messages: [String] { kept.withLock(\.self) }
+
+        var note: ConsoleChannel.Note {
+            { reason, _, detail in
+                guard reason == .timeout, let message = detail["message"]?.string else { return }
+                self.kept.withLock { $0.append(message) }
+            }
+        }
+    }
+
+    // MARK: Entries
+
+    @Test func aTokenHasItsEntriesAndIsToldWhenTheNextOneMayBe() throws {
+        let limit = EntryLimit()
+        let (one, other) = (
+            Caller(TokenBook.Holder(name: "one", role: .viewer)),
+            Caller(TokenBook.Holder(name: "other", role: .viewer))
+        )
+        for _ in 0..<EntryAllowance.most { try limit.count(one) }
+        let problem = #expect(throws: Problem.self) { try limit.count(one) }
+        #expect(problem?.status.code == 429 && problem?.headers[.retryAfter] != nil)
+        try limit.count(other)
+    }
+}
