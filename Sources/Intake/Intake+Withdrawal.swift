@@ -80,12 +80,12 @@ extension Intake {
     private func withdrawHeld(_ drop: String, _ attempt: Attempt) async throws(IntakeError) -> Bool {
         try beginDeciding(drop)
         defer { endDeciding(drop) }
-        guard let receipt = try read(drop, { try staging.quarantinedReceipt(drop) }) else { return false }
         guard try record(drop) == nil else {
-            // It was released, and should have been removed then.
+            // What is a drop was released, if it was ever held: whatever a failure has left of it goes, readable or not.
             remove(held: drop)
             return false
         }
+        guard let receipt = try read(drop, { try staging.quarantinedReceipt(drop) }) else { return false }
         var attempt = attempt
         attempt.drop = DropFacts(id: drop, name: receipt.file, bytes: receipt.bytes, sha256: receipt.sha256)
         attempt.detail["was"] = "held"

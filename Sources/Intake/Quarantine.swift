@@ -32,7 +32,6 @@ extension Intake {
             receipt.seq = try await record(attempt)
         } catch {
             logger.error("an event of VSee's form from \(source) could not be held: \(error)")
-            held.withLock { $0.giveBack(receipt.drop) }
             remove(held: receipt.drop)
             var refused = refused
             refused.tell(.failed)
@@ -76,7 +75,8 @@ extension Intake {
     @discardableResult
     func remove(held drop: String) -> Bool {
         do {
-            if try staging.dismissQuarantined(drop) { held.withLock { $0.giveBack(drop) } }
+            try staging.dismissQuarantined(drop)
+            held.withLock { $0.giveBack(drop) }
             try staging.removeDismissed(drop)
             return true
         } catch {

@@ -46,6 +46,7 @@ struct QuarantineQuota: Sendable {
     private static func size(of receipt: Receipt) -> Int64 { min(max(0, receipt.bytes), 1 << 40) }
 
     private mutating func add(_ receipt: Receipt) {
+        // A directory that somebody has copied has the same receipt.
         giveBack(receipt.drop)
         let share = Share(bytes: Self.size(of: receipt), source: receipt.source ?? "", sha256: receipt.sha256)
         shares[receipt.drop] = share

@@ -79,6 +79,7 @@ extension StagingArea {
 
     /// From now on an event is not held; one step decides, whatever crashes. Returns false where it was not held. Its bytes are there
     /// until `removeDismissed`.
+    @discardableResult
     package func dismissQuarantined(_ drop: String) throws(StagingError) -> Bool {
         guard let events = try quarantine.existing(StagingLayout.webhook), try place(drop) != nil else {
             return false

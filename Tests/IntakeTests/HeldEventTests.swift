@@ -62,8 +62,13 @@ import Testing
         return (gate, drop, folder)
     }
 
-    @Test func whatWasReleasedIsNotWithdrawn() async throws {
+    @Test(arguments: [false, true])
+    func whatWasReleasedIsNotWithdrawn(isDamaged: Bool) async throws {
         let (gate, drop, folder) = try await releaseAndPutBack(TemporaryDirectory("gate"))
+        if isDamaged {
+            try Data("{".utf8).write(
+                to: URL(fileURLWithPath: folder + "/" + StagingLayout.quarantineReceipt))
+        }
         let error = await #expect(throws: IntakeError.self) { _ = try await withdraw(drop, gate) }
         #expect(error?.description.contains("is an event") == true)
         #expect(!FileManager.default.fileExists(atPath: folder))
