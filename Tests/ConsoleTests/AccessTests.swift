@@ -132,6 +132,15 @@ import Testing
         #expect(throws: Problem.self) { try jobs.job(other.id, for: auditor) }
     }
 
+    @Test func eachKindGoesOnBesideAllOthers() async throws {
+        let jobs = Jobs()
+        for kind in Job.Kind.allCases { _ = try endless(jobs, kind) }
+        for kind in Job.Kind.allCases {
+            #expect(throws: Problem.self, "one goes on already") { try endless(jobs, kind) }
+        }
+        await jobs.end()
+    }
+
     @Test func nothingGoesOnBehindTheEnd() async throws {
         let jobs = Jobs()
         let job = try endless(jobs)

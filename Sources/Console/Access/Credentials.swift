@@ -52,9 +52,13 @@ struct Credentials: Sendable {
     }
 
     /// Begins a session with a token. nil: the token is not good.
-    func signIn(_ token: String) -> (caller: Caller, cookie: String)? {
+    /// - Parameter allow: throws for one that may not begin one now; its other sessions go on then.
+    func signIn(
+        _ token: String, allow: (Caller) throws(Problem) -> Void
+    ) throws(Problem) -> (caller: Caller, cookie: String)? {
         let digest = SHA256.hash(data: Array(token.utf8))
         guard let holder = tokens.holder(ofDigest: digest) else { return nil }
+        try allow(Caller(holder))
         let (session, secret) = sessions.begin(digest)
         return (Caller(holder, session: session), cookieField(secret, ""))
     }

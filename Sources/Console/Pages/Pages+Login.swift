@@ -44,7 +44,8 @@ extension Pages {
             response.headers[.retryAfter] = "\(seconds)"
             return response
         }
-        guard let (caller, cookie) = credentials.signIn(Self.trimmed(try form.text(.token))) else {
+        let token = Self.trimmed(try form.text(.token))
+        guard let (caller, cookie) = try credentials.signIn(token, allow: entries.count) else {
             logins.failed(address)
             let problem = Problem(
                 .unauthorized, "unauthorized",
@@ -53,7 +54,6 @@ extension Pages {
             intake.note(problem, of: request, from: context.peer)
             return loginPage(next: next, problem: problem.detail, status: .unauthorized)
         }
-        try entries.count(caller)
         try await intake.record(
             AccessRecord.reading(
                 "console login", by: try Attribution(caller.principal(from: context.peer))))
