@@ -11,7 +11,7 @@ struct RuleBookReader {
     /// nil after logging.
     func read(_ root: YAMLValue) -> RuleBook? {
         let keys = ["name", "document", "note", "tables", "proxy", "outbound"]
-        let before = log.problems.count
+        let before = log.count
         guard let values = root.mapping(allowing: keys) else { return nil }
         let name = need("name", "give the rules a name", in: values, root) { id($0) }
         let document = need("document", "say what was read and on which day", in: values, root, document)
@@ -28,7 +28,7 @@ struct RuleBookReader {
             name: name, document: document, note: note, tables: tables.map(\.table), proxy: proxy.map(\.rule),
             outbound: outbound?.map(\.rule) ?? [])
         // A row that cannot be read may be the one that another names.
-        if log.problems.count == before { check(tables.flatMap(\.rows), proxy, outbound ?? [], book) }
+        if log.count == before { check(tables.flatMap(\.rows), proxy, outbound ?? [], book) }
         return book
     }
 

@@ -25,7 +25,7 @@ extension SettingsBuilder {
         let help = "write tcp://host:port or tls://host:port"
         let enterprise = table[.forwardSyslogEnterprise]?.integer(in: 0...Self.highestEnterprise).map(
             Int64.init)
-        let before = table.log.problems.count
+        let before = table.log.count
         let address = table.require(.forwardSyslogAddress, help) { value -> SyslogSettings? in
             guard let text = value.text("an address") else { return nil }
             guard let syslog = SyslogSettings(address: text) else {
@@ -52,7 +52,7 @@ extension SettingsBuilder {
         if !table.isMeant(SettingsKey.forwardSyslogCertificate.name), key != nil {
             table.fail(.forwardSyslogKey, "certificate and key go together; give both or none")
         }
-        if let certificate, let key, table.log.problems.count == before,
+        if let certificate, let key, table.log.count == before,
             areLookedInto([certificate, key])
         {
             do throws(FileError) { _ = try TLSFiles.client(certificate: certificate, key: key) } catch {

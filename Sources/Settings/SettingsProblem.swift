@@ -54,6 +54,8 @@ package final class ProblemLog {
     package private(set) var problems: [SettingsProblem] = []
     private var told: Set<SettingsProblem> = []
     private var untold = 0
+    /// Of all, those that are not told, too.
+    package var count: Int { problems.count + untold }
     /// Keys of which somebody wrote something that was already told to be wrong, as their paths.
     private var explained: Set<String> = []
     /// Keys that nobody knows, as their paths.

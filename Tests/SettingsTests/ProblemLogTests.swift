@@ -23,11 +23,11 @@ import Testing
         let (own, log) = (ProblemLog(), ProblemLog())
         for number in 1...3000 { own.add(problem(number)) }
         log.add(own)
-        #expect(told(log).count == 1001)
+        #expect(told(log).count == 1001 && log.count == 3000)
         #expect(told(log).last?.message == "2000 more problems are not told")
     }
 
-    /// Half a million of them would take an hour if each were compared with all before it.
+    /// Each was compared with all before it: 30,000 took the gate 3.6 s, and four times as many sixteen times as long.
     @Test(.timeLimit(.minutes(1)))
     func aListOfVeryManyWrongEntriesIsReadInTime() {
         let log = ProblemLog()
