@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 
 from gate import BIN, V2, Gate, read, wait_until
 
@@ -247,6 +248,62 @@ class Roles(unittest.TestCase):
                 for connection in silent:
                     connection.close()
             self.assertEqual(caller.get("/drops")["items"][0]["event_id"], "e-1")
+
+    def test_a_token_has_a_hundred_accesses_recorded_and_then_waits(self):
+        """Signing in, streams and exports: an entry each, and whoever may look must not be able to fill the disk."""
+        with Gate() as gate:
+            secret = token(gate, "auditor", "auditor")
+            caller, port = API(gate, secret), gate.ports["console"]
+
+            def export():
+                return caller.ask("/attempts/export?verdict=observed")
+
+            def sign_in(secret):
+                form = urllib.parse.urlencode({"token": secret})
+                with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+                    connection.request("POST", "/login", form, {"Content-Type": "application/x-www-form-urlencoded"})
+                    answer = connection.getresponse()
+                    return answer.status, answer.getheader("set-cookie"), answer.getheader("retry-after")
+
+            status, cookie, _ = sign_in(secret)
+            self.assertEqual(status, 303)
+            self.assertEqual([export()[0] for _ in range(99)], [200] * 99)
+            status, headers, data = export()
+            self.assertEqual((status, data["code"]), (429, "too_many_entries"))
+            self.assertIn(int(headers["retry-after"]), range(1, 12))
+            self.assertEqual(caller.ask("/attempts/stream")[0], 429)
+            self.assertEqual(sign_in(secret)[:2], (429, None))
+            # What it has goes on, and other tokens are not kept waiting.
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+                connection.request("GET", "/attempts", headers={"Cookie": cookie.split(";")[0]})
+                self.assertEqual(connection.getresponse().status, 200)
+            self.assertEqual(API(gate, token(gate, "other", "auditor")).ask("/attempts/export?verdict=observed")[0], 200)
+            self.assertEqual(len([e for e in gate.entries("--kind", "access") if e["detail"].get("token") == "auditor"]), 100)
+
+    def test_what_a_drop_holds_is_not_given_where_the_disk_has_no_room_for_the_entry(self):
+        with Gate() as gate:
+            gate.post(V2 % "e-1")
+            drop = wait_until(lambda: gate.released(), what="the release")[0]["id"]
+            secret = token(gate, "ehr", "consumer")
+            gate.stop()
+            gate.environment["DROPGATE_STAGING_RESERVE"] = "1000TiB"
+            gate.start()
+            status, headers, data = API(gate, secret).ask(f"/drops/{drop}/content")
+            self.assertEqual((status, data["code"]), (503, "no_space"))
+            self.assertTrue(headers["retry-after"])
+            self.assertEqual([e for e in gate.entries("--kind", "access") if e["detail"].get("command") == "drops content"], [])
+
+    def test_a_body_that_breaks_off_is_not_called_too_large(self):
+        with Gate() as gate:
+            for path, kind in (("/login", "application/x-www-form-urlencoded"), ("/api/v1/sources/preview", "application/json")):
+                with socket.create_connection(("127.0.0.1", gate.ports["console"]), timeout=20) as one:
+                    one.sendall(f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token(gate, 'v' + kind[-4:], 'viewer')}\r\n"
+                                f"content-type: {kind}\r\ncontent-length: 100\r\n\r\nshort".encode())
+                    one.shutdown(socket.SHUT_WR)
+                    while one.recv(4096):
+                        pass
+            gate.stop()
+            self.assertEqual(gate.entries("--reason", "too_large"), [])
 
     def test_one_source_leaves_connections_to_the_others(self):
         # Sources on the gate's own machine are not told apart, so this needs a network with others.
@@ -895,6 +952,16 @@ class Held(unittest.TestCase):
                  f"{gate.url}/s3cret-part-of-the-path"], capture_output=True, timeout=30)
             held = wait_until(lambda: gate.drops("--held"), what="the held event")[0]["drop"]
             self.assertEqual(operator.get(f"/drops/{held}")["state"], "held")
+            receipt = os.path.join(gate.staging, "quarantine/webhook", held, "receipt.json")
+            with open(receipt, "r+b") as file:
+                whole = file.read()
+                file.truncate(20)
+            for change in ("release", "withdraw"):
+                status, _, data = operator.ask(f"/drops/{held}/{change}", "POST")
+                self.assertEqual(status, 409)
+                self.assertIn("cannot be read", data["detail"])
+            with open(receipt, "wb") as file:
+                file.write(whole)
             status, _, data = operator.ask(f"/drops/{held}/release", "POST")
             self.assertEqual(status, 409)
             self.assertIn("still refused", data["detail"])

@@ -64,6 +64,9 @@ class Stopped(GateTest):
         status, findings = self.doctor()
         self.assertEqual(status, 1)
         self.found(findings, "gate", "fail", "no gate runs with these settings, and none has yet")
+        # Whoever looks makes nothing: as root it would be what the gate's user cannot write to.
+        self.assertEqual(self.run_gate("drops", "list", "--held").returncode, 0)
+        self.assertEqual(os.listdir(self.gate.staging), [])
         self.gate.start()
         self.assertEqual(self.doctor()[0], 0)
         self.gate.stop()

@@ -1,4 +1,5 @@
 """What ops live with: doctor, a silent source, an address of VSee's that has changed. The real gate each time."""
+# Needs: strace
 import json
 import os
 import glob
@@ -60,6 +61,12 @@ class Quarantine(unittest.TestCase):
         with open(receipt, "r+b") as file:
             whole = file.read()
             file.truncate(20)
+        # Half a list is not the whole one.
+        broken = subprocess.run(
+            ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=getdents64", "-e", "inject=getdents64:error=EIO",
+             BIN, "drops", "list", "--held", "--config", gate.config], capture_output=True, text=True, timeout=60)
+        self.assertNotEqual(broken.returncode, 0, broken.stdout)
+        self.assertIn("Input/output error", broken.stderr)
         fault = self.quarantine_faults(gate)
         self.assertIn(receipt, fault["text"])
         self.assertIn(drop, fault["fix"])

@@ -250,6 +250,32 @@ import Testing
         #expect(try scene.entries("access").compactMap { $0["detail"]?["drop"]?.string } == [mine, mine])
     }
 
+    @Test("Of two sessions that acknowledge a drop at once one does, and it alone has an entry")
+    func twoCollectorsAtOnce() async throws {
+        let scene = try await SessionScene()
+        var drops: [String] = []
+        for number in 0..<60 { drops.append(try await scene.release("\(number).xml", of: "vsee")) }
+        await scene.intake.waitUntilStaged()
+        let sessions = [try await collector(scene), try await collector(scene)]
+        let done = try await withThrowingTaskGroup(of: [String].self) { group in
+            for session in sessions {
+                group.addTask { [drops] in
+                    var done: [String] = []
+                    for drop in drops {
+                        let question = CollectQuestion(drop: drop, acknowledges: true)
+                        done += try await scene.handler.collect(question, session).drops.map(\.id)
+                    }
+                    return done
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(done.sorted() == drops.sorted())
+        await scene.intake.close()
+        let told = try scene.entries("access").compactMap { $0["detail"]?["drop"]?.string }
+        #expect(told.sorted() == drops.sorted())
+    }
+
     @Test(
         "A collector that was disabled, became a sender or is no longer listed reads nothing",
         arguments: 0..<3)
