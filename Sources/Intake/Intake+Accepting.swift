@@ -59,9 +59,11 @@ extension Intake {
         }
     }
 
+    /// For callers whose thread may block.
     func append(_ attempt: Attempt, _ drop: DropRegistration) async throws(IntakeError) -> AppendedEntry {
+        let new = LedgerAppend(attempt, drop: drop)
         let result = await withCheckedContinuation { continuation in
-            append(LedgerAppend(attempt, drop: drop)) { continuation.resume(returning: $0) }
+            writer.submitHere(.append(new)) { continuation.resume(returning: self.appended(new, $0)) }
         }
         switch result {
         case .success(let entry): return entry
@@ -72,18 +74,22 @@ extension Intake {
     private func append(
         _ new: LedgerAppend, finish: @escaping @Sendable (Result<AppendedEntry, IntakeError>) -> Void
     ) {
-        writer.submit(.append(new)) { result in
-            do {
-                let entry = try LedgerWriter.appended(result.get())
-                self.ledgerWorks()
-                self.counters.add(new.attempt, reason: entry.repeats == nil ? nil : .duplicate)
-                if entry.drop != nil { self.figures.stored(new.attempt) }
-                self.contacts.heard(new.attempt, at: entry.time)
-                finish(.success(entry))
-            } catch {
-                self.ledgerFails(error)
-                finish(.failure(Self.refusal(of: error)))
-            }
+        writer.submit(.append(new)) { finish(self.appended(new, $0)) }
+    }
+
+    private func appended(
+        _ new: LedgerAppend, _ result: Result<LedgerOutcome, any Error>
+    ) -> Result<AppendedEntry, IntakeError> {
+        do {
+            let entry = try LedgerWriter.appended(result.get())
+            ledgerWorks()
+            counters.add(new.attempt, reason: entry.repeats == nil ? nil : .duplicate)
+            if entry.drop != nil { figures.stored(new.attempt) }
+            contacts.heard(new.attempt, at: entry.time)
+            return .success(entry)
+        } catch {
+            ledgerFails(error)
+            return .failure(Self.refusal(of: error))
         }
     }
 

@@ -119,6 +119,15 @@ package final class TLSHandler: ChannelDuplexHandler {
         for write in failed { write.promise?.fail(error) }
     }
 
+    /// The connection is broken, reset by the peer as a rule: nothing comes any more, and nothing that is said arrives.
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is IOError {
+            isInputClosed = true
+            isOutputClosed = true
+        }
+        context.fireErrorCaught(error)
+    }
+
     // MARK: Bytes from the peer
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {

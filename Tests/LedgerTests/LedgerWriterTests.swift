@@ -121,6 +121,63 @@ import Testing
         #expect(order == ["first begins", "first", "second", "third"])
     }
 
+    @Test func aThreadThatMayBlockWritesItself() throws {
+        let writer = LedgerWriter(store: FailingStore(), clock: { Instant(microseconds: 1) })
+        for seq in Int64(0)..<3 {
+            let told = Mutex<(seq: Int64, isHere: Bool)?>(nil)
+            let caller = pthread_self()
+            writer.submitHere(.append(rejection, drop: nil)) { outcome in
+                let entry = try? LedgerWriter.appended(outcome.get())
+                told.withLock { $0 = (entry?.seq ?? -1, pthread_equal(pthread_self(), caller) != 0) }
+            }
+            // It is done when the call returns, by the thread that called.
+            #expect(told.withLock { $0?.seq == seq && $0?.isHere == true })
+        }
+    }
+
+    @Test func aThreadThatMayBlockWritesForNobodyElseAndWaitsForNobody() async throws {
+        let store = FailingStore()
+        let writer = LedgerWriter(store: store, clock: { Instant(microseconds: 1) })
+        let (told, tell) = AsyncStream.makeStream(of: String.self)
+        var order = told.makeAsyncIterator()
+        let held = store.hold()
+        writer.submit(.append(rejection, drop: nil)) { _ in tell.yield("another's") }
+        await store.isHeld()
+        // Returns, although the commit before it is not done.
+        writer.submitHere(.append(rejection, drop: nil)) { _ in tell.yield("its own, behind it") }
+        held.release()
+        #expect(await order.next() == "another's")
+        #expect(await order.next() == "its own, behind it")
+
+        let heldAgain = store.hold()
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        Thread { [rejection] in
+            writer.submitHere(.append(rejection, drop: nil)) { _ in tell.yield("its own") }
+            end.yield()
+        }.start()
+        await store.isHeld()
+        let heldBehind = store.hold()
+        writer.submit(.append(rejection, drop: nil)) { _ in tell.yield("what came meanwhile") }
+        heldAgain.release()
+        #expect(await order.next() == "its own")
+        await store.isHeld()
+        // The other's commit is held, by another thread: the caller has returned.
+        for await _ in ends { break }
+        heldBehind.release()
+        #expect(await order.next() == "what came meanwhile")
+    }
+
+    @Test func aFailedCommitOfAThreadThatMayBlockIsToldToIt() async throws {
+        let store = FailingStore()
+        let writer = LedgerWriter(store: store, clock: { Instant(microseconds: 1) })
+        store.fails.store(true, ordering: .relaxed)
+        await #expect(throws: LedgerError.self) {
+            try await writer.commitHere(.append(rejection, drop: nil))
+        }
+        store.fails.store(false, ordering: .relaxed)
+        #expect(try await LedgerWriter.appended(writer.commitHere(.append(rejection, drop: nil))).seq == 0)
+    }
+
     private static func code(_ outcome: Result<LedgerOutcome, any Error>) -> LedgerError.Code? {
         guard case .failure(let error) = outcome else { return nil }
         return (error as? LedgerError)?.code

@@ -1,4 +1,5 @@
 // The handler in a pipeline: two embedded channels that carry each other's bytes.
+import Glibc
 import NIOCore
 import NIOEmbedded
 import NIOTLS
@@ -377,6 +378,22 @@ private func outcome(_ future: EventLoopFuture<Void>) throws {
             if let bytes = peer.takeOutput({ ByteBuffer(bytes: $0) }) { try ends.server.writeInbound(bytes) }
         }
         #expect(!ends.server.isActive && ends.atServer.failures.map(\.cause) == [.unread])
+    }
+
+    @Test(arguments: [true, false])
+    func aPeerThatHasResetTheConnectionIsToldNothingMore(isOpen: Bool) throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        if isOpen { try ends.carry() }
+        while try ends.server.readOutbound(as: ByteBuffer.self) != nil {}
+        ends.server.pipeline.fireErrorCaught(IOError(errnoCode: ECONNRESET, reason: "read"))
+        let late = ends.server.writeAndFlush(Self.bytes("too late"))
+        let closed = ends.server.close()
+        ends.server.embeddedEventLoop.run()
+        try outcome(closed)
+        #expect(throws: ChannelError.self) { try outcome(late) }
+        #expect(try ends.server.readOutbound(as: ByteBuffer.self) == nil)
+        #expect(ends.atServer.isInactive && ends.atServer.failures.isEmpty)
     }
 
     @Test func anEndWithoutCloseNotifyIsAFailureOfItsOwn() throws {

@@ -82,7 +82,7 @@ extension Intake {
         guard let text = UploadRegistration.time(modified) else { return }
         do {
             // Before its sender hears that it is so.
-            try await writer.commit(.dated(id: item.drop, modified: modified))
+            try await writer.commitHere(.dated(id: item.drop, modified: modified))
         } catch {
             throw SenderError(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
         }

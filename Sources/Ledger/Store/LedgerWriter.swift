@@ -51,7 +51,7 @@ package final class LedgerWriter: Sendable {
     private let committed: @Sendable (Commit) -> Void
     private let state = Mutex(State())
 
-    /// - Parameter committed: told of each commit that succeeded, on the writer's own thread: it must be quick.
+    /// - Parameter committed: told of each commit that succeeded, on the thread that writes: it must be quick.
     package init(
         store: any LedgerStore, bounds: Bounds = Bounds(), clock: @escaping @Sendable () -> Instant,
         committed: @escaping @Sendable (Commit) -> Void = { _ in }
@@ -86,6 +86,15 @@ package final class LedgerWriter: Sendable {
         }
     }
 
+    /// As `commit`, for callers whose thread may block: where nothing is being written the caller's own thread writes. To wake the
+    /// writer's and to be woken by it takes a good part of the time of a small commit.
+    @discardableResult
+    package func commitHere(_ operation: LedgerOperation) async throws -> LedgerOutcome {
+        try await withCheckedThrowingContinuation { continuation in
+            submitHere(operation) { continuation.resume(with: $0) }
+        }
+    }
+
     /// Marks a released drop as one that its consumer is done with. Returns false when there is no such drop: then there is
     /// no entry either.
     /// - Parameter attempt: the entry of it; nil where another one has said so.
@@ -105,11 +114,33 @@ package final class LedgerWriter: Sendable {
     }
 
     /// Queues one operation; `finish` is called after the commit, in the order of the queue, and must not block: it may run on
-    /// the writer's own thread, and one that waits for another operation would wait for ever. For an append that finds no room it
+    /// the thread that writes, and one that waits for another operation would wait for ever. For an append that finds no room it
     /// is called with `.busy`, soon. Never on the caller's thread.
     package func submit(
         _ operation: LedgerOperation, finish: @escaping @Sendable (Result<LedgerOutcome, any Error>) -> Void
     ) {
+        if queued(operation, finish) { queue.async { self.drain() } }
+    }
+
+    /// As `submit`, but for callers whose thread may block: where nothing is being written the caller's own thread writes, and
+    /// `finish` may be called on it, before this returns.
+    package func submitHere(
+        _ operation: LedgerOperation, finish: @escaping @Sendable (Result<LedgerOutcome, any Error>) -> Void
+    ) {
+        guard queued(operation, finish) else { return }
+        _ = writeBatch()
+        // What has come meanwhile is the writer's: a caller writes for others no longer than for itself.
+        let isMoreThere = state.withLock { state in
+            state.isDraining = !state.waiting.isEmpty
+            return state.isDraining
+        }
+        if isMoreThere { queue.async { self.drain() } }
+    }
+
+    /// Returns whether the caller has to have it written: nobody writes yet.
+    private func queued(
+        _ operation: LedgerOperation, _ finish: @escaping @Sendable (Result<LedgerOutcome, any Error>) -> Void
+    ) -> Bool {
         let bytes = Self.bytes(operation)
         // nil: there is no room.
         let mustDrain: Bool? = state.withLock { state in
@@ -124,12 +155,10 @@ package final class LedgerWriter: Sendable {
             defer { state.isDraining = true }
             return !state.isDraining
         }
-        switch mustDrain {
-        case true?: queue.async { self.drain() }
-        case false?: break
-        case nil:
+        if mustDrain == nil {
             answers.async { finish(.failure(LedgerError(.busy, "more waits to be written than may wait"))) }
         }
+        return mustDrain ?? false
     }
 
     private static func bytes(_ operation: LedgerOperation) -> Int {
@@ -138,24 +167,27 @@ package final class LedgerWriter: Sendable {
     }
 
     /// Commits batch after batch until nothing waits. Runs on the writer's queue only.
-    private func drain() {
-        while true {
-            let batch = state.withLock { state -> [Waiting] in
-                let batch = Self.takeBatch(&state.waiting)
-                for waiting in batch { state.bytes -= Self.bytes(waiting.operation) }
-                if batch.isEmpty { state.isDraining = false }
-                return batch
-            }
-            if batch.isEmpty { return }
-            do {
-                let began = ContinuousClock.now
-                let outcomes = try store.commit(batch.map(\.operation), now: clock())
-                committed(Commit(operations: batch.count, duration: .now - began))
-                tell { for (waiting, outcome) in zip(batch, outcomes) { waiting.finish(.success(outcome)) } }
-            } catch {
-                tell { for waiting in batch { waiting.finish(.failure(error)) } }
-            }
+    private func drain() { while writeBatch() {} }
+
+    /// One commit. Returns false when nothing waited; then nobody writes any more. One thread at a time: that which found that nobody
+    /// writes, or the writer's queue after it.
+    private func writeBatch() -> Bool {
+        let batch = state.withLock { state -> [Waiting] in
+            let batch = Self.takeBatch(&state.waiting)
+            for waiting in batch { state.bytes -= Self.bytes(waiting.operation) }
+            if batch.isEmpty { state.isDraining = false }
+            return batch
         }
+        if batch.isEmpty { return false }
+        do {
+            let began = ContinuousClock.now
+            let outcomes = try store.commit(batch.map(\.operation), now: clock())
+            committed(Commit(operations: batch.count, duration: .now - began))
+            tell { for (waiting, outcome) in zip(batch, outcomes) { waiting.finish(.success(outcome)) } }
+        } catch {
+            tell { for waiting in batch { waiting.finish(.failure(error)) } }
+        }
+        return true
     }
 
     /// Tells a batch's callers, after those of the batches before it.
