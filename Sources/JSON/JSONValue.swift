@@ -1,6 +1,5 @@
 // A JSON value as the ledger and receipts hold it: no floating point, so that its canonical bytes are unique.
-// It is encoded by `CanonicalJSON`; reading uses Foundation and is off every hot path.
-import FoundationEssentials
+// It is written by `CanonicalJSON` and read by `JSONReader`.
 
 /// A JSON value without fractions and null: what entries, receipts and details are made of.
 package indirect enum JSONValue: Sendable, Hashable {
@@ -49,7 +48,12 @@ extension JSONValue {
     }
 }
 
-/// A text that is not a JSON value of this kind (fractions and null included).
+extension JSONValue {
+    /// Reads one JSON text. Throws `JSONValueError` for what this type cannot hold (fractions and null, too).
+    package init(parsing bytes: [UInt8]) throws(JSONValueError) { self = try JSONReader.read(bytes) }
+}
+
+/// A text that is not a JSON value of this kind.
 package struct JSONValueError: Error, CustomStringConvertible, Sendable {
     package let description: String
 
@@ -83,16 +87,6 @@ extension JSONValue: Decodable {
             self = .array(value)
         } else {
             self = .bool(try container.decode(Bool.self))
-        }
-    }
-
-    /// Reads one JSON text. Throws `JSONValueError` for what this type cannot hold.
-    package init(parsing bytes: [UInt8]) throws {
-        do {
-            self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
-        } catch {
-            throw JSONValueError(
-                description: "not a JSON value of strings, integers, booleans, lists and objects")
         }
     }
 }

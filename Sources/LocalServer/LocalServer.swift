@@ -28,6 +28,7 @@ package struct LocalServer: Sendable {
     /// Bytes of a line that is taken.
     private let longest: Int
     private let patience: Patience
+    private let firstLine: Duration
     private let arrivals: AsyncStream<Int32>
     private let continuation: AsyncStream<Int32>.Continuation
 
@@ -35,10 +36,15 @@ package struct LocalServer: Sendable {
     ///   - label: of the thread that accepts.
     ///   - waiting: how many threads may wait for the next line of a caller that has just said one. To wake a thread that waits
     ///     takes less than to have another one find it, for callers who ask one thing after the other.
-    package init(socket: AcceptingSocket, label: String, longest: Int, waiting: Int = 0) {
+    ///   - firstLine: how long a caller has for its first line. Programs say it at once; who says nothing gives its place up.
+    package init(
+        socket: AcceptingSocket, label: String, longest: Int, waiting: Int = 0,
+        firstLine: Duration = .seconds(10)
+    ) {
         self.socket = socket
         self.label = label
         self.longest = longest
+        self.firstLine = firstLine
         patience = Patience(threads: waiting)
         (arrivals, continuation) = AsyncStream.makeStream()
     }
@@ -77,9 +83,13 @@ package struct LocalServer: Sendable {
         var login: UInt32 = 0
         let hasLogin = dropgate_peer_login_user(connection.descriptor, process, &login) == 0
         let peer = LocalPeer(process: process, user: user, login: hasLogin ? login : nil)
+        let alarm = Task { [firstLine] in
+            if (try? await Task.sleep(for: firstLine)) != nil { connection.hangUp() }
+        }
+        defer { alarm.cancel() }
         do {
             var conversation = LocalConversation(
-                peer: peer, connection: connection, longest: longest, patience: patience)
+                peer: peer, connection: connection, longest: longest, patience: patience, alarm: alarm)
             try await serve(&conversation)
         } catch {
             failed(peer, error)
@@ -105,11 +115,16 @@ package struct LocalConversation {
     private let connection: LocalConnection
     private let patience: Patience
     private var buffer: LineBuffer
+    /// Ends the connection of a caller that says nothing; nil once it has said a line.
+    private var alarm: Task<Void, Never>?
 
-    fileprivate init(peer: LocalPeer, connection: LocalConnection, longest: Int, patience: Patience) {
+    fileprivate init(
+        peer: LocalPeer, connection: LocalConnection, longest: Int, patience: Patience, alarm: Task<Void, Never>
+    ) {
         self.peer = peer
         self.connection = connection
         self.patience = patience
+        self.alarm = alarm
         buffer = LineBuffer(limit: longest)
     }
 
@@ -117,7 +132,11 @@ package struct LocalConversation {
     /// `CancellationError` when the task is cancelled.
     package mutating func next() async throws -> [UInt8]? {
         while true {
-            if let line = try buffer.line() { return line }
+            if let line = try buffer.line() {
+                alarm?.cancel()
+                alarm = nil
+                return line
+            }
             guard try await receive() else { return nil }
         }
     }

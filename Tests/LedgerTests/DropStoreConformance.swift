@@ -2,6 +2,7 @@
 // lost, forgotten. And for its segments.
 import Admission
 import Files
+import Foundation
 import JSON
 import Ledger
 import Support
@@ -45,6 +46,29 @@ import Testing
 
     private func renamed(_ name: String) -> DropChange.Kind {
         .renamed(name: name, readyPath: "sftp/\(name)", incoming: "incoming/\(name)", due: Self.later)
+    }
+
+    /// What patients are told of is not to stay in free pages of a file.
+    @Test(arguments: StoreMaker.all)
+    func nothingOfAReleasedBodyIsLeftInTheFilesOfAClosedStore(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        // Some share a page, some have pages of their own.
+        let numbers = 1...150
+        for number in numbers {
+            let body = "patient-\(number) " + String(repeating: "P", count: number * 60)
+            _ = try store.commit(
+                [webhookOperation("\(number)", key: UInt8(number), body: body)],
+                now: Instant(microseconds: Int64(number)))
+        }
+        func holdsBodies() throws -> Bool {
+            try directory.files(under: "").contains {
+                try Data(contentsOf: URL(filePath: directory.file($0))).range(of: Data("patient-".utf8)) != nil
+            }
+        }
+        #expect(try holdsBodies())
+        for number in numbers { try release("\(number)", store) }
+        store.close()
+        #expect(try !holdsBodies())
     }
 
     @Test(arguments: StoreMaker.all)

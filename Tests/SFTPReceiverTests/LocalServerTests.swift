@@ -26,12 +26,14 @@ import Testing
 
     /// Runs `body` beside a server and returns when both have ended.
     private func withServer(
-        waiting: Int = 0, serve: @escaping @Sendable (inout LocalConversation) async throws -> Void,
+        waiting: Int = 0, firstLine: Duration = .seconds(10),
+        serve: @escaping @Sendable (inout LocalConversation) async throws -> Void,
         failed: @escaping @Sendable (any Error) -> Void = { _ in },
         _ body: @escaping @Sendable () throws -> Void
     ) async throws {
         let server = LocalServer(
-            socket: try AcceptingSocket.unix(path), label: "test", longest: 1 << 16, waiting: waiting)
+            socket: try AcceptingSocket.unix(path), label: "test", longest: 1 << 16, waiting: waiting,
+            firstLine: firstLine)
         let executor = BlockingExecutor(label: "server", width: 4)
         let serving = Task(executorPreference: executor) {
             await server.run(serve: serve) { failed($1) }
@@ -75,6 +77,19 @@ import Testing
             }
             try caller.send([0x62, 0x0A])
             #expect(try caller.receive() == [0x62])
+        }
+    }
+
+    @Test func aCallerThatSaysNothingAtAllGivesItsPlaceUp() async throws {
+        try await withServer(firstLine: .milliseconds(50), serve: Self.echo) {
+            let other = try connect()
+            try other.send([0x61, 0x0A])
+            #expect(try other.receive() == [0x61])
+            let silent = try connect()
+            #expect(throws: LocalSocketError.self) { try silent.receive() }
+            // Whoever has said a line may be silent for as long as it likes.
+            try other.send([0x62, 0x0A])
+            #expect(try other.receive() == [0x62])
         }
     }
 
