@@ -9,6 +9,8 @@
 # GATE_BIN says the same as --binary. It makes /usr/local/bin/dropgate, its session in /usr/local/libexec/dropgate, the user
 # dropgate, /etc/dropgate (its settings, lists and accounts), /var/lib/dropgate (its state) and dropgate.service.
 set -euo pipefail
+# Programs and their directories are for everybody, whatever the caller's new files are.
+umask 022
 
 . "$(dirname "$0")/usage.sh"
 if [ "${1:-}" = --binary ] && [ $# = 2 ] && [ -n "$2" ]; then
@@ -60,10 +62,10 @@ own() {
     changes=$((changes + 1))
 }
 
+# An earlier run may have made it for root alone.
+folder 755 root:root /usr/local/libexec/dropgate
 put 755 root:root "${built%/*}/dropgate-session" /usr/local/libexec/dropgate/dropgate-session
 put 755 root:root "$built" /usr/local/bin/dropgate
-# Where the gate looks for it, and of its release; else no login would get further than sshd.
-/usr/local/libexec/dropgate/dropgate-session --version >/dev/null
 
 if ! getent passwd dropgate >/dev/null; then
     "${as_root[@]}" useradd --system --user-group --home-dir /var/lib/dropgate --no-create-home \
@@ -71,13 +73,20 @@ if ! getent passwd dropgate >/dev/null; then
     echo "made the user dropgate"
     changes=$((changes + 1))
 fi
+if [ "$(id -u)" = 0 ]; then as_gate=(runuser -u dropgate --); else as_gate=(sudo -u dropgate); fi
+# Where the gate looks for it, and of its release; else no login would get further than sshd.
+if ! "${as_gate[@]}" /usr/local/libexec/dropgate/dropgate-session --version >/dev/null; then
+    echo "The user dropgate cannot run /usr/local/libexec/dropgate/dropgate-session: see who may enter /usr/local/libexec." >&2
+    exit 1
+fi
 # The gate reads its configuration and cannot change it. Earlier versions made it the gate's.
 folder 750 root:dropgate /etc/dropgate
 # Directories first: from then on nobody but root can plant something for the second line.
 own 750 -type d
 # What its owner alone may read stays as it is: secrets and keys that settings name.
 own 640 -type f -links 1 '(' -path '/etc/dropgate/accounts/*' -o ! -perm 600 ')'
-folder 700 dropgate:dropgate /var/lib/dropgate
+# Once it is there it is the gate's: `dropgate init` gives it to the groups that settings name.
+if ! "${as_root[@]}" test -d /var/lib/dropgate; then folder 700 dropgate:dropgate /var/lib/dropgate; fi
 if ! "${as_root[@]}" test -e /etc/dropgate/dropgate.yaml; then
     put 640 root:dropgate Config/dropgate.yaml /etc/dropgate/dropgate.yaml
 fi
@@ -106,7 +115,6 @@ pid=$(systemctl show --property MainPID --value dropgate)
 program=$("${as_root[@]}" readlink "/proc/$pid/exe" || true)
 # A replaced file is named so (proc_pid_exe(5)). It has the new session under it, which need not understand it.
 if [ $changes = 0 ] && [ "$program" = /usr/local/bin/dropgate ]; then exit 0; fi
-if [ "$(id -u)" = 0 ]; then as_gate=(runuser -u dropgate --); else as_gate=(sudo -u dropgate); fi
 if ! "${as_gate[@]}" /usr/local/bin/dropgate serve --check --config /etc/dropgate/dropgate.yaml >/dev/null; then
     echo "The gate that runs is still the former one, and this one refuses its settings, see above: mend them first."
 fi

@@ -64,6 +64,20 @@ package enum UntrustedText {
         return result
     }
 
+    /// Writes other text for certain scalars. A quotation mark with a combining mark behind it is one `Character`, which is equal to
+    /// no quotation mark: to look for characters would leave it as it is.
+    package static func replacing(_ replacements: [Unicode.Scalar: String], in text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if let replacement = replacements[scalar] {
+                result += replacement
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
     /// JSON text with what misleads written as JSON's own escapes: the same values.
     package static func json(_ bytes: [UInt8]) -> [UInt8] {
         let text = String(decoding: bytes, as: UTF8.self)

@@ -58,8 +58,9 @@ package enum FileReading {
         _ file: borrowing SmallFile, _ path: String, _ readers: Readers
     ) throws(FileError) {
         guard readers != .anybody else { return }
-        if let fault = FileTrust.exposure(FileTrust.Facts(file.status), readers, .current) {
-            throw FileError(message: "\(path) \(fault)", fix: "chmod 600 \(path)")
+        let facts = FileTrust.Facts(file.status, at: file.place)
+        if let fault = FileTrust.exposure(facts, readers, .current) {
+            throw FileError(message: "\(path) \(fault.what)", fix: "\(fault.fix) \(path)")
         }
         do throws(FileError) { try FileTrust.check(path) } catch { throw error.of(path) }
     }

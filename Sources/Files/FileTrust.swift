@@ -1,21 +1,52 @@
 // Whether a file may decide for the gate. Settings, source lists and accounts say who is let in: whoever can write one of
 // them, or put another in its place, lets in whom they like.
+import CShims
 import Glibc
 
 package enum FileTrust {
-    /// What stat(2) says of a file or a directory, as far as it counts here.
+    /// What stat(2) says of a file or a directory, and its access control list, as far as they count here.
     struct Facts: Sendable, Hashable {
         var owner: uid_t
         var group: gid_t
         var mode: mode_t
+        /// Where there is one the mode's bits of the group are the most that it gives to anybody (acl(5)).
+        var list: AccessList?
+        /// There is a list, and it cannot be read.
+        var isListUnknown = false
 
-        init(owner: uid_t, group: gid_t, mode: mode_t) {
+        init(owner: uid_t, group: gid_t, mode: mode_t, list: AccessList? = nil) {
             self.owner = owner
             self.group = group
             self.mode = mode
+            self.list = list
         }
 
-        init(_ status: stat) { self.init(owner: status.st_uid, group: status.st_gid, mode: status.st_mode) }
+        /// - Parameter place: where this status is from.
+        init(_ status: stat, at place: String) {
+            self.init(owner: status.st_uid, group: status.st_gid, mode: status.st_mode)
+            // A list that gives nothing to anybody says nothing.
+            guard status.st_mode & 0o070 != 0 else { return }
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let count = dropgate_getxattr(place, AccessList.attribute, &bytes, bytes.count)
+            if count > 0 { list = AccessList(parsing: Array(bytes[..<count])) }
+            // Neither without a list nor on a filesystem that could have one.
+            isListUnknown = count > 0 ? list == nil : ![ENODATA, EOPNOTSUPP, ENOSYS].contains(errno)
+        }
+
+        /// What the group of the file may do.
+        var groupBits: mode_t { list.map { mode_t($0.group) } ?? mode >> 3 & 7 }
+
+        /// Who else may do one of these things by the list: neither root nor the gate, and not the file's own group.
+        func others(_ permissions: UInt16, _ judge: Judge) -> String? {
+            guard let list else { return nil }
+            let user = list.users.filter { $0.value & permissions != 0 && ![0, judge.user].contains($0.key) }
+                .keys.min()
+            if let user { return "the user \(user)" }
+            let group = list.groups.filter {
+                $0.value & permissions != 0 && ![0, judge.group].contains($0.key)
+            }.keys.min()
+            return group.map { "the group \($0)" }
+        }
     }
 
     /// Who judges: the gate's user and group. Root reads for whoever's gate it is, so it judges modes alone.
@@ -33,7 +64,7 @@ package enum FileTrust {
         for place in try places(of: path) {
             var status = stat()
             guard stat(place, &status) == 0 else { continue }
-            guard let fault = fault(Facts(status), .current) else { continue }
+            guard let fault = fault(Facts(status, at: place), .current) else { continue }
             // Callers say of which file they speak.
             let what = place == path ? "it" : "\(place), which leads to it,"
             throw FileError(message: "\(what) \(fault.what)", fix: "\(fault.fix) \(place)")
@@ -69,15 +100,26 @@ package enum FileTrust {
     }
 
     /// How a secret is open to more than `readers`, for the end of "FILE …"; nil when it is not.
-    static func exposure(_ facts: Facts, _ readers: FileReading.Readers, _ judge: Judge) -> String? {
+    static func exposure(_ facts: Facts, _ readers: FileReading.Readers, _ judge: Judge) -> (
+        what: String, fix: String
+    )? {
+        let fix = facts.list == nil && !facts.isListUnknown ? "chmod 600" : "setfacl -b"
+        return exposed(facts, readers, judge).map { ($0, fix) }
+    }
+
+    private static func exposed(_ facts: Facts, _ readers: FileReading.Readers, _ judge: Judge) -> String? {
         let mode = String(facts.mode & 0o777, radix: 8)
         switch readers {
         case .anybody: return nil
         case .nobody: return facts.mode & 0o077 == 0 ? nil : "can be read by others (mode 0\(mode))"
         case .group:
             guard facts.mode & 0o007 == 0 else { return "can be read by others (mode 0\(mode))" }
-            let isAnothers = judge.user != 0 && ![0, judge.group].contains(facts.group)
-            return facts.mode & 0o070 != 0 && isAnothers
+            guard judge.user != 0 else { return nil }
+            if facts.isListUnknown { return "has an access control list that cannot be read" }
+            if let other = facts.others(4, judge) {
+                return "can be read by \(other), by its access control list"
+            }
+            return facts.groupBits != 0 && ![0, judge.group].contains(facts.group)
                 ? "can be read by the group \(facts.group), which is not the gate's (mode 0\(mode))" : nil
         }
     }
@@ -90,7 +132,12 @@ package enum FileTrust {
         guard [0, judge.user].contains(facts.owner) else {
             return ("belongs to the user \(facts.owner), who is neither root nor the gate's", "chown root")
         }
-        if facts.mode & 0o020 != 0, !isSticky, ![0, judge.group].contains(facts.group) {
+        if isSticky { return nil }
+        if facts.isListUnknown { return ("has an access control list that cannot be read", "setfacl -b") }
+        if let other = facts.others(2, judge) {
+            return ("can be written by \(other), by its access control list", "setfacl -b")
+        }
+        if facts.groupBits & 0o2 != 0, ![0, judge.group].contains(facts.group) {
             return ("can be written by the group \(facts.group), which is not the gate's", "chmod g-w")
         }
         return nil

@@ -41,6 +41,9 @@ package struct SmallFile: ~Copyable {
         self.status = status
     }
 
+    /// A path that leads to this open file, whatever lies under its name by now (proc_pid_fd(5)).
+    var place: String { "/proc/self/fd/\(descriptor)" }
+
     /// st_mode.
     package var mode: UInt32 { UInt32(status.st_mode) }
 

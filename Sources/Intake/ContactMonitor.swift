@@ -27,6 +27,13 @@ package final class ContactMonitor: Sendable {
         /// Counted from here while there was none.
         var since: Instant
         var isSilent = false
+
+        /// The times of entries rise also when the clock was set back: a contact that lies ahead of the clock was made by now, and
+        /// waiting goes on from here.
+        mutating func bringBack(to now: Instant) {
+            last = last.map { min($0, now) }
+            since = min(since, now)
+        }
     }
 
     private let contacts = Mutex<[ContactKey: Contact]>([:])
@@ -86,6 +93,8 @@ package final class ContactMonitor: Sendable {
                 ($0.entry, $0.channel.rawValue) < ($1.entry, $1.channel.rawValue)
             }) {
                 guard var contact = contacts[key] else { continue }
+                contact.bringBack(to: now)
+                contacts[key] = contact
                 let expectation = contact.expectation
                 let waited = expectation.elapsed(from: contact.last ?? contact.since, to: now)
                 // Who never called does not end a silence by our not knowing since when.

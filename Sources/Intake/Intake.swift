@@ -100,6 +100,8 @@ package final class Intake: Sendable {
     let boxes = SenderBoxes()
     let uploadSpace: UploadSpace
     let settler: Settler
+    /// The time of the newest entry when the ledger was opened; nil: it had none.
+    package let newestBefore: Instant?
     let sessions = Atomic<UInt64>(0)
     /// The milliseconds in the newest drop id that was given to a session.
     let lastDrop = Mutex<Int64>(0)
@@ -130,6 +132,7 @@ package final class Intake: Sendable {
         self.logger = logger
         self.clock = clock
         health = Health(clock: clock)
+        newestBefore = try store.lastTime()
         staging = try StagingArea(path: configuration.stagingPath, consumers: configuration.consumers)
         let figures = IntakeFigures(metrics)
         self.figures = figures

@@ -3,7 +3,7 @@
 enum PrometheusText {
     /// `# HELP` and `# TYPE`. A figure without help has the one line.
     static func header(_ name: String, help: String, kind: MetricRegistry.Kind) -> String {
-        let help = help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+        let help = escaped(help, quotes: false)
         return (help.isEmpty ? "" : "# HELP \(name) \(help)\n") + "# TYPE \(name) \(kind.rawValue)\n"
     }
 
@@ -32,12 +32,24 @@ enum PrometheusText {
         return name
     }
 
+    /// By scalars: a quotation mark with a combining mark behind it is one `Character`, and equal to no quotation mark.
+    private static func escaped(_ text: String, quotes: Bool) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\"" where quotes: result += "\\\""
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
     private static func text(_ labels: MetricRegistry.Reading.Labels) -> String {
         if labels.isEmpty { return "" }
         let pairs = labels.map { label in
-            let value = label.value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-                .replacing("\n", with: "\\n")
-            return "\(label.name)=\"\(value)\""
+            "\(label.name)=\"\(escaped(label.value, quotes: true))\""
         }
         return "{\(pairs.joined(separator: ","))}"
     }

@@ -96,9 +96,16 @@ extension SessionStore {
             }
             return try handOver(file, order, sha256)
         } catch let error as StagingError {
-            tell(file.drop, order.path, .untouched)
+            leave(file, order.path, error)
             throw error
         }
+    }
+
+    /// It could not be handed over, and waits for another try; but for what a disk has failed to store.
+    private func leave(_ file: PartialFile, _ path: VirtualPath, _ error: StagingError) {
+        guard file.hasLostBytes else { return tell(file.drop, path, .untouched) }
+        try? file.discard()
+        tell(file.drop, path, .lost, message: "the disk could not store it: \(error.description)")
     }
 
     /// It could not be made a file: nothing of it is anywhere.
@@ -138,7 +145,7 @@ extension SessionStore {
             try file.syncWithName()
             try keepWhole(file, order, sha256)
         } catch {
-            tell(file.drop, order.path, .untouched)
+            leave(file, order.path, error)
         }
         return refusal(answer, order)
     }
@@ -176,26 +183,29 @@ extension SessionStore {
                     ?? "\(order.path): the gate did not take it (\(answer.code ?? "no reason given"))"))
     }
 
-    /// The upload is not whole; it waits for its sender. One without a byte is not worth waiting for, nor is a small one when no
-    /// daemon hears of it: the next one would not know of it, once it has looked at what there is.
+    /// The upload is not whole; it waits for its sender, up to its first gap: nobody goes on behind one, and what lies there would be
+    /// room that counts for nobody. One without a first byte is not worth waiting for, nor is a small one when no daemon hears of it:
+    /// the next one would not know of it, once it has looked at what there is.
     func keep(_ order: KeepOrder) {
         guard let open = uploads[order.slot] else { return }
         defer { uploads[order.slot] = nil }
         do throws(StagingError) {
             if case .small = open.bytes, !link.isOpen { return }
-            if order.extents.ranges.isEmpty {
+            let prefix = order.extents.prefix
+            if prefix == 0 {
                 if case .file(let file) = open.bytes { try file.discard() }
-                tell(open.drop, order.path, .lost, message: order.message)
+                tell(open.drop, order.path, .lost, bytes: order.extents.count, message: order.message)
             } else {
                 let file = try self.file(of: order.slot)
-                try file.keep(order.extents.ranges, modified: order.modified)
+                try file.keep([0..<prefix], modified: order.modified)
                 // Who is told of it may go on with it at once.
                 file.release()
                 tell(
                     file.drop, order.path, .interrupted, bytes: order.extents.count,
-                    prefix: order.extents.prefix, modified: order.modified, message: order.message)
+                    prefix: prefix, modified: order.modified, message: order.message)
             }
         } catch {
+            if case .file(let file)? = uploads[order.slot]?.bytes, file.hasLostBytes { try? file.discard() }
             tell(
                 open.drop, order.path, .lost, bytes: order.extents.count,
                 message:

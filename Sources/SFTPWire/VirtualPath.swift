@@ -37,6 +37,11 @@ package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
             guard component.count <= WireLimit.component else {
                 throw PathError("a name in the path is longer than \(WireLimit.component) bytes")
             }
+            guard Self.standsApart(component) else {
+                throw PathError(
+                    "a name in the path begins or ends with a character that joins what stands beside it, such as an accent without its letter"
+                )
+            }
             components.append(component)
         }
         guard components.count <= WireLimit.depth + room.depth else {
@@ -52,6 +57,14 @@ package struct VirtualPath: Hashable, Sendable, CustomStringConvertible {
         case 0x85, 0x2028, 0x2029, 0x202A...0x202E, 0x2066...0x2069: true
         default: false
         }
+    }
+
+    /// Whether slashes beside a name are seen as such. With a combining mark at its beginning the slash before it is one character with
+    /// the mark (Unicode Standard Annex 29): programs that take paths for characters do not find it, and a person hardly does.
+    private static func standsApart(_ component: ArraySlice<UInt8>) -> Bool {
+        guard component.contains(where: { $0 >= 0x80 }) else { return true }
+        let text = "/" + String(decoding: component, as: UTF8.self) + "/"
+        return text.first == "/" && text.last == "/"
     }
 
     package var isRoot: Bool { bytes.isEmpty }

@@ -72,7 +72,8 @@ extension SettingsBuilder {
             return text
         }
         let help = "name the file that holds the header's value"
-        guard let secret = table.require(.webhookHeaderValueFile, help, secret), let name else { return nil }
+        let secret = table.require(.webhookHeaderValueFile, help) { sent($0, isField: true) }
+        guard let secret, let name else { return nil }
         return (name, secret)
     }
 
@@ -88,10 +89,29 @@ extension SettingsBuilder {
             return text
         }
         let help = "name the file that holds the password"
-        guard let password = table.require(.webhookBasicPasswordFile, help, secret), let user else {
-            return nil
-        }
+        let password = table.require(.webhookBasicPasswordFile, help) { sent($0, isField: false) }
+        guard let password, let user else { return nil }
         return (user, password)
+    }
+
+    /// A secret that a request can bring; else every request would be refused, and nothing would say why.
+    /// - Parameter isField: as the value of a header of its own (RFC 9110 section 5.5), and not as a password (RFC 7617).
+    private func sent(_ value: YAMLValue, isField: Bool) -> Secret? {
+        guard let secret = secret(value) else { return nil }
+        let bytes = secret.bytes
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+            value.fail(
+                "the file begins with a byte order mark, which no request brings; save it as UTF-8 without one"
+            )
+        } else if bytes.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+            value.fail(
+                "the file has a line end or another control character within the secret, which no request brings; see whether it ends with an empty line"
+            )
+        } else if isField, [bytes.first, bytes.last].contains(0x20) {
+            value.fail(
+                "the secret begins or ends with a space, which no header brings; take it out of the file")
+        }
+        return secret
     }
 
     /// A Standard Webhooks secret: "whsec_" and base64 of 24 to 64 bytes.

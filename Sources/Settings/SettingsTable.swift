@@ -1,4 +1,5 @@
 // The values of a settings file by key, with the environment laid over them. It checks names, not values.
+import Admission
 import Yams
 
 struct SettingsTable {
@@ -89,7 +90,8 @@ struct SettingsTable {
             }
             values[key] = YAMLValue(node: node, key: key.name, place: place, log: log)
         }
-        for name in environment.keys.sorted() where name.hasPrefix("DROPGATE_") && !known.contains(name) {
+        for (name, text) in environment.sorted(by: { $0.key < $1.key })
+        where name.hasPrefix("DROPGATE_") && !known.contains(name) && !Self.isServiceLink(name, text) {
             let near = Suggestion.nearest(to: name, among: known)
             let advice = near.map { "did you mean \($0)?" } ?? "see dropgate serve --help"
             log.add(.environment(name), "", "names no setting; \(advice)")
@@ -98,5 +100,21 @@ struct SettingsTable {
             let meant = Suggestion.nearest(to: own(name), among: known.map(own))
             log.unknown(name, meant: SettingsKey.all.first { own($0.environmentName) == meant }?.name)
         }
+    }
+
+    /// Whether Kubernetes has set it, for a service whose name begins with "dropgate" ("Accessing the Service", environment
+    /// variables): nobody means a setting by it.
+    private static func isServiceLink(_ name: String, _ text: String) -> Bool {
+        let words = name.split(separator: "_")
+        func isNumber(_ text: some StringProtocol) -> Bool {
+            !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+        if name.hasSuffix("_SERVICE_HOST") { return (try? IPAddress(text)) != nil }
+        if name.contains("_SERVICE_PORT") { return isNumber(text) }
+        let isOfPort = words.indices.dropLast(2).contains {
+            words[$0] == "PORT" && isNumber(words[$0 + 1]) && ["TCP", "UDP", "SCTP"].contains(words[$0 + 2])
+        }
+        return isOfPort
+            || words.last == "PORT" && ["tcp://", "udp://", "sctp://"].contains { text.hasPrefix($0) }
     }
 }

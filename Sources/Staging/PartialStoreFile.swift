@@ -13,6 +13,8 @@ package final class PartialFile {
     private let boot: String
     private var digest = PartialDigest()
     private var vectors: [iovec] = []
+    /// A sync has failed: what lies on the disk may be other bytes, and nobody may go on with them.
+    package private(set) var hasLostBytes = false
     /// Up to here the system was asked to begin writing to disk.
     private var writebackAt: Int64 = 0
     /// So that fsync at CLOSE finds little left to do.
@@ -122,11 +124,23 @@ package final class PartialFile {
         digest.cut(to: size)
     }
 
-    package func sync() throws(StagingError) { try file.sync() }
+    /// Makes the bytes durable. Once that has failed it always does: the system tells of bytes that it could not write once, and a
+    /// later fsync(2) succeeds without them.
+    package func sync() throws(StagingError) {
+        guard !hasLostBytes else {
+            throw StagingError(.failed, "\(file.path): some of it could not be written to the disk")
+        }
+        do throws(StagingError) {
+            try file.sync()
+        } catch {
+            hasLostBytes = true
+            throw error
+        }
+    }
 
     /// Makes the bytes and their name durable.
     package func syncWithName() throws(StagingError) {
-        try file.sync()
+        try sync()
         try parts.sync()
     }
 
@@ -198,7 +212,7 @@ package final class PartialFile {
     /// An orderly end before the upload is whole: what has arrived is made durable and noted.
     package func keep(_ extents: [Range<Int64>], modified: Int64?) throws(StagingError) {
         try cut(to: extents.last?.upperBound ?? 0)
-        try file.sync()
+        try sync()
         var changed = sidecar
         changed.extents = extents.map { [$0.lowerBound, $0.upperBound] }
         changed.modified = modified ?? changed.modified

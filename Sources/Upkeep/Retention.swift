@@ -12,8 +12,12 @@ package struct Retention: Service {
     private let intake: Intake
     /// It goes through directories.
     private let executor = BlockingExecutor(label: "retention", width: 1)
+    private let ages: AgeClock
 
-    package init(_ intake: Intake) { self.intake = intake }
+    package init(_ intake: Intake) {
+        self.intake = intake
+        ages = AgeClock(intake)
+    }
 
     package func run() async throws {
         await withTaskExecutorPreference(executor) {
@@ -28,6 +32,7 @@ package struct Retention: Service {
 
     /// One round. What fails is logged and tried again in the next one.
     package func sweep() async {
+        guard ages.isBelieved() else { return }
         do {
             try await intake.sweepStaging()
             intake.health.clear(problem: Self.problem)

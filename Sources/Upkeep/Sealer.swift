@@ -21,6 +21,7 @@ package struct Sealer: Service {
     private let sealAfter: Duration?
     private let retain: Duration?
     private let width: Int64
+    private let ages: AgeClock
 
     /// - Parameter sealAfter: the age at which entries are sealed; nil: never.
     /// - Parameter retain: the age at which sealed entries are removed; nil: never.
@@ -32,6 +33,7 @@ package struct Sealer: Service {
         self.sealAfter = sealAfter
         self.retain = retain
         self.width = width
+        ages = AgeClock(intake)
         reader = try intake.ledger.sealing()
     }
 
@@ -87,9 +89,10 @@ package struct Sealer: Service {
     }
 
     private func removeOld() async throws {
+        let isBelieved = ages.isBelieved()
         for segment in try reader.segments() {
             var segment = segment
-            if let retain, segment.removalEntry == nil, intake.now - segment.lastTime > retain {
+            if let retain, isBelieved, segment.removalEntry == nil, intake.now - segment.lastTime > retain {
                 let entry = try await intake.record(removal(of: segment))
                 try await intake.carryOut(.segmentRemoved(number: segment.number, entry: entry))
                 segment.removalEntry = entry

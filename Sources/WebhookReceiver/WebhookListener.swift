@@ -19,11 +19,15 @@ final class WebhookListener: Sendable {
     /// Nil: plain HTTP/1.1.
     let certificate: CertificateReloader?
     let logger: Logger
+    /// How long a connection goes on whose caller has shown a certificate. Authorities are replaced, and certificates
+    /// expire: what has been allowed to one is asked again soon, as for sessions that are resumed (`TLSContext`).
+    let certificateAge: TimeAmount
 
     init(
         settings: WebhookSettings, intake: Intake, certificate: CertificateReloader?,
-        connections: OpenConnections, logger: Logger
+        connections: OpenConnections, logger: Logger, certificateAge: Duration
     ) throws {
+        self.certificateAge = TimeAmount(bounded: certificateAge)
         self.settings = settings
         self.intake = intake
         self.certificate = certificate

@@ -13,12 +13,17 @@ package final class WebhookReceiver: Service {
     private let settings: WebhookSettings
     private let intake: Intake
     private let logger: Logger
+    private let certificateAge: Duration
     private let bound = BoundPort()
     private let connections: OpenConnections
 
     /// Nothing is opened or read before `run`.
-    package init(settings: WebhookSettings, intake: Intake, logger: Logger) {
+    /// - Parameter certificateAge: how long a connection takes requests whose caller has shown a certificate.
+    package init(
+        settings: WebhookSettings, intake: Intake, logger: Logger, certificateAge: Duration = .seconds(300)
+    ) {
         self.settings = settings
+        self.certificateAge = certificateAge
         self.intake = intake
         self.logger = logger
         connections = OpenConnections(
@@ -54,7 +59,7 @@ package final class WebhookReceiver: Service {
         addMetrics(reloader)
         let listener = try WebhookListener(
             settings: settings, intake: intake, certificate: reloader, connections: connections,
-            logger: logger)
+            logger: logger, certificateAge: certificateAge)
         let listen = settings.listen
         let socket = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))
         bound.succeed(Int(socket.port ?? listen.port))

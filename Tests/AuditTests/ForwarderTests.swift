@@ -31,6 +31,7 @@ private final class Target: ForwardStream {
         if case .isAway(let words) = state.withLock({ $0.behaviour }) {
             throw ForwardError(description: words)
         }
+        state.withLock { $0.confirmed = nil }
         return self
     }
 
@@ -116,6 +117,29 @@ private final class Target: ForwardStream {
             await forwarder.finish()
             #expect(target.taken == [0, 1, 2])
         }
+    }
+
+    /// As after a restore of an older ledger, and after a change of `ledger.path`.
+    @Test(arguments: [true, false])
+    func aPositionOfAnotherLedgerIsNoPosition(isLonger: Bool) async throws {
+        try append(3)
+        let forwarder = try forwarder()
+        try await running(forwarder) { await forwarder.finish() }
+        #expect(target.taken == [1, 2, 3])
+        let path = directory.file("cursor.json")
+        var cursor = try #require(try ForwardCursor.read(path, target: "the target"))
+        #expect(cursor.seq == 3 && cursor.leaf != nil)
+        if isLonger { cursor.seq = 10 } else { cursor.leaf = MerkleHash.leaf([1]).base64 }
+        try cursor.write(path)
+        let next = try self.forwarder()
+        try await running(next) {
+            await next.finish()
+            #expect(next.waiting == 0)
+        }
+        #expect(target.taken == [1, 2, 3, 0, 1, 2, 3])
+        let again = try self.forwarder()
+        try await running(again) { await again.finish() }
+        #expect(target.taken.count == 7, "its own position is good")
     }
 
     @Test func aTargetThatIsAwayIsReportedAndNotWaitedForAtTheStop() async throws {

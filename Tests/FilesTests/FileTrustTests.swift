@@ -1,4 +1,5 @@
 // Which files may decide for the gate: by owner and mode, theirs and their directory's.
+import CShims
 import Foundation
 import Support
 import Testing
@@ -39,6 +40,65 @@ import Testing
     ) {
         let facts = FileTrust.Facts(owner: 990, group: group, mode: mode)
         #expect((FileTrust.exposure(facts, readers, Self.gate) != nil) == isExposed)
+    }
+
+    /// In its mode a list shows as rights of the group: the most that anybody has by it.
+    @Test func whomAnAccessControlListLetsInCountsToo() {
+        func facts(
+            _ mode: UInt32, group: UInt32 = 0, users: [UInt32: UInt16] = [:], groups: [UInt32: UInt16] = [:],
+            own: UInt16 = 0
+        ) -> FileTrust.Facts {
+            var list = AccessList(mode: mode_t(mode))
+            (list.users, list.groups, list.group) = (users, groups, own)
+            return FileTrust.Facts(owner: 0, group: group, mode: list.mode | mode & ~0o777, list: list)
+        }
+        func fault(_ facts: FileTrust.Facts) -> String? { FileTrust.fault(facts, Self.gate)?.what }
+        for kind in [S_IFREG, S_IFDIR] {
+            #expect(fault(facts(kind | 0o644, users: [1234: 6]))?.contains("the user 1234") == true)
+            #expect(fault(facts(kind | 0o644, groups: [1234: 7]))?.contains("the group 1234") == true)
+            #expect(fault(facts(kind | 0o644, users: [0: 7, 990: 7], groups: [0: 7, 991: 7])) == nil)
+            #expect(
+                fault(facts(kind | 0o750, users: [1234: 5], groups: [1235: 1])) == nil, "who cannot write")
+            // The rights are the named group's, and not those of the file's own.
+            #expect(fault(facts(kind | 0o700, group: 100, groups: [991: 7])) == nil)
+            #expect(
+                fault(facts(kind | 0o700, group: 100, groups: [991: 7], own: 2))?.contains("the group 100")
+                    == true)
+        }
+        #expect(
+            fault(facts(S_IFDIR | S_ISVTX | 0o700, users: [1234: 7])) == nil,
+            "nobody can take away what is another's")
+
+        func exposure(_ facts: FileTrust.Facts) -> String? {
+            FileTrust.exposure(facts, .group, Self.gate)?.what
+        }
+        #expect(exposure(facts(S_IFREG | 0o600, users: [1234: 4]))?.contains("the user 1234") == true)
+        #expect(exposure(facts(S_IFREG | 0o600, groups: [1234: 4]))?.contains("the group 1234") == true)
+        #expect(exposure(facts(S_IFREG | 0o600, users: [990: 4], groups: [991: 4])) == nil)
+        #expect(FileTrust.exposure(facts(S_IFREG | 0o600, users: [990: 4]), .nobody, Self.gate) != nil)
+        var unknown = FileTrust.Facts(owner: 0, group: 0, mode: S_IFREG | 0o640)
+        unknown.isListUnknown = true
+        #expect(fault(unknown) != nil && exposure(unknown) != nil)
+    }
+
+    @Test func theListOfAFileIsLookedAt() throws {
+        let directory = try TemporaryDirectory("trust")
+        let file = directory.file("key")
+        try "a".write(toFile: file, atomically: false, encoding: .utf8)
+        try #require(chmod(file, 0o600) == 0)
+        var status = stat()
+        func facts() -> FileTrust.Facts {
+            stat(file, &status)
+            return FileTrust.Facts(status, at: file)
+        }
+        #expect(facts().list == nil && !facts().isListUnknown)
+        var list = AccessList(mode: 0o600)
+        list.users[1234] = 6
+        let bytes = list.bytes
+        try #require(dropgate_setxattr(file, AccessList.attribute, bytes, bytes.count) == 0)
+        #expect(facts().list == list && facts().mode & 0o777 == 0o660)
+        try #require(chmod(file, 0o600) == 0)
+        #expect(facts().list == nil, "its mask lets nobody in")
     }
 
     @Test func theWayToADirectoryThatIsALinkCountsToo() throws {

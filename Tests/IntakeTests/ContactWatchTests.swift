@@ -100,6 +100,57 @@ import Upkeep
         await intake.close()
     }
 
+    @Test(arguments: [false, true])
+    func aClockThatWasAheadHidesNoSilence(restarts: Bool) async throws {
+        let watched = try Watched()
+        let year = Duration.seconds(365 * 86400)
+        func call(_ intake: Intake) async throws {
+            try await intake.record(Self.call)
+            watched.clock.pass(year)
+            try await intake.record(Self.call)
+            watched.clock.pass(.zero - year)
+            // The ledger's times go on from the highest.
+            try await intake.record(Self.call)
+        }
+        func watch(_ intake: Intake) async throws {
+            let service = try ContactWatch(intake)
+            await service.look()
+            #expect(try !watched.said().contains("silent"))
+            watched.clock.pass(.seconds(7200))
+            await service.look()
+            #expect(try watched.said().filter { $0 == "silent" }.count == 1)
+            try await intake.record(Self.call)
+            await service.look()
+            #expect(try watched.said().last == "heard")
+        }
+        /// A life of the gate: it lets go of the ledger when it is over.
+        func live(_ parts: ((Intake) async throws -> Void)...) async throws {
+            let intake = try watched.open()
+            for part in parts { try await part(intake) }
+            await intake.close()
+        }
+        if restarts {
+            try await live(call)
+            try await live(watch)
+        } else {
+            try await live(call, watch)
+        }
+    }
+
+    @Test func aGateThatStartedWithAClockAheadHearsASilence() async throws {
+        let watched = try Watched()
+        watched.clock.pass(.seconds(86400))
+        let intake = try watched.open()
+        let service = try ContactWatch(intake)
+        await service.look()
+        watched.clock.pass(.seconds(-86400))
+        await service.look()
+        watched.clock.pass(.seconds(3601))
+        await service.look()
+        #expect(try watched.said().contains("silent"))
+        await intake.close()
+    }
+
     @Test func aRestartKnowsTheLastContactAndDoesNotRepeatItself() async throws {
         let watched = try Watched()
         /// A life of the gate: it lets go of the ledger when it is over.

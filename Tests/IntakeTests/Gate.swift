@@ -89,7 +89,7 @@ struct Gate {
                 id: id, content: .body(Array("{}".utf8)), repeatKey: Array(id.utf8), eventKey: nil,
                 keepsRepeats: false,
                 readyPath: { _ in "webhook/2026-11-23/081530.000000Z-x-\(id).json" })
-            _ = try store.commit([.append(attempt, drop: drop)], now: Instant(microseconds: 1))
+            _ = try store.commit([.append(attempt, drop: drop)], now: .now())
         }
     }
 

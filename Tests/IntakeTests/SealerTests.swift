@@ -1,6 +1,7 @@
 // Sealing: entries in files still verify, prove and read; removal leaves proofs of the rest.
 import Admission
 import Foundation
+import GRDB
 import JSON
 import Ledger
 import Support
@@ -122,6 +123,28 @@ import Upkeep
         await gate.intake.close()
     }
 
+    @Test(arguments: [LedgerQuery.Order.oldestFirst, .newestFirst])
+    func whoAsksWhileEntriesAreSealedMissesNone(order: LedgerQuery.Order) async throws {
+        let gate = try await gate(2600)
+        let reader = try LedgerHandle(file: gate.directory.file("ledger.sqlite")).reader()
+        var query = LedgerQuery()
+        query.order = order
+        query.below = 2600
+        query.limit = 5000
+        let sealing = Task { try await sweep(gate) }
+        var answers = 0
+        while try segments(gate).count < 10 || answers == 0 {
+            #expect(try Set(reader.entries(query).map(\.seq)).count == 2600)
+            answers += 1
+            await Task.yield()
+        }
+        try await sealing.value
+        #expect(
+            try reader.entries(query).map(\.seq)
+                == (order == .oldestFirst ? Array(0..<2600) : (0..<2600).reversed()))
+        await gate.intake.close()
+    }
+
     @Test func theLedgerGoesOnAfterSealingAndReopening() async throws {
         func sealed() async throws -> TemporaryDirectory {
             let gate = try await self.gate(513)
@@ -175,6 +198,49 @@ import Upkeep
             MerkleProof.isIncluded(
                 .leaf(json), index: 599, size: 602, root: try gate.intake.store.root(size: 602), proof: proof)
         )
+        await gate.intake.close()
+    }
+
+    /// With a short time of retention that is so after each removal, with a long one after years.
+    @Test func aRemovalStaysGoodWhenItsOwnEntryIsSealedAndRemoved() async throws {
+        let gate = try await gate(600)
+        try await sweep(gate, retain: .zero)
+        func goOn() async throws {
+            for _ in 0..<300 {
+                try await gate.intake.record(
+                    Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed))
+            }
+            try await checkpoint(gate)
+        }
+        try await goOn()
+        try await sweep(gate)
+        #expect(try segments(gate).map(\.first) == [0, 256, 512], "with entries 600 and 601, the removals")
+        #expect(try verify(gate).faults.map(\.message) == [])
+        try await sweep(gate, retain: .zero)
+        try await goOn()
+        #expect(try verify(gate).faults.map(\.message) == [])
+        #expect(try verify(gate).removed == [0...255, 256...511, 512...767])
+        try await sweep(gate)
+        #expect(try verify(gate).faults.map(\.message) == [])
+        await gate.intake.close()
+    }
+
+    @Test func aRemovalThatASealedEntryDoesNotRecordIsFound() async throws {
+        let gate = try await gate(600)
+        try await sweep(gate)
+        let database = try DatabaseQueue(path: gate.directory.file("ledger.sqlite"))
+        // Entry 300 lies in the second file, and records nothing.
+        try await database.write {
+            try $0.execute(sql: "UPDATE segments SET removal_entry = 300 WHERE number = 0")
+        }
+        try FileManager.default.removeItem(atPath: file(gate, 0))
+        #expect(try verify(gate).faults.map(\.kind) == [.missing])
+        // Nor is it good that two removals have each other's word.
+        try await database.write {
+            try $0.execute(sql: "UPDATE segments SET removal_entry = 100 WHERE number = 1")
+        }
+        try FileManager.default.removeItem(atPath: file(gate, 1))
+        #expect(try verify(gate).faults.map(\.kind) == [.missing])
         await gate.intake.close()
     }
 

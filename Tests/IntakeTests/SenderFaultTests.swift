@@ -58,6 +58,54 @@ import Upkeep
         #expect(gate.ready().sorted() == ["b", "c", "t", "whole"].map { "sftp/acme/" + $0 })
     }
 
+    @Test func anAcceptedFileDoesNotGiveWayToOneThatThereIsNoRoomFor() async throws {
+        let directory = try TemporaryDirectory("gate")
+        /// A life of the gate: it lets go of the ledger when it is over.
+        func live(reserve: Int64, _ body: (Gate, SenderSession) async throws -> Void) async throws {
+            let gate = try gate(directory) { $0.reserveBytes = reserve }
+            try await body(gate, gate.intake.beginSession(of: "acme"))
+            await gate.intake.close()
+        }
+        try await live(reserve: 1) { gate, session in
+            _ = try await released("a", session, gate)
+            try await send("whole.tmp", "whole", session, gate)
+        }
+        try await live(reserve: .max) { gate, session in
+            let refusal = await #expect(throws: SenderError.self) {
+                try await rename("whole.tmp", "a", session, gate, replaces: true)
+            }
+            #expect(refusal?.reason == .stagingFull, "\(String(describing: refusal))")
+            #expect(gate.ready() == ["sftp/acme/a"] && quarantined(gate).isEmpty)
+            let sizes = [try size("a", session, gate), try size("whole.tmp", session, gate)]
+            #expect(sizes == [8, 5])
+        }
+        try await live(reserve: 1) { gate, session in
+            try await rename("whole.tmp", "a", session, gate, replaces: true)
+        }
+    }
+
+    /// A session has it, and the tree does not say so yet.
+    @Test func whatASessionHasTakenUpIsNeitherRemovedNorRenamed() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let drop = try await send("whole.tmp", "whole", session, gate)
+        let entries = try gate.entries().count
+        do {
+            let held = try #require(try session.box.files.hold(drop))
+            defer { held.file.release() }
+            for change in [
+                { try await remove("whole.tmp", session, gate) },
+                { try await rename("whole.tmp", "whole", session, gate) },
+            ] {
+                let refusal = await #expect(throws: SenderError.self) { try await change() }
+                #expect(refusal?.message.contains("another session is writing it") == true)
+            }
+        }
+        #expect(try gate.entries().count == entries, "nothing says that it was withdrawn")
+        try await rename("whole.tmp", "whole", session, gate)
+        await gate.intake.close()
+    }
+
     // MARK: Authority
 
     @Test func whoMayNothingAnyMoreBehindTheLockChangesNothing() async throws {

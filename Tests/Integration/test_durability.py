@@ -1,4 +1,5 @@
-"""What survives a loss of power, by the order of the gate's system calls: a machine cannot be cut off in a test."""
+"""What survives a loss of power, by the order of the gate's system calls: a machine cannot be cut off in a test. And what
+becomes of bytes that a disk fails to store: strace has fsync(2) say so once, as the system does."""
 # Needs: openssh-client strace
 import os
 import re
@@ -7,8 +8,8 @@ import signal
 import subprocess
 import unittest
 
-from gate import Gate, wait_until
-from rawsftp import Client
+from gate import Gate, descendants, read, wait_until
+from rawsftp import Client, Refused, string
 
 CALLS = "openat,fsync,fdatasync,syncfs,renameat,renameat2"
 
@@ -16,10 +17,11 @@ CALLS = "openat,fsync,fdatasync,syncfs,renameat,renameat2"
 class Trace:
     """The calls of a process and its threads from here on. `refusal`: why there are none."""
 
-    def __init__(self, pid, path):
+    def __init__(self, pid, path, *options):
         self.path = path
-        self.process = subprocess.Popen(["strace", "-f", "-y", "-o", path, "-e", f"trace={CALLS}", "-p", str(pid)],
-                                        stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            ["strace", "-f", "-y", "-o", path, "-e", f"trace={CALLS}", *options, "-p", str(pid)], stderr=subprocess.PIPE,
+            text=True)
         # What it says once it has all threads.
         said = self.process.stderr.readline()
         self.refusal = None if "attached" in said else said.strip()
@@ -71,6 +73,71 @@ class Durability(unittest.TestCase):
         self.assertLess(told, shown, "a consumer finds no receipt")
         # Only then may its bytes leave the ledger.
         wait_until(lambda: self.trace.first(r"syncfs\(", shown) is not None, 20, "the sync of its name")
+
+
+@unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+class FailingDisk(unittest.TestCase):
+    LARGE = b"patient " * 100_000
+
+    def setUp(self):
+        self.gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "0s"})
+        self.addCleanup(self.gate.close)
+        self.gate.start()
+
+    def client(self):
+        client = Client(self.gate)
+        self.addCleanup(client.end)
+        return client
+
+    def failing_once(self):
+        """The next fsync of the only session fails, and those after it succeed."""
+        [session] = [pid for pid in descendants(self.gate.process.pid)
+                     if read(f"/proc/{pid}/comm").startswith("dropgate-sessio")]
+        trace = Trace(session, os.path.join(self.gate.root, "calls"), "-e", "inject=fsync:error=EIO:when=1")
+        self.addCleanup(trace.end)
+        if trace.refusal:
+            self.skipTest(f"no program may be traced here: {trace.refusal}")
+
+    def nothing_is_left(self):
+        other = self.client()
+        with self.assertRaises(Refused, msg="there is something that could be gone on with"):
+            other.stat("/big.csv")
+        self.assertEqual(self.gate.ready("sftp/vsee"), [])
+        wait_until(lambda: self.gate.entries("--reason", "incomplete"), 20, "the entry of what was lost")
+        other.put("/big.csv", self.LARGE)
+        wait_until(lambda: self.gate.ready("sftp/vsee") == ["big.csv"], 20, "the file that was sent again")
+        self.assertEqual(self.gate.contents("sftp/vsee/big.csv"), self.LARGE)
+
+    def test_what_could_not_be_stored_at_its_end_is_not_there_for_another_try(self):
+        client = self.client()
+        handle = client.open("/big.csv")
+        client.write(handle, 0, self.LARGE)
+        self.failing_once()
+        with self.assertRaises(Refused):
+            client.close(handle)
+        self.nothing_is_left()
+
+    def test_an_fsync_that_failed_is_not_forgotten_at_the_end(self):
+        client = self.client()
+        handle = client.open("/big.csv")
+        client.write(handle, 0, self.LARGE)
+        self.failing_once()
+        with self.assertRaises(Refused):
+            client.ask(200, string("fsync@openssh.com") + string(handle))
+        with self.assertRaises(Refused):
+            client.close(handle)
+        self.nothing_is_left()
+
+    def test_an_fsync_that_failed_is_not_forgotten_when_the_connection_breaks(self):
+        client = self.client()
+        handle = client.open("/big.csv")
+        client.write(handle, 0, self.LARGE)
+        self.failing_once()
+        with self.assertRaises(Refused):
+            client.ask(200, string("fsync@openssh.com") + string(handle))
+        client.kill()
+        wait_until(lambda: self.gate.entries("--reason", "incomplete"), 20, "the end of the session")
+        self.nothing_is_left()
 
 
 if __name__ == "__main__":

@@ -56,6 +56,38 @@ class Install(unittest.TestCase):
         self.assertEqual(self.owners(), before)
         self.assertNotIn("restart", again)
 
+    def test_a_strict_umask_keeps_nobody_from_the_programs(self):
+        said = self.machine.run(f"umask 077; {CHECKOUT}/Deploy/install.sh --binary {self.built}").stdout
+        self.assertIn("Installed: dropgate ", said)
+        self.machine.run(f"runuser -u dropgate -- /usr/local/libexec/dropgate/{SESSION} --version && "
+                         "runuser -u dropgate -- /usr/local/bin/dropgate --version")
+        # As a version before this one left it.
+        self.machine.run("chmod 700 /usr/local/libexec/dropgate")
+        self.assertIn("made /usr/local/libexec/dropgate", self.install())
+        self.machine.run(f"runuser -u dropgate -- /usr/local/libexec/dropgate/{SESSION} --version")
+
+    def test_groups_that_settings_let_in_stay_in(self):
+        self.install()
+        machine = self.machine
+        machine.run("groupadd consumers && groupadd auditors")
+        machine.run("sed -i -e 's/^staging:$/staging:\\n  group: consumers/' -e 's/^ledger:$/ledger:\\n  read_group: auditors/' "
+                    "/etc/dropgate/dropgate.yaml && dropgate init")
+        state = machine.path("/var/lib/dropgate")
+
+        def look():
+            found = os.stat(state)
+            return found.st_mode, found.st_uid, found.st_gid, os.getxattr(state, "system.posix_acl_access")
+
+        before = look()
+        self.assertNotEqual(before[0] & 0o7777, 0o700)
+        self.assertIn("Nothing to change", self.install())
+        self.assertEqual(look(), before)
+        # Settings that the new program refuses shut nobody out of the gate that runs.
+        machine.run("echo 'nonsense: 1' >> /etc/dropgate/dropgate.yaml")
+        refused = machine.run(f"{CHECKOUT}/Deploy/install.sh --binary {self.built}", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertEqual(look(), before)
+
     def test_settings_accounts_and_state_stay_and_what_earlier_versions_left_is_mended(self):
         self.install(arguments="", GATE_BIN=self.built)
         machine = self.machine

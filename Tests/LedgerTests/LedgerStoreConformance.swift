@@ -127,8 +127,31 @@ func uploadOperation(_ id: String, key: UInt8, content: String? = nil) -> Ledger
         #expect(try receive("b", key: 1, at: 1009) == "a", "it was held for longer than the window")
         #expect(try receive("c", key: 2, at: 20, heldSince: 20) == nil, "the clock was set back")
         #expect(try receive("d", key: 2, at: 21) == "c")
-        #expect(try receive("e", key: 2, at: 1010) == "c")
+        #expect(try receive("e", key: 2, at: 1010) == nil, "by the clock that is 990 s later")
         #expect(try receive("f", key: 2, at: 1020) == nil, "the ledger's time is ten seconds later")
+    }
+
+    /// Else what comes again after days would be told as a repeat, and be nowhere.
+    @Test(arguments: StoreMaker.all)
+    func theWindowOfRepeatsPassesAlsoWhileTheClockIsBehindTheLedger(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        func receive(_ id: String, key: UInt8, at seconds: Int64) throws -> String? {
+            try commit(
+                store, [webhookOperation(id, key: key, within: .seconds(10))],
+                at: 1_000_000_000 + seconds * 1_000_000)[0].repeats
+        }
+        #expect(try receive("a", key: 1, at: 1000) == nil)
+        #expect(try receive("b", key: 2, at: 20) == nil, "the clock was set back")
+        #expect(try receive("c", key: 2, at: 29) == "b")
+        #expect(try receive("d", key: 2, at: 30) == nil, "ten seconds have passed")
+        #expect(try receive("e", key: 2, at: 39) == "d")
+        #expect(try receive("f", key: 1, at: 40) == nil, "of before the set-back, nobody knows how long ago")
+        #expect(try receive("g", key: 1, at: 49) == "f")
+        #expect(try receive("h", key: 3, at: 1010) == nil, "the clock is right again")
+        #expect(
+            try receive("i", key: 3, at: 1008) == "h",
+            "set back a little: what comes again at once is a repeat")
+        #expect(try receive("j", key: 3, at: 1021) == nil)
     }
 
     @Test(arguments: StoreMaker.all)

@@ -269,6 +269,26 @@ import Testing
         #expect(daemon.commits.map(\.isInline) == [size <= 262_144])
     }
 
+    /// What lies behind a gap is never gone on with: it takes no room that counts for nobody.
+    @Test func ofAnUploadWithAGapOnlyWhatLiesBeforeItIsKept() async throws {
+        let daemon = try await TestDaemon(home: home)
+        let client = session()
+        for (name, start, gap) in [("/a.bin", 0, 300_000), ("/b.bin", 1, 300_000), ("/c.bin", 0, 5000)] {
+            let handle = client.open(name)
+            #expect(client.write(handle, start, Array(data[..<1000])) == 0)
+            #expect(client.write(handle, gap, Array(data[..<1000])) == 0)
+            #expect(client.close(handle).text.hasPrefix("incomplete: bytes"))
+        }
+        #expect(client.hangUp() == 0)
+        let sizes = try daemon.parts().filter { $0.hasSuffix(".part") }.map {
+            try Data(contentsOf: URL(filePath: home.file("staging/incoming/sftp/acme/parts/\($0)"))).count
+        }
+        #expect(sizes == [1000, 1000], "\(daemon.parts())")
+        let next = session()
+        #expect(next.size("/a.bin") == 1000 && next.size("/c.bin") == 1000)
+        #expect(next.hangUp() == 0)
+    }
+
     @Test func aSmallUploadThatIsInterruptedIsResumedByTheNextSession() async throws {
         let daemon = try await TestDaemon(home: home)
         let first = session()

@@ -43,6 +43,20 @@ import Testing
         #expect(client.store.requests.isEmpty)
     }
 
+    /// With these a slash is no character of its own.
+    @Test(arguments: [
+        "\u{301}x.csv", "d/\u{301}x.csv", "\u{FE0F}", "\u{200D}a", "d\u{600}/a", "\u{1F3FD}/a", "\u{64B}",
+    ])
+    func aNameThatJoinsTheSlashBesideItIsRefused(sent: String) {
+        let error = #expect(throws: PathError.self) { try VirtualPath(sent: Array(sent.utf8)) }
+        #expect(error?.description.contains("joins what stands beside it") == true)
+    }
+
+    @Test(arguments: ["e\u{301}.csv", "é/è", "لقاح.csv", "देवनागरी/क", "😀/👩‍⚕️.txt"])
+    func aNameInAnyLanguageIsTaken(sent: String) throws {
+        #expect(try VirtualPath(sent: Array(sent.utf8)).text.utf8.elementsEqual(sent.utf8))
+    }
+
     @Test func takesTheLongestNameAndTheDeepestPath() throws {
         #expect(try VirtualPath(sent: Array(repeating: UInt8(ascii: "a"), count: 255)).name.count == 255)
         _ = try VirtualPath(sent: Array(String(repeating: "a/", count: 32).utf8))

@@ -304,6 +304,53 @@ import Testing
         #expect(problems.contains { $0.hasPrefix("environment variable \(name): \(problem)") }, "\(problems)")
     }
 
+    /// As Kubernetes sets them in every container of the namespace once there is a service of that name.
+    @Test func theVariablesOfAServiceThatIsNamedAfterTheGateAreNoSettings() throws {
+        let gate = try GateDirectory.complete()
+        let links = [
+            "DROPGATE_SERVICE_HOST": "10.96.0.12", "DROPGATE_SERVICE_PORT": "8443",
+            "DROPGATE_SERVICE_PORT_WEBHOOK": "8443",
+            "DROPGATE_PORT": "tcp://10.96.0.12:8443", "DROPGATE_PORT_8443_TCP": "tcp://10.96.0.12:8443",
+            "DROPGATE_PORT_8443_TCP_PROTO": "tcp", "DROPGATE_PORT_8443_TCP_PORT": "8443",
+            "DROPGATE_PORT_8443_TCP_ADDR": "10.96.0.12", "DROPGATE_WEBHOOK_SERVICE_HOST": "fd00::12",
+            "DROPGATE_SFTP_PORT": "tcp://10.96.0.12:2222", "DROPGATE_DNS_PORT_53_UDP": "udp://10.96.0.12:53",
+        ]
+        #expect(
+            try gate.problems(Self.base, environment: links) == gate.problems(Self.base, environment: [:]))
+        for (name, value) in [
+            ("DROPGATE_SFTP_PORT", "2222"), ("DROPGATE_SERVICE_HOST", "gate"), ("DROPGATE_SERVICE_PORT", ""),
+            ("DROPGATE_PORT_X_TCP", "1"),
+        ] {
+            let problems = try gate.problems(Self.base, environment: [name: value])
+            #expect(problems.contains { $0.contains("\(name): names no setting") }, "\(problems)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("token-of-the-gate\n", nil), ("token-of-the-gate\r\n", nil), ("two words", nil),
+            ("token\n\n", "a line end"),
+            ("to\nken", "a line end"), ("to\tken", "a line end"), ("\u{FEFF}token\n", "a byte order mark"),
+            (" token", "a space"),
+            ("token \n", "a space"),
+        ] as [(String, String?)])
+    func aSecretThatNoRequestCanBringIsAProblem(text: String, problem: String?) throws {
+        let gate = try GateDirectory.complete()
+        try gate.write("sent", text, mode: 0o600)
+        for (key, section) in [
+            ("header.value_file", "  header: {name: X-Gate-Token, value_file: sent}\n"),
+            ("basic.password_file", "  basic: {user: vsee, password_file: sent}\n"),
+        ] {
+            let problems = try gate.problems(Self.base + section, environment: [:]).filter {
+                $0.contains(key)
+            }
+            // A password may have spaces anywhere.
+            let expected = problem == "a space" && key.hasPrefix("basic") ? nil : problem
+            #expect(problems.count == (expected == nil ? 0 : 1), "\(key): \(problems)")
+            #expect(expected.map { problems.first?.contains($0) == true } ?? true, "\(key): \(problems)")
+        }
+    }
+
     @Test func aMissingFileIsNamed() {
         #expect {
             try SettingsLoader.load(file: "/nonexistent/dropgate.yaml", environment: [:])

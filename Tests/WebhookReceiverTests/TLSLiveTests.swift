@@ -167,6 +167,41 @@ import Testing
         }
     }
 
+    /// Its authority may have been replaced, and it may have expired.
+    @Test(arguments: ["--http1.1", "--http2"])
+    func aCallerIsAskedForItsCertificateAgainWhenItsConnectionIsOld(http: String) async throws {
+        let certificates = try await Certificates.shared.value
+        func connections(age: Duration, withCertificate: Bool) async throws -> Int {
+            var found = 0
+            let change: (inout WebhookSettings) throws -> Void = { settings in
+                if withCertificate { try Self.settings(certificates)(&settings) }
+            }
+            try await LiveGate.serve(tls: true, certificateAge: age, change) { gate in
+                let url = "https://127.0.0.1:\(gate.port)/webhooks/vsee"
+                let identity =
+                    withCertificate
+                    ? ["--cert", certificates.path("client.pem"), "--key", certificates.path("client.key")]
+                    : []
+                let result = try await Shell.run(
+                    [
+                        "curl", "-sS", http, "--interface", LiveGate.listed, "--cacert",
+                        certificates.path("ca.pem"),
+                    ] + identity
+                        + ["-d", "{}", "-w", "%{num_connects} %{http_code}\n"]
+                        + [url, url, url].flatMap { ["-o", "/dev/null", $0] })
+                let lines = result.output.split(separator: "\n").map { $0.split(separator: " ") }
+                #expect(lines.map(\.last) == ["200", "200", "200"], "\(result.output)")
+                found = lines.compactMap { $0.first.flatMap { Int($0) } }.reduce(0, +)
+            }
+            return found
+        }
+        // HTTP/2 says when it ends (GOAWAY): what the client sends before it hears that is answered.
+        let many = try await connections(age: .zero, withCertificate: true)
+        #expect(http == "--http2" ? many > 1 : many == 3, "\(many)")
+        #expect(try await connections(age: .seconds(300), withCertificate: true) == 1)
+        #expect(try await connections(age: .zero, withCertificate: false) == 1)
+    }
+
     @Test(arguments: [nil, "stranger"] as [String?], ["1.2", "1.3"])
     func noneOrAStrangersFailsTheHandshake(name: String?, version: String) async throws {
         let certificates = try await Certificates.shared.value

@@ -17,7 +17,6 @@ package enum CSV {
         guard text.unicodeScalars.contains(where: { "\",\r\n".unicodeScalars.contains($0) }) else {
             return text
         }
-        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-            + "\""
+        return "\"" + UntrustedText.replacing(["\"": "\"\""], in: text) + "\""
     }
 }

@@ -9,6 +9,9 @@ struct ForwardCursor: Sendable, Equatable {
     var target: String
     /// Entries up to this one are there. −1: none.
     var seq: Int64
+    /// The leaf hash of that entry, in base64: a position belongs to one ledger. nil: none was kept (before the first entry, and by
+    /// earlier releases).
+    var leaf: String?
     /// Files only: the inode, and its size after the last of these entries.
     var inode: Int64?
     var size: Int64?
@@ -24,6 +27,7 @@ struct ForwardCursor: Sendable, Equatable {
         let value = try JSONValue(parsing: FileReading.bytes(path, limit: FileReading.maximumSecret))
         guard value["target"]?.string == target, let seq = value["seq"]?.int else { return nil }
         var cursor = ForwardCursor(target: target, seq: seq)
+        cursor.leaf = value["leaf"]?.string
         cursor.inode = value["inode"]?.int
         cursor.size = value["size"]?.int
         return cursor
@@ -32,6 +36,7 @@ struct ForwardCursor: Sendable, Equatable {
     /// Durable when it returns.
     func write(_ path: String) throws {
         var members: [String: JSONValue] = ["target": .string(target), "seq": .int(seq)]
+        members["leaf"] = leaf.map(JSONValue.string)
         members["inode"] = inode.map(JSONValue.int)
         members["size"] = size.map(JSONValue.int)
         try FileReplacement.write(CanonicalJSON.encode(.object(members)) + [0x0A], to: path, mode: 0o600)

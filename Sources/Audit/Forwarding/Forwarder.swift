@@ -148,12 +148,18 @@ package final class Forwarder: Sendable {
     // MARK: Forwarding
 
     /// Where to go on: the stored position. A new target gets the ledger from its first entry on (but for what lies in sealed
-    /// segments), so that what is there is complete.
+    /// segments), so that what is there is complete; and so does one whose position is of another ledger.
     private func position() throws -> ForwardCursor {
+        let stored = try ForwardCursor.read(cursorFile, target: target)
         let cursor: ForwardCursor
-        if let stored = try ForwardCursor.read(cursorFile, target: target) {
+        if let stored, try isOfThisLedger(stored) {
             cursor = stored
         } else {
+            if let stored {
+                logger.warning(
+                    "forwarding to \(target): the position that was kept, entry \(stored.seq), is of another ledger than this one; it begins anew, and entries may arrive twice"
+                )
+            }
             var query = LedgerQuery()
             query.limit = 1
             let first = try reader.entries(query).first?.seq ?? 0
@@ -163,6 +169,19 @@ package final class Forwarder: Sendable {
         }
         standing.withLock { $0.begins(at: cursor.seq) }
         return cursor
+    }
+
+    /// False after an older ledger was restored, or another one put in its place: what it has under these numbers was not forwarded.
+    private func isOfThisLedger(_ cursor: ForwardCursor) throws -> Bool {
+        guard cursor.seq >= 0 else { return true }
+        guard let last = try reader.lastSeq(), cursor.seq <= last else { return false }
+        // An entry that is not there any more was removed when its time was over.
+        guard let kept = cursor.leaf, let own = try leaf(of: cursor.seq) else { return true }
+        return kept == own
+    }
+
+    private func leaf(of seq: Int64) throws -> String? {
+        try reader.entry(seq: seq).map { MerkleHash.leaf($0.json).base64 }
     }
 
     /// Returns when the gate stops and nothing waits. Throws what ended the stream.
@@ -213,6 +232,7 @@ package final class Forwarder: Sendable {
         next.seq = max(cursor.seq, seq)
         if let mark = (stream as? FileStream)?.mark { (next.inode, next.size) = (mark.inode, mark.size) }
         guard next != cursor else { return }
+        if next.seq > cursor.seq { next.leaf = try leaf(of: next.seq) }
         try next.write(cursorFile)
         let isFurther = next.seq > cursor.seq
         cursor = next

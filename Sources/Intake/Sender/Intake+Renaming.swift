@@ -25,7 +25,8 @@ package struct SenderRename: Sendable {
 
 /// One upload or drop that is about to get another name.
 private enum Renamed {
-    case partial(SenderItem, isWhole: Bool)
+    /// Locked: no other session goes on with it meanwhile.
+    case partial(SenderItem, PartialStore.Held)
     /// `claimed`: where it lay under `ready/`, from where it was taken.
     case accepted(SenderBox.Settling, claimed: String?)
 }
@@ -80,6 +81,7 @@ extension Intake {
         guard !parts.isEmpty || order.open != nil else { throw gone(order.from, "renamed", session) }
         if target != nil {
             do throws(SenderError) {
+                try checkRoom(for: parts, order)
                 _ = try await withdrawAll(order.to, attempt, box)
             } catch {
                 giveBack(parts, box)
@@ -90,6 +92,19 @@ extension Intake {
         guard try await rename(parts, order, attempt, session) || order.open != nil else {
             throw gone(order.from, "renamed", session)
         }
+    }
+
+    /// An upload that waits for its final name is accepted by the change, which takes room.
+    private func checkRoom(for parts: [Renamed], _ order: SenderRename) throws(SenderError) {
+        let accepts = parts.contains {
+            if case .partial(_, let held) = $0 { isAccepted(held, order) } else { false }
+        }
+        guard accepts, let error = checkSpace() else { return }
+        throw refusal(StagingError(.full, error.description), order.from)
+    }
+
+    private func isAccepted(_ held: PartialStore.Held, _ order: SenderRename) -> Bool {
+        held.isWhole && !configuration.temporaryNames.match(order.to.text)
     }
 
     private func renameFolder(
@@ -160,16 +175,21 @@ extension Intake {
         for item in items {
             switch item.standing {
             case .writing: continue
-            case .partial(let isWhole):
-                guard isWhole || isInFolder || isTemporary else {
+            case .partial:
+                do throws(SenderError) {
+                    let held = try locked(item, order.from, "renamed", box)
+                    guard held.isWhole || isInFolder || isTemporary else {
+                        throw SenderError(
+                            .failed, .incomplete,
+                            "\(order.from): its upload was interrupted after \(Counted.bytes(item.bytes)); "
+                                + "send the rest, then rename it"
+                        )
+                    }
+                    parts.append(.partial(item, held))
+                } catch {
                     giveBack(parts, box)
-                    throw SenderError(
-                        .failed, .incomplete,
-                        "\(order.from): its upload was interrupted after \(Counted.bytes(item.bytes)); "
-                            + "send the rest, then rename it"
-                    )
+                    throw error
                 }
-                parts.append(.partial(item, isWhole: isWhole))
             case .settling:
                 if let settling = box.state.withLock({ $0.settling[item.drop] }) {
                     parts.append(.accepted(settling, claimed: nil))
@@ -201,11 +221,11 @@ extension Intake {
         for (index, part) in parts.enumerated() {
             do throws(SenderError) {
                 switch part {
-                case .partial(let item, true) where !configuration.temporaryNames.match(order.to.text):
-                    try await accept(item, order, attempt, session)
+                case .partial(let item, let held) where isAccepted(held, order):
+                    try await accept(item, held, order, attempt, session)
                     isAny = true
-                case .partial(let item, _):
-                    try keep(item, under: order.to, box)
+                case .partial(let item, let held):
+                    try keep(item, held, under: order.to, box)
                     isAny = true
                 case .accepted(let settling, let claimed):
                     if try await move(settling, to: order, attempt, box, claimed: claimed) { isAny = true }
@@ -220,11 +240,20 @@ extension Intake {
 
     // MARK: Partial uploads
 
-    private func keep(_ item: SenderItem, under path: DropPath, _ box: SenderBox) throws(SenderError) {
+    /// Locks an upload that waits. Throws where a session has it.
+    func locked(
+        _ item: SenderItem, _ path: DropPath, _ what: String, _ box: SenderBox
+    ) throws(SenderError) -> PartialStore.Held {
+        let held: PartialStore.Held?
+        do throws(StagingError) { held = try box.files.hold(item.drop) } catch { throw refusal(error, path) }
+        guard let held else { throw isWritten(path, what) }
+        return held
+    }
+
+    private func keep(
+        _ item: SenderItem, _ held: PartialStore.Held, under path: DropPath, _ box: SenderBox
+    ) throws(SenderError) {
         do throws(StagingError) {
-            guard let held = try box.files.hold(item.drop) else {
-                throw StagingError(.failed, "it is locked")
-            }
             try held.file.rename(to: path.text)
         } catch {
             throw refusal(error, path)
@@ -234,16 +263,12 @@ extension Intake {
 
     /// A whole upload gets its final name: it is accepted under it.
     private func accept(
-        _ item: SenderItem, _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
+        _ item: SenderItem, _ held: PartialStore.Held, _ order: SenderRename, _ attempt: Attempt,
+        _ session: SenderSession
     ) async throws(SenderError) {
         let box = session.box
-        let held: PartialStore.Held
         let sha256: String
         do throws(StagingError) {
-            guard let found = try box.files.hold(item.drop), found.isWhole else {
-                throw StagingError(.failed, "\(item.drop) is locked or not whole")
-            }
-            held = found
             sha256 = try held.file.sha256(of: held.bytes)
             try held.file.seal()
         } catch {

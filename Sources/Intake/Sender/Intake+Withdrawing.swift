@@ -67,6 +67,8 @@ extension Intake {
         partial item: SenderItem, _ isWhole: Bool, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
     ) async throws(SenderError) {
         let isProbe = String(decoding: path.name, as: UTF8.self).hasPrefix(ProbeMark.filePrefix)
+        // Before anything is recorded: what a session has taken up again is not withdrawn.
+        let held = try locked(item, path, "removed", box)
         if !isProbe {
             var attempt = attempt
             attempt.reason = attempt.verdict == .accepted ? .withdrawn : attempt.reason
@@ -80,11 +82,9 @@ extension Intake {
         }
         do {
             if !isWhole || isProbe {
-                guard try box.files.remove(item.drop) else {
-                    throw StagingError(.failed, "\(item.drop) is locked")
-                }
+                try held.file.discard()
             } else {
-                try await quarantine(partial: item, path, box)
+                try await quarantine(held, path, box)
             }
         } catch let error as StagingError {
             throw refusal(error, path)
@@ -94,12 +94,10 @@ extension Intake {
         box.state.withLock { _ = $0.tree.remove(item.drop) }
     }
 
-    private func quarantine(partial item: SenderItem, _ path: DropPath, _ box: SenderBox) async throws {
-        guard let held = try box.files.hold(item.drop) else {
-            throw StagingError(.failed, "\(item.drop) is locked")
-        }
+    private func quarantine(_ held: PartialStore.Held, _ path: DropPath, _ box: SenderBox) async throws {
+        let drop = held.file.drop
         var receipt = Receipt(
-            drop: item.drop, channel: Channel.sftp.rawValue, name: path.text, file: "", bytes: held.bytes,
+            drop: drop, channel: Channel.sftp.rawValue, name: path.text, file: "", bytes: held.bytes,
             received: held.file.sidecar.started.description)
         receipt.account = box.account
         receipt.sha256 = held.file.sidecar.sha256
@@ -110,7 +108,7 @@ extension Intake {
                 incoming: StagingLayout.acceptedFile(done.drop, of: box.account), of: box.account,
                 receipt: done)
         }
-        try box.files.removeSidecars(item.drop)
+        try box.files.removeSidecars(drop)
     }
 
     func withdraw(
@@ -247,13 +245,17 @@ extension Intake {
         return true
     }
 
+    func isWritten(_ path: DropPath, _ what: String) -> SenderError {
+        SenderError(
+            .failed, .forbiddenOperation,
+            "\(path): another session is writing it; it cannot be \(what) now")
+    }
+
     /// Why nothing of a name can be renamed or removed.
     func gone(_ path: DropPath, _ what: String, _ session: SenderSession) -> SenderError {
         let box = session.box
         if box.state.withLock({ $0.tree.items(path).contains(where: \.isWritten) }) {
-            return SenderError(
-                .failed, .forbiddenOperation,
-                "\(path): another session is writing it; it cannot be \(what) now")
+            return isWritten(path, what)
         }
         let isOwn = delivered(path, session) != nil
         let known = (try? store.newestUpload(readyPath: Self.readyRoot(box.account) + path.text)).flatMap(

@@ -16,47 +16,67 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     }
 
     func entries(_ query: LedgerQuery) throws -> [StoredEntry] {
-        guard query.sealed else { return try stored(query) }
-        let last = try database.readLedger { try SQL.lastSetBack(in: query.period, $0) }
-        let sealed = try segments().filter {
-            $0.removalEntry == nil && query.reaches($0, lastSetBack: last)
-        }
-        guard !sealed.isEmpty else { return try stored(query) }
+        guard query.sealed else { return try database.readLedger { try stored(query, $0) } }
         switch query.order {
-        case .oldestFirst:
-            var found = try sealedEntries(query, sealed)
+        case .oldestFirst: return try oldestFirst(query)
+        case .newestFirst: return try newestFirst(query)
+        }
+    }
+
+    /// While files are read, which may take minutes, more entries may be sealed, and leave the database: what is sealed and what is
+    /// not are looked at in one moment.
+    private func oldestFirst(_ query: LedgerQuery) throws -> [StoredEntry] {
+        var found: [StoredEntry] = []
+        var rest = query
+        var done: Int64 = -1
+        while true {
+            let (segments, others) = try database.readLedger { db in
+                let segments = try sealed(for: query, beyond: done, db)
+                return (segments, segments.isEmpty ? try stored(rest, db) : [])
+            }
+            guard let last = segments.last?.last else { return found + others }
+            found += try sealedEntries(rest, segments)
             guard found.count < query.limit else { return found }
-            var rest = query
-            rest.limit -= found.count
-            rest.after = max(query.after ?? -1, sealed.last?.last ?? -1)
-            found += try stored(rest)
-            return found
-        case .newestFirst:
+            done = last
+            rest.limit = query.limit - found.count
+            rest.after = max(query.after ?? -1, done)
+        }
+    }
+
+    /// Begins with what is not sealed: what is sealed afterwards was found in the database.
+    private func newestFirst(_ query: LedgerQuery) throws -> [StoredEntry] {
+        let (segments, newest) = try database.readLedger { db in
+            let segments = try sealed(for: query, beyond: -1, db)
             var newer = query
-            newer.above = max(query.above ?? -1, sealed.last?.last ?? -1)
-            var found = try stored(newer)
-            guard found.count < query.limit else { return found }
-            var rest = query
-            rest.limit -= found.count
-            found += try sealedEntries(rest, sealed.reversed())
-            return found
+            if let last = segments.last?.last { newer.above = max(query.above ?? -1, last) }
+            return (segments, try stored(newer, db))
+        }
+        guard newest.count < query.limit, !segments.isEmpty else { return newest }
+        var rest = query
+        rest.limit -= newest.count
+        return newest + (try sealedEntries(rest, segments.reversed()))
+    }
+
+    /// The files behind an entry that may have some of the answers, oldest first.
+    private func sealed(for query: LedgerQuery, beyond seq: Int64, _ db: Database) throws -> [LedgerSegment] {
+        let last = try SQL.lastSetBack(in: query.period, db)
+        return try Self.segments(db).filter {
+            $0.first > seq && $0.removalEntry == nil && query.reaches($0, lastSetBack: last)
         }
     }
 
     /// Those of the database.
-    private func stored(_ query: LedgerQuery) throws -> [StoredEntry] {
-        try database.readLedger { db in
-            let sql = try SQL(query, db)
-            // To parse a statement takes longer than to look into a day that has nothing.
-            let statement = try db.makeStatement(sql: sql.text)
-            var found: [StoredEntry] = []
-            for day in sql.days {
-                guard found.count < query.limit else { break }
-                let arguments = sql.arguments(of: day, limit: query.limit - found.count)
-                found += try Row.fetchAll(statement, arguments: arguments).map(StoredEntry.init(row:))
-            }
-            return found
+    private func stored(_ query: LedgerQuery, _ db: Database) throws -> [StoredEntry] {
+        let sql = try SQL(query, db)
+        // To parse a statement takes longer than to look into a day that has nothing.
+        let statement = try db.makeStatement(sql: sql.text)
+        var found: [StoredEntry] = []
+        for day in sql.days {
+            guard found.count < query.limit else { break }
+            let arguments = sql.arguments(of: day, limit: query.limit - found.count)
+            found += try Row.fetchAll(statement, arguments: arguments).map(StoredEntry.init(row:))
         }
+        return found
     }
 
     func entry(seq: Int64) throws -> StoredEntry? {

@@ -11,7 +11,7 @@ extension SQLiteLedgerStore {
     ) throws -> (AppendedEntry, EntryBytes) {
         var attempt = new.attempt
         let appended =
-            try new.drop.map { try register($0, db, for: &attempt, seq: seq, time: time) }
+            try new.drop.map { try register($0, db, for: &attempt, seq: seq, time: time, clock: clock) }
             ?? AppendedEntry(seq: seq, time: time)
         let entry = EntryBytes(attempt, seq: seq, time: time, clock: clock, node: node)
         let statement = try HotStatement(
@@ -37,14 +37,15 @@ extension SQLiteLedgerStore {
 
     /// Decides, inside the transaction, whether the drop is new, a repeat, or the same event with another body.
     private func register(
-        _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, seq: Int64, time: Instant
+        _ drop: DropRegistration, _ db: Database, for attempt: inout Attempt, seq: Int64, time: Instant,
+        clock: Instant?
     ) throws -> AppendedEntry {
-        let since = drop.repeatsWithin.map { time - $0 }
-        let former = former.flatMap { $0.reaches(since) ? drop.formerKeys : nil }
+        let window = drop.repeatsWithin.map { RepeatWindow(length: $0, time: time, clock: clock ?? time) }
+        let former = former.flatMap { $0.reaches(window?.since) ? drop.formerKeys : nil }
         // What was stored under a former key is the older one.
         let repeated =
-            try former.flatMap { try self.drop(withRepeatKey: $0.repeatKey, since: since, db) }
-            ?? self.drop(withRepeatKey: drop.repeatKey, since: since, db)
+            try former.flatMap { try self.drop(withRepeatKey: $0.repeatKey, window, db) }
+            ?? self.drop(withRepeatKey: drop.repeatKey, window, db)
         let isKnown = try self.seq(of: drop.id, db) != nil
         var sameEvent: String?
         if let repeated {
@@ -117,28 +118,31 @@ extension SQLiteLedgerStore {
         }
     }
 
-    /// The id of the first drop with this key whose entry is younger than `since`; nil when there is none.
-    private func drop(withRepeatKey key: [UInt8], since: Instant?, _ db: Database) throws -> String? {
+    /// The id of the first drop with this key, of those whose entries lie in the window; nil when there is none.
+    private func drop(withRepeatKey key: [UInt8], _ window: RepeatWindow?, _ db: Database) throws -> String? {
         let seqs = try keys.withLock { try $0.seqs(DropKeyHash.of(key: key), db) }
         guard !seqs.isEmpty else { return nil }
-        guard let since else { return try first(seqs, "repeat_key", key, db) }
+        guard let window else { return try first(seqs, "repeat_key", key, db) }
         // By the times of entries: what was held or pulled was received before, and by another clock. They rise with the numbers.
         let statement = try HotStatement(
             db,
             """
-            SELECT repeat_key, id, ?2 < coalesce(
+            SELECT repeat_key, id, coalesce(
               (SELECT time FROM entries WHERE entries.seq = drops.seq),
-              (SELECT last_time FROM segments WHERE drops.seq BETWEEN first AND last))
+              (SELECT last_time FROM segments WHERE drops.seq BETWEEN first AND last)),
+              (SELECT json FROM entries WHERE entries.seq = drops.seq)
             FROM drops WHERE seq = ?1
             """)
         var found: String?
         for seq in seqs.reversed() {
             var isYoung = true
             statement.bind(1, seq)
-            statement.bind(2, since.microseconds)
             try statement.forEach { row in
-                isYoung = row.int(2) != 0
-                if isYoung, row.bytes(0).elementsEqual(key) { found = row.text(1) }
+                let time = Instant(microseconds: row.int(2))
+                isYoung = !row.isNull(2) && window.since < time
+                guard isYoung, row.bytes(0).elementsEqual(key) else { return false }
+                let clock = EntryScan(row.bytes(3)).flatMap { EntryScan.instant($0.clock) }
+                if window.holds(clock ?? time) { found = row.text(1) }
                 return false
             }
             guard isYoung else { break }
@@ -168,6 +172,22 @@ extension SQLiteLedgerStore {
         }
         return nil
     }
+}
+
+/// How long before a drop the same bytes may have come, to make it a repeat.
+private struct RepeatWindow {
+    let length: Duration
+    /// Of the drop's entry.
+    let time: Instant
+    /// What the clock says meanwhile; it is behind the entries after it was ahead (`ClockSetBack`).
+    let clock: Instant
+
+    /// Entries from before are too old.
+    var since: Instant { time - length }
+
+    /// The times of entries stand nearly still for as long as the clock is behind them, so that is asked, too. What it said is ahead of
+    /// what it says where it was set back in between, and how long ago that was nobody knows: two files are better than none.
+    func holds(_ other: Instant) -> Bool { clock - length < other && other <= clock + length }
 }
 
 /// Drops that earlier formats accepted, whose keys may have been made in other ways.

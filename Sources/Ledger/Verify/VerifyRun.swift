@@ -14,6 +14,8 @@ struct VerifyRun {
     private let setBacks: [ClockSetBack]
     private let lists: PolicyArchive
     private var promised: [String: Int64] = [:]
+    /// The entries that are to record the removal of segments, and what those of them that were read say.
+    private var removals: [Int64: (first: Int64?, last: Int64?)?] = [:]
     private var next: Int64 = 0
     private(set) var result = LedgerVerifier.Result()
 
@@ -40,6 +42,7 @@ struct VerifyRun {
             add(
                 .init(.missing, nil, "table segments has files of sealed entries that could hold none"))
         }
+        for entry in segments.compactMap(\.removalEntry) { removals[entry] = .some(nil) }
         for segment in segments {
             try skipMissing(before: segment.first)
             try take(segment)
@@ -48,7 +51,7 @@ struct VerifyRun {
         while let row = try rows.next() { try take(row) }
         add(try tiles.finish(size: size))
         add(try heads.finish(size: size))
-        for segment in segments { checkRemoval(segment) }
+        for segment in segments { checkRemoval(segment, among: segments) }
         add(try lists.damage(promised: promised).map(\.fault))
         result.signed = heads.signed
         result.checkpointCount = heads.count
@@ -71,6 +74,7 @@ struct VerifyRun {
             checkClock(scan)
             heads.look(scan, json)
             try lookForLists(scan, json)
+            lookForRemoval(json)
         } else {
             add(
                 .init(
@@ -178,6 +182,7 @@ struct VerifyRun {
                     checkClock(scan)
                     heads.look(scan, line)
                     try lookForLists(scan, line)
+                    lookForRemoval(line)
                 }
                 try take(MerkleHash.leaf(line), bytes: line.count)
                 return true
@@ -226,13 +231,23 @@ struct VerifyRun {
         }
     }
 
-    /// The removal of a segment is good only with the entry that records it.
-    private mutating func checkRemoval(_ segment: LedgerSegment) {
+    private mutating func lookForRemoval(_ json: UnsafeRawBufferPointer) {
+        guard removals[next] != nil else { return }
+        let detail = (try? JSONValue(parsing: Array(json)))?["detail"]?[LedgerSegment.removalMember]
+        removals[next] = (detail?["first"]?.int, detail?["last"]?.int)
+    }
+
+    /// The removal of a segment is good only with the entry that records it, wherever that entry is by now: in the database, sealed,
+    /// or removed with a later segment, whose own removal has an entry in turn.
+    private mutating func checkRemoval(_ segment: LedgerSegment, among segments: [LedgerSegment]) {
         guard let entry = segment.removalEntry else { return }
-        let json = try? Data.fetchOne(db, sql: "SELECT json FROM entries WHERE seq = ?", arguments: [entry])
-        let detail = json.flatMap { try? JSONValue(parsing: Array($0)) }?["detail"]?[
-            LedgerSegment.removalMember]
-        guard detail?["first"]?.int != segment.first || detail?["last"]?.int != segment.last else { return }
+        if let recorded = removals[entry] ?? nil {
+            if recorded.first == segment.first, recorded.last == segment.last { return }
+        } else if segments.contains(where: {
+            $0.removalEntry != nil && $0.first > segment.last && $0.first <= entry && entry <= $0.last
+        }) {
+            return
+        }
         add(
             .init(
                 .missing, segment.first...segment.last,

@@ -44,6 +44,6 @@ extension SourceChange {
             (0x30...0x3A).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
                 || "-_./".utf8.contains($0)
         }
-        return plain && !word.isEmpty ? word : "'\(word.replacing("'", with: "'\\''"))'"
+        return plain && !word.isEmpty ? word : "'\(UntrustedText.replacing(["'": "'\\''"], in: word))'"
     }
 }

@@ -70,6 +70,9 @@ extension Connection {
     /// On the connection as a whole, where there is one.
     var decision: Decision? { caller.decision }
 
+    /// No request behind this one: its caller has shown a certificate a while ago, and is to show it again.
+    var isOfAge: Bool { tls?.credential != nil && .now() - accepted >= listener.certificateAge }
+
     /// Decides on a source that holds for the whole connection. False: the caller may not go on.
     func decide(_ resolution: Resolution) -> Bool {
         caller.resolution = resolution
@@ -212,6 +215,12 @@ extension Connection {
     func announceEnd() {
         guard phase != .closing else { return }
         channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+    }
+
+    /// The same behind what the event loop is doing: a stream of HTTP/2 that begins is not known to the connection yet.
+    func announceEndSoon() {
+        let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
+        channel.eventLoop.execute { bound.value.announceEnd() }
     }
 
     /// Nothing more is waited for: the connection is closed at the latest after `time`.

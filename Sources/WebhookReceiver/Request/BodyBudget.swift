@@ -6,7 +6,8 @@ import Synchronization
 final class BodyBudget: Sendable {
     private let shares: Mutex<FairShares>
 
-    /// Room for `limit` bytes, and for at least two bodies of the largest size. One source has half of it.
+    /// Room for `limit` bytes, or for two bodies of the largest size where that is more. An eighth of it is for small ones alone
+    /// (`FairShares`), and one source has half of it.
     init(limit: Int = 256 << 20, largestBody: Int) {
         let (two, overflow) = largestBody.multipliedReportingOverflow(by: 2)
         let total = max(limit, overflow ? .max : two)

@@ -105,6 +105,7 @@ extension RequestHandler {
         fault = nil
         let validator = RequestValidator(connection: connection, head: head, id: connection.requestBegan())
         if !multiplexed, connection.requests >= Self.mostRequests { closes = true }
+        if connection.isOfAge { if multiplexed { connection.announceEndSoon() } else { closes = true } }
         // Whoever is not let in has nothing more to say on this connection.
         let isLast = !validator.decision.isAdmitted && !connection.listener.isForwarded
         if isLast, !multiplexed { closes = true }

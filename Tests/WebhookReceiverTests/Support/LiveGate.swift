@@ -34,7 +34,8 @@ struct LiveGate: Sendable {
     @discardableResult
     static func serve(
         tls: Bool = false, reserveBytes: Int64 = 1, disk: FailingDisk? = nil,
-        _ change: (inout WebhookSettings) throws -> Void = { _ in }, body: (LiveGate) async throws -> Void
+        certificateAge: Duration = .seconds(300), _ change: (inout WebhookSettings) throws -> Void = { _ in },
+        body: (LiveGate) async throws -> Void
     ) async throws -> [JSONValue] {
         let directory = try TemporaryDirectory("webhook")
         var settings = WebhookSettings(
@@ -46,7 +47,8 @@ struct LiveGate: Sendable {
         }
         try change(&settings)
         let intake = try openIntake(directory, reserveBytes: reserveBytes, disk: disk)
-        let receiver = WebhookReceiver(settings: settings, intake: intake, logger: quiet)
+        let receiver = WebhookReceiver(
+            settings: settings, intake: intake, logger: quiet, certificateAge: certificateAge)
         let group = ServiceGroup(
             configuration: .init(services: [.init(service: receiver)], logger: quiet))
         try await withThrowingTaskGroup(of: Void.self) { tasks in

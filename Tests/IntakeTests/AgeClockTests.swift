@@ -1,0 +1,71 @@
+// When the clock is believed that says that the time of something is over.
+import Admission
+import Ledger
+import Support
+import Synchronization
+import Testing
+import Upkeep
+
+@testable import Intake
+
+@Suite struct AgeClockTests {
+    private static let day = Duration.seconds(86_400)
+
+    private final class Uptime: Sendable {
+        private let time = Mutex(Duration.seconds(1000))
+        var now: Duration { time.withLock { $0 } }
+        func pass(_ duration: Duration) { time.withLock { $0 += duration } }
+    }
+
+    @Test func afterALeapAheadNothingIsOldForADay() async throws {
+        let (clock, uptime) = (TestClock(), Uptime())
+        func pass(_ duration: Duration, real: Duration? = nil) {
+            clock.pass(duration)
+            uptime.pass(real ?? duration)
+        }
+        let gate = try Gate(clock: clock)
+        let ages = AgeClock(gate.intake) { uptime.now }
+        #expect(ages.isBelieved())
+        pass(.seconds(3600))
+        #expect(ages.isBelieved())
+        pass(Self.day * 40)
+        #expect(ages.isBelieved(), "both clocks say that the machine slept")
+        pass(Self.day, real: .zero)
+        #expect(ages.isBelieved(), "a day is no leap")
+        pass(Self.day * 3650, real: .seconds(60))
+        #expect(!ages.isBelieved())
+        pass(.zero - Self.day * 3650, real: .seconds(60))
+        #expect(!ages.isBelieved(), "put right again, it is still looked at")
+        pass(Self.day - .seconds(120))
+        #expect(!ages.isBelieved())
+        pass(.seconds(60))
+        #expect(ages.isBelieved())
+        await gate.intake.close()
+    }
+
+    @Test func aStartLongAfterTheLastEntryIsALeap() async throws {
+        let (clock, uptime) = (TestClock(), Uptime())
+        let directory = try TemporaryDirectory("gate")
+        func live(_ body: (Gate) async throws -> Void) async throws {
+            let gate = try Gate(directory, clock: clock)
+            try await body(gate)
+            await gate.intake.close()
+        }
+        try await live {
+            try await $0.intake.record(
+                Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed))
+        }
+        for (off, isBelieved) in [(Duration.seconds(3600), true), (Self.day * 3650, false)] {
+            clock.pass(off)
+            try await live { gate in
+                let ages = AgeClock(gate.intake) { uptime.now }
+                #expect(ages.isBelieved() == isBelieved)
+                if !isBelieved {
+                    clock.pass(Self.day)
+                    uptime.pass(Self.day)
+                    #expect(ages.isBelieved(), "the clock was right: the gate was off")
+                }
+            }
+        }
+    }
+}
