@@ -221,7 +221,7 @@ let package = Package(
             name: "IntakeTests",
             dependencies: [
                 "Admission", "Blocking", "Intake", "JSON", "Ledger", "LedgerSupport", "Metering", "Staging",
-                "Support", "TLS", "Upkeep", grdb, logging,
+                "Support", "TLS", "Upkeep", logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,6 @@
 // Reads one JSON text (RFC 8259) into a `JSONValue`, strictly. Entries are read in great numbers: by who asks for attempts, by each
-// forwarder, and by the stager when more events wait than the memory is to hold. Foundation's decoder took 40 times as long for one.
+// forwarder, and by the stager when more events wait than the memory is to hold. With Foundation's decoder, which tries one type after
+// the other, an export of 460,000 entries as CSV took 28 s, with this 14.
 
 /// What is read so far of one text. A failure ends it.
 struct JSONReader {
@@ -20,7 +21,9 @@ struct JSONReader {
                 var reader = JSONReader(bytes)
                 let value = try reader.value()
                 reader.skipSpace()
-                guard reader.place == bytes.count else { throw reader.failed("something stands behind the value") }
+                guard reader.place == bytes.count else {
+                    throw reader.failed("something stands behind the value")
+                }
                 return value
             }
         }
@@ -29,7 +32,8 @@ struct JSONReader {
 
     private func failed(_ what: String) -> JSONValueError {
         JSONValueError(
-            description: "not a JSON value of strings, integers, booleans, lists and objects: \(what) (byte \(place))")
+            description:
+                "not a JSON value of strings, integers, booleans, lists and objects: \(what) (byte \(place))")
     }
 
     // MARK: Values
@@ -112,7 +116,8 @@ struct JSONReader {
             let (shifted, overflows) = number.multipliedReportingOverflow(by: 10)
             // Towards the sign's side: the lowest number has no positive one.
             let (sum, overflowsToo) =
-                isNegative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
+                isNegative
+                ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
             guard !overflows, !overflowsToo else { throw failed("a number of more than 64 bits") }
             number = sum
             place += 1
@@ -122,7 +127,8 @@ struct JSONReader {
             throw failed("no number is written like this")
         }
         switch peek() {
-        case UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"): throw failed("a fraction or an exponent")
+        case UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"):
+            throw failed("a fraction or an exponent")
         default: return number
         }
     }
@@ -146,7 +152,9 @@ struct JSONReader {
     }
 
     private func text(_ bytes: some Collection<UInt8>) throws(JSONValueError) -> String {
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw failed("a string that is not UTF-8") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw failed("a string that is not UTF-8")
+        }
         return text
     }
 
@@ -211,7 +219,9 @@ struct JSONReader {
     private mutating func take(_ word: StaticString) -> Bool {
         let count = word.utf8CodeUnitCount
         let wanted = UnsafeBufferPointer(start: word.utf8Start, count: count)
-        guard bytes.count - place >= count, bytes[place..<place + count].elementsEqual(wanted) else { return false }
+        guard bytes.count - place >= count, bytes[place..<place + count].elementsEqual(wanted) else {
+            return false
+        }
         place += count
         return true
     }

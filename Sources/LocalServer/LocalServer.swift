@@ -119,7 +119,8 @@ package struct LocalConversation {
     private var alarm: Task<Void, Never>?
 
     fileprivate init(
-        peer: LocalPeer, connection: LocalConnection, longest: Int, patience: Patience, alarm: Task<Void, Never>
+        peer: LocalPeer, connection: LocalConnection, longest: Int, patience: Patience,
+        alarm: Task<Void, Never>
     ) {
         self.peer = peer
         self.connection = connection

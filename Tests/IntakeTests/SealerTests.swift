@@ -1,7 +1,6 @@
 // Sealing: entries in files still verify, prove and read; removal leaves proofs of the rest.
 import Admission
 import Foundation
-import GRDB
 import JSON
 import Ledger
 import Support
@@ -228,17 +227,12 @@ import Upkeep
     @Test func aRemovalThatASealedEntryDoesNotRecordIsFound() async throws {
         let gate = try await gate(600)
         try await sweep(gate)
-        let database = try DatabaseQueue(path: gate.directory.file("ledger.sqlite"))
         // Entry 300 lies in the second file, and records nothing.
-        try await database.write {
-            try $0.execute(sql: "UPDATE segments SET removal_entry = 300 WHERE number = 0")
-        }
+        try await gate.intake.carryOut(.segmentRemoved(number: 0, entry: 300))
         try FileManager.default.removeItem(atPath: file(gate, 0))
         #expect(try verify(gate).faults.map(\.kind) == [.missing])
         // Nor is it good that two removals have each other's word.
-        try await database.write {
-            try $0.execute(sql: "UPDATE segments SET removal_entry = 100 WHERE number = 1")
-        }
+        try await gate.intake.carryOut(.segmentRemoved(number: 1, entry: 100))
         try FileManager.default.removeItem(atPath: file(gate, 1))
         #expect(try verify(gate).faults.map(\.kind) == [.missing])
         await gate.intake.close()

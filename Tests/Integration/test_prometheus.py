@@ -21,7 +21,7 @@ GUIDE = os.path.join(DEPLOY, "../.github/guides/watching.md")
 ALERT_TESTS = os.path.join(os.path.dirname(__file__), "alerts_test.yml")
 # Of parts that the gate of these tests does not have: expected contact, forwarding; or of what does not happen to it.
 ABSENT = {"dropgate_problem", "dropgate_source_silent", "dropgate_source_last_contact_timestamp_seconds",
-          "dropgate_forward_failing", "dropgate_forward_waiting_seconds"}
+          "dropgate_forward_failing", "dropgate_forward_waiting_seconds", "dropgate_ledger_witness_failure_timestamp_seconds"}
 
 SETTINGS = """
 global: {scrape_interval: 1s, evaluation_interval: 1s}

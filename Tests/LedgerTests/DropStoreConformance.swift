@@ -62,7 +62,8 @@ import Testing
         }
         func holdsBodies() throws -> Bool {
             try directory.files(under: "").contains {
-                try Data(contentsOf: URL(filePath: directory.file($0))).range(of: Data("patient-".utf8)) != nil
+                try Data(contentsOf: URL(filePath: directory.file($0))).range(of: Data("patient-".utf8))
+                    != nil
             }
         }
         #expect(try holdsBodies())

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the gate beside its peers in one run, and prints one table; README.md says what and why.
 #
-#   Tests/Performance/run.sh            every case, 5 turns, more than an hour; exit status 1 if an aim is missed
+#   Tests/Performance/run.sh            every case, 5 turns, about an hour; exit status 1 if an aim is missed
 #   Tests/Performance/run.sh --short    under a minute: shows that every case gives a figure, judges none
 #   Tests/Performance/run.sh --only CASE --rounds N --ledger-entries N --gate PROGRAM    (more: --help)
 #   Tests/Performance/run.sh --floods   a listed client's waiting time under each flood (floods.py); 16 minutes
