@@ -25,6 +25,18 @@ import Testing
         }
     }
 
+    @Test("a mark behind a quotation mark hides it from nobody who replaces it")
+    func replaces() {
+        for (text, expected) in [
+            ("it's", "it s"), ("it'\u{301}s", "it \u{301}s"), ("'\u{200D}'", " \u{200D} "),
+            ("'\r\n", " \r\n"), ("", ""),
+        ] {
+            #expect(
+                UntrustedText.replacing(["'": " "], in: text).utf8.elementsEqual(expected.utf8), "\(text)")
+        }
+        #expect(UntrustedText.replacing(["a": "", "b": "cc"], in: "abab") == "cccc")
+    }
+
     /// Each by its number: what misleads must not depend on a version of Unicode.
     static let misleading: [UInt32] =
         Array(0x200B...0x200F) + [0x2028, 0x2029] + Array(0x202A...0x202E) + Array(0x2060...0x2064)

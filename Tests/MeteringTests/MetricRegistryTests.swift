@@ -23,6 +23,14 @@ import Testing
                 """)
     }
 
+    /// A quotation mark with a combining mark behind it is one character.
+    @Test func labelsAreEscapedByScalars() {
+        registry.add("b", "B\\\u{301}.") { [.init(1, labels: [("name", "\"\u{301}\\\u{301}\r\n")])] }
+        #expect(
+            registry.text.utf8.elementsEqual(
+                "# HELP b B\\\\\u{301}.\n# TYPE b gauge\nb{name=\"\\\"\u{301}\\\\\u{301}\r\\n\"} 1\n".utf8))
+    }
+
     @Test func partsOfTheGateAnswerUnderOneNameAndOneThatIsMadeAgainTakesItsPlace() {
         for (part, value) in [("webhook", 1), ("console", 2), ("webhook", 3)] {
             registry.add("end_seconds", "Ends.", part: part) { [.init(value, labels: [("listener", part)])] }
