@@ -89,7 +89,8 @@ let package = Package(
         .target(
             name: "Upkeep",
             dependencies: [
-                "Admission", "Blocking", "Intake", "JSON", "Ledger", "Metering", "TLS", logging, lifecycle,
+                "Admission", "Blocking", "Intake", "JSON", "Ledger", "Metering", "TLS", logging,
+                lifecycle,
             ],
             swiftSettings: strict),
         .target(

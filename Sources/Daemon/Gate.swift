@@ -97,6 +97,7 @@ package struct Gate: Sendable {
         _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, _ clock: ClockWatch
     ) async throws -> [any Service] {
         let authority = LocalAuthority(settings, intake: intake, signing: checkpointer)
+        let ages = AgeClock(intake, memory: .file(settings.clockLeapFile))
         var all: [any Service] = [
             ControlServer(
                 path: settings.controlSocket,
@@ -104,8 +105,9 @@ package struct Gate: Sendable {
                 state: { GateState(intake, forwarders: forwarding.states) }, logger: logger,
                 readers: settings.readers),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
-            Retention(intake), checkpointer, clock, try ContactWatch(intake),
-            try Sealer(intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain),
+            Retention(intake, ages: ages), checkpointer, clock, try ContactWatch(intake),
+            try Sealer(
+                intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain, ages: ages),
         ]
         var listeners: [AnnouncedListener] = []
         if let console = settings.console {

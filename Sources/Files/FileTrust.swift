@@ -36,16 +36,16 @@ package enum FileTrust {
         /// What the group of the file may do.
         var groupBits: mode_t { list.map { mode_t($0.group) } ?? mode >> 3 & 7 }
 
-        /// Who else may do one of these things by the list: neither root nor the gate, and not the file's own group.
-        func others(_ permissions: UInt16, _ judge: Judge) -> String? {
+        /// Who else may do one of these things by the list, neither root nor the gate, and what takes it from them.
+        func others(_ permissions: UInt16, _ judge: Judge) -> (name: String, fix: String)? {
             guard let list else { return nil }
-            let user = list.users.filter { $0.value & permissions != 0 && ![0, judge.user].contains($0.key) }
-                .keys.min()
-            if let user { return "the user \(user)" }
-            let group = list.groups.filter {
-                $0.value & permissions != 0 && ![0, judge.group].contains($0.key)
-            }.keys.min()
-            return group.map { "the group \($0)" }
+            func first(_ rights: [UInt32: UInt16], but own: UInt32) -> UInt32? {
+                rights.filter { $0.value & permissions != 0 && ![0, own].contains($0.key) }.keys.min()
+            }
+            if let user = first(list.users, but: judge.user) {
+                return ("the user \(user)", "setfacl -x u:\(user)")
+            }
+            return first(list.groups, but: judge.group).map { ("the group \($0)", "setfacl -x g:\($0)") }
         }
     }
 
@@ -100,29 +100,32 @@ package enum FileTrust {
     }
 
     /// How a secret is open to more than `readers`, for the end of "FILE …"; nil when it is not.
-    static func exposure(_ facts: Facts, _ readers: FileReading.Readers, _ judge: Judge) -> (
-        what: String, fix: String
-    )? {
-        let fix = facts.list == nil && !facts.isListUnknown ? "chmod 600" : "setfacl -b"
-        return exposed(facts, readers, judge).map { ($0, fix) }
-    }
-
-    private static func exposed(_ facts: Facts, _ readers: FileReading.Readers, _ judge: Judge) -> String? {
-        let mode = String(facts.mode & 0o777, radix: 8)
+    static func exposure(
+        _ facts: Facts, _ readers: FileReading.Readers, _ judge: Judge
+    ) -> (what: String, fix: String)? {
+        let mode = "(mode 0\(String(facts.mode & 0o777, radix: 8)))"
         switch readers {
         case .anybody: return nil
-        case .nobody: return facts.mode & 0o077 == 0 ? nil : "can be read by others (mode 0\(mode))"
+        case .nobody:
+            // The bits of the group are what a list gives at most: without them it gives nothing.
+            return facts.mode & 0o077 == 0 ? nil : ("can be read by others \(mode)", "chmod 600")
         case .group:
-            guard facts.mode & 0o007 == 0 else { return "can be read by others (mode 0\(mode))" }
+            guard facts.mode & 0o007 == 0 else { return ("can be read by others \(mode)", "chmod o-rwx") }
             guard judge.user != 0 else { return nil }
-            if facts.isListUnknown { return "has an access control list that cannot be read" }
+            if facts.isListUnknown { return unknownList }
             if let other = facts.others(4, judge) {
-                return "can be read by \(other), by its access control list"
+                return ("can be read by \(other.name)\(byList)", other.fix)
             }
             return facts.groupBits != 0 && ![0, judge.group].contains(facts.group)
-                ? "can be read by the group \(facts.group), which is not the gate's (mode 0\(mode))" : nil
+                ? ("can be read by the group \(facts.group), which is not the gate's \(mode)", "chmod 600")
+                : nil
         }
     }
+
+    private static let unknownList: (what: String, fix: String) = (
+        "has an access control list that cannot be read", "setfacl -b"
+    )
+    private static let byList = ", by its access control list"
 
     static func fault(_ facts: Facts, _ judge: Judge) -> (what: String, fix: String)? {
         // In a directory with the sticky bit nobody can take away or replace what is another's (/tmp).
@@ -133,9 +136,9 @@ package enum FileTrust {
             return ("belongs to the user \(facts.owner), who is neither root nor the gate's", "chown root")
         }
         if isSticky { return nil }
-        if facts.isListUnknown { return ("has an access control list that cannot be read", "setfacl -b") }
+        if facts.isListUnknown { return unknownList }
         if let other = facts.others(2, judge) {
-            return ("can be written by \(other), by its access control list", "setfacl -b")
+            return ("can be written by \(other.name)\(byList)", other.fix)
         }
         if facts.groupBits & 0o2 != 0, ![0, judge.group].contains(facts.group) {
             return ("can be written by the group \(facts.group), which is not the gate's", "chmod g-w")

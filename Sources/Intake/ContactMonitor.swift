@@ -28,12 +28,23 @@ package final class ContactMonitor: Sendable {
         var since: Instant
         var isSilent = false
 
-        /// The times of entries rise also when the clock was set back: a contact that lies ahead of the clock was made by now, and
-        /// waiting goes on from here.
-        mutating func bringBack(to now: Instant) {
-            last = last.map { min($0, now) }
-            since = min(since, now)
+        /// Where waiting counts from while the clock is behind the contact.
+        var lowered: Instant?
+
+        /// What is waited from. The times of entries rise also when the clock was set back: a contact that lies ahead of the clock was
+        /// made by the first look at it. Once the clock has passed it its own time counts again, but for a silence that has begun.
+        mutating func start(_ now: Instant) -> Instant {
+            let base = last ?? since
+            if base > now {
+                lowered = min(lowered ?? now, now)
+            } else if !isSilent {
+                lowered = nil
+            }
+            return lowered ?? base
         }
+
+        /// As it is told.
+        var told: Instant? { last.map { min($0, lowered ?? $0) } }
     }
 
     private let contacts = Mutex<[ContactKey: Contact]>([:])
@@ -55,6 +66,7 @@ package final class ContactMonitor: Sendable {
     private static func note(_ time: Instant, _ key: ContactKey, _ contacts: inout [ContactKey: Contact]) {
         guard let contact = contacts[key] else { return }
         contacts[key]?.last = contact.last.map { max($0, time) } ?? time
+        contacts[key]?.lowered = nil
     }
 
     /// Follows the policy: new expectations begin with what `lastHeard` knows, those that are gone are forgotten.
@@ -93,17 +105,16 @@ package final class ContactMonitor: Sendable {
                 ($0.entry, $0.channel.rawValue) < ($1.entry, $1.channel.rawValue)
             }) {
                 guard var contact = contacts[key] else { continue }
-                contact.bringBack(to: now)
-                contacts[key] = contact
                 let expectation = contact.expectation
-                let waited = expectation.elapsed(from: contact.last ?? contact.since, to: now)
+                let waited = expectation.elapsed(from: contact.start(now), to: now)
                 // Who never called does not end a silence by our not knowing since when.
                 let isSilent = waited > expectation.every || (contact.isSilent && contact.last == nil)
-                guard isSilent != contact.isSilent else { continue }
+                let hasChanged = isSilent != contact.isSilent
                 contact.isSilent = isSilent
                 contacts[key] = contact
+                guard hasChanged else { continue }
                 changes.append(
-                    Change(key: key, isSilent: isSilent, last: contact.last, expectation: expectation))
+                    Change(key: key, isSilent: isSilent, last: contact.told, expectation: expectation))
             }
             return changes
         }
@@ -115,7 +126,7 @@ package final class ContactMonitor: Sendable {
             contacts.sorted {
                 ($0.key.entry, $0.key.channel.rawValue) < ($1.key.entry, $1.key.channel.rawValue)
             }
-            .map { ($0.key, $0.value.isSilent, $0.value.last) }
+            .map { ($0.key, $0.value.isSilent, $0.value.told) }
         }
     }
 }

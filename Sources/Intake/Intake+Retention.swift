@@ -9,18 +9,24 @@ import Synchronization
 
 extension Intake {
     /// One round over staging. Throws what failed; the next round tries it again.
-    package func sweepStaging() async throws { try await StagingSweep(intake: self).run() }
+    /// - Parameter removesOld: whether the clock is believed when it says that the time of something is over.
+    package func sweepStaging(removesOld: Bool = true) async throws {
+        try await StagingSweep(intake: self, removesOld: removesOld).run()
+    }
 }
 
 private struct StagingSweep {
     let intake: Intake
+    let removesOld: Bool
 
     func run() async throws {
         try await quarantineInterruptedUploads()
         try await TakenSweep(intake: intake).run()
         try staging.ready.removeEmptyBatches()
-        try await removeAcknowledged()
-        try await removeOldReceipts()
+        if removesOld {
+            try await removeAcknowledged()
+            try await removeOldReceipts()
+        }
         try removeOldQuarantine()
     }
 
@@ -65,7 +71,7 @@ private struct StagingSweep {
         if case .undecidable(let why) = partial.standing { return why }
         let (lastWrite, isTooLarge) = partial.lastWrite.multipliedReportingOverflow(by: 1_000_000)
         let idle = isTooLarge ? .zero : intake.now - Instant(microseconds: lastWrite)
-        guard idle > retention.resumeFor else { return nil }
+        guard removesOld, idle > retention.resumeFor else { return nil }
         if case .whole = partial.standing {
             return "not renamed to a final name within \(retention.resumeFor) (sftp.resume_for)"
         }
@@ -172,7 +178,7 @@ private struct StagingSweep {
 
     private func removeOldQuarantine() throws {
         for drop in try staging.dismissedEvents() { intake.remove(held: drop) }
-        guard let age = retention.quarantined else { return }
+        guard removesOld, let age = retention.quarantined else { return }
         if let accounts = try staging.quarantine.existing(StagingLayout.sftp) {
             for account in try accounts.names() {
                 let drops = try accounts.subdirectory(account)

@@ -224,7 +224,7 @@ package final class Intake: Sendable {
         }
     }
 
-    /// As above, without a task: `finish` is called once, on a thread of the ledger's, and must not block.
+    /// As above, without a task: `finish` is called once, on the thread that writes, and must not block.
     package func record(_ attempt: Attempt, finish: @escaping @Sendable (Result<Int64, any Error>) -> Void) {
         let attempt = marked(attempt)
         writer.submit(.append(attempt, drop: nil)) { result in

@@ -84,7 +84,11 @@ package struct LocalServer: Sendable {
         let hasLogin = dropgate_peer_login_user(connection.descriptor, process, &login) == 0
         let peer = LocalPeer(process: process, user: user, login: hasLogin ? login : nil)
         let alarm = Task { [firstLine] in
-            if (try? await Task.sleep(for: firstLine)) != nil { connection.hangUp() }
+            while (try? await Task.sleep(for: firstLine)) != nil {
+                // What it has said may wait for a thread that reads it.
+                if connection.wait(for: POLLIN, 0) { continue }
+                return connection.hangUp()
+            }
         }
         defer { alarm.cancel() }
         do {

@@ -11,6 +11,8 @@ extension GateSettings {
     package var runDirectory: String { state + "/run" }
     /// Positions of forwarders.
     package var forwardDirectory: String { state + "/forward" }
+    /// That the clock has leapt ahead (`AgeClock`).
+    package var clockLeapFile: String { state + "/clock-leap.json" }
     /// Tokens of the console (`TokenStore`).
     package var tokenDirectory: String { state + "/tokens" }
     package var controlSocket: String { runDirectory + "/control.sock" }

@@ -9,6 +9,7 @@
 //     small/<drop id>          an accepted upload that the ledger had kept, on its way to be released
 package import Admission
 import CShims
+import Files
 import Glibc
 
 /// What one account has in `incoming/`. Every operation is relative to an open directory and follows no link.
@@ -28,7 +29,7 @@ package final class PartialStore: Sendable {
         parts = try self.incoming.subdirectory(StagingLayout.parts, create: true)
         tree = try self.incoming.subdirectory(StagingLayout.tree, create: true)
         claimed = try self.incoming.subdirectory(StagingLayout.claimed, create: true)
-        boot = PartialSidecar.currentBoot()
+        boot = BootID.current()
     }
 
     /// `incoming/sftp/<account>`, absolute.

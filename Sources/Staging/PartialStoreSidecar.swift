@@ -93,14 +93,4 @@ package struct PartialSidecar: Codable, Equatable, Sendable {
         else { return nil }
         return sidecar
     }
-
-    /// Which start of the system this is. Without it no length is believed after a crash.
-    static func currentBoot() -> String {
-        guard let bytes = try? SmallFile.open("/proc/sys/kernel/random/boot_id").contents(limit: 64),
-            !bytes.isEmpty
-        else {
-            return UUID().uuidString
-        }
-        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-    }
 }

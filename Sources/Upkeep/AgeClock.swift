@@ -2,12 +2,13 @@
 // a start with a dead battery, would otherwise have everything removed that is kept for long: sealed entries, quarantine, receipts.
 import Admission
 package import Intake
+import JSON
 import Logging
 import Synchronization
 
 /// Looks at the clock before things are removed for their age. After a leap ahead nothing is, until a day has passed by a clock
 /// that nobody sets: time enough for a time server, and for whoever looks after the machine. A gate that was off for longer than
-/// that sees a leap, too.
+/// that sees a leap, too. A file remembers it over restarts: by then the ledger has entries of that time.
 package final class AgeClock: Sendable {
     /// More than this at once is a leap.
     package static let largestStep = Duration.seconds(86_400)
@@ -21,34 +22,92 @@ package final class AgeClock: Sendable {
         var doubtedUntil: Duration?
     }
 
+    /// Where a leap is remembered over restarts of the gate.
+    package struct Memory: Sendable {
+        /// What was kept; nil: nothing is there. Empty where it cannot be read.
+        package var read: @Sendable () -> [UInt8]?
+        /// Keeps this; nil: nothing any more. Throws what prevents it.
+        package var keep: @Sendable ([UInt8]?) throws -> Void
+        /// Changes with each start of the machine, with which its uptime begins anew.
+        package var boot: String
+
+        package init(
+            boot: String, read: @escaping @Sendable () -> [UInt8]?,
+            keep: @escaping @Sendable ([UInt8]?) throws -> Void
+        ) {
+            self.boot = boot
+            self.read = read
+            self.keep = keep
+        }
+    }
+
     private let intake: Intake
+    private let memory: Memory?
     private let uptime: @Sendable () -> Duration
     private let state: Mutex<State>
 
-    /// - Parameter uptime: as of `ClockWatch`.
-    package init(_ intake: Intake, uptime: @escaping @Sendable () -> Duration = { MachineTime.uptime }) {
+    /// - Parameters:
+    ///   - memory: nil: none.
+    ///   - uptime: as of `ClockWatch`.
+    package init(
+        _ intake: Intake, memory: Memory? = nil,
+        uptime: @escaping @Sendable () -> Duration = { MachineTime.uptime }
+    ) {
         self.intake = intake
+        self.memory = memory
         self.uptime = uptime
+        let now = uptime()
         // Since the last entry of the gate before this one nobody has looked at the clock.
-        state = Mutex(State(clock: intake.newestBefore ?? intake.now, uptime: uptime()))
+        var first = State(clock: intake.newestBefore ?? intake.now, uptime: now)
+        if let memory, let kept = memory.read() {
+            first.doubtedUntil = Self.end(kept, boot: memory.boot, now: now)
+        }
+        state = Mutex(first)
+        if let until = first.doubtedUntil { remember(until: until) }
+        // Before the gate's own entries have the clock's time.
+        _ = isBelieved()
+    }
+
+    /// The end of a doubt that began before; a day from now where it cannot be told, as after a start of the machine.
+    private static func end(_ kept: [UInt8], boot: String, now: Duration) -> Duration {
+        guard let value = try? JSONValue(parsing: kept), value["boot"]?.string == boot,
+            let seconds = value["until"]?.int
+        else { return now + patience }
+        return min(.seconds(seconds), now + patience)
     }
 
     /// One look: whether what is old may be removed now.
     package func isBelieved() -> Bool {
         let (clock, uptime) = (intake.now, uptime())
-        let (leap, isBelieved) = state.withLock { state -> (Duration?, Bool) in
+        let (leap, end, hasEnded) = state.withLock { state -> (Duration?, Duration?, Bool) in
             let ahead = (clock - state.clock) - (uptime - state.uptime)
             (state.clock, state.uptime) = (clock, uptime)
             let leap = ahead > Self.largestStep ? ahead : nil
             if leap != nil { state.doubtedUntil = uptime + Self.patience }
-            if let until = state.doubtedUntil, uptime >= until { state.doubtedUntil = nil }
-            return (leap, state.doubtedUntil == nil)
+            guard let until = state.doubtedUntil, uptime >= until else {
+                return (leap, state.doubtedUntil, false)
+            }
+            state.doubtedUntil = nil
+            return (leap, nil, true)
         }
-        if let leap {
+        if let leap, let end {
             intake.logger.warning(
                 "the clock is \(leap.components.seconds / 86_400) days ahead of where it was last: nothing is removed for its age for a day; see whether the clock is right (timedatectl)"
             )
+            remember(until: end)
         }
-        return isBelieved
+        if hasEnded { keep(nil) }
+        return end == nil
+    }
+
+    private func remember(until end: Duration) {
+        guard let memory else { return }
+        keep(CanonicalJSON.encode(["boot": .string(memory.boot), "until": .int(end.components.seconds + 1)]))
+    }
+
+    private func keep(_ bytes: [UInt8]?) {
+        do { try memory?.keep(bytes) } catch {
+            intake.logger.error("that the clock has leapt cannot be kept over a restart: \(error)")
+        }
     }
 }

@@ -14,9 +14,9 @@ package struct Retention: Service {
     private let executor = BlockingExecutor(label: "retention", width: 1)
     private let ages: AgeClock
 
-    package init(_ intake: Intake) {
+    package init(_ intake: Intake, ages: AgeClock? = nil) {
         self.intake = intake
-        ages = AgeClock(intake)
+        self.ages = ages ?? AgeClock(intake)
     }
 
     package func run() async throws {
@@ -32,9 +32,8 @@ package struct Retention: Service {
 
     /// One round. What fails is logged and tried again in the next one.
     package func sweep() async {
-        guard ages.isBelieved() else { return }
         do {
-            try await intake.sweepStaging()
+            try await intake.sweepStaging(removesOld: ages.isBelieved())
             intake.health.clear(problem: Self.problem)
         } catch {
             if intake.health.set(

@@ -27,13 +27,14 @@ package struct Sealer: Service {
     /// - Parameter retain: the age at which sealed entries are removed; nil: never.
     /// - Parameter width: entries in a segment, a multiple of 256.
     package init(
-        _ intake: Intake, sealAfter: Duration?, retain: Duration?, width: Int64 = LedgerSegment.width
+        _ intake: Intake, sealAfter: Duration?, retain: Duration?, width: Int64 = LedgerSegment.width,
+        ages: AgeClock? = nil
     ) throws {
         self.intake = intake
         self.sealAfter = sealAfter
         self.retain = retain
         self.width = width
-        ages = AgeClock(intake)
+        self.ages = ages ?? AgeClock(intake)
         reader = try intake.ledger.sealing()
     }
 

@@ -69,6 +69,16 @@ import Testing
             fault(facts(S_IFDIR | S_ISVTX | 0o700, users: [1234: 7])) == nil,
             "nobody can take away what is another's")
 
+        #expect(
+            FileTrust.fault(facts(S_IFREG | 0o644, users: [1234: 6]), Self.gate)?.fix == "setfacl -x u:1234")
+        #expect(
+            FileTrust.exposure(facts(S_IFREG | 0o600, groups: [1234: 4]), .group, Self.gate)?.fix
+                == "setfacl -x g:1234")
+        // What others may is in the mode, whatever the list says.
+        #expect(
+            FileTrust.exposure(facts(S_IFREG | 0o644, users: [990: 4]), .group, Self.gate)?.fix
+                == "chmod o-rwx")
+
         func exposure(_ facts: FileTrust.Facts) -> String? {
             FileTrust.exposure(facts, .group, Self.gate)?.what
         }

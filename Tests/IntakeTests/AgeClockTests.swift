@@ -68,4 +68,45 @@ import Upkeep
             }
         }
     }
+
+    /// By then the ledger has entries of the time that the clock had.
+    @Test func aLeapIsRememberedOverRestarts() async throws {
+        let (clock, uptime) = (TestClock(), Uptime())
+        let directory = try TemporaryDirectory("gate")
+        let kept = Mutex<[UInt8]?>(nil)
+        func live(boot: String = "a", _ body: (AgeClock) async throws -> Void) async throws {
+            let gate = try Gate(directory, clock: clock)
+            let memory = AgeClock.Memory(
+                boot: boot, read: { kept.withLock(\.self) }, keep: { bytes in kept.withLock { $0 = bytes } })
+            let ages = AgeClock(gate.intake, memory: memory) { uptime.now }
+            try await gate.intake.record(
+                Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed))
+            try await body(ages)
+            await gate.intake.close()
+        }
+        func pass(_ duration: Duration) {
+            clock.pass(duration)
+            uptime.pass(duration)
+        }
+        try await live { #expect($0.isBelieved()) }
+        #expect(kept.withLock(\.self) == nil)
+        clock.pass(Self.day * 3650)
+        try await live { #expect(!$0.isBelieved()) }
+        pass(Self.day / 2)
+        try await live { #expect(!$0.isBelieved()) }
+        // The machine starts anew: nobody knows for how long it was off.
+        try await live(boot: "b") { ages in
+            pass(Self.day * 3 / 4)
+            #expect(!ages.isBelieved())
+        }
+        try await live(boot: "b") { ages in
+            #expect(!ages.isBelieved())
+            pass(Self.day / 2)
+            #expect(ages.isBelieved())
+        }
+        #expect(kept.withLock(\.self) == nil)
+        try await live(boot: "b") { #expect($0.isBelieved()) }
+        kept.withLock { $0 = [] }
+        try await live(boot: "b") { #expect(!$0.isBelieved(), "what cannot be read is a doubt") }
+    }
 }

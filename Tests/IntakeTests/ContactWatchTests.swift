@@ -137,6 +137,25 @@ import Upkeep
         }
     }
 
+    /// As before a time server has set it.
+    @Test(arguments: [true, false])
+    func aClockThatWasBehindIsNoSilence(hasCalled: Bool) async throws {
+        let watched = try Watched()
+        let intake = try watched.open()
+        if hasCalled { try await intake.record(Self.call) }
+        let service = try ContactWatch(intake)
+        await service.look()
+        watched.clock.pass(.seconds(-5 * 3600))
+        await service.look()
+        watched.clock.pass(.seconds(5 * 3600 + 300))
+        await service.look()
+        #expect(try watched.said() == [])
+        watched.clock.pass(.seconds(3301))
+        await service.look()
+        #expect(try watched.said() == ["silent"])
+        await intake.close()
+    }
+
     @Test func aGateThatStartedWithAClockAheadHearsASilence() async throws {
         let watched = try Watched()
         watched.clock.pass(.seconds(86400))

@@ -175,8 +175,8 @@ package final class Forwarder: Sendable {
     private func isOfThisLedger(_ cursor: ForwardCursor) throws -> Bool {
         guard cursor.seq >= 0 else { return true }
         guard let last = try reader.lastSeq(), cursor.seq <= last else { return false }
-        // An entry that is not there any more was removed when its time was over.
-        guard let kept = cursor.leaf, let own = try leaf(of: cursor.seq) else { return true }
+        // An entry that is not there any more was removed when its time was over. What cannot be read says nothing against it.
+        guard let kept = cursor.leaf, let own = try? leaf(of: cursor.seq) else { return true }
         return kept == own
     }
 
@@ -232,7 +232,7 @@ package final class Forwarder: Sendable {
         next.seq = max(cursor.seq, seq)
         if let mark = (stream as? FileStream)?.mark { (next.inode, next.size) = (mark.inode, mark.size) }
         guard next != cursor else { return }
-        if next.seq > cursor.seq { next.leaf = try leaf(of: next.seq) }
+        if next.seq > cursor.seq { next.leaf = try? leaf(of: next.seq) }
         try next.write(cursorFile)
         let isFurther = next.seq > cursor.seq
         cursor = next

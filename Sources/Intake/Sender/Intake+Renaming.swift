@@ -76,7 +76,8 @@ extension Intake {
                 .exists, .forbiddenOperation,
                 "\(order.to): exists already; remove it first, or replace it by posix-rename")
         }
-        // Whatever can fail comes before the old file gives way.
+        // Before the old file gives way it is seen that there is one to take its place, and room for it. Should the ledger fail in
+        // between, the old one is in quarantine, and the sender hears that it has to try again.
         let parts = try await prepare(items, order, box)
         guard !parts.isEmpty || order.open != nil else { throw gone(order.from, "renamed", session) }
         if target != nil {

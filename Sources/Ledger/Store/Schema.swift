@@ -112,7 +112,8 @@ enum Schema {
             // KiB: the pages that appends touch stay in memory.
             try db.execute(sql: "PRAGMA cache_size = -32768")
             try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
-            // Bodies that were released are zeros in the file from then on, whatever SQLite was compiled to do.
+            // Bodies that were released are overwritten by zeros, whatever SQLite was compiled to do: in the file with the next
+            // checkpoint; its log has them until it begins anew.
             try db.execute(sql: "PRAGMA secure_delete = ON")
             guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2,
                 try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal"
