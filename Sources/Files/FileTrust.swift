@@ -110,7 +110,10 @@ package enum FileTrust {
             // The bits of the group are what a list gives at most: without them it gives nothing.
             return facts.mode & 0o077 == 0 ? nil : ("can be read by others \(mode)", "chmod 600")
         case .group:
-            guard facts.mode & 0o007 == 0 else { return ("can be read by others \(mode)", "chmod o-rwx") }
+            guard facts.mode & 0o007 == 0 else {
+                // With a list the bits of the group are what it gives, to the gate perhaps.
+                return ("can be read by others \(mode)", facts.list == nil ? "chmod 600" : "chmod o-rwx")
+            }
             guard judge.user != 0 else { return nil }
             if facts.isListUnknown { return unknownList }
             if let other = facts.others(4, judge) {

@@ -108,33 +108,34 @@ class FailingDisk(unittest.TestCase):
         wait_until(lambda: self.gate.ready("sftp/vsee") == ["big.csv"], 20, "the file that was sent again")
         self.assertEqual(self.gate.contents("sftp/vsee/big.csv"), self.LARGE)
 
-    def test_what_could_not_be_stored_at_its_end_is_not_there_for_another_try(self):
+    def written(self):
+        """A client and the handle of a file that it has written and whose next fsync fails."""
         client = self.client()
         handle = client.open("/big.csv")
         client.write(handle, 0, self.LARGE)
         self.failing_once()
+        return client, handle
+
+    def refused_fsync(self):
+        client, handle = self.written()
+        with self.assertRaises(Refused):
+            client.ask(200, string("fsync@openssh.com") + string(handle))
+        return client, handle
+
+    def test_what_could_not_be_stored_at_its_end_is_not_there_for_another_try(self):
+        client, handle = self.written()
         with self.assertRaises(Refused):
             client.close(handle)
         self.nothing_is_left()
 
     def test_an_fsync_that_failed_is_not_forgotten_at_the_end(self):
-        client = self.client()
-        handle = client.open("/big.csv")
-        client.write(handle, 0, self.LARGE)
-        self.failing_once()
-        with self.assertRaises(Refused):
-            client.ask(200, string("fsync@openssh.com") + string(handle))
+        client, handle = self.refused_fsync()
         with self.assertRaises(Refused):
             client.close(handle)
         self.nothing_is_left()
 
     def test_an_fsync_that_failed_is_not_forgotten_when_the_connection_breaks(self):
-        client = self.client()
-        handle = client.open("/big.csv")
-        client.write(handle, 0, self.LARGE)
-        self.failing_once()
-        with self.assertRaises(Refused):
-            client.ask(200, string("fsync@openssh.com") + string(handle))
+        client, _ = self.refused_fsync()
         client.kill()
         wait_until(lambda: self.gate.entries("--reason", "incomplete"), 20, "the end of the session")
         self.nothing_is_left()
