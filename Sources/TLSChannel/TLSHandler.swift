@@ -27,8 +27,6 @@ package final class TLSHandler: ChannelDuplexHandler {
         case closed
     }
 
-    /// Of a record's text (RFC 8446 section 5.1).
-    private static let record = 16384
     /// Bytes to write that may wait for the handshake.
     private static let mostEarly = 1 << 20
     /// Bytes of the session's own answers (alerts, new keys) that may wait for a peer that does not read them.
@@ -48,8 +46,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     private var isInputClosed = false
     private var isOutputClosed = false
     private var allowsHalfClosure = false
-    private var waiting: [(text: ByteBuffer, promise: EventLoopPromise<Void>?)] = []
-    private var waitingBytes = 0
+    private var waiting = PendingWrites()
     /// Up to which of `waiting` a flush was asked for before the handshake was done.
     private var wantsFlush = false
     private var unread = 0
@@ -113,10 +110,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     private func failWaiting(_ error: any Error) {
-        let failed = waiting
-        waiting = []
-        waitingBytes = 0
-        for write in failed { write.promise?.fail(error) }
+        for promise in waiting.removeAll() { promise.fail(error) }
     }
 
     /// The connection is broken, reset by the peer as a rule: nothing comes any more, and nothing that is said arrives.
@@ -200,7 +194,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     private func deliver(_ context: ChannelHandlerContext) throws(TLSError) {
         while state == .open || state == .closing, !hasPeerClosed, engine.hasInput {
             var text = context.channel.allocator.buffer(
-                capacity: min(Self.record, max(512, engine.pendingInput, engine.pendingText)))
+                capacity: min(PendingWrites.record, max(512, engine.pendingInput, engine.pendingText)))
             var reading = TLSEngine.Reading.needsInput
             var failure: TLSError?
             text.writeWithUnsafeMutableBytes(minimumWritableBytes: 1) { memory in
@@ -256,12 +250,11 @@ package final class TLSHandler: ChannelDuplexHandler {
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let text = unwrapOutboundIn(data)
         let isOpen = state == .open || state == .handshaking
-        guard isOpen, !isOutputClosed, state == .open || waitingBytes <= Self.mostEarly else {
+        guard isOpen, !isOutputClosed, state == .open || waiting.bytes <= Self.mostEarly else {
             promise?.fail(isOpen ? ChannelError.outputClosed : ChannelError.ioOnClosedChannel)
             return
         }
-        waiting.append((text, promise))
-        waitingBytes += text.readableBytes
+        waiting.append(text, promise)
     }
 
     package func flush(context: ChannelHandlerContext) {
@@ -281,29 +274,9 @@ package final class TLSHandler: ChannelDuplexHandler {
     /// What waits goes out, as one write.
     private func encrypt(_ context: ChannelHandlerContext) throws(TLSError) {
         guard !waiting.isEmpty else { return }
-        let writes = waiting
-        waiting = []
-        waitingBytes = 0
-        let promise = Self.joined(writes.map(\.promise), context.eventLoop)
+        let (texts, promise) = waiting.take(context.channel.allocator, context.eventLoop)
         do throws(TLSError) {
-            if writes.count == 1 {
-                try write(writes[0].text)
-            } else {
-                var gathered = context.channel.allocator.buffer(
-                    capacity: min(Self.record, writes.reduce(0) { $0 + $1.text.readableBytes }))
-                for (text, _) in writes {
-                    if gathered.readableBytes > 0, gathered.readableBytes + text.readableBytes > Self.record {
-                        try write(gathered)
-                        gathered.clear()
-                    }
-                    if text.readableBytes >= Self.record {
-                        try write(text)
-                    } else {
-                        gathered.writeImmutableBuffer(text)
-                    }
-                }
-                try write(gathered)
-            }
+            for text in texts { try write(text) }
         } catch {
             promise?.fail(error)
             throw error
@@ -321,17 +294,6 @@ package final class TLSHandler: ChannelDuplexHandler {
             do throws(TLSError) { try engine.write(bytes) } catch { failure = error }
         }
         if let failure { throw failure }
-    }
-
-    /// One promise for all that want to know.
-    private static func joined(
-        _ promises: [EventLoopPromise<Void>?], _ eventLoop: any EventLoop
-    ) -> EventLoopPromise<Void>? {
-        let wanted = promises.compactMap(\.self)
-        guard wanted.count > 1 else { return wanted.first }
-        let promise = eventLoop.makePromise(of: Void.self)
-        for other in wanted { promise.futureResult.cascade(to: other) }
-        return promise
     }
 
     private func output(_ context: ChannelHandlerContext) -> ByteBuffer? {

@@ -380,6 +380,21 @@ private func outcome(_ future: EventLoopFuture<Void>) throws {
         #expect(!ends.server.isActive && ends.atServer.failures.map(\.cause) == [.unread])
     }
 
+    @Test func whoHearsThatItsWriteFailedMayWriteAgain() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        let again = NIOLoopBoundBox<EventLoopFuture<Void>?>(nil, eventLoop: ends.server.embeddedEventLoop)
+        let channel = NIOLoopBound(ends.server, eventLoop: ends.server.embeddedEventLoop)
+        for _ in 0..<2 {
+            ends.server.write(Self.bytes("early")).whenFailure { _ in
+                again.value = channel.value.write(Self.bytes("again"))
+            }
+        }
+        ends.server.close(promise: nil)
+        ends.server.embeddedEventLoop.run()
+        #expect(throws: ChannelError.self) { try outcome(try #require(again.value)) }
+    }
+
     @Test(arguments: [true, false])
     func aPeerThatHasResetTheConnectionIsToldNothingMore(isOpen: Bool) throws {
         let ends = try Ends()
