@@ -63,6 +63,8 @@ package struct Gate: Sendable {
             witnesses: keepers.witnesses)
         warnOfEntries()
         let clock = ClockWatch(intake)
+        // Before the start's entry: with it the ledger has the clock's time.
+        let ages = AgeClock(intake, memory: .file(settings.clockLeapFile))
         admitGroups(intake)
         let forwarding = try Forwarding(settings, intake: intake, logger: logger)
         GateFigures(intake: intake, ledger: intake.ledger).addAll()
@@ -73,7 +75,7 @@ package struct Gate: Sendable {
             do {
                 try await recordStart(intake)
                 await clock.look()
-                let services = try await services(intake, checkpointer, forwarding, clock)
+                let services = try await services(intake, checkpointer, forwarding, clock, ages)
                 for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.run() } }
                 try await serve(services)
             } catch {
@@ -94,10 +96,10 @@ package struct Gate: Sendable {
     // MARK: Parts
 
     private func services(
-        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, _ clock: ClockWatch
+        _ intake: Intake, _ checkpointer: Checkpointer, _ forwarding: Forwarding, _ clock: ClockWatch,
+        _ ages: AgeClock
     ) async throws -> [any Service] {
         let authority = LocalAuthority(settings, intake: intake, signing: checkpointer)
-        let ages = AgeClock(intake, memory: .file(settings.clockLeapFile))
         var all: [any Service] = [
             ControlServer(
                 path: settings.controlSocket,

@@ -10,6 +10,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(__file__))
 from clockgate import ClockGate  # noqa: E402
 from gate import V2, read, wait_until  # noqa: E402
+from rawsftp import Client  # noqa: E402
 
 
 def text(time):
@@ -53,6 +54,29 @@ class Clock(unittest.TestCase):
         found, = self.missing()
         self.assertEqual((found["area"], found["state"]), ("ledger", "fail"))
         self.assertIn(f"{lists} is gone: the source lists that the running gate has in force", found["text"])
+
+    def test_a_clock_that_is_years_ahead_removes_nothing_also_after_a_restart(self):
+        gate = self.gate
+        gate.environment["DROPGATE_SFTP_SETTLE"] = "0s"
+        gate.start()
+        with Client(gate) as client:
+            for name in ("done.csv", "1.csv", "2.csv"):
+                client.put(name, name.encode())
+        wait_until(lambda: len(gate.ready("sftp/vsee")) == 3, 20, "the release")
+        drops = {drop["name"]: drop["drop"] for drop in gate.receipts()}
+        self.dropgate("drops", "ack", drops["done.csv"])
+        gate.stop()
+        gate.set_clock(10 * 365 * 86400)
+        for name in ("1.csv", "2.csv"):
+            # Its sweep finds what was taken, and comes to what is old afterwards.
+            os.remove(os.path.join(gate.staging, "ready/sftp/vsee", name))
+            gate.start()
+            wait_until(lambda: json.loads(self.dropgate("drops", "show", drops[name], "--format", "json").stdout)["state"]
+                       == "taken", 30, "the sweep")
+            self.assertEqual(os.stat(os.path.join(gate.home, "state/clock-leap.json")).st_mode & 0o777, 0o600)
+            gate.stop()
+            self.assertIn("done.csv", gate.ready("sftp/vsee"))
+        self.assertEqual(gate.log().count("days ahead of where it was last: nothing is removed for its age for a day"), 1)
 
     def missing(self):
         lines = self.dropgate("doctor", "--format", "json", check=False).stdout.splitlines()
