@@ -64,12 +64,12 @@ package enum UntrustedText {
         return result
     }
 
-    /// Writes other text for certain scalars. A quotation mark with a combining mark behind it is one `Character`, which is equal to
+    /// Writes other text for certain scalars; nil: it stays. A quotation mark with a combining mark behind it is one `Character`, which is equal to
     /// no quotation mark: to look for characters would leave it as it is.
-    package static func replacing(_ replacements: [Unicode.Scalar: String], in text: String) -> String {
+    package static func replacing(in text: String, _ replacement: (Unicode.Scalar) -> String?) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
-            if let replacement = replacements[scalar] {
+            if let replacement = replacement(scalar) {
                 result += replacement
             } else {
                 result.unicodeScalars.append(scalar)

@@ -17,6 +17,6 @@ package enum CSV {
         guard text.unicodeScalars.contains(where: { "\",\r\n".unicodeScalars.contains($0) }) else {
             return text
         }
-        return "\"" + UntrustedText.replacing(["\"": "\"\""], in: text) + "\""
+        return "\"" + UntrustedText.replacing(in: text) { $0 == "\"" ? "\"\"" : nil } + "\""
     }
 }

@@ -5,18 +5,16 @@ package enum HTML {
     /// For content and quoted attributes; control characters become visible. Each scalar counts for itself: a quotation mark with a
     /// combining one behind it is a quotation mark, though it is another `Character`.
     package static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in UntrustedText.stored(text).unicodeScalars {
+        UntrustedText.replacing(in: UntrustedText.stored(text)) { scalar in
             switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "'": result += "&#39;"
-            default: result.unicodeScalars.append(scalar)
+            case "&": "&amp;"
+            case "<": "&lt;"
+            case ">": "&gt;"
+            case "\"": "&quot;"
+            case "'": "&#39;"
+            default: nil
             }
         }
-        return result
     }
 
     /// For content: no line breaks inside an address or a block, wherever it stands in the text.

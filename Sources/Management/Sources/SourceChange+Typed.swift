@@ -44,6 +44,7 @@ extension SourceChange {
             (0x30...0x3A).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
                 || "-_./".utf8.contains($0)
         }
-        return plain && !word.isEmpty ? word : "'\(UntrustedText.replacing(["'": "'\\''"], in: word))'"
+        return plain && !word.isEmpty
+            ? word : "'\(UntrustedText.replacing(in: word) { $0 == "'" ? "'\\''" : nil })'"
     }
 }

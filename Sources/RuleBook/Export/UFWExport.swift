@@ -33,6 +33,6 @@ enum UFWExport {
 enum Shell {
     /// One word for sh: ufw takes no quotes within comments, so they go.
     static func quoted(_ text: String) -> String {
-        "'" + UntrustedText.replacing(["'": ""], in: text) + "'"
+        "'" + UntrustedText.replacing(in: text) { $0 == "'" ? "" : nil } + "'"
     }
 }
