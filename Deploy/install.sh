@@ -90,12 +90,22 @@ if ! "${as_root[@]}" test -d /var/lib/dropgate; then folder 700 dropgate:dropgat
 if ! "${as_root[@]}" test -e /etc/dropgate/dropgate.yaml; then
     put 640 root:dropgate Config/dropgate.yaml /etc/dropgate/dropgate.yaml
 fi
-said=$("${as_root[@]}" /usr/local/bin/dropgate init --config /etc/dropgate/dropgate.yaml)
+# The gate that runs, where one does; `former` says which one that is.
+has_systemd=
+if [ -d /run/systemd/system ]; then has_systemd=yes; fi
+is_running() { [ -n "$has_systemd" ] && systemctl --quiet is-active dropgate; }
+former="The gate that runs is still the former one"
+if ! said=$("${as_root[@]}" /usr/local/bin/dropgate init --config /etc/dropgate/dropgate.yaml); then
+    printf '%s\n' "$said"
+    echo "The programs are installed, and the rest is not: mend what is said above, then run this again." >&2
+    if is_running; then
+        echo "$former, and it may refuse every SFTP login until then: its sessions are the new release's." >&2
+    fi
+    exit 1
+fi
 printf '%s\n' "$said"
 if grep -q '^made ' <<<"$said"; then changes=$((changes + 1)); fi
 put 644 root:root Deploy/systemd/dropgate.service /etc/systemd/system/dropgate.service
-has_systemd=
-if [ -d /run/systemd/system ]; then has_systemd=yes; fi
 if [ -n "$has_systemd" ] && [ $changes != 0 ]; then "${as_root[@]}" systemctl daemon-reload; fi
 
 echo
@@ -110,12 +120,12 @@ To ask the gate, as its user:                    sudo -u dropgate dropgate …
 When accounts and certificate are there:         sudo systemctl enable --now dropgate
 TEXT
 fi
-if [ -z "$has_systemd" ] || ! systemctl --quiet is-active dropgate; then exit 0; fi
+if ! is_running; then exit 0; fi
 pid=$(systemctl show --property MainPID --value dropgate)
 program=$("${as_root[@]}" readlink "/proc/$pid/exe" || true)
 # A replaced file is named so (proc_pid_exe(5)). It has the new session under it, which need not understand it.
 if [ $changes = 0 ] && [ "$program" = /usr/local/bin/dropgate ]; then exit 0; fi
 if ! "${as_gate[@]}" /usr/local/bin/dropgate serve --check --config /etc/dropgate/dropgate.yaml >/dev/null; then
-    echo "The gate that runs is still the former one, and this one refuses its settings, see above: mend them first."
+    echo "$former, and this one refuses its settings, see above: mend them first."
 fi
-echo "The gate that runs is still the former one. To use this one: sudo systemctl restart dropgate"
+echo "$former. To use this one: sudo systemctl restart dropgate"

@@ -27,7 +27,9 @@ try:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 except ImportError:
-    sys.exit("verify-bundle: needs the module cryptography: apt install python3-cryptography, or pip install cryptography")
+    print("verify-bundle: needs the module cryptography: apt install python3-cryptography, or pip install cryptography",
+          file=sys.stderr)
+    sys.exit(2)
 
 
 class Refused(Exception):

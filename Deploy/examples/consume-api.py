@@ -8,7 +8,8 @@ lost, and none is stored twice.
 URL is the console's, http://127.0.0.1:8080 as a rule; TOKEN_FILE holds what `dropgate token add NAME --role consumer` printed;
 DATABASE is an SQLite file that is made if it is not there. What makes it exact: the drop's id is the key of what is stored, and a
 drop is acknowledged only after the transaction with it is durable. Put your own work into `store`, within that transaction; work
-that cannot be part of one (a message to somebody) must bear to be done again, with the drop's id as its key.
+that cannot be part of one (a message to somebody) must bear to be done again, with the drop's id as its key. A drop is held in memory
+as a whole, so one that is larger than LARGEST is left and told of.
 """
 import argparse
 import hashlib
@@ -19,6 +20,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+
+LARGEST = 256 << 20  # bytes of one drop; a gate takes files of 10 GiB unless its settings say otherwise (sftp.max_file)
 
 
 class Gate:
@@ -59,9 +62,11 @@ def store(database, drop, content):
 def take(gate, database, drop):
     """Stores a drop, unless it is stored, and says so to the gate."""
     if not database.execute("SELECT 1 FROM drops WHERE id = ?", (drop["id"],)).fetchone():
+        if drop["bytes"] > LARGEST:
+            raise ValueError(f"drop {drop['id']} has {drop['bytes']} bytes, more than LARGEST in this script; it is left")
         content = gate.ask(f"/drops/{drop['id']}/content")
         if hashlib.sha256(content).hexdigest() != drop["sha256"]:
-            raise ValueError(f"drop {drop['id']} did not arrive as its receipt says")
+            raise ValueError(f"drop {drop['id']} did not arrive as its receipt says; it is tried again")
         with database:
             store(database, drop, content)
     gate.ask(f"/drops/{drop['id']}/acknowledge", "POST")
@@ -75,12 +80,14 @@ def one_round(gate, database):
         try:
             take(gate, database, drop)
         except urllib.error.HTTPError as error:
-            # Its sender has withdrawn it, or somebody else has taken or acknowledged it.
-            if error.code not in (404, 409, 410):
+            # The token does not do any more, or the gate asks for patience: that is so for all of them.
+            if error.code in (401, 403, 429, 503):
                 raise
+            # Its sender has withdrawn it, or somebody else has taken or acknowledged it. What else it is, the others are not to wait.
+            is_whole = is_whole and error.code in (404, 409, 410)
             print(f"consume: {drop['id']}: {reason(error)}", file=sys.stderr)
-        except ValueError as error:
-            print(f"consume: {error}; it is tried again", file=sys.stderr)
+        except (ValueError, sqlite3.Error, MemoryError, OverflowError) as error:
+            print(f"consume: {error or type(error).__name__}", file=sys.stderr)
             is_whole = False
     return is_whole
 

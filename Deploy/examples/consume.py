@@ -8,7 +8,8 @@ it, and goes on. Killed at any moment, it goes on where it was: no drop is lost,
 STAGING is the gate's staging directory, WORK a directory of this consumer's own on the same filesystem, DATABASE an SQLite
 file that is made if it is not there. What makes it exact: the drop's id is the key of what is stored, and a drop is
 acknowledged only after the transaction with it is durable. Put your own work into `store`, within that transaction; work that
-cannot be part of one (a message to somebody) must bear to be done again, with the drop's id as its key.
+cannot be part of one (a message to somebody) must bear to be done again, with the drop's id as its key. A file is held in memory as a
+whole, so one that is larger than LARGEST is left in ready/ and told of.
 
 Takes `staging.layout: file` and `ndjson`, and SFTP's files. It runs as the gate's user and asks the gate's program; or, with --api,
 as a user of the group in `staging.group`, and asks the gate's API with a token of role consumer. WORK is then STAGING/taken/NAME.
@@ -29,6 +30,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+LARGEST = 256 << 20  # bytes of one file; a gate takes uploads of 10 GiB unless its settings say otherwise (sftp.max_file)
 
 
 class Later(Exception):
@@ -167,6 +170,9 @@ class Consumer:
 
     def take(self, path):
         """Moves a file to a directory of its own in WORK, named by the first of its drops."""
+        size = os.stat(path).st_size
+        if size > LARGEST:
+            raise Later(f"{path!r} has {size} bytes, more than LARGEST in this script; it is left there")
         shown = self.gate.show(path)
         if not shown:
             raise Later(f"no drop is known at {path!r}; it is left there")
@@ -253,9 +259,9 @@ class Consumer:
             for path in paths:
                 try:
                     step(path)
-                except (Later, OSError, sqlite3.Error) as problem:
+                except (Later, OSError, sqlite3.Error, MemoryError, OverflowError) as problem:
                     is_whole = False
-                    print(f"consume: {words(problem)}", file=sys.stderr)
+                    print(f"consume: {words(problem) or type(problem).__name__}", file=sys.stderr)
         return is_whole
 
 

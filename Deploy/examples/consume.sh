@@ -9,7 +9,7 @@
 #   RESULTS   where results appear, whole, as RESULTS/<drop id>; when the result is there, the drop has been processed
 #   COMMAND   is run as: COMMAND [ARGUMENT…] DATA RECEIPT OUT. It reads the file DATA and its RECEIPT, writes OUT, and ends
 #             with status 0. After a crash it may run again for the same drop: what it does beside writing OUT must bear that,
-#             for which the drop's id (the name of OUT) serves as a key.
+#             for which the drop's id (the name of OUT) serves as a key. Its standard input is empty.
 #   --once    ends when nothing is left in ready/; without it, ready/ is looked at again and again
 #
 # Environment: DROPGATE (the program), CONFIG (its settings), INTERVAL (seconds between two looks).
@@ -82,7 +82,7 @@ receipt() {
 
 # Takes the file at a path under ready/. Everything about a drop is in WORK/<drop id>: its receipt first, then its data.
 take() {
-    local path=$1 id place
+    local path=$1 id place said
     id=$(fact "$path" drop)
     [ -n "$id" ] || { say "no drop is known at $path; it is left there"; return 1; }
     place=$work/$id
@@ -92,10 +92,11 @@ take() {
     grep -q "\"drop\":\"$id\"" "$place/receipt.json" ||
         { say "the receipt of drop $id is broken; its file is left at $path"; return 1; }
     printf %s "$path" > "$place/path"
-    mv -nT "$path" "$place/data" 2>/dev/null
+    said=$(mv -nT "$path" "$place/data" 2>&1)
     if [ ! -e "$place/data" ]; then
-        # Its sender was quicker, and has renamed it or taken it back.
         rm -rf "$place"
+        if [ -e "$path" ]; then say "$path cannot be taken: $said"; return 1; fi
+        # Its sender was quicker, and has renamed it or taken it back.
         return 0
     fi
     sync "$place/data" "$place"
@@ -133,7 +134,8 @@ finish() {
         [ "$(sha256sum < "$place/data" | cut -d' ' -f1)" = "$expected" ] ||
             { say "$place/data is not what the receipt says; it is left there"; return 1; }
         rm -f "$place/$id"
-        "${command[@]}" "$place/data" "$place/receipt.json" "$place/$id" || { say "the command failed for drop $id"; return 1; }
+        # Its standard input would be the list of files that are still to be taken.
+        "${command[@]}" "$place/data" "$place/receipt.json" "$place/$id" </dev/null || { say "the command failed for drop $id"; return 1; }
         # From here on the drop has been processed, whatever happens.
         sync "$place/$id" && mv -fT "$place/$id" "$results/$id" && sync "$results" || return 1
     fi

@@ -54,6 +54,26 @@ package enum Reason: String, Sendable, Hashable, CaseIterable, Codable {
     case renamed, withdrawn
     /// An entry's expected contact is overdue, and has come again.
     case silent, heard
+
+    /// Why an attempt can be refused.
+    package static let ofRefusals = allCases.filter(\.refuses)
+
+    private var refuses: Bool {
+        switch self {
+        case .listed, .duplicate, .started, .stopped, .changed, .read, .exported, .exportedInPart, .pulled,
+            .renamed,
+            .withdrawn, .silent, .heard:
+            false
+        case .notListed, .entryExpired, .wrongChannel, .addressUndeterminable, .badProxyHeader,
+            .connectionLimit,
+            .rateLimited, .tlsFailed, .handshakeFailed, .timeout, .authFailed, .unknownAccount,
+            .accountDisabled,
+            .badSecret, .badSignature, .badPath, .badMethod, .tooLarge, .malformed, .incomplete,
+            .forbiddenOperation,
+            .stagingFull, .ledgerFailed:
+            true
+        }
+    }
 }
 
 /// What `dropgate probe` marks its deliveries by, so that a gate records them and never releases them.

@@ -17,12 +17,15 @@ final class AttemptCounters: Sendable {
 
     private let counts: Mutex<[Key: Int64]>
 
-    /// What comes first is a change from 0, so that rates see it.
+    /// Each begins with 0: of one that appears with its first attempt, Prometheus would see no increase, and no alert would tell of
+    /// the first delivery that fails.
     init() {
         var counts: [Key: Int64] = [:]
         for channel in [Channel.webhook, .sftp] {
             counts[Key(channel: channel, verdict: .accepted, reason: .listed)] = 0
-            counts[Key(channel: channel, verdict: .rejected, reason: .notListed)] = 0
+            for reason in Reason.ofRefusals {
+                counts[Key(channel: channel, verdict: .rejected, reason: reason)] = 0
+            }
         }
         self.counts = Mutex(counts)
     }

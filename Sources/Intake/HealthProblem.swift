@@ -21,14 +21,15 @@ package enum HealthProblem: String, Sendable, CaseIterable {
     package var fix: String {
         switch self {
         case .space:
-            "make room on that filesystem, or lower staging.reserve; `dropgate drops list` shows what waits for its consumer"
+            "make room on that filesystem, or lower staging.reserve; `dropgate drops list --waiting` shows what waits for its "
+                + "consumer"
         case .ledger:
             "look after the disk and the modes of the ledger's directory; the gate accepts again once an entry can be written"
         case .staging, .release, .settling, .withdrawal:
             "see that the staging directory is the gate's, writable and not full; what was accepted is kept and tried again"
         case .lost:
-            "find out who removes files below incoming/ of staging; `dropgate drops verify` lists what is missing, and "
-                + "the sender must send it again"
+            "find out who removes files below incoming/ of staging; `dropgate drops list --state lost` names the drops, and "
+                + "their sender must send them again; this is told until the gate is restarted"
         case .sealing, .checkpoint:
             "look after the disk of the ledger; if it says that entries were altered: dropgate ledger verify"
         case .retention:
@@ -46,7 +47,10 @@ package enum HealthProblem: String, Sendable, CaseIterable {
         case .tokens: "revoke those tokens and make new ones; `dropgate token list` names them"
         case .accounts: "mend the account files, then: dropgate account list"
         case .wrapper: "apt-get install libnss-wrapper, then restart the gate"
-        case .sshd, .session:
+        case .session:
+            "restart the gate: systemctl restart dropgate; if the message says that the program is gone, install dropgate again "
+                + "first"
+        case .sshd:
             "apt-get install openssh-server, or install dropgate again; `dropgate doctor` says which part is missing"
         }
     }

@@ -17,7 +17,7 @@ struct DropsShowCommand: ParsableCommand {
             EXAMPLES
               dropgate drops show 01jdk2v8q3m5t7w9y1b3d5f7h9
               dropgate drops show ready/sftp/acme/2026/labs.csv
-              dropgate drops show /var/lib/dropgate/staging/ready/webhook/2026-11-23/081530.123456Z-2-events-7h9k2m.ndjson:2
+              dropgate drops show /var/lib/dropgate/staging/ready/webhook/2026-11-23/081530.123456Z-events-01jdk2v8q3m5t7w9y1b3d5f7h9.ndjson:2
             """)
 
     @Argument(help: "A drop's id, that of a held event, or the path of a file.") var drop: String

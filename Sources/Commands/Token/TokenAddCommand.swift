@@ -9,7 +9,8 @@ struct TokenAddCommand: AsyncParsableCommand {
         commandName: "add", abstract: "Make a token, and print it. It is not shown again.",
         discussion: """
             EXAMPLES
-              dropgate token add prometheus --role viewer > /etc/prometheus/dropgate/console.token
+              sudo -u dropgate dropgate token add prometheus --role viewer \\
+                | sudo install -m 600 -o prometheus /dev/stdin /etc/prometheus/dropgate/viewer.token
               dropgate token add ehr --role consumer --expires 2027-06-30 --note "EHR import, team A"
 
             Standard output has the token alone. Who uses it sends it as: Authorization: Bearer TOKEN

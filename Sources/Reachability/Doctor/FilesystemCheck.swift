@@ -152,7 +152,9 @@ package struct FilesystemCheck {
         } catch {
             return .fatal(
                 Self.area, "staging does not work: \(error)",
-                fix: "give \(path) to the gate's user, on one local filesystem that is not read-only")
+                fix:
+                    "give \(path) to the gate's user, on one local filesystem that is not read-only; the service of systemd may "
+                    + "write outside /var/lib/dropgate only what ReadWritePaths names (troubleshooting.md)")
         }
     }
 
