@@ -37,6 +37,12 @@ package struct AccessGroup: Sendable, Hashable, CustomStringConvertible {
     /// Whether this is the group of a file or directory.
     package func holds(_ status: stat) -> Bool { status.st_gid == number }
 
+    /// Whether this is the group of the directory at a path; false where there is none.
+    package func holds(directory path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && holds(status)
+    }
+
     // MARK: What is there
 
     /// Gives a directory to the group.

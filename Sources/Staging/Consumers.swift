@@ -41,22 +41,24 @@ package struct Consumers: Sendable {
     // MARK: What is there
 
     /// Opens a staging directory to the group, and makes `taken/`. Throws for what cannot be opened to it.
-    /// - Parameter isNew: what is released already is opened, too, file by file; not needed where it has been.
+    /// - Parameter isNew: what is released already is opened, too, file by file; not needed where it has been. Where `ready/` or
+    ///   the receipts are not the group's, it has not: a backup was put back, or somebody gave all of it to the gate's user again.
     package func open(_ staging: String, isNew: Bool) throws(FileError) {
         try group.admit(directory: staging, to: .pass)
-        for place in [[StagingLayout.ready], [StagingLayout.receipts]] {
-            let path = ([staging] + place).joined(separator: "/")
-            guard try Presence.check(path) else { continue }
-            try group.admit(directory: path, to: .read)
+        let tops = [StagingLayout.ready, StagingLayout.receipts].map { "\(staging)/\($0)" }
+        var isShut = isNew
+        for top in tops where try Presence.check(top) { isShut = isShut || !group.holds(directory: top) }
+        if isShut {
+            try walk(staging) { directory, components in
+                guard let right = Self.right(in: components) else { return }
+                group.admit(directory: directory.descriptor, to: right)
+            } file: {
+                admit($0)
+            }
         }
+        // After all that is in them: a start that ends before this does it again.
+        for top in tops where try Presence.check(top) { try group.admit(directory: top, to: .read) }
         try makeTaken(staging)
-        guard isNew else { return }
-        try walk(staging) { directory, components in
-            guard let right = Self.right(in: components) else { return }
-            group.admit(directory: directory.descriptor, to: right)
-        } file: {
-            admit($0)
-        }
     }
 
     /// Where each consumer makes a directory of its own: on staging's filesystem, since to take is to rename. Nobody can remove what
@@ -103,7 +105,6 @@ package struct Consumers: Sendable {
         _ folder: Directory, _ components: [String], _ directory: (Directory, [String]) -> Void,
         _ file: (OpenFile) -> Void
     ) throws(StagingError) {
-        directory(folder, components)
         for name in try folder.names() {
             guard let status = try folder.status(name), status.isOwn else { continue }
             do throws(StagingError) {
@@ -117,5 +118,7 @@ package struct Consumers: Sendable {
                 guard error.code == .notFound else { throw error }
             }
         }
+        // Last: it tells that all below is done.
+        directory(folder, components)
     }
 }

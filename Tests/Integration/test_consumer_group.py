@@ -303,6 +303,21 @@ class ConsumerGroup(test_consumers.Scenes):
         for folder, _, _ in os.walk(self.state):
             self.assertNotIn("system.posix_acl_access", os.listxattr(folder), folder)
 
+    def test_what_was_given_to_the_gates_user_again_is_opened_by_the_next_start(self):
+        gate = self.gate()
+        self.fill(gate)
+        released = len(gate.ready()) + len(gate.receipts())
+        self.assertEqual(len(reachable(self.state, "r", MEMBER)), released)
+        gate.stop()
+        # As a restore does, and the remedy for files of another user.
+        subprocess.run(["chown", "-R", f"{KEEPER}:nogroup", self.state], check=True)
+        self.assertEqual(reachable(self.state, "r", MEMBER), [])
+        gate.start()
+        self.assertEqual(len(reachable(self.state, "r", MEMBER)), released)
+        self.gate_staging = gate.staging
+        status, said = self.member("mkdir taken/ehr && find ready -type f -exec mv -t taken/ehr {} + && cat taken/ehr/* >/dev/null")
+        self.assertEqual(status, 0, said)
+
     def modes(self):
         """Mode, user and group of the state and what is staged in it."""
         return {path: (oct(status.st_mode), status.st_uid, status.st_gid)
