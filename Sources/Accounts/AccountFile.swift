@@ -83,7 +83,9 @@ private struct AccountFileReader {
     private mutating func values(in text: String, allowed: [String]) -> [String: Node]? {
         let root: Node?
         do {
-            root = try compose(yaml: YAMLFile.withoutMark(text))
+            let text = YAMLFile.withoutMark(text)
+            try YAMLFile.check(text)
+            root = try compose(yaml: text, .basic)
         } catch {
             problems.append(YAMLFile.problem(error, path: path))
             return nil

@@ -22,6 +22,7 @@ package final class Console: Service {
     private let intake: Intake
     private let services: ConsoleServices?
     private let logger: Logger
+    private let certificateAge: Duration
     private let details: @Sendable () -> [String: JSONValue]
     private let onBound: @Sendable (Int) -> Void
     /// Its pages look into the ledger and ask filesystems for their room.
@@ -30,10 +31,11 @@ package final class Console: Service {
     /// `onBound` is told the port once the listener is open. Nothing is opened before `run`.
     /// - Parameters:
     ///   - services: what the API and the pages ask; nil: there are neither.
+    ///   - certificateAge: how long a connection takes requests, and streams go on, whose caller has shown a certificate.
     ///   - details: members that `/readyz` tells who has a token, beside the problems. May block.
     package init(
         settings: ConsoleSettings, tokens: TokenBook, intake: Intake, services: ConsoleServices? = nil,
-        logger: Logger,
+        logger: Logger, certificateAge: Duration = .seconds(300),
         details: @escaping @Sendable () -> [String: JSONValue] = { [:] },
         onBound: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
@@ -42,6 +44,7 @@ package final class Console: Service {
         self.intake = intake
         self.services = services
         self.logger = logger
+        self.certificateAge = certificateAge
         self.details = details
         self.onBound = onBound
     }
@@ -62,7 +65,8 @@ package final class Console: Service {
                 for field in Self.always where response.headers[field.name] == nil {
                     response.headers[field.name] = field.value
                 }
-                return response
+                // Refusals, too: the caller would take a body for the beginning of its next answer (RFC 9110, 9.3.2).
+                return request.method == .head ? response.createHeadResponse() : response
             },
             server: server(certificate),
             configuration: ApplicationConfiguration(
@@ -149,17 +153,18 @@ package final class Console: Service {
     }
 
     private func server(_ certificate: CertificateReloader?) -> HTTPServerBuilder {
-        let (intake, places) = (intake, ConnectionPlaces())
+        let (intake, places, certificateAge) = (intake, ConnectionPlaces(), certificateAge)
         return HTTPServerBuilder { responder in
             ConsoleChannel(
                 base: HTTP1Channel(
                     responder: responder,
                     configuration: .init(
-                        additionalChannelHandlers: [RequestMarks()], idleTimeout: Self.idleTimeout,
+                        additionalChannelHandlers: [RequestMarks(), LastAnswer()],
+                        idleTimeout: Self.idleTimeout,
                         httpDecoderConfiguration: .init(
                             maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10,
                             maxHeaderFieldCount: 100))),
-                certificate: certificate, places: places
+                certificate: certificate, places: places, certificateAge: certificateAge
             ) { reason, peer, detail in
                 var attempt = Attempt(
                     kind: .connection, channel: .console, verdict: .rejected, reason: reason)

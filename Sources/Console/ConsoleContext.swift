@@ -7,10 +7,13 @@ struct ConsoleContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// nil where the system does not tell.
     let peer: Endpoint?
+    /// How long the connection has gone on; nil where nobody counts.
+    let age: ConnectionAge?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
         peer = Endpoint(source.channel.remoteAddress)
+        age = ConnectionAge.current
     }
 }
 

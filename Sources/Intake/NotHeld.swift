@@ -48,7 +48,7 @@ package enum NotHeld: String, Sendable, CaseIterable {
         case .tooManyBytes:
             "not held: the events that are held have as many bytes as they may (webhook.quarantine.bytes)"
         case .sourceShare:
-            "not held: this source has its share of what may be held (a quarter of webhook.quarantine.events)"
+            "not held: this source has its share of what may be held (a quarter of webhook.quarantine.events, or of .bytes)"
         case .noSpace: "not held: the gate's disk is full"
         case .failed: "not held: it could not be written to quarantine; the gate's log says why"
         }

@@ -11,30 +11,26 @@ package struct GateSettings: Sendable {
     package var webhook: WebhookSettings?
     package var sftp: SFTPSettings?
     package var console: ConsoleSettings?
-    /// Source list files, absolute, sorted, after globbing.
-    package var sources: [String]
-    /// What `sources` was globbed from, absolute: looked at again by a running gate.
+    /// Shell patterns of source list files, absolute; `sources` are the files that they name.
     package var sourcePatterns: [String] = []
     /// The directory of account files, absolute.
     package var accounts: String
     package var staging: StagingSettings
     package var ledger: LedgerSettings
     package var forward = ForwardSettings()
-    /// Files of VSee's network rules, absolute, sorted, after globbing; and what they were globbed from.
-    package var rules: [String] = []
+    /// Shell patterns of files of VSee's network rules, absolute; `rules` are the files that they name.
     package var rulePatterns: [String] = []
 
     package init(
         state: String, node: String, webhook: WebhookSettings?, sftp: SFTPSettings?,
         console: ConsoleSettings?,
-        sources: [String], accounts: String, staging: StagingSettings, ledger: LedgerSettings
+        accounts: String, staging: StagingSettings, ledger: LedgerSettings
     ) {
         self.state = state
         self.node = node
         self.webhook = webhook
         self.sftp = sftp
         self.console = console
-        self.sources = sources
         self.accounts = accounts
         self.staging = staging
         self.ledger = ledger
@@ -47,7 +43,7 @@ extension GateSettings: SettingsSection {
     /// Relative paths start at the directory of the settings file.
     static var standard: Self {
         var settings = Self(
-            state: standardState, node: "", webhook: nil, sftp: nil, console: nil, sources: [],
+            state: standardState, node: "", webhook: nil, sftp: nil, console: nil,
             accounts: "accounts", staging: .standard, ledger: .standard)
         settings.sourcePatterns = ["sources/*.yaml"]
         settings.rulePatterns = ["rules/*.yaml"]

@@ -55,7 +55,6 @@ struct SettingsBuilder {
         settings.accounts = Paths.resolve(settings.accounts, beside: table.file)
         settings.rulePatterns = settings.rulePatterns.map { Paths.resolve($0, beside: table.file) }
         read(GateSettings.keys, into: &settings)
-        settings.rules = PolicyLoader.files(settings.rulePatterns)
         settings.webhook = table.has(section: "webhook") ? webhook() : nil
         settings.sftp = table.has(section: "sftp") ? sftp(state: settings.state) : nil
         settings.console = table.has(section: "console") ? console() : nil
@@ -64,7 +63,7 @@ struct SettingsBuilder {
                 .file(table.file), "", "no way in: a gate needs a webhook section, an sftp section or both")
         }
         checkConflicts()
-        (settings.sourcePatterns, settings.sources) = sources(settings.sourcePatterns)
+        settings.sourcePatterns = sourcePatterns(settings.sourcePatterns)
         settings.staging = staging(state: settings.state)
         settings.ledger = ledger(state: settings.state)
         settings.forward = forward()
@@ -91,22 +90,21 @@ struct SettingsBuilder {
         return text
     }
 
-    /// The patterns of source lists and the files they name now. Without the key the `standard` patterns hold.
-    private func sources(_ standard: [String]) -> (patterns: [String], files: [String]) {
+    /// The patterns of source lists. Without the key the `standard` ones hold.
+    private func sourcePatterns(_ standard: [String]) -> [String] {
         guard let value = table[.sources] else {
             let patterns = standard.map { Paths.resolve($0, beside: table.file) }
-            let files = PolicyLoader.files(patterns)
-            if files.isEmpty, namedFiles == .mustExist {
+            if namedFiles == .mustExist, PolicyLoader.files(patterns).isEmpty {
                 table.fail(
                     .sources,
                     "no source list: \(patterns.joined(separator: " ")) names no file; `dropgate init` makes the "
                         + "first one")
             }
-            return (patterns, files)
+            return patterns
         }
-        guard let values = value.list("a list of files, as in [sources/*.yaml]") else { return ([], []) }
+        guard let values = value.list("a list of files, as in [sources/*.yaml]") else { return [] }
         if values.isEmpty { value.fail("names no source list; write one, as in [sources/*.yaml]") }
-        let patterns = values.compactMap { value -> String? in
+        return values.compactMap { value -> String? in
             guard let text = value.text("a file or a pattern, as in sources/*.yaml") else { return nil }
             let pattern = Paths.resolve(text, beside: table.file)
             if namedFiles == .mustExist, Paths.glob(pattern).isEmpty {
@@ -114,7 +112,6 @@ struct SettingsBuilder {
             }
             return pattern
         }
-        return (patterns, PolicyLoader.files(patterns))
     }
 
     /// No file is not a mistake: a gate serves without network rules.

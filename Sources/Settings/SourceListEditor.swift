@@ -72,9 +72,16 @@ package struct SourceListEditor {
         return Edit(path: path, text: Self.join(lines), touched: [added])
     }
 
+    /// Without the entry of this id. Others of its block and service, which are for other channels, stay.
+    package func removing(id: String) throws -> Edit {
+        guard let index = entries.firstIndex(where: { $0.id == id }) else {
+            throw Refusal(description: "\(path) has no entry \(UntrustedText.line(id))")
+        }
+        return try removing(entriesAt: [index])
+    }
+
     /// Without the entries of a block, of all services or of one.
     package func removing(_ cidr: CIDRBlock, service: String?) throws -> Edit {
-        var lines = lines
         let gone = contents.entries.indices.filter { index in
             let entry = contents.entries[index].entry
             return entry.cidr == cidr && (service == nil || entry.service == service)
@@ -83,11 +90,17 @@ package struct SourceListEditor {
             let what = service.map { "\($0) \(cidr)" } ?? "\(cidr)"
             throw Refusal(description: "\(path) has no entry \(what); see `dropgate source list`")
         }
+        return try removing(entriesAt: gone)
+    }
+
+    /// `gone` rises.
+    private func removing(entriesAt gone: [Int]) throws -> Edit {
         guard gone.count < entries.count else {
             throw Refusal(
                 description: "\(path) would be left without an entry, and an empty list is an error; "
                     + "remove the file, or the pattern in sources, when nobody of it may call in")
         }
+        var lines = lines
         for index in gone.reversed() {
             lines.removeSubrange(try lineRange(of: index))
         }

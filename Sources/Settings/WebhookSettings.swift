@@ -30,8 +30,9 @@ package struct WebhookSettings: Sendable {
     package var headerTimeout: Duration = .seconds(10)
     /// From the end of the header to the end of the body.
     package var bodyTimeout: Duration = .seconds(60)
-    /// A kept-alive connection without a request.
-    package var idleTimeout: Duration = .seconds(60)
+    /// A kept-alive connection without a request. Longer than the 60 s of usual balancers (AWS's, nginx): who gives a
+    /// connection up must be the one that sends requests, or a request meets its end.
+    package var idleTimeout: Duration = .seconds(75)
     package var maxConnections: Int = 1024
     package var maxConnectionsPerSource: Int = 256
 
@@ -88,7 +89,8 @@ extension WebhookSettings: SettingsSection {
             "From the end of a header to the end of its body.", line: TemplateLine(comment: .none))
         Key(
             "webhook.idle_timeout", \.idleTimeout, .duration(timeouts),
-            "How long a connection is kept without a request.", line: TemplateLine(comment: .none))
+            "How long a connection is kept without a request; a balancer in front must give it up sooner.",
+            line: TemplateLine(comment: .none))
         Key(.webhookMaxConnections, \.maxConnections, .integer(SettingsBuilder.connections))
         Key(.webhookMaxConnectionsPerSource, \.maxConnectionsPerSource, .integer(SettingsBuilder.connections))
     }

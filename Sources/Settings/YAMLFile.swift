@@ -15,7 +15,7 @@ package enum YAMLFile {
 
     package static func parse(_ text: String, path: String, log: ProblemLog) -> YAMLValue? {
         do {
-            let node = try compose(yaml: withoutMark(text)) ?? Node([(Node, Node)]())
+            let node = try tree(of: text) ?? Node([(Node, Node)]())
             return YAMLValue(node: node, key: "", place: .file(path, line: 1, column: 1), log: log)
         } catch {
             log.add(problem(error, path: path))
@@ -31,8 +31,20 @@ package enum YAMLFile {
 
     /// The node of YAML flow text in an environment variable.
     static func flow(_ text: String) -> Node? {
-        try? compose(yaml: text)
+        try? tree(of: text)
     }
+
+    /// Throws what `problem` explains. nil for a text without a value.
+    private static func tree(of text: String) throws -> Node? {
+        let text = withoutMark(text)
+        try check(text)
+        // `YAMLValue` reads scalars by itself, and Yams's default rules try seven regular expressions on each key.
+        return try compose(yaml: text, .basic)
+    }
+
+    /// To be called before a tree is made of a text from outside. Throws, to be explained by `problem`, where that could take
+    /// for ever: for anchors and aliases, and for what is nested too deep.
+    package static func check(_ text: String) throws { try YAMLShape.check(text) }
 
     /// What keeps a text from being YAML, in words.
     package static func problem(_ error: any Error, path: String) -> SettingsProblem {

@@ -4,6 +4,9 @@ import Yams
 enum YAMLTrouble {
     static func explain(_ error: any Error, path: String) -> (Place, String) {
         func place(_ mark: Mark) -> Place { .file(path, line: mark.line, column: mark.column) }
+        if let refusal = error as? YAMLRefusal {
+            return (.file(path, line: refusal.line, column: refusal.column), refusal.message)
+        }
         switch error as? YamlError {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):

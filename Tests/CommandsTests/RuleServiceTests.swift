@@ -1,4 +1,5 @@
 // Network rules as they are asked for by values: read, tried, and written for a firewall.
+import Foundation
 import JSON
 import Management
 import RuleBook
@@ -55,6 +56,22 @@ import Testing
         let text = try await RuleService(SettingsLoader.load(file: gate.config)).export(
             .ingress(channels: []), as: .nftables)
         #expect(text.contains("20.21.208.105"))
+    }
+
+    /// As a running gate has them in force: a sender of a list that came after the start must not be shut out.
+    @Test func listsThatComeAndGoAreThoseOfTheFirewall() async throws {
+        let gate = try TestGate.plain()
+        try gate.write("dropgate.yaml", "webhook: {listen: 127.0.0.1:8443, plaintext: true}\n")
+        let rules = RuleService(try SettingsLoader.load(file: gate.config))
+        func export() async throws -> String {
+            try await rules.export(.ingress(channels: []), as: .edl)
+        }
+        try gate.write(
+            "sources/second.yaml", "entries: [{cidr: 192.0.2.7, service: a, channels: [webhook]}]\n")
+        #expect(try await export().contains("\n192.0.2.7/32\n"))
+        try FileManager.default.removeItem(atPath: gate.path("sources/second.yaml"))
+        let text = try await export()
+        #expect(text.contains("20.21.208.105/32") && !text.contains("192.0.2.7"))
     }
 
     @Test func withoutSettingsOnlyVSeesRulesAreWritten() async throws {

@@ -90,8 +90,7 @@ import Testing
                 == "sudo dropgate source add 192.0.2.1/32 --service a --id a-2 --channel webhook --channel sftp "
                 + "--document 'it'\\''s $HOME' --read 2026-11-23 --owner 'a b'")
         #expect(
-            SourceChange.remove("l/a-2").typed(entry)
-                == "sudo dropgate source remove 192.0.2.1/32 --service a --list l")
+            SourceChange.remove("l/a-2").typed(entry) == "sudo dropgate source remove --id l/a-2")
         #expect(
             SourceChange.review("l/a-2", by: Instant(rfc3339: "2030-01-31T00:00:00Z")!).typed(entry)
                 == "sudo dropgate source review l/a-2 --by 2030-01-31T00:00:00.000000Z")

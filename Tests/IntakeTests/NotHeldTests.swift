@@ -20,15 +20,44 @@ import Testing
 
     @Test func eachBoundHasItsWord() {
         var quota = QuarantineQuota([])
-        #expect(quota.take(receipt(1), mostEvents: 8, mostBytes: 60) == nil)
-        #expect(quota.take(receipt(1), mostEvents: 8, mostBytes: 60) == .alreadyHeld)
-        #expect(quota.take(receipt(2), mostEvents: 8, mostBytes: 60) == nil)
-        #expect(quota.take(receipt(3), mostEvents: 8, mostBytes: 60) == .sourceShare)
-        #expect(quota.take(receipt(3, from: "192.0.2.2"), mostEvents: 8, mostBytes: 60) == nil)
+        #expect(quota.take(receipt(1), mostEvents: 8, mostBytes: 100) == nil)
+        #expect(quota.take(receipt(1), mostEvents: 8, mostBytes: 100) == .alreadyHeld)
+        #expect(quota.take(receipt(2), mostEvents: 8, mostBytes: 100) == nil)
+        #expect(quota.take(receipt(3, bytes: 1), mostEvents: 8, mostBytes: 100) == .sourceShare)
+        #expect(quota.take(receipt(3, from: "192.0.2.2"), mostEvents: 8, mostBytes: 100) == nil)
         #expect(
-            quota.take(receipt(4, from: "192.0.2.3", bytes: 31), mostEvents: 8, mostBytes: 60)
+            quota.take(receipt(4, from: "192.0.2.3", bytes: 71), mostEvents: 8, mostBytes: 100)
                 == .tooManyBytes)
-        #expect(quota.take(receipt(4, from: "192.0.2.3"), mostEvents: 3, mostBytes: 60) == .tooManyEvents)
+        #expect(quota.take(receipt(4, from: "192.0.2.3"), mostEvents: 3, mostBytes: 100) == .tooManyEvents)
+    }
+
+    @Test func oneSourceLeavesBytesToTheOthers() {
+        let first = receipt(1, bytes: 15)
+        var quota = QuarantineQuota([first])
+        func take(_ number: Int, _ source: String, _ bytes: Int64) -> NotHeld? {
+            quota.take(receipt(number, from: source, bytes: bytes), mostEvents: 80, mostBytes: 100)
+        }
+        #expect(take(2, "192.0.2.1", 11) == .sourceShare)
+        #expect(take(2, "192.0.2.1", 10) == nil)
+        #expect(take(3, "192.0.2.1", 1) == .sourceShare)
+        // A first event is held as long as there is room at all.
+        #expect(take(3, "192.0.2.2", 60) == nil)
+        #expect(take(4, "192.0.2.2", 1) == .sourceShare)
+        // What has been given back is there again.
+        quota.giveBack(first.drop)
+        #expect(take(5, "192.0.2.1", 15) == nil)
+    }
+
+    @Test func anIPv6SourceIsItsNetwork() {
+        var quota = QuarantineQuota([])
+        func take(_ number: Int, _ source: String) -> NotHeld? {
+            quota.take(receipt(number, from: source), mostEvents: 8, mostBytes: 1000)
+        }
+        #expect(take(1, "2001:db8:0:1::1") == nil && take(2, "2001:db8:0:1:ffff::2") == nil)
+        #expect(take(3, "2001:db8:0:1::3") == .sourceShare)
+        #expect(take(3, "2001:db8:0:2::1") == nil)
+        // Neighbours in IPv4 are not one.
+        #expect(take(4, "192.0.2.1") == nil && take(5, "192.0.2.1") == nil && take(6, "192.0.2.2") == nil)
     }
 
     @Test func roomIsGivenBackOnce() {
@@ -36,8 +65,10 @@ import Testing
         var quota = QuarantineQuota([first, receipt(2)])
         for _ in 0..<2 { quota.giveBack(first.drop) }
         #expect(quota.events == 1 && quota.drop(holding: "1") == nil && quota.drop(holding: "2") != nil)
-        #expect(quota.take(receipt(3, bytes: 51), mostEvents: 8, mostBytes: 60) == .tooManyBytes)
-        #expect(quota.take(receipt(3, bytes: 50), mostEvents: 8, mostBytes: 60) == nil)
+        func take(_ bytes: Int64) -> NotHeld? {
+            quota.take(receipt(3, from: "192.0.2.2", bytes: bytes), mostEvents: 8, mostBytes: 60)
+        }
+        #expect(take(51) == .tooManyBytes && take(50) == nil)
     }
 
     @Test func theEntryHasWordAndSentence() async throws {

@@ -19,7 +19,7 @@ import time
 import unittest
 import urllib.parse
 
-from gate import BIN, V2, Gate, read, wait_until
+from gate import BIN, V2, Gate, free_port, read, wait_until
 
 LONG = os.environ.get("LONG_TESTS") == "1"
 ROLES = ("viewer", "auditor", "operator", "consumer")
@@ -206,6 +206,29 @@ class Roles(unittest.TestCase):
         self.assertEqual((again, body), (304, b""))
         status, head, body = viewer.ask("/attempts/0", "HEAD")
         self.assertEqual((status, head["etag"], body), (200, headers["etag"], b""))
+
+    def test_an_answer_to_head_has_no_body_not_even_a_refusal(self):
+        viewer = f"Authorization: Bearer {self.callers['viewer'].token}\r\n"
+        for path, more, status in (
+                ("/api/v1/status", "", 401), ("/api/v1/status", viewer, 200), ("/api/v1/nothing", viewer, 404),
+                ("/api/v1/attempts?limit=0", viewer, 400), (f"/api/v1/drops/{NO_DROP}", viewer, 404),
+                (f"/api/v1/drops/{self.drop}/acknowledge", viewer, 405), ("/metrics", "", 401), ("/nothing", "", 404),
+                ("/login", "", 200), ("/attempts/stream/x", "", 404)):
+            with socket.create_connection(("127.0.0.1", self.gate.ports["console"]), timeout=20) as caller:
+                caller.sendall(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n"
+                               "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+                said = b"".join(iter(lambda: caller.recv(1 << 16), b""))
+            head, _, rest = said.partition(b"\r\n\r\n")
+            self.assertRegex(head, rf"^HTTP/1.1 {status} ".encode(), path)
+            self.assertRegex(head.lower(), rb"content-length: [1-9]", path)
+            self.assertTrue(rest.startswith(b"HTTP/1.1 200"), (path, rest))
+
+    def test_asking_for_the_head_of_a_stream_begins_none(self):
+        viewer = API(self.gate, token(self.gate, "curious", "viewer"))
+        for _ in range(20):
+            status, headers, body = viewer.ask("/attempts/stream", "HEAD")
+            self.assertEqual((status, headers["content-type"], body), (200, "text/event-stream", b""))
+        self.assertEqual(self.gate.entries("--kind", "access", "--text", "curious"), [])
 
     def test_figures_are_for_those_who_may_look(self):
         for role in ROLES:
@@ -935,6 +958,52 @@ class Example(unittest.TestCase):
         process = self.start("--once")
         self.assertEqual(process.wait(60), 1)
         self.assertIn("does not answer", process.stdout.read())
+
+
+class Lists(unittest.TestCase):
+    """Lists as the files have them while a gate runs: what it lets in by them, and what it says of them, is the same."""
+
+    def test_a_list_that_comes_or_goes_while_the_gate_runs_is_one_for_the_api_too(self):
+        # A firewall wants ports that stay.
+        listeners = {f"DROPGATE_{name}_LISTEN": f"127.0.0.1:{free_port()}" for name in ("WEBHOOK", "SFTP")}
+        with Gate(environment=listeners) as gate:
+            viewer, late = API(gate, token(gate, "viewer", "viewer")), "127.0.0.77"
+            file = os.path.join(gate.home, "sources/second.yaml")
+
+            def told():
+                verdict = viewer.get(f"/sources/explain?ip={late}&channel=webhook")["items"][0]["verdict"]
+                return verdict, f"{late}/32" in viewer.get("/rules/export?direction=ingress&format=edl").decode().splitlines()
+
+            self.assertEqual(told(), ("rejected", False))
+            with open(file, "w") as second:
+                second.write(f"entries:\n  - {{cidr: {late}/32, service: late, channels: [webhook, sftp]}}\n")
+            wait_until(lambda: gate.post(V2 % "late", source=late).returncode == 0, what="the list", pause=0.3)
+            self.assertEqual(told(), ("accepted", True))
+            self.assertEqual({entry["list"] for entry in viewer.get("/sources")["entries"]}, {"test", "vsee-qatar", "second"})
+            os.remove(file)
+            self.assertEqual(told(), ("rejected", False))
+            wait_until(lambda: gate.post(V2 % "gone", source=late).returncode != 0, what="the end of the list", pause=0.3)
+            # What is left can be changed.
+            changed = read(os.path.join(gate.home, "sources/test.yaml")).replace("127.0.0.2/32", "127.0.0.9/32")
+            status, _, data = viewer.ask("/sources/preview", "POST", body=json.dumps({"list": "test", "text": changed}),
+                                         headers={"Content-Type": "application/json"})
+            self.assertEqual(status, 200, data)
+
+    def test_a_text_of_aliases_of_aliases_is_refused_at_once(self):
+        names = "abcdefghijkl"
+        lines = [f"a: &a [{','.join(['x'] * 10)}]"]
+        lines += [f"{name}: &{name} [{','.join(['*' + before] * 10)}]" for before, name in zip(names, names[1:])]
+        bomb = "\n".join([*lines, "? *l", ": 1", ""])
+        with Gate() as gate:
+            viewer = API(gate, token(gate, "viewer", "viewer"))
+            for text, said in ((bomb, "test.yaml:1:4: & and * at the beginning"), ("? " * 900 + "a", "deep in each other")):
+                status, _, data = viewer.ask("/sources/preview", "POST", body=json.dumps({"list": "test", "text": text}),
+                                             headers={"Content-Type": "application/json"})
+                self.assertEqual((status, data["code"]), (422, "unprocessable"), data)
+                self.assertIn(said, data["detail"])
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", gate.ports["console"], timeout=20)) as connection:
+                connection.request("GET", "/healthz")
+                self.assertEqual(connection.getresponse().status, 200)
 
 
 class Held(unittest.TestCase):

@@ -23,6 +23,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from test_api import token
+from tlspeer import TLS12, TLS13, Authority, trusting
 
 AXE = os.path.join(os.path.dirname(axe_playwright_python.__file__), "axe.min.js")
 # Where somebody who wants to look finds pictures of all pages: SHOTS=DIR.
@@ -638,6 +639,46 @@ class Connections(unittest.TestCase):
             ends = dict(re.findall(r'dropgate_certificate_expiry_timestamp_seconds{listener="(\w+)"} (\d+)', figures))
             self.assertEqual(ends.keys(), {"console", "webhook"})
             self.assertAlmostEqual(int(ends["console"]), time.time() + 30 * 86400, delta=600)
+
+    def test_a_session_of_tls_ends_with_its_callers_certificate(self):
+        """Verified once, it could be taken up again for ever: the certificate's end is looked at each time."""
+        with Gate() as gate:
+            gate.stop()
+            authority = Authority(gate.root)
+            certificate, key = authority.issue("console", extended="serverAuth")
+            gate.environment.update({
+                "DROPGATE_CONSOLE_TLS_CERTIFICATE": certificate, "DROPGATE_CONSOLE_TLS_KEY": key,
+                "DROPGATE_CONSOLE_TLS_CLIENT_AUTHORITIES": authority.path("ca")})
+            gate.start()
+            pair, end = authority.issue("brief"), int(time.time()) + 4
+            authority.ending("brief", end)
+
+            def ask(context, session=None):
+                """The answer, if there is one; the session, and whether it was taken up again."""
+                answer, plain = b"", socket.create_connection(("127.0.0.1", gate.ports["console"]), timeout=20)
+                with context.wrap_socket(plain, session=session) as caller:
+                    reused = caller.session_reused
+                    try:
+                        caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                        answer = caller.recv(4096)
+                    except OSError:
+                        pass
+                    return answer, caller.session, reused
+            contexts = [trusting(version, *pair) for version in (TLS12, TLS13)]
+            sessions = []
+            for context in contexts:
+                answer, session, _ = ask(context)
+                self.assertIn(b" 200 ", answer)
+                answer, session, reused = ask(context, session)
+                self.assertEqual((answer[:12], reused), (b"HTTP/1.1 200", True))
+                sessions.append(session)
+            # X.509 counts whole seconds, and the last one is good.
+            wait_until(lambda: time.time() >= end + 1, 10, "the certificate's end")
+            for context, session in zip(contexts, sessions):
+                answer, _, reused = ask(context, session)
+                self.assertEqual((answer, reused), (b"", True))
+            entry = wait_until(lambda: gate.entries("--channel", "console", "--reason", "tls_failed"), what="the entry")[0]
+            self.assertIn("has expired", entry["detail"]["hint"])
 
 
 def make_certificates(root):

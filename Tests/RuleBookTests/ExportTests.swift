@@ -24,7 +24,7 @@ import Testing
             state: "/s", node: "n",
             webhook: WebhookSettings(listen: ListenAddress(ip: any, port: webhookPort), tls: nil),
             sftp: sftp ? SFTPSettings(listen: ListenAddress(ip: any, port: 2222), hostKeys: []) : nil,
-            console: nil, sources: [], accounts: "/a", staging: StagingSettings(path: "/t"),
+            console: nil, accounts: "/a", staging: StagingSettings(path: "/t"),
             ledger: LedgerSettings(path: "/l", key: "/k"))
     }
 

@@ -20,7 +20,7 @@ import Testing
             state: "/s", node: "n",
             webhook: WebhookSettings(listen: ListenAddress(ip: try IPAddress(webhook), port: 443), tls: nil),
             sftp: SFTPSettings(listen: ListenAddress(ip: try IPAddress(sftp), port: 443), hostKeys: []),
-            console: nil, sources: [], accounts: "/a", staging: StagingSettings(path: "/t"),
+            console: nil, accounts: "/a", staging: StagingSettings(path: "/t"),
             ledger: LedgerSettings(path: "/l", key: "/k"))
         return try IngressPlan.make(
             policy: Policy(entries: [

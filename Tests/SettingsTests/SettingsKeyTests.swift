@@ -56,6 +56,11 @@ enum Checkout {
         #expect(key?.standard == "10MiB")
     }
 
+    /// AWS's balancers and nginx keep an unused connection for 60 s: they must be the ones that give it up.
+    @Test func anUnusedConnectionIsKeptLongerThanBalancersKeepIt() {
+        #expect(SettingsKey.all.first { $0.name == "webhook.idle_timeout" }?.standard == "75s")
+    }
+
     /// Whatever the template has behind comment signs is to work when somebody removes them.
     @Test func allKeysOfTheTemplateAreDeclared() throws {
         let gate = try GateDirectory.complete()

@@ -31,6 +31,20 @@ import Testing
         #expect(webhook.maxBody == 10 << 20 && webhook.headerTimeout == .seconds(10))
     }
 
+    /// A running gate goes by its patterns, and so does whatever else asks for its lists and rules.
+    @Test func filesThatComeAndGoLaterAreThoseOfTheSettings() throws {
+        let gate = try GateDirectory.complete()
+        let settings = try gate.load(Self.minimal + "\nsources: [sources/a.yaml, sources/*.yaml]")
+        let first = gate.path + "/sources/a.yaml"
+        #expect(settings.sources == [first] && settings.rules.isEmpty)
+        let list = try gate.write("sources/b.yaml", "entries: []\n")
+        let rules = try gate.write("rules/a.yaml", "name: a\n")
+        #expect(settings.sources == [first, list] && settings.rules == [rules])
+        try FileManager.default.removeItem(atPath: list)
+        try FileManager.default.removeItem(atPath: rules)
+        #expect(settings.sources == [first] && settings.rules.isEmpty)
+    }
+
     @Test func aByteOrderMarkIsSkipped() throws {
         let gate = try GateDirectory.complete()
         let settings = try gate.load(

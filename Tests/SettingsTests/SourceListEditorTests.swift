@@ -128,6 +128,27 @@ import Testing
         #expect(try PolicyLoader.load(files: [file]).entries.map(\.service) == ["clinic"])
     }
 
+    @Test(arguments: ["vsee/clinic", "vsee/hooks"])
+    func byItsIdOneEntryOfABlockAndServiceIsRemoved(id: String) throws {
+        let gate = try GateDirectory()
+        let text = """
+            name: vsee
+            entries:
+              - {cidr: 20.21.208.105, service: clinic, channels: [sftp]}
+              - {cidr: 20.21.208.105, service: clinic, channels: [webhook], id: hooks}
+
+            """
+        let file = try gate.write("vsee.yaml", text)
+        let edit = try SourceListEditor(file: file).removing(id: id)
+        #expect(edit.touched.map(\.id) == [id])
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let gone = id == "vsee/clinic" ? 2 : 3
+        #expect(edit.text == (lines[..<gone] + lines[(gone + 1)...]).joined(separator: "\n"))
+        #expect(throws: SourceListEditor.Refusal.self) {
+            try SourceListEditor(file: file).removing(id: "vsee/none")
+        }
+    }
+
     @Test(arguments: ["20.21.208.105", "192.0.2.9"])
     func whatWouldEmptyTheListOrIsNotThereIsRefused(cidr: String) throws {
         let gate = try GateDirectory()

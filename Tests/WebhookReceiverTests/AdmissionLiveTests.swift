@@ -113,3 +113,36 @@ import Testing
         }
     }
 }
+
+/// Trusted proxies keep connections ready, and look whether the port is open: nothing that somebody should read about.
+@Suite struct UnusedConnectionTests {
+    private static func forwarded(_ settings: inout WebhookSettings) throws {
+        settings.address = AddressSettings(
+            mode: .xForwardedFor, trustedProxies: [try CIDRBlock(LiveGate.proxy)])
+        settings.headerTimeout = .milliseconds(300)
+    }
+
+    /// What is left of a connection on which this came, once the proxy has closed it or the gate has.
+    private func entries(of bytes: String, tls: Bool = false, closes: Bool) async throws -> [JSONValue] {
+        try await LiveGate.serve(tls: tls, Self.forwarded) { gate in
+            let client = try RawClient(from: LiveGate.proxy, port: gate.port)
+            client.send(bytes)
+            if closes { client.finish() }
+            _ = await client.readToEnd()
+            try await gate.waitForConnections(0)
+        }
+    }
+
+    @Test(arguments: [true, false], [true, false])
+    func leavesNoEntryWhoeverClosesIt(tls: Bool, closes: Bool) async throws {
+        #expect(try await entries(of: "", tls: tls, closes: closes).isEmpty)
+    }
+
+    @Test(arguments: [true, false])
+    func leavesOneOnceARequestHasBegun(closes: Bool) async throws {
+        let entries = try await entries(
+            of: "POST /webhooks/vsee HTTP/1.1\r\nx-forwarded-for: ", closes: closes)
+        #expect(entries.map { $0["reason"]?.string } == [closes ? "incomplete" : "timeout"])
+        #expect(entries.first?["peer"]?["ip"]?.string == LiveGate.proxy)
+    }
+}

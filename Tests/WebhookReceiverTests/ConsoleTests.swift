@@ -1,16 +1,9 @@
 // What the console's health pages say, and to whom.
 import Admission
-import Console
 import Foundation
 import Intake
 import JSON
-import Ledger
-import Management
 import Metering
-import ServiceLifecycle
-import Settings
-import Support
-import Synchronization
 import Testing
 
 @Suite struct ConsoleTests {
@@ -24,44 +17,8 @@ import Testing
         return (lines.last.flatMap { Int($0) } ?? 0, try? JSONValue(parsing: Array(body.utf8)))
     }
 
-    private func serve(
-        details: @escaping @Sendable () -> [String: JSONValue] = { [:] },
-        _ body: (Int, Intake) async throws -> Void
-    ) async throws {
-        let directory = try TemporaryDirectory("console")
-        var configuration = Intake.Configuration(
-            node: "t", ledger: LedgerHandle(file: directory.file("ledger.sqlite")),
-            stagingPath: directory.file("staging"))
-        configuration.reserveBytes = 1
-        configuration.reserveInodes = 1
-        let intake = try Intake.open(configuration, policy: LiveGate.policy(), logger: LiveGate.quiet)
-        let (ports, bound) = AsyncStream.makeStream(of: Int.self)
-        let token = Secret(Array("console-token".utf8))
-        let console = Console(
-            settings: ConsoleSettings(
-                listen: ListenAddress(ip: try IPAddress("127.0.0.1"), port: 0), token: token),
-            tokens: TokenBook(directory: directory.file("tokens"), own: token), intake: intake,
-            logger: LiveGate.quiet,
-            details: details, onBound: { bound.yield($0) })
-        let group = ServiceGroup(
-            configuration: .init(services: [.init(service: console)], logger: LiveGate.quiet))
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            let port = try #require(await ports.first { _ in true })
-            do {
-                try await body(port, intake)
-            } catch {
-                await group.triggerGracefulShutdown()
-                throw error
-            }
-            await group.triggerGracefulShutdown()
-            try await tasks.waitForAll()
-        }
-        await intake.close()
-    }
-
     @Test func aHealthyGateIsReady() async throws {
-        try await serve { port, _ in
+        try await LiveConsole.serve { port, _ in
             let health = try await curl(port, "/healthz")
             #expect(health.0 == 200 && health.1 == ["status": "ok"])
             let ready = try await curl(port, "/readyz")
@@ -70,7 +27,7 @@ import Testing
     }
 
     @Test func aProblemDegradesAndIsToldOnlyWithTheToken() async throws {
-        try await serve { port, intake in
+        try await LiveConsole.serve { port, intake in
             intake.health.set(problem: "ledger", message: "the disk is full")
             #expect(try await curl(port, "/healthz").0 == 200)
             for options in [
@@ -101,8 +58,9 @@ import Testing
     }
 
     @Test func forwardingIsToldWithTheTokenWhetherItWorksOrNot() async throws {
-        try await serve(details: { ["forwarding": [["forwarder": "syslog", "waiting_entries": 3]]] }) {
-            port, _ in
+        try await LiveConsole.serve(
+            details: { ["forwarding": [["forwarder": "syslog", "waiting_entries": 3]]] }
+        ) { port, _ in
             #expect(try await curl(port, "/readyz").1 == ["status": "ready"])
             let told = try await curl(port, "/readyz", "-H", "authorization: Bearer console-token")
             #expect(told.0 == 200)
@@ -112,7 +70,7 @@ import Testing
     }
 
     @Test func metricsAreForWhoHasTheToken() async throws {
-        try await serve { port, intake in
+        try await LiveConsole.serve { port, intake in
             intake.metrics.add("dropgate_test_things", "Things.") {
                 [MetricRegistry.Reading(7, labels: [("name", "a\"b\\c")])]
             }
@@ -129,13 +87,33 @@ import Testing
     }
 
     @Test func anythingElseIsNotFound() async throws {
-        try await serve { port, _ in
+        try await LiveConsole.serve { port, _ in
             for path in ["/", "/readyz/", "/metrics/", "/api/v1/attempts"] {
                 let status = try await curl(port, path).0
                 #expect(status == 404)
             }
             let posted = try await curl(port, "/readyz", "-X", "POST").0
             #expect(posted == 405)
+        }
+    }
+
+    /// RFC 9110, 9.3.2: a body would be taken for the beginning of the next answer.
+    @Test(arguments: [
+        ("/healthz", "200"), ("/readyz", "200"), ("/metrics", "401"), ("/nothing", "404"),
+        ("/api/v1/status", "401"), ("/api/v1/openapi.json", "200"), ("/login", "200"),
+    ])
+    func anAnswerToHeadHasNoBody(path: String, status: String) async throws {
+        try await LiveConsole.serve(hasServices: true) { port, _ in
+            let client = try RawClient(from: "127.0.0.1", port: port)
+            client.send(
+                "HEAD \(path) HTTP/1.1\r\nhost: a\r\n\r\nGET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+            )
+            let parts = await client.readToEnd().components(separatedBy: "\r\n\r\n")
+            #expect(parts.count == 3, "two heads, and the body of the second answer")
+            #expect(parts[0].hasPrefix("HTTP/1.1 \(status) "))
+            #expect(parts[0].lowercased().contains("content-length: "))
+            #expect(!parts[0].lowercased().contains("content-length: 0"))
+            #expect(parts.dropFirst().first?.hasPrefix("HTTP/1.1 200 ") == true)
         }
     }
 }

@@ -163,6 +163,36 @@ extension LiveGate {
         }
     }
 
+    /// RFC 9110, 10.1.1: curl waits like that before it sends a long body, and proxies pass it on.
+    @Test func anEventWhoseSenderWaitsForAWordIsHeldAsAnyOther() async throws {
+        try await LiveGate.serve(Self.quarantine) { gate in
+            let client = try RawClient(from: LiveGate.unlisted, port: gate.port)
+            client.send(
+                "POST \(Self.path) HTTP/1.1\r\nhost: a\r\nexpect: 100-Continue\r\ncontent-length: "
+                    + "\(Samples.v2.utf8.count)\r\n\r\n")
+            #expect(await client.read(through: "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n")
+            client.send(Samples.v2)
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 403 "))
+            let entry = try await gate.shaped(1)[0]
+            #expect(entry["reason"] == "not_listed" && entry["detail"]?["held"]?.bool == true)
+            #expect(try gate.intake.staging.quarantinedEvents().count == 1)
+        }
+    }
+
+    @Test(arguments: [
+        "expect: 200-ok", "expect: 100-continue, 200-ok", "expect: 100-continue\r\nexpect: 100-continue",
+    ])
+    func whatElseIsExpectedIsRefusedBeforeTheBody(line: String) async throws {
+        try await LiveGate.serve(Self.quarantine) { gate in
+            let client = try RawClient(from: LiveGate.unlisted, port: gate.port)
+            client.send(
+                "POST \(Self.path) HTTP/1.1\r\nhost: a\r\n\(line)\r\ncontent-length: 10\r\n\r\n")
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 403 "))
+            let entry = try await gate.entry(.notListed)
+            #expect(entry["detail"]?["not_held"]?.string == NotHeld.notAnEvent.rawValue)
+        }
+    }
+
     @Test func aReceiptThatIsBrokenCostsNoOther() async throws {
         try await LiveGate.serve(Self.quarantine) { gate in
             for body in ["1", "2"].map({ Samples.v2.replacingOccurrences(of: "28540", with: $0) }) {

@@ -7,17 +7,22 @@ struct SourceRemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "Remove an entry from a source list.",
         discussion: """
-            Warns of those who called in the last 30 days and are refused from now on.
+            Takes away every entry of a block, or of one service in it, from one list; with --id the one entry of that id, and \
+            no other of the same block and service. Warns of those who called in the last 30 days and are refused from now on.
 
             Exit status 1 when there is no such entry, or when the list would be left empty.
 
             EXAMPLES
               dropgate source remove 192.0.2.17
               dropgate source remove 20.21.208.105 --service messenger --list vsee-qatar
+              dropgate source remove --id vsee-qatar/clinic
             """)
 
     @Argument(help: "The block as `source list` shows it.")
-    var cidr: String
+    var cidr: String?
+
+    @Option(help: "In place of a block: only the entry of this id, as `source list` shows it.")
+    var id: String?
 
     @Option(help: "Only this service's entry; else every entry of the block.")
     var service: String?
@@ -28,11 +33,26 @@ struct SourceRemoveCommand: AsyncParsableCommand {
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
+    func validate() throws {
+        guard (cidr == nil) != (id == nil) else { throw ValidationError("give a block or --id, not both") }
+        if id != nil, service != nil || list != nil {
+            throw ValidationError("--service and --list go with a block; an id says both itself")
+        }
+    }
+
     func run() async throws {
+        if let id {
+            try await gate.change(.remove(id), remark)
+        } else {
+            try await removeBlock()
+        }
+    }
+
+    private func removeBlock() async throws {
         let sources = SourceService(try gate.settings())
         let effect = ListChangeEffect(sources)
         let removed = try await sources.remove(
-            ArgumentText.block(cidr), service: service, from: list, by: remark.attribution(),
+            ArgumentText.block(cidr ?? ""), service: service, from: list, by: remark.attribution(),
             warn: { Output.note($0) })
         var answer = LastingOutput()
         for entry in removed { try answer.line("- \(entry.summary)") }

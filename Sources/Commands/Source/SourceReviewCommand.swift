@@ -51,7 +51,7 @@ struct SourceExpireCommand: AsyncParsableCommand {
 
 extension GateOptions {
     /// Makes a change of a source list, and says what it has changed and what that means for recent callers.
-    fileprivate func change(_ change: SourceChange, _ remark: CommentOption) async throws {
+    func change(_ change: SourceChange, _ remark: CommentOption) async throws {
         let service = SourceService(try settings())
         let effect = ListChangeEffect(service)
         do {

@@ -30,6 +30,7 @@ struct API: Sendable {
         /// nil: somebody without a token, at an operation that needs none.
         let caller: Caller?
         let peer: Endpoint?
+        let age: ConnectionAge?
         let parameters: Parameters
 
         /// - Parameter comment: what they say about it.
@@ -42,9 +43,7 @@ struct API: Sendable {
     func answer(_ request: Request, _ context: ConsoleContext) async -> Response {
         do {
             try SameSite.check(request)
-            var response = try await routed(request, context)
-            if request.method == .head { response = response.createHeadResponse() }
-            return response
+            return try await routed(request, context)
         } catch {
             let problem = Problem(error)
             if problem.status == .internalServerError { logger.error("the API: \(problem.detail)") }
@@ -74,7 +73,7 @@ struct API: Sendable {
             throw Problem.formKey
         }
         let call = Call(
-            request: request, caller: caller, peer: context.peer,
+            request: request, caller: caller, peer: context.peer, age: context.age,
             parameters: try Parameters(request.uri.query, operation.parameters, path: values))
         var response = try await operation.run(self, call)
         if operation.success == 202 { response.status = .accepted }

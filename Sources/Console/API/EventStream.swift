@@ -7,6 +7,7 @@ import NIOCore
 import ServiceLifecycle
 
 struct EventStream: Sendable {
+    static let contentType = "text/event-stream"
     /// Bytes of events that are sent at once, about.
     static let piece = 1 << 20
     private static let lookEvery = Duration.milliseconds(250)
@@ -19,9 +20,18 @@ struct EventStream: Sendable {
     let next: @Sendable () throws -> ByteBuffer
     let mayGoOn: @Sendable () -> Bool
 
-    /// Until the gate stops, the caller leaves or may not see it any more.
+    /// To whoever asks for its head alone, who gets no place and reads nothing.
+    static var head: Response { answer(ResponseBody()) }
+
     /// - Parameter place: kept as long as it lasts.
-    func body(_ place: StreamPlaces.Place) -> ResponseBody {
+    func response(_ place: StreamPlaces.Place) -> Response { Self.answer(body(place)) }
+
+    private static func answer(_ body: ResponseBody) -> Response {
+        Response(status: .ok, headers: [.contentType: contentType], body: body)
+    }
+
+    /// Until the gate stops, the caller leaves or may not see it any more.
+    private func body(_ place: StreamPlaces.Place) -> ResponseBody {
         ResponseBody { writer in
             defer { withExtendedLifetime(place) {} }
             var (asked, said) = (ContinuousClock.now, ContinuousClock.now)
@@ -88,7 +98,7 @@ extension API {
         _ permission: Permission, _ call: Call, record: () async throws -> Void,
         next: @escaping @Sendable () throws -> ByteBuffer
     ) async throws -> Response {
-        guard call.request.method != .head else { return Self.eventStream(ResponseBody()) }
+        guard call.request.method != .head else { return EventStream.head }
         guard let place = streams.place(for: call.caller?.name ?? "") else {
             var problem = Problem(
                 .serviceUnavailable, "too_many_streams",
@@ -101,12 +111,10 @@ extension API {
         try await record()
         let stream = EventStream(
             next: next,
-            mayGoOn: { [credentials, fields = call.request.headers] in credentials.may(permission, fields) })
-        return Self.eventStream(stream.body(place))
-    }
-
-    private static func eventStream(_ body: ResponseBody) -> Response {
-        Response(status: .ok, headers: [.contentType: "text/event-stream"], body: body)
+            mayGoOn: { [credentials, fields = call.request.headers, age = call.age] in
+                age?.isOver != true && credentials.may(permission, fields)
+            })
+        return stream.response(place)
     }
 }
 

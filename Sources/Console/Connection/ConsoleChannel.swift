@@ -16,11 +16,14 @@ struct ConsoleChannel: ServerChildChannel {
     let base: HTTP1Channel
     let certificate: CertificateReloader?
     let places: ConnectionPlaces
+    /// How long a connection takes requests whose caller has shown a certificate.
+    let certificateAge: Duration
     /// Told why somebody was sent away.
     let note: Note
 
-    func setup(channel: any NIOCore.Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
-        channel.eventLoop.makeCompletedFuture {
+    func setup(channel: any NIOCore.Channel, logger: Logger) -> EventLoopFuture<ConsoleConnection> {
+        let age = ConnectionAge(most: certificateAge)
+        return channel.eventLoop.makeCompletedFuture {
             let peer = Endpoint(channel.remoteAddress)
             let pipeline = channel.pipeline.syncOperations
             guard places.take(for: peer?.ip, until: channel.closeFuture) else {
@@ -28,16 +31,29 @@ struct ConsoleChannel: ServerChildChannel {
                 return try pipeline.addHandler(Turnaway())
             }
             if let certificate {
-                try pipeline.addHandler(TLSHandler(certificate.context(for: peer?.ip), .server))
-                try pipeline.addHandler(HandshakeNote(peer, note))
+                let tls = try TLSHandler(certificate.context(for: peer?.ip), .server)
+                try pipeline.addHandler(tls)
+                try pipeline.addHandler(HandshakeNote(peer, tls.engine, age, note))
             }
             try pipeline.addHandler(RequestClock(peer, note))
-        }.flatMap { base.setup(channel: channel, logger: logger) }
+        }
+        .flatMap { base.setup(channel: channel, logger: logger) }
+        .map { ConsoleConnection(http: $0, age: age) }
     }
 
-    func handle(value: HTTP1Channel.Value, logger: Logger) async {
-        await base.handle(value: value, logger: logger)
+    func handle(value: ConsoleConnection, logger: Logger) async {
+        await ConnectionAge.$current.withValue(value.age) {
+            await base.handle(value: value.http, logger: logger)
+        }
     }
+}
+
+/// A connection with what its requests are told of it.
+struct ConsoleConnection: ServerChildChannelValue {
+    let http: HTTP1Channel.Value
+    let age: ConnectionAge
+
+    var channel: any NIOCore.Channel { http.channel }
 }
 
 /// Ends a connection as soon as it is one. Nothing behind it hears of the connection: an initializer that failed instead would end the
@@ -48,22 +64,35 @@ private final class Turnaway: ChannelInboundHandler {
     func channelActive(context: ChannelHandlerContext) { context.close(promise: nil) }
 }
 
-/// Behind TLS: says why a handshake failed.
-private final class HandshakeNote: ChannelInboundHandler {
+/// Behind TLS: says why a handshake failed, and when a certificate was shown.
+final class HandshakeNote: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 
+    let age: ConnectionAge
     private let peer: Endpoint?
+    private let tls: TLSEngine
     private let note: ConsoleChannel.Note
     private var isComplete = false
 
-    init(_ peer: Endpoint?, _ note: @escaping ConsoleChannel.Note) {
+    init(
+        _ peer: Endpoint?, _ tls: TLSEngine, _ age: ConnectionAge, _ note: @escaping ConsoleChannel.Note
+    ) {
         self.peer = peer
+        self.tls = tls
+        self.age = age
         self.note = note
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted = event as? TLSUserEvent { isComplete = true }
+        if !isComplete, case .handshakeCompleted = event as? TLSUserEvent {
+            isComplete = true
+            if let failure = tls.faultOfResumption() {
+                note(.tlsFailed, peer, failure.detail)
+                return context.close(promise: nil)
+            }
+            if tls.peerCertificate != nil { age.begin() }
+        }
         context.fireUserInboundEventTriggered(event)
     }
 

@@ -28,13 +28,11 @@ struct HealthPages: Sendable {
             response.headers[.allow] = "GET, HEAD"
             return response
         }
-        let response =
-            switch path {
-            case "/healthz": Self.json(.ok, ["status": "ok"])
-            case "/readyz": readiness(request)
-            default: figures(request)
-            }
-        return request.method == .head ? response.createHeadResponse() : response
+        return switch path {
+        case "/healthz": Self.json(.ok, ["status": "ok"])
+        case "/readyz": readiness(request)
+        default: figures(request)
+        }
     }
 
     private func figures(_ request: Request) -> Response {

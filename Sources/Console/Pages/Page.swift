@@ -24,6 +24,7 @@ struct Visit: Sendable {
     let caller: Caller
     let session: Session
     let peer: Endpoint?
+    let age: ConnectionAge?
     let parameters: Parameters
 
     func attribution(_ comment: String? = nil) throws -> Attribution {

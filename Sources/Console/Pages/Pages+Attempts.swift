@@ -1,6 +1,7 @@
 // Attempts: the filters of `dropgate attempts` in the address, what comes as it comes, and one entry with all that it says.
 import Admission
 import Audit
+import HTTPTypes
 import Hummingbird
 import JSON
 import Ledger
@@ -116,6 +117,7 @@ extension Pages {
 
     /// Rows as they come (HTML Standard, 9.2). They stay with a person: that is no export.
     private func live(_ visit: Visit) async throws -> Response {
+        guard visit.request.method != .head else { return EventStream.head }
         guard let place = streams.place(forBrowser: "session \(visit.session.id)") else {
             throw Problem(
                 .serviceUnavailable, "too_many_streams", "too many pages are open that show what comes")
@@ -125,6 +127,7 @@ extension Pages {
         let begin = try visit.parameters.number(.after).map { min($0, head) } ?? head
         let pages = Mutex(service.pages(try visit.parameters.attempts(), above: begin))
         let (credentials, templates, fields) = (credentials, templates, visit.request.headers)
+        let age = visit.age
         let stream = EventStream(
             next: {
                 try pages.withLock { pages in
@@ -140,8 +143,8 @@ extension Pages {
                     }
                     return events
                 }
-            }, mayGoOn: { credentials.may(.readAttempts, fields) })
-        return Response(status: .ok, headers: [.contentType: "text/event-stream"], body: stream.body(place))
+            }, mayGoOn: { age?.isOver != true && credentials.may(.readAttempts, fields) })
+        return stream.response(place)
     }
 
     struct AttemptRows: Sendable {

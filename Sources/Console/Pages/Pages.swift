@@ -36,7 +36,7 @@ struct Pages: Sendable {
         }
         response.headers[.contentSecurityPolicy] = response.headers[.contentSecurityPolicy] ?? Self.policy
         response.headers[.referrerPolicy] = "same-origin"
-        return request.method == .head ? response.createHeadResponse() : response
+        return response
     }
 
     /// Its own style and script, its own forms, and nothing of anybody else's.
@@ -92,8 +92,8 @@ struct Pages: Sendable {
         return try await page.run(
             self,
             Visit(
-                request: request, caller: caller, session: session, peer: context.peer, parameters: parameters
-            ))
+                request: request, caller: caller, session: session, peer: context.peer, age: context.age,
+                parameters: parameters))
     }
 
     private static let longestForm = 128 << 10

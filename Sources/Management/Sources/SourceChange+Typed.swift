@@ -10,11 +10,7 @@ extension SourceChange {
             case .add(let list, _): Self.words(of: entry, list)
             case .review(let id, let moment): ["source", "review", id, "--by", moment.description]
             case .expire(let id, let moment): ["source", "expire", id, "--at", moment.description]
-            case .remove:
-                [
-                    "source", "remove", entry.cidr.description, "--service", entry.service, "--list",
-                    entry.list,
-                ]
+            case .remove(let id): ["source", "remove", "--id", id]
             }
         return (["sudo", "dropgate"] + words.map(Self.quoted)).joined(separator: " ")
     }

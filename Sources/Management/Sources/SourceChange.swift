@@ -134,9 +134,7 @@ extension SourceService {
         case .expire(let id, let moment):
             return try ListChoice.change { try editor(ofEntry: id).setting(.expires, of: id, to: moment) }
         case .remove(let id):
-            let editor = try editor(ofEntry: id)
-            guard let entry = editor.entries.first(where: { $0.id == id }) else { throw Self.unknown(id) }
-            return try ListChoice.change { try editor.removing(entry.cidr, service: entry.service) }
+            return try ListChoice.change { try editor(ofEntry: id).removing(id: id) }
         }
     }
 

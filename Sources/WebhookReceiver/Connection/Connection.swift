@@ -38,6 +38,8 @@ final class Connection {
     /// is there, and ask for its health.
     var isOfProxy = false
     var isHTTP2 = false
+    /// Counts what comes in HTTP/1.1, once that is spoken.
+    var input: RawByteCounter?
     /// Requests begun so far.
     private(set) var requests = 0
     /// Requests begun and not yet over.
@@ -98,8 +100,14 @@ extension Connection {
     /// The peer is a trusted proxy.
     var isFromProxy: Bool { peer.map { listener.resolver.isTrusted($0.ip) } ?? false }
 
-    /// A trusted proxy has not said for whom it calls: when it goes, it has only looked whether the gate is there.
+    /// A trusted proxy has not said for whom it calls: it may only look whether the gate is there.
     var isLookOfProxy: Bool { decision == nil && isFromProxy }
+
+    /// Its end is nothing to tell of, whoever comes to it first: a trusted proxy calls for itself, or has not sent a byte of a
+    /// request. It has looked whether the gate is there, or kept a connection ready.
+    private var endsUntold: Bool {
+        isOfProxy || (isLookOfProxy && requests == 0 && (input?.reads ?? 0) == 0)
+    }
 
     /// Notes what became of the connection as a whole; the first note is the only one.
     func note(_ reason: Reason, verdict: Verdict = .rejected, detail: [String: JSONValue] = [:]) {
@@ -111,12 +119,11 @@ extension Connection {
         listener.intake.note(attempt)
     }
 
-    /// The connection is gone. One that never brought a request leaves an entry, unless a trusted proxy only
-    /// looked whether the port is open.
+    /// The connection is gone. One that never brought a request leaves an entry, unless it was a trusted proxy's that was
+    /// not used.
     func ended() {
         silence()
-        guard requests == 0 else { return }
-        if isLookOfProxy { return }
+        guard requests == 0, !endsUntold else { return }
         note(
             phase == .handshake ? .tlsFailed : .incomplete,
             detail: ["error": "closed by the caller before a request was complete"])
@@ -204,7 +211,7 @@ extension Connection {
                 note(.timeout, verdict: decision.verdict, detail: ["phase": .string(phase.rawValue)])
             }
             announceEnd()
-        case .handshake where isOfProxy, .header where isOfProxy: shut()
+        case .handshake where endsUntold, .header where endsUntold: shut()
         case .proxyHeader, .handshake, .header:
             note(.timeout, detail: ["phase": .string(phase.rawValue)])
             shut()

@@ -37,18 +37,14 @@ struct GateChannel: Sendable {
         }
         let accepted = NIODeadline.now()
         ClientBootstrap(group: loops.group(of: caller))
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(
-                    minimum: 1024, initial: 4096, maximum: Self.longestRead)
-            )
             .channelInitializer { channel in
                 let connection = Connection(
                     listener: listener, channel: channel, caller: caller, place: place, accepted: accepted)
                 // A connection that cannot be opened is closed by the bootstrap.
-                return channel.eventLoop.makeCompletedFuture { try open(connection) }
+                return channel.eventLoop.makeCompletedFuture {
+                    try Self.setOptions(of: channel)
+                    try open(connection)
+                }
             }
             .withConnectedSocket(descriptor)
             .whenFailure { error in
@@ -95,6 +91,16 @@ struct GateChannel: Sendable {
 
 // From accept to the first byte, on the connection's event loop.
 extension GateChannel {
+    /// At once: the bootstrap would do each in a step of its own, for every connection.
+    private static func setOptions(of channel: any NIOCore.Channel) throws {
+        let options = channel.syncOptions
+        try options?.setOption(.allowRemoteHalfClosure, value: true)
+        try options?.setOption(.maxMessagesPerRead, value: 1)
+        try options?.setOption(
+            .recvAllocator,
+            value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: longestRead))
+    }
+
     /// Throws when it cannot be opened, or must not be any more.
     private func open(_ connection: Connection) throws {
         let (own, peer) = (listener.intake.ownConnections, connection.peer)
@@ -194,6 +200,7 @@ extension GateChannel {
         limits.maxHeaderFieldCount = 100
         let pipeline = connection.channel.pipeline.syncOperations
         let raw = RawByteCounter()
+        connection.input = raw
         try pipeline.addHandler(raw)
         try pipeline.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,

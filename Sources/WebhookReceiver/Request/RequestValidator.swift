@@ -103,16 +103,15 @@ struct RequestValidator {
         if target.route != .webhook { failed.append("path") }
         let signature = listener.checks.offeredSignature(in: head.headers)
         return .receive(
-            accepted(.unlisted(failed: failed), signature: signature, length: 0), awaitsContinue: false)
+            accepted(.unlisted(failed: failed), signature: signature, length: 0),
+            awaitsContinue: awaitsContinue(framing))
     }
 
     /// Why the body of a source that is not let in is not even read; nil when it is.
     private func whyNotRead(_ framing: BodyFraming) -> NotHeld? {
         if decision.source == nil { return .noSource }
         if case .refused = framing { return .malformed }
-        guard head.method == .POST, framing.hasBody, head.headers["expect"].isEmpty else {
-            return .notAnEvent
-        }
+        guard head.method == .POST, framing.hasBody, expectation != .unknown else { return .notAnEvent }
         if case .exactly(let announced) = framing, announced > Self.longestUnlisted { return .tooLarge }
         return nil
     }
@@ -163,9 +162,7 @@ struct RequestValidator {
             }
             length = announced
         }
-        let expectations = head.headers["expect"]
-        let awaitsContinue = expectations.first?.lowercased() == "100-continue"
-        guard expectations.isEmpty || (awaitsContinue && expectations.count == 1) else {
+        guard expectation != .unknown else {
             return refuse(
                 .expectationFailed, "expectation failed", .malformed, ["error": "unknown expectation"])
         }
@@ -175,8 +172,23 @@ struct RequestValidator {
             return .refuse(refusal)
         }
         return .receive(
-            accepted(.event, signature: signature, length: length),
-            awaitsContinue: awaitsContinue && framing.hasBody && head.version != .http1_0)
+            accepted(.event, signature: signature, length: length), awaitsContinue: awaitsContinue(framing))
+    }
+
+    private enum Expectation {
+        case none, goAhead, unknown
+    }
+
+    /// What the caller wants to hear before it sends the body (RFC 9110, 10.1.1).
+    private var expectation: Expectation {
+        let named = head.headers["expect"]
+        if named.isEmpty { return .none }
+        return named.count == 1 && named[0].lowercased() == "100-continue" ? .goAhead : .unknown
+    }
+
+    /// HTTP/1.0 knows no answer before the answer.
+    private func awaitsContinue(_ framing: BodyFraming) -> Bool {
+        expectation == .goAhead && framing.hasBody && head.version != .http1_0
     }
 
     private func accepted(

@@ -28,14 +28,8 @@ final class HandshakeHandler: ChannelInboundHandler {
         if !isComplete, case .handshakeCompleted(let negotiated) = event as? TLSUserEvent {
             isComplete = true
             connection.tls = TLSFacts(tls)
-            // A session that is resumed again and again was verified once.
-            if tls.isResumed, let certificate = tls.peerCertificate,
-                certificate.notAfter < Instant.now().microseconds / 1_000_000
-            {
-                let fault = CertificateFault(kind: .expired, depth: 0, words: "the certificate has expired")
-                connection.note(
-                    .tlsFailed,
-                    detail: TLSError(.badCertificate(fault), words: fault.words).detail)
+            if let failure = tls.faultOfResumption() {
+                connection.note(.tlsFailed, detail: failure.detail)
                 return context.close(promise: nil)
             }
             do {
