@@ -3,6 +3,7 @@
 import Admission
 package import Intake
 import JSON
+import Ledger
 import Logging
 import Synchronization
 
@@ -58,7 +59,7 @@ package final class AgeClock: Sendable {
         self.uptime = uptime
         let now = uptime()
         // Since the last entry of the gate before this one nobody has looked at the clock.
-        var first = State(clock: intake.newestBefore ?? intake.now, uptime: now)
+        var first = State(clock: Self.lastLook(intake) ?? intake.now, uptime: now)
         if let memory, let kept = memory.read() {
             first.doubtedUntil = Self.end(kept, boot: memory.boot, now: now)
         }
@@ -66,6 +67,20 @@ package final class AgeClock: Sendable {
         if let until = first.doubtedUntil { remember(until: until) }
         // Before the gate's own entries have the clock's time.
         _ = isBelieved()
+    }
+
+    /// What the clock said at the last entry of the gate before this one; nil: there is none. The entry's time may be years
+    /// ahead of that, after a leap that was put right, and would hide the next leap.
+    private static func lastLook(_ intake: Intake) -> Instant? {
+        guard let newest = intake.newestBefore else { return nil }
+        do {
+            let reader = try intake.ledger.reader()
+            let entry = try reader.entry(seq: reader.firstSeq(notBefore: newest))
+            return try entry?.value()["clock"]?.string.flatMap(Instant.init(rfc3339:)) ?? newest
+        } catch {
+            // A ledger that cannot be read is told by those who need more of it.
+            return newest
+        }
     }
 
     /// The end of a doubt that began before; a day from now where it cannot be told, as after a start of the machine.

@@ -20,10 +20,19 @@ package final class Checkpointer: Service, CheckpointSigning {
     /// How often the head is signed when nothing is appended.
     package static let idle: Duration = .seconds(60)
 
+    /// What was signed, and when: by a clock that nobody sets. The checkpoint's own time is the newest entry's where that is
+    /// ahead.
+    private struct Signed: Sendable {
+        var checkpoint: SignedCheckpoint
+        var at: Duration
+
+        var size: Int64 { checkpoint.checkpoint.size }
+    }
+
     /// Of one witness, since the start.
     private struct Standing {
         /// The newest checkpoint that it has taken.
-        var taken: Checkpoint?
+        var taken: Signed?
         var succeeded: Instant?
         var failed: Instant?
     }
@@ -34,18 +43,23 @@ package final class Checkpointer: Service, CheckpointSigning {
     /// It looks into the ledger; what a witness blocks is its own thread.
     private let executor = BlockingExecutor(label: "checkpointer", width: 1)
     private let witnesses: [any Witness]
-    private let mailboxes:
-        [(stream: AsyncStream<SignedCheckpoint>, continuation: AsyncStream<SignedCheckpoint>.Continuation)]
+    private let mailboxes: [(stream: AsyncStream<Signed>, continuation: AsyncStream<Signed>.Continuation)]
     /// By the names of witnesses.
     private let standings: Mutex<[String: Standing]>
+    private let uptime: @Sendable () -> Duration
+    /// When the head was signed last; nil: not since the start.
+    private let lastSigned = Mutex<Duration?>(nil)
 
-    /// - Parameter every: the time from an append to its checkpoint, at most.
+    /// - Parameters:
+    ///   - every: the time from an append to its checkpoint, at most.
+    ///   - uptime: as of `ClockWatch`.
     package init(
         _ intake: Intake, key: NoteSigner, every: Duration, archive: CheckpointFile,
-        witnesses: [any Witness]
+        witnesses: [any Witness], uptime: @escaping @Sendable () -> Duration = { MachineTime.uptime }
     ) {
         self.intake = intake
         self.every = every
+        self.uptime = uptime
         signer = intake.checkpointSigner(key: key, archive: archive)
         self.witnesses = witnesses
         // A witness that is slow gets the newest checkpoint, not all of them: it covers those before.
@@ -68,7 +82,7 @@ package final class Checkpointer: Service, CheckpointSigning {
         await withTaskGroup(of: Void.self) { group in
             for (witness, mailbox) in zip(witnesses, mailboxes) {
                 group.addTask {
-                    for await checkpoint in mailbox.stream { await self.deliver(checkpoint, to: witness) }
+                    for await signed in mailbox.stream { await self.deliver(signed, to: witness) }
                 }
             }
             while !Task.isCancelled {
@@ -81,12 +95,10 @@ package final class Checkpointer: Service, CheckpointSigning {
 
     private func signIfDue() async {
         do {
-            let signed = signer.newest?.checkpoint
             let size = try intake.ledgerSize()
-            guard size > signed?.size ?? 0 || intake.now - (signed?.time ?? intake.now) >= Self.idle else {
-                return
-            }
-            if let checkpoint = try await sign() { mailboxes.forEach { $0.continuation.yield(checkpoint) } }
+            let isIdle = lastSigned.withLock(\.self).map { uptime() - $0 >= Self.idle } ?? (size > 0)
+            guard size > signer.newest?.checkpoint.size ?? 0 || isIdle else { return }
+            if let signed = try await signHead() { mailboxes.forEach { $0.continuation.yield(signed) } }
             works(Self.problem, "signing checkpoints")
         } catch {
             fails(Self.problem, "signing checkpoints", error)
@@ -94,17 +106,27 @@ package final class Checkpointer: Service, CheckpointSigning {
     }
 
     @discardableResult
-    package func sign() async throws -> SignedCheckpoint? { try await signer.sign() }
+    package func sign() async throws -> SignedCheckpoint? { try await signHead()?.checkpoint }
+
+    private func signHead() async throws -> Signed? {
+        try await signer.sign().map(note)
+    }
+
+    private func note(_ checkpoint: SignedCheckpoint) -> Signed {
+        let signed = Signed(checkpoint: checkpoint, at: uptime())
+        lastSigned.withLock { $0 = signed.at }
+        return signed
+    }
 
     /// The last checkpoint of a gate that stops, to all witnesses at once. Call it after the last append. Whoever cancels it
     /// waits for them no longer; the log says which of them did not take it.
     package func finish() async {
         do {
-            guard let checkpoint = try await sign() else { return }
+            guard let signed = try await signHead() else { return }
             await withTaskGroup(of: Void.self) { group in
                 for witness in witnesses {
                     group.addTask {
-                        guard await !self.deliver(checkpoint, to: witness) else { return }
+                        guard await !self.deliver(signed, to: witness) else { return }
                         self.intake.logger.warning(
                             "witness \(witness.name) has not taken the last checkpoint before the stop; it gets the next one after the start"
                         )
@@ -118,24 +140,24 @@ package final class Checkpointer: Service, CheckpointSigning {
 
     package func rotate(to new: NoteSigner, detail: [String: JSONValue]) async throws -> KeyRotation {
         let rotation = try await signer.rotate(to: new, detail: detail)
-        if let checkpoint = signer.newest { mailboxes.forEach { $0.continuation.yield(checkpoint) } }
+        if let signed = signer.newest.map(note) { mailboxes.forEach { $0.continuation.yield(signed) } }
         return rotation
     }
 
     /// Returns whether the witness has taken it. A delivery that is cancelled says nothing of the witness.
     @discardableResult
-    private func deliver(_ signed: SignedCheckpoint, to witness: any Witness) async -> Bool {
+    private func deliver(_ signed: Signed, to witness: any Witness) async -> Bool {
         let what = "witness \(witness.name)"
         do {
-            try await within(Self.patience) { try await witness.keep(signed) }
+            try await within(Self.patience) { try await witness.keep(signed.checkpoint) }
             standings.withLock {
-                $0[witness.name]?.taken = signed.checkpoint
+                $0[witness.name]?.taken = signed
                 $0[witness.name]?.succeeded = intake.now
             }
             works(Self.witnessProblem, what)
             // The ledger's own trouble is not the witness's; how far that one is, is seen again with the next checkpoint.
             _ = try? await intake.carryOut(
-                .witnessed(name: witness.name, size: signed.checkpoint.size, at: intake.now))
+                .witnessed(name: witness.name, size: signed.size, at: intake.now))
             return true
         } catch {
             guard !Task.isCancelled else { return false }
@@ -160,7 +182,7 @@ package final class Checkpointer: Service, CheckpointSigning {
     // MARK: Figures
 
     /// The newest checkpoint that a witness has taken since the start; nil before the first.
-    private var witnessed: Checkpoint? {
+    private var witnessed: Signed? {
         standings.withLock { $0.values.compactMap(\.taken).max { $0.size < $1.size } }
     }
 
@@ -184,7 +206,7 @@ package final class Checkpointer: Service, CheckpointSigning {
             "Age of the newest checkpoint that a witness has taken, while entries wait; -1 before the first."
         ) { checkpointer in
             guard let newest = checkpointer.witnessed else { return [MetricRegistry.Reading(-1)] }
-            let age = (checkpointer.intake.now - newest.time).components.seconds
+            let age = (checkpointer.uptime() - newest.at).components.seconds
             return [MetricRegistry.Reading(checkpointer.size > newest.size ? age : 0)]
         }
         func addOfWitness(

@@ -67,7 +67,8 @@ package struct Sealer: Service {
 
     private func sealNext() async throws -> Bool {
         guard let sealAfter, !Task.isCancelled, let next = try reader.nextSegment(width: width),
-            intake.now - next.lastTime > sealAfter, try !reader.hasPendingDrops(next.entries)
+            try isOlder(next.entries, next.lastTime, than: sealAfter),
+            try !reader.hasPendingDrops(next.entries)
         else { return false }
         let segment = try reader.writeSegment(next.number, next.entries)
         try await intake.carryOut(.sealed(segment))
@@ -89,19 +90,36 @@ package struct Sealer: Service {
         }
     }
 
+    /// By when they had been written, as far as the ledger tells that, and not by their times: those stay ahead for as long as the
+    /// clock has not come to where it once was by mistake.
+    private func isOlder(
+        _ entries: Range<Int64>, _ lastTime: Instant, than age: Duration
+    ) throws -> Bool {
+        let now = intake.now
+        guard let written = try reader.writtenBy(entries, lastTime: lastTime, now: now) else { return false }
+        return now - written > age
+    }
+
     private func removeOld() async throws {
-        let isBelieved = ages.isBelieved()
+        // Entries were written in the order of their numbers: behind a segment that is to stay none is looked at.
+        var isOver = ages.isBelieved()
         for segment in try reader.segments() {
             var segment = segment
-            if let retain, isBelieved, segment.removalEntry == nil, intake.now - segment.lastTime > retain {
-                let entry = try await intake.record(removal(of: segment))
-                try await intake.carryOut(.segmentRemoved(number: segment.number, entry: entry))
-                segment.removalEntry = entry
-                intake.logger.notice(
-                    "ledger: removed entries \(segment.first) to \(segment.last), their time is over")
+            if let retain, isOver, segment.removalEntry == nil {
+                isOver = try isOlder(segment.first..<segment.last + 1, segment.lastTime, than: retain)
+                if isOver { segment.removalEntry = try await recordRemoval(of: segment) }
             }
             try reader.removeFile(of: segment)
         }
+    }
+
+    /// - Returns: the entry that tells it, durable before the file goes.
+    private func recordRemoval(of segment: LedgerSegment) async throws -> Int64 {
+        let entry = try await intake.record(removal(of: segment))
+        try await intake.carryOut(.segmentRemoved(number: segment.number, entry: entry))
+        intake.logger.notice(
+            "ledger: removed entries \(segment.first) to \(segment.last), their time is over")
+        return entry
     }
 
     private func removal(of segment: LedgerSegment) -> Attempt {

@@ -69,6 +69,28 @@ import Upkeep
         }
     }
 
+    /// After one that was put right the ledger's own time is ahead.
+    @Test func aLeapIsSeenAlsoWhileTheLedgerIsAheadOfTheClock() async throws {
+        let (clock, uptime) = (TestClock(), Uptime())
+        let directory = try TemporaryDirectory("gate")
+        func live(_ leap: Duration, isBelieved: Bool) async throws {
+            let gate = try Gate(directory, clock: clock)
+            let ages = AgeClock(gate.intake) { uptime.now }
+            #expect(ages.isBelieved() == isBelieved)
+            for pass in [leap, .zero - leap] {
+                clock.pass(pass)
+                try await gate.intake.record(
+                    Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed))
+            }
+            await gate.intake.close()
+        }
+        try await live(Self.day * 3650, isBelieved: true)
+        clock.pass(.seconds(3600))
+        try await live(.zero, isBelieved: true)
+        clock.pass(Self.day * 365)
+        try await live(.zero, isBelieved: false)
+    }
+
     /// By then the ledger has entries of the time that the clock had.
     @Test func aLeapIsRememberedOverRestarts() async throws {
         let (clock, uptime) = (TestClock(), Uptime())

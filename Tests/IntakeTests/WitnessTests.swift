@@ -97,6 +97,33 @@ private final class FakeWitness: Witness {
         #expect(good.count == 2)
     }
 
+    /// A checkpoint's time is the newest entry's, which is years ahead of a clock that once was.
+    @Test func anIdleHeadIsSignedAgainAlsoWhereTheLedgerIsAheadOfTheClock() async throws {
+        let clock = TestClock()
+        let gate = try Gate(clock: clock)
+        let uptime = Mutex(Duration.zero)
+        let witness = FakeWitness("w", .takes)
+        let checkpointer = Checkpointer(
+            gate.intake, key: key, every: .milliseconds(1),
+            archive: CheckpointFile(directory: gate.directory.file("checkpoints")), witnesses: [witness],
+            uptime: { uptime.withLock(\.self) })
+        let leap = Duration.seconds(3650 * 86_400)
+        clock.pass(leap)
+        try await gate.intake.record(Gate.accepted)
+        clock.pass(.zero - leap)
+        let running = Task { try await checkpointer.run() }
+        while witness.count < 1 { await Task.yield() }
+        uptime.withLock { $0 += Checkpointer.idle }
+        while witness.count < 2 { await Task.yield() }
+        running.cancel()
+        try await running.value
+
+        await checkpointer.finish()
+        try await gate.intake.record(Gate.accepted)
+        uptime.withLock { $0 += .seconds(90) }
+        #expect(gate.intake.metrics.text.contains("dropgate_ledger_unwitnessed_seconds 90\n"))
+    }
+
     @Test func theProblemStandsUntilTheLastWitnessWorks() async throws {
         let (first, second) = (FakeWitness("a", .fails), FakeWitness("b", .fails))
         let checkpointer = checkpointer([first, second])

@@ -46,4 +46,9 @@ import Testing
         let steps = try plan(SQL.endedDrops(end), count: 4)
         #expect(steps.count == 1 && steps[0].contains("USING INDEX drops_\(end)"), "\(steps)")
     }
+
+    @Test func theDayBeforeIsFoundByItsIndex() throws {
+        let steps = try plan(SQLiteLedgerReader.dayBefore, count: 1)
+        #expect(steps.count == 1 && steps[0].contains("INDEX entries_source"), "\(steps)")
+    }
 }

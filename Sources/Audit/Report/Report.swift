@@ -3,9 +3,9 @@ package import Admission
 package import Ledger
 
 package struct Report: Sendable {
-    /// One source on one channel.
+    /// One source on one channel, or several that the tally does not tell apart.
     package struct Source: Sendable {
-        package var ip: IPAddress?
+        package var caller: LedgerTally.Caller
         package var channel: Channel?
         package var accepted: Int64 = 0
         package var rejected: Int64 = 0
@@ -14,13 +14,18 @@ package struct Report: Sendable {
         package var reasons: [(reason: Reason, count: Int64)] = []
         package var first: Instant
         package var last: Instant
-        /// No entry before the period names it.
+        /// No entry before the period names it. Of a stranger behind the first `mostSources` that is not asked.
         package var isNew = false
         /// The list entry that it is near to (`Policy.neighbour`), if it was not listed itself.
         package var near: String?
 
+        /// nil where it is not one.
+        package var ip: IPAddress? { caller.source }
         package var total: Int64 { accepted + rejected + observed }
     }
+
+    /// Sources that a report shows at most, as JSON; its text and its page show fewer (`mostRows`).
+    package static let mostSources = 1000
 
     /// One entry of the source lists, as they were in force at the end of the period.
     package struct Entry: Sendable {
@@ -133,6 +138,10 @@ package struct Report: Sendable {
     package var steps: [Step] = []
     /// Most attempts first, then by address.
     package var sources: [Source] = []
+    /// Attempts of sources that are not told apart, because too many came: there are more than `sources`.
+    package var untold: Int64 = 0
+    /// There may be more new ones among `sources` than are marked so.
+    package var newAreMore = false
     package var entries: [Entry] = []
     /// Entries that accepted attempts name, and that the lists do not have any more, or not for them.
     package var removedEntries: [(id: String, attempts: Int64, last: Instant)] = []
@@ -149,4 +158,15 @@ package struct Report: Sendable {
     package var exports: [ServiceEvent] = []
     /// Most severe first.
     package var findings: [Finding] = []
+}
+
+extension LedgerTally.Caller {
+    /// For people; nil where none is known.
+    var name: String? {
+        switch self {
+        case .source(let ip): ip.description
+        case .network(let block): "others in \(block)"
+        case .unknown: nil
+        }
+    }
 }

@@ -22,6 +22,8 @@ package struct ReportBuilder {
             seqs: tally.seqs)
         addTotals(&report)
         report.sources = sources()
+        report.untold = tally.untold
+        report.newAreMore = ground.newAreMore
         addEntries(&report)
         report.logins = tally.logins
             .map { login, count in
@@ -47,7 +49,7 @@ package struct ReportBuilder {
             case .observed: report.observed += count.attempts
             }
         }
-        report.reasons = Self.sorted(reasons)
+        report.reasons = Report.sorted(reasons)
         let period = report.period
         report.steps = Self.steps(period.steps(of: period.step), of: period.step, tally.steps)
         report.days = Self.steps(days(period), of: LedgerTally.day, tally.days)
@@ -76,55 +78,26 @@ package struct ReportBuilder {
         }
     }
 
-    private static func sorted(_ reasons: [Reason: Int64]) -> [(reason: Reason, count: Int64)] {
-        reasons.map { (reason: $0.key, count: $0.value) }
-            .sorted { ($1.count, $0.reason.rawValue) < ($0.count, $1.reason.rawValue) }
-    }
-
     // MARK: Sources
 
-    private struct Key: Hashable {
-        var ip: IPAddress?
-        var channel: Channel?
-    }
-
     private func sources() -> [Report.Source] {
-        var found: [Key: (source: Report.Source, reasons: [Reason: Int64])] = [:]
         // Observed ones were let in, and have the same reason.
         let refused = Set(
-            tally.groups.keys.filter { $0.verdict == .rejected && $0.reason == .notListed }.map(\.source))
-        for (group, count) in tally.groups {
-            let key = Key(ip: group.source, channel: group.channel)
-            var entry =
-                found[key]
-                ?? (
-                    Report.Source(ip: key.ip, channel: key.channel, first: count.first, last: count.last), [:]
-                )
-            switch group.verdict {
-            case .accepted: entry.source.accepted += count.attempts
-            case .rejected: entry.source.rejected += count.attempts
-            case .observed: entry.source.observed += count.attempts
-            }
-            entry.reasons[group.reason, default: 0] += count.attempts
-            entry.source.first = min(entry.source.first, count.first)
-            entry.source.last = max(entry.source.last, count.last)
-            found[key] = entry
-        }
-        return found.values.map { source, reasons in
+            tally.groups.keys.filter { $0.verdict == .rejected && $0.reason == .notListed }.map(\.caller))
+        return ground.sources.map { source in
             var source = source
-            source.reasons = Self.sorted(reasons)
-            if let ip = source.ip {
-                source.isNew = !ground.seenBefore.contains(ip)
-                if refused.contains(ip) { source.near = policy.neighbour(of: ip)?.id }
-            }
+            if refused.contains(source.caller) { source.near = neighbour(of: source.caller)?.id }
             return source
-        }.sorted(by: Self.comesFirst)
+        }
     }
 
-    private static func comesFirst(_ a: Report.Source, _ b: Report.Source) -> Bool {
-        if a.total != b.total { return a.total > b.total }
-        if a.ip != b.ip { return Self.isBelow(a.ip, b.ip) }
-        return a.channel?.rawValue ?? "" < b.channel?.rawValue ?? ""
+    /// The entry that a caller that is not listed is near to.
+    private func neighbour(of caller: LedgerTally.Caller) -> SourceEntry? {
+        switch caller {
+        case .source(let ip): policy.neighbour(of: ip)
+        case .network(let block): policy.entries.first { block.contains($0.cidr.base) }
+        case .unknown: nil
+        }
     }
 
     /// As addresses; what has none comes first.

@@ -16,7 +16,7 @@ struct ReportFindings {
         let found = [
             natSuspicion, shaped, coverage, clock, silences, nearMisses, notRunning, gaps, shutOut,
             refusedExpired,
-            observedOnly, removedEntries, overdue, badReloads, soon, expired, quiet, newSources,
+            observedOnly, removedEntries, overdue, badReloads, soon, expired, quiet, untold, newSources,
         ].compactMap { $0 }
         return Report.Finding.Severity.allCases.flatMap { severity in found.filter { $0.severity == severity }
         }
@@ -50,7 +50,7 @@ struct ReportFindings {
             advice:
                 "VSee may have changed its addresses, or somebody imitates it. Ask VSee before you list one.",
             items: tally.shaped.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-                .map { "\($0.key): \(Counted.attempts($0.value))" })
+                .map { "\(Self.text($0.key)): \(Counted.attempts($0.value))" })
     }
 
     /// What the report cannot know.
@@ -97,7 +97,7 @@ struct ReportFindings {
             severity: .warning, code: "near_miss", title: "Rejected addresses next to a listed one",
             advice:
                 "They lie in the same /24 or /64 as an entry. VSee may have added an address: read its document.",
-            items: near.map { "\(Self.text($0.ip)): \($0.rejected) rejected, near \($0.near ?? "")" })
+            items: near.map { "\(Self.text($0.caller)): \($0.rejected) rejected, near \($0.near ?? "")" })
     }
 
     private var notRunning: Report.Finding? {
@@ -214,16 +214,29 @@ struct ReportFindings {
             items: quiet.map { "\($0.id) \($0.cidr)" })
     }
 
+    private var untold: Report.Finding? {
+        guard report.untold > 0 else { return nil }
+        return Report.Finding(
+            severity: .note, code: "sources_not_told_apart",
+            title: "More rejected sources than are told apart",
+            advice:
+                "\(Counted.attempts(report.untold)) of other sources that are not listed are counted by network (/24, "
+                + "or /64 of IPv6) and, where there were too many networks as well, together. The sums are exact. "
+                + "Whoever is listed or was let in has a line of its own. `dropgate attempts --source` shows the entries "
+                + "of a network.")
+    }
+
     private var newSources: Report.Finding? {
         let new = report.sources.filter(\.isNew)
         guard !new.isEmpty else { return nil }
         let accepted = new.filter { $0.accepted > 0 }
+        let count = "\(new.count)\(report.newAreMore ? " or more" : "")"
         return Report.Finding(
             severity: .note, code: "new_sources", title: "Sources that no earlier entry names",
             advice:
-                "\(new.count) in all, \(accepted.count) of them accepted. The accepted ones are named here.\(reach)",
+                "\(count) in all, \(accepted.count) of them accepted. The accepted ones are named here.\(reach)",
             items: accepted.map {
-                "\(Self.text($0.ip)) on \($0.channel?.rawValue ?? "-"): \($0.accepted) accepted"
+                "\(Self.text($0.caller)) on \($0.channel?.rawValue ?? "-"): \($0.accepted) accepted"
             })
     }
 
@@ -232,4 +245,5 @@ struct ReportFindings {
     }
 
     private static func text(_ ip: IPAddress?) -> String { ip?.description ?? "unknown" }
+    private static func text(_ caller: LedgerTally.Caller) -> String { caller.name ?? "unknown" }
 }

@@ -4,8 +4,9 @@ package import JSON
 import Ledger
 
 extension Report {
-    /// `sources` holds at most `limit`, most attempts first; `source_count` says how many there are.
-    package func json(sources limit: Int = 1000) -> JSONValue {
+    /// `sources` holds at most `mostSources`, most attempts first; `source_count` says how many there are, and
+    /// `source_count_or_more` that some are counted by network or together.
+    package func json() -> JSONValue {
         var members: [String: JSONValue] = [
             "node": .string(node), "since": .string(period.since.description),
             "until": .string(period.until.description),
@@ -39,7 +40,7 @@ extension Report {
                     }),
             ],
             "source_count": .int(Int64(sources.count)),
-            "sources": .array(sources.prefix(limit).map(Self.json)),
+            "sources": .array(sources.prefix(Self.mostSources).map(Self.json)),
             "entries": .array(entries.map(Self.json)),
             "removed_entries": .array(
                 removedEntries.map {
@@ -60,6 +61,7 @@ extension Report {
                     ]
                 }),
         ]
+        if untold > 0 { members["source_count_or_more"] = true }
         members["stopped_before"] = stoppedBefore.map { .string($0.description) }
         if let beginning {
             var ledger: [String: JSONValue] = [
@@ -76,11 +78,14 @@ extension Report {
         var members: [String: JSONValue] = [
             "accepted": .int(source.accepted), "rejected": .int(source.rejected),
             "observed": .int(source.observed), "first": .string(source.first.description),
-            "last": .string(source.last.description), "new": .bool(source.isNew),
+            "last": .string(source.last.description),
             "reasons": .object(
                 Dictionary(uniqueKeysWithValues: source.reasons.map { ($0.reason.rawValue, .int($0.count)) })),
         ]
         members["ip"] = source.ip.map { .string($0.description) }
+        members["network"] = source.caller.network.map { .string($0.description) }
+        // Whether some of a network came before is not asked.
+        if source.caller.network == nil { members["new"] = .bool(source.isNew) }
         members["channel"] = source.channel.map { .string($0.rawValue) }
         members["near"] = source.near.map(JSONValue.string)
         return .object(members)

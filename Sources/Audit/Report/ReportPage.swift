@@ -32,7 +32,7 @@ package struct ReportPage {
         let figures = [
             ("attempts", report.attempts, ""), ("accepted", report.accepted, "accepted"),
             ("rejected", report.rejected, "rejected"), ("observed", report.observed, "observed"),
-            ("sources", Int64(report.sources.count), ""),
+            (report.untold > 0 ? "sources or more" : "sources", Int64(report.sources.count), ""),
         ]
         return "<section class=\"totals\" aria-label=\"Totals\">"
             + figures.map { "<div class=\"\($2)\"><b>\(HTML.number($1))</b> \($0)</div>" }.joined()

@@ -14,6 +14,8 @@ struct ReportTable: Sendable {
     var whole: Set<Int> = []
     /// Rows that were left out.
     var omitted = 0
+    /// Rows of the report's JSON at most.
+    var most = Int.max
 }
 
 extension Report {
@@ -29,7 +31,7 @@ extension Report {
             header: ["source", "channel", "accepted", "rejected", "observed", "reasons", "last", ""],
             rows: sources.prefix(Self.mostRows).map { source in
                 [
-                    source.ip?.description ?? "-", source.channel?.rawValue ?? "-", "\(source.accepted)",
+                    source.caller.name ?? "-", source.channel?.rawValue ?? "-", "\(source.accepted)",
                     "\(source.rejected)", "\(source.observed)",
                     source.reasons.prefix(3).map { "\($0.reason.rawValue) \($0.count)" }.joined(
                         separator: ", "),
@@ -38,7 +40,7 @@ extension Report {
                         .joined(separator: ", "),
                 ]
             }, empty: "Nobody came in the period.", numeric: [2, 3, 4], whole: [1, 6],
-            omitted: max(0, sources.count - Self.mostRows))
+            omitted: max(0, sources.count - Self.mostRows), most: Self.mostSources)
     }
 
     private var entryTable: ReportTable {

@@ -11,7 +11,7 @@ package struct ReportText {
         var lines = [
             paint(report.heading, nil), report.reach,
             "\(Counted.attempts(report.attempts)): \(report.accepted) accepted, \(report.rejected) rejected, "
-                + "\(report.observed) observed, from \(Counted.text(report.sources.count, "source", "sources"))",
+                + "\(report.observed) observed, from \(sources)",
             report.reasons.map { "\($0.reason.rawValue) \($0.count)" }.joined(separator: ", "),
             "policy \(report.policy)",
         ]
@@ -28,6 +28,11 @@ package struct ReportText {
         return lines
     }
 
+    private var sources: String {
+        let count = Counted.text(report.sources.count, "source", "sources")
+        return report.untold > 0 ? "\(count) or more" : count
+    }
+
     private static func lines(_ table: ReportTable) -> [String] {
         guard !table.rows.isEmpty else { return ["  " + table.empty] }
         let rows = ([table.header] + table.rows).map { $0.map { UntrustedText.stored($0) } }
@@ -41,7 +46,11 @@ package struct ReportText {
             while line.last == " " { line.removeLast() }
             return line
         }
-        if table.omitted > 0 { lines.append("  … and \(table.omitted) more; --format json has them") }
+        if table.omitted > 0 {
+            let isAll = table.rows.count + table.omitted <= table.most
+            let has = isAll ? "them" : "the first \(table.most)"
+            lines.append("  … and \(table.omitted) more; --format json has \(has)")
+        }
         return lines
     }
 }

@@ -73,3 +73,34 @@ extension ClockSetBack {
         }
     }
 }
+
+/// What the clock said when entries were written, in their order, and which of that may be right. It tells by when an entry
+/// had been written: its own time is too late where the clock was ahead before it, by years if it was, and too early where the
+/// clock was behind when it came. Pure.
+///
+/// An entry was written no later than those after it: each reading from it on, of a clock that was not behind, tells by when it
+/// had been. A reading does not count
+/// - when it lies after now, which is right: then the clock was ahead, nobody knows how far;
+/// - when one that counts is later and came before. Either the clock was ahead then or it is behind here. As nobody knows which,
+///   entries wait for a reading that reaches the later one: they are taken for younger than they are, and never for older. The
+///   least of all readings from an entry on would make everything old by one entry of a clock that is years behind.
+///
+/// So after a leap ahead entries grow old by what the clock has said since. Once now comes to where the leap went, its reading
+/// counts, and what is kept then is kept for longer. One thing is not found out: a clock that is behind and yet ahead of all that
+/// it said before, as when it stood still while the machine was off. Nothing in the ledger tells that from one that is right.
+struct ClockReadings {
+    let now: Instant
+    /// Of those that count.
+    private var latest: Instant?
+
+    init(now: Instant) { self.now = now }
+
+    /// Takes the next one.
+    /// - Returns: whether it counts.
+    @discardableResult
+    mutating func take(_ reading: Instant) -> Bool {
+        guard reading <= now, reading >= latest ?? reading else { return false }
+        latest = reading
+        return true
+    }
+}

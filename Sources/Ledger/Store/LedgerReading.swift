@@ -7,7 +7,7 @@ package import Admission
 /// - **What it sees**: each call sees what was committed when it began, all of it and nothing in part; two calls may see
 ///   different states.
 /// - **Sealed entries** are read as the others are, but where a method says otherwise.
-/// - **Cancellation**: what takes long (a tally) ends with `CancellationError` when its task is cancelled.
+/// - **Cancellation**: what takes long (a tally, who came before) ends with `CancellationError` when its task is cancelled.
 /// - **Errors**: `LedgerError(.unreadable)`; what a closure of the caller throws goes through as it is.
 package protocol LedgerReading: Sendable {
     // MARK: Entries
@@ -34,12 +34,14 @@ package protocol LedgerReading: Sendable {
     /// passed over: `beginning` says where they end.
     /// - Parameters:
     ///   - step: the length of the steps of time that attempts are counted by, in microseconds.
+    ///   - bounds: how many sources are told apart, of those of which anybody can make more.
     ///   - progress: called once in a while with entries done and in all.
     func tally(
-        _ range: Range<Int64>, of period: LedgerPeriod, step: Int64,
+        _ range: Range<Int64>, of period: LedgerPeriod, step: Int64, bounds: LedgerTally.Bounds,
         progress: (_ done: Int64, _ of: Int64) -> Void
     ) throws -> LedgerTally
-    /// Those of `sources` that an entry before `seq` names, as far back as entries can be read.
+    /// Those of `sources` that an entry before `seq` names, as far back as entries can be read. Costs a look for each of them and
+    /// each day and, where one is not found, a walk over all sealed entries before.
     func seen(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress>
 
     /// Addresses of these blocks that entries name as their source, each once, of the newest days first. Of entries that are
@@ -113,6 +115,13 @@ extension LedgerReading {
         try tally(range, of: LedgerPeriod(), step: LedgerTally.day, progress: { _, _ in })
     }
 
+    package func tally(
+        _ range: Range<Int64>, of period: LedgerPeriod, step: Int64,
+        progress: (_ done: Int64, _ of: Int64) -> Void
+    ) throws -> LedgerTally {
+        try tally(range, of: period, step: step, bounds: LedgerTally.Bounds(), progress: progress)
+    }
+
     package func drops(states: Set<DropState> = [], limit: Int) throws -> [DropRecord] {
         try drops(states: states, before: nil, limit: limit)
     }
@@ -126,6 +135,13 @@ package protocol LedgerSealing: Sendable {
     /// The next segment that could be sealed: `width` entries that are all there, with another one behind them. The newest
     /// entry is never sealed. nil when there is none.
     func nextSegment(width: Int64) throws -> (number: Int64, entries: Range<Int64>, lastTime: Instant)?
+    /// By when the last of some entries had been written, whatever the clock said then, by what later entries say
+    /// (`ClockReadings`); nil: none tells that yet. Where the clock was wrong it reads entries, all of these at least.
+    /// - Parameters:
+    ///   - entries: a segment's, sealed or not.
+    ///   - lastTime: the time of the last of them.
+    ///   - now: what the clock says now; it is taken to be right.
+    func writtenBy(_ entries: Range<Int64>, lastTime: Instant, now: Instant) throws -> Instant?
     /// Whether a drop of these entries still waits to be released.
     func hasPendingDrops(_ entries: Range<Int64>) throws -> Bool
     /// Writes the segment's file, durable when it returns, and compares each entry with its recorded hash: what was altered is

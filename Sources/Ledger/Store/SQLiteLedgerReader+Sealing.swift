@@ -1,4 +1,4 @@
-// Moves the bytes of old entries to a segment file: the first half of sealing, outside any transaction.
+// How old entries are, and moving the bytes of old ones to a segment file: the first half of sealing, outside any transaction.
 import Admission
 import Foundation
 import GRDB
@@ -18,6 +18,52 @@ extension SQLiteLedgerReader {
                 arguments: [entries.upperBound - 1, entries.upperBound])
         }
         return time.map { (number, entries, Instant(microseconds: $0)) }
+    }
+
+    func writtenBy(_ entries: Range<Int64>, lastTime: Instant, now: Instant) throws -> Instant? {
+        let last = entries.upperBound - 1
+        let run = try clockSetBacks().first { $0.seqs.contains(last) }
+        if lastTime <= now, run == nil { return lastTime }
+        var readings = ClockReadings(now: now)
+        var next = entries.lowerBound
+        if lastTime <= now, let run {
+            // No reading before it is later, and until the run ends none reaches it.
+            readings.take(lastTime)
+            next = run.seqs.upperBound + 1
+        } else {
+            // To read all that came before would take too long where the ledger is large.
+            for segment in try segments() where segment.first < entries.lowerBound {
+                if let reading = try lastReading(of: segment, now: now) { readings.take(reading) }
+            }
+        }
+        var written: Instant?
+        try forEachReadable(next..<max(next, try size())) { seq, time, json in
+            if seq & 0x3FFF == 0 { try Task.checkCancellation() }
+            guard let reading = Self.reading(time, json), readings.take(reading), seq >= last else {
+                return true
+            }
+            written = reading
+            return false
+        }
+        return written
+    }
+
+    /// What the clock said at the last entry of a segment, or the latest of what it said before; nil where neither can be told.
+    private func lastReading(of segment: LedgerSegment, now: Instant) throws -> Instant? {
+        if segment.lastTime <= now { return segment.lastTime }
+        guard segment.removalEntry == nil else { return nil }
+        var reading: Instant?
+        try read(segment, from: segment.last) { seq, line in
+            reading = Self.reading(nil, line)
+            return seq < segment.last
+        }
+        return reading
+    }
+
+    private static func reading(_ time: Int64?, _ json: UnsafeRawBufferPointer) -> Instant? {
+        guard let scan = EntryScan(json) else { return nil }
+        return EntryScan.instant(scan.clock) ?? time.map(Instant.init(microseconds:))
+            ?? EntryScan.instant(scan.time)
     }
 
     func hasPendingDrops(_ entries: Range<Int64>) throws -> Bool {

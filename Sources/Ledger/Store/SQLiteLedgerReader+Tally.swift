@@ -5,43 +5,47 @@ import GRDB
 
 extension SQLiteLedgerReader {
     func tally(
-        _ range: Range<Int64>, of period: LedgerPeriod, step: Int64,
+        _ range: Range<Int64>, of period: LedgerPeriod, step: Int64, bounds: LedgerTally.Bounds,
         progress: (_ done: Int64, _ of: Int64) -> Void
     ) throws -> LedgerTally {
-        var pass = TallyPass(period: period, step: step)
+        var pass = TallyPass(period: period, step: step, bounds: bounds)
         try forEachReadable(range) { seq, time, json in
             pass.take(seq, time, json)
             if seq & 0x3FFF == 0 {
                 try Task.checkCancellation()
                 progress(seq - range.lowerBound, Int64(range.count))
             }
+            return true
         }
         return pass.tally
     }
 
-    /// Gives the entries of a range in order, but for those that retention has removed, all of one snapshot.
+    /// Gives the entries of a range in order, but for those that retention has removed, all of one snapshot, until the body
+    /// returns false.
     /// - Parameter body: gets the time as its column has it, nil of a sealed one.
-    private func forEachReadable(
+    func forEachReadable(
         _ range: Range<Int64>,
-        _ body: (_ seq: Int64, _ time: Int64?, _ json: UnsafeRawBufferPointer) throws -> Void
+        _ body: (_ seq: Int64, _ time: Int64?, _ json: UnsafeRawBufferPointer) throws -> Bool
     ) throws {
         try database.readLedger { db in
             var next = range.lowerBound
+            var goesOn = true
             for segment in try Self.segments(db)
             where segment.first < range.upperBound && segment.last >= next {
                 next = max(next, segment.first)
                 if segment.removalEntry == nil {
                     try read(segment, from: next) { seq, line in
-                        if seq >= next, seq < range.upperBound { try body(seq, nil, line) }
-                        return seq + 1 < range.upperBound
+                        if seq >= next, seq < range.upperBound { goesOn = try body(seq, nil, line) }
+                        return goesOn && seq + 1 < range.upperBound
                     }
+                    guard goesOn else { return }
                 }
                 next = segment.last + 1
             }
             guard next < range.upperBound else { return }
             let rows = try EntryRows(db, from: next)
             while let row = try rows.next(), row.seq < range.upperBound {
-                try body(row.seq, row.time, row.json)
+                guard try body(row.seq, row.time, row.json) else { return }
             }
         }
     }
@@ -50,6 +54,7 @@ extension SQLiteLedgerReader {
         var found = try seenUnsealed(sources, before: seq)
         // The newest segment first: who comes now came lately.
         for segment in try segments().reversed() where segment.first < seq && segment.removalEntry == nil {
+            try Task.checkCancellation()
             var unknown: [[UInt8]: IPAddress] = [:]
             for source in sources.subtracting(found) { unknown[Array(source.description.utf8)] = source }
             if unknown.isEmpty { break }
@@ -65,26 +70,42 @@ extension SQLiteLedgerReader {
         return found
     }
 
+    /// A snapshot for each day: what is sealed meanwhile is found in its segment, and the writer's log is not kept for all of it.
     private func seenUnsealed(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress> {
-        try database.readLedger { db in
-            let bounds = try Row.fetchOne(
+        let days: (first: Int64, last: Int64)? = try database.readLedger { db in
+            let row = try Row.fetchOne(
                 db,
                 sql: """
                     SELECT (SELECT time FROM entries WHERE seq < :seq ORDER BY seq LIMIT 1) / 86400000000,
                       (SELECT time FROM entries WHERE seq < :seq ORDER BY seq DESC LIMIT 1) / 86400000000
                     """, arguments: ["seq": seq])
-            guard let first = bounds?[0] as Int64?, let last = bounds?[1] as Int64? else { return [] }
-            let lookUp = try db.makeStatement(
-                sql: "SELECT 1 FROM entries WHERE time / 86400000000 = ? AND source = ? AND seq < ? LIMIT 1")
-            var (unknown, found) = (sources, Set<IPAddress>())
-            for day in (first...last).reversed() where !unknown.isEmpty {
+            guard let first = row?[0] as Int64?, let last = row?[1] as Int64? else { return nil }
+            return (first, last)
+        }
+        guard let days else { return [] }
+        var (unknown, found) = (sources, Set<IPAddress>())
+        var next: Int64? = days.last
+        while let day = next, day >= days.first, !unknown.isEmpty {
+            try Task.checkCancellation()
+            next = try database.readLedger { db in
+                let lookUp = try db.cachedStatement(sql: Self.callOfDay)
                 for source in unknown
                 where try Int.fetchOne(lookUp, arguments: [day, Data(SourceKey.bytes(source)), seq]) != nil {
                     found.insert(source)
                 }
-                unknown.subtract(found)
+                return try Int64.fetchOne(db.cachedStatement(sql: Self.dayBefore), arguments: [day])
             }
-            return found
+            unknown.subtract(found)
         }
+        return found
     }
+
+    private static let callOfDay =
+        "SELECT 1 FROM entries WHERE time / 86400000000 = ? AND source = ? AND seq < ? LIMIT 1"
+
+    /// The newest day before another on which somebody called: where the clock has leapt, many days have nobody.
+    static let dayBefore = """
+        SELECT time / 86400000000 FROM entries WHERE time / 86400000000 < ? AND source IS NOT NULL
+        ORDER BY time / 86400000000 DESC LIMIT 1
+        """
 }

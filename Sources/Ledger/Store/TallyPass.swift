@@ -8,13 +8,22 @@ struct TallyPass {
     private let period: LedgerPeriod
     /// In microseconds.
     private let step: Int64
+    private let bounds: LedgerTally.Bounds
     private var addresses: [[UInt8]: IPAddress] = [:]
     private var lists: [[UInt8]: [String]] = [:]
     private var notable: [EntryKind: Int] = [:]
+    /// Sources that are told apart; how many of them were strangers when they came first.
+    private var apart: Set<IPAddress> = []
+    private var strangers = 0
+    private var networks: Set<CIDRBlock> = []
 
-    init(period: LedgerPeriod, step: Int64) {
+    /// Texts of addresses that are remembered: as many as somebody likes may come.
+    private static let mostAddresses = 1 << 16
+
+    init(period: LedgerPeriod, step: Int64, bounds: LedgerTally.Bounds) {
         self.period = period
         self.step = step
+        self.bounds = bounds
     }
 
     /// - Parameter known: the time, where a column has it.
@@ -59,16 +68,20 @@ struct TallyPass {
         _ scan: EntryScan, _ count: LedgerTally.Count, _ kind: EntryKind, _ verdict: Verdict, _ reason: Reason
     ) {
         let source = scan.ip.flatMap { address($0) }
+        let names = scan.entries.map { list($0) } ?? []
         let channel: Channel? = word(scan.channel)
+        var caller = LedgerTally.Caller.unknown
+        if let source {
+            let isStranger = verdict == .rejected && names.isEmpty
+            caller = told(source, isStranger: isStranger, count.attempts)
+        }
         let group = LedgerTally.Group(
-            source: source, channel: channel, kind: kind, verdict: verdict, reason: reason)
+            caller: caller, channel: channel, kind: kind, verdict: verdict, reason: reason)
         Self.add(count, to: &tally.groups[group])
-        if let entries = scan.entries {
-            for id in list(entries) {
-                let match = LedgerTally.Match(
-                    entry: id, source: source, channel: channel, verdict: verdict, reason: reason)
-                Self.add(count, to: &tally.matched[match])
-            }
+        for id in names {
+            let match = LedgerTally.Match(
+                entry: id, source: source, channel: channel, verdict: verdict, reason: reason)
+            Self.add(count, to: &tally.matched[match])
         }
         if kind == .login, verdict != .rejected {
             let login = LedgerTally.Login(
@@ -76,11 +89,30 @@ struct TallyPass {
             Self.add(count, to: &tally.logins[login])
         }
         // Only requests were read far enough to be told.
-        if kind == .request, verdict == .rejected, let source, let detail = scan.detail,
+        if kind == .request, verdict == .rejected, source != nil, let detail = scan.detail,
             String(decoding: detail, as: UTF8.self).contains("\"vsee_shaped\":true")
         {
-            tally.shaped[source, default: 0] += Self.attempts(scan)
+            tally.shaped[caller, default: 0] += count.attempts
         }
+    }
+
+    /// How the attempts of a source are counted. Who is listed or was let in stands alone: there are as many as the lists name.
+    /// Strangers are as many as somebody likes: ten new ones a second have entries, all from one IPv6 network if need be.
+    private mutating func told(
+        _ source: IPAddress, isStranger: Bool, _ attempts: Int64
+    ) -> LedgerTally.Caller {
+        if apart.contains(source) { return .source(source) }
+        if !isStranger || strangers < bounds.sources {
+            if isStranger { strangers += 1 }
+            apart.insert(source)
+            return .source(source)
+        }
+        tally.untold += attempts
+        let network = CIDRBlock(networkOf: source)
+        if networks.contains(network) { return .network(network) }
+        guard networks.count < bounds.networks else { return .unknown }
+        networks.insert(network)
+        return .network(network)
     }
 
     private mutating func note(_ kind: EntryKind, _ entry: StoredEntry) {
@@ -108,6 +140,7 @@ struct TallyPass {
         let bytes = Array(text)
         if let known = addresses[bytes] { return known }
         let address = try? IPAddress(String(decoding: bytes, as: UTF8.self))
+        if addresses.count >= Self.mostAddresses { addresses.removeAll(keepingCapacity: true) }
         addresses[bytes] = address
         return address
     }
