@@ -51,11 +51,14 @@ private struct StagingSweep {
     private static let idle = Duration.seconds(600)
 
     private func sweep(_ box: SenderBox) async throws {
+        box.state.withLock { intake.lookAnew(in: &$0, box) }
         for partial in try box.files.summaries() where !partial.isLive {
             guard let why = try reason(for: partial) else { continue }
             let isTaken = box.state.withLock { state in
-                // A session was given it and has not locked it yet.
-                if state.tree.item(partial.drop)?.isWritten == true { return false }
+                // A session was given it and has not locked it yet. One of an earlier run would have it locked.
+                if case .writing(let session)? = state.tree.item(partial.drop)?.standing, session != 0 {
+                    return false
+                }
                 state.tree.remove(partial.drop)
                 return true
             }

@@ -134,6 +134,8 @@ package final class Intake: Sendable {
         health = Health(clock: clock)
         newestBefore = try store.lastTime()
         staging = try StagingArea(path: configuration.stagingPath, consumers: configuration.consumers)
+        try StagingMark.check(
+            staging.root, known: StagingMark.known(inLedgerDirectory: configuration.ledger.directory))
         let figures = IntakeFigures(metrics)
         self.figures = figures
         writer = LedgerWriter(store: store, clock: clock) { figures.committed($0) }

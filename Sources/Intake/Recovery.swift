@@ -21,18 +21,23 @@ extension Intake {
     func recover() throws {
         try staging.ready.recover()
         try recoverClaims()
+        var done: [LedgerOperation] = []
         for drop in try store.withdrawnDrops() {
             let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
-            putAway(drop.record, incoming: drop.record.incoming ?? "", of: receipt.account ?? "", receipt)
+            let incoming = drop.record.incoming ?? ""
+            if putAway(drop.record, incoming: incoming, of: receipt.account ?? "", receipt) {
+                done.append(.quarantined(id: drop.record.id))
+            }
         }
         try staging.removeEmptyQuarantine()
         for drop in try staging.dismissedEvents() { remove(held: drop) }
-        try recoverPending()
+        try recoverPending(after: done)
     }
 
-    private func recoverPending() throws {
+    /// - Parameter done: what is written before: all of it in one commit, since nobody else writes yet.
+    private func recoverPending(after done: [LedgerOperation]) throws {
         var after: Int64 = -1
-        var done: [LedgerOperation] = []
+        var done = done
         var completed: [(id: String, readyPath: String)] = []
         while case let pending = try store.pendingUploads(after: after, limit: 256), let last = pending.last {
             after = last.record.seq
@@ -57,7 +62,10 @@ extension Intake {
                 switch unwritten[record.id].map({ failed(record, $0) }) ?? complete(record, receipt: receipt)
                 {
                 case .released(let readyPath): completed.append((record.id, readyPath))
-                case .gone: done += [.append(lost(record, receipt), drop: nil), .lost(id: record.id)]
+                case .gone:
+                    done.append(
+                        .change(lost(record, receipt), DropChange(id: record.id, from: .pending, kind: .lost))
+                    )
                 case .failed:
                     guard let account = receipt.account else { continue }
                     staging.ready.reserve(exactly: record.readyPath)
@@ -68,6 +76,7 @@ extension Intake {
         guard !completed.isEmpty || !done.isEmpty else { return }
         try staging.ready.sync()
         _ = try store.commit([.released(completed, at: clock())] + done, now: clock())
+        guard !completed.isEmpty else { return }
         let uploads = Counted.text(completed.count, "upload", "uploads")
         logger.notice(
             "recovery: completed \(uploads) that had been accepted before the last stop"
@@ -95,9 +104,9 @@ extension Intake {
             let files = try PartialStore(incoming: staging.uploads(of: account).path)
             for drop in try files.claimed.names() {
                 guard DropID.isValid(drop), let record = try store.drop(id: drop),
-                    [.released, .taken, .acknowledged].contains(record.state)
+                    [.released, .taken, .acknowledged, .forgotten].contains(record.state)
                 else { continue }
-                do throws(StagingError) {
+                do {
                     try staging.ready.putBack(
                         StagedFile(drop, in: files.claimed), to: record.readyPath)
                 } catch {

@@ -121,6 +121,9 @@ final class Stager: Sendable {
         }
     }
 
+    /// How many wait in `waitUntilMarked`, for tests.
+    var waitingForMarks: Int { state.withLock(\.whenMarked.count) }
+
     /// Stages what is left and ends; where staging does not work, without that.
     func finish() async {
         state.withLock { $0.isEnding = true }
@@ -196,11 +199,14 @@ final class Stager: Sendable {
     /// One batch. `.idle`: nothing is left to do, and the stager is marked as not running.
     private func step() throws -> Progress {
         let work = state.withLock {
-            state -> (events: StagingQueue<CommittedEvent>.Work, uploads: [Released])? in
+            state -> (events: StagingQueue<CommittedEvent>.Work, uploads: [Released], asked: Int)? in
             if state.isStopped { state.isRunning = false; return nil }
-            return (state.events.next(), state.uploads)
+            state.isCompleting = true
+            // Who asks from now on may mean what comes after this batch.
+            return (state.events.next(), state.uploads, state.whenMarked.count)
         }
         guard let work else { return .idle }
+        defer { state.withLock { $0.isCompleting = false } }
         let events =
             switch work.events {
             case .nothing: [WebhookRelease]()
@@ -208,7 +214,7 @@ final class Stager: Sendable {
             case .load(let seq): try load(after: seq)
             }
         if events.isEmpty, work.uploads.isEmpty { return becomeIdle() ? .idle : .more }
-        try complete(events, work.uploads)
+        try complete(events, work.uploads, asked: work.asked)
         return state.withLock {
             $0.whenIdle.isEmpty && $0.whenMarked.isEmpty && !$0.brake.holdsAnswers && !$0.events.fillsBatch
                 ? .gather : .more
@@ -228,13 +234,8 @@ final class Stager: Sendable {
         return true
     }
 
-    private func complete(_ events: [WebhookRelease], _ uploads: [Released]) throws {
-        // Who asks from now on may mean what comes after this batch.
-        let asked = state.withLock { state in
-            state.isCompleting = true
-            return state.whenMarked.count
-        }
-        defer { state.withLock { $0.isCompleting = false } }
+    /// - Parameter asked: how many wait for the marks of this batch or of one before it.
+    private func complete(_ events: [WebhookRelease], _ uploads: [Released], asked: Int) throws {
         let now = clock()
         var done =
             switch layout {
@@ -245,10 +246,9 @@ final class Stager: Sendable {
             try staging.ready.sync()
             done += uploads
         }
-        try markInParts(done, at: now)
+        try markInParts(done, uploads: uploads.count, at: now)
         areStaged(events.count)
         let marked = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            state.uploads.removeFirst(uploads.count)
             // `stop` may have let them go.
             let count = min(asked, state.whenMarked.count)
             defer { state.whenMarked.removeFirst(count) }
@@ -263,12 +263,18 @@ final class Stager: Sendable {
 
     /// Part by part, so that what senders wait for gets its turn in between. From the end: once the first event of a batch is marked,
     /// nothing leads from the others to their receipts.
-    private func markInParts(_ done: [Released], at now: Instant) throws {
+    /// - Parameter uploads: so many at the end of `done` are the oldest of the uploads that wait. They are forgotten with their part,
+    ///   also when a later one fails: a second mark could come after their sender has renamed them.
+    private func markInParts(_ done: [Released], uploads: Int, at now: Instant) throws {
         let most = max(Self.smallestPart, (done.count + Self.mostParts - 1) / Self.mostParts)
-        var left = done[...]
+        var (left, unmarked) = (done[...], uploads)
         while !left.isEmpty {
-            try mark(Array(left.suffix(most)), at: now)
+            let part = left.suffix(most)
+            try mark(Array(part), at: now)
             left = left.dropLast(most)
+            let marked = min(part.count, unmarked)
+            if marked > 0 { state.withLock { $0.uploads.removeSubrange(unmarked - marked..<unmarked) } }
+            unmarked -= marked
         }
     }
 

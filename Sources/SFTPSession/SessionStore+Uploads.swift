@@ -84,6 +84,7 @@ extension SessionStore {
         }
         uploads[order.slot] = nil
         guard try file.status().bytes == order.size else {
+            file.release()
             tell(file.drop, order.path, .untouched)
             throw StoreError(.other, "\(order.path): it has not the length that was written; send it again")
         }
@@ -103,7 +104,10 @@ extension SessionStore {
 
     /// It could not be handed over, and waits for another try; but for what a disk has failed to store.
     private func leave(_ file: PartialFile, _ path: VirtualPath, _ error: StagingError) {
-        guard file.hasLostBytes else { return tell(file.drop, path, .untouched) }
+        guard file.hasLostBytes else {
+            file.release()
+            return tell(file.drop, path, .untouched)
+        }
         try? file.discard()
         tell(file.drop, path, .lost, message: "the disk could not store it: \(error.description)")
     }

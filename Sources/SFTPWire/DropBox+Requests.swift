@@ -47,7 +47,7 @@ extension DropBox {
             handles.withUpload(slot) { $0.toldSize = true }
             reply.attributes(id, upload.node)
         } else if let text = failedCloses[path] {
-            reply.status(id, .failure, "\(path) was not taken: \(text)")
+            reply.status(id, .noSuchFile, "\(path) was not taken: \(text)")
         } else {
             ask(.stat(path), .attributes(id, path))
         }

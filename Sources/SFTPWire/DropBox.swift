@@ -28,8 +28,9 @@ package struct DropBox: ServedSession {
     package internal(set) var refusal: String?
     package internal(set) var closing = Closing.no
     var handles = HandleTable()
-    /// Paths of whole uploads that were not taken, and why. They answer STAT by that: some clients (paramiko)
-    /// overlook the failure of CLOSE and believe the size that STAT gives.
+    /// Paths of whole uploads that were not taken, and why. To STAT they are absent, with that reason: some clients (paramiko)
+    /// overlook the failure of CLOSE and believe the size that STAT gives, others (sshj) ask by STAT before they send again, and
+    /// give up at any other answer.
     var failedCloses: [VirtualPath: String] = [:]
     /// Sizes that this client was told by STAT: where one is still right, it knows what it goes on with.
     var toldSizes: [VirtualPath: Int64] = [:]

@@ -37,6 +37,15 @@ package enum DropID {
         text.utf8.count == 26 && text.utf8.allSatisfy(alphabet.contains)
     }
 
+    /// The milliseconds since the epoch in an identifier; nil for another text.
+    package static func milliseconds(_ id: String) -> Int64? {
+        guard isValid(id) else { return nil }
+        // Ten characters of five bits are the upper 50 of 130, and the first two of those are no part of the number.
+        return id.utf8.prefix(10).reduce(0) { time, character in
+            time << 5 | Int64(alphabet.firstIndex(of: character) ?? 0)
+        }
+    }
+
     /// Whether a text could be the first characters of an identifier, and not all of them.
     package static func isBeginning(_ text: String) -> Bool {
         (1..<26).contains(text.utf8.count) && text.utf8.allSatisfy(alphabet.contains)

@@ -42,19 +42,6 @@ extension PartialStore {
         try parent.removeDirectory(name)
     }
 
-    /// Throws `.exists` when the new name is taken. A directory of which only its files are known is made under its
-    /// new name.
-    package func renameDirectory(_ path: DropPath, to newPath: DropPath) throws(StagingError) {
-        let (to, newName) = try place(newPath)
-        do throws(StagingError) {
-            let (from, name) = try place(path)
-            try from.move(name, to: to, as: newName)
-        } catch {
-            guard error.code == .notFound else { throw error }
-            try makeDirectory(newPath)
-        }
-    }
-
     private func place(_ path: DropPath) throws(StagingError) -> (parent: Directory, name: String) {
         var components = path.components
         guard let name = components.popLast() else { throw StagingError(.badPath, "the root has no name") }

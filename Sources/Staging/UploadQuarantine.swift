@@ -13,11 +13,22 @@ extension StagingArea {
         let name = StagingLayout.quarantineName(receipt.name)
         receipt.file = StagingLayout.quarantinedFile(receipt.drop, of: account, sent: receipt.name)
         try write(receipt, in: place)
-        if let file = try? file(incoming), try file.directory.status(file.name)?.isRegular == true {
+        if let file = try present(incoming) {
             try file.directory.move(file.name, to: place, as: name)
             try place.sync()
         }
         try ready.removeReceipt(receipt.drop)
+    }
+
+    /// The file at a path; nil where it is gone, which is known only when its directory could be looked into.
+    private func present(_ incoming: String) throws(StagingError) -> StagedFile? {
+        do throws(StagingError) {
+            let file = try file(incoming)
+            return try file.directory.status(file.name)?.isRegular == true ? file : nil
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
     }
 
     /// The receipt of an upload in quarantine; nil when there is none.

@@ -73,6 +73,41 @@ import Testing
         #expect(gate.ready() == ["sftp/acme/a.xml"])
     }
 
+    /// A mount that failed: nothing that was accepted counts as lost for it.
+    @Test func aGateDoesNotStartOnAnotherStagingDirectory() async throws {
+        let directory = try TemporaryDirectory("unmounted")
+        let drop: String
+        do {
+            let gate = try Gate(directory) { $0.settle = .seconds(60) }
+            let upload = try gate.upload("a.xml", "data")
+            drop = upload.dropID
+            _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
+            await gate.intake.close()
+        }
+        try FileManager.default.moveItem(atPath: directory.file("staging"), toPath: directory.file("aside"))
+        for _ in 0..<2 {
+            let error = #expect(throws: StagingError.self) { _ = try Gate(directory) }
+            #expect(error?.description.contains("is its filesystem mounted?") == true)
+        }
+        try FileManager.default.removeItem(atPath: directory.file("staging"))
+        try FileManager.default.moveItem(atPath: directory.file("aside"), toPath: directory.file("staging"))
+        let again = try Gate(directory)
+        #expect(try again.intake.drop(id: drop)?.state == .pending)
+        #expect(again.directory.files(under: "staging/incoming/sftp/acme/parts").count == 1)
+        await again.intake.close()
+    }
+
+    @Test func aStagingDirectoryThatIsLostForGoodIsTakenOnceItsMarkIsRemoved() async throws {
+        let directory = try TemporaryDirectory("lost")
+        func run() async throws { await (try Gate(directory)).intake.close() }
+        try await run()
+        try FileManager.default.removeItem(atPath: directory.file("staging"))
+        #expect(throws: StagingError.self) { _ = try Gate(directory) }
+        try FileManager.default.removeItem(atPath: directory.file("staging-id"))
+        try await run()
+        try await run()
+    }
+
     /// "Not found" is not "was released": what was promised and is nowhere is said to be lost.
     @Test func anUploadWhoseBytesAreNowhereIsLostAndSaidToBe() async throws {
         let (directory, id) = try await crashed()

@@ -5,12 +5,15 @@ import Ledger
 import LedgerSupport
 import Staging
 import Support
+import Synchronization
 import Testing
 import Upkeep
 
 @testable import Intake
 
-@Suite(.timeLimit(.minutes(1))) struct RetentionTests {
+@Suite(.timeLimit(.minutes(1))) struct RetentionTests: SenderTests {
+    let clock = TestClock()
+
     /// Bytes in `parts/` without a sidecar: nobody can tell what they are.
     private func strand(_ gate: Gate) throws -> String {
         try gate.upload("never/committed.xml", "half").dropID
@@ -27,6 +30,29 @@ import Upkeep
         let entry = try #require(try gate.entries().first)
         #expect(entry["verdict"]?.string == "rejected" && entry["reason"]?.string == "incomplete")
         #expect(entry["account"]?.string == "acme" && entry["drop"]?["id"]?.string == id)
+    }
+
+    @Test func anUploadOfASessionOfAnEarlierRunGoesToQuarantineOnceThatHasGone() async throws {
+        let directory = try TemporaryDirectory("retention")
+        let partial: PartialFile
+        do {
+            let gate = try gate(directory)
+            let session = try gate.intake.beginSession(of: "acme")
+            let opening = try gate.intake.open(order("a"), session)
+            partial = try session.box.files.create("a", drop: opening.drop, modified: nil, now: clock.now)
+            try partial.write(Array("half".utf8))
+            await gate.intake.close()
+        }
+        let drop = partial.drop
+        let gate = try gate(directory) { $0.retention.resumeFor = .seconds(-10) }
+        let box = try gate.intake.box(of: "acme")
+        await Retention(gate.intake).sweep()
+        #expect(quarantined(gate).isEmpty, "its session has it")
+        #expect(box.state.withLock { $0.tree.item(drop)?.isWritten } == true)
+        partial.release()
+        await Retention(gate.intake).sweep()
+        #expect(Set(quarantined(gate)) == ["\(drop)/a", "\(drop)/receipt.json"])
+        #expect(gate.intake.health.problems.isEmpty)
     }
 
     @Test func quarantineIsRemovedWhenItsTimeIsOver() async throws {

@@ -106,6 +106,128 @@ import Upkeep
         await gate.intake.close()
     }
 
+    // MARK: A session that is dead, and not known to be
+
+    /// What a sender that goes on with what is there is given.
+    private func resume(_ path: String, _ session: SenderSession, _ gate: Gate) throws -> SenderOpening {
+        var order = try order(path)
+        order.fresh = false
+        return try gate.intake.open(order, session)
+    }
+
+    private func parts(_ gate: Gate) -> [String] {
+        gate.directory.files(under: "staging/incoming/sftp/acme/parts").filter { $0.hasSuffix(".part") }
+    }
+
+    @Test func whatADeadSessionLeavesDoesNotKeepANewerWholeUploadFromItsName() async throws {
+        let gate = try gate()
+        let (dead, session) = try (gate.intake.beginSession(of: "acme"), gate.intake.beginSession(of: "acme"))
+        let half = try begin("d.tmp", "monday-half", dead, gate)
+        let whole = try await send("d.tmp", "monday", session, gate)
+        let left = gate.intake.endSession(dead)
+        #expect(left.map(\.drop) == [half] && left.map(\.bytes) == [11])
+        #expect(left.map(\.isSuperseded) == [true])
+        #expect(parts(gate) == ["\(whole).part"] && session.box.usage.bytes == 6)
+        try await rename("d.tmp", "d", session, gate)
+        clock.pass(.seconds(6))
+        await release([whole], gate)
+        #expect(gate.contents("sftp/acme/d") == "monday")
+    }
+
+    @Test(arguments: ["ended", "kept", "put back"])
+    func whatADeadSessionLeavesNeverShowsOnceANewerUploadHasLeftItsName(_ end: String) async throws {
+        let gate = try gate()
+        let (dead, session) = try (gate.intake.beginSession(of: "acme"), gate.intake.beginSession(of: "acme"))
+        let half = try begin("d.tmp", "monday-half", dead, gate)
+        try await send("d.tmp", "monday", session, gate)
+        try await rename("d.tmp", "d", session, gate)
+        switch end {
+        case "kept": #expect(!gate.intake.kept(half, bytes: 11, isWhole: false, modified: nil, dead))
+        case "put back": gate.intake.putBack(half, dead)
+        default: #expect(gate.intake.endSession(dead).map(\.isSuperseded) == [true])
+        }
+        let next = try gate.intake.beginSession(of: "acme")
+        #expect(try size("d.tmp", next, gate) == nil)
+        let opening = try resume("d.tmp", next, gate)
+        #expect(opening.standing == .fresh && opening.drop != half)
+        #expect(!parts(gate).contains("\(half).part"))
+        await gate.intake.close()
+        // Its session tells of the others.
+        let told = try gate.entries().filter { $0["drop"]?["id"]?.string == half }
+            .compactMap { $0["detail"]?["message"]?.string }
+        #expect(told.count == (end == "put back" ? 1 : 0))
+        #expect(told.allSatisfy { $0.contains("a newer upload of its name is whole") })
+    }
+
+    /// Begun later, and opened earlier, than the part that was gone on with.
+    @Test func whatADeadSessionLeavesIsOldAlsoWhenAnEarlierPartBecameWhole() async throws {
+        let gate = try gate()
+        let sessions = try (0..<3).map { _ in try gate.intake.beginSession(of: "acme") }
+        let earlier = try begin("d.tmp", "sun", sessions[0], gate)
+        let half = try begin("d.tmp", "monday-half", sessions[1], gate)
+        #expect(gate.intake.endSession(sessions[0]).map(\.bytes) == [3])
+        #expect(try resume("d.tmp", sessions[2], gate).drop == earlier)
+        gate.intake.kept(earlier, bytes: 3, isWhole: true, modified: nil, sessions[2])
+        let left = gate.intake.endSession(sessions[1])
+        #expect(left.map(\.drop) == [half] && left.map(\.isSuperseded) == [true])
+        #expect(try size("d.tmp", sessions[2], gate) == 3)
+    }
+
+    @Test func whatAnOlderSessionClosesItselfIsAnUploadOfItsOwn() async throws {
+        let gate = try gate()
+        let (slow, session) = try (gate.intake.beginSession(of: "acme"), gate.intake.beginSession(of: "acme"))
+        let opening = try gate.intake.open(order("d.tmp"), slow)
+        let partial = try slow.box.files.create("d.tmp", drop: opening.drop, modified: nil, now: clock.now)
+        try partial.write(Array("slow".utf8))
+        let whole = try await send("d.tmp", "monday", session, gate)
+        try partial.keepWhole(size: 4, sha256: partial.sha256(of: 4), modified: nil)
+        #expect(gate.intake.kept(opening.drop, bytes: 4, isWhole: true, modified: nil, slow))
+        partial.release()
+        try await rename("d.tmp", "d", session, gate)
+        clock.pass(.seconds(6))
+        await release([opening.drop, whole], gate)
+        #expect(Set(gate.ready().compactMap(gate.contents)) == ["slow", "monday"])
+    }
+
+    @Test(arguments: [true, false])
+    func whatADeadSessionLeavesIsOldForTheNextRunOfTheGate(isWritten: Bool) async throws {
+        let directory = try TemporaryDirectory("gate")
+        let half: PartialFile
+        do {
+            let gate = try gate(directory)
+            let dead = try gate.intake.beginSession(of: "acme")
+            let opening = try gate.intake.open(order("d.tmp"), dead)
+            half = try dead.box.files.create("d.tmp", drop: opening.drop, modified: nil, now: clock.now)
+            try half.write(Array("monday-half".utf8))
+            let session = try gate.intake.beginSession(of: "acme")
+            try await send("d.tmp", "monday", session, gate)
+            try await rename("d.tmp", "d", session, gate)
+            await gate.intake.close()
+        }
+        if !isWritten { half.release() }
+        let gate = try gate(directory)
+        let session = try gate.intake.beginSession(of: "acme")
+        half.release()
+        #expect(try size("d.tmp", session, gate) == nil)
+        #expect(try resume("d.tmp", session, gate).standing == .fresh)
+        #expect(!parts(gate).contains("\(half.drop).part"))
+        await gate.intake.close()
+        #expect(try gate.entries().filter { $0["drop"]?["id"]?.string == half.drop }.count == 1)
+    }
+
+    @Test func ofManyUploadsThatAreInterruptedAtOnceEachHasAnEntry() async throws {
+        let gate = try gate()
+        for number in 0..<50 {
+            var attempt = Gate.transfer
+            (attempt.verdict, attempt.reason) = (.rejected, .incomplete)
+            let id = DropID.make(milliseconds: Int64(number))
+            attempt.drop = DropFacts(id: id, name: "\(number).csv", bytes: 1, sha256: nil)
+            gate.intake.noteInterrupted(attempt)
+        }
+        await gate.intake.close()
+        #expect(try Set(gate.entries().compactMap { $0["drop"]?["id"]?.string }).count == 50)
+    }
+
     // MARK: Authority
 
     @Test func whoMayNothingAnyMoreBehindTheLockChangesNothing() async throws {

@@ -190,6 +190,26 @@ import Testing
         #expect(tree.names(in: try #require(DropPath("none")), after: nil, limit: 9).isEmpty)
     }
 
+    @Test func emptyDirectoriesAreFoundByWhenTheyWereUsedLast() throws {
+        var tree = SenderTree()
+        func path(_ text: String) throws -> DropPath { try #require(DropPath(text)) }
+        for name in ["c", "c/in", "full"] { tree.insert(folder: try path(name), modified: 1) }
+        for name in ["b", "a"] { tree.insert(folder: try path(name), modified: 2) }
+        tree.insert(folder: try path("new"), modified: 9)
+        let item = SenderItem(drop: "1", bytes: 1, modified: 1, standing: .settling)
+        tree.insert(item, at: try path("full/file"))
+        let empty = { (tree: SenderTree) in tree.emptyFolders(unusedSince: 9).map(\.text) }
+        #expect(empty(tree) == ["c/in", "a", "b"])
+        tree.use(folder: try path("a"), at: 5)
+        tree.use(folder: try path("a"), at: 3)
+        tree.use(folder: try path("b"), at: 9)
+        tree.remove(folder: try path("c/in"))
+        #expect(empty(tree) == ["c", "a"])
+        tree.move(folder: try path("a"), to: try path("z"))
+        tree.remove("1")
+        #expect(empty(tree) == ["c", "full", "z"])
+    }
+
     @Test func itemsAreOldestFirstWhateverTheOrderInWhichTheyCome() throws {
         var tree = SenderTree()
         let path = try #require(DropPath("a"))

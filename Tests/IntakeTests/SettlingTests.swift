@@ -163,6 +163,43 @@ import Upkeep
         #expect(try size("a", session, gate) == 8 && size("a", other, gate) == nil)
     }
 
+    @Test func whatAConsumerTookShowsToItsSessionForAWhileAndIsAbsentAfterwards() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        // Six seconds ago.
+        let taken = try await released("a", session, gate)
+        try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/a"))
+        clock.pass(.seconds(23))
+        #expect(try size("a", session, gate) == 8)
+        clock.pass(.seconds(1))
+        #expect(try size("a", session, gate) == nil)
+        #expect(try gate.intake.list(.root, after: nil, limit: 9, bytes: 1 << 20, session).entries.isEmpty)
+        let refusal = await #expect(throws: SenderError.self) { try await remove("a", session, gate) }
+        #expect(refusal?.kind == .absent && refusal?.reason == .forbiddenOperation)
+        #expect(refusal?.message.contains("its consumer has taken it") == true)
+        var writing = try order("a")
+        writing.fresh = false
+        let opening = try gate.intake.open(writing, session)
+        #expect(opening.standing == .fresh)
+        gate.intake.putBack(opening.drop, session)
+        let again = try await released("a", session, gate)
+        #expect(again != taken && gate.ready() == ["sftp/acme/a"] && quarantined(gate).isEmpty)
+        #expect(try size("a", session, gate) == 8)
+    }
+
+    @Test func aRenameBeginsTheTimeAnewInWhichATakenFileShows() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        _ = try await released("a", session, gate)
+        clock.pass(.seconds(60))
+        try await rename("a", "b", session, gate)
+        try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/b"))
+        clock.pass(.seconds(29))
+        #expect(try size("b", session, gate) == 8 && size("a", session, gate) == nil)
+        clock.pass(.seconds(1))
+        #expect(try size("b", session, gate) == nil)
+    }
+
     @Test func whatAConsumerAcknowledgedIsNeitherRenamedNorWithdrawn() async throws {
         let gate = try gate()
         let session = try gate.intake.beginSession(of: "acme")
@@ -420,13 +457,49 @@ import Upkeep
         try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/a"))
         let drop = try await send("b", "2", session, gate)
         #expect(gate.ready() == ["sftp/acme/b"])
-        try await gate.intake.removeDirectory(#require(DropPath("d")), session)
+        // Nor an empty directory that nobody has used for a while.
+        clock.pass(.seconds(599))
+        await #expect(throws: SenderError.self) { try await send("c", "3", session, gate) }
+        clock.pass(.seconds(2))
+        try await send("c", "3", session, gate)
+        #expect(try size("d", session, gate) == nil)
+        #expect(gate.ready() == ["sftp/acme/b", "sftp/acme/c"])
+        // What the refusal says helps.
+        try await remove("c", session, gate)
         let opening = try gate.intake.open(order("b"), session)
         let full = #expect(throws: SenderError.self) {
             try gate.intake.room((1 << 20)...(1 << 20), for: opening.drop, session)
         }
         #expect(full?.kind == .full && full?.message.contains("sftp.max_pending_bytes") == true)
         #expect(opening.drop != drop)
+    }
+
+    /// One directory for each patient, for ever.
+    @Test func anAccountThatOnlyMakesDirectoriesDoesNotLockItselfOut() async throws {
+        let gate = try gate(settle: .zero) { $0.maxPendingNames = 4 }
+        let session = try gate.intake.beginSession(of: "acme")
+        func make(_ path: String) throws { try gate.intake.makeDirectory(#require(DropPath(path)), session) }
+        func names() throws -> [String] { try session.box.files.directories().map { $0.path.text }.sorted() }
+        for path in ["inbox", "1", "1/in", "2"] { try make(path) }
+        clock.pass(.seconds(3600))
+        // In use, also while there is nothing in it. This needs a name itself.
+        gate.intake.discarded(try gate.intake.open(order("inbox/a.tmp"), session).drop, session)
+        #expect(try names() == ["", "1", "2", "inbox"])
+        for path in ["3", "4", "inbox/5"] { try make(path) }
+        #expect(try names() == ["", "3", "4", "inbox", "inbox/5"] && session.box.usage.names == 4)
+        let refusal = #expect(throws: SenderError.self) { try make("6") }
+        #expect(refusal?.message.contains("its sender remove files or directories") == true)
+        try await gate.intake.removeDirectory(#require(DropPath("3")), session)
+        try make("6")
+    }
+
+    @Test func noDirectoryIsMadeBelowTheReserve() async throws {
+        let gate = try gate { $0.reserveBytes = .max }
+        let session = try gate.intake.beginSession(of: "acme")
+        let path = try #require(DropPath("d"))
+        let refusal = #expect(throws: SenderError.self) { try gate.intake.makeDirectory(path, session) }
+        #expect(refusal?.reason == .stagingFull && refusal?.message.contains("disk is full") == true)
+        #expect(try size("d", session, gate) == nil)
     }
 
     @Test func anInterruptedUploadGivesWayWhenItsAccountNeedsTheRoom() async throws {

@@ -99,6 +99,9 @@ import Upkeep
         // The directory on which staging was mounted: empty, and the gate makes what it needs in it.
         let staging = directory.file("staging")
         try FileManager.default.moveItem(atPath: staging, toPath: directory.file("disk"))
+        // No gate starts there unless somebody says that it is to, as here (`StagingMark`).
+        let mark = directory.file("staging-id")
+        try FileManager.default.removeItem(atPath: mark)
         do {
             let gate = try Gate(directory, clock: clock) {
                 $0.layout = layout
@@ -117,6 +120,7 @@ import Upkeep
         }
         try FileManager.default.removeItem(atPath: staging)
         try FileManager.default.moveItem(atPath: directory.file("disk"), toPath: staging)
+        try FileManager.default.removeItem(atPath: mark)
         let gate = try Gate(directory, clock: clock) { $0.layout = layout }
         await sweep(gate)
         #expect(try state(gate, drop.id) == .released && gate.ready().count == 1)

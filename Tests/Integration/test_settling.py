@@ -608,6 +608,13 @@ class Released(Box):
         self.assertEqual((one.size("taken 2.csv"), other.size("taken 2.csv")), (4, None))
         self.assertNotIn("taken 2.csv", other.list())
         self.assertEqual([n for n in self.below("") if "late" in n], [])
+        if LONG:
+            # Half a minute later it is as absent to who sent it, who overwrites it in the same session.
+            wait_until(lambda: one.size("taken 2.csv") is None, 45, "the end of its time")
+            one.put("taken 2.csv.part", b"newer")
+            self.refused(ABSENT, words, one.remove, "taken 2.csv", entry="forbidden_operation")
+            one.rename("taken 2.csv.part", "taken 2.csv")
+            self.released("taken 2.csv", b"newer", uploaded_as="taken 2.csv.part")
 
     def test_what_a_consumer_takes_at_once_is_refused_in_the_same_words(self):
         one, other = self.client(), self.client()
@@ -987,6 +994,25 @@ class Resuming(Box):
         one.close(handle)
         self.released("mine.csv", b"all of it")
         self.released("mine~2.csv", b"half and half", name="mine.csv")
+
+    def test_what_a_session_leaves_after_a_newer_upload_was_whole_is_never_gone_on_with(self):
+        # The first session is one whose network is gone: the gate hears of its end long after the sender began anew.
+        dead, name = Client(self.gate), "again.csv.part"
+        handle = dead.open(name)
+        dead.write(handle, 0, self.old)
+        one = self.client()
+        one.put(name, b"new")
+        one.rename(name, "again.csv")
+        dead.kill()
+        entry, = wait_until(lambda: self.entries("incomplete", "a newer upload of its name is whole"), 10, "the entry")
+        self.assertEqual((entry["drop"]["name"], entry["drop"]["bytes"], entry["source"]["ip"]),
+                         (name, len(self.old), "127.0.0.2"))
+        other = self.client()
+        self.assertIsNone(other.size(name))
+        other.put(name, b"next", WRITE | CREATE)
+        other.rename(name, "next.csv")
+        self.released("again.csv", b"new", uploaded_as=name)
+        self.released("next.csv", b"next", uploaded_as=name)
 
     def test_an_open_file_is_renamed_and_removed(self):
         one, other = self.client(), self.client()

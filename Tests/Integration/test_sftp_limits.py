@@ -203,8 +203,9 @@ class Full(unittest.TestCase):
                 # The first ten have entries of their own, and do not wait for a flood to end.
                 wait_until(lambda: {f"/no room {n}.csv" for n in range(10)} <= written(), 5, "the entries")
                 self.assertLess(time.monotonic() - began, 5)
-                # Looking and making directories goes on, ending too.
+                # Looking goes on, ending too. A directory needs room as a file does.
                 self.assertEqual(one.list(), {})
+                self.assertIn("/no room", refused(self, FAILURE, "full", one.mkdir, "no room"))
 
     @unittest.skipUnless(os.geteuid() == 0, "only root mounts a file system")
     def test_parallel_sessions_together_keep_the_reserve(self):
@@ -286,6 +287,11 @@ class Pending(unittest.TestCase):
                 refused(self, FAILURE, "10 names", one.open, "and more.csv")
                 os.remove(os.path.join(gate.staging, "ready/sftp/vsee/3.csv"))
                 one.put("and more.csv", b"x")
+                # A directory is a name, too; one that was in use a moment ago goes only when its sender removes it.
+                one.rename("d/1.csv", "1.csv")
+                refused(self, FAILURE, "10 names.*remove files or directories", one.open, "for a directory.csv")
+                one.rmdir("d")
+                one.put("for a directory.csv", b"x")
 
     def test_bytes_of_an_account_are_bounded_and_all_of_them_usable(self):
         with Gate(environment={"DROPGATE_SFTP_MAX_PENDING_BYTES": "8MiB", "DROPGATE_SFTP_SETTLE": "0s"}) as gate:
@@ -353,6 +359,22 @@ class Pending(unittest.TestCase):
             **os.environ, "DROPGATE_SFTP_MAX_FILE": "3MiB", "DROPGATE_SFTP_MAX_PENDING_BYTES": "2MiB"})
         self.assertEqual(check.returncode, 78, check)
         self.assertIn("sftp.max_file: 3MiB is more than sftp.max_pending_bytes, 2MiB; it would never apply", check.stderr)
+
+
+class Interrupted(unittest.TestCase):
+    def test_of_many_uploads_that_break_off_at_once_each_has_an_entry(self):
+        with Gate() as gate:
+            client, names = Client(gate), [f"broken {number}.csv" for number in range(25)]
+            for name in names:
+                client.write(client.open(name), 0, b"half")
+            client.kill()
+
+            def written():
+                entries = gate.entries("--reason", "incomplete")
+                return len(entries) >= len(names) and entries
+            entries = wait_until(written, 20, "the entries")
+            self.assertEqual(sorted(e["drop"]["name"] for e in entries), sorted(names))
+            self.assertEqual({(e["count"], e["drop"]["bytes"]) for e in entries}, {(1, 4)})
 
 
 class Unwelcome(unittest.TestCase):

@@ -23,6 +23,14 @@ package final class FailingDisk: Sendable {
         set { marks.withLock { $0 = newValue } }
     }
 
+    private let page = Mutex<(@Sendable () -> Void)?>(nil)
+
+    /// Called before a page of pending drops is read.
+    package var beforePage: (@Sendable () -> Void)? {
+        get { page.withLock(\.self) }
+        set { page.withLock { $0 = newValue } }
+    }
+
     fileprivate func mark() throws {
         try marks.withLock { left in
             guard left > 0 else { throw Failure() }
@@ -66,7 +74,8 @@ package final class FailingStore: LedgerStore {
     package func body(seq: Int64) throws -> [UInt8]? { try store.body(seq: seq) }
 
     package func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop] {
-        try store.pendingDrops(after: seq, limit: min(limit, mostPending))
+        disk.beforePage?()
+        return try store.pendingDrops(after: seq, limit: min(limit, mostPending))
     }
 
     package func pendingUploads(after seq: Int64, limit: Int) throws -> [PendingDrop] {

@@ -35,6 +35,12 @@ import Testing
         }
     }
 
+    private func lost(_ id: String) -> LedgerOperation {
+        .change(
+            Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete),
+            DropChange(id: id, from: .pending, kind: .lost))
+    }
+
     private func release(_ id: String, _ store: any LedgerStore, at time: Int64 = 5000) throws {
         try carryOut(.released([(id, "sftp/\(id)")], at: Instant(microseconds: time)), store)
     }
@@ -121,8 +127,8 @@ import Testing
     func onlyAPendingDropIsLost(maker: StoreMaker) throws {
         let store = try store(maker, "a", "b")
         try release("b", store)
-        #expect(try carryOut(.lost(id: "a"), store))
-        #expect(try !carryOut(.lost(id: "b"), store))
+        #expect(try carryOut(lost("a"), store))
+        #expect(try !carryOut(lost("b"), store))
         #expect(try store.pendingDrops(after: -1, limit: 9).isEmpty)
     }
 
@@ -250,7 +256,7 @@ import Testing
                 contentsOf: Array(repeating: .append(rejection, drop: nil), count: 1500), at: 100)
         }
         _ = try store.commit(operations, now: Self.later)
-        if let upload = drops.first(where: { !$0.isEvent }) { try carryOut(.lost(id: upload.id), store) }
+        if let upload = drops.first(where: { !$0.isEvent }) { try carryOut(lost(upload.id), store) }
         var expected: [String: DropRecord] = [:]
         for drop in drops { expected[drop.id] = try store.drop(id: drop.id) }
         for time in 6000..<6004 as Range<Int64> {
@@ -338,7 +344,7 @@ import Testing
         let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
         #expect(throws: (any Error).self) {
             _ = try store.commit(
-                [.append(rejection, drop: nil), .lost(id: "a"), .sealed(segment)], now: Self.later)
+                [.append(rejection, drop: nil), lost("a"), .sealed(segment)], now: Self.later)
         }
         #expect(try store.size() == 1)
         #expect(try store.drop(id: "a")?.state == .pending)

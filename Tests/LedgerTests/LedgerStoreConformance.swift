@@ -240,7 +240,7 @@ func uploadOperation(_ id: String, key: UInt8, content: String? = nil) -> Ledger
         _ = try store.commit(
             [
                 .released([("released", "sftp/released"), ("event", "webhook/x")], at: time),
-                .lost(id: "lost"),
+                change("lost", .lost),
                 change("withdrawn", .withdrawn(incoming: "incoming/withdrawn")),
                 change(
                     "renamed",

@@ -104,8 +104,9 @@ import Testing
         #expect(client.store.releases.map(\.bytes) == [sample(10), sample(5)])
     }
 
-    /// paramiko's put overlooks the failure of CLOSE and compares the size that STAT gives.
-    @Test func anUploadThatWasNotTakenHasNoSizeUntilItIsOpenedAgain() {
+    /// paramiko's put overlooks the failure of CLOSE and compares the size that STAT gives; sshj looks by STAT before it sends,
+    /// and sends only over what is there or absent.
+    @Test func anUploadThatWasNotTakenIsAbsentAndCanBeSentAgain() {
         let client = Conversation()
         client.store.failure = (
             { if case .finish = $0 { true } else { false } }, StoreError(.other, "the account is disabled")
@@ -113,11 +114,12 @@ import Testing
         #expect(client.put("/a", sample(10)).code == .failure)
         for type in [PacketType.stat, .lstat] {
             let reply = client.path(type, "/a")
-            #expect(reply.code == .failure && reply.message.contains("the account is disabled"))
+            #expect(reply.code == .noSuchFile && reply.message.contains("the account is disabled"))
         }
         client.store.failure = nil
         #expect(client.put("/a", sample(10)).code == .ok)
         #expect(client.size("/a") == 10)
+        #expect(client.store.releases.map(\.bytes) == [sample(10)])
     }
 
     @Test func exclusiveMeansNew() {

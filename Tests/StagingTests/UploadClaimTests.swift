@@ -1,5 +1,6 @@
 // Released files that are taken back before a consumer has them: exactly that file or nothing, and through no link.
 import Foundation
+import Glibc
 import Staging
 import Support
 import Testing
@@ -34,6 +35,49 @@ import Testing
 
     private func receipt(_ name: String) -> Receipt {
         Receipt(drop: drop, channel: "sftp", name: name, file: "", bytes: 5, received: "2026-11-23T09:03:00Z")
+    }
+
+    // MARK: Directories that consumers remove
+
+    /// As `find ready -type d -empty -delete` does beside the gate.
+    @Test func aDirectoryThatGoesWhileAFileIsReleasedIsMadeAgain() throws {
+        let (path, root) = (home.file("ready/sftp/acme/d"), home.file("ready/sftp/acme"))
+        let remover = Task.detached {
+            while !Task.isCancelled {
+                rmdir(path)
+                rmdir(root)
+            }
+        }
+        defer { remover.cancel() }
+        for number in 0..<2000 {
+            try put("incoming/sftp/acme/parts/x", "hello")
+            let file = try area.file("incoming/sftp/acme/parts/x")
+            do {
+                try area.ready.release(
+                    file, readyPath: "sftp/acme/d/\(number)", receipt: receipt("d/\(number)"), now: "")
+                #expect(unlink("\(path)/\(number)") == 0)
+            } catch let error as StagingError {
+                // It is still where it was, and is tried again.
+                #expect(error.code == .failed)
+                #expect(unlink(home.file("incoming/sftp/acme/parts/x")) == 0)
+            }
+        }
+    }
+
+    @Test func bytesThatCannotBeLookedForAreNotTakenForGone() throws {
+        let parts = home.file("incoming/sftp/acme/parts")
+        try manager.createDirectory(atPath: home.file("elsewhere"), withIntermediateDirectories: true)
+        try put("incoming/sftp/acme/parts/\(drop).part", "hello")
+        try manager.moveItem(atPath: parts, toPath: parts + ".aside")
+        try manager.createSymbolicLink(atPath: parts, withDestinationPath: home.file("elsewhere"))
+        let incoming = StagingLayout.acceptedFile(drop, of: "acme")
+        #expect(throws: StagingError.self) {
+            try area.quarantine(incoming: incoming, of: "acme", receipt: receipt("a.csv"))
+        }
+        try manager.removeItem(atPath: parts)
+        try manager.moveItem(atPath: parts + ".aside", toPath: parts)
+        try area.quarantine(incoming: incoming, of: "acme", receipt: receipt("a.csv"))
+        #expect(home.files(under: "quarantine/sftp/acme/\(drop)").count == 2)
     }
 
     // MARK: Claiming
@@ -173,8 +217,10 @@ import Testing
         let claimed = home.file("incoming/sftp/acme/claimed")
         try manager.removeItem(atPath: claimed)
         try manager.createSymbolicLink(atPath: claimed, withDestinationPath: home.file("outside"))
-        try area.quarantine(
-            incoming: StagingLayout.claimedFile(drop, of: "acme"), of: "acme", receipt: receipt("a"))
+        #expect(throws: StagingError.self) {
+            try area.quarantine(
+                incoming: StagingLayout.claimedFile(drop, of: "acme"), of: "acme", receipt: receipt("a"))
+        }
         #expect(text("outside/\(drop)") == "hello")
         #expect(home.files(under: "quarantine/sftp/acme/\(drop)") == ["receipt.json"])
     }

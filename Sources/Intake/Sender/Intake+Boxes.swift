@@ -30,13 +30,20 @@ extension Intake {
         }
         for found in try files.summaries() {
             let partial = try unsealed(found, files)
-            if let path = partial.path.flatMap(DropPath.init), let item = SenderItem(partial) {
+            if let path = partial.path.flatMap(DropPath.init), var item = SenderItem(partial) {
+                item.isSuperseded = !item.isWhole && isMarked(item.drop, files)
                 state.tree.insert(item, at: path)
             }
         }
         try loadSettling(account, &state)
         try loadWaiting(account, &state)
-        return SenderBox(account: account, files: files, state: state)
+        // The clock may have been ahead when these got their ids: those of newer uploads are higher all the same.
+        if let newest = state.tree.drops.compactMap(DropID.milliseconds).max() {
+            lastDrop.withLock { $0 = max($0, newest) }
+        }
+        let box = SenderBox(account: account, files: files, state: state)
+        box.state.withLock { supersedeInterrupted(in: &$0, box) }
+        return box
     }
 
     /// A partial that was handed over and is not in the ledger waits again: a session or the gate died in between.

@@ -62,11 +62,13 @@ extension Intake {
         let receipt = Receipt(AcceptedEntry(attempt, entry), drop: accepted)
         uploadSpace.end(record.id)
         box.state.withLock { state in
+            let opened = state.tree.item(accepted.id)?.opened
             state.settling[accepted.id] = SenderBox.Settling(record: accepted, receipt: receipt)
             state.tree.insert(
                 SenderItem(
                     drop: accepted.id, bytes: upload.bytes,
-                    modified: upload.modified ?? entry.time.microseconds / 1_000_000, standing: .settling),
+                    modified: upload.modified ?? entry.time.microseconds / 1_000_000, standing: .settling,
+                    opened: opened),
                 at: path)
             supersede(accepted.id, at: path, in: &state, box)
         }

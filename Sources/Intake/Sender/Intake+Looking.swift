@@ -78,10 +78,10 @@ extension Intake {
             SenderNode.init)
     }
 
-    /// What a session has delivered under a name and a consumer has taken. What a sender took back or renamed since,
-    /// from whichever session, is not there.
+    /// What a session has delivered under a name a short while ago and a consumer has taken. What a sender took back or renamed
+    /// since, from whichever session, is not there.
     func delivered(_ path: DropPath, _ session: SenderSession) -> SenderNode? {
-        guard let (drop, node) = session.hasDelivered(path) else { return nil }
+        guard let (drop, node) = session.hasDelivered(path, at: now) else { return nil }
         guard let record = try? store.drop(id: drop), ![.withdrawn, .lost].contains(record.state),
             name(record, session.box.account).utf8.elementsEqual(path.bytes)
         else {
@@ -113,17 +113,6 @@ extension Intake {
         return empty
     }
 
-    /// An upload that nobody writes any more, as it lies there; nil when nothing can go on with it.
-    func returned(_ drop: String, in state: inout SenderBox.State, _ box: SenderBox) -> SenderItem? {
-        guard let path = state.tree.path(of: drop) else { return nil }
-        state.tree.remove(drop)
-        guard let found = try? box.files.summary(drop), let summary = try? unsealed(found, box.files),
-            let item = SenderItem(summary)
-        else { return nil }
-        state.tree.insert(item, at: path)
-        return item.isWritten ? nil : item
-    }
-
     /// Forgets everything that has been taken.
     func forgetTaken(in state: inout SenderBox.State, _ box: SenderBox, below folder: DropPath = .root) {
         for path in state.tree.files(inside: folder) { forgetTaken(in: &state, box, at: path) }
@@ -144,11 +133,19 @@ extension Intake {
         }
     }
 
+    /// Finds out which uploads of an earlier run's sessions nobody writes any more.
+    func lookAnew(in state: inout SenderBox.State, _ box: SenderBox) {
+        for drop in state.tree.drops where state.tree.item(drop)?.standing == .writing(session: 0) {
+            if (try? box.files.summary(drop))??.isLive != true { _ = returned(drop, in: &state, box) }
+        }
+    }
+
     // MARK: Directories
 
     package func makeDirectory(_ path: DropPath, _ session: SenderSession) throws(SenderError) {
         let box = session.box
         try checkParent(path, box, reason: .badPath)
+        let noSpace = checkSpace()
         let refusal = box.state.withLock { state -> SenderError? in
             if state.tree.isFolder(path) {
                 return SenderError(.exists, nil, "\(path): there is a directory of that name already")
@@ -156,13 +153,16 @@ extension Intake {
             if newest(path, in: &state, box) != nil || !state.tree.items(path).isEmpty {
                 return SenderError(.exists, .badPath, "\(path): there is a file of that name")
             }
+            if let noSpace { return self.refusal(StagingError(.full, noSpace.description), path) }
             if let refusal = full(names: 1, bytes: 0, path, in: &state, box) { return refusal }
             do throws(StagingError) {
                 try box.files.makeDirectory(path)
             } catch {
                 return self.refusal(error, path)
             }
-            state.tree.insert(folder: path, modified: now.microseconds / 1_000_000)
+            let made = now.microseconds / 1_000_000
+            state.tree.insert(folder: path, modified: made)
+            state.tree.use(folder: path.parent, at: made)
             return nil
         }
         if let refusal { throw refusal }
@@ -225,7 +225,8 @@ extension Intake {
 
     private static let quickLook = Duration.milliseconds(20)
 
-    /// Whether an account may have so many names and bytes more; what its consumer has taken counts no longer.
+    /// Whether an account may have so many names and bytes more; what its consumer has taken counts no longer, and empty
+    /// directories and interrupted uploads give way.
     func full(
         names: Int, bytes: Int64, _ path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
     ) -> SenderError? {
@@ -239,19 +240,56 @@ extension Intake {
         if state.look.map({ $0.took < Self.quickLook || $0.ended.duration(to: began) > $0.took * 10 }) ?? true
         {
             forgetTaken(in: &state, box)
+            let excess = state.tree.names + names - configuration.maxPendingNames
+            if names > 0, excess > 0 { removeEmptyFolders(excess, but: path.parent, in: &state, box) }
             state.look = (.now, began.duration(to: .now))
         }
         let excess = state.tree.bytes + bytes - configuration.maxPendingBytes
         if excess > 0 { giveUpInterrupted(excess, in: &state, box) }
         guard isOver(state) else { return nil }
-        let (what, setting) =
+        let (what, remedy, setting) =
             state.tree.bytes + bytes > configuration.maxPendingBytes
-            ? ("\(configuration.maxPendingBytes) bytes", "sftp.max_pending_bytes")
-            : ("\(configuration.maxPendingNames) names", "sftp.max_pending_names")
+            ? ("\(configuration.maxPendingBytes) bytes", "take some", "sftp.max_pending_bytes")
+            : (
+                "\(configuration.maxPendingNames) names, directories too",
+                "take files or its sender remove files or directories",
+                "sftp.max_pending_names"
+            )
         return SenderError(
             .failed, .stagingFull,
-            "\(path): this account has as much in the gate as it may (\(what)); its consumer must take some first, or the gate's owner allow more (\(setting))"
+            "\(path): this account has as much in the gate as it may (\(what)); its consumer must \(remedy) first, or the gate's owner allow more (\(setting))"
         )
+    }
+
+    /// How long an empty directory is left to its sender, who may be about to fill it; in seconds.
+    private static let longestEmpty: Int64 = 600
+
+    /// Empty directories give way where their account needs the names, the longest unused first. Only their sender removes them
+    /// else, so one that makes a directory for each patient would lock itself out. Somewhat more of them go than is needed: not each
+    /// request has to look through all.
+    /// - Parameter parent: where something is about to be made.
+    private func removeEmptyFolders(
+        _ names: Int, but parent: DropPath, in state: inout SenderBox.State, _ box: SenderBox
+    ) {
+        let limit = now.microseconds / 1_000_000 - Self.longestEmpty
+        var left = max(names, configuration.maxPendingNames / 100)
+        var isAny = true
+        // Once those inside another one are gone, that may be empty, too.
+        while left > 0, isAny {
+            isAny = false
+            for folder in state.tree.emptyFolders(unusedSince: limit) where folder != parent && left > 0 {
+                do throws(StagingError) {
+                    try box.files.removeDirectory(folder)
+                } catch {
+                    // One that cannot be removed counts on.
+                    guard error.code == .notFound else { continue }
+                }
+                state.tree.remove(folder: folder)
+                // A file may have the name next.
+                staging.ready.removeEmptyDirectory(Self.readyRoot(box.account) + folder.text)
+                (left, isAny) = (left - 1, true)
+            }
+        }
     }
 
     /// Interrupted uploads give way, oldest first, where their account needs the room and they have enough of it: one that
@@ -268,14 +306,8 @@ extension Intake {
             }
             state.tree.remove(item.drop)
             missing -= item.bytes
-            var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete)
-            attempt.account = box.account
-            attempt.drop = DropFacts(
-                id: item.drop, name: UntrustedText.head(path.text, limit: 1024), bytes: item.bytes,
-                sha256: nil)
-            attempt.detail["message"] =
-                "this interrupted upload was given up: its account needed the room (sftp.max_pending_bytes)"
-            write(attempt)
+            noteGivenUp(
+                item.drop, path, item.bytes, "its account needed the room (sftp.max_pending_bytes)", box)
         }
     }
 }

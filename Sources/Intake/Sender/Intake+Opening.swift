@@ -1,6 +1,7 @@
 // Where an upload begins and how it ends without being whole: which drop a session writes, room on the disk, and
 // what is kept for resume.
 import Admission
+package import Ledger
 package import Staging
 import Synchronization
 
@@ -47,6 +48,16 @@ package struct SenderOpening: Sendable {
     package var room: Int64
 }
 
+/// An upload that its session left without a word.
+package struct LeftUpload: Sendable {
+    package var drop: String
+    package var path: DropPath
+    /// What there was of it that its sender could go on with.
+    package var bytes: Int64
+    /// A newer upload of its name is whole, so nothing of it is kept.
+    package var isSuperseded = false
+}
+
 extension Intake {
     /// Bytes that an upload has room for at once; most are smaller.
     static let firstRoom: Int64 = 256 << 10
@@ -86,12 +97,17 @@ extension Intake {
                 .denied, .forbiddenOperation,
                 "\(path): was delivered whole, so nothing can be appended to it; send the whole file again")
         }
+        let now = now
+        state.tree.use(folder: path.parent, at: now.microseconds / 1_000_000)
         if !order.fresh, let shown, shown.isPartial {
-            state.tree.update(shown.drop) { $0.standing = .writing(session: session.id) }
+            let opened = nextDrop(now)
+            state.tree.update(shown.drop) { item in
+                item.standing = .writing(session: session.id)
+                item.opened = opened
+            }
             return SenderOpening(drop: shown.drop, standing: .partial, room: 0)
         }
         if let refusal = full(names: 1, bytes: 0, path, in: &state, box) { throw refusal }
-        let now = now
         let drop = nextDrop(now)
         state.tree.insert(
             SenderItem(
@@ -157,20 +173,31 @@ extension Intake {
     // MARK: Not whole
 
     /// An upload waits: interrupted, or whole under a temporary name. The session has noted it on disk.
+    /// - Returns: false for an interrupted one of which nothing is kept, because a newer upload of its name is whole.
+    @discardableResult
     package func kept(
         _ drop: String, bytes: Int64, isWhole: Bool, modified: Int64?, _ session: SenderSession
-    ) {
-        guard writes(drop, session) else { return }
+    ) -> Bool {
+        guard writes(drop, session) else { return true }
         uploadSpace.end(drop)
         let box = session.box
-        box.state.withLock { state in
-            guard let path = state.tree.path(of: drop) else { return }
+        return box.state.withLock { state -> Bool in
+            guard let path = state.tree.path(of: drop) else { return true }
+            if !isWhole, state.tree.item(drop)?.isSuperseded == true {
+                if case .waits = leave(drop, in: &state, box) { return true }
+                return false
+            }
             state.tree.update(drop) { item in
                 item.bytes = bytes
                 item.modified = modified ?? item.modified
                 item.standing = .partial(isWhole: isWhole)
             }
-            if isWhole { supersede(drop, at: path, in: &state, box) }
+            if isWhole {
+                // Also of one that is superseded: whole, it is an upload of its own.
+                unmark(drop, in: &state, box)
+                supersede(drop, at: path, in: &state, box)
+            }
+            return true
         }
     }
 
@@ -190,25 +217,29 @@ extension Intake {
     }
 
     /// A session has ended. Returns the uploads that it was writing and said nothing of: its process was killed.
-    package func endSession(_ session: SenderSession) -> [(drop: String, path: DropPath, bytes: Int64)] {
+    package func endSession(_ session: SenderSession) -> [LeftUpload] {
         let box = session.box
-        return box.state.withLock { state in
+        return box.state.withLock { state -> [LeftUpload] in
             let open = state.tree.drops.filter {
                 state.tree.item($0)?.standing == .writing(session: session.id)
             }
-            return open.compactMap { drop in
+            var left: [LeftUpload] = []
+            for drop in open {
                 uploadSpace.end(drop)
-                guard let path = state.tree.path(of: drop) else { return nil }
-                return (drop, path, returned(drop, in: &state, box)?.bytes ?? 0)
+                guard let path = state.tree.path(of: drop) else { continue }
+                var upload = LeftUpload(drop: drop, path: path, bytes: 0)
+                switch leave(drop, in: &state, box) {
+                case .waits(let item): upload.bytes = item.bytes
+                case .superseded(let bytes): (upload.bytes, upload.isSuperseded) = (bytes, true)
+                case .nothing: break
+                }
+                left.append(upload)
             }
+            return left
         }
     }
 
-    /// A newer upload of the name is whole: older ones that are not go, unless somebody is writing them.
-    func supersede(_ drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox) {
-        for item in state.tree.items(path) where item.isPartial && item.drop < drop {
-            // What cannot be removed now goes to quarantine with time.
-            if (try? box.files.remove(item.drop)) == true { state.tree.remove(item.drop) }
-        }
-    }
+    /// An upload was left before it was whole, and there are bytes that its sender could go on with: an entry of its own, however
+    /// many come at once, since its sender asks which ones. Sessions have so many files open at most.
+    package func noteInterrupted(_ attempt: Attempt) { write(attempt) }
 }

@@ -46,18 +46,27 @@ extension Intake {
         try await box.lock.with(.exclusive) { () async throws(SenderError) in
             try session.checkAuthority()
             try checkParent(order.to, box, reason: .badPath)
-            if box.state.withLock({ $0.tree.isFolder(order.to) }) {
+            let (isFolder, isTaken, begun) = box.state.withLock { state in
+                (
+                    order.open == nil && state.tree.isFolder(order.from), state.tree.isFolder(order.to),
+                    state.begun(order)
+                )
+            }
+            if isTaken, !isFolder || begun == nil {
                 throw SenderError(
                     .exists, .forbiddenOperation, "\(order.to): there is a directory of that name")
             }
-            if order.open == nil, box.state.withLock({ $0.tree.isFolder(order.from) }) {
-                try await renameFolder(order, attempt, session)
+            if isFolder {
+                try await renameFolder(order, goingOnWith: begun, attempt, session)
             } else {
                 try await renameFile(order, attempt, session)
             }
-            box.state.withLock { $0.renamed = now }
+            box.state.withLock { state in
+                state.renamed = now
+                state.tree.use(folder: order.to.parent, at: now.microseconds / 1_000_000)
+            }
         }
-        session.renames(order.from, to: order.to)
+        session.renames(order.from, to: order.to, at: now)
     }
 
     private func renameFile(
@@ -82,87 +91,46 @@ extension Intake {
         guard !parts.isEmpty || order.open != nil else { throw gone(order.from, "renamed", session) }
         if target != nil {
             do throws(SenderError) {
-                try checkRoom(for: parts, order)
+                let accepts = parts.contains { part in
+                    guard case .partial(_, let held) = part else { return false }
+                    return isAccepted(held.isWhole, as: order.to)
+                }
+                if accepts { try checkRoom(order.from) }
                 _ = try await withdrawAll(order.to, attempt, box)
             } catch {
                 giveBack(parts, box)
                 throw error
             }
         }
-        if let open = order.open { box.state.withLock { $0.tree.move(open, to: order.to) } }
+        if let open = order.open {
+            box.state.withLock { state in
+                supersedeWritten(by: open, at: order.from, in: &state, box)
+                state.tree.move(open, to: order.to)
+            }
+        }
         guard try await rename(parts, order, attempt, session) || order.open != nil else {
             throw gone(order.from, "renamed", session)
         }
     }
 
     /// An upload that waits for its final name is accepted by the change, which takes room.
-    private func checkRoom(for parts: [Renamed], _ order: SenderRename) throws(SenderError) {
-        let accepts = parts.contains {
-            if case .partial(_, let held) = $0 { isAccepted(held, order) } else { false }
-        }
-        guard accepts, let error = checkSpace() else { return }
-        throw refusal(StagingError(.full, error.description), order.from)
+    func checkRoom(_ path: DropPath) throws(SenderError) {
+        guard let error = checkSpace() else { return }
+        throw refusal(StagingError(.full, error.description), path)
     }
 
-    private func isAccepted(_ held: PartialStore.Held, _ order: SenderRename) -> Bool {
-        held.isWhole && !configuration.temporaryNames.match(order.to.text)
+    func isAccepted(_ isWhole: Bool, as path: DropPath) -> Bool {
+        isWhole && !configuration.temporaryNames.match(path.text)
     }
 
-    private func renameFolder(
-        _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
-    ) async throws(SenderError) {
+    /// One name in a directory that gets another one: an upload that is not whole goes with it. Returns whether anything has the
+    /// new name.
+    func renameInFolder(
+        _ part: SenderRename, _ attempt: Attempt, _ session: SenderSession
+    ) async throws(SenderError) -> Bool {
         let box = session.box
-        let (target, files) = box.state.withLock { state in
-            for file in state.tree.files(inside: order.from) { forgetTaken(in: &state, box, at: file) }
-            return (newest(order.to, in: &state, box), state.tree.files(inside: order.from))
-        }
-        guard target == nil else {
-            throw SenderError(.exists, .forbiddenOperation, "\(order.to): there is a file of that name")
-        }
-        let folders = try check(files, order, box)
-        do throws(StagingError) {
-            try box.files.renameDirectory(order.from, to: order.to)
-        } catch {
-            throw refusal(error, order.from)
-        }
-        box.state.withLock { $0.tree.insert(folder: order.to, modified: now.microseconds / 1_000_000) }
-        for file in files {
-            let part = SenderRename(
-                from: file, to: file.moved(from: order.from, to: order.to), replaces: false, open: nil)
-            try session.checkAuthority()
-            let items = box.state.withLock { $0.tree.items(file) }
-            _ = try await rename(prepare(items, part, box, isInFolder: true), part, attempt, session)
-        }
-        box.state.withLock { $0.tree.move(folder: order.from, to: order.to) }
-        // Files may have these names next.
-        staging.ready.removeEmptyDirectories(folders.map { Self.readyRoot(box.account) + $0.text })
-    }
-
-    /// A directory is renamed as a whole or not at all. Returns it and all directories in it.
-    private func check(
-        _ files: [DropPath], _ order: SenderRename, _ box: SenderBox
-    ) throws(SenderError) -> [DropPath] {
-        let (folders, items) = box.state.withLock { state in
-            (
-                state.tree.folders(inside: order.from) + [order.from],
-                files.flatMap { file in state.tree.items(file).map { (file, $0) } }
-            )
-        }
-        if let (file, _) = items.first(where: { $0.1.isWritten }) {
-            throw SenderError(
-                .failed, .forbiddenOperation,
-                "\(order.from): \(file) in it is being written; close it first")
-        }
-        if configuration.afterRelease == .refuse, items.contains(where: { $0.1.isWaiting }) {
-            throw untouchable(order.from)
-        }
-        if let long = (files + folders).first(where: { !$0.moved(from: order.from, to: order.to).isNameable })
-        {
-            throw SenderError(
-                .failed, .badPath,
-                "\(order.from): \(long) in it would have a path that is too long or too deep")
-        }
-        return folders
+        let items = box.state.withLock { $0.tree.items(part.from) }
+        return try await rename(prepare(items, part, box, isInFolder: true), part, attempt, session)
     }
 
     // MARK: In two steps
@@ -222,7 +190,7 @@ extension Intake {
         for (index, part) in parts.enumerated() {
             do throws(SenderError) {
                 switch part {
-                case .partial(let item, let held) where isAccepted(held, order):
+                case .partial(let item, let held) where isAccepted(held.isWhole, as: order.to):
                     try await accept(item, held, order, attempt, session)
                     isAny = true
                 case .partial(let item, let held):
@@ -259,7 +227,11 @@ extension Intake {
         } catch {
             throw refusal(error, path)
         }
-        box.state.withLock { $0.tree.move(item.drop, to: path) }
+        let isWhole = held.isWhole
+        box.state.withLock { state in
+            state.tree.move(item.drop, to: path)
+            if isWhole { supersede(item.drop, at: path, in: &state, box) }
+        }
     }
 
     /// A whole upload gets its final name: it is accepted under it.
@@ -356,6 +328,7 @@ extension Intake {
             state.settling[record.id] = changed
             state.tree.update(record.id) { $0.standing = .settling }
             state.tree.move(record.id, to: order.to)
+            supersede(record.id, at: order.to, in: &state, box)
         }
         guard let due = changed.record.due, due > now else {
             await release(record.id, in: box, isDue: true)

@@ -62,12 +62,18 @@ extension Intake {
             // Its bytes are gone from there; what tells of them may go.
             try? box.files.removeSidecars(drop)
         case .gone:
+            let attempt = lost(settling.record, settling.receipt)
+            do {
+                _ = try await make(DropChange(id: drop, from: .pending, kind: .lost), attempt)
+            } catch {
+                _ = failed(settling.record, error)
+                return settler.schedule(drop, of: box.account, at: now + Settler.retry)
+            }
+            counters.add(attempt)
             box.state.withLock { state in
                 state.settling[drop] = nil
                 state.tree.remove(drop)
             }
-            note(lost(settling.record, settling.receipt))
-            writer.submit(.lost(id: drop)) { _ in }
         case .failed:
             box.state.withLock { $0.settling[drop]?.isWritten = false }
             settler.schedule(drop, of: box.account, at: now + Settler.retry)
@@ -114,7 +120,11 @@ extension Intake {
             state.tree.remove(record.id)
         }
         await uploads.runToEnd {
-            self.putAway(record, incoming: incoming, of: box.account, settling.receipt, reason: .incomplete)
+            if self.putAway(
+                record, incoming: incoming, of: box.account, settling.receipt, reason: .incomplete)
+            {
+                self.quarantined(record)
+            }
         }
         try? box.files.removeSidecars(record.id)
     }

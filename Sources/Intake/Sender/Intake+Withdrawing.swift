@@ -154,29 +154,35 @@ extension Intake {
             state.tree.remove(record.id)
         }
         let receipt = settling.receipt
-        await uploads.runToEnd { self.putAway(record, incoming: incoming, of: box.account, receipt) }
+        await uploads.runToEnd {
+            if self.putAway(record, incoming: incoming, of: box.account, receipt) { self.quarantined(record) }
+        }
         try? box.files.removeSidecars(record.id)
         return true
     }
 
     /// Moves a withdrawn drop to quarantine. What fails is done at the next start; it is withdrawn all the same.
+    /// - Returns: whether the ledger is to be told that it is there.
     func putAway(
         _ record: DropRecord, incoming: String, of account: String, _ receipt: Receipt,
         reason: Reason = .withdrawn
-    ) {
+    ) -> Bool {
         var receipt = receipt
         receipt.reason = reason.rawValue
         receipt.released = nil
         do {
             try staging.quarantine(incoming: incoming, of: account, receipt: receipt)
-            writer.submit(.quarantined(id: record.id)) { _ in }
+            return true
         } catch {
             health.set(
                 problem: "withdrawal",
                 message: "drop \(record.id) was withdrawn and could not be moved to quarantine: \(error)")
             logger.error("drop \(record.id) was withdrawn and could not be moved to quarantine: \(error)")
+            return false
         }
     }
+
+    func quarantined(_ record: DropRecord) { writer.submit(.quarantined(id: record.id)) { _ in } }
 
     // MARK: Taking back
 
@@ -186,6 +192,7 @@ extension Intake {
         _ item: SenderItem, _ readyPath: String, _ path: DropPath, _ box: SenderBox, bySender: Bool = true
     ) async throws(SenderError) -> SenderBox.Settling? {
         guard !bySender || configuration.afterRelease == .change else { throw untouchable(path) }
+        var taken: DropRecord?
         do {
             // Before the mark of its release is made: it would undo the change.
             if try store.drop(id: item.drop)?.state == .pending { await stager.waitUntilMarked() }
@@ -198,6 +205,7 @@ extension Intake {
             }
             // Who looks meanwhile must not take it for one that its consumer took.
             box.state.withLock { $0.tree.update(item.drop) { $0.standing = .settling } }
+            taken = found.record
             let isClaimed = try await uploads.runToEnd {
                 try self.staging.ready.takeBack(
                     readyPath, bytes: item.bytes, to: StagedFile(item.drop, in: box.files.claimed))
@@ -209,7 +217,14 @@ extension Intake {
             return SenderBox.Settling(
                 record: found.record, receipt: try Receipt(AcceptedEntry(found.entry), drop: found.record))
         } catch {
-            box.state.withLock { $0.tree.update(item.drop) { $0.standing = .waiting(readyPath: readyPath) } }
+            // Moved already, and not durably: it goes back to where consumers look.
+            if let taken, (try? box.files.claimed.status(item.drop)) ?? nil != nil {
+                giveBack(taken, readyPath, box)
+            } else {
+                box.state.withLock {
+                    $0.tree.update(item.drop) { $0.standing = .waiting(readyPath: readyPath) }
+                }
+            }
             logger.error("\(UntrustedText.head(path.description)) cannot be taken back: \(error)")
             throw SenderError(.failed, .badPath, "\(path): \(SenderError.broken.message)")
         }
@@ -225,7 +240,7 @@ extension Intake {
     /// The ledger did not take the change: a claimed file goes back to where it was.
     func giveBack(_ record: DropRecord, _ claimed: String?, _ box: SenderBox) {
         guard let claimed else { return }
-        do throws(StagingError) {
+        do {
             try staging.ready.putBack(StagedFile(record.id, in: box.files.claimed), to: claimed)
             box.state.withLock { $0.tree.update(record.id) { $0.standing = .waiting(readyPath: claimed) } }
         } catch {
@@ -263,7 +278,8 @@ extension Intake {
         // Pending is one whose release is not marked in the ledger yet: what settles would have been found.
         let wasTaken = known.map { ![.lost, .withdrawn].contains($0.state) } ?? false
         guard isOwn || wasTaken else { return SenderError(.absent, nil, "\(path): no such file") }
-        // Who overwrites by REMOVE and RENAME must hear "no such file", or a daily file of one name is never sent.
+        // Who overwrites by REMOVE and RENAME must hear "no such file", or a daily file of one name is never sent. Not as long as
+        // STAT still shows it the file.
         return SenderError(
             isOwn ? .failed : .absent, .forbiddenOperation,
             "\(path): its consumer has taken it, so it cannot be \(what) any more")

@@ -13,13 +13,46 @@ package final class SenderBox: Sendable {
     let state: Mutex<State>
 
     struct State: Sendable {
-        var tree = SenderTree()
+        var tree = SenderTree() {
+            didSet {
+                // Whatever takes one of the two directories away, the last step of the RENAME itself too: there is nothing left
+                // to go on with, and a directory that gets its name later is another one.
+                if !unfinished.isEmpty {
+                    unfinished = unfinished.filter { tree.isFolder($0.from) && tree.isFolder($0.to) }
+                }
+            }
+        }
+        /// Renames of directories that failed halfway, oldest first. They are known in memory only. When the box is loaded anew,
+        /// after a restart or because nobody has used it, both directories are there, and each file is in the one that the
+        /// ledger or its sidecar says: its sender can rename the rest file by file, and remove the old directory.
+        private(set) var unfinished: [UnfinishedRename] = []
         /// Accepted drops that are not released, by id.
         var settling: [String: Settling] = [:]
         /// The last look at everything that waits: when it ended, and how long it took.
         var look: (ended: ContinuousClock.Instant, took: Duration)?
         /// When its sender renamed something last.
         var renamed: Instant?
+
+        /// One that is forgotten is as after a restart.
+        private static let mostUnfinished = 8
+
+        /// What a RENAME goes on with; nil: it is a new one.
+        func begun(_ order: SenderRename) -> UnfinishedRename? {
+            unfinished.first { $0.from == order.from && $0.to == order.to }
+        }
+
+        mutating func note(_ rename: UnfinishedRename) {
+            unfinished.removeAll { $0.from == rename.from && $0.to == rename.to }
+            unfinished = Array(unfinished.suffix(Self.mostUnfinished - 1)) + [rename]
+        }
+    }
+
+    /// A directory of which some files have their new names, and others not yet.
+    struct UnfinishedRename: Sendable {
+        let from: DropPath
+        let to: DropPath
+        /// Files that have them.
+        let done: Int
     }
 
     struct Settling: Sendable {

@@ -1,5 +1,5 @@
 // One SFTP session of a sender, as the daemon knows it: whose box it uses, and what it has delivered, which it goes on
-// seeing however fast a consumer is.
+// seeing for a while however fast a consumer is.
 package import Admission
 import Staging
 import Synchronization
@@ -9,22 +9,51 @@ package final class SenderSession: Sendable {
     package let box: SenderBox
     private let delivered = Mutex(Delivered())
 
+    /// What clients look at right after CLOSE or RENAME (paramiko and rclone: is the size right?) shows to them for so long
+    /// although a consumer has taken it. For longer it must not: a client that overwrites by REMOVE would be refused for a
+    /// file that is there for nobody else.
+    static let memory = Duration.seconds(30)
+
     private struct Delivered {
-        private(set) var files: [DropPath: (drop: String, node: SenderNode)] = [:]
+        struct File {
+            let drop: String
+            var node: SenderNode
+            /// Its CLOSE, or its last RENAME.
+            let since: Instant
+
+            /// A clock that was set back, however far, makes nothing show for longer than twice that time.
+            func shows(at now: Instant) -> Bool {
+                since - SenderSession.memory < now && now < since + SenderSession.memory
+            }
+        }
+
+        private(set) var files: [DropPath: File] = [:]
         /// The same, by the directory that they are in.
         private(set) var names: [DropPath: SortedNames] = [:]
 
-        /// Names that are remembered; beyond, those of the oldest upload are not known to be the oldest, so all go.
+        /// Names that are remembered, also those that show no more: a RENAME lets one show again.
         private static let most = 20_000
 
-        mutating func add(_ path: DropPath, _ drop: String, _ node: SenderNode) {
-            if files.count >= Self.most { self = Delivered() }
-            files[path] = (drop, node)
+        mutating func add(_ path: DropPath, _ drop: String, _ node: SenderNode, at now: Instant) {
+            if files.count >= Self.most { makeRoom(at: now) }
+            put(path, File(drop: drop, node: node, since: now))
+        }
+
+        private mutating func put(_ path: DropPath, _ file: File) {
+            files[path] = file
             names[path.parent, default: SortedNames()].insert(path.name)
         }
 
+        /// Lets go of what shows no more; where that is less than half, of all, or each further name would come here again.
+        private mutating func makeRoom(at now: Instant) {
+            let shown = files.filter { $0.value.shows(at: now) }
+            self = Delivered()
+            guard shown.count <= Self.most / 2 else { return }
+            for (path, file) in shown { put(path, file) }
+        }
+
         @discardableResult
-        mutating func remove(_ path: DropPath) -> (drop: String, node: SenderNode)? {
+        mutating func remove(_ path: DropPath) -> File? {
             guard let file = files.removeValue(forKey: path) else { return nil }
             names[path.parent]?.remove(path.name)
             if names[path.parent]?.isEmpty == true { names[path.parent] = nil }
@@ -50,8 +79,12 @@ package final class SenderSession: Sendable {
         if let (reason, message) = withdrawal() { throw SenderError(.denied, reason, message) }
     }
 
-    func hasDelivered(_ path: DropPath) -> (drop: String, node: SenderNode)? {
-        delivered.withLock { $0.files[path] }
+    /// What it has delivered under a name, or renamed to it, in the time before `now` that is remembered.
+    func hasDelivered(_ path: DropPath, at now: Instant) -> (drop: String, node: SenderNode)? {
+        delivered.withLock { delivered -> (drop: String, node: SenderNode)? in
+            guard let file = delivered.files[path], file.shows(at: now) else { return nil }
+            return (file.drop, file.node)
+        }
     }
 
     /// An upload of this session was accepted.
@@ -59,16 +92,16 @@ package final class SenderSession: Sendable {
         guard let path = DropPath(upload.path) else { return }
         let seconds = upload.modified ?? now.microseconds / 1_000_000
         let node = SenderNode(isDirectory: false, bytes: upload.bytes, modified: seconds)
-        delivered.withLock { $0.add(path, upload.dropID, node) }
+        delivered.withLock { $0.add(path, upload.dropID, node, at: now) }
     }
 
     func takesBack(_ path: DropPath) { delivered.withLock { _ = $0.remove(path) } }
 
-    func renames(_ path: DropPath, to other: DropPath) {
+    func renames(_ path: DropPath, to other: DropPath, at now: Instant) {
         delivered.withLock { delivered in
             for known in delivered.files.keys where known == path || known.isInside(path) {
                 guard let file = delivered.remove(known) else { continue }
-                delivered.add(known.moved(from: path, to: other), file.drop, file.node)
+                delivered.add(known.moved(from: path, to: other), file.drop, file.node, at: now)
             }
         }
     }
@@ -77,7 +110,8 @@ package final class SenderSession: Sendable {
         delivered.withLock { $0.date(path, modified: modified) }
     }
 
-    /// Names that it has delivered directly into a directory, in their order, after `name` and up to `last`.
+    /// Names that it has delivered directly into a directory, in their order, after `name` and up to `last`. Not all of them show
+    /// any more.
     func delivered(in folder: DropPath, after name: [UInt8]?, upTo last: [UInt8]?) -> ArraySlice<[UInt8]> {
         delivered.withLock { $0.names[folder]?.names(after: name, through: last) ?? [] }
     }

@@ -5,7 +5,7 @@ import Staging
 /// One upload or drop under a name.
 struct SenderItem: Sendable, Equatable {
     enum Standing: Sendable, Equatable {
-        /// A session is writing it; 0 is a session of an earlier run of the gate. Shows to nobody else.
+        /// A session is writing it; 0 is one that the gate has not started, or has lost sight of. Shows to nobody else.
         case writing(session: UInt64)
         /// It waits for its sender: for the rest of it or, whole, for its final name or another try.
         case partial(isWhole: Bool)
@@ -21,22 +21,42 @@ struct SenderItem: Sendable, Equatable {
     /// As it shows, in seconds since the epoch.
     var modified: Int64
     var standing: Standing
+    /// When it was opened last, as a drop id of that moment: its own, or one that no upload has.
+    var opened: String
+    /// Of one that is being written: a newer upload of its name is whole. Nobody sees it or goes on with it once its session
+    /// has left it, or one file would be made of two.
+    var isSuperseded = false
+
+    init(drop: String, bytes: Int64, modified: Int64, standing: Standing, opened: String? = nil) {
+        self.drop = drop
+        self.bytes = bytes
+        self.modified = modified
+        self.standing = standing
+        self.opened = opened ?? drop
+    }
 
     var isWritten: Bool { if case .writing = standing { true } else { false } }
     var isWaiting: Bool { if case .waiting = standing { true } else { false } }
     var isPartial: Bool { if case .partial = standing { true } else { false } }
+    /// Closed by its sender, and not accepted.
+    var isWhole: Bool { standing == .partial(isWhole: true) }
     /// Accepted: an entry in the ledger tells of it.
     var isDelivered: Bool { !isWritten && !isPartial }
+
+    /// Whether an upload of its name that is whole makes this one old: begun before it, or not opened since.
+    func isOlder(than whole: SenderItem) -> Bool { drop < whole.drop || opened < whole.opened }
 }
 
 struct SenderTree: Sendable {
     private struct Folder {
         var modified: Int64
+        /// When it was made, or somebody began a file in it or gave one a name in it.
+        var used: Int64
         /// Of directories and files directly inside.
         var names = SortedNames()
     }
 
-    private var folders: [DropPath: Folder] = [.root: Folder(modified: 0)]
+    private var folders: [DropPath: Folder] = [.root: Folder(modified: 0, used: 0)]
     /// Oldest first: drop ids sort by time.
     private var files: [DropPath: [SenderItem]] = [:]
     private var places: [String: DropPath] = [:]
@@ -86,6 +106,14 @@ struct SenderTree: Sendable {
         }
     }
 
+    /// Directories with nothing in them that nobody has used since a moment, in seconds since the epoch; the longest unused
+    /// first.
+    func emptyFolders(unusedSince time: Int64) -> [DropPath] {
+        folders.filter { !$0.key.isRoot && $0.value.names.isEmpty && $0.value.used < time }
+            .sorted { ($0.value.used, $0.key) < ($1.value.used, $1.key) }
+            .map { $0.key }
+    }
+
     /// The nearest path above that is a file and no directory, if any.
     func fileAbove(_ path: DropPath) -> DropPath? {
         var above = path.parent
@@ -109,7 +137,13 @@ struct SenderTree: Sendable {
             insert(folder: path.parent, modified: modified)
             link(path)
         }
-        folders[path] = Folder(modified: modified)
+        folders[path] = Folder(modified: modified, used: modified)
+    }
+
+    /// - Parameter time: seconds since the epoch.
+    mutating func use(folder path: DropPath, at time: Int64) {
+        guard let used = folders[path]?.used, used < time else { return }
+        folders[path]?.used = time
     }
 
     /// The directory is empty.
@@ -122,7 +156,9 @@ struct SenderTree: Sendable {
     mutating func move(folder path: DropPath, to other: DropPath) {
         let inside = folders.keys.filter { $0 == path || $0.isInside(path) }.sorted()
         for folder in inside {
-            insert(folder: folder.moved(from: path, to: other), modified: folders[folder]?.modified ?? 0)
+            let new = folder.moved(from: path, to: other)
+            insert(folder: new, modified: folders[folder]?.modified ?? 0)
+            use(folder: new, at: folders[folder]?.used ?? 0)
         }
         for file in files(inside: path) {
             for item in items(file) { move(item.drop, to: file.moved(from: path, to: other)) }

@@ -82,6 +82,8 @@ package struct DropChange: Sendable {
         case withdrawn(incoming: String)
         /// Its consumer is done with it.
         case acknowledged(at: Instant)
+        /// It will never be released by itself: its file is gone from `incoming/`.
+        case lost
     }
 
     package var id: String
@@ -131,8 +133,6 @@ package enum LedgerOperation: Sendable {
     case returned([(id: String, readyPath: String)])
     /// The consumer is done with this drop. Outcome: `.changed(false)` when there is no such released or taken drop.
     case acknowledge(id: String, at: Instant)
-    /// The drop will never be released by itself (its file is gone from `incoming/` or was altered).
-    case lost(id: String)
     /// The receipt of this drop was removed by retention.
     case forgotten(id: String)
     /// Signs the head of the tree as it stands after the operations before this one. Outcome: `.checkpointed`.

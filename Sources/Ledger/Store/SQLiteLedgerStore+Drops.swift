@@ -28,7 +28,6 @@ extension SQLiteLedgerStore {
         case .acknowledge(let id, let instant):
             return try update(
                 id, "state = 2, acknowledged = :time", "state IN (1, 6)", ["time": instant.microseconds], db)
-        case .lost(let id): return try end(id, "state = 3", "state = 0", [:], db)
         case .forgotten(let id): return try update(id, "state = 4", "state IN (1, 2, 6)", [:], db)
         case .append, .change, .checkpoint, .witnessed, .sealed, .clearSealed, .segmentRemoved: return false
         }
@@ -50,6 +49,7 @@ extension SQLiteLedgerStore {
         case .acknowledged(let instant):
             return try update(
                 change.id, "state = 2, acknowledged = :time", isFrom, ["time": instant.microseconds], db)
+        case .lost: return try end(change.id, "state = 3", isFrom, [:], db)
         }
     }
 

@@ -148,7 +148,7 @@ final class SQLiteLedgerStore: LedgerStore {
         case .checkpoint(let key):
             return .checkpointed(
                 try CheckpointTable.sign(db, head.tree.frontier, key, now: max(now, head.time)))
-        case .dated, .quarantined, .released, .taken, .returned, .acknowledge, .lost, .forgotten:
+        case .dated, .quarantined, .released, .taken, .returned, .acknowledge, .forgotten:
             return .changed(try changeDrops(operation, db))
         case .witnessed(let name, let size, let instant):
             return try change(

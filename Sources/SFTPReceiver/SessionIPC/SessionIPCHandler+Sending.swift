@@ -144,11 +144,14 @@ extension SessionIPCHandler {
         }
         switch ended.outcome {
         case .interrupted:
-            intake.kept(ended.drop, bytes: ended.prefix, isWhole: false, modified: ended.modified, sender)
-            noteIncomplete(ended.drop, ended.path, ended.bytes, ended.message, session)
+            let isKept = intake.kept(
+                ended.drop, bytes: ended.prefix, isWhole: false, modified: ended.modified, sender)
+            noteIncomplete(
+                ended.drop, ended.path, ended.bytes, ended.message, session, hasBytes: ended.prefix > 0,
+                isSuperseded: !isKept)
         case .lost:
             intake.discarded(ended.drop, sender)
-            noteIncomplete(ended.drop, ended.path, ended.bytes, ended.message, session)
+            noteIncomplete(ended.drop, ended.path, ended.bytes, ended.message, session, hasBytes: false)
         case .whole:
             intake.kept(ended.drop, bytes: ended.bytes, isWhole: true, modified: ended.modified, sender)
         case .discarded: intake.discarded(ended.drop, sender)
@@ -162,20 +165,28 @@ extension SessionIPCHandler {
         guard let sender = session.sender else { return }
         for upload in intake.endSession(sender) {
             noteIncomplete(
-                upload.drop, upload.path.text, upload.bytes, "the session ended without a word", session)
+                upload.drop, upload.path.text, upload.bytes, "the session ended without a word", session,
+                hasBytes: upload.bytes > 0, isSuperseded: upload.isSuperseded)
         }
     }
 
+    /// - Parameters:
+    ///   - hasBytes: there are some that its sender could go on with.
+    ///   - isSuperseded: they are gone all the same.
     private func noteIncomplete(
-        _ drop: String, _ path: String, _ bytes: Int64, _ message: String?, _ session: WelcomedSession
+        _ drop: String, _ path: String, _ bytes: Int64, _ message: String?, _ session: WelcomedSession,
+        hasBytes: Bool, isSuperseded: Bool = false
     ) {
         var attempt = attempt(.transfer, session)
         attempt.verdict = .rejected
         attempt.reason = .incomplete
         attempt.drop = DropFacts(id: drop, name: Self.name(path), bytes: bytes, sha256: nil)
+        let why = message ?? "it ended before it was whole"
         attempt.detail["message"] = .string(
-            UntrustedText.head(message ?? "it ended before it was whole", limit: 256))
-        intake.note(attempt)
+            UntrustedText.head(
+                isSuperseded ? "a newer upload of its name is whole, so nothing of it is kept; \(why)" : why,
+                limit: 256))
+        if hasBytes { intake.noteInterrupted(attempt) } else { intake.note(attempt) }
     }
 
     // MARK: Commits

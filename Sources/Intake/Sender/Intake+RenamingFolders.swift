@@ -1,0 +1,127 @@
+// RENAME of a directory: each file in it gets its new name by itself, as the ledger tells of them. So it can stop halfway, and
+// whoever asked for it can go on.
+import Admission
+import Ledger
+import Staging
+import Synchronization
+
+extension Intake {
+    /// File by file, each with an entry. On the way there are both directories, on the disk and in the tree. Wherever it stops, a
+    /// file is in the one that the ledger or its sidecar says, and the same request goes on with the rest.
+    /// - Parameter begun: what an earlier one has left.
+    func renameFolder(
+        _ order: SenderRename, goingOnWith begun: SenderBox.UnfinishedRename?, _ attempt: Attempt,
+        _ session: SenderSession
+    ) async throws(SenderError) {
+        let box = session.box
+        let (target, files) = box.state.withLock { state in
+            for file in state.tree.files(inside: order.from) { forgetTaken(in: &state, box, at: file) }
+            return (newest(order.to, in: &state, box), state.tree.files(inside: order.from))
+        }
+        guard target == nil else {
+            throw SenderError(.exists, .forbiddenOperation, "\(order.to): there is a file of that name")
+        }
+        let folders = try check(files, order, box)
+        try makeFolders(folders, order, box)
+        var done = begun?.done ?? 0
+        var left = files.count
+        do throws(SenderError) {
+            for file in files {
+                let part = SenderRename(
+                    from: file, to: file.moved(from: order.from, to: order.to), replaces: false, open: nil)
+                try session.checkAuthority()
+                if try await renameInFolder(part, attempt, session) { done += 1 }
+                left -= 1
+            }
+        } catch {
+            let unfinished = SenderBox.UnfinishedRename(from: order.from, to: order.to, done: done)
+            box.state.withLock { state in
+                state.note(unfinished)
+                // What settles in it has the time that its sender needs to go on.
+                state.renamed = now
+            }
+            throw halfway(unfinished, left: left, error)
+        }
+        box.state.withLock { moveFolders(order, in: &$0, box) }
+        // Files may have these names next.
+        staging.ready.removeEmptyDirectories(folders.map { Self.readyRoot(box.account) + $0.text })
+    }
+
+    /// Makes the directories of the new name that are not there yet.
+    private func makeFolders(
+        _ folders: [DropPath], _ order: SenderRename, _ box: SenderBox
+    ) throws(SenderError) {
+        let new = box.state.withLock { state in
+            folders.map { $0.moved(from: order.from, to: order.to) }.filter { !state.tree.isFolder($0) }
+        }
+        do throws(StagingError) {
+            for folder in new { try box.files.makeDirectory(folder) }
+        } catch {
+            for folder in new.reversed() { try? box.files.removeDirectory(folder) }
+            throw refusal(error, order.from)
+        }
+        box.state.withLock { state in
+            for folder in new { state.tree.insert(folder: folder, modified: now.microseconds / 1_000_000) }
+        }
+    }
+
+    /// The last step: the old directories go. What was made or begun in them meanwhile, which waits for no lock, goes with them.
+    /// Where the disk does not do it, an empty directory is left or missing after the next start.
+    private func moveFolders(_ order: SenderRename, in state: inout SenderBox.State, _ box: SenderBox) {
+        let old = [order.from] + state.tree.folders(inside: order.from)
+        for folder in old {
+            let new = folder.moved(from: order.from, to: order.to)
+            if !state.tree.isFolder(new) { try? box.files.makeDirectory(new) }
+        }
+        state.tree.move(folder: order.from, to: order.to)
+        for folder in old.reversed() { try? box.files.removeDirectory(folder) }
+    }
+
+    private func halfway(
+        _ rename: SenderBox.UnfinishedRename, left: Int, _ error: SenderError
+    ) -> SenderError {
+        // These say of one file that nothing was changed.
+        let why =
+            switch error.reason {
+            case .ledgerFailed?: "the gate's ledger cannot be written"
+            case .rateLimited?: "too much waits to be written"
+            default: error.message
+            }
+        return SenderError(
+            error.kind, error.reason,
+            "\(rename.from): \(rename.done) of \(rename.done + left) files in it are in \(rename.to) by now: \(why); "
+                + "send the same RENAME again, it goes on with the others")
+    }
+
+    /// Nothing is begun that is known to fail. Returns the directory and all directories in it, each after the one it lies in.
+    private func check(
+        _ files: [DropPath], _ order: SenderRename, _ box: SenderBox
+    ) throws(SenderError) -> [DropPath] {
+        let (folders, items) = box.state.withLock { state in
+            (
+                [order.from] + state.tree.folders(inside: order.from),
+                files.flatMap { file in state.tree.items(file).map { (file, $0) } }
+            )
+        }
+        if let (file, _) = items.first(where: { $0.1.isWritten }) {
+            throw SenderError(
+                .failed, .forbiddenOperation,
+                "\(order.from): \(file) in it is being written; close it first")
+        }
+        if configuration.afterRelease == .refuse, items.contains(where: { $0.1.isWaiting }) {
+            throw untouchable(order.from)
+        }
+        if let long = (files + folders).first(where: { !$0.moved(from: order.from, to: order.to).isNameable })
+        {
+            throw SenderError(
+                .failed, .badPath,
+                "\(order.from): \(long) in it would have a path that is too long or too deep")
+        }
+        let accepts = items.contains { file, item in
+            isAccepted(
+                item.standing == .partial(isWhole: true), as: file.moved(from: order.from, to: order.to))
+        }
+        if accepts { try checkRoom(order.from) }
+        return folders
+    }
+}

@@ -1,0 +1,125 @@
+// An upload of a name is whole: what there is of older ones of that name, and is not whole, is nothing that a sender may go on
+// with, or one file would be made of two. What waits goes at once. What a session still writes goes when that session has left
+// it, which a network that is gone lets the gate know minutes later; a mark on the disk says so to a gate that starts meanwhile.
+import Admission
+import JSON
+import Ledger
+import Staging
+
+extension Intake {
+    /// An upload is whole under this name.
+    func supersede(_ drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox) {
+        guard let whole = state.tree.item(drop) else { return }
+        for item in state.tree.items(path) where !item.isDelivered {
+            guard item.isWhole ? item.drop < drop : item.isOlder(than: whole) else { continue }
+            if item.isPartial, (try? box.files.remove(item.drop)) == true {
+                state.tree.remove(item.drop)
+            } else {
+                mark(item.drop, in: &state, box)
+            }
+        }
+    }
+
+    /// An upload leaves this name while it is written: it will be whole under another one.
+    func supersedeWritten(
+        by drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
+    ) {
+        guard let renamed = state.tree.item(drop) else { return }
+        for item in state.tree.items(path) where item.isWritten && item.isOlder(than: renamed) {
+            mark(item.drop, in: &state, box)
+        }
+    }
+
+    /// What a gate that ended before this one had no time to take away.
+    func supersedeInterrupted(in state: inout SenderBox.State, _ box: SenderBox) {
+        for path in state.tree.files(inside: .root) {
+            let items = state.tree.items(path)
+            let whole = items.last { $0.isDelivered || $0.isWhole }
+            for item in items where !item.isDelivered && !item.isWhole {
+                guard item.isSuperseded || whole.map({ item.isOlder(than: $0) }) == true else { continue }
+                mark(item.drop, in: &state, box)
+                _ = returned(item.drop, in: &state, box)
+            }
+        }
+    }
+
+    // MARK: The mark
+
+    private static func markName(_ drop: String) -> String { drop + ".superseded" }
+
+    /// On the disk it goes with the last of what tells of the upload (`PartialStore.removeOrphans`).
+    private func mark(_ drop: String, in state: inout SenderBox.State, _ box: SenderBox) {
+        guard state.tree.item(drop)?.isSuperseded != true else { return }
+        state.tree.update(drop) { item in
+            item.isSuperseded = true
+            // It could not be removed: somebody has it whom the gate does not know.
+            if item.isPartial { item.standing = .writing(session: 0) }
+        }
+        // Without it, it is this gate alone that knows.
+        _ = try? box.files.parts.createFile(Self.markName(drop))
+    }
+
+    func unmark(_ drop: String, in state: inout SenderBox.State, _ box: SenderBox) {
+        guard state.tree.item(drop)?.isSuperseded == true else { return }
+        state.tree.update(drop) { $0.isSuperseded = false }
+        _ = try? box.files.parts.remove(Self.markName(drop))
+    }
+
+    func isMarked(_ drop: String, _ files: PartialStore) -> Bool {
+        do { return try files.parts.status(Self.markName(drop)) != nil } catch { return false }
+    }
+
+    // MARK: Left
+
+    /// What becomes of an upload that its session has left.
+    enum LeftStanding {
+        /// It waits as it lies there, or somebody still has it.
+        case waits(SenderItem)
+        /// So many bytes of it were there, and are gone.
+        case superseded(bytes: Int64)
+        /// There is nothing to go on with.
+        case nothing
+    }
+
+    func leave(_ drop: String, in state: inout SenderBox.State, _ box: SenderBox) -> LeftStanding {
+        guard let path = state.tree.path(of: drop), let left = state.tree.remove(drop),
+            let found = try? box.files.summary(drop), let summary = try? unsealed(found, box.files),
+            var item = SenderItem(summary)
+        else { return .nothing }
+        item.opened = left.opened
+        // One that was closed meanwhile is an upload of its own.
+        item.isSuperseded = left.isSuperseded && !item.isWhole
+        if item.isSuperseded, item.isPartial {
+            if (try? box.files.remove(drop)) == true {
+                _ = try? box.files.parts.remove(Self.markName(drop))
+                return .superseded(bytes: item.bytes)
+            }
+            // Whoever has it now is looked for again.
+            item.standing = .writing(session: 0)
+        }
+        state.tree.insert(item, at: path)
+        return .waits(item)
+    }
+
+    /// An upload that nobody writes any more, as it lies there; nil when nobody may, or can, go on with it.
+    func returned(_ drop: String, in state: inout SenderBox.State, _ box: SenderBox) -> SenderItem? {
+        guard let path = state.tree.path(of: drop) else { return nil }
+        switch leave(drop, in: &state, box) {
+        case .waits(let item): return item.isWritten ? nil : item
+        case .superseded(let bytes):
+            noteGivenUp(drop, path, bytes, "a newer upload of its name is whole", box)
+            return nil
+        case .nothing: return nil
+        }
+    }
+
+    /// The entry of an interrupted upload that the gate itself took away.
+    func noteGivenUp(_ drop: String, _ path: DropPath, _ bytes: Int64, _ why: String, _ box: SenderBox) {
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete)
+        attempt.account = box.account
+        attempt.drop = DropFacts(
+            id: drop, name: UntrustedText.head(path.text, limit: 1024), bytes: bytes, sha256: nil)
+        attempt.detail["message"] = .string("this interrupted upload was given up: \(why)")
+        write(attempt)
+    }
+}
