@@ -64,7 +64,10 @@ private struct StagingSweep {
             }
             if isTaken { try await quarantine(partial, of: box.account, in: box.files, because: why) }
         }
-        try box.files.removeOrphans()
+        let written = box.state.withLock { state in
+            Set(state.tree.drops.filter { state.tree.item($0)?.isWritten == true })
+        }
+        try box.files.removeOrphans(but: written)
     }
 
     /// Why a partial goes to quarantine now; nil while it may still be resumed or released.

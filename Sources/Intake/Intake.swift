@@ -133,9 +133,10 @@ package final class Intake: Sendable {
         self.clock = clock
         health = Health(clock: clock)
         newestBefore = try store.lastTime()
+        let mark = StagingMark.known(inLedgerDirectory: configuration.ledger.directory)
+        try StagingMark.check(configuration.stagingPath, known: mark, mayBeNew: newestBefore == nil)
         staging = try StagingArea(path: configuration.stagingPath, consumers: configuration.consumers)
-        try StagingMark.check(
-            staging.root, known: StagingMark.known(inLedgerDirectory: configuration.ledger.directory))
+        try StagingMark.keep(staging.root, known: mark)
         let figures = IntakeFigures(metrics)
         self.figures = figures
         writer = LedgerWriter(store: store, clock: clock) { figures.committed($0) }

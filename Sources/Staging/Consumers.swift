@@ -41,14 +41,13 @@ package struct Consumers: Sendable {
     // MARK: What is there
 
     /// Opens a staging directory to the group, and makes `taken/`. Throws for what cannot be opened to it.
-    /// - Parameter isNew: what is released already is opened, too, file by file; not needed where it has been. Where `ready/` or
-    ///   the receipts are not the group's, it has not: a backup was put back, or somebody gave all of it to the gate's user again.
+    /// - Parameter isNew: what is released already is opened, too, file by file; not needed where it has been. Where `taken/` is not
+    ///   the group's, it has not: a backup was put back, or somebody gave all of it to the gate's user again.
     package func open(_ staging: String, isNew: Bool) throws(FileError) {
         try group.admit(directory: staging, to: .pass)
         let tops = [StagingLayout.ready, StagingLayout.receipts].map { "\(staging)/\($0)" }
-        var isShut = isNew
-        for top in tops where try Presence.check(top) { isShut = isShut || !group.holds(directory: top) }
-        if isShut {
+        let taken = "\(staging)/\(StagingLayout.taken)"
+        if isNew || !group.holds(directory: taken) {
             try walk(staging) { directory, components in
                 guard let right = Self.right(in: components) else { return }
                 group.admit(directory: directory.descriptor, to: right)
@@ -56,15 +55,14 @@ package struct Consumers: Sendable {
                 admit($0)
             }
         }
-        // After all that is in them: a start that ends before this does it again.
         for top in tops where try Presence.check(top) { try group.admit(directory: top, to: .read) }
-        try makeTaken(staging)
+        // Last: a start that ends before this does all of it again.
+        try makeTaken(taken)
     }
 
     /// Where each consumer makes a directory of its own: on staging's filesystem, since to take is to rename. Nobody can remove what
     /// another one has made (sticky).
-    private func makeTaken(_ staging: String) throws(FileError) {
-        let path = "\(staging)/\(StagingLayout.taken)"
+    private func makeTaken(_ path: String) throws(FileError) {
         if mkdir(path, 0o700) != 0, errno != EEXIST {
             throw FileError(message: "cannot make \(path): \(SystemError.last)")
         }
@@ -105,6 +103,7 @@ package struct Consumers: Sendable {
         _ folder: Directory, _ components: [String], _ directory: (Directory, [String]) -> Void,
         _ file: (OpenFile) -> Void
     ) throws(StagingError) {
+        directory(folder, components)
         for name in try folder.names() {
             guard let status = try folder.status(name), status.isOwn else { continue }
             do throws(StagingError) {
@@ -118,7 +117,5 @@ package struct Consumers: Sendable {
                 guard error.code == .notFound else { throw error }
             }
         }
-        // Last: it tells that all below is done.
-        directory(folder, components)
     }
 }

@@ -173,6 +173,13 @@ package final class Directory: Sendable {
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
+    /// Gives a name a modification time, in seconds since the epoch. What fails is left.
+    func date(_ name: String, _ seconds: Int64) {
+        guard Self.isComponent(name) else { return }
+        let time = timespec(tv_sec: Int(seconds), tv_nsec: 0)
+        _ = utimensat(descriptor, name, [time, time], AT_SYMLINK_NOFOLLOW)
+    }
+
     /// Makes the names of this directory durable.
     package func sync() throws(StagingError) {
         guard fsync(descriptor) == 0 else { throw StagingError(errno: errno, "cannot fsync \(path)") }

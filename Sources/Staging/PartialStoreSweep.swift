@@ -54,14 +54,14 @@ extension PartialStore {
         return Summary(
             drop: drop, path: known?.path, bytes: status.bytes, started: known?.started,
             lastWrite: status.modified, modified: known?.modified, standing: standing,
-            isLive: isLocked || (known == nil && isJustMade(drop)))
+            isLive: isLocked || (known == nil && isJustMade(status)))
     }
 
     /// A session makes the file first, then locks it, then writes its sidecar. In between it looks like one
     /// that a crash left.
-    private func isJustMade(_ drop: String) -> Bool {
-        let grace: Int64 = 10_000
-        return drop > DropID.make(milliseconds: Instant.now().microseconds / 1000 - grace)
+    private func isJustMade(_ status: FileStatus) -> Bool {
+        let (grace, age) = (10 as Int64, Instant.now().microseconds / 1_000_000 - status.modified)
+        return -grace...grace ~= age
     }
 
     /// Locks an upload that goes to quarantine, whatever is known of it, and makes its bytes durable. It is locked for
@@ -84,11 +84,12 @@ extension PartialStore {
 
     /// Removes sidecars whose bytes are gone: released, or removed halfway. Nothing can come back to them,
     /// because the bytes are always made first.
-    package func removeOrphans() throws(StagingError) {
+    /// - Parameter written: drops that sessions write: there may be no bytes of them here yet.
+    package func removeOrphans(but written: Set<String> = []) throws(StagingError) {
         for name in try parts.names() {
             guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { continue }
             let drop = String(name[..<dot])
-            guard DropID.isValid(drop), PartialName.drop(ofBytes: name) == nil,
+            guard DropID.isValid(drop), !written.contains(drop), PartialName.drop(ofBytes: name) == nil,
                 try parts.status(PartialName.bytes(drop)) == nil
             else { continue }
             try parts.remove(name)

@@ -42,6 +42,12 @@ extension PartialStore {
         try parent.removeDirectory(name)
     }
 
+    /// Gives a directory a modification time, in seconds since the epoch. What fails is left.
+    package func date(directory path: DropPath, _ seconds: Int64) {
+        guard let (parent, name) = try? place(path) else { return }
+        parent.date(name, seconds)
+    }
+
     private func place(_ path: DropPath) throws(StagingError) -> (parent: Directory, name: String) {
         var components = path.components
         guard let name = components.popLast() else { throw StagingError(.badPath, "the root has no name") }

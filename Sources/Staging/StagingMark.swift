@@ -11,24 +11,54 @@ package enum StagingMark {
     /// Where the word is written down: beside the ledger, whose drops lie in staging.
     package static func known(inLedgerDirectory directory: String) -> String { directory + "/staging-id" }
 
-    /// Throws `.failed` where the staging directory is not the one that is written down. Where one of the two has no word yet it gets
-    /// the other's, and both a new one where there is none: so it is at the first start.
-    /// - Parameter known: the file in which the word is written down.
-    package static func check(_ staging: Directory, known: String) throws(StagingError) {
-        switch (try mark(staging), try word(known)) {
-        case (let mark?, let word?) where mark == word: return
-        case (let mark?, nil): try write(mark, to: known)
-        case (nil, nil):
-            let mark = DropID.make(milliseconds: 0)
-            try put(mark, in: staging)
-            try write(mark, to: known)
-        case (_, _?):
-            throw StagingError(
-                .failed,
-                "\(staging.path) is not the staging directory that belongs to this ledger: is its filesystem mounted? If what "
-                    + "was in it is lost for good, remove \(known) and start the gate; accepted files that it had not released "
-                    + "are recorded as lost then")
+    /// Throws `.failed` where the directory at a path is not the one that is written down, and where nothing is written down and a
+    /// ledger with entries meets a place without a staging directory. Makes nothing. An empty file is a person's word that what is
+    /// there is to be taken.
+    /// - Parameters:
+    ///   - known: the file in which the word is written down.
+    ///   - mayBeNew: the ledger has no entries, so that nothing of it can lie anywhere.
+    package static func check(_ path: String, known: String, mayBeNew: Bool) throws(StagingError) {
+        var (staging, mark): (Directory?, String?) = (nil, nil)
+        if try isThere(path) {
+            let directory = try Directory(path: path)
+            mark = try Self.mark(directory)
+            staging = try directory.existing(StagingLayout.receipts)
         }
+        switch (mark, try word(known)) {
+        case (let mark?, .word(let word)) where mark == word: return
+        case (_, .word): throw refusal(path, known)
+        case (nil, .nothing) where staging == nil && !mayBeNew: throw refusal(path, known)
+        default: return
+        }
+    }
+
+    /// Behind `check`: the directory and the file get each other's word, and both a new one where there is none.
+    package static func keep(_ staging: Directory, known: String) throws(StagingError) {
+        let mark = try mark(staging)
+        if let mark, case .word(let word) = try word(known), mark == word { return }
+        let word = mark ?? DropID.make(milliseconds: 0)
+        if mark == nil { try put(word, in: staging) }
+        try write(word, to: known)
+    }
+
+    private static func isThere(_ path: String) throws(StagingError) -> Bool {
+        do { return try Presence.check(path) } catch { throw StagingError(.failed, "\(error)") }
+    }
+
+    private static func refusal(_ path: String, _ known: String) -> StagingError {
+        StagingError(
+            .failed,
+            "\(path) is not the staging directory that belongs to this ledger: is its filesystem mounted? If what was in "
+                + "it is lost for good, make \(known) an empty file (truncate -s 0) and start the gate; accepted files that it had "
+                + "not released are recorded as lost then")
+    }
+
+    /// What is written down.
+    private enum Known {
+        case nothing
+        /// A person has emptied the file.
+        case anything
+        case word(String)
     }
 
     private static func mark(_ staging: Directory) throws(StagingError) -> String? {
@@ -36,16 +66,16 @@ package enum StagingMark {
         return word(in: try staging.openFile(name).contents(limit: longest))
     }
 
-    private static func word(_ known: String) throws(StagingError) -> String? {
+    private static func word(_ known: String) throws(StagingError) -> Known {
         do throws(FileError) {
-            guard try Presence.check(known) else { return nil }
-            return word(in: Array(try FileReading.text(known).utf8))
+            guard try Presence.check(known) else { return .nothing }
+            return word(in: Array(try FileReading.text(known).utf8)).map(Known.word) ?? .anything
         } catch {
             throw StagingError(.failed, "\(error)")
         }
     }
 
-    /// nil: a crash left nothing in it.
+    /// nil: there is nothing in it.
     private static func word(in bytes: [UInt8]) -> String? {
         let text = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
         return text.isEmpty ? nil : text

@@ -81,6 +81,7 @@ struct Gate {
 
     /// Leaves committed webhooks in a ledger that no gate has open, as a crash does.
     static func commitWebhooks(_ directory: TemporaryDirectory, ids: some Sequence<String>) throws {
+        _ = try StagingArea(path: directory.file("staging"))
         let store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
         for id in ids {
             var attempt = accepted

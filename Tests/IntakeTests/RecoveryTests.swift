@@ -85,6 +85,8 @@ import Testing
             await gate.intake.close()
         }
         try FileManager.default.moveItem(atPath: directory.file("staging"), toPath: directory.file("aside"))
+        try FileManager.default.createDirectory(
+            atPath: directory.file("staging"), withIntermediateDirectories: false)
         for _ in 0..<2 {
             let error = #expect(throws: StagingError.self) { _ = try Gate(directory) }
             #expect(error?.description.contains("is its filesystem mounted?") == true)
@@ -97,15 +99,33 @@ import Testing
         await again.intake.close()
     }
 
-    @Test func aStagingDirectoryThatIsLostForGoodIsTakenOnceItsMarkIsRemoved() async throws {
+    @Test func aStagingDirectoryThatIsLostForGoodIsTakenOnceSomebodySaysSo() async throws {
         let directory = try TemporaryDirectory("lost")
         func run() async throws { await (try Gate(directory)).intake.close() }
         try await run()
         try FileManager.default.removeItem(atPath: directory.file("staging"))
         #expect(throws: StagingError.self) { _ = try Gate(directory) }
-        try FileManager.default.removeItem(atPath: directory.file("staging-id"))
+        try Data().write(to: URL(filePath: directory.file("staging-id")))
         try await run()
         try await run()
+    }
+
+    /// A gate that knew of no marks wrote the ledger, and the disk is not mounted.
+    @Test func anEmptyDirectoryIsNotTakenForTheOneOfALedgerWithEntries() async throws {
+        let directory = try TemporaryDirectory("unmarked")
+        do {
+            let gate = try Gate(directory)
+            _ = try await gate.intake.receive(Gate.event("e", body: "{}"), attempt: Gate.accepted)
+            await gate.intake.close()
+        }
+        for path in ["staging-id", "staging/id"] {
+            try FileManager.default.removeItem(atPath: directory.file(path))
+        }
+        try FileManager.default.moveItem(atPath: directory.file("staging"), toPath: directory.file("aside"))
+        for _ in 0..<2 { #expect(throws: StagingError.self) { _ = try Gate(directory) } }
+        try FileManager.default.moveItem(atPath: directory.file("aside"), toPath: directory.file("staging"))
+        await (try Gate(directory)).intake.close()
+        #expect(directory.files(under: "staging").contains("id"))
     }
 
     /// "Not found" is not "was released": what was promised and is nowhere is said to be lost.

@@ -16,7 +16,12 @@ import Upkeep
 
     /// Bytes in `parts/` without a sidecar: nobody can tell what they are.
     private func strand(_ gate: Gate) throws -> String {
-        try gate.upload("never/committed.xml", "half").dropID
+        let drop = try gate.upload("never/committed.xml", "half").dropID
+        // Not while it is just being made.
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -60)],
+            ofItemAtPath: gate.directory.file("staging/incoming/sftp/acme/parts/\(drop).part"))
+        return drop
     }
 
     @Test func anUndecidableUploadGoesToQuarantineWithReceiptAndEntry() async throws {

@@ -101,7 +101,7 @@ import Upkeep
         try FileManager.default.moveItem(atPath: staging, toPath: directory.file("disk"))
         // No gate starts there unless somebody says that it is to, as here (`StagingMark`).
         let mark = directory.file("staging-id")
-        try FileManager.default.removeItem(atPath: mark)
+        try Data().write(to: URL(filePath: mark))
         do {
             let gate = try Gate(directory, clock: clock) {
                 $0.layout = layout
@@ -120,7 +120,7 @@ import Upkeep
         }
         try FileManager.default.removeItem(atPath: staging)
         try FileManager.default.moveItem(atPath: directory.file("disk"), toPath: staging)
-        try FileManager.default.removeItem(atPath: mark)
+        try Data().write(to: URL(filePath: mark))
         let gate = try Gate(directory, clock: clock) { $0.layout = layout }
         await sweep(gate)
         #expect(try state(gate, drop.id) == .released && gate.ready().count == 1)

@@ -488,6 +488,28 @@ class Refusals(unittest.TestCase):
         self.assertEqual(client.ask("/logout", {"form_key": own})[0], 303)
         self.assertEqual(client.ask("/attempts")[0], 303)
 
+    def test_a_page_that_shows_what_comes_and_connects_again_goes_on_behind_what_it_has_shown(self):
+        client = Client(self.gate)
+        client.sign_in(self.operator)
+        for number in range(3):
+            self.gate.post(V2 % f"live {number}")
+        last = max(entry["seq"] for entry in self.gate.entries())
+
+        def ids(**headers):
+            """Where the stream begins, and its first row."""
+            connection = http.client.HTTPConnection("127.0.0.1", self.gate.ports["console"], timeout=30)
+            self.addCleanup(connection.close)
+            connection.request("GET", f"/attempts/live?after={last - 2}", headers={"Cookie": client.cookie, **headers})
+            answer = connection.getresponse()
+            self.assertEqual(answer.status, 200)
+            self.gate.post(V2 % f"and another {headers}")
+            lines = (line for line in iter(answer.readline, b"") if line.startswith(b"id: "))
+            return int(next(lines)[4:]), int(next(lines)[4:])
+        self.assertEqual(ids(), (last - 2, last - 1))
+        begin, first = ids(**{"Last-Event-ID": str(last)})
+        self.assertEqual(begin, last)
+        self.assertGreater(first, last)
+
     def test_pages_of_other_sites_are_not_answered(self):
         client = Client(self.gate)
         client.sign_in(self.operator)

@@ -510,8 +510,10 @@ class Costs(unittest.TestCase):
         sidecar = next(n for n in os.listdir(parts) if n.endswith(".json")
                        and "kept 0.part" in read(os.path.join(parts, n)))
         drop, text = sidecar[:-len(".json")], read(os.path.join(parts, sidecar))
+        # None of them is the first one again.
+        stem = drop[:-5] + ("1" if drop[-5] == "0" else "0")
         for number in range(10, 3000):
-            other = drop[:-4] + "".join("0123456789abcdef"[number >> shift & 15] for shift in (12, 8, 4, 0))
+            other = stem + "".join("0123456789abcdef"[number >> shift & 15] for shift in (12, 8, 4, 0))
             shutil.copy2(os.path.join(parts, drop + ".part"), os.path.join(parts, other + ".part"))
             with open(os.path.join(parts, other + ".json"), "w") as file:
                 file.write(text.replace(drop, other).replace("kept 0.part", f"kept {number}.part"))

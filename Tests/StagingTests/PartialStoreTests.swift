@@ -63,10 +63,14 @@ import Testing
 
     // MARK: The sweep
 
-    @Test(arguments: [(age: Int64(0), isLive: true), (age: 60_000, isLive: false)])
-    func aPartialWithoutASidecarIsLeftAloneWhileItIsJustBeingMade(age: Int64, isLive: Bool) throws {
-        let drop = DropID.make(milliseconds: Instant.now().microseconds / 1000 - age)
-        try Data().write(to: URL(filePath: "\(home.path)/parts/\(drop).part"))
+    /// By its time and not by its id, which lies ahead of the clock where that was ahead before.
+    @Test(arguments: [(age: Double(0), isLive: true), (age: 60, isLive: false)])
+    func aPartialWithoutASidecarIsLeftAloneWhileItIsJustBeingMade(age: Double, isLive: Bool) throws {
+        let drop = DropID.make(milliseconds: Instant.now().microseconds / 1000 + 86_400_000)
+        let part = "\(home.path)/parts/\(drop).part"
+        try Data().write(to: URL(filePath: part))
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: part)
         #expect(try store.summaries().map(\.isLive) == [isLive])
     }
 

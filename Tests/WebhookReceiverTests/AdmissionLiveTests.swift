@@ -120,6 +120,30 @@ import Testing
         settings.address = AddressSettings(
             mode: .xForwardedFor, trustedProxies: [try CIDRBlock(LiveGate.proxy)])
         settings.headerTimeout = .milliseconds(300)
+        settings.idleTimeout = .milliseconds(400)
+    }
+
+    /// A balancer keeps it ready for as long as it may keep one between two requests.
+    @Test func servesARequestThatComesLaterThanAHeaderMayTake() async throws {
+        func patient(_ settings: inout WebhookSettings) throws {
+            try Self.forwarded(&settings)
+            settings.idleTimeout = .seconds(60)
+        }
+        let entries = try await LiveGate.serve(tls: false, patient) { gate in
+            let spare = try RawClient(from: LiveGate.proxy, port: gate.port)
+            // Its time for a header is over, and so is that of the one before it.
+            let slow = try RawClient(from: LiveGate.proxy, port: gate.port)
+            slow.send("POST ")
+            _ = await slow.readToEnd()
+            spare.send(
+                "POST /webhooks/vsee HTTP/1.1\r\nhost: gate\r\nx-forwarded-for: \(LiveGate.listed)\r\ncontent-length: 2\r\n\r\n{}"
+            )
+            #expect(await spare.read(through: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))
+            spare.finish()
+            _ = await spare.readToEnd()
+            try await gate.waitForConnections(0)
+        }
+        #expect(entries.map { $0["reason"]?.string } == ["timeout", "listed"])
     }
 
     /// What is left of a connection on which this came, once the proxy has closed it or the gate has.

@@ -119,5 +119,5 @@ extension API {
 }
 
 extension HTTPField.Name {
-    fileprivate static var lastEventID: Self { Self("last-event-id")! }
+    static var lastEventID: Self { Self("last-event-id")! }
 }

@@ -11,6 +11,8 @@ struct Page: Sendable {
     let permission: Permission
     /// Of the address, or of a form that is sent.
     var parameters: [Parameter] = []
+    /// Whether it is somebody's doing when it is asked for. What an open page asks for by itself keeps nobody signed in.
+    var isUse = true
     let run: @Sendable (Pages, Visit) async throws -> Response
 
     func takes(_ method: HTTPRequest.Method) -> Bool {

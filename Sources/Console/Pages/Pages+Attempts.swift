@@ -14,7 +14,10 @@ extension Pages {
         Page(path: "attempts", permission: .readAttempts, parameters: Parameter.filters + [.before]) {
             try $0.attempts($1)
         },
-        Page(path: "attempts/live", permission: .readAttempts, parameters: Parameter.filters + [.after]) {
+        Page(
+            path: "attempts/live", permission: .readAttempts, parameters: Parameter.filters + [.after],
+            isUse: false
+        ) {
             try await $0.live($1)
         },
         Page(path: "attempts/{seq}", permission: .readAttempts, parameters: [.seq]) {
@@ -124,14 +127,22 @@ extension Pages {
         }
         let service = try services.attempts()
         let head = try service.last()
-        let begin = try visit.parameters.number(.after).map { min($0, head) } ?? head
+        // Whoever connects again has seen more than its address says.
+        let seen = visit.request.headers[values: .lastEventID].last
+            .flatMap { Parameters.number($0, in: Parameter.numbers) }
+        let begin = min(try seen ?? visit.parameters.number(.after) ?? head, head)
         let pages = Mutex(service.pages(try visit.parameters.attempts(), above: begin))
         let (credentials, templates, fields) = (credentials, templates, visit.request.headers)
         let age = visit.age
+        // Where it begins, for one that breaks off before the first row.
+        let opening = Mutex(ByteBuffer(string: "id: \(begin)\n\n"))
         let stream = EventStream(
             next: {
                 try pages.withLock { pages in
-                    var events = ByteBuffer()
+                    var events = opening.withLock { opening in
+                        defer { opening.clear() }
+                        return opening
+                    }
                     try pages.read(within: Look.patience) { page in
                         for entry in page {
                             let rows = AttemptRows(rows: [try AttemptRow(entry)])

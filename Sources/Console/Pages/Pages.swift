@@ -68,7 +68,9 @@ struct Pages: Sendable {
     private func visit(
         _ found: [(page: Page, values: [String: String])], _ request: Request, _ context: ConsoleContext
     ) async throws -> Response {
-        guard let caller = credentials.caller(in: request.headers), let session = caller.session else {
+        let isUse = found.contains(where: \.page.isUse)
+        guard let caller = credentials.caller(in: request.headers, isUse: isUse), let session = caller.session
+        else {
             // What a form was to change is not sent again: its page is asked for anew.
             let next = request.method == .post ? nil : request.uri.string
             return Self.redirect(to: "/login" + Self.query(["next": next]))

@@ -261,6 +261,13 @@ extension Intake {
         )
     }
 
+    /// Something gets a name in a directory. The directory's own time on the disk says so to whoever loads the box anew.
+    func use(folder path: DropPath, in state: inout SenderBox.State, _ box: SenderBox) {
+        let now = now.microseconds / 1_000_000
+        guard state.tree.use(folder: path, at: now), !path.isRoot else { return }
+        box.files.date(directory: path, now)
+    }
+
     /// How long an empty directory is left to its sender, who may be about to fill it; in seconds.
     private static let longestEmpty: Int64 = 600
 

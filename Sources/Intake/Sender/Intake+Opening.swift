@@ -98,12 +98,13 @@ extension Intake {
                 "\(path): was delivered whole, so nothing can be appended to it; send the whole file again")
         }
         let now = now
-        state.tree.use(folder: path.parent, at: now.microseconds / 1_000_000)
+        use(folder: path.parent, in: &state, box)
         if !order.fresh, let shown, shown.isPartial {
             let opened = nextDrop(now)
             state.tree.update(shown.drop) { item in
+                // A whole one that is closed as it is has not become newer.
+                if !item.isWhole { item.opened = opened }
                 item.standing = .writing(session: session.id)
-                item.opened = opened
             }
             return SenderOpening(drop: shown.drop, standing: .partial, room: 0)
         }

@@ -63,7 +63,7 @@ extension Intake {
             }
             box.state.withLock { state in
                 state.renamed = now
-                state.tree.use(folder: order.to.parent, at: now.microseconds / 1_000_000)
+                use(folder: order.to.parent, in: &state, box)
             }
         }
         session.renames(order.from, to: order.to, at: now)
@@ -104,8 +104,7 @@ extension Intake {
         }
         if let open = order.open {
             box.state.withLock { state in
-                supersedeWritten(by: open, at: order.from, in: &state, box)
-                state.tree.move(open, to: order.to)
+                rename(written: open, from: order.from, to: order.to, in: &state, box)
             }
         }
         guard try await rename(parts, order, attempt, session) || order.open != nil else {
@@ -144,6 +143,8 @@ extension Intake {
         for item in items {
             switch item.standing {
             case .writing: continue
+            // The sender means the one that it is writing, which makes this one old once it is whole.
+            case .partial(isWhole: false) where order.open != nil: continue
             case .partial:
                 do throws(SenderError) {
                     let held = try locked(item, order.from, "renamed", box)

@@ -70,6 +70,7 @@ extension Intake {
                 return settler.schedule(drop, of: box.account, at: now + Settler.retry)
             }
             counters.add(attempt)
+            health.clear(problem: "release")
             box.state.withLock { state in
                 state.settling[drop] = nil
                 state.tree.remove(drop)

@@ -10,7 +10,15 @@ extension Intake {
     /// An upload is whole under this name.
     func supersede(_ drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox) {
         guard let whole = state.tree.item(drop) else { return }
-        for item in state.tree.items(path) where !item.isDelivered {
+        if let former = whole.former, former != path { supersede(by: whole, at: former, in: &state, box) }
+        supersede(by: whole, at: path, in: &state, box)
+    }
+
+    private func supersede(
+        by whole: SenderItem, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
+    ) {
+        let drop = whole.drop
+        for item in state.tree.items(path) where !item.isDelivered && item.drop != drop {
             guard item.isWhole ? item.drop < drop : item.isOlder(than: whole) else { continue }
             if item.isPartial, (try? box.files.remove(item.drop)) == true {
                 state.tree.remove(item.drop)
@@ -20,14 +28,15 @@ extension Intake {
         }
     }
 
-    /// An upload leaves this name while it is written: it will be whole under another one.
-    func supersedeWritten(
-        by drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
+    /// An upload gets another name while it is written. What is older under the one that it leaves is old once it is whole.
+    func rename(
+        written drop: String, from path: DropPath, to other: DropPath, in state: inout SenderBox.State,
+        _ box: SenderBox
     ) {
-        guard let renamed = state.tree.item(drop) else { return }
-        for item in state.tree.items(path) where item.isWritten && item.isOlder(than: renamed) {
-            mark(item.drop, in: &state, box)
-        }
+        // What is newer under the former name says nothing of the new one.
+        unmark(drop, in: &state, box)
+        state.tree.update(drop) { $0.former = $0.former ?? path }
+        state.tree.move(drop, to: other)
     }
 
     /// What a gate that ended before this one had no time to take away.

@@ -26,6 +26,8 @@ struct SenderItem: Sendable, Equatable {
     /// Of one that is being written: a newer upload of its name is whole. Nobody sees it or goes on with it once its session
     /// has left it, or one file would be made of two.
     var isSuperseded = false
+    /// The name under which it was begun, where it got another one while it was written.
+    var former: DropPath?
 
     init(drop: String, bytes: Int64, modified: Int64, standing: Standing, opened: String? = nil) {
         self.drop = drop
@@ -141,9 +143,12 @@ struct SenderTree: Sendable {
     }
 
     /// - Parameter time: seconds since the epoch.
-    mutating func use(folder path: DropPath, at time: Int64) {
-        guard let used = folders[path]?.used, used < time else { return }
+    /// - Returns: whether that was a while after it was used before.
+    @discardableResult
+    mutating func use(folder path: DropPath, at time: Int64) -> Bool {
+        guard let used = folders[path]?.used, used < time else { return false }
         folders[path]?.used = time
+        return time - used > 60
     }
 
     /// The directory is empty.

@@ -22,8 +22,13 @@ extension SQLiteLedgerReader {
 
     func writtenBy(_ entries: Range<Int64>, lastTime: Instant, now: Instant) throws -> Instant? {
         let last = entries.upperBound - 1
-        let run = try clockSetBacks().first { $0.seqs.contains(last) }
+        let runs = try clockSetBacks()
+        let run = runs.first { $0.seqs.contains(last) }
         if lastTime <= now, run == nil { return lastTime }
+        // Behind an entry of a time to come only such a run has readings that count. The clock is behind, as a rule.
+        if lastTime > now, !runs.contains(where: { $0.seqs.upperBound >= last && $0.earliest <= now }) {
+            return nil
+        }
         var readings = ClockReadings(now: now)
         var next = entries.lowerBound
         if lastTime <= now, let run {

@@ -166,6 +166,17 @@ extension Connection {
         enter(.idle, until: .now() + TimeAmount(bounded: listener.settings.idleTimeout))
     }
 
+    /// Nothing of a request has come. A balancer may keep a connection ready for as long as it may keep one between two requests:
+    /// whoever it calls for is not known before the first.
+    func awaitFirstRequest() {
+        let settings = listener.settings
+        if isLookOfProxy, !isOfProxy {
+            enter(.idle, until: .now() + TimeAmount(bounded: settings.idleTimeout))
+        } else {
+            enter(.header, until: accepted + TimeAmount(bounded: settings.headerTimeout))
+        }
+    }
+
     /// Bytes came that did not complete a header (HTTP/1.1 on a kept-alive connection).
     func headerBegan() {
         guard phase == .idle, !isHTTP2 else { return }

@@ -129,8 +129,7 @@ extension GateChannel {
     }
 
     private func begin(_ connection: Connection) throws {
-        connection.enter(
-            .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
+        connection.awaitFirstRequest()
         try build(connection)
     }
 
@@ -184,8 +183,7 @@ extension GateChannel {
             .handshake, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
         // First the handler behind TLS: on a live channel, adding TLS starts the handshake at once.
         let handshake = HandshakeHandler(connection, tls: tls.engine) { negotiated in
-            connection.enter(
-                .header, until: connection.accepted + TimeAmount(bounded: listener.settings.headerTimeout))
+            connection.awaitFirstRequest()
             if negotiated == "h2" { try addHTTP2(connection) } else { try addHTTP1(connection) }
         }
         try pipeline.addHandler(handshake)

@@ -68,6 +68,9 @@ class Gate(Store):
         self.state = self.directory / "state"
         if ledger:
             give(shutil.move(ledger, self.state / "ledger.sqlite"))
+            # Its drops lie nowhere: any staging directory will do.
+            (self.state / "staging-id").touch()
+            give(self.state / "staging-id")
         self.files = self.state / "staging/ready/webhook"
         began = time.monotonic()
         self.start([installation.program, "serve", "--config", self.config], ENVIRONMENT)

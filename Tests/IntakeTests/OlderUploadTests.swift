@@ -1,0 +1,99 @@
+// Which upload of a name is the older one, where several are under way at once.
+import Admission
+import Foundation
+import Ledger
+import LedgerSupport
+import Staging
+import Support
+import Testing
+
+@testable import Intake
+
+@Suite(.timeLimit(.minutes(1))) struct OlderUploadTests: SenderTests {
+    let clock = TestClock()
+
+    private func sessions(_ gate: Gate) throws -> (SenderSession, SenderSession) {
+        try (gate.intake.beginSession(of: "acme"), gate.intake.beginSession(of: "acme"))
+    }
+
+    /// A client that looks whether there is something to go on with.
+    @Test func aWholeUploadThatIsOpenedAndClosedAsItIsIsNoNewerForThat() async throws {
+        let gate = try gate()
+        let (slow, other) = try sessions(gate)
+        let monday = try await send("d.tmp", "monday", slow, gate)
+        let tuesday = try begin("d.tmp", "tuesday-half", slow, gate)
+        var order = try order("d.tmp")
+        order.fresh = false
+        #expect(try gate.intake.open(order, other).drop == monday)
+        gate.intake.kept(monday, bytes: 6, isWhole: true, modified: nil, other)
+        let left = gate.intake.endSession(slow)
+        #expect(left.map(\.drop) == [tuesday] && left.map(\.isSuperseded) == [false])
+        #expect(try size("d.tmp", other, gate) == 12)
+    }
+
+    @Test func whatIsNewerUnderTheFormerNameSaysNothingOfTheNewOne() async throws {
+        let gate = try gate()
+        let (slow, other) = try sessions(gate)
+        let half = try begin("u.tmp", "half", slow, gate)
+        try await send("u.tmp", "whole", other, gate)
+        try await rename("u.tmp", "b", other, gate)
+        try await gate.intake.rename(
+            SenderRename(
+                from: #require(DropPath("u.tmp")), to: #require(DropPath("a")), replaces: false, open: half),
+            attempt: Gate.transfer, slow)
+        #expect(gate.intake.endSession(slow).map(\.isSuperseded) == [false])
+        #expect(try size("a", other, gate) == 4)
+    }
+
+    /// It is renamed while it is written, and what was interrupted before is old only once it is whole.
+    @Test(arguments: [true, false])
+    func anInterruptedUploadIsNotInTheWayOfOneThatIsRenamedWhileItIsWritten(_ becomesWhole: Bool) async throws
+    {
+        let gate = try gate()
+        let (dead, session) = try sessions(gate)
+        _ = try begin("u.tmp", "interrupted", dead, gate)
+        _ = gate.intake.endSession(dead)
+        let opening = try gate.intake.open(order("u.tmp"), session)
+        let partial = try session.box.files.create(
+            "u.tmp", drop: opening.drop, modified: nil, now: clock.now)
+        try Array("whole".utf8).withUnsafeBytes { try partial.write($0, [0..<$0.count], at: 0) }
+        try await gate.intake.rename(
+            SenderRename(
+                from: #require(DropPath("u.tmp")), to: #require(DropPath("v.tmp")), replaces: false,
+                open: opening.drop), attempt: Gate.transfer, session)
+        #expect(try size("u.tmp", session, gate) == 11)
+        guard becomesWhole else { return }
+        try partial.keepWhole(size: 5, sha256: partial.sha256(of: 5), modified: nil)
+        gate.intake.kept(opening.drop, bytes: 5, isWhole: true, modified: nil, session)
+        #expect(try size("u.tmp", session, gate) == nil)
+        #expect(try size("v.tmp", session, gate) == 5)
+    }
+
+    /// The one that a sender uses daily is not the first to go, after a restart neither.
+    @Test func whenADirectoryWasUsedLastIsKnownToTheNextRun() async throws {
+        let gate = try gate { $0.maxPendingNames = 5 }
+        func tree(_ name: String) -> String {
+            gate.directory.file("staging/incoming/sftp/acme/tree/\(name)")
+        }
+        func run(_ body: (SenderSession) throws -> Void) throws {
+            gate.intake.boxes.forget(unusedFor: .zero)
+            try body(gate.intake.beginSession(of: "acme"))
+        }
+        try run { session in
+            for (index, name) in ["in", "1", "2", "3"].enumerated() {
+                try gate.intake.makeDirectory(#require(DropPath(name)), session)
+                let time = Date(timeIntervalSince1970: 1_600_000_000 + Double(index) * 1000)
+                try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: tree(name))
+            }
+        }
+        try run { session in
+            gate.intake.discarded(try gate.intake.open(order("in/x"), session).drop, session)
+        }
+        clock.pass(.seconds(3600))
+        try run { session in
+            for name in ["4", "5"] { try gate.intake.makeDirectory(#require(DropPath(name)), session) }
+        }
+        #expect(FileManager.default.fileExists(atPath: tree("in")))
+        #expect(!FileManager.default.fileExists(atPath: tree("1")))
+    }
+}
