@@ -107,7 +107,7 @@ package struct PulledDrop: Sendable {
 /// How a drop of another gate stands in this one's ledger.
 package enum DropStanding: String, Codable, Sendable {
     case unknown
-    /// Committed, and not yet in `ready/`: what was fetched is the only copy.
+    /// Committed, and not yet in `ready/`: what was fetched is the only copy. Or lost since: then the other gate's is.
     case pending
     /// Released; whatever became of it then.
     case kept
@@ -128,7 +128,7 @@ extension Intake {
         try Self.check(id)
         guard takeInHand(id) else { return }
         defer { letGo(id) }
-        if let known = try record(ofDrop: id), known.state == .pending { return }
+        if let known = try record(ofDrop: id), [.pending, .lost].contains(known.state) { return }
         do {
             try staging.pulls.remove(StagingLayout.pulledName(id))
         } catch {
@@ -146,6 +146,8 @@ extension Intake {
     /// to `ready/` waits only for the mark in the ledger.
     private func standing(of known: DropRecord) -> DropStanding {
         let part = StagingLayout.pulledName(known.id)
+        // Its bytes are gone here. Were it "kept", the other gate would hear that it may remove the last copy.
+        if known.state == .lost { return .pending }
         if known.state != .pending {
             _ = try? staging.pulls.remove(part)
             return .kept

@@ -134,7 +134,9 @@ package final class Intake: Sendable {
         health = Health(clock: clock)
         newestBefore = try store.lastTime()
         let mark = StagingMark.known(inLedgerDirectory: configuration.ledger.directory)
-        try StagingMark.check(configuration.stagingPath, known: mark, mayBeNew: newestBefore == nil)
+        try StagingMark.check(configuration.stagingPath, known: mark) {
+            try configuration.ledger.reader().drops(limit: 1).isEmpty
+        }
         staging = try StagingArea(path: configuration.stagingPath, consumers: configuration.consumers)
         try StagingMark.keep(staging.root, known: mark)
         let figures = IntakeFigures(metrics)

@@ -12,12 +12,12 @@ package enum StagingMark {
     package static func known(inLedgerDirectory directory: String) -> String { directory + "/staging-id" }
 
     /// Throws `.failed` where the directory at a path is not the one that is written down, and where nothing is written down and a
-    /// ledger with entries meets a place without a staging directory. Makes nothing. An empty file is a person's word that what is
+    /// ledger with drops meets a place without a staging directory. Makes nothing. An empty file is a person's word that what is
     /// there is to be taken.
     /// - Parameters:
     ///   - known: the file in which the word is written down.
-    ///   - mayBeNew: the ledger has no entries, so that nothing of it can lie anywhere.
-    package static func check(_ path: String, known: String, mayBeNew: Bool) throws(StagingError) {
+    ///   - mayBeNew: whether the ledger has no drops, so that nothing of it can lie anywhere. Asked only where it matters.
+    package static func check(_ path: String, known: String, mayBeNew: () throws -> Bool) throws {
         var (staging, mark): (Directory?, String?) = (nil, nil)
         if try isThere(path) {
             let directory = try Directory(path: path)
@@ -27,7 +27,8 @@ package enum StagingMark {
         switch (mark, try word(known)) {
         case (let mark?, .word(let word)) where mark == word: return
         case (_, .word): throw refusal(path, known)
-        case (nil, .nothing) where staging == nil && !mayBeNew: throw refusal(path, known)
+        case (nil, .nothing) where staging == nil:
+            guard try mayBeNew() else { throw refusal(path, known) }
         default: return
         }
     }
@@ -37,7 +38,7 @@ package enum StagingMark {
         let mark = try mark(staging)
         if let mark, case .word(let word) = try word(known), mark == word { return }
         let word = mark ?? DropID.make(milliseconds: 0)
-        if mark == nil { try put(word, in: staging) }
+        if mark == nil { try staging.place(Array("\(word)\n".utf8), as: name, replacing: true) }
         try write(word, to: known)
     }
 
@@ -79,16 +80,6 @@ package enum StagingMark {
     private static func word(in bytes: [UInt8]) -> String? {
         let text = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
         return text.isEmpty ? nil : text
-    }
-
-    private static func put(_ mark: String, in staging: Directory) throws(StagingError) {
-        let new = name + ".new"
-        try staging.remove(new)
-        let file = try staging.createFile(new)
-        try file.write(Array("\(mark)\n".utf8))
-        try file.sync()
-        try staging.replace(new, to: staging, as: name)
-        try staging.sync()
     }
 
     private static func write(_ mark: String, to known: String) throws(StagingError) {

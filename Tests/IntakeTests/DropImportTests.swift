@@ -171,6 +171,24 @@ import Testing
         }
     }
 
+    /// The other gate's is the last copy.
+    @Test func aDropWhoseBytesAreLostIsNotKept() async throws {
+        let gate = try Gate()
+        try fetched(gate)
+        try FileManager.default.createDirectory(
+            atPath: gate.directory.file("staging/receipts/\(Self.id).json"),
+            withIntermediateDirectories: false)
+        #expect(try await gate.intake.importDrop(drop(Self.receipt())).status == .pending)
+        _ = try await gate.intake.make(
+            DropChange(id: Self.id, from: .pending, kind: .lost), Gate.transfer)
+        #expect(try gate.intake.drop(id: Self.id)?.state == .lost)
+        #expect(try gate.intake.standing(ofDrop: Self.id) == .pending)
+        #expect(try await gate.intake.importDrop(drop(Self.receipt())).status == .pending)
+        try gate.intake.discardFetched(Self.id)
+        #expect(gate.directory.files(under: "staging/incoming/pull") == ["\(Self.id).part"])
+        await gate.intake.close()
+    }
+
     @Test func aCrashAfterTheCommitIsCompletedAtStart() async throws {
         let directory = try TemporaryDirectory("import")
         do {

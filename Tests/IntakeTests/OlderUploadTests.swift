@@ -69,6 +69,49 @@ import Testing
         #expect(try size("v.tmp", session, gate) == 5)
     }
 
+    /// Accepted by its CLOSE under a final name, as most are.
+    @Test func anUploadThatIsAcceptedAfterItWasRenamedMakesWhatIsOlderUnderItsFormerNameOld() async throws {
+        let gate = try gate()
+        let (dead, session) = try sessions(gate)
+        let half = try begin("u.tmp", "half", dead, gate)
+        let (opening, text) = (try gate.intake.open(order("u.tmp"), session), Array("whole".utf8))
+        let partial = try session.box.files.create(
+            "u.tmp", drop: opening.drop, modified: nil, now: clock.now)
+        try text.withUnsafeBytes { try partial.write($0, [0..<$0.count], at: 0) }
+        try await gate.intake.rename(
+            SenderRename(
+                from: #require(DropPath("u.tmp")), to: #require(DropPath("v.xml")), replaces: false,
+                open: opening.drop), attempt: Gate.transfer, session)
+        try partial.seal()
+        _ = try await gate.intake.commit(
+            FinishedUpload(
+                dropID: opening.drop, account: "acme", path: "v.xml", bytes: 5,
+                sha256: partial.sha256(of: 5), modified: nil), attempt: Gate.transfer)
+        let left = gate.intake.endSession(dead)
+        #expect(left.map(\.drop) == [half] && left.map(\.isSuperseded) == [true])
+        #expect(try size("u.tmp", session, gate) == nil)
+    }
+
+    /// It has kept the name that the other one left.
+    @Test func aWholeUploadIsNotOldForANewerOneThatWasRenamedAwayFromItsName() async throws {
+        let gate = try gate()
+        let (first, second) = try sessions(gate)
+        let one = try gate.intake.open(order("u.tmp"), first)
+        let two = try begin("u.tmp", "second", second, gate)
+        try await gate.intake.rename(
+            SenderRename(
+                from: #require(DropPath("u.tmp")), to: #require(DropPath("y.tmp")), replaces: false, open: two
+            ),
+            attempt: Gate.transfer, second)
+        let partial = try first.box.files.create("u.tmp", drop: one.drop, modified: nil, now: clock.now)
+        try Array("first".utf8).withUnsafeBytes { try partial.write($0, [0..<$0.count], at: 0) }
+        try partial.keepWhole(size: 5, sha256: partial.sha256(of: 5), modified: nil)
+        gate.intake.kept(one.drop, bytes: 5, isWhole: true, modified: nil, first)
+        gate.intake.kept(two, bytes: 6, isWhole: true, modified: nil, second)
+        #expect(try size("u.tmp", first, gate) == 5)
+        #expect(try size("y.tmp", first, gate) == 6)
+    }
+
     /// The one that a sender uses daily is not the first to go, after a restart neither.
     @Test func whenADirectoryWasUsedLastIsKnownToTheNextRun() async throws {
         let gate = try gate { $0.maxPendingNames = 5 }

@@ -111,7 +111,7 @@ import Testing
     }
 
     /// A gate that knew of no marks wrote the ledger, and the disk is not mounted.
-    @Test func anEmptyDirectoryIsNotTakenForTheOneOfALedgerWithEntries() async throws {
+    @Test func anEmptyDirectoryIsNotTakenForTheOneOfALedgerWithDrops() async throws {
         let directory = try TemporaryDirectory("unmarked")
         do {
             let gate = try Gate(directory)

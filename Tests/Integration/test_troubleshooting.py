@@ -132,6 +132,9 @@ class Troubleshooting(unittest.TestCase):
         machine.run(f"mv {STATE}/staging {STATE}/aside && sudo -u dropgate mkdir -m 700 {STATE}/staging")
         self.restart(ready=False)
         self.look("The gate does not start: another staging directory")
+        check = machine.run("sudo -u dropgate dropgate serve --check", check=False)
+        self.assertEqual(check.returncode, 78, check.stdout)
+        self.assertIn("is not the staging directory that belongs to this ledger", check.stdout)
         machine.run(f"rm -r {STATE}/staging && mv {STATE}/aside {STATE}/staging")
 
         self.restart(lambda text: text + "\nno_such_key: 1\n", ready=False)

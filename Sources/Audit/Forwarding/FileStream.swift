@@ -42,6 +42,8 @@ final class FileStream: ForwardStream {
         var confirmed = cursor.seq
         if cursor.inode == opened.mark.inode, let known = cursor.size, known <= size {
             let lines = try wholeLines(opened.descriptor, path, from: known, to: size)
+            // They were written, and perhaps not synced: by a gate that was killed in between.
+            if lines.count > 0, fdatasync(opened.descriptor) != 0 { throw failure("sync", path) }
             confirmed += lines.count
             opened.mark.size = lines.end
         } else {

@@ -68,7 +68,8 @@ struct Pages: Sendable {
     private func visit(
         _ found: [(page: Page, values: [String: String])], _ request: Request, _ context: ConsoleContext
     ) async throws -> Response {
-        let isUse = found.contains(where: \.page.isUse)
+        // The one that answers: the path of another one may fit, too.
+        let isUse = found.first { $0.page.takes(request.method) }?.page.isUse ?? true
         guard let caller = credentials.caller(in: request.headers, isUse: isUse), let session = caller.session
         else {
             // What a form was to change is not sent again: its page is asked for anew.

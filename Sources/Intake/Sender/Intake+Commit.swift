@@ -62,14 +62,14 @@ extension Intake {
         let receipt = Receipt(AcceptedEntry(attempt, entry), drop: accepted)
         uploadSpace.end(record.id)
         box.state.withLock { state in
-            let opened = state.tree.item(accepted.id)?.opened
+            let written = state.tree.item(accepted.id)
             state.settling[accepted.id] = SenderBox.Settling(record: accepted, receipt: receipt)
-            state.tree.insert(
-                SenderItem(
-                    drop: accepted.id, bytes: upload.bytes,
-                    modified: upload.modified ?? entry.time.microseconds / 1_000_000, standing: .settling,
-                    opened: opened),
-                at: path)
+            var item = SenderItem(
+                drop: accepted.id, bytes: upload.bytes,
+                modified: upload.modified ?? entry.time.microseconds / 1_000_000, standing: .settling,
+                opened: written?.opened)
+            item.former = written?.former
+            state.tree.insert(item, at: path)
             supersede(accepted.id, at: path, in: &state, box)
         }
         if record.due == nil {

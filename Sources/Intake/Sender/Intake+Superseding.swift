@@ -10,15 +10,20 @@ extension Intake {
     /// An upload is whole under this name.
     func supersede(_ drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox) {
         guard let whole = state.tree.item(drop) else { return }
-        if let former = whole.former, former != path { supersede(by: whole, at: former, in: &state, box) }
-        supersede(by: whole, at: path, in: &state, box)
+        if let former = whole.former, former != path {
+            // What is whole there has kept the name that this one has left.
+            supersede(by: whole, at: former, sparesWhole: true, in: &state, box)
+        }
+        supersede(by: whole, at: path, sparesWhole: false, in: &state, box)
     }
 
     private func supersede(
-        by whole: SenderItem, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
+        by whole: SenderItem, at path: DropPath, sparesWhole: Bool, in state: inout SenderBox.State,
+        _ box: SenderBox
     ) {
         let drop = whole.drop
-        for item in state.tree.items(path) where !item.isDelivered && item.drop != drop {
+        for item in state.tree.items(path)
+        where !item.isDelivered && item.drop != drop && !(sparesWhole && item.isWhole) {
             guard item.isWhole ? item.drop < drop : item.isOlder(than: whole) else { continue }
             if item.isPartial, (try? box.files.remove(item.drop)) == true {
                 state.tree.remove(item.drop)
@@ -96,6 +101,7 @@ extension Intake {
             var item = SenderItem(summary)
         else { return .nothing }
         item.opened = left.opened
+        item.former = left.former
         // One that was closed meanwhile is an upload of its own.
         item.isSuperseded = left.isSuperseded && !item.isWhole
         if item.isSuperseded, item.isPartial {

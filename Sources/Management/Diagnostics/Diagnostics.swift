@@ -45,6 +45,7 @@ package enum Diagnostics {
         Check("filesystem") { FilesystemCheck($0.settings).findings() },
         // What is merely not ideal about directories is doctor's to say.
         Check("filesystem", starts) { FilesystemCheck($0.settings).findings().filter(\.isFatal) },
+        Check("filesystem", [.doctor, .check, .console]) { GateCheck($0).staging() },
         Check("machine") { MachineCheck($0.settings).findings() },
         Check("openssh") { await GateCheck($0).openSSH() },
         // The gate says by itself that libnss-wrapper is missing.

@@ -4,6 +4,7 @@ import Admission
 import Files
 import Foundation
 import JSON
+import Ledger
 import Reachability
 import SFTPReceiver
 import Settings
@@ -12,8 +13,34 @@ import TLS
 
 struct GateCheck {
     let settings: GateSettings
+    private let ledger: (any LedgerReading)?
 
-    init(_ facts: GateFacts) { settings = facts.settings }
+    init(_ facts: GateFacts) {
+        settings = facts.settings
+        ledger = facts.reader
+    }
+
+    // MARK: Staging
+
+    /// Whether the staging directory is the one of this ledger. Not for a start, which asks by itself: its service is to be started
+    /// again once the directory is mounted.
+    func staging() -> [Finding] {
+        do {
+            try StagingMark.check(
+                settings.staging.path,
+                known: StagingMark.known(inLedgerDirectory: settings.ledgerHandle.directory)
+            ) { try ledger?.drops(limit: 1).isEmpty ?? true }
+            return []
+        } catch {
+            return [
+                .fatal(
+                    "filesystem", "\(error)",
+                    fix:
+                        "mount it; troubleshooting.md says what to do where it is lost (another staging directory)"
+                )
+            ]
+        }
+    }
 
     // MARK: Settings
 

@@ -106,8 +106,11 @@ extension Connection {
     /// Its end is nothing to tell of, whoever comes to it first: a trusted proxy calls for itself, or has not sent a byte of a
     /// request. It has looked whether the gate is there, or kept a connection ready.
     private var endsUntold: Bool {
-        isOfProxy || (isLookOfProxy && requests == 0 && (input?.reads ?? 0) == 0)
+        isOfProxy || (isLookOfProxy && requests == 0 && !hasInput)
     }
+
+    /// Bytes of a request have come (HTTP/1.1).
+    var hasInput: Bool { (input?.reads ?? 0) > 0 }
 
     /// Notes what became of the connection as a whole; the first note is the only one.
     func note(_ reason: Reason, verdict: Verdict = .rejected, detail: [String: JSONValue] = [:]) {

@@ -23,7 +23,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// A header may come in several pieces of one read, so only at its end is it known whether it was completed.
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
-        if requestsWhenIdle == connection.requests { connection.headerBegan() }
+        // The first header may begin in the read that ends the handshake.
+        let hasBegun = connection.phase == .idle && connection.requests == 0 && connection.hasInput
+        if hasBegun || requestsWhenIdle == connection.requests { connection.headerBegan() }
         requestsWhenIdle = nil
     }
 
@@ -39,7 +41,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent {
             if connection.requests == 0 { connection.dismiss() }
-            if connection.requests == 0, connection.phase != .header {
+            if connection.requests == 0, [.proxyHeader, .handshake].contains(connection.phase) {
                 // Not HTTP yet: there is nobody behind to understand this.
                 return context.close(promise: nil)
             }
