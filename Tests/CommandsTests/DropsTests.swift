@@ -239,6 +239,8 @@ import Testing
         attempt.drop = DropFacts(id: id, name: "", bytes: 2, sha256: String(repeating: "a", count: 64))
         let time = try #require(Instant(rfc3339: "2026-11-23T08:15:30.123456Z"))
         let path = "webhook/2026-11-23/081530.123456Z-visit.ended-5c34979c.json"
+        // That version knew of no mark in it.
+        _ = try StagingArea(path: gate.path("state/staging"))
         do {
             let store = try LedgerHandle(file: gate.path("state/ledger.sqlite")).open(node: "gate-1")
             _ = try store.commit(
