@@ -106,7 +106,7 @@ extension Intake {
                 guard DropID.isValid(drop), let record = try store.drop(id: drop),
                     [.released, .taken, .acknowledged, .forgotten].contains(record.state)
                 else { continue }
-                do {
+                do throws(StagingError) {
                     try staging.ready.putBack(
                         StagedFile(drop, in: files.claimed), to: record.readyPath)
                 } catch {

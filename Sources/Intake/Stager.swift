@@ -108,21 +108,19 @@ final class Stager: Sendable {
 
     /// Returns when everything that was finished so far is marked as released in the ledger, or the stager was
     /// stopped. Unlike `waitUntilIdle` it waits for nothing that comes later.
-    func waitUntilMarked() async {
-        await withCheckedContinuation { continuation in
-            let isDone = state.withLock { state in
-                guard !state.isStopped, state.isRunning, state.isCompleting || !state.uploads.isEmpty else {
-                    return true
-                }
-                state.whenMarked.append(continuation)
-                return false
-            }
-            if isDone { continuation.resume() }
-        }
-    }
+    func waitUntilMarked() async { await withCheckedContinuation { resumeWhenMarked($0) } }
 
-    /// How many wait in `waitUntilMarked`, for tests.
-    var waitingForMarks: Int { state.withLock(\.whenMarked.count) }
+    /// As `waitUntilMarked`: who is to be told is known when this returns.
+    func resumeWhenMarked(_ continuation: CheckedContinuation<Void, Never>) {
+        let isDone = state.withLock { state in
+            guard !state.isStopped, state.isRunning, state.isCompleting || !state.uploads.isEmpty else {
+                return true
+            }
+            state.whenMarked.append(continuation)
+            return false
+        }
+        if isDone { continuation.resume() }
+    }
 
     /// Stages what is left and ends; where staging does not work, without that.
     func finish() async {

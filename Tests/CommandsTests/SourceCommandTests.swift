@@ -243,6 +243,18 @@ import Testing
             ),
             (["remove", "192.0.2.1"], 1, "has no entry 192.0.2.1/32"),
             (["remove", "20.21.208.105"], 1, "would be left without an entry"),
+            (["remove"], 64, "give a block or --id"),
+            (["remove", "20.21.208.105", "--id", "vsee/clinic"], 64, "not both"),
+            (
+                ["remove", "--id", "vsee/clinic", "--list", "vsee"], 64,
+                "--service and --list go with a block"
+            ),
+            (
+                ["remove", "--id", "vsee/clinic", "--service", "clinic"], 64,
+                "--service and --list go with a block"
+            ),
+            (["remove", "--id", "vsee/none"], 1, "there is no entry vsee/none in the source lists"),
+            (["remove", "--id", "vsee/clinic"], 1, "would be left without an entry"),
         ] as [([String], Int32, String)])
     func whatCannotBeChangedIsSaid(arguments: [String], status: Int32, message: String) async throws {
         let gate = try TestGate.plain()

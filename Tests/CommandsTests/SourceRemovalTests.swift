@@ -35,20 +35,4 @@ import Testing
         #expect(removed.status == 0, "\(removed)")
         #expect(try gate.policy().entries.map(\.id) == ["vsee/lab"])
     }
-
-    @Test(
-        arguments: [
-            ([], 64, "give a block or --id"), (["20.21.208.105", "--id", "vsee/clinic"], 64, "not both"),
-            (["--id", "vsee/clinic", "--list", "vsee"], 64, "--service and --list go with a block"),
-            (["--id", "vsee/clinic", "--service", "clinic"], 64, "--service and --list go with a block"),
-            (["--id", "vsee/none"], 1, "there is no entry vsee/none in the source lists"),
-            (["--id", "vsee/clinic"], 1, "would be left without an entry"),
-        ] as [([String], Int32, String)])
-    func whatCannotBeRemovedIsSaid(arguments: [String], status: Int32, message: String) async throws {
-        let gate = try TestGate.plain()
-        let before = try gate.read("sources/vsee.yaml")
-        let answer = await TestGate.run(["source", "remove"] + arguments + ["--config", gate.config])
-        #expect(answer.status == status && answer.error.contains(message), "\(answer)")
-        #expect(try gate.read("sources/vsee.yaml") == before)
-    }
 }

@@ -14,10 +14,6 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct MarkingTests: SenderTests {
     let clock = TestClock()
 
-    private func until(_ condition: () throws -> Bool) async throws {
-        while try !condition() { try await Task.sleep(for: .milliseconds(2)) }
-    }
-
     /// The stager reads a page of events from the ledger while the upload is released: it is not in the batch with them.
     @Test func whoWaitsForAMarkIsNotWokenByABatchThatBeganBefore() async throws {
         let directory = try TemporaryDirectory("marks")
@@ -33,13 +29,11 @@ import Testing
         disk.beforePage = nil
         let upload = try gate.upload("a.xml", "data")
         _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
-        let mark = Task {
-            await gate.intake.stager.waitUntilMarked()
-            return try gate.intake.drop(id: upload.dropID)?.state
+        await withCheckedContinuation { marked in
+            gate.intake.stager.resumeWhenMarked(marked)
+            goes.signal()
         }
-        try await until { gate.intake.stager.waitingForMarks == 1 }
-        goes.signal()
-        #expect(try await mark.value == .released)
+        #expect(try record(upload.dropID, gate)?.state == .released)
         await gate.intake.close()
     }
 
@@ -52,8 +46,12 @@ import Testing
         var drops: [String] = []
         for number in 0..<300 { drops.append(try await send("u\(number)", "\(number)", session, gate)) }
         let last = try #require(drops.last)
-        disk.marksLeft = 1
-        try await until { try record(last, gate)?.state == .released }
+        await withCheckedContinuation { marked in
+            disk.afterMark = { marked.resume() }
+            disk.marksLeft = 1
+        }
+        disk.afterMark = nil
+        #expect(try record(last, gate)?.state == .released)
         try await rename("u299", "renamed", session, gate)
         disk.marksLeft = .max
         await gate.intake.waitUntilStaged()

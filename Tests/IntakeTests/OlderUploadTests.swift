@@ -53,18 +53,15 @@ import Testing
         let (dead, session) = try sessions(gate)
         _ = try begin("u.tmp", "interrupted", dead, gate)
         _ = gate.intake.endSession(dead)
-        let opening = try gate.intake.open(order("u.tmp"), session)
-        let partial = try session.box.files.create(
-            "u.tmp", drop: opening.drop, modified: nil, now: clock.now)
-        try Array("whole".utf8).withUnsafeBytes { try partial.write($0, [0..<$0.count], at: 0) }
+        let partial = try hold("u.tmp", "whole", session, gate)
         try await gate.intake.rename(
             SenderRename(
                 from: #require(DropPath("u.tmp")), to: #require(DropPath("v.tmp")), replaces: false,
-                open: opening.drop), attempt: Gate.transfer, session)
+                open: partial.drop), attempt: Gate.transfer, session)
         #expect(try size("u.tmp", session, gate) == 11)
         guard becomesWhole else { return }
         try partial.keepWhole(size: 5, sha256: partial.sha256(of: 5), modified: nil)
-        gate.intake.kept(opening.drop, bytes: 5, isWhole: true, modified: nil, session)
+        gate.intake.kept(partial.drop, bytes: 5, isWhole: true, modified: nil, session)
         #expect(try size("u.tmp", session, gate) == nil)
         #expect(try size("v.tmp", session, gate) == 5)
     }
@@ -74,18 +71,15 @@ import Testing
         let gate = try gate()
         let (dead, session) = try sessions(gate)
         let half = try begin("u.tmp", "half", dead, gate)
-        let (opening, text) = (try gate.intake.open(order("u.tmp"), session), Array("whole".utf8))
-        let partial = try session.box.files.create(
-            "u.tmp", drop: opening.drop, modified: nil, now: clock.now)
-        try text.withUnsafeBytes { try partial.write($0, [0..<$0.count], at: 0) }
+        let partial = try hold("u.tmp", "whole", session, gate)
         try await gate.intake.rename(
             SenderRename(
                 from: #require(DropPath("u.tmp")), to: #require(DropPath("v.xml")), replaces: false,
-                open: opening.drop), attempt: Gate.transfer, session)
+                open: partial.drop), attempt: Gate.transfer, session)
         try partial.seal()
         _ = try await gate.intake.commit(
             FinishedUpload(
-                dropID: opening.drop, account: "acme", path: "v.xml", bytes: 5,
+                dropID: partial.drop, account: "acme", path: "v.xml", bytes: 5,
                 sha256: partial.sha256(of: 5), modified: nil), attempt: Gate.transfer)
         let left = gate.intake.endSession(dead)
         #expect(left.map(\.drop) == [half] && left.map(\.isSuperseded) == [true])

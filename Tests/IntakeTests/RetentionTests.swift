@@ -42,10 +42,7 @@ import Upkeep
         let partial: PartialFile
         do {
             let gate = try gate(directory)
-            let session = try gate.intake.beginSession(of: "acme")
-            let opening = try gate.intake.open(order("a"), session)
-            partial = try session.box.files.create("a", drop: opening.drop, modified: nil, now: clock.now)
-            try partial.write(Array("half".utf8))
+            partial = try hold("a", "half", gate.intake.beginSession(of: "acme"), gate)
             await gate.intake.close()
         }
         let drop = partial.drop

@@ -176,16 +176,14 @@ import Upkeep
     @Test func whatAnOlderSessionClosesItselfIsAnUploadOfItsOwn() async throws {
         let gate = try gate()
         let (slow, session) = try (gate.intake.beginSession(of: "acme"), gate.intake.beginSession(of: "acme"))
-        let opening = try gate.intake.open(order("d.tmp"), slow)
-        let partial = try slow.box.files.create("d.tmp", drop: opening.drop, modified: nil, now: clock.now)
-        try partial.write(Array("slow".utf8))
+        let partial = try hold("d.tmp", "slow", slow, gate)
         let whole = try await send("d.tmp", "monday", session, gate)
         try partial.keepWhole(size: 4, sha256: partial.sha256(of: 4), modified: nil)
-        #expect(gate.intake.kept(opening.drop, bytes: 4, isWhole: true, modified: nil, slow))
+        #expect(gate.intake.kept(partial.drop, bytes: 4, isWhole: true, modified: nil, slow))
         partial.release()
         try await rename("d.tmp", "d", session, gate)
         clock.pass(.seconds(6))
-        await release([opening.drop, whole], gate)
+        await release([partial.drop, whole], gate)
         #expect(Set(gate.ready().compactMap(gate.contents)) == ["slow", "monday"])
     }
 
@@ -195,10 +193,7 @@ import Upkeep
         let half: PartialFile
         do {
             let gate = try gate(directory)
-            let dead = try gate.intake.beginSession(of: "acme")
-            let opening = try gate.intake.open(order("d.tmp"), dead)
-            half = try dead.box.files.create("d.tmp", drop: opening.drop, modified: nil, now: clock.now)
-            try half.write(Array("monday-half".utf8))
+            half = try hold("d.tmp", "monday-half", gate.intake.beginSession(of: "acme"), gate)
             let session = try gate.intake.beginSession(of: "acme")
             try await send("d.tmp", "monday", session, gate)
             try await rename("d.tmp", "d", session, gate)

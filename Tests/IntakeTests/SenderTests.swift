@@ -40,11 +40,17 @@ extension SenderTests {
     func begin(
         _ path: String, _ text: String, _ session: SenderSession, _ gate: Gate, isSealed: Bool = false
     ) throws -> String {
+        let partial = try hold(path, text, session, gate)
+        if isSealed { try partial.seal() }
+        return partial.drop
+    }
+
+    /// Begins an upload that its session has, locked, for as long as what this returns is kept.
+    func hold(_ path: String, _ text: String, _ session: SenderSession, _ gate: Gate) throws -> PartialFile {
         let opening = try gate.intake.open(order(path), session)
         let partial = try session.box.files.create(path, drop: opening.drop, modified: nil, now: clock.now)
         try Array(text.utf8).withUnsafeBytes { try partial.write($0, [0..<$0.count], at: 0) }
-        if isSealed { try partial.seal() }
-        return opening.drop
+        return partial
     }
 
     /// Sends a file as a session does, up to the answer to CLOSE.

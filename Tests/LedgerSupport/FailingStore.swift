@@ -23,12 +23,19 @@ package final class FailingDisk: Sendable {
         set { marks.withLock { $0 = newValue } }
     }
 
-    private let page = Mutex<(@Sendable () -> Void)?>(nil)
+    private let told = Mutex<(beforePage: (@Sendable () -> Void)?, afterMark: (@Sendable () -> Void)?)>(
+        (nil, nil))
 
     /// Called before a page of pending drops is read.
     package var beforePage: (@Sendable () -> Void)? {
-        get { page.withLock(\.self) }
-        set { page.withLock { $0 = newValue } }
+        get { told.withLock(\.beforePage) }
+        set { told.withLock { $0.beforePage = newValue } }
+    }
+
+    /// Called after each commit that has marked drops as released.
+    package var afterMark: (@Sendable () -> Void)? {
+        get { told.withLock(\.afterMark) }
+        set { told.withLock { $0.afterMark = newValue } }
     }
 
     fileprivate func mark() throws {
@@ -59,8 +66,11 @@ package final class FailingStore: LedgerStore {
 
     package func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
         if let error = disk.error { throw error }
-        if operations.contains(where: { if case .released = $0 { true } else { false } }) { try disk.mark() }
-        return try store.commit(operations, now: now)
+        let marks = operations.contains { if case .released = $0 { true } else { false } }
+        if marks { try disk.mark() }
+        let outcomes = try store.commit(operations, now: now)
+        if marks { disk.afterMark?() }
+        return outcomes
     }
 
     package func close() { store.close() }

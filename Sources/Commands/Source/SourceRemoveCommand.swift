@@ -43,16 +43,16 @@ struct SourceRemoveCommand: AsyncParsableCommand {
     func run() async throws {
         if let id {
             try await gate.change(.remove(id), remark)
-        } else {
-            try await removeBlock()
+        } else if let cidr {
+            try await remove(cidr)
         }
     }
 
-    private func removeBlock() async throws {
+    private func remove(_ block: String) async throws {
         let sources = SourceService(try gate.settings())
         let effect = ListChangeEffect(sources)
         let removed = try await sources.remove(
-            ArgumentText.block(cidr ?? ""), service: service, from: list, by: remark.attribution(),
+            ArgumentText.block(block), service: service, from: list, by: remark.attribution(),
             warn: { Output.note($0) })
         var answer = LastingOutput()
         for entry in removed { try answer.line("- \(entry.summary)") }

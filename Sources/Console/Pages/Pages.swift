@@ -68,15 +68,16 @@ struct Pages: Sendable {
     private func visit(
         _ found: [(page: Page, values: [String: String])], _ request: Request, _ context: ConsoleContext
     ) async throws -> Response {
-        // The one that answers: the path of another one may fit, too.
-        let isUse = found.first { $0.page.takes(request.method) }?.page.isUse ?? true
+        // The path of more than one may fit.
+        let answering = found.first { $0.page.takes(request.method) }
+        let isUse = answering?.page.isUse ?? true
         guard let caller = credentials.caller(in: request.headers, isUse: isUse), let session = caller.session
         else {
             // What a form was to change is not sent again: its page is asked for anew.
             let next = request.method == .post ? nil : request.uri.string
             return Self.redirect(to: "/login" + Self.query(["next": next]))
         }
-        guard let (page, values) = found.first(where: { $0.page.takes(request.method) }) else {
+        guard let (page, values) = answering else {
             throw Problem.notAllowed(found.map(\.page.method.rawValue).joined(separator: ", "))
         }
         guard caller.may(page.permission) else { throw Problem.forbidden(caller.role) }

@@ -240,7 +240,7 @@ extension Intake {
     /// The ledger did not take the change: a claimed file goes back to where it was.
     func giveBack(_ record: DropRecord, _ claimed: String?, _ box: SenderBox) {
         guard let claimed else { return }
-        do {
+        do throws(StagingError) {
             try staging.ready.putBack(StagedFile(record.id, in: box.files.claimed), to: claimed)
             box.state.withLock { $0.tree.update(record.id) { $0.standing = .waiting(readyPath: claimed) } }
         } catch {

@@ -4,41 +4,41 @@
 
 extension LocalReadyStore {
     package func release(_ file: StagedFile, readyPath: String, receipt: Receipt, now: String) throws {
-        try inPlace(of: readyPath, file) { place in
-            guard try place.directory.status(place.name) == nil else {
-                throw StagingError(.exists, "\(place.directory.path)/\(place.name) is there already")
-            }
-            try admit(file)
-            try install(receipt, readyPath: readyPath, now: now)
-            try file.directory.move(file.name, to: place.directory, as: place.name)
+        try checkPresence(file)
+        guard try !isOccupied(readyPath) else {
+            throw StagingError(.exists, "\(StagingLayout.released(readyPath)) is there already")
         }
+        try admit(file)
+        try install(receipt, readyPath: readyPath, now: now)
+        try show(file, at: readyPath)
         cancelReservation(readyPath)
     }
 
     /// How often the directories above a file are made anew for it.
     private static let mostTries = 20
 
-    /// Gives the directory in which a file is to lie, and the name there. Consumers may remove directories of `ready/` that are
-    /// empty, also one that has just been made for a file: then all of it is done again. So `.notFound` is thrown for the file that
-    /// is to be moved, and for nothing else.
-    private func inPlace(
-        of readyPath: String, _ file: StagedFile, move: ((directory: Directory, name: String)) throws -> Void
-    ) throws {
-        var last: StagingError?
+    /// Moves a file to its place in `ready/`. Consumers may remove directories there that are empty, also one that has just been made
+    /// for a file: it is made again. So `.notFound` is thrown for the file that is to be moved, and for nothing else.
+    private func show(_ file: StagedFile, at readyPath: String) throws(StagingError) {
         for _ in 0..<Self.mostTries {
-            guard try file.directory.status(file.name)?.isRegular == true else {
-                throw StagingError(.notFound, "\(file.directory.path)/\(file.name) is not there any more")
-            }
-            do {
-                return try move(location(readyPath, create: true))
-            } catch let error as StagingError where error.code == .notFound {
-                last = error
+            do throws(StagingError) {
+                let place = try location(readyPath, create: true)
+                return try file.directory.move(file.name, to: place.directory, as: place.name)
+            } catch {
+                guard error.code == .notFound else { throw error }
+                try checkPresence(file)
             }
         }
         throw StagingError(
             .failed,
-            "somebody removes the directories that are made in ready/ for \(readyPath): \(last?.description ?? "")"
+            "somebody removes the directories of \(StagingLayout.released(readyPath)) as soon as they are made"
         )
+    }
+
+    private func checkPresence(_ file: StagedFile) throws(StagingError) {
+        guard try file.directory.status(file.name)?.isRegular == true else {
+            throw StagingError(.notFound, "\(file.directory.path)/\(file.name) is not there any more")
+        }
     }
 
     package func takeBack(
@@ -58,10 +58,8 @@ extension LocalReadyStore {
         }
     }
 
-    package func putBack(_ file: StagedFile, to readyPath: String) throws {
-        try inPlace(of: readyPath, file) { place in
-            try admit(file)
-            try file.directory.move(file.name, to: place.directory, as: place.name)
-        }
+    package func putBack(_ file: StagedFile, to readyPath: String) throws(StagingError) {
+        try admit(file)
+        try show(file, at: readyPath)
     }
 }

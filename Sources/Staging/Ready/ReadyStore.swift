@@ -40,7 +40,7 @@ package protocol ReadyStore: Sendable {
     /// - Parameter bytes: its length.
     func takeBack(_ readyPath: String, bytes: Int64, to file: StagedFile) throws(StagingError) -> Bool
     /// Puts a file back that was taken back.
-    func putBack(_ file: StagedFile, to readyPath: String) throws
+    func putBack(_ file: StagedFile, to readyPath: String) throws(StagingError)
 
     // MARK: Receipts
 

@@ -41,19 +41,8 @@ enum LiveConsole {
             settings: settings, tokens: TokenBook(directory: directory.file("tokens"), own: secret),
             intake: intake, services: asked, logger: LiveGate.quiet, certificateAge: certificateAge,
             details: details, onBound: { bound.yield($0) })
-        let group = ServiceGroup(
-            configuration: .init(services: [.init(service: console)], logger: LiveGate.quiet))
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            let port = try #require(await ports.first { _ in true })
-            do {
-                try await body(port, intake)
-            } catch {
-                await group.triggerGracefulShutdown()
-                throw error
-            }
-            await group.triggerGracefulShutdown()
-            try await tasks.waitForAll()
+        try await serving(console) { _ in
+            try await body(try #require(await ports.first { _ in true }), intake)
         }
         await intake.close()
         withExtendedLifetime(directory) {}

@@ -49,21 +49,12 @@ struct LiveGate: Sendable {
         let intake = try openIntake(directory, reserveBytes: reserveBytes, disk: disk)
         let receiver = WebhookReceiver(
             settings: settings, intake: intake, logger: quiet, certificateAge: certificateAge)
-        let group = ServiceGroup(
-            configuration: .init(services: [.init(service: receiver)], logger: quiet))
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            let gate = LiveGate(
-                directory: directory, intake: intake, receiver: receiver, port: try await receiver.port,
-                usesTLS: settings.tls != nil, group: group)
-            do {
-                try await body(gate)
-            } catch {
-                await group.triggerGracefulShutdown()
-                throw error
-            }
-            await group.triggerGracefulShutdown()
-            try await tasks.waitForAll()
+        let usesTLS = settings.tls != nil
+        try await serving(receiver) { group in
+            try await body(
+                LiveGate(
+                    directory: directory, intake: intake, receiver: receiver, port: try await receiver.port,
+                    usesTLS: usesTLS, group: group))
         }
         await intake.close()
         return try entries(in: directory)
