@@ -14,11 +14,10 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct MarkingTests: SenderTests {
     let clock = TestClock()
 
-    /// The stager reads a page of events from the ledger while the upload is released: it is not in the batch with them.
-    @Test func whoWaitsForAMarkIsNotWokenByABatchThatBeganBefore() async throws {
-        let directory = try TemporaryDirectory("marks")
-        let (event, disk) = (DropID.make(milliseconds: 7), FailingDisk())
-        try Gate.commitWebhook(directory, id: event)
+    /// A gate whose stager is at its first page of pending drops, and stays there until `goes` is signalled.
+    private func held(_ directory: TemporaryDirectory, _ disk: FailingDisk) async throws -> (
+        gate: Gate, goes: DispatchSemaphore
+    ) {
         let (reads, goes) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         disk.beforePage = {
             reads.signal()
@@ -27,6 +26,14 @@ import Testing
         let gate = try gate(directory, settle: .zero, disk: disk)
         await Task.detached { reads.wait() }.value
         disk.beforePage = nil
+        return (gate, goes)
+    }
+
+    /// The stager reads a page of events from the ledger while the upload is released: it is not in the batch with them.
+    @Test func whoWaitsForAMarkIsNotWokenByABatchThatBeganBefore() async throws {
+        let directory = try TemporaryDirectory("marks")
+        try Gate.commitWebhook(directory, id: DropID.make(milliseconds: 7))
+        let (gate, goes) = try await held(directory, FailingDisk())
         let upload = try gate.upload("a.xml", "data")
         _ = try await gate.intake.commit(upload, attempt: Gate.transfer)
         await withCheckedContinuation { marked in
@@ -39,16 +46,16 @@ import Testing
 
     @Test func anUploadThatIsMarkedIsNotMarkedAgainAfterItsSenderHasRenamedIt() async throws {
         let disk = FailingDisk()
-        let gate = try gate(settle: .zero, disk: disk)
+        let (gate, goes) = try await held(TemporaryDirectory("marks"), disk)
         let session = try gate.intake.beginSession(of: "acme")
         // All of them become one batch, of which one part is marked.
-        disk.marksLeft = 0
         var drops: [String] = []
         for number in 0..<300 { drops.append(try await send("u\(number)", "\(number)", session, gate)) }
         let last = try #require(drops.last)
         await withCheckedContinuation { marked in
             disk.afterMark = { marked.resume() }
             disk.marksLeft = 1
+            goes.signal()
         }
         disk.afterMark = nil
         #expect(try record(last, gate)?.state == .released)
