@@ -168,11 +168,16 @@ class Machine:
         self.wait_ready(before)
 
     def wait_ready(self, before=0):
+        def said():
+            return self.log()[before:] if self.exists("/var/log/dropgate.log") else ""
+
         def ready():
-            text = self.log()[before:] if self.exists("/var/log/dropgate.log") else ""
-            if "\nready\n" not in text and self.run("systemctl --quiet is-active dropgate", check=False).returncode != 0:
-                raise AssertionError("the gate ended:\n" + text[-4000:])
-            return "\nready\n" in text
+            if "\nready\n" in said():
+                return True
+            if self.run("systemctl --quiet is-active dropgate", check=False).returncode != 0:
+                # Read now: its last words may be younger than the look before.
+                raise AssertionError("the gate ended:\n" + said()[-4000:])
+            return False
         wait_until(ready, 60, "ready")
 
     def install(self):

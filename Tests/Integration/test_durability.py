@@ -141,5 +141,32 @@ class FailingDisk(unittest.TestCase):
         self.nothing_is_left()
 
 
+@unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+class FailingClaim(unittest.TestCase):
+    def test_a_released_file_whose_way_back_could_not_be_stored_lies_in_ready_again(self):
+        gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "0s"})
+        self.addCleanup(gate.close)
+        gate.start()
+        client = Client(gate)
+        self.addCleanup(client.end)
+        client.put("/a.csv", b"patient")
+        wait_until(lambda: [d for d in gate.drops("--waiting") if d["name"] == "a.csv"], 20, "the mark of its release")
+        claimed = os.path.join(gate.staging, "incoming/sftp/vsee/claimed")
+        trace = Trace(gate.process.pid, os.path.join(gate.root, "calls"), "-P", claimed, "-e", "inject=fsync:error=EIO:when=1")
+        self.addCleanup(trace.end)
+        if trace.refusal:
+            self.skipTest(f"no program may be traced here: {trace.refusal}")
+        with self.assertRaises(Refused):
+            client.rename("/a.csv", "/b.csv")
+        self.assertIsNotNone(trace.first(r"fsync\(\d+<[^>]*/claimed>\) = -1 EIO .*INJECTED"), "\n".join(trace.lines()))
+        self.assertEqual((gate.ready("sftp/vsee"), os.listdir(claimed)), (["a.csv"], []))
+        # Nothing was changed, and it can be done again: without the injection, which counts in each thread by itself.
+        trace.end()
+        self.assertEqual(client.size("/a.csv"), len(b"patient"))
+        client.rename("/a.csv", "/b.csv")
+        wait_until(lambda: gate.ready("sftp/vsee") == ["b.csv"], 20, "its release under the other name")
+        self.assertEqual(gate.contents("sftp/vsee/b.csv"), b"patient")
+
+
 if __name__ == "__main__":
     unittest.main()
