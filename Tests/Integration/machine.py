@@ -63,9 +63,16 @@ start() {
     local command
     command=$(sed -n 's/^ExecStart=//p' "$(unit)")
     [ -n "$command" ] || { echo "Unit dropgate.service not found." >&2; exit 5; }
-    setsid setpriv --reuid=dropgate --regid=dropgate --clear-groups $command </dev/null >>/var/log/dropgate.log 2>&1 &
-    pid=$!
-    echo $pid >/run/dropgate.pid
+    rm -f /run/dropgate.pid
+    {
+        setsid setpriv --reuid=dropgate --regid=dropgate --clear-groups $command >>/var/log/dropgate.log 2>&1 &
+        echo $! >/run/dropgate.pid.new
+        mv /run/dropgate.pid.new /run/dropgate.pid
+        wait $!
+        echo "dropgate.service: exit status $?" >>/var/log/systemctl.log
+    } </dev/null >/dev/null 2>&1 &
+    until [ -e /run/dropgate.pid ]; do sleep 0.01; done
+    pid=$(cat /run/dropgate.pid)
 }
 stop() {
     if is_active; then
@@ -176,7 +183,7 @@ class Machine:
                 return True
             if self.run("systemctl --quiet is-active dropgate", check=False).returncode != 0:
                 # Read now: its last words may be younger than the look before.
-                raise AssertionError("the gate ended:\n" + said()[-4000:])
+                raise AssertionError(f"the gate ended:\n{said()[-4000:]}\n{self.read('/var/log/systemctl.log')[-500:]}")
             return False
         wait_until(ready, 60, "ready")
 
