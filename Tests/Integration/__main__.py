@@ -35,6 +35,7 @@ EXCUSED = "|".join((
     # A tool that is missing is another matter than a permission.
     "(network )?namespaces( with nftables| or nftables)? (is|are) not permitted here: (?!.*not found).*",
     "this kernel keeps no login user, or this process has one", "no IPv6 here: .*", "no program may be traced here: .*",
+    "no control group of its own can be made here: .*",
     "THIS MACHINE MOUNTS NOTHING: .*", "LONG_TESTS=1, as root"))
 
 

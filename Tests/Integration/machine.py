@@ -1,8 +1,8 @@
 """A machine of its own for tests that install, upgrade and restore: mounts, processes and network apart from this one's.
 
 Its disk is this machine's, and what is written there lies in memory and is gone with it. It has no systemd: a `systemctl`
-of a few lines starts, stops and asks for the one service. 20.21.208.105 is an address of its loopback, so that VSee's own
-can call. As root, on a kernel with overlayfs.
+of a few lines starts, stops and asks for the one service (booted.py has the real one). 20.21.208.105 is an address of its
+loopback, so that VSee's own can call. As root, on a kernel with overlayfs.
 """
 # Needs: iproute2
 import os
@@ -15,7 +15,8 @@ CHECKOUT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 VSEE = "20.21.208.105"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-START = r"""
+# Its disk, to be followed by what becomes the first process.
+DISK = r"""
 set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$1"
@@ -29,6 +30,8 @@ mount -t tmpfs -o mode=700 tmpfs "$root/root"
 for folder in "$@"; do mkdir -p "$root$folder"; mount --rbind "$folder" "$root$folder"; done
 ip link set lo up
 ip address add 20.21.208.105/32 dev lo
+"""
+START = DISK + r"""
 echo up
 exec chroot "$root" /usr/bin/python3 -c 'import signal
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # what loses its parent is reaped
@@ -109,13 +112,16 @@ def can_be_had():
 
 
 class Machine:
+    namespaces = ("--mount", "--pid", "--net")
+    start_script, first_program = START, "python3"
+
     def __init__(self, folders=()):
         self.base = tempfile.mkdtemp(prefix="machine-", dir="/var/tmp")
         binds = {CHECKOUT, os.path.dirname(os.path.realpath(BIN)), *folders}
         self.process = subprocess.Popen(
             # With the test's process it ends, however that ends, and with it all that runs in it.
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child",
-             "bash", "-c", START, "machine", self.base, *sorted(binds)],
+            ["setpriv", "--pdeathsig", "KILL", "unshare", *self.namespaces, "--fork", "--kill-child",
+             "bash", "-c", self.start_script, "machine", self.base, *sorted(binds)], env=self.environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = self.process.stdout.readline()
         if said != "up\n":
@@ -124,14 +130,21 @@ class Machine:
             raise AssertionError(f"no machine: {said}")
         self.first = wait_until(lambda: children(self.process.pid), what="its first process")[0]
         self.root = f"/proc/{self.first}/root"
-        wait_until(lambda: "python3" in os.readlink(f"/proc/{self.first}/exe"), what="its disk")
+        wait_until(lambda: self.first_program in os.readlink(f"/proc/{self.first}/exe"), what="its disk")
+        self.write("/usr/local/sbin/sudo", SUDO, 0o755)
+        self.furnish()
+        self.run("rm -rf /etc/dropgate /var/lib/dropgate /usr/local/bin/dropgate /usr/local/libexec/dropgate; "
+                 "mkdir -p /run/systemd/system /var/log /var/backups; chmod 1777 /tmp")
+
+    def environment(self):
+        """Of what starts it."""
+        return dict(os.environ)
+
+    def furnish(self):
         # In place of the true ones: apt gives a package's scripts a PATH of its own.
         self.write("/usr/bin/systemctl", SYSTEMCTL, 0o755)
         self.write("/usr/bin/deb-systemd-invoke", '#!/bin/sh\nexec systemctl "$@"\n', 0o755)
         self.write("/usr/bin/journalctl", "#!/bin/sh\ncat /var/log/dropgate.log\n", 0o755)
-        self.write("/usr/local/sbin/sudo", SUDO, 0o755)
-        self.run("rm -rf /etc/dropgate /var/lib/dropgate /usr/local/bin/dropgate /usr/local/libexec/dropgate; "
-                 "mkdir -p /run/systemd/system /var/log /var/backups; chmod 1777 /tmp")
 
     def path(self, path):
         return self.root + path
@@ -155,35 +168,38 @@ class Machine:
         words = [f"{name}={value}" for name, value in
                  {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **environment}.items()]
         result = subprocess.run(
-            ["nsenter", "--target", str(self.first), "--mount", "--pid", "--net", "--root", "env", "--chdir=/root", "-i",
+            ["nsenter", "--target", str(self.first), *self.namespaces, "--root", "env", "--chdir=/root", "-i",
              *words, "bash", "-c", command], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             input=input, stdin=None if input is not None else subprocess.DEVNULL, timeout=300)
         if check and result.returncode != 0:
-            log = self.read("/var/log/dropgate.log")[-3000:] if self.exists("/var/log/dropgate.log") else ""
-            raise AssertionError(f"{command}\n→ {result.returncode}\n{result.stdout[-6000:]}\n{log}")
+            raise AssertionError(f"{command}\n→ {result.returncode}\n{result.stdout[-6000:]}\n{self.log()[-3000:]}")
         return result
 
     # The gate
 
     def log(self):
-        return self.read("/var/log/dropgate.log")
+        return self.read("/var/log/dropgate.log") if self.exists("/var/log/dropgate.log") else ""
+
+    def is_running(self):
+        return self.run("systemctl --quiet is-active dropgate", check=False).returncode == 0
+
+    def ended(self):
+        """What is known of the service's end."""
+        return self.read("/var/log/systemctl.log")[-500:]
 
     def start(self):
         """Starts the service; returns when the gate says that it is ready."""
-        before = len(self.log()) if self.exists("/var/log/dropgate.log") else 0
+        before = len(self.log())
         self.run("systemctl start dropgate")
         self.wait_ready(before)
 
     def wait_ready(self, before=0):
-        def said():
-            return self.log()[before:] if self.exists("/var/log/dropgate.log") else ""
-
         def ready():
-            if "\nready\n" in said():
+            if "\nready\n" in self.log()[before:]:
                 return True
-            if self.run("systemctl --quiet is-active dropgate", check=False).returncode != 0:
+            if not self.is_running():
                 # Read now: its last words may be younger than the look before.
-                raise AssertionError(f"the gate ended:\n{said()[-4000:]}\n{self.read('/var/log/systemctl.log')[-500:]}")
+                raise AssertionError(f"the gate ended:\n{self.log()[before:][-4000:]}\n{self.ended()}")
             return False
         wait_until(ready, 60, "ready")
 

@@ -99,7 +99,7 @@ class Operating(unittest.TestCase):
         self.assertEqual({line.split()[-1].rsplit("/", 1)[-1] for line in before if "/sftp/" in line},
                          {"a1.csv", "a2.csv"})
         self.assertEqual(len(before), 4)
-        before_start = len(other.log()) if other.exists("/var/log/dropgate.log") else 0
+        before_start = len(other.log())
         other.run(block("Restore", 2).splitlines()[0])
         other.wait_ready(before_start)
         other.run(block("Restore", 2).splitlines()[1])

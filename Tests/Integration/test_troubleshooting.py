@@ -1,5 +1,5 @@
 """The guide for when something is wrong: each fault is made, its section's commands are run, and what the section quotes is
-what they and the gate's log say. Upgrades: test_upgrade.py."""
+what they and the gate's log say. Upgrades: test_upgrade.py. What systemd forbids: test_systemd.py."""
 # Needs: openssh-server libnss-wrapper curl
 import glob
 import os
@@ -44,7 +44,7 @@ class Quotes(unittest.TestCase):
 @unittest.skipUnless(can_be_had(), "as root, where namespaces can be made")
 class Troubleshooting(unittest.TestCase):
     def setUp(self):
-        # Upgrades: test_upgrade.py. Nothing here forbids what systemd does, so the section on that is only read.
+        # Upgrades: test_upgrade.py. Nothing here forbids what systemd does: test_systemd.py.
         self.seen = {OVERVIEW, "After an upgrade the gate is still the former one", READ_ONLY}
         self.machine = Machine()
         self.addCleanup(self.machine.close)
@@ -61,7 +61,7 @@ class Troubleshooting(unittest.TestCase):
                 result = self.machine.run(line, check=False)
                 self.assertNotIn(result.returncode, MISTAKES, f"{line}\n{result.stdout}")
                 said += result.stdout
-        said += self.machine.log() if self.machine.exists("/var/log/dropgate.log") else ""
+        said += self.machine.log()
         for quote in section.quotes:
             self.assertTrue(matches(quote, said), f"{title}\n{quote}\n{said[-4000:]}")
         return said
