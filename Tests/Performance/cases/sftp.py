@@ -11,11 +11,14 @@ from peers.proftpd import ProFTPD
 from report import GATE, Aim, Row
 
 PUT, FSYNC = "OpenSSH, put", "OpenSSH, put -f"
+# What client, ssh and sshd take by themselves: no server that also stores the bytes can be faster.
+NOWHERE = "OpenSSH, put to /dev/null"
 SSHD, PROFTPD = "sshd and sftp-server", "ProFTPD mod_sftp"
 START = {
     GATE: lambda bench, place: Gate(place, bench.installation),
     PUT: lambda bench, place: OpenSSH(place, bench.key),
     FSYNC: lambda bench, place: OpenSSH(place, bench.key),
+    NOWHERE: lambda bench, place: OpenSSH(place, bench.key),
     SSHD: lambda bench, place: OpenSSH(place, bench.key),
     PROFTPD: lambda bench, place: ProFTPD(place, bench.key),
 }
@@ -28,9 +31,10 @@ def upload(bench, contender, server, streams):
     for source in (source for sources in streams for source in sources):
         with open(source, "r+b") as file:  # no two uploads are the same bytes: nothing is a duplicate
             file.write(os.urandom(16))
-    names = {source: f"{bench.next_number()}-{source.name}" for sources in streams for source in sources}
+    names = {source: "/dev/null" if contender == NOWHERE else f"{bench.next_number()}-{source.name}"
+             for sources in streams for source in sources}
     found = load.sftp(bench, server, [[f"{put} {source} {names[source]}" for source in sources] for sources in streams])
-    for source, name in names.items():
+    for source, name in names.items() if contender != NOWHERE else ():
         arrived = server.arrived(name)
         wait_until(arrived.exists, 60, f"{arrived}")
         if not filecmp.cmp(source, arrived, shallow=False):
@@ -74,12 +78,13 @@ def sessions(contender):
 
 
 CASES = [
-    Case("large", {who: large(who) for who in (GATE, PUT, FSYNC)}, [
-        Row(f"MiB a second by SFTP, {streams}", (GATE, figure), (peer, figure), Aim(least=least))
+    Case("large", {who: large(who) for who in (GATE, PUT, FSYNC, NOWHERE)}, [
+        Row(f"MiB a second by SFTP, {streams}", (GATE, figure), (peer, figure), aim)
         for streams, figure in (("1 GiB in one stream", "one"), ("1 GiB in four streams", "four"))
-        for peer, least in ((PUT, 0.95), (FSYNC, 1.4))]),
-    Case("small", {who: small(who) for who in (GATE, FSYNC)}, [
-        Row("files of 4 KiB a second in one session", (GATE, "rate"), (FSYNC, "rate"), Aim(least=1.2))]),
+        for peer, aim in ((PUT, Aim(least=0.95)), (FSYNC, Aim(least=1.4)), (NOWHERE, None))]),
+    Case("small", {who: small(who) for who in (GATE, FSYNC, PUT, NOWHERE)}, [
+        Row("files of 4 KiB a second in one session", (GATE, "rate"), (peer, "rate"), aim)
+        for peer, aim in ((FSYNC, Aim(least=1.2)), (PUT, None), (NOWHERE, None))]),
     Case("sessions", {who: sessions(who) for who in (GATE, SSHD, PROFTPD)}, [
         Row("sessions a second: log in, one small file, quit", (GATE, "rate"), (peer, "rate"), Aim(least=0.9), 1)
         for peer in (SSHD, PROFTPD)]),
