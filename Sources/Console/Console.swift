@@ -25,7 +25,8 @@ package final class Console: Service {
     private let certificateAge: Duration
     private let details: @Sendable () -> [String: JSONValue]
     private let onBound: @Sendable (Int) -> Void
-    /// Its pages look into the ledger and ask filesystems for their room.
+    /// Its answers look into the ledger and ask filesystems for their room. Connections are served elsewhere, and so is `/healthz`: the
+    /// process answers, whatever the others wait for.
     private let executor = BlockingExecutor(label: "console", width: 4)
 
     /// `onBound` is told the port once the listener is open. Nothing is opened before `run`.
@@ -58,15 +59,16 @@ package final class Console: Service {
         }
         certificate?.addMetric(to: intake.metrics)
         let faces = try faces()
-        let onBound = onBound
+        let (onBound, executor) = (onBound, executor)
         let application = Application(
             responder: CallbackResponder<ConsoleContext> { request, context in
-                var response = await faces.answer(request, context)
+                var response = await faces.answer(request, context, on: executor)
                 for field in Self.always where response.headers[field.name] == nil {
                     response.headers[field.name] = field.value
                 }
                 // Refusals, too: the caller would take a body for the beginning of its next answer (RFC 9110, 9.3.2).
-                return request.method == .head ? response.createHeadResponse() : response
+                guard request.method == .head else { return response }
+                return Response(status: response.status, headers: response.headers, body: .notSent)
             },
             server: server(certificate),
             configuration: ApplicationConfiguration(
@@ -75,9 +77,7 @@ package final class Console: Service {
             onServerRunning: { channel in onBound(channel.localAddress?.port ?? 0) },
             logger: logger)
         // Nothing looks into the ledger when this has ended.
-        let served = await Result.of {
-            try await withTaskExecutorPreference(executor) { try await Self.serve(application, certificate) }
-        }
+        let served = await Result.of { try await Self.serve(application, certificate) }
         await faces.beside?.end()
         do { try served.get() } catch let error as IOError {
             throw ListenError("cannot listen on \(settings.listen)", errno: error.errnoCode)
@@ -91,7 +91,18 @@ package final class Console: Service {
         let pages: Pages?
         let beside: Beside?
 
-        func answer(_ request: Request, _ context: ConsoleContext) async -> Response {
+        /// - Parameter executor: does what may block.
+        func answer(
+            _ request: Request, _ context: ConsoleContext, on executor: BlockingExecutor
+        ) async -> Response {
+            if request.uri.path == HealthPages.alive { return health.answer(request) }
+            var response = await withTaskExecutorPreference(executor) { await answer(request, context) }
+            // One that is written piece by piece looks into the ledger, or reads a file, meanwhile.
+            if response.body.contentLength == nil { response.body = response.body.written(on: executor) }
+            return response
+        }
+
+        private func answer(_ request: Request, _ context: ConsoleContext) async -> Response {
             let path = request.uri.path
             if let api, path == API.root || path.hasPrefix(API.root + "/") {
                 return await api.answer(request, context)
@@ -159,7 +170,7 @@ package final class Console: Service {
                 base: HTTP1Channel(
                     responder: responder,
                     configuration: .init(
-                        additionalChannelHandlers: [RequestMarks(), LastAnswer()],
+                        additionalChannelHandlers: [RequestMarks(), RequestTurns()],
                         idleTimeout: Self.idleTimeout,
                         httpDecoderConfiguration: .init(
                             maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10,
@@ -178,6 +189,14 @@ package final class Console: Service {
     private static let farewell = Duration.seconds(3)
     /// How long a connection may say nothing.
     private static let idleTimeout = TimeAmount.seconds(60)
+}
+
+extension ResponseBody {
+    fileprivate func written(on executor: BlockingExecutor) -> ResponseBody {
+        ResponseBody { writer in
+            try await withTaskExecutorPreference(executor) { try await self.write(writer) }
+        }
+    }
 }
 
 extension Console {

@@ -55,9 +55,13 @@ package struct Gate: Sendable {
         Allocator.returnLargeBlocks()
         try prepareDirectories()
         let keepers = try LedgerWitnesses(settings)
-        let key = try LedgerKeys(settings).signer()
+        let keys = LedgerKeys(settings)
+        // Without one the ledger is not even opened.
+        _ = try keys.signer()
         let seen = try await keepers.seen { logger.warning("\($0)") }
         let intake = try Intake.open(settings.intake, policy: policy, logger: logger, seen: seen)
+        if let settled = try keys.settleRotation() { logger.warning("\(settled)") }
+        let key = try keys.signerInForce()
         let checkpointer = Checkpointer(
             intake, key: key, every: settings.ledger.checkpointEvery, archive: keepers.archive,
             witnesses: keepers.witnesses)

@@ -16,6 +16,18 @@ package enum SystemCall {
         try all(bytes) { Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
 
+    /// Writes all the bytes from an offset on. After a failure some may have arrived.
+    package static func write(
+        _ bytes: [UInt8], to descriptor: Int32, at offset: Int64
+    ) throws(SystemError) {
+        var place = offset
+        try all(bytes) { piece in
+            let count = pwrite(descriptor, piece.baseAddress, piece.count, off_t(place))
+            if count > 0 { place += Int64(count) }
+            return count
+        }
+    }
+
     /// Sends all the bytes over a blocking socket. EPIPE, and no signal, when nobody takes them any more.
     package static func send(_ bytes: [UInt8], to socket: Int32) throws(SystemError) {
         try all(bytes) { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }

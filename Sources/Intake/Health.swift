@@ -50,8 +50,14 @@ package final class Health: Sendable {
             })
     }
 
+    /// Subjects that the message of a problem tells of; of thousands of drops it says how many more there are.
+    private static let mostTold = 10
+
     private static func message(_ standing: Standing) -> String {
-        standing.messages.sorted { $0.key < $1.key }.map(\.value).joined(separator: "; ")
+        let messages = standing.messages.sorted { $0.key < $1.key }.map(\.value)
+        let told = messages.prefix(mostTold).joined(separator: "; ")
+        let left = messages.count - mostTold
+        return left > 0 ? "\(told); and \(left) more" : told
     }
 
     /// Raises or renews a problem. Returns whether it is new.

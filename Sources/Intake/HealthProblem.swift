@@ -1,7 +1,8 @@
 // The problems of a gate that runs, and what to do about each. Whoever adds a problem says here what a person does then.
 
 package enum HealthProblem: String, Sendable, CaseIterable {
-    case space, ledger, staging, release, lost, settling, withdrawal, sealing, retention, checkpoint, witness,
+    case space, ledger, staging, release, lost, pull, settling, withdrawal, sealing, retention, checkpoint,
+        witness,
         forwarding, sources
     case certificate = "webhook_certificate"
     case certificateExpired = "webhook_certificate_expired"
@@ -30,6 +31,10 @@ package enum HealthProblem: String, Sendable, CaseIterable {
         case .lost:
             "find out who removes files below incoming/ of staging; `dropgate drops list --state lost` names the drops, and "
                 + "their sender must send them again; this is told until the gate is restarted"
+        case .pull:
+            "let `dropgate pull` run: it asks the other gate, and releases them or takes them back; where that gate cannot be "
+                + "asked any more, `dropgate drops show ID` there, or its ledger, says whether it let go of the drop for this "
+                + "gate: then `dropgate drops release ID` here, else `dropgate drops withdraw ID`"
         case .sealing, .checkpoint:
             "look after the disk of the ledger; if it says that entries were altered: dropgate ledger verify"
         case .retention:

@@ -22,6 +22,7 @@ private struct StagingSweep {
     func run() async throws {
         try await quarantineInterruptedUploads()
         try await TakenSweep(intake: intake).run()
+        try intake.lookForForgottenPulls()
         try staging.ready.removeEmptyBatches()
         if removesOld {
             try await removeAcknowledged()
@@ -52,8 +53,13 @@ private struct StagingSweep {
 
     private func sweep(_ box: SenderBox) async throws {
         box.state.withLock { intake.lookAnew(in: &$0, box) }
-        for partial in try box.files.summaries() where !partial.isLive {
-            guard let why = try reason(for: partial) else { continue }
+        let partials = try box.files.summaries()
+        box.state.withLock { state in
+            let drops = Set(partials.map(\.drop))
+            state.ahead = state.ahead.filter { drops.contains($0.key) }
+        }
+        for partial in partials where !partial.isLive {
+            guard let why = try reason(for: partial, in: box) else { continue }
             let isTaken = box.state.withLock { state in
                 // A session was given it and has not locked it yet. One of an earlier run would have it locked.
                 if case .writing(let session)? = state.tree.item(partial.drop)?.standing, session != 0 {
@@ -71,17 +77,36 @@ private struct StagingSweep {
     }
 
     /// Why a partial goes to quarantine now; nil while it may still be resumed or released.
-    private func reason(for partial: PartialStore.Summary) throws -> String? {
+    private func reason(for partial: PartialStore.Summary, in box: SenderBox) throws -> String? {
         // What is in the ledger is released, or withdrawn, by it.
         if try intake.store.drop(id: partial.drop) != nil { return nil }
         if case .undecidable(let why) = partial.standing { return why }
-        let (lastWrite, isTooLarge) = partial.lastWrite.multipliedReportingOverflow(by: 1_000_000)
-        let idle = isTooLarge ? .zero : intake.now - Instant(microseconds: lastWrite)
+        let idle = idle(partial, in: box)
         guard removesOld, idle > retention.resumeFor else { return nil }
         if case .whole = partial.standing {
             return "not renamed to a final name within \(retention.resumeFor) (sftp.resume_for)"
         }
         return "not resumed within \(retention.resumeFor) (sftp.resume_for)"
+    }
+
+    /// How long nobody has written it. A last write that is still to come tells nothing of that: the clock was ahead then, or is behind
+    /// now, and it may be years until it gets there. As long as that is so it counts from when this gate saw it first.
+    private func idle(_ partial: PartialStore.Summary, in box: SenderBox) -> Duration {
+        let now = intake.now
+        let (lastWrite, isTooLarge) = partial.lastWrite.multipliedReportingOverflow(by: 1_000_000)
+        return box.state.withLock { state in
+            guard isTooLarge || lastWrite > now.microseconds else {
+                state.ahead[partial.drop] = nil
+                return now - Instant(microseconds: lastWrite)
+            }
+            var seen = now
+            if let before = state.ahead[partial.drop], before.lastWrite == partial.lastWrite {
+                // The clock may have been set back once more.
+                seen = min(before.seen, now)
+            }
+            state.ahead[partial.drop] = (partial.lastWrite, seen)
+            return now - seen
+        }
     }
 
     private func quarantine(

@@ -23,9 +23,34 @@ extension Intake {
         var attempt = attempt
         attempt.reason = .withdrawn
         if try await withdrawHeld(drop, attempt) { return .removed }
-        guard let record = try record(drop) else { return nil }
+        guard var record = try record(drop) else { return nil }
+        if record.state == .pending, isPulled(record) {
+            // Its file may lie in `ready/` already, and the ledger does not say so yet.
+            guard takeInHand(drop) else { throw Self.decidedElsewhere(drop) }
+            defer { letGo(drop) }
+            await stager.waitUntilMarked()
+            guard let marked = try self.record(drop) else { return nil }
+            record = marked
+        }
+        let isWithdrawn: Bool
+        if record.isHeld {
+            isWithdrawn = try await withdraw(pulled: drop, as: attempt)
+        } else {
+            isWithdrawn = try await withdraw(record, attempt)
+        }
+        return isWithdrawn ? .quarantined : nil
+    }
+
+    static func decidedElsewhere(_ drop: String) -> IntakeError {
+        IntakeError(
+            .forbiddenOperation, "somebody else is deciding on \(drop) at this moment; look again")
+    }
+
+    /// Withdraws an upload that was accepted; false: a consumer has it, or it waits for nobody any more.
+    private func withdraw(_ record: DropRecord, _ attempt: Attempt) async throws(IntakeError) -> Bool {
+        let drop = record.id
         guard let account = StagingLayout.account(ofReady: record.readyPath) else {
-            guard [.pending, .released].contains(record.state) else { return nil }
+            guard [.pending, .released].contains(record.state) else { return false }
             throw IntakeError(
                 .forbiddenOperation,
                 "drop \(drop) is an event, which its consumers may have from the moment on in which it is accepted: tell them, and "
@@ -33,11 +58,9 @@ extension Intake {
         }
         do throws(SenderError) {
             let box = try await box(for: account)
-            let done = attempt
-            let isWithdrawn = try await box.lock.with(.exclusive) { () async throws(SenderError) -> Bool in
-                try await self.withdrawUpload(drop, done, box)
+            return try await box.lock.with(.exclusive) { () async throws(SenderError) -> Bool in
+                try await self.withdrawUpload(drop, attempt, box)
             }
-            return isWithdrawn ? .quarantined : nil
         } catch {
             throw IntakeError(error.reason ?? .forbiddenOperation, error.message)
         }

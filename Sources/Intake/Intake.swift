@@ -44,6 +44,8 @@ package final class Intake: Sendable {
         /// What one account may have in staging that nobody has taken: files and directories, and bytes.
         package var maxPendingNames = 100_000
         package var maxPendingBytes = Int64.max
+        /// How long after it failed the release of a pulled drop is tried again; twice as long after each further failure.
+        package var releaseRetry = Duration.seconds(1)
 
         package init(node: String, ledger: LedgerHandle, stagingPath: String) {
             self.node = node
@@ -100,6 +102,8 @@ package final class Intake: Sendable {
     let boxes = SenderBoxes()
     let uploadSpace: UploadSpace
     let settler: Settler
+    /// Of drops that were pulled.
+    let retries: ReleaseRetries
     /// The time of the newest entry when the ledger was opened; nil: it had none.
     package let newestBefore: Instant?
     let sessions = Atomic<UInt64>(0)
@@ -151,6 +155,7 @@ package final class Intake: Sendable {
             directory: staging.root, reserveBytes: configuration.reserveBytes,
             reserveInodes: configuration.reserveInodes)
         settler = Settler(clock: clock)
+        retries = ReleaseRetries(first: configuration.releaseRetry)
         policies = Mutex(Policies(inForce: policy))
         held = Mutex(
             QuarantineQuota(
@@ -165,6 +170,10 @@ package final class Intake: Sendable {
         settler.start { [weak self] account, drops in
             guard let self else { return }
             Task(executorPreference: settling) { await self.settle(drops, of: account) }
+        }
+        retries.start { [weak self] drop in
+            guard let self else { return }
+            Task(executorPreference: settling) { await self.releaseAgain(drop) }
         }
     }
 
@@ -381,6 +390,7 @@ package final class Intake: Sendable {
         flushFlood(all: true)
         // What settles is released after the next start.
         settler.stop()
+        retries.stop()
         // The writer works in order: when this one is done, all before it are.
         _ = try? await writer.commit(.released([], at: clock()))
         await stager.finish()

@@ -67,7 +67,9 @@ package struct FinishedUpload: Sendable {
 package struct DropOutcome: Sendable, Hashable {
     package enum Status: String, Codable, Sendable {
         case stored, duplicate
-        /// Only of an imported drop: committed, and in `ready/` after the next start; its file is the only copy.
+        /// Only of an imported drop: committed, and held until the other gate has let go of it.
+        case held
+        /// Only of an imported drop: committed, and not in `ready/` yet, which is tried again; its file is the only copy.
         case pending
     }
 

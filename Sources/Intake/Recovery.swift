@@ -25,7 +25,8 @@ extension Intake {
         for drop in try store.withdrawnDrops() {
             let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
             let incoming = drop.record.incoming ?? ""
-            if putAway(drop.record, incoming: incoming, of: receipt.account ?? "", receipt) {
+            let account = StagingLayout.quarantineAccount(receipt.account)
+            if putAway(drop.record, incoming: incoming, of: account, receipt) {
                 done.append(.quarantined(id: drop.record.id))
             }
         }
@@ -43,6 +44,11 @@ extension Intake {
             after = last.record.seq
             var ready: [SenderBox.Settling] = []
             for drop in pending {
+                guard !drop.record.isHeld else {
+                    // A pull finds out whether it may be released.
+                    staging.ready.reserve(exactly: drop.record.readyPath)
+                    continue
+                }
                 let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
                 if let due = drop.record.due, let account = receipt.account,
                     case let isTemporary = configuration.temporaryNames.match(name(drop.record, account)),
@@ -67,8 +73,12 @@ extension Intake {
                         .change(lost(record, receipt), DropChange(id: record.id, from: .pending, kind: .lost))
                     )
                 case .failed:
-                    guard let account = receipt.account else { continue }
                     staging.ready.reserve(exactly: record.readyPath)
+                    guard !isPulled(record) else {
+                        retries.failed(record.id)
+                        continue
+                    }
+                    guard let account = receipt.account else { continue }
                     settler.schedule(record.id, of: account, at: now + Settler.retry)
                 }
             }
@@ -111,7 +121,7 @@ extension Intake {
                         StagedFile(drop, in: files.claimed), to: record.readyPath)
                 } catch {
                     health.set(
-                        problem: "release",
+                        problem: "release", of: drop,
                         message: "drop \(drop) could not be put back into ready/: \(error)")
                     logger.error("drop \(drop) could not be put back into ready/: \(error)")
                 }
@@ -130,12 +140,14 @@ extension Intake {
                 try staging.ready.release(
                     staging.file(incoming), readyPath: readyPath, receipt: receipt, now: now)
                 staging.ready.cancelReservation(record.readyPath)
-                health.clear(problem: "release")
+                health.clear(problem: "release", of: record.id)
                 return .released(readyPath)
             } catch let error as StagingError where error.code == .exists && version < 100 {
                 continue
             } catch let error as StagingError where error.code == .notFound {
-                return moved(record, receipt, now: now)
+                let outcome = moved(record, receipt, now: now)
+                if case .released = outcome { health.clear(problem: "release", of: record.id) }
+                return outcome
             } catch {
                 return failed(record, error)
             }
@@ -146,7 +158,8 @@ extension Intake {
     /// Tells that a drop cannot be released now.
     func failed(_ record: DropRecord, _ error: any Error) -> ReleaseOutcome {
         health.set(
-            problem: "release", message: "drop \(record.id) is accepted and not in ready/: \(error)")
+            problem: "release", of: record.id,
+            message: "drop \(record.id) is accepted and not in ready/: \(error)")
         logger.error("drop \(record.id) is accepted but could not be released; it is tried again: \(error)")
         return .failed
     }
@@ -174,7 +187,7 @@ extension Intake {
             }
         } catch {
             health.set(
-                problem: "release",
+                problem: "release", of: record.id,
                 message: "whether drop \(record.id) was released cannot be told now: \(error)")
             logger.error("drop \(record.id): whether it was released cannot be told now: \(error)")
             return .failed

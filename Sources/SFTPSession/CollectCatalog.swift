@@ -67,6 +67,15 @@ struct CollectCatalog {
         return drop(ofReceiptName: String(decoding: path.name, as: UTF8.self))
     }
 
+    /// Not listed: a file here says what has become of a drop, also of one that waits no more.
+    private static let standingDirectory = name("standing")
+
+    /// The drop whose standing has this path.
+    static func drop(ofStanding path: VirtualPath) -> String? {
+        guard path.parent == standingDirectory else { return nil }
+        return drop(ofReceiptName: String(decoding: path.name, as: UTF8.self))
+    }
+
     static func drop(ofReceiptName name: String) -> String? {
         name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : nil
     }

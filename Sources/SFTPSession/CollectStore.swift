@@ -14,6 +14,8 @@ final class CollectStore: SessionHost {
     private var catalog = CollectCatalog()
     /// That whose receipts were asked for last: who asks for one mostly asks for the others, too.
     private var lastBatch: BatchReceipts?
+    /// Where the drops lay whose receipts this session has opened.
+    private var shown: [String: String] = [:]
     private var asked: ContinuousClock.Instant?
 
     /// How long the daemon's word holds: of a listing for the directories below it, while a client walks the tree,
@@ -30,8 +32,10 @@ final class CollectStore: SessionHost {
         let content: Content
         /// Whose file it is; as long as one of them may be read, it may.
         var drops: [String]
+        /// Of a receipt: where its drop lies.
+        var readyPath: String?
         var asked: ContinuousClock.Instant
-        /// This session collected it, and may read it to its end.
+        /// This session collected it, or it is what became of it: may be read to its end.
         var isCollected = false
         /// Nothing more of it may be read.
         var end: StoreError?
@@ -240,7 +244,15 @@ final class CollectStore: SessionHost {
             guard let known = try ask(CollectQuestion(drop: drop)).drops.first(where: { $0.id == drop }),
                 let receipt = try receipt(of: drop, at: known.path)
             else { return nil }
-            return Opened(content: receipt, drops: [drop], asked: .now)
+            return Opened(content: receipt, drops: [drop], readyPath: known.path, asked: .now)
+        }
+        if let drop = CollectCatalog.drop(ofStanding: path) {
+            return try ask(CollectQuestion(drop: drop, asksStanding: true)).standing.map {
+                // Most are asked for because nothing else of their drop may be read any more.
+                Opened(
+                    content: .bytes(Array($0.utf8), modified: now), drops: [drop], asked: .now,
+                    isCollected: true)
+            }
         }
         guard path.isInside(CollectCatalog.ready) else { return nil }
         let drops = try readable(path)
@@ -281,15 +293,25 @@ final class CollectStore: SessionHost {
             let page = try ask(CollectQuestion(drop: drop, opens: true))
             guard page.drops.contains(where: { Self.lies($0, at: path) }) else { throw absent }
         }
+        if let drop = CollectCatalog.drop(ofReceipt: path) { shown[drop] = opened.readyPath }
         files[slot] = opened
         return .opened(OpenedUpload(size: node.size, modified: node.modified, now: now))
     }
 
     private func acknowledge(_ path: VirtualPath) throws -> StoreAnswer {
-        guard let drop = CollectCatalog.drop(ofReceipt: path),
+        guard let drop = CollectCatalog.drop(ofReceipt: path), try !hasMoved(drop),
             try !ask(CollectQuestion(drop: drop, acknowledges: true)).drops.isEmpty
         else { throw StoreError(.absent, "\(path): no such receipt, or its drop was collected already") }
         for (slot, opened) in files where opened.drops.contains(drop) { files[slot]?.isCollected = true }
+        shown[drop] = nil
         return .done
+    }
+
+    /// Whether a drop has another name since this session has read its receipt: what it would acknowledge it does not know.
+    private func hasMoved(_ drop: String) throws -> Bool {
+        guard let path = shown[drop], let known = try ask(CollectQuestion(drop: drop)).drops.first else {
+            return false
+        }
+        return !known.path.utf8.elementsEqual(path.utf8)
     }
 }

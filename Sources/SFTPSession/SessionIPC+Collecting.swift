@@ -12,14 +12,18 @@ package struct CollectQuestion: Sendable, Equatable {
     package var opens: Bool
     /// The drop is collected.
     package var acknowledges: Bool
+    /// What has become of the drop, released or not; answered by the page's `standing`.
+    package var asksStanding: Bool
 
     package init(
-        drop: String? = nil, before: Int64? = nil, opens: Bool = false, acknowledges: Bool = false
+        drop: String? = nil, before: Int64? = nil, opens: Bool = false, acknowledges: Bool = false,
+        asksStanding: Bool = false
     ) {
         self.drop = drop
         self.before = before
         self.opens = opens
         self.acknowledges = acknowledges
+        self.asksStanding = asksStanding
     }
 }
 
@@ -41,12 +45,17 @@ package struct CollectPage: Sendable, Equatable {
     /// What to ask for next; nil on the last page.
     package var next: Int64?
     package var message: String?
+    /// JSON; nil where it was not asked for, or there is no such drop.
+    package var standing: String?
 
-    package init(ok: Bool, drops: [Drop] = [], next: Int64? = nil, message: String? = nil) {
+    package init(
+        ok: Bool, drops: [Drop] = [], next: Int64? = nil, message: String? = nil, standing: String? = nil
+    ) {
         self.ok = ok
         self.drops = drops
         self.next = next
         self.message = message
+        self.standing = standing
     }
 }
 

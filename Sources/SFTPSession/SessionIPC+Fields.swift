@@ -276,6 +276,7 @@ extension CollectQuestion: SessionFields {
         before = try fields.next()
         opens = try fields.next()
         acknowledges = try fields.next()
+        asksStanding = try fields.next()
     }
 
     func write(_ fields: inout FieldWriter) {
@@ -283,6 +284,7 @@ extension CollectQuestion: SessionFields {
         fields.add(before)
         fields.add(opens)
         fields.add(acknowledges)
+        fields.add(asksStanding)
     }
 }
 
@@ -292,6 +294,7 @@ extension CollectPage: SessionFields {
         drops = try fields.next()
         next = try fields.next()
         message = try fields.next()
+        standing = try fields.next()
     }
 
     func write(_ fields: inout FieldWriter) {
@@ -299,6 +302,7 @@ extension CollectPage: SessionFields {
         fields.add(drops)
         fields.add(next)
         fields.add(message)
+        fields.add(standing)
     }
 }
 

@@ -6,7 +6,7 @@
 package enum SessionIPC {
     /// The version of these messages. A daemon refuses a hello with another one: in all versions from 5 on a hello begins with
     /// `hello`, a tab and its version.
-    package static let version = 5
+    package static let version = 6
     /// The longest line either end sends or takes, in bytes, without its newline.
     package static let maxLine = 64 * 1024
     /// The largest upload, in bytes, that may come with its commit.

@@ -2,9 +2,6 @@
 import Foundation
 
 extension SettingsBuilder {
-    /// Shorter secrets can be guessed over the network.
-    private static let shortestSecret = 16
-
     /// In bytes. A request line is bounded too.
     private static let longestPath = 1024
 
@@ -50,9 +47,10 @@ extension SettingsBuilder {
     }
 
     private func checkPathSecret(_ secret: Secret, _ value: YAMLValue) {
-        guard secret.bytes.count >= Self.shortestSecret, secret.bytes.allSatisfy(Self.isUnreserved) else {
+        let shortest = WebhookChecks.shortestSecret
+        guard secret.bytes.count >= shortest, secret.bytes.allSatisfy(Self.isUnreserved) else {
             value.fail(
-                "the secret is part of a URL: it needs \(Self.shortestSecret) or more letters, digits, - . _ ~ and "
+                "the secret is part of a URL: it needs \(shortest) or more letters, digits, - . _ ~ and "
                     + "nothing else, as `openssl rand -hex 24` prints")
             return
         }

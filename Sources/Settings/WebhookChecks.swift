@@ -15,6 +15,21 @@ package struct WebhookChecks: Sendable {
         pathSecret != nil || header != nil || basic != nil || !standardWebhooks.isEmpty
     }
 
+    /// In bytes. Shorter secrets can be guessed over the network.
+    package static let shortestSecret = 16
+
+    /// The keys of those secrets that are shorter than that and are taken all the same: others have given them.
+    package var guessable: [SettingsKey] {
+        let sent: [(key: SettingsKey, secret: Secret?)] = [
+            (.webhookHeaderValueFile, header?.value), (.webhookBasicPasswordFile, basic?.password),
+        ]
+        return sent.filter { sent in
+            // An empty one is of a file that was not looked into.
+            guard let secret = sent.secret else { return false }
+            return (1..<Self.shortestSecret).contains(secret.bytes.count)
+        }.map(\.key)
+    }
+
     package init(
         pathSecret: Secret? = nil, header: (name: String, value: Secret)? = nil,
         basic: (user: String, password: Secret)? = nil, standardWebhooks: [Secret] = []

@@ -141,6 +141,10 @@ package enum StagingLayout {
         "\(quarantine)/\(sftp)/\(account)/\(drop)/\(quarantineName(sent))"
     }
 
+    /// Under whose name a drop lies in quarantine: the account's that sent it, or that of events. An event comes there that was pulled
+    /// from another gate.
+    package static func quarantineAccount(_ account: String?) -> String { account ?? webhook }
+
     /// The last component of a name as sent, if it can be one in quarantine.
     package static func quarantineName(_ sent: String) -> String {
         let name = sent.split(separator: "/").last.map(String.init) ?? "unnamed"

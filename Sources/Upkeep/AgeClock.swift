@@ -9,18 +9,23 @@ import Synchronization
 
 /// Looks at the clock before things are removed for their age. After a leap ahead nothing is, until a day has passed by a clock
 /// that nobody sets: time enough for a time server, and for whoever looks after the machine. A gate that was off for longer than
-/// that sees a leap, too. A file remembers it over restarts: by then the ledger has entries of that time.
+/// that sees a leap, too. A file remembers it over restarts: by then the ledger has entries of that time. Of a machine that is
+/// started again and again the time counts during which a gate ran: nobody knows for how long it was off.
 package final class AgeClock: Sendable {
     /// More than this at once is a leap.
     package static let largestStep = Duration.seconds(86_400)
     /// How long nothing is removed after one.
     package static let patience = Duration.seconds(86_400)
+    /// How often what is left of that is kept: a start of the machine costs no more.
+    static let keeping = Duration.seconds(60)
 
     private struct State {
         /// At the last look.
         var clock: Instant
         var uptime: Duration
         var doubtedUntil: Duration?
+        /// When what is left of the doubt was kept last.
+        var kept = Duration.zero
     }
 
     /// Where a leap is remembered over restarts of the gate.
@@ -63,8 +68,9 @@ package final class AgeClock: Sendable {
         if let memory, let kept = memory.read() {
             first.doubtedUntil = Self.end(kept, boot: memory.boot, now: now)
         }
+        first.kept = now
         state = Mutex(first)
-        if let until = first.doubtedUntil { remember(until: until) }
+        if let until = first.doubtedUntil { remember(until: until, now: now) }
         // Before the gate's own entries have the clock's time.
         _ = isBelieved()
     }
@@ -83,41 +89,52 @@ package final class AgeClock: Sendable {
         }
     }
 
-    /// The end of a doubt that began before; a day from now where it cannot be told, as after a start of the machine.
+    /// The end of a doubt that began before; a day from now where it cannot be told. After a start of the machine all is still to
+    /// come that was left when it was kept last.
     private static func end(_ kept: [UInt8], boot: String, now: Duration) -> Duration {
-        guard let value = try? JSONValue(parsing: kept), value["boot"]?.string == boot,
-            let seconds = value["until"]?.int
-        else { return now + patience }
-        return min(.seconds(seconds), now + patience)
+        guard let value = try? JSONValue(parsing: kept) else { return now + patience }
+        let left: Duration?
+        if value["boot"]?.string == boot {
+            left = value["until"]?.int.map { Duration.seconds($0) - now }
+        } else {
+            left = value["left"]?.int.map { Duration.seconds($0) }
+        }
+        return now + min(left ?? patience, patience)
     }
 
     /// One look: whether what is old may be removed now.
     package func isBelieved() -> Bool {
         let (clock, uptime) = (intake.now, uptime())
-        let (leap, end, hasEnded) = state.withLock { state -> (Duration?, Duration?, Bool) in
+        let (leap, end, hasEnded, isDue) = state.withLock { state -> (Duration?, Duration?, Bool, Bool) in
             let ahead = (clock - state.clock) - (uptime - state.uptime)
             (state.clock, state.uptime) = (clock, uptime)
             let leap = ahead > Self.largestStep ? ahead : nil
             if leap != nil { state.doubtedUntil = uptime + Self.patience }
             guard let until = state.doubtedUntil, uptime >= until else {
-                return (leap, state.doubtedUntil, false)
+                let isDue = leap != nil || uptime - state.kept >= Self.keeping
+                if isDue { state.kept = uptime }
+                return (leap, state.doubtedUntil, false, isDue)
             }
             state.doubtedUntil = nil
-            return (leap, nil, true)
+            return (leap, nil, true, false)
         }
-        if let leap, let end {
+        if let leap {
             intake.logger.warning(
                 "the clock is \(leap.components.seconds / 86_400) days ahead of where it was last: nothing is removed for its age for a day; see whether the clock is right (timedatectl)"
             )
-            remember(until: end)
         }
+        if isDue, let end { remember(until: end, now: uptime) }
         if hasEnded { keep(nil) }
         return end == nil
     }
 
-    private func remember(until end: Duration) {
+    private func remember(until end: Duration, now: Duration) {
         guard let memory else { return }
-        keep(CanonicalJSON.encode(["boot": .string(memory.boot), "until": .int(end.components.seconds + 1)]))
+        keep(
+            CanonicalJSON.encode([
+                "boot": .string(memory.boot), "until": .int(end.components.seconds + 1),
+                "left": .int((end - now).components.seconds + 1),
+            ]))
     }
 
     private func keep(_ bytes: [UInt8]?) {

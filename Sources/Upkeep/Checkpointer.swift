@@ -138,8 +138,10 @@ package final class Checkpointer: Service, CheckpointSigning {
         }
     }
 
-    package func rotate(to new: NoteSigner, detail: [String: JSONValue]) async throws -> KeyRotation {
-        let rotation = try await signer.rotate(to: new, detail: detail)
+    package func rotate(
+        to new: NoteSigner, detail: [String: JSONValue], install: @Sendable () throws -> Void
+    ) async throws -> KeyRotation {
+        let rotation = try await signer.rotate(to: new, detail: detail, install: install)
         if let signed = signer.newest.map(note) { mailboxes.forEach { $0.continuation.yield(signed) } }
         return rotation
     }

@@ -106,7 +106,10 @@ package struct Sealer: Service {
         for segment in try reader.segments() {
             var segment = segment
             if let retain, isOver, segment.removalEntry == nil {
-                isOver = try isOlder(segment.first..<segment.last + 1, segment.lastTime, than: retain)
+                let entries = segment.first..<segment.last + 1
+                // Of what was renamed after it had been sealed the entry is needed once more.
+                isOver =
+                    try isOlder(entries, segment.lastTime, than: retain) && !reader.hasPendingDrops(entries)
                 if isOver { segment.removalEntry = try await recordRemoval(of: segment) }
             }
             try reader.removeFile(of: segment)

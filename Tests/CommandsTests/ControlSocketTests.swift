@@ -51,6 +51,9 @@ import Testing
             #expect((try? await control.standing(ofDrop: drop.id)) == .kept)
             let strange = DropID.make(milliseconds: 1)
             #expect((try? await control.standing(ofDrop: strange)) == .unknown)
+            #expect((try? await control.heldPulls(hostKey: "SHA256:x", origin: "sftp://x")) == [])
+            #expect((try? await control.releasePulled(strange)) == .unknown)
+            #expect((try? await control.withdrawPulled(strange, there: "taken", by: .current)) == false)
             // What is wrong with one drop says so, and is not the gate's failure.
             let refused = await #expect(throws: IntakeError.self) {
                 try await control.discardFetched("../x")
@@ -134,6 +137,41 @@ import Testing
         #expect(error.message.contains("another process writes this ledger"), "\(error)")
         #expect(error.fix?.contains("ask again") == true, "\(error)")
         _ = try store.size()
+    }
+
+    /// As `dropgate pull` does that fetches while a gate is started.
+    @Test func whoIsPatientGetsTheGateThatStarts() async throws {
+        let gate = try TestGate.plain()
+        let settings = try SettingsLoader.load(file: gate.config)
+        let intake = try gate.openIntake()
+        await #expect(throws: ManagementError.self) { try await Authority.over(settings) { _ in } }
+        let asking = Task { try await Authority.over(settings, patience: .seconds(50)) { _ in } }
+        let signer = intake.checkpointSigner(
+            key: try NoteSigner(name: "test"),
+            archive: CheckpointFile(directory: gate.path("state/checkpoints")))
+        let socket = ControlServer(
+            path: gate.path("state/run/control.sock"),
+            authority: LocalAuthority(settings, intake: intake, signing: signer),
+            state: { GateState(intake) }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await socket.run() }
+            let found = try? await asking.value
+            #expect(found is ControlClient)
+            group.cancelAll()
+        }
+        await intake.close()
+    }
+
+    @Test func betweenTwoVisitsOfACommandAGateMayTakeTheLedger() async throws {
+        let gate = try TestGate.plain()
+        let settings = try SettingsLoader.load(file: gate.config)
+        for _ in 0..<2 {
+            let authority = try await Authority.over(settings, makesLedger: true) { _ in }
+            #expect(authority is LocalAuthority)
+            #expect(try await authority.standing(ofDrop: DropID.make(milliseconds: 1)) == .unknown)
+            await authority.close()
+        }
+        await (try gate.openIntake()).close()
     }
 
     @Test func whoListensAndDoesNotAnswerIsNotTakenForNobody() async throws {

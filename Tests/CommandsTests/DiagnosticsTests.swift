@@ -34,6 +34,49 @@ import Testing
         #expect(ConsoleCheck.findings(nil).isEmpty)
     }
 
+    // MARK: Secrets
+
+    @Test(
+        arguments: [
+            (1, 40, ["webhook.header.value_file"]),
+            (15, 15, ["webhook.header.value_file", "webhook.basic.password_file"]),
+            (16, 15, ["webhook.basic.password_file"]), (16, 16, []),
+            // Of files that were not looked into.
+            (0, 0, []),
+        ] as [(Int, Int, [String])])
+    func aSecretThatCanBeGuessedIsWarnedOfByItsKey(header: Int, password: Int, keys: [String]) throws {
+        var settings = WebhookSettings(listen: try #require(ListenAddress("127.0.0.1:8443")), tls: nil)
+        #expect(WebhookSecretCheck.findings(settings).isEmpty && WebhookSecretCheck.findings(nil).isEmpty)
+        settings.checks = WebhookChecks(
+            header: ("X-Gate-Token", Secret(Array(repeating: 0x61, count: header))),
+            basic: ("vsee", Secret(Array(repeating: 0x62, count: password))))
+        let found = WebhookSecretCheck.findings(settings)
+        #expect(found.map(\.state) == keys.map { _ in Finding.State.warn })
+        #expect(found.map { $0.text.split(separator: ":")[0] } == keys.map { $0[...] })
+        #expect(found.allSatisfy { !$0.text.contains("aa") && !$0.text.contains("bb") && $0.fix != nil })
+    }
+
+    @Test func aShortSecretDoesNotKeepAGateFromStarting() async throws {
+        let gate = try TestGate()
+        let made = await TestGate.run(["init", gate.path("gate")])
+        #expect(made.status == 0, "\(made)")
+        try gate.write("gate/short", "guess\n")
+        #expect(chmod(gate.path("gate/short"), 0o600) == 0)
+        let settings = gate.path("gate/dropgate.yaml")
+        let text = try gate.read("gate/dropgate.yaml")
+        let line = "  header: {name: X-Gate-Token, value_file: short}"
+        try gate.write(
+            "gate/dropgate.yaml",
+            text.replacing("  #header: {name: X-Gate-Token, value_file: webhook-header}", with: line))
+        #expect(try gate.read("gate/dropgate.yaml").contains(line))
+        let words = "webhook.header.value_file: the secret has fewer than 16 bytes"
+        let check = await TestGate.run(["serve", "--check", "--config", settings])
+        #expect(check.status == 0 && check.error.contains("warning: webhook: \(words)"), "\(check)")
+        #expect(!check.error.contains("guess\n"), "\(check)")
+        let doctor = await TestGate.run(["doctor", "--config", settings])
+        #expect(doctor.out.contains(words), "\(doctor)")
+    }
+
     // MARK: Host keys
 
     private static let known = HostKeyRecord(keys: ["ssh-rsa SHA256:r", "ssh-ed25519 SHA256:e"])

@@ -15,6 +15,8 @@ import Upkeep
         private let time = Mutex(Duration.seconds(1000))
         var now: Duration { time.withLock { $0 } }
         func pass(_ duration: Duration) { time.withLock { $0 += duration } }
+        /// The machine starts.
+        func begin() { time.withLock { $0 = .seconds(10) } }
     }
 
     @Test func afterALeapAheadNothingIsOldForADay() async throws {
@@ -91,44 +93,106 @@ import Upkeep
         try await live(.zero, isBelieved: false)
     }
 
-    /// By then the ledger has entries of the time that the clock had.
-    @Test func aLeapIsRememberedOverRestarts() async throws {
-        let (clock, uptime) = (TestClock(), Uptime())
-        let directory = try TemporaryDirectory("gate")
-        let kept = Mutex<[UInt8]?>(nil)
+    /// A machine whose gate remembers leaps.
+    private struct Machine {
+        let clock = TestClock()
+        let uptime = Uptime()
+        let kept = Memory()
+        let directory: TemporaryDirectory
+
+        final class Memory: Sendable {
+            private let bytes = Mutex<[UInt8]?>(nil)
+            var content: [UInt8]? {
+                get { bytes.withLock(\.self) }
+                set { bytes.withLock { $0 = newValue } }
+            }
+        }
+
+        init() throws { directory = try TemporaryDirectory("gate") }
+
+        func pass(_ duration: Duration) {
+            clock.pass(duration)
+            uptime.pass(duration)
+        }
+
+        /// Its uptime begins anew.
+        func start(afterBeingOff duration: Duration) {
+            clock.pass(duration)
+            uptime.begin()
+        }
+
+        /// A run of the gate.
         func live(boot: String = "a", _ body: (AgeClock) async throws -> Void) async throws {
             let gate = try Gate(directory, clock: clock)
+            let (uptime, kept) = (uptime, kept)
             let memory = AgeClock.Memory(
-                boot: boot, read: { kept.withLock(\.self) }, keep: { bytes in kept.withLock { $0 = bytes } })
+                boot: boot, read: { kept.content }, keep: { bytes in kept.content = bytes })
             let ages = AgeClock(gate.intake, memory: memory) { uptime.now }
             try await gate.intake.record(
                 Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed))
             try await body(ages)
             await gate.intake.close()
         }
-        func pass(_ duration: Duration) {
-            clock.pass(duration)
-            uptime.pass(duration)
-        }
-        try await live { #expect($0.isBelieved()) }
-        #expect(kept.withLock(\.self) == nil)
-        clock.pass(Self.day * 3650)
-        try await live { #expect(!$0.isBelieved()) }
-        pass(Self.day / 2)
-        try await live { #expect(!$0.isBelieved()) }
-        // The machine starts anew: nobody knows for how long it was off.
-        try await live(boot: "b") { ages in
-            pass(Self.day * 3 / 4)
+    }
+
+    /// By then the ledger has entries of the time that the clock had.
+    @Test func aLeapIsRememberedOverRestarts() async throws {
+        let machine = try Machine()
+        try await machine.live { #expect($0.isBelieved()) }
+        #expect(machine.kept.content == nil)
+        machine.clock.pass(Self.day * 3650)
+        try await machine.live { #expect(!$0.isBelieved()) }
+        machine.pass(Self.day / 2)
+        try await machine.live { #expect(!$0.isBelieved()) }
+        machine.pass(Self.day / 4)
+        try await machine.live { ages in
             #expect(!ages.isBelieved())
-        }
-        try await live(boot: "b") { ages in
-            #expect(!ages.isBelieved())
-            pass(Self.day / 2)
+            machine.pass(Self.day / 4 + .seconds(5))
             #expect(ages.isBelieved())
         }
-        #expect(kept.withLock(\.self) == nil)
-        try await live(boot: "b") { #expect($0.isBelieved()) }
-        kept.withLock { $0 = [] }
-        try await live(boot: "b") { #expect(!$0.isBelieved(), "what cannot be read is a doubt") }
+        #expect(machine.kept.content == nil)
+        try await machine.live { #expect($0.isBelieved()) }
+        for unreadable in ["", "{}", #"{"boot":"b"}"#] {
+            machine.kept.content = Array(unreadable.utf8)
+            try await machine.live { #expect(!$0.isBelieved(), "what cannot be read is a doubt") }
+        }
+    }
+
+    /// As of a machine that is switched off each evening.
+    @Test func whatPassesWhileAGateRunsAddsUpOverTheStartsOfItsMachine() async throws {
+        let machine = try Machine()
+        try await machine.live { #expect($0.isBelieved()) }
+        machine.clock.pass(Self.day * 3650)
+        for day in 1...4 {
+            machine.start(afterBeingOff: Self.day / 2)
+            try await machine.live(boot: "\(day)") { ages in
+                #expect(!ages.isBelieved(), "day \(day): nobody knows for how long it was off")
+                // Eight hours.
+                for _ in 0..<(8 * 6) {
+                    machine.pass(.seconds(600))
+                    let isBelieved = ages.isBelieved()
+                    #expect(!isBelieved || day == 4)
+                }
+                #expect(ages.isBelieved() == (day == 4))
+            }
+        }
+        #expect(machine.kept.content == nil)
+    }
+
+    @Test func aLeapAfterAStartOfTheMachineBeginsTheDayAnew() async throws {
+        let machine = try Machine()
+        try await machine.live { #expect($0.isBelieved()) }
+        machine.clock.pass(Self.day * 3650)
+        try await machine.live { ages in
+            machine.pass(Self.day * 3 / 4)
+            #expect(!ages.isBelieved())
+        }
+        machine.start(afterBeingOff: Self.day * 365)
+        try await machine.live(boot: "b") { ages in
+            machine.pass(Self.day * 3 / 4)
+            #expect(!ages.isBelieved())
+            machine.pass(Self.day / 4)
+            #expect(ages.isBelieved())
+        }
     }
 }

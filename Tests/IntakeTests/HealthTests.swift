@@ -21,6 +21,15 @@ import Testing
         #expect(health.standing["witness"]?.since == "1970-01-01T00:01:01.000000Z")
     }
 
+    @Test func aProblemOfThousandsNamesAFewAndCountsTheOthers() {
+        let health = Health()
+        for number in 1000..<2000 { health.set(problem: "release", of: "\(number)", message: "no \(number)") }
+        #expect(health.problems["release"]?.hasPrefix("no 1000; no 1001; ") == true)
+        #expect(health.problems["release"]?.hasSuffix("no 1009; and 990 more") == true)
+        for number in 1010..<2000 { health.clear(problem: "release", of: "\(number)") }
+        #expect(health.problems["release"]?.hasSuffix("; no 1009") == true)
+    }
+
     @Test(arguments: HealthProblem.allCases) func everyProblemSaysWhatToDo(_ problem: HealthProblem) {
         let health = Health()
         health.set(problem: problem.rawValue, message: "x")

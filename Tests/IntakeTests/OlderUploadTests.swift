@@ -31,6 +31,21 @@ import Testing
         #expect(try size("d.tmp", other, gate) == 12)
     }
 
+    /// What it has more came after the other one had been begun.
+    @Test func aWholeUploadThatIsAppendedToIsNewerThanWhatWasBegunMeanwhile() async throws {
+        let gate = try gate()
+        let (slow, other) = try sessions(gate)
+        let monday = try await send("d.tmp", "monday", slow, gate)
+        let tuesday = try begin("d.tmp", "tuesday-half", slow, gate)
+        var order = try order("d.tmp")
+        order.fresh = false
+        #expect(try gate.intake.open(order, other).drop == monday)
+        gate.intake.kept(monday, bytes: 9, isWhole: true, modified: nil, other)
+        let left = gate.intake.endSession(slow)
+        #expect(left.map(\.drop) == [tuesday] && left.map(\.isSuperseded) == [true])
+        #expect(try size("d.tmp", other, gate) == 9)
+    }
+
     @Test func whatIsNewerUnderTheFormerNameSaysNothingOfTheNewOne() async throws {
         let gate = try gate()
         let (slow, other) = try sessions(gate)

@@ -57,6 +57,41 @@ import Upkeep
         #expect(gate.intake.health.problems.isEmpty)
     }
 
+    /// The clock was ahead when it was written, or is behind by now; in the second case it is set back once more.
+    @Test(arguments: [Duration.zero, .seconds(86_400)])
+    func anUploadWhoseLastWriteIsStillToComeIsIdleFromWhenThatWasSeen(setBack: Duration) async throws {
+        let gate = try gate { $0.retention.resumeFor = .seconds(3600) }
+        let session = try gate.intake.beginSession(of: "acme")
+        let drop = try begin("a", "half", session, gate)
+        _ = gate.intake.endSession(session)
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: 10 * 365 * 86_400)],
+            ofItemAtPath: gate.directory.file("staging/incoming/sftp/acme/parts/\(drop).part"))
+        try await gate.intake.sweepStaging()
+        clock.pass(Duration.zero - setBack)
+        try await gate.intake.sweepStaging()
+        clock.pass(.seconds(3600))
+        try await gate.intake.sweepStaging()
+        #expect(quarantined(gate).isEmpty)
+        clock.pass(.seconds(1))
+        try await gate.intake.sweepStaging()
+        #expect(Set(quarantined(gate)) == ["\(drop)/a", "\(drop)/receipt.json"])
+    }
+
+    /// By a clock that has got there, what is written on the disk counts.
+    @Test func anUploadWhoseLastWriteWasStillToComeHasItsWholeTimeByAClockThatIsRight() async throws {
+        let gate = try gate { $0.retention.resumeFor = .seconds(3600) }
+        let session = try gate.intake.beginSession(of: "acme")
+        _ = try begin("a", "half", session, gate)
+        _ = gate.intake.endSession(session)
+        clock.pass(.seconds(-86_400))
+        try await gate.intake.sweepStaging()
+        clock.pass(.seconds(86_410))
+        try await gate.intake.sweepStaging()
+        #expect(quarantined(gate).isEmpty)
+        #expect(try size("a", session, gate) == 4)
+    }
+
     @Test func quarantineIsRemovedWhenItsTimeIsOver() async throws {
         let directory = try TemporaryDirectory("retention")
         let gate = try Gate(directory) { $0.retention.quarantined = .seconds(-10) }

@@ -58,6 +58,57 @@ import Upkeep
         #expect(gate.ready().sorted() == ["b", "c", "t", "whole"].map { "sftp/acme/" + $0 })
     }
 
+    /// Between two commits a crash would leave the old file withdrawn, and the new one under its former name.
+    @Test(arguments: ["b", "s", "whole.tmp"], ["a", "t"])
+    func aFileTakesThePlaceOfAnotherOneInOneCommit(from: String, to: String) async throws {
+        let disk = FailingDisk()
+        let gate = try gate(disk: disk)
+        let session = try gate.intake.beginSession(of: "acme")
+        var drops: [String: String] = [:]
+        for name in ["a", "b"] { drops[name] = try await released(name, session, gate) }
+        for name in ["s", "t"] { drops[name] = try await send(name, "settles", session, gate) }
+        drops["whole.tmp"] = try await send("whole.tmp", "whole", session, gate)
+        await gate.intake.waitUntilStaged()
+        let bytes = try size(from, session, gate)
+        disk.commitsLeft = 1
+        try await rename(from, to, session, gate, replaces: true)
+        disk.commitsLeft = .max
+        #expect(try reasons(gate).suffix(2) == ["withdrawn", from == "whole.tmp" ? "listed" : "renamed"])
+        let (old, new) = try (#require(drops[to]), #require(drops[from]))
+        #expect(try record(old, gate)?.state == .withdrawn)
+        #expect(try record(new, gate)?.name == to && record(new, gate)?.readyPath == "sftp/acme/\(to)")
+        #expect(try size(from, session, gate) == nil && size(to, session, gate) == bytes)
+        #expect(Set(quarantined(gate)) == ["\(old)/\(to)", "\(old)/receipt.json"])
+    }
+
+    @Test func aFileKeepsItsPlaceWhereTheOneThatWasToTakeItIsGone() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let old = try await released("b", session, gate)
+        let new = try await send("s", "settles", session, gate)
+        let change = DropChange(id: new, from: .pending, kind: .acknowledged(at: clock.now))
+        #expect(try await gate.intake.make(change, Gate.transfer))
+        await #expect(throws: SenderError.self) {
+            try await rename("s", "b", session, gate, replaces: true)
+        }
+        #expect(try record(old, gate)?.state == .released && quarantined(gate).isEmpty)
+        #expect(gate.ready() == ["sftp/acme/b"] && gate.contents("sftp/acme/b") == "released")
+    }
+
+    /// It is acknowledged in this instant.
+    @Test func aFileTakesThePlaceOfOneThatCannotBeWithdrawnAnyMore() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let old = try await send("t", "old", session, gate)
+        let new = try await released("b", session, gate)
+        let change = DropChange(id: old, from: .pending, kind: .acknowledged(at: clock.now))
+        #expect(try await gate.intake.make(change, Gate.transfer))
+        try await rename("b", "t", session, gate, replaces: true)
+        #expect(gate.ready() == ["sftp/acme/t"] && gate.contents("sftp/acme/t") == "released")
+        #expect(try record(new, gate)?.name == "t" && record(old, gate)?.state == .acknowledged)
+        #expect(quarantined(gate).isEmpty)
+    }
+
     @Test func anAcceptedFileDoesNotGiveWayToOneThatThereIsNoRoomFor() async throws {
         let directory = try TemporaryDirectory("gate")
         /// A life of the gate: it lets go of the ledger when it is over.

@@ -262,7 +262,7 @@ import json, socket, sys
 def ask(request):
     with socket.socket(socket.AF_UNIX) as one:
         one.connect(sys.argv[1])
-        one.sendall(json.dumps({"version": 6, "message": {"request": request}}).encode() + b"\\n")
+        one.sendall(json.dumps({"version": 7, "message": {"request": request}}).encode() + b"\\n")
         return json.loads(one.makefile().readline())["message"]
 def record(**detail):
     return ask({"recordAccess": {"detail": {"command": "attempts", **detail}}})

@@ -134,6 +134,25 @@ class LedgerTest(unittest.TestCase):
             verdict = self.dropgate("ledger", "verify", "--key", path, "--checkpoint", anchor)
             self.assertIn("verified 0", verdict.stdout)
 
+    def test_a_rotation_that_was_cut_off_is_ended_by_the_next_start(self):
+        self.run_gate(1)
+        path = self.state("keys/ledger.key")
+        old = read(path)
+        self.dropgate("ledger", "rotate-key")
+        # As after a crash between the entry and the new key's way to its place.
+        os.rename(path, path + ".next")
+        new = read(path + ".next")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(old)
+        self.assertIn("a rotation of the key that signs it was cut off", self.dropgate("doctor", check=False).stdout)
+        self.gate.start()
+        self.assertIn("was cut off after its entry", self.gate.log())
+        self.post("after")
+        self.gate.stop()
+        self.assertEqual(read(path), new)
+        self.assertFalse(os.path.exists(path + ".next"))
+        self.assertIn("verified 0", self.dropgate("ledger", "verify").stdout)
+
     # Damage of what was kept
 
     def damaged(self, note):

@@ -1,5 +1,8 @@
 """`dropgate pull`: drops of one real gate become drops of another, once each, through interruptions of every kind."""
 import collections
+import contextlib
+import fcntl
+import glob
 import hashlib
 import http.client
 import json
@@ -25,11 +28,26 @@ def files(folder):
     return [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
 
 
+def opens(pid, path):
+    """Whether a process has a file open."""
+    for link in glob.glob(f"/proc/{pid}/fd/*"):
+        try:
+            if os.readlink(link) == path:
+                return True
+        except OSError:
+            pass
+    return False
+
+
 class Line:
-    """A TCP line to the gate that comes from 127.0.0.2, counts what the gate sends, and breaks after so much."""
+    """A TCP line to the gate that comes from 127.0.0.2, counts what the gate sends, and breaks after so much.
+
+    It stands still, once, after `pause` bytes until `resumed`, and carries no "requests" or "answers" that are `held`.
+    """
 
     def __init__(self, port):
         self.port, self.limit, self.count = port, None, 0
+        self.pause, self.paused, self.resumed, self.held = None, threading.Event(), threading.Event(), set()
         self.server = socket.create_server(("127.0.0.1", 0))
         self.ending, self.asked = os.pipe()
         self.thread = threading.Thread(target=self.run)
@@ -50,16 +68,22 @@ class Line:
         self.count = 0
         with near, socket.create_connection(("127.0.0.1", self.port), source_address=("127.0.0.2", 0)) as far:
             while True:
-                for end in select.select([near, far, self.ending], [], [])[0]:
+                ends = [end for end, what in ((near, "requests"), (far, "answers")) if what not in self.held]
+                for end in select.select([*ends, self.ending], [], [], 0.05)[0]:
                     data = end.recv(65536) if end is not self.ending else b""
                     if not data:
                         return
                     (far if end is near else near).sendall(data)
                     self.count += len(data) if end is far else 0
+                    if self.pause and self.count > self.pause:
+                        self.pause = None
+                        self.paused.set()
+                        self.resumed.wait(60)
                     if self.limit and self.count > self.limit:
                         return
 
     def close(self):
+        self.resumed.set()
         os.write(self.asked, b"x")
         self.thread.join()
         self.server.close()
@@ -255,24 +279,28 @@ class Pulls(Pair):
                       error)
         self.check_here(2)
 
-    def test_what_cannot_be_released_here_is_not_acknowledged_there(self):
+    def test_what_cannot_be_released_here_is_released_as_soon_as_it_can_be(self):
         self.put({"a.bin": os.urandom(1000)})
         self.released(self.there, 1)
         drop = self.there.receipts()[0]["drop"]
         self.here.start()
         obstacle = os.path.join(self.here.staging, "receipts", drop + ".json")
         os.mkdir(obstacle)
-        for _ in range(2):
-            failed = self.pull(status=1)["failed"]
-            self.assertEqual([entry["drop"] for entry in failed], [drop])
-            self.assertEqual([os.path.basename(path) for path in self.parts()], [drop + ".part"])
-        self.assertEqual(self.states_there(), {"released": 1})
-        os.rmdir(obstacle)
-        self.here.stop()
-        self.here.start()
-        self.assertEqual(self.pull()["known"], 1)
-        self.check_here(1)
+        answer = self.pull(status=1)
+        self.assertEqual([entry["drop"] for entry in answer["failed"]], [drop])
+        self.assertEqual((answer["pulled"], answer["known"], self.here.ready()), (0, 0, []))
+        again = self.pull()
+        self.assertEqual((again["pulled"], again["known"], again["failed"]), (0, 0, []))
+        self.assertEqual([os.path.basename(path) for path in self.parts()], [drop + ".part"])
         self.assertEqual(self.states_there(), {"acknowledged": 1})
+        told = self.here.run("doctor", "--config", self.here.config, check=False).stdout
+        self.assertIn(f"drop {drop} is accepted and not in ready/", told)
+        os.rmdir(obstacle)
+        # Neither a restart nor a pull: the gate tries again by itself.
+        self.released(self.here, 1)
+        self.check_here(1)
+        told = self.here.run("doctor", "--config", self.here.config, check=False).stdout
+        self.assertNotIn("not in ready/", told)
 
     def test_a_drop_without_a_place_here_stops_no_other(self):
         self.put({"in/a.bin": os.urandom(1000)})
@@ -331,6 +359,182 @@ class Pulls(Pair):
                 process.kill()
                 process.communicate()
         self.check_here(2)
+
+
+class Meanwhile(Pair):
+    """What happens at the other gate, and here, between two steps of a pull. No gate runs here at first."""
+    size = 2 << 20
+
+    def setUp(self):
+        super().setUp()
+        self.data = os.urandom(self.size)
+        self.put({"a.bin": self.data})
+        self.released(self.there, 1)
+        self.drop = self.there.receipts()[0]["drop"]
+        self.line = Line(self.there.ports["sftp"])
+        self.addCleanup(self.line.close)
+
+    def paused(self):
+        """A pull that stands still in the middle of the file."""
+        self.line.pause = self.size // 2
+        process = self.begin("--format", "json", port=self.line.own_port)
+        self.addCleanup(self.end, process)
+        self.assertTrue(self.line.paused.wait(60))
+        return process
+
+    @staticmethod
+    def end(process):
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+    @contextlib.contextmanager
+    def fetched(self, process):
+        """Between the last byte and the moment at which the drop is taken over: the pull waits for the ledger."""
+        path = os.path.realpath(os.path.join(self.here.home, "state/ledger.sqlite.lock"))
+        with open(path, "r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.line.resumed.set()
+            wait_until(lambda: os.path.getsize(self.parts()[0]) == self.size and opens(process.pid, path), 60,
+                       "a pull that waits for the ledger")
+            yield
+
+    def finish(self, process):
+        out, error = process.communicate(timeout=240)
+        self.assertEqual(process.returncode, 0, out + error)
+        return json.loads(out), error
+
+    def kill(self, process):
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)
+
+    def held(self):
+        """The entry of the drop that is taken over here."""
+        return [e for e in self.here.entries("--reason", "pulled") if e["drop"]["id"] == self.drop]
+
+    def states_here(self):
+        return collections.Counter(drop["state"] for drop in self.here.drops())
+
+    def change(self, commands):
+        result = self.there.sftp(commands)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def check_withdrawn(self):
+        self.assertEqual((self.here.ready(), self.parts()), ([], []))
+        self.assertEqual((self.states_here(), self.states_there()), ({"withdrawn": 1}, {"withdrawn": 1}))
+        [(receipt, data)] = self.here.quarantined()
+        self.assertEqual((receipt["drop"], receipt["reason"], data), (self.drop, "withdrawn", self.data))
+        [entry] = self.here.entries("--reason", "withdrawn")
+        self.assertEqual((entry["drop"]["id"], entry["detail"]["there"]), (self.drop, "withdrawn"))
+        self.assertEqual(entry["detail"]["uid"], os.geteuid(), "who has pulled")
+
+    def test_what_its_sender_removes_after_the_last_byte_no_consumer_gets(self):
+        process = self.paused()
+        with self.fetched(process):
+            self.change("rm a.bin\n")
+        answer, error = self.finish(process)
+        self.assertEqual((answer["pulled"], answer["withdrawn"], answer["failed"]), (0, [self.drop], []))
+        self.assertIn(f"drop {self.drop} is in quarantine here", error)
+        self.check_withdrawn()
+        again = self.pull()
+        self.assertEqual((again["pulled"], again["known"], again["withdrawn"]), (0, 0, []))
+
+    def test_what_its_sender_renames_after_the_last_byte_comes_under_its_new_name(self):
+        process = self.paused()
+        with self.fetched(process):
+            self.change("rename a.bin b.bin\n")
+        answer, _ = self.finish(process)
+        self.assertEqual((answer["pulled"], answer["withdrawn"], answer["failed"]), (0, [], []))
+        self.assertEqual((self.here.ready(), self.states_here()), ([], {"pending": 1}))
+        wait_until(lambda: self.states_there() == {"released": 1}, 60, "the renamed file there")
+        self.assertEqual(self.pull()["known"], 1)
+        self.assertEqual(self.here.ready(), ["sftp/vsee/b.bin"])
+        self.assertEqual(self.here.contents("sftp/vsee/b.bin"), self.data)
+        self.assertEqual([r["name"] for r in self.here.receipts()], ["b.bin"])
+        self.assertEqual(self.states_there(), {"acknowledged": 1})
+
+    def test_a_pull_that_is_killed_before_it_acknowledges_is_gone_on_with(self):
+        process = self.paused()
+        with self.fetched(process):
+            self.line.held.add("requests")
+        wait_until(self.held, 60, "the drop here")
+        self.kill(process)
+        self.assertEqual((self.here.ready(), self.states_there()), ([], {"released": 1}))
+        answer = self.pull()
+        self.assertEqual((answer["pulled"], answer["known"], answer["failed"]), (0, 1, []))
+        self.check_here(1)
+        self.assertEqual(self.states_there(), {"acknowledged": 1})
+
+    def test_a_pull_that_is_killed_after_it_acknowledged_is_gone_on_with(self):
+        process = self.paused()
+        with self.fetched(process):
+            self.line.held.add("answers")
+        wait_until(lambda: self.states_there() == {"acknowledged": 1}, 60, "the acknowledgement there")
+        self.kill(process)
+        self.assertEqual((self.here.ready(), self.states_here()), ([], {"pending": 1}))
+        # The gate itself does not know whether it may release it.
+        self.here.start()
+        self.assertEqual(self.here.ready(), [])
+        answer = self.pull()
+        self.assertEqual((answer["pulled"], answer["known"], answer["failed"]), (0, 1, []))
+        self.released(self.here, 1)
+        self.check_here(1)
+
+    def test_what_its_sender_removes_while_no_pull_runs_no_consumer_gets(self):
+        process = self.paused()
+        with self.fetched(process):
+            self.line.held.add("requests")
+        wait_until(self.held, 60, "the drop here")
+        self.kill(process)
+        self.change("rm a.bin\n")
+        self.assertEqual(self.pull()["withdrawn"], [self.drop])
+        self.check_withdrawn()
+
+    def test_a_person_may_decide_on_what_is_held(self):
+        process = self.paused()
+        with self.fetched(process):
+            self.line.held.add("answers")
+        wait_until(lambda: self.states_there() == {"acknowledged": 1}, 60, "the acknowledgement there")
+        self.kill(process)
+        said = self.here.run("drops", "release", self.drop, "--comment", "the other gate is gone", "--config",
+                             self.here.config).stdout
+        self.assertIn(f"released {self.drop}: stored", said)
+        self.check_here(1)
+        self.assertEqual(self.here.entries("--reason", "read")[-1]["detail"]["command"], "drops release")
+
+    def test_what_a_person_withdrew_here_comes_again_while_the_other_gate_has_it(self):
+        process = self.paused()
+        with self.fetched(process):
+            self.line.held.add("requests")
+        wait_until(self.held, 60, "the drop here")
+        self.kill(process)
+        self.here.run("drops", "withdraw", self.drop, "--config", self.here.config)
+        self.assertEqual((self.states_here(), self.states_there()), ({"withdrawn": 1}, {"released": 1}))
+        answer = self.pull()
+        self.assertEqual((answer["pulled"], answer["failed"]), (1, []))
+        self.assertEqual(self.here.contents("sftp/vsee/a.bin"), self.data)
+        self.assertEqual((self.states_here(), self.states_there()), ({"released": 1}, {"acknowledged": 1}))
+
+    def test_a_held_drop_whose_bytes_are_gone_here_is_fetched_again_before_it_is_acknowledged(self):
+        process = self.paused()
+        with self.fetched(process):
+            self.line.held.add("requests")
+        wait_until(self.held, 60, "the drop here")
+        self.kill(process)
+        os.remove(os.path.join(self.here.staging, "incoming/pull", self.drop + ".part"))
+        self.assertEqual(self.pull()["failed"], [])
+        self.check_here(1)
+        self.assertEqual(self.states_there(), {"acknowledged": 1})
+
+    def test_a_gate_that_starts_while_a_file_is_fetched_takes_it_over(self):
+        process = self.paused()
+        self.here.start()
+        self.line.resumed.set()
+        answer, _ = self.finish(process)
+        self.assertEqual((answer["pulled"], answer["failed"]), (1, []))
+        self.released(self.here, 1)
+        self.check_here(1)
+        self.assertEqual(self.states_there(), {"acknowledged": 1})
 
 
 class Batches(Pair):

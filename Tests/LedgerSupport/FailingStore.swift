@@ -23,6 +23,21 @@ package final class FailingDisk: Sendable {
         set { marks.withLock { $0 = newValue } }
     }
 
+    private let commits = Mutex(Int.max)
+
+    /// How many more commits succeed.
+    package var commitsLeft: Int {
+        get { commits.withLock(\.self) }
+        set { commits.withLock { $0 = newValue } }
+    }
+
+    fileprivate func commit() throws {
+        try commits.withLock { left in
+            guard left > 0 else { throw Failure() }
+            left -= 1
+        }
+    }
+
     private let told = Mutex<(beforePage: (@Sendable () -> Void)?, afterMark: (@Sendable () -> Void)?)>(
         (nil, nil))
 
@@ -66,6 +81,7 @@ package final class FailingStore: LedgerStore {
 
     package func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
         if let error = disk.error { throw error }
+        try disk.commit()
         let marks = operations.contains { if case .released = $0 { true } else { false } }
         if marks { try disk.mark() }
         let outcomes = try store.commit(operations, now: now)
@@ -111,9 +127,11 @@ package final class FailingStore: LedgerStore {
         try store.newestUpload(readyPath: readyPath)
     }
 
-    package func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] {
+    package func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8]?)] {
         try store.newestUploads(readyPaths: readyPaths)
     }
+
+    package func entry(seq: Int64) throws -> [UInt8]? { try store.entry(seq: seq) }
 
     package func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] {
         try store.withdrawnDrops()

@@ -30,7 +30,7 @@ import Testing
     ) throws -> Bool {
         switch try store.commit([operation], now: Instant(microseconds: time))[0] {
         case .changed(let changed): changed
-        case .appended: true
+        case .appended, .together: true
         case .checkpointed: false
         }
     }
@@ -102,6 +102,27 @@ import Testing
     }
 
     @Test(arguments: StoreMaker.all)
+    func whatIsCarriedOutTogetherIsDoneWholeOrNotAtAll(maker: StoreMaker) throws {
+        let store = try store(maker, "a", "b", "c")
+        let together = LedgerOperation.together([
+            change("a", from: .pending, .withdrawn(incoming: "incoming/q")),
+            change("b", from: .released, renamed("a")),
+        ])
+        #expect(try !carryOut(together, store), "b is not released")
+        #expect(try store.drop(id: "a")?.state == .pending && store.size() == 3)
+        try release("b", store)
+        let outcome = try store.commit([together], now: Self.later)[0]
+        guard case .together(let entries) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(entries.map(\.seq) == [3, 4] && entries[0].time < entries[1].time)
+        #expect(try store.drop(id: "a")?.state == .withdrawn)
+        #expect(try store.drop(id: "b")?.state == .pending && store.drop(id: "b")?.name == "a")
+        #expect(try store.drop(id: "c")?.state == .pending && store.size() == 5)
+    }
+
+    @Test(arguments: StoreMaker.all)
     func aWithdrawnDropIsListedUntilItsBytesAreInQuarantine(maker: StoreMaker) throws {
         let store = try store(maker, "a", "b")
         #expect(try carryOut(change("a", from: .pending, .withdrawn(incoming: "incoming/q")), store))
@@ -113,6 +134,36 @@ import Testing
         #expect(try store.withdrawnDrops().isEmpty)
         #expect(try store.drop(id: "a")?.state == .withdrawn)
         #expect(try !carryOut(.quarantined(id: "b"), store), "b was not withdrawn")
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aHeldDropIsPendingUntilItIsLetGo(maker: StoreMaker) throws {
+        let store = try store(maker, "free")
+        let held = DropRegistration(
+            id: "held", content: .incoming("incoming/held"), repeatKey: Array(repeating: 9, count: 32),
+            eventKey: nil, keepsRepeats: true, settle: DropRegistration.held, readyPath: { _ in "sftp/held" })
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .pulled)
+        attempt.drop = DropFacts(id: "held", name: "", bytes: 1, sha256: "00")
+        try carryOut(.append(attempt, drop: held), store)
+        #expect(try store.drop(id: "held")?.isHeld == true && store.drop(id: "free")?.isHeld == false)
+        #expect(try store.pendingUploads(after: -1, limit: 9).map(\.record.id) == ["free", "held"])
+        #expect(try !carryOut(.letGo(id: "free"), store) && !carryOut(.letGo(id: "nobody"), store))
+        #expect(try carryOut(.letGo(id: "held"), store) && !carryOut(.letGo(id: "held"), store))
+        let record = try #require(try store.drop(id: "held"))
+        #expect(record.state == .pending && record.due == nil && !record.isHeld)
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aWithdrawnDropMayComeAgain(maker: StoreMaker) throws {
+        let store = try store(maker, "a")
+        let withdrawn = DropChange.Kind.withdrawn(incoming: "incoming/q", mayComeAgain: true)
+        #expect(try carryOut(change("a", from: .pending, withdrawn), store))
+        #expect(try carryOut(.quarantined(id: "a"), store))
+        #expect(try store.drop(id: "a")?.due == DropRecord.never && store.drop(id: "a")?.isHeld == false)
+        #expect(try carryOut(change("a", from: .withdrawn, renamed("b")), store))
+        let record = try #require(try store.drop(id: "a"))
+        #expect(record.state == .pending && record.name == "b" && record.incoming == "incoming/b")
+        #expect(try store.withdrawnDrops().isEmpty)
     }
 
     @Test(arguments: StoreMaker.all)
@@ -305,7 +356,9 @@ import Testing
         #expect(try store.newestUpload(readyPath: "sftp/nobody") == nil)
         let newest = try store.newestUploads(readyPaths: ["sftp/x", "sftp/nobody"])
         #expect(newest.map(\.record.id) == ["c"])
-        #expect(try JSONValue(parsing: newest[0].entry)["seq"]?.int == 2)
+        let entry = try #require(newest[0].entry)
+        #expect(try JSONValue(parsing: entry)["seq"]?.int == 2)
+        #expect(try store.entry(seq: 2) == entry && store.entry(seq: 99) == nil)
     }
 
     @Test(arguments: StoreMaker.all)

@@ -296,6 +296,7 @@ private final class FailingStore: LedgerStore {
     func newestDrops(in state: DropState, limit: Int) throws -> [DropRecord] { [] }
     func drop(id: String) throws -> DropRecord? { nil }
     func newestUpload(readyPath: String) throws -> DropRecord? { nil }
-    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] { [] }
+    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8]?)] { [] }
+    func entry(seq: Int64) throws -> [UInt8]? { nil }
     func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])] { [] }
 }

@@ -367,6 +367,36 @@ private final class Evidence {
         #expect(try evidence.findings(trusted: [NoteSigner(name: "t/dropgate")]).count == 3)
     }
 
+    /// Whoever has stolen the old key must not be able to go on with the ledger.
+    @Test func aKeyThatARotationReplacedSignsNothingThatFollows() throws {
+        let evidence = try Evidence(entries: 200)
+        let next = try NoteSigner(name: "t/dropgate")
+        let rotation = try KeyRotation(from: evidence.key, to: next)
+        do {
+            let store = try LedgerHandle(file: evidence.path).open(node: "t")
+            let outcomes = try store.commit(
+                [.append(rotation.attempt, drop: nil), .checkpoint(evidence.key)], now: .now())
+            if case .checkpointed(let signed?) = outcomes.last { evidence.checkpoints.append(signed) }
+        }
+        for trusted in [evidence.key, next] {
+            let result = try evidence.verify(trusted: [trusted])
+            #expect(
+                result.faults.map(\.message) == [
+                    "the checkpoint of 201 entries is signed by a key that entry 200 had replaced"
+                ])
+            #expect(result.signed == nil && result.faults.first?.kind == .badSignature)
+        }
+        do {
+            let store = try LedgerHandle(file: evidence.path).open(node: "t")
+            _ = try store.commit([.checkpoint(next)], now: .now())
+        }
+        #expect(try evidence.findings() == [])
+        #expect(try evidence.findings(evidence.kept([201], isOutside: true)) == ["bad_signature"])
+        #expect(
+            try evidence.findings(evidence.kept([200], isOutside: true)) == [],
+            "it does not cover the rotation")
+    }
+
     @Test(arguments: [
         "DELETE FROM set_back", "UPDATE set_back SET earliest = latest",
         "UPDATE set_back SET last = last - 1",

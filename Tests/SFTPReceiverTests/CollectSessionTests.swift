@@ -162,6 +162,31 @@ import Testing
         #expect(opens == ["id0", "id1", "id0"], "the ledger says whose bytes were read")
     }
 
+    @Test func aDropThatWasRenamedSinceItsReceiptWasReadIsNotAcknowledged() async throws {
+        let daemon = try await collector(["sftp/vsee/a.xml"])
+        let client = session()
+        let receipt = SessionClient.string("/receipts/id0.json")
+        #expect(read(client, "/receipts/id0.json") == "id0")
+        daemon.drops.withLock { $0 = [CollectPage.Drop(id: "id0", path: "sftp/vsee/b.xml")] }
+        #expect(client.status(13, receipt).code == 2)
+        #expect(daemon.drops.withLock { $0.count } == 1)
+        #expect(read(client, "/receipts/id0.json") == "id0")
+        #expect(client.status(13, receipt).code == 0, "its receipt was read again")
+        #expect(client.hangUp() == 0)
+    }
+
+    @Test func whatHasBecomeOfADropCanBeReadAndIsNotListed() async throws {
+        let daemon = try await collector(["sftp/vsee/a.xml"])
+        let said = #"{"by_you":true,"drop":"id7","state":"acknowledged"}"#
+        daemon.standings.withLock { $0["id7"] = said }
+        let client = session()
+        #expect(read(client, "/standing/id7.json") == said)
+        #expect(client.size("/standing/id7.json") == UInt64(said.utf8.count))
+        #expect(read(client, "/standing/id8.json") == nil && read(client, "/standing/id7") == nil)
+        #expect(client.size("/standing") == nil)
+        #expect(client.hangUp() == 0)
+    }
+
     // MARK: Receipts of batches
 
     private static func id(_ number: Int) -> String { "01jdk2v8q3m5t7w9y1b3d5f7h\(number)" }

@@ -67,7 +67,7 @@ import Testing
                 return .collect(
                     CollectQuestion(
                         drop: maybe { $0.text() }, before: maybe { $0.number() }, opens: flag(),
-                        acknowledges: flag()))
+                        acknowledges: flag(), asksStanding: flag()))
             }
         }
 
@@ -107,7 +107,7 @@ import Testing
                 return .page(
                     CollectPage(
                         ok: flag(), drops: flag() ? drops : [], next: maybe { $0.number() },
-                        message: maybe { $0.text() }))
+                        message: maybe { $0.text() }, standing: maybe { $0.text() }))
             default: return .end(SessionEnding(message: text(), answers: maybe { $0.flag() }))
             }
         }
@@ -178,7 +178,8 @@ import Testing
     }
 
     @Test func ofAHelloOfAnotherReleaseTheVersionIsRead() throws {
-        let message = try SessionMessage(line: Array("hello\t6\tand\tmore".utf8))
-        #expect(message == .hello(.stranger(version: 6)))
+        let other = SessionIPC.version + 1
+        let message = try SessionMessage(line: Array("hello\t\(other)\tand\tmore".utf8))
+        #expect(message == .hello(.stranger(version: other)))
     }
 }

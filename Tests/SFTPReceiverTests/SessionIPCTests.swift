@@ -250,6 +250,38 @@ import Testing
         #expect(try scene.entries("access").compactMap { $0["detail"]?["drop"]?.string } == [mine, mine])
     }
 
+    @Test(
+        "A collector is told what has become of a drop of its scope, and whether it was that acknowledged it")
+    func collectorAsksForStandings() async throws {
+        let scene = try await SessionScene()
+        var drops: [String] = []
+        for name in ["waits", "mine", "theirs"] {
+            drops.append(try await scene.release("\(name).xml", of: "vsee"))
+        }
+        let foreign = try await scene.release("a.xml", of: "other")
+        await scene.intake.waitUntilStaged()
+        let session = try await collector(scene)
+        _ = try await scene.handler.collect(CollectQuestion(drop: drops[1], acknowledges: true), session)
+        var other = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        other.detail = ["drop": .string(drops[2]), "acknowledged": true]
+        #expect(try await scene.intake.acknowledge(drops[2], as: other))
+        var said: [String?] = []
+        for drop in drops + [foreign, DropID.make(milliseconds: 9), "../x"] {
+            let answer = try await scene.handler.collect(
+                CollectQuestion(drop: drop, asksStanding: true), session)
+            #expect(answer.ok && answer.drops.isEmpty)
+            said.append(answer.standing)
+        }
+        #expect(
+            said == [
+                #"{"drop":"\#(drops[0])","state":"released"}"#,
+                #"{"by_you":true,"drop":"\#(drops[1])","state":"acknowledged"}"#,
+                #"{"by_you":false,"drop":"\#(drops[2])","state":"acknowledged"}"#,
+                nil, nil, nil,
+            ])
+        await scene.intake.close()
+    }
+
     @Test("Of two sessions that acknowledge a drop at once one does, and it alone has an entry")
     func twoCollectorsAtOnce() async throws {
         let scene = try await SessionScene()

@@ -143,11 +143,16 @@ final class TestDaemon: Sendable {
     /// Drops that a collector may read, newest first: two a page.
     let drops = Mutex<[CollectPage.Drop]>([])
     let isCollector = Mutex(false)
+    /// What is said of drops that are asked for one by one.
+    let standings = Mutex<[String: String]>([:])
     /// Why a collector may not read any more.
     let withdrawal = Mutex<String?>(nil)
 
     private func page(_ question: CollectQuestion) -> CollectPage {
         if let why = withdrawal.withLock(\.self) { return CollectPage(ok: false, message: why) }
+        if let id = question.drop, question.asksStanding {
+            return CollectPage(ok: true, standing: standings.withLock { $0[id] })
+        }
         return drops.withLock { drops in
             guard let id = question.drop else {
                 let from = Int(question.before ?? 0)

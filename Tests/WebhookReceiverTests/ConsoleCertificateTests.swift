@@ -1,5 +1,7 @@
 // Callers of the console that show a certificate are asked for it again.
+import Foundation
 import Settings
+import Synchronization
 import Testing
 
 @Suite struct ConsoleCertificateTests {
@@ -38,6 +40,35 @@ import Testing
             }
             #expect(lines == expected, "\(result.error)")
         }
+    }
+
+    /// Sent at once, and still not carried out: it would not be answered.
+    @Test func whatComesBehindTheLastRequestOfAnOldConnectionIsNotCarriedOut() async throws {
+        let certificates = try await Certificates.shared.value
+        let asked = Counter()
+        try await LiveConsole.serve(
+            tls: tls(certificates, asks: true), certificateAge: .zero,
+            details: {
+                asked.count.add(1, ordering: .relaxed)
+                return [:]
+            }
+        ) { port, _ in
+            let request =
+                "GET /readyz HTTP/1.1\r\nhost: a\r\nauthorization: Bearer \(LiveConsole.token)\r\n\r\n"
+            let result = try await Shell.run(
+                [
+                    "openssl", "s_client", "-quiet", "-connect", "127.0.0.1:\(port)",
+                    "-CAfile", certificates.path("ca.pem"), "-cert", certificates.path("client.pem"),
+                    "-key", certificates.path("client.key"),
+                ], input: Array((request + request + request).utf8))
+            #expect(result.output.components(separatedBy: "HTTP/1.1 ").count == 2, "\(result.output)")
+            #expect(result.output.lowercased().contains("connection: close"))
+        }
+        #expect(asked.count.load(ordering: .relaxed) == 1)
+    }
+
+    private final class Counter: Sendable {
+        let count = Atomic(0)
     }
 
     /// Whoever reads it connects anew, and goes on where it was.

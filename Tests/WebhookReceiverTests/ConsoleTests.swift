@@ -97,6 +97,33 @@ import Testing
         }
     }
 
+    /// That the process answers is to be known while a disk does not.
+    @Test func healthzAnswersWhileTheOtherAnswersWait() async throws {
+        let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
+        let disk = DispatchSemaphore(value: 0)
+        try await LiveConsole.serve(
+            details: {
+                arrived.yield()
+                disk.wait()
+                return [:]
+            }
+        ) { port, _ in
+            let clients = try (0..<8).map { _ in try RawClient(from: "127.0.0.1", port: port) }
+            for client in clients {
+                client.send(
+                    "GET /readyz HTTP/1.1\r\nhost: a\r\nauthorization: Bearer \(LiveConsole.token)\r\n"
+                        + "connection: close\r\n\r\n")
+            }
+            var waiting = arrivals.makeAsyncIterator()
+            for _ in 0..<4 { _ = await waiting.next() }
+            #expect(try await curl(port, "/healthz").0 == 200)
+            for _ in clients { disk.signal() }
+            for client in clients {
+                #expect(await client.readToEnd().hasPrefix("HTTP/1.1 200 "))
+            }
+        }
+    }
+
     /// RFC 9110, 9.3.2: a body would be taken for the beginning of the next answer.
     @Test(arguments: [
         ("/healthz", "200"), ("/readyz", "200"), ("/metrics", "401"), ("/nothing", "404"),
@@ -114,6 +141,54 @@ import Testing
             #expect(parts[0].lowercased().contains("content-length: "))
             #expect(!parts[0].lowercased().contains("content-length: 0"))
             #expect(parts.dropFirst().first?.hasPrefix("HTTP/1.1 200 ") == true)
+        }
+    }
+
+    /// RFC 9110, 9.3.2 and 8.6: a length that is said is that of the answer to GET.
+    @Test(arguments: [
+        "/healthz", "/nothing", "/assets/console.css", "/api/v1/openapi.json", "/api/v1/nothing",
+        "/api/v1/attempts/export", "/api/v1/attempts/stream", "/api/v1/drops/stream",
+    ])
+    func anAnswerToHeadHasTheFieldsOfTheAnswerToGet(path: String) async throws {
+        try await LiveConsole.serve(hasServices: true) { port, _ in
+            func fields(_ method: String) async throws -> [String] {
+                let client = try RawClient(from: "127.0.0.1", port: port)
+                client.send(
+                    "\(method) \(path) HTTP/1.1\r\nhost: a\r\nauthorization: Bearer \(LiveConsole.token)\r\n\r\n"
+                )
+                let head = await client.read(through: "\r\n\r\n").components(separatedBy: "\r\n\r\n")[0]
+                return head.components(separatedBy: "\r\n").filter { !$0.lowercased().hasPrefix("date:") }
+            }
+            let head = try await fields("HEAD")
+            #expect(try await fields("GET").sorted() == head.sorted())
+            #expect(!head.contains { $0.lowercased().hasPrefix("content-length: 0") })
+        }
+    }
+
+    @Test(arguments: ["/api/v1/attempts/export", "/api/v1/attempts/stream"])
+    func anAnswerToHeadWithoutALengthEndsWithItsHead(path: String) async throws {
+        try await LiveConsole.serve(hasServices: true) { port, _ in
+            let client = try RawClient(from: "127.0.0.1", port: port)
+            client.send(
+                "HEAD \(path) HTTP/1.1\r\nhost: a\r\nauthorization: Bearer \(LiveConsole.token)\r\n\r\n"
+                    + "GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            let parts = await client.readToEnd().components(separatedBy: "\r\n\r\n")
+            #expect(parts.count == 3, "two heads, and the body of the second answer")
+            #expect(parts.dropFirst().first?.hasPrefix("HTTP/1.1 200 ") == true)
+        }
+    }
+
+    /// RFC 9112, 9.6.
+    @Test(arguments: ["close", "Close", "keep-alive, close"])
+    func whatComesBehindTheLastRequestOfAConnectionIsNotAnswered(option: String) async throws {
+        try await LiveConsole.serve { port, _ in
+            let client = try RawClient(from: "127.0.0.1", port: port)
+            client.send(
+                "GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: \(option)\r\n\r\nGET /readyz HTTP/1.1\r\nhost: a\r\n\r\n"
+            )
+            let said = await client.readToEnd()
+            #expect(said.components(separatedBy: "HTTP/1.1 ").count == 2, "\(said)")
+            #expect(said.lowercased().contains("\r\nconnection: close\r\n"))
         }
     }
 }

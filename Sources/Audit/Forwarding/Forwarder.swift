@@ -83,7 +83,9 @@ package final class Forwarder: Sendable {
             name: "file", target: "\(settings.path) \(settings.format.rawValue)",
             reader: try ledger.reader(), cursorFile: directory + "/file.json", logger: logger,
             report: report, render: { try format.message($0) },
-            open: { try FileStream(path: settings.path, cursor: $0) })
+            open: { cursor in
+                try FileStream(path: settings.path, cursor: cursor, tell: { logger.warning("\($0)") })
+            })
     }
 
     // MARK: Beginning and end

@@ -9,13 +9,13 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Look over this gate: what is well, what is not, and what to do.",
         discussion: """
-            Checks settings, accounts, certificates, host keys, file modes, filesystem, free space, clock, OpenSSH, \
-            the limit of open files, that the ledger is where it was, that the gate runs and what it says of itself, \
-            forwarding, the listeners, when each source was last heard, sources that were let in before and are \
-            refused now, private addresses in place of callers, and who was refused in the last 24 hours (those first \
-            that look like a listed address). Run it as the gate's user, on the gate's machine. It connects to the \
-            listeners, which the ledger records. `serve` and `serve --check` make those checks that a start depends \
-            on. Whether VSee can reach the gate from outside: `dropgate probe`.
+            Checks settings, accounts, certificates, host keys, secrets of webhooks, file modes, filesystem, free space, \
+            clock, OpenSSH, the limit of open files, that the ledger is where it was and its key the right one, that the \
+            gate runs and what it says of itself, forwarding, the listeners, when each source was last heard, sources \
+            that were let in before and are refused now, private addresses in place of callers, and who was refused in \
+            the last 24 hours (those first that look like a listed address). Run it as the gate's user, on the gate's \
+            machine. It connects to the listeners, which the ledger records. `serve` and `serve --check` make those \
+            checks that a start depends on. Whether VSee can reach the gate from outside: `dropgate probe`.
 
             Each finding says what it is, since when or how often, and after → what to do. --format json prints one \
             object a line: area, state (ok, warn, fail), text, and fix where there is something to do.

@@ -15,6 +15,9 @@ struct DropsReleaseCommand: AsyncParsableCommand {
             was held. The source lists decide again: while they refuse the address, nothing is released, and the \
             exit status is 1.
 
+            A drop that `dropgate pull` has fetched is held until the other gate has let go of it. Where that cannot be \
+            found out any more (dropgate doctor tells of it), this releases it, too.
+
             EXAMPLES
               dropgate drops list --held
               dropgate source add 20.21.208.110 --service clinic --channel webhook

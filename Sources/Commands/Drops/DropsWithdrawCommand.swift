@@ -11,7 +11,9 @@ struct DropsWithdrawCommand: AsyncParsableCommand {
         commandName: "withdraw", abstract: "Take back drops that no consumer has yet.",
         discussion: """
             An upload that settles, or lies in ready/, goes to quarantine/ and stays there for \
-            staging.keep_quarantined, as if its sender had removed it. An event that is held in quarantine is removed \
+            staging.keep_quarantined, as if its sender had removed it; so does a drop that `dropgate pull` has fetched, \
+            while it is held until the other gate has let go of it; while that gate has it, the next pull fetches it \
+            again. An event that is held in quarantine is removed \
             for good. An event that was accepted cannot be withdrawn: its consumers may have it at once. Each is an \
             entry of the ledger. Exit status 1 when one of the ids cannot be withdrawn.
 

@@ -7,7 +7,8 @@ struct LedgerRotateKeyCommand: AsyncParsableCommand {
         commandName: "rotate-key", abstract: "Change the key that signs the ledger.",
         discussion: """
             Makes a new key, writes an entry that both keys sign, and signs a checkpoint with the new one. Who trusts \
-            the old key can trust the new one by that entry. Give auditors the new public key all the same.
+            the old key can trust the new one by that entry. Give auditors the new public key all the same. From that \
+            entry on the old key signs nothing: a rotation that is cut off is finished by the next start.
             """)
 
     @OptionGroup var remark: CommentOption

@@ -16,15 +16,18 @@ struct PullCommand: AsyncParsableCommand {
         discussion: """
             The other gate needs an account with `role: collector`, and its host key must be pinned. Each drop is \
             fetched (going on where an earlier pull was cut off), compared with the size and SHA-256 of its receipt, \
-            taken over here under its id with its original source, and then acknowledged there. No drop comes twice. \
-            It works beside a running gate and without one. A round takes 10,000 drops at most and says how many are left.
+            taken over here under its id with its original source and held, acknowledged there, and then released here. \
+            No drop comes twice, and none that its sender took back before that: it goes to quarantine. It works beside \
+            a running gate and without one; a gate may start or stop meanwhile. A round takes 10,000 drops at most and \
+            says how many are left. Give each gate that pulls an account of its own.
 
             EXAMPLES
               dropgate pull sftp://collector@gate.example:2222/ --key id_ed25519 --host-key SHA256:…
               dropgate pull sftp://collector@gate.example/ --key id_ed25519 --known-hosts hosts --every 30s
 
             EXIT STATUS
-              0 all that waited was fetched, but for what a consumer of the other gate had taken before (a note says so)
+              0 all that waited was fetched, but for what a consumer of the other gate took, or its sender took back (a note \
+            says so)
               1 something was not, the gate was not reached, or the account there is no collector's
             """)
 
@@ -118,6 +121,11 @@ struct PullCommand: AsyncParsableCommand {
             for id in summary.taken {
                 Output.note("drop \(id) is passed over: its consumer there took or acknowledged it before")
             }
+        }
+        for id in summary.withdrawn {
+            Output.note(
+                "drop \(id) is in quarantine here: its sender took it back, or somebody else got it there, while it was fetched"
+            )
         }
         for failure in summary.failures { Output.error(UntrustedText.line(failure.why)) }
         return summary

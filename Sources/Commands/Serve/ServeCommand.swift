@@ -26,8 +26,8 @@ struct ServeCommand: AsyncParsableCommand {
             Before it opens anything it makes those checks of `dropgate doctor` that a start depends on: directories, \
             host keys, sshd and its session, and that the ledger is where it was. What must be mended first ends it \
             with 78; what should be looked at soon (certificates that end within 21 days or have ended, host keys that \
-            differ from those of the last start) is a warning in its log, and of --check on stderr. --check asks the witnesses, \
-            too, whether the ledger is what they have seen signed.
+            differ from those of the last start, secrets of webhooks that can be guessed) is a warning in its log, \
+            and of --check on stderr. --check asks the witnesses, too, whether the ledger is what they have seen signed.
 
             EXIT STATUS
               0 it was ended by a signal; --check: the gate would start (warnings may stand)

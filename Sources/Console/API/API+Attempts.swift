@@ -74,7 +74,9 @@ extension API {
             .contentType: "application/octet-stream",
             .contentDisposition: "attachment; filename=\"attempts.\(format.name)\"",
         ]
-        guard call.request.method != .head else { return Response(status: .ok, headers: headers) }
+        guard call.request.method != .head else {
+            return Response(status: .ok, headers: headers, body: .notSent)
+        }
         if let caller = call.caller { try entries.count(caller) }
         let words = call.parameters.pairs(Parameter.filters).map { "--\($0) \($1)" }.joined(separator: " ")
         let logger = logger

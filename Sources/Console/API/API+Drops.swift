@@ -90,7 +90,9 @@ extension API {
             .contentLength: "\(content.size)",
         ]
         if let sha256 = content.drop.receipt.sha256 { headers[.eTag] = "\"\(sha256)\"" }
-        guard call.request.method != .head else { return Response(status: .ok, headers: headers) }
+        guard call.request.method != .head else {
+            return Response(status: .ok, headers: headers, body: .notSent)
+        }
         // What VSee sends has what is left of the disk.
         if let full = intake.checkSpace() { throw Problem.noSpace(full) }
         // Before anything leaves.
@@ -169,7 +171,8 @@ extension DropContent {
         switch source {
         case .bytes(let bytes): return ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
         case .file(let file):
-            return ResponseBody(contentLength: Int(size)) { writer in
+            // Its length is in the header fields.
+            return ResponseBody { writer in
                 var offset: Int64 = 0
                 while offset < size {
                     // Who reads slowly does not hold up the gate's stop.

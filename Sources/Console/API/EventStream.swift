@@ -21,7 +21,7 @@ struct EventStream: Sendable {
     let mayGoOn: @Sendable () -> Bool
 
     /// To whoever asks for its head alone, who gets no place and reads nothing.
-    static var head: Response { answer(ResponseBody()) }
+    static var head: Response { answer(.notSent) }
 
     /// - Parameter place: kept as long as it lasts.
     func response(_ place: StreamPlaces.Place) -> Response { Self.answer(body(place)) }
@@ -57,6 +57,12 @@ struct EventStream: Sendable {
             try await writer.finish(nil)
         }
     }
+}
+
+extension ResponseBody {
+    /// Of an answer to HEAD: nothing. An answer has a content-length then only where its header fields have that of the answer to GET
+    /// (RFC 9110, 8.6).
+    static var notSent: ResponseBody { ResponseBody { writer in try await writer.finish(nil) } }
 }
 
 extension ByteBuffer {

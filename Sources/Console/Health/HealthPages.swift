@@ -11,6 +11,9 @@ import Metering
 import NIOCore
 
 struct HealthPages: Sendable {
+    /// Whose answer waits for nothing.
+    static let alive = "/healthz"
+
     let health: Health
     /// What else `/readyz` tells who has the token, by member. May look into the ledger.
     let details: @Sendable () -> [String: JSONValue]
@@ -20,7 +23,7 @@ struct HealthPages: Sendable {
 
     func answer(_ request: Request) -> Response {
         let path = request.uri.path
-        guard ["/healthz", "/readyz", "/metrics"].contains(path) else {
+        guard [Self.alive, "/readyz", "/metrics"].contains(path) else {
             return Self.json(.notFound, ["error": "not found"])
         }
         guard request.method == .get || request.method == .head else {
@@ -29,7 +32,7 @@ struct HealthPages: Sendable {
             return response
         }
         return switch path {
-        case "/healthz": Self.json(.ok, ["status": "ok"])
+        case Self.alive: Self.json(.ok, ["status": "ok"])
         case "/readyz": readiness(request)
         default: figures(request)
         }

@@ -59,15 +59,21 @@ extension Intake {
         var after: Int64 = -1
         while case let pending = try store.pendingUploads(after: after, limit: 256), let last = pending.last {
             after = last.record.seq
-            for drop in pending where drop.record.readyPath.hasPrefix(Self.readyRoot(account)) {
+            for drop in pending
+            where drop.record.readyPath.hasPrefix(Self.readyRoot(account)) && !drop.record.isHeld {
                 guard let path = DropPath(name(drop.record, account)) else { continue }
                 let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
-                state.settling[drop.record.id] = SenderBox.Settling(record: drop.record, receipt: receipt)
+                // One of another gate may lie in `ready/` already, and wait for its mark alone.
+                let isWaiting = isPulled(drop.record) && standing(of: drop.record) == .kept
+                if !isWaiting {
+                    state.settling[drop.record.id] = SenderBox.Settling(record: drop.record, receipt: receipt)
+                }
                 state.tree.insert(
                     SenderItem(
                         drop: drop.record.id, bytes: receipt.bytes,
                         modified: Self.seconds(drop.record, receipt),
-                        standing: .settling), at: path)
+                        standing: isWaiting ? .waiting(readyPath: drop.record.readyPath) : .settling),
+                    at: path)
             }
         }
     }
@@ -76,13 +82,24 @@ extension Intake {
         for drop in try store.newestUploads(
             readyPaths: staging.ready.released(below: Self.readyRoot(account)))
         where drop.record.state == .released {
-            guard let path = DropPath(name(drop.record, account)) else { continue }
-            let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
+            guard let path = DropPath(name(drop.record, account)),
+                let receipt = try waitingReceipt(drop.record, drop.entry)
+            else { continue }
             state.tree.insert(
                 SenderItem(
                     drop: drop.record.id, bytes: receipt.bytes, modified: Self.seconds(drop.record, receipt),
                     standing: .waiting(readyPath: drop.record.readyPath)), at: path)
         }
+    }
+
+    /// What waits in `ready/`. Of what has waited for so long that its entry was sealed, the receipt tells the same; to read it takes
+    /// less than to look into a file of sealed entries. nil: neither tells, because the entry's time is over.
+    private func waitingReceipt(_ record: DropRecord, _ entry: [UInt8]?) throws -> Receipt? {
+        if entry == nil, let receipt = try? staging.ready.receipt(record.id, at: record.readyPath) {
+            return receipt
+        }
+        guard let entry = try entry ?? store.entry(seq: record.seq) else { return nil }
+        return try Receipt(AcceptedEntry(entry), drop: record)
     }
 
     /// What lies below it belongs to the account.

@@ -33,6 +33,34 @@ extension Intake {
     func commit(
         _ upload: FinishedUpload, attempt: Attempt, in box: SenderBox
     ) async throws(IntakeError) -> DropOutcome {
+        let new = try prepareCommit(of: upload, attempt, box)
+        let entry: AppendedEntry
+        do {
+            entry = try await append(new.attempt, new.drop)
+        } catch {
+            staging.ready.cancelReservation(new.readyPath)
+            throw error
+        }
+        guard let record = entry.drop else {
+            staging.ready.cancelReservation(new.readyPath)
+            throw IntakeError(.badPath, "drop \(upload.dropID) was committed before")
+        }
+        return await accepted(upload, new, entry, record, in: box)
+    }
+
+    /// What the ledger is to take of a whole upload.
+    struct NewUpload {
+        let path: DropPath
+        /// Reserved for it.
+        let readyPath: String
+        let attempt: Attempt
+        let drop: DropRegistration
+    }
+
+    /// The box is locked.
+    func prepareCommit(
+        of upload: FinishedUpload, _ attempt: Attempt, _ box: SenderBox
+    ) throws(IntakeError) -> NewUpload {
         let path = try check(upload, box)
         if checkSpace() != nil {
             throw IntakeError(
@@ -45,21 +73,20 @@ extension Intake {
         var attempt = attempt
         attempt.drop = registration.facts
         attempt.detail.merge(registration.detail) { _, new in new }
-        let entry: AppendedEntry
-        do {
-            entry = try await append(attempt, registration.drop)
-        } catch {
-            staging.ready.cancelReservation(readyPath)
-            throw error
-        }
-        guard var record = entry.drop else {
-            staging.ready.cancelReservation(readyPath)
-            throw IntakeError(.badPath, "drop \(upload.dropID) was committed before")
-        }
+        return NewUpload(path: path, readyPath: readyPath, attempt: attempt, drop: registration.drop)
+    }
+
+    /// The entry of an upload is in the ledger. The box is locked.
+    /// - Parameter drop: what the ledger has made of it.
+    func accepted(
+        _ upload: FinishedUpload, _ new: NewUpload, _ entry: AppendedEntry, _ drop: DropRecord,
+        in box: SenderBox
+    ) async -> DropOutcome {
+        var record = drop
         // The ledger's times rise also when the clock was set back.
         record.due = record.due.map { min($0, now + configuration.settle) }
         let accepted = record
-        let receipt = Receipt(AcceptedEntry(attempt, entry), drop: accepted)
+        let receipt = Receipt(AcceptedEntry(new.attempt, entry), drop: accepted)
         uploadSpace.end(record.id)
         box.state.withLock { state in
             let written = state.tree.item(accepted.id)
@@ -67,10 +94,10 @@ extension Intake {
             var item = SenderItem(
                 drop: accepted.id, bytes: upload.bytes,
                 modified: upload.modified ?? entry.time.microseconds / 1_000_000, standing: .settling,
-                opened: written?.opened)
+                opened: written?.openedLast(bytes: upload.bytes))
             item.former = written?.former
-            state.tree.insert(item, at: path)
-            supersede(accepted.id, at: path, in: &state, box)
+            state.tree.insert(item, at: new.path)
+            supersede(accepted.id, at: new.path, in: &state, box)
         }
         if record.due == nil {
             await release(record.id, in: box)

@@ -102,8 +102,11 @@ extension Intake {
         if !order.fresh, let shown, shown.isPartial {
             let opened = nextDrop(now)
             state.tree.update(shown.drop) { item in
-                // A whole one that is closed as it is has not become newer.
-                if !item.isWhole { item.opened = opened }
+                if item.isWhole {
+                    item.reopened = SenderItem.Reopening(opened: opened, bytes: item.bytes)
+                } else {
+                    item.opened = opened
+                }
                 item.standing = .writing(session: session.id)
             }
             return SenderOpening(drop: shown.drop, standing: .partial, room: 0)
@@ -189,6 +192,7 @@ extension Intake {
                 return false
             }
             state.tree.update(drop) { item in
+                (item.opened, item.reopened) = (item.openedLast(bytes: bytes), nil)
                 item.bytes = bytes
                 item.modified = modified ?? item.modified
                 item.standing = .partial(isWhole: isWhole)

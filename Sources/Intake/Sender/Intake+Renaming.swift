@@ -24,7 +24,7 @@ package struct SenderRename: Sendable {
 }
 
 /// One upload or drop that is about to get another name.
-private enum Renamed {
+enum RenamedPart {
     /// Locked: no other session goes on with it meanwhile.
     case partial(SenderItem, PartialStore.Held)
     /// `claimed`: where it lay under `ready/`, from where it was taken.
@@ -85,17 +85,34 @@ extension Intake {
                 .exists, .forbiddenOperation,
                 "\(order.to): exists already; remove it first, or replace it by posix-rename")
         }
-        // Before the old file gives way it is seen that there is one to take its place, and room for it. Should the ledger fail in
-        // between, the old one is in quarantine, and the sender hears that it has to try again.
+        // Before the old file gives way it is seen that there is one to take its place, and room for it.
         let parts = try await prepare(items, order, box)
         guard !parts.isEmpty || order.open != nil else { throw gone(order.from, "renamed", session) }
-        if target != nil {
+        if target != nil, parts.contains(where: { isAccepted($0, as: order.to) }) {
             do throws(SenderError) {
-                let accepts = parts.contains { part in
-                    guard case .partial(_, let held) = part else { return false }
-                    return isAccepted(held.isWhole, as: order.to)
-                }
-                if accepts { try checkRoom(order.from) }
+                try checkRoom(order.from)
+            } catch {
+                giveBack(parts, box)
+                throw error
+            }
+        }
+        let isAny: Bool
+        if target != nil, order.open == nil {
+            isAny = try await replace(with: parts, order, attempt, session)
+        } else {
+            isAny = try await renameEach(of: parts, order, replaces: target != nil, attempt, session)
+        }
+        guard isAny || order.open != nil else { throw gone(order.from, "renamed", session) }
+    }
+
+    /// One that its session is writing has the new name at once, and nothing in the ledger tells of it yet.
+    private func renameEach(
+        of parts: [RenamedPart], _ order: SenderRename, replaces: Bool, _ attempt: Attempt,
+        _ session: SenderSession
+    ) async throws(SenderError) -> Bool {
+        let box = session.box
+        if replaces {
+            do throws(SenderError) {
                 _ = try await withdrawAll(order.to, attempt, box)
             } catch {
                 giveBack(parts, box)
@@ -107,9 +124,7 @@ extension Intake {
                 rename(written: open, from: order.from, to: order.to, in: &state, box)
             }
         }
-        guard try await rename(parts, order, attempt, session) || order.open != nil else {
-            throw gone(order.from, "renamed", session)
-        }
+        return try await rename(parts, order, attempt, session)
     }
 
     /// An upload that waits for its final name is accepted by the change, which takes room.
@@ -137,9 +152,9 @@ extension Intake {
     /// Takes released files back, and refuses what cannot be renamed. What a consumer has taken is left out.
     private func prepare(
         _ items: [SenderItem], _ order: SenderRename, _ box: SenderBox, isInFolder: Bool = false
-    ) async throws(SenderError) -> [Renamed] {
+    ) async throws(SenderError) -> [RenamedPart] {
         let isTemporary = configuration.temporaryNames.match(order.to.text)
-        var parts: [Renamed] = []
+        var parts: [RenamedPart] = []
         for item in items {
             switch item.standing {
             case .writing: continue
@@ -178,13 +193,13 @@ extension Intake {
         return parts
     }
 
-    private func giveBack(_ parts: [Renamed], _ box: SenderBox) {
+    func giveBack(_ parts: [RenamedPart], _ box: SenderBox) {
         for case .accepted(let settling, let claimed) in parts { giveBack(settling.record, claimed, box) }
     }
 
     /// Returns whether any was. One that its consumer acknowledged in this instant is left out.
     private func rename(
-        _ parts: [Renamed], _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
+        _ parts: [RenamedPart], _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
     ) async throws(SenderError) -> Bool {
         let box = session.box
         var isAny = false
@@ -220,7 +235,7 @@ extension Intake {
         return held
     }
 
-    private func keep(
+    func keep(
         _ item: SenderItem, _ held: PartialStore.Held, under path: DropPath, _ box: SenderBox
     ) throws(SenderError) {
         do throws(StagingError) {
@@ -240,7 +255,21 @@ extension Intake {
         _ item: SenderItem, _ held: PartialStore.Held, _ order: SenderRename, _ attempt: Attempt,
         _ session: SenderSession
     ) async throws(SenderError) {
-        let box = session.box
+        let upload = try sealed(item, held, order, session.box)
+        do throws(IntakeError) {
+            _ = try await commit(upload, attempt: attempt, in: session.box)
+            session.delivers(upload, at: now)
+        } catch {
+            // Should this fail too, the ledger does not have it: it goes to quarantine with time.
+            try? held.file.unseal()
+            throw SenderError(.failed, error.code, error.description)
+        }
+    }
+
+    /// Nobody goes on with it from here on: it is about to be accepted.
+    func sealed(
+        _ item: SenderItem, _ held: PartialStore.Held, _ order: SenderRename, _ box: SenderBox
+    ) throws(SenderError) -> FinishedUpload {
         let sha256: String
         do throws(StagingError) {
             sha256 = try held.file.sha256(of: held.bytes)
@@ -248,18 +277,10 @@ extension Intake {
         } catch {
             throw refusal(error, order.from)
         }
-        let upload = FinishedUpload(
+        return FinishedUpload(
             dropID: item.drop, account: box.account, path: order.to.text, bytes: held.bytes,
             sha256: sha256, modified: held.file.sidecar.modified,
             uploadedAs: order.from.text)
-        do throws(IntakeError) {
-            _ = try await commit(upload, attempt: attempt, in: box)
-            session.delivers(upload, at: now)
-        } catch {
-            // Should this fail too, the ledger does not have it: it goes to quarantine with time.
-            try? held.file.unseal()
-            throw SenderError(.failed, error.code, error.description)
-        }
     }
 
     // MARK: Accepted drops
@@ -279,65 +300,76 @@ extension Intake {
         _ settling: SenderBox.Settling, to order: SenderRename, _ attempt: Attempt, _ box: SenderBox,
         claimed: String?
     ) async throws(SenderError) -> Bool {
-        let record = settling.record
-        var changed = settling
-        do throws(IntakeError) {
-            changed.record.readyPath = try reserve(order.to, box)
+        let step: SenderStep
+        do throws(SenderError) {
+            step = try renaming(settling, to: order, attempt, box, claimed: claimed)
         } catch {
-            giveBack(record, claimed, box)
-            throw SenderError(.failed, error.code, error.description)
+            giveBack(settling.record, claimed, box)
+            throw error
         }
+        return try await carryOut(step, order.from)
+    }
+
+    /// As `move`, but it is only made ready.
+    func renaming(
+        _ settling: SenderBox.Settling, to order: SenderRename, _ attempt: Attempt, _ box: SenderBox,
+        claimed: String?
+    ) throws(SenderError) -> SenderStep {
+        let record = settling.record
         let isReleased = claimed != nil
-        changed.record.name = order.to.text
-        changed.record.state = .pending
-        changed.record.incoming =
-            isReleased ? StagingLayout.claimedFile(record.id, of: box.account) : record.incoming
-        changed.record.due = due(record, under: order.to)
-        changed.receipt.uploadedAs = changed.receipt.uploadedAs ?? changed.receipt.name
-        changed.receipt.name = order.to.text
+        let new = try renamed(settling, to: order, box, isReleased: isReleased)
         let change = DropChange(
             id: record.id, from: isReleased ? .released : .pending,
             kind: .renamed(
-                name: order.to.text, readyPath: changed.record.readyPath,
-                incoming: changed.record.incoming ?? "", due: changed.record.due ?? now))
-        var attempt = attempt
-        attempt.reason = attempt.verdict == .accepted ? .renamed : attempt.reason
-        attempt.drop = DropFacts(
-            id: record.id, name: changed.record.readyPath, bytes: changed.receipt.bytes,
-            sha256: changed.receipt.sha256)
-        attempt.detail["from"] = .string(order.from.text)
-        attempt.detail["to"] = .string(order.to.text)
-        attempt.detail["was"] = isReleased ? "released" : "settling"
-        if configuration.temporaryNames.match(order.to.text) { attempt.detail["waits_for_final_name"] = true }
-        attempt.detail["accepted_by"] = .int(record.seq)
-        let isChanged: Bool
-        do {
-            isChanged = try await make(change, attempt)
+                name: order.to.text, readyPath: new.record.readyPath,
+                incoming: new.record.incoming ?? "", due: new.record.due ?? now))
+        var entry = attempt
+        entry.reason = attempt.verdict == .accepted ? .renamed : attempt.reason
+        entry.drop = DropFacts(
+            id: record.id, name: new.record.readyPath, bytes: new.receipt.bytes, sha256: new.receipt.sha256)
+        entry.detail["from"] = .string(order.from.text)
+        entry.detail["to"] = .string(order.to.text)
+        entry.detail["was"] = isReleased ? "released" : "settling"
+        if configuration.temporaryNames.match(order.to.text) { entry.detail["waits_for_final_name"] = true }
+        entry.detail["accepted_by"] = .int(record.seq)
+        return SenderStep(attempt: entry, operation: .change(entry, change)) { _ in
+            if !isReleased { self.staging.ready.cancelReservation(record.readyPath) }
+            box.state.withLock { state in
+                state.settling[record.id] = new
+                state.tree.update(record.id) { $0.standing = .settling }
+                state.tree.move(record.id, to: order.to)
+                self.supersede(record.id, at: order.to, in: &state, box)
+            }
+            guard let due = new.record.due, due > self.now else {
+                return await self.release(record.id, in: box, isDue: true)
+            }
+            // Where consumers look nothing tells of it any more.
+            if isReleased { try? self.staging.ready.removeReceipt(record.id) }
+            self.settler.schedule(new.record, of: box.account)
+        } undone: {
+            self.staging.ready.cancelReservation(new.record.readyPath)
+            self.giveBack(record, claimed, box)
+        }
+    }
+
+    /// A drop under its new name, with a place under `ready/` that is reserved for it.
+    private func renamed(
+        _ settling: SenderBox.Settling, to order: SenderRename, _ box: SenderBox, isReleased: Bool
+    ) throws(SenderError) -> SenderBox.Settling {
+        let record = settling.record
+        var new = settling
+        do throws(IntakeError) {
+            new.record.readyPath = try reserve(order.to, box)
         } catch {
-            staging.ready.cancelReservation(changed.record.readyPath)
-            giveBack(record, claimed, box)
-            throw SenderError(.failed, .ledgerFailed, "\(order.from): \(Self.ledgerText)")
+            throw SenderError(.failed, error.code, error.description)
         }
-        guard isChanged else {
-            // Acknowledged in this instant: its consumer has it.
-            staging.ready.cancelReservation(changed.record.readyPath)
-            giveBack(record, claimed, box)
-            return false
-        }
-        if !isReleased { staging.ready.cancelReservation(record.readyPath) }
-        box.state.withLock { state in
-            state.settling[record.id] = changed
-            state.tree.update(record.id) { $0.standing = .settling }
-            state.tree.move(record.id, to: order.to)
-            supersede(record.id, at: order.to, in: &state, box)
-        }
-        guard let due = changed.record.due, due > now else {
-            await release(record.id, in: box, isDue: true)
-            return true
-        }
-        // Where consumers look nothing tells of it any more.
-        if isReleased { try? staging.ready.removeReceipt(record.id) }
-        settler.schedule(changed.record, of: box.account)
-        return true
+        new.record.name = order.to.text
+        new.record.state = .pending
+        new.record.incoming =
+            isReleased ? StagingLayout.claimedFile(record.id, of: box.account) : record.incoming
+        new.record.due = due(record, under: order.to)
+        new.receipt.uploadedAs = new.receipt.uploadedAs ?? new.receipt.name
+        new.receipt.name = order.to.text
+        return new
     }
 }

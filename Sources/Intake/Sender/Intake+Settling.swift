@@ -70,7 +70,7 @@ extension Intake {
                 return settler.schedule(drop, of: box.account, at: now + Settler.retry)
             }
             counters.add(attempt)
-            health.clear(problem: "release")
+            health.clear(problem: "release", of: drop)
             box.state.withLock { state in
                 state.settling[drop] = nil
                 state.tree.remove(drop)
@@ -116,6 +116,7 @@ extension Intake {
             return settler.schedule(record.id, of: box.account, at: now + Settler.retry)
         }
         staging.ready.cancelReservation(record.readyPath)
+        health.clear(problem: "release", of: record.id)
         box.state.withLock { state in
             state.settling[record.id] = nil
             state.tree.remove(record.id)
@@ -141,7 +142,10 @@ extension Intake {
 
     /// The entry of a drop whose bytes are gone, which should not be possible.
     func lost(_ record: DropRecord, _ receipt: Receipt) -> Attempt {
-        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .rejected, reason: .incomplete)
+        // Events are lost here, too, that were pulled.
+        var attempt = Attempt(
+            kind: .transfer, channel: Channel(rawValue: receipt.channel) ?? .sftp, verdict: .rejected,
+            reason: .incomplete)
         attempt.account = receipt.account
         attempt.drop = DropFacts(
             id: record.id, name: receipt.name, bytes: receipt.bytes, sha256: receipt.sha256)

@@ -100,7 +100,7 @@ extension Intake {
             let found = try? box.files.summary(drop), let summary = try? unsealed(found, box.files),
             var item = SenderItem(summary)
         else { return .nothing }
-        item.opened = left.opened
+        item.opened = left.openedLast(bytes: item.bytes)
         item.former = left.former
         // One that was closed meanwhile is an upload of its own.
         item.isSuperseded = left.isSuperseded && !item.isWhole

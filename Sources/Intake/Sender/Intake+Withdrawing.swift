@@ -9,8 +9,6 @@ package import Staging
 import Synchronization
 
 extension Intake {
-    static let ledgerText = "the gate's ledger cannot be written, so nothing was changed; try again later"
-
     /// - Parameters:
     ///   - open: the drop under this name that the asking session is writing; it has discarded it.
     ///   - attempt: who asks; what comes of it is filled in here.
@@ -37,6 +35,41 @@ extension Intake {
         _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
     ) async throws(SenderError) -> Bool {
         var isAny = false
+        for item in try removable(path, box) {
+            if case .partial(let isWhole) = item.standing {
+                try await withdraw(partial: item, isWhole, path, attempt, box)
+            } else {
+                guard let step = try await withdrawal(of: item, path, attempt, box),
+                    try await carryOut(step, path)
+                else { continue }
+            }
+            isAny = true
+        }
+        return isAny
+    }
+
+    /// As `withdrawAll`, but what was accepted is only made ready to be taken away.
+    func prepareWithdrawals(
+        _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
+    ) async throws(SenderError) -> [SenderStep] {
+        var steps: [SenderStep] = []
+        do throws(SenderError) {
+            for item in try removable(path, box) {
+                if case .partial(let isWhole) = item.standing {
+                    try await withdraw(partial: item, isWhole, path, attempt, box)
+                } else if let step = try await withdrawal(of: item, path, attempt, box) {
+                    steps.append(step)
+                }
+            }
+        } catch {
+            undo(steps)
+            throw error
+        }
+        return steps
+    }
+
+    /// What there is of a name, newest first, without what its consumer has.
+    private func removable(_ path: DropPath, _ box: SenderBox) throws(SenderError) -> [SenderItem] {
         let items = box.state.withLock { state in
             forgetTaken(in: &state, box, at: path)
             return state.tree.items(path)
@@ -45,21 +78,22 @@ extension Intake {
         if configuration.afterRelease == .refuse, items.contains(where: \.isWaiting) {
             throw untouchable(path)
         }
-        for item in items.reversed() {
-            switch item.standing {
-            case .writing: continue
-            case .partial(let isWhole): try await withdraw(partial: item, isWhole, path, attempt, box)
-            case .settling:
-                guard let settling = box.state.withLock({ $0.settling[item.drop] }) else { continue }
-                guard try await withdraw(settling, path, attempt, box, claimed: nil) else { continue }
-            case .waiting(let readyPath):
-                guard let claimed = try await claim(item, readyPath, path, box),
-                    try await withdraw(claimed, path, attempt, box, claimed: readyPath)
-                else { continue }
-            }
-            isAny = true
+        return items.reversed()
+    }
+
+    /// nil: it is being written, or its consumer has it.
+    private func withdrawal(
+        of item: SenderItem, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
+    ) async throws(SenderError) -> SenderStep? {
+        switch item.standing {
+        case .writing, .partial: return nil
+        case .settling:
+            guard let settling = box.state.withLock({ $0.settling[item.drop] }) else { return nil }
+            return try await withdrawal(of: settling, path, attempt, box, claimed: nil)
+        case .waiting(let readyPath):
+            guard let claimed = try await claim(item, readyPath, path, box) else { return nil }
+            return try await withdrawal(of: claimed, path, attempt, box, claimed: readyPath)
         }
-        return isAny
     }
 
     /// What was interrupted was never promised to anybody and goes; a whole one was answered OK and is kept.
@@ -111,54 +145,59 @@ extension Intake {
         try box.files.removeSidecars(drop)
     }
 
+    /// Returns whether it was: false when its consumer acknowledged it in this instant.
     func withdraw(
         _ settling: SenderBox.Settling, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox,
         claimed: String?
     ) async throws(SenderError) -> Bool {
-        let record = settling.record
+        let step = try await withdrawal(of: settling, path, attempt, box, claimed: claimed)
+        return try await carryOut(step, path)
+    }
+
+    /// - Parameter claimed: where it lay under `ready/`, from where it was taken; nil: it settles.
+    private func withdrawal(
+        of settling: SenderBox.Settling, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox,
+        claimed: String?
+    ) async throws(SenderError) -> SenderStep {
+        let (record, receipt) = (settling.record, settling.receipt)
         let incoming =
             claimed == nil ? record.incoming ?? "" : StagingLayout.claimedFile(record.id, of: box.account)
-        var attempt = attempt
-        attempt.reason = attempt.verdict == .accepted ? .withdrawn : attempt.reason
-        attempt.drop = DropFacts(
-            id: record.id, name: path.text, bytes: settling.receipt.bytes, sha256: settling.receipt.sha256)
-        attempt.detail["was"] = claimed == nil ? "settling" : "released"
-        attempt.detail["accepted_by"] = .int(record.seq)
+        var entry = attempt
+        entry.reason = attempt.verdict == .accepted ? .withdrawn : attempt.reason
+        entry.drop = DropFacts(id: record.id, name: path.text, bytes: receipt.bytes, sha256: receipt.sha256)
+        entry.detail["was"] = claimed == nil ? "settling" : "released"
+        entry.detail["accepted_by"] = .int(record.seq)
         if claimed == nil {
             do {
                 try await writeFiles(of: [record.id], in: box)
             } catch {
                 throw refusal(error as? StagingError ?? StagingError(.failed, "\(error)"), path)
             }
-        }
-        let isChanged: Bool
-        do {
-            isChanged = try await make(
-                DropChange(
-                    id: record.id, from: claimed == nil ? .pending : .released,
-                    kind: .withdrawn(incoming: incoming)), attempt)
-        } catch {
-            giveBack(record, claimed, box)
-            throw SenderError(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
-        }
-        guard isChanged else {
-            giveBack(record, claimed, box)
-            return false
-        }
-        if claimed == nil {
+            // What takes its place gets its path, too.
             staging.ready.cancelReservation(record.readyPath)
-            settler.forget(record.id)
         }
-        box.state.withLock { state in
-            state.settling[record.id] = nil
-            state.tree.remove(record.id)
+        let change = DropChange(
+            id: record.id, from: claimed == nil ? .pending : .released, kind: .withdrawn(incoming: incoming))
+        return SenderStep(attempt: entry, operation: .change(entry, change)) { _ in
+            if claimed == nil {
+                self.settler.forget(record.id)
+                self.retries.end(record.id)
+                self.health.clear(problem: "release", of: record.id)
+            }
+            box.state.withLock { state in
+                state.settling[record.id] = nil
+                state.tree.remove(record.id)
+            }
+            await self.uploads.runToEnd {
+                if self.putAway(record, incoming: incoming, of: box.account, receipt) {
+                    self.quarantined(record)
+                }
+            }
+            try? box.files.removeSidecars(record.id)
+        } undone: {
+            if claimed == nil { self.staging.ready.reserve(exactly: record.readyPath) }
+            self.giveBack(record, claimed, box)
         }
-        let receipt = settling.receipt
-        await uploads.runToEnd {
-            if self.putAway(record, incoming: incoming, of: box.account, receipt) { self.quarantined(record) }
-        }
-        try? box.files.removeSidecars(record.id)
-        return true
     }
 
     /// Moves a withdrawn drop to quarantine. What fails is done at the next start; it is withdrawn all the same.
@@ -196,9 +235,10 @@ extension Intake {
         do {
             // Before the mark of its release is made: it would undo the change.
             if try store.drop(id: item.drop)?.state == .pending { await stager.waitUntilMarked() }
+            // An entry whose time is over tells no next start what is to become of the file: it stays where it is.
             guard let found = try store.newestUploads(readyPaths: [readyPath]).first,
-                found.record.id == item.drop,
-                found.record.state == .released
+                found.record.id == item.drop, found.record.state == .released,
+                let entry = try found.entry ?? store.entry(seq: found.record.seq)
             else {
                 box.state.withLock { _ = $0.tree.remove(item.drop) }
                 return nil
@@ -215,7 +255,7 @@ extension Intake {
                 return nil
             }
             return SenderBox.Settling(
-                record: found.record, receipt: try Receipt(AcceptedEntry(found.entry), drop: found.record))
+                record: found.record, receipt: try Receipt(AcceptedEntry(entry), drop: found.record))
         } catch {
             // Moved already, and not durably: it goes back to where consumers look.
             if let taken, (try? box.files.claimed.status(item.drop)) ?? nil != nil {
@@ -246,7 +286,8 @@ extension Intake {
         } catch {
             // The next start puts it back.
             health.set(
-                problem: "release", message: "drop \(record.id) could not be put back into ready/: \(error)")
+                problem: "release", of: record.id,
+                message: "drop \(record.id) could not be put back into ready/: \(error)")
             logger.error("drop \(record.id) could not be put back into ready/: \(error)")
         }
     }

@@ -32,6 +32,8 @@ package final class SenderBox: Sendable {
         var look: (ended: ContinuousClock.Instant, took: Duration)?
         /// When its sender renamed something last.
         var renamed: Instant?
+        /// Uploads whose last write, in seconds since the epoch, lies ahead of the clock, by drop; and when this gate saw that first.
+        var ahead: [String: (lastWrite: Int64, seen: Instant)] = [:]
 
         /// One that is forgotten is as after a restart.
         private static let mostUnfinished = 8

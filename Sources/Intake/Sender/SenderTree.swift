@@ -4,6 +4,13 @@ import Staging
 
 /// One upload or drop under a name.
 struct SenderItem: Sendable, Equatable {
+    struct Reopening: Sendable, Equatable {
+        /// As of the item.
+        var opened: String
+        /// What it had then.
+        var bytes: Int64
+    }
+
     enum Standing: Sendable, Equatable {
         /// A session is writing it; 0 is one that the gate has not started, or has lost sight of. Shows to nobody else.
         case writing(session: UInt64)
@@ -23,6 +30,8 @@ struct SenderItem: Sendable, Equatable {
     var standing: Standing
     /// When it was opened last, as a drop id of that moment: its own, or one that no upload has.
     var opened: String
+    /// Of one that is being written, and was whole before: whether it has become newer shows when it is left.
+    var reopened: Reopening?
     /// Of one that is being written: a newer upload of its name is whole. Nobody sees it or goes on with it once its session
     /// has left it, or one file would be made of two.
     var isSuperseded = false
@@ -35,6 +44,12 @@ struct SenderItem: Sendable, Equatable {
         self.modified = modified
         self.standing = standing
         self.opened = opened ?? drop
+    }
+
+    /// When it was opened last, now that it has so many bytes. A whole one that is closed as it was has not become newer.
+    func openedLast(bytes: Int64) -> String {
+        guard let reopened, reopened.bytes != bytes else { return opened }
+        return reopened.opened
     }
 
     var isWritten: Bool { if case .writing = standing { true } else { false } }

@@ -14,7 +14,7 @@ final class Settler: Sendable {
     }
 
     private let clock: @Sendable () -> Instant
-    private let queue = DispatchQueue(label: "intake.settler", qos: .userInitiated)
+    private let queue = DispatchQueue(label: "intake.settler")
     private let state = Mutex(State())
     /// Gets the drops of one account that are due.
     private let release: Mutex<(@Sendable (_ account: String, _ drops: [String]) -> Void)?> = Mutex(nil)

@@ -7,21 +7,37 @@ package protocol CheckpointSigning: Sendable {
     /// Signs the head, keeps the checkpoint beside the ledger, and returns it; nil for an empty ledger.
     @discardableResult func sign() async throws -> SignedCheckpoint?
 
-    /// Goes over to another key: an entry under both signatures, then a checkpoint under the new one.
-    /// - Parameter detail: what that entry says besides: who asked for it, and why.
-    func rotate(to new: NoteSigner, detail: [String: JSONValue]) async throws -> KeyRotation
+    /// Goes over to another key: an entry under both signatures, then a checkpoint under the new one. What is signed meanwhile
+    /// waits for that.
+    /// - Parameters:
+    ///   - new: kept durably by now, where the next start finds it: from its entry on the ledger has no other key.
+    ///   - detail: what that entry says besides: who asked for it, and why.
+    ///   - install: puts the new key in the place of the old one. Called when the entry is durable, and before anything is
+    ///     signed. What it throws is thrown at the end: the new key is in force.
+    func rotate(
+        to new: NoteSigner, detail: [String: JSONValue], install: @Sendable () throws -> Void
+    ) async throws -> KeyRotation
 }
 
 package final class CheckpointSigner: CheckpointSigning {
+    private typealias Finish = @Sendable (Result<LedgerOutcome, any Error>) -> Void
+
+    private struct State {
+        var key: NoteSigner
+        var newest: SignedCheckpoint?
+        /// Those who are to be told of checkpoints that wait for the end of a rotation; nil: there is none.
+        var waiting: [Finish]?
+    }
+
     private let writer: LedgerWriter
     private let archive: CheckpointFile
-    private let state: Mutex<(key: NoteSigner, newest: SignedCheckpoint?)>
+    private let state: Mutex<State>
 
     /// - Parameter archive: the copy beside the ledger.
     package init(_ writer: LedgerWriter, key: NoteSigner, archive: CheckpointFile) {
         self.writer = writer
         self.archive = archive
-        state = Mutex((key, nil))
+        state = Mutex(State(key: key))
     }
 
     /// The newest checkpoint that was signed here, whether or not it could be kept beside the ledger.
@@ -29,20 +45,60 @@ package final class CheckpointSigner: CheckpointSigning {
 
     @discardableResult
     package func sign() async throws -> SignedCheckpoint? {
-        let key = state.withLock(\.key)
-        guard case .checkpointed(let signed?) = try await writer.commit(.checkpoint(key)) else { return nil }
+        let outcome = try await withCheckedThrowingContinuation {
+            (continuation: CheckedContinuation<LedgerOutcome, any Error>) in
+            submit { continuation.resume(with: $0) }
+        }
+        guard case .checkpointed(let signed?) = outcome else { return nil }
         state.withLock { $0.newest = signed }
         try await archive.append(signed)
         return signed
     }
 
-    package func rotate(to new: NoteSigner, detail: [String: JSONValue]) async throws -> KeyRotation {
-        let rotation = try KeyRotation(from: state.withLock(\.key), to: new)
-        var attempt = rotation.attempt
-        attempt.detail.merge(detail) { rotation, _ in rotation }
-        _ = try await writer.append(attempt)
-        state.withLock { $0.key = new }
+    /// The writer works in order, and the lock is held until it has the operation: nothing that covers the entry of a rotation
+    /// is signed by the old key.
+    private func submit(_ finish: @escaping Finish) {
+        state.withLock { state in
+            guard state.waiting == nil else {
+                state.waiting?.append(finish)
+                return
+            }
+            writer.submit(.checkpoint(state.key), finish: finish)
+        }
+    }
+
+    package func rotate(
+        to new: NoteSigner, detail: [String: JSONValue], install: @Sendable () throws -> Void
+    ) async throws -> KeyRotation {
+        let current: NoteSigner? = state.withLock { state in
+            guard state.waiting == nil else { return nil }
+            state.waiting = []
+            return state.key
+        }
+        guard let old = current else { throw LedgerError(.busy, "the key is being rotated already") }
+        let rotation: KeyRotation
+        do {
+            rotation = try KeyRotation(from: old, to: new)
+            var attempt = rotation.attempt
+            attempt.detail.merge(detail) { rotation, _ in rotation }
+            _ = try await writer.append(attempt)
+        } catch {
+            goOn(with: old)
+            throw error
+        }
+        let installed = Result { try install() }
+        goOn(with: new)
         try await sign()
+        try installed.get()
         return rotation
+    }
+
+    /// Ends a rotation.
+    private func goOn(with key: NoteSigner) {
+        state.withLock { state in
+            state.key = key
+            for finish in state.waiting ?? [] { writer.submit(.checkpoint(key), finish: finish) }
+            state.waiting = nil
+        }
     }
 }

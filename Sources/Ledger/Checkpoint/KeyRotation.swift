@@ -33,6 +33,12 @@ package struct KeyRotation: Sendable, Hashable {
         self.note = note
     }
 
+    /// nil unless an entry tells of one, under both signatures.
+    init?(of entry: JSONValue) {
+        guard let text = entry["detail"]?[Self.member]?.string else { return nil }
+        self.init(parsing: text)
+    }
+
     /// The member of an entry's `detail` that holds the note.
     package static let member = "key_rotation"
 

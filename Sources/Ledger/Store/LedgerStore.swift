@@ -52,6 +52,9 @@ package struct DropRegistration: Sendable {
     /// How long it settles before it is released; nil: it is released at once.
     package var settle: Duration?
 
+    /// A `settle` of a drop that is held: it is released when it is said that it may be (`LedgerOperation.letGo`).
+    package static let held = Duration.seconds(Int64.max)
+
     package init(
         id: String, content: Content, repeatKey: [UInt8], eventKey: [UInt8]?, keepsRepeats: Bool,
         repeatsWithin: Duration? = nil, name: String? = nil, settle: Duration? = nil,
@@ -78,8 +81,8 @@ package struct DropChange: Sendable {
         /// It has another name from now on, and is to be released under it at `due`: pending again.
         case renamed(name: String, readyPath: String, incoming: String, due: Instant)
         /// It is not to be released, or is released no more. Its bytes lie at `incoming` until they are in
-        /// quarantine.
-        case withdrawn(incoming: String)
+        /// quarantine. It may come again (`due` is `DropRecord.never` until then) when another gate that had it no more has it again.
+        case withdrawn(incoming: String, mayComeAgain: Bool = false)
         /// Its consumer is done with it.
         case acknowledged(at: Instant)
         /// It will never be released by itself: its file is gone from `incoming/`.
@@ -87,7 +90,8 @@ package struct DropChange: Sendable {
     }
 
     package var id: String
-    /// The state that it must be in, pending, released or taken; else nothing is changed and no entry is written.
+    /// The state that it must be in, pending, released or taken, or withdrawn for one that comes again; else nothing is changed and
+    /// no entry is written.
     package var from: DropState
     package var kind: Kind
 
@@ -120,8 +124,13 @@ package enum LedgerOperation: Sendable {
     /// Adds an entry and makes the change that it tells of. Outcome: `.appended`, or `.changed(false)` when the
     /// drop is not in the state that the change is from.
     indirect case change(Attempt, DropChange)
+    /// Carries out appends and changes of different drops, or none of them when a drop is not in the state that its change is from.
+    /// Outcome: `.together`, or `.changed(false)`.
+    case together([LedgerOperation])
     /// The sender's modification time of an upload, in seconds since the epoch, came after the upload.
     case dated(id: String, modified: Int64)
+    /// A drop that was held may be released. Outcome: `.changed(false)` when it is not held.
+    case letGo(id: String)
     /// The bytes of a withdrawn drop are in quarantine.
     case quarantined(id: String)
     /// These drops now lie under `ready/` at these paths; their bodies may go.
@@ -154,6 +163,8 @@ package enum LedgerOperation: Sendable {
 
 package enum LedgerOutcome: Sendable {
     case appended(AppendedEntry)
+    /// Of each operation, in their order.
+    case together([AppendedEntry])
     case changed(Bool)
     /// nil for a ledger without entries.
     indirect case checkpointed(SignedCheckpoint?)
@@ -219,10 +230,19 @@ package struct DropRecord: Sendable, Hashable {
     /// The name that its sender knows it by, relative to the account; nil for events, and for files of a ledger
     /// before format 3.
     package var name: String?
-    /// When a pending upload has settled and is to be released; nil: at once.
+    /// When a pending upload has settled and is to be released; nil: at once; `never`: it is held.
     package var due: Instant?
     /// The sender's modification time, seconds since the epoch, where it came after the entry.
     package var modified: Int64?
+
+    /// The `due` of a drop that is held.
+    package static let never = Instant(microseconds: .max)
+
+    /// Whether it is released only when it is said that it may be.
+    package var isHeld: Bool { state == .pending && due == Self.never }
+
+    /// Whether it was withdrawn while it was held, and is taken over again when the other gate has it again.
+    package var mayComeAgain: Bool { state == .withdrawn && due == Self.never }
 
     package init(
         id: String, seq: Int64, state: DropState, incoming: String?, readyPath: String, received: Instant,
@@ -285,7 +305,8 @@ package protocol LedgerStore: AnyObject, Sendable {
     func root(size: Int64) throws -> MerkleHash
 
     /// Drops that are committed and not released, oldest first, with a seq above `after`: at most `limit`, and no more once their
-    /// bodies have `LedgerLimits.pendingBytes`. Empty only when there is none.
+    /// bodies have `LedgerLimits.pendingBytes`. Empty only when there is none. One that was released and is pending again may have
+    /// an entry that was sealed meanwhile.
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop]
     /// As `pendingDrops`, uploads alone: however many events wait, none of their bodies is read.
     func pendingUploads(after seq: Int64, limit: Int) throws -> [PendingDrop]
@@ -315,9 +336,12 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// was taken, the next one of that name gets the same path.
     func newestUpload(readyPath: String) throws -> DropRecord?
 
-    /// The newest uploaded files that were given these paths, with their entries' canonical bytes. A path without
-    /// one is left out; so is one whose entry was sealed.
-    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])]
+    /// The newest uploaded files that were given these paths, with their entries' canonical bytes; nil of one whose entry was sealed,
+    /// which is in no hurry to be read (`entry`). A path without a file is left out.
+    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8]?)]
+
+    /// The canonical bytes of an entry, also of one that was sealed; nil when there is none of this number, or none any more.
+    func entry(seq: Int64) throws -> [UInt8]?
 
     /// Withdrawn drops whose bytes are not known to be in quarantine, oldest first.
     func withdrawnDrops() throws -> [(record: DropRecord, entry: [UInt8])]

@@ -43,10 +43,10 @@ package final class LedgerWriter: Sendable {
 
     private let store: any LedgerStore
     private let clock: @Sendable () -> Instant
-    private let queue = DispatchQueue(label: "ledger.writer", qos: .userInitiated)
+    private let queue = DispatchQueue(label: "ledger.writer")
     /// Tells callers what became of their operations, a batch at a time, while the next batch is written. Where no other waits the
     /// writer does so itself: to wake another thread takes longer.
-    private let answers = DispatchQueue(label: "ledger.answers", qos: .userInitiated)
+    private let answers = DispatchQueue(label: "ledger.answers")
     private let bounds: Bounds
     private let committed: @Sendable (Commit) -> Void
     private let state = Mutex(State())

@@ -9,6 +9,10 @@ extension SQLiteLedgerStore {
         switch operation {
         case .dated(let id, let modified):
             return try update(id, "modified = :modified", "1", ["modified": modified], db)
+        case .letGo(let id):
+            return try update(
+                id, "due = NULL", "state = 0 AND due = :never",
+                ["never": DropRecord.never.microseconds], db)
         case .quarantined(let id): return try update(id, "incoming = NULL", "state = 5", [:], db)
         case .released(let drops, let instant):
             try DropRelease(drops, at: instant, db) { try seq(of: $0, db) }.run()
@@ -29,8 +33,17 @@ extension SQLiteLedgerStore {
             return try update(
                 id, "state = 2, acknowledged = :time", "state IN (1, 6)", ["time": instant.microseconds], db)
         case .forgotten(let id): return try update(id, "state = 4", "state IN (1, 2, 6)", [:], db)
-        case .append, .change, .checkpoint, .witnessed, .sealed, .clearSealed, .segmentRemoved: return false
+        case .append, .change, .together, .checkpoint, .witnessed, .sealed, .clearSealed, .segmentRemoved:
+            return false
         }
+    }
+
+    /// Whether the drop is in the state that a change is from.
+    func mayMake(_ change: DropChange, _ db: Database) throws -> Bool {
+        guard let seq = try seq(of: change.id, db) else { return false }
+        let state = try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT state FROM drops WHERE seq = ?"), arguments: [seq])
+        return state == change.from.rawValue
     }
 
     /// Returns whether the drop was in the state that the change is from.
@@ -43,9 +56,11 @@ extension SQLiteLedgerStore {
                 "state = 0, released = NULL, name = :name, ready = :ready, incoming = :incoming, due = :due",
                 isFrom,
                 ["name": name, "ready": readyPath, "incoming": incoming, "due": due.microseconds], db)
-        case .withdrawn(let incoming):
+        case .withdrawn(let incoming, let mayComeAgain):
+            let due: Int64? = mayComeAgain ? DropRecord.never.microseconds : nil
             return try end(
-                change.id, "state = 5, incoming = :incoming, due = NULL", isFrom, ["incoming": incoming], db)
+                change.id, "state = 5, incoming = :incoming, due = :due", isFrom,
+                ["incoming": incoming, "due": due], db)
         case .acknowledged(let instant):
             return try update(
                 change.id, "state = 2, acknowledged = :time", isFrom, ["time": instant.microseconds], db)

@@ -32,14 +32,17 @@ extension SQLiteLedgerStore {
                         FROM (
                           SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? AND \(which) ORDER BY seq LIMIT ?
                         ) AS pending
-                        JOIN entries ON entries.seq = pending.seq ORDER BY pending.seq
+                        LEFT JOIN entries ON entries.seq = pending.seq ORDER BY pending.seq
                         """), arguments: [seq, limit])
             var drops: [PendingDrop] = []
             var bytes = 0
             while bytes < LedgerLimits.pendingBytes, let row = try pending.next() {
                 let record = DropRecord(row: row)
+                let stored = (row["json"] as Data?).map { [UInt8]($0) }
+                // What its sender has renamed after its entry was sealed. A sealed file that cannot be read holds up no other drop.
+                guard let entry = stored ?? (try? self.entry(record.seq, db)) else { continue }
                 let drop = PendingDrop(
-                    record: record, entry: [UInt8](row["json"] as Data),
+                    record: record, entry: entry,
                     body: record.incoming == nil ? try db.body(seq: record.seq) : nil)
                 bytes += drop.body?.count ?? 0
                 drops.append(drop)

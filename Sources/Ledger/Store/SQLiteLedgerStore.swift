@@ -17,6 +17,7 @@ final class SQLiteLedgerStore: LedgerStore {
     }
 
     private let connection: OpenDatabase
+    private let paths: LedgerPaths
     let node: String
     /// Nobody who has it waits for the database: who looks has the database first.
     let keys: Mutex<DropKeyIndex>
@@ -32,6 +33,7 @@ final class SQLiteLedgerStore: LedgerStore {
     init(_ paths: LedgerPaths, node: String, progress: (String) -> Void = { _ in }) throws {
         let path = paths.file
         lock = try FileLock(path: paths.lock)
+        self.paths = paths
         self.node = node
         do {
             if try paths.isThere() {
@@ -145,10 +147,19 @@ final class SQLiteLedgerStore: LedgerStore {
         case .change(let attempt, let drop):
             guard try change(drop, db) else { return .changed(false) }
             return try perform(.append(attempt, drop: nil), db, now: now, head: &head)
+        case .together(let operations):
+            for case .change(_, let drop) in operations where try !mayMake(drop, db) {
+                return .changed(false)
+            }
+            var entries: [AppendedEntry] = []
+            for operation in operations {
+                entries.append(try LedgerWriter.appended(perform(operation, db, now: now, head: &head)))
+            }
+            return .together(entries)
         case .checkpoint(let key):
             return .checkpointed(
                 try CheckpointTable.sign(db, head.tree.frontier, key, now: max(now, head.time)))
-        case .dated, .quarantined, .released, .taken, .returned, .acknowledge, .forgotten:
+        case .dated, .letGo, .quarantined, .released, .taken, .returned, .acknowledge, .forgotten:
             return .changed(try changeDrops(operation, db))
         case .witnessed(let name, let size, let instant):
             return try change(
@@ -206,11 +217,12 @@ final class SQLiteLedgerStore: LedgerStore {
         try database.readLedger { try DropRecord.newestUpload(readyPath: readyPath, $0) }
     }
 
-    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8])] {
+    func newestUploads(readyPaths: [String]) throws -> [(record: DropRecord, entry: [UInt8]?)] {
         try database.readLedger { db in
             try readyPaths.compactMap { path in
                 guard let record = try DropRecord.newestUpload(readyPath: path, db) else { return nil }
-                return try withEntry(record, db)
+                let entry = try unsealedEntry(record.seq, db)
+                return (record: record, entry: entry)
             }
         }
     }
@@ -220,15 +232,37 @@ final class SQLiteLedgerStore: LedgerStore {
             try Row.fetchAll(
                 db,
                 sql: "SELECT * FROM \(Schema.drops(in: .withdrawn)) AND incoming IS NOT NULL ORDER BY seq"
-            ).compactMap { try withEntry(DropRecord(row: $0), db) }
+            ).map(DropRecord.init(row:)).compactMap { record in
+                guard let entry = try unsealedEntry(record.seq, db) ?? (try? self.entry(record.seq, db))
+                else {
+                    return nil
+                }
+                return (record: record, entry: entry)
+            }
         }
     }
 
-    private func withEntry(_ record: DropRecord, _ db: Database) throws -> (
-        record: DropRecord, entry: [UInt8]
-    )? {
+    func entry(seq: Int64) throws -> [UInt8]? { try database.readLedger { try self.entry(seq, $0) } }
+
+    /// Also of one that was sealed.
+    func entry(_ seq: Int64, _ db: Database) throws -> [UInt8]? {
+        if let entry = try unsealedEntry(seq, db) { return entry }
+        let row = try Row.fetchOne(
+            db, sql: "SELECT * FROM segments WHERE first <= ?1 AND last >= ?1 AND removal_entry IS NULL",
+            arguments: [seq])
+        guard let segment = row.map(LedgerSegment.init(row:)) else { return nil }
+        let line = seq - segment.first
+        var found: [UInt8]?
+        try SegmentFile.read("\(paths.segments)/\(segment.fileName)", from: line) { number, json in
+            if number == line { found = Array(json) }
+            return number < line
+        }
+        return found
+    }
+
+    private func unsealedEntry(_ seq: Int64, _ db: Database) throws -> [UInt8]? {
         try Data.fetchOne(
-            db.cachedStatement(sql: "SELECT json FROM entries WHERE seq = ?"), arguments: [record.seq]
-        ).map { (record, [UInt8]($0)) }
+            db.cachedStatement(sql: "SELECT json FROM entries WHERE seq = ?"), arguments: [seq]
+        ).map { [UInt8]($0) }
     }
 }

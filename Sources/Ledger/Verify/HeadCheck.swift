@@ -21,6 +21,9 @@ struct HeadCheck {
     private var keptAt = 0
     private var known: Set<NoteVerifier>
     private var rotations: [KeyRotation] = []
+    /// The entry by which another key took the place of this one: of a checkpoint that covers that entry the old key's signature
+    /// counts for nothing. Who has stolen it could go on with the ledger as if it had never been changed.
+    private var replaced: [NoteVerifier: Int64] = [:]
     /// Some checkpoint's key was not known when it was looked at: a later entry may tie it to one that is.
     private var hasUnknownKeys = false
     private var pending: [LedgerFault] = []
@@ -93,13 +96,13 @@ struct HeadCheck {
         }
     }
 
-    /// Looks for a change of keys.
-    mutating func look(_ scan: EntryScan, _ json: UnsafeRawBufferPointer) {
+    /// Looks for a change of keys in the entry of this number.
+    mutating func look(_ scan: EntryScan, _ json: UnsafeRawBufferPointer, seq: Int64) {
         guard scan.kind?.equals("service") == true, scan.reason?.equals("changed") == true,
-            let entry = try? JSONValue(parsing: Array(json)),
-            let text = entry["detail"]?[KeyRotation.member]?.string, let rotation = KeyRotation(parsing: text)
+            let entry = try? JSONValue(parsing: Array(json)), let rotation = KeyRotation(of: entry)
         else { return }
         rotations.append(rotation)
+        if replaced[rotation.old] == nil { replaced[rotation.old] = seq }
         known = KeyRotation.keys(from: known, by: rotations)
     }
 
@@ -167,31 +170,41 @@ struct HeadCheck {
     }
 
     private mutating func noteSignature(_ signed: SignedCheckpoint) {
-        if !isSigned(signed.note) { hasUnknownKeys = true }
+        if !isSigned(signed.note, size: signed.checkpoint.size) { hasUnknownKeys = true }
     }
 
-    private func isSigned(_ note: SignedNote) -> Bool { known.contains(where: note.isSigned) }
+    /// Whether a known key signed a checkpoint of this size that was in force then.
+    private func isSigned(_ note: SignedNote, size: Int64) -> Bool {
+        known.contains { note.isSigned(by: $0) && !isReplaced($0, size: size) }
+    }
 
-    /// Checkpoints whose key nothing ties to a known one, now that all entries have been seen.
+    private func isReplaced(_ key: NoteVerifier, size: Int64) -> Bool {
+        replaced[key].map { $0 < size } ?? false
+    }
+
+    /// Checkpoints whose key nothing ties to a known one, or that another key had replaced, now that all entries have been seen.
     private mutating func unsigned() throws -> [LedgerFault] {
-        func fault(_ what: String) -> LedgerFault {
-            .init(.badSignature, nil, "\(what) is not signed by a key that is trusted")
+        func fault(_ what: String, _ note: SignedNote) -> LedgerFault {
+            let entry = known.first(where: note.isSigned).flatMap { replaced[$0] }
+            let why = entry.map { "is signed by a key that entry \($0) had replaced" }
+            return .init(.badSignature, nil, "\(what) \(why ?? "is not signed by a key that is trusted")")
         }
         var faults: [LedgerFault] = []
         let rows = try Row.fetchCursor(db, sql: Self.stored)
         while let row = try rows.next(), faults.count < LedgerVerifier.faultLimit {
             let size: Int64 = row["size"]
             // What is no note at all was told before.
-            guard let note = (row["note"] as String?).flatMap({ SignedNote(parsing: $0) }), !isSigned(note)
+            guard let note = (row["note"] as String?).flatMap({ SignedNote(parsing: $0) }),
+                !isSigned(note, size: size)
             else { continue }
-            faults.append(fault("the checkpoint of \(Counted.entries(size))"))
+            faults.append(fault("the checkpoint of \(Counted.entries(size))", note))
             if signed?.size == size { signed = nil }
         }
-        for kept in kept where !isSigned(kept.checkpoint.note) && faults.count < 2 * LedgerVerifier.faultLimit
-        {
-            let checkpoint = kept.checkpoint.checkpoint
+        for kept in kept where faults.count < 2 * LedgerVerifier.faultLimit {
+            let (checkpoint, note) = (kept.checkpoint.checkpoint, kept.checkpoint.note)
+            guard !isSigned(note, size: checkpoint.size) else { continue }
             faults.append(
-                fault("the checkpoint of \(Counted.entries(checkpoint.size)) that \(kept.keeper) has"))
+                fault("the checkpoint of \(Counted.entries(checkpoint.size)) that \(kept.keeper) has", note))
             if witnessed == checkpoint { witnessed = nil }
         }
         return faults

@@ -14,7 +14,7 @@ package struct LedgerFault: Sendable, Hashable {
         case rolledBack = "rolled_back"
         /// A checkpoint that is kept elsewhere is of other entries.
         case forked
-        /// A checkpoint is not signed by a key that is trusted.
+        /// A checkpoint is not signed by a key that is trusted, or by one that another key had replaced.
         case badSignature = "bad_signature"
         /// A column that queries use says something else than the entry.
         case columns = "columns_differ"

@@ -72,7 +72,7 @@ struct VerifyRun {
             let names = columns.differences(scan, row)
             if !names.isEmpty { addDifference(names, scan, row.seq) }
             checkClock(scan)
-            heads.look(scan, json)
+            heads.look(scan, json, seq: next)
             try lookForLists(scan, json)
             lookForRemoval(json)
         } else {
@@ -180,7 +180,7 @@ struct VerifyRun {
                 }
                 if let scan = EntryScan(line) {
                     checkClock(scan)
-                    heads.look(scan, line)
+                    heads.look(scan, line, seq: next)
                     try lookForLists(scan, line)
                     lookForRemoval(line)
                 }

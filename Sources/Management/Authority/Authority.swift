@@ -9,14 +9,34 @@ package enum Authority {
     /// ledger yet, `.locked` when another process writes it, `.rolledBack` or `.forked` when it is not what was seen signed.
     /// - Parameters:
     ///   - makesLedger: whether one is made where there is none yet.
+    ///   - patience: how long it is asked again while a process writes the ledger that cannot be asked: a gate that starts or ends,
+    ///     or a command.
     ///   - warn: told of witnesses that cannot be asked.
     package static func over(
-        _ settings: GateSettings, makesLedger: Bool = false, warn: @escaping @Sendable (String) -> Void
+        _ settings: GateSettings, makesLedger: Bool = false, patience: Duration = .zero,
+        warn: @escaping @Sendable (String) -> Void
     ) async throws -> any GateAuthority {
-        guard let found = try await find(settings, makesLedger: makesLedger, warn: warn) else {
-            throw settings.ledgerHandle.absent
+        let end = ContinuousClock.now + patience
+        var found: (any GateAuthority)?
+        var mustAsk = true
+        while mustAsk {
+            do {
+                found = try await find(settings, makesLedger: makesLedger, warn: warn)
+                mustAsk = false
+            } catch  where isBeingWritten(error) && ContinuousClock.now < end {
+                try await Task.sleep(for: rest)
+            }
         }
+        guard let found else { throw settings.ledgerHandle.absent }
         return found
+    }
+
+    /// Between two looks, of which each waits for the ledger's lock for up to a second.
+    private static let rest = Duration.milliseconds(100)
+
+    private static func isBeingWritten(_ error: any Error) -> Bool {
+        let cause = (error as? ManagementError)?.cause ?? error
+        return (cause as? LedgerError)?.code == .locked
     }
 
     /// As `over`; nil where there is no ledger yet.

@@ -31,8 +31,21 @@ package protocol GateAuthority: Sendable {
     /// Throws away what was fetched of a drop; that of one that is committed stays.
     func discardFetched(_ drop: String) async throws
 
-    /// Takes over the drop whose file lies in `incoming/pull/<drop id>.part` of staging.
+    /// Takes over the drop whose file lies in `incoming/pull/<drop id>.part` of staging, and holds it.
     func importDrop(_ drop: FetchedDrop, by attribution: Attribution) async throws -> DropOutcome.Status
+
+    /// Ids of drops that are held until a gate has let go of them, oldest first, as many as one answer takes.
+    /// - Parameters:
+    ///   - hostKey: by which the other gate is known.
+    ///   - origin: where they were fetched.
+    func heldPulls(hostKey: String, origin: String) async throws -> [String]
+
+    /// The other gate has let go of a held drop: releases it. How it stands then.
+    func releasePulled(_ drop: String) async throws -> DropStanding
+
+    /// The other gate has a held drop no more, and did not let go of it for this one: it goes to quarantine. False: it is not held.
+    /// - Parameter there: what has become of it there, a word.
+    func withdrawPulled(_ drop: String, there: String, by attribution: Attribution) async throws -> Bool
 
     /// Signs the ledger's head now, with an entry that says who asked for it. The signed note; nil for an empty ledger.
     func checkpoint(by attribution: Attribution) async throws -> String?

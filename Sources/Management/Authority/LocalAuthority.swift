@@ -42,6 +42,7 @@ package actor LocalAuthority: GateAuthority {
     ) async throws -> LocalAuthority {
         let seen = try await LedgerWitnesses(settings).seen(warn)
         let store = try settings.ledgerHandle.open(node: settings.node, extending: seen)
+        if let settled = try LedgerKeys(settings).settleRotation() { warn(settled) }
         return LocalAuthority(settings, store)
     }
 
@@ -61,7 +62,7 @@ package actor LocalAuthority: GateAuthority {
 
     private func signer() throws -> any CheckpointSigning {
         if let signing { return signing }
-        let key = try keys.signer()
+        let key = try keys.signerInForce()
         let archive = settings.ledgerHandle.checkpoints
         return switch inside {
         case .intake(let intake): intake.checkpointSigner(key: key, archive: archive)
@@ -115,9 +116,20 @@ package actor LocalAuthority: GateAuthority {
     }
 
     package func releaseHeld(_ drop: String, by attribution: Attribution) async throws -> ReleasedEvent {
-        let outcome = try await intake().releaseHeld(drop, by: attribution.facts)
-        return ReleasedEvent(
-            status: outcome.status, name: outcome.status == .stored ? outcome.name : nil)
+        let record = try intake().drop(id: drop)
+        let status: DropOutcome.Status
+        let name: String
+        if let record, record.isHeld {
+            let decision = AccessRecord.reading("drops release", ["drop": .string(drop)], by: attribution)
+            let standing = try await intake().release(pulled: drop, as: decision)
+            status = standing == .kept ? .stored : .pending
+            name = record.readyPath
+        } else {
+            let outcome = try await intake().releaseHeld(drop, by: attribution.facts)
+            status = outcome.status
+            name = outcome.name
+        }
+        return ReleasedEvent(status: status, name: status == .stored ? name : nil)
     }
 
     package func withdraw(_ drop: String, by attribution: Attribution) async throws -> WithdrawnDrop? {
@@ -136,6 +148,24 @@ package actor LocalAuthority: GateAuthority {
         try await intake().importDrop(drop.checked(), by: attribution.facts).status
     }
 
+    /// Of one answer: the ids of so many fit into a line (`Control.longestLine`).
+    private static let mostHeld = 1000
+
+    package func heldPulls(hostKey: String, origin: String) async throws -> [String] {
+        try intake().heldPulls(hostKey: hostKey, origin: origin, limit: Self.mostHeld)
+    }
+
+    package func releasePulled(_ drop: String) async throws -> DropStanding {
+        try await intake().release(pulled: drop)
+    }
+
+    package func withdrawPulled(
+        _ drop: String, there: String, by attribution: Attribution
+    ) async throws -> Bool {
+        let attempt = AccessRecord.reading("pull", ["there": .string(there)], by: attribution)
+        return try await intake().withdraw(pulled: drop, as: attempt)
+    }
+
     package func checkpoint(by attribution: Attribution) async throws -> String? {
         let size =
             switch inside {
@@ -148,16 +178,17 @@ package actor LocalAuthority: GateAuthority {
         return try await signer.sign()?.note.description
     }
 
-    /// The new private key takes its place once its entry is durable.
+    /// The new private key is kept before its entry is written, and takes its place once that is durable.
     package func rotateKey(by attribution: Attribution) async throws -> String {
         // The key to come has one file.
         guard !isRotating else { throw ManagementError(.refused, "the key is being rotated already") }
         isRotating = true
         defer { isRotating = false }
+        // One that an error has cut off meanwhile.
+        _ = try keys.settleRotation()
         let signer = try signer()
         let new = try keys.prepareNext()
-        _ = try await signer.rotate(to: new, detail: attribution.facts)
-        try keys.installNext()
+        _ = try await signer.rotate(to: new, detail: attribution.facts) { [keys] in try keys.installNext() }
         return new.verifier.description
     }
 

@@ -110,6 +110,30 @@ package struct ControlClient: GateAuthority {
         return status
     }
 
+    package func heldPulls(hostKey: String, origin: String) async throws -> [String] {
+        guard case .heldPulls(let held) = try await ask(.heldPulls(hostKey: hostKey, origin: origin)) else {
+            throw Self.strange
+        }
+        return held
+    }
+
+    package func releasePulled(_ drop: String) async throws -> DropStanding {
+        guard case .standing(let standing) = try await ask(.releasePulled(drop: drop)) else {
+            throw Self.strange
+        }
+        return standing
+    }
+
+    package func withdrawPulled(
+        _ drop: String, there: String, by attribution: Attribution
+    ) async throws -> Bool {
+        let request = ControlRequest.withdrawPulled(drop: drop, there: there)
+        guard case .pullWithdrawn(let isWithdrawn) = try await ask(request, by: attribution) else {
+            throw Self.strange
+        }
+        return isWithdrawn
+    }
+
     package func checkpoint(by attribution: Attribution) async throws -> String? {
         guard case .checkpoint(let note) = try await ask(.checkpoint, by: attribution) else {
             throw Self.strange

@@ -9,7 +9,7 @@ import TLS
 
 package enum Control {
     /// The version of these messages. A gate answers no other one: it and the command are of two installations.
-    package static let version = 6
+    package static let version = 7
     /// Bytes of a line.
     package static let longestLine = 64 << 10
 }
@@ -30,6 +30,9 @@ package enum ControlRequest: Codable, Sendable, Hashable {
     case standing(drop: String)
     case discardFetched(drop: String)
     case importDrop(FetchedDrop)
+    case heldPulls(hostKey: String, origin: String)
+    case releasePulled(drop: String)
+    case withdrawPulled(drop: String, there: String)
     case checkpoint
     case rotateKey
 }
@@ -46,6 +49,9 @@ package enum ControlAnswer: Codable, Sendable, Hashable {
     case standing(DropStanding)
     case discarded
     case imported(DropOutcome.Status)
+    case heldPulls([String])
+    /// False: there was nothing to withdraw.
+    case pullWithdrawn(Bool)
     /// nil: the ledger is empty.
     case checkpoint(note: String?)
     case rotated(key: String)

@@ -126,6 +126,11 @@ package struct ControlServer: Service {
         case .standing(let drop): .standing(try await authority.standing(ofDrop: drop))
         case .discardFetched(let drop): try await discard(drop)
         case .importDrop(let drop): .imported(try await authority.importDrop(drop, by: who))
+        case .heldPulls(let hostKey, let origin):
+            .heldPulls(try await authority.heldPulls(hostKey: hostKey, origin: origin))
+        case .releasePulled(let drop): .standing(try await authority.releasePulled(drop))
+        case .withdrawPulled(let drop, let there):
+            .pullWithdrawn(try await authority.withdrawPulled(drop, there: there, by: who))
         case .checkpoint: .checkpoint(note: try await authority.checkpoint(by: who))
         case .rotateKey: .rotated(key: try await authority.rotateKey(by: who))
         }

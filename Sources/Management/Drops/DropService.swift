@@ -235,10 +235,10 @@ package struct DropChanges: Sendable {
         return drop.id
     }
 
-    /// Releases an event that is held in quarantine.
+    /// Releases an event that is held in quarantine, or a drop of another gate that is held until that one has let go of it.
     package func release(_ id: String) async throws -> (id: String, event: ReleasedEvent) {
         let drop = try TypedDrop(id)
-        guard try drop.isHeld(settings) else { throw drop.notHeld(settings) }
+        guard try drop.isHeld(settings) || drop.isHeldPull(settings) else { throw drop.notHeld(settings) }
         do {
             return (drop.id, try await authority.releaseHeld(drop.id, by: attribution))
         } catch let error as IntakeError {

@@ -29,14 +29,15 @@ package struct DropStream: Sendable {
         return try give(late, look) + give(released, pending, look)
     }
 
-    /// Those that had been left out, and are released by now. What was withdrawn, lost or taken instead is waited for no more.
+    /// Those that had been left out, and are released by now. What was withdrawn for good, lost or taken instead is waited for no more.
     private mutating func give(
         _ late: [DropRecord], _ look: ReadyLook
     ) throws -> [(DropView, StreamPosition)] {
         var found: [(DropView, StreamPosition)] = []
         for record in late where record.state != .pending {
             let view = try view(record, look)
-            if view == nil, record.state == .released, position.open.count <= Self.mostAway { continue }
+            let mayCome = record.state == .released || record.mayComeAgain
+            if view == nil, mayCome, position.open.count <= Self.mostAway { continue }
             position.give(record.seq, pending: [])
             if let view { found.append((view, position)) }
         }

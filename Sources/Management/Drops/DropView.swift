@@ -78,9 +78,9 @@ package struct DropView: Sendable {
             guard let incoming = record.incoming, !StagingLayout.isSmallFile(incoming) else { break }
             return incoming
         case .withdrawn:
-            guard let account else { break }
             return StagingLayout.quarantinedFile(
-                record.id, of: account, sent: record.name ?? record.readyPath)
+                record.id, of: StagingLayout.quarantineAccount(account), sent: record.name ?? record.readyPath
+            )
         case .released, .taken, .acknowledged, .lost, .forgotten: break
         }
         return StagingLayout.released(record.readyPath)
@@ -109,7 +109,9 @@ package struct DropView: Sendable {
         members["state"] = .string(state)
         members["staging"] = .string(staging)
         members["receipt_file"] = receiptFile.map { .string($0) }
-        if record?.state == .pending { members["due"] = record?.due.map { .string($0.description) } }
+        if record?.state == .pending, record?.isHeld == false {
+            members["due"] = record?.due.map { .string($0.description) }
+        }
         members["taken"] = taken.map { .string($0.description) }
         members["acknowledged"] = record?.acknowledged.map { .string($0.description) }
         return .object(members)

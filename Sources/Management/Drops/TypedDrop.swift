@@ -36,6 +36,9 @@ struct TypedDrop {
         try Presence.check("\(settings.staging.path)/\(StagingLayout.heldFile(id))")
     }
 
+    /// Whether it was fetched from another gate, and is held until that one has let go of it.
+    func isHeldPull(_ settings: GateSettings) -> Bool { known(settings)?.isHeld == true }
+
     /// Why the drop was not acknowledged.
     func notAcknowledged(_ settings: GateSettings) -> ManagementError {
         guard let record = known(settings) else { return unknown(settings) }

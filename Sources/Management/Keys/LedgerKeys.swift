@@ -5,13 +5,13 @@ package import Ledger
 package import Settings
 
 package struct LedgerKeys: Sendable {
-    private let settings: LedgerSettings
-    private let ledger: LedgerHandle
+    let settings: LedgerSettings
+    let ledger: LedgerHandle
     private let node: String
 
     var publicFile: String { settings.key + ".pub" }
-    /// A new key between its entry and its place.
-    private var nextFile: String { settings.key + ".next" }
+    /// The key to come, until it is in its place: while a rotation goes on, and after one that was cut off.
+    var nextFile: String { settings.key + ".next" }
 
     package init(_ settings: GateSettings) {
         self.settings = settings.ledger
@@ -105,12 +105,13 @@ package struct LedgerKeys: Sendable {
     func copy(into directory: String) throws -> ManagementError? {
         try GateDirectories.make(directory)
         var problem = loss
-        for file in [settings.key, publicFile] where try Presence.check(file) {
+        // The key to come before the one that it may replace meanwhile: where the ledger names it, the copy has it.
+        for file in [nextFile, settings.key, publicFile] where try Presence.check(file) {
             let bytes = try FileReading.bytes(file, limit: FileReading.maximumSecret)
-            let isSecret = file == settings.key
+            let mode: UInt32 = file == publicFile ? 0o644 : 0o600
             try FileReplacement.write(
-                bytes, to: "\(directory)/\(Paths.lastComponent(of: file))", mode: isSecret ? 0o600 : 0o644)
-            guard isSecret else { continue }
+                bytes, to: "\(directory)/\(Paths.lastComponent(of: file))", mode: mode)
+            guard file == settings.key else { continue }
             do {
                 _ = try key(bytes)
                 problem = nil
@@ -121,25 +122,20 @@ package struct LedgerKeys: Sendable {
         return problem
     }
 
-    // MARK: Rotation
+    // MARK: Public keys
 
-    /// Makes the key to come, in a file of its own: it takes its place once the ledger has its entry.
-    func prepareNext() throws -> NoteSigner {
-        let key = try NoteSigner(name: signer().verifier.name)
-        try FileReplacement.write(Array((key.secretText + "\n").utf8), to: nextFile, mode: 0o600)
-        try publish(key.verifier)
-        return key
-    }
-
-    func installNext() throws {
-        do throws(SystemError) { try FileReplacement.move(nextFile, to: settings.key) } catch {
-            throw ManagementError(
-                .internalError, "\(nextFile) cannot be put in its place for certain: \(error)", cause: error)
-        }
-    }
-
-    private func publish(_ key: NoteVerifier) throws {
+    func publish(_ key: NoteVerifier) throws {
         let old = (try? FileReading.text(publicFile)) ?? ""
         try FileReplacement.write(Array((old + key.description + "\n").utf8), to: publicFile)
+    }
+
+    /// Takes back a key that signed nothing.
+    func unpublish(_ key: NoteVerifier) throws {
+        guard try hasPublicKeys() else { return }
+        let lines = try FileReading.text(publicFile).split(whereSeparator: \.isNewline)
+        let rest = lines.filter { $0 != key.description }
+        guard rest.count < lines.count else { return }
+        let text = rest.map { "\($0)\n" }.joined(separator: "")
+        try FileReplacement.write(Array(text.utf8), to: publicFile)
     }
 }

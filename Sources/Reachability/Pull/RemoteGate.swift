@@ -1,5 +1,5 @@
-// Another gate as its collector sees it over SFTP: receipts that wait, files under ready/, and an acknowledgement by
-// removing a receipt. Nothing that comes from there is believed before it is checked.
+// Another gate as its collector sees it over SFTP: receipts that wait, files under ready/, an acknowledgement by removing a receipt,
+// and what has become of a drop. Nothing that comes from there is believed before it is checked.
 package import Admission
 import Blocking
 package import Staging
@@ -13,6 +13,8 @@ package actor RemoteGate {
 
     private static let receipts = "/receipts"
     private static let ready = "/ready"
+    private static let standings = "/standing"
+    private static let longestStanding = 4096
     /// A batch of events is read whole; one beyond this is not what a gate writes.
     private static let longestBatch: Int64 = 256 << 20
 
@@ -89,17 +91,30 @@ package actor RemoteGate {
         return try RemoteReceipt(bytes, id: id)
     }
 
-    /// Acknowledges a drop; one whose receipt is gone was acknowledged by somebody else. Throws `PullError` when it
-    /// is refused, or `SFTPError`.
-    package func acknowledge(_ id: String) throws {
+    /// Acknowledges a drop; false: it waits there no more, or has another name since its receipt was read. Throws `PullError` when
+    /// it is refused, or `SFTPError`.
+    package func acknowledge(_ id: String) throws -> Bool {
         do {
             try connected().remove("\(Self.receipts)/\(id).json")
+            return true
         } catch {
             guard case .status = error else { throw error }
             guard error.isNoSuchFile else {
                 throw PullError(
                     .refused, "drop \(id) is here, but its acknowledgement is refused there: \(error)")
             }
+            return false
+        }
+    }
+
+    /// What has become of a drop there. Throws `PullError` when it cannot be asked now, or `SFTPError`.
+    package func fate(of id: String) throws -> DropFate {
+        do {
+            let bytes = try small("\(Self.standings)/\(id).json", limit: Self.longestStanding, id)
+            return DropFate(bytes, id: id)
+        } catch let error as PullError where error.code == .gone {
+            // A gate of an earlier version has no such file, and none has one of a drop that is not the account's.
+            return .unknown
         }
     }
 

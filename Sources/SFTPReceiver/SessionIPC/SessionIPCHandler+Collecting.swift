@@ -47,6 +47,10 @@ extension SessionIPCHandler {
                 session.hasRead = true
             }
             guard let id = question.drop else { return try await page(before: question.before, scope) }
+            if question.asksStanding {
+                let standing = try await standing(of: id, scope, session.login.account.name)
+                return CollectPage(ok: true, standing: standing)
+            }
             guard let drop = try released(id, scope) else { return CollectPage(ok: true) }
             if question.opens || question.acknowledges {
                 attempt.detail["drop"] = .string(drop.id)
@@ -71,6 +75,23 @@ extension SessionIPCHandler {
             scope.covers(drop.readyPath)
         else { return nil }
         return drop
+    }
+
+    /// What has become of a drop of the scope, for a collector that has not heard the answer to its acknowledgement; nil: there is
+    /// none.
+    private func standing(of id: String, _ scope: CollectScope, _ account: String) async throws -> String? {
+        guard DropID.isValid(id), let drop = try intake.drop(id: id), scope.covers(drop.readyPath) else {
+            return nil
+        }
+        var members: [String: JSONValue] = ["drop": .string(id), "state": .string("\(drop.state)")]
+        if let time = drop.acknowledged {
+            let isOwn = try await intake.isAcknowledged(id, by: account, since: time)
+            members["by_you"] = isOwn.map(JSONValue.bool)
+        } else if drop.state == .forgotten {
+            // It was taken without a word.
+            members["by_you"] = false
+        }
+        return String(decoding: CanonicalJSON.encode(.object(members)), as: UTF8.self)
     }
 
     /// The newest drops of the scope below a seq; never empty while there are older ones.

@@ -148,7 +148,7 @@ extension Connection {
     /// Bytes of a body that are digested on the event loop.
     private static let smallBody = 64 << 10
     private static let large = DispatchQueue(
-        label: "large.bodies", qos: .userInitiated, attributes: .concurrent)
+        label: "large.bodies", attributes: .concurrent)
 
     /// A request's header is complete. Returns the reference for it.
     func requestBegan() -> String {

@@ -64,7 +64,9 @@ enum LiveConsole {
     private struct NoSigner: CheckpointSigning {
         func sign() async throws -> SignedCheckpoint? { nil }
 
-        func rotate(to new: NoteSigner, detail: [String: JSONValue]) async throws -> KeyRotation {
+        func rotate(
+            to new: NoteSigner, detail: [String: JSONValue], install: @Sendable () throws -> Void
+        ) async throws -> KeyRotation {
             throw CancellationError()
         }
     }

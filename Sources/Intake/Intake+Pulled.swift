@@ -1,0 +1,284 @@
+// What becomes of drops that were taken over from another gate: each is held until that gate has let go of it, then it is released, and
+// released again where that failed, since no sender of this gate has a box in which it would settle. One of which the other gate has
+// let go for somebody else goes to quarantine.
+import Admission
+import Blocking
+import JSON
+package import Ledger
+import Logging
+import Staging
+import Synchronization
+
+extension Intake {
+    /// Whether a drop was taken over from another gate, and may be released.
+    func isPulled(_ record: DropRecord) -> Bool {
+        // One that its account's sender here has renamed since settles like any other upload.
+        record.incoming == StagingLayout.pulledFile(record.id) && record.due == nil
+    }
+
+    // MARK: Held
+
+    /// Ids of drops that are held until a gate has let go of them for an account, oldest first. What another account has fetched from
+    /// it is left to that: the gate tells each account of its own acknowledgements alone.
+    /// - Parameters:
+    ///   - hostKey: that of the other gate.
+    ///   - origin: the gate with the account, as they were called when the drops were fetched. Its key may have changed since, or its
+    ///     address.
+    package func heldPulls(hostKey: String, origin: String, limit: Int) throws(IntakeError) -> [String] {
+        var found: [String] = []
+        do {
+            try forEachHeld { record, entry in
+                let from = entry.detail["pulled_from"]?.string ?? ""
+                let isOfKey = entry.detail["pulled_host_key"]?.string == hostKey
+                guard from == origin || isOfKey && Self.account(of: from) == Self.account(of: origin)
+                else { return true }
+                found.append(record.id)
+                return found.count < limit
+            }
+        } catch {
+            throw Self.unreadable(error)
+        }
+        return found
+    }
+
+    /// `vsee` of `sftp://vsee@gate:2222`; nil where it names none.
+    private static func account(of origin: String) -> Substring? {
+        let place = origin.trimmingPrefix("sftp://").prefix { $0 != "/" }
+        return place.lastIndex(of: "@").map { place[..<$0] }
+    }
+
+    /// - Parameter body: whether it wants to see the next one.
+    private func forEachHeld(_ body: (DropRecord, AcceptedEntry) throws -> Bool) throws {
+        var after: Int64 = -1
+        while case let pending = try store.pendingUploads(after: after, limit: 256), let last = pending.last {
+            after = last.record.seq
+            for drop in pending where drop.record.isHeld {
+                guard try body(drop.record, AcceptedEntry(drop.entry)) else { return }
+            }
+        }
+    }
+
+    /// How long a drop may be held before somebody is told: rounds of `dropgate pull` are minutes apart.
+    private static let longestHold = Duration.seconds(900)
+
+    /// Tells of drops that are held and for which no pull comes back.
+    func lookForForgottenPulls() throws {
+        var count = 0
+        var oldest: String?
+        try forEachHeld { record, entry in
+            guard let time = Instant(rfc3339: entry.time), now - time > Self.longestHold else { return true }
+            count += 1
+            let origin = entry.detail["pulled_from"]?.string ?? "another gate"
+            oldest = oldest ?? "\(record.id), was fetched from \(UntrustedText.head(origin)) at \(entry.time)"
+            return true
+        }
+        guard let oldest else {
+            health.clear(problem: "pull")
+            return
+        }
+        let drops = Counted.text(count, "fetched drop is", "fetched drops are")
+        health.set(
+            problem: "pull",
+            message:
+                "\(drops) held, because it is not known whether the other gate has let go of them; the oldest, "
+                + oldest)
+    }
+
+    private static func unreadable(_ error: any Error) -> IntakeError {
+        IntakeError(.ledgerFailed, "the ledger cannot be read: \(error)", retryAfter: 30)
+    }
+
+    private static func unwritable(_ error: any Error) -> IntakeError {
+        IntakeError(
+            .ledgerFailed, "the ledger cannot be written, nothing was changed: \(error)", retryAfter: 30)
+    }
+
+    /// A held drop with the receipt that it will have; nil: none of this id is held.
+    private func heldPull(_ id: String) throws(IntakeError) -> (record: DropRecord, receipt: Receipt)? {
+        do {
+            guard let record = try store.drop(id: id), record.isHeld, let drop = try accepted(record) else {
+                return nil
+            }
+            return (record, try Receipt(AcceptedEntry(drop.entry), drop: record))
+        } catch {
+            throw Self.unreadable(error)
+        }
+    }
+
+    /// A pending upload with its entry.
+    func accepted(_ record: DropRecord) throws -> PendingDrop? {
+        try store.pendingUploads(after: record.seq - 1, limit: 1).first.flatMap {
+            $0.record.id == record.id ? $0 : nil
+        }
+    }
+
+    /// The other gate has let go of a held drop: it is released. How it stands then.
+    /// - Parameter attempt: the entry of a person's decision; nil: the other gate's ledger tells of it.
+    package func release(
+        pulled id: String, as attempt: Attempt? = nil
+    ) async throws(IntakeError) -> DropStanding {
+        guard takeInHand(id) else { return .pending }
+        defer { letGo(id) }
+        let box: SenderBox?
+        do { box = try boxOfPulled(id) } catch { throw Self.unreadable(error) }
+        guard let box else { return try await releaseHeld(id, attempt, nil) }
+        // From the moment on in which it may be released, its sender here could take it back.
+        return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropStanding in
+            try await self.releaseHeld(id, attempt, box)
+        }
+    }
+
+    /// The drop is in hand.
+    /// - Parameter box: that of its account, locked; nil: there is none.
+    private func releaseHeld(
+        _ id: String, _ attempt: Attempt?, _ box: SenderBox?
+    ) async throws(IntakeError) -> DropStanding {
+        guard let pull = try heldPull(id) else { return try knownStanding(ofDrop: id) }
+        do {
+            if let attempt { try await self.record(attempt) }
+            _ = try await writer.commit(.letGo(id: id))
+        } catch {
+            ledgerFails(error)
+            throw Self.unwritable(error)
+        }
+        var freed = pull.record
+        freed.due = nil
+        let outcome = await releasePulled(freed, pull.receipt)
+        show(id, outcome, in: box)
+        return switch outcome {
+        case .released: .kept
+        case .gone: .lost
+        case .failed: .pending
+        }
+    }
+
+    /// The other gate has a held drop no more, and did not let go of it for this one: it goes to quarantine. False: it is not held.
+    /// Where the other gate has it still, or again, it is taken over again: whoever withdrew it here did not acknowledge it there.
+    /// - Parameter attempt: who says so, and why; what it was is filled in here.
+    package func withdraw(pulled id: String, as attempt: Attempt) async throws(IntakeError) -> Bool {
+        guard takeInHand(id) else { throw Self.decidedElsewhere(id) }
+        defer { letGo(id) }
+        guard let pull = try heldPull(id) else { return false }
+        let (record, receipt) = (pull.record, pull.receipt)
+        let incoming = StagingLayout.pulledFile(id)
+        var attempt = attempt
+        attempt.reason = .withdrawn
+        attempt.drop = DropFacts(id: id, name: receipt.name, bytes: receipt.bytes, sha256: receipt.sha256)
+        attempt.detail["was"] = "pulled"
+        attempt.detail["pulled_from"] = receipt.origin.map(JSONValue.string)
+        attempt.detail["accepted_by"] = .int(record.seq)
+        let isChanged: Bool
+        do {
+            isChanged = try await make(
+                DropChange(
+                    id: id, from: .pending,
+                    kind: .withdrawn(incoming: incoming, mayComeAgain: true)), attempt)
+        } catch {
+            ledgerFails(error)
+            throw Self.unwritable(error)
+        }
+        guard isChanged else { return false }
+        staging.ready.cancelReservation(record.readyPath)
+        await uploads.runToEnd {
+            let account = StagingLayout.quarantineAccount(receipt.account)
+            if self.putAway(record, incoming: incoming, of: account, receipt) { self.quarantined(record) }
+        }
+        return true
+    }
+
+    // MARK: Release
+
+    /// Moves a committed drop into `ready/`; what fails is tried again by itself. The drop is in hand.
+    func releasePulled(_ record: DropRecord, _ receipt: Receipt) async -> ReleaseOutcome {
+        let outcome: ReleaseOutcome = await uploads.runToEnd {
+            let outcome = self.complete(record, receipt: receipt)
+            if case .released(let readyPath) = outcome {
+                self.stager.finish(upload: record.id, readyPath: readyPath)
+            }
+            return outcome
+        }
+        switch outcome {
+        case .released: retries.end(record.id)
+        case .gone:
+            guard await recordLoss(record, receipt) else { return .failed }
+        case .failed: retries.failed(record.id)
+        }
+        return outcome
+    }
+
+    /// False: it could not be recorded, which is tried again.
+    private func recordLoss(_ record: DropRecord, _ receipt: Receipt) async -> Bool {
+        let attempt = lost(record, receipt)
+        do {
+            if try await make(DropChange(id: record.id, from: .pending, kind: .lost), attempt) {
+                counters.add(attempt)
+            }
+        } catch {
+            _ = failed(record, error)
+            retries.failed(record.id)
+            return false
+        }
+        staging.ready.cancelReservation(record.readyPath)
+        endRetries(record.id)
+        return true
+    }
+
+    private func endRetries(_ drop: String) {
+        retries.end(drop)
+        health.clear(problem: "release", of: drop)
+    }
+
+    /// It is time for another try.
+    func releaseAgain(_ drop: String) async {
+        // Somebody asks about it this moment.
+        guard takeInHand(drop) else { return retries.failed(drop) }
+        defer { letGo(drop) }
+        do {
+            // Its sender here may be renaming it, or taking it back, this very moment.
+            if let box = try boxOfPulled(drop) {
+                try await box.lock.with(.shared) { try await releaseWaiting(drop, box) }
+            } else {
+                try await releaseWaiting(drop, nil)
+            }
+        } catch {
+            logger.error("drop \(drop): whether it was released cannot be told now: \(error)")
+            retries.failed(drop)
+        }
+    }
+
+    /// The box of the account among whose names a drop stands; nil where nobody of this gate has one.
+    private func boxOfPulled(_ drop: String) throws -> SenderBox? {
+        guard let record = try store.drop(id: drop),
+            let account = StagingLayout.account(ofReady: record.readyPath),
+            try staging.uploads.status(account)?.isDirectory == true
+        else { return nil }
+        return try box(of: account)
+    }
+
+    /// - Parameter box: that of its account, locked; nil: there is none.
+    private func releaseWaiting(_ drop: String, _ box: SenderBox?) async throws {
+        guard let record = try store.drop(id: drop), record.state == .pending, isPulled(record),
+            let accepted = try accepted(record)
+        else { return endRetries(drop) }
+        let receipt = try Receipt(AcceptedEntry(accepted.entry), drop: record)
+        let outcome = await releasePulled(record, receipt)
+        if case .released = outcome { logger.notice("drop \(drop) lies in ready/ now") }
+        show(drop, outcome, in: box)
+    }
+
+    /// A box that was made meanwhile has it among what settles.
+    private func show(_ drop: String, _ outcome: ReleaseOutcome, in box: SenderBox?) {
+        box?.state.withLock { state in
+            guard state.settling[drop] != nil else { return }
+            switch outcome {
+            case .released(let readyPath):
+                state.settling[drop] = nil
+                state.tree.update(drop) { $0.standing = .waiting(readyPath: readyPath) }
+            case .gone:
+                state.settling[drop] = nil
+                state.tree.remove(drop)
+            case .failed: break
+            }
+        }
+    }
+}

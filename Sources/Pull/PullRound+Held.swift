@@ -1,0 +1,95 @@
+// What becomes of drops that are held here: the other gate says whether it has let go of them, and for whom.
+import Intake
+import Management
+import Reachability
+
+extension PullRound {
+    /// What the other gate's word means for a drop that is held here.
+    enum Decision: Sendable {
+        case release
+        case withdraw(String)
+    }
+
+    /// Drops that an earlier round held, and that wait there no more: it was cut off before it could settle them.
+    func settleHeld(
+        _ peer: RemoteGate.Peer, waiting: Set<String>, _ summary: inout PullSummary
+    ) async throws {
+        let origin = "\(origin)"
+        let held = try await visit { authority -> [String] in
+            try await authority.heldPulls(hostKey: peer.hostKey, origin: origin)
+        }
+        var decisions: [(drop: String, decision: Decision)] = []
+        for drop in held where !waiting.contains(drop) {
+            if let decision = try await decide(drop, &summary) { decisions.append((drop, decision)) }
+        }
+        try await carryOut(decisions, &summary) { _, summary in summary.known += 1 }
+    }
+
+    /// What becomes of a held drop that cannot be acknowledged; nil: it is held on.
+    func decide(_ drop: String, _ summary: inout PullSummary) async throws -> Decision? {
+        let fate: DropFate
+        do {
+            fate = try await remote.fate(of: drop)
+        } catch let error as PullError {
+            summary.failures.append(
+                (drop, "drop \(drop) is here and held, and the next pull asks again: \(error.description)"))
+            return nil
+        }
+        switch fate {
+        case .acknowledged: return .release
+        case .gone(let what): return .withdraw(what)
+        case .waits: return nil
+        case .unknown:
+            summary.failures.append(
+                (
+                    drop,
+                    "drop \(drop) is here and held: it waits on the other gate no more, and that gate does not say whether it was "
+                        + "acknowledged for this one; look there (`dropgate drops show \(drop)`), then `dropgate drops release "
+                        + "\(drop)` here if it was, and `dropgate drops withdraw \(drop)` if not"
+                ))
+            return nil
+        }
+    }
+
+    /// - Parameter released: told of each drop that lies in `ready/` now.
+    func carryOut(
+        _ decisions: [(drop: String, decision: Decision)], _ summary: inout PullSummary,
+        released: (_ drop: String, inout PullSummary) -> Void
+    ) async throws {
+        guard !decisions.isEmpty else { return }
+        let attribution = attribution
+        let standings = try await visit { authority -> [DropStanding] in
+            var standings: [DropStanding] = []
+            for (drop, decision) in decisions {
+                switch decision {
+                case .release: standings.append(try await authority.releasePulled(drop))
+                case .withdraw(let what):
+                    let isDone = try await authority.withdrawPulled(drop, there: what, by: attribution)
+                    standings.append(isDone ? .withdrawn : try await authority.standing(ofDrop: drop))
+                }
+            }
+            return standings
+        }
+        for ((drop, _), standing) in zip(decisions, standings) {
+            switch standing {
+            case .kept: released(drop, &summary)
+            case .withdrawn: summary.withdrawn.append(drop)
+            case .pending, .lost, .held, .unknown: fail(drop, standing, &summary)
+            }
+        }
+    }
+
+    /// Says why a drop that is known here does not lie in `ready/`.
+    func fail(_ drop: String, _ standing: DropStanding, _ summary: inout PullSummary) {
+        let why =
+            if standing == .lost {
+                "drop \(drop) was taken over, and its bytes were gone from staging before they came to ready/: no pull takes it over "
+                    + "again. Find out who removes files below incoming/ of staging. If the other gate has it still, take its file "
+                    + "from there for its consumer, and acknowledge it there (dropgate drops ack \(drop)); else ask for it "
+                    + "to be sent again"
+            } else {
+                "drop \(drop) is taken over, and does not lie in ready/ yet (dropgate doctor says why); that is tried again by itself"
+            }
+        summary.failures.append((drop, why))
+    }
+}

@@ -1,0 +1,205 @@
+// Entries to a file: what counts as stored, and what is written again after a sync that failed or a gate that was killed.
+import Admission
+import Foundation
+import Ledger
+import Logging
+import Support
+import Synchronization
+import Testing
+
+@testable import Audit
+
+/// A disk whose syncs fail when told.
+private final class Disk: Sendable {
+    private let isBroken = Mutex(false)
+
+    var fails: Bool {
+        get { isBroken.withLock(\.self) }
+        set { isBroken.withLock { $0 = newValue } }
+    }
+
+    func sync(_ descriptor: Int32) -> Int32 {
+        guard fails else { return fdatasync(descriptor) }
+        errno = EIO
+        return -1
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct FileStreamTests {
+    private let directory: TemporaryDirectory
+    private let disk = Disk()
+    private var path: String { directory.file("entries.jsonl") }
+
+    init() throws { directory = try TemporaryDirectory("file-stream") }
+
+    private func open(_ cursor: ForwardCursor) throws -> FileStream {
+        let disk = disk
+        return try FileStream(path: path, cursor: cursor, sync: { disk.sync($0) }, tell: { _ in })
+    }
+
+    /// The position after what a stream has confirmed.
+    private func position(_ stream: FileStream) async throws -> ForwardCursor {
+        var cursor = ForwardCursor(target: "t", seq: try await stream.confirmed() ?? -1)
+        (cursor.inode, cursor.size) = (stream.mark.inode, stream.mark.size)
+        return cursor
+    }
+
+    private static let beginning = ForwardCursor(target: "t", seq: -1)
+
+    private static func records(_ seqs: ClosedRange<Int64>) -> [ForwardRecord] {
+        seqs.map { ForwardRecord(seq: $0, bytes: Array("entry \($0)".utf8)) }
+    }
+
+    private static func text(_ seqs: ClosedRange<Int64>) -> String {
+        seqs.map { "entry \($0)\n" }.joined(separator: "")
+    }
+
+    private func text() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+
+    /// Into the file, around the stream.
+    private func write(_ text: String, at offset: Int64) throws {
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        try file.seek(toOffset: UInt64(offset))
+        try file.write(contentsOf: Data(text.utf8))
+        try file.close()
+    }
+
+    // MARK: A sync that fails
+
+    @Test func afterASyncThatFailedNothingOfWhatWasWrittenCounts() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        let mark = first.mark
+        disk.fails = true
+        let error = await #expect(throws: ForwardError.self) { try await first.send(Self.records(2...5)) }
+        #expect(error?.confirmed == 1 && error?.description.contains("cannot sync \(path)") == true)
+        #expect(first.mark == mark)
+
+        let cursor = try await position(first)
+        disk.fails = false
+        let next = try open(cursor)
+        #expect(try await next.confirmed() == 1, "that the next sync works proves nothing of them")
+        #expect(next.mark == mark)
+        try await next.send(Self.records(2...6))
+        #expect(try await next.confirmed() == 6)
+        #expect(try text() == Self.text(0...6), "each line once")
+        #expect(next.mark.size == Int64(try text().utf8.count))
+    }
+
+    /// What the kernel calls clean may be on disk or not, and is dropped from memory at any time.
+    @Test func whatGotLostAfterASyncThatFailedIsWrittenAgainInItsPlace() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        disk.fails = true
+        await #expect(throws: ForwardError.self) { try await first.send(Self.records(2...3)) }
+        let cursor = try await position(first)
+        let size = try text().utf8.count
+        try write(String(repeating: "\0", count: size - Int(first.mark.size)), at: first.mark.size)
+        disk.fails = false
+        let next = try open(cursor)
+        try await next.send(Self.records(2...3))
+        #expect(try text() == Self.text(0...3))
+        try await next.send(Self.records(4...4))
+        #expect(try text() == Self.text(0...4), "it goes on at the end")
+    }
+
+    @Test func whoFollowsTheFileSeesNoLineTwiceHoweverOftenItIsTried() async throws {
+        disk.fails = true
+        var cursor = Self.beginning
+        for _ in 0..<3 {
+            let stream = try open(cursor)
+            cursor = try await position(stream)
+            #expect(stream.mark.size == 0, "nothing is confirmed yet")
+            await #expect(throws: ForwardError.self) { try await stream.send(Self.records(0...2)) }
+        }
+        #expect(try text() == Self.text(0...2))
+    }
+
+    /// The forwarder says so, and does it again by itself.
+    @Test func aSyncThatFailsIsAProblemUntilEverythingIsOnDisk() async throws {
+        let handle = LedgerHandle(file: directory.file("ledger.sqlite"))
+        let store = try handle.open(node: "t")
+        let attempt = Attempt(kind: .connection, channel: .webhook, verdict: .rejected, reason: .notListed)
+        for _ in 0..<5 { _ = try store.commit([.append(attempt, drop: nil)], now: .now()) }
+        let reports = AsyncStream.makeStream(of: String?.self)
+        let (disk, path) = (disk, path)
+        disk.fails = true
+        let forwarder = Forwarder(
+            name: "file", target: path, reader: try handle.reader(),
+            cursorFile: directory.file("cursor.json"),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            report: { reports.continuation.yield($0) }, render: { Array("entry \($0.seq)".utf8) },
+            open: { cursor in
+                try FileStream(path: path, cursor: cursor, sync: { disk.sync($0) }, tell: { _ in })
+            })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { await forwarder.run() }
+            var said = reports.stream.makeAsyncIterator()
+            for _ in 0..<2 {
+                let problem = try #require(await said.next() ?? nil)
+                #expect(problem.contains("cannot sync \(path)"), "\(problem)")
+            }
+            #expect(forwarder.isFailing && forwarder.waiting == 5)
+            disk.fails = false
+            while let problem = try #require(await said.next()) { #expect(problem.contains("cannot sync")) }
+            await forwarder.finish()
+        }
+        #expect(forwarder.waiting == 0)
+        #expect(try text() == Self.text(0...4))
+        let cursor = try #require(try ForwardCursor.read(directory.file("cursor.json"), target: path))
+        #expect(try cursor.seq == 4 && cursor.size == Int64(text().utf8.count))
+    }
+
+    // MARK: A gate that was killed
+
+    /// Between the lines and their position, or in the middle of a line.
+    @Test(arguments: [
+        "entry 2\nentry 3\n", "entry 2\nent", "{\"torn\": \"and longer than all that is sent next\"", "",
+    ])
+    func whatAKilledGateHadWrittenBehindItsPositionIsWrittenAgain(left: String) async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        let cursor = try await position(first)
+        try write(left, at: first.mark.size)
+        let next = try open(cursor)
+        #expect(try await next.confirmed() == 1)
+        try await next.send(Self.records(2...4))
+        #expect(try text() == Self.text(0...4))
+    }
+
+    @Test func aLineThatWasCutOffInAFileWithoutAPositionIsTakenAway() async throws {
+        try Data("other\ncut off and longer than what follows".utf8).write(to: URL(filePath: path))
+        let stream = try open(Self.beginning)
+        try await stream.send(Self.records(0...0))
+        #expect(try text() == "other\nentry 0\n")
+    }
+
+    @Test func aFileThatWasRenamedIsLeftAsItIs() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+        try first.prepare()
+        try await first.send(Self.records(2...3))
+        #expect(try String(contentsOfFile: path + ".1", encoding: .utf8) == Self.text(0...1))
+        #expect(try text() == Self.text(2...3))
+    }
+
+    @Test func linesThatMayStandInTwoFilesAreTold() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        let cursor = try await position(first)
+        try write("entry 2\n", at: first.mark.size)
+        let told = AsyncStream.makeStream(of: String.self)
+        let next = try FileStream(
+            path: path, cursor: cursor, tell: { told.continuation.yield($0) })
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+        try next.prepare()
+        try await next.send(Self.records(2...3))
+        told.continuation.finish()
+        let words = await told.stream.reduce(into: [String]()) { $0.append($1) }
+        #expect(
+            words.count == 1 && words[0].contains("entries from 2 on may stand in both files"), "\(words)")
+        #expect(try text() == Self.text(2...3))
+    }
+}
