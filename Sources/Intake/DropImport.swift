@@ -190,7 +190,12 @@ extension Intake {
             ledgerFails(error)
             throw IntakeError(.ledgerFailed, "the ledger cannot be written: \(error)", retryAfter: 30)
         }
-        staging.ready.cancelReservation(isChanged ? known.readyPath : readyPath)
+        if !isChanged {
+            staging.ready.cancelReservation(readyPath)
+        } else if known.state == .pending {
+            // That of a withdrawn one was cancelled with it, and may be another drop's.
+            staging.ready.cancelReservation(known.readyPath)
+        }
         return DropOutcome(
             id: known.id, status: isChanged ? .held : .pending, name: isChanged ? readyPath : known.readyPath,
             seq: known.seq)

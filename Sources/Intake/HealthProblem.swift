@@ -30,11 +30,11 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "see that the staging directory is the gate's, writable and not full; what was accepted is kept and tried again"
         case .lost:
             "find out who removes files below incoming/ of staging; `dropgate drops list --state lost` names the drops, and "
-                + "their sender must send them again; this is told until the gate is restarted"
+                + "their sender must send them again (of one with an `origin`, see first whether that gate still has it); this is told until the gate is restarted"
         case .pull:
-            "let `dropgate pull` run: it asks the other gate, and releases them or takes them back; where that gate cannot be "
-                + "asked any more, `dropgate drops show ID` there, or its ledger, says whether it let go of the drop for this "
-                + "gate: then `dropgate drops release ID` here, else `dropgate drops withdraw ID`"
+            "run `dropgate pull` again: it asks the other gate, and releases these drops or puts them into quarantine; if that gate "
+                + "cannot be asked any more, find out there (`dropgate drops show ID`, or its ledger) whether each drop was "
+                + "acknowledged for this gate; if so `dropgate drops release ID` here, else `dropgate drops withdraw ID`"
         case .sealing, .checkpoint:
             "look after the disk of the ledger; if it says that entries were altered: dropgate ledger verify"
         case .retention:

@@ -105,11 +105,10 @@ extension Intake {
         }
     }
 
-    /// A pending upload with its entry.
+    /// A pending upload with its entry. Throws where that cannot be read now.
     func accepted(_ record: DropRecord) throws -> PendingDrop? {
-        try store.pendingUploads(after: record.seq - 1, limit: 1).first.flatMap {
-            $0.record.id == record.id ? $0 : nil
-        }
+        guard record.state == .pending, let entry = try store.entry(seq: record.seq) else { return nil }
+        return PendingDrop(record: record, entry: entry, body: nil)
     }
 
     /// The other gate has let go of a held drop: it is released. How it stands then.
@@ -144,7 +143,7 @@ extension Intake {
         var freed = pull.record
         freed.due = nil
         let outcome = await releasePulled(freed, pull.receipt)
-        show(id, outcome, in: box)
+        show(freed, pull.receipt, outcome, in: box)
         return switch outcome {
         case .released: .kept
         case .gone: .lost
@@ -263,22 +262,31 @@ extension Intake {
         let receipt = try Receipt(AcceptedEntry(accepted.entry), drop: record)
         let outcome = await releasePulled(record, receipt)
         if case .released = outcome { logger.notice("drop \(drop) lies in ready/ now") }
-        show(drop, outcome, in: box)
+        show(record, receipt, outcome, in: box)
     }
 
-    /// A box that was made meanwhile has it among what settles.
-    private func show(_ drop: String, _ outcome: ReleaseOutcome, in box: SenderBox?) {
-        box?.state.withLock { state in
-            guard state.settling[drop] != nil else { return }
+    /// Shows its account what has become of a drop, as what its sessions sent themselves.
+    /// - Parameter known: nil: there was no box, and one may have been made since.
+    private func show(
+        _ record: DropRecord, _ receipt: Receipt, _ outcome: ReleaseOutcome, in known: SenderBox?
+    ) {
+        guard let box = known ?? (try? boxOfPulled(record.id)), let path = DropPath(name(record, box.account))
+        else { return }
+        box.state.withLock { state in
+            state.settling[record.id] = nil
+            state.tree.remove(record.id)
+            let standing: SenderItem.Standing
             switch outcome {
-            case .released(let readyPath):
-                state.settling[drop] = nil
-                state.tree.update(drop) { $0.standing = .waiting(readyPath: readyPath) }
-            case .gone:
-                state.settling[drop] = nil
-                state.tree.remove(drop)
-            case .failed: break
+            case .gone: return
+            case .released(let readyPath): standing = .waiting(readyPath: readyPath)
+            case .failed:
+                standing = .settling
+                state.settling[record.id] = SenderBox.Settling(record: record, receipt: receipt)
             }
+            state.tree.insert(
+                SenderItem(
+                    drop: record.id, bytes: receipt.bytes, modified: Self.seconds(record, receipt),
+                    standing: standing), at: path)
         }
     }
 }

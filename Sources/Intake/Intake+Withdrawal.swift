@@ -23,22 +23,26 @@ extension Intake {
         var attempt = attempt
         attempt.reason = .withdrawn
         if try await withdrawHeld(drop, attempt) { return .removed }
-        guard var record = try record(drop) else { return nil }
-        if record.state == .pending, isPulled(record) {
-            // Its file may lie in `ready/` already, and the ledger does not say so yet.
-            guard takeInHand(drop) else { throw Self.decidedElsewhere(drop) }
-            defer { letGo(drop) }
-            await stager.waitUntilMarked()
-            guard let marked = try self.record(drop) else { return nil }
-            record = marked
-        }
+        guard let record = try record(drop) else { return nil }
         let isWithdrawn: Bool
-        if record.isHeld {
+        if record.state == .pending, isPulled(record) {
+            isWithdrawn = try await withdraw(freed: drop, attempt)
+        } else if record.isHeld {
             isWithdrawn = try await withdraw(pulled: drop, as: attempt)
         } else {
             isWithdrawn = try await withdraw(record, attempt)
         }
         return isWithdrawn ? .quarantined : nil
+    }
+
+    /// Withdraws a drop of another gate that is to be released, or is released: its file may lie in `ready/` already, and the ledger does
+    /// not say so yet. It is in hand all the while, so that nobody tries its release again meanwhile.
+    private func withdraw(freed drop: String, _ attempt: Attempt) async throws(IntakeError) -> Bool {
+        guard takeInHand(drop) else { throw Self.decidedElsewhere(drop) }
+        defer { letGo(drop) }
+        await stager.waitUntilMarked()
+        guard let marked = try record(drop) else { return false }
+        return try await withdraw(marked, attempt)
     }
 
     static func decidedElsewhere(_ drop: String) -> IntakeError {

@@ -36,7 +36,7 @@ extension PullRound {
             return nil
         }
         switch fate {
-        case .acknowledged: return .release
+        case .acknowledged, .lost: return .release
         case .gone(let what): return .withdraw(what)
         case .waits: return nil
         case .unknown:

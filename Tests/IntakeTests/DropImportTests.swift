@@ -367,6 +367,37 @@ import Testing
         await gate.intake.close()
     }
 
+    /// Its account has been here before, and has a box.
+    @Test(arguments: [false, true]) func whatWasPulledAndReleasedMayBeTakenBack(isObstructed: Bool)
+        async throws
+    {
+        let gate = try Gate()
+        let session = try gate.intake.beginSession(of: "vsee")
+        try fetched(gate)
+        _ = try await gate.intake.importDrop(drop(Self.receipt()))
+        if isObstructed { try obstruct(gate) }
+        #expect(try await gate.intake.release(pulled: Self.id) == (isObstructed ? .pending : .kept))
+        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        #expect(try await gate.intake.withdraw(Self.id, as: attempt) == .quarantined)
+        #expect(gate.ready().isEmpty)
+        withExtendedLifetime(session) {}
+        await gate.intake.close()
+    }
+
+    @Test func aWithdrawnDropThatComesAgainHasItsPlaceToItself() async throws {
+        let gate = try Gate()
+        try fetched(gate)
+        _ = try await gate.intake.importDrop(drop(Self.receipt()))
+        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        #expect(try await gate.intake.withdraw(pulled: Self.id, as: attempt))
+        while try gate.intake.standing(ofDrop: Self.id) != .withdrawn { await Task.yield() }
+        try fetched(gate)
+        let outcome = try await gate.intake.importDrop(drop(Self.receipt()))
+        #expect(outcome.status == .held && outcome.name == "sftp/vsee/a.xml")
+        #expect(try gate.intake.staging.ready.reserve("sftp/vsee/a.xml") != outcome.name)
+        await gate.intake.close()
+    }
+
     @Test func whatIsHeldForLongIsAProblemUntilItIsDecided() async throws {
         let clock = TestClock()
         let gate = try Gate(clock: clock)

@@ -23,7 +23,9 @@ import Testing
         #expect(fate(#""state":"\#(state)""#) == .unknown)
     }
 
-    @Test(arguments: ["withdrawn", "taken", "lost"]) func whatSomebodyElseHasIsGone(state: String) {
+    @Test func whatIsLostThereIsTheLastCopyHere() { #expect(fate(#""state":"lost""#) == .lost) }
+
+    @Test(arguments: ["withdrawn", "taken"]) func whatSomebodyElseHasIsGone(state: String) {
         #expect(fate(#""state":"\#(state)""#) == .gone(state))
     }
 

@@ -8,15 +8,17 @@ import Settings
 
 struct DropsReleaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "release", abstract: "Release events that are held in quarantine.",
+        commandName: "release",
+        abstract: "Release what is held: events in quarantine, drops that were pulled.",
         discussion: """
             With `unlisted: quarantine` an event of VSee's form that shows the right secret and comes from an unlisted \
             address is refused and held. Ask VSee whether the address is its own; if so list it, then release what \
             was held. The source lists decide again: while they refuse the address, nothing is released, and the \
             exit status is 1.
 
-            A drop that `dropgate pull` has fetched is held until the other gate has let go of it. Where that cannot be \
-            found out any more (dropgate doctor tells of it), this releases it, too.
+            A drop that `dropgate pull` has fetched is held until it is acknowledged on the other gate. If nobody can ask \
+            that gate any more (`dropgate doctor` reports such drops), find out whether it was acknowledged there for \
+            this gate. If so, release it with this command, which does not ask the source lists about it; if not, withdraw it.
 
             EXAMPLES
               dropgate drops list --held

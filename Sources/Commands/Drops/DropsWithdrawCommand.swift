@@ -11,11 +11,11 @@ struct DropsWithdrawCommand: AsyncParsableCommand {
         commandName: "withdraw", abstract: "Take back drops that no consumer has yet.",
         discussion: """
             An upload that settles, or lies in ready/, goes to quarantine/ and stays there for \
-            staging.keep_quarantined, as if its sender had removed it; so does a drop that `dropgate pull` has fetched, \
-            while it is held until the other gate has let go of it; while that gate has it, the next pull fetches it \
-            again. An event that is held in quarantine is removed \
-            for good. An event that was accepted cannot be withdrawn: its consumers may have it at once. Each is an \
-            entry of the ledger. Exit status 1 when one of the ids cannot be withdrawn.
+            staging.keep_quarantined, as if its sender had removed it. So does a drop that `dropgate pull` has fetched and \
+            still holds, be it an upload or an event; if the other gate still has that drop, the next pull fetches it \
+            again. An event that is held in quarantine is removed for good. Any other event that was accepted cannot be \
+            withdrawn: its consumers may have it at once. Each withdrawal is an entry of the ledger. Exit status 1 when \
+            one of the ids cannot be withdrawn.
 
             EXAMPLES
               dropgate drops withdraw 01jdk2v8q3m5t7w9y1b3d5f7h9 --comment "sent for another clinic"

@@ -7,8 +7,9 @@ struct LedgerRotateKeyCommand: AsyncParsableCommand {
         commandName: "rotate-key", abstract: "Change the key that signs the ledger.",
         discussion: """
             Makes a new key, writes an entry that both keys sign, and signs a checkpoint with the new one. Who trusts \
-            the old key can trust the new one by that entry. Give auditors the new public key all the same. From that \
-            entry on the old key signs nothing: a rotation that is cut off is finished by the next start.
+            the old key can trust the new one by that entry. Give auditors the new public key all the same. After \
+            that entry the old key signs nothing more. If the command is interrupted, the next start, or the next command \
+            that writes, finishes the rotation if the ledger has the entry, and takes it back if not.
             """)
 
     @OptionGroup var remark: CommentOption

@@ -17,9 +17,11 @@ struct PullCommand: AsyncParsableCommand {
             The other gate needs an account with `role: collector`, and its host key must be pinned. Each drop is \
             fetched (going on where an earlier pull was cut off), compared with the size and SHA-256 of its receipt, \
             taken over here under its id with its original source and held, acknowledged there, and then released here. \
-            No drop comes twice, and none that its sender took back before that: it goes to quarantine. It works beside \
-            a running gate and without one; a gate may start or stop meanwhile. A round takes 10,000 drops at most and \
-            says how many are left. Give each gate that pulls an account of its own.
+            No drop comes twice. A drop that its sender takes back there before it is acknowledged is not released: if it \
+            was fetched already, it goes to quarantine here. Pull works beside a running gate and without one; a gate may \
+            start or stop meanwhile. A round takes 10,000 drops at most and says how many are left. Give each gate that \
+            pulls an account of its own: after an interruption, the other gate tells an account only what that account \
+            has acknowledged.
 
             EXAMPLES
               dropgate pull sftp://collector@gate.example:2222/ --key id_ed25519 --host-key SHA256:…
@@ -124,7 +126,8 @@ struct PullCommand: AsyncParsableCommand {
         }
         for id in summary.withdrawn {
             Output.note(
-                "drop \(id) is in quarantine here: its sender took it back, or somebody else got it there, while it was fetched"
+                "drop \(id) is in quarantine here: its sender took it back on the other gate, or a consumer there got it, "
+                    + "before this gate had acknowledged it"
             )
         }
         for failure in summary.failures { Output.error(UntrustedText.line(failure.why)) }

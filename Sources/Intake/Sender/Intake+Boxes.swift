@@ -110,7 +110,7 @@ extension Intake {
         record.name ?? String(record.readyPath.dropFirst(Self.readyRoot(account).count))
     }
 
-    private static func seconds(_ record: DropRecord, _ receipt: Receipt) -> Int64 {
+    static func seconds(_ record: DropRecord, _ receipt: Receipt) -> Int64 {
         let sent = receipt.modified.flatMap(Instant.init(rfc3339:))
         return (sent ?? record.received).microseconds / 1_000_000
     }

@@ -33,7 +33,9 @@ extension Intake {
             giveBack(Array(left), box)
             throw error
         }
-        var isAny = try await carryOut(together: steps, for: withdrawals, order.from)
+        // Where no other accepted file takes the place, what waits under the new name gives way all the same.
+        let least = steps.count > withdrawals ? withdrawals : 0
+        var isAny = try await carryOut(together: steps, for: least, order.from)
             .dropFirst(withdrawals).contains(true)
         for case .partial(let item, let held) in parts where !isAccepted(held.isWhole, as: order.to) {
             try keep(item, held, under: order.to, box)

@@ -56,7 +56,7 @@ package protocol LedgerReading: Sendable {
     /// Drops in these states, of any state when there are none, newest first, with a number below `before`.
     func drops(states: Set<DropState>, before: Int64?, limit: Int) throws -> [DropRecord]
     /// Released drops that nobody has acknowledged or taken, with a number above `seq`, oldest first; and of the same moment the numbers
-    /// of the first drops above `seq` that are still pending: drops are not released in the order of their numbers.
+    /// of the first drops above `seq` that are still pending, or may come again: drops are not released in the order of their numbers.
     func released(
         above seq: Int64, limit: Int, pending: Int
     ) throws -> (released: [DropRecord], pending: [Int64])

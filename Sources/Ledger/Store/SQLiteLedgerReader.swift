@@ -116,11 +116,17 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
             let waiting = try Int64.fetchAll(
                 db, sql: "SELECT seq FROM \(Schema.drops(in: .pending)) AND seq > ? ORDER BY seq LIMIT ?",
                 arguments: [seq, pending])
+            // Of these one may be released yet, too.
+            let away = try Int64.fetchAll(
+                db,
+                sql: """
+                    SELECT seq FROM \(Schema.drops(in: .withdrawn)) AND seq > ? AND due = ? ORDER BY seq LIMIT ?
+                    """, arguments: [seq, DropRecord.never.microseconds, pending])
             let released = try Row.fetchAll(
                 db, sql: "SELECT * FROM \(Schema.drops(in: .released)) AND seq > ? ORDER BY seq LIMIT ?",
                 arguments: [seq, limit]
             ).map(DropRecord.init(row:))
-            return (released, waiting)
+            return (released, Array((waiting + away).sorted().prefix(pending)))
         }
     }
 

@@ -25,30 +25,45 @@ extension SQLiteLedgerStore {
 
     private func pending(_ which: String, after seq: Int64, limit: Int) throws -> [PendingDrop] {
         try database.readLedger { db in
-            let pending = try Row.fetchCursor(
-                db.cachedStatement(
-                    sql: """
-                        SELECT pending.*, entries.json AS json
-                        FROM (
-                          SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? AND \(which) ORDER BY seq LIMIT ?
-                        ) AS pending
-                        LEFT JOIN entries ON entries.seq = pending.seq ORDER BY pending.seq
-                        """), arguments: [seq, limit])
-            var drops: [PendingDrop] = []
-            var bytes = 0
-            while bytes < LedgerLimits.pendingBytes, let row = try pending.next() {
-                let record = DropRecord(row: row)
-                let stored = (row["json"] as Data?).map { [UInt8]($0) }
-                // What its sender has renamed after its entry was sealed. A sealed file that cannot be read holds up no other drop.
-                guard let entry = stored ?? (try? self.entry(record.seq, db)) else { continue }
-                let drop = PendingDrop(
-                    record: record, entry: entry,
-                    body: record.incoming == nil ? try db.body(seq: record.seq) : nil)
-                bytes += drop.body?.count ?? 0
-                drops.append(drop)
+            var after = seq
+            while true {
+                let page = try self.page(which, after: after, limit: limit, db)
+                guard page.drops.isEmpty, let last = page.last else { return page.drops }
+                after = last
             }
-            return drops
         }
+    }
+
+    /// - Returns: also the number of the last drop that was looked at; nil: there is none.
+    private func page(
+        _ which: String, after seq: Int64, limit: Int, _ db: Database
+    ) throws -> (drops: [PendingDrop], last: Int64?) {
+        let pending = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: """
+                    SELECT pending.*, entries.json AS json
+                    FROM (
+                      SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? AND \(which) ORDER BY seq LIMIT ?
+                    ) AS pending
+                    LEFT JOIN entries ON entries.seq = pending.seq ORDER BY pending.seq
+                    """), arguments: [seq, limit])
+        var drops: [PendingDrop] = []
+        var bytes = 0
+        var last: Int64?
+        while bytes < LedgerLimits.pendingBytes, let row = try pending.next() {
+            let record = DropRecord(row: row)
+            last = record.seq
+            let stored = (row["json"] as Data?).map { [UInt8]($0) }
+            // What its sender has renamed, or what is held, may have a sealed entry. A file of those that cannot be read holds up no
+            // other drop.
+            guard let entry = stored ?? (try? self.entry(record.seq, db)) else { continue }
+            let drop = PendingDrop(
+                record: record, entry: entry,
+                body: record.incoming == nil ? try db.body(seq: record.seq) : nil)
+            bytes += drop.body?.count ?? 0
+            drops.append(drop)
+        }
+        return (drops, last)
     }
 }
 

@@ -7,6 +7,8 @@ package enum DropFate: Sendable, Hashable {
     case waits
     /// This account has acknowledged it.
     case acknowledged
+    /// Its bytes are gone there, and nobody has got it: what was fetched is the last copy.
+    case lost
     /// It was given to somebody else, or taken back by its sender: a word that says which.
     case gone(String)
     /// The other gate does not say.
@@ -22,7 +24,7 @@ package enum DropFate: Sendable, Hashable {
         case "pending", "released": self = .waits
         case "withdrawn": self = .gone("withdrawn")
         case "taken": self = .gone("taken")
-        case "lost": self = .gone("lost")
+        case "lost": self = .lost
         case "acknowledged", "forgotten":
             switch value["by_you"]?.bool {
             case true?: self = .acknowledged

@@ -126,8 +126,11 @@ package actor RemoteGate {
         if let line = receipt.line {
             let bytes = try event(line, of: receipt)
             part = try partial(receipt, directory, reserve)
-            try part.restart()
-            try part.append(bytes)
+            // What is held here already is whole: a consumer may get it at any moment.
+            if part.size != receipt.bytes || part.sha256 != receipt.sha256 {
+                try part.restart()
+                try part.append(bytes)
+            }
         } else {
             part = try download(receipt, into: directory, reserve)
         }
@@ -146,7 +149,8 @@ package actor RemoteGate {
     /// The partial file, when there is room for the rest of it.
     private func partial(_ receipt: Receipt, _ directory: Directory, _ reserve: Int64) throws -> FetchedPart {
         let part = try FetchedPart(in: directory, name: receipt.drop + ".part")
-        if part.size > receipt.bytes { try part.restart() }
+        let isOther = part.size == receipt.bytes && part.sha256 != receipt.sha256
+        if part.size > receipt.bytes || isOther { try part.restart() }
         guard try directory.space().bytes - (receipt.bytes - part.size) >= reserve else {
             throw PullError(
                 .full,
