@@ -81,6 +81,21 @@ import Upkeep
         #expect(Set(quarantined(gate)) == ["\(old)/\(to)", "\(old)/receipt.json"])
     }
 
+    /// Nothing is accepted by it, and the old file is not delivered all the same.
+    @Test func anUnfinishedFileTakesThePlaceOfAnAcceptedOneUnderATemporaryName() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let old = try await send("t", "settles", session, gate)
+        try await rename("t", "x.tmp", session, gate)
+        _ = try await send("whole.tmp", "whole", session, gate)
+        try await rename("whole.tmp", "x.tmp", session, gate, replaces: true)
+        #expect(try record(old, gate)?.state == .withdrawn)
+        try await rename("x.tmp", "x", session, gate)
+        #expect(
+            try gate.entries().filter { $0["reason"] == "listed" }.count == 2, "the file's and the old one's")
+        #expect(try size("x", session, gate) == 5)
+    }
+
     @Test func aFileKeepsItsPlaceWhereTheOneThatWasToTakeItIsGone() async throws {
         let gate = try gate()
         let session = try gate.intake.beginSession(of: "acme")
