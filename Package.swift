@@ -133,7 +133,7 @@ let package = Package(
                 "Accounts", "Admission", "Audit", "Blocking", "Intake", "JSON", "Ledger", "ListenerTLS",
                 "Management",
                 "Metering", "Reachability", "RuleBook", "Settings", "Sockets", "Staging", "TLS", "TLSChannel",
-                hummingbird, hummingbirdCore, mustache, nio, nioTLS, httpTypes, logging, lifecycle,
+                hummingbird, hummingbirdCore, mustache, nio, nioHTTP1, nioTLS, httpTypes, logging, lifecycle,
             ],
             // The program carries them: it is one file.
             resources: [.embedInCode("Pages/Templates"), .embedInCode("Pages/Assets")],
@@ -261,7 +261,7 @@ let package = Package(
             name: "ConsoleTests",
             dependencies: [
                 "Admission", "Console", "JSON", "Ledger", "Management", "Reachability", "Support", "TLS",
-                httpTypes, nio, nioEmbedded,
+                httpTypes, nio, nioEmbedded, nioHTTP1,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -278,7 +278,8 @@ let package = Package(
             name: "SFTPReceiverTests",
             dependencies: [
                 "Accounts", "Admission", "Files", "Intake", "JSON", "Ledger", "LocalServer", "LocalSocket",
-                "Settings", "SFTPReceiver", "SFTPSession", "Sockets", "Staging", "Support", "TLS", logging,
+                "Settings", "SFTPReceiver", "SFTPSession", "SFTPWire", "Sockets", "Staging", "Support", "TLS",
+                logging,
                 lifecycle,
             ], swiftSettings: strict),
     ]

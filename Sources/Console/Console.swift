@@ -170,7 +170,7 @@ package final class Console: Service {
                 base: HTTP1Channel(
                     responder: responder,
                     configuration: .init(
-                        additionalChannelHandlers: [RequestMarks(), RequestTurns()],
+                        additionalChannelHandlers: [RequestMarks()],
                         idleTimeout: Self.idleTimeout,
                         httpDecoderConfiguration: .init(
                             maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10,

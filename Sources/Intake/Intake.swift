@@ -68,27 +68,15 @@ package final class Intake: Sendable {
     let clock: @Sendable () -> Instant
     let configuration: Configuration
     let space: SpaceGuard
-    /// An object: every request looks at it, and a copy of two policies for each would cost.
-    private final class Policies: Sendable {
-        let inForce: Policy
-        /// Good lists that cannot be put in force yet; what they refuse is refused.
-        let coming: Policy?
-
-        init(inForce: Policy, coming: Policy? = nil) {
-            self.inForce = inForce
-            self.coming = coming
-        }
-    }
-
-    private let policies: Mutex<Policies>
+    private let policies: PoliciesInForce
     let held: Mutex<QuarantineQuota>
     /// Held events on which somebody is deciding: two do not decide on one.
     let deciding = Mutex<Set<String>>([])
-    private let flood = Mutex(FloodCoalescer())
+    let flood = Mutex(FloodCoalescer())
     /// Fetched files that somebody is at, by their drop: being taken over, or thrown away.
     let fetchedInHand = Mutex<Set<String>>([])
-    private let isClosed = Atomic(false)
-    private let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
+    let isClosed = Atomic(false)
+    let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
     let takenCursors = Mutex(TakenCursors())
     /// Moves uploads into `ready/` and away, one after the other.
     let uploads = BlockingExecutor(label: "intake.uploads", width: 1)
@@ -156,7 +144,7 @@ package final class Intake: Sendable {
             reserveInodes: configuration.reserveInodes)
         settler = Settler(clock: clock)
         retries = ReleaseRetries(first: configuration.releaseRetry)
-        policies = Mutex(Policies(inForce: policy))
+        policies = PoliciesInForce(policy, clock: clock)
         held = Mutex(
             QuarantineQuota(
                 try Self.stillHeld(try staging.quarantinedEvents(), staging, store, logger)))
@@ -184,22 +172,20 @@ package final class Intake: Sendable {
     package var settles: Bool { configuration.settle > .zero }
 
     /// The policy in force.
-    package var policy: Policy { policies.withLock(\.inForce) }
+    package var policy: Policy { policies.inForce }
 
     /// Keeps a policy beside the ledger, durable when it returns: before the first entry that names it. Throws `LedgerError`.
     package func keep(_ policy: Policy) throws(LedgerError) { try ledger.policies.keep(policy) }
 
     /// From now on refuses what `policy` refuses, too, until it is put in force (`use`): a source that was taken off the lists
     /// does not wait for what has to be kept and recorded before. nil: nothing is to come any more.
-    package func narrow(to policy: Policy?) {
-        policies.withLock { $0 = Policies(inForce: $0.inForce, coming: policy) }
-    }
+    package func narrow(to policy: Policy?) { policies.narrow(to: policy) }
 
     /// Puts another policy in force, which is kept first. Recording the change is the caller's (`PolicyReloader`). Throws
     /// `LedgerError`; then the old one stays in force.
     package func use(_ policy: Policy) throws(LedgerError) {
         try keep(policy)
-        policies.withLock { $0 = Policies(inForce: policy) }
+        policies.use(policy)
     }
 
     /// The moment, by the gate's one clock.
@@ -207,110 +193,12 @@ package final class Intake: Sendable {
 
     /// Decides on a source by the policy in force, now, and by one that is to come, if that refuses.
     package func admit(_ resolution: Resolution, channel: Channel) -> Decision {
-        let policies = policies.withLock(\.self)
-        let now = clock()
-        let decision = Decision.decide(resolution, channel: channel, policy: policies.inForce, at: now)
-        guard let coming = policies.coming, decision.verdict != .rejected else { return decision }
-        let next = Decision.decide(resolution, channel: channel, policy: coming, at: now)
-        return next.verdict == .rejected ? next : decision
+        policies.admit(resolution, channel: channel)
     }
 
     /// Decides again on who was let in before: lists change, and entries expire, while a body comes.
     package func admitAgain(_ decision: Decision, channel: Channel) -> Decision {
-        guard let source = decision.source else { return decision }
-        let policies = policies.withLock(\.self)
-        let now = clock()
-        let isStillIn = policies.inForce.admits(source.ip, channel: channel, at: now)
-        if isStillIn, policies.coming?.admits(source.ip, channel: channel, at: now) ?? true {
-            return decision
-        }
-        return admit(
-            Resolution(
-                peer: decision.peer, source: source, failure: nil, mode: decision.mode, chain: decision.chain,
-                trace: ["let in before, by the policy \(decision.policy)"]), channel: channel)
-    }
-
-    /// Writes an attempt to the ledger and returns its seq once it is durable. Throws `LedgerError`.
-    @discardableResult
-    package func record(_ attempt: Attempt) async throws -> Int64 {
-        try await withCheckedThrowingContinuation { continuation in
-            record(attempt) { continuation.resume(with: $0) }
-        }
-    }
-
-    /// As above, without a task: `finish` is called once, on the thread that writes, and must not block.
-    package func record(_ attempt: Attempt, finish: @escaping @Sendable (Result<Int64, any Error>) -> Void) {
-        let attempt = marked(attempt)
-        writer.submit(.append(attempt, drop: nil)) { result in
-            finish(
-                result.flatMap { outcome in
-                    Result {
-                        let entry = try LedgerWriter.appended(outcome)
-                        self.ledgerWorks()
-                        self.counters.add(attempt)
-                        self.contacts.heard(attempt, at: entry.time)
-                        return entry.seq
-                    }
-                }.mapError { error in
-                    self.ledgerFails(error)
-                    return error
-                })
-        }
-    }
-
-    /// Writes an attempt to the ledger without waiting. Rejections that come in floods are counted into one
-    /// entry; what cannot be written now is counted and written later.
-    package func note(_ attempt: Attempt) {
-        let own = marked(attempt)
-        guard attempt.verdict == .rejected, own == attempt else { return write(own) }
-        counters.add(attempt)
-        // One that says that there is no room comes at once: whoever reads the ledger must know now, and for what.
-        let passes =
-            (space.level == .enough || attempt.reason == .stagingFull)
-            && !health.has(problem: "ledger")
-        let written = flood.withLock { $0.take(attempt, at: clock(), passes: passes) }
-        if let written { submit(written) }
-    }
-
-    /// As a probe when this machine has said that it would make the connection.
-    private func marked(_ attempt: Attempt) -> Attempt {
-        ownConnections.contains(attempt.peer ?? attempt.source) ? attempt.asOwn : attempt
-    }
-
-    /// As `note`, but never counted into another entry: for what the gate did itself and must be accounted for one by
-    /// one. Callers bound how much of it there can be.
-    func write(_ attempt: Attempt) {
-        counters.add(attempt)
-        submit(attempt)
-    }
-
-    /// Writes what is counted already.
-    private func submit(_ attempt: Attempt) {
-        let time = clock()
-        writer.submit(.append(attempt, drop: nil)) { result in
-            switch result {
-            case .success:
-                self.ledgerWorks()
-                self.contacts.heard(attempt, at: time)
-            case .failure(let error):
-                self.ledgerFails(error)
-                self.flood.withLock { _ = $0.take(attempt, at: time, passes: false) }
-            }
-        }
-    }
-
-    private func flushEverySecond() {
-        floodQueue.asyncAfter(deadline: .now() + 1) { [weak self] in
-            guard let self, !isClosed.load(ordering: .acquiring) else { return }
-            flushFlood()
-            flushEverySecond()
-        }
-    }
-
-    private func flushFlood(all: Bool = false) {
-        // Below the reserve nothing is written that can wait: it is counted on.
-        if !all, case .exhausted = space.level { return }
-        for attempt in flood.withLock({ $0.flush(at: clock(), all: all) }) { submit(attempt) }
+        policies.admitAgain(decision, channel: channel)
     }
 
     /// Whether anything can be accepted now: nil, or why not. Cheap enough for every request.

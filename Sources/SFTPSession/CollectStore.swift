@@ -20,7 +20,7 @@ final class CollectStore: SessionHost {
 
     /// How long the daemon's word holds: of a listing for the directories below it, while a client walks the tree,
     /// and of a drop for an open file.
-    private static let freshness = Duration.seconds(1)
+    private let freshness: Duration
 
     private enum Content {
         case file(OpenFile)
@@ -41,12 +41,15 @@ final class CollectStore: SessionHost {
         var end: StoreError?
     }
 
-    /// - Parameter staging: the staging directory.
-    init(staging: String, link: SessionIPCClient) throws(StagingError) {
+    /// - Parameters:
+    ///   - staging: the staging directory.
+    ///   - freshness: how long the daemon's word holds.
+    init(staging: String, link: SessionIPCClient, freshness: Duration = .seconds(1)) throws(StagingError) {
         let root = try Directory(path: staging)
         ready = try root.subdirectory(StagingLayout.ready)
         receipts = try root.subdirectory(StagingLayout.receipts)
         self.link = link
+        self.freshness = freshness
     }
 
     func perform(_ order: CollectOrder, for machine: inout DropCollection, _ input: UnsafeRawBufferPointer) {
@@ -60,7 +63,7 @@ final class CollectStore: SessionHost {
     /// Whether an open file may be read still. Account, source and drop may have changed since it was opened.
     private func mayGoOn(_ slot: UploadSlot) -> Bool {
         guard var opened = files[slot], opened.end == nil else { return false }
-        if opened.asked.duration(to: .now) < Self.freshness { return true }
+        if opened.asked.duration(to: .now) < freshness { return true }
         do {
             // The question says also whether the account may read anything.
             while let drop = opened.drops.first, try !mayRead(drop), !opened.isCollected {
@@ -159,7 +162,7 @@ final class CollectStore: SessionHost {
             return directory
         }
         if path.isInside(CollectCatalog.ready) {
-            if catalog.files[path] == nil { try refresh(ifOlderThan: Self.freshness) }
+            if catalog.files[path] == nil { try refresh(ifOlderThan: freshness) }
             if catalog.directories[path] != nil { return directory }
         }
         return try file(path).map { try node($0.content) }
@@ -187,7 +190,7 @@ final class CollectStore: SessionHost {
         // The pages of one listing are of one moment.
         if name == nil {
             let isFresh = path == CollectCatalog.ready || path == CollectCatalog.receiptsDirectory
-            try refresh(ifOlderThan: isFresh ? .zero : Self.freshness)
+            try refresh(ifOlderThan: isFresh ? .zero : freshness)
         }
         let place = try? place(path)
         var last = name
@@ -280,7 +283,7 @@ final class CollectStore: SessionHost {
         let known = catalog.files[path]
         let drops = try (known ?? []).drop { try !mayRead($0, at: path) }
         guard drops.isEmpty else { return drops }
-        try refresh(ifOlderThan: known == nil ? Self.freshness : .zero)
+        try refresh(ifOlderThan: known == nil ? freshness : .zero)
         return try (catalog.files[path] ?? []).drop { try !mayRead($0, at: path) }
     }
 

@@ -72,7 +72,10 @@ package enum StagingMark {
             guard try Presence.check(known) else { return .nothing }
             return word(in: Array(try FileReading.text(known).utf8)).map(Known.word) ?? .anything
         } catch {
-            throw StagingError(.failed, "\(error)")
+            throw StagingError(
+                .failed,
+                "\(error). It names the staging directory of this ledger: put it back from a backup, or, if the filesystem with "
+                    + "staging is mounted, make it an empty file (truncate -s 0) and start the gate")
         }
     }
 

@@ -281,11 +281,10 @@ package final class TLSHandler: ChannelDuplexHandler {
             promise?.fail(error)
             throw error
         }
-        guard let bytes = output(context) else {
-            promise?.succeed()
-            return
-        }
-        context.write(wrapOutboundOut(bytes), promise: promise)
+        let bytes = output(context)
+        // Of an empty text there is nothing, and who waits for it waits for what was written before.
+        guard bytes != nil || promise != nil else { return }
+        context.write(wrapOutboundOut(bytes ?? ByteBuffer()), promise: promise)
     }
 
     private func write(_ text: ByteBuffer) throws(TLSError) {

@@ -175,6 +175,41 @@ private final class Disk: Sendable {
         #expect(try text() == "other\nentry 0\n")
     }
 
+    // MARK: Somebody else's lines
+
+    /// As long as one of ours, so that a sum of our own bytes ends at a line of ours as well; and of another length.
+    @Test(arguments: ["other 1\n", "a line of somebody else\nand one more\n"])
+    func linesThatSomebodyElseAppendsBetweenTwoSendsStayAndCountAsNoneOfOurs(theirs: String) async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        try write(theirs, at: first.mark.size)
+        try await first.send(Self.records(2...3))
+        let all = Self.text(0...1) + theirs + Self.text(2...3)
+        #expect(try text() == all)
+        #expect(first.mark.size == Int64(all.utf8.count), "where the file ends, not what was written to it")
+        let next = try await open(position(first))
+        #expect(try await next.confirmed() == 3)
+        try await next.send(Self.records(4...5))
+        #expect(try text() == all + Self.text(4...5))
+    }
+
+    /// It is not where a line of ours ended, so nothing behind it is known to be ours.
+    @Test func behindAPositionInTheMiddleOfALineNothingIsCut() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        var cursor = try await position(first)
+        let theirs = "a line of somebody else\nand one more\n"
+        try write(theirs, at: first.mark.size)
+        cursor.size = first.mark.size + 5
+        let next = try open(cursor)
+        #expect(next.mark.size == Int64(try text().utf8.count))
+        #expect(try await next.confirmed() == 1)
+        try await next.send(Self.records(2...3))
+        #expect(try text() == Self.text(0...1) + theirs + Self.text(2...3))
+    }
+
+    // MARK: A file that is renamed
+
     @Test func aFileThatWasRenamedIsLeftAsItIs() async throws {
         let first = try open(Self.beginning)
         try await first.send(Self.records(0...1))

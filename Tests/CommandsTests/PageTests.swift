@@ -170,6 +170,55 @@ import Testing
         #expect(try stream.next().map(\.drop.receipt.drop) == kept)
     }
 
+    /// The gate that it is pulled from had it no more for a while, and others were released meanwhile.
+    @Test(.timeLimit(.minutes(1)))
+    func aWithdrawnDropThatComesAgainIsGivenThoughLaterOnesWereGivenBefore() async throws {
+        let gate = try TestGate.plain()
+        defer { withExtendedLifetime(gate) {} }
+        let intake = try gate.openIntake()
+        let service = DropService(try SettingsLoader.load(file: gate.config))
+        let id = DropID.make(milliseconds: 7)
+        var receipt = Receipt(
+            drop: id, channel: "sftp", name: "a.xml", file: "ready/sftp/vsee/a.xml", bytes: 4,
+            received: "2026-11-23T08:15:30.123456Z")
+        receipt.source = "20.21.208.105"
+        receipt.account = "vsee"
+        receipt.sha256 = "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7"
+        let drop = try PulledDrop(
+            receipt, origin: "sftp://inner@gate-2:2222", hostKey: "SHA256:host", peer: nil)
+        func pull() async throws {
+            try gate.write("state/staging/incoming/pull/\(id).part", "data")
+            #expect(try await intake.importDrop(drop).status == .held)
+        }
+        try await pull()
+        let seq = try #require(try gate.openReader().drop(id: id)).seq
+        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        #expect(try await intake.withdraw(pulled: id, as: attempt))
+        while try intake.standing(ofDrop: id) != .withdrawn { await Task.yield() }
+        _ = try await intake.receive(
+            WebhookEvent(
+                path: "/w", body: Array("1".utf8), eventID: "e-1", eventType: "t", envelope: "v2",
+                contentType: nil),
+            attempt: Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed))
+        await intake.waitUntilStaged()
+        var stream = try service.stream(after: nil)
+        let passed = try stream.next()
+        #expect(passed.count == 1 && passed.first?.drop.receipt.drop != id)
+        #expect(stream.position.last > seq && stream.position.open == [seq])
+        #expect(try stream.next().isEmpty)
+        try await pull()
+        #expect(try stream.next().isEmpty, "it is held")
+        #expect(try await intake.release(pulled: id) == .kept)
+        await intake.waitUntilStaged()
+        // Whoever connects again gets it as well as whoever has stayed.
+        let last = try #require(passed.last)
+        var again = try service.stream(after: StreamPosition("\(last.position)"))
+        #expect(try again.next().map(\.drop.receipt.drop) == [id])
+        #expect(try stream.next().map(\.drop.receipt.drop) == [id])
+        #expect(try stream.next().isEmpty && stream.position.open.isEmpty)
+        await intake.close()
+    }
+
     @Test func dropsThatWereTakenHoldUpNoneBehindThem() async throws {
         let (gate, settings) = try await gate(140)
         let all = try gate.openReader().drops(limit: .max).reversed().map { $0 }

@@ -352,6 +352,30 @@ import Testing
         await gate.intake.close()
     }
 
+    /// Whoever hears that it is held lets the other gate remove its copy.
+    @Test(arguments: [nil, "date", "data and more"] as [String?])
+    func aDropWhoseFetchedFileIsGoneOrDamagedIsNotSaidToBeHeld(left: String?) async throws {
+        let gate = try Gate()
+        try fetched(gate)
+        _ = try await gate.intake.importDrop(drop(Self.receipt()))
+        if let left {
+            try fetched(gate, left)
+        } else {
+            try FileManager.default.removeItem(
+                atPath: gate.directory.file("staging/incoming/pull/\(Self.id).part"))
+        }
+        let receipt = Self.receipt()
+        let refused = await #expect(throws: IntakeError.self) {
+            try await gate.intake.importDrop(drop(receipt))
+        }
+        #expect(refused?.code == .malformed)
+        #expect(try gate.entries().count == 1 && gate.ready().isEmpty)
+        try fetched(gate)
+        #expect(try await take(gate).status == .held, "it was fetched again")
+        #expect(gate.contents("sftp/vsee/a.xml") == "data")
+        await gate.intake.close()
+    }
+
     @Test func aPersonMayTakeBackWhatIsHeld() async throws {
         let gate = try Gate()
         try fetched(gate)

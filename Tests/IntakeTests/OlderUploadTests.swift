@@ -16,8 +16,10 @@ import Testing
         try (gate.intake.beginSession(of: "acme"), gate.intake.beginSession(of: "acme"))
     }
 
-    /// A client that looks whether there is something to go on with.
-    @Test func aWholeUploadThatIsOpenedAndClosedAsItIsIsNoNewerForThat() async throws {
+    /// A client that looks whether there is something to go on with closes it as it is. What is appended came after the other
+    /// one had been begun.
+    @Test(arguments: [(6, false), (9, true)] as [(Int64, Bool)])
+    func aWholeUploadThatIsOpenedAgainIsNewerOnlyForWhatIsAppended(bytes: Int64, isNewer: Bool) async throws {
         let gate = try gate()
         let (slow, other) = try sessions(gate)
         let monday = try await send("d.tmp", "monday", slow, gate)
@@ -25,25 +27,10 @@ import Testing
         var order = try order("d.tmp")
         order.fresh = false
         #expect(try gate.intake.open(order, other).drop == monday)
-        gate.intake.kept(monday, bytes: 6, isWhole: true, modified: nil, other)
+        gate.intake.kept(monday, bytes: bytes, isWhole: true, modified: nil, other)
         let left = gate.intake.endSession(slow)
-        #expect(left.map(\.drop) == [tuesday] && left.map(\.isSuperseded) == [false])
-        #expect(try size("d.tmp", other, gate) == 12)
-    }
-
-    /// What it has more came after the other one had been begun.
-    @Test func aWholeUploadThatIsAppendedToIsNewerThanWhatWasBegunMeanwhile() async throws {
-        let gate = try gate()
-        let (slow, other) = try sessions(gate)
-        let monday = try await send("d.tmp", "monday", slow, gate)
-        let tuesday = try begin("d.tmp", "tuesday-half", slow, gate)
-        var order = try order("d.tmp")
-        order.fresh = false
-        #expect(try gate.intake.open(order, other).drop == monday)
-        gate.intake.kept(monday, bytes: 9, isWhole: true, modified: nil, other)
-        let left = gate.intake.endSession(slow)
-        #expect(left.map(\.drop) == [tuesday] && left.map(\.isSuperseded) == [true])
-        #expect(try size("d.tmp", other, gate) == 9)
+        #expect(left.map(\.drop) == [tuesday] && left.map(\.isSuperseded) == [isNewer])
+        #expect(try size("d.tmp", other, gate) == (isNewer ? bytes : 12))
     }
 
     @Test func whatIsNewerUnderTheFormerNameSaysNothingOfTheNewOne() async throws {

@@ -85,16 +85,7 @@ import Upkeep
         do {
             let gate = try restarted(directory)
             let session = try gate.intake.beginSession(of: "acme")
-            #expect(
-                try gate.intake.staging.ready.takeBack(
-                    "sftp/acme/a", bytes: 5, to: StagedFile(drop, in: session.box.files.claimed)))
-            let claimed = StagingLayout.claimedFile(drop, of: "acme")
-            let kind: DropChange.Kind =
-                isRename
-                ? .renamed(name: "b", readyPath: "sftp/acme/b", incoming: claimed, due: clock.now)
-                : .withdrawn(incoming: claimed)
-            #expect(
-                try await gate.intake.make(DropChange(id: drop, from: .released, kind: kind), Gate.transfer))
+            try await changeUpToTheLedger("a", drop, bytes: 5, to: isRename ? "b" : nil, session, gate)
         }
         let gate = try restarted(directory)
         #expect(gate.ready() == (isRename ? ["sftp/acme/b"] : []))

@@ -126,6 +126,31 @@ extension SenderTests {
         return drop
     }
 
+    /// Takes a released file out of `ready/`, as a session does before it changes its drop.
+    func takeBack(
+        _ path: String, _ drop: String, bytes: Int64, _ session: SenderSession, _ gate: Gate
+    ) throws {
+        #expect(
+            try gate.intake.staging.ready.takeBack(
+                "sftp/acme/\(path)", bytes: bytes, to: StagedFile(drop, in: session.box.files.claimed)))
+    }
+
+    /// Renames or withdraws a released drop up to the ledger. Its file stays where the session took it, as after a crash.
+    /// - Parameter name: what it is called from now on; nil: it is withdrawn.
+    func changeUpToTheLedger(
+        _ path: String, _ drop: String, bytes: Int64, to name: String?, _ session: SenderSession, _ gate: Gate
+    ) async throws {
+        try takeBack(path, drop, bytes: bytes, session, gate)
+        let claimed = StagingLayout.claimedFile(drop, of: "acme")
+        let kind: DropChange.Kind =
+            if let name {
+                .renamed(name: name, readyPath: "sftp/acme/\(name)", incoming: claimed, due: clock.now)
+            } else {
+                .withdrawn(incoming: claimed)
+            }
+        #expect(try await gate.intake.make(DropChange(id: drop, from: .released, kind: kind), Gate.transfer))
+    }
+
     /// A gate in the same directory, after the one before it has gone without a word.
     func restarted(_ directory: TemporaryDirectory) throws -> Gate { try gate(directory) }
 }

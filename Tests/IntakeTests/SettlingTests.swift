@@ -399,9 +399,7 @@ import Upkeep
             let gate = try gate(directory)
             let session = try gate.intake.beginSession(of: "acme")
             drop = try await released("a", session, gate)
-            #expect(
-                try gate.intake.staging.ready.takeBack(
-                    "sftp/acme/a", bytes: 8, to: StagedFile(drop, in: session.box.files.claimed)))
+            try takeBack("a", drop, bytes: 8, session, gate)
         }
         let gate = try restarted(directory)
         #expect(gate.ready() == ["sftp/acme/a"])
@@ -417,16 +415,7 @@ import Upkeep
             let gate = try gate(directory)
             let session = try gate.intake.beginSession(of: "acme")
             drop = try await released("a", session, gate)
-            #expect(
-                try gate.intake.staging.ready.takeBack(
-                    "sftp/acme/a", bytes: 8, to: StagedFile(drop, in: session.box.files.claimed)))
-            let claimed = StagingLayout.claimedFile(drop, of: "acme")
-            let kind: DropChange.Kind =
-                isRename
-                ? .renamed(name: "b", readyPath: "sftp/acme/b", incoming: claimed, due: clock.now)
-                : .withdrawn(incoming: claimed)
-            #expect(
-                try await gate.intake.make(DropChange(id: drop, from: .released, kind: kind), Gate.transfer))
+            try await changeUpToTheLedger("a", drop, bytes: 8, to: isRename ? "b" : nil, session, gate)
         }
         let gate = try restarted(directory)
         #expect(gate.ready() == (isRename ? ["sftp/acme/b"] : []))

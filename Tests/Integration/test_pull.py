@@ -404,9 +404,22 @@ class Meanwhile(Pair):
         self.assertEqual(process.returncode, 0, out + error)
         return json.loads(out), error
 
-    def kill(self, process):
+    def kill_a_pull(self, held, happens, what):
+        """Kills, once something happens, a pull that has fetched the file and whose "requests" or "answers" are held."""
+        process = self.paused()
+        with self.fetched(process):
+            self.line.held.add(held)
+        wait_until(happens, 60, what)
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=30)
+
+    def kill_before_the_acknowledgement(self):
+        """The drop is held here, and the other gate has not heard of it."""
+        self.kill_a_pull("requests", self.held, "the drop here")
+
+    def kill_after_the_acknowledgement(self):
+        """The other gate has let go of the drop, and its answer has not come here."""
+        self.kill_a_pull("answers", lambda: self.states_there() == {"acknowledged": 1}, "the acknowledgement there")
 
     def held(self):
         """The entry of the drop that is taken over here."""
@@ -454,11 +467,7 @@ class Meanwhile(Pair):
         self.assertEqual(self.states_there(), {"acknowledged": 1})
 
     def test_a_pull_that_is_killed_before_it_acknowledges_is_gone_on_with(self):
-        process = self.paused()
-        with self.fetched(process):
-            self.line.held.add("requests")
-        wait_until(self.held, 60, "the drop here")
-        self.kill(process)
+        self.kill_before_the_acknowledgement()
         self.assertEqual((self.here.ready(), self.states_there()), ([], {"released": 1}))
         answer = self.pull()
         self.assertEqual((answer["pulled"], answer["known"], answer["failed"]), (0, 1, []))
@@ -466,11 +475,7 @@ class Meanwhile(Pair):
         self.assertEqual(self.states_there(), {"acknowledged": 1})
 
     def test_a_pull_that_is_killed_after_it_acknowledged_is_gone_on_with(self):
-        process = self.paused()
-        with self.fetched(process):
-            self.line.held.add("answers")
-        wait_until(lambda: self.states_there() == {"acknowledged": 1}, 60, "the acknowledgement there")
-        self.kill(process)
+        self.kill_after_the_acknowledgement()
         self.assertEqual((self.here.ready(), self.states_here()), ([], {"pending": 1}))
         # The gate itself does not know whether it may release it.
         self.here.start()
@@ -481,21 +486,13 @@ class Meanwhile(Pair):
         self.check_here(1)
 
     def test_what_its_sender_removes_while_no_pull_runs_no_consumer_gets(self):
-        process = self.paused()
-        with self.fetched(process):
-            self.line.held.add("requests")
-        wait_until(self.held, 60, "the drop here")
-        self.kill(process)
+        self.kill_before_the_acknowledgement()
         self.change("rm a.bin\n")
         self.assertEqual(self.pull()["withdrawn"], [self.drop])
         self.check_withdrawn()
 
     def test_a_person_may_decide_on_what_is_held(self):
-        process = self.paused()
-        with self.fetched(process):
-            self.line.held.add("answers")
-        wait_until(lambda: self.states_there() == {"acknowledged": 1}, 60, "the acknowledgement there")
-        self.kill(process)
+        self.kill_after_the_acknowledgement()
         said = self.here.run("drops", "release", self.drop, "--comment", "the other gate is gone", "--config",
                              self.here.config).stdout
         self.assertIn(f"released {self.drop}: stored", said)
@@ -503,11 +500,7 @@ class Meanwhile(Pair):
         self.assertEqual(self.here.entries("--reason", "read")[-1]["detail"]["command"], "drops release")
 
     def test_what_a_person_withdrew_here_comes_again_while_the_other_gate_has_it(self):
-        process = self.paused()
-        with self.fetched(process):
-            self.line.held.add("requests")
-        wait_until(self.held, 60, "the drop here")
-        self.kill(process)
+        self.kill_before_the_acknowledgement()
         self.here.run("drops", "withdraw", self.drop, "--config", self.here.config)
         self.assertEqual((self.states_here(), self.states_there()), ({"withdrawn": 1}, {"released": 1}))
         answer = self.pull()
@@ -516,11 +509,7 @@ class Meanwhile(Pair):
         self.assertEqual((self.states_here(), self.states_there()), ({"released": 1}, {"acknowledged": 1}))
 
     def test_a_held_drop_whose_bytes_are_gone_here_is_fetched_again_before_it_is_acknowledged(self):
-        process = self.paused()
-        with self.fetched(process):
-            self.line.held.add("requests")
-        wait_until(self.held, 60, "the drop here")
-        self.kill(process)
+        self.kill_before_the_acknowledgement()
         os.remove(os.path.join(self.here.staging, "incoming/pull", self.drop + ".part"))
         self.assertEqual(self.pull()["failed"], [])
         self.check_here(1)

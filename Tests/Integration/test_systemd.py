@@ -56,6 +56,8 @@ class Service(unittest.TestCase):
         self.assertFalse(machine.exists("/sys/fs/cgroup/system.slice/dropgate.service"), "a process of it is left")
         self.assertNotIn("Operation not permitted", machine.log())
         self.assertNotIn("Read-only file system", machine.log())
+        # libdispatch's own thread for events asks for a priority at each start, of which there were two; no queue of ours does.
+        self.assertLessEqual(machine.log().count("Failed to set thread priority"), 2)
 
     def test_wrong_settings_end_it_and_it_is_not_started_again(self):
         machine = self.machine

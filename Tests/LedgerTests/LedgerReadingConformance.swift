@@ -384,6 +384,38 @@ import Testing
     }
 
     @Test(arguments: StoreMaker.all)
+    func aWithdrawnDropThatMayComeAgainIsAmongThePendingOnesUntilItIsReleased(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        let now = Instant(microseconds: 9_000_000)
+        func change(_ id: String, from: DropState, _ kind: DropChange.Kind) -> LedgerOperation {
+            let attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
+            return .change(attempt, DropChange(id: id, from: from, kind: kind))
+        }
+        func released() throws -> [String] {
+            try reader.released(above: -1, limit: 9, pending: 9).released.map(\.id)
+        }
+        func pending(above seq: Int64 = -1) throws -> [Int64] {
+            try reader.released(above: seq, limit: 9, pending: 9).pending
+        }
+        try commit(
+            [
+                uploadOperation("away", key: 1), uploadOperation("gone", key: 2),
+                uploadOperation("there", key: 3),
+                change("away", from: .pending, .withdrawn(incoming: "incoming/away", mayComeAgain: true)),
+                change("gone", from: .pending, .withdrawn(incoming: "incoming/gone")),
+                .released([("there", "sftp/there")], at: now),
+            ], to: store)
+        #expect(try released() == ["there"] && pending() == [0] && pending(above: 0) == [])
+        let again = DropChange.Kind.renamed(
+            name: "away", readyPath: "sftp/away", incoming: "incoming/away", due: DropRecord.never)
+        try commit([.quarantined(id: "away"), change("away", from: .withdrawn, again)], to: store)
+        #expect(try released() == ["there"] && pending() == [0], "held")
+        try commit([.letGo(id: "away"), .released([("away", "sftp/away")], at: now)], to: store)
+        #expect(try released() == ["away", "there"] && pending() == [])
+    }
+
+    @Test(arguments: StoreMaker.all)
     func aPathLeadsToTheDropsThatWereGivenIt(maker: StoreMaker) throws {
         let store = try maker.open(directory)
         let reader = try maker.reader(directory)

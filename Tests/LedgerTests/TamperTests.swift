@@ -39,6 +39,18 @@ private final class Evidence {
         }
     }
 
+    /// Replaces the key by another one, which this returns.
+    /// - Parameter isSignedByOld: the key that was replaced signs the checkpoint that follows, and not the new one.
+    func rotate(isSignedByOld: Bool = false) throws -> NoteSigner {
+        let next = try NoteSigner(name: "t/dropgate")
+        let rotation = try KeyRotation(from: key, to: next)
+        let store = try LedgerHandle(file: path).open(node: "t")
+        let outcomes = try store.commit(
+            [.append(rotation.attempt, drop: nil), .checkpoint(isSignedByOld ? key : next)], now: .now())
+        if case .checkpointed(let signed?) = outcomes.last { checkpoints.append(signed) }
+        return next
+    }
+
     /// As an attacker would: around the program.
     func tamper(_ statements: String...) throws {
         let database = try DatabaseQueue(path: path)
@@ -302,16 +314,14 @@ private final class Evidence {
 
     @Test func withManyCheckpointsOfAnOlderKeyNoForgedOneIsPassedOver() throws {
         let evidence = try Evidence(entries: 100)
-        let next = try NoteSigner(name: "t/dropgate")
         let attempt = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .notListed)
         do {
             let store = try LedgerHandle(file: evidence.path).open(node: "t")
             for _ in 0...LedgerVerifier.faultLimit {
                 _ = try store.commit([.append(attempt, drop: nil), .checkpoint(evidence.key)], now: .now())
             }
-            let rotation = try KeyRotation(from: evidence.key, to: next)
-            _ = try store.commit([.append(rotation.attempt, drop: nil), .checkpoint(next)], now: .now())
         }
+        let next = try evidence.rotate()
         #expect(try evidence.findings(trusted: [next]) == [])
         let signature = "\u{2014} t/dropgate "
         try evidence.tamper(
@@ -356,12 +366,7 @@ private final class Evidence {
 
     @Test func keysTiedByARotationAreTrustedFromEitherEnd() throws {
         let evidence = try Evidence(entries: 200)
-        let next = try NoteSigner(name: "t/dropgate")
-        let rotation = try KeyRotation(from: evidence.key, to: next)
-        do {
-            let store = try LedgerHandle(file: evidence.path).open(node: "t")
-            _ = try store.commit([.append(rotation.attempt, drop: nil), .checkpoint(next)], now: .now())
-        }
+        let next = try evidence.rotate()
         #expect(try evidence.findings() == [])
         #expect(try evidence.findings(trusted: [next]) == [])
         #expect(try evidence.findings(trusted: [NoteSigner(name: "t/dropgate")]).count == 3)
@@ -370,14 +375,7 @@ private final class Evidence {
     /// Whoever has stolen the old key must not be able to go on with the ledger.
     @Test func aKeyThatARotationReplacedSignsNothingThatFollows() throws {
         let evidence = try Evidence(entries: 200)
-        let next = try NoteSigner(name: "t/dropgate")
-        let rotation = try KeyRotation(from: evidence.key, to: next)
-        do {
-            let store = try LedgerHandle(file: evidence.path).open(node: "t")
-            let outcomes = try store.commit(
-                [.append(rotation.attempt, drop: nil), .checkpoint(evidence.key)], now: .now())
-            if case .checkpointed(let signed?) = outcomes.last { evidence.checkpoints.append(signed) }
-        }
+        let next = try evidence.rotate(isSignedByOld: true)
         for trusted in [evidence.key, next] {
             let result = try evidence.verify(trusted: [trusted])
             #expect(

@@ -1,5 +1,6 @@
 // The session process of a collector: what it may list and read, as the daemon names it, and what damage in staging costs.
 import Foundation
+import SFTPWire
 import Staging
 import Support
 import Synchronization
@@ -15,6 +16,30 @@ import Testing
 
     private func session() -> SessionClient {
         let client = SessionClient(socket: home.file("link"))
+        #expect(client.greet().prefix(5) == [2, 0, 0, 0, 3])
+        return client
+    }
+
+    /// A session for which the daemon's word is old at once: each READ asks again.
+    private func sessionThatAsksEachTime() -> SessionClient {
+        let (socket, staging) = (home.file("link"), home.file("staging"))
+        let client = SessionClient(serve: { descriptor in
+            do {
+                let link = try SessionIPCClient(socket: socket)
+                _ = try link.hello(
+                    SessionHello(
+                        connection: "192.0.2.1 40000 192.0.2.2 22", user: "acme", pid: getpid(),
+                        version: SessionIPC.version, authentication: nil))
+                let store = try CollectStore(staging: staging, link: link, freshness: .zero)
+                var loop = SessionLoop(
+                    DropCollection(account: "acme"), host: store, input: descriptor, output: descriptor,
+                    signals: -1)
+                loop.run()
+                return 0
+            } catch {
+                return 1
+            }
+        })
         #expect(client.greet().prefix(5) == [2, 0, 0, 0, 3])
         return client
     }
@@ -37,8 +62,11 @@ import Testing
 
     private func read(_ client: SessionClient, _ path: String) -> String? {
         let handle = client.open(path, flags: 1)
-        guard !handle.isEmpty else { return nil }
-        let reply = client.ask(5, handle + SessionClient.long(0) + SessionClient.word(1000))
+        return handle.isEmpty ? nil : piece(client, handle)
+    }
+
+    private func piece(_ client: SessionClient, _ handle: [UInt8], from offset: UInt64 = 0) -> String? {
+        let reply = client.ask(5, handle + SessionClient.long(offset) + SessionClient.word(1000))
         return reply.type == 103 ? String(decoding: reply.fields.dropFirst(4), as: UTF8.self) : nil
     }
 
@@ -184,6 +212,37 @@ import Testing
         #expect(client.size("/standing/id7.json") == UInt64(said.utf8.count))
         #expect(read(client, "/standing/id8.json") == nil && read(client, "/standing/id7") == nil)
         #expect(client.size("/standing") == nil)
+        #expect(client.hangUp() == 0)
+    }
+
+    /// Questions for one drop that neither open it nor ask for its standing.
+    private func questions(for drop: String, _ daemon: TestDaemon) -> Int {
+        daemon.messages.count { $0 == .collect(CollectQuestion(drop: drop)) }
+    }
+
+    @Test func whatHasBecomeOfADropIsReadToItsEndThoughTheDropMayNotBeReadAnyMore() async throws {
+        let daemon = try await collector(["sftp/vsee/a.xml"])
+        let said = #"{"by_you":false,"drop":"id7","state":"acknowledged"}"#
+        daemon.standings.withLock { $0["id7"] = said }
+        let client = sessionThatAsksEachTime()
+        let handle = client.open("/standing/id7.json", flags: 1)
+        #expect(piece(client, handle) == said)
+        #expect(piece(client, handle, from: 10) == String(said.dropFirst(10)))
+        let end = handle + SessionClient.long(UInt64(said.utf8.count)) + SessionClient.word(1000)
+        #expect(client.status(5, end).code == 1)
+        #expect(client.hangUp() == 0)
+        #expect(questions(for: "id7", daemon) == 3, "one before each piece")
+    }
+
+    @Test func aReceiptIsReadNoLongerThanItsDropWaits() async throws {
+        let daemon = try await collector(["sftp/vsee/a.xml"])
+        let client = sessionThatAsksEachTime()
+        let handle = client.open("/receipts/id0.json", flags: 1)
+        #expect(piece(client, handle) == "id0")
+        // Somebody else collects it.
+        daemon.drops.withLock { $0 = [] }
+        let refusal = client.status(5, handle + SessionClient.long(0) + SessionClient.word(1000))
+        #expect(refusal.code == 3 && refusal.text.contains("its drop was collected or withdrawn"))
         #expect(client.hangUp() == 0)
     }
 

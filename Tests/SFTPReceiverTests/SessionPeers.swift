@@ -226,17 +226,22 @@ final class SessionClient: Sendable {
     private let status = Mutex<Int32?>(nil)
     private let lastID = Mutex<UInt32>(0)
 
-    init(socket: String, command: String = "dropgate-sftp") {
+    convenience init(socket: String, command: String = "dropgate-sftp") {
+        let environment = SessionEnvironment(
+            command: command, connection: "192.0.2.1 40000 192.0.2.2 22", user: "acme")
+        self.init(serve: { runSession(socket: socket, environment: environment, input: $0, output: $0) })
+    }
+
+    /// - Parameter serve: serves a session on a descriptor, and returns its exit status.
+    init(serve: @escaping @Sendable (Int32) -> Int32) {
         var pair: [Int32] = [0, 0]
         socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
         descriptor = pair[0]
         var patience = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         let end = pair[1]
-        let environment = SessionEnvironment(
-            command: command, connection: "192.0.2.1 40000 192.0.2.2 22", user: "acme")
         Thread.detachNewThread { [self] in
-            let result = runSession(socket: socket, environment: environment, input: end, output: end)
+            let result = serve(end)
             Glibc.close(end)
             status.withLock { $0 = result }
             finished.signal()

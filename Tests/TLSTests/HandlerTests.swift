@@ -157,6 +157,21 @@ private func outcome(_ future: EventLoopFuture<Void>) throws {
         #expect(ends.atServer.text == Array("early".utf8))
     }
 
+    /// The end of an answer is no byte of its own, and who closes behind it must not cut off what is before it.
+    @Test func anEmptyWriteIsDoneWhenThoseBeforeItAre() throws {
+        let ends = try Ends()
+        defer { ends.end() }
+        try ends.carry()
+        let socket = StuckSocket()
+        try ends.server.pipeline.syncOperations.addHandler(socket, position: .first)
+        socket.isOpen = false
+        ends.server.writeAndFlush(Self.bytes("answer"), promise: nil)
+        let isDone = NIOLoopBoundBox(false, eventLoop: ends.server.eventLoop)
+        ends.server.writeAndFlush(ByteBuffer()).whenComplete { _ in isDone.value = true }
+        ends.server.embeddedEventLoop.run()
+        #expect(!isDone.value)
+    }
+
     @Test func manySmallWritesAreOneRecord() throws {
         let ends = try Ends()
         defer { ends.end() }

@@ -38,7 +38,10 @@ struct ConsoleChannel: ServerChildChannel {
             try pipeline.addHandler(RequestClock(peer, note))
         }
         .flatMap { base.setup(channel: channel, logger: logger) }
-        .map { ConsoleConnection(http: $0, age: age) }
+        .flatMapThrowing { http in
+            try LastAnswer.add(age, to: channel.pipeline.syncOperations)
+            return ConsoleConnection(http: http, age: age)
+        }
     }
 
     func handle(value: ConsoleConnection, logger: Logger) async {

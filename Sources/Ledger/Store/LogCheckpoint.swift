@@ -50,7 +50,7 @@ final class LogCheckpoint: Sendable {
 
     /// Takes over from the checkpoints of a connection, which must be closed before this goes away. Throws `DatabaseError`.
     init(of writer: DatabaseQueue) throws {
-        var configuration = Configuration()
+        var configuration = Configuration.ofService
         configuration.label = "ledger checkpoint"
         configuration.busyMode = .timeout(5)
         let database = try DatabaseQueue(path: writer.path, configuration: configuration)

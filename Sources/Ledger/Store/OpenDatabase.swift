@@ -1,4 +1,5 @@
 // A connection that can be closed while others may be using it.
+import Dispatch
 import GRDB
 import Synchronization
 
@@ -20,5 +21,14 @@ final class OpenDatabase: Sendable {
         }
         // Closed here, outside of the lock.
         _ = consume last
+    }
+}
+
+extension Configuration {
+    /// GRDB's own, but with queues of the priority that the process has: a service may not raise it, and each try is a line in its log.
+    static var ofService: Configuration {
+        var configuration = Configuration()
+        configuration.qos = .default
+        return configuration
     }
 }

@@ -57,7 +57,7 @@ final class ReadOnlyDatabase: Sendable {
     }
 
     private static func open(_ file: String, isFrozen: Bool) throws -> DatabaseQueue {
-        var configuration = Configuration()
+        var configuration = Configuration.ofService
         configuration.readonly = true
         configuration.busyMode = .timeout(5)
         // Debian's SQLite takes URIs as names (SQLITE_USE_URI). Without that it finds no such file.

@@ -100,7 +100,7 @@ enum Schema {
     /// a WAL database, so FULL is set afterwards and read back.
     /// - Parameter progress: is told how far a large ledger of an earlier format is brought up to date.
     static func openForWriting(path: String, progress: (String) -> Void) throws -> DatabaseQueue {
-        var configuration = Configuration()
+        var configuration = Configuration.ofService
         configuration.label = "ledger"
         configuration.journalMode = .wal
         configuration.busyMode = .timeout(5)

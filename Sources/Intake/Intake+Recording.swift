@@ -1,0 +1,91 @@
+// Attempts on their way to the ledger: written one by one and waited for, noted without waiting, or counted into one entry where they come
+// in floods.
+import Admission
+import Dispatch
+package import Ledger
+import Synchronization
+
+extension Intake {
+    /// Writes an attempt to the ledger and returns its seq once it is durable. Throws `LedgerError`.
+    @discardableResult
+    package func record(_ attempt: Attempt) async throws -> Int64 {
+        try await withCheckedThrowingContinuation { continuation in
+            record(attempt) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// As above, without a task: `finish` is called once, on the thread that writes, and must not block.
+    package func record(_ attempt: Attempt, finish: @escaping @Sendable (Result<Int64, any Error>) -> Void) {
+        let attempt = marked(attempt)
+        writer.submit(.append(attempt, drop: nil)) { result in
+            finish(
+                result.flatMap { outcome in
+                    Result {
+                        let entry = try LedgerWriter.appended(outcome)
+                        self.ledgerWorks()
+                        self.counters.add(attempt)
+                        self.contacts.heard(attempt, at: entry.time)
+                        return entry.seq
+                    }
+                }.mapError { error in
+                    self.ledgerFails(error)
+                    return error
+                })
+        }
+    }
+
+    /// Writes an attempt to the ledger without waiting. Rejections that come in floods are counted into one
+    /// entry; what cannot be written now is counted and written later.
+    package func note(_ attempt: Attempt) {
+        let own = marked(attempt)
+        guard attempt.verdict == .rejected, own == attempt else { return write(own) }
+        counters.add(attempt)
+        // One that says that there is no room comes at once: whoever reads the ledger must know now, and for what.
+        let passes =
+            (space.level == .enough || attempt.reason == .stagingFull)
+            && !health.has(problem: "ledger")
+        let written = flood.withLock { $0.take(attempt, at: clock(), passes: passes) }
+        if let written { submit(written) }
+    }
+
+    /// As a probe when this machine has said that it would make the connection.
+    private func marked(_ attempt: Attempt) -> Attempt {
+        ownConnections.contains(attempt.peer ?? attempt.source) ? attempt.asOwn : attempt
+    }
+
+    /// As `note`, but never counted into another entry: for what the gate did itself and must be accounted for one by
+    /// one. Callers bound how much of it there can be.
+    func write(_ attempt: Attempt) {
+        counters.add(attempt)
+        submit(attempt)
+    }
+
+    /// Writes what is counted already.
+    private func submit(_ attempt: Attempt) {
+        let time = clock()
+        writer.submit(.append(attempt, drop: nil)) { result in
+            switch result {
+            case .success:
+                self.ledgerWorks()
+                self.contacts.heard(attempt, at: time)
+            case .failure(let error):
+                self.ledgerFails(error)
+                self.flood.withLock { _ = $0.take(attempt, at: time, passes: false) }
+            }
+        }
+    }
+
+    func flushEverySecond() {
+        floodQueue.asyncAfter(deadline: .now() + 1) { [weak self] in
+            guard let self, !isClosed.load(ordering: .acquiring) else { return }
+            flushFlood()
+            flushEverySecond()
+        }
+    }
+
+    func flushFlood(all: Bool = false) {
+        // Below the reserve nothing is written that can wait: it is counted on.
+        if !all, case .exhausted = space.level { return }
+        for attempt in flood.withLock({ $0.flush(at: clock(), all: all) }) { submit(attempt) }
+    }
+}
