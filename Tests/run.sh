@@ -65,21 +65,27 @@ swift_tests() {
     }
 }
 
-# All of them run in two processes side by side. What the second one says is shown when both have ended. A target that is not
-# named here is in the first. Two of `swift test` would not do: they lock each other out of the build directory.
-second_half='^(CommandsTests|WebhookReceiverTests)\.'
+# All of them run in three processes side by side, which take about as long as one another; a target that is not named here is in
+# the last. What the others say is shown when all have ended. Several of `swift test` would not do: they lock each other out of
+# the build directory.
+parts=('^(CommandsTests|WebhookReceiverTests)\.' '^(IntakeTests|SFTPWireTests)\.')
 run_swift() {
-    local logs program status=0
+    local logs program part others=() status=0
     logs=$(mktemp -d)
     if [ ${#options[@]} -gt 0 ]; then
         swift_tests "$logs/all" swift test --skip-build --disable-xctest "${options[@]}" || status=$?
     else
         program=("$(swift build --show-bin-path)/dropgatePackageTests.xctest" --testing-library swift-testing)
         export NO_COLOR=1
-        swift_tests "$logs/second" "${program[@]}" --filter "$second_half" >/dev/null 2>"$logs/error" &
-        swift_tests "$logs/first" "${program[@]}" --skip "$second_half" || status=$?
-        wait $! || status=$?
-        cat "$logs/second" "$logs/error"
+        for part in "${!parts[@]}"; do
+            swift_tests "$logs/$part" "${program[@]}" --filter "${parts[part]}" >/dev/null 2>"$logs/$part.error" &
+            others+=($!)
+        done
+        swift_tests "$logs/last" "${program[@]}" --skip "$(IFS='|' && echo "${parts[*]}")" || status=$?
+        for part in "${!parts[@]}"; do
+            wait "${others[part]}" || status=$?
+            cat "$logs/$part" "$logs/$part.error"
+        done
     fi
     [ $status != 0 ] || slowest "$logs"
     rm -rf "$logs"
@@ -111,8 +117,8 @@ run_integration() {
     if [ $release = yes ]; then GATE_BIN=$(Deploy/build.sh); else GATE_BIN=$(swift build --show-bin-path)/dropgate; fi
     PYTHONPATH=$PWD/$python
     export GATE_BIN PYTHONPATH PYTHONDONTWRITEBYTECODE=1
-    # All of them: two modules at a time, of which each waits for clients most of its time.
-    if [ ${#names[@]} -eq 0 ]; then names=(--at-once 2); fi
+    # All of them: three modules at a time, which keep two processors busy, since each often waits.
+    if [ ${#names[@]} -eq 0 ]; then names=(--at-once 3); fi
     python3 Tests/Integration "${names[@]}"
 }
 

@@ -1,8 +1,9 @@
-"""A running gate for tests: a directory of its own, made by `dropgate init`, and the real program.
+"""A running gate for tests: a directory of its own, made by `dropgate init` but for one host key, and the real program.
 
 Nothing here knows what is tested. Every process that a Gate starts is gone after `close`.
 """
-# Needs: openssl
+# Needs: openssl openssh-client
+import functools
 import glob
 import grp
 import json
@@ -87,6 +88,18 @@ def descendants(pid):
     return [found for child in children(pid) for found in (child, *descendants(child))]
 
 
+@functools.cache
+def rsa_host_key():
+    """Its private and its public file, each a suffix of their name, a mode and a text. To make one takes 0.2 to 2 s of processor
+    time, and `init` makes what a gate lacks: so the gates of one process share this one. Tests that call `init` themselves, and
+    HostKeysTests, show that it makes this kind, too.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "key")
+        subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-b", "3072", "-N", "", "-C", "dropgate", "-f", path], check=True)
+        return ("", 0o600, read(path)), (".pub", 0o644, read(path + ".pub"))
+
+
 class Gate:
     def __init__(self, sources=STAND_IN, environment=None, account="vsee", password="long enough s3cret",
                  level="info"):
@@ -103,6 +116,12 @@ class Gate:
         self.process = None
         # What the program is started by, and where it lies for those who may not look into a build's directory.
         self.wrapper, self.program = [], None
+        for folder in ("", "state", "state/keys"):
+            os.mkdir(os.path.join(self.home, folder), 0o700)
+        for suffix, mode, text in rsa_host_key():
+            path = os.path.join(self.home, "state/keys/ssh_host_rsa_key" + suffix)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+                file.write(text)
         self.run("init", self.home)
         if sources:
             with open(os.path.join(self.home, "sources/test.yaml"), "w") as file:
