@@ -131,6 +131,8 @@ extension Intake {
             let name = try accepted(known, as: drop).name
             // The other gate's copy goes when it is said that this one is here.
             try await verify(drop)
+            // It may have been damaged when it was to be released.
+            health.clear(problem: "release", of: known.id)
             isRenamed = !name.utf8.elementsEqual(drop.receipt.name.utf8)
         case .withdrawn:
             _ = try accepted(known, as: drop)
@@ -240,24 +242,46 @@ extension Intake {
     }
 
     private func check(_ drop: PulledDrop) throws(IntakeError) {
-        var hash = SHA256()
-        let bytes: Int64
-        do {
-            let file = try staging.pulls.openFile(StagingLayout.pulledName(drop.receipt.drop))
-            bytes = try file.status().bytes
-            if bytes == drop.receipt.bytes { try file.forEachPiece { hash.update(bufferPointer: $0) } }
-            try file.sync()
-            try staging.pulls.sync()
+        let receipt = drop.receipt
+        let damage: String?
+        do throws(StagingError) {
+            damage = try fetchedDamage(receipt.drop, bytes: receipt.bytes, sha256: drop.sha256)
         } catch {
             throw IntakeError(.malformed, "the fetched file cannot be taken over: \(error)")
         }
-        guard bytes == drop.receipt.bytes else {
-            throw IntakeError(
-                .malformed,
-                "the fetched file has \(Counted.bytes(bytes)), its receipt says \(drop.receipt.bytes)")
+        if let damage { throw IntakeError(.malformed, "the fetched file \(damage)") }
+    }
+
+    /// In which way what was fetched of a drop is another thing than its receipt says; nil: in none, and it is durable.
+    private func fetchedDamage(
+        _ id: String, bytes: Int64, sha256: String
+    ) throws(StagingError) -> String? {
+        let file = try staging.pulls.openFile(StagingLayout.pulledName(id))
+        let found = try file.status().bytes
+        guard found == bytes else { return "has \(Counted.bytes(found)), its receipt says \(bytes)" }
+        var hash = SHA256()
+        try file.forEachPiece { hash.update(bufferPointer: $0) }
+        try file.sync()
+        try staging.pulls.sync()
+        return hash.finalize().hex == sha256 ? nil : "has not the SHA-256 that its receipt says"
+    }
+
+    /// Why a held drop must not be released; nil: it may be. Where its file is gone, its release finds out what that means. Reads it
+    /// whole.
+    func damage(ofHeld receipt: Receipt) -> IntakeError? {
+        let id = receipt.drop
+        let what: String
+        do throws(StagingError) {
+            let sha256 = receipt.sha256 ?? ""
+            guard let damage = try fetchedDamage(id, bytes: receipt.bytes, sha256: sha256) else { return nil }
+            what = "is not whole any more: it \(damage)"
+        } catch {
+            guard error.code != .notFound else { return nil }
+            what = "cannot be read: \(error)"
         }
-        guard hash.finalize().hex == drop.sha256 else {
-            throw IntakeError(.malformed, "the fetched file has not the SHA-256 that its receipt says")
-        }
+        return IntakeError(
+            .malformed,
+            "what was fetched of drop \(id) \(what). It is held on: the next pull fetches it again if the other gate still has it; "
+                + "if not, `dropgate drops withdraw \(id)` puts it into quarantine")
     }
 }

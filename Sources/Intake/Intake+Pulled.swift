@@ -111,39 +111,61 @@ extension Intake {
         return PendingDrop(record: record, entry: entry, body: nil)
     }
 
-    /// The other gate has let go of a held drop: it is released. How it stands then.
-    /// - Parameter attempt: the entry of a person's decision; nil: the other gate's ledger tells of it.
+    /// The other gate has let go of a held drop: it is released. How it stands then; `.held` where what was fetched is not whole any
+    /// more.
+    /// - Parameter attempt: the entry of a person's decision, which is made, or refused by an error; nil: the other gate's ledger tells
+    /// of it.
     package func release(
         pulled id: String, as attempt: Attempt? = nil
     ) async throws(IntakeError) -> DropStanding {
-        guard takeInHand(id) else { return .pending }
+        guard takeInHand(id) else {
+            guard attempt == nil else { throw Self.decidedElsewhere(id) }
+            return .pending
+        }
         defer { letGo(id) }
+        guard let pull = try heldPull(id) else { return try knownStanding(ofDrop: id) }
+        let (record, receipt) = (pull.record, pull.receipt)
+        // A later fetch of it may have begun anew, and have been cut off. Before its box is locked: this may take long.
+        let damage = await imports.runToEnd { self.damage(ofHeld: receipt) }
+        if let damage { return try holdOn(id, damage, isDecision: attempt != nil) }
         let box: SenderBox?
         do { box = try boxOfPulled(id) } catch { throw Self.unreadable(error) }
-        guard let box else { return try await releaseHeld(id, attempt, nil) }
-        // From the moment on in which it may be released, its sender here could take it back.
-        return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropStanding in
-            try await self.releaseHeld(id, attempt, box)
+        if let box {
+            // From the moment on in which it may be released, its sender here could take it back.
+            return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropStanding in
+                try await self.releaseHeld(record, receipt, attempt, box)
+            }
+        } else {
+            return try await releaseHeld(record, receipt, attempt, nil)
         }
     }
 
-    /// The drop is in hand.
+    /// A held drop cannot be released. A person is told by an error; it would end a pull's round, which goes on with its other drops.
+    private func holdOn(
+        _ id: String, _ damage: IntakeError, isDecision: Bool
+    ) throws(IntakeError) -> DropStanding {
+        guard !isDecision else { throw damage }
+        health.set(problem: "release", of: id, message: damage.description)
+        logger.error("\(damage)")
+        return .held
+    }
+
+    /// The drop is in hand, and held.
     /// - Parameter box: that of its account, locked; nil: there is none.
     private func releaseHeld(
-        _ id: String, _ attempt: Attempt?, _ box: SenderBox?
+        _ record: DropRecord, _ receipt: Receipt, _ attempt: Attempt?, _ box: SenderBox?
     ) async throws(IntakeError) -> DropStanding {
-        guard let pull = try heldPull(id) else { return try knownStanding(ofDrop: id) }
         do {
             if let attempt { try await self.record(attempt) }
-            _ = try await writer.commit(.letGo(id: id))
+            _ = try await writer.commit(.letGo(id: record.id))
         } catch {
             ledgerFails(error)
             throw Self.unwritable(error)
         }
-        var freed = pull.record
+        var freed = record
         freed.due = nil
-        let outcome = await releasePulled(freed, pull.receipt)
-        show(freed, pull.receipt, outcome, in: box)
+        let outcome = await releasePulled(freed, receipt)
+        show(freed, receipt, outcome, in: box)
         return switch outcome {
         case .released: .kept
         case .gone: .lost
@@ -158,7 +180,27 @@ extension Intake {
         guard takeInHand(id) else { throw Self.decidedElsewhere(id) }
         defer { letGo(id) }
         guard let pull = try heldPull(id) else { return false }
-        let (record, receipt) = (pull.record, pull.receipt)
+        return try await withdraw(fetched: pull.record, pull.receipt, attempt, mayComeAgain: true)
+    }
+
+    /// Withdraws an event that may be released and could not be: no consumer has seen it, and it has no box in which it would settle.
+    /// False: it waits no more. It is in hand.
+    func withdraw(unreleased event: DropRecord, _ attempt: Attempt) async throws(IntakeError) -> Bool {
+        let receipt: Receipt?
+        do {
+            receipt = try accepted(event).map { try Receipt(AcceptedEntry($0.entry), drop: event) }
+        } catch {
+            throw Self.unreadable(error)
+        }
+        guard let receipt else { return false }
+        return try await withdraw(fetched: event, receipt, attempt, mayComeAgain: false)
+    }
+
+    /// Withdraws a drop whose bytes are what was fetched. False: it waits no more. It is in hand.
+    private func withdraw(
+        fetched record: DropRecord, _ receipt: Receipt, _ attempt: Attempt, mayComeAgain: Bool
+    ) async throws(IntakeError) -> Bool {
+        let id = record.id
         let incoming = StagingLayout.pulledFile(id)
         var attempt = attempt
         attempt.reason = .withdrawn
@@ -171,13 +213,14 @@ extension Intake {
             isChanged = try await make(
                 DropChange(
                     id: id, from: .pending,
-                    kind: .withdrawn(incoming: incoming, mayComeAgain: true)), attempt)
+                    kind: .withdrawn(incoming: incoming, mayComeAgain: mayComeAgain)), attempt)
         } catch {
             ledgerFails(error)
             throw Self.unwritable(error)
         }
         guard isChanged else { return false }
         staging.ready.cancelReservation(record.readyPath)
+        endRetries(id)
         await uploads.runToEnd {
             let account = StagingLayout.quarantineAccount(receipt.account)
             if self.putAway(record, incoming: incoming, of: account, receipt) { self.quarantined(record) }
@@ -246,7 +289,7 @@ extension Intake {
     }
 
     /// The box of the account among whose names a drop stands; nil where nobody of this gate has one.
-    private func boxOfPulled(_ drop: String) throws -> SenderBox? {
+    func boxOfPulled(_ drop: String) throws -> SenderBox? {
         guard let record = try store.drop(id: drop),
             let account = StagingLayout.account(ofReady: record.readyPath),
             try staging.uploads.status(account)?.isDirectory == true

@@ -22,6 +22,7 @@ private struct StagingSweep {
     func run() async throws {
         try await quarantineInterruptedUploads()
         try await TakenSweep(intake: intake).run()
+        try await intake.putAwayWithdrawn()
         try intake.lookForForgottenPulls()
         try staging.ready.removeEmptyBatches()
         if removesOld {

@@ -2,7 +2,7 @@
 // entry, as a release has none: the entries of the ledger say what somebody did, and this is what staging looks like, of which
 // the drop's state and its time are the record.
 import Admission
-import Ledger
+package import Ledger
 import Staging
 import Synchronization
 
@@ -88,24 +88,26 @@ struct TakenSweep {
     /// Its file is gone and its receipt is there. Where the receipt is not there either, this may be a directory on which
     /// staging is not mounted.
     private func isTaken(_ drop: DropRecord) throws -> Bool {
-        try !isThere(drop) && staging.ready.hasReceipt(drop.id, at: drop.readyPath)
+        try !intake.isThere(drop) && staging.ready.hasReceipt(drop.id, at: drop.readyPath)
     }
 
     /// What cannot be read is not the drop's file: whatever its consumer has put there keeps no sweep from its end.
     private func isBack(_ drop: DropRecord) -> Bool {
-        guard (try? isThere(drop)) == true,
+        guard (try? intake.isThere(drop)) == true,
             let receipt = try? staging.ready.receipt(drop.id, at: drop.readyPath),
             let bytes = try? staging.ready.openReleased(drop.readyPath).size()
         else { return false }
         return receipt.line != nil || bytes == receipt.bytes
     }
-
-    private func isThere(_ drop: DropRecord) throws -> Bool {
-        try staging.ready.stillHolds(drop.readyPath) && intake.isStill(drop)
-    }
 }
 
 extension Intake {
+    /// Whether a released drop lies in `ready/` still; of one that is a line, whether its batch does. Looks at the disk, on the
+    /// caller's thread.
+    package func isThere(_ drop: DropRecord) throws -> Bool {
+        try staging.ready.stillHolds(drop.readyPath) && isStill(drop)
+    }
+
     /// Whether what lies at a drop's path is the drop: its consumer may have moved it, and a later file may have been given
     /// the name since.
     func isStill(_ drop: DropRecord) throws -> Bool {

@@ -42,7 +42,19 @@ extension Intake {
         defer { letGo(drop) }
         await stager.waitUntilMarked()
         guard let marked = try record(drop) else { return false }
-        return try await withdraw(marked, attempt)
+        if isUnreleasedEvent(marked) {
+            return try await withdraw(unreleased: marked, attempt)
+        } else {
+            return try await withdraw(marked, attempt)
+        }
+    }
+
+    /// Whether an event of another gate is to be released and was not: as long as what was fetched lies there, nobody else has it.
+    private func isUnreleasedEvent(_ record: DropRecord) -> Bool {
+        guard record.state == .pending, isPulled(record),
+            StagingLayout.account(ofReady: record.readyPath) == nil
+        else { return false }
+        return (try? staging.pulls.status(StagingLayout.pulledName(record.id)))?.isRegular == true
     }
 
     static func decidedElsewhere(_ drop: String) -> IntakeError {

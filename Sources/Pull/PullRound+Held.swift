@@ -70,25 +70,36 @@ extension PullRound {
             }
             return standings
         }
-        for ((drop, _), standing) in zip(decisions, standings) {
-            switch standing {
-            case .kept: released(drop, &summary)
-            case .withdrawn: summary.withdrawn.append(drop)
-            case .pending, .lost, .held, .unknown: fail(drop, standing, &summary)
+        for ((drop, decision), standing) in zip(decisions, standings) {
+            switch (standing, decision) {
+            case (.kept, _): released(drop, &summary)
+            case (.withdrawn, .withdraw): summary.withdrawn.append(drop)
+            // The other gate lists it no more: unless somebody reads about it, no consumer ever gets it.
+            case (.withdrawn, .release): fail(drop, standing, &summary)
+            case (.pending, _), (.lost, _), (.held, _), (.unknown, _): fail(drop, standing, &summary)
             }
         }
     }
 
     /// Says why a drop that is known here does not lie in `ready/`.
+    /// - Parameter standing: `.withdrawn` for one that was to be released.
     func fail(_ drop: String, _ standing: DropStanding, _ summary: inout PullSummary) {
         let why =
-            if standing == .lost {
+            switch standing {
+            case .lost:
                 "drop \(drop) was taken over, and its bytes were gone from staging before they came to ready/: no pull takes it over "
                     + "again. Find out who removes files below incoming/ of staging. If the other gate has it still, take its file "
                     + "from there for its consumer, and acknowledge it there (dropgate drops ack \(drop)); else ask for it "
                     + "to be sent again"
-            } else {
-                "drop \(drop) is taken over, and does not lie in ready/ yet (dropgate doctor says why); that is tried again by itself"
+            case .withdrawn:
+                "drop \(drop) was acknowledged there, or lost, and withdrawn here meanwhile: quarantine/ has its only copy, no pull "
+                    + "fetches it again, and no command releases it. If its consumer is to have it, take its file from there "
+                    + "(dropgate drops show \(drop) says where) before staging.keep_quarantined is over"
+            case .pending, .held, .unknown, .kept:
+                // A release that failed, somebody's decision, a ledger or a directory that could not be read.
+                "drop \(drop) is taken over, and does not lie in ready/ yet (dropgate drops show \(drop) says how it stands, dropgate "
+                    + "doctor what failed). A running gate tries a release that failed again by itself, and without one the "
+                    + "next pull does; where somebody else was deciding on the drop, the next pull looks again"
             }
         summary.failures.append((drop, why))
     }

@@ -3,7 +3,8 @@
 extension StagingArea {
     /// Moves an upload into `quarantine/sftp/<account>/<drop>/` with its receipt, durable, and takes its receipt away
     /// from where consumers look. The receipt is written first: bytes in quarantine always have one. What was done
-    /// before a crash is not done twice.
+    /// before a crash is not done twice. A drop that came again after it was withdrawn takes the place of what lies there of
+    /// it: one id has one content.
     /// - Parameters:
     ///   - incoming: where it lies, relative to the staging directory.
     ///   - receipt: `file` is set here.
@@ -14,7 +15,7 @@ extension StagingArea {
         receipt.file = StagingLayout.quarantinedFile(receipt.drop, of: account, sent: receipt.name)
         try write(receipt, in: place)
         if let file = try present(incoming) {
-            try file.directory.move(file.name, to: place, as: name)
+            try file.directory.replace(file.name, to: place, as: name)
             try place.sync()
         }
         try ready.removeReceipt(receipt.drop)

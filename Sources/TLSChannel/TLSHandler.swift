@@ -125,7 +125,8 @@ package final class TLSHandler: ChannelDuplexHandler {
     // MARK: Bytes from the peer
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard state != .closed else { return }
+        // Behind the peer's close_notify there is nothing (RFC 8446, 6.1): the engine would keep it for ever.
+        guard state != .closed, !hasPeerClosed else { return }
         isReading = true
         unwrapInboundIn(data).withUnsafeReadableBytes { engine.receive($0) }
         advance(context)
@@ -133,7 +134,7 @@ package final class TLSHandler: ChannelDuplexHandler {
 
     package func channelReadComplete(context: ChannelHandlerContext) {
         // Who asked to read has got nothing: bytes came that are no text yet.
-        let isUnserved = wantsRead
+        let isUnserved = wantsRead && !hasPeerClosed
         endRead(context)
         if isUnserved, state != .closed { context.read() }
     }

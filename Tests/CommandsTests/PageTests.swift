@@ -177,36 +177,18 @@ import Testing
         defer { withExtendedLifetime(gate) {} }
         let intake = try gate.openIntake()
         let service = DropService(try SettingsLoader.load(file: gate.config))
-        let id = DropID.make(milliseconds: 7)
-        var receipt = Receipt(
-            drop: id, channel: "sftp", name: "a.xml", file: "ready/sftp/vsee/a.xml", bytes: 4,
-            received: "2026-11-23T08:15:30.123456Z")
-        receipt.source = "20.21.208.105"
-        receipt.account = "vsee"
-        receipt.sha256 = "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7"
-        let drop = try PulledDrop(
-            receipt, origin: "sftp://inner@gate-2:2222", hostKey: "SHA256:host", peer: nil)
-        func pull() async throws {
-            try gate.write("state/staging/incoming/pull/\(id).part", "data")
-            #expect(try await intake.importDrop(drop).status == .held)
-        }
-        try await pull()
+        let pull = try FetchedDrop()
+        let id = pull.id
+        try await pull.take(gate, intake)
         let seq = try #require(try gate.openReader().drop(id: id)).seq
-        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
-        #expect(try await intake.withdraw(pulled: id, as: attempt))
-        while try intake.standing(ofDrop: id) != .withdrawn { await Task.yield() }
-        _ = try await intake.receive(
-            WebhookEvent(
-                path: "/w", body: Array("1".utf8), eventID: "e-1", eventType: "t", envelope: "v2",
-                contentType: nil),
-            attempt: Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed))
-        await intake.waitUntilStaged()
+        try await pull.withdraw(intake)
+        _ = try await receiveEvent("1", intake)
         var stream = try service.stream(after: nil)
         let passed = try stream.next()
         #expect(passed.count == 1 && passed.first?.drop.receipt.drop != id)
         #expect(stream.position.last > seq && stream.position.open == [seq])
         #expect(try stream.next().isEmpty)
-        try await pull()
+        try await pull.take(gate, intake)
         #expect(try stream.next().isEmpty, "it is held")
         #expect(try await intake.release(pulled: id) == .kept)
         await intake.waitUntilStaged()
@@ -219,6 +201,81 @@ import Testing
         await intake.close()
     }
 
+    /// What may come again does not, as a rule, and such drops pile up.
+    @Test(.timeLimit(.minutes(1)), arguments: [65, 200])
+    func manyWithdrawnDropsHoldUpNoneBehindThemAndTheNewestIsGivenOnceItComesAgain(count: Int) async throws {
+        let gate = try TestGate.plain()
+        defer { withExtendedLifetime(gate) {} }
+        try await makeStaging(gate)
+        try withdraw(try hold(count - 1, in: gate), in: gate)
+        let intake = try gate.openIntake()
+        let service = DropService(try SettingsLoader.load(file: gate.config))
+        let pull = try FetchedDrop()
+        try await pull.take(gate, intake)
+        try await pull.withdraw(intake)
+        #expect(try gate.openReader().count(of: .withdrawn) == Int64(count))
+        let event = try await receiveEvent("1", intake)
+        var stream = try service.stream(after: nil)
+        let passed = try stream.next()
+        #expect(passed.map(\.drop.receipt.drop) == [event])
+        #expect(stream.position.open.count == StreamPosition.mostOpen / 2)
+        #expect(try stream.next().isEmpty)
+        try await pull.take(gate, intake)
+        #expect(try await intake.release(pulled: pull.id) == .kept)
+        await intake.waitUntilStaged()
+        let last = try #require(passed.last)
+        var again = try service.stream(after: StreamPosition("\(last.position)"))
+        #expect(try again.next().map(\.drop.receipt.drop) == [pull.id])
+        #expect(try stream.next().map(\.drop.receipt.drop) == [pull.id])
+        #expect(try stream.next().isEmpty)
+        await intake.close()
+    }
+
+    @Test func whoCarriesManyWithdrawnDropsAndMeetsMoreGoesOn() async throws {
+        let gate = try TestGate.plain()
+        defer { withExtendedLifetime(gate) {} }
+        try await makeStaging(gate)
+        try withdraw(try hold(32, in: gate), in: gate)
+        let first = try await receiveEvent("1", in: gate)
+        let service = DropService(try SettingsLoader.load(file: gate.config))
+        var stream = try service.stream(after: nil)
+        #expect(try stream.next().map(\.drop.receipt.drop) == [first])
+        #expect(stream.position.open.count == 32)
+        let newer = try hold(40, in: gate)
+        try withdraw(newer, in: gate)
+        let second = try await receiveEvent("2", in: gate)
+        #expect(try stream.next().map(\.drop.receipt.drop) == [second])
+        // The oldest are forgotten.
+        let kept = try seqs(newer.suffix(32), in: gate)
+        #expect(stream.position.open == kept)
+        #expect(try stream.next().isEmpty && stream.position.open == kept)
+    }
+
+    /// More than can be remembered have those behind them wait; once fewer are held, it goes on, and each of them is given.
+    @Test func heldDropsAreLeftOutAndNoneOfThemIsLost() async throws {
+        let gate = try TestGate.plain()
+        defer { withExtendedLifetime(gate) {} }
+        try await makeStaging(gate)
+        let older = try hold(40, in: gate)
+        try withdraw(older, in: gate)
+        let held = try hold(StreamPosition.mostOpen + 1, in: gate)
+        let event = try await receiveEvent("1", in: gate)
+        var stream = try DropService(try SettingsLoader.load(file: gate.config)).stream(after: nil)
+        #expect(try stream.next().isEmpty && stream.position == StreamPosition.beginning)
+        try withdraw([held[0]], in: gate)
+        #expect(try stream.next().map(\.drop.receipt.drop) == [event])
+        let rest = held.dropFirst()
+        let left = try seqs(rest, in: gate)
+        #expect(stream.position.open == left, "there is no room for those that are away")
+        // Staging says nothing of them: they are where the ledger says.
+        let released = rest.map { (id: $0, readyPath: "sftp/vsee/\($0)") }
+        var operations = rest.map { LedgerOperation.letGo(id: $0) }
+        operations.append(.released(released, at: .now()))
+        try commit(operations, in: gate)
+        #expect(try stream.next().map(\.drop.receipt.drop) == Array(rest))
+        #expect(try stream.next().isEmpty && stream.position.open.isEmpty)
+    }
+
     @Test func dropsThatWereTakenHoldUpNoneBehindThem() async throws {
         let (gate, settings) = try await gate(140)
         let all = try gate.openReader().drops(limit: .max).reversed().map { $0 }
@@ -228,5 +285,105 @@ import Testing
         var stream = try DropService(settings).stream(after: nil)
         #expect(try stream.next().map(\.drop.receipt.drop) == [try #require(all.last).id])
         #expect(stream.position.open.count <= StreamPosition.mostOpen)
+    }
+
+    // MARK: Pulled drops
+
+    /// A drop of another gate, which has it at one time and not at another.
+    private struct FetchedDrop {
+        let id: String
+        private let drop: PulledDrop
+
+        init() throws {
+            id = DropID.make(milliseconds: 7)
+            var receipt = Receipt(
+                drop: id, channel: "sftp", name: "a.xml", file: "ready/sftp/vsee/a.xml", bytes: 4,
+                received: "2026-11-23T08:15:30.123456Z")
+            receipt.source = "20.21.208.105"
+            receipt.account = "vsee"
+            receipt.sha256 = "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7"
+            drop = try PulledDrop(
+                receipt, origin: "sftp://inner@gate-2:2222", hostKey: "SHA256:host", peer: nil)
+        }
+
+        func take(_ gate: TestGate, _ intake: Intake) async throws {
+            try gate.write("state/staging/incoming/pull/\(id).part", "data")
+            #expect(try await intake.importDrop(drop).status == .held)
+        }
+
+        func withdraw(_ intake: Intake) async throws {
+            let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+            #expect(try await intake.withdraw(pulled: id, as: attempt))
+            while try intake.standing(ofDrop: id) != .withdrawn { await Task.yield() }
+        }
+    }
+
+    /// Returns its drop, which is released.
+    private func receiveEvent(_ text: String, _ intake: Intake) async throws -> String {
+        let drop = try await intake.receive(
+            WebhookEvent(
+                path: "/w", body: Array(text.utf8), eventID: "e-\(text)", eventType: "t", envelope: "v2",
+                contentType: nil),
+            attempt: Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed))
+        await intake.waitUntilStaged()
+        return drop.id
+    }
+
+    /// A ledger with entries has a staging directory.
+    private func makeStaging(_ gate: TestGate) async throws {
+        let intake = try gate.openIntake()
+        await intake.close()
+        intake.closeLedger()
+    }
+
+    /// By a gate that runs for so long only: the ledger is free again.
+    private func receiveEvent(_ text: String, in gate: TestGate) async throws -> String {
+        let intake = try gate.openIntake()
+        let drop = try await receiveEvent(text, intake)
+        await intake.close()
+        intake.closeLedger()
+        return drop
+    }
+
+    /// Of a gate that does not run.
+    private func commit(_ operations: [LedgerOperation], in gate: TestGate) throws {
+        let store = try LedgerHandle(file: gate.path("state/ledger.sqlite")).open(node: "gate-1")
+        _ = try store.commit(operations, now: .now())
+        store.close()
+    }
+
+    private func pullAttempt(_ id: String) -> Attempt {
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .pulled)
+        attempt.drop = DropFacts(id: id, name: "sftp/vsee/\(id)", bytes: 1, sha256: "00")
+        return attempt
+    }
+
+    /// Many pulled drops at once, in the ledger alone. Returns them in the order of their entries.
+    private func hold(_ count: Int, in gate: TestGate) throws -> [String] {
+        let ids = (0..<count).map { _ in DropID.make(milliseconds: 7) }
+        let operations = ids.map { id in
+            LedgerOperation.append(
+                pullAttempt(id),
+                drop: DropRegistration(
+                    id: id, content: .incoming(StagingLayout.pulledFile(id)),
+                    repeatKey: Array(id.utf8) + [UInt8](repeating: 0, count: 6), eventKey: nil,
+                    keepsRepeats: true, settle: DropRegistration.held, readyPath: { _ in "sftp/vsee/\(id)" }))
+        }
+        try commit(operations, in: gate)
+        return ids
+    }
+
+    private func seqs(_ ids: ArraySlice<String>, in gate: TestGate) throws -> [Int64] {
+        let reader = try gate.openReader()
+        return try ids.compactMap { id in try reader.drop(id: id)?.seq }
+    }
+
+    /// As of held drops that the other gate has no more.
+    private func withdraw(_ ids: [String], in gate: TestGate) throws {
+        let kind = DropChange.Kind.withdrawn(incoming: "incoming/q", mayComeAgain: true)
+        let changes = ids.map { id in
+            LedgerOperation.change(pullAttempt(id), DropChange(id: id, from: .pending, kind: kind))
+        }
+        try commit(changes + ids.map { LedgerOperation.quarantined(id: $0) }, in: gate)
     }
 }

@@ -4,6 +4,9 @@ import HTTPTypes
 import JSON
 import NIOCore
 import NIOEmbedded
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
 import Synchronization
 import Testing
 
@@ -60,6 +63,36 @@ import Testing
             #expect(channel.isActive == isRead)
         }
         #expect(said.messages == ["an answer was not read"])
+        _ = try? channel.finish()
+    }
+
+    /// The time of a request begins with its first byte, and not while the one before it is being answered.
+    @Test(arguments: [false, true])
+    func anAnswerMayTakeItsTimeWhateverWaitsBehindItsRequest(isWhole: Bool) throws {
+        let said = Said()
+        let channel = EmbeddedChannel()
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(RequestClock(nil, said.note))
+        try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false, withErrorHandling: false)
+        try pipeline.addHandlers([HTTP1ToHTTPServerCodec(secure: false), RequestMarks()])
+        try LastAnswer.add(ConnectionAge(most: .seconds(300)), to: pipeline)
+        try channel.connect(to: .init(ipAddress: "127.0.0.1", port: 1)).wait()
+        let request = "GET /a HTTP/1.1\r\nhost: a\r\n\r\n"
+        func answer() throws {
+            try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .noContent)))
+            try channel.writeOutbound(HTTPResponsePart.end(nil))
+        }
+        try channel.writeInbound(ByteBuffer(string: request))
+        try channel.writeInbound(ByteBuffer(string: isWhole ? request : "GET"))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(100))
+        #expect(channel.isActive && said.messages.isEmpty)
+        try answer()
+        if isWhole { try answer() }
+        channel.embeddedEventLoop.advanceTime(by: RequestClock.head - .seconds(1))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(channel.isActive == isWhole)
+        #expect(said.messages == (isWhole ? [] : ["the head of a request took too long"]))
         _ = try? channel.finish()
     }
 

@@ -14,6 +14,9 @@ import Testing
         typealias OutboundOut = HTTPServerResponsePart
 
         var heard: [String] = []
+        var errors = 0
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { errors += 1 }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             switch unwrapInboundIn(data) {
@@ -23,9 +26,12 @@ import Testing
             }
         }
 
-        func answer(_ context: ChannelHandlerContext, _ fields: HTTPHeaders) {
+        func begin(_ context: ChannelHandlerContext, _ fields: HTTPHeaders) {
             let head = HTTPResponseHead(version: .http1_1, status: .ok, headers: fields)
             context.write(wrapOutboundOut(.head(head)), promise: nil)
+        }
+
+        func end(_ context: ChannelHandlerContext) {
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }
     }
@@ -37,6 +43,20 @@ import Testing
 
         var reads = 0
         var closings: [CloseMode] = []
+        /// What was written does not go out meanwhile.
+        var isStuck = false
+        private var waiting: [EventLoopPromise<Void>] = []
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            context.write(data, promise: isStuck ? nil : promise)
+            if isStuck, let promise { waiting.append(promise) }
+        }
+
+        func goOn() {
+            isStuck = false
+            for promise in waiting { promise.succeed() }
+            waiting = []
+        }
 
         func read(context: ChannelHandlerContext) { reads += 1 }
 
@@ -75,7 +95,16 @@ import Testing
         func send(_ part: HTTPServerRequestPart) { channel.pipeline.fireChannelRead(part) }
 
         func answer(_ fields: HTTPHeaders = ["content-length": "0"]) throws {
-            responder.answer(try channel.pipeline.syncOperations.context(handler: responder), fields)
+            try begin(fields)
+            try end()
+        }
+
+        func begin(_ fields: HTTPHeaders) throws {
+            responder.begin(try channel.pipeline.syncOperations.context(handler: responder), fields)
+        }
+
+        func end() throws {
+            responder.end(try channel.pipeline.syncOperations.context(handler: responder))
             channel.embeddedEventLoop.run()
         }
 
@@ -87,10 +116,17 @@ import Testing
         }
 
         /// What the last answer says of the connection.
-        func connection() throws -> [String] {
-            guard case .head(let head)? = try written().first else { return ["no answer"] }
-            return head.headers["connection"]
+        func connection() throws -> [String] { try head()?.headers["connection"] ?? ["no answer"] }
+
+        /// Of the first answer since the last look.
+        func head() throws -> HTTPResponseHead? {
+            guard case .head(let head)? = try written().first else { return nil }
+            return head
         }
+
+        func fire(_ event: any Sendable) { channel.pipeline.fireUserInboundEventTriggered(event) }
+
+        func linger() { channel.embeddedEventLoop.advanceTime(by: LastAnswer.lingering) }
     }
 
     @Test(arguments: [
@@ -144,25 +180,134 @@ import Testing
         scene.request("/b")
         scene.channel.pipeline.fireChannelReadComplete()
         #expect(scene.responder.heard == ["/a", "end"] && scene.wire.reads == reads + 1)
-        scene.channel.embeddedEventLoop.advanceTime(by: LastAnswer.lingering)
+        scene.linger()
         #expect(scene.wire.closings == [.output, .all])
     }
 
-    @Test func aCallerThatHasItEndsTheConnection() throws {
+    @Test(arguments: [false, true])
+    func aCallerThatHasItEndsTheConnection(isEarly: Bool) throws {
         let scene = try Scene()
         scene.request("/a", .GET, ["connection": "close"])
+        if isEarly { scene.fire(ChannelEvent.inputClosed) }
         try scene.answer()
-        scene.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        if !isEarly { scene.fire(ChannelEvent.inputClosed) }
         #expect(scene.wire.closings == [.output, .all])
     }
 
-    /// As when the gate stops meanwhile.
+    /// The server says that it writes no more as soon as it has written; to a caller that has closed its side that would be the end.
+    @Test(arguments: [false, true])
+    func theEndWaitsUntilTheAnswerHasGoneOut(isLast: Bool) throws {
+        let scene = try Scene()
+        scene.request("/a", .GET, isLast ? ["connection": "close"] : [:])
+        scene.fire(ChannelEvent.inputClosed)
+        scene.wire.isStuck = true
+        try scene.answer()
+        scene.channel.close(mode: .output, promise: nil)
+        #expect(scene.wire.closings.isEmpty)
+        scene.wire.goOn()
+        #expect(scene.wire.closings == [.output, .all])
+    }
+
+    /// As the server does where a request says `close`: it does not read the body. Nobody waits for the rest of it.
+    @Test func aBodyThatNobodyReadsIsThrownAwayForAWhile() throws {
+        let scene = try Scene()
+        scene.begin("/a", .POST, ["connection": "close"])
+        try scene.answer()
+        scene.channel.close(mode: .output, promise: nil)
+        let reads = scene.wire.reads
+        scene.send(.body(ByteBuffer(repeating: 0, count: 5)))
+        scene.channel.pipeline.fireChannelReadComplete()
+        #expect(scene.wire.reads == reads + 1 && scene.wire.closings == [.output])
+        scene.send(.end(nil))
+        scene.linger()
+        #expect(scene.responder.heard == ["/a"] && scene.wire.closings == [.output, .all])
+    }
+
+    /// The parser keeps all that comes behind such a request.
+    @Test(arguments: [HTTPMethod.GET, .CONNECT])
+    func nothingIsReadBehindARequestForAnotherProtocol(method: HTTPMethod) throws {
+        let scene = try Scene()
+        scene.request("/a", method, method == .GET ? ["connection": "Upgrade", "upgrade": "h2c"] : [:])
+        try scene.answer()
+        let reads = scene.wire.reads
+        scene.channel.pipeline.fireChannelReadComplete()
+        #expect(try scene.connection() == ["close"])
+        #expect(scene.wire.reads == reads && scene.wire.closings == [.output])
+        scene.linger()
+        #expect(scene.wire.closings == [.output, .all])
+    }
+
+    @Test(arguments: [HTTPVersion.http1_0, .http1_1])
+    func callersOfHTTP10GetNoChunks(version: HTTPVersion) throws {
+        let scene = try Scene()
+        scene.request("/a", .GET, ["connection": "keep-alive"], version: version)
+        try scene.answer([:])
+        let head = try #require(try scene.head())
+        #expect(head.version == version)
+        #expect(head.headers["connection"] == (version == .http1_0 ? ["close"] : []))
+    }
+
+    // MARK: The server stops
+
     @Test func toBeToldTwiceIsToBeToldOnce() throws {
         let scene = try Scene()
         scene.request("/a", .GET, ["connection": "close"])
         try scene.answer()
-        scene.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        scene.fire(ChannelShouldQuiesceEvent())
         #expect(scene.wire.closings == [.output])
+    }
+
+    @Test(arguments: [false, true])
+    func whoIsBeingAnsweredHasItsAnswer(hasHead: Bool) throws {
+        let scene = try Scene()
+        scene.request("/a")
+        scene.request("/b")
+        if hasHead { try scene.begin(["content-length": "0"]) }
+        scene.fire(ChannelShouldQuiesceEvent())
+        #expect(scene.wire.closings.isEmpty)
+        if hasHead { try scene.end() } else { try scene.answer() }
+        #expect(scene.responder.heard == ["/a", "end"] && scene.wire.closings == [.output])
+        scene.linger()
+        #expect(scene.wire.closings == [.output, .all])
+    }
+
+    @Test(arguments: [false, true])
+    func aConnectionThatNobodyAsksAnythingOnIsClosedAtOnce(wasUsed: Bool) throws {
+        let scene = try Scene()
+        if wasUsed {
+            scene.request("/a")
+            try scene.answer()
+        }
+        scene.fire(ChannelShouldQuiesceEvent())
+        scene.fire(ChannelShouldQuiesceEvent())
+        #expect(scene.wire.closings == [.all])
+    }
+
+    // MARK: What cannot be parsed
+
+    @Test func whatCannotBeParsedBehindTheLastRequestIsNobodys() throws {
+        let scene = try Scene()
+        scene.request("/a", .GET, ["connection": "close"])
+        scene.channel.pipeline.fireErrorCaught(HTTPParserError.closedConnection)
+        try scene.answer()
+        scene.channel.pipeline.fireErrorCaught(HTTPParserError.closedConnection)
+        #expect(scene.responder.errors == 0 && scene.wire.closings == [.output])
+    }
+
+    @Test func aBrokenBodyBehindItsAnswerGetsNoSecondOne() throws {
+        let scene = try Scene()
+        scene.begin("/a", .POST)
+        try scene.answer()
+        scene.channel.pipeline.fireErrorCaught(HTTPParserError.invalidChunkSize)
+        #expect(scene.responder.errors == 0 && scene.wire.closings == [.output])
+    }
+
+    @Test(arguments: [false, true])
+    func whatCannotBeParsedIsTheServersToAnswer(isInBody: Bool) throws {
+        let scene = try Scene()
+        if isInBody { scene.begin("/a", .POST) }
+        scene.channel.pipeline.fireErrorCaught(HTTPParserError.invalidChunkSize)
+        #expect(scene.responder.errors == 1 && scene.wire.closings.isEmpty)
     }
 
     // MARK: HEAD

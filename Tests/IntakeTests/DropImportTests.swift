@@ -408,6 +408,116 @@ import Testing
         await gate.intake.close()
     }
 
+    /// Consumers get an event from the moment on in which it lies in ready/, and this one does not.
+    @Test func anEventThatCannotBeReleasedMayBeTakenBack() async throws {
+        let gate = try Gate()
+        try fetched(gate, "{}")
+        _ = try await gate.intake.importDrop(drop(event()))
+        try obstruct(gate)
+        #expect(try await gate.intake.release(pulled: Self.id) == .pending)
+        #expect(gate.intake.health.problems["release"] != nil)
+        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        #expect(try await gate.intake.withdraw(Self.id, as: attempt) == .quarantined)
+        #expect(gate.ready().isEmpty && gate.directory.files(under: "staging/incoming/pull").isEmpty)
+        #expect(gate.directory.files(under: "staging/quarantine/sftp/webhook/\(Self.id)").count == 2)
+        #expect(gate.intake.retries.waiting == 0 && gate.intake.health.problems["release"] == nil)
+        let record = try #require(try gate.intake.drop(id: Self.id))
+        #expect(record.state == .withdrawn && !record.mayComeAgain)
+        let entry = try #require(try gate.entries().last)
+        #expect(entry["reason"] == "withdrawn" && entry["detail"]?["was"] == "pulled")
+        await gate.intake.close()
+    }
+
+    /// The other gate has it still each time, and what was withdrawn before lies in quarantine.
+    @Test(arguments: [false, true]) func whatComesAgainMayBeWithdrawnAgain(isReleased: Bool) async throws {
+        let gate = try Gate()
+        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        try fetched(gate)
+        _ = try await gate.intake.importDrop(drop(Self.receipt()))
+        #expect(try await gate.intake.withdraw(pulled: Self.id, as: attempt))
+        while try gate.intake.standing(ofDrop: Self.id) != .withdrawn { await Task.yield() }
+        try fetched(gate)
+        #expect(try await gate.intake.importDrop(drop(Self.receipt())).status == .held)
+        if isReleased { #expect(try await gate.intake.release(pulled: Self.id) == .kept) }
+        #expect(try await gate.intake.withdraw(Self.id, as: attempt) == .quarantined)
+        #expect(gate.intake.health.problems["withdrawal"] == nil)
+        // The ledger's mark that it is put away comes a moment later.
+        await gate.intake.close()
+        let record = try #require(try gate.intake.drop(id: Self.id))
+        #expect(record.state == .withdrawn && record.incoming == nil)
+        #expect(gate.ready().isEmpty && gate.directory.files(under: "staging/receipts").isEmpty)
+        for place in ["pull", "sftp/vsee/claimed"] {
+            #expect(gate.directory.files(under: "staging/incoming/\(place)").isEmpty)
+        }
+        let place = "staging/quarantine/sftp/vsee/\(Self.id)"
+        #expect(gate.directory.files(under: place) == ["a.xml", "receipt.json"])
+        let file = gate.directory.file("\(place)/a.xml")
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == "data")
+    }
+
+    @Test func whatCouldNotBePutAwayIsTriedAgainWhileTheGateRuns() async throws {
+        let gate = try Gate()
+        let quarantine = gate.directory.file("staging/quarantine/sftp")
+        try FileManager.default.createDirectory(atPath: quarantine, withIntermediateDirectories: true)
+        try Data().write(to: URL(filePath: quarantine + "/vsee"))
+        try fetched(gate)
+        _ = try await gate.intake.importDrop(drop(Self.receipt()))
+        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        #expect(try await gate.intake.withdraw(pulled: Self.id, as: attempt))
+        #expect(gate.intake.health.problems["withdrawal"]?.contains(Self.id) == true)
+        #expect(try gate.intake.standing(ofDrop: Self.id) == .pending)
+        try FileManager.default.removeItem(atPath: quarantine + "/vsee")
+        try await gate.intake.sweepStaging()
+        #expect(gate.intake.health.problems["withdrawal"] == nil)
+        #expect(try gate.intake.standing(ofDrop: Self.id) == .withdrawn)
+        #expect(gate.directory.files(under: "staging/quarantine/sftp/vsee/\(Self.id)").count == 2)
+        await gate.intake.close()
+    }
+
+    /// Whoever decides is told when nothing came of it; what the other gate says is asked again in the next round.
+    @Test func aPersonsDecisionIsMadeOrRefused() async throws {
+        let gate = try Gate()
+        try fetched(gate)
+        _ = try await gate.intake.importDrop(drop(Self.receipt()))
+        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        #expect(gate.intake.takeInHand(Self.id))
+        let refused = await #expect(throws: IntakeError.self) {
+            try await gate.intake.release(pulled: Self.id, as: attempt)
+        }
+        #expect(refused?.code == .forbiddenOperation)
+        #expect(try await gate.intake.release(pulled: Self.id) == .pending)
+        #expect(try gate.entries().count == 1 && gate.ready().isEmpty)
+        gate.intake.letGo(Self.id)
+        #expect(try await gate.intake.release(pulled: Self.id, as: attempt) == .kept)
+        #expect(try gate.entries().count == 2)
+        #expect(gate.contents("sftp/vsee/a.xml") == "data")
+        await gate.intake.close()
+    }
+
+    /// As the next fetch leaves it that began anew and was cut off.
+    @Test(arguments: ["da", "date", "data and more"])
+    func whatIsNoLongerWholeIsNotReleased(left: String) async throws {
+        let gate = try Gate()
+        try fetched(gate)
+        _ = try await gate.intake.importDrop(drop(Self.receipt()))
+        try fetched(gate, left)
+        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        let refused = await #expect(throws: IntakeError.self) {
+            try await gate.intake.release(pulled: Self.id, as: attempt)
+        }
+        #expect(refused?.code == .malformed)
+        #expect(refused?.description.contains("is not whole any more") == true)
+        #expect(try await gate.intake.release(pulled: Self.id) == .held, "a round goes on with others")
+        #expect(gate.intake.health.problems["release"]?.contains(Self.id) == true)
+        #expect(try gate.intake.standing(ofDrop: Self.id) == .held)
+        #expect(try gate.entries().count == 1 && gate.ready().isEmpty)
+        try fetched(gate)
+        #expect(try await take(gate).status == .held, "it was fetched again")
+        #expect(gate.contents("sftp/vsee/a.xml") == "data")
+        #expect(gate.intake.health.problems["release"] == nil)
+        await gate.intake.close()
+    }
+
     @Test func aWithdrawnDropThatComesAgainHasItsPlaceToItself() async throws {
         let gate = try Gate()
         try fetched(gate)

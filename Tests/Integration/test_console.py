@@ -630,6 +630,54 @@ class Connections(unittest.TestCase):
             client = Client(gate)
             self.assertEqual(client.ask("/login")[0], 200)
 
+    def raw(self, gate, request, *, ends=False, window=None):
+        """All that comes for some bytes, until the connection ends. `window`: bytes that the caller's system keeps for it."""
+        with socket.socket() as caller:
+            caller.settimeout(30)
+            if window:
+                caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+            caller.connect(("127.0.0.1", gate.ports["console"]))
+            caller.sendall(request)
+            if ends:
+                caller.shutdown(socket.SHUT_WR)
+            answer = b""
+            while piece := caller.recv(1 << 16):
+                answer += piece
+            return answer
+
+    def test_who_asks_for_another_protocol_is_answered_and_sees_the_end(self):
+        """The parser takes nothing behind such a request for HTTP: a caller that goes on there would wait for ever."""
+        with Gate() as gate:
+            for request in (b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+                            b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n"):
+                begun = time.monotonic()
+                answer = self.raw(gate, request)
+                self.assertRegex(answer, b"(?i)^HTTP/1.1 [0-9]{3} (.|\\n)*connection: close", request)
+                self.assertLess(time.monotonic() - begun, 5, "it waited for the time of a head")
+            said = subprocess.run(["curl", "-sS", "--http2", f"http://127.0.0.1:{gate.ports['console']}/healthz",
+                                   f"http://127.0.0.1:{gate.ports['console']}/healthz"], capture_output=True, text=True, timeout=30)
+            self.assertEqual((said.returncode, said.stdout.count("ok")), (0, 2), said)
+            self.assertEqual(gate.entries("--channel", "console", "--reason", "timeout"), [])
+
+    def test_a_caller_that_closes_its_side_has_the_whole_answer(self):
+        with Gate() as gate:
+            asked = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            whole = self.raw(gate, asked + b"Connection: close\r\n\r\n").partition(b"\r\n\r\n")[2]
+            self.assertGreater(len(whole), 50_000)
+            for more in (b"", b"Connection: close\r\n"):
+                head, _, body = self.raw(gate, asked + more + b"\r\n", ends=True, window=4096).partition(b"\r\n\r\n")
+                self.assertIn(b" 200 ", head)
+                self.assertEqual(body, whole)
+
+    def test_http_1_0_has_no_chunks(self):
+        with Gate() as gate:
+            asked = (f"GET /api/v1/attempts/export?format=csv HTTP/1.0\r\nHost: 127.0.0.1\r\n"
+                     f"Authorization: Bearer {token(gate, 'old', 'auditor')}\r\n\r\n")
+            head, _, body = self.raw(gate, asked.encode()).partition(b"\r\n\r\n")
+            self.assertIn(b" 200 ", head)
+            self.assertNotIn(b"transfer-encoding", head.lower())
+            self.assertTrue(body.startswith(b"seq,"), body[:100])
+
     def test_over_tls_cookies_are_for_tls_alone_and_callers_show_certificates(self):
         with Gate() as gate:
             gate.stop()

@@ -452,6 +452,27 @@ class Meanwhile(Pair):
         again = self.pull()
         self.assertEqual((again["pulled"], again["known"], again["withdrawn"]), (0, 0, []))
 
+    def test_what_a_consumer_takes_there_after_the_last_byte_no_consumer_here_gets(self):
+        process = self.paused()
+        with self.fetched(process):
+            os.rename(os.path.join(self.there.staging, "ready/sftp/vsee/a.bin"), os.path.join(self.there.root, "mine"))
+        answer, _ = self.finish(process)
+        self.assertEqual((answer["pulled"], answer["known"], answer["failed"]), (0, 0, []))
+        self.assertEqual(self.here.ready(), [])
+        # It sweeps when it starts; the next time would be up to a minute later.
+        self.there.stop()
+        self.there.start()
+
+        def withdrawn():
+            self.assertEqual(self.pull()["failed"], [])
+            return self.states_here() == {"withdrawn": 1}
+        wait_until(withdrawn, 90, "the sweep there", pause=0.5)
+        self.assertEqual((self.here.ready(), self.parts(), self.states_there()), ([], [], {"taken": 1}))
+        [(receipt, data)] = self.here.quarantined()
+        self.assertEqual((receipt["drop"], receipt["reason"], data), (self.drop, "withdrawn", self.data))
+        [entry] = self.here.entries("--reason", "withdrawn")
+        self.assertEqual((entry["drop"]["id"], entry["detail"]["there"]), (self.drop, "taken"))
+
     def test_what_its_sender_renames_after_the_last_byte_comes_under_its_new_name(self):
         process = self.paused()
         with self.fetched(process):
@@ -507,6 +528,28 @@ class Meanwhile(Pair):
         self.assertEqual((answer["pulled"], answer["failed"]), (1, []))
         self.assertEqual(self.here.contents("sftp/vsee/a.bin"), self.data)
         self.assertEqual((self.states_here(), self.states_there()), ({"released": 1}, {"acknowledged": 1}))
+
+    def test_what_a_person_withdraws_here_after_it_was_acknowledged_there_is_a_failure(self):
+        process = self.paused()
+        with self.fetched(process):
+            self.line.held.add("answers")
+        wait_until(lambda: self.states_there() == {"acknowledged": 1}, 60, "the acknowledgement there")
+        self.here.run("drops", "withdraw", self.drop, "--config", self.here.config)
+        self.line.held.discard("answers")
+        out, error = process.communicate(timeout=240)
+        self.assertEqual(process.returncode, 1, out + error)
+        answer = json.loads(out)
+        self.assertEqual((answer["pulled"], answer["known"], answer["withdrawn"]), (0, 0, []))
+        [failed] = answer["failed"]
+        self.assertEqual(failed["drop"], self.drop)
+        self.assertIn("withdrawn here meanwhile: quarantine/ has its only copy", failed["why"])
+        self.assertIn(failed["why"], error)
+        self.assertNotIn("its sender took it back", error)
+        self.assertEqual(self.here.ready(), [])
+        [(receipt, data)] = self.here.quarantined()
+        self.assertEqual((receipt["drop"], data), (self.drop, self.data))
+        shown = self.here.run("drops", "show", self.drop, "--config", self.here.config).stdout
+        self.assertIn(receipt["file"], shown, "where to take it from")
 
     def test_a_held_drop_whose_bytes_are_gone_here_is_fetched_again_before_it_is_acknowledged(self):
         self.kill_before_the_acknowledgement()

@@ -360,22 +360,23 @@ import Testing
     }
 
     @Test(arguments: StoreMaker.all)
-    func releasedDropsComeInTheirOrderWithThoseThatArePendingBetween(maker: StoreMaker) throws {
+    func releasedDropsComeInTheirOrderWithThoseThatWaitBetween(maker: StoreMaker) throws {
         let store = try maker.open(directory)
         let reader = try maker.reader(directory)
         let now = Instant(microseconds: 9_000_000)
         func ids(above seq: Int64 = -1, limit: Int = 9) throws -> [String] {
-            try reader.released(above: seq, limit: limit, pending: 9).released.map(\.id)
+            try reader.released(above: seq, limit: limit, waiting: 9, away: 9).released.map(\.id)
         }
-        func pending(above seq: Int64 = -1, limit: Int = 9) throws -> [Int64] {
-            try reader.released(above: seq, limit: 9, pending: limit).pending
+        func waiting(above seq: Int64 = -1, limit: Int = 9) throws -> [Int64] {
+            try reader.released(above: seq, limit: 9, waiting: limit, away: 9).waiting
         }
         try commit(
             (0..<5).map { webhookOperation("\($0)", key: UInt8($0 + 1)) } + [
                 .released([("0", "webhook/0"), ("2", "webhook/2"), ("3", "webhook/3")], at: now)
             ], to: store)
         #expect(try ids() == ["0", "2", "3"])
-        #expect(try pending() == [1, 4] && pending(above: 1) == [4] && pending(limit: 1) == [1])
+        #expect(try waiting() == [1, 4] && waiting(above: 1) == [4] && waiting(limit: 1) == [1])
+        #expect(try reader.released(above: -1, limit: 9, waiting: 9, away: 9).away == [])
         #expect(try reader.drops(seqs: [3, 1, 99]).map(\.id) == ["3", "1"])
         try commit([.released([("1", "webhook/1")], at: now)], to: store)
         #expect(try ids() == ["0", "1", "2", "3"] && ids(above: 0, limit: 2) == ["1", "2"])
@@ -384,7 +385,7 @@ import Testing
     }
 
     @Test(arguments: StoreMaker.all)
-    func aWithdrawnDropThatMayComeAgainIsAmongThePendingOnesUntilItIsReleased(maker: StoreMaker) throws {
+    func aWithdrawnDropThatMayComeAgainIsAwayUntilItWaitsToBeReleased(maker: StoreMaker) throws {
         let store = try maker.open(directory)
         let reader = try maker.reader(directory)
         let now = Instant(microseconds: 9_000_000)
@@ -393,10 +394,13 @@ import Testing
             return .change(attempt, DropChange(id: id, from: from, kind: kind))
         }
         func released() throws -> [String] {
-            try reader.released(above: -1, limit: 9, pending: 9).released.map(\.id)
+            try reader.released(above: -1, limit: 9, waiting: 9, away: 9).released.map(\.id)
         }
-        func pending(above seq: Int64 = -1) throws -> [Int64] {
-            try reader.released(above: seq, limit: 9, pending: 9).pending
+        func waiting() throws -> [Int64] {
+            try reader.released(above: -1, limit: 9, waiting: 9, away: 9).waiting
+        }
+        func away(above seq: Int64 = -1) throws -> [Int64] {
+            try reader.released(above: seq, limit: 9, waiting: 9, away: 9).away
         }
         try commit(
             [
@@ -406,13 +410,34 @@ import Testing
                 change("gone", from: .pending, .withdrawn(incoming: "incoming/gone")),
                 .released([("there", "sftp/there")], at: now),
             ], to: store)
-        #expect(try released() == ["there"] && pending() == [0] && pending(above: 0) == [])
+        #expect(try released() == ["there"] && waiting() == [] && away() == [0] && away(above: 0) == [])
         let again = DropChange.Kind.renamed(
             name: "away", readyPath: "sftp/away", incoming: "incoming/away", due: DropRecord.never)
         try commit([.quarantined(id: "away"), change("away", from: .withdrawn, again)], to: store)
-        #expect(try released() == ["there"] && pending() == [0], "held")
+        #expect(try released() == ["there"] && waiting() == [0] && away() == [], "held")
         try commit([.letGo(id: "away"), .released([("away", "sftp/away")], at: now)], to: store)
-        #expect(try released() == ["away", "there"] && pending() == [])
+        #expect(try released() == ["away", "there"] && waiting() == [] && away() == [])
+    }
+
+    /// However many have gone away, they take no place of one that waits.
+    @Test(arguments: StoreMaker.all)
+    func ofDropsThatAreAwayTheNewestAreGivenAndOfThoseThatWaitTheFirst(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let reader = try maker.reader(directory)
+        let attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
+        try commit((0..<9).map { uploadOperation("\($0)", key: UInt8($0 + 1)) }, to: store)
+        for id in ["0", "1", "3", "4", "5", "7"] {
+            let gone = DropChange.Kind.withdrawn(incoming: "incoming/\(id)", mayComeAgain: true)
+            try commit([.change(attempt, DropChange(id: id, from: .pending, kind: gone))], to: store)
+        }
+        func numbers(above seq: Int64 = -1, _ waiting: Int, _ away: Int) throws -> [[Int64]] {
+            let found = try reader.released(above: seq, limit: 9, waiting: waiting, away: away)
+            return [found.waiting, found.away]
+        }
+        #expect(try numbers(9, 9) == [[2, 6, 8], [0, 1, 3, 4, 5, 7]])
+        #expect(try numbers(2, 2) == [[2, 6], [5, 7]])
+        #expect(try numbers(above: 4, 1, 9) == [[6], [5, 7]])
+        #expect(try numbers(above: 5, 9, 1) == [[6, 8], [7]])
     }
 
     @Test(arguments: StoreMaker.all)

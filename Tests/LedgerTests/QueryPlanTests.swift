@@ -37,8 +37,10 @@ import Testing
             }, "\(steps)")
     }
 
-    @Test(arguments: DropState.allCases) func theDropsInAStateAreFoundByItsIndex(state: DropState) throws {
-        let steps = try plan("SELECT * FROM \(Schema.drops(in: state)) AND seq > ? ORDER BY seq LIMIT ?")
+    @Test(arguments: DropState.allCases, ["seq", "seq DESC"])
+    func theDropsInAStateAreFoundByItsIndex(state: DropState, order: String) throws {
+        let drops = Schema.drops(in: state)
+        let steps = try plan("SELECT * FROM \(drops) AND seq > ? ORDER BY \(order) LIMIT ?")
         #expect(steps.count == 1 && steps[0].hasPrefix("SEARCH drops USING INDEX drops_"), "\(steps)")
     }
 

@@ -250,6 +250,79 @@ import Testing
         #expect(try scene.entries("access").compactMap { $0["detail"]?["drop"]?.string } == [mine, mine])
     }
 
+    @Test("What a consumer has moved away is not acknowledged for a collector, until it is put back")
+    func collectorDoesNotAcknowledgeWhatIsTaken() async throws {
+        let scene = try await SessionScene()
+        let drop = try await scene.release("a.xml", of: "vsee")
+        await scene.intake.waitUntilStaged()
+        let session = try await collector(scene)
+        let file = scene.directory.file("staging/ready/sftp/vsee/a.xml")
+        let away = scene.directory.file("away")
+        try FileManager.default.moveItem(atPath: file, toPath: away)
+        let question = CollectQuestion(drop: drop, acknowledges: true)
+        #expect(try await scene.handler.collect(question, session) == CollectPage(ok: true))
+        // No sweep has come by yet.
+        #expect(try scene.intake.drop(id: drop)?.state == .released)
+        try FileManager.default.moveItem(atPath: away, toPath: file)
+        #expect(try await scene.handler.collect(question, session).drops.map(\.id) == [drop])
+        #expect(try scene.intake.drop(id: drop)?.state == .acknowledged)
+        await scene.intake.close()
+        let told = try scene.entries("access").compactMap { $0["detail"]?["drop"]?.string }
+        #expect(told == [drop], "what was not acknowledged has no entry")
+    }
+
+    @Test(
+        "Events that a consumer has moved away are not acknowledged, be they files or lines",
+        arguments: [Intake.Layout.file, .ndjson])
+    func collectorDoesNotAcknowledgeEventsThatAreTaken(layout: Intake.Layout) async throws {
+        let scene = try await SessionScene { $0.layout = layout }
+        var attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+        attempt.source = Endpoint(ip: try IPAddress("20.21.208.105"), port: 4)
+        var drops: [String] = []
+        for number in 0..<3 {
+            let event = WebhookEvent(
+                path: "/webhooks/vsee", body: Array("{\"number\":\(number)}".utf8),
+                eventID: "event-\(number)", eventType: "visit.ended", envelope: "v2",
+                contentType: "application/json")
+            drops.append(try await scene.intake.receive(event, attempt: attempt).id)
+        }
+        await scene.intake.waitUntilStaged()
+        let session = try await collector(scene, webhooks: true)
+        let (ready, away) = (scene.directory.file("staging/ready/webhook"), scene.directory.file("away"))
+        try FileManager.default.moveItem(atPath: ready, toPath: away)
+        for drop in drops {
+            let question = CollectQuestion(drop: drop, acknowledges: true)
+            #expect(try await scene.handler.collect(question, session) == CollectPage(ok: true))
+            #expect(try scene.intake.drop(id: drop)?.state == .released)
+        }
+        try FileManager.default.moveItem(atPath: away, toPath: ready)
+        for drop in drops {
+            let question = CollectQuestion(drop: drop, acknowledges: true)
+            #expect(try await scene.handler.collect(question, session).drops.map(\.id) == [drop])
+            #expect(try scene.intake.drop(id: drop)?.state == .acknowledged)
+        }
+        await scene.intake.close()
+    }
+
+    @Test(
+        "Where the gate cannot look whether a drop is there, its acknowledgement fails",
+        .enabled(if: geteuid() != 0, "root may look everywhere"))
+    func acknowledgementWithoutALook() async throws {
+        let scene = try await SessionScene()
+        let drop = try await scene.release("a.xml", of: "vsee")
+        await scene.intake.waitUntilStaged()
+        let session = try await collector(scene)
+        let folder = scene.directory.file("staging/ready/sftp/vsee")
+        try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: folder)
+        let question = CollectQuestion(drop: drop, acknowledges: true)
+        let refused = try await scene.handler.collect(question, session)
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: folder)
+        #expect(!refused.ok && refused.drops.isEmpty)
+        #expect(try scene.intake.drop(id: drop)?.state == .released)
+        #expect(try await scene.handler.collect(question, session).drops.map(\.id) == [drop])
+        await scene.intake.close()
+    }
+
     @Test(
         "A collector is told what has become of a drop of its scope, and whether it was that acknowledged it")
     func collectorAsksForStandings() async throws {

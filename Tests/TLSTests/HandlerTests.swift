@@ -343,6 +343,20 @@ private func outcome(_ future: EventLoopFuture<Void>) throws {
         #expect(ends.atServer.failures.isEmpty)
     }
 
+    /// The engine would keep it: nothing takes it from there any more.
+    @Test func whatAPeerSendsBehindItsEndIsNotKept() throws {
+        let ends = try Ends(halfClosure: true)
+        defer { ends.end() }
+        let peer = try TLSEngine(EnginePair.contexts().client, .client(host: "localhost"))
+        while try !peer.handshake() { try ends.carry(peer) }
+        peer.close()
+        try ends.carry(peer)
+        #expect(ends.atServer.events.last == "input closed")
+        let engine = try ends.server.pipeline.syncOperations.handler(type: TLSHandler.self).engine
+        try ends.server.writeInbound(ByteBuffer(repeating: 0, count: 1 << 20))
+        #expect(engine.pendingInput == 0 && ends.atServer.failures.isEmpty && ends.server.isActive)
+    }
+
     /// A channel that is closed within a read never hears of the read's end, and what was put off until then stays for ever.
     @Test(arguments: [true, false])
     func theEndComesBehindTheReadThatBroughtIt(isGood: Bool) throws {

@@ -1,6 +1,7 @@
 // Below NIO's `HTTPServerPipelineHandler`, which lets the requests of a connection through one after the other: tells it which answer is
-// the last one, and it lets nothing through behind that (RFC 9112, 9.6). An answer is the last one where its request or the server asks for
-// that, and once the connection is of age; a stream is at its beginning, for it goes on until then.
+// the last one, lets nothing through behind that (RFC 9112, 9.6), and ends the connection when the answer has had time to arrive. An
+// answer is the last one where its request or the server asks for that, and once the connection is of age; a stream is at its beginning,
+// for it goes on until then.
 import NIOCore
 import NIOHTTP1
 
@@ -14,20 +15,32 @@ final class LastAnswer: ChannelDuplexHandler {
     /// the answer could be lost on its way.
     static let lingering = TimeAmount.seconds(2)
 
-    private struct Request {
-        /// It asks for the head alone.
-        let isHead: Bool
-        let isLast: Bool
+    private enum State {
+        case open
+        /// The handler above has been told that the present answer is the last one.
+        case last
+        /// Nothing goes in or out any more but what is on its way.
+        case ended
     }
-
-    private enum State { case open, last, lingering }
 
     private let age: ConnectionAge
     private var state = State.open
     /// Those that have no answer yet, in their order: what has been read at once, for meanwhile nothing more is.
-    private var requests = CircularBuffer<Request>()
+    private var requests = CircularBuffer<RequestTraits>()
+    /// Between the first and the last part of a request, and of an answer.
+    private var isReceiving = false
+    private var isAnswering = false
+    /// What comes from now on belongs to no request that is answered.
+    private var isDeaf = false
+    /// What comes from now on is not even read: the parser would keep it.
+    private var hasParserStopped = false
+    private var isInputClosed = false
+    private var isOutputClosed = false
     /// The present answer has no body, and does not say how long that would be.
     private var isBare = false
+    /// When the latest answer has gone out, and how many are still on their way.
+    private var answered: EventLoopFuture<Void>?
+    private var sending = 0
 
     init(age: ConnectionAge) { self.age = age }
 
@@ -38,41 +51,75 @@ final class LastAnswer: ChannelDuplexHandler {
             [LastAnswer(age: age), HTTPServerPipelineHandler()], position: .after(decoder))
     }
 
+    // MARK: Requests
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard state != .lingering else { return }
-        if case .head(let head) = unwrapInboundIn(data) {
-            requests.append(Request(isHead: head.method == .HEAD, isLast: !head.isKeepAlive))
+        guard !isDeaf else { return }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            let request = RequestTraits(head)
+            requests.append(request)
+            isReceiving = true
+            hasParserStopped = request.stopsParser
+        case .body: break
+        case .end:
+            isReceiving = false
+            isDeaf = state == .last || requests.last?.isLast == true
         }
         context.fireChannelRead(data)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if state == .lingering { context.read() } else { context.fireChannelReadComplete() }
+        if state == .ended { readOn(context) } else { context.fireChannelReadComplete() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case ChannelEvent.inputClosed where state == .lingering: context.close(promise: nil)
-        // It has been told.
-        case is ChannelShouldQuiesceEvent where state != .open: break
+        case is ChannelShouldQuiesceEvent: quiesce(context)
+        case ChannelEvent.inputClosed:
+            isInputClosed = true
+            guard state == .ended else { return context.fireUserInboundEventTriggered(event) }
+            if isOutputClosed { context.close(promise: nil) }
         default: context.fireUserInboundEventTriggered(event)
         }
     }
+
+    /// What cannot be parsed behind the last request is nobody's. In the body of a request that has its answer it is the end: a second
+    /// answer would be taken for that to another request.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if state == .ended { return }
+        guard error is HTTPParserError else { return context.fireErrorCaught(error) }
+        if isDeaf { return }
+        if isReceiving, !isAnswering, requests.isEmpty { return linger(context, nil) }
+        context.fireErrorCaught(error)
+    }
+
+    // MARK: Answers
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(var head) where head.status.code >= 200:
             let request = requests.popFirst()
+            isAnswering = true
             isBare = request?.isHead == true && !head.headers.contains(name: "content-length")
+            // Chunks are for 1.1 (RFC 9112, 6.1): the encoder goes by the version.
+            if request?.isOld == true { head.version = .http1_0 }
             if let request, request.isLast || isLast(head) {
                 head.headers.replaceOrAdd(name: "connection", value: "close")
                 tell(context)
             }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
-        // The encoder takes an answer without a length for a chunked one, and would write the end of its body.
-        case .end where isBare:
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: promise)
-        case .head, .body, .end: context.write(data, promise: promise)
+        case .end:
+            isAnswering = false
+            sending += 1
+            let sent = promise ?? context.eventLoop.makePromise()
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            // The first to hear of it.
+            sent.futureResult.whenComplete { _ in bound.value.sending -= 1 }
+            answered = sent.futureResult
+            // The encoder takes an answer without a length for a chunked one, and would write the end of its body.
+            context.write(isBare ? wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))) : data, promise: sent)
+        case .head, .body: context.write(data, promise: promise)
         }
     }
 
@@ -82,19 +129,80 @@ final class LastAnswer: ChannelDuplexHandler {
         return age.isOver || head.headers.first(name: "content-type") == EventStream.contentType
     }
 
+    // MARK: The end
+
+    /// The server stops: a connection that nobody asks anything on is closed at once.
+    private func quiesce(_ context: ChannelHandlerContext) {
+        guard state == .open else { return }
+        guard isReceiving || isAnswering || sending > 0 || !requests.isEmpty else {
+            state = .ended
+            isDeaf = true
+            return context.close(promise: nil)
+        }
+        tell(context)
+    }
+
+    /// The handler above forgets what it has of later requests.
     private func tell(_ context: ChannelHandlerContext) {
         guard state == .open else { return }
         state = .last
+        let later = requests.count - (isAnswering ? 0 : 1)
+        if later > 0 { requests.removeLast(later) }
+        isDeaf = later > 0 || !isReceiving
         context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
     }
 
-    /// Behind the last answer the handler above closes.
+    /// Behind the last answer the handler above closes, and the server says that it writes no more.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard state == .last, mode == .all else { return context.close(mode: mode, promise: promise) }
-        state = .lingering
-        context.close(mode: .output, promise: promise)
-        let channel = context.channel
-        context.eventLoop.scheduleTask(in: Self.lingering) { channel.close(promise: nil) }
-        context.read()
+        switch (mode, state) {
+        case (.output, .ended): promise?.fail(ChannelError.outputClosed)
+        // It ends by itself, soon. Who does not want to wait for an answer that nobody reads ends it now.
+        case (.all, .ended) where sending == 0: context.channel.closeFuture.cascade(to: promise)
+        case (.output, _), (.all, .last): linger(context, promise)
+        case (.input, _), (.all, _): context.close(mode: mode, promise: promise)
+        }
     }
+
+    private func linger(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        state = .ended
+        isDeaf = true
+        let closed = promise ?? context.eventLoop.makePromise()
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        // A caller that has closed its side would lose what has not gone out: a connection whose one side is closed is closed as a whole
+        // with the other.
+        (answered ?? context.eventLoop.makeSucceededVoidFuture()).whenComplete { _ in
+            bound.value.1.close(mode: .output, promise: closed)
+        }
+        closed.futureResult.whenComplete { _ in
+            let (handler, context) = bound.value
+            handler.isOutputClosed = true
+            if handler.isInputClosed { return context.close(promise: nil) }
+            context.eventLoop.scheduleTask(in: Self.lingering) { bound.value.1.close(promise: nil) }
+        }
+        readOn(context)
+    }
+
+    private func readOn(_ context: ChannelHandlerContext) {
+        if !hasParserStopped { context.read() }
+    }
+}
+
+/// What the answer to a request depends on.
+private struct RequestTraits {
+    /// It asks for the head alone.
+    let isHead: Bool
+    /// HTTP/1.0.
+    let isOld: Bool
+    /// Behind it the parser takes nothing for HTTP, and keeps all that comes: it asks for another protocol, which it does not get.
+    let stopsParser: Bool
+    private let asksForEnd: Bool
+
+    init(_ head: HTTPRequestHead) {
+        isHead = head.method == .HEAD
+        isOld = head.version != .http1_1
+        stopsParser = head.method == .CONNECT || head.headers.contains(name: "upgrade")
+        asksForEnd = !head.isKeepAlive
+    }
+
+    var isLast: Bool { asksForEnd || isOld || stopsParser }
 }

@@ -18,11 +18,19 @@ final class RequestClock: ChannelInboundHandler {
     /// run while a request is being answered.
     private let reading: TimeAmount
 
-    private enum State { case idle, head, body }
+    private enum State {
+        case idle, head, body
+        /// A request has come whole, and waits for its answer, which may take as long as it likes.
+        case answering
+    }
 
     private let peer: Endpoint?
     private let note: ConsoleChannel.Note
     private var state = State.idle
+    /// The request that is still coming has its answer already.
+    private var isAnswered = false
+    /// Something of the next request came while the present one was being answered: it is looked at when that has ended.
+    private var hasMore = false
     private var timer: Scheduled<Void>?
     private var readingTimer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
@@ -43,7 +51,11 @@ final class RequestClock: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if state == .idle { wait(.head, Self.head) }
+        switch state {
+        case .idle: wait(.head, Self.head)
+        case .answering: hasMore = true
+        case .head, .body: break
+        }
         context.fireChannelRead(data)
     }
 
@@ -68,11 +80,22 @@ final class RequestClock: ChannelInboundHandler {
         readingTimer?.cancel()
     }
 
-    fileprivate func headHasCome() { wait(.body, Self.body) }
+    fileprivate func headHasCome() {
+        isAnswered = false
+        wait(.body, Self.body)
+    }
 
     fileprivate func requestHasCome() {
         timer?.cancel()
+        state = isAnswered ? .idle : .answering
+        hasMore = false
+    }
+
+    fileprivate func answerIsGiven() {
+        isAnswered = true
+        guard state == .answering else { return }
         state = .idle
+        if hasMore { wait(.head, Self.head) }
     }
 
     private func wait(_ next: State, _ time: TimeAmount) {
@@ -92,10 +115,12 @@ final class RequestClock: ChannelInboundHandler {
     }
 }
 
-/// Above HTTP: tells the clock how far the request is.
-final class RequestMarks: ChannelInboundHandler, RemovableChannelHandler {
+/// Above HTTP: tells the clock how far the request is, and its answer.
+final class RequestMarks: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
 
     private var clock: RequestClock?
 
@@ -110,5 +135,11 @@ final class RequestMarks: ChannelInboundHandler, RemovableChannelHandler {
         case .end: clock?.requestHasCome()
         }
         context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        // Before it goes on, for then the next request comes.
+        if case .end = unwrapOutboundIn(data) { clock?.answerIsGiven() }
+        context.write(data, promise: promise)
     }
 }

@@ -200,7 +200,8 @@ extension Intake {
         }
     }
 
-    /// Moves a withdrawn drop to quarantine. What fails is done at the next start; it is withdrawn all the same.
+    /// Moves a withdrawn drop to quarantine. What fails is tried again (`putAwayWithdrawn`), and at the next start; it is withdrawn all
+    /// the same.
     /// - Returns: whether the ledger is to be told that it is there.
     func putAway(
         _ record: DropRecord, incoming: String, of account: String, _ receipt: Receipt,
@@ -214,11 +215,43 @@ extension Intake {
             return true
         } catch {
             health.set(
-                problem: "withdrawal",
+                problem: "withdrawal", of: record.id,
                 message: "drop \(record.id) was withdrawn and could not be moved to quarantine: \(error)")
             logger.error("drop \(record.id) was withdrawn and could not be moved to quarantine: \(error)")
             return false
         }
+    }
+
+    /// Moves to quarantine what could not be moved there when it was withdrawn. A drop that somebody is at has its turn in the next round.
+    func putAwayWithdrawn() async throws {
+        // To look costs more the more drops were ever withdrawn.
+        guard health.has(problem: "withdrawal") else { return }
+        for drop in try store.withdrawnDrops() {
+            let id = drop.record.id
+            guard takeInHand(id) else { continue }
+            defer { letGo(id) }
+            if let box = try boxOfPulled(id) {
+                // Whoever withdraws it may be moving it this moment.
+                try await box.lock.with(.exclusive) { try await putAwayAgain(id, entry: drop.entry) }
+            } else {
+                try await putAwayAgain(id, entry: drop.entry)
+            }
+        }
+    }
+
+    /// The drop is in hand, and its box locked if there is one.
+    private func putAwayAgain(_ id: String, entry: [UInt8]) async throws {
+        // It may have come again since it was looked up.
+        guard let record = try store.drop(id: id), record.state == .withdrawn, let incoming = record.incoming
+        else { return }
+        let receipt = try Receipt(AcceptedEntry(entry), drop: record)
+        let account = StagingLayout.quarantineAccount(receipt.account)
+        let isPutAway = await uploads.runToEnd {
+            self.putAway(record, incoming: incoming, of: account, receipt)
+        }
+        guard isPutAway else { return }
+        try await writer.commit(.quarantined(id: id))
+        health.clear(problem: "withdrawal", of: id)
     }
 
     func quarantined(_ record: DropRecord) { writer.submit(.quarantined(id: record.id)) { _ in } }

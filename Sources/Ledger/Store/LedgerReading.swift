@@ -55,11 +55,14 @@ package protocol LedgerReading: Sendable {
 
     /// Drops in these states, of any state when there are none, newest first, with a number below `before`.
     func drops(states: Set<DropState>, before: Int64?, limit: Int) throws -> [DropRecord]
-    /// Released drops that nobody has acknowledged or taken, with a number above `seq`, oldest first; and of the same moment the numbers
-    /// of the first drops above `seq` that are still pending, or may come again: drops are not released in the order of their numbers.
+    /// Released drops that nobody has acknowledged or taken, with a number above `seq`, oldest first; and of the same moment the
+    /// numbers, ascending, of others above `seq` that may be released yet: drops are not released in the order of their numbers.
+    /// - Parameters:
+    ///   - waiting: how many that are still pending, of the first ones.
+    ///   - away: how many that were withdrawn and may come again, of the newest ones. As a rule none comes, and they pile up.
     func released(
-        above seq: Int64, limit: Int, pending: Int
-    ) throws -> (released: [DropRecord], pending: [Int64])
+        above seq: Int64, limit: Int, waiting: Int, away: Int
+    ) throws -> (released: [DropRecord], waiting: [Int64], away: [Int64])
     /// The drops of these entries that there are, in their order.
     func drops(seqs: [Int64]) throws -> [DropRecord]
     /// How many drops are in a state. Costs a look at each of them.

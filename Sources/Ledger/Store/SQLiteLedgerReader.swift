@@ -110,23 +110,23 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     }
 
     func released(
-        above seq: Int64, limit: Int, pending: Int
-    ) throws -> (released: [DropRecord], pending: [Int64]) {
+        above seq: Int64, limit: Int, waiting: Int, away: Int
+    ) throws -> (released: [DropRecord], waiting: [Int64], away: [Int64]) {
         try database.readLedger { db in
-            let waiting = try Int64.fetchAll(
+            let firstWaiting = try Int64.fetchAll(
                 db, sql: "SELECT seq FROM \(Schema.drops(in: .pending)) AND seq > ? ORDER BY seq LIMIT ?",
-                arguments: [seq, pending])
-            // Of these one may be released yet, too.
-            let away = try Int64.fetchAll(
+                arguments: [seq, waiting])
+            let newestAway = try Int64.fetchAll(
                 db,
                 sql: """
-                    SELECT seq FROM \(Schema.drops(in: .withdrawn)) AND seq > ? AND due = ? ORDER BY seq LIMIT ?
-                    """, arguments: [seq, DropRecord.never.microseconds, pending])
+                    SELECT seq FROM \(Schema.drops(in: .withdrawn)) AND seq > ? AND due = ?
+                    ORDER BY seq DESC LIMIT ?
+                    """, arguments: [seq, DropRecord.never.microseconds, away])
             let released = try Row.fetchAll(
                 db, sql: "SELECT * FROM \(Schema.drops(in: .released)) AND seq > ? ORDER BY seq LIMIT ?",
                 arguments: [seq, limit]
             ).map(DropRecord.init(row:))
-            return (released, Array((waiting + away).sorted().prefix(pending)))
+            return (released, firstWaiting, Array(newestAway.reversed()))
         }
     }
 

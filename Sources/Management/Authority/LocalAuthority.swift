@@ -120,9 +120,7 @@ package actor LocalAuthority: GateAuthority {
         let status: DropOutcome.Status
         let name: String
         if let record, record.isHeld {
-            let decision = AccessRecord.reading("drops release", ["drop": .string(drop)], by: attribution)
-            let standing = try await intake().release(pulled: drop, as: decision)
-            status = standing == .kept ? .stored : .pending
+            status = try await release(pulled: drop, by: attribution)
             name = record.readyPath
         } else {
             let outcome = try await intake().releaseHeld(drop, by: attribution.facts)
@@ -130,6 +128,36 @@ package actor LocalAuthority: GateAuthority {
             name = outcome.name
         }
         return ReleasedEvent(status: status, name: status == .stored ? name : nil)
+    }
+
+    /// `.pending`: its release failed, and is tried again by itself. Throws `IntakeError` where it is not released, and will not be.
+    private func release(
+        pulled drop: String, by attribution: Attribution
+    ) async throws -> DropOutcome.Status {
+        let decision = AccessRecord.reading("drops release", ["drop": .string(drop)], by: attribution)
+        let standing = try await intake().release(pulled: drop, as: decision)
+        // Somebody else may have decided just before.
+        guard try intake().drop(id: drop)?.state != .withdrawn else {
+            throw IntakeError(
+                .forbiddenOperation,
+                "drop \(drop) was withdrawn meanwhile, and is not released; while the other gate has it, the next pull takes it over "
+                    + "again")
+        }
+        switch standing {
+        case .kept: return .stored
+        case .pending: return .pending
+        case .lost:
+            throw IntakeError(
+                .incomplete,
+                "drop \(drop) is not released: its bytes are gone from staging, and it is lost here. Find out who removes files below "
+                    + "incoming/ of staging, and see whether the other gate still has it (`dropgate drops show \(drop)` there): if "
+                    + "so, take its file from there, else its sender must send it again")
+        case .held, .withdrawn, .unknown:
+            throw IntakeError(
+                .forbiddenOperation,
+                "drop \(drop) is not released (\(standing.rawValue)): look again (`dropgate drops show \(drop)`)"
+            )
+        }
     }
 
     package func withdraw(_ drop: String, by attribution: Attribution) async throws -> WithdrawnDrop? {

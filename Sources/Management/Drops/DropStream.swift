@@ -22,54 +22,85 @@ package struct DropStream: Sendable {
     package mutating func next() throws -> [(drop: DropView, position: StreamPosition)] {
         let late = position.open.isEmpty ? [] : try reader.drops(seqs: position.open)
         position.open.removeAll { seq in !late.contains { $0.seq == seq } }
-        let (released, pending) = try reader.released(
-            above: position.last, limit: Self.page, pending: StreamPosition.mostOpen + 1)
+        let (released, waiting, away) = try reader.released(
+            above: position.last, limit: Self.page, waiting: StreamPosition.mostOpen + 1,
+            away: Self.mostAway)
         guard !late.isEmpty || !released.isEmpty else { return [] }
         let look = try ReadyLook(settings, reader)
-        return try give(late, look) + give(released, pending, look)
+        let leftOut = late.filter { $0.state == .pending }.map(\.seq)
+        return try give(late, look) + give(released, waiting: leftOut + waiting, away: away, look)
     }
 
-    /// Those that had been left out, and are released by now. What was withdrawn for good, lost or taken instead is waited for no more.
+    /// Those that had been left out, and are released by now. What was withdrawn for good, lost or taken instead is waited for no
+    /// more, and of what is away only the newest is.
     private mutating func give(
         _ late: [DropRecord], _ look: ReadyLook
     ) throws -> [(DropView, StreamPosition)] {
-        var found: [(DropView, StreamPosition)] = []
+        var back: [(seq: Int64, view: DropView)] = []
+        var (away, done): ([Int64], [Int64]) = ([], [])
         for record in late where record.state != .pending {
-            let view = try view(record, look)
-            let mayCome = record.state == .released || record.mayComeAgain
-            if view == nil, mayCome, position.open.count <= Self.mostAway { continue }
-            position.give(record.seq, pending: [])
-            if let view { found.append((view, position)) }
+            if let view = try view(record, look) {
+                back.append((record.seq, view))
+            } else if record.state == .released || record.mayComeAgain {
+                away.append(record.seq)
+            } else {
+                done.append(record.seq)
+            }
+        }
+        done += away.dropLast(Self.mostAway)
+        position.open.removeAll { done.contains($0) }
+        var found: [(DropView, StreamPosition)] = []
+        for (seq, view) in back {
+            position.give(seq, pending: [])
+            found.append((view, position))
         }
         return found
     }
 
-    /// - Parameter pending: drops that are not released yet, ascending: one more at the least than may be left out, where there are so many.
+    /// - Parameters:
+    ///   - waiting: drops that are not released yet, those that were left out before among them, ascending: where there are so
+    ///     many, one more at the least than may be left out.
+    ///   - away: the newest of those that were withdrawn and may come again.
     private mutating func give(
-        _ released: [DropRecord], _ pending: [Int64], _ look: ReadyLook
+        _ released: [DropRecord], waiting: [Int64], away: [Int64], _ look: ReadyLook
     ) throws -> [(DropView, StreamPosition)] {
         var found: [(DropView, StreamPosition)] = []
-        var away: [Int64] = []
+        var away = Set(away + position.open).subtracting(waiting)
+        // Not in `ready/`, behind the last that was given.
+        var absent: [Int64] = []
         for record in released {
-            let room = StreamPosition.mostOpen - position.open.count
-            let between = pending.count { $0 > position.last && $0 < record.seq }
-            if between > room { break }
+            // What is passed over and not remembered is lost to this consumer, and what waits is released, as a rule: where more
+            // wait than can be remembered, those behind them have to wait, too. Drops on their way go by themselves; of pulled
+            // ones that are held for long the health problem `pull` tells the operator, who decides.
+            guard waiting.count(where: { $0 < record.seq }) <= StreamPosition.mostOpen else { break }
             guard let view = try view(record, look) else {
-                away.append(record.seq)
+                absent.append(record.seq)
+                away.insert(record.seq)
                 continue
             }
-            let kept = away.suffix(min(room - between, Self.mostAway))
-            position.give(record.seq, pending: (pending + kept).sorted())
+            pass(to: record.seq, waiting: waiting, away: away)
             found.append((view, position))
-            away = []
+            absent = []
         }
-        // The newest that are away are looked at again.
-        if let passed = away.dropLast(Self.mostAway).last { position.give(passed, pending: pending) }
+        // The newest that are absent are looked at again.
+        if let passed = absent.dropLast(Self.mostAway).last {
+            pass(to: passed, waiting: waiting, away: away.subtracting(absent))
+        }
         return found
     }
 
-    /// A released drop whose file is not there has been taken, as a rule. But its sender may be renaming it at this moment, or a consumer
-    /// puts it back: until the ledger says that it was taken it is left out, and not passed over, as long as there are not more of them.
+    /// Leaves out all that wait before a drop, and in the room that is left the newest that are away, which hold up nobody.
+    private mutating func pass(to seq: Int64, waiting: [Int64], away: Set<Int64>) {
+        let before = waiting.filter { $0 < seq }
+        let room = min(StreamPosition.mostOpen - before.count, Self.mostAway)
+        let open = (before + away.filter { $0 < seq }.sorted().suffix(room)).sorted()
+        position.open.removeAll { !open.contains($0) }
+        position.give(seq, pending: open)
+    }
+
+    /// A released drop whose file is not there has been taken, as a rule. But its sender may be renaming it at this moment, or a
+    /// consumer puts it back. A pulled drop that was withdrawn, as the other gate had it no more, does not come again, as a rule,
+    /// but it may. So many of both are left out, and not passed over, until the ledger says more of them; older ones are forgotten.
     private static let mostAway = StreamPosition.mostOpen / 2
 
     /// nil: it does not lie in `ready/`.

@@ -58,6 +58,9 @@ extension SessionIPCHandler {
             }
             if question.acknowledges {
                 attempt.detail["acknowledged"] = true
+                // A consumer may have moved it away, which the ledger says only after the next sweep: were it acknowledged, the
+                // collector's side would have it as well. What its sender is renaming at this moment is there in a moment again.
+                guard try intake.isThere(drop) else { return CollectPage(ok: true) }
                 // Entry and change in one: of two sessions that acknowledge a drop one alone has an entry.
                 guard try await intake.acknowledge(drop.id, as: attempt) else { return CollectPage(ok: true) }
             } else if question.opens {
@@ -66,7 +69,9 @@ extension SessionIPCHandler {
             return CollectPage(ok: true, drops: [CollectPage.Drop(id: drop.id, path: drop.readyPath)])
         } catch {
             logger.error("a collector's question cannot be answered: \(error)")
-            return CollectPage(ok: false, message: "the gate's ledger does not answer; try again later")
+            return CollectPage(
+                ok: false,
+                message: "the gate cannot look at its ledger or its staging directory; try again later")
         }
     }
 
