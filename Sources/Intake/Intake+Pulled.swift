@@ -123,7 +123,11 @@ extension Intake {
             return .pending
         }
         defer { letGo(id) }
-        guard let pull = try heldPull(id) else { return try knownStanding(ofDrop: id) }
+        guard let pull = try heldPull(id) else {
+            // Whether its bytes are in quarantine already or not.
+            if (try? store.drop(id: id))?.state == .withdrawn { return .withdrawn }
+            return try knownStanding(ofDrop: id)
+        }
         let (record, receipt) = (pull.record, pull.receipt)
         // A later fetch of it may have begun anew, and have been cut off. Before its box is locked: this may take long.
         let damage = await imports.runToEnd { self.damage(ofHeld: receipt) }

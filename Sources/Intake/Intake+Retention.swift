@@ -22,7 +22,6 @@ private struct StagingSweep {
     func run() async throws {
         try await quarantineInterruptedUploads()
         try await TakenSweep(intake: intake).run()
-        try await intake.putAwayWithdrawn()
         try intake.lookForForgottenPulls()
         try staging.ready.removeEmptyBatches()
         if removesOld {
@@ -30,6 +29,7 @@ private struct StagingSweep {
             try await removeOldReceipts()
         }
         try removeOldQuarantine()
+        try await intake.putAwayWithdrawn()
     }
 
     private var retention: RetentionPeriods { intake.configuration.retention }

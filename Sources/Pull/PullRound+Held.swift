@@ -56,11 +56,24 @@ extension PullRound {
         _ decisions: [(drop: String, decision: Decision)], _ summary: inout PullSummary,
         released: (_ drop: String, inout PullSummary) -> Void
     ) async throws {
-        guard !decisions.isEmpty else { return }
+        var rest = decisions[...]
+        while !rest.isEmpty {
+            let standings = try await standings(of: rest)
+            settle(rest.prefix(standings.count), standings, &summary, released: released)
+            rest = rest.dropFirst(standings.count)
+        }
+    }
+
+    /// How the first drops stand once what was decided on them is done: as many as are done in the time of a visit, one at the least.
+    private func standings(
+        of decisions: ArraySlice<(drop: String, decision: Decision)>
+    ) async throws -> [DropStanding] {
         let attribution = attribution
-        let standings = try await visit { authority -> [DropStanding] in
+        return try await visit { authority -> [DropStanding] in
+            let end = ContinuousClock.now + Self.longestVisit
             var standings: [DropStanding] = []
             for (drop, decision) in decisions {
+                guard standings.isEmpty || ContinuousClock.now < end else { break }
                 switch decision {
                 case .release: standings.append(try await authority.releasePulled(drop))
                 case .withdraw(let what):
@@ -70,6 +83,12 @@ extension PullRound {
             }
             return standings
         }
+    }
+
+    private func settle(
+        _ decisions: ArraySlice<(drop: String, decision: Decision)>, _ standings: [DropStanding],
+        _ summary: inout PullSummary, released: (_ drop: String, inout PullSummary) -> Void
+    ) {
         for ((drop, decision), standing) in zip(decisions, standings) {
             switch (standing, decision) {
             case (.kept, _): released(drop, &summary)
@@ -95,7 +114,11 @@ extension PullRound {
                 "drop \(drop) was acknowledged there, or lost, and withdrawn here meanwhile: quarantine/ has its only copy, no pull "
                     + "fetches it again, and no command releases it. If its consumer is to have it, take its file from there "
                     + "(dropgate drops show \(drop) says where) before staging.keep_quarantined is over"
-            case .pending, .held, .unknown, .kept:
+            case .held:
+                "drop \(drop) is here and held, and is not released: what was fetched of it is not whole any more, or cannot be read "
+                    + "(dropgate doctor says which). The next pull fetches it again if the other gate still has it; if not, dropgate "
+                    + "drops withdraw \(drop) puts it into quarantine"
+            case .pending, .unknown, .kept:
                 // A release that failed, somebody's decision, a ledger or a directory that could not be read.
                 "drop \(drop) is taken over, and does not lie in ready/ yet (dropgate drops show \(drop) says how it stands, dropgate "
                     + "doctor what failed). A running gate tries a release that failed again by itself, and without one the "

@@ -25,8 +25,8 @@ package struct PullRound: Sendable {
     /// running gate is asked drop by drop.
     private static let mostAtOnce = 16
     private static let mostBytesAtOnce: Int64 = 8 << 20
-    /// So long at most a visit takes over one drop after the other: a gate that starts waits a second for the ledger.
-    private static let longestVisit = Duration.milliseconds(300)
+    /// So long at most a visit takes over, or releases, one drop after the other: a gate that starts waits a second for the ledger.
+    static let longestVisit = Duration.milliseconds(300)
     /// How long a round waits for a gate that starts or ends.
     private static let patience = Duration.seconds(30)
 

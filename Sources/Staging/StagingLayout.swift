@@ -113,6 +113,8 @@ package enum StagingLayout {
     package static let quarantineReceipt = "receipt.json"
     /// A receipt that is being written.
     static let newQuarantineReceipt = quarantineReceipt + ".new"
+    /// What was withdrawn again, and is not whole, beside what lies there of the drop.
+    package static let quarantineDamaged = "upload.damaged"
     /// The body in an event's directory of quarantine.
     static let heldBody = "body"
 
@@ -153,6 +155,7 @@ package enum StagingLayout {
     }
 
     static func isQuarantineReceipt(_ name: String) -> Bool {
-        name == quarantineReceipt || name == newQuarantineReceipt
+        // Also where the file system takes them for the same name.
+        [quarantineReceipt, newQuarantineReceipt].contains(name.lowercased())
     }
 }

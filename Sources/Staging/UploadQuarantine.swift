@@ -1,10 +1,10 @@
 // Uploads that no consumer gets: quarantine/sftp/<account>/<drop id>/ with the file and its receipt.
+import TLS
 
 extension StagingArea {
     /// Moves an upload into `quarantine/sftp/<account>/<drop>/` with its receipt, durable, and takes its receipt away
     /// from where consumers look. The receipt is written first: bytes in quarantine always have one. What was done
-    /// before a crash is not done twice. A drop that came again after it was withdrawn takes the place of what lies there of
-    /// it: one id has one content.
+    /// before a crash is not done twice. A drop may have been there before, and have come again.
     /// - Parameters:
     ///   - incoming: where it lies, relative to the staging directory.
     ///   - receipt: `file` is set here.
@@ -15,10 +15,31 @@ extension StagingArea {
         receipt.file = StagingLayout.quarantinedFile(receipt.drop, of: account, sent: receipt.name)
         try write(receipt, in: place)
         if let file = try present(incoming) {
-            try file.directory.replace(file.name, to: place, as: name)
+            try move(file, to: place, as: name, receipt)
             try place.sync()
         }
         try ready.removeReceipt(receipt.drop)
+    }
+
+    /// One id has one content, so a whole file takes the place of what lies there. What is damaged lies beside it.
+    private func move(
+        _ file: StagedFile, to place: Directory, as name: String, _ receipt: Receipt
+    ) throws(StagingError) {
+        do throws(StagingError) {
+            return try file.directory.move(file.name, to: place, as: name)
+        } catch {
+            guard error.code == .exists else { throw error }
+        }
+        let isWhole = try isWhole(file, receipt)
+        try file.directory.replace(file.name, to: place, as: isWhole ? name : StagingLayout.quarantineDamaged)
+    }
+
+    private func isWhole(_ staged: StagedFile, _ receipt: Receipt) throws(StagingError) -> Bool {
+        let file = try staged.directory.openFile(staged.name)
+        guard try file.status().bytes == receipt.bytes else { return false }
+        var hash = SHA256()
+        try file.forEachPiece { hash.update(bufferPointer: $0) }
+        return hash.finalize().hex == receipt.sha256
     }
 
     /// The file at a path; nil where it is gone, which is known only when its directory could be looked into.

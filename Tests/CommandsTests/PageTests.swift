@@ -251,6 +251,25 @@ import Testing
         #expect(try stream.next().isEmpty && stream.position.open == kept)
     }
 
+    /// A consumer puts it back, or its sender was renaming it that moment.
+    @Test func aDropThatIsAbsentForAMomentIsNotForgottenForWithdrawnOnes() async throws {
+        let gate = try TestGate.plain()
+        defer { withExtendedLifetime(gate) {} }
+        try await makeStaging(gate)
+        let first = try await receiveEvent("1", in: gate)
+        let (ready, away) = (gate.path("state/staging/ready/webhook"), gate.path("away"))
+        try FileManager.default.moveItem(atPath: ready, toPath: away)
+        try FileManager.default.createDirectory(
+            atPath: ready, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        try withdraw(try hold(40, in: gate), in: gate)
+        let second = try await receiveEvent("2", in: gate)
+        var stream = try DropService(try SettingsLoader.load(file: gate.config)).stream(after: nil)
+        #expect(try stream.next().map(\.drop.receipt.drop) == [second])
+        try FileManager.default.removeItem(atPath: ready)
+        try FileManager.default.moveItem(atPath: away, toPath: ready)
+        #expect(try stream.next().map(\.drop.receipt.drop) == [first])
+    }
+
     /// More than can be remembered have those behind them wait; once fewer are held, it goes on, and each of them is given.
     @Test func heldDropsAreLeftOutAndNoneOfThemIsLost() async throws {
         let gate = try TestGate.plain()

@@ -96,6 +96,22 @@ import Testing
         _ = try? channel.finish()
     }
 
+    /// What comes behind the last request is no request, however long its answer takes to go out.
+    @Test func behindTheLastRequestNoTimeRuns() throws {
+        let said = Said()
+        let channel = EmbeddedChannel()
+        let pipeline = channel.pipeline.syncOperations
+        let clock = RequestClock(nil, said.note)
+        try pipeline.addHandler(clock)
+        try channel.connect(to: .init(ipAddress: "127.0.0.1", port: 1)).wait()
+        try channel.writeInbound(ByteBuffer(string: "GET"))
+        clock.stop()
+        try channel.writeInbound(ByteBuffer(string: "GET"))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(100))
+        #expect(channel.isActive && said.messages.isEmpty)
+        _ = try? channel.finish()
+    }
+
     private final class Said: Sendable {
         private let kept = Mutex<[String]>([])
         var messages: [String] { kept.withLock(\.self) }

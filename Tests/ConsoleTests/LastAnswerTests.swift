@@ -208,6 +208,32 @@ import Testing
         #expect(scene.wire.closings == [.output, .all])
     }
 
+    /// Of an answer that is short enough for the clock of requests not to see that it waits.
+    @Test(arguments: [false, true])
+    func whoDoesNotReadTheEndOfAnAnswerIsNotWaitedForForEver(isStopping: Bool) throws {
+        let scene = try Scene()
+        scene.request("/a", .GET, ["connection": "close"])
+        scene.wire.isStuck = true
+        try scene.answer()
+        scene.channel.close(mode: .output, promise: nil)
+        if isStopping { scene.fire(ChannelShouldQuiesceEvent()) }
+        scene.linger()
+        #expect(scene.wire.closings == (isStopping ? [.all] : []))
+        scene.channel.embeddedEventLoop.advanceTime(by: LastAnswer.reading - LastAnswer.lingering)
+        #expect(scene.wire.closings.last == .all)
+        scene.wire.goOn()
+    }
+
+    /// As when what writes it fails: its end never comes.
+    @Test func aConnectionWhoseAnswerIsBrokenOffIsClosedAtOnce() throws {
+        let scene = try Scene()
+        scene.request("/a")
+        try scene.begin([:])
+        scene.channel.close(mode: .output, promise: nil)
+        scene.channel.close(mode: .all, promise: nil)
+        #expect(scene.wire.closings == [.output, .all])
+    }
+
     /// As the server does where a request says `close`: it does not read the body. Nobody waits for the rest of it.
     @Test func aBodyThatNobodyReadsIsThrownAwayForAWhile() throws {
         let scene = try Scene()

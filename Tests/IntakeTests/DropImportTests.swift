@@ -455,6 +455,24 @@ import Testing
         #expect(try String(contentsOfFile: file, encoding: .utf8) == "data")
     }
 
+    /// What was put away before may be the only whole copy.
+    @Test func whatIsWithdrawnAgainAndIsDamagedReplacesNothing() async throws {
+        let gate = try Gate()
+        let attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        for left in ["data", "da"] {
+            try fetched(gate)
+            _ = try await gate.intake.importDrop(drop(Self.receipt()))
+            try fetched(gate, left)
+            #expect(try await gate.intake.withdraw(pulled: Self.id, as: attempt))
+            while try gate.intake.standing(ofDrop: Self.id) != .withdrawn { await Task.yield() }
+        }
+        let place = "staging/quarantine/sftp/vsee/\(Self.id)"
+        #expect(gate.directory.files(under: place) == ["a.xml", "receipt.json", "upload.damaged"])
+        let file = gate.directory.file("\(place)/a.xml")
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == "data")
+        await gate.intake.close()
+    }
+
     @Test func whatCouldNotBePutAwayIsTriedAgainWhileTheGateRuns() async throws {
         let gate = try Gate()
         let quarantine = gate.directory.file("staging/quarantine/sftp")

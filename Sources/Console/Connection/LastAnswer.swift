@@ -14,6 +14,8 @@ final class LastAnswer: ChannelDuplexHandler {
     /// How long what a caller sends behind its last answer is read and thrown away: to close at once would reset the connection, and
     /// the answer could be lost on its way.
     static let lingering = TimeAmount.seconds(2)
+    /// How long the end of the last answer may wait to be read: it may be too little for `RequestClock` to see that it waits.
+    static let reading = RequestClock.body
 
     private enum State {
         case open
@@ -34,8 +36,11 @@ final class LastAnswer: ChannelDuplexHandler {
     private var isDeaf = false
     /// What comes from now on is not even read: the parser would keep it.
     private var hasParserStopped = false
+    /// The server stops: nobody is waited for who does not read.
+    private var isStopping = false
     private var isInputClosed = false
     private var isOutputClosed = false
+    private var end: Scheduled<Void>?
     /// The present answer has no body, and does not say how long that would be.
     private var isBare = false
     /// When the latest answer has gone out, and how many are still on their way.
@@ -133,6 +138,8 @@ final class LastAnswer: ChannelDuplexHandler {
 
     /// The server stops: a connection that nobody asks anything on is closed at once.
     private func quiesce(_ context: ChannelHandlerContext) {
+        isStopping = true
+        if state == .ended { closeSoon(context, Self.lingering) }
         guard state == .open else { return }
         guard isReceiving || isAnswering || sending > 0 || !requests.isEmpty else {
             state = .ended
@@ -156,8 +163,9 @@ final class LastAnswer: ChannelDuplexHandler {
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         switch (mode, state) {
         case (.output, .ended): promise?.fail(ChannelError.outputClosed)
-        // It ends by itself, soon. Who does not want to wait for an answer that nobody reads ends it now.
-        case (.all, .ended) where sending == 0: context.channel.closeFuture.cascade(to: promise)
+        // It ends by itself, soon. Who does not want to wait for an answer that nobody reads, or that was broken off, ends it now.
+        case (.all, .ended) where sending == 0 && !isAnswering:
+            context.channel.closeFuture.cascade(to: promise)
         case (.output, _), (.all, .last): linger(context, promise)
         case (.input, _), (.all, _): context.close(mode: mode, promise: promise)
         }
@@ -166,6 +174,8 @@ final class LastAnswer: ChannelDuplexHandler {
     private func linger(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
         state = .ended
         isDeaf = true
+        (try? context.pipeline.syncOperations.handler(type: RequestClock.self))?.stop()
+        closeSoon(context, isStopping ? Self.lingering : Self.reading)
         let closed = promise ?? context.eventLoop.makePromise()
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         // A caller that has closed its side would lose what has not gone out: a connection whose one side is closed is closed as a whole
@@ -177,10 +187,19 @@ final class LastAnswer: ChannelDuplexHandler {
             let (handler, context) = bound.value
             handler.isOutputClosed = true
             if handler.isInputClosed { return context.close(promise: nil) }
-            context.eventLoop.scheduleTask(in: Self.lingering) { bound.value.1.close(promise: nil) }
+            handler.closeSoon(context, Self.lingering)
         }
         readOn(context)
     }
+
+    /// In place of the time that was set before.
+    private func closeSoon(_ context: ChannelHandlerContext, _ time: TimeAmount) {
+        end?.cancel()
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        end = context.eventLoop.scheduleTask(in: time) { bound.value.close(promise: nil) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { end?.cancel() }
 
     private func readOn(_ context: ChannelHandlerContext) {
         if !hasParserStopped { context.read() }

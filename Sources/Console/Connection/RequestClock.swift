@@ -31,6 +31,7 @@ final class RequestClock: ChannelInboundHandler {
     private var isAnswered = false
     /// Something of the next request came while the present one was being answered: it is looked at when that has ended.
     private var hasMore = false
+    private var isStopped = false
     private var timer: Scheduled<Void>?
     private var readingTimer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
@@ -80,6 +81,12 @@ final class RequestClock: ChannelInboundHandler {
         readingTimer?.cancel()
     }
 
+    /// No request is awaited any more.
+    func stop() {
+        isStopped = true
+        timer?.cancel()
+    }
+
     fileprivate func headHasCome() {
         isAnswered = false
         wait(.body, Self.body)
@@ -99,6 +106,7 @@ final class RequestClock: ChannelInboundHandler {
     }
 
     private func wait(_ next: State, _ time: TimeAmount) {
+        guard !isStopped else { return }
         state = next
         timer?.cancel()
         // The loop that runs it is the channel's own.

@@ -226,17 +226,24 @@ extension Intake {
     func putAwayWithdrawn() async throws {
         // To look costs more the more drops were ever withdrawn.
         guard health.has(problem: "withdrawal") else { return }
+        var failure: (any Error)?
         for drop in try store.withdrawnDrops() {
             let id = drop.record.id
             guard takeInHand(id) else { continue }
             defer { letGo(id) }
-            if let box = try boxOfPulled(id) {
-                // Whoever withdraws it may be moving it this moment.
-                try await box.lock.with(.exclusive) { try await putAwayAgain(id, entry: drop.entry) }
-            } else {
-                try await putAwayAgain(id, entry: drop.entry)
+            do {
+                if let box = try boxOfPulled(id) {
+                    // Whoever withdraws it may be moving it this moment.
+                    try await box.lock.with(.exclusive) { try await putAwayAgain(id, entry: drop.entry) }
+                } else {
+                    try await putAwayAgain(id, entry: drop.entry)
+                }
+            } catch {
+                // The others have their turn.
+                failure = failure ?? error
             }
         }
+        if let failure { throw failure }
     }
 
     /// The drop is in hand, and its box locked if there is one.

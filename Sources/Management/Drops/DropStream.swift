@@ -28,7 +28,9 @@ package struct DropStream: Sendable {
         guard !late.isEmpty || !released.isEmpty else { return [] }
         let look = try ReadyLook(settings, reader)
         let leftOut = late.filter { $0.state == .pending }.map(\.seq)
-        return try give(late, look) + give(released, waiting: leftOut + waiting, away: away, look)
+        let absent = Set(late.filter { $0.state == .released }.map(\.seq))
+        return try give(late, look)
+            + give(released, waiting: leftOut + waiting, away: away, absent: absent, look)
     }
 
     /// Those that had been left out, and are released by now. What was withdrawn for good, lost or taken instead is waited for no
@@ -61,39 +63,69 @@ package struct DropStream: Sendable {
     ///   - waiting: drops that are not released yet, those that were left out before among them, ascending: where there are so
     ///     many, one more at the least than may be left out.
     ///   - away: the newest of those that were withdrawn and may come again.
+    ///   - absent: released drops among those that were left out before.
     private mutating func give(
-        _ released: [DropRecord], waiting: [Int64], away: [Int64], _ look: ReadyLook
+        _ released: [DropRecord], waiting: [Int64], away: [Int64], absent: Set<Int64>, _ look: ReadyLook
     ) throws -> [(DropView, StreamPosition)] {
         var found: [(DropView, StreamPosition)] = []
-        var away = Set(away + position.open).subtracting(waiting)
+        var away = Away(Set(away + position.open).subtracting(waiting), absent: absent)
         // Not in `ready/`, behind the last that was given.
-        var absent: [Int64] = []
+        var unseen: [Int64] = []
         for record in released {
             // What is passed over and not remembered is lost to this consumer, and what waits is released, as a rule: where more
             // wait than can be remembered, those behind them have to wait, too. Drops on their way go by themselves; of pulled
             // ones that are held for long the health problem `pull` tells the operator, who decides.
             guard waiting.count(where: { $0 < record.seq }) <= StreamPosition.mostOpen else { break }
             guard let view = try view(record, look) else {
-                absent.append(record.seq)
-                away.insert(record.seq)
+                unseen.append(record.seq)
+                away.insert(absent: record.seq)
                 continue
             }
             pass(to: record.seq, waiting: waiting, away: away)
             found.append((view, position))
-            absent = []
+            unseen = []
         }
-        // The newest that are absent are looked at again.
-        if let passed = absent.dropLast(Self.mostAway).last {
-            pass(to: passed, waiting: waiting, away: away.subtracting(absent))
+        // The newest of them are looked at again.
+        if let passed = unseen.dropLast(Self.mostAway).last {
+            away.remove(unseen)
+            pass(to: passed, waiting: waiting, away: away)
         }
         return found
     }
 
+    /// Drops that may come, and hold up nobody.
+    private struct Away {
+        private var withdrawn: Set<Int64>
+        private var absent: Set<Int64>
+
+        init(_ all: Set<Int64>, absent: Set<Int64>) {
+            withdrawn = all.subtracting(absent)
+            self.absent = all.intersection(absent)
+        }
+
+        mutating func insert(absent seq: Int64) {
+            withdrawn.remove(seq)
+            absent.insert(seq)
+        }
+
+        mutating func remove(_ seqs: [Int64]) { absent.subtract(seqs) }
+
+        /// The newest before a drop, ascending. Where there is not room for all, either kind has half of it: many are absent for a
+        /// moment where consumers take files, and many that were withdrawn stay so.
+        func newest(before seq: Int64, room: Int) -> [Int64] {
+            let (withdrawn, absent) = (
+                withdrawn.filter { $0 < seq }.sorted(), absent.filter { $0 < seq }.sorted()
+            )
+            let first = withdrawn.suffix(room - min(absent.count, room / 2))
+            return (first + absent.suffix(room - first.count)).sorted()
+        }
+    }
+
     /// Leaves out all that wait before a drop, and in the room that is left the newest that are away, which hold up nobody.
-    private mutating func pass(to seq: Int64, waiting: [Int64], away: Set<Int64>) {
+    private mutating func pass(to seq: Int64, waiting: [Int64], away: Away) {
         let before = waiting.filter { $0 < seq }
         let room = min(StreamPosition.mostOpen - before.count, Self.mostAway)
-        let open = (before + away.filter { $0 < seq }.sorted().suffix(room)).sorted()
+        let open = (before + away.newest(before: seq, room: room)).sorted()
         position.open.removeAll { !open.contains($0) }
         position.give(seq, pending: open)
     }
