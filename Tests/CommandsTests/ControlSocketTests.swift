@@ -210,19 +210,10 @@ import Testing
         let gate = try TestGate.plain()
         defer { withExtendedLifetime(gate) {} }
         let intake = try gate.openIntake()
-        let id = DropID.make(milliseconds: 7)
-        var receipt = Receipt(
-            drop: id, channel: "sftp", name: "a.xml", file: "ready/sftp/vsee/a.xml", bytes: 4,
-            received: "2026-11-23T08:15:30.123456Z")
-        receipt.source = "20.21.208.105"
-        receipt.account = "vsee"
-        receipt.sha256 = "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7"
-        let drop = try PulledDrop(
-            receipt, origin: "sftp://inner@gate-2:2222", hostKey: "SHA256:host", peer: nil)
-        let part = "state/staging/incoming/pull/\(id).part"
-        try gate.write(part, "data")
-        #expect(try await intake.importDrop(drop).status == .held)
-        try FileManager.default.removeItem(atPath: gate.path(part))
+        let pull = try FetchedDrop()
+        let id = pull.id
+        try await pull.take(gate, intake)
+        try FileManager.default.removeItem(atPath: gate.path(pull.part))
         let signer = intake.checkpointSigner(
             key: try NoteSigner(name: "test"),
             archive: CheckpointFile(directory: gate.path("state/checkpoints")))
