@@ -113,8 +113,11 @@ package enum StagingLayout {
     package static let quarantineReceipt = "receipt.json"
     /// A receipt that is being written.
     static let newQuarantineReceipt = quarantineReceipt + ".new"
-    /// What was withdrawn again, and is not whole, beside what lies there of the drop.
-    package static let quarantineDamaged = "upload.damaged"
+    /// The name of what was withdrawn again, and is not whole, beside what lies there of the drop under a name.
+    static func quarantineDamaged(beside name: String) -> String {
+        let damaged = "upload.damaged"
+        return name == damaged ? damaged + ".2" : damaged
+    }
     /// The body in an event's directory of quarantine.
     static let heldBody = "body"
 
@@ -155,7 +158,6 @@ package enum StagingLayout {
     }
 
     static func isQuarantineReceipt(_ name: String) -> Bool {
-        // Also where the file system takes them for the same name.
-        [quarantineReceipt, newQuarantineReceipt].contains(name.lowercased())
+        name == quarantineReceipt || name == newQuarantineReceipt
     }
 }

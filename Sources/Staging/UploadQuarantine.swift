@@ -28,10 +28,14 @@ extension StagingArea {
         do throws(StagingError) {
             return try file.directory.move(file.name, to: place, as: name)
         } catch {
-            guard error.code == .exists else { throw error }
+            // Some file systems take names for the same that differ in case.
+            guard error.code == .exists, !StagingLayout.isQuarantineReceipt(name.lowercased()) else {
+                throw error
+            }
         }
         let isWhole = try isWhole(file, receipt)
-        try file.directory.replace(file.name, to: place, as: isWhole ? name : StagingLayout.quarantineDamaged)
+        try file.directory.replace(
+            file.name, to: place, as: isWhole ? name : StagingLayout.quarantineDamaged(beside: name))
     }
 
     private func isWhole(_ staged: StagedFile, _ receipt: Receipt) throws(StagingError) -> Bool {
