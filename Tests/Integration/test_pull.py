@@ -558,6 +558,23 @@ class Meanwhile(Pair):
         self.check_here(1)
         self.assertEqual(self.states_there(), {"acknowledged": 1})
 
+    def test_what_is_damaged_while_it_is_held_is_not_released_and_a_person_is_told(self):
+        self.kill_after_the_acknowledgement()
+        os.truncate(self.parts()[0], 3)
+        [failed] = self.pull(status=1)["failed"]
+        self.assertEqual(failed["drop"], self.drop)
+        self.assertIn("is here and held, and is not released", failed["why"])
+        self.here.start()
+        refused = self.here.run("drops", "release", self.drop, "--config", self.here.config, check=False)
+        self.assertEqual(refused.returncode, 1, refused)
+        self.assertIn("is not whole any more: it has 3 bytes, its receipt says 2097152", refused.stderr)
+        self.assertIn(f"`dropgate drops withdraw {self.drop}`", refused.stderr)
+        self.assertEqual((self.here.ready(), self.states_here()), ([], {"pending": 1}))
+        self.here.run("drops", "withdraw", self.drop, "--config", self.here.config)
+        self.assertEqual((self.here.ready(), self.parts(), self.states_here()), ([], [], {"withdrawn": 1}))
+        [(receipt, data)] = self.here.quarantined()
+        self.assertEqual((receipt["drop"], data), (self.drop, self.data[:3]))
+
     def test_a_gate_that_starts_while_a_file_is_fetched_takes_it_over(self):
         process = self.paused()
         self.here.start()

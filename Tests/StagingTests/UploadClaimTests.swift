@@ -192,6 +192,22 @@ import Testing
         #expect(text("quarantine/sftp/acme/\(drop)/a.csv") == "hello")
     }
 
+    /// It came again, was damaged, and was withdrawn again: what lies there may be the only whole copy.
+    @Test(arguments: ["a.csv", "upload.damaged"])
+    func whatIsDamagedLiesBesideWhatIsWhole(name: String) throws {
+        var receipt = receipt(name)
+        receipt.sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+        for content in ["hello", "hel", "hellO", "hello"] {
+            try put("incoming/sftp/acme/claimed/\(drop)", content)
+            try area.quarantine(
+                incoming: StagingLayout.claimedFile(drop, of: "acme"), of: "acme", receipt: receipt)
+            #expect(text("quarantine/sftp/acme/\(drop)/\(name)") == "hello")
+            #expect(home.files(under: "incoming").isEmpty)
+        }
+        let beside = name == "a.csv" ? "upload.damaged" : "upload.damaged.2"
+        #expect(text("quarantine/sftp/acme/\(drop)/\(beside)") == "hellO")
+    }
+
     @Test func bytesAreNeverInQuarantineWithoutTheirReceipt() throws {
         try put("incoming/sftp/acme/parts/\(drop).part", "hello")
         // Its receipt cannot be written.
@@ -204,15 +220,23 @@ import Testing
     }
 
     @Test func whatACrashLeftInQuarantineBeforeTheBytesCameGoes() throws {
-        for path in ["1/receipt.json", "2/receipt.json.new", "3/a.csv", "3/receipt.json", "4/a.csv"] {
+        for path in [
+            "1/receipt.json", "2/receipt.json.new", "3/a.csv", "3/receipt.json", "4/a.csv", "6/receipt.json",
+            "6/RECEIPT.JSON",
+        ] {
             try put("quarantine/sftp/acme/" + path, "{}")
         }
         try manager.createDirectory(
             atPath: home.file("quarantine/sftp/acme/5"), withIntermediateDirectories: true)
         try area.removeEmptyQuarantine()
         #expect(
-            try manager.contentsOfDirectory(atPath: home.file("quarantine/sftp/acme")).sorted() == ["3", "4"])
-        #expect(home.files(under: "quarantine/sftp/acme") == ["3/a.csv", "3/receipt.json", "4/a.csv"])
+            try manager.contentsOfDirectory(atPath: home.file("quarantine/sftp/acme")).sorted() == [
+                "3", "4", "6",
+            ])
+        #expect(
+            home.files(under: "quarantine/sftp/acme") == [
+                "3/a.csv", "3/receipt.json", "4/a.csv", "6/RECEIPT.JSON", "6/receipt.json",
+            ])
     }
 
     @Test(arguments: [

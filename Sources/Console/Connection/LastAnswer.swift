@@ -153,9 +153,8 @@ final class LastAnswer: ChannelDuplexHandler {
     private func tell(_ context: ChannelHandlerContext) {
         guard state == .open else { return }
         state = .last
-        let later = requests.count - (isAnswering ? 0 : 1)
-        if later > 0 { requests.removeLast(later) }
-        isDeaf = later > 0 || !isReceiving
+        let hasLater = requests.count > (isAnswering ? 0 : 1)
+        isDeaf = hasLater || !isReceiving
         context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
     }
 
