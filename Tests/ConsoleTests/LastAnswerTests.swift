@@ -325,6 +325,17 @@ import Testing
         #expect(scene.responder.errors == 0 && scene.wire.closings == [.output])
     }
 
+    @Test func theBodyOfARequestBehindTheLastOneIsNobodysEither() throws {
+        let scene = try Scene()
+        scene.request("/a")
+        scene.begin("/b", .POST)
+        try scene.begin(["connection": "close", "content-length": "0"])
+        scene.channel.pipeline.fireErrorCaught(HTTPParserError.invalidChunkSize)
+        try scene.end()
+        #expect(scene.responder.heard == ["/a", "end"] && scene.responder.errors == 0)
+        #expect(scene.wire.closings == [.output])
+    }
+
     @Test func aBrokenBodyBehindItsAnswerGetsNoSecondOne() throws {
         let scene = try Scene()
         scene.begin("/a", .POST)
