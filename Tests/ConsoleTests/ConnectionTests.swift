@@ -93,11 +93,96 @@ import Testing
         try expect(channel, said, awaitsHead: hasMore)
     }
 
+    /// The parser has what came of it by then: no more need come.
+    @Test(
+        arguments: ["", "G", "GET /c HTTP/1.1\r\nhost:"],
+        [
+            ["GET /a HTTP/1.1\r\nhost: a\r\n\r\n"],
+            ["POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nabcd"],
+            ["POST /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"],
+            ["GET /a HTTP/1.1\r\nhost: a\r\n\r\n", "GET /b HTTP/1.1\r\nhost: b\r\n\r\n"],
+        ])
+    func aRequestThatBeganWithThoseBeforeItHasItsTimeBehindThem(next: String, before: [String])
+        throws
+    {
+        let said = Said()
+        let channel = try served(said)
+        try channel.writeInbound(ByteBuffer(string: before.joined() + next))
+        for _ in before {
+            channel.embeddedEventLoop.advanceTime(by: .seconds(100))
+            #expect(channel.isActive && said.messages.isEmpty)
+            try answer(channel)
+        }
+        try expect(channel, said, awaitsHead: !next.isEmpty)
+    }
+
+    /// Whoever reads it slowly may send the rest of the next request when it has it.
+    @Test func theTimeOfTheNextRequestBeginsWhenTheAnswerHasGoneOut() throws {
+        let said = Said()
+        let channel = try served(said)
+        try channel.writeInbound(ByteBuffer(string: "GET /a HTTP/1.1\r\nhost: a\r\n\r\nGET"))
+        giveUnsent(channel)
+        channel.embeddedEventLoop.advanceTime(by: RequestClock.body - .seconds(1))
+        #expect(channel.isActive && said.messages.isEmpty)
+        channel.flush()
+        try expect(channel, said, awaitsHead: true)
+    }
+
+    /// What is not full yet keeps what it has of an answer, and takes more requests.
+    @Test func whoDoesNotReadAShortAnswerHasNoMoreTimeThanForALongOne() throws {
+        let said = Said()
+        let channel = try served(said)
+        try channel.writeInbound(ByteBuffer(string: "GET /a HTTP/1.1\r\nhost: a\r\n\r\n"))
+        giveUnsent(channel)
+        for byte in ["G", "E"] {
+            channel.embeddedEventLoop.advanceTime(by: RequestClock.body - .seconds(31))
+            #expect(channel.isActive)
+            try channel.writeInbound(ByteBuffer(string: byte))
+        }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(2))
+        #expect(!channel.isActive && said.messages == ["an answer was not read"])
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
+
+    /// RFC 9112, 2.2: some callers send one behind a body.
+    @Test(arguments: ["\r\n", "\n", "\r\n\r\n"])
+    func anEmptyLineThatComesWithARequestIsNoneOfTheNext(line: String) throws {
+        let said = Said()
+        let channel = try served(said)
+        try channel.writeInbound(
+            ByteBuffer(string: "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}" + line))
+        try answer(channel)
+        try expect(channel, said, awaitsHead: false)
+    }
+
+    /// It is nobody's: an answer that is read slowly is not cut short for it.
+    @Test func whatComesBehindTheLastRequestHasNoTime() throws {
+        let said = Said()
+        let channel = try served(said)
+        try channel.writeInbound(ByteBuffer(string: "GET /a HTTP/1.0\r\nhost: a\r\n\r\nGET"))
+        giveUnsent(channel)
+        channel.embeddedEventLoop.advanceTime(by: RequestClock.head)
+        #expect(channel.isActive && said.messages.isEmpty)
+        channel.flush()
+        #expect(!channel.isActive && said.messages.isEmpty)
+        channel.embeddedEventLoop.run()
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
+
+    /// What has been read is given to the parser in two parts, of which it takes no second one when it has failed at the first.
+    @Test func whatCannotBeParsedBehindARequestIsToldBehindItsAnswer() throws {
+        let channel = try served(Said())
+        try channel.writeInbound(ByteBuffer(string: "GET /a HTTP/1.1\r\nhost: a\r\n\r\n\0\0\0"))
+        try answer(channel)
+        #expect(throws: HTTPParserError.self) { try channel.throwIfErrorCaught() }
+        _ = try? channel.finish()
+    }
+
     /// A connection as the console's, but for its server.
     private func served(_ said: Said) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel()
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(RequestClock(nil, said.note))
+        try pipeline.addHandlers(CutAnswer(), RequestClock(nil, said.note))
         try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false, withErrorHandling: false)
         try pipeline.addHandlers([HTTP1ToHTTPServerCodec(secure: false), RequestMarks()])
         try LastAnswer.add(ConnectionAge(most: .seconds(300)), to: pipeline)
@@ -108,6 +193,12 @@ import Testing
     private func answer(_ channel: EmbeddedChannel) throws {
         try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .noContent)))
         try channel.writeOutbound(HTTPResponsePart.end(nil))
+    }
+
+    /// An answer that does not go out before a flush.
+    private func giveUnsent(_ channel: EmbeddedChannel) {
+        channel.write(HTTPResponsePart.head(HTTPResponse(status: .noContent)), promise: nil)
+        channel.write(HTTPResponsePart.end(nil), promise: nil)
     }
 
     /// Whether the time of a head runs from now on.

@@ -69,12 +69,13 @@ import Testing
     private final class Scene {
         let channel = EmbeddedChannel()
         let wire = Wire()
+        let cut = CutAnswer()
         let responder = Responder()
 
         init() throws {
             let last = LastAnswer(age: ConnectionAge(most: .seconds(300)))
             try channel.pipeline.syncOperations.addHandlers(
-                [wire, RequestClock(nil) { _, _, _ in }, last, HTTPServerPipelineHandler(), responder])
+                [wire, cut, RequestClock(nil) { _, _, _ in }, last, HTTPServerPipelineHandler(), responder])
         }
 
         func request(
@@ -92,7 +93,11 @@ import Testing
             send(.head(HTTPRequestHead(version: version, method: method, uri: path, headers: fields)))
         }
 
-        func send(_ part: HTTPServerRequestPart) { channel.pipeline.fireChannelRead(part) }
+        /// As from the parser: the clock before it takes bytes.
+        func send(_ part: HTTPServerRequestPart) {
+            let clock = try? channel.pipeline.syncOperations.context(handlerType: RequestClock.self)
+            clock?.fireChannelRead(NIOAny(part))
+        }
 
         func answer(_ fields: HTTPHeaders = ["content-length": "0"]) throws {
             try begin(fields)
@@ -220,7 +225,7 @@ import Testing
         scene.linger()
         #expect(scene.wire.closings == (isStopping ? [.all] : []))
         // What comes behind it has no time of its own.
-        scene.request("/b")
+        scene.channel.pipeline.fireChannelRead(ByteBuffer(string: "GET"))
         let second = TimeAmount.seconds(1)
         scene.channel.embeddedEventLoop.advanceTime(by: LastAnswer.reading - LastAnswer.lingering - second)
         #expect(scene.wire.closings == (isStopping ? [.all] : []))
@@ -276,6 +281,54 @@ import Testing
         let head = try #require(try scene.head())
         #expect(head.version == version)
         #expect(head.headers["connection"] == (version == .http1_0 ? ["close"] : []))
+    }
+
+    // MARK: Answers whose end is that of the connection
+
+    @Test(arguments: [(HTTPVersion.http1_0, false), (.http1_0, true), (.http1_1, false)])
+    func anAnswerThatOnlyTheConnectionEndsIsResetWhenItIsBrokenOff(version: HTTPVersion, hasLength: Bool)
+        throws
+    {
+        let scene = try Scene()
+        scene.request("/a", version: version)
+        try scene.begin(hasLength ? ["content-length": "7"] : [:])
+        scene.channel.close(mode: .output, promise: nil)
+        scene.channel.close(mode: .all, promise: nil)
+        let isReset = version == .http1_0 && !hasLength
+        #expect(scene.wire.closings == (isReset ? [.all, .all] : [.output, .all]))
+        #expect(scene.cut.isUnderWay == isReset)
+    }
+
+    @Test func anAnswerThatOnlyTheConnectionEndsAndThatNobodyReadsToItsEndIsReset() throws {
+        let scene = try Scene()
+        scene.request("/a", version: .http1_0)
+        scene.wire.isStuck = true
+        try scene.answer([:])
+        scene.channel.close(mode: .output, promise: nil)
+        scene.channel.embeddedEventLoop.advanceTime(by: LastAnswer.reading)
+        #expect(scene.wire.closings == [.all] && scene.cut.isUnderWay)
+        scene.wire.goOn()
+    }
+
+    @Test func anAnswerThatOnlyTheConnectionEndsIsNotResetOnceItHasGoneOut() throws {
+        let scene = try Scene()
+        scene.request("/a", version: .http1_0)
+        scene.wire.isStuck = true
+        try scene.answer([:])
+        #expect(scene.wire.closings.isEmpty && scene.cut.isUnderWay)
+        scene.wire.goOn()
+        #expect(scene.wire.closings == [.output] && !scene.cut.isUnderWay)
+    }
+
+    @Test func thatAnEarlierAnswerGoesOutIsNoEndOfTheOneBehindIt() throws {
+        let scene = try Scene()
+        scene.request("/a")
+        scene.request("/b", version: .http1_0)
+        scene.wire.isStuck = true
+        try scene.answer()
+        try scene.begin([:])
+        scene.wire.goOn()
+        #expect(scene.cut.isUnderWay)
     }
 
     // MARK: The server stops

@@ -35,7 +35,7 @@ struct ConsoleChannel: ServerChildChannel {
                 try pipeline.addHandler(tls)
                 try pipeline.addHandler(HandshakeNote(peer, tls.engine, age, note))
             }
-            try pipeline.addHandler(RequestClock(peer, note))
+            try pipeline.addHandlers(CutAnswer(), RequestClock(peer, note))
         }
         .flatMap { base.setup(channel: channel, logger: logger) }
         .flatMapThrowing { http in

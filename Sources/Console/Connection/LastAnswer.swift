@@ -32,8 +32,10 @@ final class LastAnswer: ChannelDuplexHandler {
     /// Between the first and the last part of a request, and of an answer.
     private var isReceiving = false
     private var isAnswering = false
-    /// What comes from now on belongs to no request that is answered.
-    private var isDeaf = false
+    /// What comes from now on belongs to no request that is answered, and has no time of its own.
+    private var isDeaf = false {
+        didSet { if isDeaf { clock?.stop() } }
+    }
     /// What comes from now on is not even read: the parser would keep it.
     private var hasParserStopped = false
     /// The server stops: nobody is waited for who does not read.
@@ -46,6 +48,8 @@ final class LastAnswer: ChannelDuplexHandler {
     /// When the latest answer has gone out, and how many are still on their way.
     private var answered: EventLoopFuture<Void>?
     private var sending = 0
+    private var clock: RequestClock?
+    private var cut: CutAnswer?
 
     init(age: ConnectionAge) { self.age = age }
 
@@ -54,6 +58,12 @@ final class LastAnswer: ChannelDuplexHandler {
         let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
         try pipeline.addHandlers(
             [LastAnswer(age: age), HTTPServerPipelineHandler()], position: .after(decoder))
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let pipeline = context.pipeline.syncOperations
+        clock = try? pipeline.handler(type: RequestClock.self)
+        cut = try? pipeline.handler(type: CutAnswer.self)
     }
 
     // MARK: Requests
@@ -68,6 +78,7 @@ final class LastAnswer: ChannelDuplexHandler {
             hasParserStopped = request.stopsParser
         case .body: break
         case .end:
+            clock?.requestIsWhole()
             isReceiving = false
             isDeaf = state == .last || requests.last?.isLast == true
         }
@@ -92,6 +103,8 @@ final class LastAnswer: ChannelDuplexHandler {
     /// What cannot be parsed behind the last request is nobody's. In the body of a request that has its answer it is the end: a second
     /// answer would be taken for that to another request.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The parser has said before why it takes no more.
+        if case .dataReceivedInErrorState? = error as? ByteToMessageDecoderError { return }
         if state == .ended { return }
         guard error is HTTPParserError else { return context.fireErrorCaught(error) }
         if isDeaf { return }
@@ -108,7 +121,10 @@ final class LastAnswer: ChannelDuplexHandler {
             isAnswering = true
             isBare = request?.isHead == true && !head.headers.contains(name: "content-length")
             // Chunks are for 1.1 (RFC 9112, 6.1): the encoder goes by the version.
-            if request?.isOld == true { head.version = .http1_0 }
+            if request?.isOld == true {
+                head.version = .http1_0
+                cut?.isUnderWay = !head.headers.contains(name: "content-length")
+            }
             if let request, request.isLast || isLast(head) {
                 head.headers.replaceOrAdd(name: "connection", value: "close")
                 tell(context)
@@ -117,15 +133,26 @@ final class LastAnswer: ChannelDuplexHandler {
         case .end:
             isAnswering = false
             sending += 1
+            // Before it goes on, for then the next request comes.
+            clock?.answerIsGiven()
             let sent = promise ?? context.eventLoop.makePromise()
             let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            let endsConnection = cut?.isUnderWay == true
             // The first to hear of it.
-            sent.futureResult.whenComplete { _ in bound.value.sending -= 1 }
+            sent.futureResult.whenComplete { bound.value.hasGone($0, endsConnection) }
             answered = sent.futureResult
             // The encoder takes an answer without a length for a chunked one, and would write the end of its body.
             context.write(isBare ? wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))) : data, promise: sent)
         case .head, .body: context.write(data, promise: promise)
         }
+    }
+
+    /// The end of an answer has gone out, or will never.
+    private func hasGone(_ result: Result<Void, any Error>, _ endsConnection: Bool) {
+        sending -= 1
+        guard case .success = result else { return }
+        clock?.answerIsOut(hasMore: sending > 0)
+        if endsConnection { cut?.isUnderWay = false }
     }
 
     private func isLast(_ head: HTTPResponseHead) -> Bool {
@@ -173,7 +200,6 @@ final class LastAnswer: ChannelDuplexHandler {
     private func linger(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
         state = .ended
         isDeaf = true
-        (try? context.pipeline.syncOperations.handler(type: RequestClock.self))?.stop()
         closeSoon(context, isStopping ? Self.lingering : Self.reading)
         let closed = promise ?? context.eventLoop.makePromise()
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)

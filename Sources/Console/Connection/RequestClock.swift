@@ -29,11 +29,14 @@ final class RequestClock: ChannelInboundHandler {
     private var state = State.idle
     /// The request that is still coming has its answer already.
     private var isAnswered = false
-    /// Something of the next request came while the present one was being answered: it is looked at when that has ended.
+    /// Something has come behind the last request that is whole. While that is being answered, the time of the next one waits.
     private var hasMore = false
+    /// An answer is on its way: who reads it slowly has time for that before the next request.
+    private var isSending = false
     private var isStopped = false
     private var timer: Scheduled<Void>?
     private var readingTimer: Scheduled<Void>?
+    private var sendingTimer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
 
     init(
@@ -52,12 +55,23 @@ final class RequestClock: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch state {
-        case .idle: wait(.head, Self.head)
-        case .answering: hasMore = true
-        case .head, .body: break
+        var bytes = unwrapInboundIn(data)
+        // The last byte by itself: a request that is whole before it has something of the next one behind it, and the parser does not
+        // say so.
+        if bytes.readableBytes > 1, let others = bytes.readSlice(length: bytes.readableBytes - 1) {
+            pass(others, context)
+            // An empty line that ends what came with a request is nothing of the next one (RFC 9112, 2.2).
+            if !hasMore, bytes.readableBytesView.first == UInt8(ascii: "\n") {
+                return context.fireChannelRead(wrapInboundOut(bytes))
+            }
         }
-        context.fireChannelRead(data)
+        pass(bytes, context)
+    }
+
+    private func pass(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        hasMore = true
+        awaitHead()
+        context.fireChannelRead(wrapInboundOut(bytes))
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -66,26 +80,35 @@ final class RequestClock: ChannelInboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        readingTimer?.cancel()
-        readingTimer =
-            context.channel.isWritable
+        restart(&readingTimer, unless: context.channel.isWritable)
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func restart(_ timer: inout Scheduled<Void>?, unless isRead: Bool) {
+        timer?.cancel()
+        timer =
+            isRead
             ? nil
-            : context.eventLoop.assumeIsolated().scheduleTask(in: reading) { [weak self] in
+            : context?.eventLoop.assumeIsolated().scheduleTask(in: reading) { [weak self] in
                 self?.end("an answer was not read")
             }
-        context.fireChannelWritabilityChanged()
     }
 
     private func cancel() {
         timer?.cancel()
         readingTimer?.cancel()
+        sendingTimer?.cancel()
     }
 
-    /// No request is awaited any more.
+    /// No request is awaited any more, and the last answer has a time of its own.
     func stop() {
         isStopped = true
         timer?.cancel()
+        sendingTimer?.cancel()
     }
+
+    /// The parser has come to the end of a request, which may have to wait for its turn.
+    func requestIsWhole() { hasMore = false }
 
     fileprivate func headHasCome() {
         isAnswered = false
@@ -95,14 +118,25 @@ final class RequestClock: ChannelInboundHandler {
     fileprivate func requestHasCome() {
         timer?.cancel()
         state = isAnswered ? .idle : .answering
-        hasMore = false
     }
 
-    fileprivate func answerIsGiven() {
+    /// All of it by the server, which does not mean that it has gone out.
+    func answerIsGiven() {
         isAnswered = true
-        guard state == .answering else { return }
-        state = .idle
-        if hasMore { wait(.head, Self.head) }
+        if !isSending { restart(&sendingTimer, unless: isStopped) }
+        isSending = true
+        if state == .answering { state = .idle }
+    }
+
+    /// - Parameter hasMore: others are still on their way.
+    func answerIsOut(hasMore: Bool) {
+        isSending = hasMore
+        restart(&sendingTimer, unless: !hasMore || isStopped)
+        awaitHead()
+    }
+
+    private func awaitHead() {
+        if state == .idle, hasMore, !isSending { wait(.head, Self.head) }
     }
 
     private func wait(_ next: State, _ time: TimeAmount) {
@@ -123,12 +157,10 @@ final class RequestClock: ChannelInboundHandler {
     }
 }
 
-/// Above HTTP: tells the clock how far the request is, and its answer.
-final class RequestMarks: ChannelDuplexHandler, RemovableChannelHandler {
+/// Above HTTP: tells the clock how far the request is whose turn it is.
+final class RequestMarks: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
 
     private var clock: RequestClock?
 
@@ -143,11 +175,5 @@ final class RequestMarks: ChannelDuplexHandler, RemovableChannelHandler {
         case .end: clock?.requestHasCome()
         }
         context.fireChannelRead(data)
-    }
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        // Before it goes on, for then the next request comes.
-        if case .end = unwrapOutboundIn(data) { clock?.answerIsGiven() }
-        context.write(data, promise: promise)
     }
 }
