@@ -25,16 +25,27 @@ private final class Disk: Sendable {
     }
 }
 
+/// What a stream tells people.
+private final class Told: Sendable {
+    private let list = Mutex<[String]>([])
+
+    var words: [String] { list.withLock(\.self) }
+
+    func add(_ words: String) { list.withLock { $0.append(words) } }
+}
+
 @Suite(.timeLimit(.minutes(1))) struct FileStreamTests {
     private let directory: TemporaryDirectory
     private let disk = Disk()
+    private let told = Told()
     private var path: String { directory.file("entries.jsonl") }
 
     init() throws { directory = try TemporaryDirectory("file-stream") }
 
     private func open(_ cursor: ForwardCursor) throws -> FileStream {
-        let disk = disk
-        return try FileStream(path: path, cursor: cursor, sync: { disk.sync($0) }, tell: { _ in })
+        let (disk, told) = (disk, told)
+        return try FileStream(
+            path: path, cursor: cursor, sync: { disk.sync($0) }, tell: { told.add($0) })
     }
 
     /// The position after what a stream has confirmed.
@@ -166,6 +177,21 @@ private final class Disk: Sendable {
         #expect(try await next.confirmed() == 1)
         try await next.send(Self.records(2...4))
         #expect(try text() == Self.text(0...4))
+        #expect(told.words.isEmpty, "nothing stands there twice")
+    }
+
+    @Test func whatStandsThereOfMoreEntriesThanAreSentNextStaysUntilTheyAreSent() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        let cursor = try await position(first)
+        try write(Self.text(2...5), at: first.mark.size)
+        let next = try open(cursor)
+        try await next.send(Self.records(2...3))
+        #expect(try text() == Self.text(0...5))
+        #expect(next.mark.size == Int64(Self.text(0...3).utf8.count), "no more is confirmed")
+        try await next.send(Self.records(4...7))
+        #expect(try text() == Self.text(0...7))
+        #expect(told.words.isEmpty)
     }
 
     @Test func aLineThatWasCutOffInAFileWithoutAPositionIsTakenAway() async throws {
@@ -173,6 +199,71 @@ private final class Disk: Sendable {
         let stream = try open(Self.beginning)
         try await stream.send(Self.records(0...0))
         #expect(try text() == "other\nentry 0\n")
+    }
+
+    // MARK: A restore
+
+    /// Of the position and the ledger, and not of the file: what the gate wrote since the backup is the only copy there is.
+    @Test(arguments: ["entry 2 of before\nentry 3 of before\n", "entry 9\n", "another line\n"])
+    func afterARestoreTheLinesOfBeforeStayAndTheNewOnesFollow(before: String) async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        let backup = try await position(first)
+        try write(before, at: first.mark.size)
+        let next = try open(backup)
+        try await next.send(Self.records(2...3))
+        let all = Self.text(0...1) + before
+        #expect(try text() == all + Self.text(2...3))
+        #expect(told.words.count == 1, "\(told.words)")
+        #expect(told.words.first?.contains("entries from 2 on follow behind them") == true, "\(told.words)")
+        try await next.send(Self.records(4...4))
+        let last = try await open(position(next))
+        #expect(try await last.confirmed() == 4)
+        try await last.send(Self.records(5...5))
+        #expect(try text() == all + Self.text(2...5))
+        #expect(told.words.count == 1, "told once")
+    }
+
+    /// A backup has the position first and then the ledger, so the file's next lines are those of the restored ledger.
+    @Test func entriesThatAreBothInTheRestoredLedgerAndInTheFileStandThereOnce() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        let backup = try await position(first)
+        let before = "entry 4 of before\nentry 5 of before\n"
+        try write(Self.text(2...3) + before, at: first.mark.size)
+        let next = try open(backup)
+        try await next.send(Self.records(2...5))
+        #expect(try await next.confirmed() == 5)
+        #expect(try text() == Self.text(0...3) + before + Self.text(4...5))
+        #expect(next.mark.size == Int64(try text().utf8.count))
+        #expect(told.words.count == 1 && told.words[0].contains("entries from 4 on"), "\(told.words)")
+    }
+
+    @Test func aLineThatWasCutOffBehindLinesOfBeforeIsTakenAway() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        let backup = try await position(first)
+        try write("before\ncut off and longer than what follows", at: first.mark.size)
+        try await open(backup).send(Self.records(2...2))
+        #expect(try text() == Self.text(0...1) + "before\n" + Self.text(2...2))
+    }
+
+    @Test func behindLinesOfBeforeNoLineStandsTwiceHoweverOftenItIsTried() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        var cursor = try await position(first)
+        try write("before\n", at: first.mark.size)
+        disk.fails = true
+        for _ in 0..<3 {
+            let stream = try open(cursor)
+            await #expect(throws: ForwardError.self) { try await stream.send(Self.records(2...3)) }
+            cursor = try await position(stream)
+            #expect(cursor.seq == 1, "nothing more is confirmed")
+        }
+        disk.fails = false
+        try await open(cursor).send(Self.records(2...3))
+        #expect(try text() == Self.text(0...1) + "before\n" + Self.text(2...3))
+        #expect(told.words.count == 1, "\(told.words)")
     }
 
     // MARK: Somebody else's lines
@@ -191,6 +282,20 @@ private final class Disk: Sendable {
         #expect(try await next.confirmed() == 3)
         try await next.send(Self.records(4...5))
         #expect(try text() == all + Self.text(4...5))
+    }
+
+    @Test func linesThatSomebodyElseAppendsBehindASyncThatFailedStayAndNoneOfOursStandsTwice() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        disk.fails = true
+        await #expect(throws: ForwardError.self) { try await first.send(Self.records(2...3)) }
+        disk.fails = false
+        let theirs = "a line of somebody else\nand one more\n"
+        try write(theirs, at: Int64(try text().utf8.count))
+        let next = try await open(position(first))
+        try await next.send(Self.records(2...4))
+        #expect(try text() == Self.text(0...3) + theirs + Self.text(4...4))
+        #expect(next.mark.size == Int64(try text().utf8.count))
     }
 
     /// It is not where a line of ours ended, so nothing behind it is known to be ours.
@@ -225,14 +330,11 @@ private final class Disk: Sendable {
         try await first.send(Self.records(0...1))
         let cursor = try await position(first)
         try write("entry 2\n", at: first.mark.size)
-        let told = AsyncStream.makeStream(of: String.self)
-        let next = try FileStream(
-            path: path, cursor: cursor, tell: { told.continuation.yield($0) })
+        let next = try open(cursor)
         try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
         try next.prepare()
         try await next.send(Self.records(2...3))
-        told.continuation.finish()
-        let words = await told.stream.reduce(into: [String]()) { $0.append($1) }
+        let words = told.words
         #expect(
             words.count == 1 && words[0].contains("entries from 2 on may stand in both files"), "\(words)")
         #expect(try text() == Self.text(2...3))

@@ -91,6 +91,29 @@ import Testing
         #expect(!text(report).contains("or more") && !ReportPage(report).html.contains("or more"))
     }
 
+    private func access(_ reason: Reason, times: Int = 1) -> [Attempt] {
+        var attempt = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: reason)
+        attempt.detail["command"] = "attempts"
+        return Array(repeating: attempt, count: times)
+    }
+
+    @Test func anExportIsToldHoweverManyAcknowledgementsCameBeforeIt() throws {
+        let report = try report(access(.read, times: LedgerTally.notableLimit + 1) + access(.exported))
+        #expect(report.exports.map(\.what) == ["attempts"])
+        #expect(!text(report).contains("Nobody did in the period."))
+        #expect(advice("entries_left_out", report) == nil && report.json()["left_out"] == nil)
+    }
+
+    @Test func exportsThatAReportDoesNotTellOfAreSaidEverywhere() throws {
+        let report = try report(access(.exported, times: LedgerTally.notableLimit + 1))
+        #expect(report.exports.count == LedgerTally.notableLimit)
+        let finding = report.findings.first { $0.code == "entries_left_out" }
+        #expect(finding?.severity == .warning && finding?.items == ["access: 1 entry left out"])
+        let title = "More changes, starts and stops, or exports than the report tells of"
+        #expect(text(report).contains(title) && ReportPage(report).html.contains(title))
+        #expect(report.json()["left_out"] == ["access": 1])
+    }
+
     @Test func whoCameBeforeIsAskedOfThoseThatAreShownAndOfAllThatWereLetIn() throws {
         let strangers = try (0..<1100).map { try attempt("10.0.\($0 / 100).\($0 % 100)") }
         let report = try report(

@@ -16,23 +16,28 @@ import Testing
 @Suite struct OutputTests {
     private static let (full, closed) = (SystemError(ENOSPC), SystemError(EPIPE))
 
-    /// A gate whose ledger has entries 0 to 2, the last of a drop.
-    private func gate() async throws -> (gate: TestGate, drop: DropOutcome) {
+    /// A gate whose ledger has entries 0 to 2, the last of a drop; or entries of more drops behind it.
+    private func gate(drops: Int = 1) async throws -> (gate: TestGate, drop: DropOutcome) {
         let gate = try TestGate.plain()
         let intake = try gate.openIntake()
         for _ in 0..<2 {
             try await intake.record(
                 Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started))
         }
-        let event = WebhookEvent(
-            path: "/webhooks/vsee", body: Array("{}".utf8), eventID: "e-1", eventType: "visit.ended",
-            envelope: "v2", contentType: nil)
-        let drop = try await intake.receive(
-            event,
-            attempt: Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed))
+        let drop = try await receive("e-1", "{}", in: intake)
+        for number in 1..<drops { _ = try await receive("e-1-\(number)", "{\"n\":\(number)}", in: intake) }
         await intake.waitUntilStaged()
         await intake.close()
         return (gate, drop)
+    }
+
+    private func receive(_ id: String, _ body: String, in intake: Intake) async throws -> DropOutcome {
+        let event = WebhookEvent(
+            path: "/webhooks/vsee", body: Array(body.utf8), eventID: id, eventType: "visit.ended",
+            envelope: "v2", contentType: nil)
+        return try await intake.receive(
+            event,
+            attempt: Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed))
     }
 
     private func run(_ arguments: [String], room: Int = 0, then failure: SystemError) async -> TestGate.Answer
@@ -94,6 +99,33 @@ import Testing
         try gate.write("accounts/bad.yaml", "nonsense: 1\n")
         let bad = await run(["account", "list", "--config", gate.config], then: Self.full)
         #expect(bad.status == 78 && bad.error.contains("write error") && bad.error.contains("bad.yaml"))
+    }
+
+    /// They are told of one after the other, as they are found.
+    @Test(arguments: [closed, full])
+    func alteredFilesAreANoAlsoWhenNobodyReadsBehindTheFirst(failure: SystemError) async throws {
+        let gate = try await gate(drops: 2).gate
+        let listed = await gate.run("drops", "list", "--format", "json").out
+        for line in listed.split(separator: "\n") {
+            let file = try #require(try JSONValue(parsing: Array(line.utf8))["file"]?.string)
+            try gate.write("state/staging/\(file)", "altered")
+        }
+        let command = ["drops", "verify", "--config", gate.config]
+        let whole = await TestGate.run(command)
+        let lines = whole.out.split(separator: "\n")
+        try #require(whole.status == 1 && lines.count == 3, "\(whole)")
+        let answer = await run(command, room: lines[0].utf8.count + 1, then: failure)
+        #expect(answer.status == 1 && answer.out == "\(lines[0])\n", "\(answer)")
+        #expect(answer.error.contains("write error") == (failure == Self.full), "\(answer)")
+    }
+
+    @Test(arguments: [["--format", "json"], ["--count", "2", "--interval", "1ms"]])
+    func aGateThatIsNotReachedIsANoWhetherItIsReadOrNot(arguments: [String]) async {
+        let command = ["probe", "webhook", "https://127.0.0.1:1/", "--timeout", "5s"] + arguments
+        let left = await run(command, then: Self.closed)
+        #expect(left.status == 1 && !left.error.contains("write error"), "\(left)")
+        let unwritten = await run(command, then: Self.full)
+        #expect(unwritten.status == 1 && unwritten.error.contains("write error"), "\(unwritten)")
     }
 
     @Test(arguments: [

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from gate import BIN, Gate, V2, wait_until
+from gate import BIN, Gate, V2, free_port, wait_until
 
 FULL = "No space left on device"
 # What stands although it could not be told.
@@ -244,6 +244,18 @@ class Output(unittest.TestCase):
             ["bash", "-c", script, "bash", BIN, "attempts", "--format", "jsonl", "--limit", "0",
              "--config", self.gate.config], capture_output=True, text=True, timeout=60)
         self.assertEqual(result.stderr, "0\n")
+
+    def test_a_no_is_a_no_also_when_its_reader_has_left(self):
+        probe = ["probe", "webhook", f"https://127.0.0.1:{free_port()}/"]
+        for arguments in (probe, [*probe, "--format", "json"], [*probe, "--count", "2", "--interval", "1ms"],
+                          ["source", "explain", "192.0.2.99", "--config", self.gate.config]):
+            with self.subTest(command=arguments):
+                reader, writer = os.pipe()
+                os.close(reader)
+                with open(writer, "w") as stdout:
+                    result = subprocess.run([BIN, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assertEqual(result.returncode, 1, result)
+                self.assertNotIn("write error", result.stderr)
 
     def test_following_into_a_full_device_ends_with_an_error_and_an_entry(self):
         result = subprocess.run(

@@ -71,6 +71,26 @@ import Testing
         #expect(tally.matched.values.reduce(0) { $0 + $1.attempts } == 12)
     }
 
+    private func own(_ kind: EntryKind, _ reason: Reason, times: Int = 1) -> [LedgerOperation] {
+        let attempt = Attempt(kind: kind, channel: nil, verdict: .accepted, reason: reason)
+        return Array(repeating: .append(attempt, drop: nil), count: times)
+    }
+
+    @Test func acknowledgementsTakeNoRoomFromExports() throws {
+        let many = own(.access, .read, times: LedgerTally.notableLimit + 1)
+        let tally = try tally(many + own(.access, .exported) + own(.access, .exportedInPart))
+        #expect(tally.entries == Int64(LedgerTally.notableLimit) + 3 && tally.attempts == 0)
+        #expect(tally.notable.map(\.seq) == [2001, 2002])
+        #expect(tally.leftOut.isEmpty)
+    }
+
+    @Test func ofEachKindItIsKnownHowManyNotableEntriesAreLeftOut() throws {
+        let many = own(.access, .exported, times: LedgerTally.notableLimit + 2)
+        let tally = try tally(many + own(.access, .read) + own(.service, .started))
+        #expect(tally.notable.count == LedgerTally.notableLimit + 1, "a kind takes no room from another")
+        #expect(tally.leftOut == [.access: 2])
+    }
+
     @Test func callsInVSeesFormAreBoundedAsWell() throws {
         let tally = try tally(operations(kind: .request))
         #expect(tally.shaped.count == 10 + 4 + 1)

@@ -6,7 +6,7 @@ import Foundation
 import Synchronization
 
 final class FileStream: ForwardStream {
-    /// Where the file ended after the last confirmed entry.
+    /// Where the next entry goes: behind the last confirmed one, and behind what others wrote there.
     struct Mark: Sendable, Equatable {
         var inode: Int64
         var size: Int64
@@ -31,8 +31,8 @@ final class FileStream: ForwardStream {
     /// Opens or makes the file, 0600.
     /// - Parameters:
     ///   - cursor: what was confirmed. What lies behind its size in the same file does not count: it was written by a gate that
-    ///     was killed, or before a sync that failed, and is written again.
-    ///   - tell: told, for people, when lines have to stand twice.
+    ///     was killed, or before a sync that failed, and is written again; or it is not of these entries, and stays.
+    ///   - tell: told, for people, when lines may stand twice, or stand there that are none of these entries.
     init(
         path: String, cursor: ForwardCursor, sync: @escaping Sync = { fdatasync($0) },
         tell: @escaping @Sendable (String) -> Void
@@ -71,34 +71,81 @@ final class FileStream: ForwardStream {
     func send(_ records: [ForwardRecord]) async throws {
         do {
             try state.withLock { state in
-                var bytes: [UInt8] = []
-                for record in records { bytes += record.bytes + [0x0A] }
-                try put(bytes, &state)
-                guard sync(state.descriptor) == 0 else { throw Self.failure("sync", path) }
-                state.mark.size = state.end
-                state.confirmed = records.last?.seq ?? state.confirmed
+                var left = records[...]
+                while !left.isEmpty {
+                    let (count, end) = try put(left, &state)
+                    guard sync(state.descriptor) == 0 else { throw Self.failure("sync", path) }
+                    state.mark.size = end
+                    state.confirmed = left.prefix(count).last?.seq ?? state.confirmed
+                    left = left.dropFirst(count)
+                }
             }
         } catch {
             throw ForwardError(confirmed: state.withLock { $0.confirmed }, description: "\(error)")
         }
     }
 
-    /// Writes behind the mark. What lies there may not be on disk, even where a later sync says that all is well: once one has
+    /// Writes records behind the mark: all of them, or the first ones, which stand there already in front of other lines. Returns
+    /// how many, and where they end. Nothing is written over but what an earlier write of these very lines left, and a line that
+    /// was cut off: another program's lines stay, and so do the gate's own where its state, and not this file, was restored.
+    private func put(
+        _ records: ArraySlice<ForwardRecord>, _ state: inout State
+    ) throws -> (count: Int, end: Int64) {
+        let lines: [[UInt8]] = records.map { $0.bytes + [0x0A] }
+        let bytes = Array(lines.joined())
+        // Somebody else may have appended to the file since, or cut it.
+        if state.end > state.mark.size { state.end = try Self.end(of: state.descriptor, path) }
+        guard state.end > state.mark.size else { return (lines.count, try append(bytes, &state)) }
+        let known = Int(min(state.end - state.mark.size, Int64(bytes.count)))
+        let there = try Self.bytes(state.descriptor, path, at: state.mark.size, count: known)
+        // A file reads as NUL where nothing got to the disk. No line of ours has one.
+        let same = there.indices.first { there[$0] != bytes[$0] && there[$0] != 0 } ?? known
+        guard same < known else { return (lines.count, try overwrite(bytes, &state)) }
+        var reach = 0
+        let standing = lines.prefix { line in
+            reach += line.count
+            return reach <= same
+        }
+        guard standing.isEmpty else {
+            return (standing.count, try overwrite(Array(standing.joined()), &state))
+        }
+        try passOver(&state)
+        guard state.end > state.mark.size else { return (lines.count, try append(bytes, &state)) }
+        let end = try overwrite(bytes, &state)
+        // What is left is of a line that was cut off.
+        if end < state.end, ftruncate(state.descriptor, off_t(end)) != 0 { throw Self.failure("cut", path) }
+        state.end = end
+        return (lines.count, end)
+    }
+
+    /// Takes the mark behind whole lines that are not those to be written. The position keeps that also if the write fails, so that
+    /// the lines are told of once, and what is tried again goes to the same place.
+    private func passOver(_ state: inout State) throws {
+        let end = try Self.endOfLastLine(state.descriptor, path, size: state.end, above: state.mark.size)
+        guard end > state.mark.size else { return }
+        state.mark.size = end
+        let next = (state.confirmed ?? -1) + 1
+        tell(
+            "\(path) holds other lines where entry \(next) was to stand: those of before a restore, or of another program. They "
+                + "stay, and entries from \(next) on follow behind them; some may stand in it twice")
+    }
+
+    /// Writes where the mark is. What lies there may not be on disk, even where a later sync says that all is well: once one has
     /// failed, Linux takes pages for written that are not, until they are written to again. So the same lines go to the same
-    /// place, and who follows the file sees neither a gap nor a line twice.
-    private func put(_ bytes: [UInt8], _ state: inout State) throws {
+    /// place, and who follows the file sees neither a gap nor a line twice. Returns where they end.
+    private func overwrite(_ bytes: [UInt8], _ state: inout State) throws -> Int64 {
         let descriptor = state.descriptor
-        guard state.end > state.mark.size else { return try append(bytes, &state) }
         // For as long as a file is open for appending, pwrite(2) appends, too.
         let flags = fcntl(descriptor, F_GETFL)
         guard flags >= 0, fcntl(descriptor, F_SETFL, flags & ~O_APPEND) == 0 else {
             let error = SystemError.last
-            guard error.code == EPERM, try Self.endOfLastLine(descriptor, path, size: state.end) == state.end
+            guard error.code == EPERM, try Self.isEndOfLine(descriptor, path, state.end)
             else { throw Self.failure("write again in", path, error) }
-            try append(bytes, &state)
-            return tell(
+            let end = try append(bytes, &state)
+            tell(
                 "\(path) may only be appended to (chattr +a), and what was written to it last was not on disk for certain: "
                     + "entries from \((state.confirmed ?? -1) + 1) on may stand in it twice")
+            return end
         }
         defer { _ = fcntl(descriptor, F_SETFL, flags) }
         do throws(SystemError) {
@@ -107,12 +154,12 @@ final class FileStream: ForwardStream {
             throw Self.failure("write", path, error)
         }
         let end = state.mark.size + Int64(bytes.count)
-        // What is left is a line that was cut off, or other lines than ours.
-        if end < state.end, ftruncate(descriptor, off_t(end)) != 0 { throw Self.failure("cut", path) }
-        state.end = end
+        state.end = max(state.end, end)
+        return end
     }
 
-    private func append(_ bytes: [UInt8], _ state: inout State) throws {
+    /// Returns where the bytes end.
+    private func append(_ bytes: [UInt8], _ state: inout State) throws -> Int64 {
         do throws(SystemError) { try SystemCall.write(bytes, to: state.descriptor) } catch {
             throw Self.failure("write", path, error)
         }
@@ -120,6 +167,7 @@ final class FileStream: ForwardStream {
         let end = lseek(state.descriptor, 0, SEEK_CUR)
         guard end >= 0 else { throw Self.failure("look into", path) }
         state.end = Int64(end)
+        return state.end
     }
 
     func confirmed() async throws -> Int64? { state.withLock { $0.confirmed } }
@@ -159,36 +207,5 @@ final class FileStream: ForwardStream {
         return State(
             descriptor: descriptor, mark: Mark(inode: Int64(status.st_ino), size: size), end: size,
             confirmed: nil)
-    }
-
-    private static func isEndOfLine(_ descriptor: Int32, _ path: String, _ size: Int64) throws -> Bool {
-        guard size > 0 else { return size == 0 }
-        return try endOfLastLine(descriptor, path, size: size) == size
-    }
-
-    /// Where the last whole line of a file ends.
-    private static func endOfLastLine(_ descriptor: Int32, _ path: String, size: Int64) throws -> Int64 {
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        var end = size
-        while end > 0 {
-            let start = max(0, end - Int64(buffer.count))
-            let count = Int(end - start)
-            let got: Int
-            do throws(SystemError) {
-                got = try SystemCall.retrying { pread(descriptor, &buffer, count, off_t(start)) }
-            } catch {
-                throw failure("read", path, error)
-            }
-            guard got == count else { throw failure("read", path, SystemError(EIO)) }
-            if let last = buffer[..<count].lastIndex(of: 0x0A) { return start + Int64(last) + 1 }
-            end = start
-        }
-        return 0
-    }
-
-    private static func failure(
-        _ action: String, _ path: String, _ error: SystemError = .last
-    ) -> ForwardError {
-        ForwardError(confirmed: nil, description: "cannot \(action) \(path): \(error)")
     }
 }

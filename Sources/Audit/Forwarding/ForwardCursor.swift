@@ -12,7 +12,7 @@ struct ForwardCursor: Sendable, Equatable {
     /// The leaf hash of that entry, in base64: a position belongs to one ledger. nil: none was kept (before the first entry, and by
     /// earlier releases).
     var leaf: String?
-    /// Files only: the inode, and its size after the last of these entries.
+    /// Files only: the inode, and where in it the next entry goes.
     var inode: Int64?
     var size: Int64?
 

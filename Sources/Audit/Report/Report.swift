@@ -156,6 +156,9 @@ package struct Report: Sendable {
     /// When an expected contact was overdue, and whose.
     package var silences: [String] = []
     package var exports: [ServiceEvent] = []
+    /// Entries that `changes`, `services` and `exports` do not tell of, by kind (policy, service, access): those behind the first
+    /// `LedgerTally.notableLimit`.
+    package var leftOut: [EntryKind: Int64] = [:]
     /// Most severe first.
     package var findings: [Finding] = []
 }

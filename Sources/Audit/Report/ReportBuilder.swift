@@ -33,6 +33,7 @@ package struct ReportBuilder {
             }
             .sorted { ($0.account, $0.credential, $1.count) < ($1.account, $1.credential, $0.count) }
         ReportEvents(ground).add(tally.notable, to: &report)
+        report.leftOut = tally.leftOut
         report.findings = ReportFindings(report, tally).all
         return report
     }

@@ -8,7 +8,7 @@ struct ReportEvents {
 
     init(_ ground: ReportGround) { self.ground = ground }
 
-    /// - Parameter entries: of the kinds policy, service and access, oldest first.
+    /// - Parameter entries: of the kinds policy and service, and exports (kind access), oldest first.
     func add(_ entries: [StoredEntry], to report: inout Report) {
         report.stoppedBefore = ground.markBefore.flatMap { $0.isStart ? nil : $0.time }
         for stored in entries {
@@ -16,7 +16,6 @@ struct ReportEvents {
             switch entry["kind"]?.string.flatMap(EntryKind.init(rawValue:)) {
             case .policy: report.changes.append(Self.change(stored, entry))
             case .access:
-                // A collector's looks and acknowledgements are of drops, not of the ledger.
                 guard let what = Self.export(entry["reason"]?.string, entry["detail"]) else { continue }
                 report.exports.append(Report.ServiceEvent(time: stored.time, what: what))
             default: addService(stored, entry, to: &report)

@@ -14,7 +14,7 @@ struct ReportFindings {
     /// Most severe first.
     var all: [Report.Finding] {
         let found = [
-            natSuspicion, shaped, coverage, clock, silences, nearMisses, notRunning, gaps, shutOut,
+            natSuspicion, shaped, coverage, leftOut, clock, silences, nearMisses, notRunning, gaps, shutOut,
             refusedExpired,
             observedOnly, removedEntries, overdue, badReloads, soon, expired, quiet, untold, newSources,
         ].compactMap { $0 }
@@ -69,6 +69,19 @@ struct ReportFindings {
             advice:
                 "Its first entry, \(beginning.seq), is of \(beginning.time). Nothing is known of the time before."
         )
+    }
+
+    private var leftOut: Report.Finding? {
+        guard !report.leftOut.isEmpty else { return nil }
+        return Report.Finding(
+            severity: .warning, code: "entries_left_out",
+            title: "More changes, starts and stops, or exports than the report tells of",
+            advice:
+                "Of each kind it tells of the first \(LedgerTally.notableLimit) entries in the period. Reports of shorter periods "
+                + "have the others; `dropgate attempts --kind` shows the entries themselves (exports are of kind access).",
+            items: EntryKind.allCases.compactMap { kind in
+                report.leftOut[kind].map { "\(kind.rawValue): \(Counted.entries($0)) left out" }
+            })
     }
 
     private var clock: Report.Finding? {

@@ -5,7 +5,8 @@ import Ledger
 
 extension Report {
     /// `sources` holds at most `mostSources`, most attempts first; `source_count` says how many there are, and
-    /// `source_count_or_more` that some are counted by network or together.
+    /// `source_count_or_more` that some are counted by network or together. `left_out`: entries by kind that `policy_changes`,
+    /// `service` and `exports` do not tell of.
     package func json() -> JSONValue {
         var members: [String: JSONValue] = [
             "node": .string(node), "since": .string(period.since.description),
@@ -62,6 +63,10 @@ extension Report {
                 }),
         ]
         if untold > 0 { members["source_count_or_more"] = true }
+        if !leftOut.isEmpty {
+            members["left_out"] = .object(
+                Dictionary(uniqueKeysWithValues: leftOut.map { ($0.key.rawValue, .int($0.value)) }))
+        }
         members["stopped_before"] = stoppedBefore.map { .string($0.description) }
         if let beginning {
             var ledger: [String: JSONValue] = [

@@ -21,9 +21,14 @@ struct DropsVerifyCommand: ParsableCommand {
     func run() throws {
         let settings = try gate.settings()
         let progress = Progress("verifying")
-        let counts = try DropService(settings).verify(ids, progress: progress.show, found: show)
+        // All are looked at, whether somebody reads of them or not: the status is an answer, too.
+        var lines = LastingOutput(done: nil)
+        let counts = try DropService(settings).verify(ids, progress: progress.show) { record, finding in
+            try lines.print { try show(record, finding) }
+        }
         progress.end()
         try Output.answer {
+            try lines.finish()
             try summarise(counts)
         } then: {
             if counts[.altered] != nil || counts[.receiptDiffers] != nil {

@@ -17,18 +17,23 @@ struct ProbePrinter {
         let spinner = ProbeSpinner(format)
         let options = ProbeService.announcing(
             options, settings: GateOptions.usual().map { Paths.absolute($0) })
+        var lines = LastingOutput(done: nil)
         let tally = try await spinner.around {
             var number = 0
             return try await ProbeService().run(probe, options, notify: { spinner.handle($0) }) { report in
                 spinner.clear()
                 number += 1
-                if format == .json { try Output.json(report.json) }
-                if format == .text, options.count > 1 { try Output.line(Self.line(report, number)) }
-                return !Output.isReaderGone
+                try lines.print {
+                    if format == .json { try Output.json(report.json) }
+                    if format == .text, options.count > 1 { try Output.line(Self.line(report, number)) }
+                }
+                // Nobody could be told of another one.
+                return !lines.hasFailed && !Output.isReaderGone
             }
         }
         guard let worst = tally.worst else { return }
         try Output.answer {
+            try lines.finish()
             switch format {
             case .json: break
             case .nagios: try Output.line(worst.pluginLine(of: tally))

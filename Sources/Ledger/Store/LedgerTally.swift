@@ -94,8 +94,10 @@ package struct LedgerTally: Sendable {
     package var matched: [Match: Count] = [:]
     /// Sources of rejected attempts that had the form of VSee's.
     package var shaped: [Caller: Int64] = [:]
-    /// Policy, service and access entries themselves, oldest first; at most `notableLimit` of each kind.
+    /// Policy and service entries and those of exports (kind access) themselves, oldest first; at most `notableLimit` of each kind.
     package var notable: [StoredEntry] = []
+    /// How many more there are of a kind.
+    package var leftOut: [EntryKind: Int64] = [:]
     package static let notableLimit = 2000
 
     package init() {}

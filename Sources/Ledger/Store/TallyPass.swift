@@ -40,6 +40,9 @@ struct TallyPass {
         tally.entries += 1
         tally.seqs = min(seq, tally.seqs?.lowerBound ?? seq)...max(seq, tally.seqs?.upperBound ?? seq)
         if [.policy, .service, .access].contains(kind) {
+            // A collector's looks and acknowledgements are of drops, not of the ledger. There are as many as drops: they would
+            // take the room of the exports.
+            if kind == .access, ![.exported, .exportedInPart].contains(reason) { return }
             return note(kind, StoredEntry(seq: seq, time: time, json: Array(json)))
         }
         // What the gate's own machine or a probe did to look whether it works is nobody's attempt.
@@ -116,8 +119,11 @@ struct TallyPass {
     }
 
     private mutating func note(_ kind: EntryKind, _ entry: StoredEntry) {
+        guard notable[kind, default: 0] < LedgerTally.notableLimit else {
+            tally.leftOut[kind, default: 0] += 1
+            return
+        }
         notable[kind, default: 0] += 1
-        guard notable[kind, default: 0] <= LedgerTally.notableLimit else { return }
         tally.notable.append(entry)
     }
 
