@@ -254,8 +254,8 @@ let package = Package(
             name: "CommandsTests",
             dependencies: [
                 "Accounts", "Admission", "Audit", "Blocking", "Commands", "Daemon", "Files", "Intake", "JSON",
-                "Ledger", "LocalServer", "LocalSocket", "Management", "Reachability", "RuleBook", "Settings",
-                "Sockets", "Staging", "Support", logging,
+                "Ledger", "LedgerSupport", "LocalServer", "LocalSocket", "Management", "Pull", "Reachability",
+                "RuleBook", "Settings", "Sockets", "Staging", "Support", logging,
             ], swiftSettings: strict),
         .testTarget(
             name: "ConsoleTests",
@@ -270,7 +270,7 @@ let package = Package(
                 "Files", "JSON", "ListenerTLS",
                 "WebhookReceiver", "Console", "Admission", "Intake", "Ledger", "Metering", "Settings",
                 "Staging",
-                "LedgerSupport", "Management", "Support", "TLS",
+                "LedgerSupport", "Management", "Support", "TLS", "TLSSupport",
                 httpTypes, nio, nioEmbedded,
                 nioHTTP1, subprocess, system, logging, lifecycle,
             ], swiftSettings: strict),

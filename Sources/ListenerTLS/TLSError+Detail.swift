@@ -14,6 +14,7 @@ extension TLSError {
 
     private static func hint(_ fault: CertificateFault) -> String {
         switch fault.kind {
+        case .expired where fault.depth > 0: "a certificate above the caller's has expired"
         case .expired: "the caller's certificate has expired"
         case .notYetValid: "the caller's certificate is not valid yet"
         case .selfSigned, .issuerUnknown: "the caller's certificate is not of the configured authorities"

@@ -8,10 +8,17 @@ package final class EnginePair {
     package private(set) var sentByServer: [UInt8] = []
     package private(set) var sentByClient: [UInt8] = []
 
-    package init(_ server: TLSContext, _ client: TLSContext, host: String = "localhost") throws {
+    /// - Parameter before: a pair, still there, whose session the client takes up.
+    package init(
+        _ server: TLSContext, _ client: TLSContext, host: String = "localhost",
+        resuming before: EnginePair? = nil
+    ) throws {
         self.server = try TLSEngine(server, .server)
         self.client = try TLSEngine(client, .client(host: host))
+        if let before, !self.client.resume(before.client) { throw NoSession() }
     }
+
+    package struct NoSession: Error {}
 
     /// A server with a trial certificate, and a client that trusts anything.
     package static func contexts(

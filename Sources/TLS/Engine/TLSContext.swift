@@ -80,7 +80,7 @@ package final class TLSContext: Sendable {
             // Tickets hold sessions; the cache is for callers of TLS 1.2 without tickets.
             COpenSSL_set_session_cache(pointer, 1, 1000)
             if let authorities = server.clientAuthorities { try Self.ask(for: authorities, pointer) }
-            // What has been allowed to a certificate is asked again soon.
+            // What has been allowed to a certificate is asked again soon; of who comes back sooner, `SessionEnd` is.
             SSL_CTX_set_timeout(pointer, server.clientAuthorities == nil ? 3600 : 300)
         }
     }
@@ -223,6 +223,6 @@ package final class TLSContext: Sendable {
             try Self.check(X509_STORE_add_cert(store, authority.pointer))
             try Self.check(COpenSSL_add_name(names, X509_get_subject_name(authority.pointer)))
         }
-        SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+        SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SessionEnd.keep)
     }
 }

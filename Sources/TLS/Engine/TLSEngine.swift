@@ -236,6 +236,14 @@ package final class TLSEngine {
 
     package var isResumed: Bool { SSL_session_reused(ssl) == 1 }
 
+    /// Of a server: when the first of the certificates ends by which its client was verified, be it when the session began that is
+    /// resumed; seconds since the epoch. nil: the client was asked for none.
+    package var verifiedUntil: Int64? { SSL_get_session(ssl).flatMap { SessionEnd.of($0) } }
+
+    /// Takes up a client's session before the handshake. The other one lives until after it, and has read its ticket. For tests:
+    /// clients of ours begin anew each time.
+    package func resume(_ other: TLSEngine) -> Bool { SSL_set_session(ssl, SSL_get_session(other.ssl)) == 1 }
+
     /// The peer's certificate.
     package var peerCertificate: Certificate? {
         SSL_get0_peer_certificate(ssl).map { Certificate(sharing: $0) }

@@ -1,4 +1,5 @@
-// Certificates for the tests, made by openssl once a run: an authority, two server pairs, a client pair.
+// Certificates for the tests, made by openssl once a run: an authority, two server pairs, a client pair; and clients whose authority
+// ends a day before them, the one that is trusted or one between.
 import Foundation
 import Support
 
@@ -16,6 +17,10 @@ final class Certificates: Sendable {
         try await leaf("next", authority: "ca", extra: "subjectAltName=IP:127.0.0.1")
         try await leaf("client", authority: "ca", extra: "extendedKeyUsage=clientAuth")
         try await leaf("stranger", authority: "other-ca", extra: "extendedKeyUsage=clientAuth")
+        try await authority("brief-ca", days: 1)
+        try await leaf("of-brief", authority: "brief-ca", extra: "extendedKeyUsage=clientAuth")
+        try await leaf("between", authority: "ca", extra: "basicConstraints=critical,CA:TRUE", days: 1)
+        try await leaf("of-between", authority: "between", extra: "extendedKeyUsage=clientAuth")
     }
 
     func path(_ name: String) -> String { directory.file(name) }
@@ -26,19 +31,19 @@ final class Certificates: Sendable {
         guard result.status == 0 else { throw OpenSSLError(description: result.error) }
     }
 
-    private func authority(_ name: String) async throws {
+    private func authority(_ name: String, days: Int = 2) async throws {
         try await openssl(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=\(name) "
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days \(days) -subj /CN=\(name) "
                 + "-keyout \(name).key -out \(name).pem")
     }
 
-    private func leaf(_ name: String, authority: String, extra: String) async throws {
+    private func leaf(_ name: String, authority: String, extra: String, days: Int = 2) async throws {
         try await openssl(
             "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=\(name) -addext \(extra) "
                 + "-keyout \(name).key -out \(name).csr")
         try await openssl(
-            "x509 -req -in \(name).csr -CA \(authority).pem -CAkey \(authority).key -CAcreateserial -days 2 "
-                + "-copy_extensions copy -out \(name).pem")
+            "x509 -req -in \(name).csr -CA \(authority).pem -CAkey \(authority).key -CAcreateserial "
+                + "-days \(days) -copy_extensions copy -out \(name).pem")
     }
 
     struct OpenSSLError: Error { var description: String }
