@@ -77,4 +77,15 @@ package final class Decision: Sendable {
         let match = policy.match(source.ip, channel: channel, at: now)
         return Decision(match, of: source, resolution, policy: policy.version)
     }
+
+    /// As above, but whom `narrowing` refuses is refused by that: lists that are good, and not in force.
+    package static func decide(
+        _ resolution: Resolution, channel: Channel, policy: Policy, narrowedBy narrowing: Policy?,
+        at now: Instant
+    ) -> Decision {
+        let decision = decide(resolution, channel: channel, policy: policy, at: now)
+        guard let narrowing, decision.isAdmitted else { return decision }
+        let next = decide(resolution, channel: channel, policy: narrowing, at: now)
+        return next.isAdmitted ? decision : next
+    }
 }

@@ -7,7 +7,7 @@ extension AgeClock.Memory {
     /// A small file, replaced whole.
     static func file(_ path: String) -> Self {
         Self(
-            boot: BootID.current(),
+            boot: BootID.current,
             read: {
                 guard (try? Presence.check(path)) ?? true else { return nil }
                 return (try? FileReading.bytes(path, limit: FileReading.maximumSecret)) ?? []

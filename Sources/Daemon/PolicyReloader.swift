@@ -1,6 +1,6 @@
 // Takes changed source lists over while the gate runs: each second when a file changed, and on SIGHUP. A bad
-// reload keeps the old policy, and says so to log, ledger and health; a good one writes its difference, who is refused from
-// now on, and that the lists are good again.
+// reload keeps the old policy (and still refuses whom good lists before it refuse that could not be recorded), and says so
+// to log, ledger and health; a good one writes its difference, who is refused from now on, and that the lists are good again.
 package import Admission
 import Blocking
 import Files
@@ -42,6 +42,8 @@ package final class PolicyReloader: Service {
         var changed: Set<String> = []
         /// Why they could not be put in force; while it stands, they are tried again.
         var problems: [String] = []
+        /// Whether the ledger has the entry of bad lists with these problems; until then it is tried again.
+        var areRecorded = false
         /// Looks in a row at which a list was being written.
         var unfinished = 0
     }
@@ -66,6 +68,7 @@ package final class PolicyReloader: Service {
     private enum Trigger: Sendable { case second, hangUp }
 
     package func run() async throws {
+        // Before the first look: a signal that came earlier was ignored (`ServeCommand`), and that look is what it asked for.
         let hangUps = await UnixSignalsSequence(trapping: .sighup)
         let (triggers, trigger) = AsyncStream.makeStream(of: Trigger.self)
         await withTaskGroup(of: Void.self) { group in
@@ -201,27 +204,51 @@ package final class PolicyReloader: Service {
     }
 
     private func refuse(_ errors: SettingsErrors, isAsked: Bool) async {
-        let problems = errors.problems.map { "\($0)" }
-        let isNew = seen.withLock { seen in
-            defer { seen.problems = problems }
-            return seen.problems != problems
+        let narrowing = keepNarrowing()
+        let problems = [narrowing?.words].compactMap(\.self) + errors.problems.map { "\($0)" }
+        let (isNew, areRecorded) = seen.withLock { seen -> (Bool, Bool) in
+            let isNew = isAsked || seen.problems != problems
+            seen.problems = problems
+            if isNew { seen.areRecorded = false }
+            return (isNew, seen.areRecorded)
         }
-        guard isNew || isAsked else { return }
-        intake.health.set(
-            problem: Self.problem, message: "the source lists are bad, the old ones stay in force: \(errors)")
-        for problem in problems { logger.error("source lists stay as they were: \(problem)") }
+        if isNew {
+            let more = narrowing.map { ", and \($0.words)" } ?? ""
+            intake.health.set(
+                problem: Self.problem,
+                message: "the source lists are bad, the old ones stay in force\(more): \(errors)")
+            for problem in problems { logger.error("source lists stay as they were: \(problem)") }
+        }
+        guard !areRecorded else { return }
         var attempt = Attempt(kind: .policy, channel: nil, verdict: .rejected, reason: .malformed)
         attempt.policy = intake.policy.version
         attempt.detail["problems"] = PolicyChange.lines(problems)
+        attempt.detail[ListChange.narrowingMember] = narrowing.map { .string($0.version) }
         attempt.tell(origins)
-        await record(attempt)
+        let isRecorded = await record(attempt, isAgain: !isNew)
+        seen.withLock { $0.areRecorded = isRecorded }
     }
 
-    private func record(_ attempt: Attempt) async {
+    /// Whom good lists refuse that could not be recorded stays refused when bad ones follow: a mistake lets nobody in again who was
+    /// taken off. Their refusals name these lists, which are kept as soon as that can be done. nil: there are none.
+    private func keepNarrowing() -> (version: String, words: String)? {
+        guard let lists = intake.comingPolicy else { return nil }
+        var words =
+            "whom the lists \(lists.version) refuse stays refused: they were good, and could not be recorded"
+        do throws(LedgerError) { try intake.keep(lists) } catch { words += "; \(error)" }
+        return (lists.version, words)
+    }
+
+    /// Returns whether it is recorded.
+    /// - Parameter isAgain: that it could not be was told before.
+    @discardableResult
+    private func record(_ attempt: Attempt, isAgain: Bool = false) async -> Bool {
         do {
             try await intake.record(attempt)
+            return true
         } catch {
-            logger.error("a change of source lists could not be recorded: \(error)")
+            if !isAgain { logger.error("a change of source lists could not be recorded: \(error)") }
+            return false
         }
     }
 }

@@ -1,15 +1,15 @@
 // Which start of the system this is.
-import FoundationEssentials
 
 package enum BootID {
-    /// The kernel's name for it, a UUID (proc_sys_kernel(5), random/boot_id). Where it does not tell, one that is like no other: what was
-    /// noted by an earlier start is not believed then.
-    package static func current() -> String {
-        guard let bytes = try? SmallFile.open("/proc/sys/kernel/random/boot_id").contents(limit: 64),
-            !bytes.isEmpty
-        else {
-            return UUID().uuidString
-        }
-        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    package static let file = "/proc/sys/kernel/random/boot_id"
+
+    /// The kernel's name for it, a UUID (proc_sys_kernel(5)): one for this process, and the same for all that run beside it. nil where
+    /// the kernel's file cannot be read. None is made up then: whoever compares two would take them for two starts.
+    package static let current = read(file)
+
+    package static func read(_ path: String) -> String? {
+        guard let bytes = try? SmallFile.open(path).contents(limit: 64) else { return nil }
+        let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return text.isEmpty ? nil : text
     }
 }

@@ -7,7 +7,7 @@ struct AnswerBrake {
     typealias Answer = @Sendable () -> Void
 
     let limit: Int
-    /// Committed events that are not yet in `ready/`.
+    /// Committed events that are not yet in `ready/`. Less than none for a moment: one may be staged before it begins to wait.
     private(set) var waiting = 0
     /// The answers to the newest of them, oldest first.
     private var late: [Answer] = []
@@ -30,11 +30,10 @@ struct AnswerBrake {
         return false
     }
 
-    /// Events are staged; some of them may have been before. Returns the answers that may be given now: as many, or more where there
-    /// is room for them.
+    /// Events that waited are staged. Returns the answers that may be given now: as many, or more where there is room for them.
     mutating func end(_ count: Int) -> [Answer] {
         isReleased = false
-        waiting = max(0, waiting - count)
+        waiting -= count
         let due = min(late.count, max(count, late.count - max(0, waiting - limit)))
         defer { late.removeFirst(due) }
         return Array(late.prefix(due))

@@ -103,7 +103,8 @@ extension Intake {
     /// Makes a fetched drop one of this gate: entry committed, and held until it is said that the other gate has let go of it
     /// (`release(pulled:)`). `.held` then, and for one that was held before, which gets the name that it has there now. One that is
     /// kept already is `.duplicate`, and nothing changes. `.pending` for one that is to be released already, or when another import is
-    /// at it. When it throws, the fetched file stays where it is.
+    /// at it. When it throws, the fetched file stays where it is. What is known here is compared with what the other gate has under the
+    /// id before that file is looked at: `.malformed` where it is another one, `.incomplete` where the file is not whole, or not there.
     /// - Parameter facts: who takes it over and why, for the entry.
     package func importDrop(
         _ drop: PulledDrop, by facts: [String: JSONValue] = [:]
@@ -128,16 +129,19 @@ extension Intake {
         var status = DropOutcome.Status.held
         switch standing(of: known) {
         case .held:
-            let name = try accepted(known, as: drop).name
+            let receipt = try accepted(known, as: drop)
             // The other gate's copy goes when it is said that this one is here.
             try await verify(drop)
             // It may have been damaged when it was to be released.
             health.clear(problem: "release", of: known.id)
-            isRenamed = !name.utf8.elementsEqual(drop.receipt.name.utf8)
+            isRenamed = !receipt.name.utf8.elementsEqual(drop.receipt.name.utf8)
         case .withdrawn:
             _ = try accepted(known, as: drop)
             try await verify(drop)
-        case .kept: (isRenamed, status) = (false, .duplicate)
+        case .kept:
+            // The other gate's copy goes when this is said, too. What is so old that its entry is gone is taken for the same.
+            if let receipt = try receipt(of: known) { try compare(drop, with: receipt, known) }
+            (isRenamed, status) = (false, .duplicate)
         case .unknown, .pending, .lost: (isRenamed, status) = (false, .pending)
         }
         if isRenamed {
@@ -213,19 +217,42 @@ extension Intake {
 
     /// The receipt of a drop that was taken over before. Throws `.malformed` when what the other gate has under its id is another one.
     private func accepted(_ known: DropRecord, as drop: PulledDrop) throws(IntakeError) -> Receipt {
-        let receipt: Receipt?
+        guard let receipt = try receipt(of: known) else {
+            throw IntakeError(
+                .malformed,
+                "drop \(known.id) was taken over before, and the ledger has its entry no more: whether the other gate's is the same "
+                    + "cannot be told")
+        }
+        try compare(drop, with: receipt, known)
+        return receipt
+    }
+
+    /// nil: the time of its entry is over.
+    private func receipt(of known: DropRecord) throws(IntakeError) -> Receipt? {
         do {
-            receipt = try configuration.ledger.reader().entry(seq: known.seq).map {
+            return try configuration.ledger.reader().entry(seq: known.seq).map {
                 try Receipt(AcceptedEntry($0.json), drop: known)
             }
         } catch {
             throw IntakeError(.ledgerFailed, "the ledger cannot be read: \(error)", retryAfter: 30)
         }
-        guard let receipt, receipt.sha256 == drop.sha256, receipt.bytes == drop.receipt.bytes else {
-            throw IntakeError(
-                .malformed, "drop \(known.id) was taken over before, and is another one there now")
-        }
-        return receipt
+    }
+
+    private func compare(
+        _ drop: PulledDrop, with receipt: Receipt, _ known: DropRecord
+    ) throws(IntakeError) {
+        guard receipt.sha256 != drop.sha256 || receipt.bytes != drop.receipt.bytes else { return }
+        let there = "\(Counted.bytes(drop.receipt.bytes)) with the SHA-256 \(drop.sha256)"
+        let here = "\(Counted.bytes(receipt.bytes)) with the SHA-256 \(receipt.sha256 ?? "?")"
+        let decision =
+            known.isHeld
+            ? "; `dropgate drops release \(known.id)` here releases what is held, and `dropgate drops withdraw \(known.id)` puts it into "
+                + "quarantine" : ""
+        throw IntakeError(
+            .malformed,
+            "drop \(known.id) was taken over before, and the other gate has another one under its id now: \(there) there, \(here) "
+                + "here. That one is not taken over and not acknowledged, and what is here stays as it is. Find out on the other gate "
+                + "how it came there" + decision)
     }
 
     private func record(ofDrop id: String) throws(IntakeError) -> DropRecord? {
@@ -247,9 +274,13 @@ extension Intake {
         do throws(StagingError) {
             damage = try fetchedDamage(receipt.drop, bytes: receipt.bytes, sha256: drop.sha256)
         } catch {
-            throw IntakeError(.malformed, "the fetched file cannot be taken over: \(error)")
+            throw IntakeError(
+                error.code == .notFound ? .incomplete : .malformed,
+                "what was fetched of drop \(receipt.drop) cannot be taken over: \(error)")
         }
-        if let damage { throw IntakeError(.malformed, "the fetched file \(damage)") }
+        if let damage {
+            throw IntakeError(.incomplete, "what was fetched of drop \(receipt.drop) \(damage)")
+        }
     }
 
     /// In which way what was fetched of a drop is another thing than its receipt says; nil: in none, and it is durable.

@@ -25,7 +25,8 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "make room on that filesystem, or lower staging.reserve; `dropgate drops list --waiting` shows what waits for its "
                 + "consumer"
         case .ledger:
-            "look after the disk and the modes of the ledger's directory; the gate accepts again once an entry can be written"
+            "look after the disk and the modes of the ledger's directory; the gate tries each second, and accepts again once that "
+                + "works"
         case .staging, .release, .settling, .withdrawal:
             "see that the staging directory is the gate's, writable and not full; what was accepted is kept and tried again"
         case .lost:

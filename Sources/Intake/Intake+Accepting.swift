@@ -82,13 +82,11 @@ extension Intake {
     ) -> Result<AppendedEntry, IntakeError> {
         do {
             let entry = try LedgerWriter.appended(result.get())
-            ledgerWorks()
             counters.add(new.attempt, reason: entry.repeats == nil ? nil : .duplicate)
             if entry.drop != nil { figures.stored(new.attempt) }
             contacts.heard(new.attempt, at: entry.time)
             return .success(entry)
         } catch {
-            ledgerFails(error)
             return .failure(Self.refusal(of: error))
         }
     }
@@ -102,14 +100,6 @@ extension Intake {
     /// It could be written, but not now.
     private static func isBusy(_ error: any Error) -> Bool { (error as? LedgerError)?.code == .busy }
 
-    func ledgerFails(_ error: any Error) {
-        guard !Self.isBusy(error) else { return }
-        if health.set(problem: "ledger", message: "nothing is accepted: \(error)") {
-            logger.error("nothing is accepted: \(error)")
-        }
-    }
-
-    func ledgerWorks() {
-        if health.clear(problem: "ledger") { logger.notice("the ledger can be written again") }
-    }
+    /// For changes of the gate's own for which a caller waits. Of entries the writer tells by itself (`LedgerHealth`).
+    func ledgerFails(_ error: any Error) { ledgerHealth.failed(error) }
 }

@@ -225,10 +225,8 @@ extension Intake {
         guard isChanged else { return false }
         staging.ready.cancelReservation(record.readyPath)
         endRetries(id)
-        await uploads.runToEnd {
-            let account = StagingLayout.quarantineAccount(receipt.account)
-            if self.putAway(record, incoming: incoming, of: account, receipt) { self.quarantined(record) }
-        }
+        await putAway(
+            record, incoming: incoming, of: StagingLayout.quarantineAccount(receipt.account), receipt)
         return true
     }
 

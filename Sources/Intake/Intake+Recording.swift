@@ -19,17 +19,11 @@ extension Intake {
         let attempt = marked(attempt)
         writer.submit(.append(attempt, drop: nil)) { result in
             finish(
-                result.flatMap { outcome in
-                    Result {
-                        let entry = try LedgerWriter.appended(outcome)
-                        self.ledgerWorks()
-                        self.counters.add(attempt)
-                        self.contacts.heard(attempt, at: entry.time)
-                        return entry.seq
-                    }
-                }.mapError { error in
-                    self.ledgerFails(error)
-                    return error
+                Result {
+                    let entry = try LedgerWriter.appended(result.get())
+                    self.counters.add(attempt)
+                    self.contacts.heard(attempt, at: entry.time)
+                    return entry.seq
                 })
         }
     }
@@ -43,7 +37,7 @@ extension Intake {
         // One that says that there is no room comes at once: whoever reads the ledger must know now, and for what.
         let passes =
             (space.level == .enough || attempt.reason == .stagingFull)
-            && !health.has(problem: "ledger")
+            && !ledgerHealth.fails
         let written = flood.withLock { $0.take(attempt, at: clock(), passes: passes) }
         if let written { submit(written) }
     }
@@ -65,12 +59,8 @@ extension Intake {
         let time = clock()
         writer.submit(.append(attempt, drop: nil)) { result in
             switch result {
-            case .success:
-                self.ledgerWorks()
-                self.contacts.heard(attempt, at: time)
-            case .failure(let error):
-                self.ledgerFails(error)
-                self.flood.withLock { _ = $0.take(attempt, at: time, passes: false) }
+            case .success: self.contacts.heard(attempt, at: time)
+            case .failure: self.flood.withLock { _ = $0.take(attempt, at: time, passes: false) }
             }
         }
     }
@@ -79,8 +69,15 @@ extension Intake {
         floodQueue.asyncAfter(deadline: .now() + 1) { [weak self] in
             guard let self, !isClosed.load(ordering: .acquiring) else { return }
             flushFlood()
+            tryLedger()
             flushEverySecond()
         }
+    }
+
+    /// While the ledger could not be written last: whoever balances callers sends none, and nothing else may come to be written.
+    private func tryLedger() {
+        guard ledgerHealth.fails, writer.waiting == 0 else { return }
+        writer.submit(.touch) { _ in }
     }
 
     func flushFlood(all: Bool = false) {

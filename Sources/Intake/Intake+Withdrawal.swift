@@ -40,10 +40,12 @@ extension Intake {
     private func withdraw(freed drop: String, _ attempt: Attempt) async throws(IntakeError) -> Bool {
         guard takeInHand(drop) else { throw Self.decidedElsewhere(drop) }
         defer { letGo(drop) }
-        await stager.waitUntilMarked()
+        let marking = await stager.waitForMark()
         guard let marked = try record(drop) else { return false }
         if isUnreleasedEvent(marked) {
             return try await withdraw(unreleased: marked, attempt)
+        } else if marking == .failed, marked.state == .pending {
+            throw Self.unmarked(drop)
         } else {
             return try await withdraw(marked, attempt)
         }

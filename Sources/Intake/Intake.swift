@@ -60,6 +60,7 @@ package final class Intake: Sendable {
     package let ownConnections = OwnConnections()
     let counters = AttemptCounters()
     let figures: IntakeFigures
+    let ledgerHealth: LedgerHealth
     let staging: StagingArea
     let store: any LedgerStore
     let writer: LedgerWriter
@@ -75,6 +76,8 @@ package final class Intake: Sendable {
     let flood = Mutex(FloodCoalescer())
     /// Fetched files that somebody is at, by their drop: being taken over, or thrown away.
     let fetchedInHand = Mutex<Set<String>>([])
+    /// Withdrawn drops that could not be put away, or of which the ledger could not be told so; with the reason in their receipts.
+    let notAway = Mutex<[String: Reason]>([:])
     let isClosed = Atomic(false)
     let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
     let takenCursors = Mutex(TakenCursors())
@@ -123,7 +126,8 @@ package final class Intake: Sendable {
         self.store = store
         self.logger = logger
         self.clock = clock
-        health = Health(clock: clock)
+        let health = Health(clock: clock)
+        self.health = health
         newestBefore = try store.lastTime()
         let mark = StagingMark.known(inLedgerDirectory: configuration.ledger.directory)
         try StagingMark.check(configuration.stagingPath, known: mark) {
@@ -133,7 +137,12 @@ package final class Intake: Sendable {
         try StagingMark.keep(staging.root, known: mark)
         let figures = IntakeFigures(metrics)
         self.figures = figures
-        writer = LedgerWriter(store: store, clock: clock) { figures.committed($0) }
+        let ledgerHealth = LedgerHealth(health: health, logger: logger)
+        self.ledgerHealth = ledgerHealth
+        writer = LedgerWriter(store: store, clock: clock) { commit in
+            if case .success(let commit) = commit { figures.committed(commit) }
+            ledgerHealth.ended(commit)
+        }
         space = SpaceGuard(
             directories: [
                 ("staging", staging.root), ("ledger", try Directory(path: configuration.ledger.directory)),
@@ -173,6 +182,8 @@ package final class Intake: Sendable {
 
     /// The policy in force.
     package var policy: Policy { policies.inForce }
+    /// Good lists that could not be put in force yet, or before bad ones came; whom they refuse is refused (`narrow`).
+    package var comingPolicy: Policy? { policies.coming }
 
     /// Keeps a policy beside the ledger, durable when it returns: before the first entry that names it. Throws `LedgerError`.
     package func keep(_ policy: Policy) throws(LedgerError) { try ledger.policies.keep(policy) }
@@ -212,17 +223,32 @@ package final class Intake: Sendable {
     }
 
     /// Whether a webhook would be taken now. It looks, so that a problem of space ends by itself.
-    package var accepts: Bool { checkSpace() == nil && !health.has(problem: "ledger") }
+    package var accepts: Bool { checkSpace() == nil && !ledgerHealth.fails }
 
     /// The consumer is done with a drop. Returns false when there is no such released drop.
     /// - Parameter attempt: the entry that says so, written with the change or not at all; nil where there is one already.
     package func acknowledge(_ id: String, as attempt: Attempt? = nil) async throws -> Bool {
         // A consumer sees a file before the ledger's mark of its release is made.
-        if try store.drop(id: id)?.state == .pending { await stager.waitUntilMarked() }
+        waiting: while let drop = try store.drop(id: id), drop.state == .pending {
+            switch await stager.waitForMark(orFound: drop.incoming == nil) {
+            case .mayCome: continue
+            case .done: break waiting
+            case .failed:
+                // What failed may have been another part of the batch.
+                if try store.drop(id: id)?.state == .pending { throw Self.unmarked(id) }
+            }
+        }
         guard try await writer.acknowledge(id, as: attempt, at: clock()) else { return false }
         // It waits for nobody any more.
         boxes.forget(drop: id)
         return true
+    }
+
+    static func unmarked(_ drop: String) -> IntakeError {
+        IntakeError(
+            .ledgerFailed,
+            "the ledger does not say yet that drop \(drop) is released, for staging fails at present (`dropgate doctor` says why): "
+                + "try again once it works", retryAfter: 30)
     }
 
     /// The ledger, to be read beside the writer.

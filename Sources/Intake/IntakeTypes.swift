@@ -91,7 +91,7 @@ package struct DropOutcome: Sendable, Hashable {
 /// Why Intake does not accept: nothing was stored.
 package struct IntakeError: Error, Sendable, CustomStringConvertible {
     /// `.stagingFull`, `.ledgerFailed`, `.badPath` or `.malformed`; of an event in quarantine also why the policy
-    /// refuses its source.
+    /// refuses its source, and of a fetched drop `.incomplete` where its file is not whole.
     package let code: Reason
     package let description: String
     /// Seconds after which to try again; nil when trying again is of no use.

@@ -24,6 +24,7 @@ final class PoliciesInForce: Sendable {
     }
 
     var inForce: Policy { pair.withLock(\.inForce) }
+    var coming: Policy? { pair.withLock(\.coming) }
 
     /// From now on refuses what `policy` refuses, too; nil: nothing is to come any more.
     func narrow(to policy: Policy?) { pair.withLock { $0 = Pair(inForce: $0.inForce, coming: policy) } }
@@ -32,10 +33,8 @@ final class PoliciesInForce: Sendable {
 
     func admit(_ resolution: Resolution, channel: Channel) -> Decision {
         let (pair, now) = (pair.withLock(\.self), clock())
-        let decision = Decision.decide(resolution, channel: channel, policy: pair.inForce, at: now)
-        guard let coming = pair.coming, decision.verdict != .rejected else { return decision }
-        let next = Decision.decide(resolution, channel: channel, policy: coming, at: now)
-        return next.verdict == .rejected ? next : decision
+        return Decision.decide(
+            resolution, channel: channel, policy: pair.inForce, narrowedBy: pair.coming, at: now)
     }
 
     /// Of who is let in still the decision stays as it was.

@@ -26,7 +26,8 @@ extension Intake {
             let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
             let incoming = drop.record.incoming ?? ""
             let account = StagingLayout.quarantineAccount(receipt.account)
-            if putAway(drop.record, incoming: incoming, of: account, receipt) {
+            let reason = reason(ofWithdrawn: drop.record, receipt)
+            if moveAway(drop.record, incoming: incoming, of: account, receipt, reason) {
                 done.append(.quarantined(id: drop.record.id))
             }
         }
@@ -174,9 +175,7 @@ extension Intake {
                     try staging.ready.install(receipt, readyPath: record.readyPath, now: now)
                     return .released(record.readyPath)
                 }
-                if written.name == receipt.name, let place = StagingLayout.readyPath(ofFile: written.file) {
-                    return .released(place)
-                }
+                if let place = Self.place(written, receipt) { return .released(place) }
             }
             if try holds(record.readyPath, receipt) {
                 try staging.ready.install(receipt, readyPath: record.readyPath, now: now)
@@ -195,6 +194,26 @@ extension Intake {
         health.set(problem: "lost", message: "the bytes of drop \(record.id) are gone from staging")
         logger.error("drop \(record.id) was accepted, and its bytes are gone from staging")
         return .gone
+    }
+
+    /// Where a pending drop was released to, which waits for its mark alone: what was accepted is gone from where it was, and its
+    /// receipt lies where consumers look. One of them may have taken it since. nil: it is to be released.
+    func unmarkedPlace(_ record: DropRecord, _ receipt: Receipt) throws -> String? {
+        guard let incoming = record.incoming else { return nil }
+        do throws(StagingError) {
+            let file = try staging.file(incoming)
+            if try file.directory.status(file.name) != nil { return nil }
+        } catch {
+            guard error.code == .notFound else { throw error }
+        }
+        let written = try? staging.ready.receipt(record.id, at: record.readyPath)
+        return written.flatMap { Self.place($0, receipt) }
+    }
+
+    /// Where a drop lies, by the receipt that lies there; nil: that is of a name which it had before.
+    private static func place(_ written: Receipt, _ receipt: Receipt) -> String? {
+        written.name.utf8.elementsEqual(receipt.name.utf8)
+            ? StagingLayout.readyPath(ofFile: written.file) : nil
     }
 
     func holds(_ readyPath: String, _ receipt: Receipt) throws -> Bool {

@@ -11,6 +11,16 @@ import Synchronization
 /// The one that completes drops. What it cannot hold in memory it reads back from the ledger's store.
 final class Stager: Sendable {
     private typealias Released = (id: String, readyPath: String)
+    /// What somebody hears who waits for a mark.
+    enum Marking: Sendable {
+        /// It is made, or none is on its way.
+        case done
+        /// It was not among the pending events of this page, but may be among those of another.
+        case mayCome
+        /// It could not be made. The stager tries again, for as long as that takes.
+        case failed
+    }
+    typealias Waiter = CheckedContinuation<Marking, Never>
 
     /// A batch costs several syncs however small it is, so it takes what there is. What a crash leaves of one is read at once.
     static let limits = StagingQueue<CommittedEvent>.Limits(
@@ -40,12 +50,12 @@ final class Stager: Sendable {
         var isStopped = false
         /// The gate ends when nothing is left, or at the next failure.
         var isEnding = false
-        /// A batch is on its way to `ready/` and to its marks.
+        /// A batch is on its way to `ready/` and to its marks; one that fails, until it is known for one that may be released.
         var isCompleting = false
         /// A batch failed on its way. Until `ready/` has recovered its receipts may tell of data that is not there.
         var mustRecover = false
-        var whenIdle: [CheckedContinuation<Void, Never>] = []
-        var whenMarked: [CheckedContinuation<Void, Never>] = []
+        var whenIdle: [Waiter] = []
+        var whenMarked: [Waiter] = []
     }
 
     private let staging: StagingArea
@@ -96,30 +106,34 @@ final class Stager: Sendable {
 
     /// Returns when nothing is left to stage, or the stager was stopped.
     func waitUntilIdle() async {
-        await withCheckedContinuation { continuation in
+        _ = await withCheckedContinuation { (waiter: Waiter) in
             var isStopped = false
             run { state in
                 isStopped = state.isStopped
-                if !isStopped { state.whenIdle.append(continuation) }
+                if !isStopped { state.whenIdle.append(waiter) }
             }
-            if isStopped { continuation.resume() }
+            if isStopped { waiter.resume(returning: .done) }
         }
     }
 
-    /// Returns when everything that was finished so far is marked as released in the ledger, or the stager was
-    /// stopped. Unlike `waitUntilIdle` it waits for nothing that comes later.
-    func waitUntilMarked() async { await withCheckedContinuation { resumeWhenMarked($0) } }
+    /// Returns when everything that was finished so far is marked as released in the ledger, the stager was stopped, or a batch has
+    /// failed: nobody waits for as long as staging does not work. Unlike `waitUntilIdle` it waits for nothing that comes later.
+    /// - Parameter orFound: for who has seen an event in `ready/`. It may be of a batch that was never marked: those are found as the
+    ///   pending events are read from the store, a page at a time, and after each of them this returns.
+    func waitForMark(orFound isEvent: Bool = false) async -> Marking {
+        await withCheckedContinuation { resumeWhenMarked($0, orFound: isEvent) }
+    }
 
-    /// As `waitUntilMarked`: who is to be told is known when this returns.
-    func resumeWhenMarked(_ continuation: CheckedContinuation<Void, Never>) {
+    /// As `waitForMark`: who is to be told is known when this returns.
+    func resumeWhenMarked(_ waiter: Waiter, orFound isEvent: Bool = false) {
         let isDone = state.withLock { state in
-            guard !state.isStopped, state.isRunning, state.isCompleting || !state.uploads.isEmpty else {
-                return true
-            }
-            state.whenMarked.append(continuation)
+            let mayBeMarked =
+                state.isCompleting || !state.uploads.isEmpty || isEvent && state.mayBeReleased
+            guard !state.isStopped, state.isRunning, mayBeMarked else { return true }
+            state.whenMarked.append(waiter)
             return false
         }
-        if isDone { continuation.resume() }
+        if isDone { waiter.resume(returning: .done) }
     }
 
     /// Stages what is left and ends; where staging does not work, without that.
@@ -136,7 +150,7 @@ final class Stager: Sendable {
             defer { (state.whenIdle, state.whenMarked) = ([], []) }
             return (state.whenIdle + state.whenMarked, state.brake.release())
         }
-        for continuation in waiting { continuation.resume() }
+        for waiter in waiting { waiter.resume(returning: .done) }
         for accepted in late { accepted() }
     }
 
@@ -155,9 +169,10 @@ final class Stager: Sendable {
     /// Stages until nothing is left; after a failure it waits a second and goes on.
     private func work() {
         do {
-            try recover()
             loop: while true {
-                switch try step() {
+                let progress = try step()
+                state.withLock { $0.isCompleting = false }
+                switch progress {
                 case .idle: break loop
                 case .more: continue
                 case .gather:
@@ -167,6 +182,15 @@ final class Stager: Sendable {
             }
             if health.clear(problem: "staging") { logger.notice("staging works again") }
         } catch {
+            // Whatever was in hand is read back from the store.
+            let (late, waiting, isEnding) = state.withLock { state in
+                state.events.failed()
+                state.isCompleting = false
+                state.mayBeReleased = true
+                state.mustRecover = true
+                defer { state.whenMarked = [] }
+                return (state.brake.release(), state.whenMarked, state.isEnding)
+            }
             if health.set(
                 problem: "staging",
                 message: "what was accepted stays in the ledger, ready/ does not get it: \(error)")
@@ -174,14 +198,8 @@ final class Stager: Sendable {
                 logger.error(
                     "staging failed, what was accepted stays in the ledger and is tried again: \(error)")
             }
-            // Whatever was in hand is read back from the store.
-            let (late, isEnding) = state.withLock { state in
-                state.events.failed()
-                state.mayBeReleased = true
-                state.mustRecover = true
-                return (state.brake.release(), state.isEnding)
-            }
             for accepted in late { accepted() }
+            for waiter in waiting { waiter.resume(returning: .failed) }
             if isEnding { return stop() }
             thread.begin(after: .seconds(1)) { self.work() }
         }
@@ -204,15 +222,18 @@ final class Stager: Sendable {
             return (state.events.next(), state.uploads, state.whenMarked.count)
         }
         guard let work else { return .idle }
-        defer { state.withLock { $0.isCompleting = false } }
+        // First, so that what is wrong with the events' directories keeps no upload from its mark.
+        if !work.uploads.isEmpty { try complete(work.uploads) }
+        try recover()
         let events =
             switch work.events {
             case .nothing: [WebhookRelease]()
             case .events(let kept): kept.map(\.release)
             case .load(let seq): try load(after: seq)
             }
-        if events.isEmpty, work.uploads.isEmpty { return becomeIdle() ? .idle : .more }
-        try complete(events, work.uploads, asked: work.asked)
+        if events.isEmpty, work.uploads.isEmpty, becomeIdle() { return .idle }
+        try complete(events)
+        tell(work.asked)
         return state.withLock {
             $0.whenIdle.isEmpty && $0.whenMarked.isEmpty && !$0.brake.holdsAnswers && !$0.events.fillsBatch
                 ? .gather : .more
@@ -221,72 +242,76 @@ final class Stager: Sendable {
 
     /// Returns whether nothing is left.
     private func becomeIdle() -> Bool {
-        let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
+        let waiting = state.withLock { state -> [Waiter]? in
             guard state.events.isEmpty, state.uploads.isEmpty else { return nil }
             state.isRunning = false
             defer { (state.whenIdle, state.whenMarked) = ([], []) }
             return state.whenIdle + state.whenMarked
         }
         guard let waiting else { return false }
-        for continuation in waiting { continuation.resume() }
+        for waiter in waiting { waiter.resume(returning: .done) }
         return true
     }
 
-    /// - Parameter asked: how many wait for the marks of this batch or of one before it.
-    private func complete(_ events: [WebhookRelease], _ uploads: [Released], asked: Int) throws {
+    private func complete(_ uploads: [Released]) throws {
+        try staging.ready.sync()
+        // Each part is forgotten with its mark, also when a later one fails: a second mark could come after its sender has renamed it.
+        try markInParts(uploads, at: clock()) { part in
+            state.withLock { $0.uploads.removeSubrange(part) }
+        }
+    }
+
+    private func complete(_ events: [WebhookRelease]) throws {
+        if events.isEmpty { return }
         let now = clock()
-        var done =
+        let done =
             switch layout {
             case .file: try staging.ready.release(events, now: now.description)
             case .ndjson: try staging.ready.releaseTogether(events, now: now.description)
             }
-        if !uploads.isEmpty {
-            try staging.ready.sync()
-            done += uploads
-        }
-        try markInParts(done, uploads: uploads.count, at: now)
-        areStaged(events.count)
-        let marked = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+        try markInParts(done, at: now)
+    }
+
+    /// - Parameter asked: how many wait for the marks of this batch or of one before it.
+    private func tell(_ asked: Int) {
+        let (marked, marking) = state.withLock { state -> ([Waiter], Marking) in
             // `stop` may have let them go.
             let count = min(asked, state.whenMarked.count)
             defer { state.whenMarked.removeFirst(count) }
-            return Array(state.whenMarked.prefix(count))
+            return (Array(state.whenMarked.prefix(count)), state.mayBeReleased ? .mayCome : .done)
         }
-        for continuation in marked { continuation.resume() }
-    }
-
-    private func areStaged(_ count: Int) {
-        for accepted in state.withLock({ $0.brake.end(count) }) { accepted() }
+        for waiter in marked { waiter.resume(returning: marking) }
     }
 
     /// Part by part, so that what senders wait for gets its turn in between. From the end: once the first event of a batch is marked,
     /// nothing leads from the others to their receipts.
-    /// - Parameter uploads: so many at the end of `done` are the oldest of the uploads that wait. They are forgotten with their part,
-    ///   also when a later one fails: a second mark could come after their sender has renamed them.
-    private func markInParts(_ done: [Released], uploads: Int, at now: Instant) throws {
+    /// - Parameter marked: told which of them were marked, after each part.
+    private func markInParts(_ done: [Released], at now: Instant, marked: (Range<Int>) -> Void = { _ in })
+        throws
+    {
         let most = max(Self.smallestPart, (done.count + Self.mostParts - 1) / Self.mostParts)
-        var (left, unmarked) = (done[...], uploads)
+        var left = done[...]
         while !left.isEmpty {
             let part = left.suffix(most)
             try mark(Array(part), at: now)
+            marked(part.indices)
             left = left.dropLast(most)
-            let marked = min(part.count, unmarked)
-            if marked > 0 { state.withLock { $0.uploads.removeSubrange(unmarked - marked..<unmarked) } }
-            unmarked -= marked
         }
     }
 
-    /// In one transaction. Waits on the stager's own thread, of which it has the one: a batch is not done before its marks are, and
-    /// nobody else needs the thread meanwhile.
+    /// In one transaction; what was pending until now waits no more. Waits on the stager's own thread, of which it has the one: a batch
+    /// is not done before its marks are, and nobody else needs the thread meanwhile.
     private func mark(_ done: [Released], at now: Instant) throws {
         let finished = DispatchSemaphore(value: 0)
-        let failure = Mutex<(any Error)?>(nil)
+        let outcome = Mutex(Result<LedgerOutcome, any Error>.success(.changed(false)))
         writer.submit(.released(done, at: now)) { result in
-            if case .failure(let error) = result { failure.withLock { $0 = error } }
+            outcome.withLock { $0 = result }
             finished.signal()
         }
         finished.wait()
-        if let error = failure.withLock({ $0 }) { throw error }
+        // Part of a batch that failed, or that a gate before this one has released, may have been marked then.
+        guard case .released(let events, _) = try outcome.withLock(\.self).get() else { return }
+        for accepted in state.withLock({ $0.brake.end(events) }) { accepted() }
     }
 
     /// A page of pending webhooks from the store. Those that were released already are only marked.
@@ -305,10 +330,7 @@ final class Stager: Sendable {
             let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
             events.append(WebhookRelease(readyPath: drop.record.readyPath, body: body, receipt: receipt))
         }
-        if !released.isEmpty {
-            try mark(released.map { (id: $0.key, readyPath: $0.value) }, at: clock())
-            areStaged(released.count)
-        }
+        if !released.isEmpty { try mark(released.map { (id: $0.key, readyPath: $0.value) }, at: clock()) }
         return events
     }
 

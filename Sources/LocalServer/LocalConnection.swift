@@ -25,6 +25,9 @@ final class LocalConnection: Sendable {
     /// Nothing is read or written any more.
     func hangUp() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 
+    /// Whether what is sent can still arrive: neither end has closed the connection or hung up.
+    var isOpen: Bool { !wait(for: 0, 0) }
+
     /// What has arrived; empty at the end; nil: nothing yet.
     func receive() throws(SystemError) -> [UInt8]? {
         // As much as a line of most kinds.
@@ -62,7 +65,7 @@ final class LocalConnection: Sendable {
         }
     }
 
-    /// Blocks until poll(2) tells of an event, of an error or of the end. Returns whether it did.
+    /// Blocks until poll(2) tells of an event, of an error or of the end, which it does unasked. Returns whether it did.
     func wait(for events: Int32, _ milliseconds: Int32) -> Bool {
         var watched = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         return poll(&watched, 1, milliseconds) > 0

@@ -110,6 +110,9 @@ package struct LocalWriter: Sendable {
     /// It blocks while the caller takes nothing, five seconds at most. Throws `SystemError`.
     /// - Parameter line: with its newline.
     package func send(_ line: [UInt8]) throws(SystemError) { try connection.send(line) }
+
+    /// Whether the caller is still there to take anything.
+    package var isHeard: Bool { connection.isOpen }
 }
 
 /// What one caller says, line by line.

@@ -74,7 +74,12 @@ package final class LineConnection {
     }
 
     /// The next line, without its newline.
-    package func receive() throws(LocalSocketError) -> [UInt8] {
+    /// - Parameter isAwaited: whether to wait on, asked each time when the other process has had its time once more; how often it has had
+    ///   it is given. Once is enough, as a rule.
+    package func receive(
+        whileAwaited isAwaited: (_ times: Int) -> Bool = { _ in false }
+    ) throws(LocalSocketError) -> [UInt8] {
+        var times = 0
         while true {
             do throws(LineBuffer.TooLong) {
                 if let line = try lines.line() { return line }
@@ -86,8 +91,10 @@ package final class LineConnection {
             do throws(SystemError) {
                 count = try SystemCall.retrying { recv(descriptor, &buffer, buffer.count, 0) }
             } catch {
-                guard error.code != EAGAIN else { throw LocalSocketError("it does not answer") }
-                throw LocalSocketError("waiting for an answer", error)
+                guard error.code == EAGAIN else { throw LocalSocketError("waiting for an answer", error) }
+                times += 1
+                guard isAwaited(times) else { throw LocalSocketError("it does not answer") }
+                continue
             }
             guard count > 0 else { throw LocalSocketError("it closed the connection") }
             lines.append(buffer[..<count])

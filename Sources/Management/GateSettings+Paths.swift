@@ -29,6 +29,9 @@ extension GateSettings {
         staging.group.flatMap { try? AccessGroup(named: $0) }.map(Consumers.init)
     }
 
+    /// Those that are let in to something of the gate: its user gives them files.
+    var groups: [AccessGroup] { [readers, consumers?.group].compactMap(\.self) }
+
     package var intake: Intake.Configuration {
         var configuration = Intake.Configuration(
             node: node, ledger: ledgerHandle, stagingPath: staging.path)

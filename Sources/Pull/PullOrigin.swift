@@ -4,7 +4,7 @@ package import Management
 package import Reachability
 
 package struct PullOrigin: Sendable, CustomStringConvertible {
-    let remote: RemoteGate
+    let remote: any OtherGate
     /// Without any secret, for receipts and messages.
     package let description: String
 
@@ -24,5 +24,10 @@ package struct PullOrigin: Sendable, CustomStringConvertible {
         remote = RemoteGate(
             target: target, user: user, credential: credential, pins: pins, options: options)
         description = "\(target)"
+    }
+
+    init(_ remote: any OtherGate, description: String) {
+        self.remote = remote
+        self.description = description
     }
 }

@@ -1,4 +1,5 @@
 // What becomes of drops that are held here: the other gate says whether it has let go of them, and for whom.
+import Admission
 import Intake
 import Management
 import Reachability
@@ -15,7 +16,7 @@ extension PullRound {
         _ peer: RemoteGate.Peer, waiting: Set<String>, _ summary: inout PullSummary
     ) async throws {
         let origin = "\(origin)"
-        let held = try await visit { authority -> [String] in
+        let held = try await ledger.visit { authority -> [String] in
             try await authority.heldPulls(hostKey: peer.hostKey, origin: origin)
         }
         var decisions: [(drop: String, decision: Decision)] = []
@@ -68,20 +69,28 @@ extension PullRound {
     private func standings(
         of decisions: ArraySlice<(drop: String, decision: Decision)>
     ) async throws -> [DropStanding] {
-        let attribution = attribution
-        return try await visit { authority -> [DropStanding] in
-            let end = ContinuousClock.now + Self.longestVisit
-            var standings: [DropStanding] = []
-            for (drop, decision) in decisions {
-                guard standings.isEmpty || ContinuousClock.now < end else { break }
-                switch decision {
-                case .release: standings.append(try await authority.releasePulled(drop))
-                case .withdraw(let what):
-                    let isDone = try await authority.withdrawPulled(drop, there: what, by: attribution)
-                    standings.append(isDone ? .withdrawn : try await authority.standing(ofDrop: drop))
-                }
+        try await ledger.visit(each: decisions) { decided, authority -> DropStanding in
+            switch decided.decision {
+            case .release: return try await authority.releasePulled(decided.drop)
+            case .withdraw(let what): return try await withdraw(decided.drop, there: what, authority)
             }
-            return standings
+        }
+    }
+
+    /// `.pending` where somebody else is deciding on the drop, as of one that is to be released: that is this drop's matter alone.
+    private func withdraw(
+        _ drop: String, there what: String, _ authority: any GateAuthority
+    ) async throws -> DropStanding {
+        let isDone: Bool
+        do {
+            isDone = try await authority.withdrawPulled(drop, there: what, by: attribution)
+        } catch let error as IntakeError where error.code == .forbiddenOperation {
+            return .pending
+        }
+        if isDone {
+            return .withdrawn
+        } else {
+            return try await authority.standing(ofDrop: drop)
         }
     }
 

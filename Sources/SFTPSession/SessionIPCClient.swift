@@ -1,5 +1,7 @@
-// The session's end of the link to the daemon: one question, one answer, over the daemon's Unix socket.
-// It blocks, with limits of time; it decides nothing.
+// The session's end of the link to the daemon: one question, one answer, over the daemon's Unix socket. It blocks; it decides nothing.
+// What its client asks for it waits for as long as the client does: the daemon goes on with what it has begun, and a client that
+// hears of a failure sends its file again. A client that waits in vain leaves, or sshd ends a channel on which nothing moves
+// (`sftp.idle_timeout`). Once the link is closed the daemon does not begin any more what waited for its turn.
 import LocalSocket
 
 /// The daemon cannot be asked any more.
@@ -18,15 +20,26 @@ final class SessionIPCClient {
     private var commits = 0
     /// Why the daemon has ended the session.
     private(set) var ended: String?
+    /// Whether the client would hear an answer. Asked from time to time while the daemon gives none.
+    var isClientThere: () -> Bool = { true }
+    private let patience: Patience
 
-    /// Seconds that the daemon has for an answer. A commit may wait for a slow disk.
-    private static let answerTimeout = 120
+    /// In seconds.
+    struct Patience {
+        /// How often it is looked whether the client is still there. Not at once: a client that leaves right after its CLOSE has sent
+        /// a whole file all the same.
+        var look = 10
+        /// How long the daemon has for an answer that no client waits for.
+        var longest = 120
+    }
+
     private static let sendTimeout = 30
 
-    init(socket path: String) throws(SessionIPCError) {
+    init(socket path: String, patience: Patience = Patience()) throws(SessionIPCError) {
+        self.patience = patience
         do throws(LocalSocketError) {
             connection = try LineConnection(
-                path: path, longest: SessionIPC.maxLine, answerTimeout: Self.answerTimeout,
+                path: path, longest: SessionIPC.maxLine, answerTimeout: patience.look,
                 sendTimeout: Self.sendTimeout)
         } catch {
             throw SessionIPCError(description: error.description)
@@ -74,7 +87,9 @@ final class SessionIPCClient {
     func ask(_ message: SessionMessage, _ content: [UInt8] = []) throws(SessionIPCError) -> DaemonMessage {
         guard isOpen else { throw lost("the link is closed") }
         try send(message, content)
-        return try answer()
+        // How an upload ended is told also for a client that has left.
+        if case .ended = message { return try answer() }
+        return try answer(forClient: true)
     }
 
     /// The link can be read although nothing was asked: why the daemon ends the session, or nil when it is gone. What
@@ -104,9 +119,9 @@ final class SessionIPCClient {
         }
     }
 
-    private func answer() throws(SessionIPCError) -> DaemonMessage {
+    private func answer(forClient: Bool = false) throws(SessionIPCError) -> DaemonMessage {
         while true {
-            let message = try receive()
+            let message = try receive(forClient: forClient)
             guard case .end(let end) = message else { return message }
             ended = end.message
             // Else what was asked before is answered yet, and what is done is done.
@@ -114,9 +129,13 @@ final class SessionIPCClient {
         }
     }
 
-    private func receive() throws(SessionIPCError) -> DaemonMessage {
+    private func receive(forClient: Bool = false) throws(SessionIPCError) -> DaemonMessage {
         let line: [UInt8]
-        do throws(LocalSocketError) { line = try connection.receive() } catch {
+        do throws(LocalSocketError) {
+            line = try connection.receive { looks in
+                forClient ? isClientThere() : looks * patience.look < patience.longest
+            }
+        } catch {
             throw lost(error.description)
         }
         do throws(StrangeLine) { return try DaemonMessage(line: line) } catch { throw lost("\(error)") }

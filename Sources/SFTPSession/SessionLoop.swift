@@ -52,6 +52,16 @@ struct SessionLoop<Host: SessionHost> {
         self.output = output
         self.signals = signals
         lastInput = Self.milliseconds()
+        link?.isClientThere = { Self.isClientThere(output, signals) }
+    }
+
+    /// Whether an answer would be read: nobody has closed the other end of the output for good, as sshd does when it ends the channel,
+    /// and this process is not to end.
+    private static func isClientThere(_ output: Int32, _ signals: Int32) -> Bool {
+        var descriptors = [
+            pollfd(fd: output, events: 0, revents: 0), pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+        ]
+        return poll(&descriptors, nfds_t(descriptors.count), 0) <= 0
     }
 
     /// Serves the session to its end.

@@ -86,7 +86,8 @@ extension DropBox {
     }
 
     /// An earlier upload was opened and nothing was written. A whole one is delivered by that, or tried again. One
-    /// that broke off is whole only for a client that knows how many bytes are there: it had sent them all.
+    /// that broke off is whole only for a client that knows how many bytes are there, and so that it had sent them all: it asked by
+    /// STAT before it opened it, or by FSTAT.
     private mutating func closeUntouched(_ id: UInt32, _ slot: Int, _ upload: Upload, isWhole: Bool) {
         if isWhole || upload.toldSize {
             ask(.begin(slot, keeping: upload.size), .begin(.close(id), slot, keeping: upload.size))

@@ -34,7 +34,7 @@ struct Upload: Equatable, Sendable {
     var appends = false
     /// What OPEN met under the name, for as long as nothing has decided what becomes of it.
     var start = Start.decided
-    /// The client was told how many bytes of an earlier upload are there.
+    /// The client has asked, and was told, how many bytes of an earlier upload are there.
     var toldSize = false
     var modified: Int64?
     /// Seconds since the epoch.

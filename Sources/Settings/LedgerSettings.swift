@@ -63,9 +63,7 @@ extension LedgerSettings: SettingsSection {
             "How soon after an entry a checkpoint is signed.")
         Key(.ledgerWitnesses, \.witnesses, .witnesses)
         Key(.ledgerSealAfter, \.sealAfter, .durationOrForever(ages))
-        Key(
-            "ledger.retain", \.retain, .durationOrForever(ages), "How long entries are kept at least.",
-            line: TemplateLine(comment: .none))
+        Key(.ledgerRetain, \.retain, .durationOrForever(ages))
         Key(
             "ledger.read_group", \.readGroup, .groupName,
             """
@@ -93,4 +91,6 @@ extension SettingsKey {
                 """
                 When old entries move to compressed files, and how long they are kept at least (six years); `forever` keeps them.
                 """)))
+    static let ledgerRetain = SettingsKey(
+        "ledger.retain", "How long entries are kept at least.", line: TemplateLine(comment: .none))
 }

@@ -10,16 +10,30 @@ extension SettingsBuilder {
         if let twin = names.first(where: { name in names.count { $0 == name } > 1 }) {
             table.fail(.ledgerWitnesses, "\(twin) is there twice, up to a query; name it once")
         }
-        if let retain = settings.retain, let seal = settings.sealAfter, retain < seal {
-            // Only sealed entries are removed.
-            if table[.ledgerSealAfter] != nil, !table.isBad(.ledgerSealAfter), !table.isBad("ledger.retain") {
-                table.fail(
-                    .ledgerSealAfter,
-                    "is longer than ledger.retain; entries are sealed before they are removed")
-            }
-            settings.sealAfter = retain
-        }
+        checkAges(&settings)
         return settings
+    }
+
+    /// Only sealed entries are removed.
+    private func checkAges(_ settings: inout LedgerSettings) {
+        guard let retain = settings.retain else { return }
+        let isGood = !table.isBad(.ledgerSealAfter) && !table.isBad(.ledgerRetain)
+        guard let seal = settings.sealAfter else {
+            if table[.ledgerRetain] != nil, isGood {
+                table.fail(
+                    .ledgerRetain,
+                    "would never apply: ledger.seal_after is forever, and only sealed entries are removed; write forever "
+                        + "here, too, or when entries are sealed")
+            }
+            settings.retain = nil
+            return
+        }
+        guard retain < seal else { return }
+        if table[.ledgerSealAfter] != nil, isGood {
+            table.fail(
+                .ledgerSealAfter, "is longer than ledger.retain; entries are sealed before they are removed")
+        }
+        settings.sealAfter = retain
     }
 
     /// As groupadd(8) takes it.

@@ -19,18 +19,19 @@ package final class PartialStore: Sendable {
     package let parts: Directory
     let tree: Directory
     package let claimed: Directory
-    let boot: String
+    /// The system's boot id; nil where it is not known.
+    let boot: String?
 
-    /// - Parameter incoming: `incoming/sftp/<account>`, absolute; it and what is missing in it is made. A link in its
-    ///   place is refused.
+    /// - Parameter incoming: `incoming/sftp/<account>`, absolute; it and what is missing in it is made, durably: an account's first
+    ///   upload is there after a loss of power, too. A link in its place is refused.
     package init(incoming: String) throws(StagingError) {
         let slash = incoming.utf8.lastIndex(of: UInt8(ascii: "/")) ?? incoming.startIndex
         self.incoming = try Directory(path: String(incoming[..<slash]))
-            .subdirectory(String(incoming[slash...].dropFirst()), create: true)
-        parts = try self.incoming.subdirectory(StagingLayout.parts, create: true)
-        tree = try self.incoming.subdirectory(StagingLayout.tree, create: true)
-        claimed = try self.incoming.subdirectory(StagingLayout.claimed, create: true)
-        boot = BootID.current()
+            .durable([String(incoming[slash...].dropFirst())])
+        parts = try self.incoming.durable([StagingLayout.parts])
+        tree = try self.incoming.durable([StagingLayout.tree])
+        claimed = try self.incoming.durable([StagingLayout.claimed])
+        boot = BootID.current
     }
 
     /// `incoming/sftp/<account>`, absolute.

@@ -10,7 +10,7 @@ package final class PartialFile {
     package private(set) var sidecar: PartialSidecar
     private let file: OpenFile
     private let parts: Directory
-    private let boot: String
+    private let boot: String?
     private var digest = PartialDigest()
     private var vectors: [iovec] = []
     /// A sync has failed: what lies on the disk may be other bytes, and nobody may go on with them.
@@ -22,8 +22,8 @@ package final class PartialFile {
 
     /// - Parameters:
     ///   - file: open for reading and writing, and locked.
-    ///   - boot: the system's boot id now.
-    init(_ file: OpenFile, _ sidecar: PartialSidecar, in parts: Directory, boot: String) {
+    ///   - boot: the system's boot id now; nil where it is not known.
+    init(_ file: OpenFile, _ sidecar: PartialSidecar, in parts: Directory, boot: String?) {
         self.file = file
         self.sidecar = sidecar
         self.parts = parts

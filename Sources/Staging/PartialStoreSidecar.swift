@@ -26,7 +26,7 @@ package struct PartialSidecar: Codable, Equatable, Sendable {
     package var extents: [[Int64]]?
     package var started: Instant
     /// The system's boot id while `extents` is absent: a length survives a crash of the process, but not
-    /// necessarily one of the machine.
+    /// necessarily one of the machine. nil, too, where it was not known.
     package var boot: String?
     /// The client's modification time in seconds since the epoch.
     package var modified: Int64?
@@ -54,8 +54,8 @@ package struct PartialSidecar: Codable, Equatable, Sendable {
 
     /// - Parameters:
     ///   - bytes: the length of the file.
-    ///   - boot: the system's boot id now.
-    package func standing(bytes: Int64, boot: String) -> Standing {
+    ///   - boot: the system's boot id now; nil where it is not known.
+    package func standing(bytes: Int64, boot: String?) -> Standing {
         guard version == Self.currentVersion else {
             return .undecidable("its sidecar has version \(version)")
         }
@@ -77,7 +77,12 @@ package struct PartialSidecar: Codable, Equatable, Sendable {
         guard sequential else {
             return .undecidable("the session ended without notice while data came out of order")
         }
-        guard self.boot == boot else {
+        guard let then = self.boot, let boot else {
+            return .undecidable(
+                "whether the machine restarted while it was being written is not known (\(BootID.file) cannot be read)"
+            )
+        }
+        guard then == boot else {
             return .undecidable("the machine restarted while it was being written")
         }
         return .resumable(bytes: bytes)

@@ -18,16 +18,16 @@ package final class StagingArea: Sendable {
         self.path = path
         root = try Directory(path: path, create: true)
         ready = try LocalReadyStore(root: root, consumers: consumers)
-        quarantine = try root.subdirectory(StagingLayout.quarantine, create: true)
-        let incoming = try root.subdirectory(StagingLayout.incoming, create: true)
-        uploads = try incoming.subdirectory(StagingLayout.sftp, create: true)
-        pulls = try incoming.subdirectory(StagingLayout.pull, create: true)
+        quarantine = try root.durable([StagingLayout.quarantine])
+        let incoming = try root.durable([StagingLayout.incoming])
+        uploads = try incoming.durable([StagingLayout.sftp])
+        pulls = try incoming.durable([StagingLayout.pull])
         for directory in [quarantine, uploads, pulls] { try directory.requireFilesystem(of: root) }
     }
 
-    /// Where an account's partial uploads lie; made when absent.
+    /// Where an account's partial uploads lie; made durably when absent.
     package func uploads(of account: String) throws(StagingError) -> Directory {
-        try uploads.subdirectory(account, create: true)
+        try uploads.durable([account])
     }
 
     /// How many uploads lie in quarantine, each in a directory of its own.

@@ -34,11 +34,12 @@ package final class AgeClock: Sendable {
         package var read: @Sendable () -> [UInt8]?
         /// Keeps this; nil: nothing any more. Throws what prevents it.
         package var keep: @Sendable ([UInt8]?) throws -> Void
-        /// Changes with each start of the machine, with which its uptime begins anew.
-        package var boot: String
+        /// Changes with each start of the machine, with which its uptime begins anew. nil where it is not known: then each start of the
+        /// gate may be one of the machine.
+        package var boot: String?
 
         package init(
-            boot: String, read: @escaping @Sendable () -> [UInt8]?,
+            boot: String?, read: @escaping @Sendable () -> [UInt8]?,
             keep: @escaping @Sendable ([UInt8]?) throws -> Void
         ) {
             self.boot = boot
@@ -91,10 +92,10 @@ package final class AgeClock: Sendable {
 
     /// The end of a doubt that began before; a day from now where it cannot be told. After a start of the machine all is still to
     /// come that was left when it was kept last.
-    private static func end(_ kept: [UInt8], boot: String, now: Duration) -> Duration {
+    private static func end(_ kept: [UInt8], boot: String?, now: Duration) -> Duration {
         guard let value = try? JSONValue(parsing: kept) else { return now + patience }
         let left: Duration?
-        if value["boot"]?.string == boot {
+        if let boot, value["boot"]?.string == boot {
             left = value["until"]?.int.map { Duration.seconds($0) - now }
         } else {
             left = value["left"]?.int.map { Duration.seconds($0) }
@@ -130,11 +131,11 @@ package final class AgeClock: Sendable {
 
     private func remember(until end: Duration, now: Duration) {
         guard let memory else { return }
-        keep(
-            CanonicalJSON.encode([
-                "boot": .string(memory.boot), "until": .int(end.components.seconds + 1),
-                "left": .int((end - now).components.seconds + 1),
-            ]))
+        var members: [String: JSONValue] = [
+            "until": .int(end.components.seconds + 1), "left": .int((end - now).components.seconds + 1),
+        ]
+        members["boot"] = memory.boot.map(JSONValue.string)
+        keep(CanonicalJSON.encode(.object(members)))
     }
 
     private func keep(_ bytes: [UInt8]?) {

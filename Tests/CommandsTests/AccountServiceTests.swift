@@ -39,6 +39,30 @@ import Testing
         #expect(try accounts.list().accounts.isEmpty)
     }
 
+    @Test func anAccountThatIsRemovedWhileItIsDisabledStaysRemoved() async throws {
+        let accounts = accounts
+        for _ in 0..<20 {
+            _ = try await accounts.add(try lab(), by: .current, warn: { _ in })
+            let isRemoved = await withTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    _ = try? await accounts.setDisabled(true, of: "lab", by: .current, warn: { _ in })
+                    return false
+                }
+                group.addTask {
+                    do {
+                        try await accounts.remove("lab", by: .current, warn: { _ in })
+                        return true
+                    } catch {
+                        return false
+                    }
+                }
+                return await group.contains(true)
+            }
+            #expect(isRemoved)
+            #expect(try accounts.list().accounts.isEmpty)
+        }
+    }
+
     @Test func whatIsRefusedHasACodeAndAReason() async throws {
         _ = try await accounts.add(try lab(), by: .current, warn: { _ in })
         let taken = await #expect(throws: ManagementError.self) {

@@ -34,6 +34,21 @@ import Testing
         #expect(ConsoleCheck.findings(nil).isEmpty)
     }
 
+    /// By its process, since a service may be shown less than doctor.
+    @Test func aGateThatCannotReadTheBootIDIsWarnedWhereItTakesUploads() async throws {
+        let gate = try TestGate()
+        let made = await TestGate.run(["init", gate.path("gate")])
+        #expect(made.status == 0, "\(made)")
+        let machine = MachineCheck(try SettingsLoader.load(file: gate.path("gate/dropgate.yaml")))
+        let found = machine.boot(nil)
+        #expect(found.map(\.state) == [.warn] && found.allSatisfy { $0.fix != nil }, "\(found)")
+        #expect(machine.boot("a").isEmpty)
+        let plain = try TestGate.plain()
+        #expect(try MachineCheck(SettingsLoader.load(file: plain.config)).boot(nil).isEmpty)
+        let occasions = Diagnostics.checks.filter { $0.area == "machine" }.map(\.occasions)
+        #expect(occasions.contains { $0.isSuperset(of: [.start, .console]) })
+    }
+
     // MARK: Secrets
 
     @Test(

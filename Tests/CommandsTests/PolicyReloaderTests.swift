@@ -5,6 +5,7 @@ import Foundation
 import Intake
 import JSON
 import Ledger
+import LedgerSupport
 import Logging
 import Settings
 import Synchronization
@@ -16,9 +17,11 @@ import Testing
         let intake: Intake
         let reloader: PolicyReloader
 
-        init(load: @escaping PolicyReloader.Load = PolicyReloader.read) async throws {
+        init(
+            on disk: FailingDisk = FailingDisk(), load: @escaping PolicyReloader.Load = PolicyReloader.read
+        ) async throws {
             gate = try TestGate.plain()
-            intake = try gate.openIntake()
+            intake = try gate.openIntake(on: disk)
             reloader = PolicyReloader(
                 patterns: [gate.path("sources/*.yaml")], intake: intake,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, load: load)
@@ -185,6 +188,96 @@ import Testing
         #expect(entries.map { $0["verdict"]?.string } == ["rejected", "accepted"])
         #expect(entries.last?["detail"]?["message"]?.string == "the source lists are good again")
         #expect(entries.last?["detail"]?["diff"]?.array?.count == 2)
+        await scene.intake.close()
+    }
+
+    /// A mistake lets nobody in again who was taken off, and what is told of the lists says so.
+    @Test func whomListsRefuseThatCouldNotBeRecordedStaysRefusedWhenBadOnesFollow() async throws {
+        let disk = FailingDisk()
+        let scene = try await Scene(on: disk)
+        let old = scene.intake.policy.version
+        let text = try scene.gate.read("sources/vsee.yaml")
+        let changed = text.replacingOccurrences(of: ".105", with: ".106")
+        disk.fails = true
+        try scene.gate.write("sources/vsee.yaml", changed)
+        await scene.settle()
+        let coming = try scene.gate.policy().version
+        try scene.gate.write("sources/vsee.yaml", changed + "bogus: 1\n")
+        await scene.settle()
+        #expect(try scene.entries().isEmpty)
+        disk.fails = false
+        await scene.settle()
+        #expect(try !scene.isAdmitted("20.21.208.105") && !scene.isAdmitted("20.21.208.106"))
+        #expect(scene.intake.policy.version == old)
+        let problem = try #require(scene.intake.health.problems[PolicyReloader.problem])
+        #expect(problem.contains("the old ones stay in force, and whom the lists \(coming) refuse stays"))
+        #expect(problem.contains("bogus: unknown key"))
+        let entries = try scene.entries()
+        let entry = try #require(entries.first)
+        #expect(entries.count == 1 && entry["verdict"]?.string == "rejected")
+        #expect(entry["policy"]?.string == old && entry["detail"]?["narrowed_by"]?.string == coming)
+        #expect(entry["detail"]?["problems"]?.array?.first?.string?.contains("stays refused") == true)
+        guard case .kept = scene.intake.ledger.policies.policy(coming) else {
+            Issue.record("\(coming) is not kept, and its refusals name it")
+            return
+        }
+        try scene.gate.write("sources/vsee.yaml", text)
+        await scene.settle()
+        #expect(try scene.isAdmitted("20.21.208.105") && scene.intake.health.problems.isEmpty)
+        await scene.intake.close()
+    }
+
+    /// Their refusals name them.
+    @Test func listsThatOnlyRefuseAreKeptAsSoonAsTheyCanBe() async throws {
+        let scene = try await Scene()
+        let archive = scene.intake.ledger.policies.directory
+        try FileManager.default.moveItem(atPath: archive, toPath: archive + ".away")
+        try Data().write(to: URL(fileURLWithPath: archive))
+        let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
+        try scene.gate.write("sources/vsee.yaml", text)
+        await scene.settle()
+        let coming = try scene.gate.policy().version
+        try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
+        await scene.settle()
+        func problem() -> String { scene.intake.health.problems[PolicyReloader.problem] ?? "" }
+        #expect(problem().contains("cannot be kept beside the ledger"))
+        try FileManager.default.removeItem(atPath: archive)
+        await scene.settle()
+        #expect(problem().contains("stays refused") && !problem().contains("cannot be kept"))
+        #expect(scene.intake.ledger.policies.text(coming) != nil)
+        #expect(try scene.entries().map { $0["detail"]?["narrowed_by"]?.string } == [coming, coming])
+        await scene.intake.close()
+    }
+
+    @Test func explainDecidesAsAGateThatBadListsKeepNarrow() async throws {
+        let disk = FailingDisk()
+        let scene = try await Scene(on: disk)
+        var start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
+        start.policy = scene.intake.policy.version
+        try await scene.intake.record(start)
+        let text = try scene.gate.read("sources/vsee.yaml")
+        func explain() async -> TestGate.Answer {
+            await scene.gate.run("source", "explain", "20.21.208.105", "--channel", "webhook")
+        }
+        disk.fails = true
+        try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
+        await scene.settle()
+        let coming = try scene.gate.policy().version
+        disk.fails = false
+        try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
+        await scene.reloader.look(isAsked: true)
+        let narrowed = await explain()
+        #expect(try narrowed.status == 1 && !scene.isAdmitted("20.21.208.105"), "\(narrowed)")
+        #expect(narrowed.out.contains("policy   \(coming)\n"), "\(narrowed)")
+        #expect(narrowed.error.contains("whom the lists \(coming) refuse is refused, too"), "\(narrowed)")
+        // Put back and made bad again: no other lists count beside those in force.
+        try scene.gate.write("sources/vsee.yaml", text)
+        await scene.settle()
+        try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
+        await scene.settle()
+        let plain = await explain()
+        #expect(try plain.status == 0 && scene.isAdmitted("20.21.208.105"), "\(plain)")
+        #expect(!plain.error.contains("is refused, too"), "\(plain)")
         await scene.intake.close()
     }
 

@@ -5,6 +5,7 @@ import Files
 import Foundation
 import Intake
 import Ledger
+import LedgerSupport
 import Logging
 import Settings
 import Support
@@ -69,12 +70,23 @@ struct TestGate {
         try LedgerHandle(file: path("state/ledger.sqlite")).reader()
     }
 
-    func openIntake(clock: @escaping @Sendable () -> Instant = { Instant.now() }) throws -> Intake {
-        let configuration = Intake.Configuration(
+    private var configuration: Intake.Configuration {
+        Intake.Configuration(
             node: "gate-1", ledger: LedgerHandle(file: path("state/ledger.sqlite")),
             stagingPath: path("state/staging"))
-        return try Intake.open(
-            configuration, policy: policy(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            clock: clock)
+    }
+
+    private var logger: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+
+    func openIntake(clock: @escaping @Sendable () -> Instant = { Instant.now() }) throws -> Intake {
+        try Intake.open(configuration, policy: policy(), logger: logger, clock: clock)
+    }
+
+    /// With a ledger that takes no entry while the disk fails.
+    func openIntake(on disk: FailingDisk) throws -> Intake {
+        let configuration = configuration
+        let store = FailingStore(try configuration.ledger.open(node: configuration.node), disk: disk)
+        return try Intake(
+            configuration, store: store, policy: policy(), logger: logger, clock: { Instant.now() })
     }
 }

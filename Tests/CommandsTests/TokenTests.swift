@@ -110,6 +110,31 @@ import Testing
         #expect(try !store.remove("ehr"))
     }
 
+    /// The secret of each of the others would be good for nothing.
+    @Test func ofTokensOfOneNameThatAreMadeAtOnceOneIsMade() async throws {
+        let gate = try TestGate()
+        let store = TokenStore(directory: gate.path("tokens"))
+        try store.add(make("first").token)
+        let made = try (0..<8).map { _ in try make() }
+        let added = await withTaskGroup(of: String?.self) { group in
+            for one in made {
+                group.addTask {
+                    do {
+                        try store.add(one.token)
+                        return one.secret
+                    } catch {
+                        return nil
+                    }
+                }
+            }
+            return await group.reduce(into: [String]()) { added, secret in
+                if let secret { added.append(secret) }
+            }
+        }
+        #expect(added.count == 1)
+        #expect(book(gate).holder(of: Array(added.joined().utf8))?.name == "ehr")
+    }
+
     @Test func theTokenOfTheSettingsIsAnOperators() throws {
         let book = book(try TestGate())
         #expect(book.holder(of: Array("own".utf8))?.role == .operator)

@@ -122,7 +122,7 @@ import Upkeep
         }
 
         /// A run of the gate.
-        func live(boot: String = "a", _ body: (AgeClock) async throws -> Void) async throws {
+        func live(boot: String? = "a", _ body: (AgeClock) async throws -> Void) async throws {
             let gate = try Gate(directory, clock: clock)
             let (uptime, kept) = (uptime, kept)
             let memory = AgeClock.Memory(
@@ -177,6 +177,23 @@ import Upkeep
             }
         }
         #expect(machine.kept.content == nil)
+    }
+
+    @Test func whereTheStartsOfTheMachineAreNotToldApartEachStartOfTheGateMayBeOne() async throws {
+        let machine = try Machine()
+        try await machine.live(boot: nil) { #expect($0.isBelieved()) }
+        machine.clock.pass(Self.day * 3650)
+        try await machine.live(boot: nil) { ages in
+            machine.pass(Self.day * 3 / 4)
+            #expect(!ages.isBelieved())
+        }
+        machine.start(afterBeingOff: .zero)
+        try await machine.live(boot: nil) { ages in
+            machine.pass(Self.day / 8)
+            #expect(!ages.isBelieved())
+            machine.pass(Self.day / 4)
+            #expect(ages.isBelieved(), "a quarter was left, by whatever uptime")
+        }
     }
 
     @Test func aLeapAfterAStartOfTheMachineBeginsTheDayAnew() async throws {

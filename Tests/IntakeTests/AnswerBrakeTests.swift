@@ -48,6 +48,14 @@ import Testing
         #expect(told.all == Array(0..<6) && !brake.holdsAnswers)
     }
 
+    /// Commit and offer are two steps, and the stager reads from the store in between.
+    @Test func whatIsStagedBeforeItBeginsToWaitDoesNotWaitForEver() {
+        var brake = AnswerBrake(limit: 1)
+        end(2, &brake)
+        begin(0..<2, &brake)
+        #expect(told.all == [0, 1] && brake.waiting == 0)
+    }
+
     /// Each sender sends its next event when the last one is answered.
     @Test func whatWaitsDoesNotGrowWhileSendersAreFasterThanStaging() {
         var brake = AnswerBrake(limit: 100)

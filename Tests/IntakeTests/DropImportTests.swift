@@ -339,16 +339,46 @@ import Testing
         await gate.intake.close()
     }
 
-    @Test func anotherFileUnderTheIDOfAHeldDropIsNotTaken() async throws {
+    /// What lies here is looked at only where the other gate has the same.
+    @Test(arguments: ["data", "da"])
+    func anotherFileUnderTheIDOfAHeldDropIsNotTaken(left: String) async throws {
         let gate = try Gate()
         try fetched(gate)
         _ = try await gate.intake.importDrop(drop(Self.receipt()))
+        try fetched(gate, left)
         let other = Self.receipt("{}") { $0.name = "b.xml" }
         let refused = await #expect(throws: IntakeError.self) {
             try await gate.intake.importDrop(drop(other))
         }
         #expect(refused?.code == .malformed)
+        let said = try #require(refused?.description)
+        #expect(said.contains("another one under its id now: 2 bytes with the SHA-256 44136fa3"))
+        #expect(said.contains("there, 4 bytes with the SHA-256 3a6eb079"))
+        #expect(said.contains("`dropgate drops release \(Self.id)` here releases what is held"))
         #expect(try gate.intake.standing(ofDrop: Self.id) == .held)
+        let part = gate.directory.file("staging/incoming/pull/\(Self.id).part")
+        #expect(try String(contentsOfFile: part, encoding: .utf8) == left)
+        let isWhole = left == "data"
+        #expect(try await gate.intake.release(pulled: Self.id) == (isWhole ? .kept : .held))
+        #expect(gate.contents("sftp/vsee/a.xml") == (isWhole ? "data" : nil))
+        await gate.intake.close()
+    }
+
+    /// Whoever hears that it is a duplicate lets the other gate remove its copy.
+    @Test func anotherFileUnderTheIDOfAReleasedDropIsNoDuplicate() async throws {
+        let gate = try Gate()
+        try fetched(gate)
+        _ = try await take(gate)
+        await gate.intake.waitUntilStaged()
+        let other = Self.receipt("{}") { $0.name = "b.xml" }
+        let refused = await #expect(throws: IntakeError.self) {
+            try await gate.intake.importDrop(drop(other))
+        }
+        #expect(refused?.code == .malformed)
+        #expect(refused?.description.contains("another one under its id") == true)
+        #expect(refused?.description.contains("drops release") == false)
+        #expect(try await gate.intake.importDrop(drop(Self.receipt())).status == .duplicate)
+        #expect(gate.contents("sftp/vsee/a.xml") == "data")
         await gate.intake.close()
     }
 
@@ -368,7 +398,7 @@ import Testing
         let refused = await #expect(throws: IntakeError.self) {
             try await gate.intake.importDrop(drop(receipt))
         }
-        #expect(refused?.code == .malformed)
+        #expect(refused?.code == .incomplete)
         #expect(try gate.entries().count == 1 && gate.ready().isEmpty)
         try fetched(gate)
         #expect(try await take(gate).status == .held, "it was fetched again")

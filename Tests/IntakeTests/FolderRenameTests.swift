@@ -102,6 +102,103 @@ import Testing
         #expect(try size("f/1", session, gate) == 1 && size("g/in/333", session, gate) == 6)
     }
 
+    // MARK: Many files
+
+    /// A directory with more files than get their names in one turn, and the number of the last one's entry.
+    private func large(
+        _ folder: String, _ session: SenderSession, _ gate: Gate
+    ) async throws -> (drops: [String], last: Int64) {
+        try gate.intake.makeDirectory(#require(DropPath(folder)), session)
+        var drops: [String] = []
+        for number in 0..<Intake.filesOfATurn + 5 {
+            drops.append(try await send("\(folder)/\(number)", "1", session, gate))
+        }
+        let newest = try #require(drops.last)
+        return (drops, try #require(try record(newest, gate)?.seq))
+    }
+
+    /// The changes come to the lock in this order, and then it is free.
+    private func queued(
+        _ changes: [@Sendable () async throws -> Int64], _ session: SenderSession
+    ) async -> [Task<Int64, any Error>] {
+        let lock = session.box.lock
+        return await lock.with(.exclusive) {
+            var tasks: [Task<Int64, any Error>] = []
+            for change in changes {
+                tasks.append(Task { try await change() })
+                while lock.waiters < tasks.count { await Task.yield() }
+            }
+            return tasks
+        }
+    }
+
+    private func order(_ from: String, _ to: String) throws -> SenderRename {
+        try SenderRename(
+            from: #require(DropPath(from)), to: #require(DropPath(to)), replaces: false, open: nil)
+    }
+
+    /// Their clients would not wait for all of it.
+    @Test(arguments: ["d/in/late", "d/0"])
+    func whoWaitsWhileALargeDirectoryIsRenamedHasATurnInBetween(_ path: String) async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let (drops, last) = try await large("d", session, gate)
+        // What comes into it meanwhile goes along.
+        let upload = try gate.upload(path, "late")
+        let intake = gate.intake
+        let wanted = try order("d", "e")
+        let changes: [@Sendable () async throws -> Int64] = [
+            {
+                try await intake.rename(wanted, attempt: Gate.transfer, session)
+                return 0
+            },
+            { try await intake.commit(upload, attempt: Gate.transfer).seq },
+        ]
+        let tasks = await queued(changes, session)
+        _ = try await tasks[0].value
+        let accepted = try await tasks[1].value
+        #expect(accepted == last + Int64(Intake.filesOfATurn) + 1)
+        #expect(try size("d", session, gate) == nil)
+        #expect(try [4, path == "d/0" ? 1 : 4].contains(size("e" + path.dropFirst(), session, gate)))
+        #expect(session.box.state.withLock { $0.unfinished.isEmpty })
+        let folders = try session.box.files.directories().map(\.path.text)
+        #expect(folders == (path == "d/0" ? ["", "e"] : ["", "e", "e/in"]))
+        clock.pass(.seconds(61))
+        await release(drops + [upload.dropID], gate)
+        #expect(gate.ready().count == drops.count + 1)
+        #expect(gate.ready().allSatisfy { $0.hasPrefix("sftp/acme/e/") })
+    }
+
+    @Test func whoTakesADirectoryAwayInBetweenEndsItsRename() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        _ = try await large("d", session, gate)
+        let intake = gate.intake
+        let (first, second) = try (order("d", "e"), order("e", "f"))
+        let changes: [@Sendable () async throws -> Int64] = [
+            {
+                try await intake.rename(first, attempt: Gate.transfer, session)
+                return 0
+            },
+            {
+                try await intake.rename(second, attempt: Gate.transfer, session)
+                return 0
+            },
+        ]
+        let tasks = await queued(changes, session)
+        let refusal = await #expect(throws: SenderError.self) { _ = try await tasks[0].value }
+        let message = try #require(refusal?.message)
+        #expect(message.contains("\(Intake.filesOfATurn) of \(Intake.filesOfATurn + 5) files"), "\(message)")
+        #expect(message.contains("by another session") && !message.contains("send the same"), "\(message)")
+        _ = try await tasks[1].value
+        let (f, d) = try (#require(DropPath("f")), #require(DropPath("d")))
+        let counts = session.box.state.withLock { state in
+            [state.tree.files(inside: f).count, state.tree.files(inside: d).count]
+        }
+        #expect(counts == [Intake.filesOfATurn, 5])
+        #expect(session.box.state.withLock { $0.unfinished.isEmpty })
+    }
+
     @Test(arguments: ["d", "tmp"])
     func afterARestartARenameThatStoppedHalfwayIsFinishedFileByFile(_ folder: String) async throws {
         let directory = try TemporaryDirectory("settle")

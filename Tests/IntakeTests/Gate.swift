@@ -83,15 +83,20 @@ struct Gate {
     static func commitWebhooks(_ directory: TemporaryDirectory, ids: some Sequence<String>) throws {
         _ = try StagingArea(path: directory.file("staging"))
         let store = try LedgerHandle(file: directory.file("ledger.sqlite")).open(node: "t")
-        for id in ids {
+        let operations = ids.map { id -> LedgerOperation in
             var attempt = accepted
             attempt.drop = DropFacts(id: id, name: "", bytes: 2, sha256: "00")
             let drop = DropRegistration(
                 id: id, content: .body(Array("{}".utf8)), repeatKey: Array(id.utf8), eventKey: nil,
-                keepsRepeats: false,
-                readyPath: { _ in "webhook/2026-11-23/081530.000000Z-x-\(id).json" })
-            _ = try store.commit([.append(attempt, drop: drop)], now: .now())
+                keepsRepeats: false, readyPath: { _ in readyPath(ofWebhook: id) })
+            return .append(attempt, drop: drop)
         }
+        _ = try store.commit(operations, now: .now())
+    }
+
+    /// Where such a webhook is to lie.
+    static func readyPath(ofWebhook id: String) -> String {
+        "webhook/2026-11-23/081530.000000Z-x-\(id).json"
     }
 
     static func commitWebhook(_ directory: TemporaryDirectory, id: String) throws {

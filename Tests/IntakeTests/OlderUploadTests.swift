@@ -1,6 +1,7 @@
 // Which upload of a name is the older one, where several are under way at once.
 import Admission
 import Foundation
+import JSON
 import Ledger
 import LedgerSupport
 import Staging
@@ -27,7 +28,7 @@ import Testing
         var order = try order("d.tmp")
         order.fresh = false
         #expect(try gate.intake.open(order, other).drop == monday)
-        gate.intake.kept(monday, bytes: bytes, isWhole: true, modified: nil, other)
+        await gate.intake.kept(monday, bytes: bytes, isWhole: true, modified: nil, other)
         let left = gate.intake.endSession(slow)
         #expect(left.map(\.drop) == [tuesday] && left.map(\.isSuperseded) == [isNewer])
         #expect(try size("d.tmp", other, gate) == (isNewer ? bytes : 12))
@@ -63,7 +64,7 @@ import Testing
         #expect(try size("u.tmp", session, gate) == 11)
         guard becomesWhole else { return }
         try partial.keepWhole(size: 5, sha256: partial.sha256(of: 5), modified: nil)
-        gate.intake.kept(partial.drop, bytes: 5, isWhole: true, modified: nil, session)
+        await gate.intake.kept(partial.drop, bytes: 5, isWhole: true, modified: nil, session)
         #expect(try size("u.tmp", session, gate) == nil)
         #expect(try size("v.tmp", session, gate) == 5)
     }
@@ -102,10 +103,84 @@ import Testing
         let partial = try first.box.files.create("u.tmp", drop: one.drop, modified: nil, now: clock.now)
         try Array("first".utf8).withUnsafeBytes { try partial.write($0, [0..<$0.count], at: 0) }
         try partial.keepWhole(size: 5, sha256: partial.sha256(of: 5), modified: nil)
-        gate.intake.kept(one.drop, bytes: 5, isWhole: true, modified: nil, first)
-        gate.intake.kept(two, bytes: 6, isWhole: true, modified: nil, second)
+        await gate.intake.kept(one.drop, bytes: 5, isWhole: true, modified: nil, first)
+        await gate.intake.kept(two, bytes: 6, isWhole: true, modified: nil, second)
         #expect(try size("u.tmp", first, gate) == 5)
         #expect(try size("y.tmp", first, gate) == 6)
+    }
+
+    /// Its sender was told that it has come.
+    @Test func anOlderWholeUploadIsWithdrawnByANewerOneOfItsName() async throws {
+        let gate = try gate()
+        let (first, second) = try sessions(gate)
+        let old = try await send("day.tmp", "monday", first, gate)
+        let new = try await send("day.tmp", "tuesday", second, gate)
+        #expect(quarantined(gate).sorted() == ["\(old)/day.tmp", "\(old)/receipt.json"])
+        let receipt = try #require(try gate.intake.staging.quarantinedUpload(old, of: "acme"))
+        #expect(receipt.reason == "withdrawn" && receipt.name == "day.tmp" && receipt.bytes == 6)
+        let entry = try #require(try gate.entries().last)
+        #expect(entry["reason"] == "withdrawn" && entry["verdict"] == "accepted")
+        #expect(entry["account"] == "acme" && entry["drop"]?["id"]?.string == old)
+        #expect(entry["detail"]?["newer"]?.string == new)
+        #expect(entry["detail"]?["message"] == "a newer upload of its name is whole")
+        #expect(first.box.usage.bytes == 7)
+        try await rename("day.tmp", "day", second, gate)
+        clock.pass(.seconds(6))
+        await release([new], gate)
+        #expect(gate.ready() == ["sftp/acme/day"] && gate.contents("sftp/acme/day") == "tuesday")
+    }
+
+    @Test func anOlderWholeUploadThatCannotBeWithdrawnIsKeptAndWithdrawnByTheNextOne() async throws {
+        let disk = FailingDisk()
+        let gate = try gate(disk: disk)
+        let session = try gate.intake.beginSession(of: "acme")
+        let one = try await send("d.tmp", "one", session, gate)
+        disk.fails = true
+        let two = try await send("d.tmp", "second", session, gate)
+        disk.fails = false
+        #expect(quarantined(gate).isEmpty && session.box.usage.bytes == 9)
+        #expect(try size("d.tmp", session, gate) == 6)
+        try await send("d.tmp", "third", session, gate)
+        #expect(session.box.usage.bytes == 5)
+        let files = [one, two].flatMap { ["\($0)/d.tmp", "\($0)/receipt.json"] }
+        #expect(Set(quarantined(gate)) == Set(files))
+        #expect(try reasons(gate) == ["withdrawn", "withdrawn"])
+    }
+
+    @Test(arguments: ["d.tmp", "in"], ["e", "f.tmp"])
+    func anOlderWholeUploadThatCouldNotBeWithdrawnIsSoBeforeTheNewerOneIsRenamed(
+        from: String, to: String
+    ) async throws {
+        let disk = FailingDisk()
+        let gate = try gate(disk: disk)
+        let session = try gate.intake.beginSession(of: "acme")
+        if from == "in" { try gate.intake.makeDirectory(#require(DropPath("in")), session) }
+        let path = from == "in" ? "in/d.tmp" : from
+        let one = try await send(path, "one", session, gate)
+        disk.fails = true
+        try await send(path, "second", session, gate)
+        await #expect(throws: SenderError.self) { try await rename(from, to, session, gate) }
+        disk.fails = false
+        try await rename(from, to, session, gate)
+        #expect(try size(from == "in" ? "\(to)/d.tmp" : to, session, gate) == 6)
+        #expect(quarantined(gate).contains { $0.hasPrefix(one) } && quarantined(gate).count == 2)
+        #expect(try reasons(gate).filter { $0 == "withdrawn" }.count == 1)
+        #expect(session.box.usage.names == (from == "in" ? 2 : 1))
+    }
+
+    /// It waited for another try, and its sender, who was told so, has sent it again.
+    @Test func ofAnUploadThatWasRefusedNothingIsKeptOnceItIsAccepted() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let refused = try hold("a", "refused", session, gate)
+        try refused.keepWhole(size: 7, sha256: refused.sha256(of: 7), modified: nil)
+        refused.release()
+        await gate.intake.kept(refused.drop, bytes: 7, isWhole: true, modified: nil, session)
+        #expect(try size("a", session, gate) == 7)
+        try await send("a", "again", session, gate)
+        let parts = gate.directory.files(under: "staging/incoming/sftp/acme/parts")
+        #expect(!parts.contains("\(refused.drop).part") && quarantined(gate).isEmpty)
+        #expect(try reasons(gate) == ["listed"] && session.box.usage.bytes == 5)
     }
 
     /// The one that a sender uses daily is not the first to go, after a restart neither.

@@ -208,7 +208,8 @@ import Upkeep
         try await send("d.tmp", "monday", session, gate)
         try await rename("d.tmp", "d", session, gate)
         switch end {
-        case "kept": #expect(!gate.intake.kept(half, bytes: 11, isWhole: false, modified: nil, dead))
+        case "kept":
+            #expect(await !gate.intake.kept(half, bytes: 11, isWhole: false, modified: nil, dead))
         case "put back": gate.intake.putBack(half, dead)
         default: #expect(gate.intake.endSession(dead).map(\.isSuperseded) == [true])
         }
@@ -233,7 +234,7 @@ import Upkeep
         let half = try begin("d.tmp", "monday-half", sessions[1], gate)
         #expect(gate.intake.endSession(sessions[0]).map(\.bytes) == [3])
         #expect(try resume("d.tmp", sessions[2], gate).drop == earlier)
-        gate.intake.kept(earlier, bytes: 3, isWhole: true, modified: nil, sessions[2])
+        await gate.intake.kept(earlier, bytes: 3, isWhole: true, modified: nil, sessions[2])
         let left = gate.intake.endSession(sessions[1])
         #expect(left.map(\.drop) == [half] && left.map(\.isSuperseded) == [true])
         #expect(try size("d.tmp", sessions[2], gate) == 3)
@@ -245,7 +246,7 @@ import Upkeep
         let partial = try hold("d.tmp", "slow", slow, gate)
         let whole = try await send("d.tmp", "monday", session, gate)
         try partial.keepWhole(size: 4, sha256: partial.sha256(of: 4), modified: nil)
-        #expect(gate.intake.kept(partial.drop, bytes: 4, isWhole: true, modified: nil, slow))
+        #expect(await gate.intake.kept(partial.drop, bytes: 4, isWhole: true, modified: nil, slow))
         partial.release()
         try await rename("d.tmp", "d", session, gate)
         clock.pass(.seconds(6))
@@ -338,6 +339,38 @@ import Upkeep
         #expect(try reasons(gate) == ["listed", "listed"])
     }
 
+    /// Its link has gone. Whoever waits at its other end has heard of a failure, and sends the file again.
+    @Test func whomNobodyHearsAnyMoreBehindTheLockChangesNothing() async throws {
+        let gate = try gate()
+        let isHeard = Mutex(true)
+        let session = try gate.intake.beginSession(of: "acme", isHeard: { isHeard.withLock { $0 } })
+        _ = try await released("a", session, gate)
+        let upload = try gate.upload("new", "sent again")
+        let intake = gate.intake
+        let (path, other) = try (#require(DropPath("a")), #require(DropPath("b")))
+        let changes: [@Sendable () async throws -> Void] = [
+            { try await intake.remove(path, open: nil, attempt: Gate.transfer, session) },
+            {
+                try await intake.rename(
+                    SenderRename(from: path, to: other, replaces: false, open: nil), attempt: Gate.transfer,
+                    session)
+            },
+            { _ = try await intake.commit(upload, attempt: Gate.transfer, session) },
+        ]
+        for change in changes {
+            isHeard.withLock { $0 = true }
+            let task = await session.box.lock.with(.exclusive) {
+                let task = Task { try await change() }
+                while session.box.lock.waiters == 0 { await Task.yield() }
+                isHeard.withLock { $0 = false }
+                return task
+            }
+            await #expect(throws: (any Error).self) { try await task.value }
+        }
+        #expect(gate.ready() == ["sftp/acme/a"] && quarantined(gate).isEmpty)
+        #expect(try reasons(gate) == ["listed"] && record(upload.dropID, gate) == nil)
+    }
+
     @Test func aDirectoryIsNotRenamedAnyFurtherOnceItsSenderMayNot() async throws {
         let gate = try gate()
         let asked = Mutex(0)
@@ -362,7 +395,7 @@ import Upkeep
         let most = try gate.intake.staging.root.space().bytes / 10 * 6
         let session = try gate.intake.beginSession(of: "acme")
         let ends: [(what: String, end: (String, SenderSession) async throws -> Void)] = [
-            ("kept", { gate.intake.kept($0, bytes: 1, isWhole: false, modified: nil, $1) }),
+            ("kept", { _ = await gate.intake.kept($0, bytes: 1, isWhole: false, modified: nil, $1) }),
             ("discarded", { gate.intake.discarded($0, $1) }), ("put back", { gate.intake.putBack($0, $1) }),
             ("the session ended", { _ = gate.intake.endSession($1) }),
             (
@@ -470,5 +503,54 @@ import Upkeep
         #expect(session.box.state.withLock { $0.renamed == nil })
         #expect(try sizes(session) == before)
         #expect(session.box.usage == usage)
+    }
+
+    /// Who has settled something may hold the box for a moment longer, which was marked by a time of renaming.
+    private func sessionOfANewBox(_ gate: Gate) async throws -> SenderSession {
+        while true {
+            gate.intake.boxes.forget(unusedFor: .zero)
+            let session = try gate.intake.beginSession(of: "acme")
+            if session.box.state.withLock({ $0.renamed == nil }) { return session }
+            _ = gate.intake.endSession(session)
+            await Task.yield()
+        }
+    }
+
+    /// Its consumers see it, and the ledger does not say so yet.
+    @Test(arguments: [nil, "b"] as [String?])
+    func whatIsReleasedAndNotMarkedIsTakenBackWhereItLiesAlsoInABoxMadeAnew(_ name: String?) async throws {
+        let disk = FailingDisk()
+        let gate = try gate(disk: disk)
+        let drop: String
+        do {
+            let session = try gate.intake.beginSession(of: "acme")
+            drop = try await send("a", "bytes", session, gate)
+            clock.pass(.seconds(6))
+            disk.marksLeft = 0
+            await gate.intake.settle([drop], of: "acme")
+            session.box.state.withLock { $0.renamed = clock.now }
+            _ = gate.intake.endSession(session)
+        }
+        #expect(gate.ready() == ["sftp/acme/a"])
+        #expect(try record(drop, gate)?.state == .pending)
+        let session = try await sessionOfANewBox(gate)
+        #expect(try size("a", session, gate) == 5)
+        #expect(session.box.state.withLock { $0.tree.item(drop)?.isWaiting } == true)
+        disk.marksLeft = .max
+        await gate.intake.waitUntilStaged()
+        if let name {
+            try await rename("a", name, session, gate)
+            #expect(gate.ready() == ["sftp/acme/b"] && gate.contents("sftp/acme/b") == "bytes")
+            #expect(quarantined(gate).isEmpty)
+        } else {
+            try await remove("a", session, gate)
+            #expect(gate.ready().isEmpty)
+            #expect(quarantined(gate).sorted() == ["\(drop)/a", "\(drop)/receipt.json"])
+        }
+        await gate.intake.waitUntilStaged()
+        let state: DropState = name == nil ? .withdrawn : .released
+        #expect(try record(drop, gate)?.state == state)
+        #expect(try reasons(gate) == ["listed", name == nil ? "withdrawn" : "renamed"])
+        await gate.intake.close()
     }
 }

@@ -71,7 +71,8 @@ extension SenderTests {
         let sha256 = try partial.sha256(of: Int64(bytes.count))
         if gate.intake.temporaryNames.match(path) {
             try partial.keepWhole(size: Int64(bytes.count), sha256: sha256, modified: nil)
-            gate.intake.kept(opening.drop, bytes: Int64(bytes.count), isWhole: true, modified: nil, session)
+            await gate.intake.kept(
+                opening.drop, bytes: Int64(bytes.count), isWhole: true, modified: nil, session)
             partial.release()
             return opening.drop
         }

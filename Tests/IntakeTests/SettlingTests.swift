@@ -153,14 +153,38 @@ import Upkeep
         _ = try await released("a", session, gate)
         let other = try gate.intake.beginSession(of: "acme")
         try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/a"))
-        for (who, kind) in [(session, SenderError.Kind.failed), (other, .absent)] {
-            for change in [{ try await remove("a", who, gate) }, { try await rename("a", "b", who, gate) }] {
-                let refusal = await #expect(throws: SenderError.self) { try await change() }
-                #expect(refusal?.kind == kind && refusal?.reason == .forbiddenOperation)
-                #expect(refusal?.message.contains("its consumer has taken it") == true)
-            }
+        let changes: [(kind: SenderError.Kind, change: () async throws -> Void)] = [
+            (.absent, { try await remove("a", other, gate) }),
+            (.absent, { try await rename("a", "b", other, gate) }),
+            // It still shows to the session that has sent it, until that removes it.
+            (.failed, { try await rename("a", "b", session, gate) }),
+            (.absent, { try await remove("a", session, gate) }),
+        ]
+        for (kind, change) in changes {
+            #expect(try size("a", session, gate) == 8 && size("a", other, gate) == nil)
+            let refusal = await #expect(throws: SenderError.self) { try await change() }
+            #expect(refusal?.kind == kind && refusal?.reason == .forbiddenOperation)
+            #expect(refusal?.message.contains("its consumer has taken it") == true)
         }
-        #expect(try size("a", session, gate) == 8 && size("a", other, gate) == nil)
+        #expect(try size("a", session, gate) == nil)
+    }
+
+    /// As WinSCP does, in the session that has sent the file before.
+    @Test func whatAConsumerTookIsOverwrittenByRemovingAndRenaming() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let old = try await released("day.csv", session, gate)
+        try FileManager.default.removeItem(atPath: gate.directory.file("staging/ready/sftp/acme/day.csv"))
+        let new = try await send("day.csv.tmp", "newer", session, gate)
+        #expect(try size("day.csv", session, gate) == 8)
+        let refusal = await #expect(throws: SenderError.self) { try await remove("day.csv", session, gate) }
+        #expect(refusal?.kind == .absent && refusal?.reason == .forbiddenOperation)
+        #expect(try size("day.csv", session, gate) == nil)
+        try await rename("day.csv.tmp", "day.csv", session, gate)
+        clock.pass(.seconds(6))
+        await release([new], gate)
+        #expect(gate.contents("sftp/acme/day.csv") == "newer" && quarantined(gate).isEmpty)
+        for drop in [old, new] { #expect(try record(drop, gate)?.state == .released) }
     }
 
     @Test func whatAConsumerTookShowsToItsSessionForAWhileAndIsAbsentAfterwards() async throws {

@@ -95,6 +95,25 @@ import Testing
             ])
     }
 
+    @Test func whoGivesWayGoesOnAfterThoseWhoWait() async {
+        let doors = [Door(), Door(), Door()]
+        let first = Task { @MainActor in
+            await lock.with(.exclusive) {
+                log.events.append("+a")
+                await doors[0].pass()
+                await lock.giveWay(.exclusive)
+                log.events.append("-a")
+            }
+        }
+        await giveWay()
+        let others = [start("b", .shared, until: doors[1]), start("c", .exclusive, until: doors[2])]
+        await giveWay()
+        #expect(log.events == ["+a"] && lock.waiters == 2)
+        for door in doors { door.open() }
+        for task in others + [first] { await task.value }
+        #expect(log.events == ["+a", "+b", "-b", "+c", "-c", "-a"])
+    }
+
     @Test(arguments: [SharedLock.Mode.shared, .exclusive])
     func aFailureGivesTheLockBack(_ mode: SharedLock.Mode) async {
         await #expect(throws: Failure.self) {

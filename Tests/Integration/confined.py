@@ -3,8 +3,8 @@
 
     confined.py UNIT USER[:GROUP,…] PROGRAM ARGUMENT…
 
-A /proc of processes alone (ProcSubset); no new privileges, no core dumps, the very filter of system calls that systemd would
-make of the unit's lines, and of RestrictSUIDSGID what concerns modes that are set. The groups are those that the user is a
+With ProcSubset=pid a /proc of processes alone; no new privileges, no core dumps, the very filter of system calls that systemd
+would make of the unit's lines, and of RestrictSUIDSGID what concerns modes that are set. The groups are those that the user is a
 member of. Debian's python3-seccomp, hence its interpreter. As root."""
 import ctypes
 import errno
@@ -50,9 +50,9 @@ def allowed(unit):
 MODES = {"chmod": 1, "fchmod": 1, "fchmodat": 2, "mkdir": 1, "mkdirat": 2}
 
 
-def restricts_special_bits(unit):
+def has(unit, line):
     with open(unit) as file:
-        return "RestrictSUIDSGID=yes\n" in file
+        return line + "\n" in file
 
 
 def install(names, restricted):
@@ -70,10 +70,11 @@ def main():
     unit, who, *command = sys.argv[1:]
     name, _, groups = who.partition(":")
     user = pwd.getpwnam(name)
-    names, restricted = allowed(unit), restricts_special_bits(unit)
+    names, restricted = allowed(unit), has(unit, "RestrictSUIDSGID=yes")
     check(libc.unshare(CLONE_NEWNS))
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    subprocess.run(["mount", "-t", "proc", "-o", "subset=pid", "proc", "/proc"], check=True)
+    if has(unit, "ProcSubset=pid"):
+        subprocess.run(["mount", "-t", "proc", "-o", "subset=pid", "proc", "/proc"], check=True)
     os.setgroups([grp.getgrnam(group).gr_gid for group in groups.split(",") if group])
     os.setresgid(*[user.pw_gid] * 3)
     os.setresuid(*[user.pw_uid] * 3)

@@ -74,6 +74,14 @@ class Durability(unittest.TestCase):
         # Only then may its bytes leave the ledger.
         wait_until(lambda: self.trace.first(r"syncfs\(", shown) is not None, 20, "the sync of its name")
 
+    def test_the_directories_of_a_new_account_are_synced_with_its_first_upload(self):
+        client = Client(self.gate)
+        self.addCleanup(client.end)
+        client.put("a.csv", bytes(300_000))
+        wait_until(lambda: self.trace.first(r"fsync\(\d+<[^>]*/incoming/sftp/vsee>") is not None, 20,
+                   "the sync of the names in its directory")
+        self.place(r"fsync\(\d+<[^>]*/incoming/sftp>")
+
 
 @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
 class FailingDisk(unittest.TestCase):

@@ -1,4 +1,5 @@
 """Which lists were in force when: a real gate whose lists change while it runs, and while it does not."""
+import concurrent.futures
 import json
 import os
 import subprocess
@@ -136,6 +137,23 @@ class History(unittest.TestCase):
         self.assertEqual(explained.returncode, 0)
         self.assertIn("NOT in force", explained.stderr)
         self.assertEqual(self.gate.post("{}").returncode, 0)
+
+    def test_sources_that_are_added_at_once_are_in_the_list_and_in_the_ledger_as_often_as_it_was_said(self):
+        self.gate.start()
+
+        def add(number):
+            return self.run_gate("source", "add", f"198.51.100.{number}", "--service", f"lab{number}", "--channel", "webhook",
+                                 "--list", "test")
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            said = list(pool.map(add, range(1, 9)))
+        done = [answer.stdout.split()[1] for answer in said if answer.returncode == 0]
+        self.assertEqual(len(done), 8, [answer.stderr for answer in said])
+        listed = json.loads(self.run_gate("source", "list", "--format", "json", check=True).stdout)["entries"]
+        self.assertEqual(sorted(entry["id"] for entry in listed if "/lab" in entry["id"]), sorted(done))
+        recorded = [e for e in self.gate.entries("--kind", "policy") if e["detail"].get("command") == "source add"]
+        self.assertEqual(sorted(line.split()[1] for e in recorded for line in e["detail"]["diff"]), sorted(done))
+        # No file is left beside the list.
+        self.assertEqual([name for name in os.listdir(os.path.dirname(self.list)) if not name.endswith(".yaml")], [])
 
     def test_two_entries_of_one_id_are_no_list(self):
         self.write(FIRST.replace("service: other", "service: vsee"))

@@ -1,18 +1,21 @@
 """What ops live with: doctor, a silent source, an address of VSee's that has changed. The real gate each time."""
 # Needs: strace
+import concurrent.futures
 import json
 import os
 import glob
 import pwd
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from gate import BIN, SESSION, V2, Gate, copy_program, read, wait_until  # noqa: E402
+from gate import BIN, SESSION, V2, Gate, become, copy_program, read, wait_until  # noqa: E402
 
 SECRET = "a-path-secret-of-some-length"
 EXPECTING = """name: test
@@ -173,6 +176,77 @@ class Root(unittest.TestCase):
         status = os.stat(home + "/accounts/vsee.yaml")
         self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777), (0, self.USER.pw_gid, 0o640))
 
+    def gate_of_its_user(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        os.chmod(gate.root, 0o755)
+        os.chmod(gate.home, 0o711)
+        subprocess.run(["chown", "-R", f"{self.USER.pw_uid}:{self.USER.pw_gid}", gate.home], check=True)
+        gate.program, gate.wrapper = copy_program(gate.root), become(self.USER.pw_name)
+        return gate
+
+    def command(self, gate, *arguments, **options):
+        return gate.run(*arguments, "--config", gate.config, env={**os.environ, **gate.environment}, **options)
+
+    def test_what_root_does_while_no_gate_runs_leaves_files_that_the_gate_can_open(self):
+        gate = self.gate_of_its_user()
+        state = os.path.join(gate.home, "state")
+        gate.start()
+        gate.post(V2 % "1")
+        drop = wait_until(gate.released, what="the event")[0]["id"]
+        gate.stop()
+        # As after a restore, in a new month.
+        made = ["ledger.sqlite.lock", *(os.path.join("checkpoints", name) for name in os.listdir(state + "/checkpoints"))]
+        self.assertGreater(len(made), 1)
+        for path in made:
+            os.unlink(os.path.join(state, path))
+        os.rmdir(os.path.join(gate.staging, "incoming/pull"))
+        desk = os.path.join(gate.root, "desk")
+        os.mkdir(desk, 0o700)
+
+        added = self.command(gate, "source", "add", "192.0.2.77", "--service", "x", "--channel", "webhook", "--list", "test")
+        self.assertNotIn("not recorded", added.stderr)
+        self.command(gate, "ledger", "checkpoint")
+        self.command(gate, "drops", "ack", drop)
+        # It opens staging, and is refused: the consumer has it.
+        self.assertNotEqual(self.command(gate, "drops", "withdraw", drop, check=False).returncode, 0)
+        self.command(gate, "ledger", "rotate-key")
+        # What leaves the gate goes where root alone may write.
+        self.command(gate, "ledger", "backup", desk + "/backup")
+        self.command(gate, "report", "--since", "1d", "--output", desk + "/report")
+        self.assertEqual({os.stat(os.path.join(desk, name)).st_uid for name in os.listdir(desk)}, {0})
+
+        for path in (*made, "staging/incoming/pull"):
+            self.assertTrue(os.path.exists(os.path.join(state, path)), path)
+        for folder, _, names in os.walk(state):
+            for path in [folder, *(os.path.join(folder, name) for name in names)]:
+                self.assertEqual(os.lstat(path).st_uid, self.USER.pw_uid, path)
+        gate.start()
+        self.assertIn('"stored"', gate.post(V2 % "2").stdout)
+        change = next(entry for entry in gate.entries("--kind", "policy") if entry["detail"].get("command") == "source add")
+        self.assertEqual(change["detail"]["uid"], 0)
+        self.assertEqual(gate.stop(), 0)
+
+    def test_a_lock_of_another_user_is_named_with_what_mends_it(self):
+        gate = self.gate_of_its_user()
+        gate.start().stop()
+        lock = os.path.join(gate.home, "state/ledger.sqlite.lock")
+        os.chown(lock, 0, 0)
+        for command in (["serve"], ["doctor", "--format", "json"], ["ledger", "checkpoint"]):
+            with self.subTest(command):
+                said = subprocess.run([*gate.wrapper, gate.program, *command, "--config", gate.config], capture_output=True,
+                                      text=True, timeout=60, env={**os.environ, **gate.environment})
+                self.assertNotEqual(said.returncode, 0, said.stdout)
+                self.assertIn(f"{lock} belongs to another user", said.stdout + said.stderr)
+                self.assertIn(f"chown --reference={gate.home}/state {lock}", said.stdout + said.stderr)
+
+    def test_root_does_not_pull_for_another_user(self):
+        gate = self.gate_of_its_user()
+        said = self.command(gate, "pull", "sftp://x@127.0.0.1:1/", "--key", gate.key, "--host-key", "SHA256:" + "A" * 43,
+                            check=False)
+        self.assertEqual(said.returncode, 78, said.stderr)
+        self.assertIn("sudo -u dropgate dropgate pull", said.stderr)
+
     def installed(self):
         """As Deploy/install.sh leaves it before it calls `init`."""
         home = tempfile.mkdtemp()
@@ -192,6 +266,29 @@ class Root(unittest.TestCase):
     def run_init(self, home):
         return subprocess.run([BIN, "init", "--config", os.path.join(home, "dropgate.yaml")], capture_output=True,
                               text=True)
+
+
+class Reload(unittest.TestCase):
+    def test_a_reload_before_the_gate_is_ready_does_not_end_it_and_is_not_lost(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        # A witness that takes the call and has not answered yet holds up the start.
+        with socket.create_server(("127.0.0.1", 0)) as witness, concurrent.futures.ThreadPoolExecutor(1) as beside:
+            witness.settimeout(60)
+            gate.environment["DROPGATE_LEDGER_WITNESSES"] = f'["http://127.0.0.1:{witness.getsockname()[1]}/"]'
+            started = beside.submit(gate.start)
+            call, _ = witness.accept()
+            with open(os.path.join(gate.home, "sources/more.yaml"), "w") as file:
+                file.write("name: more\nentries:\n  - {cidr: 192.0.2.77, service: s, channels: [sftp]}\n")
+            gate.process.send_signal(signal.SIGHUP)
+            call.close()
+            started.result()
+        wait_until(lambda: "192.0.2.77" in gate.log(), what="the list")
+        # From here on it is told of each.
+        gate.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "source lists are good and unchanged" in gate.log(), what="the reload")
+        self.assertIn('"stored"', gate.post(V2 % "1").stdout)
+        self.assertEqual(gate.stop(), 0)
 
 
 class Silence(unittest.TestCase):

@@ -308,6 +308,8 @@ class Settling(Box):
         one.put("twice.csv.part", b"second try, longer")
         one.rename("twice.csv.part", "twice.csv")
         self.released("twice.csv", b"second try, longer")
+        # Its CLOSE was answered with OK.
+        self.withdrawn("twice.csv.part", b"first try")
         self.assertFalse(os.path.exists(self.place("twice~2.csv")))
         self.assertEqual(one.size("twice.csv.part"), None)
 
@@ -601,8 +603,10 @@ class Released(Box):
             self.take(name)
         words = "its consumer has taken it"
         self.refused(FAILURE, words, one.rename, "taken 1.csv", "late.csv", entry="forbidden_operation")
-        self.refused(FAILURE, words, one.remove, "taken 1.csv", entry="forbidden_operation")
-        # To who did not send it, it is as absent as it looks: it overwrites by REMOVE and RENAME.
+        # To REMOVE it is absent, as clients must hear that overwrite by REMOVE and RENAME, and from then on to STAT.
+        self.refused(ABSENT, words, one.remove, "taken 1.csv", entry="forbidden_operation")
+        self.assertEqual(one.size("taken 1.csv"), None)
+        # To who did not send it, it is as absent as it looks.
         self.refused(ABSENT, words, other.rename, "taken 2.csv", "late.csv", entry="forbidden_operation")
         self.refused(ABSENT, words, other.remove, "taken 2.csv", entry="forbidden_operation")
         self.assertEqual((one.size("taken 2.csv"), other.size("taken 2.csv")), (4, None))
@@ -611,10 +615,12 @@ class Released(Box):
         if LONG:
             # Half a minute later it is as absent to who sent it, who overwrites it in the same session.
             wait_until(lambda: one.size("taken 2.csv") is None, 45, "the end of its time")
-            one.put("taken 2.csv.part", b"newer")
-            self.refused(ABSENT, words, one.remove, "taken 2.csv", entry="forbidden_operation")
-            one.rename("taken 2.csv.part", "taken 2.csv")
-            self.released("taken 2.csv", b"newer", uploaded_as="taken 2.csv.part")
+        # Who overwrites it in the same session can, from the first moment on.
+        one.put("taken 2.csv.part", b"newer")
+        self.refused(ABSENT, words, one.remove, "taken 2.csv", entry="forbidden_operation")
+        self.assertEqual(one.size("taken 2.csv"), None)
+        one.rename("taken 2.csv.part", "taken 2.csv")
+        self.released("taken 2.csv", b"newer", uploaded_as="taken 2.csv.part")
 
     def test_what_a_consumer_takes_at_once_is_refused_in_the_same_words(self):
         one, other = self.client(), self.client()
@@ -630,9 +636,9 @@ class Released(Box):
             name = f"acknowledged {number}.csv"
             drop = self.put(one, name)["drop"]
             self.acknowledge(drop)
-            for call, arguments in ((client.remove, [name]), (client.rename, [name, "elsewhere.csv"])):
-                self.refused(FAILURE if client is one else ABSENT, "its consumer has taken it", call, *arguments,
-                             entry="forbidden_operation")
+            self.refused(FAILURE if client is one else ABSENT, "its consumer has taken it", client.rename, name,
+                         "elsewhere.csv", entry="forbidden_operation")
+            self.refused(ABSENT, "its consumer has taken it", client.remove, name, entry="forbidden_operation")
             self.assertEqual(self.gate.contents("sftp/vsee/" + name), b"data")
         self.assertFalse(os.path.exists(self.place("elsewhere.csv")))
 

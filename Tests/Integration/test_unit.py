@@ -4,10 +4,12 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 
 from gate import V2, Gate, become, copy_program, reachable, read, wait_until
+from rawsftp import Client
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 UNIT = os.path.abspath(os.path.join(HERE, "../../Deploy/systemd/dropgate.service"))
@@ -21,7 +23,8 @@ class Unit(unittest.TestCase):
         said = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT], capture_output=True,
                               text=True, check=True).stdout
         level = re.search(r"Overall exposure level for dropgate.service: ([0-9.]+)", said)
-        # 0.1 of it are fchown and fchownat, for groups that are let in.
+        # 0.1 of it are fchown and fchownat, for groups that are let in, and 0.1 the files of /proc that are of no process, as the
+        # boot id's is.
         self.assertLessEqual(float(level[1]), 1.7, said)
 
     @unittest.skipUnless(os.getuid() == 0, "as root")
@@ -35,8 +38,8 @@ class Unit(unittest.TestCase):
                 for command in (trace, confined + trace)]
         self.assertEqual(said, ["0", "-1"])
 
-    def gate(self, groups="", settings=lambda text: text):
-        """A gate that runs as the unit confines it."""
+    def gate(self, groups="", settings=lambda text: text, more=""):
+        """A gate that runs as the unit confines it, and these lines in it."""
         if not shutil.which("systemd-analyze"):
             self.skipTest("systemd-analyze is not installed")
         gate = Gate()
@@ -49,7 +52,10 @@ class Unit(unittest.TestCase):
         text = settings(read(gate.config))
         with open(gate.config, "w") as file:
             file.write(text)
-        gate.wrapper = ["/usr/bin/python3", os.path.join(HERE, "confined.py"), UNIT, f"{USER}:{groups}"]
+        unit = os.path.join(gate.root, "dropgate.service")
+        with open(unit, "w") as file:
+            file.write(read(UNIT) + more)
+        gate.wrapper = ["/usr/bin/python3", os.path.join(HERE, "confined.py"), unit, f"{USER}:{groups}"]
         for folder, _, names in os.walk(gate.home):
             for path in [folder, *(os.path.join(folder, name) for name in names)]:
                 os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
@@ -94,6 +100,53 @@ class Unit(unittest.TestCase):
         self.assertEqual(taken.returncode, 0, taken.stderr)
         self.assertEqual(gate.stop(), 0)
         self.assertNotIn("cannot be let", gate.log())
+
+    def kill_session(self, gate, name, data):
+        """As a crash ends it in the middle of an upload."""
+        known = len(gate.entries("--reason", "incomplete"))
+        client = Client(gate)
+        self.addCleanup(client.end)
+        client.write(client.open(name), 0, data)
+        for pid in gate.sessions():
+            os.kill(pid, signal.SIGKILL)
+        client.kill()
+        wait_until(lambda: len(gate.entries("--reason", "incomplete")) > known, what="the end of the session")
+
+    @unittest.skipUnless(os.getuid() == 0, "namespaces of mounts and another user's rights: as root")
+    def test_an_upload_whose_session_was_killed_is_resumed_also_after_a_restart_of_the_gate(self):
+        gate = self.gate()
+        data = os.urandom(2 << 20)
+        local = gate.file("whole", data)
+        for name in ("running.bin", "restarted.bin"):
+            self.kill_session(gate, name, data[:1 << 20])
+            if name == "restarted.bin":
+                # It sweeps staging when it starts.
+                gate.stop()
+                gate.start()
+            resumed = gate.sftp(f"ls -l {name}\nreput {local} {name}\n")
+            self.assertEqual(resumed.returncode, 0, resumed.stderr + gate.log())
+            self.assertRegex(resumed.stdout, rf" {1 << 20} .*{re.escape(name)}\n", "it goes on, and does not begin anew")
+            wait_until(lambda: name in gate.ready("sftp/vsee"), what="the file")
+            self.assertEqual(gate.contents(f"sftp/vsee/{name}"), data)
+        self.assertEqual(gate.quarantined(), [])
+        self.assertNotIn("boot_id cannot be read", gate.log())
+        self.assertEqual(gate.stop(), 0)
+
+    @unittest.skipUnless(os.getuid() == 0, "namespaces of mounts and another user's rights: as root")
+    def test_a_gate_to_which_the_boot_id_is_hidden_says_so_and_blames_no_restart_of_the_machine(self):
+        gate = self.gate(more="\n[Service]\nProcSubset=pid\n")
+        self.assertIn("boot_id cannot be read", gate.log())
+        self.kill_session(gate, "lost.bin", bytes(1 << 20))
+        gate.stop()
+        gate.start()
+
+        def told():
+            details = [entry.get("detail", {}) for entry in gate.entries("--kind", "transfer")]
+            return [detail["quarantined"] for detail in details if "quarantined" in detail]
+        why = wait_until(told, what="the sweep")
+        self.assertEqual(len(why), 1, why)
+        self.assertIn("whether the machine restarted while it was being written is not known", why[0])
+        self.assertEqual(gate.stop(), 0)
 
 
 if __name__ == "__main__":

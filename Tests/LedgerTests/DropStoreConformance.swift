@@ -30,6 +30,7 @@ import Testing
     ) throws -> Bool {
         switch try store.commit([operation], now: Instant(microseconds: time))[0] {
         case .changed(let changed): changed
+        case .released(let events, let uploads): events + uploads > 0
         case .appended, .together: true
         case .checkpointed: false
         }
@@ -338,6 +339,27 @@ import Testing
             #expect(try (reader.body(seq: record.seq) != nil) == (isEvent && record.state == .pending))
             #expect(waiting.contains { $0.record.id == id } == (record.state == .pending))
         }
+    }
+
+    @Test(arguments: StoreMaker.all)
+    func aReleaseTellsHowManyWereStillPending(maker: StoreMaker) throws {
+        let store = try store(maker, "u", "v")
+        for number in 0..<UInt8(4) {
+            _ = try store.commit([webhookOperation("e\(number)", key: number + 9)], now: Self.later)
+        }
+        func release(_ ids: String...) throws -> [Int] {
+            let drops = ids.map { (id: $0, readyPath: "webhook/x/\($0)") }
+            guard
+                case .released(let events, let uploads) = try store.commit(
+                    [.released(drops, at: Self.later)], now: Self.later)[0]
+            else { return [] }
+            return [events, uploads]
+        }
+        #expect(try release("e1", "e2", "u") == [2, 1])
+        #expect(try store.pendingEvents() == 2)
+        #expect(try release("e0", "e1", "e2", "e3", "u", "v", "nobody") == [2, 1])
+        #expect(try release("e0", "v") == [0, 0] && release() == [0, 0])
+        #expect(try store.pendingEvents() == 0)
     }
 
     @Test(arguments: StoreMaker.all)

@@ -94,7 +94,7 @@ import Testing
         let store = FailingStore()
         let (commits, commit) = AsyncStream.makeStream(of: Void.self)
         let writer = LedgerWriter(
-            store: store, clock: { Instant(microseconds: 1) }, committed: { _ in commit.yield() })
+            store: store, clock: { Instant(microseconds: 1) }, ended: { _ in commit.yield() })
         let (told, tell) = AsyncStream.makeStream(of: String.self)
         let slow = DispatchSemaphore(value: 0)
         let held = store.hold()

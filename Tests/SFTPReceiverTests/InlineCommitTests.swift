@@ -1,6 +1,7 @@
 // A commit whose bytes follow its line, as they come over the daemon's socket: whole, too many, and not all of them.
 import Blocking
-import Intake
+import Dispatch
+import Glibc
 import JSON
 import Ledger
 import LocalSocket
@@ -10,6 +11,7 @@ import Sockets
 import Support
 import Testing
 
+@testable import Intake
 @testable import SFTPReceiver
 
 @Suite(.timeLimit(.minutes(1))) struct InlineCommitTests {
@@ -99,6 +101,30 @@ import Testing
         }
         let accepted = try scene.entries("transfer").filter { $0["verdict"] == "accepted" }
         #expect(accepted.isEmpty)
+    }
+
+    @Test func aCommitWhoseSessionHasGoneBeforeItsTurnIsNotCarriedOut() async throws {
+        let scene = try await withSession { scene, link, _, opened in
+            let lock = try scene.intake.box(of: "acme").lock
+            let (door, opening) = AsyncStream<Void>.makeStream()
+            let isLocked = DispatchSemaphore(value: 0)
+            Task {
+                await lock.with(.exclusive) {
+                    isLocked.signal()
+                    for await _ in door {}
+                }
+            }
+            isLocked.wait()
+            try link.send(Self.commit(opened.drop, bytes: 7).line + Array("patient".utf8))
+            while lock.waiters == 0 { sched_yield() }
+            link.close()
+            opening.finish()
+        }
+        await scene.intake.close()
+        let transfers = try scene.entries("transfer")
+        #expect(transfers.allSatisfy { $0["verdict"] == "rejected" })
+        let told = transfers.compactMap { $0["detail"]?["message"]?.string }
+        #expect(told.contains { $0.contains("its session ended before its turn came") }, "\(told)")
     }
 
     @Test func whereUploadsDoNotSettleNoneIsWanted() async throws {

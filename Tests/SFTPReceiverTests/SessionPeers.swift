@@ -20,6 +20,8 @@ final class TestDaemon: Sendable {
         case refuse(String)
         /// A commit is carried out, and its session hears nothing of it.
         case acceptUnheard
+        /// Accepts, and answers a commit after so many seconds.
+        case acceptLate(Double)
         /// Closes the link instead of answering a commit.
         case hangUp
         /// Accepts, and ends the session while it is asked.
@@ -129,7 +131,7 @@ final class TestDaemon: Sendable {
                     buffer.removeFirst(Int(commit.bytes))
                 }
                 heard.withLock { $0.append(message) }
-                guard let answer = answer(message, content, &session) else { continue }
+                guard let answer = answer(message, content, &session, link) else { continue }
                 if case .commit = message, case .endBefore(let text) = conduct.withLock({ $0 }) {
                     let line = DaemonMessage.end(SessionEnding(message: text)).line
                     _ = write(link, line, line.count)
@@ -167,7 +169,7 @@ final class TestDaemon: Sendable {
     }
 
     private func answer(
-        _ message: SessionMessage, _ content: [UInt8]?, _ session: inout WelcomedSession?
+        _ message: SessionMessage, _ content: [UInt8]?, _ session: inout WelcomedSession?, _ link: Int32
     ) -> DaemonMessage? {
         switch message {
         case .refused, .probed: return nil
@@ -175,7 +177,8 @@ final class TestDaemon: Sendable {
         case .hello where isCollector.withLock { $0 }:
             return .welcome(.collector("acme", staging: home.file("staging")))
         case .hello:
-            guard let begun = waiting({ try await self.scene.unaskedSession() }) else { return nil }
+            let begun = waiting { try await self.scene.unaskedSession { Self.isOpen(link) } }
+            guard let begun else { return nil }
             session = begun
             return .welcome(
                 SessionWelcome(
@@ -195,12 +198,18 @@ final class TestDaemon: Sendable {
                 _ = waiting { try await self.scene.handler.answer(message, content, session) }
                 hangUp()
                 return nil
+            case .acceptLate(let seconds): Thread.sleep(forTimeInterval: seconds)
             case .accept, .endBefore: break
             }
         case .names, .change, .open, .room, .ended: break
         }
         guard let session else { return nil }
         return waiting { try await self.scene.handler.answer(message, content, session) }
+    }
+
+    private static func isOpen(_ link: Int32) -> Bool {
+        var watched = pollfd(fd: link, events: 0, revents: 0)
+        return poll(&watched, 1, 0) == 0
     }
 
     /// On a thread of the test's own.
@@ -255,6 +264,9 @@ final class SessionClient: Sendable {
         shutdown(descriptor, Int32(SHUT_WR))
         return exitStatus()
     }
+
+    /// Goes away without a word.
+    func leave() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     /// Waits until the session has ended by itself.
     func exitStatus() -> Int32? {

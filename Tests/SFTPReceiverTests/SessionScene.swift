@@ -104,12 +104,14 @@ final class SessionScene: Sendable {
     }
 
     /// A session without the questions of who is at the other end of the link.
-    func unaskedSession() async throws -> WelcomedSession {
+    func unaskedSession(
+        isHeard: @escaping @Sendable () -> Bool = { true }
+    ) async throws -> WelcomedSession {
         await login()
         let key = Credential.key(fingerprint: account.keys[0].fingerprint)
         return WelcomedSession(
             connection: connection, login: Login(account: account, credential: key),
-            sender: try intake.beginSession(of: account.name))
+            sender: try intake.beginSession(of: account.name, isHeard: isHeard))
     }
 
     func commit(

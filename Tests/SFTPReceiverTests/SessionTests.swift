@@ -1,11 +1,14 @@
-import Foundation
-import Support
-import Synchronization
 // The session process between a client and a daemon: bytes on disk, what the daemon is asked and told, and
 // what happens when either of them goes away.
+import Foundation
+import SFTPWire
+import Staging
+import Support
+import Synchronization
 import TLS
 import Testing
 
+@testable import Intake
 @testable import SFTPReceiver
 @testable import SFTPSession
 
@@ -142,6 +145,77 @@ import Testing
         #expect(next.hangUp() == 0)
     }
 
+    // MARK: A daemon that answers late
+
+    /// A session that looks each second whether its client is still there.
+    private func impatientSession() -> SessionClient {
+        let socket = home.file("link")
+        signal(SIGPIPE, SIG_IGN)
+        let client = SessionClient(serve: { descriptor in
+            do {
+                let link = try SessionIPCClient(socket: socket, patience: .init(look: 1, longest: 20))
+                let welcome = try link.hello(
+                    SessionHello(
+                        connection: "192.0.2.1 40000 192.0.2.2 22", user: "acme", pid: getpid(),
+                        version: SessionIPC.version, authentication: nil))
+                let store = SessionStore(
+                    store: try PartialStore(incoming: welcome.incoming ?? ""), link: link,
+                    temporaryNames: TemporaryNames([]), mostInline: welcome.mostInline)
+                var loop = SessionLoop(
+                    DropBox(settings: DropBox.Settings(account: "acme", maxFile: nil)), host: store,
+                    input: descriptor, output: descriptor, signals: -1)
+                loop.run()
+                return 0
+            } catch {
+                return 1
+            }
+        })
+        #expect(client.greet().prefix(5) == [2, 0, 0, 0, 3])
+        return client
+    }
+
+    private func write(_ size: Int, _ client: SessionClient, _ handle: [UInt8]) {
+        for offset in stride(from: 0, to: size, by: 100_000) {
+            let piece = Array(data[offset..<min(size, offset + 100_000)])
+            #expect(client.write(handle, offset, piece) == 0)
+        }
+    }
+
+    /// A file whose sender hears of a failure is sent again.
+    @Test func anAnswerIsWaitedForAsLongAsTheClientWaits() async throws {
+        let daemon = try await TestDaemon(home: home)
+        daemon.conduct.withLock { $0 = .acceptLate(2.5) }
+        let client = impatientSession()
+        let handle = client.open("/a")
+        #expect(client.write(handle, 0, [1, 2, 3]) == 0)
+        #expect(client.close(handle).code == 0)
+        #expect(client.hangUp() == 0)
+        #expect(try ready("a") == [1, 2, 3])
+    }
+
+    /// Its client gives up, and sends the file in another session: it is delivered once.
+    @Test(arguments: [3, 300_000])
+    func whatWaitedForItsTurnIsNotAcceptedOnceItsClientHasLeft(_ size: Int) async throws {
+        let daemon = try await TestDaemon(home: home)
+        let client = impatientSession()
+        let handle = client.open("/a")
+        write(size, client, handle)
+        let lock = try daemon.scene.intake.box(of: "acme").lock
+        await lock.with(.exclusive) {
+            client.send(client.packet(4, handle))
+            while lock.waiters == 0 { await Task.yield() }
+            client.leave()
+            #expect(client.exitStatus() == 0)
+        }
+        #expect(daemon.commits.count == 1 && daemon.ready().isEmpty)
+        let next = session()
+        let again = next.open("/a")
+        write(size, next, again)
+        #expect(next.close(again).code == 0)
+        #expect(next.hangUp() == 0)
+        #expect(daemon.ready() == ["a"] && daemon.commits.count == 2)
+    }
+
     @Test func withoutADaemonRequestsFailWithText() {
         let client = session()
         let answer = client.status(17, SessionClient.string("/"))
@@ -196,7 +270,8 @@ import Testing
         #expect(later.close(later.open("/b")).code == 0)
         try FileManager.default.removeItem(atPath: home.file("staging/ready/sftp/acme/b"))
         #expect(later.size("/b") == 0, "what a session has delivered it goes on seeing")
-        #expect(later.status(13, SessionClient.string("/b")).code == 4)
+        #expect(later.status(13, SessionClient.string("/b")).code == 2)
+        #expect(later.size("/b") == nil, "until it removes it")
         #expect(later.hangUp() == 0)
         #expect(daemon.parts().isEmpty)
     }

@@ -174,6 +174,19 @@ import Testing
             ])
     }
 
+    /// Only sealed entries are removed.
+    @Test(arguments: ["seal_after: forever", "seal_after: forever, retain: forever"])
+    func whatIsNeverSealedIsKeptForever(ages: String) throws {
+        let settings = try GateDirectory.complete().load(Self.minimal + "\nledger: {\(ages)}")
+        #expect(settings.ledger.sealAfter == nil && settings.ledger.retain == nil)
+    }
+
+    @Test func whatIsRemovedBeforeTheUsualTimeOfSealingIsSealedThen() throws {
+        let settings = try GateDirectory.complete().load(Self.minimal + "\nledger: {retain: 30d}")
+        #expect(settings.ledger.retain == .seconds(30 * 86400))
+        #expect(settings.ledger.sealAfter == settings.ledger.retain)
+    }
+
     @Test func theEnvironmentGoesOverTheFile() throws {
         let gate = try GateDirectory.complete()
         let settings = try gate.load(

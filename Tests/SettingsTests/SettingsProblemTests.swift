@@ -198,6 +198,10 @@ import Testing
             "  path: /in\n  health_path: /in/health",
             "dropgate.yaml:6:16: webhook.health_path: /in/health is taken"),
         Case("  health_path: /webhooks/vsee", "webhook.health_path: /webhooks/vsee is taken"),
+        Case(
+            "ledger: {seal_after: forever, retain: 2192d}",
+            "dropgate.yaml:5:39: ledger.retain: would never apply: ledger.seal_after is forever"),
+        Case("ledger: {seal_after: forever, retain: x}", "ledger.retain: \"x\" is not a duration"),
     ]
 
     static let fileCases = [

@@ -128,6 +128,16 @@ import Testing
         #expect(try isUndecidable(drop))
     }
 
+    @Test(arguments: [("a", nil), (nil, "a"), (nil, nil)] as [(String?, String?)])
+    func whereTheStartsOfTheMachineAreNotKnownNobodySaysThatItRestarted(then: String?, today: String?) {
+        let sidecar = PartialSidecar(drop: drop(), path: "a", started: now, boot: then)
+        guard case .undecidable(let why) = sidecar.standing(bytes: 5, boot: today) else {
+            Issue.record("it was believed")
+            return
+        }
+        #expect(why.contains("is not known") && why.contains("boot_id"), "\(why)")
+    }
+
     @Test(arguments: [
         "", "{", "[]", "{\"version\":2}",
         "{\"drop\":\"x\",\"path\":\"a.xml\",\"sequential\":true,\"started\":\"2026-11-23T00:00:00Z\",\"state\":\"open\",\"version\":1}",

@@ -100,6 +100,14 @@ struct PullCommand: AsyncParsableCommand {
     }
 
     private func makeRound(_ progress: Progress) throws -> PullRound {
+        let settings = try gate.settings()
+        guard SetupOwner(ofLedger: settings) == nil else {
+            throw ManagementError(
+                .configuration, "what root fetches, the gate's user could not open",
+                fix:
+                    "run this as the user to whom \(settings.state) belongs (`sudo -u dropgate dropgate pull`)"
+            )
+        }
         let target = try login.target(gateURL)
         guard let credential = try login.credential(), let pins = try login.pins(for: target) else {
             throw ValidationError("a credential and a host key are needed")
@@ -107,7 +115,7 @@ struct PullCommand: AsyncParsableCommand {
         let options = ProbeOptions(source: try source.map(ArgumentText.address), timeout: timeout.duration)
         let origin = try PullOrigin(target, credential: credential, pins: pins, options: options)
         return PullRound(
-            settings: try gate.settings(), from: origin, by: try remark.attribution(),
+            settings: settings, from: origin, by: try remark.attribution(),
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
     }
 

@@ -51,6 +51,9 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var gate: GateOptions
 
     func run() async throws {
+        // By default it ends the process. What it asks for is not lost: the lists are read again once `PolicyReloader` hears it.
+        // Programs that the gate starts get the default again (Subprocess).
+        if !check { signal(SIGHUP, SIG_IGN) }
         try OpenSSLCheck.refuseBadConfiguration()
         let settings = try gate.settings(.mustExist)
         let policy = try policy(settings)

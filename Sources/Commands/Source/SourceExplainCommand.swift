@@ -151,7 +151,9 @@ extension Decision {
         let who = source?.ip.description ?? "an unknown source"
         try Output.line("\(colour(verdict.rawValue))  \(who) on \(channel.rawValue): \(reason.rawValue)")
         if !entries.isEmpty { try Output.line("  entries  \(entries.joined(separator: ", "))") }
-        try Output.line("  policy   \(policy)" + (lists.origin.map { ", \($0)" } ?? ""))
+        // Lists that only refuse (`SourceLists.narrowing`) never came into force.
+        let origin = policy == lists.version ? lists.origin : nil
+        try Output.line("  policy   \(policy)" + (origin.map { ", \($0)" } ?? ""))
         for step in trace { try Output.line("  - \(step)") }
     }
 }

@@ -7,14 +7,17 @@ import Synchronization
 
 extension Intake {
     /// A session of an account begins.
-    /// - Parameter withdrawal: why it may change nothing any more; nil: it may. It is asked often.
+    /// - Parameters:
+    ///   - withdrawal: why it may change nothing any more; nil: it may. It is asked often.
+    ///   - isHeard: whether an answer would reach it.
     package func beginSession(
         of account: String,
-        withdrawal: @escaping @Sendable () -> (reason: Reason, message: String)? = { nil }
+        withdrawal: @escaping @Sendable () -> (reason: Reason, message: String)? = { nil },
+        isHeard: @escaping @Sendable () -> Bool = { true }
     ) throws -> SenderSession {
         SenderSession(
             id: sessions.wrappingAdd(1, ordering: .relaxed).newValue, box: try box(of: account),
-            withdrawal: withdrawal)
+            withdrawal: withdrawal, isHeard: isHeard)
     }
 
     /// The box of an account.
@@ -63,16 +66,16 @@ extension Intake {
             where drop.record.readyPath.hasPrefix(Self.readyRoot(account)) && !drop.record.isHeld {
                 guard let path = DropPath(name(drop.record, account)) else { continue }
                 let receipt = try Receipt(AcceptedEntry(drop.entry), drop: drop.record)
-                // One of another gate may lie in `ready/` already, and wait for its mark alone.
-                let isWaiting = isPulled(drop.record) && standing(of: drop.record) == .kept
-                if !isWaiting {
+                // It may be its consumer's already: who takes it back looks into `ready/`.
+                let place = try unmarkedPlace(drop.record, receipt)
+                if place == nil {
                     state.settling[drop.record.id] = SenderBox.Settling(record: drop.record, receipt: receipt)
                 }
                 state.tree.insert(
                     SenderItem(
                         drop: drop.record.id, bytes: receipt.bytes,
                         modified: Self.seconds(drop.record, receipt),
-                        standing: isWaiting ? .waiting(readyPath: drop.record.readyPath) : .settling),
+                        standing: place.map { .waiting(readyPath: $0) } ?? .settling),
                     at: path)
             }
         }

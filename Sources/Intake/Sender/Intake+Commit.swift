@@ -21,7 +21,7 @@ extension Intake {
         }
         return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropOutcome in
             do throws(SenderError) {
-                try session?.checkAuthority()
+                try session?.checkTurn()
             } catch {
                 throw IntakeError(error.reason ?? .forbiddenOperation, error.message)
             }
@@ -88,7 +88,7 @@ extension Intake {
         let accepted = record
         let receipt = Receipt(AcceptedEntry(new.attempt, entry), drop: accepted)
         uploadSpace.end(record.id)
-        box.state.withLock { state in
+        let superseded = box.state.withLock { state -> [SenderItem] in
             let written = state.tree.item(accepted.id)
             state.settling[accepted.id] = SenderBox.Settling(record: accepted, receipt: receipt)
             var item = SenderItem(
@@ -97,13 +97,14 @@ extension Intake {
                 opened: written?.openedLast(bytes: upload.bytes))
             item.former = written?.former
             state.tree.insert(item, at: new.path)
-            supersede(accepted.id, at: new.path, in: &state, box)
+            return supersede(accepted.id, at: new.path, in: &state, box)
         }
         if record.due == nil {
             await release(record.id, in: box)
         } else {
             settler.schedule(record, of: box.account)
         }
+        await withdraw(superseded: superseded, by: accepted.id, at: new.path, box)
         return DropOutcome(
             id: record.id, status: entry.repeats == nil ? .stored : .duplicate,
             name: String(record.readyPath.dropFirst(Self.readyRoot(box.account).utf8.count)), seq: entry.seq)

@@ -181,15 +181,15 @@ extension Intake {
     @discardableResult
     package func kept(
         _ drop: String, bytes: Int64, isWhole: Bool, modified: Int64?, _ session: SenderSession
-    ) -> Bool {
+    ) async -> Bool {
         guard writes(drop, session) else { return true }
         uploadSpace.end(drop)
         let box = session.box
-        return box.state.withLock { state -> Bool in
-            guard let path = state.tree.path(of: drop) else { return true }
+        let (isKept, path, superseded) = box.state.withLock { state -> (Bool, DropPath, [SenderItem]) in
+            guard let path = state.tree.path(of: drop) else { return (true, .root, []) }
             if !isWhole, state.tree.item(drop)?.isSuperseded == true {
-                if case .waits = leave(drop, in: &state, box) { return true }
-                return false
+                if case .waits = leave(drop, in: &state, box) { return (true, path, []) }
+                return (false, path, [])
             }
             state.tree.update(drop) { item in
                 (item.opened, item.reopened) = (item.openedLast(bytes: bytes), nil)
@@ -197,13 +197,13 @@ extension Intake {
                 item.modified = modified ?? item.modified
                 item.standing = .partial(isWhole: isWhole)
             }
-            if isWhole {
-                // Also of one that is superseded: whole, it is an upload of its own.
-                unmark(drop, in: &state, box)
-                supersede(drop, at: path, in: &state, box)
-            }
-            return true
+            guard isWhole else { return (true, path, []) }
+            // Also of one that is superseded: whole, it is an upload of its own.
+            unmark(drop, in: &state, box)
+            return (true, path, supersede(drop, at: path, in: &state, box))
         }
+        await withdraw(superseded: superseded, by: drop, at: path, box)
+        return isKept
     }
 
     /// Nothing is kept of an upload.

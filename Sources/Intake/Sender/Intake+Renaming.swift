@@ -44,7 +44,7 @@ extension Intake {
             throw SenderError(.failed, .badPath, "\(order.from): cannot become \(order.to)")
         }
         try await box.lock.with(.exclusive) { () async throws(SenderError) in
-            try session.checkAuthority()
+            try session.checkTurn()
             try checkParent(order.to, box, reason: .badPath)
             let (isFolder, isTaken, begun) = box.state.withLock { state in
                 (
@@ -73,6 +73,7 @@ extension Intake {
         _ order: SenderRename, _ attempt: Attempt, _ session: SenderSession
     ) async throws(SenderError) {
         let box = session.box
+        try await withdrawSuperseded(at: order.from, box)
         let (items, target) = box.state.withLock { state in
             forgetTaken(in: &state, box, at: order.from)
             return (
@@ -143,6 +144,7 @@ extension Intake {
         _ part: SenderRename, _ attempt: Attempt, _ session: SenderSession
     ) async throws(SenderError) -> Bool {
         let box = session.box
+        try await withdrawSuperseded(at: part.from, box)
         let items = box.state.withLock { $0.tree.items(part.from) }
         return try await rename(prepare(items, part, box, isInFolder: true), part, attempt, session)
     }
@@ -210,7 +212,7 @@ extension Intake {
                     try await accept(item, held, order, attempt, session)
                     isAny = true
                 case .partial(let item, let held):
-                    try keep(item, held, under: order.to, box)
+                    try await keep(item, held, under: order.to, box)
                     isAny = true
                 case .accepted(let settling, let claimed):
                     if try await move(settling, to: order, attempt, box, claimed: claimed) { isAny = true }
@@ -237,17 +239,18 @@ extension Intake {
 
     func keep(
         _ item: SenderItem, _ held: PartialStore.Held, under path: DropPath, _ box: SenderBox
-    ) throws(SenderError) {
+    ) async throws(SenderError) {
         do throws(StagingError) {
             try held.file.rename(to: path.text)
         } catch {
             throw refusal(error, path)
         }
         let isWhole = held.isWhole
-        box.state.withLock { state in
+        let superseded = box.state.withLock { state -> [SenderItem] in
             state.tree.move(item.drop, to: path)
-            if isWhole { supersede(item.drop, at: path, in: &state, box) }
+            return isWhole ? supersede(item.drop, at: path, in: &state, box) : []
         }
+        await withdraw(superseded: superseded, by: item.drop, at: path, box)
     }
 
     /// A whole upload gets its final name: it is accepted under it.
@@ -334,12 +337,13 @@ extension Intake {
         entry.detail["accepted_by"] = .int(record.seq)
         return SenderStep(attempt: entry, operation: .change(entry, change)) { _ in
             if !isReleased { self.staging.ready.cancelReservation(record.readyPath) }
-            box.state.withLock { state in
+            let superseded = box.state.withLock { state -> [SenderItem] in
                 state.settling[record.id] = new
                 state.tree.update(record.id) { $0.standing = .settling }
                 state.tree.move(record.id, to: order.to)
-                self.supersede(record.id, at: order.to, in: &state, box)
+                return self.supersede(record.id, at: order.to, in: &state, box)
             }
+            await self.withdraw(superseded: superseded, by: record.id, at: order.to, box)
             guard let due = new.record.due, due > self.now else {
                 return await self.release(record.id, in: box, isDue: true)
             }

@@ -1,11 +1,15 @@
 // RENAME of a directory: each file in it gets its new name by itself, as the ledger tells of them. So it can stop halfway, and
-// whoever asked for it can go on.
+// whoever asked for it can go on; and in between there is a turn for whoever waits for the account's box.
 import Admission
 import Ledger
 import Staging
 import Synchronization
 
 extension Intake {
+    /// So many files get their new names in one turn. A directory may have thousands, and a CLOSE in another session is not to wait for
+    /// them all: its client would give it up.
+    static let filesOfATurn = 50
+
     /// File by file, each with an entry. On the way there are both directories, on the disk and in the tree. Wherever it stops, a
     /// file is in the one that the ledger or its sidecar says, and the same request goes on with the rest.
     /// - Parameter begun: what an earlier one has left.
@@ -14,37 +18,74 @@ extension Intake {
         _ session: SenderSession
     ) async throws(SenderError) {
         let box = session.box
-        let (target, files) = box.state.withLock { state in
+        let (target, files, drops) = box.state.withLock { state in
             for file in state.tree.files(inside: order.from) { forgetTaken(in: &state, box, at: file) }
-            return (newest(order.to, in: &state, box), state.tree.files(inside: order.from))
+            let files = state.tree.files(inside: order.from)
+            return (newest(order.to, in: &state, box), files, files.flatMap(state.tree.items).map(\.drop))
         }
         guard target == nil else {
             throw SenderError(.exists, .forbiddenOperation, "\(order.to): there is a file of that name")
         }
         let folders = try check(files, order, box)
         try makeFolders(folders, order, box)
-        var done = begun?.done ?? 0
-        var left = files.count
+        var rename = SenderBox.UnfinishedRename(from: order.from, to: order.to, done: begun?.done ?? 0)
+        var left = files[...]
+        var known = Set(drops)
+        var ofThisTurn = 0
         do throws(SenderError) {
-            for file in files {
+            while let file = left.first {
+                if ofThisTurn == Self.filesOfATurn {
+                    try await giveWay(rename, order, box)
+                    ofThisTurn = 0
+                }
+                ofThisTurn += 1
                 let part = SenderRename(
                     from: file, to: file.moved(from: order.from, to: order.to), replaces: false, open: nil)
                 try session.checkAuthority()
-                if try await renameInFolder(part, attempt, session) { done += 1 }
-                left -= 1
+                if try await renameInFolder(part, attempt, session) { rename.done += 1 }
+                left.removeFirst()
+                if left.isEmpty { left = try arrivals(order, &known, box)[...] }
             }
         } catch {
-            let unfinished = SenderBox.UnfinishedRename(from: order.from, to: order.to, done: done)
-            box.state.withLock { state in
-                state.note(unfinished)
-                // What settles in it has the time that its sender needs to go on.
-                state.renamed = now
-            }
-            throw halfway(unfinished, left: left, error)
+            throw halfway(rename, left: left.count, error, box)
         }
         box.state.withLock { moveFolders(order, in: &$0, box) }
         // Files may have these names next.
         staging.ready.removeEmptyDirectories(folders.map { Self.readyRoot(box.account) + $0.text })
+    }
+
+    /// Lets whoever waits for the box have a turn. Throws where one of the two directories was taken away in it.
+    private func giveWay(
+        _ rename: SenderBox.UnfinishedRename, _ order: SenderRename, _ box: SenderBox
+    ) async throws(SenderError) {
+        guard box.lock.waiters > 0 else { return }
+        box.state.withLock { _ = $0.stop(rename, at: now) }
+        await box.lock.giveWay(.exclusive)
+        guard box.state.withLock({ $0.begun(order) != nil }) else {
+            throw SenderError(
+                .failed, .forbiddenOperation,
+                "one of the two directories was renamed or removed by another session meanwhile")
+        }
+    }
+
+    /// Files that came into the directory while others had their turn, also under a name that has been moved. Their directories are
+    /// made under the new name.
+    /// - Parameter known: the drops of the others.
+    private func arrivals(
+        _ order: SenderRename, _ known: inout Set<String>, _ box: SenderBox
+    ) throws(SenderError) -> [DropPath] {
+        let (files, folders) = box.state.withLock { state in
+            (
+                state.tree.files(inside: order.from).map { file in
+                    (path: file, drops: state.tree.items(file).filter { !$0.isWritten }.map(\.drop))
+                },
+                [order.from] + state.tree.folders(inside: order.from)
+            )
+        }
+        let new = files.filter { !known.isSuperset(of: $0.drops) }.map(\.path)
+        known.formUnion(files.flatMap(\.drops))
+        if !new.isEmpty { try makeFolders(folders, order, box) }
+        return new
     }
 
     /// Makes the directories of the new name that are not there yet.
@@ -78,8 +119,9 @@ extension Intake {
     }
 
     private func halfway(
-        _ rename: SenderBox.UnfinishedRename, left: Int, _ error: SenderError
+        _ rename: SenderBox.UnfinishedRename, left: Int, _ error: SenderError, _ box: SenderBox
     ) -> SenderError {
+        let goesOn = box.state.withLock { $0.stop(rename, at: now) }
         // These say of one file that nothing was changed.
         let why =
             switch error.reason {
@@ -89,8 +131,8 @@ extension Intake {
             }
         return SenderError(
             error.kind, error.reason,
-            "\(rename.from): \(rename.done) of \(rename.done + left) files in it are in \(rename.to) by now: \(why); "
-                + "send the same RENAME again, it goes on with the others")
+            "\(rename.from): \(rename.done) of \(rename.done + left) files in it are in \(rename.to) by now: \(why)"
+                + (goesOn ? "; send the same RENAME again, it goes on with the others" : ""))
     }
 
     /// Nothing is begun that is known to fail. Returns the directory and all directories in it, each after the one it lies in.

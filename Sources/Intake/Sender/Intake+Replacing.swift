@@ -38,7 +38,7 @@ extension Intake {
         var isAny = try await carryOut(together: steps, for: least, order.from)
             .dropFirst(withdrawals).contains(true)
         for case .partial(let item, let held) in parts where !isAccepted(held.isWhole, as: order.to) {
-            try keep(item, held, under: order.to, box)
+            try await keep(item, held, under: order.to, box)
             isAny = true
         }
         return isAny

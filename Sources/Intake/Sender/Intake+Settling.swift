@@ -121,13 +121,8 @@ extension Intake {
             state.settling[record.id] = nil
             state.tree.remove(record.id)
         }
-        await uploads.runToEnd {
-            if self.putAway(
-                record, incoming: incoming, of: box.account, settling.receipt, reason: .incomplete)
-            {
-                self.quarantined(record)
-            }
-        }
+        await putAway(
+            record, incoming: incoming, of: box.account, settling.receipt, reason: .incomplete)
         try? box.files.removeSidecars(record.id)
     }
 

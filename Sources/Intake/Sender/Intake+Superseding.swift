@@ -1,35 +1,101 @@
 // An upload of a name is whole: what there is of older ones of that name, and is not whole, is nothing that a sender may go on
 // with, or one file would be made of two. What waits goes at once. What a session still writes goes when that session has left
 // it, which a network that is gone lets the gate know minutes later; a mark on the disk says so to a gate that starts meanwhile.
+// Nothing goes away of which a sender was told that it has come: an older whole upload is withdrawn by the newer one.
 import Admission
 import JSON
 import Ledger
+import Logging
 import Staging
+import Synchronization
 
 extension Intake {
     /// An upload is whole under this name.
-    func supersede(_ drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox) {
-        guard let whole = state.tree.item(drop) else { return }
+    /// - Returns: older whole ones, which nobody sees any more. `withdraw(superseded:)` puts them away, as that waits for the ledger.
+    func supersede(
+        _ drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
+    ) -> [SenderItem] {
+        guard let whole = state.tree.item(drop) else { return [] }
         if let former = whole.former, former != path {
             // What is whole there has kept the name that this one has left.
-            supersede(by: whole, at: former, sparesWhole: true, in: &state, box)
+            supersedeParts(by: whole, at: former, in: &state, box)
         }
-        supersede(by: whole, at: path, sparesWhole: false, in: &state, box)
+        supersedeParts(by: whole, at: path, in: &state, box)
+        return supersedeWhole(by: whole, at: path, in: &state, box)
     }
 
-    private func supersede(
-        by whole: SenderItem, at path: DropPath, sparesWhole: Bool, in state: inout SenderBox.State,
-        _ box: SenderBox
+    private func supersedeParts(
+        by whole: SenderItem, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
     ) {
-        let drop = whole.drop
         for item in state.tree.items(path)
-        where !item.isDelivered && item.drop != drop && !(sparesWhole && item.isWhole) {
-            guard item.isWhole ? item.drop < drop : item.isOlder(than: whole) else { continue }
-            if item.isPartial, (try? box.files.remove(item.drop)) == true {
+        where !item.isDelivered && !item.isWhole && item.drop != whole.drop && item.isOlder(than: whole) {
+            supersede(item, in: &state, box)
+        }
+    }
+
+    private func supersedeWhole(
+        by whole: SenderItem, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
+    ) -> [SenderItem] {
+        var promised: [SenderItem] = []
+        for item in state.tree.items(path) where item.isWhole && item.drop < whole.drop {
+            if !configuration.temporaryNames.match(path.text) {
+                // Its CLOSE was refused, or it would have been accepted: its sender has sent it again.
+                supersede(item, in: &state, box)
+            } else if (try? box.files.summary(item.drop))?.isLive == false {
                 state.tree.remove(item.drop)
+                promised.append(item)
             } else {
                 mark(item.drop, in: &state, box)
             }
+        }
+        return promised
+    }
+
+    private func supersede(_ item: SenderItem, in state: inout SenderBox.State, _ box: SenderBox) {
+        if item.isPartial, (try? box.files.remove(item.drop)) == true {
+            state.tree.remove(item.drop)
+        } else {
+            mark(item.drop, in: &state, box)
+        }
+    }
+
+    /// Puts whole uploads into quarantine, each with an entry. One with which that fails is its sender's again: the next whole upload of
+    /// its name, a RENAME of that, and a REMOVE withdraw it.
+    /// - Parameter newer: the upload that is whole under their name by now.
+    func withdraw(
+        superseded items: [SenderItem], by newer: String, at path: DropPath, _ box: SenderBox
+    ) async {
+        for item in items {
+            do throws(SenderError) {
+                try await withdraw(superseded: item, by: newer, at: path, box)
+            } catch {
+                logger.error(
+                    "the older upload \(item.drop) could not be put into quarantine: \(error.message)")
+                guard let found = try? box.files.summary(item.drop), var back = SenderItem(found) else {
+                    continue
+                }
+                (back.opened, back.former, back.isSuperseded) = (item.opened, item.former, true)
+                box.state.withLock { $0.tree.insert(back, at: path) }
+            }
+        }
+    }
+
+    private func withdraw(
+        superseded item: SenderItem, by newer: String, at path: DropPath, _ box: SenderBox
+    ) async throws(SenderError) {
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .withdrawn)
+        attempt.account = box.account
+        attempt.detail["message"] = "a newer upload of its name is whole"
+        attempt.detail["newer"] = .string(newer)
+        try await withdraw(partial: item, true, path, attempt, box)
+    }
+
+    /// Before a name is renamed: with what could not be withdrawn then, both would be accepted. The box is locked for this caller alone.
+    func withdrawSuperseded(at path: DropPath, _ box: SenderBox) async throws(SenderError) {
+        let whole = box.state.withLock { $0.tree.items(path).filter(\.isWhole) }
+        guard let newest = whole.last(where: { !$0.isSuperseded }) else { return }
+        for item in whole where item.isSuperseded {
+            try await withdraw(superseded: item, by: newest.drop, at: path, box)
         }
     }
 

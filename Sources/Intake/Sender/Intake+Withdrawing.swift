@@ -19,14 +19,15 @@ extension Intake {
         let open = open.flatMap { writes($0, session) ? $0 : nil }
         if let open { discarded(open, session) }
         let isRemoved = try await box.lock.with(.exclusive) { () async throws(SenderError) -> Bool in
-            try session.checkAuthority()
+            try session.checkTurn()
             if open == nil, box.state.withLock({ $0.tree.isFolder(path) && $0.tree.items(path).isEmpty }) {
                 throw SenderError(.failed, .badPath, "\(path): is a directory; RMDIR removes it")
             }
             return try await withdrawAll(path, attempt, box)
         }
-        guard isRemoved || open != nil else { throw gone(path, "removed", session) }
-        session.takesBack(path)
+        // From this answer on STAT says the same of a file that its consumer has taken.
+        defer { session.takesBack(path) }
+        guard isRemoved || open != nil else { throw gone(path, "removed", session, ofShown: .absent) }
     }
 
     /// Takes away everything under a name that nobody writes. False: there was nothing, or its consumer has it. The
@@ -97,7 +98,7 @@ extension Intake {
     }
 
     /// What was interrupted was never promised to anybody and goes; a whole one was answered OK and is kept.
-    private func withdraw(
+    func withdraw(
         partial item: SenderItem, _ isWhole: Bool, _ path: DropPath, _ attempt: Attempt, _ box: SenderBox
     ) async throws(SenderError) {
         let isProbe = String(decoding: path.name, as: UTF8.self).hasPrefix(ProbeMark.filePrefix)
@@ -188,80 +189,13 @@ extension Intake {
                 state.settling[record.id] = nil
                 state.tree.remove(record.id)
             }
-            await self.uploads.runToEnd {
-                if self.putAway(record, incoming: incoming, of: box.account, receipt) {
-                    self.quarantined(record)
-                }
-            }
+            await self.putAway(record, incoming: incoming, of: box.account, receipt)
             try? box.files.removeSidecars(record.id)
         } undone: {
             if claimed == nil { self.staging.ready.reserve(exactly: record.readyPath) }
             self.giveBack(record, claimed, box)
         }
     }
-
-    /// Moves a withdrawn drop to quarantine. What fails is tried again (`putAwayWithdrawn`), and at the next start; it is withdrawn all
-    /// the same.
-    /// - Returns: whether the ledger is to be told that it is there.
-    func putAway(
-        _ record: DropRecord, incoming: String, of account: String, _ receipt: Receipt,
-        reason: Reason = .withdrawn
-    ) -> Bool {
-        var receipt = receipt
-        receipt.reason = reason.rawValue
-        receipt.released = nil
-        do {
-            try staging.quarantine(incoming: incoming, of: account, receipt: receipt)
-            return true
-        } catch {
-            health.set(
-                problem: "withdrawal", of: record.id,
-                message: "drop \(record.id) was withdrawn and could not be moved to quarantine: \(error)")
-            logger.error("drop \(record.id) was withdrawn and could not be moved to quarantine: \(error)")
-            return false
-        }
-    }
-
-    /// Moves to quarantine what could not be moved there when it was withdrawn. A drop that somebody is at has its turn in the next round.
-    func putAwayWithdrawn() async throws {
-        // To look costs more the more drops were ever withdrawn.
-        guard health.has(problem: "withdrawal") else { return }
-        var failure: (any Error)?
-        for drop in try store.withdrawnDrops() {
-            let id = drop.record.id
-            guard takeInHand(id) else { continue }
-            defer { letGo(id) }
-            do {
-                if let box = try boxOfPulled(id) {
-                    // Whoever withdraws it may be moving it this moment.
-                    try await box.lock.with(.exclusive) { try await putAwayAgain(id, entry: drop.entry) }
-                } else {
-                    try await putAwayAgain(id, entry: drop.entry)
-                }
-            } catch {
-                // The others have their turn.
-                failure = failure ?? error
-            }
-        }
-        if let failure { throw failure }
-    }
-
-    /// The drop is in hand, and its box locked if there is one.
-    private func putAwayAgain(_ id: String, entry: [UInt8]) async throws {
-        // It may have come again since it was looked up.
-        guard let record = try store.drop(id: id), record.state == .withdrawn, let incoming = record.incoming
-        else { return }
-        let receipt = try Receipt(AcceptedEntry(entry), drop: record)
-        let account = StagingLayout.quarantineAccount(receipt.account)
-        let isPutAway = await uploads.runToEnd {
-            self.putAway(record, incoming: incoming, of: account, receipt)
-        }
-        guard isPutAway else { return }
-        try await writer.commit(.quarantined(id: id))
-        health.clear(problem: "withdrawal", of: id)
-    }
-
-    func quarantined(_ record: DropRecord) { writer.submit(.quarantined(id: record.id)) { _ in } }
 
     // MARK: Taking back
 
@@ -271,10 +205,10 @@ extension Intake {
         _ item: SenderItem, _ readyPath: String, _ path: DropPath, _ box: SenderBox, bySender: Bool = true
     ) async throws(SenderError) -> SenderBox.Settling? {
         guard !bySender || configuration.afterRelease == .change else { throw untouchable(path) }
+        // Before the mark of its release is made: it would undo the change.
+        guard await isMarked(item.drop) else { throw unmarked(path) }
         var taken: DropRecord?
         do {
-            // Before the mark of its release is made: it would undo the change.
-            if try store.drop(id: item.drop)?.state == .pending { await stager.waitUntilMarked() }
             // An entry whose time is over tells no next start what is to become of the file: it stays where it is.
             guard let found = try store.newestUploads(readyPaths: [readyPath]).first,
                 found.record.id == item.drop, found.record.state == .released,
@@ -308,6 +242,23 @@ extension Intake {
             logger.error("\(UntrustedText.head(path.description)) cannot be taken back: \(error)")
             throw SenderError(.failed, .badPath, "\(path): \(SenderError.broken.message)")
         }
+    }
+
+    /// Whether the ledger says of what lies in `ready/` that it is released, or soon does. Where it cannot be read the change fails
+    /// by itself.
+    private func isMarked(_ drop: String) async -> Bool {
+        func isPending() -> Bool { (try? store.drop(id: drop)?.state) == .pending }
+        guard isPending() else { return true }
+        // What failed may have been another part of the batch.
+        _ = await stager.waitForMark()
+        return !isPending()
+    }
+
+    private func unmarked(_ path: DropPath) -> SenderError {
+        SenderError(
+            .failed, nil,
+            "\(path): its release is not recorded yet, and nothing can be changed before that; try again later"
+        )
     }
 
     func untouchable(_ path: DropPath) -> SenderError {
@@ -348,7 +299,10 @@ extension Intake {
     }
 
     /// Why nothing of a name can be renamed or removed.
-    func gone(_ path: DropPath, _ what: String, _ session: SenderSession) -> SenderError {
+    /// - Parameter kind: what is answered for a file that STAT shows although its consumer has taken it.
+    func gone(
+        _ path: DropPath, _ what: String, _ session: SenderSession, ofShown kind: SenderError.Kind = .failed
+    ) -> SenderError {
         let box = session.box
         if box.state.withLock({ $0.tree.items(path).contains(where: \.isWritten) }) {
             return isWritten(path, what)
@@ -359,10 +313,9 @@ extension Intake {
         // Pending is one whose release is not marked in the ledger yet: what settles would have been found.
         let wasTaken = known.map { ![.lost, .withdrawn].contains($0.state) } ?? false
         guard isOwn || wasTaken else { return SenderError(.absent, nil, "\(path): no such file") }
-        // Who overwrites by REMOVE and RENAME must hear "no such file", or a daily file of one name is never sent. Not as long as
-        // STAT still shows it the file.
+        // Who overwrites by REMOVE and RENAME must hear "no such file", or a daily file of one name is never sent.
         return SenderError(
-            isOwn ? .failed : .absent, .forbiddenOperation,
+            isOwn ? kind : .absent, .forbiddenOperation,
             "\(path): its consumer has taken it, so it cannot be \(what) any more")
     }
 }

@@ -22,9 +22,9 @@ package final class SenderBox: Sendable {
                 }
             }
         }
-        /// Renames of directories that failed halfway, oldest first. They are known in memory only. When the box is loaded anew,
-        /// after a restart or because nobody has used it, both directories are there, and each file is in the one that the
-        /// ledger or its sidecar says: its sender can rename the rest file by file, and remove the old directory.
+        /// Renames of directories that failed halfway, or have let others have their turn, oldest first. They are known in memory only.
+        /// When the box is loaded anew, after a restart or because nobody has used it, both directories are there, and each file is in
+        /// the one that the ledger or its sidecar says: its sender can rename the rest file by file, and remove the old directory.
         private(set) var unfinished: [UnfinishedRename] = []
         /// Accepted drops that are not released, by id.
         var settling: [String: Settling] = [:]
@@ -36,16 +36,21 @@ package final class SenderBox: Sendable {
         var ahead: [String: (lastWrite: Int64, seen: Instant)] = [:]
 
         /// One that is forgotten is as after a restart.
-        private static let mostUnfinished = 8
+        private static let mostUnfinished = 32
 
         /// What a RENAME goes on with; nil: it is a new one.
         func begun(_ order: SenderRename) -> UnfinishedRename? {
             unfinished.first { $0.from == order.from && $0.to == order.to }
         }
 
-        mutating func note(_ rename: UnfinishedRename) {
+        /// A RENAME stops, and somebody is to go on with it: what settles has the time that this needs.
+        /// - Returns: whether both directories are still there.
+        mutating func stop(_ rename: UnfinishedRename, at now: Instant) -> Bool {
+            renamed = now
             unfinished.removeAll { $0.from == rename.from && $0.to == rename.to }
+            guard tree.isFolder(rename.from), tree.isFolder(rename.to) else { return false }
             unfinished = Array(unfinished.suffix(Self.mostUnfinished - 1)) + [rename]
+            return true
         }
     }
 
@@ -54,7 +59,7 @@ package final class SenderBox: Sendable {
         let from: DropPath
         let to: DropPath
         /// Files that have them.
-        let done: Int
+        var done: Int
     }
 
     struct Settling: Sendable {

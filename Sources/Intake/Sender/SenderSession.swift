@@ -10,8 +10,8 @@ package final class SenderSession: Sendable {
     private let delivered = Mutex(Delivered())
 
     /// What clients look at right after CLOSE or RENAME (paramiko and rclone: is the size right?) shows to them for so long
-    /// although a consumer has taken it. For longer it must not: a client that overwrites by REMOVE would be refused for a
-    /// file that is there for nobody else.
+    /// although a consumer has taken it, or until they remove it. For longer it must not: it is there for nobody else, and what
+    /// else they would do with it is refused.
     static let memory = Duration.seconds(30)
 
     private struct Delivered {
@@ -65,16 +65,29 @@ package final class SenderSession: Sendable {
 
     /// Why it may change nothing any more; nil: it may.
     private let withdrawal: @Sendable () -> (reason: Reason, message: String)?
+    /// Whether anybody would hear an answer.
+    private let isHeard: @Sendable () -> Bool
 
     init(
-        id: UInt64, box: SenderBox, withdrawal: @escaping @Sendable () -> (reason: Reason, message: String)?
+        id: UInt64, box: SenderBox, withdrawal: @escaping @Sendable () -> (reason: Reason, message: String)?,
+        isHeard: @escaping @Sendable () -> Bool
     ) {
         self.id = id
         self.box = box
         self.withdrawal = withdrawal
+        self.isHeard = isHeard
     }
 
-    /// Whoever has waited for the lock of a box is asked again whether it may.
+    /// Whoever has waited for the lock of a box is asked again whether it may, and whether anybody is there to hear what comes of it: a
+    /// sender that has not heard it sends its file again, which would then be delivered twice. What was begun is carried out.
+    func checkTurn() throws(SenderError) {
+        try checkAuthority()
+        guard isHeard() else {
+            throw SenderError(
+                .failed, .incomplete, "its session ended before its turn came; nothing was changed")
+        }
+    }
+
     func checkAuthority() throws(SenderError) {
         if let (reason, message) = withdrawal() { throw SenderError(.denied, reason, message) }
     }

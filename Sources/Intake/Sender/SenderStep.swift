@@ -21,9 +21,7 @@ extension Intake {
         let outcome: LedgerOutcome
         do {
             outcome = try await writer.commit(step.operation)
-            ledgerWorks()
         } catch {
-            ledgerFails(error)
             step.undone()
             throw SenderError(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
         }
@@ -46,7 +44,6 @@ extension Intake {
             let outcome: LedgerOutcome
             do {
                 outcome = try await writer.commit(.together(left.map { steps[$0].operation }))
-                ledgerWorks()
                 if case .together(let entries) = outcome {
                     for (index, entry) in zip(left, entries) { await finish(steps[index], entry) }
                     return steps.indices.map(left.contains)
@@ -55,7 +52,6 @@ extension Intake {
                 undo(stale.map { steps[$0] })
                 left.removeAll(where: stale.contains)
             } catch {
-                ledgerFails(error)
                 undo(left.map { steps[$0] })
                 throw SenderError(.failed, .ledgerFailed, "\(path): \(Self.ledgerText)")
             }

@@ -32,8 +32,8 @@ struct SenderItem: Sendable, Equatable {
     var opened: String
     /// Of one that is being written, and was whole before: whether it has become newer shows when it is left.
     var reopened: Reopening?
-    /// Of one that is being written: a newer upload of its name is whole. Nobody sees it or goes on with it once its session
-    /// has left it, or one file would be made of two.
+    /// A newer upload of its name is whole. Nobody sees one that is being written, or goes on with it, once its session has left it, or
+    /// one file would be made of two; one that is whole is still to be withdrawn.
     var isSuperseded = false
     /// The name under which it was begun, where it got another one while it was written.
     var former: DropPath?

@@ -47,8 +47,14 @@ final class SharedLock: Sendable {
         return try await body()
     }
 
-    /// Those who wait, for tests that wait for them.
+    /// Those who wait.
     var waiters: Int { state.withLock { $0.waiting.count } }
+
+    /// Inside `with`: those who wait now have their turn first.
+    func giveWay(_ mode: Mode) async {
+        unlock(mode)
+        await lock(mode)
+    }
 
     private func lock(_ mode: Mode) async {
         await withCheckedContinuation { continuation in

@@ -4,6 +4,10 @@ import JSON
 
 /// What a command wrote into a list file is no such entry: it names no lists (`policy`), and nothing is in force by it.
 package struct ListChange: Sendable {
+    /// A member of the detail of the entry of bad lists: the version of good ones before them that could not be put in force, and
+    /// whose refusals count beside the lists in force until good lists come.
+    package static let narrowingMember = "narrowed_by"
+
     package let seq: Int64
     package let time: Instant
     /// The version of the lists that are in force from here on, `sha256:…`.

@@ -73,18 +73,21 @@ struct DropRelease {
         self.drops = known
     }
 
-    func run() throws {
+    /// Returns how many were pending until now.
+    func run() throws -> (events: Int, uploads: Int) {
+        var (events, uploads) = (0, 0)
         var singles: [Drop] = []
         var rest = drops[...]
         while let first = rest.first {
             var end = rest.startIndex + 1
             while end < rest.endIndex, rest[end].seq - rest[end - 1].seq <= Self.farthest { end += 1 }
             let plan = try plan(rest[rest.startIndex..<end], from: first.seq)
-            for run in plan.runs { try release(run) }
+            for run in plan.runs { events += try release(run) }
             singles += plan.singles
             rest = rest[end...]
         }
-        for drop in singles.sorted(by: { $0.place < $1.place }) { try release(drop) }
+        for drop in singles.sorted(by: { $0.place < $1.place }) { uploads += try release(drop) }
+        return (events, uploads)
     }
 
     /// What one statement each is enough for.
@@ -127,7 +130,7 @@ struct DropRelease {
         return (runs, singles)
     }
 
-    private func release(_ run: Run) throws {
+    private func release(_ run: Run) throws -> Int {
         let ready =
             switch run.place {
             case .asBefore: ""
@@ -146,12 +149,13 @@ struct DropRelease {
             update.bind(4, path)
             update.bind(5, Int64(former + 1))
         }
-        try update.run()
+        let count = try update.run()
         try removeBodies(run.first, run.last)
+        return count
     }
 
     /// An upload, or a drop that is not pending any more.
-    private func release(_ drop: Drop) throws {
+    private func release(_ drop: Drop) throws -> Int {
         // Of one path these times rise, even when the clock does not: they say who lies there.
         let update = try HotStatement(
             db,
@@ -163,8 +167,9 @@ struct DropRelease {
         update.bind(1, drop.readyPath)
         update.bind(2, time)
         update.bind(3, drop.seq)
-        try update.run()
+        let count = try update.run()
         try removeBodies(drop.seq, drop.seq)
+        return count
     }
 
     private func removeBodies(_ first: Int64, _ last: Int64) throws {

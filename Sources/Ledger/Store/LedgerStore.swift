@@ -133,7 +133,8 @@ package enum LedgerOperation: Sendable {
     case letGo(id: String)
     /// The bytes of a withdrawn drop are in quarantine.
     case quarantined(id: String)
-    /// These drops now lie under `ready/` at these paths; their bodies may go.
+    /// These drops now lie under `ready/` at these paths; their bodies may go. One that is not pending is left alone. Outcome:
+    /// `.released`.
     case released([(id: String, readyPath: String)], at: Instant)
     /// Found gone from these paths under `ready/`, at this time: consumers have taken these drops. One that is in another
     /// state or place by now is left alone.
@@ -155,6 +156,8 @@ package enum LedgerOperation: Sendable {
     case clearSealed(below: Int64, limit: Int)
     /// Retention is about to remove the file of this segment; its entry comes with the operation before.
     case segmentRemoved(number: Int64, entry: Int64)
+    /// Writes something that is there already: it shows whether the ledger can be written. Outcome: `.changed(true)`.
+    case touch
 
     package static func append(_ attempt: Attempt, drop: DropRegistration?) -> LedgerOperation {
         .append(LedgerAppend(attempt, drop: drop))
@@ -166,8 +169,20 @@ package enum LedgerOutcome: Sendable {
     /// Of each operation, in their order.
     case together([AppendedEntry])
     case changed(Bool)
+    /// How many drops were pending and are released now.
+    case released(events: Int, uploads: Int)
     /// nil for a ledger without entries.
     indirect case checkpointed(SignedCheckpoint?)
+
+    /// Whether something was written. What found nothing to change says nothing of the disk.
+    var isWritten: Bool {
+        switch self {
+        case .appended, .together: true
+        case .changed(let isChanged): isChanged
+        case .released(let events, let uploads): events + uploads > 0
+        case .checkpointed(let signed): signed != nil
+        }
+    }
 }
 
 /// What became of an append. An object: it goes from the writer back to the receiver and on to the stager.

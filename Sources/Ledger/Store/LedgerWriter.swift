@@ -26,6 +26,15 @@ package final class LedgerWriter: Sendable {
         package var operations: Int
         /// Until all of it was durable.
         package var duration: Duration
+        /// Some operation found something to change.
+        package var isWritten: Bool
+    }
+
+    /// A commit that failed: nothing of it is stored.
+    package struct Failure: Error {
+        package let error: any Error
+        /// Entries were to be written, and not only what is the gate's own.
+        package let hadEntries: Bool
     }
 
     private struct Waiting: Sendable {
@@ -48,17 +57,17 @@ package final class LedgerWriter: Sendable {
     /// writer does so itself: to wake another thread takes longer.
     private let answers = DispatchQueue(label: "ledger.answers")
     private let bounds: Bounds
-    private let committed: @Sendable (Commit) -> Void
+    private let ended: @Sendable (Result<Commit, Failure>) -> Void
     private let state = Mutex(State())
 
-    /// - Parameter committed: told of each commit that succeeded, on the thread that writes: it must be quick.
+    /// - Parameter ended: told of each commit, one after the other, on the thread that writes: it must be quick.
     package init(
         store: any LedgerStore, bounds: Bounds = Bounds(), clock: @escaping @Sendable () -> Instant,
-        committed: @escaping @Sendable (Commit) -> Void = { _ in }
+        ended: @escaping @Sendable (Result<Commit, Failure>) -> Void = { _ in }
     ) {
         self.store = store
         self.bounds = bounds
-        self.committed = committed
+        self.ended = ended
         self.clock = clock
     }
 
@@ -161,6 +170,13 @@ package final class LedgerWriter: Sendable {
         return mustDrain ?? false
     }
 
+    private static func hasEntry(_ operation: LedgerOperation) -> Bool {
+        switch operation {
+        case .append, .change, .together: true
+        default: false
+        }
+    }
+
     private static func bytes(_ operation: LedgerOperation) -> Int {
         guard case .append(let append) = operation else { return 0 }
         return append.bodyBytes
@@ -182,9 +198,14 @@ package final class LedgerWriter: Sendable {
         do {
             let began = ContinuousClock.now
             let outcomes = try store.commit(batch.map(\.operation), now: clock())
-            committed(Commit(operations: batch.count, duration: .now - began))
+            let commit = Commit(
+                operations: batch.count, duration: .now - began,
+                isWritten: outcomes.contains(where: \.isWritten))
+            ended(.success(commit))
             tell { for (waiting, outcome) in zip(batch, outcomes) { waiting.finish(.success(outcome)) } }
         } catch {
+            let hadEntries = batch.contains { Self.hasEntry($0.operation) }
+            ended(.failure(Failure(error: error, hadEntries: hadEntries)))
             tell { for waiting in batch { waiting.finish(.failure(error)) } }
         }
         return true

@@ -14,9 +14,6 @@ extension SQLiteLedgerStore {
                 id, "due = NULL", "state = 0 AND due = :never",
                 ["never": DropRecord.never.microseconds], db)
         case .quarantined(let id): return try update(id, "incoming = NULL", "state = 5", [:], db)
-        case .released(let drops, let instant):
-            try DropRelease(drops, at: instant, db) { try seq(of: $0, db) }.run()
-            return true
         case .taken(let drops, let instant):
             return try drops.reduce(false) { isAny, drop in
                 try update(
@@ -33,7 +30,8 @@ extension SQLiteLedgerStore {
             return try update(
                 id, "state = 2, acknowledged = :time", "state IN (1, 6)", ["time": instant.microseconds], db)
         case .forgotten(let id): return try update(id, "state = 4", "state IN (1, 2, 6)", [:], db)
-        case .append, .change, .together, .checkpoint, .witnessed, .sealed, .clearSealed, .segmentRemoved:
+        case .append, .change, .together, .released, .checkpoint, .witnessed, .sealed, .clearSealed,
+            .segmentRemoved, .touch:
             return false
         }
     }

@@ -159,7 +159,10 @@ final class SQLiteLedgerStore: LedgerStore {
         case .checkpoint(let key):
             return .checkpointed(
                 try CheckpointTable.sign(db, head.tree.frontier, key, now: max(now, head.time)))
-        case .dated, .letGo, .quarantined, .released, .taken, .returned, .acknowledge, .forgotten:
+        case .released(let drops, let instant):
+            let released = try DropRelease(drops, at: instant, db) { try seq(of: $0, db) }.run()
+            return .released(events: released.events, uploads: released.uploads)
+        case .dated, .letGo, .quarantined, .taken, .returned, .acknowledge, .forgotten:
             return .changed(try changeDrops(operation, db))
         case .witnessed(let name, let size, let instant):
             return try change(
@@ -184,6 +187,11 @@ final class SQLiteLedgerStore: LedgerStore {
             return try change(
                 db, "UPDATE segments SET removal_entry = ? WHERE number = ? AND removal_entry IS NULL",
                 [entry, number])
+        case .touch:
+            // SQLite writes the page also where the number stays as it is; of a row that stays it might not.
+            let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? Schema.version
+            try db.execute(sql: "PRAGMA user_version = \(version)")
+            return .changed(true)
         }
     }
 

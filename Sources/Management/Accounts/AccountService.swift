@@ -1,6 +1,7 @@
 // Who may log in by SFTP: the accounts of a gate and their changes. A running gate takes changes over by itself.
 package import Accounts
 package import Admission
+import Files
 package import Settings
 
 /// Methods throw `ManagementError`.
@@ -75,12 +76,12 @@ package struct AccountService: Sendable {
     package func setDisabled(
         _ disabled: Bool, of name: String, by attribution: Attribution, warn: @escaping Warn
     ) async throws -> Account {
-        let account: Account
-        let isChange: Bool
-        do throws(AccountError) {
-            isChange = try store.load(name: name).disabled != disabled
-            account = try store.setDisabled(disabled, name: name)
-        } catch { throw ManagementError(error) }
+        let (account, isChange) = try await change {
+            () throws(AccountError) -> (account: Account, isChange: Bool) in
+            let before = try store.load(name: name)
+            let after = try store.setDisabled(disabled, name: name)
+            return (after, before.disabled != disabled)
+        }
         guard isChange else { return account }
         await record(
             disabled ? "account disable" : "account enable", name,
@@ -90,8 +91,20 @@ package struct AccountService: Sendable {
 
     /// Removes an account. What it delivered stays.
     package func remove(_ name: String, by attribution: Attribution, warn: @escaping Warn) async throws {
-        do throws(AccountError) { try store.remove(name: name) } catch { throw ManagementError(error) }
+        try await change { () throws(AccountError) in try store.remove(name: name) }
         await record("account remove", name, "- \(name)", attribution, warn)
+    }
+
+    /// Changes an account that is there. No other such change comes between the look at its file and the new one: an account that
+    /// is removed meanwhile would be there again.
+    private func change<Value>(_ body: () throws(AccountError) -> Value) async throws -> Value {
+        do {
+            return try await DirectoryLock.hold([directory]) { try body() }
+        } catch let error as AccountError {
+            throw ManagementError(error)
+        } catch let error as FileError {
+            throw ManagementError(.internalError, error.message, cause: error)
+        }
     }
 
     private func record(

@@ -4,7 +4,7 @@ import Ledger
 package import Settings
 
 package enum Authority {
-    /// The running gate, or this process where none runs.
+    /// The running gate, or this process where none runs. Close it when it has done what it is for.
     /// Throws a `ManagementError` where it cannot be told whether one runs, or `LedgerError`: `.unreadable` where there is no
     /// ledger yet, `.locked` when another process writes it, `.rolledBack` or `.forked` when it is not what was seen signed.
     /// - Parameters:
@@ -29,6 +29,14 @@ package enum Authority {
         }
         guard let found else { throw settings.ledgerHandle.absent }
         return found
+    }
+
+    /// As `over`, and closes it.
+    package static func asking<Answer: Sendable>(
+        _ settings: GateSettings, warn: @escaping @Sendable (String) -> Void,
+        _ body: (any GateAuthority) async throws -> Answer
+    ) async throws -> Answer {
+        try await over(settings, warn: warn).closing(body)
     }
 
     /// Between two looks, of which each waits for the ledger's lock for up to a second.
@@ -85,10 +93,14 @@ package enum Authority {
         _ what: String, detail: [String: JSONValue], by attribution: Attribution,
         settings: GateSettings, own: (any GateAuthority)? = nil, warn: @escaping @Sendable (String) -> Void
     ) async throws -> Int64 {
-        var detail = AccessRecord.bounded(detail)
-        detail["command"] = .string(what)
-        if let own { return try await own.recordAccess(detail, by: attribution) }
-        return try await over(settings, warn: warn).recordAccess(detail, by: attribution)
+        let access = AccessRecord.bounded(detail).merging(["command": .string(what)]) { $1 }
+        if let own {
+            return try await own.recordAccess(access, by: attribution)
+        } else {
+            return try await asking(settings, warn: warn) {
+                try await $0.recordAccess(access, by: attribution)
+            }
+        }
     }
 
     /// Records a change that was made in a file. It stands whether or not it can be recorded: then `warn` is told so, and the
@@ -98,14 +110,15 @@ package enum Authority {
         own: (any GateAuthority)? = nil, warn: @escaping @Sendable (String) -> Void
     ) async {
         do {
-            var found = own
-            if found == nil { found = try await find(settings, warn: warn) }
-            guard let authority = found else {
-                return warn(
+            if let own {
+                _ = try await own.recordChange(change, by: attribution)
+            } else if let found = try await find(settings, warn: warn) {
+                _ = try await found.closing { try await $0.recordChange(change, by: attribution) }
+            } else {
+                warn(
                     "the change is made, and not recorded: there is no ledger yet, the gate's first start makes it"
                 )
             }
-            _ = try await authority.recordChange(change, by: attribution)
         } catch {
             warn(
                 "the change is made, but who made it is not recorded in the ledger: "

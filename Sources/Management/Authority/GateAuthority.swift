@@ -53,7 +53,7 @@ package protocol GateAuthority: Sendable {
     /// Goes over to a new signing key. The new public key.
     func rotateKey(by attribution: Attribution) async throws -> String
 
-    /// Returns when everything that was taken over lies in `ready/`.
+    /// The end of it. Returns when everything that was taken over lies in `ready/`.
     func close() async
 }
 
@@ -92,5 +92,21 @@ package struct FetchedDrop: Codable, Sendable, Hashable {
         try PulledDrop(
             Receipt(parsing: CanonicalJSON.encode(receipt)), origin: origin, hostKey: hostKey,
             peer: try peer.map { try IPAddress($0) })
+    }
+}
+
+extension GateAuthority {
+    /// Closes it when `body` has ended, however it ends.
+    package func closing<Answer: Sendable>(
+        _ body: (any GateAuthority) async throws -> Answer
+    ) async throws -> Answer {
+        do {
+            let answer = try await body(self)
+            await close()
+            return answer
+        } catch {
+            await close()
+            throw error
+        }
     }
 }

@@ -12,6 +12,8 @@ package actor LocalAuthority: GateAuthority {
     private var inside: Inside
     /// Of a running gate.
     private let signing: (any CheckpointSigning)?
+    /// Of a command by root.
+    private let ownership: StateOwnership?
     private var isRotating = false
 
     private enum Inside {
@@ -26,24 +28,32 @@ package actor LocalAuthority: GateAuthority {
         keys = LedgerKeys(settings)
         inside = .intake(intake)
         self.signing = signing
+        ownership = nil
     }
 
-    private init(_ settings: GateSettings, _ store: any LedgerStore) {
+    private init(_ settings: GateSettings, _ store: any LedgerStore, _ ownership: StateOwnership?) {
         self.settings = settings
         keys = LedgerKeys(settings)
         inside = .ledger(store, LedgerWriter(store: store, clock: { Instant.now() }))
         signing = nil
+        self.ownership = ownership
     }
 
-    /// Opens the ledger for writing. Throws `LedgerError`: `.locked` when a gate runs after all, `.rolledBack` or `.forked`
-    /// when it is not what was seen signed.
+    /// Opens the ledger for writing. Root is the state's owner from here on, until `close`. Throws `LedgerError`: `.locked` when a
+    /// gate runs after all, `.rolledBack` or `.forked` when it is not what was seen signed.
     package static func open(
         _ settings: GateSettings, warn: @Sendable (String) -> Void
     ) async throws -> LocalAuthority {
-        let seen = try await LedgerWitnesses(settings).seen(warn)
-        let store = try settings.ledgerHandle.open(node: settings.node, extending: seen)
-        if let settled = try LedgerKeys(settings).settleRotation() { warn(settled) }
-        return LocalAuthority(settings, store)
+        let ownership = try StateOwnership.take(of: settings)
+        do {
+            let seen = try await LedgerWitnesses(settings).seen(warn)
+            let store = try settings.ledgerHandle.open(node: settings.node, extending: seen)
+            if let settled = try LedgerKeys(settings).settleRotation() { warn(settled) }
+            return LocalAuthority(settings, store, ownership)
+        } catch {
+            ownership?.end()
+            throw error
+        }
     }
 
     /// Throws `LedgerError` or `StagingError`.
@@ -222,6 +232,11 @@ package actor LocalAuthority: GateAuthority {
 
     package func close() async {
         // A running gate closes its intake itself.
-        if signing == nil, case .intake(let intake) = inside { await intake.close() }
+        guard case .intake(let intake) = inside else {
+            ownership?.end()
+            return
+        }
+        // What it has begun to release may still be making files, so root stays the owner of the state until this process ends.
+        if signing == nil { await intake.close() }
     }
 }

@@ -1,6 +1,7 @@
 // What is well with a gate, what is not, and what to do: one list of checks, of which each says who makes it.
 import Admission
 import Blocking
+import Files
 package import Ledger
 package import Reachability
 package import Settings
@@ -47,6 +48,7 @@ package enum Diagnostics {
         Check("filesystem", starts) { FilesystemCheck($0.settings).findings().filter(\.isFatal) },
         Check("filesystem", [.doctor, .check, .console]) { GateCheck($0).staging() },
         Check("machine") { MachineCheck($0.settings).findings() },
+        Check("machine", everywhere) { MachineCheck($0.settings).boot(BootID.current) },
         Check("openssh") { await GateCheck($0).openSSH() },
         // The gate says by itself that libnss-wrapper is missing.
         Check("openssh", starts) { await GateCheck($0).neededOpenSSH() },

@@ -25,21 +25,31 @@ enum SourceCheck {
     private static func inForce(_ facts: GateFacts) -> Finding? {
         guard facts.isRunning == true else { return nil }
         let version = facts.state?.policy
+        let standing = standing(facts)
         let since =
-            standing(facts).map { standing in
+            standing.map { standing in
                 ", since \(standing.since) (\(Age.ago(facts.now - standing.since)), entry \(standing.seq))"
             } ?? ""
         return Finding(
             area, .warn,
             "the policy in force is the old one: the gate decides by the lists as they were before they became bad, "
-                + "\(version ?? "of a version that it does not say")\(since)",
+                + "\(version ?? "of a version that it does not say")\(since)\(narrowing(facts, standing))",
             fix: "what was changed in the lists since does not count; mend them, and see that doctor says so")
+    }
+
+    /// Good lists before the bad ones that could not be recorded, if there are any: what they refuse counts.
+    private static func narrowing(_ facts: GateFacts, _ standing: PolicyHistory.Standing?) -> String {
+        guard let standing, let version = try? history(facts)?.narrowing(since: standing) else { return "" }
+        return "; whom the lists \(version) refuse is refused, too"
+    }
+
+    private static func history(_ facts: GateFacts) -> PolicyHistory? {
+        facts.reader.map { PolicyHistory($0, facts.settings.ledgerHandle.policies) }
     }
 
     /// What the ledger says of the policy in force; nil where it says something else than the gate.
     private static func standing(_ facts: GateFacts) -> PolicyHistory.Standing? {
-        guard let reader = facts.reader,
-            let standing = try? PolicyHistory(reader, facts.settings.ledgerHandle.policies).newest(),
+        guard let standing = try? history(facts)?.newest(),
             facts.state?.policy.map({ $0 == standing.version }) ?? true
         else { return nil }
         return standing

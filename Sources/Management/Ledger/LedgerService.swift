@@ -18,9 +18,10 @@ package struct LedgerService: Sendable {
 
     /// Signs the ledger's head now, and returns the signed note.
     package func checkpoint(by attribution: Attribution, warn: @escaping Warn) async throws -> String {
-        guard let note = try await Authority.over(settings, warn: warn).checkpoint(by: attribution) else {
-            throw ManagementError(.refused, "the ledger has no entries")
+        let note = try await Authority.asking(settings, warn: warn) {
+            try await $0.checkpoint(by: attribution)
         }
+        guard let note else { throw ManagementError(.refused, "the ledger has no entries") }
         return note
     }
 
@@ -34,7 +35,7 @@ package struct LedgerService: Sendable {
 
     /// Goes over to a new signing key, and returns the public one.
     package func rotateKey(by attribution: Attribution, warn: @escaping Warn) async throws -> String {
-        try await Authority.over(settings, warn: warn).rotateKey(by: attribution)
+        try await Authority.asking(settings, warn: warn) { try await $0.rotateKey(by: attribution) }
     }
 
     // MARK: Verification

@@ -6,7 +6,6 @@ import Foundation
 import Ledger
 import SFTPReceiver
 import Settings
-import Staging
 import TLS
 
 package struct GateSetup {
@@ -60,14 +59,13 @@ package struct GateSetup {
     }
 
     private func make(_ log: inout SetupLog) async throws {
-        let gate = SetupOwner(
-            of: settings.state, readers: settings.readers ?? ReadAccess.former(settings))
+        let gate = SetupOwner(ofState: settings)
         try log.directory(settings.accounts)
         try makeSourceList(&log)
         try makeRules(&log)
         if let gate {
             try gate.admit(to: log.made)
-            try gate.become(with: [settings.readers, settings.consumers?.group].compactMap(\.self))
+            try gate.become(with: settings.groups)
         }
         for directory in [
             settings.state, settings.runDirectory, settings.staging.path,

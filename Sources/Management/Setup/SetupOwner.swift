@@ -4,6 +4,7 @@
 import CShims
 package import Files
 package import Foundation
+package import Settings
 
 package struct SetupOwner: Sendable {
     package let user: uid_t
@@ -19,21 +20,45 @@ package struct SetupOwner: Sendable {
         group = isForReaders ? getpwuid(user)?.pointee.pw_gid ?? status.st_gid : status.st_gid
     }
 
+    /// Whose a gate's state is. nil as for any directory.
+    init?(ofState settings: GateSettings) { self.init(of: settings.state, settings) }
+
+    /// Who writes a gate's ledger: whose its file is, or the state, where there is none yet. A gate may run as root although its state
+    /// is another user's. nil as for any directory.
+    package init?(ofLedger settings: GateSettings) {
+        let file = settings.ledger.path
+        self.init(of: access(file, F_OK) == 0 ? file : settings.state, settings)
+    }
+
+    private init?(of place: String, _ settings: GateSettings) {
+        self.init(of: place, readers: settings.readers ?? ReadAccess.former(settings))
+    }
+
     /// Goes on as this user, for good.
     /// - Parameter groups: those that the user may give files to meanwhile.
     package func become(with groups: [AccessGroup] = []) throws {
-        let joined: Bool
-        if !groups.isEmpty {
-            joined = setgroups(groups.count, groups.map(\.number)) == 0
-        } else if let name = getpwuid(user)?.pointee.pw_name {
-            joined = initgroups(name, group) == 0
-        } else {
-            joined = setgroups(0, nil) == 0
+        guard join(groups), setgid(group) == 0, setuid(user) == 0 else { throw failure(.last) }
+    }
+
+    /// Takes the user's own groups and these.
+    func join(_ groups: [AccessGroup]) -> Bool {
+        var all = groups.map(\.number)
+        if let name = getpwuid(user)?.pointee.pw_name {
+            guard initgroups(name, group) == 0 else { return false }
+            all += Self.groupsOfProcess
         }
-        guard joined, setgid(group) == 0, setuid(user) == 0 else {
-            throw ManagementError(
-                .internalError, "cannot go on as the user \(user): \(SystemError.last)")
-        }
+        return setgroups(all.count, all) == 0
+    }
+
+    /// Beside its own one.
+    static var groupsOfProcess: [gid_t] {
+        var groups = [gid_t](repeating: 0, count: Int(max(0, getgroups(0, nil))))
+        let count = getgroups(Int32(groups.count), &groups)
+        return Array(groups.prefix(Int(max(0, count))))
+    }
+
+    func failure(_ error: SystemError) -> ManagementError {
+        ManagementError(.internalError, "cannot go on as the user \(user): \(error)")
     }
 
     /// Lets the gate read what root has made of its configuration, and change none of it: 0750 and 0640.

@@ -90,6 +90,27 @@ package struct PolicyHistory: Sendable {
         return nil
     }
 
+    /// The version of good lists whose refusals count beside the lists in force, by the gate's newest word since these came into
+    /// force: bad ones followed before the good ones could be recorded. nil: none.
+    package func narrowing(since standing: Standing) throws -> String? {
+        var query = LedgerQuery()
+        query.kinds = [.policy]
+        query.above = standing.seq
+        query.order = .newestFirst
+        query.limit = 8
+        while true {
+            let page = try reader.entries(query)
+            for stored in page {
+                let entry = try stored.value()
+                // What commands write names no lists.
+                guard entry["policy"]?.string != nil else { continue }
+                return entry["detail"]?[ListChange.narrowingMember]?.string
+            }
+            guard page.count == query.limit, let last = page.last else { return nil }
+            query.after = last.seq
+        }
+    }
+
     /// The lists of a version that an entry names.
     package func policy(_ version: String) -> Result<Policy, PolicyUnknown> {
         switch archive.policy(version) {

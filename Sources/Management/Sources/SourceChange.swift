@@ -58,7 +58,7 @@ package struct SourcePreview: Sendable {
     }
 }
 
-/// Methods throw `ManagementError`, `LedgerError` or `SettingsErrors`.
+/// Methods throw `ManagementError`, `LedgerError` or `SettingsErrors`; `make` throws `FileError`, too.
 extension SourceService {
     /// It changes nothing.
     package func preview(
@@ -100,20 +100,21 @@ extension SourceService {
         _ change: SourceChange, base: String, by attribution: Attribution, now: Instant = .now(),
         place: LocalTime = .utc, warn: @escaping @Sendable (String) -> Void
     ) async throws {
-        let edit = try edit(change, now, place)
-        _ = try PolicyLoader.load(files: settings.sources, instead: [edit.path: edit.text])
-        guard try fileLists().version == base else {
-            throw ManagementError(
-                .refused, "the lists have changed since you looked at this change",
-                fix: "look at it again, and make it then")
+        let made = try await replace {
+            let edit = try self.edit(change, now, place)
+            guard try fileLists().version == base else {
+                throw ManagementError(
+                    .refused, "the lists have changed since you looked at this change",
+                    fix: "look at it again, and make it then")
+            }
+            guard Self.mayReplace(edit.path) else {
+                throw ManagementError(
+                    .refused, "\(edit.path) is not this process's to change",
+                    fix: edit.touched.first.map { "run as the owner of the lists: \(change.typed($0))" })
+            }
+            return edit
         }
-        guard Self.mayReplace(edit.path) else {
-            throw ManagementError(
-                .refused, "\(edit.path) is not this process's to change",
-                fix: edit.touched.first.map { "run as the owner of the lists: \(change.typed($0))" })
-        }
-        try SourceListEditor.apply(edit)
-        await record(change.command, edit, change.sign, attribution, warn)
+        await record(change.command, made, change.sign, attribution, warn)
     }
 
     private func edit(

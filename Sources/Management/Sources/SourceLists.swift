@@ -12,6 +12,8 @@ package struct SourceLists: Sendable {
     package let isHistory: Bool
     /// By which entry they came into force; nil for the files as they are, and where no entry says so.
     package var standing: PolicyHistory.Standing?
+    /// Good lists that are not in force: whom they refuse is refused all the same.
+    package var narrowing: Policy?
     /// What is wrong with the files: they are not in force. Empty when they are good.
     package var problems: [String] = []
     /// What else there is to say, a sentence each.

@@ -1,10 +1,11 @@
 // Who may call in: the source lists, the decision on an address, now and at any moment that the ledger knows of.
 package import Admission
+import Files
 import JSON
 package import Ledger
 package import Settings
 
-/// Methods throw `ManagementError`, `LedgerError` or `SettingsErrors`.
+/// Methods throw `ManagementError`, `LedgerError` or `SettingsErrors`; those that change a list `FileError`, too.
 package struct SourceService: Sendable {
     /// The decision on a connection, and by which lists it was made.
     package struct Explanation: Sendable {
@@ -71,6 +72,7 @@ package struct SourceService: Sendable {
                             "the gate stopped at \($0) and does not start with these files; shown is what was in force then"
                         ]
                     } ?? []
+                try narrow(&lists, standing)
                 return lists
             }
             guard case .failure(let problem) = standing.policy else { throw errors }
@@ -82,6 +84,17 @@ package struct SourceService: Sendable {
             place: .file(settings.ledgerHandle.description), key: "",
             message: "which lists are in force meanwhile is not known: \(unknown)")
         throw SettingsErrors(errors.problems + [problem])
+    }
+
+    /// Whom good lists refuse that never came into force is refused by a running gate, too.
+    private func narrow(_ lists: inout SourceLists, _ standing: PolicyHistory.Standing) throws {
+        let history = try history()
+        guard standing.stopped == nil, let version = try history.narrowing(since: standing) else { return }
+        lists.notes.append("whom the lists \(version) refuse is refused, too: they could not be recorded")
+        switch history.policy(version) {
+        case .success(let policy): lists.narrowing = policy
+        case .failure(let unknown): lists.notes.append("whom these refuse is not known: \(unknown)")
+        }
     }
 
     /// What a running gate has in force, where that is not what the files say.
@@ -125,7 +138,10 @@ package struct SourceService: Sendable {
                 let resolution = try SourceResolution(question, channel: channel, settings: settings)
                     .resolution()
                 return (
-                    channel, Decision.decide(resolution, channel: channel, policy: policy, at: moment ?? now)
+                    channel,
+                    Decision.decide(
+                        resolution, channel: channel, policy: policy, narrowedBy: lists.narrowing,
+                        at: moment ?? now)
                 )
             })
     }
@@ -177,12 +193,11 @@ package struct SourceService: Sendable {
         to list: String?, by attribution: Attribution, now: Instant = .now(), place: LocalTime = .utc,
         warn: @escaping @Sendable (String) -> Void, _ entry: (String) throws -> SourceEntry
     ) async throws -> SourceEntry {
-        let editor = try ListChoice.editor(list, of: settings)
-        let entry = try entry(editor.name)
+        let entry = try entry(ListChoice.editor(list, of: settings).name)
         try Self.check(new: entry, now, place)
-        let edit = try ListChoice.change { try editor.adding(entry) }
-        try SourceListEditor.apply(edit)
-        _ = try PolicyLoader.load(files: settings.sources)
+        let edit = try await replace {
+            try ListChoice.change { try ListChoice.editor(list, of: settings).adding(entry) }
+        }
         await record("source add", edit, "+", attribution, warn)
         return edit.touched.first ?? entry
     }
@@ -218,12 +233,26 @@ package struct SourceService: Sendable {
         _ block: CIDRBlock, service: String?, from list: String?, by attribution: Attribution,
         warn: @escaping @Sendable (String) -> Void
     ) async throws -> [SourceEntry] {
-        let editor = try ListChoice.editor(list, of: settings)
-        let edit = try ListChoice.change { try editor.removing(block, service: service) }
-        try SourceListEditor.apply(edit)
-        _ = try PolicyLoader.load(files: settings.sources)
+        let edit = try await replace {
+            try ListChoice.change {
+                try ListChoice.editor(list, of: settings).removing(block, service: service)
+            }
+        }
         await record("source remove", edit, "-", attribution, warn)
         return edit.touched
+    }
+
+    /// Replaces a list by what `change` makes of the lists as they are, and returns that. No other change, of this process or another
+    /// one, comes between its look at them and the new file. Lists that would be no good together leave the file as it was.
+    func replace(_ change: () throws -> SourceListEditor.Edit) async throws -> SourceListEditor.Edit {
+        // The file behind a link is the one that is replaced.
+        let directories = settings.sources.map { Paths.directory(of: Paths.real($0) ?? $0) }
+        return try await DirectoryLock.hold(directories) {
+            let edit = try change()
+            _ = try PolicyLoader.load(files: settings.sources, instead: [edit.path: edit.text])
+            try SourceListEditor.apply(edit)
+            return edit
+        }
     }
 
     /// - Parameter sign: before each entry: "+", "-" or "~".

@@ -47,17 +47,26 @@ struct TokenStore: Sendable {
     /// Refused when there is one of this name.
     func add(_ token: ConsoleToken) throws {
         let names = try names()
-        guard !names.contains(token.name) else {
-            throw ManagementError(
-                .refused, "there is a token \(token.name) already",
-                fix: "choose another name, or revoke it first: `dropgate token revoke \(token.name)`")
-        }
+        guard !names.contains(token.name) else { throw Self.taken(token.name) }
         guard names.count < Self.most else {
             throw ManagementError(
                 .refused, "there are \(names.count) tokens already", fix: "revoke those that nobody uses")
         }
         try makeDirectory()
-        try FileReplacement.write(token.encoded, to: path(of: token.name), mode: 0o600)
+        do throws(StagingError) {
+            try Directory(path: directory).place(
+                token.encoded, as: token.name + Self.suffix, replacing: false)
+        } catch {
+            // Two may be made at once: the secret of one that is replaced would be good for nothing.
+            if error.code == .exists { throw Self.taken(token.name) }
+            throw ManagementError(.internalError, "the token cannot be written: \(error)", cause: error)
+        }
+    }
+
+    private static func taken(_ name: String) -> ManagementError {
+        ManagementError(
+            .refused, "there is a token \(name) already",
+            fix: "choose another name, or revoke it first: `dropgate token revoke \(name)`")
     }
 
     /// By root's hand it is the gate's, as the directory above it is.

@@ -1,5 +1,6 @@
-// What the machine gives the gate: a clock that is kept, open files, a user that is not root.
+// What the machine gives the gate: a clock that is kept, open files, a user that is not root, and the name of its start.
 import CShims
+import Files
 import Foundation
 package import Settings
 
@@ -13,6 +14,19 @@ package struct MachineCheck {
     package init(_ settings: GateSettings) { self.settings = settings }
 
     package func findings() -> [Finding] { [clock, files, user] }
+
+    /// Of the process that asks: a service may be shown less of the system than whoever looks after it.
+    /// - Parameter id: the system's boot id; nil where it cannot be read.
+    package func boot(_ id: String?) -> [Finding] {
+        guard settings.sftp != nil, id == nil else { return [] }
+        return [
+            Finding(
+                Self.area, .warn,
+                "\(BootID.file) cannot be read: the upload of a session that is killed goes to quarantine and cannot be resumed, "
+                    + "because nobody can tell whether the machine restarted meanwhile",
+                fix: "let the gate read it: with systemd, take ProcSubset=pid out of its unit and drop-ins")
+        ]
+    }
 
     private var clock: Finding {
         switch dropgate_clock_synchronised() {

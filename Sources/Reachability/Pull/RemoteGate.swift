@@ -119,14 +119,15 @@ package actor RemoteGate {
     }
 
     /// Fetches a drop's bytes into `<id>.part` of a directory, going on where an earlier fetch was cut off, and
-    /// checks them. Durable only after the import, which syncs. Throws `PullError`, `SFTPError` or `StagingError`.
+    /// checks them. Durable only after the import, which syncs. What lies there is cut where it does not fit the receipt: of a drop that
+    /// was taken over before, the receipt is compared first (`Intake.importDrop`). Throws `PullError`, `SFTPError` or `StagingError`.
     package func fetch(_ remote: RemoteReceipt, into directory: Directory, reserve: Int64) throws {
         let receipt = remote.receipt
         let part: FetchedPart
         if let line = receipt.line {
             let bytes = try event(line, of: receipt)
             part = try partial(receipt, directory, reserve)
-            // What is held here already is whole: a consumer may get it at any moment.
+            // What came whole in an earlier round is not written again.
             if part.size != receipt.bytes || part.sha256 != receipt.sha256 {
                 try part.restart()
                 try part.append(bytes)

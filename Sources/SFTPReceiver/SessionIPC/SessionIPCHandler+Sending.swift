@@ -31,7 +31,7 @@ extension SessionIPCHandler {
         case .room(let room): return try self.room(room, session, sender)
         case .commit(let commit): return .commit(try await self.commit(commit, content, session, sender))
         case .ended(let ended):
-            try self.ended(ended, session, sender)
+            try await self.ended(ended, session, sender)
             return .done(ChangeAnswer())
         case .hello, .refused, .probed, .collect:
             throw BadMessage(description: "a message that is none of a sender's")
@@ -136,7 +136,7 @@ extension SessionIPCHandler {
 
     private func ended(
         _ ended: UploadEnded, _ session: WelcomedSession, _ sender: SenderSession
-    ) throws(BadMessage) {
+    ) async throws(BadMessage) {
         guard DropID.isValid(ended.drop), (0...Self.mostBytes).contains(ended.bytes),
             (0...ended.bytes).contains(ended.prefix)
         else {
@@ -144,7 +144,7 @@ extension SessionIPCHandler {
         }
         switch ended.outcome {
         case .interrupted:
-            let isKept = intake.kept(
+            let isKept = await intake.kept(
                 ended.drop, bytes: ended.prefix, isWhole: false, modified: ended.modified, sender)
             noteIncomplete(
                 ended.drop, ended.path, ended.bytes, ended.message, session, hasBytes: ended.prefix > 0,
@@ -153,7 +153,8 @@ extension SessionIPCHandler {
             intake.discarded(ended.drop, sender)
             noteIncomplete(ended.drop, ended.path, ended.bytes, ended.message, session, hasBytes: false)
         case .whole:
-            intake.kept(ended.drop, bytes: ended.bytes, isWhole: true, modified: ended.modified, sender)
+            await intake.kept(
+                ended.drop, bytes: ended.bytes, isWhole: true, modified: ended.modified, sender)
         case .discarded: intake.discarded(ended.drop, sender)
         case .untouched: intake.putBack(ended.drop, sender)
         }

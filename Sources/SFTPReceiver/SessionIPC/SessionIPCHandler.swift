@@ -44,9 +44,12 @@ struct SessionIPCHandler: Sendable {
     // MARK: Hello
 
     /// Answers a hello. The session is nil when it is not welcomed.
-    func welcome(_ hello: SessionHello, from peer: LocalPeer) async -> (WelcomedSession?, SessionWelcome) {
+    /// - Parameter isHeard: whether an answer would reach it.
+    func welcome(
+        _ hello: SessionHello, from peer: LocalPeer, isHeard: @escaping @Sendable () -> Bool = { true }
+    ) async -> (WelcomedSession?, SessionWelcome) {
         do throws(Refusal) {
-            let session = try await session(hello, from: peer)
+            let session = try await session(hello, from: peer, isHeard)
             let account = session.login.account
             guard let sender = session.sender else {
                 return (session, .collector(account.name, staging: intake.stagingPath))
@@ -81,8 +84,9 @@ struct SessionIPCHandler: Sendable {
         throw Refusal(what, message: "the gate is being updated; try again in a minute")
     }
 
-    private func session(_ hello: SessionHello, from peer: LocalPeer) async throws(Refusal) -> WelcomedSession
-    {
+    private func session(
+        _ hello: SessionHello, from peer: LocalPeer, _ isHeard: @escaping @Sendable () -> Bool
+    ) async throws(Refusal) -> WelcomedSession {
         guard peer.user == getuid() else { throw Refusal("its process belongs to user \(peer.user)") }
         try checkVersion(hello)
         guard peer.process == hello.pid else {
@@ -117,10 +121,12 @@ struct SessionIPCHandler: Sendable {
             return WelcomedSession(connection: connection, login: login, sender: nil)
         }
         do {
-            let sender = try intake.beginSession(of: login.account.name) { [self] in
-                ending(of: login, connection, looking: .now - Self.freshness)
-                    .map { ($0.attempt.reason, $0.message) }
-            }
+            let sender = try intake.beginSession(
+                of: login.account.name,
+                withdrawal: { [self] in
+                    ending(of: login, connection, looking: .now - Self.freshness)
+                        .map { ($0.attempt.reason, $0.message) }
+                }, isHeard: isHeard)
             return WelcomedSession(connection: connection, login: login, sender: sender)
         } catch {
             throw Refusal("\(error)", message: "the gate cannot store anything now; try again later")

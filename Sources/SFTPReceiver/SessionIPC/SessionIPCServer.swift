@@ -98,7 +98,7 @@ private struct Conversation {
         guard case .hello(let hello) = message else {
             throw SessionIPCHandler.BadMessage(description: "something before its hello")
         }
-        let (welcomed, answer) = await handler.welcome(hello, from: peer)
+        let (welcomed, answer) = await handler.welcome(hello, from: peer) { [writer] in writer.isHeard }
         session = welcomed
         if welcomed != nil { handler.sessions.began() }
         try send(.welcome(answer))

@@ -21,11 +21,11 @@ package final class LocalReadyStore: ReadyStore {
     package init(root: Directory, consumers: Consumers? = nil) throws(StagingError) {
         self.root = root
         self.consumers = consumers
-        ready = try root.subdirectory(StagingLayout.ready, create: true)
-        receipts = try root.subdirectory(StagingLayout.receipts, create: true)
-        let incoming = try root.subdirectory(StagingLayout.incoming, create: true)
-        scratch = try incoming.subdirectory(StagingLayout.sftp, create: true)
-        batches = try incoming.subdirectory(StagingLayout.webhook, create: true)
+        ready = try root.durable([StagingLayout.ready])
+        receipts = try root.durable([StagingLayout.receipts])
+        let incoming = try root.durable([StagingLayout.incoming])
+        scratch = try incoming.durable([StagingLayout.sftp])
+        batches = try incoming.durable([StagingLayout.webhook])
         for directory in [ready, receipts, scratch, batches] { try directory.requireFilesystem(of: root) }
         guard let consumers else { return }
         consumers.admit(ready, inReady: [])
