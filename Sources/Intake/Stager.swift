@@ -234,6 +234,8 @@ final class Stager: Sendable {
         if events.isEmpty, work.uploads.isEmpty, becomeIdle() { return .idle }
         try complete(events)
         tell(work.asked)
+        // A page of which all was released already, or something came at the last moment.
+        if events.isEmpty, work.uploads.isEmpty { return .more }
         return state.withLock {
             $0.whenIdle.isEmpty && $0.whenMarked.isEmpty && !$0.brake.holdsAnswers && !$0.events.fillsBatch
                 ? .gather : .more
