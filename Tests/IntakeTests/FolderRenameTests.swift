@@ -169,6 +169,38 @@ import Testing
         #expect(gate.ready().allSatisfy { $0.hasPrefix("sftp/acme/e/") })
     }
 
+    /// The usual pattern: a temporary name, and then the final one.
+    @Test(arguments: ["d/0", "d/last.tmp"])
+    func whatGetsAnotherNameInADirectoryThatIsBeingRenamedGoesAlong(_ path: String) async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        var (drops, _) = try await large("d", session, gate)
+        if path == "d/last.tmp" { drops.append(try await send(path, "1", session, gate)) }
+        let intake = gate.intake
+        let (whole, part) = try (order("d", "e"), order(path, "d/z"))
+        let changes: [@Sendable () async throws -> Int64] = [
+            {
+                try await intake.rename(whole, attempt: Gate.transfer, session)
+                return 0
+            },
+            {
+                try await intake.rename(part, attempt: Gate.transfer, session)
+                return 0
+            },
+        ]
+        let tasks = await queued(changes, session)
+        _ = try await tasks[0].value
+        // It may have been moved before.
+        let isRenamed = (try? await tasks[1].value) != nil
+        let name = isRenamed ? "e/z" : path.replacing("d/", with: "e/")
+        #expect(try size("d", session, gate) == nil && size(name, session, gate) == 1)
+        #expect(session.box.state.withLock { $0.unfinished.isEmpty })
+        clock.pass(.seconds(61))
+        await release(drops, gate)
+        let left = isRenamed || path == "d/0" ? drops.count : drops.count - 1
+        #expect(gate.ready().count == left && gate.ready().allSatisfy { $0.hasPrefix("sftp/acme/e/") })
+    }
+
     @Test func whoTakesADirectoryAwayInBetweenEndsItsRename() async throws {
         let gate = try gate()
         let session = try gate.intake.beginSession(of: "acme")

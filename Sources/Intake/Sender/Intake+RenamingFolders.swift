@@ -18,10 +18,9 @@ extension Intake {
         _ session: SenderSession
     ) async throws(SenderError) {
         let box = session.box
-        let (target, files, drops) = box.state.withLock { state in
+        let (target, files) = box.state.withLock { state in
             for file in state.tree.files(inside: order.from) { forgetTaken(in: &state, box, at: file) }
-            let files = state.tree.files(inside: order.from)
-            return (newest(order.to, in: &state, box), files, files.flatMap(state.tree.items).map(\.drop))
+            return (newest(order.to, in: &state, box), state.tree.files(inside: order.from))
         }
         guard target == nil else {
             throw SenderError(.exists, .forbiddenOperation, "\(order.to): there is a file of that name")
@@ -30,7 +29,7 @@ extension Intake {
         try makeFolders(folders, order, box)
         var rename = SenderBox.UnfinishedRename(from: order.from, to: order.to, done: begun?.done ?? 0)
         var left = files[...]
-        var known = Set(drops)
+        var tried: Set<Placed> = []
         var ofThisTurn = 0
         do throws(SenderError) {
             while let file = left.first {
@@ -42,9 +41,10 @@ extension Intake {
                 let part = SenderRename(
                     from: file, to: file.moved(from: order.from, to: order.to), replaces: false, open: nil)
                 try session.checkAuthority()
+                tried.formUnion(box.state.withLock { Self.placed(file, in: $0) })
                 if try await renameInFolder(part, attempt, session) { rename.done += 1 }
                 left.removeFirst()
-                if left.isEmpty { left = try arrivals(order, &known, box)[...] }
+                if left.isEmpty { left = try arrivals(order, tried, box)[...] }
             }
         } catch {
             throw halfway(rename, left: left.count, error, box)
@@ -58,7 +58,8 @@ extension Intake {
     private func giveWay(
         _ rename: SenderBox.UnfinishedRename, _ order: SenderRename, _ box: SenderBox
     ) async throws(SenderError) {
-        guard box.lock.waiters > 0 else { return }
+        // What is released in between could not be renamed with the others.
+        guard configuration.afterRelease == .change, box.lock.waiters > 0 else { return }
         box.state.withLock { _ = $0.stop(rename, at: now) }
         await box.lock.giveWay(.exclusive)
         guard box.state.withLock({ $0.begun(order) != nil }) else {
@@ -68,22 +69,30 @@ extension Intake {
         }
     }
 
-    /// Files that came into the directory while others had their turn, also under a name that has been moved. Their directories are
-    /// made under the new name.
-    /// - Parameter known: the drops of the others.
+    /// A file under the name that it has in the directory: while others have their turn, it may get another one there.
+    private struct Placed: Hashable {
+        let path: DropPath
+        let drop: String
+    }
+
+    private static func placed(_ file: DropPath, in state: SenderBox.State) -> [Placed] {
+        state.tree.items(file).filter { !$0.isWritten }.map { Placed(path: file, drop: $0.drop) }
+    }
+
+    /// Files that came into the directory while others had their turn, or got another name in it. Their directories are made under the
+    /// new name.
+    /// - Parameter tried: what was renamed, or could not be.
     private func arrivals(
-        _ order: SenderRename, _ known: inout Set<String>, _ box: SenderBox
+        _ order: SenderRename, _ tried: Set<Placed>, _ box: SenderBox
     ) throws(SenderError) -> [DropPath] {
-        let (files, folders) = box.state.withLock { state in
+        let (new, folders) = box.state.withLock { state in
             (
-                state.tree.files(inside: order.from).map { file in
-                    (path: file, drops: state.tree.items(file).filter { !$0.isWritten }.map(\.drop))
+                state.tree.files(inside: order.from).filter { file in
+                    !tried.isSuperset(of: Self.placed(file, in: state))
                 },
                 [order.from] + state.tree.folders(inside: order.from)
             )
         }
-        let new = files.filter { !known.isSuperset(of: $0.drops) }.map(\.path)
-        known.formUnion(files.flatMap(\.drops))
         if !new.isEmpty { try makeFolders(folders, order, box) }
         return new
     }

@@ -92,9 +92,13 @@ extension Intake {
 
     /// Before a name is renamed: with what could not be withdrawn then, both would be accepted. The box is locked for this caller alone.
     func withdrawSuperseded(at path: DropPath, _ box: SenderBox) async throws(SenderError) {
-        let whole = box.state.withLock { $0.tree.items(path).filter(\.isWhole) }
-        guard let newest = whole.last(where: { !$0.isSuperseded }) else { return }
-        for item in whole where item.isSuperseded {
+        let items = box.state.withLock { $0.tree.items(path) }
+        // It may be written again.
+        guard let newest = items.last(where: { !$0.isSuperseded && ($0.isWhole || $0.reopened != nil) })
+        else {
+            return
+        }
+        for item in items where item.isWhole && item.isSuperseded {
             try await withdraw(superseded: item, by: newest.drop, at: path, box)
         }
     }
