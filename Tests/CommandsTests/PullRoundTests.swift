@@ -125,16 +125,22 @@ import Testing
 
     // MARK: Held here, and waiting there
 
+    /// A round that finds a held drop offered once more.
+    /// - Parameter left: what lies here of it; it had 4 bytes, "data".
+    private func pulledAgain(
+        left: String, offered: String
+    ) async throws -> (here: Here, drop: String, other: PlayedGate, summary: PullSummary) {
+        let (here, other, drop) = try (Here(), PlayedGate(), DropID.make(milliseconds: 7))
+        try await here.hold(drop)
+        try here.gate.write(here.part(drop), left)
+        try other.offer(drop, offered)
+        return (here, drop, other, try await here.round(other).run())
+    }
+
     /// What lies here may be the only copy of what was accepted, and a person may release it all the same.
     @Test(arguments: ["data", "da"])
     func otherContentUnderTheIDOfAHeldDropCutsNothingOfIt(left: String) async throws {
-        let here = try Here()
-        let drop = DropID.make(milliseconds: 7)
-        try await here.hold(drop)
-        try here.gate.write(here.part(drop), left)
-        let other = try PlayedGate()
-        try other.offer(drop, "something else")
-        let summary = try await here.round(other).run()
+        let (here, drop, other, summary) = try await pulledAgain(left: left, offered: "something else")
         #expect(summary.failures.map { $0.drop } == [drop])
         #expect(summary.failures.first?.why.contains("another one under its id now: 14 bytes") == true)
         #expect(summary.pulled == 0 && summary.known == 0)
@@ -151,13 +157,7 @@ import Testing
 
     @Test(arguments: ["data", "da"])
     func whatIsHeldIsFetchedAgainOnlyWhereItIsNotWhole(left: String) async throws {
-        let here = try Here()
-        let drop = DropID.make(milliseconds: 7)
-        try await here.hold(drop)
-        try here.gate.write(here.part(drop), left)
-        let other = try PlayedGate()
-        try other.offer(drop, "data")
-        let summary = try await here.round(other).run()
+        let (here, drop, other, summary) = try await pulledAgain(left: left, offered: "data")
         #expect(summary.failures.isEmpty && summary.pulled == 0 && summary.known == 1)
         #expect(other.fetched == (left == "data" ? [] : [drop]))
         #expect(other.acknowledged == [drop])

@@ -117,6 +117,21 @@ import Testing
         return (drops, try #require(try record(newest, gate)?.seq))
     }
 
+    /// These renames come to the lock in this order, and then it is free.
+    private func queued(
+        _ renames: [(from: String, to: String)], _ session: SenderSession, _ gate: Gate
+    ) async throws -> [Task<Int64, any Error>] {
+        let intake = gate.intake
+        return await queued(
+            try renames.map { names in
+                let wanted = try order(names.from, names.to)
+                return {
+                    try await intake.rename(wanted, attempt: Gate.transfer, session)
+                    return 0
+                }
+            }, session)
+    }
+
     /// The changes come to the lock in this order, and then it is free.
     private func queued(
         _ changes: [@Sendable () async throws -> Int64], _ session: SenderSession
@@ -176,19 +191,7 @@ import Testing
         let session = try gate.intake.beginSession(of: "acme")
         var (drops, _) = try await large("d", session, gate)
         if path == "d/last.tmp" { drops.append(try await send(path, "1", session, gate)) }
-        let intake = gate.intake
-        let (whole, part) = try (order("d", "e"), order(path, "d/z"))
-        let changes: [@Sendable () async throws -> Int64] = [
-            {
-                try await intake.rename(whole, attempt: Gate.transfer, session)
-                return 0
-            },
-            {
-                try await intake.rename(part, attempt: Gate.transfer, session)
-                return 0
-            },
-        ]
-        let tasks = await queued(changes, session)
+        let tasks = try await queued([("d", "e"), (path, "d/z")], session, gate)
         _ = try await tasks[0].value
         // It may have been moved before.
         let isRenamed = (try? await tasks[1].value) != nil
@@ -205,19 +208,7 @@ import Testing
         let gate = try gate()
         let session = try gate.intake.beginSession(of: "acme")
         _ = try await large("d", session, gate)
-        let intake = gate.intake
-        let (first, second) = try (order("d", "e"), order("e", "f"))
-        let changes: [@Sendable () async throws -> Int64] = [
-            {
-                try await intake.rename(first, attempt: Gate.transfer, session)
-                return 0
-            },
-            {
-                try await intake.rename(second, attempt: Gate.transfer, session)
-                return 0
-            },
-        ]
-        let tasks = await queued(changes, session)
+        let tasks = try await queued([("d", "e"), ("e", "f")], session, gate)
         let refusal = await #expect(throws: SenderError.self) { _ = try await tasks[0].value }
         let message = try #require(refusal?.message)
         #expect(message.contains("\(Intake.filesOfATurn) of \(Intake.filesOfATurn + 5) files"), "\(message)")

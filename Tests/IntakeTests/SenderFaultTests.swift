@@ -292,6 +292,18 @@ import Upkeep
 
     // MARK: Authority
 
+    /// Begins a change that has to wait for its turn, and calls `then` before it gets that.
+    private func whileWaiting(
+        _ change: @escaping @Sendable () async throws -> Void, _ session: SenderSession, _ then: () -> Void
+    ) async -> Task<Void, any Error> {
+        await session.box.lock.with(.exclusive) {
+            let task = Task { try await change() }
+            while session.box.lock.waiters == 0 { await Task.yield() }
+            then()
+            return task
+        }
+    }
+
     @Test func whoMayNothingAnyMoreBehindTheLockChangesNothing() async throws {
         let gate = try gate()
         let isDisabled = Mutex(false)
@@ -320,12 +332,7 @@ import Upkeep
         ]
         for change in changes {
             isDisabled.withLock { $0 = false }
-            let task = await session.box.lock.with(.exclusive) {
-                let task = Task { try await change() }
-                while session.box.lock.waiters == 0 { await Task.yield() }
-                isDisabled.withLock { $0 = true }
-                return task
-            }
+            let task = await whileWaiting(change, session) { isDisabled.withLock { $0 = true } }
             let refusal = await #expect(throws: SenderError.self) { try await task.value }
             #expect(refusal?.reason == .accountDisabled)
         }
@@ -359,12 +366,7 @@ import Upkeep
         ]
         for change in changes {
             isHeard.withLock { $0 = true }
-            let task = await session.box.lock.with(.exclusive) {
-                let task = Task { try await change() }
-                while session.box.lock.waiters == 0 { await Task.yield() }
-                isHeard.withLock { $0 = false }
-                return task
-            }
+            let task = await whileWaiting(change, session) { isHeard.withLock { $0 = false } }
             await #expect(throws: (any Error).self) { try await task.value }
         }
         #expect(gate.ready() == ["sftp/acme/a"] && quarantined(gate).isEmpty)

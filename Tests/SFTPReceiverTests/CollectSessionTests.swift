@@ -22,24 +22,13 @@ import Testing
 
     /// A session for which the daemon's word is old at once: each READ asks again.
     private func sessionThatAsksEachTime() -> SessionClient {
-        let (socket, staging) = (home.file("link"), home.file("staging"))
-        let client = SessionClient(serve: { descriptor in
-            do {
-                let link = try SessionIPCClient(socket: socket)
-                _ = try link.hello(
-                    SessionHello(
-                        connection: "192.0.2.1 40000 192.0.2.2 22", user: "acme", pid: getpid(),
-                        version: SessionIPC.version, authentication: nil))
-                let store = try CollectStore(staging: staging, link: link, freshness: .zero)
-                var loop = SessionLoop(
-                    DropCollection(account: "acme"), host: store, input: descriptor, output: descriptor,
-                    signals: -1)
-                loop.run()
-                return 0
-            } catch {
-                return 1
-            }
-        })
+        let staging = home.file("staging")
+        let client = SessionClient.linked(home.file("link")) { link, _, descriptor in
+            let store = try CollectStore(staging: staging, link: link, freshness: .zero)
+            var loop = SessionLoop(
+                DropCollection(account: "acme"), host: store, input: descriptor, output: descriptor, signals: -1)
+            loop.run()
+        }
         #expect(client.greet().prefix(5) == [2, 0, 0, 0, 3])
         return client
     }

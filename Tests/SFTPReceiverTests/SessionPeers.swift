@@ -20,8 +20,8 @@ final class TestDaemon: Sendable {
         case refuse(String)
         /// A commit is carried out, and its session hears nothing of it.
         case acceptUnheard
-        /// Accepts, and answers a commit after so many seconds.
-        case acceptLate(Double)
+        /// Accepts, and answers a commit only once this was signalled.
+        case acceptLate(DispatchSemaphore)
         /// Closes the link instead of answering a commit.
         case hangUp
         /// Accepts, and ends the session while it is asked.
@@ -198,7 +198,7 @@ final class TestDaemon: Sendable {
                 _ = waiting { try await self.scene.handler.answer(message, content, session) }
                 hangUp()
                 return nil
-            case .acceptLate(let seconds): Thread.sleep(forTimeInterval: seconds)
+            case .acceptLate(let answers): answers.wait()
             case .accept, .endBefore: break
             }
         case .names, .change, .open, .room, .ended: break
@@ -255,6 +255,28 @@ final class SessionClient: Sendable {
             status.withLock { $0 = result }
             finished.signal()
         }
+    }
+
+    /// A client of a session whose link to the daemon is the test's own, and has been welcomed.
+    /// - Parameter serve: serves it on a descriptor.
+    static func linked(
+        _ socket: String, patience: SessionIPCClient.Patience = .init(),
+        _ serve: @escaping @Sendable (SessionIPCClient, SessionWelcome, Int32) throws -> Void
+    ) -> SessionClient {
+        signal(SIGPIPE, SIG_IGN)
+        return SessionClient(serve: { descriptor in
+            do {
+                let link = try SessionIPCClient(socket: socket, patience: patience)
+                let welcome = try link.hello(
+                    SessionHello(
+                        connection: "192.0.2.1 40000 192.0.2.2 22", user: "acme", pid: getpid(),
+                        version: SessionIPC.version, authentication: nil))
+                try serve(link, welcome, descriptor)
+                return 0
+            } catch {
+                return 1
+            }
+        })
     }
 
     deinit { Glibc.close(descriptor) }

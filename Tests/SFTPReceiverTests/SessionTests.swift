@@ -148,28 +148,23 @@ import Testing
     // MARK: A daemon that answers late
 
     /// A session that looks each second whether its client is still there.
-    private func impatientSession() -> SessionClient {
-        let socket = home.file("link")
-        signal(SIGPIPE, SIG_IGN)
-        let client = SessionClient(serve: { descriptor in
-            do {
-                let link = try SessionIPCClient(socket: socket, patience: .init(look: 1, longest: 20))
-                let welcome = try link.hello(
-                    SessionHello(
-                        connection: "192.0.2.1 40000 192.0.2.2 22", user: "acme", pid: getpid(),
-                        version: SessionIPC.version, authentication: nil))
-                let store = SessionStore(
-                    store: try PartialStore(incoming: welcome.incoming ?? ""), link: link,
-                    temporaryNames: TemporaryNames([]), mostInline: welcome.mostInline)
-                var loop = SessionLoop(
-                    DropBox(settings: DropBox.Settings(account: "acme", maxFile: nil)), host: store,
-                    input: descriptor, output: descriptor, signals: -1)
-                loop.run()
-                return 0
-            } catch {
-                return 1
+    /// - Parameter looked: told of each look.
+    private func impatientSession(looked: @escaping @Sendable () -> Void = {}) -> SessionClient {
+        let patience = SessionIPCClient.Patience(look: 1, longest: 20)
+        let client = SessionClient.linked(home.file("link"), patience: patience) { link, welcome, descriptor in
+            let store = SessionStore(
+                store: try PartialStore(incoming: welcome.incoming ?? ""), link: link,
+                temporaryNames: TemporaryNames([]), mostInline: welcome.mostInline)
+            var loop = SessionLoop(
+                DropBox(settings: DropBox.Settings(account: "acme", maxFile: nil)), host: store,
+                input: descriptor, output: descriptor, signals: -1)
+            let isClientThere = link.isClientThere
+            link.isClientThere = {
+                looked()
+                return isClientThere()
             }
-        })
+            loop.run()
+        }
         #expect(client.greet().prefix(5) == [2, 0, 0, 0, 3])
         return client
     }
@@ -184,8 +179,13 @@ import Testing
     /// A file whose sender hears of a failure is sent again.
     @Test func anAnswerIsWaitedForAsLongAsTheClientWaits() async throws {
         let daemon = try await TestDaemon(home: home)
-        daemon.conduct.withLock { $0 = .acceptLate(2.5) }
-        let client = impatientSession()
+        let answers = DispatchSemaphore(value: 0)
+        daemon.conduct.withLock { $0 = .acceptLate(answers) }
+        let looks = Atomic(0)
+        let client = impatientSession {
+            // What the daemon has for an answer has passed once, and once more.
+            if looks.add(1, ordering: .relaxed).newValue == 2 { answers.signal() }
+        }
         let handle = client.open("/a")
         #expect(client.write(handle, 0, [1, 2, 3]) == 0)
         #expect(client.close(handle).code == 0)

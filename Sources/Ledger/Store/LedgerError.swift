@@ -1,0 +1,37 @@
+// Why the ledger could not be used, for people and for what decides by it.
+/// The ledger could not be opened, read or written.
+package struct LedgerError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Sendable {
+        case locked, unreadable, unwritable, newer
+        /// Of an earlier format: opening it for writing brings it up to date.
+        case older
+        /// More waits to be written than may wait: try again.
+        case busy
+        /// Fewer entries than somebody has seen signed.
+        case rolledBack
+        /// Other entries than somebody has seen signed.
+        case forked
+        /// The ledger's file is gone, and what lies beside it shows that there was one.
+        case missing
+        /// What lies in the ledger's place is no ledger.
+        case foreign
+    }
+
+    package let code: Code
+    /// What is wrong: one line for people.
+    package let message: String
+    /// What can be done next; nil where the message says all there is to say.
+    package let fix: String?
+    /// Whether it may pass by itself, so that it is worth trying again: its disk is full or fails, or another process holds it.
+    package let mayPass: Bool
+
+    package init(_ code: Code, _ message: String, fix: String? = nil, mayPass: Bool = false) {
+        self.code = code
+        self.message = message
+        self.fix = fix
+        self.mayPass = mayPass
+    }
+
+    /// The message and the fix on one line.
+    package var description: String { fix.map { "\(message); \($0)" } ?? message }
+}
