@@ -33,10 +33,10 @@ package final class LineConnection {
 
     /// - Parameters:
     ///   - longest: bytes of a line that is taken, without its newline.
-    ///   - answerTimeout: seconds that the other process has for each line.
-    ///   - sendTimeout: seconds that it has to take one.
+    ///   - answerTimeout: what the other process has for each line; more than nothing.
+    ///   - sendTimeout: what it has to take one.
     package init(
-        path: String, longest: Int, answerTimeout: Int, sendTimeout: Int
+        path: String, longest: Int, answerTimeout: Duration, sendTimeout: Duration
     ) throws(LocalSocketError) {
         guard path.utf8.count <= SocketAddress.longestUnixPath else {
             throw LocalSocketError("the socket's path is too long: \(path)", isNobodyThere: true)
@@ -45,8 +45,8 @@ package final class LineConnection {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw LocalSocketError("no socket", .last) }
         // Before it connects: where nobody accepts, that waits, too.
-        setTimeout(SO_RCVTIMEO, seconds: answerTimeout)
-        setTimeout(SO_SNDTIMEO, seconds: sendTimeout)
+        setTimeout(SO_RCVTIMEO, answerTimeout)
+        setTimeout(SO_SNDTIMEO, sendTimeout)
         let connected = SocketAddress.withUnixAddress(path) { address, length in
             connect(descriptor, address, length)
         }
@@ -101,8 +101,9 @@ package final class LineConnection {
         }
     }
 
-    private func setTimeout(_ option: Int32, seconds: Int) {
-        var time = timeval(tv_sec: seconds, tv_usec: 0)
+    private func setTimeout(_ option: Int32, _ timeout: Duration) {
+        let (seconds, attoseconds) = timeout.components
+        var time = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
         setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
     }
 }

@@ -22,18 +22,18 @@ final class SessionIPCClient {
     private(set) var ended: String?
     /// Whether the client would hear an answer. Asked from time to time while the daemon gives none.
     var isClientThere: () -> Bool = { true }
-    private let patience: Patience
+    /// The time between two looks is the link's, and set with it.
+    var patience: Patience
 
-    /// In seconds.
     struct Patience {
         /// How often it is looked whether the client is still there. Not at once: a client that leaves right after its CLOSE has sent
         /// a whole file all the same.
-        var look = 10
+        var look = Duration.seconds(10)
         /// How long the daemon has for an answer that no client waits for.
-        var longest = 120
+        var longest = Duration.seconds(120)
     }
 
-    private static let sendTimeout = 30
+    private static let sendTimeout = Duration.seconds(30)
 
     init(socket path: String, patience: Patience = Patience()) throws(SessionIPCError) {
         self.patience = patience
@@ -133,7 +133,7 @@ final class SessionIPCClient {
         let line: [UInt8]
         do throws(LocalSocketError) {
             line = try connection.receive { looks in
-                forClient ? isClientThere() : looks * patience.look < patience.longest
+                forClient ? isClientThere() : patience.look * looks < patience.longest
             }
         } catch {
             throw lost(error.description)

@@ -255,7 +255,7 @@ import Testing
             for line in [#"{"ping":true}"#, #"{"version":1,"message":{"hello":{}}}"#, "", "nonsense"] {
                 let answer = try? await BlockingExecutor(label: "test", width: 1).run {
                     let connection = try LineConnection(
-                        path: path, longest: 1 << 16, answerTimeout: 10, sendTimeout: 10)
+                        path: path, longest: 1 << 16, answerTimeout: .seconds(10), sendTimeout: .seconds(10))
                     try connection.send(Array((line + "\n").utf8))
                     return try JSONLine.decode(
                         ControlEnvelope<ControlAnswer>.self, from: try connection.receive()

@@ -34,7 +34,7 @@ import Testing
         let serving = Task { await server.run() }
         try await BlockingExecutor(label: "client", width: 1).run {
             let link = try LineConnection(
-                path: path, longest: SessionIPC.maxLine, answerTimeout: 20, sendTimeout: 20)
+                path: path, longest: SessionIPC.maxLine, answerTimeout: .seconds(20), sendTimeout: .seconds(20))
             guard case .welcome(let welcome) = try Self.ask(.hello(hello), link),
                 case .opened(let opened) = try Self.ask(.open(Self.opening), link)
             else {
@@ -135,8 +135,8 @@ import Testing
     @Test func whoSpeaksAnotherLanguageIsNotWelcomedAndTheOperatorIsTold() async throws {
         try await withSession { scene, _, _, _ in
             let stranger = try LineConnection(
-                path: scene.directory.file("link"), longest: SessionIPC.maxLine, answerTimeout: 20,
-                sendTimeout: 20)
+                path: scene.directory.file("link"), longest: SessionIPC.maxLine, answerTimeout: .seconds(20),
+                sendTimeout: .seconds(20))
             try stranger.send(Array("{\"type\":\"hello\",\"version\":4}\n".utf8))
             guard case .welcome(let welcome) = try DaemonMessage(line: stranger.receive()) else {
                 Issue.record("no answer to a hello")

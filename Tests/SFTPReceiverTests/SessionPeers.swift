@@ -22,6 +22,8 @@ final class TestDaemon: Sendable {
         case acceptUnheard
         /// Accepts, and answers a commit only once this was signalled.
         case acceptLate(DispatchSemaphore)
+        /// Says nothing to how an upload ended before this was signalled.
+        case keepEndsWaiting(DispatchSemaphore)
         /// Closes the link instead of answering a commit.
         case hangUp
         /// Accepts, and ends the session while it is asked.
@@ -199,9 +201,11 @@ final class TestDaemon: Sendable {
                 hangUp()
                 return nil
             case .acceptLate(let answers): answers.wait()
-            case .accept, .endBefore: break
+            case .accept, .endBefore, .keepEndsWaiting: break
             }
-        case .names, .change, .open, .room, .ended: break
+        case .ended:
+            if case .keepEndsWaiting(let heard) = conduct.withLock({ $0 }) { heard.wait() }
+        case .names, .change, .open, .room: break
         }
         guard let session else { return nil }
         return waiting { try await self.scene.handler.answer(message, content, session) }

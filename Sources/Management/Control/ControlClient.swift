@@ -9,9 +9,9 @@ package struct ControlClient: GateAuthority {
     private let path: String
     private static let calls = BlockingExecutor(label: "dropgate.control", width: 8)
 
-    /// Seconds that a gate may take: to say that it is there, and for an answer. Taking a large drop over reads all of it.
-    private static let patience = 5
-    private static let answerTimeout = 3600
+    /// What a gate may take: to say that it is there, and for an answer. Taking a large drop over reads all of it.
+    private static let patience = Duration.seconds(5)
+    private static let answerTimeout = Duration.seconds(3600)
 
     package init(path: String) { self.path = path }
 
@@ -185,7 +185,7 @@ package struct ControlClient: GateAuthority {
         }
     }
 
-    private func call(_ question: ControlQuestion, answerTimeout: Int) async throws -> ControlAnswer {
+    private func call(_ question: ControlQuestion, answerTimeout: Duration) async throws -> ControlAnswer {
         let path = path
         let line = try JSONLine.encode(ControlEnvelope(question))
         return try await Self.calls.run {
