@@ -55,6 +55,15 @@ private final class Told: Sendable {
         return cursor
     }
 
+    /// A stream that goes on behind entries 0 and 1, where other text stands already.
+    private func open(over text: String) async throws -> FileStream {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        let cursor = try await position(first)
+        try write(text, at: first.mark.size)
+        return try open(cursor)
+    }
+
     private static let beginning = ForwardCursor(target: "t", seq: -1)
 
     private static func records(_ seqs: ClosedRange<Int64>) -> [ForwardRecord] {
@@ -169,11 +178,7 @@ private final class Told: Sendable {
         "entry 2\nentry 3\n", "entry 2\nent", "{\"torn\": \"and longer than all that is sent next\"", "",
     ])
     func whatAKilledGateHadWrittenBehindItsPositionIsWrittenAgain(left: String) async throws {
-        let first = try open(Self.beginning)
-        try await first.send(Self.records(0...1))
-        let cursor = try await position(first)
-        try write(left, at: first.mark.size)
-        let next = try open(cursor)
+        let next = try await open(over: left)
         #expect(try await next.confirmed() == 1)
         try await next.send(Self.records(2...4))
         #expect(try text() == Self.text(0...4))
@@ -181,11 +186,7 @@ private final class Told: Sendable {
     }
 
     @Test func whatStandsThereOfMoreEntriesThanAreSentNextStaysUntilTheyAreSent() async throws {
-        let first = try open(Self.beginning)
-        try await first.send(Self.records(0...1))
-        let cursor = try await position(first)
-        try write(Self.text(2...5), at: first.mark.size)
-        let next = try open(cursor)
+        let next = try await open(over: Self.text(2...5))
         try await next.send(Self.records(2...3))
         #expect(try text() == Self.text(0...5))
         #expect(next.mark.size == Int64(Self.text(0...3).utf8.count), "no more is confirmed")
@@ -206,11 +207,7 @@ private final class Told: Sendable {
     /// Of the position and the ledger, and not of the file: what the gate wrote since the backup is the only copy there is.
     @Test(arguments: ["entry 2 of before\nentry 3 of before\n", "entry 9\n", "another line\n"])
     func afterARestoreTheLinesOfBeforeStayAndTheNewOnesFollow(before: String) async throws {
-        let first = try open(Self.beginning)
-        try await first.send(Self.records(0...1))
-        let backup = try await position(first)
-        try write(before, at: first.mark.size)
-        let next = try open(backup)
+        let next = try await open(over: before)
         try await next.send(Self.records(2...3))
         let all = Self.text(0...1) + before
         #expect(try text() == all + Self.text(2...3))
@@ -226,12 +223,8 @@ private final class Told: Sendable {
 
     /// A backup has the position first and then the ledger, so the file's next lines are those of the restored ledger.
     @Test func entriesThatAreBothInTheRestoredLedgerAndInTheFileStandThereOnce() async throws {
-        let first = try open(Self.beginning)
-        try await first.send(Self.records(0...1))
-        let backup = try await position(first)
         let before = "entry 4 of before\nentry 5 of before\n"
-        try write(Self.text(2...3) + before, at: first.mark.size)
-        let next = try open(backup)
+        let next = try await open(over: Self.text(2...3) + before)
         try await next.send(Self.records(2...5))
         #expect(try await next.confirmed() == 5)
         #expect(try text() == Self.text(0...3) + before + Self.text(4...5))
@@ -240,11 +233,8 @@ private final class Told: Sendable {
     }
 
     @Test func aLineThatWasCutOffBehindLinesOfBeforeIsTakenAway() async throws {
-        let first = try open(Self.beginning)
-        try await first.send(Self.records(0...1))
-        let backup = try await position(first)
-        try write("before\ncut off and longer than what follows", at: first.mark.size)
-        try await open(backup).send(Self.records(2...2))
+        let next = try await open(over: "before\ncut off and longer than what follows")
+        try await next.send(Self.records(2...2))
         #expect(try text() == Self.text(0...1) + "before\n" + Self.text(2...2))
     }
 
@@ -282,6 +272,41 @@ private final class Told: Sendable {
         #expect(try await next.confirmed() == 3)
         try await next.send(Self.records(4...5))
         #expect(try text() == all + Self.text(4...5))
+    }
+
+    /// Its writer may be in the middle of it, as one that writes by blocks is.
+    @Test(arguments: ["half of a line", "a line\nand half of one"])
+    func aLineOfSomebodyElseThatIsNotAtItsEndGetsOneAndNoEntryIsPartOfIt(theirs: String) async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        try write(theirs, at: first.mark.size)
+        disk.fails = true
+        await #expect(throws: ForwardError.self) { try await first.send(Self.records(2...3)) }
+        disk.fails = false
+        try await first.send(Self.records(2...3))
+        try write("the rest\n", at: first.mark.size)
+        try await first.send(Self.records(4...4))
+        let all = Self.text(0...1) + theirs + "\n" + Self.text(2...3) + "the rest\n" + Self.text(4...4)
+        #expect(try text() == all)
+        #expect(first.mark.size == Int64(all.utf8.count) && told.words.isEmpty)
+    }
+
+    /// By `truncate`, or by logrotate's copytruncate with another program's writing behind it.
+    @Test(arguments: ["", "entry 0\n", "entry 0\nent"], [false, true])
+    func behindWhatIsLeftOfAFileThatWasCutEntriesAreLinesOfTheirOwn(left: String, isUnconfirmed: Bool)
+        async throws
+    {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        if isUnconfirmed {
+            disk.fails = true
+            await #expect(throws: ForwardError.self) { try await first.send(Self.records(2...3)) }
+            disk.fails = false
+        }
+        try FileHandle(forUpdating: URL(filePath: path)).truncate(atOffset: UInt64(left.utf8.count))
+        try await first.send(Self.records(2...3))
+        #expect(try text() == left + (left.hasSuffix("t") ? "\n" : "") + Self.text(2...3))
+        #expect(first.mark.size == Int64(try text().utf8.count))
     }
 
     @Test func linesThatSomebodyElseAppendsBehindASyncThatFailedStayAndNoneOfOursStandsTwice() async throws {
@@ -326,11 +351,7 @@ private final class Told: Sendable {
     }
 
     @Test func linesThatMayStandInTwoFilesAreTold() async throws {
-        let first = try open(Self.beginning)
-        try await first.send(Self.records(0...1))
-        let cursor = try await position(first)
-        try write("entry 2\n", at: first.mark.size)
-        let next = try open(cursor)
+        let next = try await open(over: "entry 2\n")
         try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
         try next.prepare()
         try await next.send(Self.records(2...3))

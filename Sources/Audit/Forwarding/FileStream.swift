@@ -91,31 +91,44 @@ final class FileStream: ForwardStream {
     private func put(
         _ records: ArraySlice<ForwardRecord>, _ state: inout State
     ) throws -> (count: Int, end: Int64) {
-        let lines: [[UInt8]] = records.map { $0.bytes + [0x0A] }
-        let bytes = Array(lines.joined())
-        // Somebody else may have appended to the file since, or cut it.
-        if state.end > state.mark.size { state.end = try Self.end(of: state.descriptor, path) }
-        guard state.end > state.mark.size else { return (lines.count, try append(bytes, &state)) }
+        var bytes: [UInt8] = []
+        for record in records {
+            bytes += record.bytes
+            bytes.append(0x0A)
+        }
+        try meetOthers(&state)
+        guard state.end > state.mark.size else { return (records.count, try append(bytes, &state)) }
         let known = Int(min(state.end - state.mark.size, Int64(bytes.count)))
         let there = try Self.bytes(state.descriptor, path, at: state.mark.size, count: known)
         // A file reads as NUL where nothing got to the disk. No line of ours has one.
         let same = there.indices.first { there[$0] != bytes[$0] && there[$0] != 0 } ?? known
-        guard same < known else { return (lines.count, try overwrite(bytes, &state)) }
-        var reach = 0
-        let standing = lines.prefix { line in
-            reach += line.count
-            return reach <= same
+        guard same < known else { return (records.count, try overwrite(bytes, &state)) }
+        // Whole lines that stand there, and where they end.
+        var (standing, reach) = (0, 0)
+        for record in records {
+            let end = reach + record.bytes.count + 1
+            guard end <= same else { break }
+            (standing, reach) = (standing + 1, end)
         }
-        guard standing.isEmpty else {
-            return (standing.count, try overwrite(Array(standing.joined()), &state))
-        }
+        guard standing == 0 else { return (standing, try overwrite(Array(bytes[..<reach]), &state)) }
         try passOver(&state)
-        guard state.end > state.mark.size else { return (lines.count, try append(bytes, &state)) }
+        guard state.end > state.mark.size else { return (records.count, try append(bytes, &state)) }
         let end = try overwrite(bytes, &state)
         // What is left is of a line that was cut off.
         if end < state.end, ftruncate(state.descriptor, off_t(end)) != 0 { throw Self.failure("cut", path) }
         state.end = end
-        return (lines.count, end)
+        return (records.count, end)
+    }
+
+    /// Somebody else may have appended to the file since the last write, or cut it. Where nothing of ours is left to be written again,
+    /// entries follow behind what is there now. A line that is not at its end is somebody else's then, and gets an end: it is not taken
+    /// away, and no entry becomes a part of it.
+    private func meetOthers(_ state: inout State) throws {
+        let isConfirmed = state.end == state.mark.size
+        state.end = try Self.end(of: state.descriptor, path)
+        guard isConfirmed && state.end != state.mark.size || state.end < state.mark.size else { return }
+        if try !Self.isEndOfLine(state.descriptor, path, state.end) { _ = try append([0x0A], &state) }
+        state.mark.size = state.end
     }
 
     /// Takes the mark behind whole lines that are not those to be written. The position keeps that also if the write fails, so that
