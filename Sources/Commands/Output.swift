@@ -52,11 +52,7 @@ package enum Output {
     }
 
     /// Whether nobody reads stdout any more: the other end of its pipe, socket or terminal is closed.
-    static var isReaderGone: Bool {
-        guard capture == nil else { return false }
-        var watched = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
-        return poll(&watched, 1, 0) > 0 && watched.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0
-    }
+    static var isReaderGone: Bool { capture == nil && SystemCall.hasEnded(STDOUT_FILENO) }
 
     // MARK: Beside the answer
 

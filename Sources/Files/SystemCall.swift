@@ -61,6 +61,13 @@ package enum SystemCall {
         return (bytes.count, nil)
     }
 
+    /// Whether nobody is at the other end of a pipe, a socket or a terminal any more, or the descriptor is not open. A peer that
+    /// only sends no more is still there.
+    package static func hasEnded(_ descriptor: Int32) -> Bool {
+        var watched = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&watched, 1, 0) > 0 && watched.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0
+    }
+
     /// All bytes of a regular file from its start; nil when there are more than `limit`.
     package static func contents(of descriptor: Int32, limit: Int) throws(SystemError) -> [UInt8]? {
         var status = stat()

@@ -193,7 +193,6 @@ extension Intake {
             isChanged = try await make(change, attempt)
         } catch {
             staging.ready.cancelReservation(readyPath)
-            ledgerFails(error)
             throw IntakeError(.ledgerFailed, "the ledger cannot be written: \(error)", retryAfter: 30)
         }
         if !isChanged {

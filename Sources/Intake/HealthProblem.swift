@@ -28,7 +28,8 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "look after the disk and the modes of the ledger's directory; the gate tries each second, and accepts again once that "
                 + "works"
         case .staging, .release, .settling, .withdrawal:
-            "see that the staging directory is the gate's, writable and not full; what was accepted is kept and tried again"
+            "see that the staging directory is the gate's, writable and not full, and that nothing else and no link has the place of "
+                + "one of its directories; what was accepted is kept and tried again"
         case .lost:
             "find out who removes files below incoming/ of staging; `dropgate drops list --state lost` names the drops, and "
                 + "their sender must send them again (of one with an `origin`, see first whether that gate still has it); this is told until the gate is restarted"
@@ -37,7 +38,8 @@ package enum HealthProblem: String, Sendable, CaseIterable {
                 + "cannot be asked any more, find out there (`dropgate drops show ID`, or its ledger) whether each drop was "
                 + "acknowledged for this gate; if so `dropgate drops release ID` here, else `dropgate drops withdraw ID`"
         case .sealing, .checkpoint:
-            "look after the disk of the ledger; if it says that entries were altered: dropgate ledger verify"
+            "look after the disk of the ledger, and see that its files are the gate's; the problem ends by itself once it works "
+                + "again; if it says that entries were altered: dropgate ledger verify"
         case .retention:
             "see that the staging directory is the gate's and writable; it is tried again each minute"
         case .witness:

@@ -99,7 +99,4 @@ extension Intake {
 
     /// It could be written, but not now.
     private static func isBusy(_ error: any Error) -> Bool { (error as? LedgerError)?.code == .busy }
-
-    /// For changes of the gate's own for which a caller waits. Of entries the writer tells by itself (`LedgerHealth`).
-    func ledgerFails(_ error: any Error) { ledgerHealth.failed(error) }
 }

@@ -163,7 +163,6 @@ extension Intake {
             if let attempt { try await self.record(attempt) }
             _ = try await writer.commit(.letGo(id: record.id))
         } catch {
-            ledgerFails(error)
             throw Self.unwritable(error)
         }
         var freed = record
@@ -219,7 +218,6 @@ extension Intake {
                     id: id, from: .pending,
                     kind: .withdrawn(incoming: incoming, mayComeAgain: mayComeAgain)), attempt)
         } catch {
-            ledgerFails(error)
             throw Self.unwritable(error)
         }
         guard isChanged else { return false }

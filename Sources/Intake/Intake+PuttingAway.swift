@@ -22,7 +22,7 @@ extension Intake {
             guard self.moveAway(record, incoming: incoming, of: account, receipt, reason) else { return }
             self.writer.submit(.quarantined(id: record.id)) { result in
                 guard case .failure(let error) = result else { return }
-                self.isNotMarked(record.id, reason, error)
+                self.quarantineNotRecorded(record.id, reason, error)
             }
         }
     }
@@ -46,7 +46,7 @@ extension Intake {
         }
     }
 
-    private func isNotMarked(_ drop: String, _ reason: Reason, _ error: any Error) {
+    private func quarantineNotRecorded(_ drop: String, _ reason: Reason, _ error: any Error) {
         isNotAway(
             drop, reason,
             "drop \(drop) was withdrawn, and the ledger could not be told that it is in quarantine: \(error)")
@@ -59,6 +59,7 @@ extension Intake {
         logger.error("\(message)")
     }
 
+    /// It is not tried any more.
     private func isAway(_ drop: String) {
         notAway.withLock { _ = $0.removeValue(forKey: drop) }
         health.clear(problem: "withdrawal", of: drop)
@@ -91,8 +92,12 @@ extension Intake {
     private func putAwayAgain(_ id: String, _ reason: Reason) async throws {
         guard let record = try store.drop(id: id), record.state == .withdrawn, let incoming = record.incoming
         else { return isAway(id) }
-        // Without its entry, the time of which is over, nothing tells what it was.
-        guard let entry = try store.entry(seq: record.seq) else { return }
+        guard let entry = try store.entry(seq: record.seq) else {
+            logger.error(
+                "drop \(id) was withdrawn and stays in \(incoming): its entry's time is over, and nothing else tells what it was"
+            )
+            return isAway(id)
+        }
         let receipt = try Receipt(AcceptedEntry(entry), drop: record)
         let account = StagingLayout.quarantineAccount(receipt.account)
         let isMoved = await uploads.runToEnd {
@@ -103,7 +108,7 @@ extension Intake {
             try await writer.commit(.quarantined(id: id))
             isAway(id)
         } catch {
-            isNotMarked(id, reason, error)
+            quarantineNotRecorded(id, reason, error)
         }
     }
 

@@ -45,7 +45,7 @@ extension Intake {
         if isUnreleasedEvent(marked) {
             return try await withdraw(unreleased: marked, attempt)
         } else if marking == .failed, marked.state == .pending {
-            throw Self.unmarked(drop)
+            throw Self.releaseNotRecorded(drop)
         } else {
             return try await withdraw(marked, attempt)
         }
@@ -80,7 +80,13 @@ extension Intake {
                 try await self.withdrawUpload(drop, attempt, box)
             }
         } catch {
-            throw IntakeError(error.reason ?? .forbiddenOperation, error.message)
+            // What has no reason of its own is a failure of staging, or waits for a mark in the ledger.
+            let mayPass =
+                error.kind == .failed
+                && error.reason.map { [Reason.ledgerFailed, .stagingFull].contains($0) } ?? true
+            throw IntakeError(
+                error.reason ?? (mayPass ? .ledgerFailed : .forbiddenOperation), error.message,
+                retryAfter: mayPass ? 30 : nil)
         }
     }
 

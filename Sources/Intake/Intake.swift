@@ -44,7 +44,8 @@ package final class Intake: Sendable {
         /// What one account may have in staging that nobody has taken: files and directories, and bytes.
         package var maxPendingNames = 100_000
         package var maxPendingBytes = Int64.max
-        /// How long after it failed the release of a pulled drop is tried again; twice as long after each further failure.
+        /// How long after a failure staging is tried again, and the release of a pulled drop; that one twice as long after each
+        /// further failure.
         package var releaseRetry = Duration.seconds(1)
 
         package init(node: String, ledger: LedgerHandle, stagingPath: String) {
@@ -76,7 +77,8 @@ package final class Intake: Sendable {
     let flood = Mutex(FloodCoalescer())
     /// Fetched files that somebody is at, by their drop: being taken over, or thrown away.
     let fetchedInHand = Mutex<Set<String>>([])
-    /// Withdrawn drops that could not be put away, or of which the ledger could not be told so; with the reason in their receipts.
+    /// Withdrawn drops that could not be put away, or of which the ledger could not be told so; with the reason in their receipts. The
+    /// ledger knows which they are, but to look there costs more the more drops were ever withdrawn, and each sweep would have to.
     let notAway = Mutex<[String: Reason]>([:])
     let isClosed = Atomic(false)
     let floodQueue = DispatchQueue(label: "intake.flood", qos: .utility)
@@ -159,7 +161,7 @@ package final class Intake: Sendable {
                 try Self.stillHeld(try staging.quarantinedEvents(), staging, store, logger)))
         stager = Stager(
             staging: staging, store: store, writer: writer, health: health, layout: configuration.layout,
-            clock: clock, logger: logger)
+            retry: configuration.releaseRetry, clock: clock, logger: logger)
         try recover()
         addFigures()
         flushEverySecond()
@@ -235,7 +237,7 @@ package final class Intake: Sendable {
             case .done: break waiting
             case .failed:
                 // What failed may have been another part of the batch.
-                if try store.drop(id: id)?.state == .pending { throw Self.unmarked(id) }
+                if try store.drop(id: id)?.state == .pending { throw Self.releaseNotRecorded(id) }
             }
         }
         guard try await writer.acknowledge(id, as: attempt, at: clock()) else { return false }
@@ -244,7 +246,7 @@ package final class Intake: Sendable {
         return true
     }
 
-    static func unmarked(_ drop: String) -> IntakeError {
+    static func releaseNotRecorded(_ drop: String) -> IntakeError {
         IntakeError(
             .ledgerFailed,
             "the ledger does not say yet that drop \(drop) is released, for staging fails at present (`dropgate doctor` says why): "

@@ -90,8 +90,10 @@ package struct DropOutcome: Sendable, Hashable {
 
 /// Why Intake does not accept: nothing was stored.
 package struct IntakeError: Error, Sendable, CustomStringConvertible {
-    /// `.stagingFull`, `.ledgerFailed`, `.badPath` or `.malformed`; of an event in quarantine also why the policy
-    /// refuses its source, and of a fetched drop `.incomplete` where its file is not whole.
+    /// `.stagingFull`, `.ledgerFailed`, `.rateLimited` (too much waits to be written), `.badPath` or `.malformed`;
+    /// `.forbiddenOperation` where somebody else is deciding on a drop, or it cannot be taken back; of a session that
+    /// may do nothing any more, why; of an event in quarantine why the policy refuses its source; and of a fetched drop
+    /// `.incomplete` where its file is not whole.
     package let code: Reason
     package let description: String
     /// Seconds after which to try again; nil when trying again is of no use.

@@ -12,23 +12,19 @@ struct LedgerHealth: Sendable {
     var fails: Bool { health.has(problem: Self.problem) }
 
     /// Told of each commit, in order: what is waited for elsewhere may be told later than that it works again. What wrote something
-    /// shows that the ledger works, also where nothing was accepted. What fails shows that it does not where entries were to be
-    /// written; the gate's own changes have problems of their own.
+    /// shows that the ledger works, also where nothing was accepted. What fails shows that it does not where somebody outside waits for
+    /// it; the gate's own changes have problems of their own. One that is busy could be written, but not now.
     func ended(_ commit: Result<LedgerWriter.Commit, LedgerWriter.Failure>) {
         switch commit {
         case .success(let commit):
             guard commit.isWritten, health.clear(problem: Self.problem) else { return }
             logger.notice("the ledger can be written again")
         case .failure(let failure):
-            if failure.hadEntries { failed(failure.error) }
-        }
-    }
-
-    /// One that is busy could be written, but not now.
-    func failed(_ error: any Error) {
-        if (error as? LedgerError)?.code == .busy { return }
-        if health.set(problem: Self.problem, message: "nothing is accepted: \(error)") {
-            logger.error("nothing is accepted: \(error)")
+            let error = failure.error
+            guard failure.wasWaitedFor, (error as? LedgerError)?.code != .busy else { return }
+            if health.set(problem: Self.problem, message: "nothing is accepted: \(error)") {
+                logger.error("nothing is accepted: \(error)")
+            }
         }
     }
 }

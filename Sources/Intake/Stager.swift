@@ -63,6 +63,8 @@ final class Stager: Sendable {
     private let writer: LedgerWriter
     private let health: Health
     private let layout: Intake.Layout
+    /// How long it rests after a failure.
+    private let retry: DispatchTimeInterval
     private let clock: @Sendable () -> Instant
     private let logger: Logger
     private let thread = PatientThread(label: "stager")
@@ -70,13 +72,14 @@ final class Stager: Sendable {
 
     init(
         staging: StagingArea, store: any LedgerStore, writer: LedgerWriter, health: Health,
-        layout: Intake.Layout, clock: @escaping @Sendable () -> Instant, logger: Logger
+        layout: Intake.Layout, retry: Duration, clock: @escaping @Sendable () -> Instant, logger: Logger
     ) {
         self.staging = staging
         self.store = store
         self.writer = writer
         self.health = health
         self.layout = layout
+        self.retry = .milliseconds(Int((retry / .milliseconds(1)).rounded(.up)))
         self.clock = clock
         self.logger = logger
     }
@@ -166,7 +169,7 @@ final class Stager: Sendable {
 
     private enum Progress { case idle, more, gather }
 
-    /// Stages until nothing is left; after a failure it waits a second and goes on.
+    /// Stages until nothing is left; after a failure it waits (`retry`) and goes on.
     private func work() {
         do {
             loop: while true {
@@ -201,7 +204,7 @@ final class Stager: Sendable {
             for accepted in late { accepted() }
             for waiter in waiting { waiter.resume(returning: .failed) }
             if isEnding { return stop() }
-            thread.begin(after: .seconds(1)) { self.work() }
+            thread.begin(after: retry) { self.work() }
         }
     }
 
@@ -351,29 +354,5 @@ final class Stager: Sendable {
         else { return false }
         released[record.id] = place
         return true
-    }
-}
-
-/// A webhook whose entry is durable. An object: many wait at times, and what waits is moved and copied with each batch.
-final class CommittedEvent: Sendable {
-    private let appended: LedgerAppend
-    private let body: [UInt8]
-    let entry: AppendedEntry
-    private let record: DropRecord
-
-    init(_ appended: LedgerAppend, body: [UInt8], entry: AppendedEntry, record: DropRecord) {
-        self.appended = appended
-        self.body = body
-        self.entry = entry
-        self.record = record
-    }
-
-    /// What it takes of memory, about: 20,000 events with bodies of 461 bytes took 3,193 bytes each.
-    fileprivate var size: Int { body.count + 2800 }
-
-    fileprivate var release: WebhookRelease {
-        WebhookRelease(
-            readyPath: record.readyPath, body: body,
-            receipt: Receipt(AcceptedEntry(appended.attempt, entry), drop: record))
     }
 }

@@ -26,7 +26,7 @@ final class LocalConnection: Sendable {
     func hangUp() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     /// Whether what is sent can still arrive: neither end has closed the connection or hung up.
-    var isOpen: Bool { !wait(for: 0, 0) }
+    var isOpen: Bool { !SystemCall.hasEnded(descriptor) }
 
     /// What has arrived; empty at the end; nil: nothing yet.
     func receive() throws(SystemError) -> [UInt8]? {

@@ -1,5 +1,6 @@
 // Moves bytes between the client, the state machine and its host, until one of them ends. One thread: sshd, on
 // the other side of the pipe, is the slower half.
+import Files
 import Glibc
 import SFTPWire
 
@@ -58,10 +59,8 @@ struct SessionLoop<Host: SessionHost> {
     /// Whether an answer would be read: nobody has closed the other end of the output for good, as sshd does when it ends the channel,
     /// and this process is not to end.
     private static func isClientThere(_ output: Int32, _ signals: Int32) -> Bool {
-        var descriptors = [
-            pollfd(fd: output, events: 0, revents: 0), pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
-        ]
-        return poll(&descriptors, nfds_t(descriptors.count), 0) <= 0
+        var ending = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
+        return !SystemCall.hasEnded(output) && poll(&ending, 1, 0) <= 0
     }
 
     /// Serves the session to its end.

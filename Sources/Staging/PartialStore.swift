@@ -5,6 +5,7 @@
 //     parts/<drop id>.part     the bytes, 0600, locked (F_OFD_SETLK) by the session that writes them
 //     parts/<drop id>.json     their sidecar, replaced by rename; ".sealed" once handed over to be accepted
 //     parts/<drop id>.superseded  a newer upload of its name is whole: nobody goes on with this one
+//     parts/<drop id>.older  the same of one that is whole itself: it is still to be withdrawn
 //     tree/<directories>       real directories, 0700
 //     claimed/<drop id>        a released file that its sender is renaming or withdrawing
 //     small/<drop id>          an accepted upload that the ledger had kept, on its way to be released

@@ -53,6 +53,25 @@ import Testing
         #expect(read == bytes)
     }
 
+    @Test func aDescriptorHasEndedOnceNobodyIsAtItsOtherEnd() throws {
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        let (here, there) = (ends[0], ends[1])
+        defer {
+            close(here)
+            close(there)
+        }
+        #expect(!SystemCall.hasEnded(here))
+        try SystemCall.send([1], to: there)
+        #expect(!SystemCall.hasEnded(here), "there is something to read")
+        shutdown(there, Int32(SHUT_WR))
+        #expect(!SystemCall.hasEnded(here), "it still reads")
+        shutdown(there, Int32(SHUT_RDWR))
+        #expect(SystemCall.hasEnded(here))
+        #expect(SystemCall.hasEnded(.max), "no open descriptor")
+        try with("file", O_RDWR) { #expect(!SystemCall.hasEnded($0), "it has no other end") }
+    }
+
     @Test(arguments: [(0, 0, true), (9, 10, true), (10, 10, true), (11, 10, false), (200_000, 200_000, true)])
     func contentsAreReadUpToTheLimit(size: Int, limit: Int, isRead: Bool) throws {
         let bytes = [UInt8](repeating: 0x61, count: size)

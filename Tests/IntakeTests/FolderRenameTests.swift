@@ -147,6 +147,24 @@ import Testing
         }
     }
 
+    /// A RENAME of `d` to `e`, and an upload that comes behind it. Returns the numbers of their entries; of the RENAME none.
+    private func queued(
+        before upload: FinishedUpload, _ session: SenderSession, _ gate: Gate
+    ) async throws -> [Int64] {
+        let intake = gate.intake
+        let wanted = try order("d", "e")
+        let changes: [@Sendable () async throws -> Int64] = [
+            {
+                try await intake.rename(wanted, attempt: Gate.transfer, session)
+                return 0
+            },
+            { try await intake.commit(upload, attempt: Gate.transfer).seq },
+        ]
+        var seqs: [Int64] = []
+        for task in await queued(changes, session) { seqs.append(try await task.value) }
+        return seqs
+    }
+
     private func order(_ from: String, _ to: String) throws -> SenderRename {
         try SenderRename(
             from: #require(DropPath(from)), to: #require(DropPath(to)), replaces: false, open: nil)
@@ -160,18 +178,7 @@ import Testing
         let (drops, last) = try await large("d", session, gate)
         // What comes into it meanwhile goes along.
         let upload = try gate.upload(path, "late")
-        let intake = gate.intake
-        let wanted = try order("d", "e")
-        let changes: [@Sendable () async throws -> Int64] = [
-            {
-                try await intake.rename(wanted, attempt: Gate.transfer, session)
-                return 0
-            },
-            { try await intake.commit(upload, attempt: Gate.transfer).seq },
-        ]
-        let tasks = await queued(changes, session)
-        _ = try await tasks[0].value
-        let accepted = try await tasks[1].value
+        let accepted = try await queued(before: upload, session, gate)[1]
         #expect(accepted == last + Int64(Intake.filesOfATurn) + 1)
         #expect(try size("d", session, gate) == nil)
         #expect(try [4, path == "d/0" ? 1 : 4].contains(size("e" + path.dropFirst(), session, gate)))
@@ -182,6 +189,49 @@ import Testing
         await release(drops + [upload.dropID], gate)
         #expect(gate.ready().count == drops.count + 1)
         #expect(gate.ready().allSatisfy { $0.hasPrefix("sftp/acme/e/") })
+    }
+
+    /// What is released in a turn could not be renamed with the others.
+    @Test func whereNothingReleasedMayBeChangedALargeDirectoryIsRenamedInOneTurn() async throws {
+        let gate = try gate { $0.afterRelease = .refuse }
+        let session = try gate.intake.beginSession(of: "acme")
+        let (drops, last) = try await large("d", session, gate)
+        let upload = try gate.upload("late", "late")
+        let accepted = try await queued(before: upload, session, gate)[1]
+        #expect(accepted == last + Int64(drops.count) + 1)
+        #expect(try size("d", session, gate) == nil && size("late", session, gate) == 4)
+    }
+
+    /// More others stop halfway in its turn than the gate remembers.
+    @Test func aRenameThatIsForgottenWhileOthersHaveTheirTurnGoesOn() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        _ = try await large("d", session, gate)
+        let folders = try (0..<7).map { try #require(DropPath("other\($0)")) }
+        for folder in folders { try gate.intake.makeDirectory(folder, session) }
+        let others = folders.flatMap { from in
+            folders.filter { $0 != from }.map { SenderBox.UnfinishedRename(from: from, to: $0, done: 0) }
+        }
+        let (intake, box, now) = (gate.intake, session.box, clock.now)
+        let wanted = try order("d", "e")
+        let changes: [@Sendable () async throws -> Int64] = [
+            {
+                try await intake.rename(wanted, attempt: Gate.transfer, session)
+                return 0
+            },
+            {
+                let isForgotten = await box.lock.with(.exclusive) {
+                    box.state.withLock { state in
+                        for other in others { _ = state.stop(other, at: now) }
+                        return state.begun(wanted) == nil
+                    }
+                }
+                #expect(isForgotten)
+                return 0
+            },
+        ]
+        for task in await queued(changes, session) { _ = try await task.value }
+        #expect(try size("d", session, gate) == nil && size("e/0", session, gate) == 1)
     }
 
     /// The usual pattern: a temporary name, and then the final one.

@@ -14,6 +14,9 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct MarkingTests: SenderTests {
     let clock = TestClock()
 
+    /// Of staging, after a failure that a test mends.
+    private static let retry = Duration.milliseconds(5)
+
     /// A gate whose stager is at a page of pending drops, and stays there until `goes` is signalled.
     /// - Parameters:
     ///   - page: its number, from 1 on.
@@ -34,6 +37,7 @@ import Testing
         }
         let gate = try Gate(directory, clock: clock, disk: disk, mostPending: mostPending) {
             $0.settle = .zero
+            $0.releaseRetry = Self.retry
         }
         await Task.detached { reads.wait() }.value
         disk.beforePage = nil
@@ -45,7 +49,7 @@ import Testing
     {
         disk.marksLeft = marks
         let (logger, lines) = LogLines.make()
-        let gate = try Gate(directory, disk: disk, logger: logger)
+        let gate = try Gate(directory, disk: disk, logger: logger) { $0.releaseRetry = Self.retry }
         var failures = lines.filter { $0.contains("staging failed") }.makeAsyncIterator()
         _ = await failures.next()
         return gate
@@ -140,7 +144,7 @@ import Testing
     @Test func nobodyWaitsForAsLongAsNothingCanBeMarked() async throws {
         let disk = FailingDisk()
         disk.marksLeft = 0
-        let gate = try gate(settle: .zero, disk: disk)
+        let gate = try gate(settle: .zero, disk: disk) { $0.releaseRetry = Self.retry }
         let session = try gate.intake.beginSession(of: "acme")
         let drop = try await send("a", "first", session, gate)
         let refusal = await #expect(throws: SenderError.self) { try await remove("a", session, gate) }
@@ -202,6 +206,55 @@ import Testing
     }
 
     // MARK: Uploads
+
+    /// Who has settled something may hold the box for a moment longer, which was marked by a time of renaming.
+    private func sessionOfANewBox(_ gate: Gate) async throws -> SenderSession {
+        while true {
+            gate.intake.boxes.forget(unusedFor: .zero)
+            let session = try gate.intake.beginSession(of: "acme")
+            if session.box.state.withLock({ $0.renamed == nil }) { return session }
+            _ = gate.intake.endSession(session)
+            await Task.yield()
+        }
+    }
+
+    /// Its consumers see it, and the ledger does not say so yet.
+    @Test(.largeAndSmall, arguments: [nil, "b"] as [String?])
+    func whatIsReleasedAndNotMarkedIsTakenBackWhereItLiesAlsoInABoxMadeAnew(_ name: String?) async throws {
+        let disk = FailingDisk()
+        let gate = try gate(disk: disk) { $0.releaseRetry = Self.retry }
+        let drop: String
+        do {
+            let session = try gate.intake.beginSession(of: "acme")
+            drop = try await send("a", "bytes", session, gate)
+            clock.pass(.seconds(6))
+            disk.marksLeft = 0
+            await gate.intake.settle([drop], of: "acme")
+            session.box.state.withLock { $0.renamed = clock.now }
+            _ = gate.intake.endSession(session)
+        }
+        #expect(gate.ready() == ["sftp/acme/a"])
+        #expect(try record(drop, gate)?.state == .pending)
+        let session = try await sessionOfANewBox(gate)
+        #expect(try size("a", session, gate) == 5)
+        #expect(session.box.state.withLock { $0.tree.item(drop)?.isWaiting } == true)
+        disk.marksLeft = .max
+        await gate.intake.waitUntilStaged()
+        if let name {
+            try await rename("a", name, session, gate)
+            #expect(gate.ready() == ["sftp/acme/b"] && gate.contents("sftp/acme/b") == "bytes")
+            #expect(quarantined(gate).isEmpty)
+        } else {
+            try await remove("a", session, gate)
+            #expect(gate.ready().isEmpty)
+            #expect(quarantined(gate).sorted() == ["\(drop)/a", "\(drop)/receipt.json"])
+        }
+        await gate.intake.waitUntilStaged()
+        let state: DropState = name == nil ? .withdrawn : .released
+        #expect(try record(drop, gate)?.state == state)
+        #expect(try reasons(gate) == ["listed", name == nil ? "withdrawn" : "renamed"])
+        await gate.intake.close()
+    }
 
     /// However many come at once.
     @Test func eachDropThatIsLostHasAnEntryOfItsOwn() async throws {

@@ -168,6 +168,85 @@ import Testing
         #expect(session.box.usage.names == (from == "in" ? 2 : 1))
     }
 
+    private func parts(_ directory: TemporaryDirectory) -> [String] {
+        directory.files(under: "staging/incoming/sftp/acme/parts")
+    }
+
+    /// A gate that could not withdraw the older of two whole uploads of `d.tmp`.
+    private func failed(_ directory: TemporaryDirectory) async throws -> (gate: Gate, older: String) {
+        let disk = FailingDisk()
+        let gate = try gate(directory, disk: disk)
+        let session = try gate.intake.beginSession(of: "acme")
+        let older = try await send("d.tmp", "one", session, gate)
+        disk.fails = true
+        try await send("d.tmp", "second", session, gate)
+        disk.fails = false
+        #expect(parts(directory).contains("\(older).older"))
+        return (gate, older)
+    }
+
+    private func end(_ gate: Gate) async {
+        await gate.intake.close()
+        gate.intake.closeLedger()
+    }
+
+    @Test func anOlderWholeUploadThatCouldNotBeWithdrawnIsSoBeforeARenameAlsoAfterARestart() async throws {
+        let directory = try TemporaryDirectory("older")
+        let older: String
+        do {
+            let before = try await failed(directory)
+            older = before.older
+            await end(before.gate)
+        }
+        let gate = try restarted(directory)
+        let session = try gate.intake.beginSession(of: "acme")
+        #expect(try size("d.tmp", session, gate) == 6 && session.box.usage.bytes == 9)
+        try await rename("d.tmp", "e", session, gate)
+        #expect(try size("e", session, gate) == 6 && session.box.usage.names == 1)
+        #expect(quarantined(gate).sorted() == ["\(older)/d.tmp", "\(older)/receipt.json"])
+        #expect(try reasons(gate) == ["withdrawn", "listed"])
+        #expect(!parts(directory).contains { $0.hasPrefix(older) })
+        await gate.intake.close()
+    }
+
+    /// Both are accepted. The gate has heard that it is whole, or ended before.
+    @Test(arguments: [true, false])
+    func whatWasBegunFirstAndBecameWholeLastIsNoOlderOneAfterARestart(isTold: Bool) async throws {
+        let directory = try TemporaryDirectory("older")
+        var drops: [String] = []
+        do {
+            let gate = try gate(directory)
+            let (slow, other) = try sessions(gate)
+            let partial = try hold("d.tmp", "slow", slow, gate)
+            drops = [partial.drop, try await send("d.tmp", "monday", other, gate)]
+            try partial.keepWhole(size: 4, sha256: partial.sha256(of: 4), modified: nil)
+            partial.release()
+            if isTold { await gate.intake.kept(partial.drop, bytes: 4, isWhole: true, modified: nil, slow) }
+            await end(gate)
+        }
+        let gate = try restarted(directory)
+        let session = try gate.intake.beginSession(of: "acme")
+        try await rename("d.tmp", "d", session, gate)
+        clock.pass(.seconds(6))
+        await release(drops, gate)
+        #expect(Set(gate.ready().compactMap(gate.contents)) == ["slow", "monday"])
+        await gate.intake.close()
+    }
+
+    /// The newer one is written again meanwhile, so that the older one shows.
+    @Test func anOlderWholeUploadThatIsAppendedToIsNoOlderOneForTheNextRun() async throws {
+        let directory = try TemporaryDirectory("older")
+        let (gate, older) = try await failed(directory)
+        let (first, second) = try sessions(gate)
+        var order = try order("d.tmp")
+        order.fresh = false
+        #expect(try gate.intake.open(order, first).drop != older)
+        #expect(try gate.intake.open(order, second).drop == older)
+        await gate.intake.kept(older, bytes: 4, isWhole: true, modified: nil, second)
+        #expect(!parts(directory).contains { $0.hasSuffix(".older") })
+        await gate.intake.close()
+    }
+
     /// It waited for another try, and its sender, who was told so, has sent it again.
     @Test func ofAnUploadThatWasRefusedNothingIsKeptOnceItIsAccepted() async throws {
         let gate = try gate()

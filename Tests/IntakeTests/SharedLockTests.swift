@@ -101,7 +101,7 @@ import Testing
             await lock.with(.exclusive) {
                 log.events.append("+a")
                 await doors[0].pass()
-                await lock.giveWay(.exclusive)
+                await lock.giveWay()
                 log.events.append("-a")
             }
         }

@@ -135,6 +135,38 @@ private final class FakeWitness: Witness {
         #expect(gate.intake.health.problems["witness"]?.contains("witness a") == false)
     }
 
+    /// Nothing is appended meanwhile, and the time for another checkpoint does not come.
+    @Test func aCheckpointThatCannotBeKeptIsTriedAgainUntilItCan() async throws {
+        let place = gate.directory.file("checkpoints")
+        let checkpointer = Checkpointer(
+            gate.intake, key: key, every: .milliseconds(1), archive: CheckpointFile(directory: place),
+            witnesses: [], uptime: { .zero })
+        try await gate.intake.record(Gate.accepted)
+        try await checkpointer.sign()
+        let files = FileManager.default
+        try files.removeItem(atPath: place)
+        try "in its place".write(toFile: place, atomically: false, encoding: .utf8)
+        try await gate.intake.record(Gate.accepted)
+        let running = Task { try await checkpointer.run() }
+        while gate.intake.health.problems["checkpoint"] == nil { await Task.yield() }
+        try files.removeItem(atPath: place)
+        while gate.intake.health.problems["checkpoint"] != nil { await Task.yield() }
+        running.cancel()
+        try await running.value
+    }
+
+    @Test func theProblemOfCheckpointsEndsWithOneThatSomebodyAsksFor() async throws {
+        let checkpointer = checkpointer([])
+        let place = gate.directory.file("checkpoints")
+        try "in its place".write(toFile: place, atomically: false, encoding: .utf8)
+        try await gate.intake.record(Gate.accepted)
+        await #expect(throws: LedgerError.self) { try await checkpointer.sign() }
+        #expect(gate.intake.health.problems["checkpoint"] != nil)
+        try FileManager.default.removeItem(atPath: place)
+        try await checkpointer.sign()
+        #expect(gate.intake.health.problems == [:])
+    }
+
     @Test func aStopWaitsForSilentWitnessesNoLongerThanItsBound() async throws {
         let (silent, good) = (FakeWitness("w", .isSilent), FakeWitness("v", .takes))
         let checkpointer = checkpointer([silent, good])

@@ -26,7 +26,8 @@ import Testing
         let client = SessionClient.linked(home.file("link")) { link, _, descriptor in
             let store = try CollectStore(staging: staging, link: link, freshness: .zero)
             var loop = SessionLoop(
-                DropCollection(account: "acme"), host: store, input: descriptor, output: descriptor, signals: -1)
+                DropCollection(account: "acme"), host: store, input: descriptor, output: descriptor,
+                signals: -1)
             loop.run()
         }
         #expect(client.greet().prefix(5) == [2, 0, 0, 0, 3])

@@ -34,7 +34,8 @@ import Testing
         let serving = Task { await server.run() }
         try await BlockingExecutor(label: "client", width: 1).run {
             let link = try LineConnection(
-                path: path, longest: SessionIPC.maxLine, answerTimeout: .seconds(20), sendTimeout: .seconds(20))
+                path: path, longest: SessionIPC.maxLine, answerTimeout: .seconds(20),
+                sendTimeout: .seconds(20))
             guard case .welcome(let welcome) = try Self.ask(.hello(hello), link),
                 case .opened(let opened) = try Self.ask(.open(Self.opening), link)
             else {

@@ -22,7 +22,8 @@ import Testing
     /// - Parameter looked: told of each look.
     private func impatientSession(looked: @escaping @Sendable () -> Void = {}) -> SessionClient {
         let patience = SessionIPCClient.Patience(look: .milliseconds(20), longest: .seconds(20))
-        let client = SessionClient.linked(home.file("link"), patience: patience) { link, welcome, descriptor in
+        let client = SessionClient.linked(home.file("link"), patience: patience) {
+            link, welcome, descriptor in
             let store = SessionStore(
                 store: try PartialStore(incoming: welcome.incoming ?? ""), link: link,
                 temporaryNames: TemporaryNames([]), mostInline: welcome.mostInline)
@@ -62,7 +63,8 @@ import Testing
         #expect(client.write(handle, 0, [1, 2, 3]) == 0)
         #expect(client.close(handle).code == 0)
         #expect(client.hangUp() == 0)
-        #expect(try Data(contentsOf: URL(filePath: home.file("staging/ready/sftp/acme/a"))) == Data([1, 2, 3]))
+        #expect(
+            try Data(contentsOf: URL(filePath: home.file("staging/ready/sftp/acme/a"))) == Data([1, 2, 3]))
     }
 
     /// Its client gives up, and sends the file in another session: it is delivered once.

@@ -21,7 +21,8 @@ import Testing
     }
 
     private func connect() throws -> LineConnection {
-        try LineConnection(path: path, longest: 1 << 20, answerTimeout: .seconds(20), sendTimeout: .seconds(20))
+        try LineConnection(
+            path: path, longest: 1 << 20, answerTimeout: .seconds(20), sendTimeout: .seconds(20))
     }
 
     /// Runs `body` beside a server and returns when both have ended.

@@ -19,7 +19,7 @@ import Testing
     func welcome() async throws {
         let scene = try await SessionScene()
         await scene.login()
-        let (session, answer) = await scene.handler.welcome(scene.hello, from: scene.peer)
+        let (session, answer) = await scene.welcome()
         #expect(session != nil && answer.ok)
         #expect(answer.account == "acme" && answer.maxFile == 9 && answer.provisional?.first == "*.tmp")
         #expect(answer.incoming == scene.directory.file("staging/incoming/sftp/acme"))
@@ -33,22 +33,22 @@ import Testing
         hello.version += 1
         // Whoever is not the gate's user has no say.
         let stranger = LocalPeer(process: scene.peer.process, user: scene.peer.user + 1)
-        #expect(await scene.handler.welcome(hello, from: stranger).0 == nil)
+        #expect(await scene.welcome(hello, from: stranger).0 == nil)
         #expect(scene.intake.health.problems["sftp.session"] == nil)
-        let (session, answer) = await scene.handler.welcome(hello, from: scene.peer)
+        let (session, answer) = await scene.welcome(hello)
         #expect(session == nil && answer.message == "the gate is being updated; try again in a minute")
         #expect(scene.intake.health.problems["sftp.session"]?.contains("restart the gate") == true)
         hello.version = SessionHello.unknownVersion
-        #expect(await scene.handler.welcome(hello, from: scene.peer).0 == nil)
+        #expect(await scene.welcome(hello).0 == nil)
         #expect(scene.intake.health.problems["sftp.session"]?.contains("no version that the daemon") == true)
-        #expect(await scene.handler.welcome(scene.hello, from: scene.peer).0 != nil)
+        #expect(await scene.welcome().0 != nil)
         #expect(scene.intake.health.problems["sftp.session"] == nil)
     }
 
     @Test("A hello waits for the login to be in the ledger")
     func waitsForLogin() async throws {
         let scene = try await SessionScene()
-        async let welcomed = scene.handler.welcome(scene.hello, from: scene.peer)
+        async let welcomed = scene.welcome()
         await scene.login()
         #expect(await welcomed.1.ok)
     }
@@ -56,7 +56,7 @@ import Testing
     @Test("A connection that ends without a login welcomes nobody")
     func endsWithoutLogin() async throws {
         let scene = try await SessionScene()
-        async let welcomed = scene.handler.welcome(scene.hello, from: scene.peer)
+        async let welcomed = scene.welcome()
         await scene.connection.ended()
         #expect(await !welcomed.1.ok)
     }
@@ -76,7 +76,7 @@ import Testing
         default: try scene.store.setDisabled(true, name: "acme")
         }
         await scene.login()
-        let (session, answer) = await scene.handler.welcome(hello, from: peer)
+        let (session, answer) = await scene.welcome(hello, from: peer)
         #expect(session == nil && !answer.ok && answer.message?.isEmpty == false)
     }
 
@@ -192,7 +192,7 @@ import Testing
         try scene.store.replace(account)
         await scene.connection.loggedIn(
             Login(account: account, credential: .key(fingerprint: account.keys[0].fingerprint)))
-        let (session, welcome) = await scene.handler.welcome(scene.hello, from: scene.peer)
+        let (session, welcome) = await scene.welcome()
         #expect(welcome.incoming == nil && welcome.staging == scene.directory.file("staging"))
         return try #require(session)
     }

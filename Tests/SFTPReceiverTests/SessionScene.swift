@@ -98,9 +98,16 @@ final class SessionScene: Sendable {
 
     var peer: LocalPeer { LocalPeer(process: getpid(), user: getuid()) }
 
+    /// By the gate, of a session that would hear an answer: this process's own, unless the test says whose.
+    func welcome(
+        _ hello: SessionHello? = nil, from peer: LocalPeer? = nil
+    ) async -> (WelcomedSession?, SessionWelcome) {
+        await handler.welcome(hello ?? self.hello, from: peer ?? self.peer) { true }
+    }
+
     func session() async throws -> WelcomedSession {
         await login()
-        return try #require(await handler.welcome(hello, from: peer).0)
+        return try #require(await welcome().0)
     }
 
     /// A session without the questions of who is at the other end of the link.

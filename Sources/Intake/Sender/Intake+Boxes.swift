@@ -34,7 +34,7 @@ extension Intake {
         for found in try files.summaries() {
             let partial = try unsealed(found, files)
             if let path = partial.path.flatMap(DropPath.init), var item = SenderItem(partial) {
-                item.isSuperseded = !item.isWhole && isMarked(item.drop, files)
+                item.isSuperseded = isMarked(item, files)
                 state.tree.insert(item, at: path)
             }
         }

@@ -88,7 +88,7 @@ extension Intake {
         let accepted = record
         let receipt = Receipt(AcceptedEntry(new.attempt, entry), drop: accepted)
         uploadSpace.end(record.id)
-        let superseded = box.state.withLock { state -> [SenderItem] in
+        box.state.withLock { state in
             let written = state.tree.item(accepted.id)
             state.settling[accepted.id] = SenderBox.Settling(record: accepted, receipt: receipt)
             var item = SenderItem(
@@ -97,14 +97,14 @@ extension Intake {
                 opened: written?.openedLast(bytes: upload.bytes))
             item.former = written?.former
             state.tree.insert(item, at: new.path)
-            return supersede(accepted.id, at: new.path, in: &state, box)
+            // What is accepted has a final name, and there an older whole upload is nothing that was promised: it goes at once.
+            _ = supersede(accepted.id, at: new.path, in: &state, box)
         }
         if record.due == nil {
             await release(record.id, in: box)
         } else {
             settler.schedule(record, of: box.account)
         }
-        await withdraw(superseded: superseded, by: accepted.id, at: new.path, box)
         return DropOutcome(
             id: record.id, status: entry.repeats == nil ? .stored : .duplicate,
             name: String(record.readyPath.dropFirst(Self.readyRoot(box.account).utf8.count)), seq: entry.seq)

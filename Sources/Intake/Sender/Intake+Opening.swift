@@ -185,11 +185,11 @@ extension Intake {
         guard writes(drop, session) else { return true }
         uploadSpace.end(drop)
         let box = session.box
-        let (isKept, path, superseded) = box.state.withLock { state -> (Bool, DropPath, [SenderItem]) in
-            guard let path = state.tree.path(of: drop) else { return (true, .root, []) }
+        let (isKept, superseded) = box.state.withLock { state -> (Bool, Superseded?) in
+            guard let path = state.tree.path(of: drop) else { return (true, nil) }
             if !isWhole, state.tree.item(drop)?.isSuperseded == true {
-                if case .waits = leave(drop, in: &state, box) { return (true, path, []) }
-                return (false, path, [])
+                if case .waits = leave(drop, in: &state, box) { return (true, nil) }
+                return (false, nil)
             }
             state.tree.update(drop) { item in
                 (item.opened, item.reopened) = (item.openedLast(bytes: bytes), nil)
@@ -197,12 +197,12 @@ extension Intake {
                 item.modified = modified ?? item.modified
                 item.standing = .partial(isWhole: isWhole)
             }
-            guard isWhole else { return (true, path, []) }
+            guard isWhole else { return (true, nil) }
             // Also of one that is superseded: whole, it is an upload of its own.
             unmark(drop, in: &state, box)
-            return (true, path, supersede(drop, at: path, in: &state, box))
+            return (true, supersede(drop, at: path, in: &state, box))
         }
-        await withdraw(superseded: superseded, by: drop, at: path, box)
+        await withdraw(superseded, box)
         return isKept
     }
 

@@ -246,11 +246,11 @@ extension Intake {
             throw refusal(error, path)
         }
         let isWhole = held.isWhole
-        let superseded = box.state.withLock { state -> [SenderItem] in
+        let superseded = box.state.withLock { state -> Superseded? in
             state.tree.move(item.drop, to: path)
-            return isWhole ? supersede(item.drop, at: path, in: &state, box) : []
+            return isWhole ? supersede(item.drop, at: path, in: &state, box) : nil
         }
-        await withdraw(superseded: superseded, by: item.drop, at: path, box)
+        await withdraw(superseded, box)
     }
 
     /// A whole upload gets its final name: it is accepted under it.
@@ -337,13 +337,13 @@ extension Intake {
         entry.detail["accepted_by"] = .int(record.seq)
         return SenderStep(attempt: entry, operation: .change(entry, change)) { _ in
             if !isReleased { self.staging.ready.cancelReservation(record.readyPath) }
-            let superseded = box.state.withLock { state -> [SenderItem] in
+            let superseded = box.state.withLock { state -> Superseded? in
                 state.settling[record.id] = new
                 state.tree.update(record.id) { $0.standing = .settling }
                 state.tree.move(record.id, to: order.to)
                 return self.supersede(record.id, at: order.to, in: &state, box)
             }
-            await self.withdraw(superseded: superseded, by: record.id, at: order.to, box)
+            await self.withdraw(superseded, box)
             guard let due = new.record.due, due > self.now else {
                 return await self.release(record.id, in: box, isDue: true)
             }

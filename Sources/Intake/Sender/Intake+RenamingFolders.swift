@@ -54,15 +54,16 @@ extension Intake {
         staging.ready.removeEmptyDirectories(folders.map { Self.readyRoot(box.account) + $0.text })
     }
 
-    /// Lets whoever waits for the box have a turn. Throws where one of the two directories was taken away in it.
+    /// Lets whoever waits for the box have a turn. Throws where one of the two directories was taken away in it. They are looked at
+    /// themselves: what is noted of this rename may be forgotten meanwhile, when there are many.
     private func giveWay(
         _ rename: SenderBox.UnfinishedRename, _ order: SenderRename, _ box: SenderBox
     ) async throws(SenderError) {
         // What is released in between could not be renamed with the others.
         guard configuration.afterRelease == .change, box.lock.waiters > 0 else { return }
         box.state.withLock { _ = $0.stop(rename, at: now) }
-        await box.lock.giveWay(.exclusive)
-        guard box.state.withLock({ $0.begun(order) != nil }) else {
+        await box.lock.giveWay()
+        guard box.state.withLock({ $0.tree.isFolder(order.from) && $0.tree.isFolder(order.to) }) else {
             throw SenderError(
                 .failed, .forbiddenOperation,
                 "one of the two directories was renamed or removed by another session meanwhile")

@@ -1,7 +1,7 @@
 // An upload of a name is whole: what there is of older ones of that name, and is not whole, is nothing that a sender may go on
 // with, or one file would be made of two. What waits goes at once. What a session still writes goes when that session has left
-// it, which a network that is gone lets the gate know minutes later; a mark on the disk says so to a gate that starts meanwhile.
-// Nothing goes away of which a sender was told that it has come: an older whole upload is withdrawn by the newer one.
+// it, which a network that is gone lets the gate know minutes later. Nothing goes away of which a sender was told that it has come:
+// an older whole upload is withdrawn by the newer one. Marks on the disk say so to a gate that starts meanwhile.
 import Admission
 import JSON
 import Ledger
@@ -9,19 +9,29 @@ import Logging
 import Staging
 import Synchronization
 
+/// Whole uploads that a newer one of their name makes old. Nobody sees them any more.
+struct Superseded {
+    /// The drop of the newer one.
+    let newer: String
+    /// The name of all of them.
+    let path: DropPath
+    let items: [SenderItem]
+}
+
 extension Intake {
     /// An upload is whole under this name.
-    /// - Returns: older whole ones, which nobody sees any more. `withdraw(superseded:)` puts them away, as that waits for the ledger.
+    /// - Returns: what is to be withdrawn (`withdraw`), as that waits for the ledger; nil: nothing.
     func supersede(
         _ drop: String, at path: DropPath, in state: inout SenderBox.State, _ box: SenderBox
-    ) -> [SenderItem] {
-        guard let whole = state.tree.item(drop) else { return [] }
+    ) -> Superseded? {
+        guard let whole = state.tree.item(drop) else { return nil }
         if let former = whole.former, former != path {
             // What is whole there has kept the name that this one has left.
             supersedeParts(by: whole, at: former, in: &state, box)
         }
         supersedeParts(by: whole, at: path, in: &state, box)
-        return supersedeWhole(by: whole, at: path, in: &state, box)
+        let items = supersedeWhole(by: whole, at: path, in: &state, box)
+        return items.isEmpty ? nil : Superseded(newer: drop, path: path, items: items)
     }
 
     private func supersedeParts(
@@ -43,6 +53,7 @@ extension Intake {
                 supersede(item, in: &state, box)
             } else if (try? box.files.summary(item.drop))?.isLive == false {
                 state.tree.remove(item.drop)
+                _ = try? box.files.parts.createFile(Self.olderMark(item.drop))
                 promised.append(item)
             } else {
                 mark(item.drop, in: &state, box)
@@ -61,13 +72,11 @@ extension Intake {
 
     /// Puts whole uploads into quarantine, each with an entry. One with which that fails is its sender's again: the next whole upload of
     /// its name, a RENAME of that, and a REMOVE withdraw it.
-    /// - Parameter newer: the upload that is whole under their name by now.
-    func withdraw(
-        superseded items: [SenderItem], by newer: String, at path: DropPath, _ box: SenderBox
-    ) async {
-        for item in items {
+    func withdraw(_ superseded: Superseded?, _ box: SenderBox) async {
+        guard let superseded else { return }
+        for item in superseded.items {
             do throws(SenderError) {
-                try await withdraw(superseded: item, by: newer, at: path, box)
+                try await withdraw(item, of: superseded, box)
             } catch {
                 logger.error(
                     "the older upload \(item.drop) could not be put into quarantine: \(error.message)")
@@ -75,19 +84,19 @@ extension Intake {
                     continue
                 }
                 (back.opened, back.former, back.isSuperseded) = (item.opened, item.former, true)
-                box.state.withLock { $0.tree.insert(back, at: path) }
+                box.state.withLock { $0.tree.insert(back, at: superseded.path) }
             }
         }
     }
 
     private func withdraw(
-        superseded item: SenderItem, by newer: String, at path: DropPath, _ box: SenderBox
+        _ item: SenderItem, of superseded: Superseded, _ box: SenderBox
     ) async throws(SenderError) {
         var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .withdrawn)
         attempt.account = box.account
         attempt.detail["message"] = "a newer upload of its name is whole"
-        attempt.detail["newer"] = .string(newer)
-        try await withdraw(partial: item, true, path, attempt, box)
+        attempt.detail["newer"] = .string(superseded.newer)
+        try await withdraw(partial: item, true, superseded.path, attempt, box)
     }
 
     /// Before a name is renamed: with what could not be withdrawn then, both would be accepted. The box is locked for this caller alone.
@@ -98,9 +107,9 @@ extension Intake {
         else {
             return
         }
-        for item in items where item.isWhole && item.isSuperseded {
-            try await withdraw(superseded: item, by: newest.drop, at: path, box)
-        }
+        let superseded = Superseded(
+            newer: newest.drop, path: path, items: items.filter { $0.isWhole && $0.isSuperseded })
+        for item in superseded.items { try await withdraw(item, of: superseded, box) }
     }
 
     /// An upload gets another name while it is written. What is older under the one that it leaves is old once it is whole.
@@ -127,11 +136,15 @@ extension Intake {
         }
     }
 
-    // MARK: The mark
+    // MARK: The marks
 
-    private static func markName(_ drop: String) -> String { drop + ".superseded" }
+    /// Of an upload that is not whole.
+    private static func supersededMark(_ drop: String) -> String { drop + ".superseded" }
 
-    /// On the disk it goes with the last of what tells of the upload (`PartialStore.removeOrphans`).
+    /// Of a whole one that is still to be withdrawn. Another mark, since what was closed after it had got the first is an upload of its own.
+    private static func olderMark(_ drop: String) -> String { drop + ".older" }
+
+    /// On the disk it goes at the latest with the last of what tells of the upload (`PartialStore.removeOrphans`).
     private func mark(_ drop: String, in state: inout SenderBox.State, _ box: SenderBox) {
         guard state.tree.item(drop)?.isSuperseded != true else { return }
         state.tree.update(drop) { item in
@@ -140,17 +153,26 @@ extension Intake {
             if item.isPartial { item.standing = .writing(session: 0) }
         }
         // Without it, it is this gate alone that knows.
-        _ = try? box.files.parts.createFile(Self.markName(drop))
+        _ = try? box.files.parts.createFile(Self.supersededMark(drop))
     }
 
     func unmark(_ drop: String, in state: inout SenderBox.State, _ box: SenderBox) {
-        guard state.tree.item(drop)?.isSuperseded == true else { return }
-        state.tree.update(drop) { $0.isSuperseded = false }
-        _ = try? box.files.parts.remove(Self.markName(drop))
+        if state.tree.item(drop)?.isSuperseded == true {
+            state.tree.update(drop) { $0.isSuperseded = false }
+        }
+        // Whatever the tree says: a gate before this one may have made them.
+        removeMarks(of: drop, box)
     }
 
-    func isMarked(_ drop: String, _ files: PartialStore) -> Bool {
-        do { return try files.parts.status(Self.markName(drop)) != nil } catch { return false }
+    func removeMarks(of drop: String, _ box: SenderBox) {
+        for mark in [Self.supersededMark(drop), Self.olderMark(drop)] {
+            _ = try? box.files.parts.remove(mark)
+        }
+    }
+
+    func isMarked(_ item: SenderItem, _ files: PartialStore) -> Bool {
+        let mark = item.isWhole ? Self.olderMark(item.drop) : Self.supersededMark(item.drop)
+        do { return try files.parts.status(mark) != nil } catch { return false }
     }
 
     // MARK: Left
@@ -174,9 +196,10 @@ extension Intake {
         item.former = left.former
         // One that was closed meanwhile is an upload of its own.
         item.isSuperseded = left.isSuperseded && !item.isWhole
+        if item.isWhole { removeMarks(of: drop, box) }
         if item.isSuperseded, item.isPartial {
             if (try? box.files.remove(drop)) == true {
-                _ = try? box.files.parts.remove(Self.markName(drop))
+                removeMarks(of: drop, box)
                 return .superseded(bytes: item.bytes)
             }
             // Whoever has it now is looked for again.

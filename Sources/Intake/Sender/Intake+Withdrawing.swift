@@ -127,6 +127,7 @@ extension Intake {
             throw refusal(StagingError(.failed, "\(error)"), path)
         }
         box.state.withLock { _ = $0.tree.remove(item.drop) }
+        removeMarks(of: item.drop, box)
     }
 
     private func quarantine(_ held: PartialStore.Held, _ path: DropPath, _ box: SenderBox) async throws {
@@ -206,7 +207,7 @@ extension Intake {
     ) async throws(SenderError) -> SenderBox.Settling? {
         guard !bySender || configuration.afterRelease == .change else { throw untouchable(path) }
         // Before the mark of its release is made: it would undo the change.
-        guard await isMarked(item.drop) else { throw unmarked(path) }
+        guard await isReleaseRecorded(item.drop) else { throw releaseNotRecorded(path) }
         var taken: DropRecord?
         do {
             // An entry whose time is over tells no next start what is to become of the file: it stays where it is.
@@ -246,7 +247,7 @@ extension Intake {
 
     /// Whether the ledger says of what lies in `ready/` that it is released, or soon does. Where it cannot be read the change fails
     /// by itself.
-    private func isMarked(_ drop: String) async -> Bool {
+    private func isReleaseRecorded(_ drop: String) async -> Bool {
         func isPending() -> Bool { (try? store.drop(id: drop)?.state) == .pending }
         guard isPending() else { return true }
         // What failed may have been another part of the batch.
@@ -254,7 +255,7 @@ extension Intake {
         return !isPending()
     }
 
-    private func unmarked(_ path: DropPath) -> SenderError {
+    private func releaseNotRecorded(_ path: DropPath) -> SenderError {
         SenderError(
             .failed, nil,
             "\(path): its release is not recorded yet, and nothing can be changed before that; try again later"

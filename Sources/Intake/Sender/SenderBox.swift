@@ -35,7 +35,8 @@ package final class SenderBox: Sendable {
         /// Uploads whose last write, in seconds since the epoch, lies ahead of the clock, by drop; and when this gate saw that first.
         var ahead: [String: (lastWrite: Int64, seen: Instant)] = [:]
 
-        /// One that is forgotten is as after a restart.
+        /// Each change of the tree goes through all of them, so they are few; a client renames one directory at a time. One that is
+        /// forgotten is as after a restart.
         private static let mostUnfinished = 32
 
         /// What a RENAME goes on with; nil: it is a new one.

@@ -50,10 +50,10 @@ final class SharedLock: Sendable {
     /// Those who wait.
     var waiters: Int { state.withLock { $0.waiting.count } }
 
-    /// Inside `with`: those who wait now have their turn first.
-    func giveWay(_ mode: Mode) async {
-        unlock(mode)
-        await lock(mode)
+    /// Inside `with(.exclusive)`: those who wait now have their turn first.
+    func giveWay() async {
+        unlock(.exclusive)
+        await lock(.exclusive)
     }
 
     private func lock(_ mode: Mode) async {

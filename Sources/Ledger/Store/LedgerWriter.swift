@@ -33,8 +33,8 @@ package final class LedgerWriter: Sendable {
     /// A commit that failed: nothing of it is stored.
     package struct Failure: Error {
         package let error: any Error
-        /// Entries were to be written, and not only what is the gate's own.
-        package let hadEntries: Bool
+        /// Entries were to be written, or something else that somebody outside waits for, and not only what is the gate's own.
+        package let wasWaitedFor: Bool
     }
 
     private struct Waiting: Sendable {
@@ -170,9 +170,10 @@ package final class LedgerWriter: Sendable {
         return mustDrain ?? false
     }
 
-    private static func hasEntry(_ operation: LedgerOperation) -> Bool {
+    /// Whether a sender, a consumer or a person waits for it, and is refused when it fails.
+    private static func isWaitedFor(_ operation: LedgerOperation) -> Bool {
         switch operation {
-        case .append, .change, .together: true
+        case .append, .change, .together, .dated, .letGo, .acknowledge: true
         default: false
         }
     }
@@ -204,8 +205,8 @@ package final class LedgerWriter: Sendable {
             ended(.success(commit))
             tell { for (waiting, outcome) in zip(batch, outcomes) { waiting.finish(.success(outcome)) } }
         } catch {
-            let hadEntries = batch.contains { Self.hasEntry($0.operation) }
-            ended(.failure(Failure(error: error, hadEntries: hadEntries)))
+            let wasWaitedFor = batch.contains { Self.isWaitedFor($0.operation) }
+            ended(.failure(Failure(error: error, wasWaitedFor: wasWaitedFor)))
             tell { for waiting in batch { waiting.finish(.failure(error)) } }
         }
         return true

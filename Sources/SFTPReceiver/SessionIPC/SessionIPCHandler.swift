@@ -46,7 +46,7 @@ struct SessionIPCHandler: Sendable {
     /// Answers a hello. The session is nil when it is not welcomed.
     /// - Parameter isHeard: whether an answer would reach it.
     func welcome(
-        _ hello: SessionHello, from peer: LocalPeer, isHeard: @escaping @Sendable () -> Bool = { true }
+        _ hello: SessionHello, from peer: LocalPeer, isHeard: @escaping @Sendable () -> Bool
     ) async -> (WelcomedSession?, SessionWelcome) {
         do throws(Refusal) {
             let session = try await session(hello, from: peer, isHeard)
