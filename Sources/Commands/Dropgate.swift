@@ -30,7 +30,8 @@ struct Dropgate: AsyncParsableCommand {
             /etc/dropgate/dropgate.yaml are tried in this order.
 
             EXIT STATUS
-              0 yes   1 the answer is no, or could not be printed   64 usage   70 internal   78 configuration
+              0 yes   1 the answer is no, or could not be printed   64 usage   70 internal   75 try again later
+              78 configuration
             """,
         version: "\(Product.name) \(Product.version)",
         subcommands: [

@@ -9,6 +9,8 @@ enum ExitStatus: Int32 {
     case usage = 64
     /// The gate, the system or the disk failed.
     case internalError = 70
+    /// It cannot be done now: the same command is worth another try.
+    case tryAgain = 75
     case configuration = 78
 
     init(_ code: ManagementError.Code) {
@@ -17,6 +19,7 @@ enum ExitStatus: Int32 {
             case .refused: .no
             case .invalid: .usage
             case .configuration: .configuration
+            case .unavailable: .tryAgain
             case .internalError, .notAsSigned: .internalError
             }
     }

@@ -233,8 +233,7 @@ package final class PolicyReloader: Service {
     /// taken off. Their refusals name these lists, which are kept as soon as that can be done. nil: there are none.
     private func keepNarrowing() -> (version: String, words: String)? {
         guard let lists = intake.comingPolicy else { return nil }
-        var words =
-            "whom the lists \(lists.version) refuse stays refused: they were good, and could not be recorded"
+        var words = ListChange.narrowingWords(lists.version)
         do throws(LedgerError) { try intake.keep(lists) } catch { words += "; \(error)" }
         return (lists.version, words)
     }

@@ -63,7 +63,7 @@ package enum Paths {
     /// The files that an absolute shell pattern names, sorted; a path without wildcards is its own answer, and so is a pattern
     /// in a directory that this process may not read: whoever reads it then says so.
     package static func glob(_ pattern: String) -> [String] {
-        guard pattern.contains(where: { "*?[".contains($0) }) else { return [pattern] }
+        guard isPattern(pattern) else { return [pattern] }
         var found = glob_t()
         defer { globfree(&found) }
         guard Glibc.glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else {
@@ -72,6 +72,9 @@ package enum Paths {
         }
         return (0..<Int(found.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }.sorted()
     }
+
+    /// Whether a path has wildcards.
+    static func isPattern(_ path: String) -> Bool { path.contains { "*?[".contains($0) } }
 
     /// The root where the system does not say it: the directory has been removed.
     private static var workingDirectory: String {

@@ -12,14 +12,24 @@ package enum Presence {
         throw FileError(message: denial(path, error))
     }
 
+    /// What keeps this process from reading a file, or the files that a pattern names (`Paths.glob`): the first directory on the way
+    /// that it may not enter, the pattern's own that it may not list, or the file itself. nil where nothing does, or where it is not
+    /// there.
+    package static func barrier(_ path: String) -> String? {
+        for place in Paths.above(path).reversed() where access(place, X_OK) != 0 {
+            return errno == EACCES ? place : nil
+        }
+        let last = Paths.isPattern(path) ? Paths.directory(of: path) : path
+        return access(last, R_OK) != 0 && errno == EACCES ? last : nil
+    }
+
     /// "permission denied: alice may not read /x/y: run this as its owner (sudo -u dropgate), or join the group audit".
     /// - Parameters:
     ///   - action: what was to be done with it: read, write.
     ///   - error: of the call that failed; what is not about permission is told as the system words it.
     package static func denial(_ path: String, _ error: SystemError, to action: String = "read") -> String {
         guard error.isDenial else { return "cannot \(action) \(path): \(error)" }
-        let user = SystemUser.name(of: geteuid()) ?? "\(geteuid())"
-        var text = "permission denied: \(user) may not \(action) \(path)"
+        var text = "permission denied: \(SystemUser.own) may not \(action) \(path)"
         guard let closed = closed(path) else { return text }
         let owner = SystemUser.name(of: closed.st_uid) ?? "#\(closed.st_uid)"
         text += ": run this as its owner (sudo -u \(owner))"

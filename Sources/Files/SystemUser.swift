@@ -2,6 +2,9 @@
 package import Glibc
 
 package enum SystemUser {
+    /// Of this process, or its number where the system knows no name.
+    package static var own: String { name(of: geteuid()) ?? "\(geteuid())" }
+
     /// nil where the system knows none. It is not made printable.
     package static func name(of user: uid_t) -> String? {
         var entry = passwd()

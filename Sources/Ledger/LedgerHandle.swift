@@ -68,6 +68,13 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// where that cannot be told. Blocks for a second at most, and changes nothing.
     package func requireNoWriter() throws(LedgerError) { try FileLock.requireFree(path: paths.lock) }
 
+    /// Throws `LedgerError(.unwritable)` where what is there of it could not be opened for writing, for it is another user's. Opens and
+    /// makes nothing.
+    /// - Parameter byOwner: root asks for whose the ledger is, and not for itself.
+    package func requireWritable(byOwner: Bool = false) throws(LedgerError) {
+        try paths.requireWritable(byOwner: byOwner)
+    }
+
     /// Opens the ledger for writing, or makes it, and holds its lock for as long as the store lives.
     /// Throws `LedgerError`: `.locked` when another process writes it, `.newer`, `.unwritable`, `.missing` or
     /// `.foreign` as `isThere`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.

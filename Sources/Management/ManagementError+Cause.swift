@@ -1,6 +1,7 @@
 // The errors of the gate's parts as the one kind that every face of the gate knows.
 import Accounts
 import Files
+package import Intake
 import Ledger
 import SFTPReceiver
 import Settings
@@ -15,6 +16,7 @@ extension ManagementError {
         case let error as LedgerError:
             ManagementError(code(error), error.message, fix: error.fix, cause: error)
         case let error as AccountError: ManagementError(error)
+        case let error as IntakeError: ManagementError(error)
         case let error as SSHDError:
             // What the machine lacks for these settings is for its keeper to mend, as the settings are.
             ManagementError(
@@ -23,6 +25,13 @@ extension ManagementError {
         case is StagingError, is FileError: ManagementError(.internalError, "\(error)", cause: error)
         default: nil
         }
+    }
+
+    /// What is worth another try is not refused for good.
+    package init(_ error: IntakeError) {
+        self.init(
+            error.retryAfter == nil ? .refused : .unavailable, error.description,
+            retryAfter: error.retryAfter, cause: error)
     }
 
     /// The message is one line; `lines` has all that is wrong.

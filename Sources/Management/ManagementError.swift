@@ -11,6 +11,8 @@ package struct ManagementError: Error, Sendable, CustomStringConvertible {
         case configuration
         /// The gate, the system or the disk failed.
         case internalError = "internal"
+        /// It cannot be done now, and may be done later without anybody's asking for something else.
+        case unavailable
         /// The ledger is not what somebody has seen signed: evidence of a change, not a failure.
         case notAsSigned = "not_as_signed"
     }
@@ -20,12 +22,18 @@ package struct ManagementError: Error, Sendable, CustomStringConvertible {
     package let message: String
     /// What can be done next; nil where the message says all there is to say.
     package let fix: String?
+    /// Seconds after which to try again; nil where the code is not `unavailable`.
+    package let retryAfter: Int?
     package let cause: (any Error)?
 
-    package init(_ code: Code, _ message: String, fix: String? = nil, cause: (any Error)? = nil) {
+    package init(
+        _ code: Code, _ message: String, fix: String? = nil, retryAfter: Int? = nil,
+        cause: (any Error)? = nil
+    ) {
         self.code = code
         self.message = message
         self.fix = fix
+        self.retryAfter = retryAfter
         self.cause = cause
     }
 

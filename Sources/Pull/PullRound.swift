@@ -102,7 +102,8 @@ package struct PullRound: Sendable {
         } catch  where Task.isCancelled {
             // It was told to end.
         } catch let error as IntakeError {
-            throw ManagementError(.internalError, "\(error)", cause: error)
+            throw error.retryAfter == nil
+                ? ManagementError(.internalError, "\(error)", cause: error) : ManagementError(error)
         }
         return summary
     }

@@ -36,6 +36,10 @@ package enum PolicyLoader {
         var entries: [SourceEntry] = []
         var names: [String: String] = [:]
         for file in files {
+            if instead[file] == nil, let closed = closed(file) {
+                log.add(closed)
+                continue
+            }
             if isForGate {
                 do throws(FileError) { try FileTrust.check(file) } catch {
                     log.add(.file(file), "", error.message)
@@ -59,5 +63,19 @@ package enum PolicyLoader {
             entries += contents.entries.map(\.entry)
         }
         return entries
+    }
+
+    /// What to say of lists that this process may not read: by the file or the directory that keeps it out, and to the gate's user, whose
+    /// right to read them is what counts. nil where it may.
+    static func closed(_ file: String) -> SettingsProblem? {
+        guard let place = Presence.barrier(file) else { return nil }
+        let (what, rights) =
+            place == file
+            ? ("this list", "g+r") : ("this directory, in which the source lists are", "g+rx")
+        return SettingsProblem(
+            place: .file(place), key: "",
+            message:
+                "permission denied: \(SystemUser.own) may not read \(what); the gate's user must be able to: as root, give it to a group of "
+                + "that user (chgrp) and chmod \(rights) it; then run this as that user")
     }
 }

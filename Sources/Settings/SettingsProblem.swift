@@ -44,6 +44,17 @@ package struct SettingsErrors: Error, Sendable, CustomStringConvertible {
     package init(_ problems: [SettingsProblem]) { self.problems = problems }
 
     package var description: String { problems.map(\.description).joined(separator: "\n") }
+
+    /// Of a text that was not written to its file: where in it something stands says nothing of the file that is there.
+    package func unwritten(in path: String) -> SettingsErrors {
+        SettingsErrors(
+            problems.map { problem in
+                guard case .file(let file, _, _) = problem.place, file == path else { return problem }
+                let key = problem.key.split(separator: ".").last ?? ""
+                return SettingsProblem(
+                    place: .file(path), key: key.contains("[") ? "" : String(key), message: problem.message)
+            })
+    }
 }
 
 /// Collects problems while a load goes on.

@@ -27,6 +27,7 @@ package struct SourceListEditor {
 
     /// Reads the list at `path` (absolute). It must be good before it is changed.
     package init(file path: String) throws(SettingsErrors) {
+        if let closed = PolicyLoader.closed(path) { throw SettingsErrors([closed]) }
         let log = ProblemLog()
         var text = ""
         do throws(FileError) { text = try FileReading.text(path) } catch {
@@ -61,7 +62,7 @@ package struct SourceListEditor {
             entry, indent: indent, sayingMode: contents.hasMode,
             sayingNoDocument: contents.hasDocument)
         lines.insert(contentsOf: new, at: try lineRange(of: last).upperBound)
-        let after = try Self.read(Self.join(lines), path: path)
+        let after = try readBack(lines)
         let added = after.entries.last?.entry
         guard after.entries.dropLast().map(\.entry) == entries, let added, added.cidr == entry.cidr,
             added.id == entry.id, added.document == entry.document, added.channels == entry.channels,
@@ -105,7 +106,7 @@ package struct SourceListEditor {
             lines.removeSubrange(try lineRange(of: index))
         }
         let kept = entries.enumerated().filter { !gone.contains($0.offset) }.map(\.element)
-        let after = try Self.read(Self.join(lines), path: path)
+        let after = try readBack(lines)
         guard after.entries.map(\.entry) == kept else {
             throw Refusal(description: "\(path) is written in a way that cannot be cut; edit it by hand")
         }
@@ -118,6 +119,13 @@ package struct SourceListEditor {
     }
 
     // MARK: Lines
+
+    /// What a list would hold. What is wrong with it stands in no file.
+    private func readBack(_ lines: [Substring]) throws(SettingsErrors) -> SourceListReader.Contents {
+        do throws(SettingsErrors) { return try Self.read(Self.join(lines), path: path) } catch {
+            throw error.unwritten(in: path)
+        }
+    }
 
     static func read(
         _ text: String, path: String

@@ -26,7 +26,7 @@ package struct WebhookSettings: Sendable {
     package var repeatWindow: Duration = .seconds(600)
     /// Bytes; a longer body gets 413.
     package var maxBody: Int = 10 << 20
-    /// From accept (or the end of the last response) to the end of the request's header.
+    /// From accept, or the first read with nothing but the beginning of the next request, to the end of the request's header.
     package var headerTimeout: Duration = .seconds(10)
     /// From the end of the header to the end of the body.
     package var bodyTimeout: Duration = .seconds(60)
@@ -82,7 +82,7 @@ extension WebhookSettings: SettingsSection {
             "The longest body; a longer one gets 413.", line: TemplateLine(comment: .none, isSpaced: true))
         Key(
             "webhook.header_timeout", \.headerTimeout, .duration(timeouts),
-            "From the beginning of a connection, or the end of the last response, to the end of a header.",
+            "From the beginning of a connection, or the first bytes of its next request, to the end of a header.",
             line: TemplateLine(comment: .none))
         Key(
             "webhook.body_timeout", \.bodyTimeout, .duration(timeouts),

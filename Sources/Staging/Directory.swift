@@ -1,6 +1,7 @@
 // An open directory of staging. Every name is one component, every open refuses links: what starts under the
 // staging root stays under it.
 import CShims
+import Files
 import Glibc
 
 /// A directory held open; names are resolved against it, never against a path. Closes itself.
@@ -46,9 +47,7 @@ package final class Directory: Sendable {
             throw StagingError(errno: errno, "cannot make the directory \(path)/\(name)")
         }
         let opened = dropgate_openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
-        guard opened >= 0 else {
-            throw StagingError(errno: errno, "cannot open the directory \(path)/\(name)")
-        }
+        guard opened >= 0 else { throw unopened("the directory ", name, errno) }
         return Directory(descriptor: opened, path: "\(path)/\(name)")
     }
 
@@ -84,12 +83,21 @@ package final class Directory: Sendable {
     package func openFile(_ name: String) throws(StagingError) -> OpenFile {
         try check(name)
         let opened = dropgate_openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0)
-        guard opened >= 0 else { throw StagingError(errno: errno, "cannot open \(path)/\(name)") }
+        guard opened >= 0 else { throw unopened("", name, errno) }
         let file = OpenFile(descriptor: opened, path: "\(path)/\(name)")
         guard try file.status().isRegular else {
             throw StagingError(.badPath, "\(file.path) is not a regular file")
         }
         return file
+    }
+
+    /// Of a name that could not be opened. The system words a link as a loop of links, or as no directory.
+    private func unopened(_ what: String, _ name: String, _ error: Int32) -> StagingError {
+        let place = "\(path)/\(name)"
+        guard [ELOOP, ENOTDIR].contains(error), (try? Paths.target(ofLink: place)) != nil else {
+            return StagingError(errno: error, "cannot open \(what)\(place)")
+        }
+        return StagingError(.badPath, "\(place) is a symbolic link, and the gate follows no link in staging")
     }
 
     /// Makes a new file, 0600. Throws `.exists` when the name is taken.

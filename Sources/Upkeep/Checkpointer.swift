@@ -94,22 +94,41 @@ package final class Checkpointer: Service, CheckpointSigning {
     }
 
     private func signIfDue() async {
+        let isDue: Bool
         do {
             let size = try intake.ledgerSize()
             let isIdle = lastSigned.withLock(\.self).map { uptime() - $0 >= Self.idle } ?? (size > 0)
-            guard size > signer.newest?.checkpoint.size ?? 0 || isIdle else { return }
-            if let signed = try await signHead() { mailboxes.forEach { $0.continuation.yield(signed) } }
-            works(Self.problem, "signing checkpoints")
+            isDue = size > signer.newest?.checkpoint.size ?? 0 || isIdle
         } catch {
-            fails(Self.problem, "signing checkpoints", error)
+            signingFails(error)
+            return
         }
+        // Why there is none is in the health.
+        guard isDue, let signed = try? await signHead() else { return }
+        mailboxes.forEach { $0.continuation.yield(signed) }
     }
 
     @discardableResult
     package func sign() async throws -> SignedCheckpoint? { try await signHead()?.checkpoint }
 
+    /// What becomes of it is in the health: whoever asks for a checkpoint that succeeds ends the problem of those before it.
     private func signHead() async throws -> Signed? {
-        try await signer.sign().map(note)
+        do {
+            let signed = try await signer.sign().map(note)
+            works(Self.problem, Self.signing)
+            return signed
+        } catch {
+            signingFails(error)
+            throw error
+        }
+    }
+
+    private static let signing = "signing checkpoints"
+
+    /// It is tried again with the next look, and not only once something is appended.
+    private func signingFails(_ error: any Error) {
+        lastSigned.withLock { $0 = nil }
+        fails(Self.problem, Self.signing, error)
     }
 
     private func note(_ checkpoint: SignedCheckpoint) -> Signed {
@@ -121,27 +140,31 @@ package final class Checkpointer: Service, CheckpointSigning {
     /// The last checkpoint of a gate that stops, to all witnesses at once. Call it after the last append. Whoever cancels it
     /// waits for them no longer; the log says which of them did not take it.
     package func finish() async {
-        do {
-            guard let signed = try await signHead() else { return }
-            await withTaskGroup(of: Void.self) { group in
-                for witness in witnesses {
-                    group.addTask {
-                        guard await !self.deliver(signed, to: witness) else { return }
-                        self.intake.logger.warning(
-                            "witness \(witness.name) has not taken the last checkpoint before the stop; it gets the next one after the start"
-                        )
-                    }
+        guard let signed = try? await signHead() else { return }
+        await withTaskGroup(of: Void.self) { group in
+            for witness in witnesses {
+                group.addTask {
+                    guard await !self.deliver(signed, to: witness) else { return }
+                    self.intake.logger.warning(
+                        "witness \(witness.name) has not taken the last checkpoint before the stop; it gets the next one after the start"
+                    )
                 }
             }
-        } catch {
-            fails(Self.problem, "signing checkpoints", error)
         }
     }
 
     package func rotate(
         to new: NoteSigner, detail: [String: JSONValue], install: @Sendable () throws -> Void
     ) async throws -> KeyRotation {
-        let rotation = try await signer.rotate(to: new, detail: detail, install: install)
+        let rotation: KeyRotation
+        do {
+            rotation = try await signer.rotate(to: new, detail: detail, install: install)
+        } catch {
+            // The checkpoint under the new key may be signed and not kept.
+            lastSigned.withLock { $0 = nil }
+            throw error
+        }
+        works(Self.problem, Self.signing)
         if let signed = signer.newest.map(note) { mailboxes.forEach { $0.continuation.yield(signed) } }
         return rotation
     }

@@ -28,20 +28,7 @@ import Testing
         #expect(
             locked.status == 70 && locked.error.contains("another process writes this ledger"), "\(locked)")
 
-        let (opened, open) = AsyncStream.makeStream(of: Void.self)
-        let signer = intake.checkpointSigner(
-            key: try NoteSigner(name: "test"),
-            archive: CheckpointFile(directory: gate.path("state/checkpoints")))
-        let authority = LocalAuthority(
-            try SettingsLoader.load(file: gate.config), intake: intake, signing: signer)
-        let socket = ControlServer(
-            path: gate.path("state/run/control.sock"), authority: authority, state: { GateState(intake) },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onOpen: { open.yield() })
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await #expect(throws: Never.self) { try await socket.run() }
-            }
-            for await _ in opened { break }
+        try await serving(gate, intake) {
             #expect((try? gate.mode("state/run/control.sock")) == 0o600)
             let answer = await gate.run("drops", "ack", drop.id, "nonsense")
             #expect(answer.status == 1)
@@ -71,9 +58,61 @@ import Testing
             let access = try? reader?.entry(seq: 2)?.value()
             #expect(access?["reason"] == "exported")
             #expect(access?["detail"]?["uid"]?.int == Int64(geteuid()))
-            group.cancelAll()
         }
         #expect(!FileManager.default.fileExists(atPath: gate.path("state/run/control.sock")))
+        await intake.close()
+    }
+
+    /// The gate's control socket is open for as long as `body` takes.
+    private func serving(_ gate: TestGate, _ intake: Intake, _ body: () async throws -> Void) async throws {
+        let signer = intake.checkpointSigner(
+            key: try NoteSigner(name: "test"),
+            archive: CheckpointFile(directory: gate.path("state/checkpoints")))
+        let authority = LocalAuthority(
+            try SettingsLoader.load(file: gate.config), intake: intake, signing: signer)
+        let (opened, open) = AsyncStream.makeStream(of: Void.self)
+        let socket = ControlServer(
+            path: gate.path("state/run/control.sock"), authority: authority, state: { GateState(intake) },
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onOpen: { open.yield() })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask {
+                await #expect(throws: Never.self) { try await socket.run() }
+            }
+            for await _ in opened { break }
+            try await body()
+        }
+    }
+
+    /// In place of the directory of events there is a file.
+    @Test(.timeLimit(.minutes(1))) func whatCannotBeDoneWhileStagingFailsIsWorthAnotherTry() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let obstacle = "state/staging/ready/webhook"
+        try gate.write(obstacle, "")
+        let event = WebhookEvent(
+            path: "/", body: [1], eventID: nil, eventType: nil, envelope: "unrecognised", contentType: nil)
+        let attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
+        let drop = try await intake.receive(event, attempt: attempt)
+        while !intake.health.has(problem: "staging") { await Task.yield() }
+        try await serving(gate, intake) {
+            // What is refused beside it does not make the rest final.
+            for ids in [[drop.id], [drop.id, "nonsense"], ["nonsense", drop.id]] {
+                let answer = await TestGate.run(["drops", "ack"] + ids + ["--config", gate.config])
+                #expect(answer.status == 75 && answer.out.isEmpty, "\(answer)")
+                #expect(answer.error.contains("staging fails at present"), "\(answer)")
+                #expect(!answer.error.contains("internal error"), "\(answer)")
+            }
+            let control = ControlClient(path: gate.path("state/run/control.sock"))
+            let refused = await #expect(throws: IntakeError.self) {
+                _ = try await control.acknowledge(drop.id, by: .current)
+            }
+            #expect(refused?.code == .ledgerFailed && refused?.retryAfter == 30)
+            #expect((try? FileManager.default.removeItem(atPath: gate.path(obstacle))) != nil)
+            await intake.waitUntilStaged()
+            let done = await gate.run("drops", "ack", drop.id)
+            #expect(done.status == 0, "\(done)")
+        }
         await intake.close()
     }
 

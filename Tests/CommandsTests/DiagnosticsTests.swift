@@ -92,6 +92,24 @@ import Testing
         #expect(doctor.out.contains(words), "\(doctor)")
     }
 
+    // MARK: Staging
+
+    @Test(arguments: [("receipts", true), ("ready/webhook", false)])
+    func aLinkInStagingIsCalledOneWithWhatToDo(name: String, isFatal: Bool) throws {
+        let gate = try TestGate.plain()
+        let settings = try SettingsLoader.load(file: gate.config)
+        #expect(StagingLinkCheck.findings(settings).isEmpty)
+        try gate.write("elsewhere/file", "")
+        try gate.write("state/staging/ready/sftp/acme/file", "")
+        let link = gate.path("state/staging/\(name)")
+        let target = gate.path("elsewhere")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
+        let found = StagingLinkCheck.findings(settings)
+        #expect(found.map(\.isFatal) == [isFatal] && found.map(\.state) == [.fail])
+        let words = "\(link) is a symbolic link (to \(target)), and the gate follows no link in staging"
+        #expect(found.first?.text == words && found.first?.fix?.contains("mount the whole of") == true)
+    }
+
     // MARK: Host keys
 
     private static let known = HostKeyRecord(keys: ["ssh-rsa SHA256:r", "ssh-ed25519 SHA256:e"])

@@ -221,6 +221,21 @@ import Testing
         #expect(altered.out.hasSuffix("0 intact, 1 altered, 2 receipt differs, 0 taken\n"), "\(altered)")
     }
 
+    @Test func whatAPersonHasWithdrawnIsNotSaidToBeTakenBackByItsSender() async throws {
+        let id: String
+        do {
+            let intake = try open()
+            id = try await upload("wrong.csv", "1", in: intake).id
+            await intake.waitUntilStaged()
+            await intake.close()
+        }
+        let withdrawn = await gate.run("drops", "withdraw", id)
+        #expect(withdrawn.status == 0, "\(withdrawn)")
+        let answer = await gate.run("drops", "ack", id)
+        let words = "drop \(id) was withdrawn before it was acknowledged"
+        #expect(answer.status == 1 && answer.error.contains(words), "\(answer)")
+    }
+
     @Test func aReceiptThatIsGoneIsNotShown() async throws {
         let intake = try open()
         let drop = try await receive("a", in: intake)[0]

@@ -1,6 +1,7 @@
 // What is said of something that was not done: what is wrong, and apart from it what can be done.
 import Admission
 import Audit
+import Intake
 import Management
 import Settings
 import Testing
@@ -9,6 +10,14 @@ import Testing
     @Test func theFixFollowsTheMessageOnOneLine() {
         #expect("\(ManagementError(.refused, "it is shut", fix: "open it"))" == "it is shut; open it")
         #expect("\(ManagementError(.refused, "it is shut"))" == "it is shut")
+    }
+
+    @Test func whatTheGateRefusesForNowIsToldFromWhatItRefuses() {
+        let later = ManagementError.of(IntakeError(.stagingFull, "the disk is full", retryAfter: 60))
+        #expect(later?.code == .unavailable && later?.retryAfter == 60)
+        #expect(later?.description == "the disk is full")
+        let never = ManagementError.of(IntakeError(.forbiddenOperation, "its consumer has it"))
+        #expect(never?.code == .refused && never?.retryAfter == nil)
     }
 
     @Test func anExportThatCannotBeRecordedSaysWhatToDo() async throws {

@@ -136,7 +136,7 @@ import Testing
         #expect(try file.contents(limit: 10) == Array("4".utf8) && content.size == 1)
         #expect(throws: NoContent.unknown) { try service.content(of: String(repeating: "0", count: 26)) }
         #expect(throws: NoContent.unknown) { try service.content(of: "../../x") }
-        _ = try await service.changing(by: .current, warn: { _ in }).acknowledge(drop.id)
+        _ = try await service.changing(by: .current, warn: { _ in }) { try await $0.acknowledge(drop.id) }
         #expect(try service.content(of: drop.id).size == 1, "it lies there yet")
     }
 

@@ -5,50 +5,13 @@ import Foundation
 import Intake
 import JSON
 import Ledger
-import LedgerSupport
-import Logging
 import Settings
 import Synchronization
 import Testing
 
 @Suite struct PolicyReloaderTests {
-    struct Scene {
-        let gate: TestGate
-        let intake: Intake
-        let reloader: PolicyReloader
-
-        init(
-            on disk: FailingDisk = FailingDisk(), load: @escaping PolicyReloader.Load = PolicyReloader.read
-        ) async throws {
-            gate = try TestGate.plain()
-            intake = try gate.openIntake(on: disk)
-            reloader = PolicyReloader(
-                patterns: [gate.path("sources/*.yaml")], intake: intake,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, load: load)
-            await reloader.look()
-        }
-
-        /// The looks of two seconds: the first sees a change, the second that it is over.
-        func settle() async {
-            await reloader.look()
-            await reloader.look()
-        }
-
-        func entries() throws -> [JSONValue] {
-            try LedgerHandle(file: gate.path("state/ledger.sqlite")).reader().entries(LedgerQuery()).map {
-                try $0.value()
-            }
-        }
-
-        func isAdmitted(_ ip: String) throws -> Bool {
-            let resolver = try AddressResolver(mode: .direct, trustedProxies: [])
-            return intake.admit(resolver.resolve(peer: Endpoint(ip: try IPAddress(ip))), channel: .webhook)
-                .isAdmitted
-        }
-    }
-
     @Test func unchangedListsWriteNothing() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         await scene.reloader.look()
         await scene.reloader.look(isAsked: true)
         #expect(try scene.entries().isEmpty)
@@ -56,7 +19,7 @@ import Testing
     }
 
     @Test func aGoodChangeIsTakenOverAndItsDifferenceWritten() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let old = scene.intake.policy.version
         let text = try scene.gate.read("sources/vsee.yaml")
         try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
@@ -76,7 +39,7 @@ import Testing
 
     /// The warning before a source that VSee uses stays away for good.
     @Test func aChangeAfterWhichARecentCallerIsRefusedNamesIt() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         for ip in ["20.21.208.105", "20.21.208.105", "192.0.2.1"] {
             let resolver = try AddressResolver(mode: .direct, trustedProxies: [])
             let decision = scene.intake.admit(
@@ -96,7 +59,7 @@ import Testing
     }
 
     @Test func theListsOfEveryEntryAreKept() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let archive = scene.intake.ledger.policies
         let text = try scene.gate.read("sources/vsee.yaml")
         for end in [".106", ".107", ".105"] {
@@ -116,7 +79,7 @@ import Testing
 
     /// Else nobody could say later what was in force. Who was taken off them is refused all the same.
     @Test func listsThatCannotBeKeptLetNobodyNewInUntilTheyCan() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let archive = scene.intake.ledger.policies.directory
         let resolver = try AddressResolver(mode: .direct, trustedProxies: [])
         let admitted = scene.intake.admit(
@@ -144,7 +107,7 @@ import Testing
     }
 
     @Test func aBadChangeKeepsTheOldPolicyAndIsReportedOnce() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let text = try scene.gate.read("sources/vsee.yaml")
         try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
         await scene.settle()
@@ -160,7 +123,7 @@ import Testing
 
     /// Else the last entry would say that they are bad.
     @Test func listsThatAreMendedToWhatTheyWereLeaveAnEntry() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let version = scene.intake.policy.version
         let text = try scene.gate.read("sources/vsee.yaml")
         try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
@@ -178,7 +141,7 @@ import Testing
     }
 
     @Test func listsThatAreMendedAndChangedLeaveOneEntryOfBoth() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let text = try scene.gate.read("sources/vsee.yaml")
         try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
         await scene.settle()
@@ -191,98 +154,8 @@ import Testing
         await scene.intake.close()
     }
 
-    /// A mistake lets nobody in again who was taken off, and what is told of the lists says so.
-    @Test func whomListsRefuseThatCouldNotBeRecordedStaysRefusedWhenBadOnesFollow() async throws {
-        let disk = FailingDisk()
-        let scene = try await Scene(on: disk)
-        let old = scene.intake.policy.version
-        let text = try scene.gate.read("sources/vsee.yaml")
-        let changed = text.replacingOccurrences(of: ".105", with: ".106")
-        disk.fails = true
-        try scene.gate.write("sources/vsee.yaml", changed)
-        await scene.settle()
-        let coming = try scene.gate.policy().version
-        try scene.gate.write("sources/vsee.yaml", changed + "bogus: 1\n")
-        await scene.settle()
-        #expect(try scene.entries().isEmpty)
-        disk.fails = false
-        await scene.settle()
-        #expect(try !scene.isAdmitted("20.21.208.105") && !scene.isAdmitted("20.21.208.106"))
-        #expect(scene.intake.policy.version == old)
-        let problem = try #require(scene.intake.health.problems[PolicyReloader.problem])
-        #expect(problem.contains("the old ones stay in force, and whom the lists \(coming) refuse stays"))
-        #expect(problem.contains("bogus: unknown key"))
-        let entries = try scene.entries()
-        let entry = try #require(entries.first)
-        #expect(entries.count == 1 && entry["verdict"]?.string == "rejected")
-        #expect(entry["policy"]?.string == old && entry["detail"]?["narrowed_by"]?.string == coming)
-        #expect(entry["detail"]?["problems"]?.array?.first?.string?.contains("stays refused") == true)
-        guard case .kept = scene.intake.ledger.policies.policy(coming) else {
-            Issue.record("\(coming) is not kept, and its refusals name it")
-            return
-        }
-        try scene.gate.write("sources/vsee.yaml", text)
-        await scene.settle()
-        #expect(try scene.isAdmitted("20.21.208.105") && scene.intake.health.problems.isEmpty)
-        await scene.intake.close()
-    }
-
-    /// Their refusals name them.
-    @Test func listsThatOnlyRefuseAreKeptAsSoonAsTheyCanBe() async throws {
-        let scene = try await Scene()
-        let archive = scene.intake.ledger.policies.directory
-        try FileManager.default.moveItem(atPath: archive, toPath: archive + ".away")
-        try Data().write(to: URL(fileURLWithPath: archive))
-        let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
-        try scene.gate.write("sources/vsee.yaml", text)
-        await scene.settle()
-        let coming = try scene.gate.policy().version
-        try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
-        await scene.settle()
-        func problem() -> String { scene.intake.health.problems[PolicyReloader.problem] ?? "" }
-        #expect(problem().contains("cannot be kept beside the ledger"))
-        try FileManager.default.removeItem(atPath: archive)
-        await scene.settle()
-        #expect(problem().contains("stays refused") && !problem().contains("cannot be kept"))
-        #expect(scene.intake.ledger.policies.text(coming) != nil)
-        #expect(try scene.entries().map { $0["detail"]?["narrowed_by"]?.string } == [coming, coming])
-        await scene.intake.close()
-    }
-
-    @Test func explainDecidesAsAGateThatBadListsKeepNarrow() async throws {
-        let disk = FailingDisk()
-        let scene = try await Scene(on: disk)
-        var start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
-        start.policy = scene.intake.policy.version
-        try await scene.intake.record(start)
-        let text = try scene.gate.read("sources/vsee.yaml")
-        func explain() async -> TestGate.Answer {
-            await scene.gate.run("source", "explain", "20.21.208.105", "--channel", "webhook")
-        }
-        disk.fails = true
-        try scene.gate.write("sources/vsee.yaml", text.replacingOccurrences(of: ".105", with: ".106"))
-        await scene.settle()
-        let coming = try scene.gate.policy().version
-        disk.fails = false
-        try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
-        await scene.reloader.look(isAsked: true)
-        let narrowed = await explain()
-        #expect(try narrowed.status == 1 && !scene.isAdmitted("20.21.208.105"), "\(narrowed)")
-        #expect(narrowed.out.contains("policy   \(coming)\n"), "\(narrowed)")
-        #expect(narrowed.error.contains("whom the lists \(coming) refuse is refused, too"), "\(narrowed)")
-        // Put back and made bad again: no other lists count beside those in force.
-        try scene.gate.write("sources/vsee.yaml", text)
-        await scene.settle()
-        try scene.gate.write("sources/vsee.yaml", text + "bogus: 1\n")
-        await scene.settle()
-        let plain = await explain()
-        #expect(try plain.status == 0 && scene.isAdmitted("20.21.208.105"), "\(plain)")
-        #expect(!plain.error.contains("is refused, too"), "\(plain)")
-        await scene.intake.close()
-    }
-
     @Test func aListThatIsStillBeingWrittenIsNoneYet() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let text = try scene.gate.read("sources/vsee.yaml")
         let whole = text.replacingOccurrences(of: ".105", with: ".106")
         // Each piece alone would be a good list, and none of them is the one that is meant.
@@ -301,7 +174,7 @@ import Testing
 
     /// As an editor does that saves by pieces, or a copy that stalls: each piece is a good list.
     @Test func aListWhoseWriterPausesIsNotPutInForceHalfWritten() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let path = scene.gate.path("sources/vsee.yaml")
         let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
         let writer = try #require(FileHandle(forWritingAtPath: path))
@@ -324,7 +197,7 @@ import Testing
     /// The name is another file's now; and so may the directory's name be another directory's.
     @Test(arguments: [false, true])
     func aListThatTakesTheNameOfOneThatIsHeldOpenIsTakenOver(movesDirectory: Bool) async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let (files, path) = (FileManager.default, scene.gate.path("sources/vsee.yaml"))
         let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
         let writer = try #require(FileHandle(forWritingAtPath: path))
@@ -355,7 +228,7 @@ import Testing
     }
 
     @Test func aListThatIsHeldOpenIsTakenOverWhenItIsAskedFor() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         let text = try scene.gate.read("sources/vsee.yaml").replacingOccurrences(of: ".105", with: ".106")
         let writer = try #require(FileHandle(forWritingAtPath: scene.gate.path("sources/vsee.yaml")))
         try writer.write(contentsOf: Data(text.utf8))
@@ -370,7 +243,7 @@ import Testing
     /// The file does not change when what kept it from being read goes away.
     @Test func whatCouldNotBeReadIsTriedAgainUntilItCan() async throws {
         let isBroken = Mutex(true)
-        let scene = try await Scene { files in
+        let scene = try await PolicyScene { files in
             guard isBroken.withLock({ $0 }) else { return PolicyReloader.read(files) }
             let problem = SettingsProblem(place: .file("vsee.yaml"), key: "", message: "too many open files")
             return .failure(SettingsErrors([problem]))
@@ -386,7 +259,7 @@ import Testing
     }
 
     @Test func aChangeThatWasAskedForIsNotReportedAgain() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         try scene.gate.write("sources/vsee.yaml", "bogus: 1\n")
         await scene.reloader.look(isAsked: true)
         await scene.settle()
@@ -395,7 +268,7 @@ import Testing
     }
 
     @Test func listsThatComeAndGoAreNoticed() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         try scene.gate.write(
             "sources/lab.yaml", "entries: [{cidr: 192.0.2.1, service: lab, channels: [webhook]}]")
         await scene.settle()
@@ -407,7 +280,7 @@ import Testing
     }
 
     @Test func listsThatAreAllGoneAreABadChange() async throws {
-        let scene = try await Scene()
+        let scene = try await PolicyScene()
         try FileManager.default.removeItem(atPath: scene.gate.path("sources/vsee.yaml"))
         await scene.settle()
         #expect(try scene.isAdmitted("20.21.208.105"))

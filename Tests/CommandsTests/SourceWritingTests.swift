@@ -1,5 +1,6 @@
 // What is written of changed source lists: of changes at once each one, and of lists that would be no good nothing.
 import Admission
+import Foundation
 import Management
 import Settings
 import Testing
@@ -63,6 +64,59 @@ import Testing
         let answer = await TestGate.run(["source"] + arguments + list + ["--config", gate.config])
         #expect(answer.status == 78, "\(answer)")
         #expect(answer.error.contains("vsee is also the name of"), "\(answer)")
+        #expect(answer.error.contains("nothing was changed"), "\(answer)")
         #expect(try gate.read("sources/vsee.yaml") == before)
+    }
+
+    /// The line of the entry that is there already is one; that of the new one is none.
+    @Test func whatIsRefusedGivesNoLineOfATextThatIsOnNoDisk() async throws {
+        let gate = try TestGate.plain()
+        let answer = await gate.run(
+            "source", "add", "20.21.208.105", "--service", "clinic", "--channel", "webhook")
+        #expect(answer.status == 78 && answer.error.contains("nothing was changed"), "\(answer)")
+        let file = gate.path("sources/vsee.yaml")
+        #expect(
+            answer.error.contains("\(file): clinic 20.21.208.105/32 is already given at \(file):2:"),
+            "\(answer)")
+        let last = await gate.run("source", "remove", "20.21.208.105")
+        #expect(last.status == 1 && last.error.contains("nothing was changed"), "\(last)")
+    }
+
+    private static let addition = ["source", "add", "192.0.2.1", "--service", "lab", "--channel", "webhook"]
+
+    @Test(arguments: [addition, addition + ["--list", "vsee"], ["source", "remove", "192.0.2.1"]])
+    func whereThereIsNoListItIsSaidWhereOneBelongs(arguments: [String]) async throws {
+        let gate = try TestGate.plain()
+        try FileManager.default.removeItem(atPath: gate.path("sources/vsee.yaml"))
+        let answer = await TestGate.run(arguments + ["--config", gate.config])
+        #expect(answer.status == 78, "\(answer)")
+        #expect(
+            answer.error.contains("sources in the settings names no file (\(gate.path("sources/*.yaml")))"),
+            "\(answer)")
+        #expect(answer.error.contains("`dropgate init` makes it"), "\(answer)")
+    }
+
+    @Test func aFileThatIsNoListOfTheGateIsToldWithTheListsThatThereAre() async throws {
+        let gate = try TestGate.plain()
+        try gate.write("other.yaml", "entries:\n\(TestGate.entry)")
+        let (other, vsee) = (gate.path("other.yaml"), gate.path("sources/vsee.yaml"))
+        let answer = await TestGate.run(Self.addition + ["--list", other, "--config", gate.config])
+        let words = "\(other) is no list that sources in the settings names; there are: vsee (\(vsee))"
+        #expect(answer.status == 64 && answer.error.contains(words), "\(answer)")
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may read everything"))
+    func aDirectoryOfListsThatCannotBeReadIsNamedAndWhoMustBeAbleToReadIt() async throws {
+        let gate = try TestGate.plain()
+        let directory = gate.path("sources")
+        try #require(chmod(directory, 0o300) == 0)
+        defer { chmod(directory, 0o700) }
+        for command in [["source", "list"], Self.addition, ["serve", "--check"]] {
+            let answer = await TestGate.run(command + ["--config", gate.config])
+            #expect(answer.status == 78, "\(answer)")
+            #expect(
+                answer.error.contains("\(directory): permission denied") && !answer.error.contains("*.yaml")
+                    && answer.error.contains("the gate's user must be able to"), "\(answer)")
+        }
     }
 }

@@ -52,9 +52,9 @@ struct TestGate {
     }
 
     /// Runs a command with `--config` of this gate.
-    func run(_ arguments: String...) async -> Answer {
-        await Self.run(arguments + ["--config", config])
-    }
+    func run(_ arguments: String...) async -> Answer { await run(arguments) }
+
+    func run(_ arguments: [String]) async -> Answer { await Self.run(arguments + ["--config", config]) }
 
     static func run(_ arguments: [String]) async -> Answer {
         let capture = Output.Capture()

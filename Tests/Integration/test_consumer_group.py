@@ -212,7 +212,7 @@ class ConsumerGroup(test_consumers.Scenes):
         later = f'put "{gate.file("later", b"later")}" 2026/later.csv\n'
         self.assertNotEqual(gate.sftp(later).returncode, 0)
         self.assertEqual([entry["reason"] for entry in gate.entries("--channel", "sftp", "--kind", "transfer")][-1], "bad_path")
-        self.assertIn("ready/sftp/vsee/2026: Not a directory", gate.log())
+        self.assertIn("ready/sftp/vsee/2026 is a symbolic link", gate.log())
         self.assertEqual(os.listdir(os.path.join(gate.root, "elsewhere")), [])
         # And goes on when that is gone.
         self.assertEqual(self.member("rm ready/sftp/vsee/2026")[0], 0)

@@ -232,13 +232,45 @@ class Root(unittest.TestCase):
         gate.start().stop()
         lock = os.path.join(gate.home, "state/ledger.sqlite.lock")
         os.chown(lock, 0, 0)
-        for command in (["serve"], ["doctor", "--format", "json"], ["ledger", "checkpoint"]):
+        for command, status in ((["serve"], 78), (["serve", "--check"], 78), (["doctor", "--format", "json"], 1),
+                                (["ledger", "checkpoint"], 70)):
             with self.subTest(command):
                 said = subprocess.run([*gate.wrapper, gate.program, *command, "--config", gate.config], capture_output=True,
                                       text=True, timeout=60, env={**os.environ, **gate.environment})
-                self.assertNotEqual(said.returncode, 0, said.stdout)
+                self.assertEqual(said.returncode, status, said.stdout + said.stderr)
                 self.assertIn(f"{lock} belongs to another user", said.stdout + said.stderr)
                 self.assertIn(f"chown --reference={gate.home}/state {lock}", said.stdout + said.stderr)
+        # Root, too, who could open it.
+        self.assertEqual(self.command(gate, "serve", "--check", check=False).returncode, 78)
+
+    def test_checkpoints_of_another_user_are_a_problem_that_ends_once_they_are_the_gates(self):
+        gate = self.gate_of_its_user()
+        gate.start()
+        place = os.path.join(gate.home, "state/checkpoints")
+        wait_until(lambda: os.path.isdir(place), what="a checkpoint")
+
+        def problem():
+            said = subprocess.run([*gate.wrapper, gate.program, "doctor", "--format", "json", "--config", gate.config],
+                                  capture_output=True, text=True, timeout=60, env={**os.environ, **gate.environment})
+            found = [f["text"] for f in map(json.loads, said.stdout.splitlines()) if f["area"] == "gate"]
+            return next((text for text in found if text.startswith("checkpoint:")), None)
+        os.chown(place, 0, 0)
+        gate.post(V2 % "1")
+        self.assertIn(f"chown -R {self.USER.pw_name} {place}", wait_until(problem, what="the problem"))
+        subprocess.run(["chown", "-R", self.USER.pw_name, place], check=True)
+        wait_until(lambda: problem() is None, what="the problem's end")
+        gate.stop()
+
+    def test_lists_that_the_gate_may_not_read_are_named_by_their_directory(self):
+        gate = self.gate_of_its_user()
+        folder = os.path.join(gate.home, "sources")
+        os.chown(folder, 0, 0)
+        os.chmod(folder, 0o700)
+        said = subprocess.run([*gate.wrapper, gate.program, "serve", "--check", "--config", gate.config], capture_output=True,
+                              text=True, timeout=60, env={**os.environ, **gate.environment})
+        self.assertEqual(said.returncode, 78, said.stderr)
+        self.assertIn(f"{folder}: permission denied: {self.USER.pw_name} may not read this directory", said.stderr)
+        self.assertIn("the gate's user must be able to", said.stderr)
 
     def test_root_does_not_pull_for_another_user(self):
         gate = self.gate_of_its_user()

@@ -54,6 +54,20 @@ import Testing
         #expect(mode == 0o600)
     }
 
+    @Test func aLockThatCannotBeOpenedIsToldBeforeTheLedgerIsOpened() throws {
+        try append()
+        try handle.requireWritable(byOwner: true)
+        let (lock, isRoot) = (path + ".lock", geteuid() == 0)
+        // Root may open everything: the lock is told by whose the ledger is.
+        let status = isRoot ? chown(path, 4001, 4001) : chmod(lock, 0)
+        try #require(status == 0)
+        let error = #expect(throws: LedgerError.self) { try handle.requireWritable(byOwner: true) }
+        #expect(error?.code == .unwritable && error?.message.contains(lock) == true)
+        #expect(
+            error?.fix?.contains(
+                isRoot ? "chown --reference=\(directory.path) \(lock)" : "chmod u+rwX \(lock)") == true)
+    }
+
     @Test("A closed ledger is one file though its store is still held, and the store takes nothing any more")
     func closing() throws {
         let store = try handle.open(node: "t")

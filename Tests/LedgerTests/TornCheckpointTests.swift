@@ -1,6 +1,8 @@
 // What a crash can leave of a checkpoint's note, and what only somebody's change can.
 import Admission
+import Foundation
 import Ledger
+import Support
 import Testing
 
 @Suite struct TornCheckpointTests {
@@ -23,6 +25,18 @@ import Testing
 
     private func mayHaveBegun(_ bytes: some Collection<UInt8>) -> Bool {
         stored.mayHaveBegun(as: String(decoding: bytes, as: UTF8.self))
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may write everywhere"))
+    func aPlaceThatMayNotBeWrittenIsNamedWithWhatMendsIt() async throws {
+        let directory = try TemporaryDirectory("checkpoints")
+        let place = directory.file("checkpoints")
+        try FileManager.default.createDirectory(
+            atPath: place, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o500])
+        let file = CheckpointFile(directory: place)
+        let error = await #expect(throws: LedgerError.self) { try await file.append(stored) }
+        #expect(error?.message.contains("checkpoints cannot be kept in \(place)") == true)
+        #expect(error?.fix == "chmod -R u+rwX \(place)")
     }
 
     /// Wherever it was cut, within a character, too.

@@ -13,27 +13,31 @@ struct DropDecisions {
         self.remark = remark
     }
 
-    /// Exit status 1 when one of them was refused.
+    /// Exit status 1 when one of them was refused, and 75 when one cannot be decided on now.
     /// - Parameter decide: decides on the drop of an id, and returns what is said of it.
     func make(
         of ids: [String], _ decide: (DropChanges, String, GateSettings) async throws -> String
     ) async throws {
         let settings = try gate.settings()
-        let drops = try await DropService(settings).changing(
-            by: remark.attribution(), warn: { Output.note($0) })
         var answer = LastingOutput()
-        var isAnyLeft = false
-        for id in ids {
-            do {
-                try answer.line(UntrustedText.stored(try await decide(drops, id, settings)))
-            } catch let failure as ManagementError where failure.code == .refused {
-                Output.error(failure.description)
-                isAnyLeft = true
+        var left: ExitStatus?
+        try await DropService(settings).changing(
+            by: remark.attribution(), warn: { Output.note($0) }
+        ) { drops in
+            for id in ids {
+                do {
+                    try answer.line(UntrustedText.stored(try await decide(drops, id, settings)))
+                } catch let failure as ManagementError
+                    where [.refused, .unavailable].contains(failure.code)
+                {
+                    Output.error(failure.description)
+                    // Another try may do what is left now, whatever was refused beside it.
+                    if left != .tryAgain { left = ExitStatus(failure.code) }
+                }
             }
         }
-        await drops.close()
         try Output.answer(answer.finish) {
-            if isAnyLeft { throw ExitCode(ExitStatus.no.rawValue) }
+            if let left { throw ExitCode(left.rawValue) }
         }
     }
 }

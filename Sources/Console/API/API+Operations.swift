@@ -190,6 +190,8 @@ extension API {
     private static let noDrop = Operation.Refusal(404, "There is no such drop.")
     private static let wrongState = Operation.Refusal(
         409, "The drop is not in a state in which this can be done.")
+    private static let notNow = Operation.Refusal(
+        503, "It cannot be done now, because staging or the ledger fails: try again after Retry-After.")
 
     private static let dropOperations = [
         Operation(
@@ -239,13 +241,13 @@ extension API {
             about:
                 "Its file and receipt are removed after staging.keep_acknowledged. An entry of the ledger.",
             permission: .acknowledge, parameters: [.id], answer: .json("Acknowledged"),
-            problems: [noDrop, wrongState]
+            problems: [noDrop, wrongState, notNow]
         ) { try await $0.acknowledge($1) },
         Operation(
             method: .post, path: "drops/{id}/release", id: "releaseHeld",
             summary: "Release an event that is held in quarantine",
             about: "Its source must be listed by now. An entry of the ledger.", permission: .releaseHeld,
-            parameters: [.id], answer: .json("Released"), problems: [noDrop, wrongState]
+            parameters: [.id], answer: .json("Released"), problems: [noDrop, wrongState, notNow]
         ) { try await $0.release($1) },
         Operation(
             method: .post, path: "drops/{id}/withdraw", id: "withdrawDrop",
@@ -254,7 +256,7 @@ extension API {
                 "An upload that settles, or lies in ready/, goes to quarantine; an event that is held in quarantine is removed for "
                 + "good. Accepted events cannot be withdrawn. An entry of the ledger.",
             permission: .withdraw, parameters: [.id], answer: .json("Withdrawn"),
-            problems: [noDrop, wrongState]
+            problems: [noDrop, wrongState, notNow]
         ) { try await $0.withdraw($1) },
     ]
 }

@@ -59,6 +59,9 @@ struct Problem: Error, Sendable {
         switch known?.code {
         case .refused: self.init(.conflict, "refused", text)
         case .invalid: self.init(.badRequest, "bad_parameter", text)
+        case .unavailable:
+            self.init(.serviceUnavailable, "try_later", text)
+            headers[.retryAfter] = known?.retryAfter.map { "\($0)" }
         case .configuration, .internalError, .notAsSigned, nil:
             self.init(.internalServerError, "internal", text)
         }

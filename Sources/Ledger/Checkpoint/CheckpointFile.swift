@@ -36,12 +36,47 @@ package struct CheckpointFile: Witness {
     }
 
     package func keep(_ signed: SignedCheckpoint) async throws {
-        try await executor.run { try write(signed) }
+        try await executor.run { try writeAsOwner(signed) }
     }
 
     /// As `keep`, whatever becomes of the caller.
     package func append(_ signed: SignedCheckpoint) async throws {
-        try await executor.runToEnd { try write(signed) }
+        try await executor.runToEnd { try writeAsOwner(signed) }
+    }
+
+    private func writeAsOwner(_ signed: SignedCheckpoint) throws {
+        do { try write(signed) } catch { throw closedToOwner() ?? error }
+    }
+
+    /// What to say to who keeps checkpoints here and may not, because the place or a file in it is another user's: root's, who has
+    /// put it back from a backup, say. nil where something else is wrong.
+    private func closedToOwner() -> LedgerError? {
+        let user = SystemUser.own
+        for (path, rights) in ownPlaces where access(path, rights) != 0 && errno == EACCES {
+            var status = stat()
+            guard stat(path, &status) == 0, rights & X_OK == 0 || status.st_mode & S_IFMT == S_IFDIR
+            else { continue }
+            let owner = SystemUser.name(of: status.st_uid) ?? "\(status.st_uid)"
+            return LedgerError(
+                .unwritable,
+                "checkpoints cannot be kept in \(name): \(path) belongs to \(owner), and \(user) may not write it",
+                fix: status.st_uid == geteuid()
+                    ? "chmod -R u+rwX \(name)" : "give it to the gate's user: chown -R \(user) \(name)")
+        }
+        return nil
+    }
+
+    /// What must be there to be written, and what for.
+    private var ownPlaces: [(path: String, rights: Int32)] {
+        let file = R_OK | W_OK
+        switch place {
+        case .file(let path): return [(path, file)]
+        case .directory(let directory):
+            var places: [(path: String, rights: Int32)] = [(directory, file | X_OK)]
+            // Of a directory that cannot be read there is nothing more to say.
+            places += ((try? files()) ?? []).map { (path: $0, rights: file) }
+            return places
+        }
     }
 
     /// Durable when it returns. A checkpoint of a size that the newest one has already is left out.

@@ -8,6 +8,11 @@ package struct ListChange: Sendable {
     /// whose refusals count beside the lists in force until good lists come.
     package static let narrowingMember = "narrowed_by"
 
+    /// - Parameter version: that of the good lists.
+    package static func narrowingWords(_ version: String) -> String {
+        "whom the lists \(version) refuse is refused, too: they were good, and could not be recorded"
+    }
+
     package let seq: Int64
     package let time: Instant
     /// The version of the lists that are in force from here on, `sha256:…`.

@@ -11,7 +11,7 @@ final class FileLock: Sendable {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             let error = SystemError.last
-            throw Self.ofAnother(path, error)
+            throw LedgerPaths.closed(path, error)
                 ?? LedgerError(
                     .unwritable, "the ledger cannot be written: \(Presence.denial(path, error, to: "write"))")
         }
@@ -38,17 +38,6 @@ final class FileLock: Sendable {
         "another process writes this ledger (\(path) is locked)"
     }
 
-    /// What to say to who may write beside the lock, as the gate, and cannot open it: another user has made it, and nobody else gets
-    /// past it. nil for all others.
-    private static func ofAnother(_ path: String, _ error: SystemError) -> LedgerError? {
-        let directory = Paths.directory(of: path)
-        guard error.code == EACCES, access(directory, W_OK | X_OK) == 0 else { return nil }
-        return LedgerError(
-            .unwritable,
-            "the ledger's lock \(path) belongs to another user: without it the ledger cannot be written",
-            fix: "give it to the gate's user: chown --reference=\(directory) \(path)")
-    }
-
     /// Throws `LedgerError(.locked)` when a process holds it, and `.unreadable` or `.unwritable` where that cannot be told. Blocks for
     /// a second at most, and makes no file. Where this user may only read the ledger, and so not open the file, nobody is said to
     /// hold it: auditors may not, for who can open it can lock the gate out.
@@ -56,7 +45,7 @@ final class FileLock: Sendable {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
             let error = SystemError.last
-            if let other = ofAnother(path, error) { throw other }
+            if let closed = LedgerPaths.closed(path, error) { throw closed }
             if [ENOENT, ENOTDIR, EACCES].contains(error.code) { return }
             throw LedgerError(
                 .unreadable, "whether a process writes this ledger is not known: \(path): \(error)")

@@ -100,10 +100,8 @@ package struct AccountService: Sendable {
     private func change<Value>(_ body: () throws(AccountError) -> Value) async throws -> Value {
         do {
             return try await DirectoryLock.hold([directory]) { try body() }
-        } catch let error as AccountError {
-            throw ManagementError(error)
-        } catch let error as FileError {
-            throw ManagementError(.internalError, error.message, cause: error)
+        } catch {
+            throw ManagementError.of(error) ?? error
         }
     }
 

@@ -78,13 +78,13 @@ package enum Authority {
         } catch {
             let known = ManagementError.of(error)
             throw ManagementError(
-                .internalError,
+                known?.code == .unavailable ? .unavailable : .internalError,
                 "nothing was exported, because the export cannot be recorded in the ledger: "
                     + (known?.message ?? "\(error)"),
                 fix: known?.fix ?? "run this as the gate's own user, with room on its disk"
                     + (settings.ledger.readGroup == nil
                         ? "" : "; a gate that runs records what its auditors take"),
-                cause: error)
+                retryAfter: known?.retryAfter, cause: error)
         }
     }
 

@@ -167,8 +167,8 @@ package struct ControlClient: GateAuthority {
         }
         let answer = try await call(question, answerTimeout: Self.answerTimeout)
         switch answer {
-        case .refused(let reason, let message):
-            throw IntakeError(Reason(rawValue: reason) ?? .malformed, message)
+        case .refused(let reason, let message, let retryAfter):
+            throw IntakeError(Reason(rawValue: reason) ?? .malformed, message, retryAfter: retryAfter)
         case .failed(let code, let message, let fix):
             throw ManagementError(code, "the running gate says: \(message)", fix: fix)
         default: return answer

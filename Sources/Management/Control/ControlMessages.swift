@@ -9,7 +9,7 @@ import TLS
 
 package enum Control {
     /// The version of these messages. A gate answers no other one: it and the command are of two installations.
-    package static let version = 7
+    package static let version = 8
     /// Bytes of a line.
     package static let longestLine = 64 << 10
 }
@@ -56,8 +56,8 @@ package enum ControlAnswer: Codable, Sendable, Hashable {
     case checkpoint(note: String?)
     case rotated(key: String)
     /// The gate's inside refuses it (`IntakeError`).
-    case refused(reason: String, message: String)
-    /// It was not done (`ManagementError`).
+    case refused(reason: String, message: String, retryAfter: Int?)
+    /// It was not done (`ManagementError`, which is none of an `IntakeError`).
     case failed(ManagementError.Code, message: String, fix: String?)
 }
 

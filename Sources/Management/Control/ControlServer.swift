@@ -103,7 +103,8 @@ package struct ControlServer: Service {
             }
             return try await answer(question.request, by: who)
         } catch let error as IntakeError {
-            return .refused(reason: error.code.rawValue, message: error.description)
+            return .refused(
+                reason: error.code.rawValue, message: error.description, retryAfter: error.retryAfter)
         } catch {
             let known = ManagementError.of(error)
             return .failed(

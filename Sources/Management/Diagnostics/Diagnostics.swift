@@ -47,6 +47,7 @@ package enum Diagnostics {
         // What is merely not ideal about directories is doctor's to say.
         Check("filesystem", starts) { FilesystemCheck($0.settings).findings().filter(\.isFatal) },
         Check("filesystem", [.doctor, .check, .console]) { GateCheck($0).staging() },
+        Check("filesystem", everywhere) { StagingLinkCheck.findings($0.settings) },
         Check("machine") { MachineCheck($0.settings).findings() },
         Check("machine", everywhere) { MachineCheck($0.settings).boot(BootID.current) },
         Check("openssh") { await GateCheck($0).openSSH() },
@@ -55,6 +56,9 @@ package enum Diagnostics {
         Check("ledger") { LedgerCheck.findings($0) },
         // A ledger of an older format is brought up to date by the start.
         Check("ledger", starts) { LedgerCheck.findings($0).filter(\.isFatal) },
+        Check("ledger", [.doctor, .check]) { LedgerCheck.writing($0, byOwner: true) },
+        // A gate may run as root although its state is another user's.
+        Check("ledger", [.start, .console]) { LedgerCheck.writing($0, byOwner: false) },
         // A start asks this by itself, and ends with a status of its own.
         Check("ledger", [.doctor, .check, .console]) { await SignedLedgerCheck.findings($0) },
         Check("ledger", everywhere) { LedgerKeyCheck.findings($0) },

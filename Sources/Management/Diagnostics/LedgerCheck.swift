@@ -17,6 +17,17 @@ enum LedgerCheck {
         }
     }
 
+    /// Whether what is there of it is the gate's to write.
+    /// - Parameter byOwner: this process is not the gate; root looks in the place of the gate's user.
+    static func writing(_ facts: GateFacts, byOwner: Bool) -> [Finding] {
+        do throws(LedgerError) {
+            try facts.settings.ledgerHandle.requireWritable(byOwner: byOwner)
+            return []
+        } catch {
+            return [.fatal("ledger", error.message, fix: error.fix ?? Finding.mend)]
+        }
+    }
+
     private static let damaged =
         "put the whole ledger back from the backup, as .github/guides/operating.md says under \"Restore\""
 

@@ -40,7 +40,7 @@ enum SourceCheck {
     /// Good lists before the bad ones that could not be recorded, if there are any: what they refuse counts.
     private static func narrowing(_ facts: GateFacts, _ standing: PolicyHistory.Standing?) -> String {
         guard let standing, let version = try? history(facts)?.narrowing(since: standing) else { return "" }
-        return "; whom the lists \(version) refuse is refused, too"
+        return "; \(ListChange.narrowingWords(version))"
     }
 
     private static func history(_ facts: GateFacts) -> PolicyHistory? {

@@ -207,20 +207,22 @@ package struct DropService: Sendable {
         DropChanges(settings: settings, authority: authority, attribution: attribution)
     }
 
-    /// For changes. Close it when they are done.
+    /// Changes by the running gate, or by this process. Returns when everything that was released lies in `ready/`.
     /// - Parameters:
     ///   - attribution: who makes them, and why.
     ///   - warn: told of witnesses that cannot be asked.
-    package func changing(
-        by attribution: Attribution, warn: @escaping @Sendable (String) -> Void
-    ) async throws -> DropChanges {
-        DropChanges(
-            settings: settings, authority: try await Authority.over(settings, warn: warn),
-            attribution: attribution)
+    package func changing<Answer: Sendable>(
+        by attribution: Attribution, warn: @escaping @Sendable (String) -> Void,
+        _ body: (DropChanges) async throws -> Answer
+    ) async throws -> Answer {
+        try await Authority.asking(settings, warn: warn) { authority in
+            try await body(changes(by: attribution, authority: authority))
+        }
     }
 }
 
-/// Changes of drops, by the running gate or by this process. What is refused is a `ManagementError` that says why.
+/// Changes of drops, by the running gate or by this process. What is refused, or cannot be done now, is a `ManagementError` that says
+/// why.
 package struct DropChanges: Sendable {
     fileprivate let settings: GateSettings
     fileprivate let authority: any GateAuthority
@@ -229,9 +231,8 @@ package struct DropChanges: Sendable {
     /// The consumer is done with it. Returns its id.
     package func acknowledge(_ id: String) async throws -> String {
         let drop = try TypedDrop(id)
-        guard try await authority.acknowledge(drop.id, by: attribution) else {
-            throw drop.notAcknowledged(settings)
-        }
+        let isDone = try await asking { try await authority.acknowledge(drop.id, by: attribution) }
+        guard isDone else { throw drop.notAcknowledged(settings) }
         return drop.id
     }
 
@@ -239,28 +240,20 @@ package struct DropChanges: Sendable {
     package func release(_ id: String) async throws -> (id: String, event: ReleasedEvent) {
         let drop = try TypedDrop(id)
         guard try drop.isHeld(settings) || drop.isHeldPull(settings) else { throw drop.notHeld(settings) }
-        do {
-            return (drop.id, try await authority.releaseHeld(drop.id, by: attribution))
-        } catch let error as IntakeError {
-            throw ManagementError(.refused, error.description, cause: error)
-        }
+        return (drop.id, try await asking { try await authority.releaseHeld(drop.id, by: attribution) })
     }
 
     /// Takes back what no consumer has: an upload goes to quarantine, a held event is removed for good.
     package func withdraw(_ id: String) async throws -> (id: String, drop: WithdrawnDrop) {
         let drop = try TypedDrop(id)
-        do {
-            guard let withdrawn = try await authority.withdraw(drop.id, by: attribution) else {
-                throw drop.notWithdrawn(settings)
-            }
-            return (drop.id, withdrawn)
-        } catch let error as IntakeError {
-            throw ManagementError(.refused, error.description, cause: error)
-        }
+        guard let withdrawn = try await asking({ try await authority.withdraw(drop.id, by: attribution) })
+        else { throw drop.notWithdrawn(settings) }
+        return (drop.id, withdrawn)
     }
 
-    /// Returns when everything that was released lies in `ready/`.
-    package func close() async { await authority.close() }
+    private func asking<Answer>(_ body: () async throws -> Answer) async throws -> Answer {
+        do { return try await body() } catch let error as IntakeError { throw ManagementError(error) }
+    }
 }
 
 extension GateSettings {

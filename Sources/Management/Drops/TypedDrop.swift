@@ -48,7 +48,8 @@ struct TypedDrop {
             case .released, .taken: "was not acknowledged"
             case .acknowledged: "is acknowledged already"
             case .forgotten: "is done with already, and its receipt was removed"
-            case .withdrawn: "was taken back by its sender before it was acknowledged"
+            // By its sender, or by a person: `drops show` says more.
+            case .withdrawn: "was withdrawn before it was acknowledged"
             case .lost: "is lost"
             }
         let next =

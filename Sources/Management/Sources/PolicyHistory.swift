@@ -70,19 +70,9 @@ package struct PolicyHistory: Sendable {
     package func last() throws -> Last? {
         var query = LedgerQuery()
         query.kinds = ListChange.query.kinds
-        query.order = .newestFirst
         query.sealed = false
-        query.limit = 8
-        while true {
-            let page = try reader.entries(query)
-            for stored in page {
-                let entry = try stored.value()
-                guard let version = entry["policy"]?.string else { continue }
-                return Last(version: version, isStop: entry["reason"]?.string == Reason.stopped.rawValue)
-            }
-            guard page.count == query.limit, let last = page.last else { break }
-            query.after = last.seq
-            query.limit = 64
+        if let (version, entry) = try newestNaming(query) {
+            return Last(version: version, isStop: entry["reason"]?.string == Reason.stopped.rawValue)
         }
         guard try !reader.hasSealedEntries() else {
             throw PolicyUnknown(description: "all entries of the gate that name its lists are sealed")
@@ -92,23 +82,13 @@ package struct PolicyHistory: Sendable {
 
     /// The version of good lists whose refusals count beside the lists in force, by the gate's newest word since these came into
     /// force: bad ones followed before the good ones could be recorded. nil: none.
-    package func narrowing(since standing: Standing) throws -> String? {
+    /// - Parameter moment: words after it do not count.
+    package func narrowing(since standing: Standing, at moment: Instant? = nil) throws -> String? {
         var query = LedgerQuery()
         query.kinds = [.policy]
         query.above = standing.seq
-        query.order = .newestFirst
-        query.limit = 8
-        while true {
-            let page = try reader.entries(query)
-            for stored in page {
-                let entry = try stored.value()
-                // What commands write names no lists.
-                guard entry["policy"]?.string != nil else { continue }
-                return entry["detail"]?[ListChange.narrowingMember]?.string
-            }
-            guard page.count == query.limit, let last = page.last else { return nil }
-            query.after = last.seq
-        }
+        query.until = moment.map { Instant(microseconds: $0.microseconds + 1) }
+        return try newestNaming(query)?.entry["detail"]?[ListChange.narrowingMember]?.string
     }
 
     /// The lists of a version that an entry names.
@@ -136,17 +116,38 @@ package struct PolicyHistory: Sendable {
         // Nearly always the newest one says it, or the one before; what lies behind may be sealed, and takes long to read.
         query.limit = 1
         var stopped: Instant?
+        return try first(query) { stored in
+            if let change = try ListChange(stored) {
+                return Standing(
+                    version: change.version, seq: change.seq, since: change.time, isStart: change.isStart,
+                    stopped: stopped, policy: policy(change.version))
+            }
+            if try stored.value()["reason"]?.string == Reason.stopped.rawValue {
+                stopped = stopped ?? stored.time
+            }
+            return nil
+        }
+    }
+
+    /// The newest entry that names lists: what commands write names none.
+    private func newestNaming(_ query: LedgerQuery) throws -> (version: String, entry: JSONValue)? {
+        var query = query
+        query.order = .newestFirst
+        query.limit = 8
+        return try first(query) { stored in
+            let entry = try stored.value()
+            return entry["policy"]?.string.map { (version: $0, entry: entry) }
+        }
+    }
+
+    /// What is found in the first entry, in the query's order, in which anything is.
+    /// - Parameter query: its limit is that of the first page; the later ones are larger.
+    private func first<Found>(_ query: LedgerQuery, _ find: (StoredEntry) throws -> Found?) throws -> Found? {
+        var query = query
         while true {
             let page = try reader.entries(query)
             for stored in page {
-                if let change = try ListChange(stored) {
-                    return Standing(
-                        version: change.version, seq: change.seq, since: change.time, isStart: change.isStart,
-                        stopped: stopped, policy: policy(change.version))
-                }
-                if try stored.value()["reason"]?.string == Reason.stopped.rawValue {
-                    stopped = stopped ?? stored.time
-                }
+                if let found = try find(stored) { return found }
             }
             guard page.count == query.limit, let last = page.last else { return nil }
             query.after = last.seq

@@ -65,7 +65,12 @@ extension SourceService {
         _ change: SourceChange, now: Instant = .now(), place: LocalTime = .utc
     ) throws -> SourcePreview {
         let edit = try edit(change, now, place)
-        var preview = try preview(of: [edit.path: edit.text], file: edit.path, now: now)
+        var preview: SourcePreview
+        do {
+            preview = try self.preview(of: [edit.path: edit.text], file: edit.path, now: now)
+        } catch let error as SettingsErrors {
+            throw ListChoice.unchanged(error.unwritten(in: edit.path))
+        }
         if !Self.mayReplace(edit.path) { preview.typed = edit.touched.first.map(change.typed) }
         return preview
     }

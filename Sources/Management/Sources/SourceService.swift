@@ -50,7 +50,10 @@ package struct SourceService: Sendable {
         guard try settings.ledgerHandle.isThere() else {
             return SourceLists(nil, at: moment)
         }
-        return SourceLists(try history().standing(at: moment), at: moment)
+        let standing = try history().standing(at: moment)
+        var lists = SourceLists(standing, at: moment)
+        if let standing { try narrow(&lists, standing, at: moment) }
+        return lists
     }
 
     private func history() throws -> PolicyHistory {
@@ -87,10 +90,13 @@ package struct SourceService: Sendable {
     }
 
     /// Whom good lists refuse that never came into force is refused by a running gate, too.
-    private func narrow(_ lists: inout SourceLists, _ standing: PolicyHistory.Standing) throws {
+    private func narrow(
+        _ lists: inout SourceLists, _ standing: PolicyHistory.Standing, at moment: Instant? = nil
+    ) throws {
         let history = try history()
-        guard standing.stopped == nil, let version = try history.narrowing(since: standing) else { return }
-        lists.notes.append("whom the lists \(version) refuse is refused, too: they could not be recorded")
+        guard standing.stopped == nil, let version = try history.narrowing(since: standing, at: moment)
+        else { return }
+        lists.notes.append(ListChange.narrowingWords(version))
         switch history.policy(version) {
         case .success(let policy): lists.narrowing = policy
         case .failure(let unknown): lists.notes.append("whom these refuse is not known: \(unknown)")
@@ -249,7 +255,11 @@ package struct SourceService: Sendable {
         let directories = settings.sources.map { Paths.directory(of: Paths.real($0) ?? $0) }
         return try await DirectoryLock.hold(directories) {
             let edit = try change()
-            _ = try PolicyLoader.load(files: settings.sources, instead: [edit.path: edit.text])
+            do throws(SettingsErrors) {
+                _ = try PolicyLoader.load(files: settings.sources, instead: [edit.path: edit.text])
+            } catch {
+                throw ListChoice.unchanged(error.unwritten(in: edit.path))
+            }
             try SourceListEditor.apply(edit)
             return edit
         }

@@ -180,7 +180,9 @@ extension Connection {
         }
     }
 
-    /// Bytes came that did not complete a header (HTTP/1.1 on a kept-alive connection).
+    /// Bytes came that did not complete a header (HTTP/1.1 on a kept-alive connection). Where they came with the request before, or
+    /// while that was answered, the connection counts as idle until more of them come: nobody gains by that, for who sends nothing at
+    /// all may stay as long.
     func headerBegan() {
         guard phase == .idle, !isHTTP2 else { return }
         enter(.header, until: .now() + TimeAmount(bounded: listener.settings.headerTimeout))
