@@ -102,7 +102,7 @@ extension Intake {
 
     /// Makes a fetched drop one of this gate: entry committed, and held until it is said that the other gate has let go of it
     /// (`release(pulled:)`). `.held` then, and for one that was held before, which gets the name that it has there now. One that is
-    /// kept already is `.duplicate`, and nothing changes. `.pending` for one that is to be released already, or when another import is
+    /// kept already is `.duplicate` if it was pulled from that gate, else `.own`, and nothing changes. `.pending` for one that is to be released already, or when another import is
     /// at it. When it throws, the fetched file stays where it is. What is known here is compared with what the other gate has under the
     /// id before that file is looked at: `.malformed` where it is another one, `.incomplete` where the file is not whole, or not there.
     /// - Parameter facts: who takes it over and why, for the entry.
@@ -139,9 +139,10 @@ extension Intake {
             _ = try accepted(known, as: drop)
             try await verify(drop)
         case .kept:
-            // The other gate's copy goes when this is said, too. What is so old that its entry is gone is taken for the same.
-            if let receipt = try receipt(of: known) { try compare(drop, with: receipt, known) }
-            (isRenamed, status) = (false, .duplicate)
+            // The other gate's copy goes when it is said that this one is a duplicate, too.
+            let entry = try entry(of: known)
+            if let entry { try compare(drop, with: Receipt(entry, drop: known), known) }
+            (isRenamed, status) = (false, Self.isPulled(known, entry, as: drop) ? .duplicate : .own)
         case .unknown, .pending, .lost: (isRenamed, status) = (false, .pending)
         }
         if isRenamed {
@@ -216,25 +217,33 @@ extension Intake {
 
     /// The receipt of a drop that was taken over before. Throws `.malformed` when what the other gate has under its id is another one.
     private func accepted(_ known: DropRecord, as drop: PulledDrop) throws(IntakeError) -> Receipt {
-        guard let receipt = try receipt(of: known) else {
+        guard let entry = try entry(of: known) else {
             throw IntakeError(
                 .malformed,
                 "drop \(known.id) was taken over before, and the ledger has its entry no more: whether the other gate's is the same "
                     + "cannot be told")
         }
+        let receipt = Receipt(entry, drop: known)
         try compare(drop, with: receipt, known)
         return receipt
     }
 
-    /// nil: the time of its entry is over.
-    private func receipt(of known: DropRecord) throws(IntakeError) -> Receipt? {
+    /// nil: its time is over.
+    private func entry(of known: DropRecord) throws(IntakeError) -> AcceptedEntry? {
         do {
-            return try configuration.ledger.reader().entry(seq: known.seq).map {
-                try Receipt(AcceptedEntry($0.json), drop: known)
-            }
+            return try configuration.ledger.reader().entry(seq: known.seq).map { try AcceptedEntry($0.json) }
         } catch {
             throw IntakeError(.ledgerFailed, "the ledger cannot be read: \(error)", retryAfter: 30)
         }
+    }
+
+    /// Whether what is kept came from the gate that offers it now. If not, that gate has a copy of its own, for consumers of its own: it is
+    /// this gate itself, or one that has pulled the drop from here or from the same third gate.
+    /// - Parameter entry: of its acceptance; nil: its time is over, and all that is left is that the drop was pulled.
+    private static func isPulled(_ known: DropRecord, _ entry: AcceptedEntry?, as drop: PulledDrop) -> Bool {
+        guard let entry else { return known.incoming == StagingLayout.pulledFile(known.id) }
+        if let hostKey = entry.detail["pulled_host_key"]?.string { return hostKey == drop.hostKey }
+        return entry.detail["pulled_from"]?.string == drop.origin
     }
 
     private func compare(

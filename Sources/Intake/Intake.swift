@@ -276,8 +276,8 @@ package final class Intake: Sendable {
         case sealed(LedgerSegment)
         /// Takes sealed entries below a number out of the database, at most so many.
         case clearSealed(below: Int64, limit: Int)
-        /// The entry tells of the removal.
-        case segmentRemoved(number: Int64, entry: Int64)
+        /// With the entry that records it.
+        case segmentRemoved(LedgerSegment)
     }
 
     @discardableResult
@@ -287,7 +287,7 @@ package final class Intake: Sendable {
             case .witnessed(let name, let size, let time): .witnessed(name: name, size: size, at: time)
             case .sealed(let segment): .sealed(segment)
             case .clearSealed(let number, let limit): .clearSealed(below: number, limit: limit)
-            case .segmentRemoved(let number, let entry): .segmentRemoved(number: number, entry: entry)
+            case .segmentRemoved(let segment): .segmentRemoved(segment)
             }
         return try await writer.commit(operation)
     }

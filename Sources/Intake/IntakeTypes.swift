@@ -71,6 +71,8 @@ package struct DropOutcome: Sendable, Hashable {
         case held
         /// Only of an imported drop: committed, and not in `ready/` yet, which is tried again; its file is the only copy.
         case pending
+        /// Only of an imported drop: it came here in another way than from the gate that offers it now, which has a copy of its own.
+        case own
     }
 
     /// The drop's id; of a webhook's repeat, that of the drop it repeats.

@@ -227,6 +227,10 @@ extension PullRound {
         case .taken(.pending):
             fail(drop.id, .pending, &summary)
             return nil
+        case .taken(.own):
+            // That gate's consumers have not had it yet.
+            summary.own.append(drop.id)
+            return nil
         case .taken(.stored), .taken(.duplicate), .taken(.held): break
         }
         let isAcknowledged: Bool

@@ -12,12 +12,14 @@ package struct PullSummary: Sendable {
     package var taken: [String] = []
     /// Drops that their sender took back, or that somebody else got there, after they were fetched: they are in quarantine here.
     package var withdrawn: [String] = []
+    /// Drops that this gate had from somebody else: that gate's copies are left to its own consumers.
+    package var own: [String] = []
     /// Not looked at: a round has an end, whatever the other gate lists.
     package var left = 0
     package var failures: [(drop: String, why: String)] = []
 
-    /// Whether somebody should read about it. A drop that was taken without an acknowledgement is listed there until its
-    /// receipt goes, and would be told in every round.
+    /// Whether somebody should read about it. A drop that was taken without an acknowledgement is listed there until its receipt goes, one
+    /// of this gate's own until its consumer there has it, and both would be told in every round.
     package var isWorthALine: Bool { pulled > 0 || known > 0 || !withdrawn.isEmpty || !failures.isEmpty }
 
     /// What a part of the round came to.
@@ -27,6 +29,7 @@ package struct PullSummary: Sendable {
         known += part.known
         taken += part.taken
         withdrawn += part.withdrawn
+        own += part.own
         failures += part.failures
     }
 
@@ -35,6 +38,7 @@ package struct PullSummary: Sendable {
         if known > 0 { text += "; \(known) were here already" }
         if !taken.isEmpty { text += "; \(taken.count) taken there before" }
         if !withdrawn.isEmpty { text += "; \(withdrawn.count) gone there meanwhile" }
+        if !own.isEmpty { text += "; \(own.count) left there, for this gate had them from elsewhere" }
         if !failures.isEmpty { text += "; \(failures.count) failed" }
         if left > 0 { text += "; \(left) more \(left == 1 ? "waits" : "wait") for the next pull" }
         return text
@@ -46,6 +50,7 @@ package struct PullSummary: Sendable {
             "known": .int(Int64(known)), "left": .int(Int64(left)),
             "taken": .array(taken.map(JSONValue.string)),
             "withdrawn": .array(withdrawn.map(JSONValue.string)),
+            "own": .array(own.map(JSONValue.string)),
             "failed": .array(
                 failures.map { .object(["drop": .string($0.drop), "why": .string($0.why)]) }),
         ])

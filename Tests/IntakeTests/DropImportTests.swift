@@ -382,6 +382,26 @@ import Testing
         await gate.intake.close()
     }
 
+    /// Its consumers there have not had it: it is this gate, or one that pulls from this one, or from the same third one.
+    @Test(arguments: [false, true])
+    func whatDidNotComeFromTheGateThatOffersItIsNoDuplicate(isOfAThirdGate: Bool) async throws {
+        let gate = try Gate()
+        let id: String
+        if isOfAThirdGate {
+            try fetched(gate)
+            id = try await take(gate).id
+        } else {
+            id = try await gate.intake.receive(Gate.event("a", body: "data"), attempt: Gate.accepted).id
+        }
+        await gate.intake.waitUntilStaged()
+        let receipt = try #require(try gate.intake.staging.ready.receipt(id))
+        let offered = try PulledDrop(
+            receipt, origin: "sftp://inner@gate-2:2222", hostKey: "SHA256:own", peer: IPAddress("127.0.0.1"))
+        #expect(try await gate.intake.importDrop(offered).status == .own)
+        #expect(try gate.entries().count == 1 && gate.intake.drop(id: id)?.state == .released)
+        await gate.intake.close()
+    }
+
     /// Whoever hears that it is held lets the other gate remove its copy.
     @Test(arguments: [nil, "date", "data and more"] as [String?])
     func aDropWhoseFetchedFileIsGoneOrDamagedIsNotSaidToBeHeld(left: String?) async throws {

@@ -5,6 +5,7 @@ import LedgerSupport
 import Staging
 import Support
 import Synchronization
+import TLS
 import Testing
 
 @testable import Intake
@@ -66,6 +67,35 @@ import Testing
         await release(drops, gate)
         #expect(gate.ready().sorted() == ["sftp/acme/e/1", "sftp/acme/e/22", "sftp/acme/e/in/333"])
         #expect(try reasons(gate).filter { $0 == "renamed" }.count == 3)
+    }
+
+    /// Nobody sees it yet, and its CLOSE would find a directory there.
+    @Test(arguments: ["e", "e/in"])
+    func noDirectoryGetsTheNameOfAFileThatAnotherSessionIsWriting(_ name: String) async throws {
+        let gate = try gate()
+        let (session, other) = (
+            try sessionRefusedAtTheSecondFile(gate) { (.accountDisabled, "no") },
+            try gate.intake.beginSession(of: "acme")
+        )
+        if name == "e" {
+            for path in ["d", "d/in"] { try gate.intake.makeDirectory(#require(DropPath(path)), other) }
+            try await send("d/1", "1", other, gate)
+        } else {
+            // A rename that stopped has made the directories. One of them goes, and a file gets its name.
+            _ = try await renameInPart("d", session, gate)
+            try await gate.intake.removeDirectory(#require(DropPath("e/in")), other)
+        }
+        let opening = try gate.intake.open(order(name), session)
+        let refusal = await #expect(throws: SenderError.self) { try await rename("d", "e", other, gate) }
+        #expect(refusal?.kind == .exists)
+        #expect(
+            refusal?.message.contains("\(name): there is a file of that name") == true, "\(refusal as Any)")
+        let upload = FinishedUpload(
+            dropID: opening.drop, account: "acme", path: name, bytes: 4,
+            sha256: SHA256.hash(data: Array("file".utf8)).hex, modified: nil, content: Array("file".utf8))
+        #expect(try await gate.intake.commit(upload, attempt: Gate.transfer).status == .stored)
+        #expect(try size(name, other, gate) == 4)
+        await gate.intake.close()
     }
 
     /// Of files that settle, and of those that are accepted by the change.

@@ -104,14 +104,15 @@ class Pair(unittest.TestCase):
         self.there.start()
         self.bodies = collections.Counter()
 
-    def begin(self, *arguments, port=None, user="integration", stdout=subprocess.PIPE):
+    def begin(self, *arguments, port=None, user="integration", stdout=subprocess.PIPE, by=None):
+        """`by`: the gate that pulls, if it is not the one here."""
         pin = subprocess.run(["ssh-keygen", "-lf", self.there.home + "/state/keys/ssh_host_ed25519_key.pub"],
                              check=True, capture_output=True, text=True).stdout.split()[1]
         source = [] if port else ["--source", "127.0.0.2"]
         pin = [] if "--host-key" in arguments else ["--host-key", pin]
         return subprocess.Popen(
             [BIN, "pull", f"sftp://{user}@127.0.0.1:{port or self.there.ports['sftp']}/", "--key", self.here.key,
-             *pin, *source, "--config", self.here.config, *arguments],
+             *pin, *source, "--config", (by or self.here).config, *arguments],
             stdout=stdout, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.here.environment})
 
     def pull(self, *arguments, status=0, **options):
@@ -267,6 +268,24 @@ class Pulls(Pair):
         self.assertEqual([r["drop"] for r in self.here.receipts()], [left["drop"]])
         self.assertEqual(self.parts(), [])
         self.assertEqual(self.pull()["taken"], [moved["drop"]])
+
+    def test_what_did_not_come_from_the_other_gate_is_left_to_its_consumers_there(self):
+        """A pull whose other gate is this gate itself: wherever it would be acknowledged, its consumers would get it no more."""
+        self.post(range(2))
+        self.put({"a.txt": b"a"})
+        self.released(self.there, 3)
+        said = self.pull(by=self.there)
+        self.assertEqual((said["pulled"], said["known"], said["failed"], len(said["own"])), (0, 0, [], 3))
+        self.assertEqual(self.states_there(), {"released": 3})
+        process = self.begin(by=self.there)
+        out, error = process.communicate(timeout=240)
+        self.assertEqual(process.returncode, 0, out + error)
+        self.assertIn("; 3 left there, for this gate had them from elsewhere", out)
+        self.assertIn("3 drops there, ", error)
+        self.assertIn("Is it this gate itself", error)
+        # Who does pull from it gets them as ever.
+        self.assertEqual(self.pull()["pulled"], 3)
+        self.check_here(3)
 
     def test_an_answer_that_cannot_be_written_is_an_error_and_the_drops_are_here(self):
         self.post(range(2))

@@ -132,6 +132,12 @@ struct PullCommand: AsyncParsableCommand {
                 Output.note("drop \(id) is passed over: its consumer there took or acknowledged it before")
             }
         }
+        if every == nil, let first = summary.own.first {
+            Output.note(
+                "\(Counted.text(summary.own.count, "drop", "drops")) there, \(first) for one, did not come here from that gate: nothing "
+                    + "was acknowledged, and its own consumers still get them. Is it this gate itself, or one that pulls from this one?"
+            )
+        }
         for id in summary.withdrawn {
             Output.note(
                 "drop \(id) is in quarantine here: its sender took it back on the other gate, or a consumer there got it, "

@@ -142,6 +142,11 @@ extension Intake {
 
     // MARK: Directories
 
+    /// Whether a directory of this name would stand beside a file: one that shows, or one that a session is still writing.
+    func isFile(_ path: DropPath, in state: inout SenderBox.State, _ box: SenderBox) -> Bool {
+        newest(path, in: &state, box) != nil || !state.tree.items(path).isEmpty
+    }
+
     package func makeDirectory(_ path: DropPath, _ session: SenderSession) throws(SenderError) {
         let box = session.box
         try checkParent(path, box, reason: .badPath)
@@ -150,7 +155,7 @@ extension Intake {
             if state.tree.isFolder(path) {
                 return SenderError(.exists, nil, "\(path): there is a directory of that name already")
             }
-            if newest(path, in: &state, box) != nil || !state.tree.items(path).isEmpty {
+            if isFile(path, in: &state, box) {
                 return SenderError(.exists, .badPath, "\(path): there is a file of that name")
             }
             if let noSpace { return self.refusal(StagingError(.full, noSpace.description), path) }

@@ -18,12 +18,9 @@ extension Intake {
         _ session: SenderSession
     ) async throws(SenderError) {
         let box = session.box
-        let (target, files) = box.state.withLock { state in
+        let files = box.state.withLock { state in
             for file in state.tree.files(inside: order.from) { forgetTaken(in: &state, box, at: file) }
-            return (newest(order.to, in: &state, box), state.tree.files(inside: order.from))
-        }
-        guard target == nil else {
-            throw SenderError(.exists, .forbiddenOperation, "\(order.to): there is a file of that name")
+            return state.tree.files(inside: order.from)
         }
         let folders = try check(files, order, box)
         try makeFolders(folders, order, box)
@@ -80,8 +77,8 @@ extension Intake {
         state.tree.items(file).filter { !$0.isWritten }.map { Placed(path: file, drop: $0.drop) }
     }
 
-    /// Files that came into the directory while others had their turn, or got another name in it. Their directories are made under the
-    /// new name.
+    /// Files that came into the directory while others had their turn, or got another name in it. Directories that did are made under
+    /// the new name.
     /// - Parameter tried: what was renamed, or could not be.
     private func arrivals(
         _ order: SenderRename, _ tried: Set<Placed>, _ box: SenderBox
@@ -94,26 +91,32 @@ extension Intake {
                 [order.from] + state.tree.folders(inside: order.from)
             )
         }
-        if !new.isEmpty { try makeFolders(folders, order, box) }
+        try makeFolders(folders, order, box)
         return new
     }
 
-    /// Makes the directories of the new name that are not there yet.
+    /// Makes the directories of the new name that are not there yet: all of them, or none where one is a file, which another session may
+    /// still be writing.
     private func makeFolders(
         _ folders: [DropPath], _ order: SenderRename, _ box: SenderBox
     ) throws(SenderError) {
-        let new = box.state.withLock { state in
-            folders.map { $0.moved(from: order.from, to: order.to) }.filter { !state.tree.isFolder($0) }
-        }
-        do throws(StagingError) {
-            for folder in new { try box.files.makeDirectory(folder) }
-        } catch {
-            for folder in new.reversed() { try? box.files.removeDirectory(folder) }
-            throw refusal(error, order.from)
-        }
-        box.state.withLock { state in
+        let failure = box.state.withLock { state -> SenderError? in
+            let new = folders.map { $0.moved(from: order.from, to: order.to) }.filter {
+                !state.tree.isFolder($0)
+            }
+            if let taken = new.first(where: { isFile($0, in: &state, box) }) {
+                return SenderError(.exists, .forbiddenOperation, "\(taken): there is a file of that name")
+            }
+            do throws(StagingError) {
+                for folder in new { try box.files.makeDirectory(folder) }
+            } catch {
+                for folder in new.reversed() { try? box.files.removeDirectory(folder) }
+                return refusal(error, order.from)
+            }
             for folder in new { state.tree.insert(folder: folder, modified: now.microseconds / 1_000_000) }
+            return nil
         }
+        if let failure { throw failure }
     }
 
     /// The last step: the old directories go. What was made or begun in them meanwhile, which waits for no lock, goes with them.
