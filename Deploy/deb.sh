@@ -12,6 +12,8 @@
 # the commit's time).
 set -euo pipefail
 umask 022
+# It reads words of readelf's, which are translated. With C.UTF-8 they would be, too, where LANGUAGE names a language.
+export LC_ALL=C
 from=$PWD
 
 give_up() {
@@ -145,7 +147,7 @@ mkdir -p "$symbols/usr/share/doc"
 ln -s dropgate "$symbols/usr/share/doc/dropgate-dbgsym"
 
 say "dependencies, control"
-sed "s/@MAINTAINER@/$maintainer/" Deploy/package/control >"$work/debian/control"
+sed "s/@MAINTAINER@/$(sed 's:[\\&/]:\\&:g' <<<"$maintainer")/" Deploy/package/control >"$work/debian/control"
 mkdir "$root/DEBIAN" "$symbols/DEBIAN"
 install -m 755 Deploy/package/{postinst,prerm,postrm} "$root/DEBIAN"
 (

@@ -7,6 +7,8 @@
 #   Deploy/packages.sh NAME …     that, and these too
 #   Deploy/packages.sh --run      what running a built dropgate needs: no Swift, no compiler, no headers
 set -euo pipefail
+# What is installed is for everybody, whatever the caller's new files are.
+umask 022
 
 usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
 running=''

@@ -9,6 +9,7 @@
 # root beyond installing packages. Its directory is made anew each time: $GATE_TRIAL, or one under $TMPDIR.
 # GATE_BIN names a built dropgate, with its dropgate-session beside it, to use in place of building one.
 set -euo pipefail
+from=$PWD
 
 . "$(dirname "$0")/usage.sh"
 check_arguments "--once" "$@"
@@ -69,6 +70,9 @@ step "2. A gate of its own"
 # Settings of another gate must not reach this one.
 for name in "${!DROPGATE_@}"; do unset "$name"; done
 trial=${GATE_TRIAL:-${TMPDIR:-/tmp}/dropgate-trial-$(id -u)}
+case $trial in /*) ;; *) trial=$from/$trial ;; esac
+# The gate believes no list that everybody could write. What is built above has the modes that its builder wants.
+umask 077
 if [ -e "$trial" ] || [ -L "$trial" ]; then
     if [ -L "$trial" ] || [ ! -O "$trial" ] || [ ! -e "$trial/.dropgate-trial" ]; then
         give_up "$trial is there and is not a trial's directory of yours: set GATE_TRIAL to another one"
@@ -80,6 +84,8 @@ fi
 exec 9<"$trial"
 flock -n 9 || give_up "another trial runs in $trial: end it, or set GATE_TRIAL to another directory"
 find "$trial" -mindepth 1 -maxdepth 1 ! -name .dropgate-trial -exec rm -rf {} +
+# ssh splits values of options at spaces and expands % in them, and curl looks for =: they get names within the directory.
+cd "$trial"
 gate=$trial/gate
 export DROPGATE_CONFIG=$gate/dropgate.yaml
 "$dropgate" init "$gate" | sed 's/^/  /'
@@ -163,8 +169,8 @@ post_is_cut() { # SOURCE FILE: 35 is curl's "no TLS", and the server must have s
 session() { # SOURCE COMMANDS [OPTION…]: sftp carries them out one after the other
     local source=$1 commands=$2
     shift 2
-    sftp -F none -b - "$@" -i "$trial/key" -o IdentitiesOnly=yes -o BindAddress="$source" -o ConnectTimeout=20 \
-        -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$trial/known_hosts" -P "$sftp_port" vsee@127.0.0.1 \
+    sftp -F none -b - "$@" -i key -o IdentitiesOnly=yes -o BindAddress="$source" -o ConnectTimeout=20 \
+        -o StrictHostKeyChecking=yes -o UserKnownHostsFile=known_hosts -P "$sftp_port" vsee@127.0.0.1 \
         <<<"$commands"
 }
 drop() { # SOURCE FILE [OPTION…]
@@ -184,18 +190,18 @@ step "4. A listed source, $listed (in place of 20.21.208.105)"
 expect "curl posts a v1 event: 200, stored" post_says $listed "$trial/v1.json" stored
 expect "curl posts a v2 event: 200, stored" post_says $listed "$trial/v2.json" stored
 expect "the v2 event again: 200, duplicate" post_says $listed "$trial/v2.json" duplicate
-expect "sftp puts an encounter file" drop $listed "$trial/encounter-28540.hl7"
+expect "sftp puts an encounter file" drop $listed encounter-28540.hl7
 # An accepted file settles for five seconds before its consumer sees it.
 expect "sftp puts a file under a name of its own, and then renames it" \
-    session $listed "put $trial/encounter-28540.hl7 /lab-28540.hl7.sending
+    session $listed "put encounter-28540.hl7 /lab-28540.hl7.sending
 rename /lab-28540.hl7.sending /lab-28540.hl7"
 expect "sftp puts the wrong patient's file, and takes it back" \
-    session $listed "put $trial/encounter-28540.hl7 /wrong-patient.hl7
+    session $listed "put encounter-28540.hl7 /wrong-patient.hl7
 rm /wrong-patient.hl7"
 
 step "5. A stranger, $stranger, with the same event and the right key"
 expect "curl is cut off before TLS" post_is_cut $stranger "$trial/v2.json"
-expect "sftp is cut off before SSH" drop_is_cut $stranger "$trial/encounter-28540.hl7"
+expect "sftp is cut off before SSH" drop_is_cut $stranger encounter-28540.hl7
 
 step "6. What the gate keeps"
 staging=$gate/state/staging
@@ -281,8 +287,8 @@ expect "and nothing of them is in ready/" nothing_new
 step "8. The console, for people"
 console=http://127.0.0.1:$(port console)
 signs_in() { # the overview, for who has the token, says how the gate is
-    curl -sS --cookie-jar "$trial/cookies" --data-urlencode "token@$gate/state/console.token" -o /dev/null "$console/login" \
-        && curl -sS --cookie "$trial/cookies" "$console/" | grep -oE 'The gate accepts\.|All is well\.'
+    curl -sS --cookie-jar cookies --data-urlencode token@gate/state/console.token -o /dev/null "$console/login" \
+        && curl -sS --cookie cookies "$console/" | grep -oE 'The gate accepts\.|All is well\.'
 }
 stays_out() { [ "$(curl -sS -o /dev/null -w '%{http_code}' "$console/attempts")" = 303 ]; }
 shown "signed in with its token, the overview answers" signs_in
@@ -292,19 +298,21 @@ step "dropgate doctor"
 shown "nothing fails" "$dropgate" doctor
 
 if [ $failures = 0 ] && [ $once = 0 ]; then
+    typed=$(printf %q "$dropgate")
     cat <<TEXT
 
 ${green}All as it should be.${plain} The gate runs until Ctrl-C. In another terminal:
 
   xdg-open $console     # the console; sign in with the token in $gate/state/console.token
-  export DROPGATE_CONFIG=$DROPGATE_CONFIG
-  $dropgate attempts --follow
-  $dropgate source explain $stranger
-  $dropgate rules export --direction ingress --format nftables
-  $dropgate report
-  $dropgate ledger verify --checkpoint $trial/checkpoint
-  curl --interface $listed --cacert $certificate ${webhook%/webhooks/vsee}/reachability
-  sftp -i $trial/key -o BindAddress=$listed -o UserKnownHostsFile=$trial/known_hosts -P $sftp_port vsee@127.0.0.1
+  cd $(printf %q "$trial")
+  export DROPGATE_CONFIG=$(printf %q "$DROPGATE_CONFIG")
+  $typed attempts --follow
+  $typed source explain $stranger
+  $typed rules export --direction ingress --format nftables
+  $typed report
+  $typed ledger verify --checkpoint checkpoint
+  curl --interface $listed --cacert gate/state/tls/certificate.pem ${webhook%/webhooks/vsee}/reachability
+  sftp -i key -o BindAddress=$listed -o UserKnownHostsFile=known_hosts -P $sftp_port vsee@127.0.0.1
 TEXT
     # Ctrl-C ends the wait; the gate ignores it where the shell started it so, and gets TERM below.
     trap : INT TERM

@@ -15,6 +15,9 @@
 # machine forbids: no privilege and no feature of its kernel is missing, and they are no long forms.
 # Exit status 0 only when tests ran, none failed, and no process of theirs is left.
 set -euo pipefail
+# Tests look at modes of new files, and at words of tools. "C" is no language, whatever the locale.
+umask 022
+export LANGUAGE=C
 . "$(dirname "$0")/../Deploy/usage.sh"
 
 swift=yes integration=yes release=no

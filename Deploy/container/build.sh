@@ -6,6 +6,8 @@
 # BASE names the image to start from, as in BASE=docker.io/library/debian:12-slim. Without it the base is made here by
 # debootstrap (as root): nothing but Debian's own archive is needed then.
 set -euo pipefail
+# What is in the image is for its user, whatever the caller's new files are.
+umask 022
 from=$PWD
 
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; }
@@ -63,8 +65,10 @@ if [ -z "$base" ]; then
 fi
 
 mkdir "$work/context"
-cp Deploy/container/{Containerfile,start,healthy} "$work/context"
-cp "$package" "$work/context/dropgate.deb"
+# COPY keeps modes and makes files root's, and the image runs as another user. A checkout has the modes of its maker's umask.
+install -m 755 Deploy/container/{start,healthy} "$work/context"
+install -m 644 Deploy/container/Containerfile "$work/context"
+install -m 644 "$package" "$work/context/dropgate.deb"
 say "image dropgate:$version from $base"
 # Docker's format: the other one has no health check.
 podman build --format docker --build-arg "BASE=$base" --tag "dropgate:$version" --tag dropgate:latest \

@@ -63,11 +63,14 @@ package struct PullRound: Sendable {
         } catch let error as Diagnosis {
             throw ManagementError(.refused, "\(origin): \(error.means)", fix: error.next, cause: error)
         } catch let error as SFTPError {
+            let next = "the next pull goes on where it ended"
             throw ManagementError(
                 .refused, "\(origin): the connection was lost: \(error)",
-                fix: "the next pull goes on where it ended", cause: error)
+                fix: error.isTimeout ? "\(next); \(Self.longerTimeout)" : next, cause: error)
         }
     }
+
+    private static let longerTimeout = "a longer --timeout may help"
 
     private func pull() async throws -> PullSummary {
         let directory = try Directory(path: settings.staging.path, create: true)
@@ -90,7 +93,7 @@ package struct PullRound: Sendable {
 
     private func fetchAll(into directory: Directory) async throws -> PullSummary {
         let peer = try await remote.open()
-        let waiting = try await remote.waiting()
+        let waiting = try await waiting()
         var summary = PullSummary()
         guard try !waiting.isEmpty || !parts(in: directory).isEmpty else { return summary }
         do {
@@ -106,6 +109,17 @@ package struct PullRound: Sendable {
                 ? ManagementError(.internalError, "\(error)", cause: error) : ManagementError(error)
         }
         return summary
+    }
+
+    /// The drops that wait there. Nothing is fetched before they are known, so there is nothing to go on with when they do not come.
+    private func waiting() async throws -> [String] {
+        do {
+            return try await remote.waiting()
+        } catch let error as SFTPError {
+            throw ManagementError(
+                .refused, "\(origin): the list of its drops did not come: \(error)",
+                fix: error.isTimeout ? Self.longerTimeout : "the next pull asks again", cause: error)
+        }
     }
 
     func discard(_ drops: [String]) async throws {

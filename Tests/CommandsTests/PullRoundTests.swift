@@ -69,6 +69,9 @@ import Testing
     /// Another gate: what waits there, and what a round has asked of it.
     private final class PlayedGate: OtherGate {
         private struct State {
+            /// What comes in place of the list, or of a receipt.
+            var failedList: SFTPError?
+            var failedReceipt: SFTPError?
             var receipts: [String: RemoteReceipt] = [:]
             var contents: [String: String] = [:]
             var fetched: [String] = []
@@ -85,6 +88,13 @@ import Testing
         var fetched: [String] { state.withLock { $0.fetched } }
         var acknowledged: [String] { state.withLock { $0.acknowledged } }
 
+        func fail(list: SFTPError? = nil, receipt: SFTPError? = nil) {
+            state.withLock { state in
+                state.failedList = list
+                state.failedReceipt = receipt
+            }
+        }
+
         func offer(_ drop: String, _ text: String) throws {
             let receipt = try RemoteReceipt(PullRoundTests.receipt(drop, text).encoded(), id: drop)
             state.withLock { state in
@@ -95,9 +105,14 @@ import Testing
 
         func open() async throws -> RemoteGate.Peer { peer }
         func close() async {}
-        func waiting() async throws -> [String] { state.withLock { $0.receipts.keys.sorted() } }
+
+        func waiting() async throws -> [String] {
+            if let error = state.withLock({ $0.failedList }) { throw error }
+            return state.withLock { $0.receipts.keys.sorted() }
+        }
 
         func receipt(of id: String) async throws -> RemoteReceipt {
+            if let error = state.withLock({ $0.failedReceipt }) { throw error }
             guard let receipt = state.withLock({ $0.receipts[id] }) else {
                 throw PullError(.gone, "drop \(id) is not there")
             }
@@ -180,6 +195,43 @@ import Testing
         #expect(other.acknowledged == (isSame ? [drop] : []) && other.fetched.isEmpty)
         #expect(summary.known == (isSame ? 1 : 0) && summary.failures.count == (isSame ? 0 : 1))
         #expect(here.ready("a.xml") == "data")
+        await here.intake.close()
+    }
+
+    // MARK: Lost connections
+
+    private static let silent = SFTPError.connection(.timedOut)
+
+    /// What a round that does not end well says.
+    private func failure(_ here: Here, _ other: PlayedGate) async throws -> String {
+        let error = try await #require(throws: ManagementError.self) { try await here.round(other).run() }
+        #expect(error.code == .refused && error.message.hasPrefix("\(Self.origin): "))
+        return error.description
+    }
+
+    /// Nothing was begun that a next pull could go on with.
+    @Test func aListThatDoesNotComeIsSaidToBeMissing() async throws {
+        let (here, other) = try (Here(), PlayedGate())
+        other.fail(list: Self.silent)
+        var said = try await failure(here, other)
+        #expect(said.contains("the list of its drops did not come: the time was over"))
+        #expect(said.hasSuffix("; a longer --timeout may help"))
+        other.fail(list: .ended("bye"))
+        said = try await failure(here, other)
+        #expect(said.hasSuffix("did not come: the server ended the session: bye; the next pull asks again"))
+        await here.intake.close()
+    }
+
+    @Test func aConnectionThatIsLostAtADropIsGoneOnWith() async throws {
+        let (here, other) = try (Here(), PlayedGate())
+        try other.offer(DropID.make(milliseconds: 7), "data")
+        other.fail(receipt: Self.silent)
+        var said = try await failure(here, other)
+        #expect(said.contains("the connection was lost: the time was over"))
+        #expect(said.hasSuffix("; the next pull goes on where it ended; a longer --timeout may help"))
+        other.fail(receipt: .ended("bye"))
+        said = try await failure(here, other)
+        #expect(said.hasSuffix("the server ended the session: bye; the next pull goes on where it ended"))
         await here.intake.close()
     }
 

@@ -17,6 +17,12 @@ from gate import BIN, V2, children, read, wait_until  # noqa: E402
 CHECKOUT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 LONG = os.environ.get("LONG_TESTS") == "1"
 PROGRAMS = ["/usr/bin/dropgate", "/usr/libexec/dropgate/dropgate-session"]
+# With characters that mean something to sed. And readelf as it is in another language, also where its translations are not installed.
+MAINTAINER = "Research & Development/Doha"
+READELF = """#!/bin/sh
+if [ "$LC_ALL" = C ]; then exec /usr/bin/readelf "$@"; fi
+/usr/bin/readelf "$@" | sed 's/Build ID/ID de construction/'
+"""
 CONFFILES = ["/etc/dropgate/dropgate.yaml", "/etc/dropgate/rules/vsee-qatar.yaml",
              "/etc/dropgate/sources/vsee-qatar.yaml"]
 
@@ -41,11 +47,22 @@ class PackageTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="package-")
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        built = run(os.path.join(CHECKOUT, "Deploy/deb.sh"), "--for-test", cls.folder,
-                    env={**os.environ, "GATE_BIN": BIN})
-        cls.package = built.stdout.splitlines()[-1]
+        os.mkdir(os.path.join(cls.folder, "bin"))
+        with open(os.path.join(cls.folder, "bin/readelf"), "w") as file:
+            file.write(READELF)
+        os.chmod(file.name, 0o755)
+        cls.package = cls.build(cls.folder)
         cls.tree = os.path.join(cls.folder, "tree")
         run("dpkg-deb", "-R", cls.package, cls.tree)
+
+    @classmethod
+    def build(cls, folder):
+        """A package in a folder; its path."""
+        built = run(os.path.join(CHECKOUT, "Deploy/deb.sh"), "--for-test", folder,
+                    env={**os.environ, "GATE_BIN": BIN, "DEBFULLNAME": MAINTAINER, "DEBEMAIL": "gate@example.org",
+                         "LC_ALL": "C.UTF-8", "LANGUAGE": "fr",
+                         "PATH": f"{cls.folder}/bin:{os.environ['PATH']}"})
+        return built.stdout.splitlines()[-1]
 
     def within(self, path):
         return os.path.join(self.tree, path.lstrip("/"))
@@ -98,6 +115,9 @@ class Package(PackageTest):
         for name in ["libc6", "libssl3", "libssh2-1", "libsqlite3-0", "openssh-server", "openssh-client",
                      "libnss-wrapper", "ca-certificates"]:
             self.assertIn(name, depends)
+
+    def test_its_maintainer_is_named_as_he_is_called(self):
+        self.assertEqual(run("dpkg-deb", "-f", self.package, "Maintainer").stdout, f"{MAINTAINER} <gate@example.org>\n")
 
     def test_the_manual_has_every_command_and_renders_without_a_warning(self):
         page = os.path.join(self.folder, "dropgate.1")
@@ -205,10 +225,10 @@ class Life(PackageTest):
 
     def test_the_same_program_and_commit_give_the_same_bytes(self):
         again = os.path.join(self.folder, "again")
-        built = run(os.path.join(CHECKOUT, "Deploy/deb.sh"), "--for-test", again, env={**os.environ, "GATE_BIN": BIN})
+        built = self.build(again)
         for path in glob.glob(os.path.join(again, "*.deb")):
             run("cmp", path, os.path.join(self.folder, os.path.basename(path)))
-        self.assertEqual(os.path.basename(built.stdout.splitlines()[-1]), os.path.basename(self.package))
+        self.assertEqual(os.path.basename(built), os.path.basename(self.package))
 
     def test_from_installation_to_purge(self):
         print()

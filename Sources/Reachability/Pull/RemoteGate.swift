@@ -164,10 +164,11 @@ package actor RemoteGate {
     private func download(
         _ receipt: Receipt, into directory: Directory, _ reserve: Int64
     ) throws -> FetchedPart {
-        let client = try connected()
-        return try onDrop(receipt.drop) {
-            // First the room: a handle that is not used would stay open there.
+        try onDrop(receipt.drop) {
+            // First the room: a handle that is not used would stay open there. What lies here already may take longer to read than the
+            // other gate may take to answer.
             let part = try partial(receipt, directory, reserve)
+            let client = try connected()
             let handle = try client.open("/" + receipt.file, .read)
             _ = try client.download(
                 handle, from: part.size, to: receipt.bytes, patience: options.timeout

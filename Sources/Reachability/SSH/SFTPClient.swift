@@ -78,13 +78,14 @@ package final class SFTPClient {
         return try answer.fields.size()
     }
 
-    /// The names in a directory, without `.` and `..`; see `SFTPListing` for what else is left out. The whole
-    /// listing has `patience` to come.
+    /// The names in a directory, without `.` and `..`; see `SFTPListing` for what else is left out, and for how many there may be.
+    /// Each answer has `patience` to come: a long listing has as many as it has pages.
     package func names(in path: String, patience: Duration) throws(SFTPError) -> [String] {
         session.deadline = Deadline(in: patience)
         let directory = try handle(request(SFTPKind.openDirectory) { $0.string(path.utf8) })
         var listing = SFTPListing()
         while !listing.isFull {
+            session.deadline = Deadline(in: patience)
             var answer = try answer(to: request(SFTPKind.readDirectory) { $0.string(directory.bytes) })
             if answer.kind == SFTPKind.status {
                 let refusal = refusal(&answer)
@@ -94,6 +95,7 @@ package final class SFTPClient {
             guard answer.kind == SFTPKind.name else { throw .malformed("no names came") }
             try listing.take(&answer.fields)
         }
+        session.deadline = Deadline(in: patience)
         try close(directory)
         return listing.names
     }

@@ -18,6 +18,11 @@ package enum SFTPError: Error, Sendable, Hashable, CustomStringConvertible {
         if case .status(Self.noSuchFile, _) = self { true } else { false }
     }
 
+    /// The other side said nothing for longer than it may.
+    package var isTimeout: Bool {
+        if case .connection(let error) = self { error.isTimeout } else { false }
+    }
+
     package var description: String {
         switch self {
         case .status(let code, let text):
