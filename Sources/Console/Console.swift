@@ -95,7 +95,7 @@ package final class Console: Service {
         func answer(
             _ request: Request, _ context: ConsoleContext, on executor: BlockingExecutor
         ) async -> Response {
-            if request.uri.path == HealthPages.alive { return health.answer(request) }
+            if request.uri.path == HealthPages.alive { return health.answer(request, from: context.peer) }
             var response = await withTaskExecutorPreference(executor) { await answer(request, context) }
             // One that is written piece by piece looks into the ledger, or reads a file, meanwhile.
             if response.body.contentLength == nil { response.body = response.body.written(on: executor) }
@@ -107,15 +107,13 @@ package final class Console: Service {
             if let api, path == API.root || path.hasPrefix(API.root + "/") {
                 return await api.answer(request, context)
             }
-            return await pages?.answer(request, context) ?? health.answer(request)
+            return await pages?.answer(request, context) ?? health.answer(request, from: context.peer)
         }
     }
 
     private func faces() throws -> Faces {
         let (intake, credentials) = (intake, Credentials(tokens: tokens, isSecure: settings.tls != nil))
-        let health = HealthPages(
-            health: intake.health, details: details, accepts: { intake.accepts }, metrics: intake.metrics,
-            credentials: credentials)
+        let health = HealthPages(intake: intake, details: details, credentials: credentials)
         guard let services else { return Faces(health: health, api: nil, pages: nil, beside: nil) }
         let (jobs, watch, streams, entries) = (Jobs(), GateWatch(services), StreamPlaces(), EntryLimit())
         let beside = Beside(jobs: jobs, watch: watch, activity: services.activity)

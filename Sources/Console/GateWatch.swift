@@ -7,16 +7,19 @@ import Management
 import Reachability
 
 final class GateWatch: Sendable {
+    /// What was found longer ago is not told as the present. A monitor that asks each minute gets what was found a minute ago.
+    private static let limit = Duration.seconds(120)
+
     private let checked: Aged<[Finding]>
     private let heard: Aged<[LastContact]>
 
     init(_ services: ConsoleServices) {
         let (settings, sources) = (services.settings, services.sources)
         let contacts = ContactMemory()
-        checked = Aged(for: .seconds(30), label: "checks") {
+        checked = Aged(for: .seconds(30), upTo: Self.limit, label: "checks") {
             await Diagnostics.findings(of: settings, contacts: contacts)
         }
-        heard = Aged(for: .seconds(5), label: "contacts") {
+        heard = Aged(for: .seconds(5), upTo: Self.limit, label: "contacts") {
             try? sources.lastContacts(now: .now(), contacts: contacts)
         }
     }

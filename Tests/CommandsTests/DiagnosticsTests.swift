@@ -2,6 +2,7 @@
 import Admission
 import Audit
 import Foundation
+import Intake
 import JSON
 import Ledger
 import Reachability
@@ -47,6 +48,30 @@ import Testing
         #expect(try MachineCheck(SettingsLoader.load(file: plain.config)).boot(nil).isEmpty)
         let occasions = Diagnostics.checks.filter { $0.area == "machine" }.map(\.occasions)
         #expect(occasions.contains { $0.isSuperset(of: [.start, .console]) })
+    }
+
+    // MARK: Room
+
+    /// Nobody has called, and nothing else has had it look.
+    @Test func aGateWithoutRoomSaysSoBeforeAnybodyCalls() async throws {
+        let gate = try TestGate.plain()
+        defer { withExtendedLifetime(gate) {} }
+        let intake = try gate.openIntake(reserve: .max)
+        #expect(intake.health.problems["space"] == nil)
+        let state = GateState(intake)
+        #expect(state.problems["space"]?.contains("are kept back") == true, "\(state.problems)")
+        #expect(state.standing?["space"]?.fix == HealthProblem.space.fix)
+        await intake.close()
+    }
+
+    @Test func aGateSaysNoLongerThatItHadNoRoom() async throws {
+        let gate = try TestGate.plain()
+        defer { withExtendedLifetime(gate) {} }
+        let intake = try gate.openIntake()
+        intake.health.set(problem: "space", message: "the disk was full")
+        let state = GateState(intake)
+        #expect(state.problems["space"] == nil && state.standing?["space"] == nil)
+        await intake.close()
     }
 
     // MARK: Secrets

@@ -32,6 +32,46 @@ import Testing
         #expect(result.detail.contains("nobody.invalid"))
     }
 
+    // MARK: The whole
+
+    private func row(_ id: String, _ outcome: CheckOutcome, isOptional: Bool = false) -> CheckResult {
+        let attempt = CheckAttempt(what: "TCP 443 \(id)", outcome: outcome, detail: "seen", group: id)
+        return CheckResult(id: id, purpose: "P", isOptional: isOptional, attempts: [attempt])
+    }
+
+    @Test func ofRowsThatNobodyTriedNothingIsSaidToBeReached() {
+        let rows = ["a", "b"].map { CheckResult(id: $0, purpose: "P", isOptional: false, skipped: "no host") }
+        let verdict = CheckVerdict(rows)
+        #expect(!verdict.isGood && verdict.failed.isEmpty)
+        #expect(
+            verdict.lines == [
+                "0 of 2 rows proven; no required row is blocked or unresolved", "not tried: a, b",
+            ])
+        #expect(!CheckVerdict([row("a", .noProof)]).isGood && !CheckVerdict([]).isGood)
+    }
+
+    @Test func whatIsProvenIsCountedAndTheRestIsNamed() {
+        let verdict = CheckVerdict([
+            row("a", .ok), row("b", .skipped), row("c", .noProof), row("d", .blocked, isOptional: true),
+        ])
+        #expect(verdict.isGood)
+        #expect(
+            verdict.lines == [
+                "1 of 4 rows proven; no required row is blocked or unresolved", "not tried: b", "no proof: c",
+            ])
+        #expect(CheckVerdict([row("a", .ok)]).lines.count == 1)
+    }
+
+    @Test func requiredRowsThatFailAreNamedFirst() {
+        let verdict = CheckVerdict([
+            row("a", .ok), row("b", .skipped), row("c", .unresolved), row("d", .blocked), row("e", .blocked),
+            row("f", .blocked, isOptional: true),
+        ])
+        #expect(!verdict.isGood && verdict.failed == ["c", "d", "e"])
+        #expect(
+            verdict.lines == ["blocked: d, e", "not tried, names do not resolve: c", "not tried: b"])
+    }
+
     @Test func whatTheRulesDoNotKnowIsInvalid() async {
         var row = RuleService.Trial()
         row.rows = ["nobody"]

@@ -78,8 +78,13 @@ struct TestGate {
 
     private var logger: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 
-    func openIntake(clock: @escaping @Sendable () -> Instant = { Instant.now() }) throws -> Intake {
-        try Intake.open(configuration, policy: policy(), logger: logger, clock: clock)
+    /// - Parameter reserve: bytes that must be free for anything to be accepted.
+    func openIntake(
+        reserve: Int64 = 1, clock: @escaping @Sendable () -> Instant = { Instant.now() }
+    ) throws -> Intake {
+        var configuration = configuration
+        configuration.reserveBytes = reserve
+        return try Intake.open(configuration, policy: policy(), logger: logger, clock: clock)
     }
 
     /// With a ledger that takes no entry while the disk fails.

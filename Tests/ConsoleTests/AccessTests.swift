@@ -1,5 +1,6 @@
 // Who is signed in, for how long, and who may try.
 import Admission
+import HTTPTypes
 import Support
 import TLS
 import Testing
@@ -72,6 +73,38 @@ import Testing
         for wrong in [nil, "", String(session.formKey.dropLast()), session.formKey + "0"] {
             #expect(!Credentials.isFormKey(wrong, of: session))
         }
+    }
+}
+
+@Suite struct RefusalTests {
+    private func refusal(_ role: TokenRole?, _ fields: HTTPFields) -> Problem? {
+        let caller = role.map { Caller(.init(name: "t", role: $0)) }
+        return Credentials.refusal(of: .status, to: caller, fields)
+    }
+
+    @Test func whoMayIsNotRefused() {
+        for role in [TokenRole.viewer, .auditor, .operator] {
+            #expect(refusal(role, [.authorization: "Bearer t"]) == nil)
+        }
+    }
+
+    @Test func aTokenThatIsNotGoodIsAnEntry() throws {
+        for value in ["Bearer wrong", "Basic dDp0", ""] {
+            let problem = try #require(refusal(nil, [.authorization: value]))
+            #expect(problem.status == .unauthorized && problem.reason == .authFailed, "\(value)")
+        }
+    }
+
+    @Test func aRoleThatIsTooSmallIsAnEntry() throws {
+        let problem = try #require(refusal(.consumer, [.authorization: "Bearer t"]))
+        #expect(problem.status == .forbidden && problem.reason == .forbiddenOperation)
+    }
+
+    /// Balancers poll.
+    @Test func whoShowsNoTokenIsRefusedWithoutAnEntry() throws {
+        let problem = try #require(refusal(nil, [:]))
+        #expect(problem.status == .unauthorized && problem.reason == nil)
+        #expect(problem.headers[.wwwAuthenticate] == "Bearer")
     }
 }
 

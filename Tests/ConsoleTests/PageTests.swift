@@ -2,6 +2,7 @@
 import Admission
 import JSON
 import Ledger
+import Reachability
 import Testing
 
 @testable import Console
@@ -44,6 +45,70 @@ import Testing
         for name in Templates.all.keys where !["attempt-rows"].contains(name) {
             #expect(templates.render(name, frame: frame, "").contains("<!doctype html>"), "\(name)")
         }
+    }
+}
+
+/// What was not looked at is not told as good.
+@Suite struct LookingTests {
+    private let frame = Frame(
+        title: "t", node: "n", version: "v", person: nil, role: nil, formKey: nil, links: [], notice: nil)
+
+    @Test(arguments: [
+        (true, 0, true, "look", "The gate accepts. Its checks are being made."),
+        (true, 0, false, "good", "All is well."),
+        (true, 1, true, "look", "The gate accepts. 1 thing needs a person."),
+        (true, 2, false, "look", "The gate accepts. 2 things need a person."),
+        (false, 0, true, "bad", "The gate does not accept anything now."),
+        (false, 1, false, "bad", "The gate does not accept anything now."),
+    ])
+    func withoutFindingsNothingIsSaidToBeWell(
+        isUp: Bool, needs: Int, isLooking: Bool, state: String, headline: String
+    ) {
+        let verdict = Pages.verdict(isUp: isUp, needs: needs, isLooking: isLooking)
+        #expect(verdict.state == state && verdict.headline == headline)
+    }
+
+    private func overview(isLooking: Bool, needs: [FindingRow]) throws -> String {
+        let verdict = Pages.verdict(isUp: true, needs: needs.count, isLooking: isLooking)
+        return try Templates().render(
+            "overview", frame: frame,
+            Pages.Overview(
+                state: verdict.state, headline: verdict.headline, needs: needs, needsPerson: !needs.isEmpty,
+                isLooking: isLooking, chart: Chart([:], .day, now: Instant.now()), periods: [],
+                accepted: "0", rejected: "0", observed: "0", isCounting: false, contacts: [],
+                isListening: false, rows: [], hasRows: false, isBeginning: true, mayRead: false))
+    }
+
+    @Test func theOverviewSaysThatItsChecksAreBeingMade() throws {
+        let (looking, nothing) = ("The gate's checks are being made", "Nothing now.")
+        let need = FindingRow(area: "space", state: .fail, text: "the disk is full", fix: nil)
+        for needs in [[], [need]] {
+            let page = try overview(isLooking: true, needs: needs)
+            #expect(page.contains(looking) && !page.contains(nothing) && !page.contains("All is well"))
+            #expect(page.contains("the disk is full") == !needs.isEmpty)
+        }
+        let page = try overview(isLooking: false, needs: [])
+        #expect(page.contains("All is well.") && page.contains(nothing) && !page.contains(looking))
+    }
+
+    private func sources(isLooking: Bool, isUnknown: Bool = false) throws -> String {
+        try Templates().render(
+            "sources", frame: frame,
+            Pages.Sources(
+                rows: [], policy: "p", origin: nil, problems: [], hasProblems: false, notes: [],
+                isListening: isLooking, near: [], hasNear: false, isLooking: isLooking, isUnknown: isUnknown,
+                mayChange: false, lists: [], hasLists: false))
+    }
+
+    @Test func whoCameCloseIsNotDeniedBeforeSomebodyHasLooked() throws {
+        let (nobody, looking) = ("Nobody close to a listed address", "Refusals are being looked at")
+        let early = try sources(isLooking: true)
+        #expect(early.contains(looking) && !early.contains(nobody))
+        #expect(early.contains("Last contacts are being looked up"))
+        let unknown = try sources(isLooking: false, isUnknown: true)
+        #expect(unknown.contains("Who was refused is not known") && !unknown.contains(nobody))
+        let late = try sources(isLooking: false)
+        #expect(late.contains(nobody) && !late.contains(looking) && !late.contains("being looked up"))
     }
 }
 

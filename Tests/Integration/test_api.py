@@ -237,8 +237,35 @@ class Roles(unittest.TestCase):
                 connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {self.callers[role].token}"})
                 answer = connection.getresponse()
                 body = answer.read().decode()
-            self.assertEqual(answer.status, 401 if role == "consumer" else 200, role)
+            self.assertEqual(answer.status, 403 if role == "consumer" else 200, role)
             self.assertEqual("dropgate_build_info" in body, role != "consumer", role)
+
+    def health(self, gate, path, authorization=None):
+        """The status and the body of a health page."""
+        connection = http.client.HTTPConnection("127.0.0.1", gate.ports["console"], timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", path, headers={"Authorization": authorization} if authorization else {})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def test_guessing_tokens_at_the_health_pages_is_in_the_ledger_and_polling_is_not(self):
+        with Gate() as gate:
+            # Balancers poll, and show nothing.
+            self.assertEqual(self.health(gate, "/readyz")[0], 200)
+            self.assertEqual(self.health(gate, "/metrics")[0], 401)
+            small = f"Bearer {token(gate, 'small', 'consumer')}"
+            for path, wrong, few in (("/metrics", 401, 403), ("/readyz", 200, 200)):
+                for authorization, status in ((f"Bearer dgt_{'0' * 64}", wrong), ("Basic dDp0", wrong), (small, few)):
+                    answer, body = self.health(gate, path, authorization)
+                    self.assertEqual(answer, status, (path, authorization))
+                    self.assertNotIn("dropgate_", body)
+            gate.stop()
+            told = [(entry["reason"], entry["request"]["path"], entry["request"]["status"], entry["verdict"])
+                    for entry in gate.entries("--channel", "console", "--kind", "request")]
+        self.assertEqual(told, [
+            ("auth_failed", "/metrics", 401, "rejected"), ("auth_failed", "/metrics", 401, "rejected"),
+            ("forbidden_operation", "/metrics", 403, "rejected"), ("auth_failed", "/readyz", 200, "rejected"),
+            ("auth_failed", "/readyz", 200, "rejected"), ("forbidden_operation", "/readyz", 200, "rejected")])
 
     def test_the_ingress_does_not_know_the_api(self):
         for path in ("/api/v1/attempts", "/api/v1/openapi.json", "/metrics", "/readyz"):

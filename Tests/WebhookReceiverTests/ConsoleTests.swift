@@ -3,6 +3,7 @@ import Admission
 import Foundation
 import Intake
 import JSON
+import Ledger
 import Metering
 import Testing
 
@@ -83,6 +84,25 @@ import Testing
             #expect(
                 answer.output.contains(
                     "# TYPE dropgate_test_things gauge\ndropgate_test_things{name=\"a\\\"b\\\\c\"} 7\n"))
+        }
+    }
+
+    /// Balancers poll without one.
+    @Test(.timeLimit(.minutes(1)))
+    func whoShowsAWrongTokenIsAnEntryAndWhoShowsNoneIsNot() async throws {
+        try await LiveConsole.serve { port, intake in
+            for path in ["/readyz", "/metrics"] { _ = try await curl(port, path) }
+            for path in ["/readyz", "/metrics"] {
+                _ = try await curl(port, path, "-H", "Authorization: Bearer wrong")
+            }
+            // Entries are not waited for by whoever asks.
+            while try intake.ledgerSize() < 2 { await Task.yield() }
+            let entries = try intake.ledger.reader().entries(LedgerQuery()).map { try $0.value() }
+            #expect(entries.allSatisfy { $0["reason"] == "auth_failed" && $0["channel"] == "console" })
+            let told = entries.map {
+                "\($0["request"]?["path"]?.string ?? "") \($0["request"]?["status"]?.int ?? 0)"
+            }
+            #expect(told.sorted() == ["/metrics 401", "/readyz 200"])
         }
     }
 

@@ -50,7 +50,8 @@ struct RulesCheckCommand: AsyncParsableCommand {
             throw error.asUsage
         }
         progress.end()
-        let failed = results.filter(\.isFailure).map(\.id)
+        let verdict = CheckVerdict(results)
+        let failed = verdict.failed
         try Output.answer {
             if output.isJSON {
                 try Output.json([
@@ -58,7 +59,7 @@ struct RulesCheckCommand: AsyncParsableCommand {
                     "rows": .array(results.map(\.json)),
                 ])
             } else {
-                try show(results, failed)
+                try show(results, verdict)
             }
         } then: {
             if !failed.isEmpty { throw ExitCode(ExitStatus.no.rawValue) }
@@ -81,7 +82,7 @@ struct RulesCheckCommand: AsyncParsableCommand {
         return trial
     }
 
-    private func show(_ results: [CheckResult], _ failed: [String]) throws {
+    private func show(_ results: [CheckResult], _ verdict: CheckVerdict) throws {
         var table = TextTable(["ROW", "RESULT", "PURPOSE", "WHAT WAS SEEN"])
         for result in results {
             let isBad = result.outcome == .blocked || result.outcome == .unresolved
@@ -97,16 +98,8 @@ struct RulesCheckCommand: AsyncParsableCommand {
             return cell.hasPrefix("blocked") || cell.hasPrefix("unresolved")
                 ? Colour.red(cell) : Colour.yellow(cell)
         }
-        guard failed.isEmpty else {
-            for outcome in [CheckOutcome.blocked, .unresolved] {
-                let ids = results.filter { $0.isFailure && $0.outcome == outcome }.map(\.id)
-                guard !ids.isEmpty else { continue }
-                let words = outcome == .blocked ? "blocked" : "not tried, names do not resolve"
-                try Output.line(Colour.red("\(words): \(ids.joined(separator: ", "))"))
-            }
-            return
+        for line in verdict.lines {
+            try Output.line(verdict.failed.isEmpty ? line : Colour.red(line))
         }
-        let tried = results.filter { $0.outcome == .ok }.count
-        try Output.line("\(tried) of \(results.count) rows proven; no required row is blocked or unresolved")
     }
 }

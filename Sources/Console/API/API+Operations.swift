@@ -22,8 +22,8 @@ extension API {
         path: "reachability", id: "reachability",
         summary: "Who was heard from, and what the gate's checks find",
         about:
-            "Both are looked at beside this answer: `contacts` or `findings` is missing until that is done; ask again in some "
-            + "seconds. What `dropgate doctor` finds by connecting to the gate is not among it.",
+            "Both are looked at beside this answer: `contacts` or `findings` is missing until that is done, and where nobody has "
+            + "asked for two minutes; ask again in some seconds. What `dropgate doctor` finds by connecting to the gate is not among it.",
         permission: .status, answer: .json("Reachability")
     ) { try $0.reachability($1) }
 

@@ -35,7 +35,7 @@ struct API: Sendable {
 
         /// - Parameter comment: what they say about it.
         func attribution(_ comment: String? = nil) throws -> Attribution {
-            guard let caller else { throw API.unauthorized }
+            guard let caller else { throw Problem.unauthorized }
             return try Attribution(caller.principal(from: peer), comment: comment)
         }
     }
@@ -60,7 +60,9 @@ struct API: Sendable {
         }.first
         let caller = credentials.caller(in: request.headers)
         // Who has no token is not told which paths there are.
-        guard caller != nil || found.map({ $0.0.permission == nil }) == true else { throw Self.unauthorized }
+        guard caller != nil || found.map({ $0.0.permission == nil }) == true else {
+            throw Problem.unauthorized
+        }
         guard let (operation, values) = found else { throw Problem.notFound }
         guard operation.takes(request.method) else { throw Problem.notAllowed(operation.methods) }
         if let permission = operation.permission, let caller, !caller.may(permission) {
@@ -78,17 +80,6 @@ struct API: Sendable {
         var response = try await operation.run(self, call)
         if operation.success == 202 { response.status = .accepted }
         return response
-    }
-
-    // MARK: Refusals
-
-    fileprivate static var unauthorized: Problem {
-        var problem = Problem(
-            .unauthorized, "unauthorized",
-            "a good token of the console is needed: Authorization: Bearer …; `dropgate token add` makes one",
-            reason: .authFailed)
-        problem.headers[.wwwAuthenticate] = "Bearer"
-        return problem
     }
 
     // MARK: Answers

@@ -37,6 +37,15 @@ struct Problem: Error, Sendable {
         Problem(.badRequest, "bad_parameter", "\(parameter.name): \(what)")
     }
 
+    static var unauthorized: Problem {
+        var problem = Problem(
+            .unauthorized, "unauthorized",
+            "a good token of the console is needed: Authorization: Bearer …; `dropgate token add` makes one",
+            reason: .authFailed)
+        problem.headers[.wwwAuthenticate] = "Bearer"
+        return problem
+    }
+
     static func forbidden(_ role: TokenRole) -> Problem {
         Problem(
             .forbidden, "forbidden", "a token of the role \(role.rawValue) may not do this",

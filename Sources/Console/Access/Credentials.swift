@@ -36,6 +36,16 @@ struct Credentials: Sendable {
         caller(in: fields, isUse: false)?.may(permission) ?? false
     }
 
+    /// What keeps a caller from this; nil: nothing does. Who shows no token has tried none, and is no entry: balancers poll.
+    static func refusal(of permission: Permission, to caller: Caller?, _ fields: HTTPFields) -> Problem? {
+        guard let caller else {
+            var problem = Problem.unauthorized
+            if fields[.authorization] == nil { problem.reason = nil }
+            return problem
+        }
+        return caller.may(permission) ? nil : Problem.forbidden(caller.role)
+    }
+
     // MARK: Sessions
 
     /// Browsers take a cookie of this prefix over TLS only, and from no other host of the domain (RFC 6265bis, 4.1.3.2).

@@ -2,6 +2,8 @@
 // while it cannot ("unavailable"). Without a token only the status; with one each problem, since when it
 // stands and what to do, and how forwarding stands.
 // /metrics: figures in the Prometheus text format, with a token only.
+// Who shows a token and gets nothing for it is an entry, at both.
+import Admission
 import HTTPTypes
 import Hummingbird
 import Intake
@@ -14,14 +16,12 @@ struct HealthPages: Sendable {
     /// Whose answer waits for nothing.
     static let alive = "/healthz"
 
-    let health: Health
+    let intake: Intake
     /// What else `/readyz` tells who has the token, by member. May look into the ledger.
     let details: @Sendable () -> [String: JSONValue]
-    let accepts: @Sendable () -> Bool
-    let metrics: MetricRegistry
     let credentials: Credentials
 
-    func answer(_ request: Request) -> Response {
+    func answer(_ request: Request, from peer: Endpoint?) -> Response {
         let path = request.uri.path
         guard [Self.alive, "/readyz", "/metrics"].contains(path) else {
             return Self.json(.notFound, ["error": "not found"])
@@ -31,28 +31,24 @@ struct HealthPages: Sendable {
             response.headers[.allow] = "GET, HEAD"
             return response
         }
-        return switch path {
-        case Self.alive: Self.json(.ok, ["status": "ok"])
-        case "/readyz": readiness(request)
-        default: figures(request)
-        }
+        guard path != Self.alive else { return Self.json(.ok, ["status": "ok"]) }
+        let caller = credentials.caller(in: request.headers, isUse: false)
+        let refusal = Credentials.refusal(of: .status, to: caller, request.headers)
+        let response = path == "/readyz" ? readiness(withReasons: refusal == nil) : figures(refusal)
+        if let refusal { intake.note(refusal, of: request, from: peer, answered: response.status) }
+        return response
     }
 
-    private func figures(_ request: Request) -> Response {
-        guard credentials.may(.status, request.headers) else {
-            var response = Self.json(
-                .unauthorized, ["error": "a token of the console is needed, of a role that may look"])
-            response.headers[.wwwAuthenticate] = "Bearer"
-            return response
-        }
+    private func figures(_ refusal: Problem?) -> Response {
+        if let refusal { return refusal.response }
         return Response(
             status: .ok,
             headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text)))
+            body: ResponseBody(byteBuffer: ByteBuffer(string: intake.metrics.text)))
     }
 
-    private func readiness(_ request: Request) -> Response {
-        let state = state(withReasons: credentials.may(.status, request.headers))
+    private func readiness(withReasons: Bool) -> Response {
+        let state = state(withReasons: withReasons)
         return Self.json(state.isUp ? .ok : .serviceUnavailable, state.members)
     }
 
@@ -60,8 +56,8 @@ struct HealthPages: Sendable {
     /// - Parameter withReasons: what is wrong in words, since when and what to do, and how forwarding stands.
     func state(withReasons: Bool) -> (isUp: Bool, members: [String: JSONValue]) {
         // First: it looks, and may find that a problem has ended.
-        let isUp = accepts()
-        let problems = health.standing
+        let isUp = intake.accepts
+        let problems = intake.health.standing
         let status = problems.isEmpty ? "ready" : isUp ? "degraded" : "unavailable"
         var members: [String: JSONValue] = ["status": .string(status)]
         if withReasons {

@@ -112,12 +112,9 @@ extension Jobs {
             _ = try await authority.recordAccess(["command": "rules check"], by: attribution)
             let results = try await rules.check { teller.progress(Int64($0), of: Int64($1)) }
             for result in results { teller.line("\(result.id)  \(result.detail)", state(of: result)) }
-            let failed = results.count { state(of: $0) == "fail" }
+            let verdict = CheckVerdict(results)
             return Job.Result(
-                isGood: failed == 0,
-                summary: failed == 0
-                    ? "What VSee needs can be reached from here."
-                    : "\(Counted.text(failed, "rule fails", "rules fail")).",
+                isGood: verdict.isGood, summary: verdict.lines.joined(separator: "; ") + ".",
                 json: ["items": .array(results.map(\.json))])
         }
     }

@@ -14,7 +14,7 @@ extension Pages {
         let headline: String
         let needs: [FindingRow]
         let needsPerson: Bool
-        /// The checks have not been made yet.
+        /// Nobody knows what the checks find: they have not been made yet, or not of late.
         let isLooking: Bool
         let chart: Chart
         let periods: [Frame.Link]
@@ -41,16 +41,18 @@ extension Pages {
         let counts = try services.activity.counts(at: now)
         let chart = Chart(counts.hours, period, now: now)
         let isUp = intake.accepts
-        let needs = needs()
+        // Asked once: the headline and the list below it are of the same look.
+        let findings = watch.findings
+        let needs = needs(findings ?? [])
+        let verdict = Self.verdict(isUp: isUp, needs: needs.count, isLooking: findings == nil)
         let contacts = watch.contacts
         let page = try services.attempts().page(
             Self.attemptsOnly, before: nil, limit: 12)
         return html(
             "overview", "Overview", visit,
             Overview(
-                state: isUp ? needs.isEmpty ? "good" : "look" : "bad",
-                headline: Self.headline(isUp, needs.count), needs: needs, needsPerson: !needs.isEmpty,
-                isLooking: watch.findings == nil, chart: chart,
+                state: verdict.state, headline: verdict.headline, needs: needs, needsPerson: !needs.isEmpty,
+                isLooking: findings == nil, chart: chart,
                 periods: Chart.Period.allCases.map {
                     Frame.Link(label: $0.label, path: "/?period=\($0.rawValue)", isCurrent: $0 == period)
                 },
@@ -68,18 +70,26 @@ extension Pages {
         return query
     }
 
-    private static func headline(_ isUp: Bool, _ needs: Int) -> String {
-        guard isUp else { return "The gate does not accept anything now." }
-        guard needs > 0 else { return "All is well." }
-        return "The gate accepts. \(Counted.text(needs, "thing needs", "things need")) a person."
+    /// How the gate is, in one line, and in a word of `Overview.state`.
+    /// - Parameters:
+    ///   - needs: how much needs a person, as far as that is known.
+    ///   - isLooking: what the checks find is not known.
+    static func verdict(isUp: Bool, needs: Int, isLooking: Bool) -> (state: String, headline: String) {
+        guard isUp else { return ("bad", "The gate does not accept anything now.") }
+        guard needs == 0 else {
+            let what = Counted.text(needs, "thing needs", "things need")
+            return ("look", "The gate accepts. \(what) a person.")
+        }
+        return isLooking
+            ? ("look", "The gate accepts. Its checks are being made.") : ("good", "All is well.")
     }
 
     /// What the gate says is wrong with it, and what its checks find beyond that.
-    private func needs() -> [FindingRow] {
+    private func needs(_ findings: [Finding]) -> [FindingRow] {
         let problems = intake.health.standing.sorted { $0.key < $1.key }.map { name, problem in
             FindingRow(area: name, state: .fail, text: problem.message, fix: problem.fix)
         }
-        let found = (watch.findings ?? []).filter { $0.state != .ok && $0.area != "gate" }
+        let found = findings.filter { $0.state != .ok && $0.area != "gate" }
             .sorted { $0.state == .fail && $1.state != .fail }
         return problems + found.map(FindingRow.init)
     }

@@ -31,11 +31,13 @@ extension Pages {
         let isLooking: Bool
         let contacts: [ContactRow]
         let hasContacts: Bool
+        /// Who was heard from is being looked up.
+        let isListening: Bool
         let mayProbe: Bool
     }
 
     private func reachability(_ visit: Visit) throws -> Response {
-        let (findings, contacts) = (watch.findings, watch.contacts ?? [])
+        let (findings, contacts) = (watch.findings, watch.contacts)
         let now = intake.now
         var areas: [Area] = []
         for finding in findings ?? [] {
@@ -50,7 +52,8 @@ extension Pages {
             "reachability", "Reachability", visit,
             Reach(
                 areas: areas, isLooking: findings == nil,
-                contacts: contacts.map { ContactRow($0, now: now) }, hasContacts: !contacts.isEmpty,
+                contacts: (contacts ?? []).map { ContactRow($0, now: now) },
+                hasContacts: contacts?.isEmpty == false, isListening: contacts == nil,
                 mayProbe: visit.caller.may(.probe)))
     }
 

@@ -63,8 +63,14 @@ extension Pages {
         let problems: [String]
         let hasProblems: Bool
         let notes: [String]
+        /// When entries were heard from last is being looked up.
+        let isListening: Bool
         let near: [FindingRow]
         let hasNear: Bool
+        /// The checks have not been made yet, or not of late.
+        let isLooking: Bool
+        /// They were made, and could not tell who was refused.
+        let isUnknown: Bool
         let mayChange: Bool
         let lists: [Choice]
         let hasLists: Bool
@@ -74,16 +80,18 @@ extension Pages {
         let now = intake.now
         let lists = try services.sources.lists(now: now)
         let policy = try lists.policy.get()
-        let contacts = watch.contacts ?? []
-        let near = (watch.findings ?? []).filter { $0.area == "refusals" && $0.state != .ok }
+        let (contacts, findings) = (watch.contacts, watch.findings)
+        let refusals = findings?.filter { $0.area == "refusals" }
+        let near = (refusals ?? []).filter { $0.state != .ok }
         let names = Set(policy.entries.map(\.list)).sorted()
         return html(
             "sources", "Sources", visit,
             Sources(
-                rows: policy.entries.map { SourceRow($0, contacts, now: now) }, policy: policy.version,
+                rows: policy.entries.map { SourceRow($0, contacts ?? [], now: now) }, policy: policy.version,
                 origin: lists.origin, problems: lists.problems, hasProblems: !lists.problems.isEmpty,
-                notes: lists.notes, near: near.map(FindingRow.init), hasNear: !near.isEmpty,
-                mayChange: visit.caller.may(.changeSources),
+                notes: lists.notes, isListening: contacts == nil, near: near.map(FindingRow.init),
+                hasNear: !near.isEmpty, isLooking: refusals == nil,
+                isUnknown: refusals?.isEmpty == true, mayChange: visit.caller.may(.changeSources),
                 lists: names.map { Choice($0, isChosen: false) }, hasLists: names.count > 1))
     }
 
@@ -91,6 +99,8 @@ extension Pages {
 
     struct OneSource: Sendable {
         let row: SourceRow
+        /// When it was heard from last is being looked up.
+        let isListening: Bool
         let rows: [AttemptRow]
         let hasRows: Bool
         let attempts: String
@@ -109,10 +119,11 @@ extension Pages {
         var query = Self.attemptsOnly
         query.entries = [id]
         let page = try services.attempts().page(query, before: nil, limit: 20)
+        let contacts = watch.contacts
         return html(
             "source", entry.id, visit,
             OneSource(
-                row: SourceRow(entry, watch.contacts ?? [], now: now),
+                row: SourceRow(entry, contacts ?? [], now: now), isListening: contacts == nil,
                 rows: try page.entries.map { try AttemptRow($0) }, hasRows: !page.entries.isEmpty,
                 attempts: "/attempts" + Self.query(["entry": id]),
                 mayChange: visit.caller.may(.changeSources)))

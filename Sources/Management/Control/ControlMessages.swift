@@ -111,6 +111,8 @@ package struct GateState: Codable, Sendable, Hashable {
 
     /// Of the gate in this process.
     package init(_ intake: Intake, forwarders: [ForwarderState] = []) {
+        // First: it looks. A full disk is a problem before anybody calls, and none any more once there is room.
+        _ = intake.accepts
         self.init(
             problems: intake.health.problems, openSSL: OpenSSLLibrary.version,
             replacedFiles: OpenSSLLibrary.replaced() ?? [])

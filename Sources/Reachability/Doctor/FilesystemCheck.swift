@@ -24,11 +24,22 @@ package struct FilesystemCheck {
 
     private var ledgerFolder: String { Paths.directory(of: settings.ledger.path) }
 
-    /// Places that are there, each once.
+    /// Those of `filled`, and the state.
     private var places: [(name: String, path: String)] {
+        Self.present([(name: "state", path: settings.state)] + filled)
+    }
+
+    /// Where what is accepted goes. The gate accepts nothing while one of them has no room, whatever else lies there.
+    private var filled: [(name: String, path: String)] {
+        [("staging", settings.staging.path), ("ledger", ledgerFolder)]
+    }
+
+    /// Places that are there, each once, by its first name.
+    private static func present(_ places: [(name: String, path: String)]) -> [(name: String, path: String)] {
         var seen: Set<String> = []
-        return [("state", settings.state), ("staging", settings.staging.path), ("ledger", ledgerFolder)]
-            .filter { seen.insert($0.1).inserted && FileManager.default.fileExists(atPath: $0.1) }
+        return places.filter {
+            seen.insert($0.path).inserted && FileManager.default.fileExists(atPath: $0.path)
+        }
     }
 
     package func findings() -> [Finding] {
@@ -182,7 +193,7 @@ package struct FilesystemCheck {
 
     private func space() -> [Finding] {
         let reserve = settings.staging.reserve
-        return places.filter { $0.name != "state" }.map { place in
+        return Self.present(filled).map { place in
             guard let space = try? Directory(path: place.path).space() else {
                 return Finding(
                     Self.area, .fail, "the free space of \(place.path) cannot be read",

@@ -1,0 +1,60 @@
+// How long a value that takes a while to make is given, and when a new one is made.
+import Blocking
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct AgedTests {
+    /// A clock that the test moves.
+    private final class TestClock: Sendable {
+        private let time = Mutex(ContinuousClock.now)
+
+        var now: ContinuousClock.Instant { time.withLock { $0 } }
+        func pass(_ duration: Duration) { time.withLock { $0 += duration } }
+    }
+
+    private let clock: TestClock
+    private let offered: AsyncStream<Int>.Continuation
+    /// Of what the test offers: nothing else is made.
+    private let aged: Aged<Int>
+
+    init() {
+        let (values, offered) = AsyncStream.makeStream(of: Int.self)
+        let clock = TestClock()
+        (self.clock, self.offered) = (clock, offered)
+        aged = Aged(
+            for: .seconds(30), upTo: .seconds(120), label: "test",
+            make: { await values.first { _ in true } }, now: { clock.now })
+    }
+
+    /// Returns when it is what is given.
+    private func make(_ value: Int) async {
+        offered.yield(value)
+        while aged.value != value { await Task.yield() }
+    }
+
+    @Test func beforeTheFirstIsMadeThereIsNone() async {
+        #expect(aged.value == nil)
+        await make(1)
+        await aged.end()
+    }
+
+    @Test func anOldOneIsGivenWhileANewOneIsMade() async {
+        await make(1)
+        clock.pass(.seconds(29))
+        #expect(aged.value == 1)
+        clock.pass(.seconds(90))
+        #expect(aged.value == 1)
+        await make(2)
+        await aged.end()
+    }
+
+    /// Whoever asks once a day is not told yesterday's.
+    @Test(arguments: [Duration.seconds(120), .seconds(86_400)])
+    func oneThatIsTooOldIsNotGivenAndANewOneIs(age: Duration) async {
+        await make(1)
+        clock.pass(age)
+        #expect(aged.value == nil)
+        await make(2)
+        await aged.end()
+    }
+}
