@@ -1,5 +1,6 @@
 // The accounts as the daemon sees them: looked at again whenever their files have changed, handed to sshd's
-// files, and kept at the last good state where a file has become bad. It never opens what a file closed.
+// files, and kept at the last good state where a file has become bad. It never opens what a file closed, and closes what a bad
+// file closes.
 package import Admission
 package import Files
 import Settings
@@ -82,11 +83,18 @@ package struct AccountReport: Sendable, Equatable {
 }
 
 package final class AccountCache: Sendable {
-    private struct File {
-        var signature: FileSignature
-        /// The last good account that this file held.
+    /// How a name of the directory looks.
+    private enum Sight: Hashable {
+        case file(FileSignature)
+        /// Something of this name is there, and it or what it leads to cannot be looked at.
+        case hidden
+    }
+
+    private struct File: Hashable {
+        var sight: Sight
+        /// The last good account that this file held, disabled by a bad one that closes it.
         var account: Account?
-        var problem: SettingsErrors?
+        var problems: [SettingsProblem] = []
     }
 
     private struct State {
@@ -148,58 +156,69 @@ package final class AccountCache: Sendable {
     private func refresh(_ state: inout State) -> AccountReport? {
         state.lookedAt = clock()
         var problems: [String] = []
-        var seen: [String: FileSignature] = [:]
+        let (files, before) = (state.files, state.snapshot)
+        let known = files.mapValues(\.sight)
+        var seen: [String: Sight] = [:]
+        var bad: Set<String> = []
         do throws(AccountError) {
             let directory = FileSignature(path: store.directory)
-            let found = signatures()
+            let found = sights()
             // That it is gone is news, too: whoever may take it away may be one who must not.
-            let isSame = (try? found.get()) == state.files.mapValues(\.signature)
+            let isSame = (try? found.get()) == known
             try checkTrust(&state, directory, isSame: isSame)
             seen = try found.get()
+            bad = Set(files.filter { !$0.value.problems.isEmpty }.keys)
         } catch {
             problems.append(error.message)
             // A directory that is gone holds no accounts; one that cannot be read says nothing new.
-            if error.code != .notFound { seen = state.files.mapValues(\.signature) }
+            if error.code != .notFound { seen = known }
         }
         // Half an account may open what the other half would close.
         for path in writers.unfinished(seen.keys.map { "\(store.directory)/\($0)" }) {
             let file = Paths.lastComponent(of: path)
-            seen[file] = state.files[file]?.signature
+            seen[file] = known[file]
+            bad.remove(file)
         }
-        let isSame = seen == state.files.mapValues(\.signature) && problems == state.directoryProblems
+        let isSame = seen == known && bad.isEmpty && problems == state.directoryProblems
         if isSame && state.isHandedOver { return nil }
         state.directoryProblems = problems
-        let changed = Set(seen.keys).union(state.files.keys).filter { seen[$0] != state.files[$0]?.signature }
-        let before = state.snapshot
-        readChanged(&state, seen)
+        read(seen, again: bad, &state)
         state.snapshot = AccountSnapshot(
             accounts: Dictionary(
                 state.files.values.compactMap(\.account).map { ($0.name, $0) },
                 uniquingKeysWith: { first, _ in first }))
         for file in state.files.keys.sorted() {
-            problems += state.files[file]?.problem?.problems.map(\.description) ?? []
+            problems += state.files[file]?.problems.map(\.description) ?? []
         }
-        do {
-            try handOver(state.snapshot)
-            state.isHandedOver = true
-        } catch {
-            state.isHandedOver = false
-            problems.append("the accounts could not be handed to sshd: \(error)")
+        if !state.isHandedOver || state.snapshot.accounts != before.accounts {
+            do {
+                try handOver(state.snapshot)
+                state.isHandedOver = true
+            } catch {
+                state.isHandedOver = false
+                problems.append("the accounts could not be handed to sshd: \(error)")
+            }
         }
         let changes = state.snapshot.changes(from: before)
         guard !changes.isEmpty || problems != state.problems else { return nil }
         state.problems = problems
+        let changed = Set(files.keys).union(state.files.keys).filter { files[$0] != state.files[$0] }
         return AccountReport(
             changes: changes, problems: problems,
-            files: changed.sorted().map { FileOrigin(path: "\(store.directory)/\($0)") })
+            files: changed.sorted().compactMap { FileOrigin(path: "\(store.directory)/\($0)") })
     }
 
     /// Of each file of an account there is.
-    private func signatures() -> Result<[String: FileSignature], AccountError> {
+    private func sights() -> Result<[String: Sight], AccountError> {
         Result { () throws(AccountError) in
-            var seen: [String: FileSignature] = [:]
+            var seen: [String: Sight] = [:]
             for file in try store.files() {
-                seen[file] = FileSignature(path: "\(store.directory)/\(file)")
+                let path = "\(store.directory)/\(file)"
+                if let signature = FileSignature(path: path) {
+                    seen[file] = .file(signature)
+                } else if !Presence.isGone(path) {
+                    seen[file] = .hidden
+                }
             }
             return seen
         }
@@ -224,14 +243,17 @@ package final class AccountCache: Sendable {
         state.trusted = (now, directory)
     }
 
-    private func readChanged(_ state: inout State, _ seen: [String: FileSignature]) {
+    /// Reads what looks otherwise than before.
+    /// - Parameter bad: read in any case: what is wrong with them may be elsewhere, in a directory above or the system.
+    private func read(_ seen: [String: Sight], again bad: Set<String>, _ state: inout State) {
         state.files = state.files.filter { seen[$0.key] != nil }
-        for (file, signature) in seen where state.files[file]?.signature != signature {
-            var entry = File(signature: signature, account: state.files[file]?.account)
-            do throws(SettingsErrors) {
+        for (file, sight) in seen where state.files[file]?.sight != sight || bad.contains(file) {
+            var entry = File(sight: sight, account: state.files[file]?.account)
+            do throws(AccountStore.BadFile) {
                 entry.account = try store.load(file: file)
             } catch {
-                entry.problem = error
+                entry.problems = error.errors.problems
+                if error.closes == true { entry.account?.disabled = true }
             }
             state.files[file] = entry
         }

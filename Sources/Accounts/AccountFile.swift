@@ -1,5 +1,5 @@
 // The YAML text of one account's file, read strictly: unknown keys, wrong types and bad keys are problems
-// with file and line, and one problem is enough for the file to count for nothing. No I/O here.
+// with file and line, and one problem is enough for the file to open nothing. No I/O here.
 import Admission
 import Settings
 import Yams
@@ -27,6 +27,24 @@ enum AccountFile {
         let account = reader.read(text, name: name, allowed: keys)
         guard let account, reader.problems.isEmpty else { throw SettingsErrors(reader.problems) }
         return account
+    }
+
+    /// Whether a text that holds no account closes it all the same: `disabled` stands there, or a key that may be meant as that, and is
+    /// not plainly false. Of a text that is not YAML each line is looked at.
+    static func closes(_ text: String) -> Bool {
+        func isClosing(_ key: String, _ value: String?) -> Bool {
+            value != "false" && Suggestion.nearest(to: key, among: keys) == "disabled"
+        }
+        let text = YAMLFile.withoutMark(text)
+        if (try? YAMLFile.check(text)) != nil,
+            case .mapping(let mapping)? = try? compose(yaml: text, .basic)
+        {
+            return mapping.contains { isClosing($0.key.scalar?.string ?? "", $0.value.scalar?.string) }
+        }
+        return text.split(whereSeparator: \.isNewline).contains { line in
+            let words = line.split { " \t:={},\"'".contains($0) }.prefix(2).map { String($0) }
+            return words.first.map { isClosing($0, words.dropFirst().first) } ?? false
+        }
     }
 
     /// The text of an account's file.
@@ -71,7 +89,8 @@ private struct AccountFileReader {
         do throws(AccountError) {
             return try Account(
                 name: name, keys: authorizedKeys(values["keys"]), passwordHash: hash(values["password_hash"]),
-                disabled: flag(values["disabled"], "disabled", ifBad: true), collects: scope(values),
+                disabled: flag(values["disabled"], "disabled", meanwhile: "; meanwhile nobody can log in"),
+                collects: scope(values),
                 note: note(values["note"]),
                 created: created(values["created"]))
         } catch {
@@ -156,7 +175,7 @@ private struct AccountFileReader {
 
     private mutating func scope(_ values: [String: Node]) -> CollectScope? {
         let accounts = names(values["collects"])
-        let webhooks = flag(values["collects_webhooks"], "collects_webhooks", ifBad: false)
+        let webhooks = flag(values["collects_webhooks"], "collects_webhooks")
         let role = values["role"]
         switch role.map({ $0.scalar.flatMap { Account.Role(rawValue: $0.string) } }) ?? .sender {
         case .sender?:
@@ -187,15 +206,12 @@ private struct AccountFileReader {
         return sequence.enumerated().compactMap { line($1, "collects[\($0)]") }
     }
 
-    private mutating func flag(_ node: Node?, _ key: String, ifBad: Bool) -> Bool {
+    /// - Parameter meanwhile: what a bad value comes to, for the end of its problem.
+    private mutating func flag(_ node: Node?, _ key: String, meanwhile: String = "") -> Bool {
         guard let node else { return false }
-        switch node.scalar?.string {
-        case "true": return true
-        case "false": return false
-        default:
-            fail(node, key, "expected true or false")
-            return ifBad
-        }
+        let word = node.scalar?.string
+        if word != "true", word != "false" { fail(node, key, "expected true or false" + meanwhile) }
+        return word == "true"
     }
 
     private mutating func created(_ node: Node?) -> Instant? {

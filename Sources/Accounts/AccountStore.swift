@@ -25,11 +25,11 @@ package struct AccountStore: Sendable {
     package func load() throws(AccountError) -> AccountListing {
         var listing = AccountListing()
         for file in try files() {
-            do throws(SettingsErrors) {
+            do throws(BadFile) {
                 let account = try load(file: file)
                 listing.accounts[account.name] = account
             } catch {
-                listing.problems[file] = error
+                listing.problems[file] = error.errors
             }
         }
         return listing
@@ -45,10 +45,17 @@ package struct AccountStore: Sendable {
         guard isThere else {
             throw AccountError(.notFound, "there is no account \"\(name)\" (no file \(path(of: name)))")
         }
-        do throws(SettingsErrors) {
+        do throws(BadFile) {
             return try load(file: name + Self.suffix)
         } catch {
-            throw AccountError(.badFile, "\(error)", problems: error.problems)
+            var problems = error.errors.problems
+            if error.closes == false {
+                problems.append(
+                    SettingsProblem(
+                        place: .file(path(of: name)), key: "",
+                        message: "until it is mended, `disabled: true` in it lets nobody log in"))
+            }
+            throw AccountError(.badFile, "\(SettingsErrors(problems))", problems: problems)
         }
     }
 
@@ -100,11 +107,20 @@ package struct AccountStore: Sendable {
         }
     }
 
+    /// A file that holds no account that counts.
+    struct BadFile: Error, Sendable {
+        let errors: SettingsErrors
+        /// Whether it closes its account all the same; nil where what it says is not known, or not to be believed.
+        let closes: Bool?
+    }
+
     /// Reads one file of `files()`.
-    func load(file: String) throws(SettingsErrors) -> Account {
+    func load(file: String) throws(BadFile) -> Account {
         let path = "\(directory)/\(file)"
-        func problem(_ message: String) -> SettingsErrors {
-            SettingsErrors([SettingsProblem(place: .file(path), key: "", message: message)])
+        func problem(_ message: String, closes: Bool? = nil) -> BadFile {
+            BadFile(
+                errors: SettingsErrors([SettingsProblem(place: .file(path), key: "", message: message)]),
+                closes: closes)
         }
         guard file.hasSuffix(Self.suffix) else {
             throw problem("the name of an account's file ends in .yaml")
@@ -126,9 +142,15 @@ package struct AccountStore: Sendable {
             throw problem(error.description)
         }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw problem("not UTF-8 text") }
-        let account = try AccountFile.parse(text, name: name, path: path)
+        let account: Account
+        do throws(SettingsErrors) {
+            account = try AccountFile.parse(text, name: name, path: path)
+        } catch {
+            throw BadFile(errors: error, closes: AccountFile.closes(text))
+        }
         guard account.passwordHash == nil || mode & 0o004 == 0 else {
-            throw problem("everybody can read the hash of its password: chmod 600 \(path)")
+            throw problem(
+                "everybody can read the hash of its password: chmod 600 \(path)", closes: account.disabled)
         }
         return account
     }

@@ -73,15 +73,22 @@ package struct Gate: Sendable {
         let forwarding = try Forwarding(settings, intake: intake, logger: logger)
         GateFigures(intake: intake, ledger: intake.ledger).addAll()
         defer { logger.notice("stopped") }
+        let group = serviceGroup
+        // Before the start's entry: from it on a signal ends the gate in order and with an entry. Services that are still to be opened
+        // then are not run.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             // What is forwarded includes the gate's stop, so forwarders end after all services.
             defer { tasks.cancelAll() }
+            tasks.addTask { for await _ in signals { await group.triggerGracefulShutdown() } }
             do {
                 try await recordStart(intake)
                 await clock.look()
-                let services = try await services(intake, checkpointer, forwarding, clock, ages)
+                for service in try await services(intake, checkpointer, forwarding, clock, ages) {
+                    await group.addServiceUnlessShutdown(service)
+                }
                 for forwarder in forwarding.forwarders { tasks.addTask { await forwarder.run() } }
-                try await serve(services)
+                try await group.run()
             } catch {
                 await stop(intake, checkpointer, forwarding, error: error)
                 throw error
@@ -90,11 +97,12 @@ package struct Gate: Sendable {
         }
     }
 
-    private func serve(_ services: [any Service]) async throws {
-        var configuration = ServiceGroupConfiguration(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    /// Without a service yet. Told to shut down, it takes none any more.
+    private var serviceGroup: ServiceGroup {
+        let none: [any Service] = []
+        var configuration = ServiceGroupConfiguration(services: none, logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(60)
-        try await ServiceGroup(configuration: configuration).run()
+        return ServiceGroup(configuration: configuration)
     }
 
     // MARK: Parts

@@ -3,7 +3,7 @@
 // to log, ledger and health; a good one writes its difference, who is refused from now on, and that the lists are good again.
 package import Admission
 import Blocking
-import Files
+package import Files
 import Foundation
 package import Intake
 import JSON
@@ -17,9 +17,11 @@ import UnixSignals
 package final class PolicyReloader: Service {
     /// The name of the problem in health.
     package static let problem = "sources"
+    /// The subject of that problem which is not about what lists say: one waits for whoever has it open.
+    private static let unfinished = "unfinished"
 
     /// The policy of these files.
-    package typealias Load = @Sendable ([String]) -> Result<Policy, SettingsErrors>
+    package typealias Load = @Sendable (FoundFiles) -> Result<Policy, SettingsErrors>
 
     package static let read: Load = { files in
         Result { () throws(SettingsErrors) in try PolicyLoader.load(files: files, isForGate: true) }
@@ -44,7 +46,7 @@ package final class PolicyReloader: Service {
         var problems: [String] = []
         /// Whether the ledger has the entry of bad lists with these problems; until then it is tried again.
         var areRecorded = false
-        /// Looks in a row at which a list was being written.
+        /// Looks in a row at which a changed list was being written.
         var unfinished = 0
     }
 
@@ -97,24 +99,34 @@ package final class PolicyReloader: Service {
         let files = PolicyLoader.files(patterns)
         let signatures = Dictionary(
             files.map { ($0, FileSignature(path: $0)) }, uniquingKeysWith: { first, _ in first })
-        let unfinished = writers.unfinished(files)
-        let isDue = seen.withLock { seen in
-            seen.unfinished = unfinished.isEmpty ? 0 : seen.unfinished + 1
+        let unfinished = writers.unfinished(Array(files))
+        let (isDue, isHeld) = seen.withLock { seen -> (Bool, Bool) in
             let isStill = (seen.files == signatures && unfinished.isEmpty) || seen.files == nil
             let isNew = seen.read != signatures || !seen.problems.isEmpty
             seen.files = signatures
-            guard isAsked || (isNew && isStill) else { return false }
+            seen.unfinished = isNew && !unfinished.isEmpty ? seen.unfinished + 1 : 0
+            guard isAsked || (isNew && isStill) else {
+                return (false, seen.unfinished >= Self.longestWrite)
+            }
             if let read = seen.read { seen.changed.formUnion(Self.changes(from: read, to: signatures)) }
             seen.read = signatures
-            return true
+            return (true, false)
         }
-        if isDue { return await reload(isAsked: isAsked) }
-        if seen.withLock({ $0.unfinished == Self.longestWrite }), let file = unfinished.first {
-            let message =
-                "\(file) was changed by somebody who still has it open, so the lists stay as they were; "
-                + "SIGHUP takes it over as it is"
+        tell(heldOpen: isHeld ? unfinished.first : nil)
+        if isDue { await reload(isAsked: isAsked) }
+    }
+
+    /// Says that a list has waited for long for whoever has it open; nil: that none does.
+    private func tell(heldOpen file: String?) {
+        guard let file else {
+            intake.health.clear(problem: Self.problem, of: Self.unfinished)
+            return
+        }
+        let message =
+            "\(file) was changed by somebody who still has it open, so the lists stay as they were; "
+            + "SIGHUP takes it over as it is"
+        if intake.health.set(problem: Self.problem, of: Self.unfinished, message: message) {
             logger.warning("\(message)")
-            intake.health.set(problem: Self.problem, message: message)
         }
     }
 
@@ -125,7 +137,9 @@ package final class PolicyReloader: Service {
     }
 
     /// Whose the lists are that changed, and since when.
-    private var origins: [FileOrigin] { seen.withLock(\.changed).sorted().map(FileOrigin.init(path:)) }
+    private var origins: [FileOrigin] {
+        seen.withLock(\.changed).sorted().compactMap { FileOrigin(path: $0) }
+    }
 
     /// Reads the lists and puts them in force if they are good.
     private func reload(isAsked: Bool) async {
@@ -139,13 +153,14 @@ package final class PolicyReloader: Service {
     private func putInForce(_ policy: Policy, isAsked: Bool) async {
         let old = intake.policy
         let origins = origins
+        let isMended = seen.withLock { !$0.problems.isEmpty }
         guard policy.version != old.version else {
             intake.narrow(to: nil)
             seen.withLock { seen in
                 seen.problems = []
                 seen.changed = []
             }
-            let isMended = intake.health.clear(problem: Self.problem)
+            intake.health.clear(problem: Self.problem)
             if isAsked || isMended { logger.notice("source lists are good and unchanged: \(policy.version)") }
             // The entry that said that they are bad would stand as the last word.
             if isMended {
@@ -162,7 +177,6 @@ package final class PolicyReloader: Service {
             // What was in force must be known later: lists are kept, and their entry is durable, before they let anybody in.
             try intake.keep(policy)
             change = PolicyChange(from: old, to: policy, intake: intake)
-            let isMended = intake.health.has(problem: Self.problem)
             var attempt = Self.change(to: policy, from: old, isMended ? Self.mended : nil)
             attempt.detail.merge(change.detail) { $1 }
             attempt.tell(origins)

@@ -13,10 +13,12 @@ package struct FileOrigin: Sendable, Hashable {
         package let modified: Int64
     }
 
-    package init(path: String) {
+    /// nil where the file may not be looked at: nothing is known of it then.
+    package init?(path: String) {
         self.path = path
         var status = stat()
         guard stat(path, &status) == 0 else {
+            guard [ENOENT, ENOTDIR].contains(errno) else { return nil }
             state = nil
             return
         }

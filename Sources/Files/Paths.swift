@@ -1,4 +1,4 @@
-// Paths as text, where they lead, and the files that a shell pattern names.
+// Paths as text, and where they lead.
 import Glibc
 
 /// Paths as a settings file writes them.
@@ -59,22 +59,6 @@ package enum Paths {
         }
         return text
     }
-
-    /// The files that an absolute shell pattern names, sorted; a path without wildcards is its own answer, and so is a pattern
-    /// in a directory that this process may not read: whoever reads it then says so.
-    package static func glob(_ pattern: String) -> [String] {
-        guard isPattern(pattern) else { return [pattern] }
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard Glibc.glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else {
-            let isClosed = access(directory(of: pattern), R_OK) != 0 && errno == EACCES
-            return isClosed ? [pattern] : []
-        }
-        return (0..<Int(found.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }.sorted()
-    }
-
-    /// Whether a path has wildcards.
-    static func isPattern(_ path: String) -> Bool { path.contains { "*?[".contains($0) } }
 
     /// The root where the system does not say it: the directory has been removed.
     private static var workingDirectory: String {

@@ -12,15 +12,25 @@ package enum Presence {
         throw FileError(message: denial(path, error))
     }
 
-    /// What keeps this process from reading a file, or the files that a pattern names (`Paths.glob`): the first directory on the way
-    /// that it may not enter, the pattern's own that it may not list, or the file itself. nil where nothing does, or where it is not
-    /// there.
+    /// Whether nothing of this name is there, not even a link that leads nowhere.
+    package static func isGone(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) != 0 && errno == ENOENT
+    }
+
+    /// Whether a path leads to a directory, as far as this process can see.
+    package static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// What keeps this process from reading a file or listing a directory: the first directory on the way that it may not enter, or the
+    /// place itself. nil where nothing does, or where it is not there.
     package static func barrier(_ path: String) -> String? {
         for place in Paths.above(path).reversed() where access(place, X_OK) != 0 {
             return errno == EACCES ? place : nil
         }
-        let last = Paths.isPattern(path) ? Paths.directory(of: path) : path
-        return access(last, R_OK) != 0 && errno == EACCES ? last : nil
+        return access(path, R_OK) != 0 && errno == EACCES ? path : nil
     }
 
     /// "permission denied: alice may not read /x/y: run this as its owner (sudo -u dropgate), or join the group audit".

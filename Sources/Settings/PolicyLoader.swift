@@ -1,18 +1,17 @@
 // All source list files to one Policy, or all that is wrong with them. The caller keeps its old policy on errors.
 package import Admission
-import Files
+package import Files
 
 package enum PolicyLoader {
     /// The files that absolute patterns name now, sorted, each once. A path without wildcards stands for itself.
-    package static func files(_ patterns: [String]) -> [String] {
-        Set(patterns.flatMap(Paths.glob)).sorted()
-    }
+    package static func files(_ patterns: [String]) -> FoundFiles { Paths.glob(patterns) }
 
-    /// `files` are absolute. Two lists of one name are a problem: an entry's id must say where it stands. `isForGate`: the
-    /// policy is to decide on callers, so files that others may have changed are a problem.
+    /// `files` are absolute. A place among them that could not be looked at is a problem: its lists would be taken for gone. Two lists
+    /// of one name are a problem: an entry's id must say where it stands. `isForGate`: the policy is to decide on callers, so files
+    /// that others may have changed are a problem.
     /// - Parameter instead: texts that files are taken to hold, by file: what lists would be.
     package static func load(
-        files: [String], isForGate: Bool = false, instead: [String: String] = [:]
+        files: FoundFiles, isForGate: Bool = false, instead: [String: String] = [:]
     ) throws(SettingsErrors) -> Policy {
         let log = ProblemLog()
         let entries = read(files, isForGate: isForGate, instead: instead, log: log)
@@ -31,13 +30,14 @@ package enum PolicyLoader {
     /// What is good of the files; the rest is in the log.
     @discardableResult
     static func read(
-        _ files: [String], isForGate: Bool, instead: [String: String] = [:], log: ProblemLog
+        _ files: FoundFiles, isForGate: Bool, instead: [String: String] = [:], log: ProblemLog
     ) -> [SourceEntry] {
         var entries: [SourceEntry] = []
         var names: [String: String] = [:]
         for file in files {
-            if instead[file] == nil, let closed = closed(file) {
-                log.add(closed)
+            let hidden = files.unseen[file].map { unseen(file, $0) } ?? closed(file)
+            if instead[file] == nil, let hidden {
+                log.add(hidden)
                 continue
             }
             if isForGate {
@@ -65,12 +65,19 @@ package enum PolicyLoader {
         return entries
     }
 
+    /// What to say of a place that could not be looked through for lists.
+    private static func unseen(_ place: String, _ error: SystemError) -> SettingsProblem {
+        if error.isDenial, let closed = closed(place) { return closed }
+        return SettingsProblem(
+            place: .file(place), key: "", message: "cannot look for source lists here: \(error)")
+    }
+
     /// What to say of lists that this process may not read: by the file or the directory that keeps it out, and to the gate's user, whose
     /// right to read them is what counts. nil where it may.
     static func closed(_ file: String) -> SettingsProblem? {
         guard let place = Presence.barrier(file) else { return nil }
         let (what, rights) =
-            place == file
+            place == file && !Presence.isDirectory(file)
             ? ("this list", "g+r") : ("this directory, in which the source lists are", "g+rx")
         return SettingsProblem(
             place: .file(place), key: "",

@@ -133,7 +133,7 @@ extension SettingsBuilder {
             let keys = SFTPSettings.defaultHostKeys(state: state).filter { isExpected(hostKey: $0) }
             // They lie where `state` should have said.
             guard !table.isBad(.state), !table.isBad(.sftpHostKeys) else { return keys }
-            guard namedFiles != .mustExist || isDirectory(state) else {
+            guard namedFiles != .mustExist || Presence.isDirectory(state) else {
                 table.fail(.state, "\(state) is not a directory; `dropgate init` makes what is missing")
                 return keys
             }
@@ -151,12 +151,6 @@ extension SettingsBuilder {
             value.fail("names no host key; leave the key out for those that `dropgate init` makes")
         }
         return keys
-    }
-
-    private func isDirectory(_ path: String) -> Bool {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-            && isDirectory.boolValue
     }
 
     /// An upgrade must not keep a gate from starting: without the key that earlier versions did not make it serves

@@ -107,7 +107,7 @@ struct SettingsBuilder {
         return values.compactMap { value -> String? in
             guard let text = value.text("a file or a pattern, as in sources/*.yaml") else { return nil }
             let pattern = Paths.resolve(text, beside: table.file)
-            if namedFiles == .mustExist, Paths.glob(pattern).isEmpty {
+            if namedFiles == .mustExist, PolicyLoader.files([pattern]).isEmpty {
                 value.fail("\(pattern) names no file")
             }
             return pattern

@@ -8,7 +8,7 @@ package enum Suggestion {
     }
 
     /// The allowed word within a third of the word's length in edits (at least one), else the only one that begins with it.
-    static func nearest(to word: String, among allowed: [String]) -> String? {
+    package static func nearest(to word: String, among allowed: [String]) -> String? {
         let limit = max(1, word.count / 3)
         let distances = allowed.map { (word: $0, distance: distance(word.lowercased(), $0.lowercased())) }
         guard let best = distances.min(by: { $0.distance < $1.distance }), best.distance <= limit else {

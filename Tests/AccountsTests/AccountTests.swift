@@ -270,6 +270,107 @@ import Testing
         #expect(lastReport?.changes == [] && lastReport?.problems == [])
     }
 
+    private func put(_ text: String) throws {
+        try Data(text.utf8).write(to: URL(filePath: store.path(of: "acme")))
+    }
+
+    private var isClosed: Bool {
+        if case .disabled = book.current().standing(of: "acme") { true } else { false }
+    }
+
+    @Test(
+        "A bad file that is to close its account does so at once, and no bad one opens it again",
+        arguments: [
+            "disabled: yes\n", "disabled:\n", "disabled: true\nkeys: x\n", "disable: true\n",
+            "{disabled: [true]}", "keys: []\ndisabled:true\n", "keys: []\ndisabled=true\n",
+            "disabled: false\ndisabled: true\n",
+        ])
+    func closesByABadFile(text: String) throws {
+        _ = book.current()
+        try put(text)
+        #expect(isClosed)
+        #expect(lastReport?.changes == ["~ acme (disabled)"] && lastReport?.problems.isEmpty == false)
+        try put("disabled: false\nkeys: x\n")
+        #expect(isClosed)
+        try put("keys: [\"\(SampleKeys.ed25519)\"]\n")
+        #expect(!isClosed && lastReport?.changes == ["~ acme (enabled)"] && lastReport?.problems == [])
+    }
+
+    @Test(
+        "A bad file that does not speak of closing its account leaves it open",
+        arguments: [
+            "keys: x\n", "disabled: false\nkeys: x\n", "disabled: false # not now\nkeys: [\n",
+            "# disabled: true\n[", "",
+        ])
+    func staysOpenByABadFile(text: String) throws {
+        _ = book.current()
+        try put(text)
+        #expect(!isClosed && lastReport?.problems.isEmpty == false)
+    }
+
+    @Test("A disabled account stays closed though everybody can read the hash of its password")
+    func closesByAnExposedFile() throws {
+        let hash = try PasswordHash(password: "correct horse battery").text
+        _ = book.current()
+        try put("password_hash: \"\(hash)\"\ndisabled: true\n")
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o644], ofItemAtPath: store.path(of: "acme"))
+        #expect(isClosed && lastReport?.problems.first?.contains("chmod 600") == true)
+    }
+
+    @Test("To disable an account whose file is bad is refused, with what to write into it")
+    func disablesNoBadFile() throws {
+        try put("keys: x\n")
+        let error = #expect(throws: AccountError.self) { try store.setDisabled(true, name: "acme") }
+        #expect(error?.code == .badFile)
+        #expect(error?.problems.last?.message.contains("`disabled: true`") == true)
+        try put("disabled: yes\n")
+        let closed = #expect(throws: AccountError.self) { try store.setDisabled(true, name: "acme") }
+        #expect(closed?.description.contains("meanwhile nobody can log in") == true)
+    }
+
+    /// The account's file is a link to one in a directory of its own.
+    private func linked() throws -> (file: String, directory: String) {
+        let place = directory.file("cfg")
+        try FileManager.default.createDirectory(
+            atPath: place, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+        let (file, name) = (place + "/acme", store.path(of: "acme"))
+        try FileManager.default.moveItem(atPath: name, toPath: file)
+        try FileManager.default.createSymbolicLink(atPath: name, withDestinationPath: file)
+        return (file, place)
+    }
+
+    @Test("A problem that lies outside of the file ends when that is mended")
+    func mendedOutside() throws {
+        let place = try linked().directory
+        func setMode(_ mode: Int) throws {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: place)
+        }
+        try setMode(0o777)
+        #expect(book.current().accounts.isEmpty)
+        #expect(lastReport?.problems.first?.contains("chmod o-w \(place)") == true)
+        _ = book.current()
+        #expect(events.reports.withLock { $0.count } == 1, "told once")
+        try setMode(0o755)
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        #expect(lastReport?.changes == ["+ acme"] && lastReport?.problems == [])
+    }
+
+    @Test("An account whose file cannot be looked at keeps what it was, and only one that is gone is removed")
+    func hidden() throws {
+        let (file, _) = try linked()
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        let away = directory.file("away")
+        try FileManager.default.moveItem(atPath: file, toPath: away)
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        #expect(lastReport?.changes == [] && lastReport?.problems.count == 1)
+        try FileManager.default.moveItem(atPath: away, toPath: file)
+        #expect(book.current().sorted.map(\.name) == ["acme"])
+        #expect(lastReport?.problems == [])
+        try FileManager.default.removeItem(atPath: store.path(of: "acme"))
+        #expect(book.current().accounts.isEmpty && lastReport?.changes == ["- acme"])
+    }
+
     @Test("A file that was never good opens nothing")
     func neverGood() throws {
         try Data("keys: x\n".utf8).write(to: URL(filePath: store.path(of: "bad")))

@@ -194,6 +194,43 @@ import Testing
         await scene.intake.close()
     }
 
+    /// Keeps a new list open, half written, for longer than anybody waits.
+    private func holdOpen(_ path: String, _ scene: PolicyScene) async throws -> FileHandle {
+        try #require(FileManager.default.createFile(atPath: path, contents: nil))
+        let writer = try #require(FileHandle(forWritingAtPath: path))
+        try writer.write(contentsOf: Data("entries: [".utf8))
+        for _ in 0..<40 { await scene.reloader.look() }
+        return writer
+    }
+
+    @Test func aNewListThatWasHeldOpenAndIsGoneAgainIsNoProblemAnyMore() async throws {
+        let scene = try await PolicyScene()
+        let path = scene.gate.path("sources/lab.yaml")
+        let writer = try await holdOpen(path, scene)
+        #expect(scene.intake.health.problems[PolicyReloader.problem]?.contains(path) == true)
+        try writer.close()
+        try FileManager.default.removeItem(atPath: path)
+        await scene.reloader.look()
+        #expect(scene.intake.health.problems.isEmpty)
+        #expect(try scene.entries().isEmpty)
+        await scene.intake.close()
+    }
+
+    @Test func aListThatIsHeldOpenDoesNotHideWhatIsWrongWithAnother() async throws {
+        let scene = try await PolicyScene()
+        var problem: String { scene.intake.health.problems[PolicyReloader.problem] ?? "" }
+        try scene.gate.write("sources/vsee.yaml", scene.gate.read("sources/vsee.yaml") + "bogus: 1\n")
+        await scene.settle()
+        let path = scene.gate.path("sources/lab.yaml")
+        let writer = try await holdOpen(path, scene)
+        #expect(problem.contains("bogus: unknown key") && problem.contains("still has it open"), "\(problem)")
+        try writer.close()
+        try FileManager.default.removeItem(atPath: path)
+        await scene.reloader.look()
+        #expect(problem.contains("bogus: unknown key") && !problem.contains("still has"), "\(problem)")
+        await scene.intake.close()
+    }
+
     /// The name is another file's now; and so may the directory's name be another directory's.
     @Test(arguments: [false, true])
     func aListThatTakesTheNameOfOneThatIsHeldOpenIsTakenOver(movesDirectory: Bool) async throws {

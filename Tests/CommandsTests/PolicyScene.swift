@@ -12,13 +12,15 @@ struct PolicyScene {
     let intake: Intake
     let reloader: PolicyReloader
 
+    /// - Parameter patterns: of the lists, in the gate's directory.
     init(
-        on disk: FailingDisk = FailingDisk(), load: @escaping PolicyReloader.Load = PolicyReloader.read
+        on disk: FailingDisk = FailingDisk(), patterns: [String] = ["sources/*.yaml"],
+        load: @escaping PolicyReloader.Load = PolicyReloader.read
     ) async throws {
         gate = try TestGate.plain()
         intake = try gate.openIntake(on: disk)
         reloader = PolicyReloader(
-            patterns: [gate.path("sources/*.yaml")], intake: intake,
+            patterns: patterns.map(gate.path), intake: intake,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, load: load)
         await reloader.look()
     }

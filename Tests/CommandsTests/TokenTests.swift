@@ -167,6 +167,32 @@ import Testing
         #expect(told.withLock { $0 }.last == [])
     }
 
+    /// A link whose way there others may write, or which leads nowhere for a while: nothing of that shows at the link.
+    @Test func whatWasWrongElsewhereIsOverWithTheNextQuestion() throws {
+        let gate = try TestGate()
+        let told = Mutex<[[String]]>([])
+        let book = book(gate) { problems in told.withLock { $0.append(problems) } }
+        let made = try make()
+        try TokenStore(directory: gate.path("tokens")).add(made.token)
+        let elsewhere = gate.path("elsewhere")
+        func mode(_ mode: Int) throws {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: elsewhere)
+        }
+        try FileManager.default.createDirectory(atPath: elsewhere, withIntermediateDirectories: false)
+        try mode(0o777)
+        let (file, link) = (elsewhere + "/ehr.json", gate.path("tokens/ehr.json"))
+        try FileManager.default.moveItem(atPath: link, toPath: file)
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
+        let isGood = { book.holder(of: Array(made.secret.utf8)) != nil }
+        #expect(!isGood() && told.withLock { $0.last?.count } == 1)
+        try mode(0o700)
+        #expect(isGood() && told.withLock { $0.last } == [])
+        try FileManager.default.moveItem(atPath: file, toPath: file + ".away")
+        #expect(!isGood() && told.withLock { $0.last?.count } == 1, "it is told, and not taken for revoked")
+        try FileManager.default.moveItem(atPath: file + ".away", toPath: file)
+        #expect(isGood() && told.withLock { $0.last } == [])
+    }
+
     /// Whoever can write there could make a token of their own.
     @Test func aFileThatOthersCanWriteIsNoToken() throws {
         let gate = try TestGate()

@@ -272,6 +272,28 @@ class Root(unittest.TestCase):
         self.assertIn(f"{folder}: permission denied: {self.USER.pw_name} may not read this directory", said.stderr)
         self.assertIn("the gate's user must be able to", said.stderr)
 
+    def test_a_directory_of_lists_that_is_closed_while_the_gate_runs_takes_nobody_off_the_lists(self):
+        gate = self.gate_of_its_user()
+        folder = os.path.join(gate.home, "teams/b")
+        os.makedirs(folder)
+        for place in (os.path.dirname(folder), folder):
+            os.chmod(place, 0o755)
+        with open(os.path.join(folder, "lab.yaml"), "w") as file:
+            file.write("entries:\n  - {cidr: 127.0.0.9/32, service: lab, channels: [webhook]}\n")
+        os.chmod(file.name, 0o644)
+        gate.environment["DROPGATE_SOURCES"] = '["sources/*.yaml", "teams/*/*.yaml"]'
+        gate.start()
+        self.assertIn('"stored"', gate.post(V2 % "1", source="127.0.0.9").stdout)
+        os.chmod(folder, 0o700)
+        wait_until(lambda: f"source lists stay as they were: {folder}: permission denied" in gate.log(), what="the refusal")
+        self.assertIn('"stored"', gate.post(V2 % "2", source="127.0.0.9").stdout)
+        changes = [entry for entry in gate.entries("--kind", "policy") if entry["verdict"] == "rejected"]
+        self.assertIn(folder, changes[-1]["detail"]["problems"][0])
+        self.assertNotIn("gone", json.dumps(changes[-1]["detail"].get("files", [])))
+        os.chmod(folder, 0o755)
+        wait_until(lambda: "source lists are good and unchanged" in gate.log(), what="the end of the problem")
+        self.assertEqual(gate.stop(), 0)
+
     def test_root_does_not_pull_for_another_user(self):
         gate = self.gate_of_its_user()
         said = self.command(gate, "pull", "sftp://x@127.0.0.1:1/", "--key", gate.key, "--host-key", "SHA256:" + "A" * 43,
@@ -321,6 +343,41 @@ class Reload(unittest.TestCase):
         wait_until(lambda: "source lists are good and unchanged" in gate.log(), what="the reload")
         self.assertIn('"stored"', gate.post(V2 % "1").stdout)
         self.assertEqual(gate.stop(), 0)
+
+
+class Stop(unittest.TestCase):
+    def test_a_gate_that_is_told_to_end_while_it_still_opens_what_it_listens_on_records_its_stop(self):
+        gate = Gate()
+        self.addCleanup(gate.close)
+        program, session = copy_program(gate.root), os.path.join(gate.root, SESSION)
+        os.rename(session, session + "-real")
+        asked, go = (os.path.join(gate.root, name) for name in ("asked", "go"))
+        # It is asked for its version by the checks, and once more by the receiver, when the start is an entry already.
+        with open(session, "w") as file:
+            file.write(f'#!/bin/sh\nif [ -e {asked} ]; then while [ ! -e {go} ]; do sleep 0.1; done; fi\n'
+                       f': > {asked}\nexec {session}-real "$@"\n')
+        os.chmod(session, 0o755)
+
+        def said():
+            lines = gate.run("attempts", "--kind", "service", "--format", "jsonl", "--limit", "0", "--config", gate.config,
+                             check=False).stdout.splitlines()
+            return [entry["reason"] for entry in sorted(map(json.loads, lines), key=lambda entry: entry["seq"])]
+
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(sign.name):
+                before = len(said())
+                for path in (asked, go):
+                    if os.path.exists(path):
+                        os.remove(path)
+                with open(os.path.join(gate.root, "serve.log"), "wb") as log:
+                    gate.process = subprocess.Popen([program, "serve", "--allow-root", "--config", gate.config],
+                                                    stdout=log, stderr=log, env={**os.environ, **gate.environment})
+                wait_until(lambda: said()[before:] == ["started"], 20, "the start's entry")
+                gate.process.send_signal(sign)
+                gate.file("go", b"")
+                self.assertEqual(gate.process.wait(30), 0, gate.log())
+                self.assertEqual(said()[before:], ["started", "stopped"])
+                self.assertNotIn("\nready\n", gate.log())
 
 
 class Silence(unittest.TestCase):

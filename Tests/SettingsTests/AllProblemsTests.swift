@@ -1,4 +1,5 @@
 // Everything that is wrong with a file is told in one run, and nothing that follows from another problem.
+import Files
 import Foundation
 import Settings
 import Testing

@@ -1,5 +1,6 @@
 // `expect:` of source lists: what is read and what is refused.
 import Admission
+import Files
 import Testing
 
 @testable import Settings

@@ -1,5 +1,6 @@
 // Source list files to a policy: defaults of a list, every wrong list with its line, and the shipped list.
 import Admission
+import Files
 import Foundation
 import Settings
 import Testing
@@ -180,7 +181,7 @@ import Testing
         let text = "name: same\nentries: [{cidr: 1.2.3.4, \(Self.good)}]"
         let files = try [gate.write("a.yaml", text), gate.write("b.yaml", text)]
         #expect {
-            try PolicyLoader.load(files: files)
+            try PolicyLoader.load(files: FoundFiles(files))
         } throws: { error in
             "\(error)" == "\(files[1]):1:7: name: same is also the name of \(files[0]); give each its own"
         }
@@ -191,7 +192,7 @@ import Testing
         let files =
             try [gate.write("a.yaml", "entries: []"), gate.write("b.yaml", "entries: []")] + ["/none.yaml"]
         #expect {
-            try PolicyLoader.load(files: files)
+            try PolicyLoader.load(files: FoundFiles(files))
         } throws: { error in
             (error as? SettingsErrors)?.problems.map(\.place) == [
                 .file(files[0], line: 1, column: 10), .file(files[1], line: 1, column: 10),
@@ -199,5 +200,24 @@ import Testing
             ]
         }
         #expect(throws: SettingsErrors.self) { try PolicyLoader.load(files: []) }
+    }
+
+    /// Its lists would be taken for gone.
+    @Test func aPlaceThatCouldNotBeLookedAtIsAProblem() throws {
+        let gate = try GateDirectory()
+        let file = try gate.write("a.yaml", "entries: [{cidr: 1.2.3.4, \(Self.good)}]")
+        let files = FoundFiles([file, gate.path], unseen: [gate.path: SystemError(EIO)])
+        let problem = "\(gate.path): cannot look for source lists here: \(SystemError(EIO))"
+        #expect {
+            try PolicyLoader.load(files: files)
+        } throws: { error in
+            "\(error)" == problem
+        }
+        // It may be there again.
+        #expect {
+            try PolicyLoader.load(files: FoundFiles([gate.path], unseen: [gate.path: SystemError(EACCES)]))
+        } throws: { error in
+            "\(error)".hasPrefix("\(gate.path): ")
+        }
     }
 }

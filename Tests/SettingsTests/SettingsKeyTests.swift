@@ -85,7 +85,9 @@ enum Checkout {
         let text = try String(contentsOf: Checkout.file(document), encoding: .utf8)
         let names = text.matches(of: /`((?:webhook|sftp|console|staging|ledger|forward)\.[a-z_.]+)`/)
         // Files and problems of the health are written alike.
-        let others: Set = ["ledger.sqlite", "ledger.key.pub", "ledger.key.next", "sftp.session"]
+        let others: Set = [
+            "ledger.sqlite", "ledger.key.pub", "ledger.key.next", "sftp.session", "sftp.accounts",
+        ]
         for name in names.map({ String($0.1) }) where !others.contains(name) {
             #expect(SettingsKey.all.contains { $0.name == name || $0.name.hasPrefix(name + ".") }, "\(name)")
         }

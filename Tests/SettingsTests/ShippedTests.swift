@@ -1,6 +1,7 @@
 // The files of Config/: they load, and they are what the binary carries. Config/dropgate.yaml is made from the declarations
 // of the keys: `WRITE_CONFIG=1 Tests/run.sh --filter ShippedTests` writes it anew.
 import Admission
+import Files
 import Foundation
 import Settings
 import Testing

@@ -1,5 +1,6 @@
 // Adding and removing entries in a list file: other lines stay, and nothing is written that does not read back.
 import Admission
+import Files
 import Foundation
 import Settings
 import Testing

@@ -16,10 +16,15 @@ package final class TokenBook: Sendable {
     /// The token of `console.token_file`, which every gate has.
     private static let ownName = "console.token_file"
 
+    private struct File {
+        /// nil: it could not be looked at.
+        let signature: FileSignature?
+        let token: Result<ConsoleToken, ManagementError>
+    }
+
     private struct State {
-        var signatures: [String: FileSignature] = [:]
-        var tokens: [ConsoleToken] = []
-        /// What is wrong with files, as it was told last.
+        var files: [String: File] = [:]
+        /// What is wrong with them, as it was told last.
         var problems: [String] = []
     }
 
@@ -69,24 +74,36 @@ package final class TokenBook: Sendable {
             do throws(ManagementError) { try refresh(&state) } catch {
                 state = State(problems: [error.description])
             }
-            return (state.tokens, state.problems == before ? nil : state.problems)
+            let tokens = state.files.values.compactMap { try? $0.token.get() }
+            return (tokens, state.problems == before ? nil : state.problems)
         }
         if let news { report(news) }
         return tokens
     }
 
     private func refresh(_ state: inout State) throws(ManagementError) {
-        var seen: [String: FileSignature] = [:]
-        for name in try store.names().prefix(TokenStore.most) {
-            seen[name] = FileSignature(path: store.path(of: name))
+        var files: [String: File] = [:]
+        var problems: [String] = []
+        for name in try store.names().prefix(TokenStore.most).sorted() {
+            let path = store.path(of: name)
+            let signature = FileSignature(path: path)
+            if signature == nil, Presence.isGone(path) { continue }
+            let file = Self.known(state.files[name], signature) ?? read(name, signature)
+            files[name] = file
+            if case .failure(let error) = file.token { problems.append(error.description) }
         }
-        guard seen != state.signatures else { return }
-        var fresh = State(signatures: seen)
-        for name in seen.keys.sorted() {
-            do throws(ManagementError) { fresh.tokens.append(try store.load(name)) } catch {
-                fresh.problems.append(error.description)
-            }
+        state = State(files: files, problems: problems)
+    }
+
+    /// A good one that looks as before. What is wrong with a bad one may be elsewhere, in a directory above or the system.
+    private static func known(_ file: File?, _ signature: FileSignature?) -> File? {
+        guard let file, signature != nil, file.signature == signature, case .success = file.token else {
+            return nil
         }
-        state = fresh
+        return file
+    }
+
+    private func read(_ name: String, _ signature: FileSignature?) -> File {
+        File(signature: signature, token: Result { () throws(ManagementError) in try store.load(name) })
     }
 }

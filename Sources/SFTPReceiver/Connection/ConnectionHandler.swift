@@ -34,7 +34,7 @@ struct ConnectionHandler: Sendable {
     /// Decides on a connection that was just accepted. It is quick and never blocks: unlisted sources cost no task.
     func arrived(_ socket: ConnectedSocket) -> IncomingConnection? {
         let peer = socket.peer
-        guard resolver.mode.readsProxyHeader, let peer, resolver.isTrusted(peer.ip) else {
+        guard awaitsHeader(peer) else {
             return admit(socket, resolver.resolve(peer: peer)).map { .admitted($0) }
         }
         guard table.enter() else {
@@ -45,10 +45,23 @@ struct ConnectionHandler: Sendable {
         return .announced(socket)
     }
 
+    /// Whether a trusted proxy is to say who calls.
+    private func awaitsHeader(_ peer: Endpoint?) -> Bool {
+        guard let peer, resolver.mode.readsProxyHeader else { return false }
+        return resolver.isTrusted(peer.ip)
+    }
+
     /// Rejects a connection for which the process has no descriptors left.
     func turnAway(_ socket: ConnectedSocket) {
-        let decision = intake.admit(resolver.resolve(peer: socket.peer), channel: .sftp)
-        reject(socket, decision, reason: decision.isAdmitted ? .connectionLimit : decision.reason)
+        var resolution = resolver.resolve(peer: socket.peer)
+        // A header that nobody reads is not a bad one.
+        let isUnread = awaitsHeader(socket.peer)
+        if isUnread { resolution.trace.append("the process had no descriptor left to read one") }
+        let decision = intake.admit(resolution, channel: .sftp)
+        guard decision.isAdmitted || isUnread else {
+            return reject(socket, decision, reason: decision.reason)
+        }
+        reject(socket, decision, reason: .connectionLimit, detail: ["limit": "open files"])
     }
 
     /// Serves an incoming connection to its end.
@@ -115,11 +128,14 @@ struct ConnectionHandler: Sendable {
         return connection
     }
 
-    private func reject(_ socket: ConnectedSocket, _ decision: Decision, reason: Reason) {
+    private func reject(
+        _ socket: ConnectedSocket, _ decision: Decision, reason: Reason, detail: [String: JSONValue] = [:]
+    ) {
         socket.close()
         var attempt = Attempt(kind: .connection, channel: .sftp, decision: decision)
         attempt.verdict = .rejected
         attempt.reason = reason
+        attempt.detail.merge(detail) { $1 }
         intake.note(attempt)
         intake.ownConnections.ended(socket.peer)
     }
