@@ -112,8 +112,17 @@ package enum FileReplacement {
         guard fsync(descriptor) == 0 else { throw .last }
     }
 
-    /// Gives a directory its name, where nothing has it yet (EEXIST). As `move`.
+    /// Makes the name of a new file or directory durable, but where this process may not read the directory that it lies in.
+    package static func syncName(of path: String) throws(SystemError) {
+        guard let folder = try folder(of: path) else { return }
+        defer { close(folder) }
+        // Some network filesystems have nothing to sync in a directory, and say so by EINVAL.
+        guard fsync(folder) == 0 || errno == EINVAL else { throw .last }
+    }
+
+    /// Gives a directory its name, where nothing has it yet (EEXIST), with the names of what lies in it. As `move`.
     package static func moveDirectory(_ path: String, to target: String) throws(SystemError) {
+        try sync(path, flags: O_RDONLY | O_DIRECTORY)
         let folder = try folder(of: target)
         defer { if let folder { close(folder) } }
         if dropgate_rename_noreplace(AT_FDCWD, path, AT_FDCWD, target) != 0 {

@@ -135,6 +135,12 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
         return try writer.write()
     }
 
+    /// What holds checkpoints that somebody has kept against those that the ledger has, beside its writer. Throws as `reader`.
+    /// - Parameter trusted: as of `verifier`.
+    package func sieve(trusted: Set<NoteVerifier>) throws -> CheckpointSieve {
+        CheckpointSieve(try ReadOnlyDatabase(paths), trusted: trusted)
+    }
+
     /// What hashes every entry again, and compares it with everything that was signed.
     /// - Parameters:
     ///   - trusted: keys that are known to be the ledger's; others are trusted when an entry with both signatures ties them

@@ -1,5 +1,5 @@
 // Signs the head of the ledger soon after each append and once in a while when nothing comes, and hands each
-// checkpoint to the copy beside the ledger and to the witnesses. A witness that fails stops nothing else.
+// checkpoint to the copy beside the ledger and to the witnesses. One of them that fails stops nothing else.
 import Admission
 import Blocking
 package import Intake
@@ -104,24 +104,27 @@ package final class Checkpointer: Service, CheckpointSigning {
             return
         }
         // Why there is none is in the health.
-        guard isDue, let signed = try? await signHead() else { return }
-        mailboxes.forEach { $0.continuation.yield(signed) }
+        if isDue { _ = try? await sign() }
     }
 
     @discardableResult
-    package func sign() async throws -> SignedCheckpoint? { try await signHead()?.checkpoint }
+    package func sign() async throws -> SignedCheckpoint? { try await signHead(send) }
 
     /// What becomes of it is in the health: whoever asks for a checkpoint that succeeds ends the problem of those before it.
-    private func signHead() async throws -> Signed? {
+    /// - Parameter signed: told what is signed, also where it cannot be kept beside the ledger.
+    @discardableResult
+    private func signHead(_ signed: (Signed) -> Void) async throws -> SignedCheckpoint? {
         do {
-            let signed = try await signer.sign().map(note)
+            let checkpoint = try await signer.sign { signed(note($0)) }
             works(Self.problem, Self.signing)
-            return signed
+            return checkpoint
         } catch {
             signingFails(error)
             throw error
         }
     }
+
+    private func send(_ signed: Signed) { mailboxes.forEach { $0.continuation.yield(signed) } }
 
     private static let signing = "signing checkpoints"
 
@@ -140,17 +143,18 @@ package final class Checkpointer: Service, CheckpointSigning {
     /// The last checkpoint of a gate that stops, to all witnesses at once. Call it after the last append. Whoever cancels it
     /// waits for them no longer; the log says which of them did not take it.
     package func finish() async {
-        guard let signed = try? await signHead() else { return }
         await withTaskGroup(of: Void.self) { group in
-            for witness in witnesses {
-                group.addTask {
-                    guard await !self.deliver(signed, to: witness) else { return }
-                    self.intake.logger.warning(
-                        "witness \(witness.name) has not taken the last checkpoint before the stop; it gets the next one after the start"
-                    )
-                }
+            _ = try? await signHead { signed in
+                for witness in witnesses { group.addTask { await self.deliverLast(signed, to: witness) } }
             }
         }
+    }
+
+    private func deliverLast(_ signed: Signed, to witness: any Witness) async {
+        guard await !deliver(signed, to: witness) else { return }
+        intake.logger.warning(
+            "witness \(witness.name) has not taken the last checkpoint before the stop; it gets the next one after the start"
+        )
     }
 
     package func rotate(
@@ -158,14 +162,13 @@ package final class Checkpointer: Service, CheckpointSigning {
     ) async throws -> KeyRotation {
         let rotation: KeyRotation
         do {
-            rotation = try await signer.rotate(to: new, detail: detail, install: install)
+            rotation = try await signer.rotate(to: new, detail: detail, install: install) { send(note($0)) }
         } catch {
-            // The checkpoint under the new key may be signed and not kept.
+            // The checkpoint under the new key may be signed and not kept beside the ledger.
             lastSigned.withLock { $0 = nil }
             throw error
         }
         works(Self.problem, Self.signing)
-        if let signed = signer.newest.map(note) { mailboxes.forEach { $0.continuation.yield(signed) } }
         return rotation
     }
 

@@ -8,15 +8,19 @@ import Ledger
 import Logging
 import Metering
 import ServiceLifecycle
+import Synchronization
 
 /// Looks every few seconds whether somebody is overdue.
-package struct ContactWatch: Service {
+package final class ContactWatch: Service {
     private static let interval = Duration.seconds(5)
     /// How far back a silence that was announced is looked for, where there was no contact at all.
     private static let memory = Duration.seconds(30 * 86_400)
+    /// Entries that wait for a ledger that cannot be written: more than there are expected sources.
+    private static let mostWaiting = 1024
 
     private let intake: Intake
     private let reader: any LedgerReading
+    private let unrecorded = Mutex<[Attempt]>([])
     /// It looks into the ledger.
     private let executor = BlockingExecutor(label: "contact watch", width: 1)
 
@@ -44,39 +48,48 @@ package struct ContactWatch: Service {
         await withTaskExecutorPreference(executor) {
             await cancelWhenGracefulShutdown {
                 while !Task.isCancelled {
-                    await look()
+                    await self.look()
                     try? await Task.sleep(for: Self.interval)
                 }
             }
         }
     }
 
-    /// One look.
+    /// One look. What cannot be recorded is tried again by the next one.
     package func look() async {
         intake.contacts.follow(intake.policy, now: intake.now, lastHeard: lastHeard)
-        for change in intake.contacts.changes(now: intake.now) {
-            let what = "\(change.key.entry) on \(change.key.channel.rawValue)"
-            let last = change.last.map { "last heard \($0)" } ?? "never heard"
-            let message =
-                change.isSilent
-                ? "\(what) is silent: expected \(change.expectation.summary), \(last)"
-                : "\(what) is heard again"
-            intake.logger.log(level: change.isSilent ? .warning : .notice, "\(message)")
-            var attempt = Attempt(
-                kind: .service, channel: change.key.channel,
-                verdict: change.isSilent ? .observed : .accepted,
-                reason: change.isSilent ? .silent : .heard)
-            attempt.entries = [change.key.entry]
-            attempt.policy = intake.policy.version
-            attempt.detail["message"] = .string(message)
-            attempt.detail["last"] = change.last.map { .string($0.description) }
-            attempt.detail["expected"] = .string(change.expectation.summary)
-            do {
-                try await intake.record(attempt)
-            } catch {
-                intake.logger.error("that could not be recorded: \(error)")
-            }
+        let told = intake.contacts.changes(now: intake.now).map(tell)
+        let waiting = unrecorded.withLock { unrecorded in
+            defer { unrecorded = [] }
+            return Array((unrecorded + told).suffix(Self.mostWaiting))
         }
+        for attempt in waiting { await record(attempt) }
+    }
+
+    /// Says it in the log, and returns its entry.
+    private func tell(_ change: ContactMonitor.Change) -> Attempt {
+        let what = "\(change.key.entry) on \(change.key.channel.rawValue)"
+        let last = change.last.map { "last heard \($0)" } ?? "never heard"
+        let message =
+            change.isSilent
+            ? "\(what) is silent: expected \(change.expectation.summary), \(last)"
+            : "\(what) is heard again"
+        intake.logger.log(level: change.isSilent ? .warning : .notice, "\(message)")
+        var attempt = Attempt(
+            kind: .service, channel: change.key.channel,
+            verdict: change.isSilent ? .observed : .accepted,
+            reason: change.isSilent ? .silent : .heard)
+        attempt.entries = [change.key.entry]
+        attempt.policy = intake.policy.version
+        attempt.detail["message"] = .string(message)
+        attempt.detail["last"] = change.last.map { .string($0.description) }
+        attempt.detail["expected"] = .string(change.expectation.summary)
+        return attempt
+    }
+
+    private func record(_ attempt: Attempt) async {
+        // Why it cannot be, those who write the ledger tell.
+        do { try await intake.record(attempt) } catch { unrecorded.withLock { $0.append(attempt) } }
     }
 
     /// What the ledger says: the last contact, and whether the silence since was announced before a restart.

@@ -3,11 +3,9 @@
 import Admission
 import Blocking
 package import Intake
-import JSON
 import Ledger
 import Logging
 import ServiceLifecycle
-import TLS
 
 /// Sweeps the ledger once an hour.
 package struct Sealer: Service {
@@ -58,7 +56,8 @@ package struct Sealer: Service {
             intake.health.clear(problem: "sealing")
         } catch {
             if intake.health.set(
-                problem: "sealing", message: "old entries of the ledger could not be sealed: \(error)")
+                problem: "sealing",
+                message: "old entries of the ledger could not be sealed or removed: \(error)")
             {
                 intake.logger.error("sealing the ledger failed, it is tried again: \(error)")
             }
@@ -81,10 +80,13 @@ package struct Sealer: Service {
 
     /// Takes sealed entries out of the database, also those that a stop left there.
     private func clearSealed() async throws {
-        guard let last = try reader.segments().last?.last, try reader.hasUnclearedEntries(below: last + 1)
+        guard let newest = try reader.segments().last,
+            try reader.hasUnclearedEntries(below: newest.last + 1)
         else { return }
+        // Afterwards they are in its file alone.
+        try reader.requireUnaltered(newest)
         while case .changed(true) = try await intake.carryOut(
-            .clearSealed(below: last + 1, limit: Self.step))
+            .clearSealed(below: newest.last + 1, limit: Self.step))
         {
             try Task.checkCancellation()
         }
@@ -106,34 +108,29 @@ package struct Sealer: Service {
         for segment in try reader.segments() {
             var segment = segment
             if let retain, isOver, segment.removalEntry == nil {
-                let entries = segment.first..<segment.last + 1
-                // Of what was renamed after it had been sealed the entry is needed once more.
-                isOver =
-                    try isOlder(entries, segment.lastTime, than: retain) && !reader.hasPendingDrops(entries)
+                isOver = try mayGo(segment, after: retain)
                 if isOver { segment.removalEntry = try await recordRemoval(of: segment) }
             }
             try reader.removeFile(of: segment)
         }
     }
 
-    /// - Returns: the entry that tells it, durable before the file goes.
-    private func recordRemoval(of segment: LedgerSegment) async throws -> Int64 {
-        let entry = try await intake.record(removal(of: segment))
-        try await intake.carryOut(.segmentRemoved(number: segment.number, entry: entry))
-        intake.logger.notice(
-            "ledger: removed entries \(segment.first) to \(segment.last), their time is over")
-        return entry
+    /// Whoever can write the table could make everything old by one column: what it says is held against the file first.
+    private func mayGo(_ segment: LedgerSegment, after age: Duration) throws -> Bool {
+        try reader.requireUnaltered(segment)
+        let entries = segment.first..<segment.last + 1
+        // Of what was renamed after it had been sealed the entry is needed once more.
+        return try isOlder(entries, segment.lastTime, than: age) && !reader.hasPendingDrops(entries)
     }
 
-    private func removal(of segment: LedgerSegment) -> Attempt {
-        var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .changed)
-        attempt.detail[LedgerSegment.removalMember] = [
-            "first": .int(segment.first), "last": .int(segment.last),
-            "first_time": .string(segment.firstTime.description),
-            "last_time": .string(segment.lastTime.description),
-            "file_sha256": .string(
-                Hex.text(segment.sha256)),
-        ]
-        return attempt
+    /// - Returns: the entry that tells it, durable before the file goes; a stop in between leaves a file that the next sweep removes.
+    ///   nil where its removal is recorded already.
+    private func recordRemoval(of segment: LedgerSegment) async throws -> Int64? {
+        guard case .appended(let entry) = try await intake.carryOut(.segmentRemoved(segment)) else {
+            return nil
+        }
+        intake.logger.notice(
+            "ledger: removed entries \(segment.first) to \(segment.last), their time is over")
+        return entry.seq
     }
 }

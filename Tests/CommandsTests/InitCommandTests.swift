@@ -243,7 +243,7 @@ import Testing
         await expectNoneMade("it cannot be read")
         do {
             let store = try ledger.open(node: "t")
-            _ = try store.commit([.segmentRemoved(number: segment.number, entry: 300)], now: .now())
+            _ = try store.commit([.segmentRemoved(segment)], now: .now())
         }
         await expectNoneMade("retention removed it")
     }

@@ -109,8 +109,8 @@ import Testing
                 == before["totals"])
         do {
             let store = try handle(gate).open(node: "gate-1")
-            _ = try store.commit([.segmentRemoved(number: 0, entry: 500)], now: MadeUpMonth.end)
             let sealing = try handle(gate).sealing()
+            _ = try store.commit([.segmentRemoved(sealing.segments()[0])], now: MadeUpMonth.end)
             try sealing.removeFile(of: sealing.segments()[0])
         }
         let rest = try await report(gate, Self.begin, Self.end)

@@ -95,4 +95,11 @@ import Testing
         #expect(throws: SystemError(ENOSPC)) { try install("file", mayReplace: true, fails: true) }
         #expect(text("file") == "old" && names == ["file"])
     }
+
+    @Test func aNameIsSyncedWhereItsDirectoryCanBeOpened() throws {
+        try FileReplacement.write([], to: directory.file("file"))
+        try FileReplacement.syncName(of: directory.file("file"))
+        // That nothing is there is told by what is to be made in it.
+        try FileReplacement.syncName(of: directory.file("gone/file"))
+    }
 }

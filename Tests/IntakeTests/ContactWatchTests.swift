@@ -3,6 +3,7 @@ import Admission
 import Foundation
 import JSON
 import Ledger
+import LedgerSupport
 import Logging
 import Metering
 import Support
@@ -29,10 +30,11 @@ import Upkeep
             clock = Clock(try #require(Instant(rfc3339: "2026-11-23T06:00:00Z")))
         }
 
-        func open(expect: [Channel: ExpectedContact] = [.webhook: ExpectedContact(every: .seconds(3600))])
-            throws
-            -> Intake
-        {
+        /// - Parameter disk: of the ledger.
+        func open(
+            expect: [Channel: ExpectedContact] = [.webhook: ExpectedContact(every: .seconds(3600))],
+            disk: FailingDisk? = nil
+        ) throws -> Intake {
             var entry = SourceEntry(
                 list: "test", service: "vsee", cidr: try CIDRBlock("20.21.208.105"),
                 channels: [.webhook, .sftp])
@@ -42,9 +44,15 @@ import Upkeep
                 stagingPath: gate.file("staging"))
             (configuration.reserveBytes, configuration.reserveInodes) = (1, 1)
             let clock = clock
-            return try Intake.open(
-                configuration, policy: try Policy(entries: [entry]),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, clock: { clock.now })
+            let policy = try Policy(entries: [entry])
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            guard let disk else {
+                return try Intake.open(configuration, policy: policy, logger: logger, clock: { clock.now })
+            }
+            let store = FailingStore(
+                try configuration.ledger.open(node: configuration.node), disk: disk)
+            return try Intake(
+                configuration, store: store, policy: policy, logger: logger, clock: { clock.now })
         }
 
         func said() throws -> [String] {
@@ -81,6 +89,26 @@ import Upkeep
         #expect(try watched.said() == ["silent", "heard"])
         #expect(
             intake.metrics.text.contains(#"dropgate_source_silent{entry="test/vsee",channel="webhook"} 0"#))
+        await intake.close()
+    }
+
+    @Test func whatCannotBeRecordedWaitsForALedgerThatCanBeWritten() async throws {
+        let watched = try Watched()
+        let disk = FailingDisk()
+        let intake = try watched.open(disk: disk)
+        let service = try ContactWatch(intake)
+        await service.look()
+        watched.clock.pass(.seconds(3601))
+        disk.fails = true
+        await service.look()
+        await service.look()
+        #expect(try watched.said() == [])
+        disk.fails = false
+        await service.look()
+        #expect(try watched.said() == ["silent"])
+        try await intake.record(Self.call)
+        await service.look()
+        #expect(try watched.said() == ["silent", "heard"])
         await intake.close()
     }
 

@@ -3,6 +3,7 @@ import Admission
 import Foundation
 import JSON
 import Ledger
+import LedgerSupport
 import Support
 import Testing
 import Upkeep
@@ -15,8 +16,10 @@ import Upkeep
     init() throws { key = try NoteSigner(name: "t/dropgate") }
 
     /// A gate with this many rejections, and a checkpoint over them.
-    private func gate(_ count: Int, _ directory: TemporaryDirectory? = nil) async throws -> Gate {
-        let gate = try Gate(directory)
+    private func gate(
+        _ count: Int, _ directory: TemporaryDirectory? = nil, disk: FailingDisk = FailingDisk()
+    ) async throws -> Gate {
+        let gate = try Gate(directory, disk: disk)
         for _ in 0..<count {
             try await gate.intake.record(
                 Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed))
@@ -224,17 +227,73 @@ import Upkeep
         await gate.intake.close()
     }
 
-    @Test func aRemovalThatASealedEntryDoesNotRecordIsFound() async throws {
-        let gate = try await gate(600)
+    /// Where the ledger's table says that it is old, and where its file is another one.
+    @Test(arguments: [true, false]) func nothingIsRemovedForWhatOnlyTheTableSays(isInTable: Bool) async throws
+    {
+        let gate = try await gate(300)
+        var segment = try gate.intake.ledger.sealing().writeSegment(0, 0..<256)
+        if isInTable { segment.lastTime = Instant(microseconds: 1_000_000) }
+        try await gate.intake.carryOut(.sealed(segment))
+        try await gate.intake.carryOut(.clearSealed(below: 256, limit: 1000))
+        if !isInTable {
+            let url = URL(filePath: file(gate, 0))
+            // Behind the last member unpacking passes over it.
+            let more: [UInt8] = [0x1F]
+            try (Data(contentsOf: url) + more).write(to: url)
+        }
+        let retain = isInTable ? Duration.seconds(86_400 * 3650) : .zero
+        try await Sealer(gate.intake, sealAfter: nil, retain: retain, width: 256).sweep()
+        #expect(FileManager.default.fileExists(atPath: file(gate, 0)))
+        #expect(try segments(gate).map(\.removalEntry) == [nil] && removals(gate).isEmpty)
+        #expect(gate.intake.health.problems["sealing"]?.contains("sealed entries 0 to 255") == true)
+        #expect(try verify(gate).faults.map(\.kind) == [.columns])
+        await gate.intake.close()
+    }
+
+    /// As for what only the table calls sealed.
+    @Test func entriesStayInTheDatabaseUntilTheirFileIsThere() async throws {
+        let gate = try await gate(300)
+        let sealing = try gate.intake.ledger.sealing()
+        var segment = try sealing.writeSegment(0, 0..<256)
+        segment.last = 298
+        try await gate.intake.carryOut(.sealed(segment))
+        try await Sealer(gate.intake, sealAfter: nil, retain: nil, width: 256).sweep()
+        #expect(gate.intake.health.problems["sealing"]?.contains("sealed entries 0 to 298") == true)
+        #expect(try sealing.hasUnclearedEntries(below: 1))
+        await gate.intake.close()
+    }
+
+    /// The entries that record removals.
+    private func removals(_ gate: Gate) throws -> [JSONValue] {
+        var query = LedgerQuery()
+        query.kinds = [.service]
+        return try gate.entries(query).compactMap { $0["detail"]?[LedgerSegment.removalMember] }
+    }
+
+    /// The disk fails before or after the first commit of the removal; then it works again.
+    @Test(arguments: [0, 1]) func aRemovalThatFailsOnTheWayHasOneEntry(commits: Int) async throws {
+        let disk = FailingDisk()
+        let gate = try await gate(300, disk: disk)
         try await sweep(gate)
-        // Entry 300 lies in the second file, and records nothing.
-        try await gate.intake.carryOut(.segmentRemoved(number: 0, entry: 300))
-        try FileManager.default.removeItem(atPath: file(gate, 0))
-        #expect(try verify(gate).faults.map(\.kind) == [.missing])
-        // Nor is it good that two removals have each other's word.
-        try await gate.intake.carryOut(.segmentRemoved(number: 1, entry: 100))
-        try FileManager.default.removeItem(atPath: file(gate, 1))
-        #expect(try verify(gate).faults.map(\.kind) == [.missing])
+        disk.commitsLeft = commits
+        try await Sealer(gate.intake, sealAfter: nil, retain: .zero, width: 256).sweep()
+        #expect(FileManager.default.fileExists(atPath: file(gate, 0)) == (commits == 0))
+        disk.commitsLeft = .max
+        try await sweep(gate, seal: nil, retain: .zero)
+        #expect(!FileManager.default.fileExists(atPath: file(gate, 0)))
+        #expect(try removals(gate).count == 1)
+        #expect(try verify(gate).faults.map(\.message) == [])
+        await gate.intake.close()
+    }
+
+    @Test func aStopBeforeTheFileIsGoneIsFinishedByTheNextSweep() async throws {
+        let gate = try await gate(300)
+        try await sweep(gate)
+        try await gate.intake.carryOut(.segmentRemoved(segments(gate)[0]))
+        #expect(FileManager.default.fileExists(atPath: file(gate, 0)))
+        try await sweep(gate, seal: nil, retain: .zero)
+        #expect(!FileManager.default.fileExists(atPath: file(gate, 0)))
+        #expect(try removals(gate).count == 1)
         await gate.intake.close()
     }
 

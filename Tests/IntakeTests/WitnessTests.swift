@@ -18,6 +18,7 @@ private final class FakeWitness: Witness {
     let name: String
     private let behaviour: Mutex<Behaviour>
     private let kept = Mutex(0)
+    private let newestSize = Mutex<Int64?>(nil)
 
     init(_ name: String, _ behaviour: Behaviour) {
         self.name = name
@@ -25,6 +26,8 @@ private final class FakeWitness: Witness {
     }
 
     var count: Int { kept.withLock { $0 } }
+    /// Of the newest checkpoint that it has taken.
+    var size: Int64? { newestSize.withLock { $0 } }
     func become(_ new: Behaviour) { behaviour.withLock { $0 = new } }
 
     private func behave() async throws {
@@ -35,7 +38,10 @@ private final class FakeWitness: Witness {
         }
     }
 
-    func keep(_ checkpoint: SignedCheckpoint) async throws { try await behave() }
+    func keep(_ checkpoint: SignedCheckpoint) async throws {
+        try await behave()
+        newestSize.withLock { $0 = checkpoint.checkpoint.size }
+    }
 
     func newest() async throws -> SignedCheckpoint? {
         try await behave()
@@ -153,6 +159,32 @@ private final class FakeWitness: Witness {
         while gate.intake.health.problems["checkpoint"] != nil { await Task.yield() }
         running.cancel()
         try await running.value
+    }
+
+    /// What is signed is evidence also where the ledger's own disk does not take its copy.
+    @Test func witnessesGetWhatCannotBeKeptBesideTheLedger() async throws {
+        let place = gate.directory.file("checkpoints")
+        try "in its place".write(toFile: place, atomically: false, encoding: .utf8)
+        let witness = FakeWitness("w", .takes)
+        let checkpointer = Checkpointer(
+            gate.intake, key: key, every: .milliseconds(1), archive: CheckpointFile(directory: place),
+            witnesses: [witness], uptime: { .zero })
+        try await gate.intake.record(Gate.accepted)
+        let running = Task { try await checkpointer.run() }
+        while witness.size != 1 || gate.intake.health.problems["checkpoint"] == nil { await Task.yield() }
+        let next = try NoteSigner(name: "t/dropgate")
+        await #expect(throws: LedgerError.self) {
+            _ = try await checkpointer.rotate(to: next, detail: [:]) {}
+        }
+        while witness.size != 2 { await Task.yield() }
+        running.cancel()
+        try await running.value
+
+        try await gate.intake.record(Gate.accepted)
+        await checkpointer.finish()
+        #expect(witness.size == 3)
+        let problem = try #require(gate.intake.health.problems["checkpoint"])
+        #expect(problem.contains(place), "\(problem)")
     }
 
     @Test func theProblemOfCheckpointsEndsWithOneThatSomebodyAsksFor() async throws {

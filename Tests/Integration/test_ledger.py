@@ -282,6 +282,21 @@ class LedgerTest(unittest.TestCase):
                 file.write(whole)
         self.assertEqual(verify(), 0)
 
+    def test_a_witness_that_cannot_be_compared_is_never_passed_over(self):
+        self.run_gate(2)
+        self.assertEqual(self.dropgate("ledger", "verify").returncode, 0)
+        os.rename(self.notes, self.notes + ".aside")
+        for place, words in ((self.notes, "has no checkpoint, but it took one of"),
+                             (self.gate.root, "cannot be asked what it has, and is not compared with"),
+                             ("http://127.0.0.1:1/", "cannot be asked what it has, and is not compared with")):
+            self.gate.environment["DROPGATE_LEDGER_WITNESSES"] = f'["{place}"]'
+            answer = self.dropgate("ledger", "verify", "--format", "json", check=False)
+            self.assertEqual(answer.returncode, 31, f"{place}: {answer.stdout}")
+            found = json.loads(answer.stdout)
+            self.assertFalse(found["verified"])
+            self.assertEqual([finding["class"] for finding in found["findings"]], ["witness_not_compared"])
+            self.assertIn(words, found["findings"][0]["message"])
+
     # The independent verifier
 
     def verify(self, *arguments):

@@ -1,5 +1,6 @@
 // Who signs the head of the ledger beside a change of its key.
 import Admission
+import Foundation
 import Ledger
 import Support
 import Testing
@@ -73,6 +74,21 @@ import Testing
         try await signer.sign()
         let result = try ledger.verifier(trusted: [old.verifier]).verify()
         #expect(result.isGood && result.signed?.size == 3, "\(result.faults)")
+    }
+
+    @Test func whatIsSignedIsHandedOverBeforeItsCopyIsKept() async throws {
+        try "in its place".write(toFile: ledger.checkpoints.name, atomically: false, encoding: .utf8)
+        var sizes: [Int64] = []
+        await #expect(throws: LedgerError.self) {
+            try await signer.sign { sizes.append($0.checkpoint.size) }
+        }
+        await #expect(throws: NoRoom.self, "a key that is not in its place is the greater trouble") {
+            _ = try await signer.rotate(to: new, detail: [:], install: { throw NoRoom() }) {
+                sizes.append($0.checkpoint.size)
+            }
+        }
+        #expect(sizes == [1, 2])
+        #expect(try newest()?.isSigned(by: new.verifier) == true)
     }
 
     @Test func ofSeveralRotationsTheLastOneAboutAKeySaysWhetherItIsInForce() async throws {

@@ -1,5 +1,8 @@
-// What SQLite refuses, as people read it.
+// What SQLite refuses, as people read it, and what its file refuses.
+import Admission
+import Foundation
 import GRDB
+import Support
 import Testing
 
 @testable import Ledger
@@ -25,6 +28,30 @@ import Testing
         let text = "\(LedgerError(.unreadable, "the ledger cannot be read", of: error))"
         #expect(text.hasPrefix("the ledger cannot be read: \(words)"), "\(text)")
         #expect(!text.contains("SELECT") && !text.contains("\n") && !text.contains("SQLite error"))
+    }
+
+    /// As with blocks that a disk cannot give back: of a mapped file that is a SIGBUS, and ends the process.
+    @Test func aFileThatEndsWhileItIsReadIsAnError() throws {
+        let directory = try TemporaryDirectory("trouble")
+        let ledger = LedgerHandle(file: directory.file("ledger.sqlite"))
+        do {
+            let store = try ledger.open(node: "t")
+            let attempt = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .notListed)
+            _ = try store.commit(Array(repeating: .append(attempt, drop: nil), count: 5000), now: .now())
+        }
+        let reader = try #require(try ledger.reader() as? SQLiteLedgerReader)
+        var read: [Int64] = []
+        let error = #expect(throws: LedgerError.self) {
+            try reader.forEachReadable(0..<5000) { seq, _, _ in
+                if seq == 0 { #expect(truncate(directory.file("ledger.sqlite"), 1 << 14) == 0) }
+                read.append(seq)
+                return true
+            }
+        }
+        #expect(error?.code == .unreadable)
+        #expect(!read.isEmpty && read.count < 5000)
+        #expect(throws: LedgerError.self) { try reader.entry(seq: 4000) }
+        #expect(throws: LedgerError.self) { try ledger.verifier(trusted: []).verify() }
     }
 
     @Test(

@@ -398,8 +398,10 @@ import Testing
         let cleared = try (0..<3).map { _ in try carryOut(.clearSealed(below: 256, limit: 200), store) }
         #expect(cleared == [true, true, false])
         #expect(try store.root(size: 300) == root && store.size() == 300)
-        #expect(try carryOut(.segmentRemoved(number: 0, entry: 299), store))
-        #expect(try !carryOut(.segmentRemoved(number: 0, entry: 299), store), "it is removed once")
+        #expect(try carryOut(.segmentRemoved(segment), store) && store.size() == 301)
+        #expect(
+            try !carryOut(.segmentRemoved(segment), store) && store.size() == 301,
+            "it is removed once, and has one entry of that")
     }
 
     @Test(arguments: StoreMaker.all)

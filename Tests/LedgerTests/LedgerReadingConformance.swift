@@ -282,7 +282,7 @@ import Testing
         }
         #expect(try reader.seen([IPAddress("20.21.208.105"), IPAddress("9.9.9.9")], before: 590).count == 1)
         #expect(try reader.beginning() == LedgerBeginning(seq: 0, time: Instant(microseconds: 0)))
-        try commit([.segmentRemoved(number: 0, entry: 599)], to: store)
+        try commit([.segmentRemoved(sealing.segments()[0])], to: store)
         try sealing.removeFile(of: sealing.segments()[0])
         #expect(try reader.tally(0..<600).entries == 344)
         #expect(
@@ -548,6 +548,7 @@ import Testing
         #expect(try sealing.segments() == [], "a file alone seals nothing")
         try commit([.sealed(segment)], to: store)
         #expect(try sealing.segments() == [segment] && sealing.hasUnclearedEntries(below: 256))
+        #expect(try reader.entry(seq: 7)?.json == before?.json && read(reader, 0..<511) == Array(0..<511))
         try commit([.clearSealed(below: 256, limit: 300)], to: store)
         #expect(try !sealing.hasUnclearedEntries(below: 256))
         #expect(try sealing.nextSegment(width: 256) == nil, "the newest entry is never sealed")
@@ -564,6 +565,26 @@ import Testing
         #expect(try reader.size() == 511)
     }
 
+    /// What retention goes by before it removes a file.
+    @Test(arguments: StoreMaker.all)
+    func aFileIsOnlyUnalteredAsItWasSealed(maker: StoreMaker) throws {
+        let store = try maker.open(directory)
+        let sealing = try maker.sealing(directory)
+        try append(300, to: store)
+        let segment = try sealing.writeSegment(0, 0..<256)
+        try commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], to: store)
+        try sealing.requireUnaltered(segment)
+        let changes: [(inout LedgerSegment) -> Void] = [
+            { $0.firstTime += .seconds(1) }, { $0.lastTime = Instant(microseconds: 0) },
+            { $0.sha256[0] ^= 1 }, { $0.bytes += 1 }, { $0.last -= 1 },
+        ]
+        for change in changes {
+            var other = segment
+            change(&other)
+            #expect(throws: LedgerError.self) { try sealing.requireUnaltered(other) }
+        }
+    }
+
     @Test(arguments: StoreMaker.all)
     func onlyAFileWhoseRemovalIsRecordedIsRemoved(maker: StoreMaker) throws {
         let store = try maker.open(directory)
@@ -573,8 +594,18 @@ import Testing
         try commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], to: store)
         try sealing.removeFile(of: segment)
         #expect(try reader.entry(seq: 0) != nil)
-        try commit([.segmentRemoved(number: 0, entry: 299)], to: store)
-        try sealing.removeFile(of: sealing.segments()[0])
+        // An entry in the file, one that is not sealed, and none.
+        for entry in [7, 299, 300] as [Int64] {
+            var marked = segment
+            marked.removalEntry = entry
+            #expect(throws: LedgerError.self) { try sealing.requireUnaltered(marked) }
+            #expect(throws: LedgerError.self) { try sealing.removeFile(of: marked) }
+        }
+        #expect(try reader.entry(seq: 0) != nil)
+        try commit([.segmentRemoved(segment)], to: store)
+        #expect(try sealing.segments()[0].removalEntry == 300)
+        for _ in 0..<2 { try sealing.removeFile(of: sealing.segments()[0]) }
+        try sealing.requireUnaltered(sealing.segments()[0])
         #expect(try reader.entry(seq: 0) == nil && reader.entry(seq: 256) != nil)
         #expect(throws: LedgerError.self) { try read(reader, 255..<257) }
     }

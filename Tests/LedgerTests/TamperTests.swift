@@ -39,6 +39,18 @@ private final class Evidence {
         }
     }
 
+    /// Moves the first entries to files of 256.
+    /// - Parameter clears: false: as after a stop before they left the database.
+    func seal(files: Int64, clears: Bool = true) throws {
+        let ledger = LedgerHandle(file: path)
+        let (store, sealing) = (try ledger.open(node: "t"), try ledger.sealing())
+        for number in 0..<files {
+            let segment = try sealing.writeSegment(number, number * 256..<(number + 1) * 256)
+            _ = try store.commit([.sealed(segment)], now: .now())
+        }
+        if clears { _ = try store.commit([.clearSealed(below: files * 256, limit: 1000)], now: .now()) }
+    }
+
     /// Replaces the key by another one, which this returns.
     /// - Parameter isSignedByOld: the key that was replaced signs the checkpoint that follows, and not the new one.
     func rotate(isSignedByOld: Bool = false) throws -> NoteSigner {
@@ -189,6 +201,115 @@ private final class Evidence {
         let evidence = try Evidence()
         try evidence.tamper("UPDATE entries SET \(column) = \(value) WHERE seq = 300")
         #expect(try evidence.findings() == ["columns_differ 300-300"])
+    }
+
+    @Test(arguments: [
+        "first_time = 0", "last_time = 0", "first_time = 0, last_time = 1000000", "sha256 = x'00'",
+        "bytes = bytes + 1",
+    ])
+    func whatTheTableSaysOfASealedFile(change: String) throws {
+        let evidence = try Evidence()
+        try evidence.seal(files: 2)
+        #expect(try evidence.findings() == [])
+        try evidence.tamper("UPDATE segments SET \(change) WHERE number = 1")
+        #expect(try evidence.findings() == ["columns_differ 256-511"])
+    }
+
+    @Test(arguments: ["first_time", "last_time", "sha256"])
+    func whatTheTableSaysOfARemovedFile(column: String) throws {
+        let evidence = try Evidence()
+        try evidence.seal(files: 2)
+        do {
+            let ledger = LedgerHandle(file: evidence.path)
+            let (store, sealing) = (try ledger.open(node: "t"), try ledger.sealing())
+            _ = try store.commit([.segmentRemoved(sealing.segments()[0])], now: .now())
+            try sealing.removeFile(of: sealing.segments()[0])
+        }
+        #expect(try evidence.findings() == [])
+        try evidence.tamper(
+            "UPDATE segments SET \(column) = \(column == "sha256" ? "x'00'" : "0") WHERE number = 0")
+        #expect(try evidence.findings() == ["columns_differ 0-255"])
+    }
+
+    /// Another row for the same entries could answer for them.
+    @Test func aSecondFileOfTheSameEntries() throws {
+        let evidence = try Evidence()
+        try evidence.seal(files: 2)
+        try evidence.tamper(
+            "INSERT INTO segments SELECT 7, first, last, first_time, last_time, sha256, bytes, removal_entry "
+                + "FROM segments WHERE number = 0")
+        #expect(try evidence.findings() == ["columns_differ 0-255"])
+    }
+
+    /// The column beside an entry is not what is sealed of it.
+    @Test func theTimesOfAFileAreThoseOfItsEntries() throws {
+        let evidence = try Evidence()
+        try evidence.tamper("UPDATE entries SET time = 0 WHERE seq IN (0, 255)")
+        try evidence.seal(files: 1)
+        #expect(try evidence.findings() == [])
+    }
+
+    @Test func anotherEntryUnderASealedNumberIsFoundAndAnswersNothing() throws {
+        let evidence = try Evidence()
+        let reader = try LedgerHandle(file: evidence.path).reader()
+        let honest = try #require(try reader.entry(seq: 5)).json
+        try evidence.seal(files: 2)
+        try evidence.tamper(
+            "INSERT INTO entries SELECT 5, time, kind, channel, verdict, reason, source, account, json "
+                + "FROM entries WHERE seq = 600")
+        #expect(try evidence.findings() == ["altered_entry 5-5"])
+        #expect(try reader.entry(seq: 5)?.json == honest)
+        var query = LedgerQuery()
+        (query.above, query.below) = (4, 6)
+        for order in [LedgerQuery.Order.oldestFirst, .newestFirst] {
+            query.order = order
+            #expect(try reader.entries(query).map(\.json) == [honest])
+        }
+        query.sealed = false
+        #expect(try reader.entries(query).isEmpty)
+        let time = try #require(try reader.entry(seq: 600)).time
+        #expect(try reader.firstSeq(notBefore: time) == 600)
+    }
+
+    @Test(arguments: [0, 2] as [Int64]) func anEntryBelowTheFirstNumber(files: Int64) throws {
+        let evidence = try Evidence()
+        try evidence.seal(files: files)
+        try evidence.tamper(
+            "INSERT INTO entries SELECT -1, time, kind, channel, verdict, reason, source, account, json "
+                + "FROM entries WHERE seq = 600")
+        #expect(try evidence.findings() == ["altered_entry"])
+        #expect(try LedgerHandle(file: evidence.path).reader().entry(seq: -1) == nil)
+    }
+
+    @Test func whatAStopLeftOfSealedEntriesIsGoodAsLongAsNobodyAltersIt() throws {
+        let evidence = try Evidence()
+        try evidence.seal(files: 2, clears: false)
+        #expect(try evidence.findings() == [])
+        try evidence.tamper(
+            "DELETE FROM entries WHERE seq BETWEEN 100 AND 299",
+            "UPDATE entries SET json = CAST(replace(CAST(json AS TEXT), '\"port\":9', '\"port\":8') AS BLOB) WHERE seq = 300"
+        )
+        #expect(try evidence.findings() == ["altered_entry 300-300"])
+    }
+
+    @Test func aRemovalThatASealedEntryDoesNotRecord() throws {
+        let evidence = try Evidence()
+        try evidence.seal(files: 2)
+        // Entry 300 lies in the second file, and records nothing.
+        try evidence.tamper("UPDATE segments SET removal_entry = 300 WHERE number = 0")
+        #expect(try evidence.findings() == ["missing_entry 0-255"])
+        let sealing = try LedgerHandle(file: evidence.path).sealing()
+        #expect(throws: LedgerError.self, "and the gate does not remove the file for it") {
+            try sealing.removeFile(of: sealing.segments()[0])
+        }
+        // Nor is it good that two removals have each other's word.
+        try evidence.tamper("UPDATE segments SET removal_entry = 100 WHERE number = 1")
+        #expect(try evidence.findings() == ["missing_entry 256-511"])
+        for segment in try sealing.segments() {
+            #expect(throws: LedgerError.self) { try sealing.removeFile(of: segment) }
+        }
+        try evidence.tamper("UPDATE segments SET removal_entry = NULL")
+        #expect(try evidence.findings() == [])
     }
 
     @Test func theLastHundredCut() throws {

@@ -17,6 +17,10 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
             witness, and is no whole one is damage, and a finding; in the files that the gate writes, what a crash left \
             of a checkpoint that the ledger has is none.
 
+            A witness has 5 seconds for its answer; a file is read to its end, however long it is. One that does not \
+            answer, cannot be read, or is a file with nothing in it although the ledger says that it took checkpoints is a \
+            finding, too: it may be the one that tells. To go without witnesses, set DROPGATE_LEDGER_WITNESSES='[]'.
+
             EXAMPLES
               dropgate ledger verify
               dropgate ledger verify --checkpoint last-month.note --key gate-1.pub
@@ -28,7 +32,7 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
               23  rolled_back         24  forked           25  bad_signature
               26  columns_differ      27  checkpoint_missing
               28  tree_damaged        29  checkpoint_damaged
-              30  lists_damaged
+              30  lists_damaged       31  witness_not_compared
             Of several findings the lowest is given.
             """)
 

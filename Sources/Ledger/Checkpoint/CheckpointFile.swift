@@ -4,8 +4,12 @@ import Admission
 import Blocking
 package import Files
 import Foundation
+import Synchronization
 
 package struct CheckpointFile: Witness {
+    /// As fsync(2).
+    typealias Sync = @Sendable (_ descriptor: Int32) -> Int32
+
     private enum Place: Sendable {
         case file(String)
         case directory(String)
@@ -15,18 +19,24 @@ package struct CheckpointFile: Witness {
     private let readers: AccessGroup?
     /// Of one thread: on a mount whose server is gone the others would only wait beside it.
     private let executor = BlockingExecutor(label: "checkpoint file", width: 1)
+    private let sync: Sync
+    private let onDisk = OnDisk()
+
+    private init(_ place: Place, readers: AccessGroup?, sync: @escaping Sync) {
+        self.place = place
+        self.readers = readers
+        self.sync = sync
+    }
 
     /// Appends to one file.
-    package init(file: String) {
-        place = .file(file)
-        readers = nil
-    }
+    package init(file: String) { self.init(file: file, sync: { fsync($0) }) }
+
+    init(file: String, sync: @escaping Sync) { self.init(.file(file), readers: nil, sync: sync) }
 
     /// Appends to `YYYY-MM.notes` in a directory, which is made when it is absent.
     /// - Parameter readers: who may read them, beside the owner.
     package init(directory: String, readers: AccessGroup? = nil) {
-        place = .directory(directory)
-        self.readers = readers
+        self.init(.directory(directory), readers: readers, sync: { fsync($0) })
     }
 
     package var name: String {
@@ -79,12 +89,15 @@ package struct CheckpointFile: Witness {
         }
     }
 
-    /// Durable when it returns. A checkpoint of a size that the newest one has already is left out.
+    // MARK: Writing
+
+    /// Durable when it returns. A checkpoint of a size that the newest one has already is not written again.
     private func write(_ signed: SignedCheckpoint) throws {
-        if let newest = try last(), newest.checkpoint.size == signed.checkpoint.size,
-            newest.checkpoint.root == signed.checkpoint.root
+        if !onDisk.isDoubtful, let newest = try last(),
+            newest.signed.checkpoint.size == signed.checkpoint.size,
+            newest.signed.checkpoint.root == signed.checkpoint.root
         {
-            return
+            return try makeDurable(newest.file)
         }
         let path: String
         switch place {
@@ -102,37 +115,122 @@ package struct CheckpointFile: Witness {
         defer { close(descriptor) }
         readers?.admit(descriptor)
         let end = lseek(descriptor, 0, SEEK_END)
+        if end == 0 { onDisk.forgetName() }
         // This ends what a crash left of a note: the search for the newest one passes over it, and a verification asks whether
         // the ledger has the checkpoint that it is the beginning of.
         var text = signed.note.description + "\n"
         if end > 0, !Self.endsWithEmptyLine(descriptor, end) { text = "\n\n" + text }
         do throws(SystemError) {
             try SystemCall.write(Array(text.utf8), to: descriptor)
-            guard fsync(descriptor) == 0 else { throw .last }
+            try makeDurable(descriptor, path)
+            onDisk.isDoubtful = false
         } catch {
+            takeBack(descriptor, from: end, bytes: text.utf8.count)
             throw Self.failure("append to", path, error)
         }
     }
 
-    package func newest() async throws -> SignedCheckpoint? { try await executor.run { try last() } }
+    /// What is there may have been written by a process that was ended before it was on disk.
+    private func makeDurable(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw Self.failure("sync", path) }
+        defer { close(descriptor) }
+        do throws(SystemError) { try makeDurable(descriptor, path) } catch {
+            onDisk.isDoubtful = true
+            throw Self.failure("sync", path, error)
+        }
+    }
+
+    /// Returns when what a file holds is on disk, and so is its name.
+    private func makeDurable(_ descriptor: Int32, _ path: String) throws(SystemError) {
+        guard sync(descriptor) == 0 else { throw .last }
+        guard onDisk.name != path else { return }
+        try FileReplacement.syncName(of: path)
+        if case .directory(let directory) = place { try FileReplacement.syncName(of: directory) }
+        onDisk.name = path
+    }
+
+    /// Takes away what may not be on disk. The next try would find it there and take it for kept: once a sync has failed, Linux takes
+    /// pages for written that are not, and a later sync says that all is well.
+    private func takeBack(_ descriptor: Int32, from end: off_t, bytes: Int) {
+        // What somebody else has appended meanwhile stays, and a file may let nothing be taken away (chattr +a): then the note is
+        // written once more.
+        guard end >= 0, lseek(descriptor, 0, SEEK_END) <= end + off_t(bytes), ftruncate(descriptor, end) == 0
+        else {
+            onDisk.isDoubtful = true
+            return
+        }
+    }
+
+    // MARK: Reading
+
+    package func newest() async throws -> SignedCheckpoint? { try await executor.run { try last()?.signed } }
 
     /// All that there is, in the order in which it was kept.
     package func all() throws -> KeptCheckpoints {
         var all = KeptCheckpoints()
         for file in try files() {
-            for piece in try Self.pieces(file, tail: nil) { all.add(piece, in: file) }
+            try Self.read(file) { pieces in for piece in pieces { all.add(piece.piece, in: file) } }
         }
         return all
     }
 
+    /// As `all`, through a sieve: no more than a piece of a file is in memory.
+    package func all(through sieve: inout CheckpointSieve) throws {
+        for file in try files() { try Self.read(file) { try sieve.take($0, in: file) } }
+    }
+
     package func kept() async throws -> KeptCheckpoints { try await executor.run { try all() } }
 
-    private func last() throws -> SignedCheckpoint? {
+    /// A long file takes its time: it is waited for as long as there is more of it. Its newest checkpoint comes first, so that it is
+    /// compared also where the rest cannot be read.
+    package func kept(through sieve: inout CheckpointSieve, patience: Duration) async throws {
+        sieve.last = try await step(patience) { try last()?.signed }
+        for file in try await step(patience, { try files() }) {
+            let notes = try await step(patience) { try NoteFile(file) }
+            var scanner = NoteScanner()
+            var isAtEnd = false
+            while !isAtEnd {
+                try Task.checkCancellation()
+                let bytes = try await step(patience) { try notes.next() }
+                isAtEnd = bytes.isEmpty
+                try sieve.take(isAtEnd ? scanner.end() : scanner.take(bytes), in: file)
+            }
+        }
+        sieve.last = nil
+    }
+
+    /// One call that may block for ever.
+    private func step<R: Sendable>(
+        _ patience: Duration, _ call: @escaping @Sendable () throws -> R
+    ) async throws -> R {
+        try await within(patience) { [executor] in try await executor.run(call) }
+    }
+
+    private func last() throws -> (signed: SignedCheckpoint, file: String)? {
         for file in try files().reversed() {
-            let pieces = try Self.pieces(file, tail: 1 << 16)
-            if let last = pieces.last(where: { $0.checkpoint != nil })?.checkpoint { return last }
+            var last: SignedCheckpoint?
+            try Self.read(file, tail: 1 << 16) { pieces in
+                last = pieces.last(where: { $0.piece.checkpoint != nil })?.piece.checkpoint ?? last
+            }
+            if let last { return (last, file) }
         }
         return nil
+    }
+
+    /// Gives the pieces of a file in their order, some at a time.
+    /// - Parameter tail: how much of its end is read; nil: all of it.
+    private static func read(
+        _ path: String, tail: Int64? = nil, _ take: ([FoundPiece]) throws -> Void
+    ) throws {
+        let file = try NoteFile(path)
+        if let tail { try file.skip(toLast: tail) }
+        var scanner = NoteScanner()
+        while true {
+            let bytes = try file.next()
+            guard !bytes.isEmpty else { return try take(scanner.end()) }
+            try take(scanner.take(bytes))
+        }
     }
 
     private func files() throws -> [String] {
@@ -160,21 +258,6 @@ package struct CheckpointFile: Witness {
         LedgerError(.unreadable, "checkpoints cannot be read: \(why)")
     }
 
-    private static func pieces(_ path: String, tail: UInt64?) throws -> [SignedNote.Piece] {
-        guard access(path, R_OK) == 0 else { throw unreadable(Presence.denial(path, .last)) }
-        do {
-            let file = try FileHandle(forReadingFrom: URL(filePath: path))
-            defer { try? file.close() }
-            let end = try file.seekToEnd()
-            let start = tail.map { end > $0 ? end - $0 : 0 } ?? 0
-            try file.seek(toOffset: start)
-            let text = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
-            return SignedNote.pieces(text)
-        } catch {
-            throw unreadable(path, error)
-        }
-    }
-
     /// Foundation's errors are dictionaries in print.
     private static func unreadable(_ path: String, _ error: any Error) -> LedgerError {
         LedgerError(.unreadable, "cannot read \(path): \(SystemError(of: error) ?? SystemError(EIO))")
@@ -189,5 +272,68 @@ package struct CheckpointFile: Witness {
         _ action: String, _ path: String, _ error: SystemError = .last
     ) -> LedgerError {
         LedgerError(.unwritable, "cannot \(action) \(path): \(error)")
+    }
+}
+
+/// What is known of the disk beneath a file of notes.
+private final class OnDisk: Sendable {
+    private let state = Mutex<(name: String?, isDoubtful: Bool)>((nil, false))
+
+    /// The file whose name is on disk.
+    var name: String? {
+        get { state.withLock(\.name) }
+        set { state.withLock { $0.name = newValue } }
+    }
+
+    /// Whether the newest note may not be on disk though it can be read.
+    var isDoubtful: Bool {
+        get { state.withLock(\.isDoubtful) }
+        set { state.withLock { $0.isDoubtful = newValue } }
+    }
+
+    func forgetName() { name = nil }
+}
+
+/// A file of notes that is read in order. Whoever waits no longer for it leaves it to the thread that does.
+private final class NoteFile: Sendable {
+    private static let longestRead = 1 << 18
+
+    private let path: String
+    private let descriptor: Int32
+
+    /// Throws `LedgerError`.
+    init(_ path: String) throws {
+        self.path = path
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw LedgerError(.unreadable, "checkpoints cannot be read: \(Presence.denial(path, .last))")
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Goes to where no more than this is left.
+    func skip(toLast bytes: Int64) throws {
+        let end = lseek(descriptor, 0, SEEK_END)
+        guard end >= 0, lseek(descriptor, max(0, end - off_t(bytes)), SEEK_SET) >= 0 else {
+            throw failure(.last)
+        }
+    }
+
+    /// What follows; nothing at the end.
+    func next() throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Self.longestRead)
+        let count: Int
+        do throws(SystemError) {
+            count = try SystemCall.retrying { Foundation.read(descriptor, &bytes, bytes.count) }
+        } catch {
+            throw failure(error)
+        }
+        bytes.removeLast(bytes.count - count)
+        return bytes
+    }
+
+    private func failure(_ error: SystemError) -> LedgerError {
+        LedgerError(.unreadable, "cannot read \(path): \(error)")
     }
 }

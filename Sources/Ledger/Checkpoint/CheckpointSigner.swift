@@ -44,15 +44,22 @@ package final class CheckpointSigner: CheckpointSigning {
     package var newest: SignedCheckpoint? { state.withLock(\.newest) }
 
     @discardableResult
-    package func sign() async throws -> SignedCheckpoint? {
+    package func sign() async throws -> SignedCheckpoint? { try await sign { _ in } }
+
+    /// As `CheckpointSigning.sign`.
+    /// - Parameter signed: told as soon as the checkpoint is durable in the ledger, before its copy is kept beside it: who else is to
+    ///   have it does not wait for that, and has it also where that fails.
+    @discardableResult
+    package func sign(_ signed: (SignedCheckpoint) -> Void) async throws -> SignedCheckpoint? {
         let outcome = try await withCheckedThrowingContinuation {
             (continuation: CheckedContinuation<LedgerOutcome, any Error>) in
             submit { continuation.resume(with: $0) }
         }
-        guard case .checkpointed(let signed?) = outcome else { return nil }
-        state.withLock { $0.newest = signed }
-        try await archive.append(signed)
-        return signed
+        guard case .checkpointed(let checkpoint?) = outcome else { return nil }
+        state.withLock { $0.newest = checkpoint }
+        signed(checkpoint)
+        try await archive.append(checkpoint)
+        return checkpoint
     }
 
     /// The writer works in order, and the lock is held until it has the operation: nothing that covers the entry of a rotation
@@ -69,6 +76,15 @@ package final class CheckpointSigner: CheckpointSigning {
 
     package func rotate(
         to new: NoteSigner, detail: [String: JSONValue], install: @Sendable () throws -> Void
+    ) async throws -> KeyRotation {
+        try await rotate(to: new, detail: detail, install: install, signed: { _ in })
+    }
+
+    /// As `CheckpointSigning.rotate`.
+    /// - Parameter signed: as of `sign`, of the checkpoint under the new key.
+    package func rotate(
+        to new: NoteSigner, detail: [String: JSONValue], install: @Sendable () throws -> Void,
+        signed: (SignedCheckpoint) -> Void
     ) async throws -> KeyRotation {
         let current: NoteSigner? = state.withLock { state in
             guard state.waiting == nil else { return nil }
@@ -88,7 +104,11 @@ package final class CheckpointSigner: CheckpointSigning {
         }
         let installed = Result { try install() }
         goOn(with: new)
-        try await sign()
+        do { try await sign(signed) } catch {
+            // A key that is not in its place is the greater trouble.
+            try installed.get()
+            throw error
+        }
         try installed.get()
         return rotation
     }

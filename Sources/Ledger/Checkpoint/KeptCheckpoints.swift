@@ -25,6 +25,13 @@ package struct KeptCheckpoints: Sendable {
 
     package var isEmpty: Bool { checkpoints.isEmpty && damage.isEmpty }
 
+    mutating func add(_ checkpoint: SignedCheckpoint) { checkpoints.append(checkpoint) }
+
+    mutating func add(_ other: KeptCheckpoints) {
+        checkpoints += other.checkpoints
+        damage += other.damage
+    }
+
     mutating func add(_ piece: SignedNote.Piece, in file: String) {
         if let checkpoint = piece.checkpoint {
             checkpoints.append(checkpoint)

@@ -142,6 +142,9 @@ package struct LedgerBundle {
             try Self.make("\(directory)/\(name)") { try SystemCall.write(text, to: $0) }
             kept.append(version)
         }
+        do throws(SystemError) { try FileReplacement.sync(directory, flags: O_RDONLY | O_DIRECTORY) } catch {
+            throw LedgerError(.unwritable, "cannot sync \(directory): \(error)")
+        }
         return (kept, missing)
     }
 
@@ -149,7 +152,7 @@ package struct LedgerBundle {
         try make(path) { try SystemCall.write(Array(text.utf8), to: $0) }
     }
 
-    /// Makes a new file, 0600; durable when it returns.
+    /// Makes a new file, 0600; what it holds is durable when it returns.
     private static func make<Value>(_ path: String, _ fill: (_ descriptor: Int32) throws -> Value) throws
         -> Value
     {

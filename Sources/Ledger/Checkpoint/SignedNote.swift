@@ -58,54 +58,11 @@ package struct SignedNote: Sendable, Hashable {
             $0.name == key.name && $0.keyID == key.keyID && key.isValid($0.bytes, for: text)
         }
     }
-
-    /// A piece of a file of notes.
-    package struct Piece: Sendable, Hashable {
-        /// The number of its first line, from 1.
-        package var line: Int
-        /// As it stands in the file, without the end of its last line.
-        package var text: String
-        /// nil when the piece is not one whole note: altered, cut at the beginning or the end, or something else.
-        package var note: SignedNote?
-    }
-
-    /// All that stands in a file of notes, piece by piece. Notes stand one after the other, with empty lines between them or
-    /// without.
-    package static func pieces(_ file: String) -> [Piece] {
-        // Mail and some editors change the ends of lines.
-        let lines = file.replacing("\r\n", with: "\n").split(
-            separator: "\n", omittingEmptySubsequences: false)
-        // What stands after the last end of a line is no whole line.
-        let whole = lines.count - 1
-        var pieces: [Piece] = []
-        var index = 0
-        while index < lines.count {
-            if lines[index].isEmpty, index + 1 >= lines.count || !Signature.begins(lines[index + 1]) {
-                index += 1
-                continue
-            }
-            let first = index
-            while index < lines.count, !lines[index].isEmpty { index += 1 }
-            if index + 1 < lines.count, Signature.begins(lines[index + 1]) {
-                index += 1
-                while index < lines.count, Signature.begins(lines[index]) { index += 1 }
-            }
-            let text = lines[first..<index].joined(separator: "\n")
-            let note = index <= whole ? SignedNote(parsing: text + "\n") : nil
-            pieces.append(Piece(line: first + 1, text: text, note: note))
-        }
-        return pieces
-    }
 }
 
 extension SignedNote.Signature {
     /// What each line of a signature begins with.
     fileprivate static let mark = "\u{2014} "
-
-    /// Whether a line of a file is one of a signature, or what is left of one that was cut within the first character.
-    fileprivate static func begins(_ line: some StringProtocol) -> Bool {
-        line.hasPrefix("\u{2014}") || (!line.isEmpty && line.allSatisfy { $0 == "\u{FFFD}" })
-    }
 
     fileprivate init?(line: some StringProtocol) {
         guard line.hasPrefix(Self.mark) else { return nil }

@@ -15,11 +15,20 @@ package protocol Witness: Sendable {
 
     /// All that it gives back for a verification, what is damaged too.
     func kept() async throws -> KeptCheckpoints
+
+    /// As `kept`, through a sieve. What has come through counts also where the rest does not come.
+    /// - Parameter patience: how long each answer is waited for. Throws `TimeoutError` then.
+    func kept(through sieve: inout CheckpointSieve, patience: Duration) async throws
 }
 
 extension Witness {
     package func kept() async throws -> KeptCheckpoints {
         KeptCheckpoints(checkpoints: try await newest().map { [$0] } ?? [])
+    }
+
+    package func kept(through sieve: inout CheckpointSieve, patience: Duration) async throws {
+        let kept = try await within(patience) { try await self.kept() }
+        sieve.add(kept)
     }
 }
 
@@ -27,19 +36,15 @@ extension [any Witness] {
     /// What each answers when it is asked for its newest checkpoint, in order. All are asked at once, and `bound` is one
     /// for all of them.
     package func newest(within bound: Duration) async -> [Result<SignedCheckpoint?, any Error>] {
-        await ask(within: bound) { try await $0.newest() }
-    }
-
-    /// As `newest`, for all that each gives back.
-    package func kept(within bound: Duration) async -> [Result<KeptCheckpoints, any Error>] {
-        await ask(within: bound) { try await $0.kept() }
-    }
-
-    private func ask<Answer: Sendable>(
-        within bound: Duration, _ question: @escaping @Sendable (any Witness) async throws -> Answer
-    ) async -> [Result<Answer, any Error>] {
         await mapAtOnce { keeper in
-            await .of { try await within(bound) { try await question(keeper) } }
+            await .of { try await within(bound) { try await keeper.newest() } }
         }
+    }
+}
+
+extension LedgerFault {
+    /// Of a witness that the ledger could not be held against.
+    package static func notCompared(_ message: String) -> LedgerFault {
+        LedgerFault(.notCompared, nil, message)
     }
 }

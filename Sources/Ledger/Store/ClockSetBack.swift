@@ -29,6 +29,11 @@ package struct ClockSetBack: Sendable, Hashable {
     /// How far the clock is behind before an entry tells it. Times that rise strictly are ahead of it by less in every commit.
     static let tolerance = Duration.milliseconds(100)
 
+    /// Whether one of its entries is this one, with what the clock said then.
+    func tells(_ clock: Instant, of seq: Int64) -> Bool {
+        seqs.contains(seq) && earliest <= clock && clock <= latest
+    }
+
     /// Whether an answer for the period may have some of its entries.
     package func touches(_ period: LedgerPeriod) -> Bool {
         period.contains(time, clock: nil)

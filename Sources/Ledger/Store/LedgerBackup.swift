@@ -25,7 +25,7 @@ struct BackupWriter {
         self.directory = directory
     }
 
-    /// Durable when it returns. Throws `LedgerError`.
+    /// Durable when it returns, but for the directory's own name. Throws `LedgerError`.
     mutating func write() throws -> LedgerBackup {
         // Before the entries: a copy that had a newer checkpoint than entries would look cut.
         try copyAll("checkpoints", ".notes")
@@ -41,6 +41,7 @@ struct BackupWriter {
             for segment in segments { try copySealed(segment) }
             try sync("segments")
         }
+        try sync(directory, flags: O_RDONLY | O_DIRECTORY)
         return LedgerBackup(
             entries: try reader.size(), signed: try reader.newestCheckpoint()?.checkpoint, bytes: bytes)
     }

@@ -53,8 +53,9 @@ package enum LedgerOperation: Sendable {
     /// Takes the bytes of sealed entries below `seq` out of the store, at most `limit` entries at once. Outcome:
     /// `.changed(false)` when none was left.
     case clearSealed(below: Int64, limit: Int)
-    /// Retention is about to remove the file of this segment; its entry comes with the operation before.
-    case segmentRemoved(number: Int64, entry: Int64)
+    /// Adds the entry that records the removal of this segment's file by retention, and marks the segment as removed by it: the
+    /// file may go now. Outcome: `.appended`, or `.changed(false)` when its removal is recorded already.
+    indirect case segmentRemoved(LedgerSegment)
     /// Writes something that is there already: it shows whether the ledger can be written. Outcome: `.changed(true)`.
     case touch
 

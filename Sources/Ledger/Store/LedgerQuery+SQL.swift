@@ -111,7 +111,7 @@ struct SQL {
     private static func seqs(
         _ query: LedgerQuery, _ db: Database
     ) throws -> (range: Range<Int64>, hasSetBack: Bool) {
-        var low: Int64 = 0
+        var low = try firstUnsealed(db)
         var high = Int64.max
         var hasSetBack = false
         if let since = query.since { low = try firstSeq(notBefore: since, db) }
@@ -153,14 +153,19 @@ struct SQL {
             : AnySequence(days.reversed().lazy.map(Optional.some))
     }
 
-    /// Times rise with the numbers, so a time is found by halving.
+    /// The number with which the entries begin that are read from the database.
+    private static func firstUnsealed(_ db: Database) throws -> Int64 {
+        try next(Int64.fetchOne(db.cachedStatement(sql: "SELECT \(Schema.lastSealed)")) ?? -1)
+    }
+
+    /// Of entries that are not sealed. Times rise with the numbers, so a time is found by halving.
     static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
-        var low: Int64 = 0
-        var high = (try Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1) + 1
+        var low = try firstUnsealed(db)
+        var high = try next(Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1)
         let statement = try db.cachedStatement(
             sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1")
         while low < high {
-            let middle = (low + high) / 2
+            let middle = low + (high - low) / 2
             let time = try Int64.fetchOne(statement, arguments: [middle])
             if let time, time < instant.microseconds { low = middle + 1 } else { high = middle }
         }

@@ -152,6 +152,10 @@ package protocol LedgerSealing: Sendable {
     func writeSegment(_ number: Int64, _ entries: Range<Int64>) throws -> LedgerSegment
     /// Whether entries below `seq`, which are sealed, are in the store too.
     func hasUnclearedEntries(below seq: Int64) throws -> Bool
-    /// Removes the file of a segment whose removal is recorded.
+    /// Throws `LedgerError(.forked)` unless the file of a segment, its first and last entry and their recorded hashes agree with
+    /// what the ledger says of it: its times above all, by which retention would remove it. Of one whose removal is recorded the
+    /// entry that is to record it must do so.
+    func requireUnaltered(_ segment: LedgerSegment) throws
+    /// Removes the file of a segment whose removal is recorded. Throws as `requireUnaltered`, and leaves the file then.
     func removeFile(of segment: LedgerSegment) throws
 }

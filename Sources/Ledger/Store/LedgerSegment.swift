@@ -50,8 +50,3 @@ package struct LedgerSegment: Sendable, Hashable {
         [number, first, last, firstTime.microseconds, lastTime.microseconds, Data(sha256), bytes]
     }
 }
-
-extension LedgerSegment {
-    /// The member of an entry's `detail` that records the removal of a segment: `first`, `last`, `sha256`.
-    package static let removalMember = "segment_removed"
-}

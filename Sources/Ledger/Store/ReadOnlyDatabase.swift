@@ -62,10 +62,8 @@ final class ReadOnlyDatabase: Sendable {
         configuration.busyMode = .timeout(5)
         // Debian's SQLite takes URIs as names (SQLITE_USE_URI). Without that it finds no such file.
         let name = isFrozen ? "file:\(escaped(file))?immutable=1" : file
-        let queue = try DatabaseQueue(path: name, configuration: configuration)
-        // Long walks read pages where they lie, not through a copy.
-        try queue.read { try $0.execute(sql: "PRAGMA mmap_size = 1099511627776") }
-        return queue
+        // Never mapped (PRAGMA mmap_size): a page of a mapped file that its disk cannot give back ends the process by SIGBUS.
+        return try DatabaseQueue(path: name, configuration: configuration)
     }
 
     /// A path in a URI (RFC 3986): of the bytes of UTF-8 all but letters, digits and a few marks.

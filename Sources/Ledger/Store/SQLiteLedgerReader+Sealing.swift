@@ -1,5 +1,6 @@
 // How old entries are, and moving the bytes of old ones to a segment file: the first half of sealing, outside any transaction.
 import Admission
+import Files
 import Foundation
 import GRDB
 
@@ -55,7 +56,9 @@ extension SQLiteLedgerReader {
 
     /// What the clock said at the last entry of a segment, or the latest of what it said before; nil where neither can be told.
     private func lastReading(of segment: LedgerSegment, now: Instant) throws -> Instant? {
-        if segment.lastTime <= now { return segment.lastTime }
+        // What is removed for its age must not depend on what a table alone says.
+        let lastTime = try removal(of: segment)?.lastTime ?? segment.lastTime
+        if lastTime <= now { return lastTime }
         guard segment.removalEntry == nil else { return nil }
         var reading: Instant?
         try read(segment, from: segment.last) { seq, line in
@@ -81,19 +84,10 @@ extension SQLiteLedgerReader {
     }
 
     func writeSegment(_ number: Int64, _ entries: Range<Int64>) throws -> LedgerSegment {
-        let times = try database.readLedger { db in
-            try Int64.fetchAll(
-                db, sql: "SELECT time FROM entries WHERE seq IN (?, ?) ORDER BY seq",
-                arguments: [entries.lowerBound, entries.upperBound - 1])
-        }
-        guard let first = times.first, let last = times.last else {
-            throw LedgerError(
-                .unreadable, "entries \(entries.lowerBound) and \(entries.upperBound - 1) are not there")
-        }
+        let epoch = Instant(microseconds: 0)
         var segment = LedgerSegment(
-            number: number, first: entries.lowerBound, last: entries.upperBound - 1,
-            firstTime: Instant(microseconds: first), lastTime: Instant(microseconds: last), sha256: [],
-            bytes: 0)
+            number: number, first: entries.lowerBound, last: entries.upperBound - 1, firstTime: epoch,
+            lastTime: epoch, sha256: [], bytes: 0)
         let written = try SegmentFile.write(segment.fileName, in: paths.segments, readers: paths.readers) {
             line in
             var tile: MerkleTile?
@@ -105,13 +99,17 @@ extension SQLiteLedgerReader {
                     }
                 }
                 guard let tile, tile.hashes.count == MerkleTile.width,
-                    tile.hashes[place] == MerkleHash.leaf(json)
+                    tile.hashes[place] == MerkleHash.leaf(json),
+                    let time = json.withUnsafeBytes({ EntryScan.instant(EntryScan($0)?.time) })
                 else {
                     throw LedgerError(
                         .forked,
                         "entry \(seq) is not what its recorded hash says, it is not sealed; see "
                             + "`dropgate ledger verify`")
                 }
+                // By the bytes, and not by the column beside them, which no hash covers.
+                if seq == segment.first { segment.firstTime = time }
+                if seq == segment.last { segment.lastTime = time }
                 try json.withUnsafeBytes(line)
             }
         }
@@ -127,8 +125,76 @@ extension SQLiteLedgerReader {
         }
     }
 
+    func requireUnaltered(_ segment: LedgerSegment) throws {
+        if let entry = segment.removalEntry {
+            guard try isRemovalRecorded(segment, among: segments()) else {
+                throw altered(segment, "entry \(entry) does not record their removal")
+            }
+            return
+        }
+        let path = path(of: segment)
+        let runs = try clockSetBacks()
+        var check = SegmentCheck(segment)
+        for seq in [segment.first, segment.last] {
+            let recorded = try recordedLeaf(seq)
+            var (isRecorded, isClockTold) = (false, true)
+            try read(segment, from: seq) { number, line in
+                guard number == seq else { return number < seq }
+                let scan = EntryScan(line)
+                check.take(seq, scan)
+                isRecorded = MerkleHash.leaf(line) == recorded
+                if let clock = EntryScan.instant(scan?.clock) {
+                    isClockTold = runs.contains { $0.tells(clock, of: seq) }
+                }
+                return false
+            }
+            guard isRecorded else {
+                throw altered(segment, "entry \(seq) in \(path) is not what its recorded hash says")
+            }
+            guard isClockTold else {
+                throw altered(segment, "table set_back lacks what the clock said at entry \(seq)")
+            }
+        }
+        let names = try check.differences(from: path)
+        guard names.isEmpty else {
+            throw altered(
+                segment,
+                "column \(names.joined(separator: ", ")) of table segments says something else than \(path)")
+        }
+    }
+
+    private func altered(_ segment: LedgerSegment, _ what: String) -> LedgerError {
+        LedgerError(
+            .forked, "sealed entries \(segment.first) to \(segment.last): \(what)",
+            fix: "run `dropgate ledger verify`; nothing of them is removed meanwhile")
+    }
+
+    private func recordedLeaf(_ seq: Int64) throws -> MerkleHash? {
+        let width = Int64(MerkleTile.width)
+        let stored = try database.readLedger { try StoredTree.tile($0, level: 0, number: seq / width) }
+        guard let tile = stored, tile.hashes.count == MerkleTile.width else { return nil }
+        return tile.hashes[Int(seq % width)]
+    }
+
     func removeFile(of segment: LedgerSegment) throws {
         guard segment.removalEntry != nil else { return }
+        do throws(FileError) { guard try Presence.check(path(of: segment)) else { return } } catch {
+            throw LedgerError(.unreadable, error.message)
+        }
+        try requireUnaltered(segment)
         try SegmentFile.remove(segment.fileName, in: paths.segments)
+    }
+
+    /// By its entry or, where that was removed with a later segment, by the one of that removal.
+    private func isRemovalRecorded(_ segment: LedgerSegment, among segments: [LedgerSegment]) throws -> Bool {
+        if let removal = try removal(of: segment) { return removal.isOf(segment) }
+        guard let holder = segment.holderOfRemoval(among: segments) else { return false }
+        return try isRemovalRecorded(holder, among: segments)
+    }
+
+    /// What the entry says that records the removal of a segment; nil where there is none that says anything of one.
+    private func removal(of segment: LedgerSegment) throws -> SegmentRemoval? {
+        guard let entry = segment.removalEntry else { return nil }
+        return try self.entry(seq: entry).flatMap { try SegmentRemoval($0.value()) }
     }
 }

@@ -12,7 +12,7 @@ extension SQLiteLedgerReader {
             let next = try db.makeStatement(
                 sql: """
                     SELECT source FROM entries WHERE time / 86400000000 = ? AND source IS NOT NULL AND source >= ?
-                    AND source <= ? ORDER BY source LIMIT 1
+                    AND source <= ? AND seq > \(Schema.lastSealed) ORDER BY source LIMIT 1
                     """)
             var known: Set<IPAddress> = []
             var found: [IPAddress] = []

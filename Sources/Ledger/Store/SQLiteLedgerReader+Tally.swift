@@ -76,8 +76,10 @@ extension SQLiteLedgerReader {
             let row = try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT (SELECT time FROM entries WHERE seq < :seq ORDER BY seq LIMIT 1) / 86400000000,
-                      (SELECT time FROM entries WHERE seq < :seq ORDER BY seq DESC LIMIT 1) / 86400000000
+                    SELECT (SELECT time FROM entries WHERE \(Self.isUnsealed) AND seq < :seq ORDER BY seq LIMIT 1)
+                        / 86400000000,
+                      (SELECT time FROM entries WHERE \(Self.isUnsealed) AND seq < :seq ORDER BY seq DESC LIMIT 1)
+                        / 86400000000
                     """, arguments: ["seq": seq])
             guard let first = row?[0] as Int64?, let last = row?[1] as Int64? else { return nil }
             return (first, last)
@@ -100,8 +102,11 @@ extension SQLiteLedgerReader {
         return found
     }
 
-    private static let callOfDay =
-        "SELECT 1 FROM entries WHERE time / 86400000000 = ? AND source = ? AND seq < ? LIMIT 1"
+    private static let isUnsealed = "seq > \(Schema.lastSealed)"
+
+    private static let callOfDay = """
+        SELECT 1 FROM entries WHERE time / 86400000000 = ? AND source = ? AND seq < ? AND \(isUnsealed) LIMIT 1
+        """
 
     /// The newest day before another on which somebody called: where the clock has leapt, many days have nobody.
     static let dayBefore = """

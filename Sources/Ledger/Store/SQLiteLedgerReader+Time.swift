@@ -5,11 +5,11 @@ import GRDB
 
 extension SQLiteLedgerReader {
     func firstSeq(notBefore instant: Instant) throws -> Int64 {
-        let segments = try segments()
-        guard let segment = segments.first(where: { $0.lastTime >= instant }) else {
-            let found = try database.readLedger { try SQL.firstSeq(notBefore: instant, $0) }
-            return max(found, (segments.last?.last ?? -1) + 1)
+        let (sealed, unsealed) = try database.readLedger { db in
+            let segment = try Self.segments(db).first { $0.lastTime >= instant }
+            return (segment, segment == nil ? try SQL.firstSeq(notBefore: instant, db) : 0)
         }
+        guard let segment = sealed else { return unsealed }
         if segment.firstTime >= instant || segment.removalEntry != nil { return segment.first }
         // Times rise with the numbers: of members that begin before it, only the last one may hold it.
         let path = path(of: segment)
@@ -35,7 +35,7 @@ extension SQLiteLedgerReader {
     }
 
     func lastSealed() throws -> Int64 {
-        try database.readLedger { try Int64.fetchOne($0, sql: "SELECT max(last) FROM segments") ?? -1 }
+        try database.readLedger { try Int64.fetchOne($0, sql: "SELECT \(Schema.lastSealed)") ?? -1 }
     }
 
     func seqs(of period: LedgerPeriod) throws -> Range<Int64> {
@@ -77,7 +77,7 @@ extension SQLiteLedgerReader {
         }
     }
 
-    private func path(of segment: LedgerSegment) -> String { "\(paths.segments)/\(segment.fileName)" }
+    func path(of segment: LedgerSegment) -> String { "\(paths.segments)/\(segment.fileName)" }
 }
 
 extension Array {

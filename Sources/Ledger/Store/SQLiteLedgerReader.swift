@@ -82,7 +82,9 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     func entry(seq: Int64) throws -> StoredEntry? {
         let stored = try database.readLedger { db in
             try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT seq, time, json FROM entries WHERE seq = ?"), arguments: [seq]
+                db.cachedStatement(
+                    sql: "SELECT seq, time, json FROM entries WHERE seq = ? AND seq > \(Schema.lastSealed)"),
+                arguments: [seq]
             ).map(StoredEntry.init(row:))
         }
         if let stored { return stored }

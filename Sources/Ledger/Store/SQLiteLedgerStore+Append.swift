@@ -128,9 +128,9 @@ extension SQLiteLedgerStore {
             db,
             """
             SELECT repeat_key, id, coalesce(
-              (SELECT time FROM entries WHERE entries.seq = drops.seq),
+              (SELECT time FROM entries WHERE entries.seq = drops.seq AND entries.seq > \(Schema.lastSealed)),
               (SELECT last_time FROM segments WHERE drops.seq BETWEEN first AND last)),
-              (SELECT json FROM entries WHERE entries.seq = drops.seq)
+              (SELECT json FROM entries WHERE entries.seq = drops.seq AND entries.seq > \(Schema.lastSealed))
             FROM drops WHERE seq = ?1
             """)
         var found: String?

@@ -45,7 +45,8 @@ extension SQLiteLedgerStore {
                     FROM (
                       SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? AND \(which) ORDER BY seq LIMIT ?
                     ) AS pending
-                    LEFT JOIN entries ON entries.seq = pending.seq ORDER BY pending.seq
+                    LEFT JOIN entries ON entries.seq = pending.seq AND entries.seq > \(Schema.lastSealed)
+                    ORDER BY pending.seq
                     """), arguments: [seq, limit])
         var drops: [PendingDrop] = []
         var bytes = 0

@@ -183,10 +183,12 @@ final class SQLiteLedgerStore: LedgerStore {
                 db,
                 "DELETE FROM entries WHERE seq IN (SELECT seq FROM entries WHERE seq < ? ORDER BY seq LIMIT ?)",
                 [seq, limit])
-        case .segmentRemoved(let number, let entry):
-            return try change(
+        case .segmentRemoved(let segment):
+            let marked = try change(
                 db, "UPDATE segments SET removal_entry = ? WHERE number = ? AND removal_entry IS NULL",
-                [entry, number])
+                [head.seq + 1, segment.number])
+            guard case .changed(true) = marked else { return marked }
+            return try perform(.append(segment.removal, drop: nil), db, now: now, head: &head)
         case .touch:
             // SQLite writes the page also where the number stays as it is; of a row that stays it might not.
             let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? Schema.version
@@ -270,7 +272,9 @@ final class SQLiteLedgerStore: LedgerStore {
 
     private func unsealedEntry(_ seq: Int64, _ db: Database) throws -> [UInt8]? {
         try Data.fetchOne(
-            db.cachedStatement(sql: "SELECT json FROM entries WHERE seq = ?"), arguments: [seq]
+            db.cachedStatement(
+                sql: "SELECT json FROM entries WHERE seq = ? AND seq > \(Schema.lastSealed)"),
+            arguments: [seq]
         ).map { [UInt8]($0) }
     }
 }

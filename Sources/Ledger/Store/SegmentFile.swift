@@ -19,6 +19,10 @@ enum SegmentFile {
         } else if errno != EEXIST {
             throw failure("make", directory)
         }
+        // Also where an earlier try has made it: that may have ended here.
+        do throws(SystemError) { try FileReplacement.syncName(of: directory) } catch {
+            throw failure("sync", Paths.directory(of: directory), error)
+        }
         let folder = try open(directory)
         defer { close(folder) }
         let (temporary, path) = ("\(directory)/.\(name).new", "\(directory)/\(name)")

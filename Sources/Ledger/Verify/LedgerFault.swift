@@ -27,6 +27,8 @@ package struct LedgerFault: Sendable, Hashable {
         case checkpointDamaged = "checkpoint_damaged"
         /// Source lists that an entry promises to have been kept are gone, or are not what their name says.
         case lists = "lists_damaged"
+        /// A witness could not be asked what it has, or has nothing although it took checkpoints: it may be the one that tells.
+        case notCompared = "witness_not_compared"
     }
 
     package var kind: Kind

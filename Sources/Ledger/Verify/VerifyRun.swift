@@ -15,7 +15,7 @@ struct VerifyRun {
     private let lists: PolicyArchive
     private var promised: [String: Int64] = [:]
     /// The entries that are to record the removal of segments, and what those of them that were read say.
-    private var removals: [Int64: (first: Int64?, last: Int64?)?] = [:]
+    private var removals: [Int64: SegmentRemoval?] = [:]
     private var next: Int64 = 0
     private(set) var result = LedgerVerifier.Result()
 
@@ -44,10 +44,19 @@ struct VerifyRun {
         }
         for entry in segments.compactMap(\.removalEntry) { removals[entry] = .some(nil) }
         for segment in segments {
+            guard segment.first >= next else {
+                add(
+                    .init(
+                        .columns, segment.first...segment.last,
+                        "table segments has entries \(segment.first) to \(segment.last) in \(segment.fileName), and some "
+                            + "of them in another file, too"))
+                continue
+            }
             try skipMissing(before: segment.first)
             try take(segment)
         }
-        let rows = try EntryRows(db, from: next)
+        // Also what no number leads to.
+        let rows = try EntryRows(db, from: .min)
         while let row = try rows.next() { try take(row) }
         add(try tiles.finish(size: size))
         add(try heads.finish(size: size))
@@ -62,10 +71,10 @@ struct VerifyRun {
     // MARK: Entries
 
     private mutating func take(_ row: EntryRow) throws {
-        if row.seq < next { return }
-        guard row.seq < .max else {
+        guard row.seq >= 0, row.seq < .max else {
             return add(.init(.altered, nil, "entry \(row.seq) has a number that the gate gives to none"))
         }
+        if row.seq < next { return try takeSealed(row) }
         try skipMissing(before: row.seq)
         let json = row.json
         if let scan = EntryScan(json) {
@@ -82,6 +91,16 @@ struct VerifyRun {
                     "entry \(row.seq) is not an entry: its bytes are not canonical JSON"))
         }
         try take(MerkleHash.leaf(json), bytes: json.count)
+    }
+
+    /// Of what is sealed the database may still have what a stop between sealing and clearing left there: the same bytes.
+    private mutating func takeSealed(_ row: EntryRow) throws {
+        // That a tile is gone is a finding of its own.
+        guard let recorded = try tiles.leaf(row.seq), recorded != MerkleHash.leaf(row.json) else { return }
+        add(
+            .init(
+                .altered, row.seq...row.seq,
+                "entry \(row.seq) is sealed, and the database has other bytes under its number"))
     }
 
     private mutating func addDifference(_ names: [String], _ scan: EntryScan, _ seq: Int64) {
@@ -101,9 +120,7 @@ struct VerifyRun {
         guard let clock = EntryScan.instant(scan.clock) else { return }
         let seq = next
         guard
-            !setBacks.contains(where: {
-                $0.seqs.contains(seq) && $0.earliest <= clock && clock <= $0.latest
-            })
+            !setBacks.contains(where: { $0.tells(clock, of: seq) })
         else { return }
         add(
             .init(
@@ -172,13 +189,16 @@ struct VerifyRun {
         let path = "\(verifier.paths.segments)/\(segment.fileName)"
         // What this process may not read says nothing of the ledger.
         let isThere = try isReadable(path)
+        var check = SegmentCheck(segment)
         do {
             try SegmentFile.read(path) { _, line in
                 guard next <= segment.last else {
                     add(.init(.altered, entries, "\(path) holds more entries than were sealed"))
                     return false
                 }
-                if let scan = EntryScan(line) {
+                let scan = EntryScan(line)
+                check.take(next, scan)
+                if let scan {
                     checkClock(scan)
                     heads.look(scan, line, seq: next)
                     try lookForLists(scan, line)
@@ -198,8 +218,15 @@ struct VerifyRun {
         }
         if next <= segment.last {
             add(.init(.missing, next...segment.last, "\(path) lacks entries \(next) to \(segment.last)"))
-            try takeRecorded(upTo: segment.last)
+            return try takeRecorded(upTo: segment.last)
         }
+        let names = try check.differences(from: path)
+        guard !names.isEmpty else { return }
+        add(
+            .init(
+                .columns, entries,
+                "entries \(segment.first) to \(segment.last): column \(names.joined(separator: ", ")) of table segments "
+                    + "says something else than \(path)"))
     }
 
     /// Whether a file is there. Throws where this process may not look at it.
@@ -233,8 +260,7 @@ struct VerifyRun {
 
     private mutating func lookForRemoval(_ json: UnsafeRawBufferPointer) {
         guard removals[next] != nil else { return }
-        let detail = (try? JSONValue(parsing: Array(json)))?["detail"]?[LedgerSegment.removalMember]
-        removals[next] = (detail?["first"]?.int, detail?["last"]?.int)
+        removals[next] = .some(SegmentRemoval(try? JSONValue(parsing: Array(json))))
     }
 
     /// The removal of a segment is good only with the entry that records it, wherever that entry is by now: in the database, sealed,
@@ -242,10 +268,8 @@ struct VerifyRun {
     private mutating func checkRemoval(_ segment: LedgerSegment, among segments: [LedgerSegment]) {
         guard let entry = segment.removalEntry else { return }
         if let recorded = removals[entry] ?? nil {
-            if recorded.first == segment.first, recorded.last == segment.last { return }
-        } else if segments.contains(where: {
-            $0.removalEntry != nil && $0.first > segment.last && $0.first <= entry && entry <= $0.last
-        }) {
+            if recorded.isOf(segment) { return checkColumns(of: segment, recorded, entry) }
+        } else if segment.holderOfRemoval(among: segments) != nil {
             return
         }
         add(
@@ -253,6 +277,19 @@ struct VerifyRun {
                 .missing, segment.first...segment.last,
                 "entries \(segment.first) to \(segment.last) were removed, and entry \(entry) does not record it"
             ))
+    }
+
+    /// Of a file that is gone the entry of its removal tells what the table should say.
+    private mutating func checkColumns(
+        of segment: LedgerSegment, _ recorded: SegmentRemoval, _ entry: Int64
+    ) {
+        let names = recorded.differences(segment)
+        guard !names.isEmpty else { return }
+        add(
+            .init(
+                .columns, segment.first...segment.last,
+                "entries \(segment.first) to \(segment.last) were removed: of them table segments says something else than "
+                    + "entry \(entry) (\(names.joined(separator: ", ")))"))
     }
 
     // MARK: Findings

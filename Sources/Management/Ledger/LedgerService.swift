@@ -46,12 +46,14 @@ package struct LedgerService: Sendable {
         package let witnessed: [WitnessedSize]
     }
 
-    /// Hashes every entry, and compares with everything that was signed.
+    /// Hashes every entry, and compares with everything that was signed. A witness that cannot be compared with is a finding.
     /// - Parameters:
     ///   - checkpoints: files of checkpoints that were kept elsewhere.
     ///   - key: a file of public keys that were kept elsewhere; nil: those beside the ledger's key.
+    ///   - patience: how long each answer of a witness is waited for; nil: as long as at a start.
     package func verify(
-        checkpoints: [String] = [], key: String? = nil, progress: @escaping Progress, warn: @escaping Warn
+        checkpoints: [String] = [], key: String? = nil, patience: Duration? = nil,
+        progress: @escaping Progress, warn: @escaping Warn
     ) async throws -> Verification {
         for (option, file) in checkpoints.map({ ("--checkpoint", $0) }) + (key.map { [("--key", $0)] } ?? [])
         {
@@ -62,11 +64,13 @@ package struct LedgerService: Sendable {
         let trusted = try key.map(LedgerKeys.verifiers) ?? LedgerKeys(settings).verifiers()
         let reader = try ledger.reader()
         let witnesses = try LedgerWitnesses(settings)
+        let sieve = try ledger.sieve(trusted: trusted)
         var evidence = LedgerVerifier.Evidence()
         evidence.add(
-            try witnesses.archive.all(), of: witnesses.archive.name, isOutside: false, mayBeTorn: true)
+            try Self.kept(in: witnesses.archive, through: sieve), of: witnesses.archive.name,
+            isOutside: false, mayBeTorn: true)
         for file in checkpoints {
-            let found = try CheckpointFile(file: Paths.absolute(file)).all()
+            let found = try Self.kept(in: CheckpointFile(file: Paths.absolute(file)), through: sieve)
             guard !found.isEmpty else {
                 throw ManagementError(
                     .invalid, "--checkpoint: \(file) holds no checkpoint",
@@ -76,9 +80,24 @@ package struct LedgerService: Sendable {
             }
             evidence.add(found, of: file, isOutside: true, mayBeTorn: false)
         }
-        await witnesses.collect(&evidence, warn)
+        let taken = try reader.witnessed()
+        let uncompared = await witnesses.collect(
+            &evidence, through: sieve, taken: taken, patience: patience ?? LedgerWitnesses.patience)
+        // Before hours of hashing: it may be mended meanwhile.
+        for fault in uncompared { warn(fault.message) }
         let verifier = ledger.verifier(trusted: trusted, evidence: evidence, progress: progress)
-        return Verification(result: try verifier.verify(), witnessed: try reader.witnessed())
+        var result = try verifier.verify()
+        result.faults = Array((uncompared + result.faults).prefix(LedgerVerifier.faultLimit))
+        result.faultCount += uncompared.count
+        return Verification(result: result, witnessed: try reader.witnessed())
+    }
+
+    private static func kept(
+        in file: CheckpointFile, through sieve: CheckpointSieve
+    ) throws -> KeptCheckpoints {
+        var sieve = sieve
+        try file.all(through: &sieve)
+        return sieve.rest
     }
 
     // MARK: Evidence

@@ -185,7 +185,7 @@ extension EntrySource {
     }
 }
 
-/// Memory of this process: what is its own, without the pages of the ledger's file that it has mapped.
+/// Memory of this process: what is its own, without the pages of files that it has mapped, as its program.
 enum Memory {
     static var now: String {
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""

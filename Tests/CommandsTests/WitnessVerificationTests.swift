@@ -1,0 +1,104 @@
+// `dropgate ledger verify` beside witnesses that have much, have nothing, or do not answer: none of them is passed over.
+import Admission
+import Commands
+import Foundation
+import Intake
+import JSON
+import Ledger
+import Management
+import Settings
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct WitnessVerificationTests {
+    /// A gate of three entries, whose witness is this one: a file in its directory, or a URL.
+    private func gate(witness: String) async throws -> TestGate {
+        let gate = try TestGate.plain()
+        let place = witness.contains("://") ? witness : gate.path(witness)
+        try gate.write(
+            "dropgate.yaml", try gate.read("dropgate.yaml") + "ledger: {witnesses: ['\(place)']}\n")
+        try GateDirectories.make(gate.path("state/keys"))
+        try LedgerKeys(try SettingsLoader.load(file: gate.config)).make()
+        let intake = try gate.openIntake()
+        for _ in 0..<3 {
+            try await intake.record(
+                Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started))
+        }
+        await intake.close()
+        return gate
+    }
+
+    private func faults(_ gate: TestGate, patience: Duration) async throws -> [LedgerFault] {
+        let settings = try SettingsLoader.load(file: gate.config)
+        let verification = try await LedgerService(settings).verify(
+            patience: patience, progress: { _, _ in }, warn: { _ in })
+        return verification.result.faults
+    }
+
+    /// As after a while of a gate that signs every ten seconds. All of it takes longer than an answer may.
+    @Test func aLongFileIsReadToItsEndAndItsLastCheckpointTells() async throws {
+        let gate = try await gate(witness: "witness.notes")
+        let key = try LedgerKeys(SettingsLoader.load(file: gate.config)).signer()
+        func note(_ size: Int64) throws -> String {
+            let checkpoint = Checkpoint(
+                origin: key.verifier.name, size: size, root: .leaf([1]), previous: nil, time: .now())
+            return try SignedCheckpoint(checkpoint, key).note.description + "\n"
+        }
+        // Nobody asks who signed those before the last one: the ledger has lost all of them.
+        let parts = try note(4).components(separatedBy: "\n4\n")
+        try #require(parts.count == 2)
+        let others = (4..<5000).map { "\(parts[0])\n\($0)\n\(parts[1])" }
+        try gate.write("witness.notes", try others.joined() + note(5000))
+        let found = try await faults(gate, patience: .milliseconds(250))
+        #expect(found.map(\.kind) == [.rolledBack])
+        let lost: ClosedRange<Int64> = 3...4999
+        #expect(found.first?.entries == lost)
+        let said = await gate.run("ledger", "verify")
+        #expect(said.status == 23 && said.out.contains("rolled_back"), "\(said)")
+    }
+
+    @Test func aWitnessThatNeverAnswersIsAFinding() async throws {
+        let gate = try await gate(witness: "pipe")
+        #expect(mkfifo(gate.path("pipe"), 0o600) == 0)
+        let found = try await faults(gate, patience: .milliseconds(100))
+        #expect(found.map(\.kind) == [.notCompared])
+        #expect(
+            found.first?.message.hasPrefix("witness \(gate.path("pipe")) cannot be asked what it has") == true
+        )
+        // Who waits for a writer of the pipe waits no longer.
+        close(open(gate.path("pipe"), O_WRONLY | O_NONBLOCK | O_CLOEXEC))
+    }
+
+    @Test func aWitnessThatFailsIsAFindingWithAStatusOfItsOwn() async throws {
+        // tcpmux: nobody listens there.
+        let gate = try await gate(witness: "http://127.0.0.1:1/notes")
+        let said = await gate.run("ledger", "verify")
+        #expect(said.status == 31 && said.out.contains("witness_not_compared"), "\(said)")
+        #expect(said.out.contains("NOT VERIFIED: 1 finding"), "\(said)")
+        #expect(said.error.contains("witness http://127.0.0.1:1/notes cannot be asked"), "\(said)")
+        let asked = await gate.run("ledger", "verify", "--format", "json")
+        let json = try JSONValue(parsing: Array(asked.out.utf8))
+        #expect(asked.status == 31 && json["verified"] == false && json["finding_count"] == 1, "\(asked)")
+    }
+
+    @Test func aFileThatHasNothingIsAFindingOnlyWhereItTookSomething() async throws {
+        let gate = try await gate(witness: "witness.notes")
+        let before = await gate.run("ledger", "verify")
+        #expect(before.status == 0, "\(before)")
+        let settings = try SettingsLoader.load(file: gate.config)
+        do {
+            let store = try settings.ledgerHandle.open(node: settings.node)
+            _ = try store.commit(
+                [
+                    .checkpoint(LedgerKeys(settings).signer()),
+                    .witnessed(name: gate.path("witness.notes"), size: 3, at: .now()),
+                ], now: .now())
+        }
+        let gone = await gate.run("ledger", "verify")
+        #expect(gone.status == 31, "\(gone)")
+        #expect(gone.out.contains("has no checkpoint, but it took one of 3 entries"), "\(gone)")
+        let newest = try #require(try gate.openReader().newestCheckpoint())
+        try gate.write("witness.notes", newest.note.description)
+        let there = await gate.run("ledger", "verify")
+        #expect(there.status == 0 && there.out.contains("0 entries not yet witnessed"), "\(there)")
+    }
+}
