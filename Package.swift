@@ -89,8 +89,7 @@ let package = Package(
         .target(
             name: "Upkeep",
             dependencies: [
-                "Admission", "Blocking", "Intake", "JSON", "Ledger", "Metering", "TLS", logging,
-                lifecycle,
+                "Admission", "Blocking", "Intake", "JSON", "Ledger", "Metering", logging, lifecycle,
             ],
             swiftSettings: strict),
         .target(

@@ -86,7 +86,7 @@ package final class AccountCache: Sendable {
     /// How a name of the directory looks.
     private enum Sight: Hashable {
         case file(FileSignature)
-        /// Something of this name is there, and it or what it leads to cannot be looked at.
+        /// It cannot be told whether it, or what it leads to, is there: no right to look, a loop of links, a disk that fails.
         case hidden
     }
 
@@ -208,7 +208,7 @@ package final class AccountCache: Sendable {
             files: changed.sorted().compactMap { FileOrigin(path: "\(store.directory)/\($0)") })
     }
 
-    /// Of each file of an account there is.
+    /// Of each file of an account there is. A link that leads to nothing is none.
     private func sights() -> Result<[String: Sight], AccountError> {
         Result { () throws(AccountError) in
             var seen: [String: Sight] = [:]
@@ -216,7 +216,7 @@ package final class AccountCache: Sendable {
                 let path = "\(store.directory)/\(file)"
                 if let signature = FileSignature(path: path) {
                     seen[file] = .file(signature)
-                } else if !Presence.isGone(path) {
+                } else if (try? Presence.check(path)) != false {
                     seen[file] = .hidden
                 }
             }
@@ -252,7 +252,7 @@ package final class AccountCache: Sendable {
             do throws(AccountStore.BadFile) {
                 entry.account = try store.load(file: file)
             } catch {
-                entry.problems = error.errors.problems
+                entry.problems = error.problems
                 if error.closes == true { entry.account?.disabled = true }
             }
             state.files[file] = entry

@@ -42,6 +42,8 @@ enum AccountFile {
             return mapping.contains { isClosing($0.key.scalar?.string ?? "", $0.value.scalar?.string) }
         }
         return text.split(whereSeparator: \.isNewline).contains { line in
+            // A comment.
+            guard line.first(where: { !$0.isWhitespace }) != "#" else { return false }
             let words = line.split { " \t:={},\"'".contains($0) }.prefix(2).map { String($0) }
             return words.first.map { isClosing($0, words.dropFirst().first) } ?? false
         }
@@ -89,7 +91,7 @@ private struct AccountFileReader {
         do throws(AccountError) {
             return try Account(
                 name: name, keys: authorizedKeys(values["keys"]), passwordHash: hash(values["password_hash"]),
-                disabled: flag(values["disabled"], "disabled", meanwhile: "; meanwhile nobody can log in"),
+                disabled: flag(values["disabled"], "disabled"),
                 collects: scope(values),
                 note: note(values["note"]),
                 created: created(values["created"]))
@@ -206,11 +208,10 @@ private struct AccountFileReader {
         return sequence.enumerated().compactMap { line($1, "collects[\($0)]") }
     }
 
-    /// - Parameter meanwhile: what a bad value comes to, for the end of its problem.
-    private mutating func flag(_ node: Node?, _ key: String, meanwhile: String = "") -> Bool {
+    private mutating func flag(_ node: Node?, _ key: String) -> Bool {
         guard let node else { return false }
         let word = node.scalar?.string
-        if word != "true", word != "false" { fail(node, key, "expected true or false" + meanwhile) }
+        if word != "true", word != "false" { fail(node, key, "expected true or false") }
         return word == "true"
     }
 

@@ -9,8 +9,8 @@ import Staging
 package struct AccountListing: Sendable {
     /// Good accounts by name.
     package var accounts: [String: Account] = [:]
-    /// What is wrong with the other files, by file name.
-    package var problems: [String: SettingsErrors] = [:]
+    /// The other files, by file name.
+    package var badFiles: [String: AccountStore.BadFile] = [:]
 }
 
 package struct AccountStore: Sendable {
@@ -29,7 +29,7 @@ package struct AccountStore: Sendable {
                 let account = try load(file: file)
                 listing.accounts[account.name] = account
             } catch {
-                listing.problems[file] = error.errors
+                listing.badFiles[file] = error
             }
         }
         return listing
@@ -48,7 +48,7 @@ package struct AccountStore: Sendable {
         do throws(BadFile) {
             return try load(file: name + Self.suffix)
         } catch {
-            var problems = error.errors.problems
+            var problems = error.problems
             if error.closes == false {
                 problems.append(
                     SettingsProblem(
@@ -108,10 +108,20 @@ package struct AccountStore: Sendable {
     }
 
     /// A file that holds no account that counts.
-    struct BadFile: Error, Sendable {
-        let errors: SettingsErrors
+    package struct BadFile: Error, Sendable {
+        /// What is wrong with it, and nothing of what comes of that.
+        package let errors: SettingsErrors
         /// Whether it closes its account all the same; nil where what it says is not known, or not to be believed.
-        let closes: Bool?
+        package let closes: Bool?
+
+        /// What is wrong with it; the last one says so where it closes its account.
+        package var problems: [SettingsProblem] {
+            var problems = errors.problems
+            if closes == true, let last = problems.indices.last {
+                problems[last].message += " (meanwhile nobody can log in)"
+            }
+            return problems
+        }
     }
 
     /// Reads one file of `files()`.
@@ -141,7 +151,10 @@ package struct AccountStore: Sendable {
         } catch {
             throw problem(error.description)
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw problem("not UTF-8 text") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw problem(
+                "not UTF-8 text", closes: AccountFile.closes(String(decoding: bytes, as: UTF8.self)))
+        }
         let account: Account
         do throws(SettingsErrors) {
             account = try AccountFile.parse(text, name: name, path: path)

@@ -242,8 +242,9 @@ extension Intake {
     /// - Parameter entry: of its acceptance; nil: its time is over, and all that is left is that the drop was pulled.
     private static func isPulled(_ known: DropRecord, _ entry: AcceptedEntry?, as drop: PulledDrop) -> Bool {
         guard let entry else { return known.incoming == StagingLayout.pulledFile(known.id) }
-        if let hostKey = entry.detail["pulled_host_key"]?.string { return hostKey == drop.hostKey }
-        return entry.detail["pulled_from"]?.string == drop.origin
+        // Its key may have changed since, or its address.
+        return entry.detail["pulled_host_key"]?.string == drop.hostKey
+            || entry.detail["pulled_from"]?.string == drop.origin
     }
 
     private func compare(

@@ -36,7 +36,7 @@ extension Intake {
                 return found.count < limit
             }
         } catch {
-            throw Self.unreadable(error)
+            throw IntakeError.unreadable(error)
         }
         return found
     }
@@ -84,15 +84,6 @@ extension Intake {
                 + oldest)
     }
 
-    private static func unreadable(_ error: any Error) -> IntakeError {
-        IntakeError(.ledgerFailed, "the ledger cannot be read: \(error)", retryAfter: 30)
-    }
-
-    private static func unwritable(_ error: any Error) -> IntakeError {
-        IntakeError(
-            .ledgerFailed, "the ledger cannot be written, nothing was changed: \(error)", retryAfter: 30)
-    }
-
     /// A held drop with the receipt that it will have; nil: none of this id is held.
     private func heldPull(_ id: String) throws(IntakeError) -> (record: DropRecord, receipt: Receipt)? {
         do {
@@ -101,7 +92,7 @@ extension Intake {
             }
             return (record, try Receipt(AcceptedEntry(drop.entry), drop: record))
         } catch {
-            throw Self.unreadable(error)
+            throw IntakeError.unreadable(error)
         }
     }
 
@@ -133,7 +124,7 @@ extension Intake {
         let damage = await imports.runToEnd { self.damage(ofHeld: receipt) }
         if let damage { return try holdOn(id, damage, isDecision: attempt != nil) }
         let box: SenderBox?
-        do { box = try boxOfPulled(id) } catch { throw Self.unreadable(error) }
+        do { box = try boxOfPulled(id) } catch { throw IntakeError.unreadable(error) }
         if let box {
             // From the moment on in which it may be released, its sender here could take it back.
             return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropStanding in
@@ -163,7 +154,7 @@ extension Intake {
             if let attempt { try await self.record(attempt) }
             _ = try await writer.commit(.letGo(id: record.id))
         } catch {
-            throw Self.unwritable(error)
+            throw IntakeError.unwritable(error)
         }
         var freed = record
         freed.due = nil
@@ -193,7 +184,7 @@ extension Intake {
         do {
             receipt = try accepted(event).map { try Receipt(AcceptedEntry($0.entry), drop: event) }
         } catch {
-            throw Self.unreadable(error)
+            throw IntakeError.unreadable(error)
         }
         guard let receipt else { return false }
         return try await withdraw(fetched: event, receipt, attempt, mayComeAgain: false)
@@ -218,7 +209,7 @@ extension Intake {
                     id: id, from: .pending,
                     kind: .withdrawn(incoming: incoming, mayComeAgain: mayComeAgain)), attempt)
         } catch {
-            throw Self.unwritable(error)
+            throw IntakeError.unwritable(error)
         }
         guard isChanged else { return false }
         staging.ready.cancelReservation(record.readyPath)

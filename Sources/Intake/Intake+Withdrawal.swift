@@ -61,7 +61,8 @@ extension Intake {
 
     static func decidedElsewhere(_ drop: String) -> IntakeError {
         IntakeError(
-            .forbiddenOperation, "somebody else is deciding on \(drop) at this moment; look again")
+            .forbiddenOperation, "somebody else is deciding on \(drop) at this moment; look again",
+            retryAfter: 5)
     }
 
     /// Withdraws an upload that was accepted; false: a consumer has it, or it waits for nobody any more.
@@ -80,10 +81,11 @@ extension Intake {
                 try await self.withdrawUpload(drop, attempt, box)
             }
         } catch {
-            // What has no reason of its own is a failure of staging, or waits for a mark in the ledger.
+            // What has no reason of its own is a failure of staging, or waits for a mark in the ledger. Whoever withdraws a drop gives
+            // no path, so a bad one is a failure of staging, too.
             let mayPass =
                 error.kind == .failed
-                && error.reason.map { [Reason.ledgerFailed, .stagingFull].contains($0) } ?? true
+                && error.reason.map { [Reason.ledgerFailed, .stagingFull, .badPath].contains($0) } ?? true
             throw IntakeError(
                 error.reason ?? (mayPass ? .ledgerFailed : .forbiddenOperation), error.message,
                 retryAfter: mayPass ? 30 : nil)

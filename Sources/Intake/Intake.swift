@@ -229,18 +229,22 @@ package final class Intake: Sendable {
 
     /// The consumer is done with a drop. Returns false when there is no such released drop.
     /// - Parameter attempt: the entry that says so, written with the change or not at all; nil where there is one already.
-    package func acknowledge(_ id: String, as attempt: Attempt? = nil) async throws -> Bool {
+    package func acknowledge(_ id: String, as attempt: Attempt? = nil) async throws(IntakeError) -> Bool {
         // A consumer sees a file before the ledger's mark of its release is made.
-        waiting: while let drop = try store.drop(id: id), drop.state == .pending {
-            switch await stager.waitForMark(orFound: drop.incoming == nil) {
+        waiting: while let record = try drop(id: id), record.state == .pending {
+            switch await stager.waitForMark(orFound: record.incoming == nil) {
             case .mayCome: continue
             case .done: break waiting
             case .failed:
                 // What failed may have been another part of the batch.
-                if try store.drop(id: id)?.state == .pending { throw Self.releaseNotRecorded(id) }
+                if try drop(id: id)?.state == .pending { throw Self.releaseNotRecorded(id) }
             }
         }
-        guard try await writer.acknowledge(id, as: attempt, at: clock()) else { return false }
+        do {
+            guard try await writer.acknowledge(id, as: attempt, at: clock()) else { return false }
+        } catch {
+            throw IntakeError.unwritable(error)
+        }
         // It waits for nobody any more.
         boxes.forget(drop: id)
         return true
@@ -258,7 +262,9 @@ package final class Intake: Sendable {
     package var stagingPath: String { configuration.stagingPath }
 
     /// A drop as the ledger has it now.
-    package func drop(id: String) throws -> DropRecord? { try store.drop(id: id) }
+    package func drop(id: String) throws(IntakeError) -> DropRecord? {
+        do { return try store.drop(id: id) } catch { throw IntakeError.unreadable(error) }
+    }
 
     /// The time of the ledger's newest entry, which may lie ahead of the clock after that was set back; nil before the first.
     package func ledgerTime() throws -> Instant? { try store.lastTime() }

@@ -106,4 +106,13 @@ package struct IntakeError: Error, Sendable, CustomStringConvertible {
         self.description = description
         self.retryAfter = retryAfter
     }
+
+    package static func unreadable(_ error: any Error) -> IntakeError {
+        IntakeError(.ledgerFailed, "the ledger cannot be read: \(error)", retryAfter: 30)
+    }
+
+    package static func unwritable(_ error: any Error) -> IntakeError {
+        IntakeError(
+            .ledgerFailed, "the ledger cannot be written, nothing was changed: \(error)", retryAfter: 30)
+    }
 }

@@ -132,10 +132,7 @@ extension Intake {
 
     /// Throws where somebody else is about it.
     func beginDeciding(_ drop: String) throws(IntakeError) {
-        guard deciding.withLock({ $0.insert(drop).inserted }) else {
-            throw IntakeError(
-                .forbiddenOperation, "somebody else is deciding on \(drop) at this moment; look again")
-        }
+        guard deciding.withLock({ $0.insert(drop).inserted }) else { throw Self.decidedElsewhere(drop) }
     }
 
     func endDeciding(_ drop: String) { deciding.withLock { _ = $0.remove(drop) } }
@@ -160,8 +157,12 @@ extension Intake {
     func read<Held>(_ drop: String, _ held: () throws -> Held?) throws(IntakeError) -> Held? {
         do { return try held() } catch {
             logger.error("quarantine: drop \(drop): \(error)")
-            throw IntakeError(
-                .malformed, "what is held of drop \(drop) in quarantine cannot be read: \(error)")
+            let message = "what is held of drop \(drop) in quarantine cannot be read: \(error)"
+            // What is damaged or gone stays so; what staging does not give now it may give later.
+            let code = (error as? StagingError)?.code
+            let isFinal = code == nil || code == .damaged || code == .notFound
+            throw isFinal
+                ? IntakeError(.malformed, message) : IntakeError(.ledgerFailed, message, retryAfter: 30)
         }
     }
 

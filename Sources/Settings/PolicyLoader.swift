@@ -67,7 +67,9 @@ package enum PolicyLoader {
 
     /// What to say of a place that could not be looked through for lists.
     private static func unseen(_ place: String, _ error: SystemError) -> SettingsProblem {
-        if error.isDenial, let closed = closed(place) { return closed }
+        if error.isDenial, let barrier = Presence.barrier(place) {
+            return denial(barrier, isList: false, isFound: true)
+        }
         return SettingsProblem(
             place: .file(place), key: "", message: "cannot look for source lists here: \(error)")
     }
@@ -76,13 +78,18 @@ package enum PolicyLoader {
     /// right to read them is what counts. nil where it may.
     static func closed(_ file: String) -> SettingsProblem? {
         guard let place = Presence.barrier(file) else { return nil }
+        return denial(place, isList: place == file && !Presence.isDirectory(file))
+    }
+
+    /// - Parameter isFound: a pattern led there, which may hold no list at all: `lost+found`, say.
+    static func denial(_ place: String, isList: Bool, isFound: Bool = false) -> SettingsProblem {
         let (what, rights) =
-            place == file && !Presence.isDirectory(file)
-            ? ("this list", "g+r") : ("this directory, in which the source lists are", "g+rx")
+            isList ? ("this list", "g+r") : ("this directory, in which source lists may be", "g+rx")
+        let instead = isFound ? ", or name your lists by a pattern that leaves it out" : ""
         return SettingsProblem(
             place: .file(place), key: "",
             message:
                 "permission denied: \(SystemUser.own) may not read \(what); the gate's user must be able to: as root, give it to a group of "
-                + "that user (chgrp) and chmod \(rights) it; then run this as that user")
+                + "that user (chgrp) and chmod \(rights) it\(instead); then run this as that user")
     }
 }

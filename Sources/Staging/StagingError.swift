@@ -11,6 +11,8 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
         case full
         case notFound
         case exists
+        /// A file of the gate's own that is not what the gate wrote.
+        case damaged
         case failed
     }
 

@@ -174,7 +174,7 @@ import Testing
         try Data("{}".utf8).write(to: URL(filePath: store.directory + "/README.md"))
         let listing = try store.load()
         #expect(Array(listing.accounts.keys) == ["acme"])
-        #expect(listing.problems.keys.sorted() == ["Not-A-Name.yaml", "bad.yaml", "other.yml"])
+        #expect(listing.badFiles.keys.sorted() == ["Not-A-Name.yaml", "bad.yaml", "other.yml"])
     }
 
     @Test("A file that everybody may write is refused")
@@ -182,7 +182,7 @@ import Testing
         try store.add(account("acme"))
         try FileManager.default.setAttributes(
             [.posixPermissions: 0o606], ofItemAtPath: store.path(of: "acme"))
-        #expect(try store.load().problems["acme.yaml"]?.description.contains("chmod o-w") == true)
+        #expect(try store.load().badFiles["acme.yaml"]?.errors.description.contains("chmod o-w") == true)
     }
 }
 
@@ -289,7 +289,8 @@ import Testing
         _ = book.current()
         try put(text)
         #expect(isClosed)
-        #expect(lastReport?.changes == ["~ acme (disabled)"] && lastReport?.problems.isEmpty == false)
+        #expect(lastReport?.changes == ["~ acme (disabled)"])
+        #expect(lastReport?.problems.filter { $0.contains("meanwhile nobody can log in") }.count == 1)
         try put("disabled: false\nkeys: x\n")
         #expect(isClosed)
         try put("keys: [\"\(SampleKeys.ed25519)\"]\n")
@@ -300,12 +301,22 @@ import Testing
         "A bad file that does not speak of closing its account leaves it open",
         arguments: [
             "keys: x\n", "disabled: false\nkeys: x\n", "disabled: false # not now\nkeys: [\n",
-            "# disabled: true\n[", "",
+            "# disabled: true\n[", "disabled: false\n#disabled: true\n[", "#disabled by ticket 7\n[",
+            " \t#disabled: true\n[", "",
         ])
     func staysOpenByABadFile(text: String) throws {
         _ = book.current()
         try put(text)
         #expect(!isClosed && lastReport?.problems.isEmpty == false)
+        #expect(lastReport?.problems.contains { $0.contains("nobody can log in") } == false)
+    }
+
+    @Test("A bad file that is to close its account does so though not all of it is UTF-8")
+    func closesByAFileOfAnotherEncoding() throws {
+        _ = book.current()
+        try (Data("disabled: true\nnote: ".utf8) + Data([0xFC, 0x0A])).write(
+            to: URL(filePath: store.path(of: "acme")))
+        #expect(isClosed && lastReport?.problems.first?.contains("not UTF-8 text") == true)
     }
 
     @Test("A disabled account stays closed though everybody can read the hash of its password")
@@ -362,11 +373,16 @@ import Testing
         #expect(book.current().sorted.map(\.name) == ["acme"])
         let away = directory.file("away")
         try FileManager.default.moveItem(atPath: file, toPath: away)
+        // A link to itself leads nowhere, and nobody can say that nothing is there.
+        try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: file)
         #expect(book.current().sorted.map(\.name) == ["acme"])
         #expect(lastReport?.changes == [] && lastReport?.problems.count == 1)
+        try FileManager.default.removeItem(atPath: file)
+        #expect(book.current().accounts.isEmpty)
+        #expect(lastReport?.changes == ["- acme"] && lastReport?.problems == [])
         try FileManager.default.moveItem(atPath: away, toPath: file)
         #expect(book.current().sorted.map(\.name) == ["acme"])
-        #expect(lastReport?.problems == [])
+        #expect(lastReport?.changes == ["+ acme"] && lastReport?.problems == [])
         try FileManager.default.removeItem(atPath: store.path(of: "acme"))
         #expect(book.current().accounts.isEmpty && lastReport?.changes == ["- acme"])
     }

@@ -5,6 +5,7 @@ import Foundation
 import Intake
 import JSON
 import Ledger
+import LedgerSupport
 import LocalServer
 import LocalSocket
 import Logging
@@ -15,13 +16,17 @@ import Staging
 import Testing
 
 @Suite struct ControlSocketTests {
-    @Test func aRunningGateAcknowledgesForTheCommand() async throws {
-        let gate = try TestGate.plain()
-        let intake = try gate.openIntake()
+    private func receive(in intake: Intake) async throws -> DropOutcome {
         let event = WebhookEvent(
             path: "/", body: [1], eventID: nil, eventType: nil, envelope: "unrecognised", contentType: nil)
         let attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
-        let drop = try await intake.receive(event, attempt: attempt)
+        return try await intake.receive(event, attempt: attempt)
+    }
+
+    @Test func aRunningGateAcknowledgesForTheCommand() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let drop = try await receive(in: intake)
         await intake.waitUntilStaged()
 
         let locked = await gate.run("drops", "ack", drop.id)
@@ -90,10 +95,7 @@ import Testing
         let intake = try gate.openIntake()
         let obstacle = "state/staging/ready/webhook"
         try gate.write(obstacle, "")
-        let event = WebhookEvent(
-            path: "/", body: [1], eventID: nil, eventType: nil, envelope: "unrecognised", contentType: nil)
-        let attempt = Attempt(kind: .request, channel: .webhook, verdict: .accepted, reason: .listed)
-        let drop = try await intake.receive(event, attempt: attempt)
+        let drop = try await receive(in: intake)
         while !intake.health.has(problem: "staging") { await Task.yield() }
         try await serving(gate, intake) {
             // What is refused beside it does not make the rest final.
@@ -111,6 +113,57 @@ import Testing
             #expect((try? FileManager.default.removeItem(atPath: gate.path(obstacle))) != nil)
             await intake.waitUntilStaged()
             let done = await gate.run("drops", "ack", drop.id)
+            #expect(done.status == 0, "\(done)")
+        }
+        await intake.close()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whatTheLedgerDoesNotTakeNowIsWorthAnotherTry() async throws {
+        let gate = try TestGate.plain()
+        let disk = FailingDisk()
+        let intake = try gate.openIntake(on: disk)
+        let drop = try await receive(in: intake)
+        await intake.waitUntilStaged()
+        try await serving(gate, intake) {
+            disk.fails = true
+            let answer = await gate.run("drops", "ack", drop.id)
+            #expect(answer.status == 75 && answer.out.isEmpty, "\(answer)")
+            #expect(answer.error.contains("the ledger cannot be written, nothing was changed"), "\(answer)")
+            #expect(!answer.error.contains("internal error"), "\(answer)")
+            let control = ControlClient(path: gate.path("state/run/control.sock"))
+            let refused = await #expect(throws: IntakeError.self) {
+                _ = try await control.acknowledge(drop.id, by: .current)
+            }
+            #expect(refused?.code == .ledgerFailed && refused?.retryAfter == 30)
+            disk.fails = false
+            let done = await gate.run("drops", "ack", drop.id)
+            #expect(done.status == 0, "\(done)")
+        }
+        await intake.close()
+    }
+
+    /// Where the file is to be taken back to there is a directory.
+    @Test(.timeLimit(.minutes(1))) func whatCannotBeTakenBackNowIsWorthAnotherTry() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let id = DropID.make(milliseconds: 1)
+        let account = "state/staging/incoming/sftp/acme"
+        try gate.write("\(account)/parts/\(id).part", "data")
+        var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
+        attempt.account = "acme"
+        let upload = FinishedUpload(
+            dropID: id, account: "acme", path: "labs.csv", bytes: 4,
+            sha256: String(repeating: "a", count: 64), modified: nil)
+        _ = try await intake.commit(upload, attempt: attempt)
+        await intake.waitUntilStaged()
+        let obstacle = gate.path("\(account)/claimed/\(id)")
+        try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: true)
+        try await serving(gate, intake) {
+            let answer = await gate.run("drops", "withdraw", id)
+            #expect(answer.status == 75 && answer.out.isEmpty, "\(answer)")
+            #expect((try? gate.read("state/staging/ready/sftp/acme/labs.csv")) == "data")
+            #expect((try? FileManager.default.removeItem(atPath: obstacle)) != nil)
+            let done = await gate.run("drops", "withdraw", id)
             #expect(done.status == 0, "\(done)")
         }
         await intake.close()

@@ -117,6 +117,25 @@ import Testing
         #expect(doctor.out.contains(words), "\(doctor)")
     }
 
+    // MARK: Accounts
+
+    @Test(arguments: [
+        ("disable: true\n", "meanwhile nobody can log in to the account"),
+        ("keys: x\n", "the account counts as it was"),
+    ])
+    func ofABadAccountFileItIsSaidWhatHoldsMeanwhile(text: String, meanwhile: String) async throws {
+        let gate = try TestGate()
+        defer { withExtendedLifetime(gate) {} }
+        let made = await TestGate.run(["init", gate.path("gate")])
+        #expect(made.status == 0, "\(made)")
+        let settings = try SettingsLoader.load(file: gate.path("gate/dropgate.yaml"))
+        try FileManager.default.createDirectory(
+            atPath: settings.accounts, withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: URL(filePath: settings.accounts + "/acme.yaml"))
+        let found = GateCheck(await GateFacts(settings, asksGate: false)).accounts()
+        #expect(found.first?.state == .fail && found.first?.fix == "mend the file; \(meanwhile)", "\(found)")
+    }
+
     // MARK: Staging
 
     @Test(arguments: [("receipts", true), ("ready/webhook", false)])

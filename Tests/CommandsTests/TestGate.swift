@@ -89,7 +89,8 @@ struct TestGate {
 
     /// With a ledger that takes no entry while the disk fails.
     func openIntake(on disk: FailingDisk) throws -> Intake {
-        let configuration = configuration
+        var configuration = configuration
+        configuration.reserveBytes = 1
         let store = FailingStore(try configuration.ledger.open(node: configuration.node), disk: disk)
         return try Intake(
             configuration, store: store, policy: policy(), logger: logger, clock: { Instant.now() })

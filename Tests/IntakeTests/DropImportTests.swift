@@ -395,9 +395,16 @@ import Testing
         }
         await gate.intake.waitUntilStaged()
         let receipt = try #require(try gate.intake.staging.ready.receipt(id))
-        let offered = try PulledDrop(
-            receipt, origin: "sftp://inner@gate-2:2222", hostKey: "SHA256:own", peer: IPAddress("127.0.0.1"))
-        #expect(try await gate.intake.importDrop(offered).status == .own)
+        func offer(_ origin: String, _ hostKey: String) async throws -> DropOutcome.Status {
+            let offered = try PulledDrop(
+                receipt, origin: origin, hostKey: hostKey, peer: IPAddress("127.0.0.1"))
+            return try await gate.intake.importDrop(offered).status
+        }
+        #expect(try await offer("sftp://inner@gate-1", "SHA256:own") == .own)
+        // One that got another key or another address is the same.
+        let isPulled: DropOutcome.Status = isOfAThirdGate ? .duplicate : .own
+        #expect(try await offer("sftp://inner@gate-2:2222", "SHA256:new") == isPulled)
+        #expect(try await offer("sftp://inner@gate-3", "SHA256:host") == isPulled)
         #expect(try gate.entries().count == 1 && gate.intake.drop(id: id)?.state == .released)
         await gate.intake.close()
     }

@@ -87,19 +87,46 @@ import Testing
         await next.intake.close()
     }
 
-    @Test func oneWhoseReceiptCannotBeReadIsNotTakenForNone() async throws {
+    /// What a person can decide on a held event.
+    private func decisions(on drop: String, _ gate: Gate) -> [() async throws -> Void] {
+        [{ _ = try await withdraw(drop, gate) }, { _ = try await gate.intake.releaseHeld(drop) }]
+    }
+
+    /// Damage stays. What staging does not give, as where a directory lies in place of the receipt, it may give again.
+    @Test(arguments: [true, false])
+    func oneWhoseReceiptCannotBeReadIsNotTakenForNone(isDamaged: Bool) async throws {
         let gate = try Gate()
         let (drop, folder) = try await hold(gate)
-        let receipt = folder + "/" + StagingLayout.quarantineReceipt
-        let whole = try Data(contentsOf: URL(fileURLWithPath: receipt))
-        try Data("{".utf8).write(to: URL(fileURLWithPath: receipt))
-        for attempt in [
-            { _ = try await withdraw(drop, gate) }, { _ = try await gate.intake.releaseHeld(drop) },
-        ] as [() async throws -> Void] {
-            let error = await #expect(throws: IntakeError.self) { try await attempt() }
-            #expect(error?.code == .malformed && error?.description.contains("cannot be read") == true)
+        let receipt = URL(fileURLWithPath: folder + "/" + StagingLayout.quarantineReceipt)
+        let whole = try Data(contentsOf: receipt)
+        if isDamaged {
+            try Data("{".utf8).write(to: receipt)
+        } else {
+            try FileManager.default.removeItem(at: receipt)
+            try FileManager.default.createDirectory(at: receipt, withIntermediateDirectories: false)
         }
-        try whole.write(to: URL(fileURLWithPath: receipt))
+        let code: Reason = isDamaged ? .malformed : .ledgerFailed
+        let retryAfter: Int? = isDamaged ? nil : 30
+        for decide in decisions(on: drop, gate) {
+            let error = await #expect(throws: IntakeError.self) { try await decide() }
+            #expect(error?.code == code && error?.retryAfter == retryAfter)
+            #expect(error?.description.contains("cannot be read") == true)
+        }
+        try FileManager.default.removeItem(at: receipt)
+        try whole.write(to: receipt)
+        #expect(try await withdraw(drop, gate) == .removed)
+        await gate.intake.close()
+    }
+
+    @Test func oneOnWhichSomebodyElseIsDecidingIsWorthAnotherTry() async throws {
+        let gate = try Gate()
+        let (drop, _) = try await hold(gate)
+        try gate.intake.beginDeciding(drop)
+        for decide in decisions(on: drop, gate) {
+            let error = await #expect(throws: IntakeError.self) { try await decide() }
+            #expect(error?.code == .forbiddenOperation && error?.retryAfter == 5)
+        }
+        gate.intake.endDeciding(drop)
         #expect(try await withdraw(drop, gate) == .removed)
         await gate.intake.close()
     }

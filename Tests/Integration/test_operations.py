@@ -273,6 +273,7 @@ class Root(unittest.TestCase):
         self.assertEqual(said.returncode, 78, said.stderr)
         self.assertIn(f"{folder}: permission denied: {self.USER.pw_name} may not read this directory", said.stderr)
         self.assertIn("the gate's user must be able to", said.stderr)
+        self.assertIn("or name your lists by a pattern that leaves it out", said.stderr)
 
     def test_a_directory_of_lists_that_is_closed_while_the_gate_runs_takes_nobody_off_the_lists(self):
         gate = self.gate_of_its_user()

@@ -2,8 +2,9 @@
 import Admission
 import Files
 import Foundation
-import Settings
 import Testing
+
+@testable import Settings
 
 @Suite struct PolicyLoaderTests {
     private func problems(_ yaml: String) throws -> [String] {
@@ -218,6 +219,32 @@ import Testing
             try PolicyLoader.load(files: FoundFiles([gate.path], unseen: [gate.path: SystemError(EACCES)]))
         } throws: { error in
             "\(error)".hasPrefix("\(gate.path): ")
+        }
+    }
+
+    /// It may be `lost+found`, which nobody should open to the gate for the sake of a pattern.
+    @Test func whatAPatternLedToAndIsClosedMayBeLeftOut() {
+        let found = PolicyLoader.denial("/vol/lost+found", isList: false, isFound: true).description
+        #expect(found.hasPrefix("/vol/lost+found: permission denied: "))
+        #expect(found.contains("this directory, in which source lists may be;"), "\(found)")
+        let instead = "chmod g+rx it, or name your lists by a pattern that leaves it out; then"
+        #expect(found.contains(instead), "\(found)")
+        let list = PolicyLoader.denial("/etc/a.yaml", isList: true).description
+        #expect(list.contains("may not read this list;") && list.contains("chmod g+r it; then"), "\(list)")
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may look everywhere"))
+    func aClosedDirectoryBesideTheListsIsRefusedWithBothWaysOut() throws {
+        let gate = try GateDirectory()
+        try gate.write("vol/a/x.yaml", "entries: [{cidr: 1.2.3.4, \(Self.good)}]")
+        try gate.write("vol/lost+found/x", "")
+        let closed = gate.path + "/vol/lost+found"
+        try #require(chmod(closed, 0) == 0)
+        defer { withExtendedLifetime(gate) { _ = chmod(closed, 0o700) } }
+        #expect {
+            try PolicyLoader.load(files: PolicyLoader.files([gate.path + "/vol/*/*.yaml"]))
+        } throws: { error in
+            "\(error)".hasPrefix("\(closed): ") && "\(error)".contains("by a pattern that leaves it out")
         }
     }
 }

@@ -222,7 +222,7 @@ extension Intake {
                 .failed, .stagingFull,
                 "\(path): the gate's disk is full; nothing is taken until its owner has made space")
         case .exists: return SenderError(.exists, .badPath, "\(path): exists already, or is not empty")
-        case .notFound, .badPath, .failed:
+        case .notFound, .badPath, .damaged, .failed:
             logger.error("\(UntrustedText.head(path.description)): \(error)")
             return SenderError(.failed, .badPath, "\(path): \(SenderError.broken.message)")
         }

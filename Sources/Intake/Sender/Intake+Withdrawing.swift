@@ -232,8 +232,8 @@ extension Intake {
             return SenderBox.Settling(
                 record: found.record, receipt: try Receipt(AcceptedEntry(entry), drop: found.record))
         } catch {
-            // Moved already, and not durably: it goes back to where consumers look.
-            if let taken, (try? box.files.claimed.status(item.drop)) ?? nil != nil {
+            // Moved already, and not durably: it goes back to where consumers look. Anything but a file is an obstacle to the move.
+            if let taken, (try? box.files.claimed.status(item.drop))?.isRegular == true {
                 giveBack(taken, readyPath, box)
             } else {
                 box.state.withLock {

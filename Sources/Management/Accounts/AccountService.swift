@@ -38,7 +38,7 @@ package struct AccountService: Sendable {
             let listing = try store.load()
             return Listing(
                 accounts: listing.accounts.values.sorted { $0.name < $1.name },
-                problems: listing.problems.sorted { $0.key < $1.key }.flatMap(\.value.problems))
+                problems: listing.badFiles.sorted { $0.key < $1.key }.flatMap(\.value.problems))
         } catch {
             guard error.code == .notFound else { throw ManagementError(error) }
             return Listing(accounts: [], problems: [])

@@ -121,7 +121,13 @@ package actor LocalAuthority: GateAuthority {
         case .intake(let intake):
             return try await intake.acknowledge(drop, as: attempt(intake.drop(id: drop)))
         case .ledger(let store, let writer):
-            return try await writer.acknowledge(drop, as: attempt(store.drop(id: drop)), at: .now())
+            let record: DropRecord?
+            do { record = try store.drop(id: drop) } catch { throw IntakeError.unreadable(error) }
+            do {
+                return try await writer.acknowledge(drop, as: attempt(record), at: .now())
+            } catch {
+                throw IntakeError.unwritable(error)
+            }
         }
     }
 

@@ -67,9 +67,7 @@ struct GateCheck {
         guard settings.sftp != nil else { return [] }
         do throws(AccountError) {
             let listing = try AccountStore(directory: settings.accounts).load()
-            var findings = listing.problems.sorted { $0.key < $1.key }.flatMap(\.value.problems).map {
-                Finding("accounts", .fail, "\($0)", fix: "mend the file; the account counts as it was")
-            }
+            var findings = listing.badFiles.sorted { $0.key < $1.key }.flatMap { Self.findings($0.value) }
             let active = listing.accounts.values.filter { !$0.disabled }.count
             findings.append(
                 active > 0
@@ -88,6 +86,15 @@ struct GateCheck {
                         "accounts", .fail, "the accounts cannot be looked at: \(error)",
                         fix: "run this as the gate's own user")
             ]
+        }
+    }
+
+    private static func findings(_ file: AccountStore.BadFile) -> [Finding] {
+        let meanwhile =
+            file.closes == true
+            ? "meanwhile nobody can log in to the account" : "the account counts as it was"
+        return file.errors.problems.map {
+            Finding("accounts", .fail, "\($0)", fix: "mend the file; \(meanwhile)")
         }
     }
 

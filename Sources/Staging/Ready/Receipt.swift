@@ -79,7 +79,7 @@ package struct Receipt: Decodable, Sendable, Hashable {
     package init(parsing bytes: [UInt8]) throws(StagingError) {
         do { self = try JSONDecoder().decode(Receipt.self, from: Data(bytes)) } catch {
             throw StagingError(
-                .failed, "what should be a receipt is none; put the file back that the gate wrote")
+                .damaged, "what should be a receipt is none; put the file back that the gate wrote")
         }
     }
 }
