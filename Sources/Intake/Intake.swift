@@ -295,7 +295,11 @@ package final class Intake: Sendable {
             case .clearSealed(let number, let limit): .clearSealed(below: number, limit: limit)
             case .segmentRemoved(let segment): .segmentRemoved(segment)
             }
-        return try await writer.commit(operation)
+        let outcome = try await writer.commit(operation)
+        if case .segmentRemoved(let segment) = upkeep, case .appended = outcome {
+            counters.add(segment.removal)
+        }
+        return outcome
     }
 
     /// Signs the ledger through this intake's writer.

@@ -286,7 +286,7 @@ class LedgerTest(unittest.TestCase):
         self.run_gate(2)
         self.assertEqual(self.dropgate("ledger", "verify").returncode, 0)
         os.rename(self.notes, self.notes + ".aside")
-        for place, words in ((self.notes, "has no checkpoint, but it took one of"),
+        for place, words in ((self.notes, "entries or more, but it took one"),
                              (self.gate.root, "cannot be asked what it has, and is not compared with"),
                              ("http://127.0.0.1:1/", "cannot be asked what it has, and is not compared with")):
             self.gate.environment["DROPGATE_LEDGER_WITNESSES"] = f'["{place}"]'

@@ -132,9 +132,9 @@ private final class Disk: Sendable {
         }
     }
 
-    private func rest(_ notes: [String]) throws -> KeptCheckpoints {
+    private func rest(_ notes: [String], trusted: Set<NoteVerifier>? = nil) throws -> KeptCheckpoints {
         try Data(notes.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: path))
-        var sieve = try ledger.sieve(trusted: [key.verifier])
+        var sieve = try ledger.sieve(trusted: trusted ?? [key.verifier])
         try CheckpointFile(file: path).all(through: &sieve)
         return sieve.rest
     }
@@ -146,6 +146,15 @@ private final class Disk: Sendable {
         // As an idle gate signs its head again.
         let later = try own.map { try checkpoint($0.checkpoint.size, root: $0.checkpoint.root, at: 999) }
         #expect(try rest(later.map(\.note.description)).checkpoints == [later[4]])
+    }
+
+    /// A verification that begins with the first key finds the others as it goes.
+    @Test func ofAKeyThatIsNotKnownYetTheNewestIsLeft() throws {
+        let own = try grow()
+        let later = try own.map { try checkpoint($0.checkpoint.size, root: $0.checkpoint.root, at: 999) }
+        let stranger = try NoteSigner(name: "t/dropgate").verifier
+        let found = try rest(later.map(\.note.description), trusted: [stranger])
+        #expect(found.checkpoints == [later[4]] && found.damage.isEmpty)
     }
 
     @Test func whatTheLedgerHasNotOrHasOtherwiseIsAllLeft() throws {

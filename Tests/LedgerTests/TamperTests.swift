@@ -543,11 +543,22 @@ private final class Evidence {
             + "FROM entries WHERE seq = 3",
         "INSERT INTO segments (number, first, last, first_time, last_time, sha256, bytes) VALUES (0, 5, 4, 0, 0, x'00', 0)",
         "INSERT INTO segments (number, first, last, first_time, last_time, sha256, bytes) "
-            + "VALUES (0, 0, 9223372036854775807, 0, 0, x'00', 0)",
+            + "VALUES (0, 0, 9223372036854775807, 0, 99999999999999999, x'00', 0)",
+        "INSERT INTO segments (number, first, last, first_time, last_time, sha256, bytes) "
+            + "VALUES (9223372036854775807, 0, 3, 0, 99999999999999999, x'00', 0)",
     ])
     func whatCannotBeIsAFindingLikeAnyOther(statement: String) throws {
         let evidence = try Evidence(entries: 100)
         try evidence.tamper(statement)
         #expect(try !evidence.findings().isEmpty)
+        // Nor does it end who asks, or seals.
+        let reader = try LedgerHandle(file: evidence.path).reader()
+        for order in [LedgerQuery.Order.oldestFirst, .newestFirst] {
+            var query = LedgerQuery()
+            query.order = order
+            query.limit = 1000
+            #expect(try reader.entries(query).count >= 100)
+        }
+        _ = try? LedgerHandle(file: evidence.path).sealing().nextSegment(width: 64)
     }
 }

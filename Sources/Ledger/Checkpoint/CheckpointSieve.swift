@@ -9,6 +9,8 @@ package struct CheckpointSieve: Sendable {
     private var kept = KeptCheckpoints()
     /// The newest one that the ledger has, too.
     private var newest: (size: Int64, piece: FoundPiece)?
+    /// Of keys that are not known, by their ids, the newest one of the same entries as the ledger's own.
+    private var untied: [[UInt8]: SignedCheckpoint] = [:]
     /// The largest one of more entries than the ledger has: who has that has lost the others, too.
     private var beyond: SignedCheckpoint?
     /// The last one of a file that has not been read to its end.
@@ -25,7 +27,7 @@ package struct CheckpointSieve: Sendable {
     package var rest: KeptCheckpoints {
         var rest = kept
         let newest = newest?.piece.piece.checkpoint
-        for checkpoint in [newest, beyond, last].compactMap(\.self) { rest.add(checkpoint) }
+        for checkpoint in [newest, beyond, last].compactMap(\.self) + untied.values { rest.add(checkpoint) }
         return rest
     }
 
@@ -52,7 +54,10 @@ package struct CheckpointSieve: Sendable {
         if let note, found.isSame(as: note) { return pass(found) }
         let piece = found.piece
         guard let signed = piece.checkpoint else { return kept.add(piece, in: file) }
-        if let note, isSigned(signed, asIn: note) { return pass(found) }
+        if let note, let own = ownNote(note, sameAs: signed) {
+            if isSigned(signed, as: own) { return pass(found) }
+            if let id = untiedKey(of: signed, in: own) { return keepNewest(signed, of: id) }
+        }
         guard signed.checkpoint.size > size else { return kept.add(signed) }
         if signed.checkpoint.size > beyond?.checkpoint.size ?? 0 { beyond = signed }
     }
@@ -62,13 +67,30 @@ package struct CheckpointSieve: Sendable {
         newest = (size, found)
     }
 
-    /// Whether the ledger's own note is of the same entries and signed by the same key, at another time: an idle gate signs its head
-    /// again and again, and the ledger has the last of these.
-    private func isSigned(_ signed: SignedCheckpoint, asIn note: String) -> Bool {
+    /// The ledger's own note where it is of the same entries, at another time: an idle gate signs its head again and again, and the
+    /// ledger has the last of these.
+    private func ownNote(_ note: String, sameAs signed: SignedCheckpoint) -> SignedNote? {
         guard let own = SignedNote(parsing: note).flatMap(SignedCheckpoint.init),
             own.checkpoint.size == signed.checkpoint.size, own.checkpoint.root == signed.checkpoint.root,
             own.checkpoint.origin == signed.checkpoint.origin
-        else { return false }
-        return trusted.contains { signed.note.isSigned(by: $0) && own.note.isSigned(by: $0) }
+        else { return nil }
+        return own.note
+    }
+
+    private func isSigned(_ signed: SignedCheckpoint, as own: SignedNote) -> Bool {
+        trusted.contains { signed.note.isSigned(by: $0) && own.isSigned(by: $0) }
+    }
+
+    /// The id of a key that is to have signed both, and is not known yet: a verification finds keys by the ledger's rotations.
+    private func untiedKey(of signed: SignedCheckpoint, in own: SignedNote) -> [UInt8]? {
+        signed.note.signatures.first { signature in
+            own.signatures.contains { $0.name == signature.name && $0.keyID == signature.keyID }
+                && !trusted.contains { $0.name == signature.name && $0.keyID == signature.keyID }
+        }?.keyID
+    }
+
+    private mutating func keepNewest(_ signed: SignedCheckpoint, of key: [UInt8]) {
+        let known = untied[key]?.checkpoint.size ?? 0
+        if signed.checkpoint.size > known { untied[key] = signed }
     }
 }

@@ -34,6 +34,11 @@ package struct LedgerSegment: Sendable, Hashable {
         self.bytes = bytes
     }
 
+    /// Whether a file can hold these entries. Whoever reads a ledger leaves other rows out; a verification tells of them.
+    var isPossible: Bool {
+        0 <= number && number < .max / Self.width && 0 <= first && first <= last && last < .max
+    }
+
     /// `000000000003.jsonl.gz`
     package var fileName: String { String(format: "%012lld.jsonl.gz", number) }
 

@@ -39,6 +39,7 @@ extension SQLiteLedgerReader {
 
     static func segments(_ db: Database) throws -> [LedgerSegment] {
         try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(LedgerSegment.init(row:))
+            .filter(\.isPossible)
     }
 
     func forEachEntry(

@@ -82,13 +82,14 @@ package struct LedgerWitnesses {
                     ? "cannot be asked what it has, and is not compared with"
                     : "cannot be read to its end, and is compared only as far as it could be"
                 faults.append(.notCompared("witness \(witness.name) \(what): \(failure)"))
-            } else if isFile, answer.kept.isEmpty, let taken = taken.first(where: { $0.name == witness.name })
+            } else if isFile, let taken = taken.first(where: { $0.name == witness.name }),
+                !answer.kept.checkpoints.contains(where: { $0.checkpoint.size >= taken.size })
             {
                 faults.append(
                     .notCompared(
-                        "witness \(witness.name) has no checkpoint, but it took one of "
-                            + "\(Counted.entries(taken.size)), as the ledger says; see whether its filesystem is mounted, "
-                            + "and who has removed the file"))
+                        "witness \(witness.name) has no checkpoint of \(Counted.entries(taken.size)) or more, but it took one, "
+                            + "as the ledger says; see whether its filesystem is mounted, and who has cut or removed the "
+                            + "file"))
             }
         }
         return faults
