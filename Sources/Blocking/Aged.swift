@@ -18,7 +18,7 @@ package final class Aged<Value: Sendable>: Sendable {
 
     /// - Parameters:
     ///   - age: how old the last one may be before a new one is made.
-    ///   - limit: how old it may be and is given yet. Whoever asks more rarely than that asks twice: the first time a new one is made.
+    ///   - limit: how old it may be and still be given. Whoever asks more rarely than that asks twice: the first time a new one is made.
     ///     Prometheus, too, takes a figure of five minutes ago for none.
     ///   - make: may block; one at a time. nil: it could not be made.
     package init(

@@ -63,7 +63,13 @@ package final class ContactWatch: Service {
             defer { unrecorded = [] }
             return Array((unrecorded + told).suffix(Self.mostWaiting))
         }
-        for attempt in waiting { await record(attempt) }
+        for (index, attempt) in waiting.enumerated() {
+            // Why it cannot be recorded, those who write the ledger tell.
+            do { try await intake.record(attempt) } catch {
+                // Those behind it wait, too: after a restart the last one that is recorded tells whether a source is silent.
+                return unrecorded.withLock { $0.insert(contentsOf: waiting[index...], at: 0) }
+            }
+        }
     }
 
     /// Says it in the log, and returns its entry.
@@ -85,11 +91,6 @@ package final class ContactWatch: Service {
         attempt.detail["last"] = change.last.map { .string($0.description) }
         attempt.detail["expected"] = .string(change.expectation.summary)
         return attempt
-    }
-
-    private func record(_ attempt: Attempt) async {
-        // Why it cannot be, those who write the ledger tell.
-        do { try await intake.record(attempt) } catch { unrecorded.withLock { $0.append(attempt) } }
     }
 
     /// What the ledger says: the last contact, and whether the silence since was announced before a restart.

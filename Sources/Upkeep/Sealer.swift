@@ -115,12 +115,15 @@ package struct Sealer: Service {
         }
     }
 
-    /// Whoever can write the table could make everything old by one column: what it says is held against the file first.
     private func mayGo(_ segment: LedgerSegment, after age: Duration) throws -> Bool {
-        try reader.requireUnaltered(segment)
         let entries = segment.first..<segment.last + 1
         // Of what was renamed after it had been sealed the entry is needed once more.
-        return try isOlder(entries, segment.lastTime, than: age) && !reader.hasPendingDrops(entries)
+        guard try isOlder(entries, segment.lastTime, than: age), try !reader.hasPendingDrops(entries)
+        else { return false }
+        // Whoever can write the table could make everything old by one column: what it says is held against the file before the file
+        // goes. That reads all of it, and is not done for as long as it stays anyway.
+        try reader.requireUnaltered(segment)
+        return true
     }
 
     /// - Returns: the entry that tells it, durable before the file goes; a stop in between leaves a file that the next sweep removes.

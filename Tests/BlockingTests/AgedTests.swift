@@ -1,5 +1,6 @@
 // How long a value that takes a while to make is given, and when a new one is made.
 import Blocking
+import Glibc
 import Synchronization
 import Testing
 
@@ -56,5 +57,41 @@ import Testing
         #expect(aged.value == nil)
         await make(2)
         await aged.end()
+    }
+
+    /// What happens when somebody who asks looks at the clock: the last one was read then, and no new one begun yet.
+    @TaskLocal private static var meanwhile: (@Sendable () -> Void)?
+
+    /// Asks, and does not go on before another one is made for somebody else.
+    private func askAsAnotherIsMade(_ aged: Aged<Int>) {
+        let meanwhile: @Sendable () -> Void = {
+            while (aged.value ?? 0) < 2 { sched_yield() }
+        }
+        Self.$meanwhile.withValue(meanwhile) { _ = aged.value }
+    }
+
+    /// Many times: whether its task has ended by then, so that another one can begin, is not for the test to say.
+    @Test func oneThatWasMadeSinceSomebodyAskedIsNotMadeAgain() async {
+        for _ in 0..<100 {
+            let clock = TestClock()
+            let made = Mutex(0)
+            let aged = Aged<Int>(
+                for: .seconds(30), label: "test",
+                make: {
+                    made.withLock { count in
+                        count += 1
+                        return count
+                    }
+                },
+                now: {
+                    if let meanwhile = Self.meanwhile { Self.$meanwhile.withValue(nil) { meanwhile() } }
+                    return clock.now
+                })
+            while aged.value == nil { await Task.yield() }
+            clock.pass(.seconds(30))
+            askAsAnotherIsMade(aged)
+            await aged.end()
+            #expect(made.withLock { $0 } == 2)
+        }
     }
 }

@@ -13,6 +13,22 @@ import Upkeep
 
 @testable import Intake
 
+/// Makes a disk work again as soon as the gate says that it cannot write.
+private struct MendingLog: LogHandler {
+    let disk: FailingDisk
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        if "\(event.message)".hasPrefix("nothing is accepted") { disk.fails = false }
+    }
+}
+
 @Suite struct ContactWatchTests {
     private final class Clock: Sendable {
         private let time: Mutex<Instant>
@@ -33,7 +49,8 @@ import Upkeep
         /// - Parameter disk: of the ledger.
         func open(
             expect: [Channel: ExpectedContact] = [.webhook: ExpectedContact(every: .seconds(3600))],
-            disk: FailingDisk? = nil
+            disk: FailingDisk? = nil,
+            logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) throws -> Intake {
             var entry = SourceEntry(
                 list: "test", service: "vsee", cidr: try CIDRBlock("20.21.208.105"),
@@ -45,7 +62,6 @@ import Upkeep
             (configuration.reserveBytes, configuration.reserveInodes) = (1, 1)
             let clock = clock
             let policy = try Policy(entries: [entry])
-            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             guard let disk else {
                 return try Intake.open(configuration, policy: policy, logger: logger, clock: { clock.now })
             }
@@ -107,6 +123,27 @@ import Upkeep
         await service.look()
         #expect(try watched.said() == ["silent"])
         try await intake.record(Self.call)
+        await service.look()
+        #expect(try watched.said() == ["silent", "heard"])
+        await intake.close()
+    }
+
+    /// After a restart the last one that is recorded tells whether a source is silent.
+    @Test func aReturnIsNotRecordedBeforeItsSilence() async throws {
+        let watched = try Watched()
+        let disk = FailingDisk()
+        let intake = try watched.open(
+            disk: disk, logger: Logger(label: "test") { _ in MendingLog(disk: disk) })
+        let service = try ContactWatch(intake)
+        await service.look()
+        watched.clock.pass(.seconds(3601))
+        disk.fails = true
+        await service.look()
+        #expect(try !disk.fails && watched.said() == [])
+        try await intake.record(Self.call)
+        disk.fails = true
+        await service.look()
+        #expect(try !disk.fails && watched.said() == [], "the second waits for the first")
         await service.look()
         #expect(try watched.said() == ["silent", "heard"])
         await intake.close()

@@ -250,6 +250,18 @@ import Upkeep
         await gate.intake.close()
     }
 
+    /// The oldest file is looked at every hour for years.
+    @Test func aFileThatIsToStayIsNotReadForItsRemoval() async throws {
+        let gate = try await gate(300)
+        try await sweep(gate)
+        let url = URL(filePath: file(gate, 0))
+        let more: [UInt8] = [0x1F]
+        try (Data(contentsOf: url) + more).write(to: url)
+        try await sweep(gate, seal: nil, retain: .seconds(3600))
+        #expect(FileManager.default.fileExists(atPath: file(gate, 0)))
+        await gate.intake.close()
+    }
+
     /// As for what only the table calls sealed.
     @Test func entriesStayInTheDatabaseUntilTheirFileIsThere() async throws {
         let gate = try await gate(300)

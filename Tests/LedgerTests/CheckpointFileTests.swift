@@ -80,7 +80,33 @@ private final class Disk: Sendable {
         #expect(try text() == before)
     }
 
+    @Test func whatCouldNotBeSyncedIsWrittenOnceMore() async throws {
+        let disk = Disk()
+        let signed = try checkpoint(1)
+        let note = signed.note.description + "\n"
+        try Data(note.utf8).write(to: URL(fileURLWithPath: path))
+        let file = CheckpointFile(file: path, sync: { disk.sync($0) })
+        disk.fails = true
+        await #expect(throws: LedgerError.self) { try await file.keep(signed) }
+        #expect(try text() == note)
+        disk.fails = false
+        try await file.keep(signed)
+        #expect(try text() == note + note, "a sync that follows says that all is well, and may be wrong")
+        try await file.keep(signed)
+        #expect(try text() == note + note)
+    }
+
     // MARK: Finding
+
+    @Test func aPlaceIsEmptyWhereNothingStandsInItNotEvenDamage() throws {
+        let file = CheckpointFile(file: path)
+        #expect(try file.isEmpty(), "it is not there")
+        let note = try checkpoint(1).note.description
+        for (text, isEmpty) in [("", true), ("\n\n", true), ("x", false), (note, false)] {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+            #expect(try file.isEmpty() == isEmpty && file.all().isEmpty == isEmpty, "\(text)")
+        }
+    }
 
     @Test(arguments: [1, 2, 3, 7, 100, 1 << 20])
     func piecesAreTheSameHoweverAFileIsRead(step: Int) throws {
@@ -168,6 +194,22 @@ private final class Disk: Sendable {
         #expect(found.checkpoints == [forked, forged, own[4]])
         #expect(found.damage.map(\.text) == [String(altered.dropLast())])
         #expect(found.damage.first?.place.hasPrefix("\(path), line ") == true)
+    }
+
+    @Test func theNewestIsLeftAlsoWhereTheFilesBeforeItCannotBeRead() async throws {
+        _ = try grow()
+        let months = directory.file("months")
+        // A directory can be opened, and not be read.
+        try FileManager.default.createDirectory(
+            atPath: months + "/2026-10.notes", withIntermediateDirectories: true)
+        let newest = try checkpoint(9)
+        try Data(newest.note.description.utf8).write(to: URL(fileURLWithPath: months + "/2026-11.notes"))
+        var sieve = try ledger.sieve(trusted: [key.verifier])
+        do {
+            try await CheckpointFile(directory: months).kept(through: &sieve, patience: .seconds(30))
+            Issue.record("it was read to its end")
+        } catch is LedgerError {}
+        #expect(sieve.rest.checkpoints == [newest] && sieve.rest.damage.isEmpty)
     }
 
     @Test func ofThousandsThatTheLedgerHasLostTheLargestIsLeft() throws {

@@ -54,18 +54,33 @@ import Testing
         #expect(mode == 0o600)
     }
 
-    @Test func aLockThatCannotBeOpenedIsToldBeforeTheLedgerIsOpened() throws {
+    private static let parts = ["ledger.sqlite.lock", "ledger.sqlite-wal", "ledger.sqlite-shm", "policies"]
+
+    @Test(arguments: parts) func whatCannotBeOpenedIsToldBeforeTheLedgerIsOpened(part: String) throws {
         try append()
+        try FileManager.default.createDirectory(
+            atPath: directory.file("policies"), withIntermediateDirectories: false)
+        for suffix in ["-wal", "-shm"] { try Data().write(to: URL(fileURLWithPath: path + suffix)) }
         try handle.requireWritable(byOwner: true)
-        let (lock, isRoot) = (path + ".lock", geteuid() == 0)
-        // Root may open everything: the lock is told by whose the ledger is.
-        let status = isRoot ? chown(path, 4001, 4001) : chmod(lock, 0)
-        try #require(status == 0)
+        let (closed, isRoot) = (directory.file(part), geteuid() == 0)
+        if isRoot {
+            // Root may open everything: what is closed is told by whose the ledger is.
+            for other in [path] + Self.parts.map(directory.file) where other != closed {
+                try #require(chown(other, 4001, 4001) == 0)
+            }
+        } else {
+            try #require(chmod(closed, 0) == 0)
+        }
+        // What nobody may list would stay behind the test.
+        defer { chmod(closed, 0o700) }
         let error = #expect(throws: LedgerError.self) { try handle.requireWritable(byOwner: true) }
-        #expect(error?.code == .unwritable && error?.message.contains(lock) == true)
+        let what = isRoot ? "\(closed) belongs to another user" : "its owner may not write \(closed)"
+        #expect(
+            error?.code == .unwritable
+                && error?.message == "\(what), and the ledger cannot be written without it")
         #expect(
             error?.fix?.contains(
-                isRoot ? "chown --reference=\(directory.path) \(lock)" : "chmod u+rwX \(lock)") == true)
+                isRoot ? "chown --reference=\(directory.path) \(closed)" : "chmod u+rwX \(closed)") == true)
     }
 
     @Test("A closed ledger is one file though its store is still held, and the store takes nothing any more")

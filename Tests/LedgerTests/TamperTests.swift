@@ -7,113 +7,6 @@ import Ledger
 import Support
 import Testing
 
-/// A ledger of 700 entries with a checkpoint at each hundred, and everything that was seen signed.
-private final class Evidence {
-    let directory: TemporaryDirectory
-    let key: NoteSigner
-    var checkpoints: [SignedCheckpoint] = []
-    var path: String { directory.file("ledger.sqlite") }
-
-    init(entries: Int = 700, reason: Reason = .notListed) throws {
-        directory = try TemporaryDirectory("tamper")
-        key = try NoteSigner(name: "t/dropgate")
-        try grow(to: entries, reason: reason)
-    }
-
-    func grow(to entries: Int, reason: Reason = .notListed) throws {
-        let store = try LedgerHandle(file: path).open(node: "t")
-        while try store.size() < entries {
-            let operations = try (0..<100).map { index -> LedgerOperation in
-                var attempt = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: reason)
-                attempt.account = "a \"quoted\" name \(index % 3)"
-                attempt.source = Endpoint(
-                    ip: try IPAddress(index % 2 == 0 ? "192.0.2.\(index)" : "2001:db8::\(index)"), port: 9)
-                attempt.detail = [
-                    "trace": ["seq 7, verdict accepted", "{\"kind\":1}"], "deep": ["a": ["b": true]],
-                ]
-                return .append(attempt, drop: nil)
-            }
-            let time = Instant(microseconds: 1_795_421_730_000_000 + (try store.size()) * 1_000_000)
-            let outcomes = try store.commit(operations + [.checkpoint(key)], now: time)
-            if case .checkpointed(let signed?) = outcomes.last { checkpoints.append(signed) }
-        }
-    }
-
-    /// Moves the first entries to files of 256.
-    /// - Parameter clears: false: as after a stop before they left the database.
-    func seal(files: Int64, clears: Bool = true) throws {
-        let ledger = LedgerHandle(file: path)
-        let (store, sealing) = (try ledger.open(node: "t"), try ledger.sealing())
-        for number in 0..<files {
-            let segment = try sealing.writeSegment(number, number * 256..<(number + 1) * 256)
-            _ = try store.commit([.sealed(segment)], now: .now())
-        }
-        if clears { _ = try store.commit([.clearSealed(below: files * 256, limit: 1000)], now: .now()) }
-    }
-
-    /// Replaces the key by another one, which this returns.
-    /// - Parameter isSignedByOld: the key that was replaced signs the checkpoint that follows, and not the new one.
-    func rotate(isSignedByOld: Bool = false) throws -> NoteSigner {
-        let next = try NoteSigner(name: "t/dropgate")
-        let rotation = try KeyRotation(from: key, to: next)
-        let store = try LedgerHandle(file: path).open(node: "t")
-        let outcomes = try store.commit(
-            [.append(rotation.attempt, drop: nil), .checkpoint(isSignedByOld ? key : next)], now: .now())
-        if case .checkpointed(let signed?) = outcomes.last { checkpoints.append(signed) }
-        return next
-    }
-
-    /// As an attacker would: around the program.
-    func tamper(_ statements: String...) throws {
-        let database = try DatabaseQueue(path: path)
-        try database.write { db in for statement in statements { try db.execute(sql: statement) } }
-        try database.close()
-    }
-
-    func kept(_ sizes: [Int64], isOutside: Bool) -> [LedgerVerifier.Kept] {
-        checkpoints.filter { sizes.contains($0.checkpoint.size) }
-            .map { LedgerVerifier.Kept($0, keeper: "w", isOutside: isOutside) }
-    }
-
-    func verify(_ kept: [LedgerVerifier.Kept] = [], trusted: [NoteSigner]? = nil) throws
-        -> LedgerVerifier.Result
-    {
-        var evidence = LedgerVerifier.Evidence()
-        for kept in kept {
-            evidence.add(
-                KeptCheckpoints(checkpoints: [kept.checkpoint]), of: kept.keeper, isOutside: kept.isOutside,
-                mayBeTorn: false)
-        }
-        return try verify(evidence, trusted: trusted)
-    }
-
-    func verify(_ evidence: LedgerVerifier.Evidence, trusted: [NoteSigner]? = nil) throws
-        -> LedgerVerifier.Result
-    {
-        try LedgerHandle(file: path).verifier(
-            trusted: Set((trusted ?? [key]).map(\.verifier)), evidence: evidence
-        ).verify()
-    }
-
-    /// What is found when this is kept of the checkpoints.
-    func kinds(_ file: String, mayBeTorn: Bool) throws -> [String] {
-        let path = directory.file("kept.notes")
-        try Data(file.utf8).write(to: URL(fileURLWithPath: path))
-        var evidence = LedgerVerifier.Evidence()
-        evidence.add(
-            try CheckpointFile(file: path).all(), of: path, isOutside: true, mayBeTorn: mayBeTorn)
-        return try verify(evidence).faults.map(\.kind.rawValue)
-    }
-
-    /// Kinds and entries of all findings.
-    func findings(_ kept: [LedgerVerifier.Kept] = [], trusted: [NoteSigner]? = nil) throws -> [String] {
-        try verify(kept, trusted: trusted).faults.map { fault in
-            fault.entries.map { "\(fault.kind.rawValue) \($0.lowerBound)-\($0.upperBound)" }
-                ?? fault.kind.rawValue
-        }
-    }
-}
-
 @Suite struct TamperTests {
     @Test func anHonestLedgerIsGood() throws {
         let evidence = try Evidence()
@@ -269,6 +162,118 @@ private final class Evidence {
         #expect(try reader.entries(query).isEmpty)
         let time = try #require(try reader.entry(seq: 600)).time
         #expect(try reader.firstSeq(notBefore: time) == 600)
+    }
+
+    /// Drops have their entries by their numbers, and callers are looked for in an index.
+    @Test func anotherEntryUnderASealedNumberIsOfNoDropAndOfNoCaller() throws {
+        let evidence = try Evidence(entries: 0)
+        let ledger = LedgerHandle(file: evidence.path)
+        let caller = try IPAddress("198.51.100.7")
+        let call = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .notListed)
+        @discardableResult
+        func commit(_ operations: [LedgerOperation], at second: Int64) throws -> [AppendedEntry] {
+            try ledger.open(node: "t").commit(operations, now: Instant(microseconds: second * 1_000_000))
+                .compactMap { if case .appended(let entry) = $0 { entry } else { nil } }
+        }
+        let others: [LedgerOperation] = Array(repeating: .append(call, drop: nil), count: 254)
+        try commit([webhookOperation("a", key: 1), webhookOperation("b", key: 2)] + others, at: 1000)
+        var named = call
+        named.source = Endpoint(ip: caller)
+        try commit([.append(named, drop: nil)], at: 2000)
+        // It tells the clock, too, which is behind.
+        try commit([.append(call, drop: nil)], at: 100)
+        let reader = try ledger.reader()
+        let honest = try (0..<2 as Range<Int64>).map { try #require(try reader.entry(seq: $0)).json }
+        try evidence.seal(files: 1)
+        try evidence.tamper(
+            "INSERT INTO entries SELECT seq - 256, time, kind, channel, verdict, reason, source, account, json "
+                + "FROM entries WHERE seq IN (256, 257)",
+            "UPDATE entries SET source = NULL WHERE seq = 256")
+
+        for (seq, json) in honest.enumerated() {
+            #expect(try ledger.open(node: "t").entry(seq: Int64(seq)) == json)
+        }
+        #expect(try ledger.open(node: "t").pendingDrops(after: -1, limit: 10).map(\.entry) == honest)
+        #expect(try reader.seen([caller], before: 256).isEmpty)
+        let block = try CIDRBlock("198.51.100.0/24")
+        #expect(try reader.sources(in: [block], since: Instant(microseconds: 0), limit: 10).isEmpty)
+        let tally = try reader.tally(0..<256)
+        #expect(tally.entries == 256 && tally.groups.keys.allSatisfy { $0.source != caller })
+        // The file was last written to at 1000 s: by the times that stand beside it, the first would be a repeat, and the second none.
+        let old = try commit([webhookOperation("c", key: 1, within: .seconds(10))], at: 2005)
+        #expect(old.map(\.repeats) == [nil])
+        let young = try commit([webhookOperation("d", key: 2, within: .seconds(1500))], at: 2006)
+        #expect(young.map(\.repeats) == ["b"])
+    }
+
+    /// Everything about it agrees with the table, but for the hashes that were recorded of its entries.
+    @Test func anotherFileInThePlaceOfASealedOneIsNotUnaltered() throws {
+        let (honest, other) = (try Evidence(entries: 300), try Evidence(entries: 300, reason: .badSecret))
+        for evidence in [honest, other] { try evidence.seal(files: 1) }
+        let sealing = try LedgerHandle(file: honest.path).sealing()
+        let segment = try sealing.segments()[0]
+        try sealing.requireUnaltered(segment)
+        let foreign = try LedgerHandle(file: other.path).sealing().segments()[0]
+        let file = "segments/\(segment.fileName)"
+        try Data(contentsOf: URL(fileURLWithPath: other.directory.file(file))).write(
+            to: URL(fileURLWithPath: honest.directory.file(file)))
+        let sha256 = foreign.sha256.map { String(format: "%02x", $0) }.joined()
+        try honest.tamper("UPDATE segments SET sha256 = x'\(sha256)', bytes = \(foreign.bytes)")
+        let altered = try sealing.segments()[0]
+        #expect(altered == foreign && altered != segment)
+        let error = #expect(throws: LedgerError.self) { try sealing.requireUnaltered(altered) }
+        #expect(error?.message.contains("is not what its recorded hash says") == true)
+    }
+
+    @Test(arguments: [
+        "DELETE FROM set_back", "UPDATE set_back SET earliest = latest", "UPDATE set_back SET last = 254",
+    ])
+    func aFileWhoseClockNoTableTellsIsNotUnaltered(statement: String) throws {
+        let evidence = try Evidence(entries: 100)
+        let call = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .notListed)
+        do {
+            let store = try LedgerHandle(file: evidence.path).open(node: "t")
+            // The last entry of the file is the one of which the clock said the least.
+            for (count, second) in [(155, 10), (1, 5), (1, 20)] as [(Int, Int64)] {
+                _ = try store.commit(
+                    Array(repeating: .append(call, drop: nil), count: count),
+                    now: Instant(microseconds: second * 1_000_000))
+            }
+        }
+        try evidence.seal(files: 1)
+        let sealing = try LedgerHandle(file: evidence.path).sealing()
+        let segment = try sealing.segments()[0]
+        try sealing.requireUnaltered(segment)
+        try evidence.tamper(statement)
+        let error = #expect(throws: LedgerError.self) { try sealing.requireUnaltered(segment) }
+        #expect(
+            error?.message.contains("table set_back lacks what the clock said at entry 255") == true)
+    }
+
+    /// The age of what follows a removed file depends on when that ended.
+    @Test func whenARemovedFileEndedItsRemovalTellsAndNotTheTable() throws {
+        let evidence = try Evidence(entries: 0)
+        let ledger = LedgerHandle(file: evidence.path)
+        let call = Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .notListed)
+        let sealing = try ledger.sealing()
+        func commit(_ operations: [LedgerOperation], at second: Int64) throws {
+            _ = try ledger.open(node: "t").commit(
+                operations, now: Instant(microseconds: second * 1_000_000))
+        }
+        try commit(Array(repeating: .append(call, drop: nil), count: 256), at: 200)
+        try commit([.sealed(sealing.writeSegment(0, 0..<256))], at: 200)
+        // The clock is ahead, behind all that was sealed, and right: only the last reading counts.
+        try commit([.append(call, drop: nil)], at: 900)
+        try commit([.append(call, drop: nil)], at: 100)
+        try commit([.segmentRemoved(sealing.segments()[0])], at: 300)
+        func written() throws -> Instant? {
+            try sealing.writtenBy(
+                256..<257, lastTime: Instant(microseconds: 900_000_000),
+                now: Instant(microseconds: 400_000_000))
+        }
+        #expect(try written() == Instant(microseconds: 300_000_000))
+        try evidence.tamper("UPDATE segments SET last_time = 0")
+        #expect(try written() == Instant(microseconds: 300_000_000))
     }
 
     @Test(arguments: [0, 2] as [Int64]) func anEntryBelowTheFirstNumber(files: Int64) throws {

@@ -29,7 +29,8 @@ package struct Checkpoint: Sendable, Hashable {
     package init?(text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         guard lines.count >= 5, lines.last == "", NoteSigner.isName(lines[0]),
-            let size = Self.decimal(lines[1]), size > 0, let root = MerkleHash(base64: lines[2])
+            let size = Self.decimal(lines[1]), size > 0, size <= LedgerLimits.entries,
+            let root = MerkleHash(base64: lines[2])
         else { return nil }
         var words = lines[3].split(separator: " ").map(String.init)
         guard words.first == "dropgate" else { return nil }

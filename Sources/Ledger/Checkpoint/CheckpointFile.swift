@@ -115,7 +115,7 @@ package struct CheckpointFile: Witness {
         defer { close(descriptor) }
         readers?.admit(descriptor)
         let end = lseek(descriptor, 0, SEEK_END)
-        if end == 0 { onDisk.forgetName() }
+        if end == 0 { onDisk.name = nil }
         // This ends what a crash left of a note: the search for the newest one passes over it, and a verification asks whether
         // the ledger has the checkpoint that it is the beginning of.
         var text = signed.note.description + "\n"
@@ -166,21 +166,39 @@ package struct CheckpointFile: Witness {
 
     package func newest() async throws -> SignedCheckpoint? { try await executor.run { try last()?.signed } }
 
+    /// Whether nothing is kept, nor anything damaged in its place. Reads no further than to the first piece.
+    package func isEmpty() throws -> Bool {
+        var isEmpty = true
+        for file in try files() where isEmpty {
+            try Self.read(file) { pieces in
+                isEmpty = pieces.isEmpty
+                return isEmpty
+            }
+        }
+        return isEmpty
+    }
+
     /// All that there is, in the order in which it was kept.
     package func all() throws -> KeptCheckpoints {
         var all = KeptCheckpoints()
         for file in try files() {
-            try Self.read(file) { pieces in for piece in pieces { all.add(piece.piece, in: file) } }
+            try Self.read(file) { pieces in
+                for piece in pieces { all.add(piece.piece, in: file) }
+                return true
+            }
         }
         return all
     }
 
     /// As `all`, through a sieve: no more than a piece of a file is in memory.
     package func all(through sieve: inout CheckpointSieve) throws {
-        for file in try files() { try Self.read(file) { try sieve.take($0, in: file) } }
+        for file in try files() {
+            try Self.read(file) { pieces in
+                try sieve.take(pieces, in: file)
+                return true
+            }
+        }
     }
-
-    package func kept() async throws -> KeptCheckpoints { try await executor.run { try all() } }
 
     /// A long file takes its time: it is waited for as long as there is more of it. Its newest checkpoint comes first, so that it is
     /// compared also where the rest cannot be read.
@@ -209,27 +227,40 @@ package struct CheckpointFile: Witness {
 
     private func last() throws -> (signed: SignedCheckpoint, file: String)? {
         for file in try files().reversed() {
-            var last: SignedCheckpoint?
-            try Self.read(file, tail: 1 << 16) { pieces in
-                last = pieces.last(where: { $0.piece.checkpoint != nil })?.piece.checkpoint ?? last
-            }
-            if let last { return (last, file) }
+            if let last = try last(in: file) { return (last, file) }
         }
         return nil
     }
 
-    /// Gives the pieces of a file in their order, some at a time.
+    /// What follows it may be long: a filesystem that lost its power may have left zeros.
+    private func last(in file: String) throws -> SignedCheckpoint? {
+        var tail: Int64 = 1 << 16
+        while true {
+            var last: SignedCheckpoint?
+            let isWhole = try Self.read(file, tail: tail) { pieces in
+                last = pieces.last(where: { $0.piece.checkpoint != nil })?.piece.checkpoint ?? last
+                return true
+            }
+            guard last == nil, !isWhole else { return last }
+            tail *= 8
+        }
+    }
+
+    /// Gives the pieces of a file in their order, some at a time, until the body returns false. Returns whether they begin with the
+    /// file's first.
     /// - Parameter tail: how much of its end is read; nil: all of it.
+    @discardableResult
     private static func read(
-        _ path: String, tail: Int64? = nil, _ take: ([FoundPiece]) throws -> Void
-    ) throws {
+        _ path: String, tail: Int64? = nil, _ body: ([FoundPiece]) throws -> Bool
+    ) throws -> Bool {
         let file = try NoteFile(path)
-        if let tail { try file.skip(toLast: tail) }
+        let isWhole = try tail.map(file.skip(toLast:)).map { $0 == 0 } ?? true
         var scanner = NoteScanner()
         while true {
             let bytes = try file.next()
-            guard !bytes.isEmpty else { return try take(scanner.end()) }
-            try take(scanner.take(bytes))
+            let isAtEnd = bytes.isEmpty
+            let goesOn = try body(isAtEnd ? scanner.end() : scanner.take(bytes))
+            guard goesOn, !isAtEnd else { return isWhole }
         }
     }
 
@@ -289,51 +320,5 @@ private final class OnDisk: Sendable {
     var isDoubtful: Bool {
         get { state.withLock(\.isDoubtful) }
         set { state.withLock { $0.isDoubtful = newValue } }
-    }
-
-    func forgetName() { name = nil }
-}
-
-/// A file of notes that is read in order. Whoever waits no longer for it leaves it to the thread that does.
-private final class NoteFile: Sendable {
-    private static let longestRead = 1 << 18
-
-    private let path: String
-    private let descriptor: Int32
-
-    /// Throws `LedgerError`.
-    init(_ path: String) throws {
-        self.path = path
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw LedgerError(.unreadable, "checkpoints cannot be read: \(Presence.denial(path, .last))")
-        }
-    }
-
-    deinit { close(descriptor) }
-
-    /// Goes to where no more than this is left.
-    func skip(toLast bytes: Int64) throws {
-        let end = lseek(descriptor, 0, SEEK_END)
-        guard end >= 0, lseek(descriptor, max(0, end - off_t(bytes)), SEEK_SET) >= 0 else {
-            throw failure(.last)
-        }
-    }
-
-    /// What follows; nothing at the end.
-    func next() throws -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: Self.longestRead)
-        let count: Int
-        do throws(SystemError) {
-            count = try SystemCall.retrying { Foundation.read(descriptor, &bytes, bytes.count) }
-        } catch {
-            throw failure(error)
-        }
-        bytes.removeLast(bytes.count - count)
-        return bytes
-    }
-
-    private func failure(_ error: SystemError) -> LedgerError {
-        LedgerError(.unreadable, "cannot read \(path): \(error)")
     }
 }

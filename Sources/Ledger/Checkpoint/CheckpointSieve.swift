@@ -10,8 +10,8 @@ package struct CheckpointSieve: Sendable {
     /// The newest one that the ledger has, too.
     private var newest: (size: Int64, piece: FoundPiece)?
     /// Of keys that are not known, by their ids, the newest one of the same entries as the ledger's own.
-    private var untied: [[UInt8]: SignedCheckpoint] = [:]
-    /// The largest one of more entries than the ledger has: who has that has lost the others, too.
+    private var ofUnknownKeys: [[UInt8]: SignedCheckpoint] = [:]
+    /// The largest one of more entries than the ledger has: a ledger that lacks this one lacks the smaller ones, too.
     private var beyond: SignedCheckpoint?
     /// The last one of a file that has not been read to its end.
     var last: SignedCheckpoint?
@@ -27,7 +27,8 @@ package struct CheckpointSieve: Sendable {
     package var rest: KeptCheckpoints {
         var rest = kept
         let newest = newest?.piece.piece.checkpoint
-        for checkpoint in [newest, beyond, last].compactMap(\.self) + untied.values { rest.add(checkpoint) }
+        let others = [newest, beyond, last].compactMap(\.self)
+        for checkpoint in others + ofUnknownKeys.values { rest.add(checkpoint) }
         return rest
     }
 
@@ -56,7 +57,7 @@ package struct CheckpointSieve: Sendable {
         guard let signed = piece.checkpoint else { return kept.add(piece, in: file) }
         if let note, let own = ownNote(note, sameAs: signed) {
             if isSigned(signed, as: own) { return pass(found) }
-            if let id = untiedKey(of: signed, in: own) { return keepNewest(signed, of: id) }
+            if let id = unknownKey(of: signed, in: own) { return keepNewest(signed, of: id) }
         }
         guard signed.checkpoint.size > size else { return kept.add(signed) }
         if signed.checkpoint.size > beyond?.checkpoint.size ?? 0 { beyond = signed }
@@ -82,7 +83,7 @@ package struct CheckpointSieve: Sendable {
     }
 
     /// The id of a key that is to have signed both, and is not known yet: a verification finds keys by the ledger's rotations.
-    private func untiedKey(of signed: SignedCheckpoint, in own: SignedNote) -> [UInt8]? {
+    private func unknownKey(of signed: SignedCheckpoint, in own: SignedNote) -> [UInt8]? {
         signed.note.signatures.first { signature in
             own.signatures.contains { $0.name == signature.name && $0.keyID == signature.keyID }
                 && !trusted.contains { $0.name == signature.name && $0.keyID == signature.keyID }
@@ -90,7 +91,7 @@ package struct CheckpointSieve: Sendable {
     }
 
     private mutating func keepNewest(_ signed: SignedCheckpoint, of key: [UInt8]) {
-        let known = untied[key]?.checkpoint.size ?? 0
-        if signed.checkpoint.size > known { untied[key] = signed }
+        let known = ofUnknownKeys[key]?.checkpoint.size ?? 0
+        if signed.checkpoint.size > known { ofUnknownKeys[key] = signed }
     }
 }

@@ -13,10 +13,12 @@ package protocol Witness: Sendable {
     /// The newest checkpoint that it has. nil when it has none, or does not give them back.
     func newest() async throws -> SignedCheckpoint?
 
-    /// All that it gives back for a verification, what is damaged too.
+    /// What it gives back in one answer, damaged too; the newest checkpoint, where a witness does not say otherwise. For
+    /// `kept(through:patience:)` of those that answer at once; a file has more.
     func kept() async throws -> KeptCheckpoints
 
-    /// As `kept`, through a sieve. What has come through counts also where the rest does not come.
+    /// All that it gives back for a verification, what is damaged too, through a sieve. What has come through counts also where the
+    /// rest does not come.
     /// - Parameter patience: how long each answer is waited for. Throws `TimeoutError` then.
     func kept(through sieve: inout CheckpointSieve, patience: Duration) async throws
 }
@@ -39,12 +41,5 @@ extension [any Witness] {
         await mapAtOnce { keeper in
             await .of { try await within(bound) { try await keeper.newest() } }
         }
-    }
-}
-
-extension LedgerFault {
-    /// Of a witness that the ledger could not be held against.
-    package static func notCompared(_ message: String) -> LedgerFault {
-        LedgerFault(.notCompared, nil, message)
     }
 }

@@ -37,7 +37,8 @@ package struct ClockChange: Sendable, Hashable {
     /// `the machine's clock was set back by 3600 s, to 2026-11-23T08:15:30.123456Z`
     package var summary: String {
         if isAtStart {
-            return "the machine's clock is \(-seconds) s behind the ledger's newest entry: it says \(clock)"
+            return "the machine's clock is \(seconds.magnitude) s behind the ledger's newest entry: it says "
+                + "\(clock)"
         }
         let direction = seconds < 0 ? "back" : "forward"
         return "the machine's clock was set \(direction) by \(seconds.magnitude) s, to \(clock)"

@@ -10,7 +10,7 @@ package struct ListChange: Sendable {
 
     /// - Parameter version: that of the good lists.
     package static func narrowingWords(_ version: String) -> String {
-        "whom the lists \(version) refuse is refused, too: they were good, and could not be recorded"
+        "callers that the lists \(version) refuse are refused, too: those lists were good, but could not be recorded"
     }
 
     package let seq: Int64
@@ -54,7 +54,7 @@ package struct ListChange: Sendable {
         (seq, time, self.version) = (stored.seq, stored.time, version)
         difference = detail?["diff"]?.array?.compactMap(\.string) ?? []
         refuses = detail?[DecisionChange.refusesMember]?.array?.compactMap(DecisionChange.init) ?? []
-        refusesCount = detail?[DecisionChange.countMember]?.int ?? Int64(refuses.count)
+        refusesCount = max(detail?[DecisionChange.countMember]?.int ?? 0, Int64(refuses.count))
         gap = detail?[DecisionChange.gapMember]?.string
     }
 

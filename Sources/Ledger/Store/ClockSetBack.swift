@@ -67,15 +67,22 @@ extension ClockSetBack {
         ).execute(arguments: [seq, time.microseconds, clock.microseconds])
     }
 
-    /// Oldest first.
+    /// Oldest first. Throws `LedgerError(.unreadable)` where one of them cannot be.
     static func all(_ db: Database) throws -> [ClockSetBack] {
-        try Row.fetchAll(db, sql: "SELECT * FROM set_back ORDER BY first").map { row in
-            let first: Int64 = row["first"]
-            return ClockSetBack(
-                seqs: first...max(first, row["last"]), time: Instant(microseconds: row["time"]),
-                earliest: Instant(microseconds: row["earliest"]), latest: Instant(microseconds: row["latest"])
-            )
-        }
+        try rows(db).map(ClockSetBack.init(row:))
+    }
+
+    static func rows(_ db: Database) throws -> [Row] {
+        try Row.fetchAll(db, sql: "SELECT * FROM set_back ORDER BY first")
+    }
+
+    /// Throws `LedgerError(.unreadable)`.
+    init(row: Row) throws {
+        let row = TableRow(row, of: "set_back")
+        let (first, last) = (try row.seq("first"), try row.seq("last"))
+        try self.init(
+            seqs: first...max(first, last), time: row.time("time"), earliest: row.time("earliest"),
+            latest: row.time("latest"))
     }
 }
 

@@ -1,5 +1,6 @@
 // What SQLite refuses, as a sentence and what to do about it. Its own words name statements and codes: nobody acts on those.
 import GRDB
+import Glibc
 
 struct DatabaseTrouble {
     /// For after "the ledger cannot be …: ".
@@ -8,14 +9,41 @@ struct DatabaseTrouble {
     let fix: String?
     /// As of `LedgerError`.
     let mayPass: Bool
+    /// Its filesystem has no room, so that nothing can be written, nor read where SQLite must make a file for that.
+    let isFull: Bool
 
-    init(_ error: any Error) {
-        if let error = error as? DatabaseError {
-            (what, fix) = Self.words(error.resultCode, error.message)
-            mayPass = Self.passing.contains(error.resultCode)
-        } else {
-            (what, fix, mayPass) = ("\(error)", nil, false)
+    /// - Parameter hasNoRoom: whether its filesystem is full. Asked only where SQLite does not say it.
+    init(_ error: any Error, hasNoRoom: @autoclosure () -> Bool = false) {
+        guard let error = error as? DatabaseError else {
+            (what, fix, mayPass, isFull) = ("\(error)", nil, false, false)
+            return
         }
+        let mayWantRoom = Self.growing.contains(error.extendedResultCode)
+        let code: ResultCode = mayWantRoom && hasNoRoom() ? .SQLITE_FULL : error.resultCode
+        (what, fix) = Self.words(code, error.message)
+        mayPass = Self.passing.contains(code)
+        isFull = code == .SQLITE_FULL
+    }
+
+    /// What SQLite says where a file could not be made, or made longer, be it for want of room or because the disk failed: the log and
+    /// its shared memory (os_unix.c: unixOpen, unixShmMap, unixLockSharedMemory, unixWrite, unixTruncate). The errno that it keeps goes
+    /// with the connection.
+    private static let growing: [ResultCode] = [
+        .SQLITE_CANTOPEN, .SQLITE_IOERR_SHMOPEN, .SQLITE_IOERR_SHMSIZE, .SQLITE_IOERR_SHMMAP,
+        .SQLITE_IOERR_WRITE, .SQLITE_IOERR_TRUNCATE,
+    ]
+    /// Bytes. SQLite makes a file longer by 32 KiB at once, and filesystems count a little as free that they do not give.
+    private static let least: UInt64 = 1 << 20
+
+    /// Whether nothing more goes into a directory's filesystem, be it for want of blocks or of inodes. False where that cannot be told,
+    /// of what has neither to count, and for who may make no file there.
+    static func hasNoRoom(in directory: String) -> Bool {
+        var status = statvfs()
+        guard access(directory, W_OK | X_OK) == 0, statvfs(directory, &status) == 0 else { return false }
+        let hasNoBlocks =
+            status.f_blocks > 0 && UInt64(status.f_bavail) &* UInt64(status.f_frsize) < least
+        let hasNoInodes = status.f_files > 0 && status.f_favail == 0
+        return hasNoBlocks || hasNoInodes
     }
 
     private static let passing: [ResultCode] = [
@@ -64,11 +92,16 @@ struct DatabaseTrouble {
 }
 
 extension LedgerError {
+    /// `.unwritable`, whatever the code, where there is no room.
     /// - Parameters:
     ///   - what: "the ledger cannot be …".
     ///   - error: why, best of SQLite.
-    init(_ code: Code, _ what: String, of error: any Error) {
-        let trouble = DatabaseTrouble(error)
-        self.init(code, "\(what): \(trouble.what)", fix: trouble.fix, mayPass: trouble.mayPass)
+    ///   - directory: where SQLite's files lie, if it can be that there is no room for more of them.
+    init(_ code: Code, _ what: String, of error: any Error, in directory: String? = nil) {
+        let trouble = DatabaseTrouble(
+            error, hasNoRoom: directory.map(DatabaseTrouble.hasNoRoom(in:)) ?? false)
+        self.init(
+            trouble.isFull ? .unwritable : code, "\(what): \(trouble.what)", fix: trouble.fix,
+            mayPass: trouble.mayPass)
     }
 }

@@ -24,15 +24,16 @@ extension DropRecord {
         }
     }
 
-    init(row: Row) {
-        self.init(
-            id: row["id"], seq: row["seq"], state: DropState(rawValue: row["state"]) ?? .lost,
-            incoming: row["incoming"], readyPath: row["ready"],
-            received: Instant(microseconds: row["received"]),
-            released: (row["released"] as Int64?).map(Instant.init(microseconds:)),
-            acknowledged: (row["acknowledged"] as Int64?).map(Instant.init(microseconds:)),
-            taken: (row["taken"] as Int64?).map(Instant.init(microseconds:)), name: row["name"],
-            due: (row["due"] as Int64?).map(Instant.init(microseconds:)),
-            modified: row["modified"])
+    /// Throws `LedgerError(.unreadable)`.
+    init(row: Row) throws {
+        let row = TableRow(row, of: "drops")
+        try self.init(
+            id: row.text("id"), seq: row.seq("seq"),
+            state: DropState(rawValue: Int(row.int("state"))) ?? .lost,
+            incoming: row.textOrNull("incoming"), readyPath: row.text("ready"),
+            received: row.time("received"), released: row.timeOrNull("released"),
+            acknowledged: row.timeOrNull("acknowledged"), taken: row.timeOrNull("taken"),
+            name: row.textOrNull("name"), due: row.timeOrNull("due", or: DropRecord.never),
+            modified: row.intOrNull("modified"))
     }
 }

@@ -63,6 +63,8 @@ struct DropRelease {
         var known = try drops.enumerated().compactMap { place, drop in
             try seq(drop.id).map { Drop(place: place, seq: $0, readyPath: drop.readyPath) }
         }
+        // The gate gives no others. The distance between two of these fits into an `Int64`.
+        known.removeAll { !(0..<LedgerLimits.entries).contains($0.seq) }
         known.sort { ($0.seq, $0.place) < ($1.seq, $1.place) }
         // Of one that is named twice the first counts.
         var last: Int64?

@@ -1,4 +1,5 @@
 // Rows of entries as SQLite hands them out, without a copy: for verification, which reads them all.
+import Admission
 import Foundation
 import GRDB
 import GRDBSQLite
@@ -36,13 +37,27 @@ struct EntryRow {
 
     var seq: Int64 { sqlite3_column_int64(statement, 0) }
     var time: Int64 { sqlite3_column_int64(statement, 1) }
-    var json: UnsafeRawBufferPointer { bytes(8) ?? UnsafeRawBufferPointer(start: nil, count: 0) }
+    var json: UnsafeRawBufferPointer { bytes(8) }
 
-    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
+    /// As `time`, for callers that do not compare it with the entry. Throws `LedgerError(.unreadable)` where no entry can have it.
+    func checkedTime() throws(LedgerError) -> Int64 {
+        guard type(1) == SQLITE_INTEGER, Instant(microseconds: time).isWritable else {
+            throw .damaged(column: "time", of: "entries", row: "seq \(seq)")
+        }
+        return time
+    }
 
-    /// nil for NULL.
-    func bytes(_ column: Int32) -> UnsafeRawBufferPointer? {
-        if isNull(column) { return nil }
+    /// `SQLITE_INTEGER` and so on; good only before the value is asked for, which may change it.
+    func type(_ column: Int32) -> Int32 { sqlite3_column_type(statement, column) }
+
+    func isNull(_ column: Int32) -> Bool { type(column) == SQLITE_NULL }
+
+    /// nil unless it is of this type. SQLite does not find one of another type, whatever its bytes are.
+    func bytes(_ column: Int32, _ type: Int32) -> UnsafeRawBufferPointer? {
+        self.type(column) == type ? bytes(column) : nil
+    }
+
+    private func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
         let start = sqlite3_column_blob(statement, column)
         return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column)))
     }

@@ -81,7 +81,7 @@ struct BackupWriter {
             try copy.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
             try copy.close()
         } catch let error as DatabaseError {
-            throw LedgerError(.unwritable, "cannot copy the ledger to \(file)", of: error)
+            throw LedgerError(.unwritable, "cannot copy the ledger to \(file)", of: error, in: directory)
         }
         try sync(file, flags: O_RDWR)
         try count(file)

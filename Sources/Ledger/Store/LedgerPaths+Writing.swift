@@ -29,14 +29,14 @@ extension LedgerPaths {
         guard owner == geteuid() else { return ofAnother(path) }
         return LedgerError(
             .unwritable,
-            "\(path) may not be written by its own user: without it the ledger cannot be written",
+            "its owner may not write \(path), and the ledger cannot be written without it",
             fix: "chmod u+rwX \(path)")
     }
 
     private static func ofAnother(_ path: String) -> LedgerError {
         LedgerError(
             .unwritable,
-            "of the ledger's files, \(path) belongs to another user: without it the ledger cannot be written",
+            "\(path) belongs to another user, and the ledger cannot be written without it",
             fix: "give it to the gate's user: chown --reference=\(Paths.directory(of: path)) \(path)")
     }
 

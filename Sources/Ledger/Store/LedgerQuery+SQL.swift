@@ -112,7 +112,7 @@ struct SQL {
         _ query: LedgerQuery, _ db: Database
     ) throws -> (range: Range<Int64>, hasSetBack: Bool) {
         var low = try firstUnsealed(db)
-        var high = Int64.max
+        var high = LedgerLimits.entries
         var hasSetBack = false
         if let since = query.since { low = try firstSeq(notBefore: since, db) }
         if let until = query.until {
@@ -161,7 +161,7 @@ struct SQL {
     /// Of entries that are not sealed. Times rise with the numbers, so a time is found by halving.
     static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
         var low = try firstUnsealed(db)
-        var high = try next(Int64.fetchOne(db, sql: "SELECT max(seq) FROM entries") ?? -1)
+        var high = try (SQLiteLedgerReader.lastSeq(db) ?? -1) + 1
         let statement = try db.cachedStatement(
             sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1")
         while low < high {

@@ -56,7 +56,7 @@ extension LedgerReading {
     /// The silence in which a moment lies. Throws `LedgerError`.
     package func silence(around moment: Instant) throws -> Range<Instant>? {
         var query = LedgerQuery()
-        query.since = Instant(microseconds: moment.microseconds + 1)
+        query.since = moment + .microseconds(1)
         query.limit = 1
         guard let next = try runMark(query), next.isStart,
             let silence = try silence(beforeStart: next.seq, at: next.time), silence.lowerBound < moment

@@ -93,6 +93,9 @@ package protocol LedgerReading: Sendable {
 }
 
 package enum LedgerLimits {
+    /// How many entries a ledger may have: more than anybody writes in centuries. Whatever has a higher number was put there by
+    /// somebody, and is left out. Sums with numbers below it, and a hundred times one of them, fit into an `Int64`.
+    package static let entries: Int64 = 1 << 53
     /// How many drops may have been accepted from the first event of a batch to its last one, at most.
     package static let batchSpan = 20_000
     /// How many bytes the bodies of drops may have that are read at once; one drop is read, however large it is.

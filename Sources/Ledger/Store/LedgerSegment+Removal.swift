@@ -9,7 +9,7 @@ extension LedgerSegment {
     package static let removalMember = "segment_removed"
 
     /// The entry that records its removal.
-    package var removal: Attempt {
+    var removal: Attempt {
         var attempt = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .changed)
         attempt.detail[Self.removalMember] = .object(facts)
         return attempt

@@ -36,19 +36,41 @@ package struct LedgerSegment: Sendable, Hashable {
 
     /// Whether a file can hold these entries. Whoever reads a ledger leaves other rows out; a verification tells of them.
     var isPossible: Bool {
-        0 <= number && number < .max / Self.width && 0 <= first && first <= last && last < .max
+        0 <= number && number < LedgerLimits.entries / Self.width && 0 <= first && first <= last
+            && last < LedgerLimits.entries
     }
+
+    /// `isPossible` in SQL, of a row of `segments`.
+    static let isPossibleRow =
+        "number BETWEEN 0 AND \(LedgerLimits.entries / width - 1) AND first BETWEEN 0 AND last "
+        + "AND last < \(LedgerLimits.entries)"
 
     /// `000000000003.jsonl.gz`
     package var fileName: String { String(format: "%012lld.jsonl.gz", number) }
 
-    init(row: Row) {
+    /// Throws `LedgerError(.unreadable)`.
+    init(row: Row) throws {
+        let row = TableRow(row, of: "segments")
+        try self.init(
+            number: row.int("number"), first: row.int("first"), last: row.int("last"),
+            firstTime: row.time("first_time"), lastTime: row.time("last_time"), sha256: row.bytes("sha256"),
+            bytes: row.int("bytes"))
+        removalEntry = try row.intOrNull("removal_entry")
+    }
+
+    /// For a verification: what has a value of another type gets one that no file has, and no entry records, and so is a finding like
+    /// any other wrong value. nil where nobody can tell which entries it is to hold.
+    init?(unverified row: Row) {
+        let row = TableRow(row, of: "segments")
+        guard let number = try? row.int("number"), let first = try? row.int("first"),
+            let last = try? row.int("last")
+        else { return nil }
+        let never = Instant(microseconds: .min)
         self.init(
-            number: row["number"], first: row["first"], last: row["last"],
-            firstTime: Instant(microseconds: row["first_time"]),
-            lastTime: Instant(microseconds: row["last_time"]),
-            sha256: [UInt8](row["sha256"] as Data), bytes: row["bytes"])
-        removalEntry = row["removal_entry"]
+            number: number, first: first, last: last, firstTime: (try? row.time("first_time")) ?? never,
+            lastTime: (try? row.time("last_time")) ?? never, sha256: (try? row.bytes("sha256")) ?? [],
+            bytes: (try? row.int("bytes")) ?? -1)
+        do { removalEntry = try row.intOrNull("removal_entry") } catch { removalEntry = -1 }
     }
 
     var arguments: StatementArguments {

@@ -10,8 +10,9 @@ final class ReadOnlyDatabase: Sendable {
     /// Of a ledger that is read without locks, as it was opened: it must not change meanwhile.
     private let frozen: FileSignature?
 
-    /// Throws `LedgerError`: `.unreadable` when there is none or it may not be read, `.missing` when it was moved or removed,
-    /// `.foreign` when what is there is none, `.newer` when a later release wrote it, `.older` when an earlier one did.
+    /// Throws `LedgerError`: `.unreadable` when there is none or it may not be read, `.unwritable` when there is no room for the shared
+    /// memory that a reader needs, too, `.missing` when it was moved or removed, `.foreign` when what is there is none, `.newer` when a
+    /// later release wrote it, `.older` when an earlier one did.
     /// - Parameter isOfAnyFormat: whether a ledger of another format will do.
     init(_ paths: LedgerPaths, isOfAnyFormat: Bool = false) throws {
         self.paths = paths
@@ -30,7 +31,7 @@ final class ReadOnlyDatabase: Sendable {
         } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
             throw paths.foreign("is not an SQLite database")
         } catch {
-            throw LedgerError(.unreadable, "cannot read the ledger \(file)", of: error)
+            throw LedgerError(.unreadable, "cannot read the ledger \(file)", of: error, in: paths.directory)
         }
     }
 
@@ -109,8 +110,8 @@ final class ReadOnlyDatabase: Sendable {
     /// By SQLite's own backup, in one step and so of one moment; a writer goes on meanwhile. Throws `DatabaseError`.
     func copy(to other: DatabaseQueue) throws { try queue.backup(to: other) }
 
-    /// Reads in one snapshot. An error of the database becomes a `LedgerError(.unreadable)`, and so does a ledger that was
-    /// taken for one that nobody writes.
+    /// Reads in one snapshot. An error of the database becomes a `LedgerError` (`.unreadable`, or `.unwritable` where there is no
+    /// room), and so does a ledger that was taken for one that nobody writes.
     func readLedger<R>(_ body: (Database) throws -> R) throws -> R {
         do {
             let result = try queue.read(body)
@@ -118,7 +119,9 @@ final class ReadOnlyDatabase: Sendable {
             return result
         } catch let error as DatabaseError {
             if isChanged { throw changed }
-            throw LedgerError(.unreadable, "the ledger cannot be read", of: error)
+            throw LedgerError(.unreadable, "the ledger cannot be read", of: error, in: paths.directory)
+        } catch {
+            throw LedgerError.ofDamage(error)
         }
     }
 
@@ -134,12 +137,15 @@ final class ReadOnlyDatabase: Sendable {
 }
 
 extension DatabaseQueue {
-    /// Reads in one snapshot. An error of the database becomes a `LedgerError(.unreadable)`.
+    /// Reads in one snapshot. An error of the database becomes a `LedgerError`, as of `ReadOnlyDatabase`.
     func readLedger<R>(_ body: (Database) throws -> R) throws -> R {
         do {
             return try read(body)
         } catch let error as DatabaseError {
-            throw LedgerError(.unreadable, "the ledger cannot be read", of: error)
+            throw LedgerError(
+                .unreadable, "the ledger cannot be read", of: error, in: Paths.directory(of: path))
+        } catch {
+            throw LedgerError.ofDamage(error)
         }
     }
 }

@@ -187,9 +187,13 @@ extension SQLiteLedgerReader {
 
     /// By its entry or, where that was removed with a later segment, by the one of that removal.
     private func isRemovalRecorded(_ segment: LedgerSegment, among segments: [LedgerSegment]) throws -> Bool {
-        if let removal = try removal(of: segment) { return removal.isOf(segment) }
-        guard let holder = segment.holderOfRemoval(among: segments) else { return false }
-        return try isRemovalRecorded(holder, among: segments)
+        // Each one lies behind the one before. Whoever can write the table could make a chain of them as long as he likes.
+        var segment = segment
+        while true {
+            if let removal = try removal(of: segment) { return removal.isOf(segment) }
+            guard let holder = segment.holderOfRemoval(among: segments) else { return false }
+            segment = holder
+        }
     }
 
     /// What the entry says that records the removal of a segment; nil where there is none that says anything of one.

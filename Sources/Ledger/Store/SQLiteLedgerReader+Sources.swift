@@ -6,17 +6,20 @@ import GRDB
 extension SQLiteLedgerReader {
     func sources(in blocks: [CIDRBlock], since: Instant, limit: Int) throws -> [IPAddress] {
         try database.readLedger { db in
-            let last = try Int64.fetchOne(db, sql: "SELECT time FROM entries ORDER BY seq DESC LIMIT 1")
-            let first = since.microseconds / 86_400_000_000
-            guard let last, last / 86_400_000_000 >= first else { return [] }
+            let newest = try Row.fetchOne(db, sql: "SELECT seq, time FROM entries ORDER BY seq DESC LIMIT 1")
+            let first = since.microseconds / LedgerTally.day
+            guard let newest else { return [] }
+            let last = try TableRow(newest, of: "entries").time("time").microseconds / LedgerTally.day
+            guard last >= first else { return [] }
             let next = try db.makeStatement(
                 sql: """
                     SELECT source FROM entries WHERE time / 86400000000 = ? AND source IS NOT NULL AND source >= ?
-                    AND source <= ? AND seq > \(Schema.lastSealed) ORDER BY source LIMIT 1
+                    AND source <= ? AND length(source) = 16 AND seq > \(Schema.lastSealed)
+                    ORDER BY source LIMIT 1
                     """)
             var known: Set<IPAddress> = []
             var found: [IPAddress] = []
-            for day in (first...last / 86_400_000_000).reversed() {
+            for day in (first...last).reversed() {
                 for (low, high) in blocks.map(SourceKey.range) {
                     var start = Data(low)
                     while let key = try Data.fetchOne(next, arguments: [day, start, Data(high)]) {

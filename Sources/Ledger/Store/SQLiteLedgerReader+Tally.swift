@@ -45,7 +45,7 @@ extension SQLiteLedgerReader {
             guard next < range.upperBound else { return }
             let rows = try EntryRows(db, from: next)
             while let row = try rows.next(), row.seq < range.upperBound {
-                guard try body(row.seq, row.time, row.json) else { return }
+                guard try body(row.seq, row.checkedTime(), row.json) else { return }
             }
         }
     }
@@ -73,15 +73,16 @@ extension SQLiteLedgerReader {
     /// A snapshot for each day: what is sealed meanwhile is found in its segment, and the writer's log is not kept for all of it.
     private func seenUnsealed(_ sources: Set<IPAddress>, before seq: Int64) throws -> Set<IPAddress> {
         let days: (first: Int64, last: Int64)? = try database.readLedger { db in
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT (SELECT time FROM entries WHERE \(Self.isUnsealed) AND seq < :seq ORDER BY seq LIMIT 1)
-                        / 86400000000,
-                      (SELECT time FROM entries WHERE \(Self.isUnsealed) AND seq < :seq ORDER BY seq DESC LIMIT 1)
-                        / 86400000000
-                    """, arguments: ["seq": seq])
-            guard let first = row?[0] as Int64?, let last = row?[1] as Int64? else { return nil }
+            func end(_ direction: String) throws -> Int64? {
+                try Row.fetchOne(
+                    db,
+                    sql: """
+                        SELECT seq, time FROM entries WHERE \(Self.isUnsealed) AND seq < ?
+                        ORDER BY seq\(direction) LIMIT 1
+                        """, arguments: [seq]
+                ).map { try TableRow($0, of: "entries").time("time").microseconds / LedgerTally.day }
+            }
+            guard let first = try end(""), let last = try end(" DESC") else { return nil }
             return (first, last)
         }
         guard let days else { return [] }

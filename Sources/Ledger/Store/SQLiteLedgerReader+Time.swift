@@ -58,8 +58,9 @@ extension SQLiteLedgerReader {
                 db, sql: "SELECT seq, time FROM entries WHERE seq > ? ORDER BY seq LIMIT 1",
                 arguments: [removed?.last ?? -1]
             ).map { row in
-                LedgerBeginning(
-                    seq: row["seq"], time: Instant(microseconds: row["time"]), removedUpTo: removed?.lastTime)
+                let row = TableRow(row, of: "entries")
+                return try LedgerBeginning(
+                    seq: row.seq("seq"), time: row.time("time"), removedUpTo: removed?.lastTime)
             }
         }
     }

@@ -7,8 +7,16 @@ extension SQLiteLedgerReader {
     func size() throws -> Int64 { try database.readLedger { try Self.size($0) } }
 
     static func size(_ db: Database) throws -> Int64 {
-        let entries = try Int64.fetchOne(db, sql: "SELECT max(seq) + 1 FROM entries")
-        return try entries ?? Int64.fetchOne(db, sql: "SELECT max(last) + 1 FROM segments") ?? 0
+        if let last = try lastSeq(db) { return last + 1 }
+        return try Int64.fetchOne(
+            db, sql: "SELECT max(last) + 1 FROM segments WHERE \(LedgerSegment.isPossibleRow)") ?? 0
+    }
+
+    /// Numbers that the gate gives to no entry are left out.
+    static func lastSeq(_ db: Database) throws -> Int64? {
+        try Int64.fetchOne(
+            db, sql: "SELECT seq FROM entries WHERE seq >= 0 AND seq < ? ORDER BY seq DESC LIMIT 1",
+            arguments: [LedgerLimits.entries])
     }
 
     func newestCheckpoint() throws -> SignedCheckpoint? { try database.readLedger(CheckpointTable.newest) }
@@ -23,8 +31,10 @@ extension SQLiteLedgerReader {
 
     func witnessed() throws -> [WitnessedSize] {
         try database.readLedger { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM witnessed ORDER BY name").map {
-                WitnessedSize(name: $0["name"], size: $0["size"], time: Instant(microseconds: $0["time"]))
+            try Row.fetchAll(db, sql: "SELECT * FROM witnessed ORDER BY name").map { row in
+                let row = TableRow(row, of: "witnessed")
+                return try WitnessedSize(
+                    name: row.text("name"), size: row.int("size"), time: row.time("time"))
             }
         }
     }
@@ -38,8 +48,9 @@ extension SQLiteLedgerReader {
     }
 
     static func segments(_ db: Database) throws -> [LedgerSegment] {
-        try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(LedgerSegment.init(row:))
-            .filter(\.isPossible)
+        try Row.fetchAll(
+            db, sql: "SELECT * FROM segments WHERE \(LedgerSegment.isPossibleRow) ORDER BY number"
+        ).map(LedgerSegment.init(row:))
     }
 
     func forEachEntry(

@@ -80,6 +80,7 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
     }
 
     func entry(seq: Int64) throws -> StoredEntry? {
+        guard seq < LedgerLimits.entries else { return nil }
         let stored = try database.readLedger { db in
             try Row.fetchOne(
                 db.cachedStatement(
@@ -99,9 +100,7 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
         return found
     }
 
-    func lastSeq() throws -> Int64? {
-        try database.readLedger { try Int64.fetchOne($0, sql: "SELECT max(seq) FROM entries") }
-    }
+    func lastSeq() throws -> Int64? { try database.readLedger { try Self.lastSeq($0) } }
 
     func drops(states: Set<DropState>, before: Int64?, limit: Int) throws -> [DropRecord] {
         try database.readLedger { db in
@@ -157,7 +156,7 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
             for seq in seqs {
                 let row = try Row.fetchOne(
                     db, sql: "SELECT * FROM drops WHERE seq = ? AND id = ?", arguments: [seq, id])
-                if let row { return DropRecord(row: row) }
+                if let row { return try DropRecord(row: row) }
             }
             // Of the last few thousand drops only their writer has the keys.
             return try Row.fetchOne(
@@ -204,8 +203,9 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
 }
 
 extension StoredEntry {
-    init(row: Row) {
-        self.init(
-            seq: row["seq"], time: Instant(microseconds: row["time"]), json: [UInt8](row["json"] as Data))
+    /// Throws `LedgerError(.unreadable)`.
+    init(row: Row) throws {
+        let row = TableRow(row, of: "entries")
+        try self.init(seq: row.int("seq"), time: row.time("time"), json: row.bytes("json"))
     }
 }

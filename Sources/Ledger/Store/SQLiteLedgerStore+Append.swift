@@ -198,9 +198,10 @@ struct FormerDrops {
     /// nil where there is none.
     init?(_ db: Database) throws {
         let row = try Row.fetchOne(
-            db, sql: "SELECT max(time) AS time FROM upgraded WHERE format < 5 AND drops > 0")
-        guard let time = row?["time"] as Int64? else { return nil }
-        last = Instant(microseconds: time)
+            db, sql: "SELECT max(time) AS time FROM upgraded WHERE format < 5 AND drops > 0"
+        ).map { TableRow($0, of: "upgraded") }
+        guard let time = try row?.timeOrNull("time") else { return nil }
+        last = time
     }
 
     /// Whether one of them may be that young; nil: however old.

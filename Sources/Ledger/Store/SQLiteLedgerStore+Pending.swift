@@ -52,9 +52,9 @@ extension SQLiteLedgerStore {
         var bytes = 0
         var last: Int64?
         while bytes < LedgerLimits.pendingBytes, let row = try pending.next() {
-            let record = DropRecord(row: row)
+            let record = try DropRecord(row: row)
             last = record.seq
-            let stored = (row["json"] as Data?).map { [UInt8]($0) }
+            let stored = try TableRow(row, of: "entries").bytesOrNull("json")
             // What its sender has renamed, or what is held, may have a sealed entry. A file of those that cannot be read holds up no
             // other drop.
             guard let entry = stored ?? (try? self.entry(record.seq, db)) else { continue }
@@ -71,8 +71,8 @@ extension SQLiteLedgerStore {
 extension Database {
     /// What the store keeps of a drop until it is released.
     func body(seq: Int64) throws -> [UInt8]? {
-        try Data.fetchOne(
-            cachedStatement(sql: "SELECT body FROM bodies WHERE seq = ?"), arguments: [seq]
-        ).map { [UInt8]($0) }
+        try Row.fetchOne(
+            cachedStatement(sql: "SELECT seq, body FROM bodies WHERE seq = ?"), arguments: [seq]
+        ).map { try TableRow($0, of: "bodies").bytes("body") }
     }
 }

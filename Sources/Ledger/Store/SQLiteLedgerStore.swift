@@ -48,15 +48,7 @@ final class SQLiteLedgerStore: LedgerStore {
             let database = try Schema.openForWriting(path: path, progress: progress)
             connection = OpenDatabase(database)
             for file in [paths.wal, paths.sharedMemory] { try? paths.readers?.admit(file: file) }
-            head = Mutex(
-                try database.read { db in
-                    let row = try Row.fetchOne(
-                        db, sql: "SELECT seq, time FROM entries ORDER BY seq DESC LIMIT 1")
-                    let seq: Int64 = row?["seq"] ?? -1
-                    return Head(
-                        seq: seq, time: Instant(microseconds: row?["time"] ?? Int64.min / 2),
-                        tree: try StoredTree.builder(db, size: seq + 1))
-                })
+            head = Mutex(try database.read(Self.readHead))
             keys = Mutex(try database.read { try DropKeyIndex($0) })
             former = try database.read { try FormerDrops($0) }
             checkpoint = try LogCheckpoint(of: database)
@@ -66,7 +58,7 @@ final class SQLiteLedgerStore: LedgerStore {
         } catch let error as LedgerError {
             throw error
         } catch {
-            throw LedgerError(.unwritable, "cannot open the ledger \(path)", of: error)
+            throw LedgerError(.unwritable, "cannot open the ledger \(path)", of: error, in: paths.directory)
         }
     }
 
@@ -81,6 +73,16 @@ final class SQLiteLedgerStore: LedgerStore {
         do throws(SystemError) { try FileReplacement.move(temporary, to: path) } catch {
             throw LedgerError(.unwritable, "cannot name \(path): \(error)")
         }
+    }
+
+    /// What comes next follows it.
+    private static func readHead(_ db: Database) throws -> Head {
+        let last = try Row.fetchOne(db, sql: "SELECT seq, time FROM entries ORDER BY seq DESC LIMIT 1")
+        let row = last.map { TableRow($0, of: "entries") }
+        let seq = try row?.seq("seq") ?? -1
+        return Head(
+            seq: seq, time: try row?.time("time") ?? Instant(microseconds: .min / 2),
+            tree: try StoredTree.builder(db, size: seq + 1))
     }
 
     /// Closed before the lock is given up, so that the next writer finds no half-closed WAL.
@@ -125,7 +127,7 @@ final class SQLiteLedgerStore: LedgerStore {
             if let change { keys.withLock { $0.apply(change) } }
         } catch {
             keys.withLock { $0.goBack(to: before) }
-            throw LedgerError(.unwritable, "the ledger cannot be written", of: error)
+            throw LedgerError(.unwritable, "the ledger cannot be written", of: error, in: paths.directory)
         }
         head.withLock { $0 = next }
         return outcomes
@@ -258,9 +260,12 @@ final class SQLiteLedgerStore: LedgerStore {
     func entry(_ seq: Int64, _ db: Database) throws -> [UInt8]? {
         if let entry = try unsealedEntry(seq, db) { return entry }
         let row = try Row.fetchOne(
-            db, sql: "SELECT * FROM segments WHERE first <= ?1 AND last >= ?1 AND removal_entry IS NULL",
-            arguments: [seq])
-        guard let segment = row.map(LedgerSegment.init(row:)) else { return nil }
+            db,
+            sql: """
+                SELECT * FROM segments WHERE first <= ?1 AND last >= ?1 AND \(LedgerSegment.isPossibleRow)
+                AND removal_entry IS NULL
+                """, arguments: [seq])
+        guard let segment = try row.map(LedgerSegment.init(row:)) else { return nil }
         let line = seq - segment.first
         var found: [UInt8]?
         try SegmentFile.read("\(paths.segments)/\(segment.fileName)", from: line) { number, json in
@@ -271,10 +276,10 @@ final class SQLiteLedgerStore: LedgerStore {
     }
 
     private func unsealedEntry(_ seq: Int64, _ db: Database) throws -> [UInt8]? {
-        try Data.fetchOne(
+        try Row.fetchOne(
             db.cachedStatement(
-                sql: "SELECT json FROM entries WHERE seq = ? AND seq > \(Schema.lastSealed)"),
+                sql: "SELECT seq, json FROM entries WHERE seq = ? AND seq > \(Schema.lastSealed)"),
             arguments: [seq]
-        ).map { [UInt8]($0) }
+        ).map { try TableRow($0, of: "entries").bytes("json") }
     }
 }

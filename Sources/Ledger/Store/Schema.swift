@@ -16,10 +16,9 @@ enum Schema {
 
     /// In SQL, the last entry that is sealed; -1: none is. Sealed entries are read from their files alone: what `entries` has up to
     /// there was left by a stop before it was cleared, or put there by somebody. The newest file has the highest number, by which
-    /// it is found at once. `LedgerSegment.isPossible` in SQL.
+    /// it is found at once.
     static let lastSealed =
-        "coalesce((SELECT last FROM segments WHERE number BETWEEN 0 AND \(Int64.max / LedgerSegment.width - 1) "
-        + "AND first BETWEEN 0 AND last AND last < \(Int64.max) ORDER BY number DESC LIMIT 1), -1)"
+        "coalesce((SELECT last FROM segments WHERE \(LedgerSegment.isPossibleRow) ORDER BY number DESC LIMIT 1), -1)"
 
     /// For `SELECT … FROM`: the drops in a state, which further conditions may follow by AND; in the order of their numbers at
     /// no cost. SQLite uses a partial index only for a query that asks for the same in the same words, whatever else follows

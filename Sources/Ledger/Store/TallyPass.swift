@@ -53,7 +53,7 @@ struct TallyPass {
     }
 
     /// An altered entry may say anything; the sum of all must not overflow.
-    private static func attempts(_ scan: EntryScan) -> Int64 { min(scan.count, 1 << 36) }
+    private static func attempts(_ scan: EntryScan) -> Int64 { min(max(0, scan.count), 1 << 36) }
 
     /// The chart has no place outside of the period.
     private func shown(_ time: Instant) -> Instant {
@@ -62,7 +62,10 @@ struct TallyPass {
     }
 
     private mutating func addSteps(_ time: Int64, _ verdict: Verdict, _ attempts: Int64) {
-        func number(_ step: Int64) -> Int64 { time >= 0 ? time / step : (time - step + 1) / step }
+        func number(_ step: Int64) -> Int64 {
+            let (number, rest) = time.quotientAndRemainder(dividingBy: step)
+            return rest < 0 ? number - 1 : number
+        }
         tally.days[number(LedgerTally.day), default: [:]][verdict, default: 0] += attempts
         tally.steps[number(step), default: [:]][verdict, default: 0] += attempts
     }

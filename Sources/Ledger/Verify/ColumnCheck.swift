@@ -13,7 +13,9 @@ struct ColumnCheck {
     mutating func differences(_ scan: EntryScan, _ row: EntryRow) -> [String] {
         var names: [String] = []
         if scan.seq != row.seq { names.append("seq") }
-        if scan.time.flatMap({ microseconds($0) }) != row.time { names.append("time") }
+        if row.type(1) != SQLITE_INTEGER || scan.time.flatMap({ microseconds($0) }) != row.time {
+            names.append("time")
+        }
         if !matches(scan.kind, row, 2) { names.append("kind") }
         if !matches(scan.channel, row, 3) { names.append("channel") }
         if !matches(scan.verdict, row, 4) { names.append("verdict") }
@@ -25,7 +27,7 @@ struct ColumnCheck {
 
     private func matches(_ member: EntryScan.Text?, _ row: EntryRow, _ column: Int32) -> Bool {
         guard let member else { return row.isNull(column) }
-        guard let stored = row.bytes(column) else { return false }
+        guard let stored = row.bytes(column, SQLITE_TEXT) else { return false }
         if !member.contains(0x5C) {
             return member.elementsEqual(stored)
         }
@@ -35,7 +37,7 @@ struct ColumnCheck {
 
     private mutating func matchesSource(_ ip: EntryScan.Text?, _ row: EntryRow) -> Bool {
         guard let ip else { return row.isNull(6) }
-        guard let stored = row.bytes(6) else { return false }
+        guard let stored = row.bytes(6, SQLITE_BLOB) else { return false }
         if let address = Self.dottedQuad(ip) {
             return stored.count == 16 && stored[10] == 0xFF && stored[11] == 0xFF
                 && stored.loadUnaligned(fromByteOffset: 0, as: UInt64.self) == 0

@@ -71,8 +71,10 @@ struct HeadCheck {
         nextSize = nil
         while let row = try stored.next() {
             count += 1
-            let size: Int64 = row["size"]
-            let note = (row["note"] as String?).flatMap { SignedNote(parsing: $0) }
+            let row = TableRow(row, of: "checkpoints")
+            let size = try row.int("size")
+            // What is no text is no note, either.
+            let note = (try? row.text("note")).flatMap { SignedNote(parsing: $0) }
             if keptSizes.contains(size) { storedSizes.insert(size) }
             guard let read = note.flatMap(SignedCheckpoint.init), read.checkpoint.size == size else {
                 pending.append(
@@ -192,9 +194,10 @@ struct HeadCheck {
         var faults: [LedgerFault] = []
         let rows = try Row.fetchCursor(db, sql: Self.stored)
         while let row = try rows.next(), faults.count < LedgerVerifier.faultLimit {
-            let size: Int64 = row["size"]
+            let row = TableRow(row, of: "checkpoints")
+            let size = try row.int("size")
             // What is no note at all was told before.
-            guard let note = (row["note"] as String?).flatMap({ SignedNote(parsing: $0) }),
+            guard let note = (try? row.text("note")).flatMap({ SignedNote(parsing: $0) }),
                 !isSigned(note, size: size)
             else { continue }
             faults.append(fault("the checkpoint of \(Counted.entries(size))", note))

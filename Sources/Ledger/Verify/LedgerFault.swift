@@ -27,7 +27,8 @@ package struct LedgerFault: Sendable, Hashable {
         case checkpointDamaged = "checkpoint_damaged"
         /// Source lists that an entry promises to have been kept are gone, or are not what their name says.
         case lists = "lists_damaged"
-        /// A witness could not be asked what it has, or has nothing although it took checkpoints: it may be the one that tells.
+        /// A witness could not be asked what it has, or has less than it took. That is a finding, too, because it may be the one that
+        /// shows a change.
         case notCompared = "witness_not_compared"
     }
 
@@ -40,5 +41,10 @@ package struct LedgerFault: Sendable, Hashable {
         self.kind = kind
         self.entries = entries
         self.message = message
+    }
+
+    /// Of a witness that the ledger could not be held against.
+    package static func notCompared(_ message: String) -> LedgerFault {
+        LedgerFault(.notCompared, nil, message)
     }
 }

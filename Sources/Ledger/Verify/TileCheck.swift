@@ -46,7 +46,7 @@ struct TileCheck {
     func finish(size: Int64) throws -> [LedgerFault] {
         let number = size / Int64(MerkleTile.width)
         guard try StoredTree.tile(db, level: 0, number: number) != nil else { return [] }
-        let last = (number + 1) * Int64(MerkleTile.width) - 1
+        let last = number * Int64(MerkleTile.width) + Int64(MerkleTile.width) - 1
         return [
             .init(
                 .cut, size...last,

@@ -23,22 +23,28 @@ struct VerifyRun {
         self.verifier = verifier
         self.db = db
         let entries = try Int64.fetchOne(
-            db, sql: "SELECT max(seq) + 1 FROM entries WHERE seq < ?", arguments: [Int64.max])
+            db, sql: "SELECT max(seq) + 1 FROM entries WHERE seq < ?", arguments: [LedgerLimits.entries])
         let sealed = try Int64.fetchOne(
-            db, sql: "SELECT max(last) + 1 FROM segments WHERE last < ?", arguments: [Int64.max])
+            db, sql: "SELECT max(last) + 1 FROM segments WHERE \(LedgerSegment.isPossibleRow)")
         size = max(entries ?? 0, sealed ?? 0)
         heads = try HeadCheck(db, trusted: verifier.trusted, evidence: verifier.evidence)
         tiles = TileCheck(db)
-        setBacks = try ClockSetBack.all(db)
+        var (setBacks, faults): ([ClockSetBack], [LedgerFault]) = ([], [])
+        for row in try ClockSetBack.rows(db) {
+            do { setBacks.append(try ClockSetBack(row: row)) } catch let error as LedgerError {
+                faults.append(.init(.columns, nil, error.message))
+            }
+        }
+        self.setBacks = setBacks
         lists = PolicyArchive(directory: verifier.paths.policies)
+        add(faults)
     }
 
     mutating func all() throws -> LedgerVerifier.Result {
         result.size = size
-        let all = try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number").map(
-            LedgerSegment.init(row:))
-        let segments = all.filter(\.isPossible)
-        if segments.count < all.count {
+        let rows = try Row.fetchAll(db, sql: "SELECT * FROM segments ORDER BY number")
+        let segments = rows.compactMap(LedgerSegment.init(unverified:)).filter(\.isPossible)
+        if segments.count < rows.count {
             add(
                 .init(.missing, nil, "table segments has files of sealed entries that could hold none"))
         }
@@ -56,8 +62,8 @@ struct VerifyRun {
             try take(segment)
         }
         // Also what no number leads to.
-        let rows = try EntryRows(db, from: .min)
-        while let row = try rows.next() { try take(row) }
+        let entries = try EntryRows(db, from: .min)
+        while let row = try entries.next() { try take(row) }
         add(try tiles.finish(size: size))
         add(try heads.finish(size: size))
         for segment in segments { checkRemoval(segment, among: segments) }
@@ -71,7 +77,7 @@ struct VerifyRun {
     // MARK: Entries
 
     private mutating func take(_ row: EntryRow) throws {
-        guard row.seq >= 0, row.seq < .max else {
+        guard (0..<LedgerLimits.entries).contains(row.seq) else {
             return add(.init(.altered, nil, "entry \(row.seq) has a number that the gate gives to none"))
         }
         if row.seq < next { return try takeSealed(row) }

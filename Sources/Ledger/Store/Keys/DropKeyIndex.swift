@@ -182,7 +182,7 @@ struct DropKeyIndex {
             guard sources.count == sizes.fan, let last = sources.last else { continue }
             let target = DropKeyTable.Run(
                 number: try DropKeyTable.nextRun(db), level: level + 1,
-                keys: sources.reduce(0) { $0 + $1.keys }, through: last.through)
+                keys: min(sources.reduce(0) { $0 + $1.keys }, DropKeyTable.mostKeys), through: last.through)
             try DropKeyTable.insert(target, .unfinished, db)
             filter = DropKeyFilter(keys: target.keys)
             return Merge(target: target, sources: sources.map(\.number))

@@ -38,20 +38,23 @@ enum DropKeyTable {
         CREATE TABLE drop_keys (id INTEGER PRIMARY KEY, keys BLOB NOT NULL);
         """
 
-    /// All runs, oldest first, without their filters.
+    /// Far more than a run has. A filter of what somebody may have written there instead has no room in memory.
+    static let mostKeys = 1 << 24
+
+    /// All runs, oldest first, without their filters. Throws `LedgerError(.unreadable)` where one has a number that none can have.
     static func runs(_ db: Database) throws -> [(run: Run, state: State)] {
         var runs: [(Run, State)] = []
         try HotStatement(
             db, "SELECT run, state, level, keys, through FROM drop_key_runs ORDER BY through, run"
         )
         .forEach { row in
-            runs.append(
-                (
-                    Run(
-                        number: row.int(0), level: Int(row.int(2)), keys: Int(row.int(3)), through: row.int(4)
-                    ),
-                    State(rawValue: row.int(1)) ?? .unfinished
-                ))
+            let run = Run(
+                number: row.int(0), level: Int(row.int(2)), keys: min(max(0, Int(row.int(3))), mostKeys),
+                through: row.int(4))
+            guard (0..<DropKeyBlock.mostRuns).contains(run.number) else {
+                throw LedgerError.damaged(column: "run", of: "drop_key_runs", row: "run \(run.number)")
+            }
+            runs.append((run, State(rawValue: row.int(1)) ?? .unfinished))
             return true
         }
         return runs
@@ -71,11 +74,11 @@ enum DropKeyTable {
 
     /// The number of a run that is to be written.
     static func nextRun(_ db: Database) throws -> Int64 {
-        let next = (try Int64.fetchOne(db, sql: "SELECT max(run) FROM drop_key_runs") ?? -1) + 1
-        guard next < DropKeyBlock.mostRuns else {
+        let last = try Int64.fetchOne(db, sql: "SELECT max(run) FROM drop_key_runs") ?? -1
+        guard (-1..<DropKeyBlock.mostRuns - 1).contains(last) else {
             throw LedgerError(.unwritable, "the ledger's keys of drops have run out of numbers")
         }
-        return next
+        return last + 1
     }
 
     static func insert(_ run: Run, _ state: State, _ db: Database) throws {
